@@ -1,1 +1,11 @@
-//! plimsoll-lab
+//! What Plimsoll measures of a model's quality, and what may be concluded from it.
+//!
+//! [`suite`] makes the built-in test items from a seed, [`score`] marks an answer, [`runner`] puts a suite
+//! to anything that is an [`runner::Answerer`], and [`stats`] turns outcomes into intervals and differences.
+//! Verdicts are made elsewhere.
+#![forbid(unsafe_code)]
+
+pub mod runner;
+pub mod score;
+pub mod stats;
+pub mod suite;

@@ -1,0 +1,177 @@
+//! Puts a suite to a model and keeps every answer.
+
+use serde::Serialize;
+
+use crate::score::Scoring;
+use crate::suite::{Item, Suite};
+
+/// Whatever failed inside the model.
+pub type AnswerError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Something that answers questions: a model with its tokenizer and chat template, greedy and with reasoning off.
+pub trait Answerer {
+    /// The answer to one user message, at most `max_tokens` long, without the tokens that end it.
+    ///
+    /// # Errors
+    /// Whatever keeps the model from answering, such as a prompt longer than its context.
+    fn generate(&mut self, prompt: &str, max_tokens: usize) -> Result<String, AnswerError>;
+
+    /// For each option the logarithm of the probability that the answer to `prompt` begins with it. [nats]
+    ///
+    /// # Errors
+    /// As for [`Answerer::generate`].
+    fn log_likelihoods(&mut self, prompt: &str, options: &[String]) -> Result<Vec<f64>, AnswerError>;
+}
+
+/// What became of one item.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Outcome {
+    /// The item's id: two models are paired by it.
+    pub item: String,
+    /// The item's category.
+    pub category: String,
+    /// Whether the answer was marked right.
+    pub correct: bool,
+    /// The text generated, or the likeliest option.
+    pub answer: String,
+    /// For likelihood items the log-probability of each option [nats]; else empty.
+    pub log_likelihoods: Vec<f64>,
+}
+
+/// Why a run says nothing of the model.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The model failed on an item.
+    #[error("item `{item}` could not be answered: {source}")]
+    Answer {
+        /// The item's id.
+        item: String,
+        /// What failed.
+        source: AnswerError,
+    },
+    /// The model gave a number of likelihoods other than the number of options.
+    #[error("item `{item}` has {options} options and got {found} likelihoods")]
+    Likelihoods {
+        /// The item's id.
+        item: String,
+        /// Options asked about.
+        options: usize,
+        /// Likelihoods received.
+        found: usize,
+    },
+    /// The canary failed: the run is broken and its scores would say nothing of the model.
+    #[error(
+        "the canary `{item}` failed (log-likelihoods {log_likelihoods:?}, option {answer} should lead): \
+         the run is broken, which says nothing of the model"
+    )]
+    Canary {
+        /// The canary's id.
+        item: String,
+        /// Index of the option that should lead.
+        answer: usize,
+        /// What the model gave. [nats]
+        log_likelihoods: Vec<f64>,
+    },
+    /// The marking rules reject a reference answer or take a wrong one: a fault of this program.
+    #[error("marking is broken: item `{item}` marks {answer:?} as {marked}")]
+    Marking {
+        /// The item's id.
+        item: String,
+        /// The answer fed to the marking rules.
+        answer: String,
+        /// What they said.
+        marked: &'static str,
+    },
+}
+
+/// Puts every item of `suite` to `model`, the canary first; after each item `progress` hears how many are done.
+///
+/// # Errors
+/// When marking is broken, the canary fails, or the model cannot answer an item: never a score made from part of
+/// the items.
+pub fn run(suite: &Suite, model: &mut dyn Answerer, mut progress: impl FnMut(usize)) -> Result<Vec<Outcome>, RunError> {
+    check_marking(suite)?;
+    check_canary(suite, model)?;
+    suite
+        .items
+        .iter()
+        .enumerate()
+        .map(|(index, item)| {
+            let outcome = answer(item, model)?;
+            progress(index + 1);
+            Ok(outcome)
+        })
+        .collect()
+}
+
+/// Puts one item to `model`.
+///
+/// # Errors
+/// When the model cannot answer.
+pub fn answer(item: &Item, model: &mut dyn Answerer) -> Result<Outcome, RunError> {
+    let failed = |source| RunError::Answer { item: item.id.clone(), source };
+    let (answer, log_likelihoods) = match &item.scoring {
+        Scoring::Choice { options, .. } => {
+            let likelihoods = model.log_likelihoods(&item.prompt, options).map_err(failed)?;
+            if likelihoods.len() != options.len() {
+                let (options, found) = (options.len(), likelihoods.len());
+                return Err(RunError::Likelihoods { item: item.id.clone(), options, found });
+            }
+            let answer = leader(&likelihoods).map_or(String::new(), |index| options[index].clone());
+            (answer, likelihoods)
+        }
+        _ => (model.generate(&item.prompt, item.max_tokens).map_err(failed)?, Vec::new()),
+    };
+    Ok(Outcome {
+        item: item.id.clone(),
+        category: item.category.clone(),
+        correct: item.scoring.mark(&answer),
+        answer,
+        log_likelihoods,
+    })
+}
+
+/// Bits per byte of a text of `bytes` bytes whose negative log-likelihood is `nats`; comparable between tokenizers,
+/// which perplexity is not. `None` for an empty text.
+///
+/// ```
+/// let even_odds_on_each_bit = 8.0 * 100.0 * std::f64::consts::LN_2; // nats
+/// assert!((plimsoll_lab::runner::bits_per_byte(even_odds_on_each_bit, 100).unwrap() - 8.0).abs() < 1e-12);
+/// ```
+pub fn bits_per_byte(nats: f64, bytes: usize) -> Option<f64> {
+    (bytes > 0).then(|| nats / std::f64::consts::LN_2 / bytes as f64)
+}
+
+/// The index of the one largest value; none where two share it or any is not a number.
+fn leader(values: &[f64]) -> Option<usize> {
+    let best = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut at_best = values.iter().enumerate().filter(|(_, value)| **value == best);
+    let (index, _) = at_best.next()?;
+    (at_best.next().is_none() && !values.iter().any(|value| value.is_nan())).then_some(index)
+}
+
+fn check_canary(suite: &Suite, model: &mut dyn Answerer) -> Result<(), RunError> {
+    let outcome = answer(&suite.canary, model)?;
+    if outcome.correct {
+        return Ok(());
+    }
+    let answer = match &suite.canary.scoring {
+        Scoring::Choice { answer, .. } => *answer,
+        _ => 0,
+    };
+    Err(RunError::Canary { item: outcome.item, answer, log_likelihoods: outcome.log_likelihoods })
+}
+
+/// Every reference answer must be marked right and a spoiled one wrong.
+fn check_marking(suite: &Suite) -> Result<(), RunError> {
+    for item in suite.items.iter().chain([&suite.canary]) {
+        let (right, wrong) = (item.scoring.reference(), item.scoring.spoiled());
+        if !item.scoring.mark(&right) {
+            return Err(RunError::Marking { item: item.id.clone(), answer: right, marked: "wrong" });
+        }
+        if item.scoring.mark(&wrong) {
+            return Err(RunError::Marking { item: item.id.clone(), answer: wrong, marked: "right" });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! Marking: is this answer right?
+//!
+//! Generated answers come from chat models that may think aloud, wrap the answer in a sentence or a code fence, or
+//! set it in bold. The rules in [`extract`] find the answer; marking is then exact.
+
+pub mod extract;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Raised whenever a rule here changes what is marked right; part of every suite's id.
+pub const SCORER_VERSION: u32 = 1;
+
+/// How an item is marked, with the right answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Scoring {
+    /// By likelihood: the model must find `options[answer]` likelier than every other option.
+    Choice {
+        /// What may be answered.
+        options: Vec<String>,
+        /// Index of the right one.
+        answer: usize,
+    },
+    /// A generated text, equal letter by letter after its wrapping is taken off.
+    Text {
+        /// The right text.
+        answer: String,
+    },
+    /// Generated names or numbers in the right order, whatever separates them.
+    List {
+        /// The right elements in order.
+        answer: Vec<String>,
+    },
+    /// A generated name out of a closed set, such as a weekday: the last one that the answer mentions.
+    Named {
+        /// Every name of the set.
+        names: Vec<String>,
+        /// The right one.
+        answer: String,
+    },
+    /// A generated whole number.
+    Number {
+        /// The right number.
+        answer: i64,
+    },
+    /// A generated JSON value, equal whatever its spacing and order of keys.
+    Json {
+        /// The right value.
+        answer: Value,
+    },
+}
+
+impl Scoring {
+    /// Whether the answer `raw`, as the model wrote it, is right. For [`Scoring::Choice`] it is the option's text.
+    pub fn mark(&self, raw: &str) -> bool {
+        match self {
+            Scoring::Choice { options, answer } => raw == options[*answer],
+            Scoring::Text { answer } => extract::text(raw) == answer,
+            Scoring::List { answer } => {
+                let found = extract::list(raw);
+                found.len() == answer.len() && found.iter().zip(answer).all(|(a, b)| a.eq_ignore_ascii_case(b))
+            }
+            Scoring::Named { names, answer } => extract::last_named(raw, names) == Some(answer.as_str()),
+            Scoring::Number { answer } => extract::number(raw) == Some(*answer),
+            Scoring::Json { answer } => extract::json(raw).is_some_and(|found| same_json(&found, answer)),
+        }
+    }
+
+    /// The right answer as a terse model would write it.
+    pub fn reference(&self) -> String {
+        match self {
+            Scoring::Choice { options, answer } => options[*answer].clone(),
+            Scoring::Text { answer } | Scoring::Named { answer, .. } => answer.clone(),
+            Scoring::List { answer } => answer.join(", "),
+            Scoring::Number { answer } => answer.to_string(),
+            Scoring::Json { answer } => spaced_json(answer),
+        }
+    }
+
+    /// A wrong answer of the right form, to show that marking can say no.
+    pub fn spoiled(&self) -> String {
+        match self {
+            Scoring::Choice { options, answer } => options[(answer + 1) % options.len()].clone(),
+            Scoring::Text { answer } => format!("{answer} x"),
+            Scoring::List { answer } => answer.iter().rev().cloned().collect::<Vec<_>>().join(", "),
+            Scoring::Named { names, answer } => names.iter().find(|name| *name != answer).cloned().unwrap_or_default(),
+            Scoring::Number { answer } => (answer + 1).to_string(),
+            Scoring::Json { answer } => format!("[{answer}]"),
+        }
+    }
+}
+
+/// Equal values; the order of keys and the spelling of numbers (`3`, `3.0`) do not matter.
+fn same_json(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_json(a, b)),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| same_json(value, other)))
+        }
+        _ => a == b,
+    }
+}
+
+/// JSON on one line with a space after each comma and colon, as most people and models write it.
+fn spaced_json(value: &Value) -> String {
+    match value {
+        Value::Object(object) => {
+            let parts: Vec<String> = object
+                .iter()
+                .map(|(key, value)| format!("{}: {}", Value::from(key.as_str()), spaced_json(value)))
+                .collect();
+            format!("{{{}}}", parts.join(", "))
+        }
+        Value::Array(array) => format!("[{}]", array.iter().map(spaced_json).collect::<Vec<_>>().join(", ")),
+        _ => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

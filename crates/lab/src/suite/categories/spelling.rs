@@ -1,0 +1,39 @@
+//! The letters of invented words, so that knowing the word does not help.
+
+use super::{Draft, Draws};
+use crate::score::Scoring;
+
+const CONSONANTS: &[&str] = &["b", "d", "f", "g", "k", "l", "m", "n", "p", "r", "s", "t", "v", "z"];
+const VOWELS: &[&str] = &["a", "e", "i", "o", "u"];
+
+pub(super) fn draft(draws: &mut Draws) -> Draft {
+    if draws.one_in(3) { backwards(draws) } else { forwards(draws) }
+}
+
+fn forwards(draws: &mut Draws) -> Draft {
+    let syllables = draws.between(2, 3);
+    let word = word(draws, syllables);
+    let prompt = match draws.below(2) {
+        0 => format!("Spell the word \"{word}\" with a hyphen between the letters."),
+        _ => format!("Write the letters of \"{word}\" with a hyphen between them."),
+    };
+    let answer = word.chars().map(String::from).collect::<Vec<_>>().join("-");
+    Draft { key: format!("spell {word}"), prompt, scoring: Scoring::Text { answer } }
+}
+
+fn backwards(draws: &mut Draws) -> Draft {
+    let word = word(draws, 2);
+    let answer = word.chars().rev().map(String::from).collect::<Vec<_>>().join("-");
+    let prompt = format!("Write the letters of \"{word}\" backwards with a hyphen between them.");
+    Draft { key: format!("reverse {word}"), prompt, scoring: Scoring::Text { answer } }
+}
+
+/// Consonant and vowel in turn, sometimes closed by a consonant: `tako`, `benulir`.
+fn word(draws: &mut Draws, syllables: u32) -> String {
+    let mut word: String =
+        (0..syllables).map(|_| format!("{}{}", draws.pick(CONSONANTS), draws.pick(VOWELS))).collect();
+    if draws.one_in(2) {
+        word.push_str(draws.pick(CONSONANTS));
+    }
+    word
+}

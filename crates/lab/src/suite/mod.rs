@@ -1,0 +1,204 @@
+//! The built-in suites: questions made by code from a seed, with no text of anybody else.
+//!
+//! One question in ten, chosen by the hash of what it asks, is reserved for suites; [`training_items`] never gives
+//! a reserved one. That a suite is unseen by a model trained on these categories is therefore a property of the
+//! code and not of a seed.
+
+mod categories;
+mod draws;
+mod hash;
+mod words;
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+
+use categories::Draft;
+pub use categories::{CATEGORIES, Category};
+use draws::Draws;
+
+use crate::score::{SCORER_VERSION, Scoring};
+
+/// Items per category unless asked otherwise.
+pub const DEFAULT_ITEMS: usize = 50;
+/// The seed of the suite that is meant when none is named.
+pub const DEFAULT_SEED: u64 = 2026;
+/// The name of the suite that holds every category.
+pub const ALL: &str = "text";
+/// Share of questions kept for suites: one in this many.
+const RESERVED_ONE_IN: u64 = 10;
+/// Draws per wanted item after which a category is taken to hold no more questions.
+const PATIENCE: usize = 2_000;
+/// Room for an answer with a sentence around it. [tokens]
+const MAX_ANSWER_TOKENS: usize = 96;
+
+/// One question.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Item {
+    /// Category and a hash of the question; the same question has the same id in every suite.
+    pub id: String,
+    /// One of [`CATEGORIES`]' ids, or `canary`.
+    pub category: String,
+    /// The one user message, before any chat template.
+    pub prompt: String,
+    /// How an answer is marked, with the right one.
+    pub scoring: Scoring,
+    /// How many tokens a generated answer may have.
+    pub max_tokens: usize,
+}
+
+/// A fixed list of questions with the facts that make it reproducible.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Suite {
+    /// [`ALL`] or a category's id.
+    pub name: String,
+    /// What the items were drawn with.
+    pub seed: u64,
+    /// Version of the marking rules, see [`SCORER_VERSION`].
+    pub scorer_version: u32,
+    /// Licence of the questions.
+    pub licence: String,
+    /// The questions, category by category.
+    pub items: Vec<Item>,
+    /// A question that every working model gets: if it fails, the run is broken and says nothing of the model.
+    pub canary: Item,
+}
+
+/// Why a suite could not be made.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum SuiteError {
+    /// No suite has this name.
+    #[error("no built-in suite is named `{name}`; there are `{ALL}` (every category) and {known}")]
+    Unknown {
+        /// The name asked for.
+        name: String,
+        /// The categories that there are.
+        known: String,
+    },
+    /// A category holds fewer different reserved questions than were asked for.
+    #[error("category `{category}` gave only {found} different questions of {asked} asked for")]
+    Exhausted {
+        /// The category that ran dry.
+        category: &'static str,
+        /// Items asked for.
+        asked: usize,
+        /// Items found.
+        found: usize,
+    },
+    /// A suite of nothing.
+    #[error("a suite needs at least one item per category")]
+    Empty,
+}
+
+impl Suite {
+    /// The suite `name` ([`ALL`] or a category's id) of `per_category` questions in each category, drawn with `seed`.
+    ///
+    /// ```
+    /// use plimsoll_lab::suite::Suite;
+    /// let suite = Suite::builtin("arithmetic", 7, 5)?;
+    /// assert_eq!(suite.items.len(), 5);
+    /// assert_eq!(suite.id(), Suite::builtin("arithmetic", 7, 5)?.id());
+    /// # Ok::<(), plimsoll_lab::suite::SuiteError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When the name is unknown, or a category holds fewer questions than asked for.
+    pub fn builtin(name: &str, seed: u64, per_category: usize) -> Result<Suite, SuiteError> {
+        let chosen: Vec<&Category> = CATEGORIES.iter().filter(|c| name == ALL || c.id == name).collect();
+        if chosen.is_empty() {
+            let known = CATEGORIES.iter().map(|c| format!("`{}`", c.id)).collect::<Vec<_>>().join(", ");
+            return Err(SuiteError::Unknown { name: name.to_owned(), known });
+        }
+        if per_category == 0 {
+            return Err(SuiteError::Empty);
+        }
+        let mut items = Vec::with_capacity(chosen.len() * per_category);
+        for category in chosen {
+            items.extend(reserved_items(category, seed, per_category)?);
+        }
+        Ok(Suite {
+            name: name.to_owned(),
+            seed,
+            scorer_version: SCORER_VERSION,
+            licence: "Apache-2.0 OR MIT".to_owned(),
+            items,
+            canary: canary(),
+        })
+    }
+
+    /// SHA-256, in hexadecimal, of the suite's canonical JSON (sorted keys, no spaces).
+    pub fn id(&self) -> String {
+        hash::sha256_hex(hash::canonical_json(self).as_bytes())
+    }
+
+    /// The categories in it, in the order of the items.
+    pub fn categories(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.items.iter().map(|item| item.category.as_str()).collect();
+        names.dedup();
+        names
+    }
+}
+
+/// An endless stream of questions of `category` that no suite will ever hold.
+pub fn training_items(category: &'static Category, seed: u64) -> impl Iterator<Item = Item> {
+    let mut draws = Draws::new(seed, category_stream(category));
+    std::iter::repeat_with(move || (category.draft)(&mut draws))
+        .filter(|draft| !is_reserved(category.id, &draft.key))
+        .map(|draft| item(category.id, draft))
+}
+
+/// Whether the question `key` of `category` is kept for suites.
+fn is_reserved(category: &str, key: &str) -> bool {
+    hash::sha256_u64(format!("{category}\n{key}").as_bytes()).is_multiple_of(RESERVED_ONE_IN)
+}
+
+fn reserved_items(category: &Category, seed: u64, n: usize) -> Result<Vec<Item>, SuiteError> {
+    let mut draws = Draws::new(seed, category_stream(category));
+    let mut seen = HashSet::new();
+    let items: Vec<Item> = std::iter::repeat_with(|| (category.draft)(&mut draws))
+        .take(n.saturating_mul(PATIENCE))
+        .filter(|draft| is_reserved(category.id, &draft.key) && seen.insert(draft.key.clone()))
+        .take(n)
+        .map(|draft| item(category.id, draft))
+        .collect();
+    if items.len() < n {
+        return Err(SuiteError::Exhausted { category: category.id, asked: n, found: items.len() });
+    }
+    Ok(items)
+}
+
+/// A stream that hangs on the category's name alone: a suite of one category holds the same questions as that
+/// category in the suite of all.
+fn category_stream(category: &Category) -> u64 {
+    hash::sha256_u64(category.id.as_bytes())
+}
+
+fn item(category: &str, draft: Draft) -> Item {
+    let digest = hash::sha256_hex(format!("{category}\n{}", draft.prompt).as_bytes());
+    Item {
+        id: format!("{category}-{}", &digest[..12]),
+        category: category.to_owned(),
+        prompt: draft.prompt,
+        scoring: draft.scoring,
+        max_tokens: MAX_ANSWER_TOKENS,
+    }
+}
+
+/// Goes on with a repeated word, or with line noise of the same length. Any model that predicts at all, and even
+/// one that predicts nothing but spreads its belief evenly, prefers the word; one whose arithmetic is broken
+/// gives NaN or a coin's toss.
+fn canary() -> Item {
+    let repeated = "ship ship ship ship".to_owned();
+    let noise = "q;Z#~w^ k}0v|X@ %j$".to_owned();
+    item(
+        "canary",
+        Draft {
+            key: String::new(),
+            prompt: "Repeat this text exactly: ship ship ship ship".to_owned(),
+            scoring: Scoring::Choice { options: vec![noise, repeated], answer: 1 },
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests;
