@@ -1,1 +1,29 @@
-//! plimsoll-graph
+//! An architecture is written once, as a [`Network`]: nodes over named weights, each with its
+//! shape rule. Whatever is to be known or done with it (executing it, predicting its cost,
+//! exporting it) is a walk over that description, and nothing here knows how a node is computed.
+//!
+//! ```
+//! use plimsoll_graph::Builder;
+//!
+//! let mut net = Builder::new(16); // vocabulary of 16
+//! let x = net.embed("model.embed_tokens.weight", 8); // (n_tokens, 8)
+//! let h = net.rms_norm(x, "model.norm.weight", 1e-5);
+//! let last = net.select_rows(h);
+//! let logits = net.linear(last, "lm_head", 16);
+//! let network = net.finish(logits).unwrap();
+//! assert_eq!(network.weights.len(), 3);
+//! ```
+#![forbid(unsafe_code)]
+
+mod builder;
+pub mod cost;
+mod mask;
+mod network;
+mod op;
+mod plan;
+
+pub use builder::{Builder, Scope};
+pub use mask::Mask;
+pub use network::{CacheId, Network, Node, RopeId, ShapeError, ValueId, WeightDecl, WeightId, WeightKind};
+pub use op::{Activation, AttentionOp, MoeOp, Op, RopeLayout, RopeSpec, Rows};
+pub use plan::{BufferPlan, SlotId};

@@ -1,0 +1,248 @@
+//! Writing a network down. Each method is one node with its shape rule; the first rule that
+//! is broken is kept and reported by [`Builder::finish`], so that an architecture reads without `?`.
+
+use crate::network::{CacheId, Network, Node, RopeId, ShapeError, ValueId, WeightDecl, WeightId, WeightKind};
+use crate::op::{Activation, AttentionOp, MoeOp, Op, RopeSpec, Rows};
+
+/// Builds a [`Network`] node by node.
+#[derive(Debug)]
+pub struct Builder {
+    network: Network,
+    error: Option<ShapeError>,
+}
+
+impl Builder {
+    /// An empty network over `vocab_size` token ids.
+    pub fn new(vocab_size: usize) -> Builder {
+        let network =
+            Network { nodes: vec![], weights: vec![], caches: vec![], ropes: vec![], logits: ValueId(0), vocab_size };
+        Builder { network, error: None }
+    }
+
+    /// Ends the description with the value that holds the logits.
+    ///
+    /// # Errors
+    /// The first shape rule that was broken.
+    pub fn finish(mut self, logits: ValueId) -> Result<Network, ShapeError> {
+        let (width, vocab_size) = (self.width(logits), self.network.vocab_size);
+        self.require("lm_head", width == vocab_size, || format!("{width} logits for {vocab_size} token ids"));
+        self.network.logits = logits;
+        match self.error {
+            Some(error) => Err(error),
+            None => Ok(self.network),
+        }
+    }
+
+    /// The same builder, weights named under `prefix.`.
+    pub fn scope(&mut self, prefix: impl Into<String>) -> Scope<'_> {
+        Scope { net: self, prefix: prefix.into() }
+    }
+
+    /// Columns of a value.
+    pub fn width(&self, value: ValueId) -> usize {
+        self.network.nodes[value.0].width
+    }
+
+    /// Declares rotary frequencies, to be used by any number of [`Builder::rope`] nodes.
+    pub fn rope_spec(&mut self, spec: RopeSpec) -> RopeId {
+        self.network.ropes.push(spec);
+        RopeId(self.network.ropes.len() - 1)
+    }
+
+    /// Declares a cache whose key rows and value rows have `width` columns.
+    pub fn cache(&mut self, width: usize) -> CacheId {
+        self.network.caches.push(width);
+        CacheId(self.network.caches.len() - 1)
+    }
+
+    /// Embedding: token ids to `(n_tokens, d_model)`; `name` is the table `(vocab_size, d_model)`.
+    pub fn embed(&mut self, name: &str, d_model: usize) -> ValueId {
+        let table = self.weight(name.to_owned(), vec![self.network.vocab_size, d_model], WeightKind::Matrix);
+        self.push(Op::Embed { table }, vec![], Rows::Tokens, d_model)
+    }
+
+    /// `x Wᵀ`, `(n, in) -> (n, out)`; the weight is `{name}.weight`, `(out, in)`.
+    pub fn linear(&mut self, x: ValueId, name: &str, out: usize) -> ValueId {
+        self.linear_with(x, format!("{name}.weight"), None, out)
+    }
+
+    /// `x Wᵀ + b`; the bias is `{name}.bias`, `(out)`.
+    pub fn linear_bias(&mut self, x: ValueId, name: &str, out: usize) -> ValueId {
+        self.linear_with(x, format!("{name}.weight"), Some(format!("{name}.bias")), out)
+    }
+
+    /// A linear map over the embedding table itself: tied `lm_head`.
+    pub fn linear_tied(&mut self, x: ValueId, table: &str, out: usize) -> ValueId {
+        self.linear_with(x, table.to_owned(), None, out)
+    }
+
+    fn linear_with(&mut self, x: ValueId, weight: String, bias: Option<String>, out: usize) -> ValueId {
+        let weight = self.weight(weight, vec![out, self.width(x)], WeightKind::Matrix);
+        let bias = bias.map(|name| self.weight(name, vec![out], WeightKind::Vector { offset: 0.0 }));
+        self.push(Op::Linear { weight, bias }, vec![x], self.rows(x), out)
+    }
+
+    /// RMS norm of whole rows with the gain `name`, `(width)`.
+    pub fn rms_norm(&mut self, x: ValueId, name: &str, eps: f32) -> ValueId {
+        self.rms_norm_groups(x, Some(name), self.width(x), eps, 0.0)
+    }
+
+    /// RMS norm of each group of `group` neighbours (one head), gain `(group)` plus `offset`, or none.
+    pub fn rms_norm_groups(
+        &mut self,
+        x: ValueId,
+        name: Option<&str>,
+        group: usize,
+        eps: f32,
+        offset: f32,
+    ) -> ValueId {
+        let width = self.width(x);
+        self.require(name.unwrap_or("norm"), group > 0 && width.is_multiple_of(group), || {
+            format!("groups of {group} do not divide {width} columns")
+        });
+        let weight = name.map(|name| self.weight(name.to_owned(), vec![group], WeightKind::Vector { offset }));
+        self.push(Op::RmsNorm { weight, group, eps }, vec![x], self.rows(x), width)
+    }
+
+    /// Rotary embedding of each head of `x`, `(n, n_heads * head_dim)`.
+    pub fn rope(&mut self, x: ValueId, rope: RopeId, head_dim: usize) -> ValueId {
+        let (width, rotated) = (self.width(x), 2 * self.network.ropes[rope.0].inv_freq.len());
+        self.require("rope", head_dim > 0 && width.is_multiple_of(head_dim) && rotated <= head_dim, || {
+            format!("cannot rotate {rotated} of each {head_dim} in {width} columns")
+        });
+        self.push(Op::Rope { rope, head_dim }, vec![x], self.rows(x), width)
+    }
+
+    /// Attention of `q (n, n_heads * head_dim)` over the cache, to which `k` and `v`
+    /// `(n, n_kv_heads * head_dim)` are appended first.
+    pub fn attention(&mut self, q: ValueId, k: ValueId, v: ValueId, op: AttentionOp) -> ValueId {
+        let (q_width, kv_width) = (op.n_heads * op.head_dim, op.n_kv_heads * op.head_dim);
+        let widths = (self.width(q), self.width(k), self.width(v), self.network.caches[op.cache.0]);
+        self.require("self_attn", widths == (q_width, kv_width, kv_width, kv_width), || {
+            format!("q, k, v and cache are {widths:?} wide where heads ask for {q_width} and {kv_width}")
+        });
+        self.require("self_attn", op.n_kv_heads > 0 && op.n_heads.is_multiple_of(op.n_kv_heads), || {
+            format!("{} query heads cannot share {} key-value heads", op.n_heads, op.n_kv_heads)
+        });
+        let rows = self.rows(q);
+        self.push(Op::Attention(op), vec![q, k, v], rows, q_width)
+    }
+
+    /// The sum of two values of one shape.
+    pub fn add(&mut self, a: ValueId, b: ValueId) -> ValueId {
+        self.same_width("residual", a, b);
+        self.push(Op::Add, vec![a, b], self.rows(a), self.width(a))
+    }
+
+    /// `act(gate) * up`.
+    pub fn gated(&mut self, gate: ValueId, up: ValueId, act: Activation) -> ValueId {
+        self.same_width("mlp", gate, up);
+        self.push(Op::Gated(act), vec![gate, up], self.rows(gate), self.width(gate))
+    }
+
+    /// `x * factor`.
+    pub fn scale(&mut self, x: ValueId, factor: f32) -> ValueId {
+        self.push(Op::Scale(factor), vec![x], self.rows(x), self.width(x))
+    }
+
+    /// Llama 4's attention temperature, see [`Op::ScaleByPosition`].
+    pub fn scale_by_position(&mut self, x: ValueId, floor: f32, scale: f32) -> ValueId {
+        self.push(Op::ScaleByPosition { floor, scale }, vec![x], self.rows(x), self.width(x))
+    }
+
+    /// `cap * tanh(x / cap)`.
+    pub fn softcap(&mut self, x: ValueId, cap: f32) -> ValueId {
+        self.push(Op::Softcap(cap), vec![x], self.rows(x), self.width(x))
+    }
+
+    /// Keeps the rows whose logits are wanted.
+    pub fn select_rows(&mut self, x: ValueId) -> ValueId {
+        self.push(Op::SelectRows, vec![x], Rows::Selected, self.width(x))
+    }
+
+    /// Routed experts under `name`: `{name}.router`, `{name}.experts.{gate,up,down}_proj`.
+    pub fn moe(&mut self, x: ValueId, name: &str, n_experts: usize, top_k: usize, d_ff: usize, act: Activation) -> ValueId {
+        let d_model = self.width(x);
+        self.require(name, top_k > 0 && top_k <= n_experts, || format!("cannot choose {top_k} of {n_experts} experts"));
+        let router = self.weight(format!("{name}.router.weight"), vec![n_experts, d_model], WeightKind::Matrix);
+        let mut experts = |part: &str, out, input| {
+            self.weight(format!("{name}.experts.{part}"), vec![n_experts, out, input], WeightKind::Experts)
+        };
+        let gate = experts("gate_proj", d_ff, d_model);
+        let up = experts("up_proj", d_ff, d_model);
+        let down = experts("down_proj", d_model, d_ff);
+        let op = MoeOp { router, gate, up, down, n_experts, top_k, d_ff, act };
+        self.push(Op::Moe(op), vec![x], self.rows(x), d_model)
+    }
+
+    fn rows(&self, value: ValueId) -> Rows {
+        self.network.nodes[value.0].rows
+    }
+
+    fn push(&mut self, op: Op, inputs: Vec<ValueId>, rows: Rows, width: usize) -> ValueId {
+        self.network.nodes.push(Node { op, inputs, rows, width });
+        ValueId(self.network.nodes.len() - 1)
+    }
+
+    /// Declares a weight; a name already declared with the same shape is the same weight (tied).
+    fn weight(&mut self, name: String, shape: Vec<usize>, kind: WeightKind) -> WeightId {
+        // Only the embedding is ever declared twice, and it comes first: no need for a map.
+        if let Some(first) = self.network.weights.first()
+            && first.name == name
+        {
+            let declared = first.shape.clone();
+            self.require(&name, declared == shape, || format!("tied as {shape:?}, declared as {declared:?}"));
+            return WeightId(0);
+        }
+        self.network.weights.push(WeightDecl { name, shape, kind });
+        WeightId(self.network.weights.len() - 1)
+    }
+
+    fn same_width(&mut self, place: &str, a: ValueId, b: ValueId) {
+        let (a, b) = (self.width(a), self.width(b));
+        self.require(place, a == b, || format!("operands are {a} and {b} columns wide"));
+    }
+
+    fn require(&mut self, place: &str, holds: bool, problem: impl FnOnce() -> String) {
+        if !holds && self.error.is_none() {
+            self.error = Some(ShapeError { place: place.to_owned(), problem: problem() });
+        }
+    }
+}
+
+/// A [`Builder`] whose weight names stand under one prefix, `model.layers.3` for example.
+#[derive(Debug)]
+pub struct Scope<'a> {
+    net: &'a mut Builder,
+    prefix: String,
+}
+
+impl Scope<'_> {
+    /// The full name of a weight of this scope.
+    pub fn name(&self, name: &str) -> String {
+        format!("{}.{name}", self.prefix)
+    }
+
+    /// [`Builder::linear`] or, with `bias`, [`Builder::linear_bias`].
+    pub fn linear(&mut self, x: ValueId, name: &str, out: usize, bias: bool) -> ValueId {
+        let name = self.name(name);
+        if bias { self.net.linear_bias(x, &name, out) } else { self.net.linear(x, &name, out) }
+    }
+
+    /// RMS norm of groups of `group` with gain `{name}.weight` plus `offset`.
+    pub fn rms_norm(&mut self, x: ValueId, name: &str, group: usize, eps: f32, offset: f32) -> ValueId {
+        let name = self.name(name) + ".weight";
+        self.net.rms_norm_groups(x, Some(&name), group, eps, offset)
+    }
+
+    /// [`Builder::moe`].
+    pub fn moe(&mut self, x: ValueId, name: &str, n_experts: usize, top_k: usize, d_ff: usize, act: Activation) -> ValueId {
+        let name = self.name(name);
+        self.net.moe(x, &name, n_experts, top_k, d_ff, act)
+    }
+
+    /// Nodes without weights of their own.
+    pub fn net(&mut self) -> &mut Builder {
+        self.net
+    }
+}

@@ -1,0 +1,91 @@
+//! The description itself: nodes in execution order over declared weights and caches.
+
+use crate::op::{Op, RopeSpec, Rows};
+
+/// The result of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ValueId(pub usize);
+
+/// A declared weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct WeightId(pub usize);
+
+/// A declared key-value cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CacheId(pub usize);
+
+/// A declared set of rotary frequencies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RopeId(pub usize);
+
+/// How a weight is used, and so how an executor holds it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum WeightKind {
+    /// Stays in the file, in its own type: a table or a linear map.
+    Matrix,
+    /// A short vector held in f32, `offset` added to each value (1 for Gemma's norms).
+    Vector {
+        /// Added to every value.
+        offset: f32,
+    },
+    /// One matrix for each expert, stays in the file.
+    Experts,
+}
+
+/// A weight the network needs: its canonical (Hugging Face) name and the shape it must have.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WeightDecl {
+    /// Canonical name, `model.layers.0.self_attn.q_proj.weight`.
+    pub name: String,
+    /// Expected shape, outermost first.
+    pub shape: Vec<usize>,
+    /// How it is used.
+    pub kind: WeightKind,
+}
+
+/// One operation with its operands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// What is done.
+    pub op: Op,
+    /// Operands, each the result of an earlier node.
+    pub inputs: Vec<ValueId>,
+    /// Rows of the result.
+    pub rows: Rows,
+    /// Columns of the result.
+    pub width: usize,
+}
+
+/// A network: `nodes[i]` yields value `i`; operands always come earlier.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    /// Nodes in execution order.
+    pub nodes: Vec<Node>,
+    /// Weights that nodes refer to.
+    pub weights: Vec<WeightDecl>,
+    /// Width of a key row, and so of a value row, for each cache.
+    pub caches: Vec<usize>,
+    /// Rotary frequencies that nodes refer to.
+    pub ropes: Vec<RopeSpec>,
+    /// The value that holds the logits, `(n_selected, vocab_size)`.
+    pub logits: ValueId,
+    /// Number of token ids the table knows.
+    pub vocab_size: usize,
+}
+
+impl Network {
+    /// The weight behind an id.
+    pub fn weight(&self, id: WeightId) -> &WeightDecl {
+        &self.weights[id.0]
+    }
+}
+
+/// Hyperparameters that do not fit together; found while a network is built.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {problem}")]
+pub struct ShapeError {
+    /// The weight or layer at which it showed.
+    pub place: String,
+    /// What does not fit.
+    pub problem: String,
+}

@@ -1,0 +1,122 @@
+//! The operations a network is made of. `n` stands for the tokens of one step.
+
+use crate::mask::Mask;
+use crate::network::{CacheId, RopeId, WeightId};
+
+pub use plimsoll_kernels::{Activation, RopeLayout};
+
+/// How many rows a value has in one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rows {
+    /// One row for each token of the step.
+    Tokens,
+    /// One row for each token whose logits are wanted.
+    Selected,
+}
+
+/// One operation; its inputs and the width of its result stand in the [`crate::Node`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// Token ids to rows of a table: `() -> (n, d_model)`.
+    Embed {
+        /// `(vocab_size, d_model)`
+        table: WeightId,
+    },
+    /// `x Wᵀ + b`: `(n, in) -> (n, out)`.
+    Linear {
+        /// `(out, in)`
+        weight: WeightId,
+        /// `(out)`
+        bias: Option<WeightId>,
+    },
+    /// Root-mean-square norm over groups of `group` neighbours (the whole row, or one head).
+    RmsNorm {
+        /// `(group)`; absent for a norm without gain (Llama 4's QK norm).
+        weight: Option<WeightId>,
+        /// Values normed together; divides the width.
+        group: usize,
+        /// Added to the mean square.
+        eps: f32,
+    },
+    /// Rotary position embedding of `(n, n_heads, head_dim)`.
+    Rope {
+        /// Frequencies and layout.
+        rope: RopeId,
+        /// Width of one head.
+        head_dim: usize,
+    },
+    /// Appends keys and values to the cache, then attends: `(q, k, v) -> (n, n_heads * head_dim)`.
+    Attention(AttentionOp),
+    /// Elementwise sum of two values: the residual.
+    Add,
+    /// `act(gate) * up`.
+    Gated(Activation),
+    /// Multiplies by a constant.
+    Scale(f32),
+    /// Multiplies each row by `log1p(floor((position + 1) / floor)) * scale + 1`: Llama 4's
+    /// attention temperature (modeling_llama4.py, `Llama4TextAttention`).
+    ScaleByPosition {
+        /// Positions in one step of the temperature.
+        floor: f32,
+        /// Weight of the logarithm.
+        scale: f32,
+    },
+    /// A mixture of gated experts.
+    Moe(MoeOp),
+    /// Keeps the rows whose logits are wanted.
+    SelectRows,
+    /// `cap * tanh(x / cap)`.
+    Softcap(f32),
+}
+
+/// Grouped-query attention over a key-value cache.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttentionOp {
+    /// Where this layer's keys and values are kept.
+    pub cache: CacheId,
+    /// Query heads.
+    pub n_heads: usize,
+    /// Key and value heads; divides `n_heads`.
+    pub n_kv_heads: usize,
+    /// Width of one head.
+    pub head_dim: usize,
+    /// Multiplied onto `q · k`.
+    pub scale: f32,
+    /// Bound of the scores by `cap * tanh(score / cap)`.
+    pub softcap: Option<f32>,
+    /// Which keys are seen.
+    pub mask: Mask,
+}
+
+/// Routed experts as Llama 4 has them (modeling_llama4.py, `Llama4TextMoe`): the `top_k` largest
+/// router logits choose, and the sigmoid of each scales its expert's *input*.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MoeOp {
+    /// `(n_experts, d_model)`
+    pub router: WeightId,
+    /// `(n_experts, d_ff, d_model)`
+    pub gate: WeightId,
+    /// `(n_experts, d_ff, d_model)`
+    pub up: WeightId,
+    /// `(n_experts, d_model, d_ff)`
+    pub down: WeightId,
+    /// Number of experts.
+    pub n_experts: usize,
+    /// Experts used for a token.
+    pub top_k: usize,
+    /// Width of one expert.
+    pub d_ff: usize,
+    /// Gate activation.
+    pub act: Activation,
+}
+
+/// Rotary frequencies, computed once from the hyperparameters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RopeSpec {
+    /// Radians per position for each rotated pair; twice its length is the rotated width of a head.
+    pub inv_freq: Vec<f32>,
+    /// Factor on cosine and sine (YaRN, LongRoPE), else 1.
+    pub attention_factor: f32,
+    /// Which two values make a pair.
+    pub layout: RopeLayout,
+}

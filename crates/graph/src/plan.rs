@@ -1,0 +1,97 @@
+//! Which buffer each value lives in: values that are never alive together share one.
+
+use crate::network::{Network, ValueId};
+use crate::op::Rows;
+
+/// A buffer of the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SlotId(pub usize);
+
+/// Buffers for one step, planned once for any number of tokens.
+#[derive(Clone, Debug)]
+pub struct BufferPlan {
+    /// The buffer of each value.
+    pub slot_of: Vec<SlotId>,
+    /// Rows and f32 columns that each buffer must hold.
+    pub slots: Vec<(Rows, usize)>,
+}
+
+impl BufferPlan {
+    /// Assigns a buffer to every value; a buffer is free again after its value's last use.
+    pub fn new(network: &Network) -> BufferPlan {
+        let mut last_use: Vec<usize> = (0..network.nodes.len()).collect();
+        for (at, node) in network.nodes.iter().enumerate() {
+            for input in &node.inputs {
+                last_use[input.0] = at;
+            }
+        }
+        last_use[network.logits.0] = usize::MAX; // read after the last node
+
+        let mut plan = BufferPlan { slot_of: Vec::new(), slots: Vec::new() };
+        let mut free: Vec<SlotId> = Vec::new();
+        for (at, node) in network.nodes.iter().enumerate() {
+            let slot = plan.take_slot(&mut free, node.rows, node.width);
+            plan.slot_of.push(slot);
+            let mut dead: Vec<ValueId> = node.inputs.iter().copied().filter(|v| last_use[v.0] == at).collect();
+            dead.sort();
+            dead.dedup();
+            free.extend(dead.into_iter().map(|v| plan.slot_of[v.0]));
+        }
+        plan
+    }
+
+    /// The free buffer that needs to grow least, or a new one.
+    fn take_slot(&mut self, free: &mut Vec<SlotId>, rows: Rows, width: usize) -> SlotId {
+        let fits = |slot: &SlotId| self.slots[slot.0].0 == rows;
+        let waste = |slot: &SlotId| self.slots[slot.0].1.abs_diff(width);
+        let best = (0..free.len()).filter(|&i| fits(&free[i])).min_by_key(|&i| waste(&free[i]));
+        match best {
+            Some(i) => {
+                let slot = free.swap_remove(i);
+                self.slots[slot.0].1 = self.slots[slot.0].1.max(width);
+                slot
+            }
+            None => {
+                self.slots.push((rows, width));
+                SlotId(self.slots.len() - 1)
+            }
+        }
+    }
+
+    /// Bytes of all buffers for a step of `n_tokens`, `n_selected` of them with logits.
+    pub fn bytes(&self, n_tokens: usize, n_selected: usize) -> u64 {
+        let rows = |rows| match rows {
+            Rows::Tokens => n_tokens,
+            Rows::Selected => n_selected,
+        };
+        self.slots.iter().map(|&(r, width)| (rows(r) * width * size_of::<f32>()) as u64).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Builder;
+
+    #[test]
+    fn values_alive_together_never_share_a_buffer() {
+        let mut net = Builder::new(8);
+        let mut x = net.embed("e", 4);
+        for i in 0..6 {
+            let h = net.rms_norm(x, &format!("n{i}.weight"), 1e-5);
+            let y = net.linear(h, &format!("l{i}"), 4);
+            x = net.add(x, y);
+        }
+        let s = net.select_rows(x);
+        let logits = net.linear(s, "head", 8);
+        let network = net.finish(logits).unwrap();
+        let plan = BufferPlan::new(&network);
+        // A residual stream, a branch and its successor: three buffers serve six layers.
+        assert_eq!(plan.slots.iter().filter(|s| s.0 == Rows::Tokens).count(), 3);
+        for (at, node) in network.nodes.iter().enumerate() {
+            for input in &node.inputs {
+                assert_ne!(plan.slot_of[at], plan.slot_of[input.0], "node {at} overwrites its own input");
+            }
+        }
+    }
+}
