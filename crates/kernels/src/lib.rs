@@ -1,1 +1,27 @@
-//! plimsoll-kernels
+//! The arithmetic of Plimsoll: weights of every stored type times float activations, attention, norms and rotary
+//! embedding, on every instruction-set level, over one thread pool.
+//!
+//! A [`Cpu`] is an executor's device: the dispatch table of one [`Isa`] level and one [`Pool`]. A [`Matrix`] is a
+//! borrowed view of weights as the file stores them.
+//!
+//! Invariants, each held by a test:
+//! - Every level unpacks a weight to the bits that [`dequantise`] gives.
+//! - A result does not depend on the number of threads, nor on the other tokens of the call.
+
+mod attention;
+mod blocks;
+mod cpu;
+mod dtype;
+mod elementwise;
+mod isa;
+mod matrix;
+mod pool;
+
+pub use attention::{AttentionShape, KvRows};
+pub use blocks::{dequantise, quantise_q4_0, quantise_q8_0};
+pub use cpu::Cpu;
+pub use dtype::DType;
+pub use elementwise::{Activation, RopeLayout, RopeShape};
+pub use isa::{Isa, IsaUnavailable, UnknownIsa};
+pub use matrix::{Matrix, MatrixError};
+pub use pool::Pool;

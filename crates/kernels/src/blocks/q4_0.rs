@@ -1,0 +1,63 @@
+//! `Q4_0` and `Q4_1`: 32 values of 4 bits.
+//!
+//! | bytes | `Q4_0` | `Q4_1` |
+//! |---|---|---|
+//! | scale `d`, f16 | 0..2 | 0..2 |
+//! | minimum `m`, f16 | | 2..4 |
+//! | nibbles: value `i` low in byte `i`, value `i + 16` high | 2..18 | 4..20 |
+//!
+//! `Q4_0` is `d * (q - 8)`, `Q4_1` is `d * q + m`.
+
+use half::f16;
+
+use super::half_at;
+
+pub(super) fn dequantise(block: &[u8; 18], out: &mut [f32; 32]) {
+    let d = half_at(block, 0);
+    nibbles(&block[2..], out, |q| d * (q as f32 - 8.0));
+}
+
+pub(super) fn dequantise_with_minimum(block: &[u8; 20], out: &mut [f32; 32]) {
+    let (d, m) = (half_at(block, 0), half_at(block, 2));
+    nibbles(&block[4..], out, |q| d * q as f32 + m);
+}
+
+fn nibbles(packed: &[u8], out: &mut [f32; 32], value: impl Fn(u8) -> f32) {
+    let (low, high) = out.split_at_mut(16);
+    for ((low, high), &byte) in low.iter_mut().zip(high).zip(packed) {
+        *low = value(byte & 15);
+        *high = value(byte >> 4);
+    }
+}
+
+/// Writes 32 values as one `Q4_0` block. The value of largest magnitude becomes code 0, so it is kept best.
+///
+/// Source: ggml `quantize_row_q4_0_ref`.
+pub fn quantise(values: &[f32; 32]) -> [u8; 18] {
+    let extreme = values.iter().fold(0.0f32, |best, &v| if v.abs() > best.abs() { v } else { best });
+    let d = extreme / -8.0;
+    let inverse = if d == 0.0 { 0.0 } else { 1.0 / d };
+    let code = |v: f32| ((v * inverse + 8.5) as u8).min(15);
+    let mut block = [0; 18];
+    block[..2].copy_from_slice(&f16::from_f32(d).to_le_bytes());
+    for i in 0..16 {
+        block[2 + i] = code(values[i]) | code(values[i + 16]) << 4;
+    }
+    block
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantising_errs_by_at_most_one_step() {
+        let values = std::array::from_fn(|i| (i as f32 * 0.7).sin());
+        let mut back = [0.0; 32];
+        dequantise(&quantise(&values), &mut back);
+        for (value, back) in values.iter().zip(back) {
+            assert!((value - back).abs() <= 1.0 / 8.0 * 1.01, "{value} came back as {back}");
+        }
+        assert_eq!(quantise(&[0.0; 32])[..2], [0x00, 0x80]);
+    }
+}
