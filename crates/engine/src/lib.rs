@@ -1,1 +1,10 @@
-//! plimsoll-engine
+//! Text in, text out: tokenizer, chat template, sampler, streaming and the session that joins them to a model.
+//!
+//! The crate knows nothing of HTTP. A [`Session`] owns a loaded program with its key-value cache; everything else
+//! here is pure and can be used by itself.
+
+#![forbid(unsafe_code)]
+
+pub mod template;
+
+pub use template::{ChatTemplate, Clock, ControlTexts, GuardedText, TemplateError, TemplateRequest};
