@@ -5,6 +5,7 @@
 //! Verdicts are made elsewhere.
 #![forbid(unsafe_code)]
 
+pub mod record;
 pub mod runner;
 pub mod score;
 pub mod stats;

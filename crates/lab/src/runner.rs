@@ -1,6 +1,6 @@
 //! Puts a suite to a model and keeps every answer.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::score::Scoring;
 use crate::suite::{Item, Suite};
@@ -24,7 +24,7 @@ pub trait Answerer {
 }
 
 /// What became of one item.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The item's id: two models are paired by it.
     pub item: String,

@@ -6,7 +6,7 @@
 
 mod categories;
 mod draws;
-mod hash;
+pub(crate) mod hash;
 mod words;
 
 use std::collections::HashSet;

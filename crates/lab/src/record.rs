@@ -1,0 +1,129 @@
+//! What was seen, in the form in which it is kept: every number with its unit, interval, method and raw samples,
+//! under an id that is a hash of all of these.
+//!
+//! The JSON form is stable: [`SCHEMA_VERSION`] is raised whenever a reader of the old one would misread the new.
+
+mod difference;
+mod measurement;
+mod model;
+mod show;
+
+use serde::{Deserialize, Serialize};
+
+pub use difference::{Better, Clause, ClauseKind, Conclusion, Difference, Piece, Test, Words};
+pub use measurement::{Interval, Measurement, MeasurementBuilder, Origin, Unit};
+pub use model::{
+    Declared, LicenceRecord, MemoryRecord, ModelRecord, Quality, Rate, Side, SpeedAtDepth, StartRecord, TypeBytes,
+};
+pub use show::{Scale, show_p};
+
+/// Version of the JSON form of [`Comparison`].
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The machine that everything was measured on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Device {
+    /// The processor as it names itself.
+    pub cpu: String,
+    /// Instruction-set level that the kernels used, `scalar`, `avx2` or `avx512`.
+    pub isa: String,
+    /// Logical processors that the operating system offers.
+    pub cores: usize,
+    /// Threads that the kernels used.
+    pub threads: usize,
+    /// Installed memory. [bytes]
+    pub memory_bytes: u64,
+    /// Operating system and kernel release.
+    pub os: String,
+    /// Bytes per second that all threads together read from memory.
+    pub read_bandwidth: Measurement,
+    /// Floating-point operations per second of the kernels, all threads together.
+    pub arithmetic_rate: Measurement,
+}
+
+/// Which questions were put.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuiteFacts {
+    /// SHA-256 of the suite's canonical JSON.
+    pub id: String,
+    /// Its name, `text` for every category.
+    pub name: String,
+    /// What the items were drawn with.
+    pub seed: u64,
+    /// Items in all.
+    pub n: usize,
+    /// Version of the marking rules.
+    pub scorer_version: u32,
+    /// Licence of the questions.
+    pub licence: String,
+    /// The categories in the order of the items.
+    pub categories: Vec<CategoryFacts>,
+}
+
+/// One kind of question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CategoryFacts {
+    /// Its stable name.
+    pub id: String,
+    /// What it shows of a model.
+    pub about: String,
+    /// Items in it.
+    pub n: usize,
+}
+
+/// How speed and memory were measured: the same for both models.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Tokens of a timed prefill.
+    pub prefill_tokens: usize,
+    /// Tokens of a timed decode.
+    pub decode_tokens: usize,
+    /// Timed repetitions of each, after warm-up.
+    pub repetitions: usize,
+    /// Fresh processes in which memory, load and first token were measured.
+    pub starts: usize,
+    /// Type of the cached keys and values.
+    pub cache_type: String,
+}
+
+/// Two models measured on one device and laid side by side.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// [`SCHEMA_VERSION`] at the time of writing.
+    pub schema: u32,
+    /// The program and its version.
+    pub program: String,
+    /// When the comparison was finished, RFC 3339 in UTC.
+    pub created: String,
+    /// Where.
+    pub device: Device,
+    /// With which questions.
+    pub suite: SuiteFacts,
+    /// With which settings.
+    pub settings: Settings,
+    /// Model A and model B.
+    pub models: [ModelRecord; 2],
+    /// Every difference looked at, none left out for being small.
+    pub differences: Vec<Difference>,
+    /// What follows and what does not.
+    pub conclusion: Conclusion,
+    /// The command that makes this comparison again.
+    pub reproduce: String,
+}
+
+impl Comparison {
+    /// Every measurement in it, device first, then A, B and the differences.
+    pub fn measurements(&self) -> Vec<&Measurement> {
+        let mut all = vec![&self.device.read_bandwidth, &self.device.arithmetic_rate];
+        for model in &self.models {
+            all.extend(model.measurements());
+        }
+        all.extend(self.differences.iter().map(|difference| &difference.difference));
+        all
+    }
+
+    /// The difference in `metric`, if it was looked at.
+    pub fn difference(&self, metric: &str) -> Option<&Difference> {
+        self.differences.iter().find(|difference| difference.metric == metric)
+    }
+}

@@ -1,0 +1,183 @@
+//! One model: what its files say, what was predicted and what was seen.
+
+use serde::{Deserialize, Serialize};
+
+use super::Measurement;
+use crate::runner::Outcome;
+
+/// One of the two models of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Side {
+    /// The first named.
+    A,
+    /// The second.
+    B,
+}
+
+impl Side {
+    /// Both, in order.
+    pub const BOTH: [Side; 2] = [Side::A, Side::B];
+
+    /// `A` or `B`.
+    pub fn letter(self) -> &'static str {
+        match self {
+            Side::A => "A",
+            Side::B => "B",
+        }
+    }
+
+    /// The place in a list of two.
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The other one.
+    pub fn other(self) -> Side {
+        match self {
+            Side::A => Side::B,
+            Side::B => Side::A,
+        }
+    }
+}
+
+/// A model as it was compared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelRecord {
+    /// What to call it.
+    pub name: String,
+    /// What was named on the command line: a folder, a file or `demo:…`.
+    pub path: String,
+    /// `safetensors` or `GGUF`.
+    pub format: String,
+    /// `model_type` or `general.architecture`.
+    pub architecture: String,
+    /// Values in all weights, a tied table counted once.
+    pub parameters: u64,
+    /// Bytes of the weights' files.
+    pub file_bytes: u64,
+    /// Bytes of the weights by stored type, largest first.
+    pub types: Vec<TypeBytes>,
+    /// SHA-256 of the weights' files, one after the other in the order of their names.
+    pub sha256: String,
+    /// What its files say of its licence.
+    pub licence: LicenceRecord,
+    /// Longest sequence that the model is made for. [tokens]
+    pub context: usize,
+    /// Memory, predicted and seen.
+    pub memory: MemoryRecord,
+    /// Loading and the first token.
+    pub start: StartRecord,
+    /// Speed by the number of tokens that came before.
+    pub speed: Vec<SpeedAtDepth>,
+    /// How many answers were right.
+    pub quality: Quality,
+}
+
+impl ModelRecord {
+    /// Every measurement of this model, in the order of a report.
+    pub fn measurements(&self) -> Vec<&Measurement> {
+        let mut all = vec![&self.memory.predicted, &self.memory.peak, &self.memory.error];
+        all.extend([&self.start.load, &self.start.first_token_cold, &self.start.first_token_warm]);
+        for row in &self.speed {
+            all.extend([&row.prefill_predicted, &row.prefill, &row.arithmetic_share]);
+            all.extend([&row.decode_predicted, &row.decode, &row.bandwidth_share]);
+        }
+        all.push(&self.quality.overall.rate);
+        all.extend(self.quality.categories.iter().map(|category| &category.rate));
+        all
+    }
+}
+
+/// Bytes of weights stored in one type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TypeBytes {
+    /// ggml's name of the type.
+    pub dtype: String,
+    /// Bytes of all tensors of it.
+    pub bytes: u64,
+}
+
+/// Licence facts as the files declare them; what they permit is not judged here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenceRecord {
+    /// The SPDX id, if the files agree on one.
+    pub spdx: Option<String>,
+    /// Each declaration with the place it was read from.
+    pub declared: Vec<Declared>,
+    /// Declarations that contradict each other, in words.
+    pub conflicts: Vec<String>,
+}
+
+/// A declaration and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Declared {
+    /// File and key.
+    pub source: String,
+    /// What stands there.
+    pub value: String,
+}
+
+/// Memory of a process that loads the model and answers with it. [bytes]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MemoryRecord {
+    /// Weights, cache, buffers and the program itself.
+    pub predicted: Measurement,
+    /// Peak resident size.
+    pub peak: Measurement,
+    /// The prediction divided by the peak. [ratio]
+    pub error: Measurement,
+}
+
+/// From nothing to the first token. [s]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StartRecord {
+    /// Opening the files and making the model executable, in a fresh process.
+    pub load: Measurement,
+    /// First token of a prompt right after loading.
+    pub first_token_cold: Measurement,
+    /// First token of the same prompt with everything touched before.
+    pub first_token_warm: Measurement,
+}
+
+/// Speed after `depth` tokens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SpeedAtDepth {
+    /// Tokens in the cache before the timed ones.
+    pub depth: usize,
+    /// Predicted prefill. [tokens/s]
+    pub prefill_predicted: Measurement,
+    /// Measured prefill. [tokens/s]
+    pub prefill: Measurement,
+    /// Part of the machine's arithmetic rate that prefill reaches. [share]
+    pub arithmetic_share: Measurement,
+    /// Predicted decode. [tokens/s]
+    pub decode_predicted: Measurement,
+    /// Measured decode. [tokens/s]
+    pub decode: Measurement,
+    /// Part of the machine's read bandwidth that decode reaches. [share]
+    pub bandwidth_share: Measurement,
+}
+
+/// Right answers, with every outcome kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// Over all items.
+    pub overall: Rate,
+    /// Category by category, in the order of the suite.
+    pub categories: Vec<Rate>,
+    /// What became of each item, in the order of the suite.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// The share of right answers in one category or in all.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rate {
+    /// The category's id, or `overall`.
+    pub category: String,
+    /// Right answers.
+    pub correct: usize,
+    /// Items.
+    pub n: usize,
+    /// Their share with its Wilson interval.
+    pub rate: Measurement,
+}
