@@ -5,6 +5,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod sampler;
+pub mod stream;
 pub mod template;
 
+pub use sampler::{Sampler, SamplerError, SamplingParams};
+pub use stream::{Chunk, TextStream};
 pub use template::{ChatTemplate, Clock, ControlTexts, GuardedText, TemplateError, TemplateRequest};
