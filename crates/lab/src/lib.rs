@@ -1,10 +1,11 @@
 //! What Plimsoll measures of a model's quality, and what may be concluded from it.
 //!
 //! [`suite`] makes the built-in test items from a seed, [`score`] marks an answer, [`runner`] puts a suite
-//! to anything that is an [`runner::Answerer`], and [`stats`] turns outcomes into intervals and differences.
+//! to anything that is an [`runner::Answerer`], and [`paired`] turns outcomes into rates and differences with the intervals and tests of [`stats`].
 //! Verdicts are made elsewhere.
 #![forbid(unsafe_code)]
 
+pub mod paired;
 pub mod record;
 pub mod runner;
 pub mod score;

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use categories::Draft;
 pub use categories::{CATEGORIES, Category};
-use draws::Draws;
+pub(crate) use draws::Draws;
 
 use crate::score::{SCORER_VERSION, Scoring};
 
@@ -28,7 +28,7 @@ pub const ALL: &str = "text";
 /// Share of questions kept for suites: one in this many.
 const RESERVED_ONE_IN: u64 = 10;
 /// Draws per wanted item after which a category is taken to hold no more questions.
-const PATIENCE: usize = 2_000;
+const PATIENCE: usize = 400;
 /// Room for an answer with a sentence around it. [tokens]
 const MAX_ANSWER_TOKENS: usize = 96;
 

@@ -1,0 +1,222 @@
+//! From outcomes to rates and differences: what a comparison of two models may say of their quality.
+
+use serde::Serialize;
+
+use crate::runner::Outcome;
+use crate::stats::{Interval, LEVEL, POWER, detectable_difference, holm, mcnemar_exact, paired_bootstrap, wilson};
+
+/// The name under which all categories are taken together.
+pub const OVERALL: &str = "overall";
+/// Seed of the bootstrap, fixed so that a report can be made again.
+const BOOTSTRAP_SEED: u64 = 1;
+
+/// One model's share of right answers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Rate {
+    /// A category's id, or [`OVERALL`].
+    pub category: String,
+    /// Right answers.
+    pub correct: usize,
+    /// Items.
+    pub n: usize,
+    /// Wilson's interval of the share.
+    pub interval: Interval,
+}
+
+/// The difference of two models on the same items, first minus second.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Difference {
+    /// A category's id, or [`OVERALL`].
+    pub category: String,
+    /// Items.
+    pub n: usize,
+    /// Items that both got right.
+    pub both: usize,
+    /// Items that the first model alone got right.
+    pub only_a: usize,
+    /// Items that the second model alone got right.
+    pub only_b: usize,
+    /// Share of right answers, first minus second, in -1 to 1.
+    pub difference: f64,
+    /// Its interval, by a bootstrap over items.
+    pub interval: Interval,
+    /// McNemar's exact two-sided p-value.
+    pub p: f64,
+    /// The same after Holm's correction over the categories; for [`OVERALL`], the one question asked in advance, `p`.
+    pub p_adjusted: f64,
+    /// The smallest true difference that so many items would have shown in four runs of five.
+    pub detectable: Option<f64>,
+}
+
+/// What the evidence says of a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// The first model is right more often.
+    FirstBetter,
+    /// The second model is right more often.
+    SecondBetter,
+    /// The items do not tell them apart, which is not the same as no difference.
+    NoDifferenceSeen,
+}
+
+/// Why two runs cannot be paired.
+#[derive(Debug, thiserror::Error, PartialEq)]
+pub enum PairError {
+    /// Different numbers of items.
+    #[error("the runs hold {a} and {b} items; only runs of the same suite can be paired")]
+    Length {
+        /// Items of the first run.
+        a: usize,
+        /// Items of the second run.
+        b: usize,
+    },
+    /// Different items at the same place.
+    #[error("item {index} is `{a}` in one run and `{b}` in the other; only runs of the same suite can be paired")]
+    Item {
+        /// Place in the suite, from 0.
+        index: usize,
+        /// Item of the first run.
+        a: String,
+        /// Item of the second run.
+        b: String,
+    },
+}
+
+impl Difference {
+    /// What follows at the level of every report, [`LEVEL`].
+    pub fn finding(&self) -> Finding {
+        if self.p_adjusted >= 1.0 - LEVEL {
+            Finding::NoDifferenceSeen
+        } else if self.only_a > self.only_b {
+            Finding::FirstBetter
+        } else {
+            Finding::SecondBetter
+        }
+    }
+}
+
+/// The share of right answers overall and in each category, in the order of the items; empty without outcomes.
+pub fn rates(outcomes: &[Outcome]) -> Vec<Rate> {
+    groups(outcomes)
+        .into_iter()
+        .filter_map(|(category, indices)| {
+            let correct = indices.iter().filter(|&&i| outcomes[i].correct).count();
+            let n = indices.len();
+            Some(Rate { category, correct, n, interval: wilson(correct, n, LEVEL)? })
+        })
+        .collect()
+}
+
+/// The differences overall and in each category of two runs of one suite.
+///
+/// # Errors
+/// When the runs do not hold the same items in the same order.
+pub fn differences(a: &[Outcome], b: &[Outcome]) -> Result<Vec<Difference>, PairError> {
+    if a.len() != b.len() {
+        return Err(PairError::Length { a: a.len(), b: b.len() });
+    }
+    if let Some(index) = (0..a.len()).find(|&i| a[i].item != b[i].item) {
+        return Err(PairError::Item { index, a: a[index].item.clone(), b: b[index].item.clone() });
+    }
+    let mut found: Vec<Difference> =
+        groups(a).into_iter().filter_map(|(category, indices)| difference(category, &indices, a, b)).collect();
+    let by_category: Vec<f64> = found.iter().filter(|d| d.category != OVERALL).map(|d| d.p).collect();
+    let adjusted = holm(&by_category);
+    for (difference, p) in found.iter_mut().filter(|d| d.category != OVERALL).zip(adjusted) {
+        difference.p_adjusted = p;
+    }
+    Ok(found)
+}
+
+fn difference(category: String, indices: &[usize], a: &[Outcome], b: &[Outcome]) -> Option<Difference> {
+    let count = |x: bool, y: bool| indices.iter().filter(|&&i| (a[i].correct, b[i].correct) == (x, y)).count();
+    let (n, both, only_a, only_b) = (indices.len(), count(true, true), count(true, false), count(false, true));
+    let item_differences: Vec<f64> =
+        indices.iter().map(|&i| f64::from(u8::from(a[i].correct)) - f64::from(u8::from(b[i].correct))).collect();
+    let p = mcnemar_exact(only_a, only_b);
+    Some(Difference {
+        category,
+        n,
+        both,
+        only_a,
+        only_b,
+        difference: (only_a as f64 - only_b as f64) / n as f64,
+        interval: paired_bootstrap(&item_differences, LEVEL, BOOTSTRAP_SEED)?,
+        p,
+        p_adjusted: p,
+        detectable: detectable_difference(n, only_a + only_b, 1.0 - LEVEL, POWER),
+    })
+}
+
+/// All items, then those of each category. A suite of one category is its own overall.
+fn groups(outcomes: &[Outcome]) -> Vec<(String, Vec<usize>)> {
+    let mut groups = vec![(OVERALL.to_owned(), (0..outcomes.len()).collect::<Vec<_>>())];
+    for (index, outcome) in outcomes.iter().enumerate() {
+        match groups[1..].iter_mut().find(|(category, _)| *category == outcome.category) {
+            Some((_, indices)) => indices.push(index),
+            None => groups.push((outcome.category.clone(), vec![index])),
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Finding, OVERALL, PairError, differences, rates};
+    use crate::runner::Outcome;
+
+    fn outcomes(right: &[(&str, &[bool])]) -> Vec<Outcome> {
+        let item = |category: &str, index: usize, correct: bool| Outcome {
+            item: format!("{category}-{index}"),
+            category: category.to_owned(),
+            correct,
+            answer: String::new(),
+            log_likelihoods: Vec::new(),
+        };
+        right.iter().flat_map(|(c, marks)| marks.iter().enumerate().map(|(i, m)| item(c, i, *m))).collect()
+    }
+
+    #[test]
+    fn rates_come_overall_and_by_category() {
+        let rates = rates(&outcomes(&[("dates", &[true, false]), ("units", &[true, true])]));
+        let found: Vec<_> = rates.iter().map(|r| (r.category.as_str(), r.correct, r.n)).collect();
+        assert_eq!(found, [(OVERALL, 3, 4), ("dates", 1, 2), ("units", 2, 2)]);
+    }
+
+    #[test]
+    fn a_clear_difference_is_found_and_its_direction_named() {
+        let a = outcomes(&[("dates", &[true; 20]), ("units", &[true; 20])]);
+        let b = outcomes(&[("dates", &[false; 20]), ("units", &[true; 20])]);
+        let found = differences(&a, &b).unwrap();
+        assert_eq!((found[0].both, found[0].only_a, found[0].only_b, found[0].difference), (20, 20, 0, 0.5));
+        let findings: Vec<_> = found.iter().map(super::Difference::finding).collect();
+        assert_eq!(findings, [Finding::FirstBetter, Finding::FirstBetter, Finding::NoDifferenceSeen]);
+        assert_eq!(differences(&b, &a).unwrap()[0].finding(), Finding::SecondBetter);
+    }
+
+    #[test]
+    fn a_category_pays_for_being_one_of_many() {
+        // Six to nothing has p = 0.031: enough alone, not enough among three categories.
+        let (six, none) = ([true; 6], [false; 6]);
+        let a = outcomes(&[("dates", &six), ("units", &none), ("json", &none)]);
+        let b = outcomes(&[("dates", &none), ("units", &none), ("json", &none)]);
+        let found = differences(&a, &b).unwrap();
+        assert_eq!(found[0].finding(), Finding::FirstBetter);
+        assert_eq!(found[1].finding(), Finding::NoDifferenceSeen);
+        assert!((found[1].p_adjusted - 3.0 * 0.03125).abs() < 1e-12);
+    }
+
+    #[test]
+    fn runs_of_different_suites_are_not_paired() {
+        let (a, b) = (outcomes(&[("dates", &[true, true])]), outcomes(&[("units", &[true, true])]));
+        assert_eq!(differences(&a, &a[..1]), Err(PairError::Length { a: 2, b: 1 }));
+        assert!(matches!(differences(&a, &b), Err(PairError::Item { index: 0, .. })));
+    }
+
+    #[test]
+    fn no_outcomes_give_no_rates() {
+        assert!(rates(&[]).is_empty());
+        assert_eq!(differences(&[], &[]), Ok(vec![]));
+    }
+}

@@ -1,1 +1,0 @@
-//! Statistics of outcomes and samples.

@@ -1,0 +1,68 @@
+//! Golden outputs of the reference implementation, as `tools/make_golden.py` writes them.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// `golden.json`.
+#[derive(Debug, Deserialize)]
+pub struct Golden {
+    /// Sequences with the reference's outputs.
+    pub cases: Vec<GoldenCase>,
+    /// Conversations with the reference's rendering and ids.
+    #[serde(default)]
+    pub chats: Vec<GoldenChat>,
+    /// The reference, `transformers 5.23.0, torch …`.
+    #[serde(default)]
+    pub made_with: Option<String>,
+}
+
+/// One sequence. Whatever output is absent is not compared.
+#[derive(Debug, Deserialize)]
+pub struct GoldenCase {
+    /// The text of `input_ids`; beside a `prompt`, the prompt with its greedy continuation.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// The text of `input_ids`, where `text` holds the continuation too.
+    #[serde(default)]
+    pub prompt: Option<String>,
+    /// The conversation of `input_ids`.
+    #[serde(default)]
+    pub messages: Option<Value>,
+    /// The conversation as the template renders it.
+    #[serde(default)]
+    pub rendered: Option<String>,
+    /// Pictures that the conversation shows.
+    #[serde(default)]
+    pub images: Vec<String>,
+    /// The sequence.
+    pub input_ids: Vec<u32>,
+    /// Logits after the last token, `(vocab_size)`.
+    #[serde(default)]
+    pub last_logits: Vec<f32>,
+    /// Likeliest next token at every position.
+    #[serde(default)]
+    pub argmax: Vec<u32>,
+    /// Negative log-likelihood of the sequence after its first token, in nats.
+    #[serde(default)]
+    pub nll_sum: Option<f64>,
+    /// Ids that follow when the likeliest is always taken.
+    #[serde(default)]
+    pub greedy: Vec<u32>,
+    /// Gap between the two best logits at each greedy step.
+    #[serde(default)]
+    pub greedy_margins: Vec<f32>,
+}
+
+/// One conversation.
+#[derive(Debug, Deserialize)]
+pub struct GoldenChat {
+    /// The messages, as an OpenAI chat request holds them.
+    pub messages: Value,
+    /// Whether the assistant's turn is opened at the end.
+    #[serde(default)]
+    pub add_generation_prompt: bool,
+    /// The text that the template makes.
+    pub rendered: String,
+    /// Its ids.
+    pub input_ids: Vec<u32>,
+}

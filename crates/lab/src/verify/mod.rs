@@ -1,0 +1,268 @@
+//! Does a program give the numbers of the reference implementation? Every case of a golden file is
+//! compared in f32: ids, logits, the likeliest token at every position, likelihood, greedy
+//! continuation, and the rendering of chats.
+
+mod golden;
+
+use plimsoll_engine::{ChatTemplate, Special, TemplateRequest, Tokenizer};
+use plimsoll_runtime::{CacheError, CacheType, Program, StepError};
+use serde::Serialize;
+
+pub use golden::{Golden, GoldenCase, GoldenChat};
+
+/// Gaps between the two best logits below this mean nothing: which one wins is rounding.
+const TIE: f32 = 1e-3;
+
+/// Why a comparison could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// The golden file is not one.
+    #[error("{file}: not a golden file: {problem}")]
+    Golden {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The case holds token ids the model does not know, or too many.
+    #[error("case {case}: {source}")]
+    Step {
+        /// Index of the case.
+        case: usize,
+        /// What was refused.
+        source: StepError,
+    },
+    /// No memory for the cache.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+}
+
+/// Reads a golden file.
+///
+/// # Errors
+/// If it is not JSON of that form, or a case has no ids.
+pub fn read_golden(file: &str, bytes: &[u8]) -> Result<Golden, VerifyError> {
+    let refuse = |problem: String| VerifyError::Golden { file: file.to_owned(), problem };
+    let golden: Golden = serde_json::from_slice(bytes).map_err(|error| refuse(error.to_string()))?;
+    if golden.cases.is_empty() {
+        return Err(refuse("it has no cases".to_owned()));
+    }
+    match golden.cases.iter().position(|case| case.input_ids.is_empty()) {
+        Some(case) => Err(refuse(format!("case {case} has no input_ids"))),
+        None => Ok(golden),
+    }
+}
+
+/// What a sequence showed. A field is `None` where the golden file has nothing to compare with.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct CaseReport {
+    /// The beginning of its text.
+    pub name: String,
+    /// Tokens of the sequence.
+    pub tokens: usize,
+    /// Whether tokenizing its text gives the ids.
+    pub ids_equal: Option<bool>,
+    /// Largest difference of a logit after the last token; infinite if one is not a number.
+    pub max_delta: Option<f32>,
+    /// Positions whose likeliest token differs, ties within the margin aside.
+    pub argmax_wrong: Option<usize>,
+    /// Difference of the negative log-likelihood in nats.
+    pub nll_delta: Option<f64>,
+    /// The greedy continuation against the reference's.
+    pub greedy: Option<Greedy>,
+    /// Why the case was not run.
+    pub skipped: Option<String>,
+}
+
+/// A greedy continuation against the reference's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Greedy {
+    /// Every token is the same.
+    Equal {
+        /// Tokens compared.
+        tokens: usize,
+    },
+    /// Equal up to a step at which the two best logits are a tie.
+    EqualUntilTie {
+        /// That step.
+        step: usize,
+    },
+    /// Another token where there was no tie.
+    Differs {
+        /// That step.
+        step: usize,
+    },
+}
+
+impl CaseReport {
+    /// Whether everything compared agrees, logits within `tolerance`.
+    pub fn passed(&self, tolerance: f32) -> bool {
+        // A sum of log-likelihoods gathers the difference of every position.
+        let nll_tolerance = f64::from(tolerance) * self.tokens as f64;
+        self.ids_equal != Some(false)
+            && self.max_delta.is_none_or(|delta| delta <= tolerance)
+            && self.argmax_wrong.is_none_or(|wrong| wrong == 0)
+            && self.nll_delta.is_none_or(|delta| delta <= nll_tolerance)
+            && !matches!(self.greedy, Some(Greedy::Differs { .. }))
+    }
+}
+
+/// What a conversation showed.
+#[derive(Debug, Clone, Serialize)]
+pub struct ChatReport {
+    /// The beginning of its last message.
+    pub name: String,
+    /// Whether the template renders it as the reference does.
+    pub rendered_equal: bool,
+    /// Whether the rendering's ids are the reference's.
+    pub ids_equal: bool,
+    /// Why it could not be rendered.
+    pub error: Option<String>,
+}
+
+impl ChatReport {
+    /// Whether everything compared agrees.
+    pub fn passed(&self) -> bool {
+        self.rendered_equal && self.ids_equal && self.error.is_none()
+    }
+}
+
+/// Runs one case. The cache is in f32, as the reference's is.
+///
+/// # Errors
+/// [`VerifyError`] if the case cannot be run at all.
+pub fn verify_case(
+    program: &mut Program,
+    tokenizer: &Tokenizer,
+    index: usize,
+    case: &GoldenCase,
+) -> Result<CaseReport, VerifyError> {
+    let mut report = CaseReport { name: case_name(case), tokens: case.input_ids.len(), ..Default::default() };
+    if !case.images.is_empty() {
+        report.skipped = Some("it shows pictures, which are not supported yet".to_owned());
+        return Ok(report);
+    }
+    report.ids_equal = case_text(case).map(|(text, special)| encode(tokenizer, text, special) == case.input_ids);
+
+    let mut cache = program.new_cache(case.input_ids.len() + case.greedy.len(), CacheType::F32)?;
+    let mut seen = Seen::default();
+    let step_error = |source| VerifyError::Step { case: index, source };
+    let each = |position: usize, logits: &[f32]| seen.take(case, position, logits);
+    program.step_each(&mut cache, &case.input_ids, each).map_err(step_error)?;
+
+    report.max_delta = (!case.last_logits.is_empty()).then(|| max_delta(&seen.last, &case.last_logits));
+    report.argmax_wrong = (!case.argmax.is_empty()).then_some(seen.argmax_wrong);
+    report.nll_delta = case.nll_sum.map(|reference| (seen.nll - reference).abs());
+    if !case.greedy.is_empty() {
+        let mut logits = std::mem::take(&mut seen.last);
+        let mut result = Greedy::Equal { tokens: case.greedy.len() };
+        for (step, wanted) in case.greedy.iter().enumerate() {
+            if argmax(&logits) != *wanted as usize {
+                let margin = case.greedy_margins.get(step).copied();
+                let tie = margin.unwrap_or_else(|| gap_to_best(&logits, *wanted)) < TIE;
+                result = if tie { Greedy::EqualUntilTie { step } } else { Greedy::Differs { step } };
+                break;
+            }
+            if step + 1 < case.greedy.len() {
+                logits = program.step(&mut cache, &[*wanted]).map_err(step_error)?.to_vec();
+            }
+        }
+        report.greedy = Some(result);
+    }
+    Ok(report)
+}
+
+/// Renders and tokenizes one conversation.
+pub fn verify_chat(template: &ChatTemplate, tokenizer: &Tokenizer, chat: &GoldenChat) -> ChatReport {
+    let request = TemplateRequest {
+        messages: chat.messages.clone(),
+        add_generation_prompt: chat.add_generation_prompt,
+        ..Default::default()
+    };
+    let (rendered, error) = match template.render(&request) {
+        Ok(rendered) => (rendered, None),
+        Err(error) => (String::new(), Some(error.to_string())),
+    };
+    let last = chat.messages.as_array().and_then(|messages| messages.last());
+    ChatReport {
+        name: shorten(last.and_then(|message| message["content"].as_str()).unwrap_or("")),
+        rendered_equal: rendered == chat.rendered,
+        ids_equal: tokenizer.encode(&chat.rendered, Special::Parse) == chat.input_ids,
+        error,
+    }
+}
+
+/// What is gathered while the logits of a case pass by.
+#[derive(Default)]
+struct Seen {
+    last: Vec<f32>,
+    argmax_wrong: usize,
+    nll: f64,
+}
+
+impl Seen {
+    fn take(&mut self, case: &GoldenCase, position: usize, logits: &[f32]) {
+        if let Some(wanted) = case.argmax.get(position) {
+            let differs = argmax(logits) != *wanted as usize && gap_to_best(logits, *wanted) >= TIE;
+            self.argmax_wrong += usize::from(differs);
+        }
+        match case.input_ids.get(position + 1) {
+            Some(next) => self.nll -= log_probability(logits, *next),
+            None => self.last = logits.to_vec(),
+        }
+    }
+}
+
+/// The natural logarithm of the probability of `token`, summed in f64.
+fn log_probability(logits: &[f32], token: u32) -> f64 {
+    let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = logits.iter().map(|logit| f64::from(logit - best).exp()).sum();
+    f64::from(logits[token as usize] - best) - sum.ln()
+}
+
+fn max_delta(ours: &[f32], reference: &[f32]) -> f32 {
+    if ours.len() != reference.len() {
+        return f32::INFINITY;
+    }
+    let worst = |worst: f32, (a, b): (&f32, &f32)| {
+        let delta = (a - b).abs();
+        if delta.is_nan() { f32::INFINITY } else { worst.max(delta) }
+    };
+    ours.iter().zip(reference).fold(0.0, worst)
+}
+
+/// The first of the largest.
+fn argmax(logits: &[f32]) -> usize {
+    let mut best = 0;
+    for (i, logit) in logits.iter().enumerate() {
+        if *logit > logits[best] {
+            best = i;
+        }
+    }
+    best
+}
+
+/// How far `token` lies below the best; infinite for an id that does not exist.
+fn gap_to_best(logits: &[f32], token: u32) -> f32 {
+    logits.get(token as usize).map_or(f32::INFINITY, |logit| logits[argmax(logits)] - logit)
+}
+
+/// The text whose ids a case holds, and how control tokens in it are to be read.
+fn case_text(case: &GoldenCase) -> Option<(&str, Special)> {
+    match (&case.rendered, &case.prompt, &case.text) {
+        (Some(rendered), _, _) => Some((rendered, Special::Parse)),
+        (_, Some(prompt), _) => Some((prompt, Special::AsText)),
+        (_, _, Some(text)) => Some((text, Special::AsText)),
+        _ => None,
+    }
+}
+
+fn case_name(case: &GoldenCase) -> String {
+    case_text(case).map_or_else(String::new, |(text, _)| shorten(text))
+}
+
+fn shorten(text: &str) -> String {
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if line.chars().count() <= 24 { line } else { line.chars().take(23).chain(['…']).collect() }
+}

@@ -1,0 +1,93 @@
+//! The runner against models whose answers are known.
+
+use std::collections::HashMap;
+
+use plimsoll_lab::runner::{AnswerError, Answerer, RunError, run};
+use plimsoll_lab::score::Scoring;
+use plimsoll_lab::suite::{ALL, Suite};
+
+/// Knows the answer to every item of a suite, and adds `ending` to it.
+struct Oracle {
+    answers: HashMap<String, String>,
+    ending: &'static str,
+    likelihood_of_right: f64,
+}
+
+impl Oracle {
+    fn of(suite: &Suite, ending: &'static str) -> Self {
+        let known = suite.items.iter().chain([&suite.canary]);
+        let answers = known.map(|item| (item.prompt.clone(), item.scoring.reference())).collect();
+        Oracle { answers, ending, likelihood_of_right: -0.1 }
+    }
+}
+
+impl Answerer for Oracle {
+    fn generate(&mut self, prompt: &str, _max_tokens: usize) -> Result<String, AnswerError> {
+        let answer = self.answers.get(prompt).ok_or("an unknown question")?;
+        Ok(format!("{answer}{}", self.ending))
+    }
+
+    fn log_likelihoods(&mut self, prompt: &str, options: &[String]) -> Result<Vec<f64>, AnswerError> {
+        let right = self.answers.get(prompt).ok_or("an unknown question")?;
+        Ok(options.iter().map(|option| if option == right { self.likelihood_of_right } else { -3.0 }).collect())
+    }
+}
+
+fn suite() -> Suite {
+    Suite::builtin(ALL, 3, 5).expect("the built-in suite")
+}
+
+#[test]
+fn a_model_that_knows_every_answer_scores_everything_right_in_order() {
+    let suite = suite();
+    let mut heard = Vec::new();
+    let outcomes = run(&suite, &mut Oracle::of(&suite, ""), |done| heard.push(done)).expect("a whole run");
+    assert!(outcomes.iter().all(|outcome| outcome.correct));
+    assert_eq!(heard, (1..=suite.items.len()).collect::<Vec<_>>());
+    assert!(outcomes.iter().zip(&suite.items).all(|(outcome, item)| outcome.item == item.id));
+}
+
+#[test]
+fn a_model_that_spoils_its_answers_scores_only_where_it_chooses() {
+    let suite = suite();
+    let outcomes = run(&suite, &mut Oracle::of(&suite, " 7 and then Z"), |_| ()).expect("a whole run");
+    for (outcome, item) in outcomes.iter().zip(&suite.items) {
+        let by_likelihood = matches!(item.scoring, Scoring::Choice { .. });
+        let forgiving = matches!(item.scoring, Scoring::Named { .. } | Scoring::Json { .. });
+        assert!(outcome.correct == by_likelihood || forgiving, "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_model_whose_likelihoods_are_broken_is_a_broken_run() {
+    let suite = suite();
+    for broken in [f64::NAN, -3.0, -9.0] {
+        let mut model = Oracle { likelihood_of_right: broken, ..Oracle::of(&suite, "") };
+        let error = run(&suite, &mut model, |_| ()).expect_err("the canary must fail");
+        assert!(matches!(error, RunError::Canary { .. }), "{error}");
+    }
+}
+
+#[test]
+fn an_item_that_cannot_be_answered_ends_the_run_with_its_id() {
+    let suite = suite();
+    let mut model = Oracle::of(&suite, "");
+    let last = suite.items.last().expect("items");
+    model.answers.remove(&last.prompt);
+    let error = run(&suite, &mut model, |_| ()).expect_err("one answer is missing");
+    assert!(error.to_string().contains(&last.id), "{error}");
+}
+
+#[test]
+fn too_few_likelihoods_are_refused() {
+    struct Mute;
+    impl Answerer for Mute {
+        fn generate(&mut self, _: &str, _: usize) -> Result<String, AnswerError> {
+            Ok(String::new())
+        }
+        fn log_likelihoods(&mut self, _: &str, _: &[String]) -> Result<Vec<f64>, AnswerError> {
+            Ok(vec![0.0])
+        }
+    }
+    assert!(matches!(run(&suite(), &mut Mute, |_| ()), Err(RunError::Likelihoods { options: 2, found: 1, .. })));
+}
