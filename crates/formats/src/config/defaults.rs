@@ -1,0 +1,93 @@
+//! What the configuration classes of transformers 5.23 supply for keys that published files omit
+//! (`configuration_*.py`). Applied to `config.json` only: GGUF metadata states its sizes or is refused.
+
+use serde_json::{Value, json};
+
+use crate::folder::JsonObject;
+
+/// Class defaults of a text `model_type`; `None` if the type is not known here.
+pub(super) fn class_defaults(model_type: &str) -> Option<JsonObject> {
+    let values = match model_type {
+        "llama" => json!({
+            "vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32,
+            "num_attention_heads": 32, "hidden_act": "silu", "max_position_embeddings": 2048, "rms_norm_eps": 1e-6,
+            "bos_token_id": 1, "eos_token_id": 2, "tie_word_embeddings": false,
+        }),
+        "mistral" => json!({
+            "vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32,
+            "num_attention_heads": 32, "num_key_value_heads": 8, "hidden_act": "silu",
+            "max_position_embeddings": 131072, "rms_norm_eps": 1e-6, "bos_token_id": 1, "eos_token_id": 2,
+            "tie_word_embeddings": false, "sliding_window": 4096,
+        }),
+        "smollm3" => json!({
+            "vocab_size": 128256, "hidden_size": 2048, "intermediate_size": 11008, "num_hidden_layers": 36,
+            "num_attention_heads": 16, "num_key_value_heads": 4, "hidden_act": "silu",
+            "max_position_embeddings": 32768, "rms_norm_eps": 1e-6, "pad_token_id": 128004, "bos_token_id": 128000,
+            "eos_token_id": 128001, "use_sliding_window": false, "no_rope_layer_interval": 4,
+            "tie_word_embeddings": true,
+        }),
+        "qwen2" => json!({
+            "vocab_size": 151936, "hidden_size": 4096, "intermediate_size": 22016, "num_hidden_layers": 32,
+            "num_attention_heads": 32, "num_key_value_heads": 32, "hidden_act": "silu",
+            "max_position_embeddings": 32768, "rms_norm_eps": 1e-6, "tie_word_embeddings": false,
+            "use_sliding_window": false, "sliding_window": 4096, "max_window_layers": 28,
+        }),
+        "qwen3" => json!({
+            "vocab_size": 151936, "hidden_size": 4096, "intermediate_size": 22016, "num_hidden_layers": 32,
+            "num_attention_heads": 32, "num_key_value_heads": 32, "head_dim": 128, "hidden_act": "silu",
+            "max_position_embeddings": 32768, "rms_norm_eps": 1e-6, "tie_word_embeddings": false,
+            "use_sliding_window": false, "sliding_window": 4096, "max_window_layers": 28,
+        }),
+        "phi3" => json!({
+            "vocab_size": 32064, "hidden_size": 3072, "intermediate_size": 8192, "num_hidden_layers": 32,
+            "num_attention_heads": 32, "hidden_act": "silu", "max_position_embeddings": 4096,
+            "original_max_position_embeddings": 4096, "rms_norm_eps": 1e-5, "tie_word_embeddings": false,
+            "bos_token_id": 1, "eos_token_id": 32000, "pad_token_id": 32000,
+        }),
+        "gemma3_text" => json!({
+            "vocab_size": 262208, "hidden_size": 2304, "intermediate_size": 9216, "num_hidden_layers": 26,
+            "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256,
+            "hidden_activation": "gelu_pytorch_tanh", "max_position_embeddings": 131072, "rms_norm_eps": 1e-6,
+            "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2, "tie_word_embeddings": true,
+            "query_pre_attn_scalar": 256, "sliding_window": 4096,
+        }),
+        "llama4_text" => json!({
+            "vocab_size": 202048, "hidden_size": 5120, "intermediate_size": 8192, "intermediate_size_mlp": 16384,
+            "num_hidden_layers": 48, "num_attention_heads": 40, "num_key_value_heads": 8, "head_dim": 128,
+            "hidden_act": "silu", "max_position_embeddings": 131072, "rms_norm_eps": 1e-5, "bos_token_id": 1,
+            "eos_token_id": 2, "tie_word_embeddings": false, "num_experts_per_tok": 1, "num_local_experts": 16,
+            "interleave_moe_layer_step": 1, "use_qk_norm": true, "no_rope_layer_interval": 4,
+            "attention_chunk_size": 8192, "attn_temperature_tuning": true, "floor_scale": 8192, "attn_scale": 0.1,
+        }),
+        _ => return None,
+    };
+    match values {
+        Value::Object(map) => Some(map),
+        _ => unreachable!("every arm is an object"),
+    }
+}
+
+/// The text models whose class defaults are known, for messages.
+pub(super) const KNOWN: [&str; 8] =
+    ["llama", "mistral", "smollm3", "qwen2", "qwen3", "phi3", "gemma3_text", "llama4_text"];
+
+/// What a multimodal wrapper class says of its text model: the `model_type` it has if the file does not say, and
+/// whether embeddings are tied if the wrapper does not say.
+pub(super) fn wrapper_defaults(model_type: &str) -> Option<(&'static str, bool)> {
+    Some(match model_type {
+        "idefics3" | "smolvlm" => ("llama", false),
+        "gemma3" => ("gemma3_text", true),
+        "llama4" => ("llama4_text", false),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_known_type_has_its_defaults() {
+        assert!(KNOWN.iter().all(|model_type| class_defaults(model_type).is_some()));
+    }
+}

@@ -1,0 +1,186 @@
+//! Hyperparameters: one struct with our names, whichever file they come from.
+//!
+//! `config.json` and GGUF metadata both become a map under Hugging Face's names (`gguf.rs` translates), and one parser
+//! (`parse.rs`) reads that map: old and new spellings, class defaults for what published files omit, and a refusal
+//! that names the key for whatever would change the arithmetic and is not supported.
+
+mod defaults;
+mod gguf;
+mod map;
+mod parse;
+mod refuse;
+mod rope;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub(crate) use gguf::{GgufFacts, from_gguf};
+pub(crate) use map::ConfigMap;
+pub(crate) use parse::from_config;
+pub use rope::{Rope, RopeScaling};
+
+pub use plimsoll_kernels::Activation;
+
+use crate::error::HyperparamError;
+
+/// The architecture as the file spells it: the text model's `model_type` (`llama`, `gemma3_text`, `llama4_text`) or
+/// `general.architecture` (`llama`, `gemma3`, `llama4`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ArchId(pub String);
+
+impl ArchId {
+    /// The name itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ArchId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which keys a layer's queries see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LayerKind {
+    /// All before and at their position.
+    Full,
+    /// The last `sliding_window`, their own included.
+    Sliding,
+    /// Those in the same aligned chunk of `attention_chunk_size`.
+    Chunked,
+}
+
+/// Which projections add a bias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Biases {
+    /// `q_proj`, `k_proj`, `v_proj`.
+    pub qkv: bool,
+    /// `o_proj`.
+    pub o: bool,
+    /// `gate_proj`, `up_proj`, `down_proj`.
+    pub mlp: bool,
+}
+
+/// What `config.json` or the GGUF metadata says of the network, checked for consistency.
+///
+/// Keys that only one architecture knows are read under their Hugging Face names through [`Hyperparams::usize`] and
+/// its siblings, from either format.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hyperparams {
+    /// The architecture as the file spells it.
+    pub arch: ArchId,
+    /// The `model_type` of the multimodal model around the text model (`idefics3`, `llama4`), if there is one.
+    pub wrapper: Option<String>,
+    /// Decoder layers.
+    pub n_layers: usize,
+    /// Query heads.
+    pub n_heads: usize,
+    /// Key and value heads; divides `n_heads`.
+    pub n_kv_heads: usize,
+    /// Width of one head.
+    pub head_dim: usize,
+    /// Width of the residual stream.
+    pub d_model: usize,
+    /// Width of the MLP; in Llama 4 that of one expert.
+    pub d_ff: usize,
+    /// Rows of the embedding.
+    pub vocab_size: usize,
+    /// Added to the mean square in RMS norms.
+    pub rms_eps: f32,
+    /// Longest sequence in tokens.
+    pub max_seq_len: usize,
+    /// Whether the output projection is the embedding. Corrected by what the file holds: see [`crate::Checkpoint`].
+    pub tied_embeddings: bool,
+    /// Which projections add a bias.
+    pub biases: Biases,
+    /// The MLP's activation.
+    pub activation: Activation,
+    /// Per layer, which keys its queries see; `n_layers` long.
+    pub layer_kinds: Vec<LayerKind>,
+    /// Keys that a [`LayerKind::Sliding`] layer's query sees, its own included.
+    pub sliding_window: Option<usize>,
+    /// Rotary embedding of full layers, and of all where `rope_local` is `None`.
+    pub rope: Rope,
+    /// Rotary embedding of [`LayerKind::Sliding`] layers, where it differs (Gemma 3).
+    pub rope_local: Option<Rope>,
+    /// Attention scores become `cap · tanh(score / cap)`.
+    pub attn_logit_softcap: Option<f32>,
+    /// Logits become `cap · tanh(logit / cap)`.
+    pub final_logit_softcap: Option<f32>,
+    /// Attention scores are divided by the root of this instead of `head_dim`'s.
+    pub query_pre_attn_scalar: Option<f32>,
+    config: Arc<ConfigMap>,
+}
+
+impl Hyperparams {
+    /// What attention scores are multiplied with before the softmax.
+    pub fn attn_scale(&self) -> f32 {
+        self.query_pre_attn_scalar.unwrap_or(self.head_dim as f32).sqrt().recip()
+    }
+
+    /// Path of the file that the hyperparameters come from.
+    pub fn file(&self) -> &str {
+        self.config.file()
+    }
+
+    /// A whole number under its Hugging Face name; `None` if absent or `null`.
+    ///
+    /// # Errors
+    /// The key holds something else.
+    pub fn usize(&self, key: &str) -> Result<Option<usize>, HyperparamError> {
+        self.config.usize(key)
+    }
+
+    /// A number under its Hugging Face name; `None` if absent or `null`.
+    ///
+    /// # Errors
+    /// The key holds something else.
+    pub fn f32(&self, key: &str) -> Result<Option<f32>, HyperparamError> {
+        Ok(self.config.f64(key)?.map(|v| v as f32))
+    }
+
+    /// A boolean under its Hugging Face name; `None` if absent or `null`.
+    ///
+    /// # Errors
+    /// The key holds something else.
+    pub fn bool(&self, key: &str) -> Result<Option<bool>, HyperparamError> {
+        self.config.bool(key)
+    }
+
+    /// A string under its Hugging Face name; `None` if absent or `null`.
+    ///
+    /// # Errors
+    /// The key holds something else.
+    pub fn str(&self, key: &str) -> Result<Option<&str>, HyperparamError> {
+        self.config.str(key)
+    }
+
+    /// A list of whole numbers under its Hugging Face name (`moe_layers`); `None` if absent or `null`.
+    ///
+    /// # Errors
+    /// The key holds something else.
+    pub fn usizes(&self, key: &str) -> Result<Option<Vec<usize>>, HyperparamError> {
+        self.config.usizes(key)
+    }
+
+    /// One flag per layer (`no_rope_layers`); `None` if the list is absent, `null` or empty. As in the reference, a
+    /// longer list counts by its beginning.
+    ///
+    /// # Errors
+    /// The key holds something else, or fewer flags than there are layers.
+    pub fn layer_flags(&self, key: &str) -> Result<Option<Vec<bool>>, HyperparamError> {
+        let Some(mut flags) = self.config.flags(key)?.filter(|flags| !flags.is_empty()) else { return Ok(None) };
+        if flags.len() < self.n_layers {
+            return Err(self.config.error(key, format!("one flag for each of {} layers", self.n_layers)));
+        }
+        flags.truncate(self.n_layers);
+        Ok(Some(flags))
+    }
+
+    /// An error about a key whose value an architecture cannot honour.
+    pub fn error(&self, key: &str, expected: impl Into<String>) -> HyperparamError {
+        self.config.error(key, expected)
+    }
+}

@@ -1,0 +1,70 @@
+//! Keys that would change the arithmetic and are not supported: refused by name, never ignored.
+
+use serde_json::Value;
+
+use super::map::ConfigMap;
+use crate::error::HyperparamError;
+
+/// Keys of text configurations that may only have a neutral value: the key, the neutral value, what it would ask for.
+/// Keys that a `model_type`'s class does not read (a `sliding_window` in a `llama` file) are no such keys: the
+/// reference ignores them, so ignoring them is the model's arithmetic.
+const NEUTRAL: [(&str, Neutral, &str); 14] = [
+    ("use_bidirectional_attention", Neutral::False, "causal attention"),
+    ("is_causal", Neutral::True, "causal attention"),
+    ("attention_sinks", Neutral::Absent, "attention without sinks"),
+    ("use_attention_sinks", Neutral::False, "attention without sinks"),
+    ("clip_qkv", Neutral::Absent, "no clipping of queries, keys and values"),
+    ("alibi", Neutral::False, "rotary position embedding"),
+    ("embedding_multiplier", Neutral::Number(1.0), "no scale on embeddings"),
+    ("residual_multiplier", Neutral::Number(1.0), "no scale on residuals"),
+    ("logits_scaling", Neutral::Number(1.0), "no scale on logits"),
+    ("attention_multiplier", Neutral::Absent, "attention scaled by the head's width"),
+    ("logit_scale", Neutral::Number(1.0), "no scale on logits"),
+    ("parallel_residual", Neutral::False, "sequential residuals"),
+    ("use_parallel_residual", Neutral::False, "sequential residuals"),
+    ("expert_weights_scale", Neutral::Number(1.0), "unscaled experts"),
+];
+
+#[derive(Clone, Copy)]
+enum Neutral {
+    Absent,
+    False,
+    True,
+    Number(f64),
+}
+
+/// Checks a text model's configuration, old and new keys alike.
+pub(super) fn unsupported(config: &ConfigMap, model_type: &str) -> Result<(), HyperparamError> {
+    for (key, neutral, expected) in NEUTRAL {
+        let Some(value) = config.get(key) else { continue };
+        let honoured = match neutral {
+            Neutral::Absent => false,
+            Neutral::False => value == &Value::Bool(false),
+            Neutral::True => value == &Value::Bool(true),
+            Neutral::Number(n) => value.as_f64() == Some(n),
+        };
+        if !honoured {
+            return Err(config.error(key, expected));
+        }
+    }
+    if model_type != "llama4_text" {
+        for key in ["num_local_experts", "num_experts", "n_routed_experts"] {
+            if config.usize(key)?.is_some_and(|n| n > 0) {
+                return Err(config.error(key, format!("none: `{model_type}` is served dense only")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Weights in a packing of their own (GPTQ, AWQ, compressed-tensors, bitsandbytes, FP8) are refused by method.
+pub(super) fn quantised(config: &ConfigMap) -> Result<(), HyperparamError> {
+    for key in ["quantization_config", "compression_config"] {
+        let Some(object) = config.object(key)? else { continue };
+        return Err(match object.str("quant_method") {
+            Ok(Some(_)) => object.error("quant_method", "weights in F32, F16 or BF16, or a GGUF file"),
+            _ => config.error(key, "weights in F32, F16 or BF16, or a GGUF file"),
+        });
+    }
+    Ok(())
+}

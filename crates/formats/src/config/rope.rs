@@ -1,0 +1,238 @@
+//! Rotary position embedding: base, width and scaling, from every spelling that is in use.
+//! Source: transformers 5.23, modeling_rope_utils.py.
+
+use super::map::ConfigMap;
+use crate::error::HyperparamError;
+
+/// One rotary embedding: frequency `i` of `rotary_dim / 2` is `theta^(-2i / rotary_dim)`, then scaled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rope {
+    /// Base of the frequencies.
+    pub theta: f64,
+    /// Values per head that rotate (`head_dim · partial_rotary_factor`); even.
+    pub rotary_dim: usize,
+    /// How frequencies differ from the plain ones.
+    pub scaling: RopeScaling,
+}
+
+/// How rotary frequencies are scaled. `attention_factor` multiplies cos and sin and is resolved already.
+///
+/// The reference's `dynamic` scaling only acts beyond `max_position_embeddings`, where nothing runs: it is `None` here.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RopeScaling {
+    /// Plain frequencies.
+    None,
+    /// All divided by `factor`.
+    Linear {
+        /// Divisor.
+        factor: f64,
+    },
+    /// Low frequencies divided by `factor`, high ones kept, blended between; see `_compute_llama3_parameters`.
+    Llama3 {
+        /// Divisor of the low frequencies.
+        factor: f64,
+        /// Wavelengths beyond `original_max / low_freq_factor` are low.
+        low_freq_factor: f64,
+        /// Wavelengths below `original_max / high_freq_factor` are high; may equal `low_freq_factor`.
+        high_freq_factor: f64,
+        /// Context before the extension, in tokens.
+        original_max: usize,
+    },
+    /// See `_compute_yarn_parameters`.
+    Yarn {
+        /// Divisor of the low frequencies.
+        factor: f64,
+        /// Context before the extension, in tokens.
+        original_max: usize,
+        /// Rotations over `original_max` above which a frequency is kept.
+        beta_fast: f64,
+        /// Rotations below which a frequency is divided.
+        beta_slow: f64,
+        /// Whether the bounds of the blend are rounded to whole dimensions.
+        truncate: bool,
+        /// Multiplies cos and sin.
+        attention_factor: f64,
+    },
+    /// Phi-3: `short` divides the frequencies while the sequence is within `original_max`, `long` beyond.
+    LongRope {
+        /// Divisors, (rotary_dim / 2).
+        short: Vec<f32>,
+        /// Divisors, (rotary_dim / 2).
+        long: Vec<f32>,
+        /// Context before the extension, in tokens.
+        original_max: usize,
+        /// Multiplies cos and sin, always.
+        attention_factor: f64,
+    },
+    /// A divisor per frequency, (rotary_dim / 2): GGUF's `rope_freqs.weight`, Llama 3's scaling worked out.
+    Factors(Vec<f32>),
+}
+
+/// What the rotary embedding depends on besides its own keys.
+pub(super) struct RopeContext<'a> {
+    pub(super) config: &'a ConfigMap,
+    /// The text model's `model_type`.
+    pub(super) model_type: &'a str,
+    pub(super) head_dim: usize,
+    pub(super) max_seq_len: usize,
+}
+
+/// Key of the map that GGUF's factor tensors are handed over in; not a spelling of any published file.
+pub(super) const GGUF_FACTORS: &str = "gguf_factors";
+
+/// The embedding of full layers and, if it differs, that of sliding layers.
+pub(super) fn parse(cx: &RopeContext) -> Result<(Rope, Option<Rope>), HyperparamError> {
+    let config = cx.config;
+    let gemma = cx.model_type == "gemma3_text";
+    let top = match config.object("rope_scaling")?.filter(|old| !old.is_empty()) {
+        Some(old) => old,
+        None => config.object("rope_parameters")?.unwrap_or_else(|| ConfigMap::new(config.file(), Default::default())),
+    };
+    if let Some(kind) = ["chunked_attention", "linear_attention"].into_iter().find(|kind| top.get(kind).is_some()) {
+        return Err(top.error(kind, "rotary parameters for full_attention and sliding_attention only"));
+    }
+    let (full, sliding) = (top.object("full_attention")?, top.object("sliding_attention")?);
+    if full.is_none() && sliding.is_none() {
+        let rope = one(cx, &top, default_theta(cx.model_type))?;
+        // Gemma 3's old spelling scales the full layers only and gives the sliding ones a base of their own.
+        let local = if gemma { Some(gemma_local(cx)?) } else { None };
+        return Ok((rope, local));
+    }
+    let empty = || ConfigMap::new(config.file(), Default::default());
+    let rope = one(cx, &full.unwrap_or_else(empty), default_theta(cx.model_type))?;
+    let local = match sliding {
+        Some(sliding) if gemma => one_with(cx, &sliding, config.f64("rope_local_base_freq")?.unwrap_or(GEMMA_LOCAL))?,
+        Some(sliding) => one(cx, &sliding, default_theta(cx.model_type))?,
+        None if gemma => gemma_local(cx)?,
+        None => return Ok((rope, None)),
+    };
+    let local = (local != rope).then_some(local);
+    Ok((rope, local))
+}
+
+/// Gemma 3's class default for sliding layers.
+const GEMMA_LOCAL: f64 = 10_000.0;
+
+fn gemma_local(cx: &RopeContext) -> Result<Rope, HyperparamError> {
+    let theta = cx.config.f64("rope_local_base_freq")?.unwrap_or(GEMMA_LOCAL);
+    Ok(Rope { theta, rotary_dim: cx.head_dim, scaling: RopeScaling::None })
+}
+
+/// `default_theta` of the configuration classes.
+fn default_theta(model_type: &str) -> f64 {
+    match model_type {
+        "smollm3" => 2_000_000.0,
+        "llama4_text" => 500_000.0,
+        "gemma3_text" => 1_000_000.0,
+        _ => 10_000.0,
+    }
+}
+
+fn one(cx: &RopeContext, keys: &ConfigMap, default_theta: f64) -> Result<Rope, HyperparamError> {
+    one_with(cx, keys, cx.config.f64("rope_theta")?.unwrap_or(default_theta))
+}
+
+fn one_with(cx: &RopeContext, keys: &ConfigMap, outer_theta: f64) -> Result<Rope, HyperparamError> {
+    let theta = keys.f64("rope_theta")?.unwrap_or(outer_theta);
+    if theta <= 0.0 {
+        let holder = if keys.get("rope_theta").is_some() { keys } else { cx.config };
+        return Err(holder.error("rope_theta", "a number greater than 0"));
+    }
+    let (holder, partial) = match keys.f64("partial_rotary_factor")? {
+        Some(partial) => (keys, Some(partial)),
+        None => (cx.config, cx.config.f64("partial_rotary_factor")?),
+    };
+    let rotary_dim = (cx.head_dim as f64 * partial.unwrap_or(1.0)) as usize;
+    if rotary_dim == 0 || rotary_dim % 2 != 0 || rotary_dim > cx.head_dim {
+        let key = if partial.is_some() { "partial_rotary_factor" } else { "head_dim" };
+        return Err(holder.error(key, format!("an even part of heads of {} to rotate", cx.head_dim)));
+    }
+    Ok(Rope { theta, rotary_dim, scaling: scaling(cx, keys, rotary_dim)? })
+}
+
+fn scaling(cx: &RopeContext, keys: &ConfigMap, rotary_dim: usize) -> Result<RopeScaling, HyperparamError> {
+    if keys.get("mrope_section").is_some() {
+        return Err(keys.error("mrope_section", "none: multimodal rotary embedding is not supported"));
+    }
+    let key = if keys.get("rope_type").is_some() { "rope_type" } else { "type" };
+    let rope_type = match (keys.str(key)?.unwrap_or("default"), cx.model_type) {
+        ("su" | "yarn", "phi3") => "longrope", // what early Phi-3 files call it
+        (other, _) => other,
+    };
+    match rope_type {
+        "default" | "none" | "dynamic" => Ok(RopeScaling::None),
+        "linear" => Ok(RopeScaling::Linear { factor: keys.positive("factor")? }),
+        "llama3" => Ok(RopeScaling::Llama3 {
+            factor: keys.positive("factor")?,
+            low_freq_factor: keys.positive("low_freq_factor")?,
+            high_freq_factor: keys.positive("high_freq_factor")?,
+            original_max: original_max(cx, keys)?,
+        }),
+        "yarn" => yarn(cx, keys),
+        "longrope" => long_rope(cx, keys, rotary_dim),
+        GGUF_FACTORS => Ok(RopeScaling::Factors(divisors(keys, "factors", rotary_dim)?)),
+        _ => Err(keys.error(key, "default, linear, dynamic, llama3, yarn or longrope")),
+    }
+}
+
+/// Context before the extension. A key outside the rotary parameters has precedence, as Phi-3 writes it.
+fn original_max(cx: &RopeContext, keys: &ConfigMap) -> Result<usize, HyperparamError> {
+    let key = "original_max_position_embeddings";
+    let holder = if cx.config.get(key).is_some() { cx.config } else { keys };
+    let value = holder.usize(key)?.unwrap_or(cx.max_seq_len);
+    // 1 would make the logarithms of the attention factors vanish.
+    if value < 2 { Err(holder.error(key, "a whole number of tokens from 2")) } else { Ok(value) }
+}
+
+fn yarn(cx: &RopeContext, keys: &ConfigMap) -> Result<RopeScaling, HyperparamError> {
+    let original_max = original_max(cx, keys)?;
+    let factor = match keys.get("factor") {
+        None => cx.max_seq_len as f64 / original_max as f64,
+        Some(_) => keys.positive("factor")?,
+    };
+    let scale = |mscale: f64| if factor <= 1.0 { 1.0 } else { 0.1 * mscale * factor.ln() + 1.0 };
+    let (mscale, mscale_all) = (keys.f64("mscale")?.unwrap_or(0.0), keys.f64("mscale_all_dim")?.unwrap_or(0.0));
+    let attention_factor = match keys.f64("attention_factor")? {
+        Some(given) => given,
+        None if mscale != 0.0 && mscale_all != 0.0 => scale(mscale) / scale(mscale_all),
+        None => scale(1.0),
+    };
+    // As in the reference, a beta of 0 counts as absent.
+    let beta = |key, default| keys.f64(key).map(|v| v.filter(|&v| v != 0.0).unwrap_or(default));
+    Ok(RopeScaling::Yarn {
+        factor,
+        original_max,
+        beta_fast: beta("beta_fast", 32.0)?,
+        beta_slow: beta("beta_slow", 1.0)?,
+        truncate: keys.bool("truncate")?.unwrap_or(true),
+        attention_factor,
+    })
+}
+
+fn long_rope(cx: &RopeContext, keys: &ConfigMap, rotary_dim: usize) -> Result<RopeScaling, HyperparamError> {
+    let original_max = original_max(cx, keys)?;
+    let factor = match keys.get("factor") {
+        None => cx.max_seq_len as f64 / original_max as f64,
+        Some(_) => keys.positive("factor")?,
+    };
+    let attention_factor = match keys.f64("attention_factor")? {
+        Some(given) => given,
+        None if factor <= 1.0 => 1.0,
+        None => (1.0 + factor.ln() / (original_max as f64).ln()).sqrt(),
+    };
+    Ok(RopeScaling::LongRope {
+        short: divisors(keys, "short_factor", rotary_dim)?,
+        long: divisors(keys, "long_factor", rotary_dim)?,
+        original_max,
+        attention_factor,
+    })
+}
+
+/// One positive divisor per rotated pair.
+fn divisors(keys: &ConfigMap, key: &str, rotary_dim: usize) -> Result<Vec<f32>, HyperparamError> {
+    let values = keys.f64s(key)?.unwrap_or_default();
+    if values.len() != rotary_dim / 2 || values.iter().any(|&v| v <= 0.0) {
+        return Err(keys.error(key, format!("{} numbers greater than 0", rotary_dim / 2)));
+    }
+    Ok(values.into_iter().map(|v| v as f32).collect())
+}

@@ -1,0 +1,166 @@
+//! What can be wrong with a file, as types that name the file and the tensor or key.
+
+use std::path::Path;
+
+/// A file, tensor or key that cannot be honoured. `Display` is one line: what was found, where, what was expected.
+#[derive(Debug, thiserror::Error)]
+pub enum FormatError {
+    /// The operating system refused.
+    #[error("cannot {action} `{file}`: {source}")]
+    Io {
+        /// Path of the file.
+        file: String,
+        /// What was tried: "open", "list", "read".
+        action: &'static str,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The path holds no model that can be opened.
+    #[error("`{path}` holds no model: {found}")]
+    NoModel {
+        /// The path given.
+        path: String,
+        /// What lies there instead.
+        found: String,
+    },
+    /// The file is not what its name says, or its structure is broken.
+    #[error("`{file}`: {what}")]
+    Malformed {
+        /// Path of the file.
+        file: String,
+        /// What was found, where, and what was expected.
+        what: String,
+    },
+    /// The file ends before what it promises.
+    #[error("`{file}` ends too early: {item} needs bytes up to {needs}, the file has {has}")]
+    Truncated {
+        /// Path of the file.
+        file: String,
+        /// The tensor, key or field that was cut.
+        item: String,
+        /// First byte offset past the item; saturates at `u64::MAX`.
+        needs: u64,
+        /// Length of the file in bytes.
+        has: u64,
+    },
+    /// One tensor's description contradicts itself, its file or the hyperparameters.
+    #[error("`{file}`, tensor `{tensor}`: {what}")]
+    Tensor {
+        /// Path of the file.
+        file: String,
+        /// Name of the tensor as the file spells it.
+        tensor: String,
+        /// What was found and what was expected.
+        what: String,
+    },
+    /// Two tensors claim the same bytes.
+    #[error("`{file}`: tensors `{first}` and `{second}` overlap")]
+    Overlap {
+        /// Path of the file.
+        file: String,
+        /// The tensor that starts first.
+        first: String,
+        /// The tensor that starts inside it.
+        second: String,
+    },
+    /// A tensor that the model needs is not there.
+    #[error("`{file}` has no tensor `{tensor}`")]
+    MissingTensor {
+        /// The checkpoint searched.
+        file: String,
+        /// Canonical name of the tensor.
+        tensor: String,
+    },
+    /// A part of a sharded or split model is absent or points astray.
+    #[error("`{file}` names the part `{part}`, {what}")]
+    Part {
+        /// The index, or the part that was given.
+        file: String,
+        /// The part in question.
+        part: String,
+        /// Why it cannot be used.
+        what: String,
+    },
+    /// The file's architecture is not known.
+    #[error("`{file}` declares the architecture `{found}`; known are {known}")]
+    UnknownArchitecture {
+        /// Path of the file.
+        file: String,
+        /// The name it declares.
+        found: String,
+        /// The names that are known, in back-ticks.
+        known: String,
+    },
+    /// A hyperparameter is missing, has the wrong type or asks for arithmetic that is not supported.
+    #[error(transparent)]
+    Hyperparam(#[from] HyperparamError),
+}
+
+/// A key of `config.json` or of the GGUF metadata that cannot be honoured.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("`{file}`, key `{key}`: found {found}, expected {expected}")]
+pub struct HyperparamError {
+    /// Path of the file.
+    pub file: String,
+    /// The key as the file spells it.
+    pub key: String,
+    /// What is there ("nothing" if it is missing).
+    pub found: String,
+    /// What was expected.
+    pub expected: String,
+}
+
+impl FormatError {
+    pub(crate) fn io(path: &Path, action: &'static str, source: std::io::Error) -> FormatError {
+        FormatError::Io { file: path.display().to_string(), action, source }
+    }
+
+    pub(crate) fn malformed(file: &str, what: impl Into<String>) -> FormatError {
+        FormatError::Malformed { file: file.to_owned(), what: what.into() }
+    }
+
+    pub(crate) fn tensor(file: &str, tensor: &str, what: impl Into<String>) -> FormatError {
+        FormatError::Tensor { file: file.to_owned(), tensor: tensor.to_owned(), what: what.into() }
+    }
+
+    pub(crate) fn part(file: &str, part: &str, what: impl Into<String>) -> FormatError {
+        FormatError::Part { file: file.to_owned(), part: part.to_owned(), what: what.into() }
+    }
+
+    /// What to do next, as one sentence without a full stop; `None` where the message says it all.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            FormatError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                "check the path; MODEL is a folder in Hugging Face's layout or a .gguf file".to_owned()
+            }
+            FormatError::Io { .. } => return None,
+            FormatError::NoModel { .. } => {
+                "give a folder with config.json and *.safetensors, or the path of one .gguf file".to_owned()
+            }
+            FormatError::Malformed { .. } | FormatError::Overlap { .. } => {
+                "the file is damaged or not what its name says: fetch it again and compare its checksum".to_owned()
+            }
+            FormatError::Truncated { .. } => {
+                "the download was probably cut off: fetch the file again and compare its size".to_owned()
+            }
+            FormatError::Tensor { .. } => {
+                "the file does not fit its own description: fetch it again, or convert it again from the original"
+                    .to_owned()
+            }
+            FormatError::MissingTensor { .. } => {
+                "the checkpoint is incomplete, or its config names another architecture than its weights have"
+                    .to_owned()
+            }
+            FormatError::Part { .. } => "put all parts of the model into one folder under their own names".to_owned(),
+            FormatError::UnknownArchitecture { .. } => {
+                "this architecture is not supported yet; `plimsoll info` lists what a file declares".to_owned()
+            }
+            FormatError::Hyperparam(e) if e.found == "nothing" => {
+                format!("add `{}` from the model's published configuration", e.key)
+            }
+            FormatError::Hyperparam(_) => {
+                "this setting would change the model's arithmetic, so it is refused rather than ignored".to_owned()
+            }
+        })
+    }
+}

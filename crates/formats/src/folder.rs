@@ -1,0 +1,112 @@
+//! A folder on disk or a set of files embedded in the binary, read through the same few functions.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::FormatError;
+use crate::mapping::FileBytes;
+
+/// Files by name, flat except for one level of subfolders (`additional_chat_templates/x.jinja`).
+#[derive(Debug, Clone)]
+pub(crate) enum Folder {
+    Disk(PathBuf),
+    Embedded { name: String, files: &'static [(&'static str, &'static [u8])] },
+}
+
+impl Folder {
+    /// The folder as messages show it.
+    pub(crate) fn display(&self) -> String {
+        match self {
+            Folder::Disk(path) => path.display().to_string(),
+            Folder::Embedded { name, .. } => name.clone(),
+        }
+    }
+
+    /// The file as messages show it.
+    pub(crate) fn display_file(&self, file: &str) -> String {
+        match self {
+            Folder::Disk(path) => path.join(file).display().to_string(),
+            Folder::Embedded { name, .. } => format!("{name}/{file}"),
+        }
+    }
+
+    /// Bytes of `file`; `None` if there is no such file.
+    pub(crate) fn open(&self, file: &str) -> Result<Option<Arc<FileBytes>>, FormatError> {
+        match self {
+            Folder::Disk(path) => {
+                let path = path.join(file);
+                if std::fs::symlink_metadata(&path).is_err() {
+                    return Ok(None);
+                }
+                FileBytes::map(&path).map(Some)
+            }
+            Folder::Embedded { files, .. } => {
+                let found = files.iter().find(|(name, _)| *name == file);
+                Ok(found.map(|(_, bytes)| FileBytes::embedded(&self.display_file(file), bytes)))
+            }
+        }
+    }
+
+    /// Text of `file`; `None` if there is no such file.
+    pub(crate) fn text(&self, file: &str) -> Result<Option<String>, FormatError> {
+        let Some(bytes) = self.open(file)? else { return Ok(None) };
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => Ok(Some(text.to_owned())),
+            Err(e) => Err(FormatError::malformed(
+                bytes.name(),
+                format!("byte {} is not UTF-8, expected a text file", e.valid_up_to()),
+            )),
+        }
+    }
+
+    /// JSON object in `file`; `None` if there is no such file.
+    pub(crate) fn json(&self, file: &str) -> Result<Option<JsonObject>, FormatError> {
+        let Some(text) = self.text(file)? else { return Ok(None) };
+        parse_object(&self.display_file(file), &text).map(Some)
+    }
+
+    /// Names of the files directly inside, sorted.
+    pub(crate) fn names(&self) -> Result<Vec<String>, FormatError> {
+        self.names_under("")
+    }
+
+    /// Names of the files directly inside `sub` ("" for the folder itself), sorted; empty if `sub` does not exist.
+    pub(crate) fn names_under(&self, sub: &str) -> Result<Vec<String>, FormatError> {
+        let mut names = match self {
+            Folder::Disk(path) => list(&path.join(sub))?,
+            Folder::Embedded { files, .. } => {
+                let prefix = if sub.is_empty() { String::new() } else { format!("{sub}/") };
+                let inside = files.iter().filter_map(|(name, _)| name.strip_prefix(prefix.as_str()));
+                inside.filter(|name| !name.contains('/')).map(str::to_owned).collect()
+            }
+        };
+        names.sort();
+        Ok(names)
+    }
+}
+
+/// A JSON object with its keys in the file's order.
+pub(crate) type JsonObject = serde_json::Map<String, serde_json::Value>;
+
+/// Parses `text` as one JSON object.
+pub(crate) fn parse_object(file: &str, text: &str) -> Result<JsonObject, FormatError> {
+    serde_json::from_str(text)
+        .map_err(|e| FormatError::malformed(file, format!("not the JSON object that was expected: {e}")))
+}
+
+fn list(path: &Path) -> Result<Vec<String>, FormatError> {
+    let io = |e| FormatError::io(path, "list", e);
+    let entries = match std::fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(io(e)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(io)?;
+        if !entry.path().is_dir() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    Ok(names)
+}

@@ -1,0 +1,74 @@
+//! Files as bytes without a copy: the one place that maps memory, and so the one place with `unsafe`.
+#![allow(unsafe_code)]
+
+use std::fs::File;
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::error::FormatError;
+
+/// The bytes of one file, mapped, embedded in the binary or read into memory, under the name that messages use.
+#[derive(Debug)]
+pub struct FileBytes {
+    name: String,
+    storage: Storage,
+}
+
+#[derive(Debug)]
+enum Storage {
+    Mapped(memmap2::Mmap),
+    Embedded(&'static [u8]),
+    Owned(Vec<u8>),
+}
+
+impl FileBytes {
+    /// Maps `path` read-only. An empty file gives empty bytes.
+    ///
+    /// # Errors
+    /// [`FormatError::Io`] if it cannot be opened or mapped, or is no regular file.
+    pub fn map(path: &Path) -> Result<Arc<FileBytes>, FormatError> {
+        let io = |source| FormatError::io(path, "open", source);
+        let file = File::open(path).map_err(io)?;
+        let metadata = file.metadata().map_err(io)?;
+        if !metadata.is_file() {
+            return Err(io(std::io::Error::other("not a regular file")));
+        }
+        let name = path.display().to_string();
+        if metadata.len() == 0 {
+            return Ok(Arc::new(FileBytes { name, storage: Storage::Owned(Vec::new()) }));
+        }
+        // SAFETY: the map is read-only, and nothing here gives out a mutable view. What remains is the
+        // contract of every file map: whoever shortens or rewrites the file while it is mapped changes these bytes
+        // or kills the process (SIGBUS). Weights are read only as plain numbers, never as anything with invalid values.
+        let map = unsafe { memmap2::MmapOptions::new().map(&file) }.map_err(io)?;
+        Ok(Arc::new(FileBytes { name, storage: Storage::Mapped(map) }))
+    }
+
+    /// Bytes that live in the binary.
+    pub fn embedded(name: &str, bytes: &'static [u8]) -> Arc<FileBytes> {
+        Arc::new(FileBytes { name: name.to_owned(), storage: Storage::Embedded(bytes) })
+    }
+
+    /// Bytes held in memory; for tests and fuzzing, and for small files.
+    pub fn owned(name: &str, bytes: Vec<u8>) -> Arc<FileBytes> {
+        Arc::new(FileBytes { name: name.to_owned(), storage: Storage::Owned(bytes) })
+    }
+
+    /// The path or embedded name, as messages show it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Deref for FileBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.storage {
+            Storage::Mapped(map) => map,
+            Storage::Embedded(bytes) => bytes,
+            Storage::Owned(bytes) => bytes,
+        }
+    }
+}

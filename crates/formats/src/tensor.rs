@@ -1,0 +1,267 @@
+//! One weight tensor: a zero-copy view into a mapped file under its canonical name.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use plimsoll_kernels::{DType, Matrix, dequantise};
+
+use crate::error::FormatError;
+use crate::mapping::FileBytes;
+
+/// A view of stored weights with its Hugging Face name and shape; cloning copies no weights.
+#[derive(Debug, Clone)]
+pub struct Tensor {
+    name: Arc<str>,
+    file: Arc<FileBytes>,
+    range: Range<usize>,
+    dtype: DType,
+    shape: Vec<usize>,
+    layout: Layout,
+    shift: f32,
+}
+
+/// How the file's order differs from the shape's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// It does not.
+    Rows,
+    /// GGUF's interleaved order of Q and K rows; see [`Matrix::with_rotary_pairs`].
+    RotaryPairs { head_dim: usize },
+    /// Stored (in, `stored`) per matrix; the view shows the outputs from `first` on. Llama 4's experts.
+    Transposed { stored: usize, first: usize },
+}
+
+impl Tensor {
+    /// A tensor stored row by row; the caller has checked that `range` lies in `file` and has the shape's size.
+    pub(crate) fn new(
+        name: &str,
+        file: Arc<FileBytes>,
+        range: Range<usize>,
+        dtype: DType,
+        shape: Vec<usize>,
+    ) -> Tensor {
+        Tensor { name: name.into(), file, range, dtype, shape, layout: Layout::Rows, shift: 0.0 }
+    }
+
+    /// Canonical name, such as `model.layers.0.self_attn.q_proj.weight`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Stored type.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// Logical shape, slowest dimension first: (out, in) of a matrix, (experts, out, in) of an expert stack.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Number of values.
+    pub fn n_values(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Bytes that this view's values take in the file.
+    pub fn stored_bytes(&self) -> usize {
+        match self.layout {
+            Layout::Transposed { .. } => self.n_values() * self.dtype.block_bytes(),
+            _ => self.range.len(),
+        }
+    }
+
+    /// Path of the file that holds the weights, for messages.
+    pub fn file_name(&self) -> &str {
+        self.file.name()
+    }
+
+    /// The stored bytes; of a transposed view, those of the whole fused tensor that it shows a part of.
+    /// Files do not align their tensors to their types: read them as bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.file[self.range.clone()]
+    }
+
+    /// The weights of a 2-D tensor, (out, in), with their row order as the kernels want to know it.
+    ///
+    /// # Errors
+    /// [`FormatError::Tensor`] if this is no matrix.
+    pub fn matrix(&self) -> Result<Matrix<'_>, FormatError> {
+        let &[rows, cols] = &self.shape[..] else { return Err(self.wrong_shape("a matrix")) };
+        let matrix = match self.layout {
+            Layout::Rows => Matrix::new(self.dtype, rows, cols, self.bytes()),
+            Layout::RotaryPairs { head_dim } => {
+                Matrix::new(self.dtype, rows, cols, self.bytes()).and_then(|m| m.with_rotary_pairs(head_dim))
+            }
+            Layout::Transposed { stored, first } => {
+                Matrix::transposed(self.dtype, stored, cols, self.bytes()).map(|m| m.output_range(first..first + rows))
+            }
+        };
+        matrix.map_err(|e| self.error(e.to_string()))
+    }
+
+    /// Matrix `index` of a 3-D tensor (experts, out, in), as a 2-D tensor.
+    ///
+    /// # Errors
+    /// [`FormatError::Tensor`] if this is no such stack or is shorter.
+    pub fn expert(&self, index: usize) -> Result<Tensor, FormatError> {
+        let &[experts, rows, cols] = &self.shape[..] else { return Err(self.wrong_shape("a stack of experts")) };
+        if index >= experts {
+            return Err(self.error(format!("has {experts} experts, expected more than {index}")));
+        }
+        let each = self.range.len() / experts;
+        let start = self.range.start + index * each;
+        Ok(Tensor { shape: vec![rows, cols], range: start..start + each, ..self.clone() })
+    }
+
+    /// Rows `rows` of this tensor under another name; part of a fused projection.
+    ///
+    /// # Errors
+    /// [`FormatError::Tensor`] if there are fewer rows, or the range cuts a head that is stored in rotary order.
+    pub(crate) fn rows_as(&self, name: &str, rows: Range<usize>) -> Result<Tensor, FormatError> {
+        let n_rows = self.shape.first().copied().unwrap_or(0);
+        let whole_heads = match self.layout {
+            Layout::Rows => true,
+            Layout::RotaryPairs { head_dim } => rows.start % head_dim == 0 && rows.end % head_dim == 0,
+            Layout::Transposed { .. } => false,
+        };
+        if n_rows == 0 || rows.start > rows.end || rows.end > n_rows || !whole_heads {
+            return Err(self.error(format!("has {n_rows} rows, expected a part {rows:?} in it")));
+        }
+        let each = self.range.len() / n_rows;
+        let range = self.range.start + rows.start * each..self.range.start + rows.end * each;
+        let mut shape = self.shape.clone();
+        shape[0] = rows.len();
+        Ok(Tensor { name: name.into(), shape, range, ..self.clone() })
+    }
+
+    /// Rows `rows` of this tensor.
+    ///
+    /// # Errors
+    /// [`FormatError::Tensor`] if there are fewer rows, or the range cuts a head that is stored in rotary order.
+    pub fn rows(&self, rows: Range<usize>) -> Result<Tensor, FormatError> {
+        self.rows_as(&self.name, rows)
+    }
+
+    /// A stack stored (experts, in, out) seen as (experts, `outputs`, in).
+    ///
+    /// # Errors
+    /// [`FormatError::Tensor`] if this is no plain stack of floats with that many outputs.
+    pub(crate) fn transposed_as(&self, name: &str, outputs: Range<usize>) -> Result<Tensor, FormatError> {
+        let &[experts, cols, stored] = &self.shape[..] else { return Err(self.wrong_shape("a stack of experts")) };
+        if self.layout != Layout::Rows || !self.dtype.is_float() || outputs.end > stored {
+            return Err(self.error(format!("cannot be read as the outputs {outputs:?} of transposed floats")));
+        }
+        let layout = Layout::Transposed { stored, first: outputs.start };
+        Ok(Tensor { name: name.into(), shape: vec![experts, outputs.len(), cols], layout, ..self.clone() })
+    }
+
+    /// The same weights under another name.
+    pub(crate) fn renamed(&self, name: &str) -> Tensor {
+        Tensor { name: name.into(), ..self.clone() }
+    }
+
+    /// Declares GGUF's interleaved order of Q and K rows.
+    ///
+    /// # Errors
+    /// [`FormatError::Tensor`] if heads of `head_dim` do not divide the rows.
+    pub(crate) fn with_rotary_pairs(self, head_dim: usize) -> Result<Tensor, FormatError> {
+        let rows = self.shape.first().copied().unwrap_or(0);
+        if head_dim < 2 || !head_dim.is_multiple_of(2) || rows == 0 || !rows.is_multiple_of(head_dim) {
+            let what = format!("has {rows} rows, expected whole heads of an even {head_dim}");
+            return Err(self.error(what));
+        }
+        Ok(Tensor { layout: Layout::RotaryPairs { head_dim }, ..self })
+    }
+
+    /// Declares that every stored value is `shift` greater than the canonical one. Only [`Tensor::to_f32`] undoes it,
+    /// so it is for vectors.
+    pub(crate) fn with_shift(self, shift: f32) -> Tensor {
+        Tensor { shift, ..self }
+    }
+
+    /// All values in the shape's order, widened exactly or dequantised; every difference of the file's order or
+    /// meaning is undone. For norms, biases and tests: it allocates 4 bytes per value.
+    pub fn to_f32(&self) -> Vec<f32> {
+        let mut stored = vec![0.0; self.range.len() / self.dtype.block_bytes() * self.dtype.block_len()];
+        dequantise(self.dtype, self.bytes(), &mut stored);
+        if self.shift != 0.0 {
+            stored.iter_mut().for_each(|v| *v -= self.shift);
+        }
+        match self.layout {
+            Layout::Rows => stored,
+            Layout::RotaryPairs { head_dim } => {
+                let cols = stored.len() / self.shape[0];
+                (0..self.shape[0])
+                    .flat_map(|row| &stored[stored_row(row, head_dim) * cols..][..cols])
+                    .copied()
+                    .collect()
+            }
+            Layout::Transposed { stored: width, first } => {
+                let (cols, rows) = (self.shape[self.shape.len() - 1], self.shape[self.shape.len() - 2]);
+                let element = |m: &[f32], row: usize, col: usize| m[col * width + first + row];
+                let matrices = stored.chunks_exact(width * cols);
+                matrices
+                    .flat_map(|m| (0..rows).flat_map(move |row| (0..cols).map(move |col| element(m, row, col))))
+                    .collect()
+            }
+        }
+    }
+
+    /// An error about this tensor.
+    pub fn error(&self, what: impl Into<String>) -> FormatError {
+        FormatError::tensor(self.file.name(), &self.name, what)
+    }
+
+    fn wrong_shape(&self, expected: &str) -> FormatError {
+        self.error(format!("has the shape {:?}, expected {expected}", self.shape))
+    }
+}
+
+/// Where GGUF keeps row `row` of Hugging Face's order: halves `0..d/2` and `d/2..d` of a head lie interleaved.
+fn stored_row(row: usize, head_dim: usize) -> usize {
+    let (head, within, half) = (row / head_dim * head_dim, row % head_dim, head_dim / 2);
+    head + if within < half { 2 * within } else { 2 * (within - half) + 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn f32s(name: &str, shape: &[usize], values: &[f32]) -> Tensor {
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let range = 0..bytes.len();
+        Tensor::new(name, FileBytes::owned("test", bytes), range, DType::F32, shape.to_vec())
+    }
+
+    #[test]
+    fn rotary_order_is_undone_for_weights_and_biases() {
+        let weight = f32s("q", &[4, 2], &[0., 0., 10., 10., 1., 1., 11., 11.]).with_rotary_pairs(4).unwrap();
+        assert_eq!(weight.to_f32(), [0., 0., 1., 1., 10., 10., 11., 11.]);
+        let bias = f32s("q.bias", &[4], &[0., 10., 1., 11.]).with_rotary_pairs(4).unwrap();
+        assert_eq!(bias.to_f32(), [0., 1., 10., 11.]);
+    }
+
+    #[test]
+    fn a_transposed_stack_shows_each_expert_as_out_by_in() {
+        // Two experts of one input and four outputs: two gates, then two ups.
+        let fused = f32s("gate_up", &[2, 1, 4], &[1., 2., 3., 4., 5., 6., 7., 8.]);
+        let up = fused.transposed_as("up", 2..4).unwrap();
+        assert_eq!(up.shape(), [2, 2, 1]);
+        assert_eq!(up.to_f32(), [3., 4., 7., 8.]);
+        let second = up.expert(1).unwrap();
+        assert_eq!((second.shape(), second.to_f32()), (&[2, 1][..], vec![7., 8.]));
+        assert_eq!(second.matrix().unwrap().rows(), 2);
+        assert!(up.expert(2).is_err());
+        assert!(fused.transposed_as("up", 2..5).is_err());
+    }
+
+    #[test]
+    fn a_part_of_a_fused_projection_is_a_range_of_its_rows() {
+        let fused = f32s("qkv", &[3, 2], &[1., 2., 3., 4., 5., 6.]);
+        let middle = fused.rows_as("k", 1..2).unwrap();
+        assert_eq!((middle.name(), middle.to_f32()), ("k", vec![3., 4.]));
+        let error = fused.rows(2..4).unwrap_err().to_string();
+        assert_eq!(error, "`test`, tensor `qkv`: has 3 rows, expected a part 2..4 in it");
+    }
+}

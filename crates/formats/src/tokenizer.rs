@@ -1,0 +1,170 @@
+//! What a tokenizer is built from: `tokenizer.json` with its settings, or a GGUF's vocabulary. Nothing is tokenised
+//! here.
+
+use std::sync::Arc;
+
+use crate::error::{FormatError, HyperparamError};
+use crate::folder::{Folder, JsonObject};
+use crate::gguf::GgufFile;
+use crate::mapping::FileBytes;
+
+/// The published description of a checkpoint's tokenizer.
+#[derive(Debug, Clone)]
+pub enum TokenizerSource {
+    /// Hugging Face's `tokenizer.json`.
+    Json(JsonTokenizer),
+    /// GGUF's `tokenizer.ggml.*`.
+    Gguf(GgufVocab),
+    /// There is none that can be read; running needs one, inspecting does not.
+    Absent {
+        /// What was looked for and what lies there, for the message when one is needed.
+        found: String,
+    },
+}
+
+/// `tokenizer.json` and the settings beside it.
+#[derive(Debug, Clone)]
+pub struct JsonTokenizer {
+    /// The file itself.
+    pub tokenizer_json: Arc<FileBytes>,
+    /// Keys of `tokenizer_config.json` (`add_bos_token`, `bos_token`, …); empty if there is no such file.
+    pub config: JsonObject,
+    /// Keys of `special_tokens_map.json`; empty if there is no such file.
+    pub special_tokens_map: JsonObject,
+}
+
+/// A GGUF vocabulary as the file has it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct GgufVocab {
+    /// Path of the file, for messages.
+    pub file: String,
+    /// `tokenizer.ggml.model`: `gpt2` (byte-level BPE), `llama` (SentencePiece), …
+    pub model: String,
+    /// `tokenizer.ggml.pre`: the tag of the pre-tokenizer.
+    pub pre: Option<String>,
+    /// Token bytes by id, in the file's own spelling (byte-level BPE maps bytes to letters; not always UTF-8).
+    pub tokens: Vec<Vec<u8>>,
+    /// SentencePiece scores by id; empty, or as long as `tokens`.
+    pub scores: Vec<f32>,
+    /// 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte; empty, or as long as `tokens`.
+    pub types: Vec<i32>,
+    /// BPE merges in order of priority, `left right`.
+    pub merges: Vec<String>,
+    /// Begins a sequence.
+    pub bos_id: Option<u32>,
+    /// Ends a sequence.
+    pub eos_id: Option<u32>,
+    /// Ends a turn.
+    pub eot_id: Option<u32>,
+    /// Stands for what is in no token.
+    pub unk_id: Option<u32>,
+    /// Fills up batches.
+    pub pad_id: Option<u32>,
+    /// Whether encoding begins with BOS; `None` leaves it to the model's kind.
+    pub add_bos: Option<bool>,
+    /// Whether encoding ends with EOS; `None` leaves it to the model's kind.
+    pub add_eos: Option<bool>,
+    /// Whether SentencePiece puts a space before the text; `None` leaves it to the model's kind.
+    pub add_space_prefix: Option<bool>,
+    /// Whether SentencePiece joins runs of spaces; `None` means no.
+    pub remove_extra_whitespaces: Option<bool>,
+}
+
+/// Reads the tokenizer's files; the second result is `tokenizer_config.json`, which may also hold chat templates.
+pub(crate) fn from_folder(folder: &Folder) -> Result<(TokenizerSource, JsonObject), FormatError> {
+    let config = folder.json("tokenizer_config.json")?.unwrap_or_default();
+    let Some(tokenizer_json) = folder.open("tokenizer.json")? else {
+        let others = ["tokenizer.model", "vocab.json", "tekken.json"];
+        let names = folder.names()?;
+        let others: Vec<&str> = others.into_iter().filter(|o| names.iter().any(|n| n == o)).collect();
+        let found = match others.is_empty() {
+            true => format!("`{}` has no tokenizer.json", folder.display()),
+            false => format!("`{}` has no tokenizer.json, only {}", folder.display(), others.join(", ")),
+        };
+        return Ok((TokenizerSource::Absent { found }, config));
+    };
+    let special_tokens_map = folder.json("special_tokens_map.json")?.unwrap_or_default();
+    Ok((TokenizerSource::Json(JsonTokenizer { tokenizer_json, config: config.clone(), special_tokens_map }), config))
+}
+
+/// Reads `tokenizer.ggml.*`; [`TokenizerSource::Absent`] if the file has no tokens.
+pub(crate) fn from_gguf(gguf: &GgufFile) -> Result<TokenizerSource, FormatError> {
+    match gguf.strings("tokenizer.ggml.tokens")? {
+        Some(tokens) => Ok(TokenizerSource::Gguf(vocab(gguf, &tokens)?)),
+        None => Ok(TokenizerSource::Absent { found: format!("`{}` has no `tokenizer.ggml.tokens`", gguf.name()) }),
+    }
+}
+
+fn vocab(gguf: &GgufFile, tokens: &[&[u8]]) -> Result<GgufVocab, FormatError> {
+    let key = |name: &str| format!("tokenizer.ggml.{name}");
+    let model = gguf.text(&key("model"))?.ok_or_else(|| error(gguf, &key("model"), "nothing", "a tokenizer's name"))?;
+    let n = tokens.len();
+    let scores = gguf.f32s(&key("scores"))?.unwrap_or_default();
+    same_length(gguf, &key("scores"), scores.len(), n)?;
+    let types = gguf.i32s(&key("token_type"))?.unwrap_or_default();
+    same_length(gguf, &key("token_type"), types.len(), n)?;
+    let id = |name: &str| -> Result<Option<u32>, HyperparamError> {
+        let key = key(&format!("{name}_token_id"));
+        match gguf_id(gguf, &key)? {
+            Some(id) if id as usize >= n => {
+                Err(error(gguf, &key, &id.to_string(), &format!("the id of one of {n} tokens")))
+            }
+            id => Ok(id),
+        }
+    };
+    Ok(GgufVocab {
+        file: gguf.name().to_owned(),
+        model: model.to_owned(),
+        pre: gguf.text(&key("pre"))?.map(str::to_owned),
+        tokens: tokens.iter().map(|t| t.to_vec()).collect(),
+        scores,
+        types,
+        merges: merges(gguf, &key("merges"))?,
+        bos_id: id("bos")?,
+        eos_id: id("eos")?,
+        eot_id: id("eot")?,
+        unk_id: id("unknown")?,
+        pad_id: id("padding")?,
+        add_bos: gguf.bool(&key("add_bos_token"))?,
+        add_eos: gguf.bool(&key("add_eos_token"))?,
+        add_space_prefix: gguf.bool(&key("add_space_prefix"))?,
+        remove_extra_whitespaces: gguf.bool(&key("remove_extra_whitespaces"))?,
+    })
+}
+
+fn merges(gguf: &GgufFile, key: &str) -> Result<Vec<String>, HyperparamError> {
+    let raw = gguf.strings(key)?.unwrap_or_default();
+    let text = |(i, merge): (usize, &&[u8])| {
+        let wrong = || error(gguf, key, &format!("bytes that are not UTF-8 at merge {i}"), "text");
+        String::from_utf8(merge.to_vec()).map_err(|_| wrong())
+    };
+    raw.iter().enumerate().map(text).collect()
+}
+
+fn same_length(gguf: &GgufFile, key: &str, found: usize, tokens: usize) -> Result<(), HyperparamError> {
+    if found == 0 || found == tokens {
+        return Ok(());
+    }
+    Err(error(gguf, key, &format!("{found} entries"), &format!("one for each of {tokens} tokens")))
+}
+
+/// A token id. All bits set, as -1 or as its unsigned reading, says that there is none.
+pub(crate) fn gguf_id(gguf: &GgufFile, key: &str) -> Result<Option<u32>, HyperparamError> {
+    match gguf.get(key) {
+        Some(crate::gguf::MetaValue::Int(-1)) => Ok(None),
+        _ => match gguf.uint(key)? {
+            None => Ok(None),
+            Some(v) if v == u64::from(u32::MAX) => Ok(None),
+            Some(v) => u32::try_from(v).map(Some).map_err(|_| error(gguf, key, &v.to_string(), "a token id")),
+        },
+    }
+}
+
+fn error(gguf: &GgufFile, key: &str, found: &str, expected: &str) -> HyperparamError {
+    HyperparamError {
+        file: gguf.name().to_owned(),
+        key: key.to_owned(),
+        found: found.to_owned(),
+        expected: expected.to_owned(),
+    }
+}
