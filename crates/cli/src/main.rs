@@ -1,2 +1,24 @@
-//! The `plimsoll` binary.
-fn main() {}
+//! `plimsoll`: which open-weight model to ship on this device, and will it float?
+#![forbid(unsafe_code)]
+
+mod args;
+mod chat;
+mod commands;
+mod demo;
+mod failure;
+mod model;
+mod progress;
+mod settings;
+mod style;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    match commands::run(&args) {
+        Ok(code) => code,
+        Err(error) => failure::report(&error),
+    }
+}

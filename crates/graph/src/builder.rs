@@ -88,14 +88,7 @@ impl Builder {
     }
 
     /// RMS norm of each group of `group` neighbours (one head), gain `(group)` plus `offset`, or none.
-    pub fn rms_norm_groups(
-        &mut self,
-        x: ValueId,
-        name: Option<&str>,
-        group: usize,
-        eps: f32,
-        offset: f32,
-    ) -> ValueId {
+    pub fn rms_norm_groups(&mut self, x: ValueId, name: Option<&str>, group: usize, eps: f32, offset: f32) -> ValueId {
         let width = self.width(x);
         self.require(name.unwrap_or("norm"), group > 0 && width.is_multiple_of(group), || {
             format!("groups of {group} do not divide {width} columns")
@@ -161,7 +154,15 @@ impl Builder {
     }
 
     /// Routed experts under `name`: `{name}.router`, `{name}.experts.{gate,up,down}_proj`.
-    pub fn moe(&mut self, x: ValueId, name: &str, n_experts: usize, top_k: usize, d_ff: usize, act: Activation) -> ValueId {
+    pub fn moe(
+        &mut self,
+        x: ValueId,
+        name: &str,
+        n_experts: usize,
+        top_k: usize,
+        d_ff: usize,
+        act: Activation,
+    ) -> ValueId {
         let d_model = self.width(x);
         self.require(name, top_k > 0 && top_k <= n_experts, || format!("cannot choose {top_k} of {n_experts} experts"));
         let router = self.weight(format!("{name}.router.weight"), vec![n_experts, d_model], WeightKind::Matrix);
@@ -236,7 +237,15 @@ impl Scope<'_> {
     }
 
     /// [`Builder::moe`].
-    pub fn moe(&mut self, x: ValueId, name: &str, n_experts: usize, top_k: usize, d_ff: usize, act: Activation) -> ValueId {
+    pub fn moe(
+        &mut self,
+        x: ValueId,
+        name: &str,
+        n_experts: usize,
+        top_k: usize,
+        d_ff: usize,
+        act: Activation,
+    ) -> ValueId {
         let name = self.name(name);
         self.net.moe(x, &name, n_experts, top_k, d_ff, act)
     }

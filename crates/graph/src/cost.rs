@@ -184,7 +184,13 @@ mod tests {
     #[test]
     fn a_model_that_stays_in_cache_is_predicted_faster_than_one_read_from_memory() {
         let cost = Cost::new(&tiny(true), f32_bytes);
-        let slow = Machine { read_bandwidth: 1e3, cache_bandwidth: 1e6, cache_bytes: 0.0, arithmetic_rate: 1e9, dispatch_seconds: 0.0 };
+        let slow = Machine {
+            read_bandwidth: 1e3,
+            cache_bandwidth: 1e6,
+            cache_bytes: 0.0,
+            arithmetic_rate: 1e9,
+            dispatch_seconds: 0.0,
+        };
         let fast = Machine { cache_bytes: 1e6, ..slow };
         assert!(cost.decode_seconds(0, 2, &slow) > 100.0 * cost.decode_seconds(0, 2, &fast));
     }

@@ -25,5 +25,5 @@ mod plan;
 pub use builder::{Builder, Scope};
 pub use mask::Mask;
 pub use network::{CacheId, Network, Node, RopeId, ShapeError, ValueId, WeightDecl, WeightId, WeightKind};
-pub use op::{Activation, AttentionOp, MoeOp, Op, RopeLayout, RopeSpec, Rows};
+pub use op::{Activation, AttentionOp, ExtendedRope, MoeOp, Op, RopeLayout, RopeSpec, Rows};
 pub use plan::{BufferPlan, SlotId};

@@ -78,6 +78,11 @@ impl Network {
     pub fn weight(&self, id: WeightId) -> &WeightDecl {
         &self.weights[id.0]
     }
+
+    /// The longest context that keeps the frequencies a model was first trained with, if it has others.
+    pub fn native_context(&self) -> Option<usize> {
+        self.ropes.iter().filter_map(|rope| rope.extended.as_ref()).map(|extended| extended.beyond).min()
+    }
 }
 
 /// Hyperparameters that do not fit together; found while a network is built.

@@ -115,8 +115,30 @@ pub struct MoeOp {
 pub struct RopeSpec {
     /// Radians per position for each rotated pair; twice its length is the rotated width of a head.
     pub inv_freq: Vec<f32>,
+    /// Other frequencies for sequences that may grow longer (LongRoPE).
+    pub extended: Option<ExtendedRope>,
     /// Factor on cosine and sine (YaRN, LongRoPE), else 1.
     pub attention_factor: f32,
     /// Which two values make a pair.
     pub layout: RopeLayout,
+}
+
+/// Frequencies of a sequence that may grow beyond the length a model was first trained on. Cached
+/// keys cannot be turned back, so the choice is made once, by the room that a sequence is given.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExtendedRope {
+    /// Contexts of more tokens than this use the extended frequencies.
+    pub beyond: usize,
+    /// As [`RopeSpec::inv_freq`].
+    pub inv_freq: Vec<f32>,
+}
+
+impl RopeSpec {
+    /// The frequencies for sequences of up to `context` tokens.
+    pub fn inv_freq_for(&self, context: usize) -> &[f32] {
+        match &self.extended {
+            Some(extended) if context > extended.beyond => &extended.inv_freq,
+            _ => &self.inv_freq,
+        }
+    }
 }

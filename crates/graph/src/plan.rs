@@ -8,7 +8,7 @@ use crate::op::Rows;
 pub struct SlotId(pub usize);
 
 /// Buffers for one step, planned once for any number of tokens.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BufferPlan {
     /// The buffer of each value.
     pub slot_of: Vec<SlotId>,

@@ -1,1 +1,13 @@
-//! plimsoll-runtime
+//! Makes a network executable on this machine's processor. A [`Program`] has its weights found,
+//! its shapes checked and its buffers planned at load; after that a step can only fail on what
+//! the caller hands it: a token id that does not exist, or more tokens than the cache holds.
+#![forbid(unsafe_code)]
+
+mod bind;
+mod cache;
+mod execute;
+mod moe;
+mod program;
+
+pub use cache::{CacheError, CacheType, KvCache};
+pub use program::{BATCH_TOKENS, LoadError, Program, StepError};

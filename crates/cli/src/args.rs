@@ -1,0 +1,276 @@
+//! Every command and flag, with its help.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Runs open-weight models from their published files, measures them on this machine, and lays two side by side.
+#[derive(Parser, Debug)]
+#[command(name = "plimsoll", version, about, after_help = "Without a command: compare the two embedded demo models.\n\nEnvironment:\n  PLIMSOLL_ISA=scalar|avx2|avx512   force an instruction-set level\n  NO_COLOR                          no colour")]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Flags of every command.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Flags of every command.
+#[derive(ClapArgs, Debug)]
+pub struct Common {
+    /// Print one JSON document for machines instead of text for people
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Threads to compute with [default: all cores]
+    #[arg(long, global = true, value_name = "N")]
+    pub threads: Option<NonZeroUsize>,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Answer a prompt, or chat when there is none
+    Run(Run),
+    /// Tell what a model is, what its files say of its licence, and how much it will take here
+    Info(Info),
+    /// Compare with the numbers of the reference implementation; exit status 0 if they agree, 1 if not
+    Verify(Verify),
+    /// Turn text into token ids, printed as a JSON array
+    Tokenize(Tokenize),
+    /// Render a chat request with the model's own template
+    Template(Template),
+    /// Measure prefill and decode speed at several depths
+    Bench(Bench),
+    /// Put a model through the built-in questions, or measure bits per byte on a text
+    Eval(Eval),
+    /// Measure two models and lay them side by side, with a report
+    Compare(Compare),
+    /// Measure the memory of one model in a process of its own (used by `compare`)
+    #[command(hide = true)]
+    MeasureMemory(MeasureMemory),
+}
+
+const MODEL_HELP: &str = "A folder in Hugging Face layout, a .gguf file, demo:small or demo:large";
+
+/// Sampling and stopping.
+#[derive(ClapArgs, Debug, Clone)]
+pub struct Sampling {
+    /// 0 takes the likeliest token every time [default: the model's own, else 0.7]
+    #[arg(long, value_name = "T")]
+    pub temperature: Option<f32>,
+    /// Keep the K likeliest tokens
+    #[arg(long, value_name = "K")]
+    pub top_k: Option<usize>,
+    /// Keep the likeliest tokens that together hold probability P
+    #[arg(long, value_name = "P")]
+    pub top_p: Option<f32>,
+    /// Keep tokens at least P times as likely as the likeliest
+    #[arg(long, value_name = "P")]
+    pub min_p: Option<f32>,
+    /// Divide logits of tokens already seen; 1 does nothing
+    #[arg(long, value_name = "R")]
+    pub repetition_penalty: Option<f32>,
+    /// Subtract from logits of tokens already generated
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    pub presence_penalty: Option<f32>,
+    /// Subtract for each time a token was already generated
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    pub frequency_penalty: Option<f32>,
+    /// Add B to the logit of a token id, any number of times: --logit-bias 42=-5
+    #[arg(long, value_name = "ID=B", value_parser = parse_logit_bias)]
+    pub logit_bias: Vec<(u32, f32)>,
+    /// Same seed, same answer [default: from the clock, unless the temperature is 0]
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// End the answer where this text appears, any number of times
+    #[arg(long, value_name = "TEXT")]
+    pub stop: Vec<String>,
+    /// End the answer after N tokens [default: to the end of the context]
+    #[arg(long, value_name = "N")]
+    pub max_tokens: Option<usize>,
+}
+
+fn parse_logit_bias(text: &str) -> Result<(u32, f32), String> {
+    let parts = text.split_once('=').ok_or("expected ID=BIAS, for example 42=-5")?;
+    let id = parts.0.parse().map_err(|_| format!("`{}` is not a token id", parts.0))?;
+    let bias: f32 = parts.1.parse().map_err(|_| format!("`{}` is not a number", parts.1))?;
+    if bias.is_nan() { Err("a bias must be a number".to_owned()) } else { Ok((id, bias)) }
+}
+
+/// How a key-value cache is stored.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheArg {
+    /// Half the memory
+    F16,
+    /// Exact
+    F32,
+}
+
+/// `run`
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "Example:\n  plimsoll run demo:large \"Add 12 and 7. Answer with the number only.\"")]
+pub struct Run {
+    #[arg(help = MODEL_HELP)]
+    pub model: String,
+    /// What to ask; without it, a chat
+    pub prompt: Option<String>,
+    /// Instructions that stand before the conversation
+    #[arg(long, value_name = "TEXT")]
+    pub system: Option<String>,
+    /// Continue the prompt as it stands, without the chat template
+    #[arg(long, requires = "prompt", conflicts_with_all = ["system", "think", "no_think"])]
+    pub raw: bool,
+    /// Let the model reason before it answers, where its template has the switch
+    #[arg(long, conflicts_with = "no_think")]
+    pub think: bool,
+    /// Answer without reasoning, where the template has the switch
+    #[arg(long)]
+    pub no_think: bool,
+    /// Tokens that prompt and answer may take together [default: the model's, at most 8192]
+    #[arg(long, value_name = "N")]
+    pub context: Option<usize>,
+    /// How keys and values are stored
+    #[arg(long, value_enum, default_value = "f16")]
+    pub cache: CacheArg,
+    /// Pre-tokenizer to use where the file names one that is not known
+    #[arg(long, value_name = "TAG")]
+    pub pre: Option<String>,
+    #[command(flatten)]
+    pub sampling: Sampling,
+}
+
+/// `info`
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "Example:\n  plimsoll info demo:large")]
+pub struct Info {
+    #[arg(help = MODEL_HELP)]
+    pub model: String,
+    /// Tokens of context to predict for [default: the model's, at most 8192]
+    #[arg(long, value_name = "N")]
+    pub context: Option<usize>,
+    /// Print the chat template too
+    #[arg(long)]
+    pub show_template: bool,
+}
+
+/// `verify`
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "Example:\n  plimsoll verify demo:large\n\nMake goldens for any checkpoint with tools/make_golden.py.")]
+pub struct Verify {
+    #[arg(help = MODEL_HELP)]
+    pub model: String,
+    /// Golden outputs [default: golden.json beside the weights]
+    #[arg(long, value_name = "FILE")]
+    pub golden: Option<PathBuf>,
+    /// Largest difference of a logit that still agrees
+    #[arg(long, value_name = "X", default_value_t = 2e-3)]
+    pub tolerance: f32,
+}
+
+/// `tokenize`
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "Example:\n  plimsoll tokenize demo:large \"Once upon a time\"")]
+pub struct Tokenize {
+    /// A model as elsewhere, or a GGUF that holds a vocabulary only
+    pub model: String,
+    /// The text; without it, standard input is taken verbatim
+    pub text: Option<String>,
+    /// Put the beginning-of-sequence token in front
+    #[arg(long)]
+    pub bos: bool,
+    /// Parse control tokens in the text instead of spelling them
+    #[arg(long)]
+    pub special: bool,
+    /// Pre-tokenizer to use where the file names one that is not known
+    #[arg(long, value_name = "TAG")]
+    pub pre: Option<String>,
+}
+
+/// `template`
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "Example:\n  echo '{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"add_generation_prompt\":true}' > r.json\n  plimsoll template demo:large --request r.json")]
+pub struct Template {
+    /// A model, or a template file (.jinja)
+    pub model: String,
+    /// An OpenAI chat request (messages, tools, add_generation_prompt) plus any template variables; - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub request: PathBuf,
+    /// The moment that templates see as now [default: the clock]
+    #[arg(long, value_name = "RFC3339")]
+    pub now: Option<String>,
+}
+
+/// `bench`
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "Example:\n  plimsoll bench demo:large --prefill 64 --decode 16 --depth 0,128")]
+pub struct Bench {
+    #[arg(help = MODEL_HELP)]
+    pub model: String,
+    /// Tokens of the measured prompt
+    #[arg(long, value_name = "N", default_value = "256")]
+    pub prefill: NonZeroUsize,
+    /// Tokens decoded
+    #[arg(long, value_name = "N", default_value = "32")]
+    pub decode: NonZeroUsize,
+    /// Tokens already in the context, a list [default: 0,512,4096, as far as the model's context goes]
+    #[arg(long, value_name = "N,N", value_delimiter = ',')]
+    pub depth: Vec<usize>,
+    /// Repetitions of each measurement
+    #[arg(long, value_name = "N", default_value = "5")]
+    pub repeat: NonZeroUsize,
+    /// How keys and values are stored
+    #[arg(long, value_enum, default_value = "f16")]
+    pub cache: CacheArg,
+}
+
+/// `eval`
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "Examples:\n  plimsoll eval demo:large --suite text\n  plimsoll eval MODEL --suite arithmetic --items 20\n  plimsoll eval MODEL --text book.txt")]
+pub struct Eval {
+    #[arg(help = MODEL_HELP)]
+    pub model: String,
+    /// Built-in suite: text (all categories) or the name of one category
+    #[arg(long, value_name = "S", required_unless_present = "text")]
+    pub suite: Option<String>,
+    /// Measure bits per byte on this file instead
+    #[arg(long, value_name = "FILE", conflicts_with = "suite")]
+    pub text: Option<PathBuf>,
+    /// Items per category
+    #[arg(long, value_name = "N", default_value = "50")]
+    pub items: NonZeroUsize,
+    /// Seed that the items are made from
+    #[arg(long, default_value_t = plimsoll_lab::suite::DEFAULT_SEED)]
+    pub seed: u64,
+}
+
+/// `compare`
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "Example:\n  plimsoll compare ./smollm3-q4.gguf ./qwen3.gguf --report out")]
+pub struct Compare {
+    /// First model [default: demo:small]
+    #[arg(requires = "b")]
+    pub a: Option<String>,
+    /// Second model [default: demo:large]
+    pub b: Option<String>,
+    /// Folder for plimsoll-report.html and plimsoll-report.json
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub report: PathBuf,
+    /// Items per category
+    #[arg(long, value_name = "N", default_value = "50")]
+    pub items: NonZeroUsize,
+    /// Seed that the items are made from
+    #[arg(long, default_value_t = plimsoll_lab::suite::DEFAULT_SEED)]
+    pub seed: u64,
+    /// Repetitions of each speed measurement
+    #[arg(long, value_name = "N", default_value = "5")]
+    pub repeat: NonZeroUsize,
+}
+
+/// `measure-memory`
+#[derive(ClapArgs, Debug)]
+pub struct MeasureMemory {
+    /// The model.
+    pub model: String,
+}

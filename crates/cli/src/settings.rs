@@ -1,0 +1,33 @@
+//! The processor settings that every command shares. `PLIMSOLL_ISA` is the one environment
+//! variable that changes arithmetic; `NO_COLOR` is read in `style`.
+
+use std::num::NonZeroUsize;
+
+use anyhow::Context;
+use plimsoll_kernels::Isa;
+
+use crate::args::Common;
+
+/// Level and threads to compute with.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Instruction-set level.
+    pub isa: Isa,
+    /// Threads, this one included.
+    pub threads: NonZeroUsize,
+}
+
+impl Settings {
+    /// From flags and environment.
+    ///
+    /// # Errors
+    /// If `PLIMSOLL_ISA` names no level.
+    pub fn new(common: &Common) -> anyhow::Result<Settings> {
+        let isa = match std::env::var("PLIMSOLL_ISA") {
+            Ok(name) => name.parse().context("PLIMSOLL_ISA")?,
+            Err(_) => Isa::best(),
+        };
+        let all_cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Ok(Settings { isa, threads: common.threads.unwrap_or_else(all_cores) })
+    }
+}

@@ -1,0 +1,13 @@
+//! Qwen2, Qwen2.5: Llama with biases on queries, keys and values. Source: transformers modeling_qwen2.py.
+
+use plimsoll_formats::Hyperparams;
+use plimsoll_graph::Network;
+
+use crate::arch::llama;
+use crate::{Arch, ModelError};
+
+pub const ARCH: Arch = Arch { hf: &["qwen2"], gguf: "qwen2", build };
+
+fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
+    llama::decoder(hp, |_, _| {})
+}

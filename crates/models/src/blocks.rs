@@ -1,0 +1,109 @@
+//! The two halves of a decoder layer, as every architecture here has them. What differs between
+//! architectures is options; an option exists because a published model needs it.
+
+use plimsoll_formats::Hyperparams;
+use plimsoll_graph::{AttentionOp, Builder, Mask, RopeId, Scope, ValueId};
+
+/// Norm of queries and keys, head by head.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum QkNorm {
+    /// With gain `q_norm`, `k_norm` plus an offset, before rotary (Qwen3, Gemma 3).
+    Gain {
+        /// Added to the gain.
+        offset: f32,
+    },
+    /// Without gain, after rotary (Llama 4).
+    Plain,
+}
+
+/// What may differ in self-attention.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attention {
+    /// Rotary frequencies; none on layers without position.
+    pub rope: Option<RopeId>,
+    /// Which keys are seen.
+    pub mask: Mask,
+    /// Multiplied onto `q · k`.
+    pub scale: f32,
+    /// Norm of queries and keys.
+    pub qk_norm: Option<QkNorm>,
+    /// Attention temperature by position: (floor, scale).
+    pub temperature: Option<(f32, f32)>,
+    /// Bound of the scores.
+    pub softcap: Option<f32>,
+}
+
+impl Attention {
+    /// Causal attention as Llama has it.
+    pub(crate) fn llama(hp: &Hyperparams, rope: Option<RopeId>) -> Attention {
+        Attention {
+            rope,
+            mask: Mask::Causal,
+            scale: hp.attn_scale(),
+            qk_norm: None,
+            temperature: None,
+            softcap: hp.attn_logit_softcap,
+        }
+    }
+}
+
+/// `x (n_tokens, d_model)` through `self_attn` of the layer.
+pub(crate) fn self_attention(layer: &mut Scope<'_>, x: ValueId, hp: &Hyperparams, opt: &Attention) -> ValueId {
+    let (q_width, kv_width) = (hp.n_heads * hp.head_dim, hp.n_kv_heads * hp.head_dim);
+    let mut q = layer.linear(x, "self_attn.q_proj", q_width, hp.biases.qkv); // (n_tokens, n_heads * head_dim)
+    let mut k = layer.linear(x, "self_attn.k_proj", kv_width, hp.biases.qkv); // (n_tokens, n_kv_heads * head_dim)
+    let v = layer.linear(x, "self_attn.v_proj", kv_width, hp.biases.qkv);
+    if let Some(QkNorm::Gain { offset }) = opt.qk_norm {
+        q = layer.rms_norm(q, "self_attn.q_norm", hp.head_dim, hp.rms_eps, offset);
+        k = layer.rms_norm(k, "self_attn.k_norm", hp.head_dim, hp.rms_eps, offset);
+    }
+    let net = layer.net();
+    if let Some(rope) = opt.rope {
+        (q, k) = (net.rope(q, rope, hp.head_dim), net.rope(k, rope, hp.head_dim));
+    }
+    if let Some(QkNorm::Plain) = opt.qk_norm {
+        q = net.rms_norm_groups(q, None, hp.head_dim, hp.rms_eps, 0.0);
+        k = net.rms_norm_groups(k, None, hp.head_dim, hp.rms_eps, 0.0);
+    }
+    if let Some((floor, scale)) = opt.temperature {
+        q = net.scale_by_position(q, floor, scale);
+    }
+    let op = AttentionOp {
+        cache: net.cache(kv_width),
+        n_heads: hp.n_heads,
+        n_kv_heads: hp.n_kv_heads,
+        head_dim: hp.head_dim,
+        scale: opt.scale,
+        softcap: opt.softcap,
+        mask: opt.mask,
+    };
+    let a = net.attention(q, k, v, op);
+    layer.linear(a, "self_attn.o_proj", hp.d_model, hp.biases.o)
+}
+
+/// `down_proj(act(gate_proj(x)) * up_proj(x))` under `name`.
+pub(crate) fn gated_mlp(layer: &mut Scope<'_>, x: ValueId, name: &str, d_ff: usize, hp: &Hyperparams) -> ValueId {
+    let d_model = layer.net().width(x);
+    let gate = layer.linear(x, &format!("{name}.gate_proj"), d_ff, hp.biases.mlp); // (n_tokens, d_ff)
+    let up = layer.linear(x, &format!("{name}.up_proj"), d_ff, hp.biases.mlp);
+    let h = layer.net().gated(gate, up, hp.activation);
+    layer.linear(h, &format!("{name}.down_proj"), d_model, hp.biases.mlp)
+}
+
+/// Final norm, then logits for the rows wanted, through `lm_head` or the tied embedding.
+pub(crate) fn head(net: &mut Builder, x: ValueId, hp: &Hyperparams, norm_offset: f32) -> ValueId {
+    let x = net.select_rows(x);
+    let x = net.rms_norm_groups(x, Some("model.norm.weight"), hp.d_model, hp.rms_eps, norm_offset);
+    let logits = if hp.tied_embeddings {
+        net.linear_tied(x, EMBEDDING, hp.vocab_size)
+    } else {
+        net.linear(x, "lm_head", hp.vocab_size)
+    };
+    match hp.final_logit_softcap {
+        Some(cap) => net.softcap(logits, cap),
+        None => logits,
+    }
+}
+
+/// Canonical name of the embedding table.
+pub(crate) const EMBEDDING: &str = "model.embed_tokens.weight";

@@ -1,0 +1,157 @@
+//! The executor: one pass over the nodes, each handed to its kernel.
+
+use std::ops::Range;
+
+use plimsoll_graph::{AttentionOp, Node, Op, RopeSpec, Rows, ValueId};
+use plimsoll_kernels::{AttentionShape, RopeShape};
+
+use crate::cache::KvCache;
+use crate::program::Program;
+
+/// What is the same for every node of a step.
+pub(crate) struct StepContext<'a> {
+    tokens: &'a [u32],
+    /// Position of the first token.
+    start: usize,
+    n_selected: usize,
+    /// Cosines and sines of the positions at hand, one table for each set of frequencies.
+    rotations: Vec<Rotations>,
+}
+
+impl<'a> StepContext<'a> {
+    pub(crate) fn new(ropes: &[RopeSpec], tokens: &'a [u32], cache: &KvCache, n_selected: usize) -> StepContext<'a> {
+        let start = cache.len();
+        let positions = start..start + tokens.len();
+        let of = |spec: &RopeSpec| rotations(spec, cache.capacity(), positions.clone());
+        let rotations = ropes.iter().map(of).collect();
+        StepContext { tokens, start, n_selected, rotations }
+    }
+
+    fn rows(&self, rows: Rows) -> usize {
+        match rows {
+            Rows::Tokens => self.tokens.len(),
+            Rows::Selected => self.n_selected,
+        }
+    }
+
+    fn positions(&self) -> Range<usize> {
+        self.start..self.start + self.tokens.len()
+    }
+}
+
+/// Cosines and sines, `(n_tokens, rotary_dim / 2)`.
+struct Rotations {
+    cos: Vec<f32>,
+    sin: Vec<f32>,
+}
+
+/// Angles are products in f32, as the reference computes them.
+fn rotations(spec: &RopeSpec, context: usize, positions: Range<usize>) -> Rotations {
+    let inv_freq = spec.inv_freq_for(context);
+    let angles = positions.flat_map(|position| inv_freq.iter().map(move |freq| position as f32 * freq));
+    let (mut cos, mut sin) = (Vec::new(), Vec::new());
+    for angle in angles {
+        let (s, c) = f64::from(angle).sin_cos();
+        cos.push(c as f32 * spec.attention_factor);
+        sin.push(s as f32 * spec.attention_factor);
+    }
+    Rotations { cos, sin }
+}
+
+/// Runs every node. The plan never gives a node's result the buffer of one of its operands, so
+/// that the result's buffer can be taken out while the operands are read.
+pub(crate) fn run(program: &mut Program, cache: &mut KvCache, context: &StepContext<'_>) {
+    for index in 0..program.network.nodes.len() {
+        let node = &program.network.nodes[index];
+        let n = context.rows(node.rows);
+        if n == 0 {
+            continue;
+        }
+        let slot = program.plan.slot_of[index].0;
+        let mut buffer = std::mem::take(&mut program.buffers[slot]);
+        if let Op::Moe(moe) = &node.op {
+            let mut scratch = std::mem::take(&mut program.scratch);
+            let x = operand(program, context, node.inputs[0]);
+            scratch.run(moe, &program.weights, &program.cpu, x, &mut buffer[..n * node.width]);
+            program.scratch = scratch;
+        } else {
+            run_node(program, cache, context, node, &mut buffer[..n * node.width]);
+        }
+        program.buffers[slot] = buffer;
+    }
+}
+
+fn operand<'p>(program: &'p Program, context: &StepContext<'_>, value: ValueId) -> &'p [f32] {
+    let node = &program.network.nodes[value.0];
+    &program.buffers[program.plan.slot_of[value.0].0][..context.rows(node.rows) * node.width]
+}
+
+fn run_node(program: &Program, cache: &mut KvCache, context: &StepContext<'_>, node: &Node, out: &mut [f32]) {
+    let (cpu, weights) = (&program.cpu, &program.weights);
+    let input = |i: usize| operand(program, context, node.inputs[i]);
+    match &node.op {
+        Op::Embed { table } => {
+            let table = weights.matrix(*table);
+            for (token, row) in context.tokens.iter().zip(out.chunks_exact_mut(node.width)) {
+                cpu.embed_row(&table, *token as usize, row);
+            }
+        }
+        Op::Linear { weight, bias } => {
+            cpu.matmul(&weights.matrix(*weight), input(0), out);
+            if let Some(bias) = bias {
+                let bias = weights.vector(*bias);
+                out.chunks_exact_mut(node.width).for_each(|row| add_to(row, bias));
+            }
+        }
+        Op::RmsNorm { weight, group, eps } => {
+            cpu.rms_norm(input(0), weight.map(|id| weights.vector(id)), *eps, *group, out);
+        }
+        Op::Rope { rope, head_dim } => {
+            let (spec, Rotations { cos, sin }) = (&program.network.ropes[rope.0], &context.rotations[rope.0]);
+            let shape = RopeShape {
+                heads: node.width / head_dim,
+                head_dim: *head_dim,
+                rotary_dim: 2 * spec.inv_freq.len(),
+                layout: spec.layout,
+            };
+            out.copy_from_slice(input(0));
+            cpu.rope(&shape, out, cos, sin);
+        }
+        Op::Attention(op) => attend(program, cache, context, op, [input(0), input(1), input(2)], out),
+        Op::Add => cpu.add(input(0), input(1), out),
+        Op::Gated(act) => cpu.gated(*act, input(0), input(1), out),
+        Op::Scale(factor) => out.iter_mut().zip(input(0)).for_each(|(y, x)| *y = x * factor),
+        Op::ScaleByPosition { floor, scale } => {
+            let rows = out.chunks_exact_mut(node.width).zip(input(0).chunks_exact(node.width));
+            for (position, (row, x)) in context.positions().zip(rows) {
+                let factor = ((position as f32 + 1.0) / floor).floor().ln_1p() * scale + 1.0;
+                row.iter_mut().zip(x).for_each(|(y, x)| *y = x * factor);
+            }
+        }
+        Op::SelectRows => {
+            let x = input(0);
+            out.copy_from_slice(&x[x.len() - out.len()..]);
+        }
+        Op::Softcap(cap) => out.iter_mut().zip(input(0)).for_each(|(y, x)| *y = cap * (x / cap).tanh()),
+        Op::Moe(_) => unreachable!("run with its scratch by the caller"),
+    }
+}
+
+fn attend(
+    program: &Program,
+    cache: &mut KvCache,
+    context: &StepContext<'_>,
+    op: &AttentionOp,
+    [q, k, v]: [&[f32]; 3],
+    out: &mut [f32],
+) {
+    let (keys, values) = cache.push(op.cache, k, v);
+    let spans: Vec<Range<usize>> = context.positions().map(|position| op.mask.span(position)).collect();
+    let AttentionOp { n_heads, n_kv_heads, head_dim, scale, softcap, .. } = *op;
+    let shape = AttentionShape { n_heads, n_kv_heads, head_dim, scale, softcap };
+    program.cpu.attention(&shape, q, keys, values, &spans, out);
+}
+
+fn add_to(row: &mut [f32], bias: &[f32]) {
+    row.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
+}

@@ -1,0 +1,74 @@
+//! Routed experts: tokens are grouped by expert, so that each expert's weights are read once a
+//! step, and only those of experts that some token chose.
+
+use plimsoll_graph::MoeOp;
+use plimsoll_kernels::Cpu;
+
+use crate::bind::Weights;
+
+/// Buffers of the mixture, kept from step to step.
+#[derive(Debug, Default)]
+pub(crate) struct MoeScratch {
+    router: Vec<f32>,
+    /// For each expert its tokens and their input scales.
+    chosen: Vec<Vec<(usize, f32)>>,
+    x: Vec<f32>,
+    gate: Vec<f32>,
+    up: Vec<f32>,
+    hidden: Vec<f32>,
+    y: Vec<f32>,
+}
+
+impl MoeScratch {
+    /// `x (n, d_model)` through its experts into `out (n, d_model)`. Contributions are summed in
+    /// the order of the experts, so that a token's result does not depend on its company.
+    pub(crate) fn run(&mut self, op: &MoeOp, weights: &Weights, cpu: &Cpu, x: &[f32], out: &mut [f32]) {
+        let d_model = weights.matrix(op.router).cols();
+        let n = x.len() / d_model;
+        resize(&mut self.router, n * op.n_experts);
+        cpu.matmul(&weights.matrix(op.router), x, &mut self.router);
+        self.choose(op);
+        out.fill(0.0);
+        for expert in 0..op.n_experts {
+            let tokens = &self.chosen[expert];
+            if tokens.is_empty() {
+                continue;
+            }
+            let m = tokens.len();
+            resize(&mut self.x, m * d_model);
+            for ((token, scale), row) in tokens.iter().zip(self.x.chunks_exact_mut(d_model)) {
+                let input = &x[token * d_model..][..d_model];
+                row.iter_mut().zip(input).for_each(|(y, x)| *y = x * scale);
+            }
+            for buffer in [&mut self.gate, &mut self.up, &mut self.hidden] {
+                resize(buffer, m * op.d_ff);
+            }
+            resize(&mut self.y, m * d_model);
+            cpu.matmul(&weights.expert(op.gate, expert), &self.x, &mut self.gate);
+            cpu.matmul(&weights.expert(op.up, expert), &self.x, &mut self.up);
+            cpu.gated(op.act, &self.gate, &self.up, &mut self.hidden);
+            cpu.matmul(&weights.expert(op.down, expert), &self.hidden, &mut self.y);
+            for ((token, _), row) in tokens.iter().zip(self.y.chunks_exact(d_model)) {
+                let sum = &mut out[token * d_model..][..d_model];
+                sum.iter_mut().zip(row).for_each(|(sum, y)| *sum += y);
+            }
+        }
+    }
+
+    /// The `top_k` largest router logits of each token, the lower expert on a tie; sigmoid of each.
+    fn choose(&mut self, op: &MoeOp) {
+        self.chosen.resize_with(op.n_experts, Vec::new);
+        self.chosen.iter_mut().for_each(Vec::clear);
+        for (token, logits) in self.router.chunks_exact(op.n_experts).enumerate() {
+            let mut order: Vec<usize> = (0..op.n_experts).collect();
+            order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]));
+            for &expert in &order[..op.top_k] {
+                self.chosen[expert].push((token, 1.0 / (1.0 + (-logits[expert]).exp())));
+            }
+        }
+    }
+}
+
+fn resize(buffer: &mut Vec<f32>, len: usize) {
+    buffer.resize(len, 0.0);
+}

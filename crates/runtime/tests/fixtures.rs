@@ -1,0 +1,97 @@
+//! Every published text fixture gives the reference's logits, likelihoods and greedy tokens, from
+//! safetensors and from the GGUF of the same model, at every level of this machine.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use plimsoll_formats::Checkpoint;
+use plimsoll_kernels::Isa;
+use plimsoll_runtime::{CacheType, Program};
+use serde_json::Value;
+
+/// Fixtures whose GGUF carries every fact of the config.
+const GGUF: &[&str] = &["llama-f32", "llama3-rope-bf16", "smollm3", "qwen2", "qwen3", "stories260K"];
+const SAFETENSORS: &[&str] = &[
+    "llama-f32",
+    "llama3-rope-bf16",
+    "smollm3",
+    "smollm3-yarn",
+    "mistral-swa",
+    "qwen2",
+    "qwen3",
+    "phi3",
+    "gemma3-text",
+    "llama4-moe",
+    "llama4-dense-interleaved",
+    "stories260K",
+];
+
+fn fixtures() -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures");
+    if !path.exists() {
+        println!("skipped: ../shared/fixtures not found");
+        return None;
+    }
+    Some(path)
+}
+
+fn ids(value: &Value) -> Vec<u32> {
+    value.as_array().into_iter().flatten().map(|id| id.as_u64().unwrap() as u32).collect()
+}
+
+/// Largest difference of a last logit over the cases, and the greedy ids after the first.
+fn check(checkpoint: &Checkpoint, golden: &Value, isa: Isa, threads: usize) {
+    let mut program = Program::load(checkpoint, isa, NonZeroUsize::new(threads).unwrap()).unwrap();
+    for (index, case) in golden["cases"].as_array().unwrap().iter().enumerate() {
+        let (input, greedy) = (ids(&case["input_ids"]), ids(&case["greedy"]));
+        let mut cache = program.new_cache(input.len() + greedy.len(), CacheType::F32).unwrap();
+        let mut logits = program.step(&mut cache, &input).unwrap().to_vec();
+        let reference = case["last_logits"].as_array().unwrap();
+        assert_eq!(logits.len(), reference.len());
+        let delta = logits.iter().zip(reference).map(|(a, b)| (f64::from(*a) - b.as_f64().unwrap()).abs());
+        let worst = delta.fold(0.0, f64::max);
+        assert!(worst < 2e-3, "{} case {index} at {isa}: max |Δ| = {worst}", checkpoint.display());
+        for (step, wanted) in greedy.iter().enumerate() {
+            let best = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b]).then(b.cmp(a))).unwrap();
+            if best as u32 != *wanted {
+                let gap = logits[best] - logits[*wanted as usize];
+                assert!(gap < 1e-3, "{} case {index} at {isa}: step {step}, gap {gap}", checkpoint.display());
+                break; // a tie: what follows means nothing
+            }
+            if step + 1 < greedy.len() {
+                logits = program.step(&mut cache, &[*wanted]).unwrap().to_vec();
+            }
+        }
+    }
+}
+
+fn golden(folder: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(folder.join("golden.json")).unwrap()).unwrap()
+}
+
+fn gguf_of(folder: &Path) -> PathBuf {
+    let is_model = |path: &PathBuf| path.extension().is_some_and(|e| e == "gguf");
+    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).find(is_model).unwrap()
+}
+
+#[test]
+fn safetensors_give_the_numbers_of_the_reference() {
+    let Some(root) = fixtures() else { return };
+    for name in SAFETENSORS {
+        let checkpoint = Checkpoint::open(&root.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        for isa in Isa::available() {
+            check(&checkpoint, &golden(&root.join(name)), isa, 2);
+        }
+    }
+}
+
+#[test]
+fn gguf_gives_the_numbers_of_the_reference() {
+    let Some(root) = fixtures() else { return };
+    for name in GGUF {
+        let checkpoint = Checkpoint::open(&gguf_of(&root.join(name))).unwrap_or_else(|e| panic!("{name}: {e}"));
+        for isa in Isa::available() {
+            check(&checkpoint, &golden(&root.join(name)), isa, 1);
+        }
+    }
+}
