@@ -6,6 +6,9 @@ use std::sync::Arc;
 use crate::error::FormatError;
 use crate::mapping::FileBytes;
 
+/// Values of a JSON tree take many times their text; published settings stay below a tenth of this.
+const MAX_JSON: usize = 16 << 20;
+
 /// Files by name, flat except for one level of subfolders (`additional_chat_templates/x.jinja`).
 #[derive(Debug, Clone)]
 pub(crate) enum Folder {
@@ -62,6 +65,10 @@ impl Folder {
     /// JSON object in `file`; `None` if there is no such file.
     pub(crate) fn json(&self, file: &str) -> Result<Option<JsonObject>, FormatError> {
         let Some(text) = self.text(file)? else { return Ok(None) };
+        if text.len() > MAX_JSON {
+            let what = format!("has {} bytes, expected {MAX_JSON} at most of a file of settings", text.len());
+            return Err(FormatError::malformed(&self.display_file(file), what));
+        }
         parse_object(&self.display_file(file), &text).map(Some)
     }
 

@@ -122,7 +122,9 @@ impl Tensor {
         let n_rows = self.shape.first().copied().unwrap_or(0);
         let whole_heads = match self.layout {
             Layout::Rows => true,
-            Layout::RotaryPairs { head_dim } => rows.start % head_dim == 0 && rows.end % head_dim == 0,
+            Layout::RotaryPairs { head_dim } => {
+                rows.start.is_multiple_of(head_dim) && rows.end.is_multiple_of(head_dim)
+            }
             Layout::Transposed { .. } => false,
         };
         if n_rows == 0 || rows.start > rows.end || rows.end > n_rows || !whole_heads {

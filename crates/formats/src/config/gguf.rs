@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::map::ConfigMap;
-use super::{ArchId, Biases, Hyperparams, parse, rope};
+use super::{ArchId, Biases, Hyperparams, parse};
 use crate::error::{FormatError, HyperparamError};
 use crate::folder::JsonObject;
 use crate::gguf::{GgufFile, MetaValue};
@@ -61,18 +61,11 @@ const NEUTRAL: [(&str, f64); 12] = [
     ("rope.scaling.yarn_ext_factor", 1.0),
 ];
 
-const BIASES: &str = "gguf_biases";
-
 /// Hyperparameters of a GGUF model; `metadata` is its first part.
 pub(crate) fn from_gguf(metadata: &GgufFile, arch: GgufArch, facts: &GgufFacts) -> Result<Hyperparams, FormatError> {
     let name = metadata.text("general.architecture")?.unwrap_or_default().to_owned();
     let config = Translation { gguf: metadata, name: &name, arch, facts }.config()?;
-    Ok(parse::hyperparams(config, ArchId(name), arch.model_type(), None)?)
-}
-
-/// The biases that a translated map carries; `None` for a `config.json`.
-pub(super) fn biases(config: &ConfigMap) -> Result<Option<Biases>, HyperparamError> {
-    Ok(config.flags(BIASES)?.map(|b| Biases { qkv: b[0], o: b[1], mlp: b[2] }))
+    Ok(parse::hyperparams(config, ArchId(name), arch.model_type(), None, Some(facts))?)
 }
 
 struct Translation<'a> {
@@ -103,8 +96,6 @@ impl Translation<'_> {
         {
             config.insert_as("vocab_size", "tokenizer.ggml.tokens", tokens.len);
         }
-        let Biases { qkv, o, mlp } = self.facts.biases;
-        config.insert_as(BIASES, BIASES, json!([qkv, o, mlp]));
         config.insert_as("tie_word_embeddings", "output.weight", self.facts.tied);
         let activation = if self.arch == GgufArch::Gemma3 { "gelu_pytorch_tanh" } else { "silu" };
         config.insert_as("hidden_act", "general.architecture", activation);
@@ -194,7 +185,7 @@ impl Translation<'_> {
         let attention = self.gguf.float(&self.key("rope.scaling.attn_factor"))?;
         let original = self.gguf.uint(&self.key("rope.scaling.original_context_length"))?;
         let rope_scaling = match (scaling, &self.facts.rope_factors, &self.facts.long_rope) {
-            ("none", Some(factors), None) => json!({ "rope_type": rope::GGUF_FACTORS, "factors": factors }),
+            ("none", Some(_), None) => return Ok(()), // the parser takes them from the facts
             ("none" | "longrope", None, Some((short, long))) => json!({
                 "rope_type": "longrope", "short_factor": short, "long_factor": long, "attention_factor": attention,
                 "original_max_position_embeddings": original,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::map::ConfigMap;
 use super::rope::{self, RopeContext};
-use super::{Activation, ArchId, Biases, Hyperparams, LayerKind, defaults, refuse};
+use super::{Activation, ArchId, Biases, GgufFacts, Hyperparams, LayerKind, defaults, refuse};
 use crate::error::{FormatError, HyperparamError};
 use crate::folder::JsonObject;
 
@@ -52,7 +52,7 @@ pub(crate) fn from_config(file: &str, keys: JsonObject) -> Result<Hyperparams, F
     let class = defaults::class_defaults(&model_type);
     let known = class.is_some();
     text.default_keys(class.unwrap_or_default());
-    let parsed = hyperparams(text, ArchId(model_type.clone()), &model_type, wrapper);
+    let parsed = hyperparams(text, ArchId(model_type.clone()), &model_type, wrapper, None);
     parsed.map_err(|e| if known { e.into() } else { unknown(file, &model_type) })
 }
 
@@ -64,12 +64,14 @@ fn unknown(file: &str, model_type: &str) -> FormatError {
     }
 }
 
-/// Builds the struct from a map that is complete, `model_type` being Hugging Face's name of `arch`.
+/// Builds the struct from a map that is complete, `model_type` being Hugging Face's name of `arch`; of a GGUF, `facts`
+/// is what its tensors say.
 pub(super) fn hyperparams(
     config: ConfigMap,
     arch: ArchId,
     model_type: &str,
     wrapper: Option<String>,
+    facts: Option<&GgufFacts>,
 ) -> Result<Hyperparams, HyperparamError> {
     refuse::unsupported(&config, model_type)?;
     let n_layers = config.size("num_hidden_layers", MAX_LAYERS)?;
@@ -87,7 +89,9 @@ pub(super) fn hyperparams(
     };
     let max_seq_len = config.size("max_position_embeddings", MAX_TOKENS)?;
     let (layer_kinds, sliding_window) = attention_kinds(&config, model_type, n_layers)?;
-    let (rope, rope_local) = rope::parse(&RopeContext { config: &config, model_type, head_dim, max_seq_len })?;
+    let gguf_factors = facts.and_then(|f| f.rope_factors.as_deref());
+    let (rope, rope_local) =
+        rope::parse(&RopeContext { config: &config, model_type, head_dim, max_seq_len, gguf_factors })?;
     let softcap = |key| -> Result<Option<f32>, HyperparamError> {
         config.get(key).map(|_| config.positive(key)).transpose().map(|v| v.map(|v| v as f32))
     };
@@ -102,7 +106,7 @@ pub(super) fn hyperparams(
         rms_eps: config.positive("rms_norm_eps")? as f32,
         max_seq_len,
         tied_embeddings: config.bool("tie_word_embeddings")?.unwrap_or(false),
-        biases: biases(&config, model_type)?,
+        biases: facts.map_or_else(|| biases(&config, model_type), |f| Ok(f.biases))?,
         activation: activation(&config)?,
         layer_kinds,
         sliding_window,
@@ -132,9 +136,6 @@ fn activation(config: &ConfigMap) -> Result<Activation, HyperparamError> {
 
 /// Which projections have biases: a fact of the class where the configuration has no say in it.
 fn biases(config: &ConfigMap, model_type: &str) -> Result<Biases, HyperparamError> {
-    if let Some(gguf) = super::gguf::biases(config)? {
-        return Ok(gguf);
-    }
     let all = config.bool("attention_bias")?.unwrap_or(false);
     Ok(match model_type {
         "qwen2" => Biases { qkv: true, o: false, mlp: false },

@@ -75,10 +75,9 @@ pub(super) struct RopeContext<'a> {
     pub(super) model_type: &'a str,
     pub(super) head_dim: usize,
     pub(super) max_seq_len: usize,
+    /// Values of a GGUF's `rope_freqs.weight`.
+    pub(super) gguf_factors: Option<&'a [f32]>,
 }
-
-/// Key of the map that GGUF's factor tensors are handed over in; not a spelling of any published file.
-pub(super) const GGUF_FACTORS: &str = "gguf_factors";
 
 /// The embedding of full layers and, if it differs, that of sliding layers.
 pub(super) fn parse(cx: &RopeContext) -> Result<(Rope, Option<Rope>), HyperparamError> {
@@ -143,7 +142,7 @@ fn one_with(cx: &RopeContext, keys: &ConfigMap, outer_theta: f64) -> Result<Rope
         None => (cx.config, cx.config.f64("partial_rotary_factor")?),
     };
     let rotary_dim = (cx.head_dim as f64 * partial.unwrap_or(1.0)) as usize;
-    if rotary_dim == 0 || rotary_dim % 2 != 0 || rotary_dim > cx.head_dim {
+    if rotary_dim == 0 || !rotary_dim.is_multiple_of(2) || rotary_dim > cx.head_dim {
         let key = if partial.is_some() { "partial_rotary_factor" } else { "head_dim" };
         return Err(holder.error(key, format!("an even part of heads of {} to rotate", cx.head_dim)));
     }
@@ -160,6 +159,7 @@ fn scaling(cx: &RopeContext, keys: &ConfigMap, rotary_dim: usize) -> Result<Rope
         (other, _) => other,
     };
     match rope_type {
+        "default" | "none" if cx.gguf_factors.is_some() => gguf_factors(cx, rotary_dim),
         "default" | "none" | "dynamic" => Ok(RopeScaling::None),
         "linear" => Ok(RopeScaling::Linear { factor: keys.positive("factor")? }),
         "llama3" => Ok(RopeScaling::Llama3 {
@@ -170,9 +170,23 @@ fn scaling(cx: &RopeContext, keys: &ConfigMap, rotary_dim: usize) -> Result<Rope
         }),
         "yarn" => yarn(cx, keys),
         "longrope" => long_rope(cx, keys, rotary_dim),
-        GGUF_FACTORS => Ok(RopeScaling::Factors(divisors(keys, "factors", rotary_dim)?)),
         _ => Err(keys.error(key, "default, linear, dynamic, llama3, yarn or longrope")),
     }
+}
+
+/// The divisors of `rope_freqs.weight`; all ones scale nothing.
+fn gguf_factors(cx: &RopeContext, rotary_dim: usize) -> Result<RopeScaling, HyperparamError> {
+    let factors = cx.gguf_factors.unwrap_or_default();
+    if factors.len() != rotary_dim / 2 || factors.iter().any(|v| !v.is_finite() || *v <= 0.0) {
+        return Err(HyperparamError {
+            file: cx.config.file().to_owned(),
+            key: "rope_freqs.weight".to_owned(),
+            found: format!("{} numbers", factors.len()),
+            expected: format!("{} numbers greater than 0", rotary_dim / 2),
+        });
+    }
+    let plain = factors.iter().all(|&v| v == 1.0);
+    Ok(if plain { RopeScaling::None } else { RopeScaling::Factors(factors.to_vec()) })
 }
 
 /// Context before the extension. A key outside the rotary parameters has precedence, as Phi-3 writes it.

@@ -168,7 +168,7 @@ fn other_type(tag: u32) -> Option<(&'static str, usize)> {
 
 impl Described {
     fn place(self, file: &str, data_start: u64, end: u64, alignment: u64) -> Result<GgufTensor, FormatError> {
-        if self.offset % alignment != 0 {
+        if !self.offset.is_multiple_of(alignment) {
             let what = format!("starts at offset {}, expected a multiple of {alignment}", self.offset);
             return Err(FormatError::tensor(file, &self.name, what));
         }
