@@ -2,18 +2,22 @@
 //!
 //!     cargo run --release -p plimsoll-lab --example demo_data -- train SEED ITEMS_PER_CATEGORY > train.jsonl
 //!     cargo run --release -p plimsoll-lab --example demo_data -- eval [SEED [ITEMS_PER_CATEGORY]] > eval.jsonl
+//!     cargo run --release -p plimsoll-lab --example demo_data -- mark A.jsonl [B.jsonl]
 //!
 //! A training line holds `category` and `messages` (user, assistant). A suite's line holds the item itself and its
-//! `reference` answer; the first line is the canary.
+//! `reference` answer; the first line is the canary. `mark` takes lines of `item` and `answer` to the default suite
+//! (`demo/evaluate.py` writes them) and prints the rates, and for two files the differences.
 
 use std::io::{BufWriter, Write};
 
+use plimsoll_lab::paired::{differences, rates};
+use plimsoll_lab::runner::Outcome;
 use plimsoll_lab::suite::{ALL, CATEGORIES, DEFAULT_ITEMS, DEFAULT_SEED, Item, Suite, training_items};
 use serde_json::json;
 
 type Error = Box<dyn std::error::Error>;
 
-const USAGE: &str = "usage: demo_data train SEED ITEMS_PER_CATEGORY | demo_data eval [SEED [ITEMS_PER_CATEGORY]]";
+const USAGE: &str = "usage: demo_data train SEED ITEMS_PER_CATEGORY | demo_data eval [SEED [ITEMS_PER_CATEGORY]] | demo_data mark A.jsonl [B.jsonl]";
 
 fn main() -> Result<(), Error> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -23,6 +27,8 @@ fn main() -> Result<(), Error> {
         ["eval"] => write_suite(DEFAULT_SEED, DEFAULT_ITEMS),
         ["eval", seed] => write_suite(seed.parse()?, DEFAULT_ITEMS),
         ["eval", seed, n] => write_suite(seed.parse()?, n.parse()?),
+        ["mark", a] => print_rates(&marked(a)?),
+        ["mark", a, b] => print_differences(&marked(a)?, &marked(b)?),
         _ => Err(USAGE.into()),
     }
 }
@@ -55,4 +61,60 @@ fn line(item: &Item) -> Result<serde_json::Value, Error> {
     let mut line = serde_json::to_value(item)?;
     line["reference"] = item.scoring.reference().into();
     Ok(line)
+}
+
+/// The answers in `path` to the default suite, marked.
+fn marked(path: &str) -> Result<Vec<Outcome>, Error> {
+    let suite = Suite::builtin(ALL, DEFAULT_SEED, DEFAULT_ITEMS)?;
+    let mut answers = std::collections::HashMap::new();
+    for line in std::fs::read_to_string(path)?.lines() {
+        let line: serde_json::Value = serde_json::from_str(line)?;
+        let (Some(item), Some(answer)) = (line["item"].as_str(), line["answer"].as_str()) else {
+            return Err(format!("{path}: a line without `item` or `answer`: {line}").into());
+        };
+        answers.insert(item.to_owned(), answer.to_owned());
+    }
+    let canary = answers.get(&suite.canary.id).is_some_and(|answer| suite.canary.scoring.mark(answer));
+    if !canary {
+        return Err(format!("{path}: the canary failed or is missing").into());
+    }
+    suite
+        .items
+        .iter()
+        .map(|item| {
+            let answer = answers.remove(&item.id).ok_or_else(|| format!("{path}: no answer to `{}`", item.id))?;
+            let correct = item.scoring.mark(&answer);
+            let (id, category) = (item.id.clone(), item.category.clone());
+            Ok(Outcome { item: id, category, correct, answer, log_likelihoods: Vec::new() })
+        })
+        .collect()
+}
+
+fn print_rates(outcomes: &[Outcome]) -> Result<(), Error> {
+    println!("| category | right | n | share | 95 % interval |\n|---|---:|---:|---:|---|");
+    for rate in rates(outcomes) {
+        let (n, share) = (rate.n, 100.0 * rate.correct as f64 / rate.n as f64);
+        let (low, high) = (100.0 * rate.interval.low, 100.0 * rate.interval.high);
+        println!("| {} | {} | {n} | {share:.0} % | {low:.0} to {high:.0} % |", rate.category, rate.correct);
+    }
+    Ok(())
+}
+
+fn print_differences(a: &[Outcome], b: &[Outcome]) -> Result<(), Error> {
+    println!(
+        "| category | only A | only B | A − B | 95 % interval | p (Holm) | finding |\n|---|---:|---:|---:|---|---:|---|"
+    );
+    for d in differences(a, b)? {
+        let (low, high) = (100.0 * d.interval.low, 100.0 * d.interval.high);
+        println!(
+            "| {} | {} | {} | {:+.0} points | {low:+.0} to {high:+.0} | {:.2e} | {:?} |",
+            d.category,
+            d.only_a,
+            d.only_b,
+            100.0 * d.difference,
+            d.p_adjusted,
+            d.finding(),
+        );
+    }
+    Ok(())
 }

@@ -11,9 +11,10 @@ mod show;
 use serde::{Deserialize, Serialize};
 
 pub use difference::{Better, Clause, ClauseKind, Conclusion, Difference, Piece, Test, Words};
-pub use measurement::{Interval, Measurement, MeasurementBuilder, Origin, Unit};
+pub use measurement::{Measurement, MeasurementBuilder, Origin, Unit};
 pub use model::{
-    Declared, LicenceRecord, MemoryRecord, ModelRecord, Quality, Rate, Side, SpeedAtDepth, StartRecord, TypeBytes,
+    Declared, LicenceRecord, MemoryRecord, ModelFacts, ModelRecord, Quality, Rate, Side, SpeedAtDepth, StartRecord,
+    TypeBytes,
 };
 pub use show::{Scale, show_p};
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::stats::Interval;
 use crate::suite::hash::{canonical_json, sha256_hex};
 
 /// Hexadecimal digits of a measurement's id: among a million records two share one with odds of 1 in 500.
@@ -48,15 +49,6 @@ pub enum Origin {
     Derived,
 }
 
-/// Where the true value lies with 95 % confidence, or the range of the samples where the method says so.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Interval {
-    /// Lower end.
-    pub lo: f64,
-    /// Upper end.
-    pub hi: f64,
-}
-
 /// A number with its unit, interval, method and samples.
 ///
 /// ```
@@ -81,7 +73,7 @@ pub struct Measurement {
     pub origin: Origin,
     /// The value; the median where there are samples of a continuous quantity.
     pub value: f64,
-    /// Its interval, if the method gives one.
+    /// Its interval, if the method gives one; it says itself how surely it holds the true value.
     pub interval: Option<Interval>,
     /// Observations behind it; 0 for a prediction.
     pub n: usize,
@@ -129,9 +121,9 @@ impl Measurement {
 pub struct MeasurementBuilder(Measurement);
 
 impl MeasurementBuilder {
-    /// The interval.
-    pub fn within(mut self, lo: f64, hi: f64) -> Self {
-        self.0.interval = Some(Interval { lo, hi });
+    /// The interval, if there is one.
+    pub fn within(mut self, interval: Option<Interval>) -> Self {
+        self.0.interval = interval;
         self
     }
 
@@ -174,7 +166,7 @@ mod tests {
     fn example() -> Measurement {
         Measurement::of("A", "decode@0", Unit::TokensPerSecond, Origin::Measured, 41.5)
             .samples(&[41.0, 41.5, 43.0])
-            .within(41.0, 43.0)
+            .within(Some(Interval { low: 41.0, high: 43.0, level: 0.75 }))
             .by("test")
             .record()
     }

@@ -40,9 +40,9 @@ impl Side {
     }
 }
 
-/// A model as it was compared.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ModelRecord {
+/// What a model's files say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelFacts {
     /// What to call it.
     pub name: String,
     /// What was named on the command line: a folder, a file or `demo:…`.
@@ -63,6 +63,13 @@ pub struct ModelRecord {
     pub licence: LicenceRecord,
     /// Longest sequence that the model is made for. [tokens]
     pub context: usize,
+}
+
+/// A model as it was compared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelRecord {
+    /// What its files say.
+    pub facts: ModelFacts,
     /// Memory, predicted and seen.
     pub memory: MemoryRecord,
     /// Loading and the first token.

@@ -1,6 +1,7 @@
 //! Numbers as they are read: three significant digits, in the unit that keeps them short.
 
-use super::{Interval, Measurement, Unit};
+use super::{Measurement, Unit};
+use crate::stats::Interval;
 
 /// A divisor with its name: what a column or a row of numbers is shown in.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,7 +58,7 @@ impl Scale {
         let end = |x| self.show_like(x, value);
         // A range of negative numbers needs more than a dash between them.
         let between = if self.unit == Unit::ShareDifference { " to " } else { "–" };
-        format!("{}{between}{}", end(interval.lo), end(interval.hi))
+        format!("{}{between}{}", end(interval.low), end(interval.high))
     }
 
     fn show_like(&self, value: f64, model: f64) -> String {
@@ -119,8 +120,9 @@ mod tests {
     use super::*;
     use crate::record::Origin;
 
-    fn text(unit: Unit, value: f64, lo: f64, hi: f64) -> (String, String) {
-        let one = Measurement::of("A", "m", unit, Origin::Measured, value).within(lo, hi).record();
+    fn text(unit: Unit, value: f64, low: f64, high: f64) -> (String, String) {
+        let interval = Interval { low, high, level: 0.95 };
+        let one = Measurement::of("A", "m", unit, Origin::Measured, value).within(Some(interval)).record();
         (one.text(), one.interval_text().unwrap())
     }
 

@@ -127,28 +127,23 @@ fn a_thought_without_an_end_is_no_answer() {
     assert_eq!(extract::after_thinking("hello"), "hello");
 }
 
-#[test]
-fn marking_survives_any_text() {
-    for raw in [
-        "```",
-        "``` ```",
-        "</think>",
-        "{",
-        "[",
-        "=",
-        "-",
-        "é-7",
-        "answer is",
-        "**",
-        "“",
-        "”",
-        "1.",
-        "1,",
-        "İ answer is 3",
-    ] {
-        for scoring in [number(3), Scoring::Text { answer: "x".into() }, Scoring::Json { answer: json!(null) }] {
-            let _ = scoring.mark(raw);
+proptest::proptest! {
+    #[test]
+    fn marking_survives_any_text(raw in "(?s)([\\-=.,:`*\"{}<>/ 0-9a-z\n]|answer is|</?think>|```|“|”|İ|é|\\PC){0,40}") {
+        for scoring in [
+            number(3),
+            Scoring::Text { answer: "x".into() },
+            Scoring::List { answer: vec!["x".into()] },
+            Scoring::Named { names: vec!["x".into()], answer: "x".into() },
+            Scoring::Json { answer: json!(null) },
+        ] {
+            scoring.mark(&raw);
         }
-        extract::list(raw);
+    }
+
+    #[test]
+    fn a_number_written_by_itself_is_read_back(n in -1_000_000_000_i64..1_000_000_000) {
+        proptest::prop_assert_eq!(extract::number(&n.to_string()), Some(n));
+        proptest::prop_assert_eq!(extract::number(&format!("The answer is {n}.")), Some(n));
     }
 }

@@ -6,7 +6,7 @@ mod mcnemar;
 mod median;
 mod wilson;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
 pub use bootstrap::paired_bootstrap;
@@ -21,7 +21,7 @@ pub const LEVEL: f64 = 0.95;
 pub const POWER: f64 = 0.8;
 
 /// A range that covers the true value in `level` of repeated samples.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// The lower end.
     pub low: f64,

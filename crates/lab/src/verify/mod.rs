@@ -4,7 +4,7 @@
 
 mod golden;
 
-use plimsoll_engine::{ChatTemplate, Special, TemplateRequest, Tokenizer};
+use plimsoll_engine::{ChatTemplate, Special, TemplateRequest, Tokenizer, TokenizerError};
 use plimsoll_runtime::{CacheError, CacheType, Program, StepError};
 use serde::Serialize;
 
@@ -32,6 +32,9 @@ pub enum VerifyError {
         /// What was refused.
         source: StepError,
     },
+    /// A text of the file cannot be tokenized.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
     /// No memory for the cache.
     #[error(transparent)]
     Cache(#[from] CacheError),
@@ -143,7 +146,7 @@ pub fn verify_case(
         report.skipped = Some("it shows pictures, which are not supported yet".to_owned());
         return Ok(report);
     }
-    report.ids_equal = case_text(case).map(|(text, special)| encode(tokenizer, text, special) == case.input_ids);
+    report.ids_equal = case_ids(tokenizer, case)?.map(|ids| ids == case.input_ids);
 
     let mut cache = program.new_cache(case.input_ids.len() + case.greedy.len(), CacheType::F32)?;
     let mut seen = Seen::default();
@@ -174,7 +177,14 @@ pub fn verify_case(
 }
 
 /// Renders and tokenizes one conversation.
-pub fn verify_chat(template: &ChatTemplate, tokenizer: &Tokenizer, chat: &GoldenChat) -> ChatReport {
+///
+/// # Errors
+/// If the rendered text cannot be tokenized.
+pub fn verify_chat(
+    template: &ChatTemplate,
+    tokenizer: &Tokenizer,
+    chat: &GoldenChat,
+) -> Result<ChatReport, VerifyError> {
     let request = TemplateRequest {
         messages: chat.messages.clone(),
         add_generation_prompt: chat.add_generation_prompt,
@@ -185,12 +195,12 @@ pub fn verify_chat(template: &ChatTemplate, tokenizer: &Tokenizer, chat: &Golden
         Err(error) => (String::new(), Some(error.to_string())),
     };
     let last = chat.messages.as_array().and_then(|messages| messages.last());
-    ChatReport {
+    Ok(ChatReport {
         name: shorten(last.and_then(|message| message["content"].as_str()).unwrap_or("")),
         rendered_equal: rendered == chat.rendered,
-        ids_equal: tokenizer.encode(&chat.rendered, Special::Parse) == chat.input_ids,
+        ids_equal: tokenizer.encode(&chat.rendered, Special::Parse)? == chat.input_ids,
         error,
-    }
+    })
 }
 
 /// What is gathered while the logits of a case pass by.
@@ -248,18 +258,22 @@ fn gap_to_best(logits: &[f32], token: u32) -> f32 {
     logits.get(token as usize).map_or(f32::INFINITY, |logit| logits[argmax(logits)] - logit)
 }
 
-/// The text whose ids a case holds, and how control tokens in it are to be read.
-fn case_text(case: &GoldenCase) -> Option<(&str, Special)> {
-    match (&case.rendered, &case.prompt, &case.text) {
-        (Some(rendered), _, _) => Some((rendered, Special::Parse)),
-        (_, Some(prompt), _) => Some((prompt, Special::AsText)),
-        (_, _, Some(text)) => Some((text, Special::AsText)),
-        _ => None,
+/// The text whose ids a case holds.
+fn case_text(case: &GoldenCase) -> Option<&str> {
+    [&case.rendered, &case.prompt, &case.text].into_iter().flatten().next().map(String::as_str)
+}
+
+/// Our ids of a case's text; a rendered template writes its own control tokens, and BOS where it wants one.
+fn case_ids(tokenizer: &Tokenizer, case: &GoldenCase) -> Result<Option<Vec<u32>>, TokenizerError> {
+    let Some(text) = case_text(case) else { return Ok(None) };
+    if case.rendered.is_some() {
+        return tokenizer.encode(text, Special::Parse).map(Some);
     }
+    Ok(Some(tokenizer.with_bos(tokenizer.encode(text, Special::AsText)?)))
 }
 
 fn case_name(case: &GoldenCase) -> String {
-    case_text(case).map_or_else(String::new, |(text, _)| shorten(text))
+    case_text(case).map_or_else(String::new, shorten)
 }
 
 fn shorten(text: &str) -> String {

@@ -1,0 +1,206 @@
+//! Timing prefill and decode by context depth, of one model or of several in turn.
+//!
+//! Repetitions are interleaved, A B A B, so that whatever slows the machine for a while slows all models alike.
+
+mod program;
+
+use serde::{Deserialize, Serialize};
+
+use crate::stats::{Median, median};
+
+pub use program::{BenchError, ProgramTimer};
+
+/// Warm-ups after which timing begins, however unsteady the machine is.
+const MAX_WARM_UPS: usize = 8;
+/// Two times in a row that differ by less than this count as steady.
+const STEADY: f64 = 0.05;
+
+/// Something whose steps can be timed.
+pub trait Timed {
+    /// Seconds to pass `n_tokens` of a prompt after `depth` tokens, which leaves `depth` tokens as they were.
+    ///
+    /// # Errors
+    /// When the steps are refused.
+    fn prefill(&mut self, depth: usize, n_tokens: usize) -> Result<f64, BenchError>;
+
+    /// Seconds to decode `n_tokens` one by one after `depth` tokens, which leaves `depth` tokens as they were.
+    ///
+    /// # Errors
+    /// When the steps are refused.
+    fn decode(&mut self, depth: usize, n_tokens: usize) -> Result<f64, BenchError>;
+}
+
+/// What is timed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Tokens of a timed prefill.
+    pub prefill_tokens: usize,
+    /// Tokens of a timed decode.
+    pub decode_tokens: usize,
+    /// Tokens in the cache before the timed ones, each measured apart.
+    pub depths: Vec<usize>,
+    /// Timed repetitions at each depth.
+    pub repetitions: usize,
+}
+
+impl Default for Plan {
+    fn default() -> Plan {
+        Plan { prefill_tokens: 256, decode_tokens: 32, depths: vec![0, 512, 4096], repetitions: 5 }
+    }
+}
+
+impl Plan {
+    /// The plan without the depths at which a model of `context` tokens has no room for the timed ones.
+    pub fn within(&self, context: usize) -> Plan {
+        let needed = self.prefill_tokens.max(self.decode_tokens);
+        let depths = self.depths.iter().copied().filter(|depth| depth + needed <= context).collect();
+        Plan { depths, ..self.clone() }
+    }
+
+    /// Tokens that the longest timed sequence has.
+    pub fn longest(&self) -> usize {
+        self.depths.iter().max().copied().unwrap_or(0) + self.prefill_tokens.max(self.decode_tokens)
+    }
+}
+
+/// Speed at one depth, every repetition kept in order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Timings {
+    /// Tokens in the cache before the timed ones.
+    pub depth: usize,
+    /// One value for each repetition. [tokens/s]
+    pub prefill: Vec<f64>,
+    /// One value for each repetition. [tokens/s]
+    pub decode: Vec<f64>,
+}
+
+impl Timings {
+    /// Median prefill. [tokens/s]
+    pub fn prefill_median(&self) -> Option<Median> {
+        median(&self.prefill, crate::stats::LEVEL)
+    }
+
+    /// Median decode. [tokens/s]
+    pub fn decode_median(&self) -> Option<Median> {
+        median(&self.decode, crate::stats::LEVEL)
+    }
+}
+
+/// Times every subject at every depth of `plan`, repetitions interleaved; after each timed step `progress` hears how
+/// many of [`n_steps`] are done. Returns one list of [`Timings`] for each subject, in their order.
+///
+/// # Errors
+/// The first step that a subject refuses.
+pub fn interleaved(
+    subjects: &mut [&mut dyn Timed],
+    plan: &Plan,
+    mut progress: impl FnMut(usize),
+) -> Result<Vec<Vec<Timings>>, BenchError> {
+    let mut found = vec![Vec::with_capacity(plan.depths.len()); subjects.len()];
+    let mut done = 0;
+    for &depth in &plan.depths {
+        for (subject, rows) in subjects.iter_mut().zip(&mut found) {
+            warm_up(*subject, depth, plan)?;
+            rows.push(Timings { depth, prefill: Vec::new(), decode: Vec::new() });
+        }
+        for _ in 0..plan.repetitions {
+            for (subject, rows) in subjects.iter_mut().zip(&mut found) {
+                let row = rows.last_mut().expect("pushed above");
+                row.prefill.push(rate(plan.prefill_tokens, subject.prefill(depth, plan.prefill_tokens)?));
+                row.decode.push(rate(plan.decode_tokens, subject.decode(depth, plan.decode_tokens)?));
+                done += 1;
+                progress(done);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// How often [`interleaved`] reports progress.
+pub fn n_steps(n_subjects: usize, plan: &Plan) -> usize {
+    n_subjects * plan.depths.len() * plan.repetitions
+}
+
+/// Runs until two times in a row agree: caches filled, pages touched, clock speed settled.
+fn warm_up(subject: &mut dyn Timed, depth: usize, plan: &Plan) -> Result<(), BenchError> {
+    let mut last = [f64::INFINITY; 2];
+    for _ in 0..MAX_WARM_UPS {
+        let now = [subject.prefill(depth, plan.prefill_tokens)?, subject.decode(depth, plan.decode_tokens)?];
+        if now.iter().zip(last).all(|(now, last)| (now - last).abs() <= STEADY * now) {
+            return Ok(());
+        }
+        last = now;
+    }
+    Ok(())
+}
+
+/// Tokens per second; a clock too coarse to see the step pass counts as its smallest tick.
+fn rate(n_tokens: usize, seconds: f64) -> f64 {
+    n_tokens as f64 / seconds.max(1e-9)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    /// Writes down who was asked for what; takes one second a token, `slowness` times over.
+    struct Clock<'a> {
+        name: char,
+        slowness: f64,
+        diary: &'a RefCell<String>,
+    }
+
+    impl Timed for Clock<'_> {
+        fn prefill(&mut self, _: usize, n_tokens: usize) -> Result<f64, BenchError> {
+            self.diary.borrow_mut().push(self.name);
+            Ok(self.slowness * n_tokens as f64 / 10.0)
+        }
+
+        fn decode(&mut self, _: usize, n_tokens: usize) -> Result<f64, BenchError> {
+            Ok(self.slowness * n_tokens as f64)
+        }
+    }
+
+    fn plan() -> Plan {
+        Plan { prefill_tokens: 20, decode_tokens: 4, depths: vec![0, 8], repetitions: 3 }
+    }
+
+    #[test]
+    fn repetitions_alternate_after_each_model_is_warm() {
+        let diary = RefCell::default();
+        let mut a = Clock { name: 'A', slowness: 1.0, diary: &diary };
+        let mut b = Clock { name: 'B', slowness: 2.0, diary: &diary };
+        let mut heard = 0;
+        let found = interleaved(&mut [&mut a, &mut b], &plan(), |done| heard = done).unwrap();
+        assert_eq!(diary.borrow().as_str(), "AABBABABABAABBABABAB", "two steady warm-ups each, then A B A B A B");
+        assert_eq!(heard, n_steps(2, &plan()));
+        assert_eq!(found[0][1], Timings { depth: 8, prefill: vec![10.0; 3], decode: vec![1.0; 3] });
+        assert_eq!(found[1][0].decode_median().unwrap().value, 0.5);
+    }
+
+    #[test]
+    fn an_unsteady_machine_is_not_waited_for_forever() {
+        struct Unsteady(f64);
+        impl Timed for Unsteady {
+            fn prefill(&mut self, _: usize, _: usize) -> Result<f64, BenchError> {
+                self.0 *= 2.0;
+                Ok(self.0)
+            }
+            fn decode(&mut self, _: usize, _: usize) -> Result<f64, BenchError> {
+                Ok(1.0)
+            }
+        }
+        let mut subject = Unsteady(1.0);
+        interleaved(&mut [&mut subject], &Plan { depths: vec![0], ..plan() }, |_| ()).unwrap();
+        assert_eq!(subject.0.log2() as usize, MAX_WARM_UPS + 3);
+    }
+
+    #[test]
+    fn depths_that_do_not_fit_the_context_are_left_out() {
+        assert_eq!(Plan::default().within(1024).depths, [0, 512]);
+        assert_eq!(Plan::default().within(767).depths, [0]);
+        assert_eq!(plan().longest(), 28);
+    }
+}

@@ -1,0 +1,148 @@
+//! From what was seen to records: medians, intervals, shares of the machine's limits.
+
+use super::evidence::{Evidence, PredictedSpeed, Prediction, Start};
+use crate::bench::Timings;
+use crate::paired::{OVERALL, rates};
+use crate::record::{
+    Measurement, MemoryRecord, ModelRecord, Origin, Quality, Rate, Side, SpeedAtDepth, StartRecord, Unit,
+};
+use crate::runner::Outcome;
+use crate::stats::{LEVEL, median};
+
+/// The records of one model of a comparison.
+pub fn model_record(side: Side, evidence: Evidence) -> ModelRecord {
+    let subject = side.letter();
+    let Evidence { facts, prediction, starts, first_token_warm, timings, outcomes } = evidence;
+    ModelRecord {
+        facts,
+        memory: memory(subject, &prediction, &starts),
+        start: start(subject, &starts, &first_token_warm),
+        speed: speed(subject, &prediction, &timings),
+        quality: quality(subject, outcomes),
+    }
+}
+
+/// The stable name of a category's accuracy.
+pub(super) fn accuracy_metric(category: &str) -> String {
+    match category {
+        OVERALL => "accuracy".to_owned(),
+        _ => format!("accuracy.{category}"),
+    }
+}
+
+/// A median of samples with its order-statistic interval.
+fn sampled(subject: &str, metric: &str, unit: Unit, samples: &[f64], method: &str) -> Measurement {
+    let found = median(samples, LEVEL);
+    Measurement::of(subject, metric, unit, Origin::Measured, found.map_or(f64::NAN, |median| median.value))
+        .within(found.map(|median| median.interval))
+        .samples(samples)
+        .by(method)
+        .record()
+}
+
+fn memory(subject: &str, prediction: &Prediction, starts: &[Start]) -> MemoryRecord {
+    let peaks: Vec<f64> = starts.iter().map(|start| start.peak_bytes as f64).collect();
+    let method = "peak resident size (VmHWM) of a fresh process that loads the model and answers once; \
+         median over processes, interval between their order statistics";
+    let peak = sampled(subject, "peak_memory", Unit::Bytes, &peaks, method);
+    let predicted = Measurement::of(subject, "peak_memory.predicted", Unit::Bytes, Origin::Predicted, prediction.memory)
+        .by("weights, key-value cache and buffers from the network's description, and the program before it loads")
+        .record();
+    let ratio = prediction.memory / peak.value;
+    let error = Measurement::of(subject, "peak_memory.error", Unit::Ratio, Origin::Derived, ratio)
+        .n(peak.n)
+        .by("predicted divided by measured")
+        .from(&[&predicted, &peak])
+        .record();
+    MemoryRecord { predicted, peak, error }
+}
+
+fn start(subject: &str, starts: &[Start], warm: &[f64]) -> StartRecord {
+    let loads: Vec<f64> = starts.iter().map(|start| start.load).collect();
+    let cold: Vec<f64> = starts.iter().map(|start| start.first_token).collect();
+    StartRecord {
+        load: sampled(subject, "load", Unit::Seconds, &loads, "opening the files until ready, in a fresh process; median"),
+        first_token_cold: sampled(
+            subject,
+            "first_token_cold",
+            Unit::Seconds,
+            &cold,
+            "first prompt after loading, in a fresh process; template, tokenising and sampling included; median",
+        ),
+        first_token_warm: sampled(
+            subject,
+            "first_token_warm",
+            Unit::Seconds,
+            warm,
+            "the same prompt again, nothing of it cached; template, tokenising and sampling included; median",
+        ),
+    }
+}
+
+fn speed(subject: &str, prediction: &Prediction, timings: &[Timings]) -> Vec<SpeedAtDepth> {
+    let rows = timings.iter().filter_map(|row| {
+        let predicted = prediction.speed.iter().find(|predicted| predicted.depth == row.depth)?;
+        Some(speed_at_depth(subject, predicted, row))
+    });
+    rows.collect()
+}
+
+fn speed_at_depth(subject: &str, predicted: &PredictedSpeed, row: &Timings) -> SpeedAtDepth {
+    let depth = row.depth;
+    let timed = |phase: &str, samples: &[f64], how: &str| {
+        sampled(subject, &format!("{phase}@{depth}"), Unit::TokensPerSecond, samples, how)
+    };
+    let expected = |phase: &str, value: f64| {
+        let metric = format!("{phase}@{depth}.predicted");
+        Measurement::of(subject, &metric, Unit::TokensPerSecond, Origin::Predicted, value)
+            .by("bytes and operations of the network's description over the machine's measured limits")
+            .record()
+    };
+    let share = |phase: &str, limit: f64, what: &str, of: &Measurement| {
+        Measurement::of(subject, &format!("{phase}@{depth}.share"), Unit::Share, Origin::Derived, of.value / limit)
+            .n(of.n)
+            .by(what)
+            .from(&[of])
+            .record()
+    };
+    let prefill =
+        timed("prefill", &row.prefill, "steps of a prompt after warm-up, models in turn; tokenising excluded; median");
+    let decode = timed(
+        "decode",
+        &row.decode,
+        "one token after another after warm-up, models in turn; greedy sampling included, tokenising excluded; median",
+    );
+    let arithmetic = "speed over that of the measured arithmetic rate with nothing else taking time";
+    let bandwidth = "speed over that of reading weights and cache at measured bandwidth with nothing else taking time";
+    SpeedAtDepth {
+        depth,
+        prefill_predicted: expected("prefill", predicted.prefill),
+        arithmetic_share: share("prefill", predicted.prefill_limit, arithmetic, &prefill),
+        prefill,
+        decode_predicted: expected("decode", predicted.decode),
+        bandwidth_share: share("decode", predicted.decode_limit, bandwidth, &decode),
+        decode,
+    }
+}
+
+fn quality(subject: &str, outcomes: Vec<Outcome>) -> Quality {
+    let mut all = rates(&outcomes).into_iter().map(|found| {
+        let value = found.correct as f64 / found.n as f64;
+        let rate =
+            Measurement::of(subject, &accuracy_metric(&found.category), Unit::Share, Origin::Measured, value)
+                .within(Some(found.interval))
+                .n(found.n)
+                .by("right answers over items, greedy, reasoning off; Wilson interval; every outcome kept with the model")
+                .record();
+        Rate { category: found.category, correct: found.correct, n: found.n, rate }
+    });
+    let none = || Rate {
+        category: OVERALL.to_owned(),
+        correct: 0,
+        n: 0,
+        rate: Measurement::of(subject, "accuracy", Unit::Share, Origin::Measured, f64::NAN).by("no items").record(),
+    };
+    let overall = all.next().unwrap_or_else(none);
+    let categories = all.collect();
+    Quality { overall, categories, outcomes }
+}

@@ -1,0 +1,59 @@
+//! What was seen of one model, before statistics.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bench::Timings;
+use crate::record::ModelFacts;
+use crate::runner::Outcome;
+
+/// Everything seen of one model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evidence {
+    /// What its files say.
+    pub facts: ModelFacts,
+    /// What was calculated before it ran.
+    pub prediction: Prediction,
+    /// Fresh processes that loaded it and answered once, in order.
+    pub starts: Vec<Start>,
+    /// Seconds to the first token of the same prompt with everything touched before.
+    pub first_token_warm: Vec<f64>,
+    /// Timed steps by depth.
+    pub timings: Vec<Timings>,
+    /// Its answers.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// What was calculated of a model before it ran.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    /// Peak resident size of a process that loads it and answers once. [bytes]
+    pub memory: f64,
+    /// Speed, for the depths that are timed.
+    pub speed: Vec<PredictedSpeed>,
+}
+
+/// Speed after `depth` tokens, calculated from the machine's limits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PredictedSpeed {
+    /// Tokens in the cache before the timed ones.
+    pub depth: usize,
+    /// Expected prefill. [tokens/s]
+    pub prefill: f64,
+    /// Expected decode. [tokens/s]
+    pub decode: f64,
+    /// Prefill if arithmetic alone took time. [tokens/s]
+    pub prefill_limit: f64,
+    /// Decode if reading weights and cache alone took time. [tokens/s]
+    pub decode_limit: f64,
+}
+
+/// One fresh process that loaded a model and answered once.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Start {
+    /// Seconds from opening the files to being ready.
+    pub load: f64,
+    /// Seconds from the prompt's text to its first token, right after loading.
+    pub first_token: f64,
+    /// Peak resident size of the whole process. [bytes]
+    pub peak_bytes: u64,
+}
