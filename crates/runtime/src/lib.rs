@@ -6,8 +6,10 @@
 mod bind;
 mod cache;
 mod execute;
+mod machine;
 mod moe;
 mod program;
 
 pub use cache::{CacheError, CacheType, KvCache};
+pub use machine::{ResidentBytes, measure_machine, resident_bytes};
 pub use program::{BATCH_TOKENS, LoadError, Program, StepError};
