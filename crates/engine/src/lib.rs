@@ -8,7 +8,9 @@
 pub mod sampler;
 pub mod stream;
 pub mod template;
+pub mod tokenizer;
 
 pub use sampler::{Sampler, SamplerError, SamplingParams};
 pub use stream::{Chunk, TextStream};
 pub use template::{ChatTemplate, Clock, ControlTexts, GuardedText, TemplateError, TemplateRequest};
+pub use tokenizer::{Special, Tokenizer, TokenizerError, TokenizerOptions};

@@ -1,0 +1,269 @@
+//! Text to token ids and back, from `tokenizer.json` or from a GGUF's vocabulary, behind one type.
+
+mod byte_level;
+mod gguf;
+mod json;
+mod llama;
+mod pieces;
+mod pipeline;
+mod pre_tokenizers;
+mod sentencepiece;
+
+use std::collections::BTreeSet;
+
+use plimsoll_formats::TokenizerSource;
+
+use crate::template::{ControlTexts, GuardedText};
+use llama::Llama;
+use pieces::Pieces;
+use pipeline::Pipeline;
+
+/// Why a tokenizer cannot be built, or a text not encoded.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenizerError {
+    /// The checkpoint has no tokenizer.
+    #[error("there is no tokenizer: {found}")]
+    Absent {
+        /// What was looked for.
+        found: String,
+    },
+    /// A kind of tokenizer that is not read.
+    #[error("the tokenizer has {what}; expected {expected}")]
+    Unsupported {
+        /// The part concerned.
+        what: String,
+        /// What is read.
+        expected: &'static str,
+    },
+    /// A pre-tokenizer tag without a known meaning.
+    #[error(
+        "`tokenizer.ggml.pre` is `{tag}`, which is unknown, so that text would be cut wrongly\n\nhint: name the tag \
+         of a model with the same tokenizer with `--pre TAG`; known are {known}"
+    )]
+    UnknownPreTokenizer {
+        /// The tag found.
+        tag: String,
+        /// All tags known.
+        known: String,
+    },
+    /// A byte-level vocabulary that does not say how text is cut.
+    #[error(
+        "the file has no `tokenizer.ggml.pre`, so that it does not tell how text is cut into words\n\nhint: name the \
+         tag of a model with the same tokenizer with `--pre TAG`, for instance `--pre llama-bpe`"
+    )]
+    NoPreTokenizer,
+    /// A part of the vocabulary that contradicts itself.
+    #[error("the vocabulary has {what}; expected {expected}")]
+    Malformed {
+        /// What was found.
+        what: String,
+        /// What belongs there.
+        expected: &'static str,
+    },
+    /// More tokens than any vocabulary has.
+    #[error("the vocabulary has ids up to {found}; expected at most 4194304 tokens")]
+    TooManyTokens {
+        /// How many there would be.
+        found: usize,
+    },
+    /// Text for which there is neither a token nor bytes nor an unknown token.
+    #[error("the vocabulary has no token for `{text}` and none for its bytes")]
+    Unencodable {
+        /// The text.
+        text: String,
+    },
+    /// The tokenizers crate refuses the description or fails on a text.
+    #[error("the tokenizer does not work: {reason}")]
+    Backend {
+        /// In its words.
+        reason: String,
+    },
+}
+
+/// What control tokens in a text mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Special {
+    /// Text like any other: right for whatever a user wrote.
+    AsText,
+    /// The control tokens they spell: right for a rendered template.
+    Parse,
+}
+
+/// What a caller may settle where the file leaves it open.
+#[derive(Debug, Clone, Default)]
+pub struct TokenizerOptions {
+    /// Replaces the pre-tokenizer tag of a GGUF.
+    pub pre: Option<String>,
+    /// GGUF's `general.architecture`, for what its vocabulary leaves out (Phi-3).
+    pub architecture: Option<String>,
+}
+
+/// The tokens with a part to play.
+#[derive(Debug, Clone, Default)]
+struct SpecialIds {
+    bos: Option<u32>,
+    eos: Option<u32>,
+    adds_bos: bool,
+    adds_eos: bool,
+    ends: Vec<u32>,
+}
+
+#[derive(Debug, Clone)]
+enum Backend {
+    Pipeline(Box<Pipeline>),
+    Llama(Box<Llama>),
+}
+
+/// A checkpoint's tokenizer.
+///
+/// ```
+/// use plimsoll_engine::{Special, Tokenizer, TokenizerOptions};
+/// use plimsoll_formats::{GgufVocab, TokenizerSource};
+///
+/// let vocab = GgufVocab {
+///     model: "llama".into(),
+///     tokens: ["<s>", "▁", "a", "b", "▁a", "ab"].map(|t| t.as_bytes().to_vec()).into(),
+///     scores: vec![0.0, -3.0, -4.0, -5.0, -1.0, -2.0],
+///     types: vec![3, 1, 1, 1, 1, 1],
+///     bos_id: Some(0),
+///     ..GgufVocab::default()
+/// };
+/// let tokenizer = Tokenizer::from_source(&TokenizerSource::Gguf(vocab), &TokenizerOptions::default())?;
+/// assert_eq!(tokenizer.encode("ab", Special::AsText)?, [4, 3]);
+/// assert_eq!(tokenizer.encode("<s>a", Special::Parse)?, [0, 4]);
+/// assert_eq!(tokenizer.decode(&[4, 3]), "ab");
+/// # Ok::<(), plimsoll_engine::TokenizerError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Tokenizer {
+    backend: Backend,
+    pieces: Pieces,
+    control_ids: BTreeSet<u32>,
+    controls: ControlTexts,
+    special: SpecialIds,
+    variables: Vec<(String, String)>,
+    strips_first_space: bool,
+}
+
+impl Tokenizer {
+    /// Builds the tokenizer that a checkpoint describes.
+    pub fn from_source(source: &TokenizerSource, options: &TokenizerOptions) -> Result<Self, TokenizerError> {
+        match source {
+            TokenizerSource::Json(json) => json::build(&json.tokenizer_json, &json.config, &json.special_tokens_map),
+            TokenizerSource::Gguf(vocab) => gguf::build(vocab, options),
+            TokenizerSource::Absent { found } => Err(TokenizerError::Absent { found: found.clone() }),
+        }
+    }
+
+    fn assemble(
+        backend: Backend,
+        pieces: Pieces,
+        controls: Vec<(u32, String)>,
+        special: SpecialIds,
+        variables: Vec<(String, String)>,
+    ) -> Result<Self, TokenizerError> {
+        let control_ids = controls.iter().map(|(id, _)| *id).collect();
+        let controls = ControlTexts::new(controls.into_iter().map(|(_, text)| text))
+            .map_err(|error| TokenizerError::Backend { reason: error.to_string() })?;
+        Ok(Self { backend, pieces, control_ids, controls, special, variables, strips_first_space: false })
+    }
+
+    /// The ids of `text` alone, no BOS added.
+    pub fn encode(&self, text: &str, special: Special) -> Result<Vec<u32>, TokenizerError> {
+        match (&self.backend, special) {
+            (Backend::Pipeline(pipeline), Special::AsText) => pipeline.encode_text(text),
+            (Backend::Pipeline(pipeline), Special::Parse) => {
+                pipeline.encode_guarded(&GuardedText::plain(text.to_owned()))
+            }
+            (Backend::Llama(llama), _) => llama.encode(text, special == Special::Parse, |c| c),
+        }
+    }
+
+    /// The ids of a rendered chat: control tokens where the template wrote them, text where the conversation did.
+    pub fn encode_chat(&self, prompt: &GuardedText) -> Result<Vec<u32>, TokenizerError> {
+        match &self.backend {
+            Backend::Pipeline(pipeline) => pipeline.encode_guarded(prompt),
+            Backend::Llama(llama) => llama.encode(prompt.marked(), true, |c| prompt.restore(c)),
+        }
+    }
+
+    /// Puts BOS before the ids, if this tokenizer begins texts with it and they do not begin so already.
+    pub fn with_bos(&self, ids: Vec<u32>) -> Vec<u32> {
+        match self.special.bos.filter(|bos| self.special.adds_bos && ids.first() != Some(bos)) {
+            Some(bos) => std::iter::once(bos).chain(ids).collect(),
+            None => ids,
+        }
+    }
+
+    /// The bytes a token adds to a text, none for an id that is no token. A control token's are its spelling.
+    pub fn token_bytes(&self, id: u32) -> &[u8] {
+        self.pieces.get(id)
+    }
+
+    /// A token's bytes as text to look at.
+    pub fn token_text(&self, id: u32) -> String {
+        String::from_utf8_lossy(self.token_bytes(id)).into_owned()
+    }
+
+    /// The text of `ids`, control tokens left out. SentencePiece's space before the text is dropped.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        let bytes: Vec<u8> = ids
+            .iter()
+            .filter(|id| !self.is_control(**id))
+            .flat_map(|&id| self.token_bytes(id).iter().copied())
+            .collect();
+        let text = String::from_utf8_lossy(&bytes);
+        let text = if self.strips_first_space { text.strip_prefix(' ').unwrap_or(&text) } else { &text };
+        text.to_owned()
+    }
+
+    /// Whether a token is a control token: it means something to the model and is nothing to read.
+    pub fn is_control(&self, id: u32) -> bool {
+        self.control_ids.contains(&id)
+    }
+
+    /// The control tokens' texts, for rendering templates.
+    pub fn controls(&self) -> &ControlTexts {
+        &self.controls
+    }
+
+    /// The token that begins a text, whether or not it is added.
+    pub fn bos(&self) -> Option<u32> {
+        self.special.bos
+    }
+
+    /// The token that ends a text.
+    pub fn eos(&self) -> Option<u32> {
+        self.special.eos
+    }
+
+    /// Whether texts begin with BOS.
+    pub fn adds_bos(&self) -> bool {
+        self.special.adds_bos
+    }
+
+    /// Whether the file asks for EOS after every text. Prompts never get one: they would end before the answer.
+    pub fn adds_eos(&self) -> bool {
+        self.special.adds_eos
+    }
+
+    /// Tokens that end an answer by the vocabulary's own account: EOS, the end of a turn.
+    pub fn ends(&self) -> &[u32] {
+        &self.special.ends
+    }
+
+    /// Whether decoding drops the space that SentencePiece puts before a text.
+    pub fn strips_first_space(&self) -> bool {
+        self.strips_first_space
+    }
+
+    /// One more than the highest id.
+    pub fn vocab_size(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// `bos_token`, `eos_token` and others with their texts, as templates read them.
+    pub fn template_variables(&self) -> &[(String, String)] {
+        &self.variables
+    }
+}
