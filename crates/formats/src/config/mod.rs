@@ -21,7 +21,8 @@ pub use rope::{Rope, RopeScaling};
 
 pub use plimsoll_kernels::Activation;
 
-use crate::error::HyperparamError;
+use crate::error::{FormatError, HyperparamError};
+use crate::folder::parse_object;
 
 /// The architecture as the file spells it: the text model's `model_type` (`llama`, `gemma3_text`, `llama4_text`) or
 /// `general.architecture` (`llama`, `gemma3`, `llama4`).
@@ -115,6 +116,22 @@ pub struct Hyperparams {
 }
 
 impl Hyperparams {
+    /// Reads the text of a `config.json`; `file` is its path for messages.
+    ///
+    /// ```
+    /// use plimsoll_formats::Hyperparams;
+    /// let config = r#"{ "model_type": "llama", "hidden_size": 64, "num_attention_heads": 4, "rope_theta": 5e5 }"#;
+    /// let hp = Hyperparams::from_config_json("config.json", config)?;
+    /// assert_eq!((hp.head_dim, hp.rope.theta, hp.n_layers), (16, 5e5, 32)); // 32 is the class's default
+    /// # Ok::<(), plimsoll_formats::FormatError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`FormatError::Hyperparam`] by key, [`FormatError::UnknownArchitecture`], or the text is no JSON object.
+    pub fn from_config_json(file: &str, text: &str) -> Result<Hyperparams, FormatError> {
+        from_config(file, parse_object(file, text)?)
+    }
+
     /// What attention scores are multiplied with before the softmax.
     pub fn attn_scale(&self) -> f32 {
         self.query_pre_attn_scalar.unwrap_or(self.head_dim as f32).sqrt().recip()

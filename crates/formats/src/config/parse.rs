@@ -154,6 +154,7 @@ fn attention_kinds(
     let window = config.get("sliding_window").map(|_| config.size("sliding_window", MAX_TOKENS)).transpose();
     let listed = listed_kinds(config, n_layers)?;
     let (kinds, window) = match model_type {
+        "llama" => (vec![LayerKind::Full; n_layers], None), // the class reads neither key
         "mistral" | "phi3" => {
             let window = window?;
             let kind = if window.is_some() { LayerKind::Sliding } else { LayerKind::Full };
