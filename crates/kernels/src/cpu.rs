@@ -3,10 +3,18 @@
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
-use half::f16;
-
+use crate::attention::Attention;
+use crate::elementwise::turn;
+use crate::kernels::Kernels;
 use crate::matrix::Layout;
-use crate::{Activation, AttentionShape, Isa, IsaUnavailable, KvRows, Matrix, Pool, RopeLayout, RopeShape, dequantise};
+use crate::pool::Shareable;
+use crate::product::columns::ColumnsTask;
+use crate::product::dots::Dots;
+use crate::product::panel::{self, PanelTask};
+use crate::{Activation, AttentionShape, Isa, IsaUnavailable, KvRows, Matrix, Pool, RopeShape, dequantise, scratch};
+
+/// Values that a task of an elementwise operation takes at least: some microseconds of work.
+const VALUES_PER_TASK: usize = 1 << 14;
 
 /// One instruction-set level and one thread pool: everything an executor computes with.
 ///
@@ -14,6 +22,7 @@ use crate::{Activation, AttentionShape, Isa, IsaUnavailable, KvRows, Matrix, Poo
 /// row-major, one row per token.
 pub struct Cpu {
     isa: Isa,
+    kernels: &'static Kernels,
     pool: Pool,
 }
 
@@ -26,7 +35,11 @@ impl Cpu {
         if !isa.is_available() {
             return Err(IsaUnavailable { wanted: isa, best: Isa::best() });
         }
-        Ok(Cpu { isa, pool: Pool::new(threads) })
+        Ok(Cpu { isa, kernels: Kernels::of(isa), pool: Pool::new(threads) })
+    }
+
+    pub(crate) fn kernels(&self) -> &'static Kernels {
+        self.kernels
     }
 
     /// The level in use.
@@ -47,16 +60,61 @@ impl Cpu {
     /// `out = x @ w.T`: `x` is `(n, cols)`, `out` is `(n, rows)`.
     ///
     /// # Panics
-    /// If the slices do not have these shapes for some `n`.
+    /// If the slices do not have these shapes for one `n`.
     pub fn matmul(&self, w: &Matrix, x: &[f32], out: &mut [f32]) {
         let (rows, cols) = (w.rows(), w.cols());
-        let mut weights = vec![0.0; cols];
-        for row in 0..rows {
-            self.embed_row(w, row, &mut weights);
-            for (x, out) in x.chunks_exact(cols).zip(out.chunks_exact_mut(rows)) {
-                out[row] = x.iter().zip(&weights).map(|(x, w)| x * w).sum();
-            }
+        if rows == 0 || cols == 0 {
+            return out.fill(0.0);
         }
+        let n = x.len() / cols;
+        assert_eq!(x.len(), n * cols, "inputs of {cols}");
+        assert_eq!(out.len(), n * rows, "outputs of {n} x {rows}");
+        match (w.layout, n) {
+            (_, 0) => (),
+            (Layout::Transposed { .. }, _) => self.matmul_columns(w, x, n, out),
+            (_, 1) => self.matmul_dots(w, x, out),
+            (_, _) => self.matmul_panels(w, x, n, out),
+        }
+    }
+
+    fn matmul_dots(&self, w: &Matrix, x: &[f32], out: &mut [f32]) {
+        let rows = self.rows_per_task(w, 1, 4);
+        self.pool.chunks_mut(out, rows, |task, out| {
+            let rows = task * rows..task * rows + out.len();
+            // SAFETY: the level is available; `x` has `w.cols()` values and `out` one per row.
+            unsafe { (self.kernels.dots)(Dots { w, rows, x, out }) }
+        });
+    }
+
+    fn matmul_panels(&self, w: &Matrix, x: &[f32], n: usize, out: &mut [f32]) {
+        let rows = self.rows_per_task(w, n, 4).min(panel::ROWS);
+        let out = Shareable(out.as_mut_ptr());
+        self.pool.run(w.rows().div_ceil(rows), |task| {
+            let rows = task * rows..((task + 1) * rows).min(w.rows());
+            scratch::with(panel::scratch_len(w.cols(), n, self.kernels.lanes), |scratch| {
+                // SAFETY: the level is available, `matmul` checked the shapes; each task writes its own rows of `out`.
+                unsafe { (self.kernels.panel)(&PanelTask { w, rows, x, n, out: out.at(0) }, scratch) }
+            });
+        });
+    }
+
+    fn matmul_columns(&self, w: &Matrix, x: &[f32], n: usize, out: &mut [f32]) {
+        let outputs = self.rows_per_task(w, n, 4 * self.kernels.lanes);
+        let out = Shareable(out.as_mut_ptr());
+        self.pool.run(w.rows().div_ceil(outputs), |task| {
+            let outputs = task * outputs..((task + 1) * outputs).min(w.rows());
+            // SAFETY: as above, for outputs.
+            unsafe { (self.kernels.columns)(&ColumnsTask { w, outputs, x, n, out: out.at(0) }) }
+        });
+    }
+
+    /// Rows that one task takes, a multiple of `unit`: several tasks per thread, for an even end, but none so small
+    /// that handing it out shows.
+    fn rows_per_task(&self, w: &Matrix, n: usize, unit: usize) -> usize {
+        const MULTIPLY_ADDS: usize = 1 << 15; // some microseconds
+        let even = w.rows().div_ceil(8 * self.threads());
+        let least = MULTIPLY_ADDS / (w.cols() * n) + 1;
+        even.max(least).next_multiple_of(unit)
     }
 
     /// Row `row` of `table`, widened: `out` is `(cols,)`.
@@ -92,32 +150,9 @@ impl Cpu {
         spans: &[Range<usize>],
         out: &mut [f32],
     ) {
-        let AttentionShape { n_heads, n_kv_heads, head_dim, scale, softcap } = *shape;
-        let at = |rows: KvRows, i: usize| match rows {
-            KvRows::F32(values) => values[i],
-            KvRows::F16(values) => f16::to_f32(values[i]),
-        };
-        assert_eq!(k.len(), v.len());
-        for (t, span) in spans.iter().enumerate() {
-            for head in 0..n_heads {
-                let q = &q[(t * n_heads + head) * head_dim..][..head_dim];
-                let kv = |position: usize| (position * n_kv_heads + head / (n_heads / n_kv_heads)) * head_dim;
-                let mut scores: Vec<f32> = span
-                    .clone()
-                    .map(|p| {
-                        let score = scale * q.iter().enumerate().map(|(i, q)| q * at(k, kv(p) + i)).sum::<f32>();
-                        softcap.map_or(score, |cap| cap * (score / cap).tanh())
-                    })
-                    .collect();
-                let max = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                scores.iter_mut().for_each(|score| *score = (*score - max).exp());
-                let total: f32 = scores.iter().sum();
-                for (i, out) in out[(t * n_heads + head) * head_dim..][..head_dim].iter_mut().enumerate() {
-                    let sum: f32 = span.clone().zip(&scores).map(|(p, weight)| weight * at(v, kv(p) + i)).sum();
-                    *out = if scores.is_empty() { 0.0 } else { sum / total };
-                }
-            }
-        }
+        let attention = Attention { shape, q, k, v, spans };
+        attention.check(out);
+        attention.run(self.kernels, &self.pool, out);
     }
 
     /// Each row of `width` values over its root mean square, times `weight` (any `+ 1` already added) if there is one.
@@ -125,13 +160,15 @@ impl Cpu {
     /// # Panics
     /// If `width` does not divide `x`, or `out` or `weight` has another length.
     pub fn rms_norm(&self, x: &[f32], weight: Option<&[f32]>, eps: f32, width: usize, out: &mut [f32]) {
-        for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
-            let mean = x.iter().map(|x| x * x).sum::<f32>() / width as f32;
-            let factor = 1.0 / (mean + eps).sqrt();
-            for (i, (x, out)) in x.iter().zip(out).enumerate() {
-                *out = x * factor * weight.map_or(1.0, |weight| weight[i]);
-            }
-        }
+        assert!(width > 0 && x.len().is_multiple_of(width), "rows of {width} in {}", x.len());
+        assert!(weight.is_none_or(|weight| weight.len() == width), "a weight for each of {width}");
+        assert_eq!(out.len(), x.len());
+        let chunk = VALUES_PER_TASK.next_multiple_of(width);
+        self.pool.chunks_mut(out, chunk, |i, out| {
+            let x = &x[i * chunk..][..out.len()];
+            // SAFETY: the level is available; lengths are checked above and chunks are whole rows.
+            unsafe { (self.kernels.rms_norm)(x, weight, eps, width, out) }
+        });
     }
 
     /// `out = act(gate) * up`, value by value.
@@ -139,14 +176,12 @@ impl Cpu {
     /// # Panics
     /// If the lengths differ.
     pub fn gated(&self, act: Activation, gate: &[f32], up: &[f32], out: &mut [f32]) {
-        let act = |x: f32| match act {
-            Activation::Silu => x / (1.0 + (-x).exp()),
-            Activation::GeluTanh => x / (1.0 + (-1.595_769_1 * (x + 0.044715 * x * x * x)).exp()),
-            Activation::Gelu => todo_gelu(x),
-        };
-        for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
-            *out = act(*gate) * up;
-        }
+        assert_eq!((gate.len(), up.len()), (out.len(), out.len()));
+        self.pool.chunks_mut(out, VALUES_PER_TASK, |i, out| {
+            let (gate, up) = (&gate[i * VALUES_PER_TASK..][..out.len()], &up[i * VALUES_PER_TASK..][..out.len()]);
+            // SAFETY: the level is available and the lengths are equal.
+            unsafe { (self.kernels.gated)(act, gate, up, out) }
+        });
     }
 
     /// Rotary embedding in place: `x` is `(n, heads, head_dim)`, `cos` and `sin` are `(n, rotary_dim / 2)`.
@@ -154,19 +189,23 @@ impl Cpu {
     /// # Panics
     /// If the slices do not have these shapes, or `rotary_dim` is odd or above `head_dim`.
     pub fn rope(&self, shape: &RopeShape, x: &mut [f32], cos: &[f32], sin: &[f32]) {
-        let half = shape.rotary_dim / 2;
-        for (t, token) in x.chunks_exact_mut(shape.heads * shape.head_dim).enumerate() {
-            for head in token.chunks_exact_mut(shape.head_dim) {
-                for i in 0..half {
-                    let (a, b) = match shape.layout {
-                        RopeLayout::Halves => (i, i + half),
-                        RopeLayout::Interleaved => (2 * i, 2 * i + 1),
-                    };
-                    let (x, y, c, s) = (head[a], head[b], cos[t * half + i], sin[t * half + i]);
-                    (head[a], head[b]) = (x * c - y * s, y * c + x * s);
+        let RopeShape { heads, head_dim, rotary_dim, layout } = *shape;
+        assert!(rotary_dim.is_multiple_of(2) && rotary_dim <= head_dim, "{rotary_dim} of {head_dim} values turn");
+        let (token, half) = (heads * head_dim, rotary_dim / 2);
+        if token == 0 || half == 0 {
+            return;
+        }
+        let n = x.len() / token;
+        assert_eq!((x.len(), cos.len(), sin.len()), (n * token, n * half, n * half), "heads and angles of {n} tokens");
+        let chunk = VALUES_PER_TASK.next_multiple_of(token);
+        self.pool.chunks_mut(x, chunk, |i, x| {
+            for (t, token) in (i * (chunk / token)..).zip(x.chunks_exact_mut(token)) {
+                let angles = t * half..(t + 1) * half;
+                for head in token.chunks_exact_mut(head_dim) {
+                    turn(layout, &mut head[..rotary_dim], &cos[angles.clone()], &sin[angles.clone()]);
                 }
             }
-        }
+        });
     }
 
     /// `out = a + b`, value by value.
@@ -174,12 +213,12 @@ impl Cpu {
     /// # Panics
     /// If the lengths differ.
     pub fn add(&self, a: &[f32], b: &[f32], out: &mut [f32]) {
-        for ((out, a), b) in out.iter_mut().zip(a).zip(b) {
-            *out = a + b;
-        }
+        assert_eq!((a.len(), b.len()), (out.len(), out.len()));
+        self.pool.chunks_mut(out, VALUES_PER_TASK, |i, out| {
+            let start = i * VALUES_PER_TASK;
+            for ((out, a), b) in out.iter_mut().zip(&a[start..]).zip(&b[start..]) {
+                *out = a + b;
+            }
+        });
     }
-}
-
-fn todo_gelu(x: f32) -> f32 {
-    x / (1.0 + (-1.595_769_1 * (x + 0.044715 * x * x * x)).exp())
 }

@@ -1,4 +1,7 @@
-//! What is done value by value or head by head.
+//! What is done value by value, row by row or head by head.
+#![allow(unsafe_op_in_unsafe_fn)] // the contract of `crate::vector`
+
+use crate::vector::{Vector, gelu, gelu_tanh, silu};
 
 /// The nonlinearity of a gated feed-forward layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,4 +34,84 @@ pub struct RopeShape {
     pub rotary_dim: usize,
     /// Which values pair up.
     pub layout: RopeLayout,
+}
+
+/// Turns the pairs of one head in place by the angles of its token, `(rotary_dim / 2,)` each.
+pub(crate) fn turn(layout: RopeLayout, head: &mut [f32], cos: &[f32], sin: &[f32]) {
+    match layout {
+        RopeLayout::Halves => {
+            let (first, second) = head.split_at_mut(cos.len());
+            for (((a, b), cos), sin) in first.iter_mut().zip(second).zip(cos).zip(sin) {
+                (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+            }
+        }
+        RopeLayout::Interleaved => {
+            for ((pair, cos), sin) in head.as_chunks_mut::<2>().0.iter_mut().zip(cos).zip(sin) {
+                let [a, b] = *pair;
+                *pair = [a * cos - b * sin, b * cos + a * sin];
+            }
+        }
+    }
+}
+
+/// Each row of `width` values over its root mean square, times `weight`.
+#[inline(always)]
+pub(crate) unsafe fn rms_norm<V: Vector>(x: &[f32], weight: Option<&[f32]>, eps: f32, width: usize, out: &mut [f32]) {
+    let mut start = 0;
+    while start < x.len() {
+        rms_norm_row::<V>(&x[start..start + width], weight, eps, &mut out[start..start + width]);
+        start += width;
+    }
+}
+
+#[inline(always)]
+unsafe fn rms_norm_row<V: Vector>(x: &[f32], weight: Option<&[f32]>, eps: f32, out: &mut [f32]) {
+    let mut squares = V::zero();
+    let mut at = 0;
+    while at < x.len() {
+        let value = load_at::<V>(x, at);
+        squares = value.mul_add(value, squares);
+        at += V::LANES;
+    }
+    let factor = V::splat(1.0 / (squares.sum() / x.len() as f32 + eps).sqrt());
+    at = 0;
+    while at < x.len() {
+        let mut value = load_at::<V>(x, at).mul(factor);
+        if let Some(weight) = weight {
+            value = value.mul(load_at::<V>(weight, at));
+        }
+        store_at(value, out, at);
+        at += V::LANES;
+    }
+}
+
+/// `out = act(gate) * up`.
+#[inline(always)]
+pub(crate) unsafe fn gated<V: Vector>(act: Activation, gate: &[f32], up: &[f32], out: &mut [f32]) {
+    let mut at = 0;
+    while at < gate.len() {
+        let x = load_at::<V>(gate, at);
+        let y = match act {
+            Activation::Silu => silu(x),
+            Activation::GeluTanh => gelu_tanh(x),
+            Activation::Gelu => gelu(x),
+        };
+        store_at(y.mul(load_at::<V>(up, at)), out, at);
+        at += V::LANES;
+    }
+}
+
+/// The register at `at`, padded with zeros beyond the end.
+#[inline(always)]
+unsafe fn load_at<V: Vector>(from: &[f32], at: usize) -> V {
+    let left = from.len() - at;
+    let from = from.as_ptr().add(at);
+    if left >= V::LANES { V::load(from) } else { V::load_partial(from, left) }
+}
+
+#[inline(always)]
+unsafe fn store_at<V: Vector>(value: V, to: &mut [f32], at: usize) {
+    let left = to.len() - at;
+    let to = to.as_mut_ptr().add(at);
+    if left >= V::LANES { value.store(to) } else { value.store_partial(to, left) }
 }

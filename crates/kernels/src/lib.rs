@@ -14,8 +14,15 @@ mod cpu;
 mod dtype;
 mod elementwise;
 mod isa;
+mod kernels;
+mod level;
 mod matrix;
 mod pool;
+pub mod probe;
+mod product;
+mod scratch;
+mod unpack;
+mod vector;
 
 pub use attention::{AttentionShape, KvRows};
 pub use blocks::{dequantise, quantise_q4_0, quantise_q8_0};

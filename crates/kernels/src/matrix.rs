@@ -173,10 +173,15 @@ impl<'a> Matrix<'a> {
         &self.bytes[stored * self.row_bytes()..][..self.row_bytes()]
     }
 
+    /// Outputs from one stored input to the next; for transposed matrices.
+    pub(crate) fn stride(&self) -> usize {
+        let Layout::Transposed { stride } = self.layout else { unreachable!("columns of a matrix stored by rows") };
+        stride
+    }
+
     /// The stored bytes from input `col`, output 0 of this view, to the end of the tensor; for transposed matrices.
     pub(crate) fn column_tail(&self, col: usize) -> &'a [u8] {
-        let Layout::Transposed { stride } = self.layout else { unreachable!("columns of a matrix stored by rows") };
-        &self.bytes[(col * stride + self.first) * self.dtype.block_bytes()..]
+        &self.bytes[(col * self.stride() + self.first) * self.dtype.block_bytes()..]
     }
 }
 

@@ -28,7 +28,7 @@ use half::f16;
 pub use q4_0::quantise as quantise_q4_0;
 pub use q8_0::quantise as quantise_q8_0;
 
-pub(crate) use k_scales::{ScalesMins, k_scales};
+pub(crate) use k_scales::k_scales;
 
 use crate::DType;
 

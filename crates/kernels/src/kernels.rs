@@ -1,0 +1,121 @@
+//! The dispatch table: the only place where a level is chosen.
+
+use crate::attention::chunk::{self, ChunkTask};
+use crate::elementwise::{self, Activation};
+use crate::level::Level;
+use crate::product::columns::{self, ColumnsTask};
+use crate::product::dots::Dots;
+use crate::product::panel::{self, PanelTask};
+use crate::vector::{Portable, Vector};
+use crate::{Isa, probe};
+
+/// The entry points of one level.
+///
+/// # Safety
+/// Of every entry: the processor has the level's features, and slices and pointers have the shapes that the bodies'
+/// documentation says; [`crate::Cpu`] checks both.
+pub(crate) struct Kernels {
+    /// Floats in a register.
+    pub lanes: usize,
+    pub dots: unsafe fn(Dots),
+    pub panel: unsafe fn(&PanelTask, &mut [f32]),
+    pub columns: unsafe fn(&ColumnsTask),
+    pub attend: unsafe fn(&ChunkTask, &mut [f32], &mut [f32]),
+    pub rms_norm: unsafe fn(&[f32], Option<&[f32]>, f32, usize, &mut [f32]),
+    pub gated: unsafe fn(Activation, &[f32], &[f32], &mut [f32]),
+    pub sum: unsafe fn(&[f32]) -> f32,
+    pub multiply_adds: unsafe fn(usize) -> f32,
+}
+
+impl Kernels {
+    /// The table of a level; the caller has made sure that the processor has it.
+    pub fn of(isa: Isa) -> &'static Kernels {
+        match isa {
+            Isa::Scalar => &scalar::KERNELS,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => &avx2::KERNELS,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512 => &avx512::KERNELS,
+            #[cfg(not(target_arch = "x86_64"))]
+            Isa::Avx2 | Isa::Avx512 => unreachable!("`Isa::is_available` says no on this architecture"),
+        }
+    }
+}
+
+/// Compiles every kernel for one level: each entry has the level's features, and its generic body is inlined into it.
+macro_rules! level {
+    ($name:ident, $V:ty $(, $features:literal)?) => {
+        mod $name {
+            use super::*;
+
+            pub(super) static KERNELS: Kernels = Kernels {
+                lanes: <$V>::LANES,
+                dots,
+                panel,
+                columns,
+                attend,
+                rms_norm,
+                gated,
+                sum,
+                multiply_adds,
+            };
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn dots(task: Dots) {
+                // SAFETY: the contract of `Kernels`, here and below.
+                unsafe { <$V>::with(task.w.dtype(), task) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn panel(task: &PanelTask, scratch: &mut [f32]) {
+                // SAFETY: as above.
+                unsafe { panel::multiply::<$V>(task, scratch) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn columns(task: &ColumnsTask) {
+                // SAFETY: as above.
+                unsafe { columns::multiply::<$V>(task) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn attend(task: &ChunkTask, part: &mut [f32], scratch: &mut [f32]) {
+                // SAFETY: as above.
+                unsafe { chunk::attend::<$V>(task, part, scratch) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn rms_norm(x: &[f32], weight: Option<&[f32]>, eps: f32, width: usize, out: &mut [f32]) {
+                // SAFETY: as above.
+                unsafe { elementwise::rms_norm::<$V>(x, weight, eps, width, out) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn gated(act: Activation, gate: &[f32], up: &[f32], out: &mut [f32]) {
+                // SAFETY: as above.
+                unsafe { elementwise::gated::<$V>(act, gate, up, out) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn sum(values: &[f32]) -> f32 {
+                // SAFETY: as above.
+                unsafe { probe::sum::<$V>(values) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn multiply_adds(rounds: usize) -> f32 {
+                // SAFETY: as above.
+                unsafe { probe::multiply_adds::<$V>(rounds) }
+            }
+        }
+    };
+}
+
+level!(scalar, Portable);
+
+#[cfg(target_arch = "x86_64")]
+use crate::vector::{F32x8, F32x16};
+#[cfg(target_arch = "x86_64")]
+level!(avx2, F32x8, "avx2,fma,f16c");
+#[cfg(target_arch = "x86_64")]
+level!(avx512, F32x16, "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi");

@@ -1,0 +1,115 @@
+//! The levels: what each adds to its registers so that the kernels can be written once.
+#![allow(unsafe_op_in_unsafe_fn)] // the contract of `crate::vector`
+
+use crate::DType;
+use crate::product::outer::{Outer, outer_tiles};
+use crate::product::tile::{Tile, tiles};
+use crate::unpack::{Bf16, Element, F16, F32, Reference, Visit};
+use crate::vector::{Portable, Vector};
+
+/// A register type with its unpackers and the tile sizes that its register file allows.
+pub(crate) trait Level: Vector {
+    /// Rows of a full tile.
+    const TILE_ROWS: usize;
+    /// Tokens of a full tile.
+    const TILE_TOKENS: usize;
+
+    /// Calls `visit` with this level's unpacker of `dtype`.
+    unsafe fn with(dtype: DType, visit: impl Visit<Self>);
+    /// A tile of `TILE_ROWS` or 1 rows by up to `TILE_TOKENS` tokens.
+    unsafe fn tile<E: Element<Self>>(tile: &Tile, rows: usize, tokens: usize);
+    /// A tile of 4 or 1 registers of outputs by up to `TILE_TOKENS` tokens.
+    unsafe fn outer<E: Element<Self>>(outer: &Outer, vectors: usize, tokens: usize);
+}
+
+impl Level for Portable {
+    const TILE_ROWS: usize = 2;
+    const TILE_TOKENS: usize = 2;
+
+    #[inline(always)]
+    unsafe fn with(dtype: DType, visit: impl Visit<Self>) {
+        match dtype {
+            DType::F32 => visit.visit(F32),
+            DType::F16 => visit.visit(F16),
+            DType::BF16 => visit.visit(Bf16),
+            _ => visit.visit(Reference(dtype)),
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn tile<E: Element<Self>>(tile: &Tile, rows: usize, tokens: usize) {
+        tiles!(tile, rows, tokens; Self, E; 2 x 2, 2 x 1, 1 x 2, 1 x 1,)
+    }
+
+    #[inline(always)]
+    unsafe fn outer<E: Element<Self>>(outer: &Outer, vectors: usize, tokens: usize) {
+        outer_tiles!(outer, vectors, tokens; Self, E; 4 x 2, 4 x 1, 1 x 2, 1 x 1,)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::*;
+    use crate::unpack::{Q4_0, Q4K, Q6K, Q8_0};
+    use crate::vector::{F32x8, F32x16};
+
+    /// The types that both x86 levels unpack in registers.
+    macro_rules! with_fast_types {
+        ($dtype:expr, $visit:expr) => {
+            match $dtype {
+                DType::F32 => $visit.visit(F32),
+                DType::F16 => $visit.visit(F16),
+                DType::BF16 => $visit.visit(Bf16),
+                DType::Q8_0 => $visit.visit(Q8_0),
+                DType::Q4_0 => $visit.visit(Q4_0),
+                DType::Q4_K => $visit.visit(Q4K),
+                DType::Q6_K => $visit.visit(Q6K),
+                dtype => $visit.visit(Reference(dtype)),
+            }
+        };
+    }
+
+    /// Sixteen registers: twelve sums, three inputs, one weight.
+    impl Level for F32x8 {
+        const TILE_ROWS: usize = 4;
+        const TILE_TOKENS: usize = 3;
+
+        #[inline(always)]
+        unsafe fn with(dtype: DType, visit: impl Visit<Self>) {
+            with_fast_types!(dtype, visit)
+        }
+
+        #[inline(always)]
+        unsafe fn tile<E: Element<Self>>(tile: &Tile, rows: usize, tokens: usize) {
+            tiles!(tile, rows, tokens; Self, E; 4 x 3, 4 x 2, 4 x 1, 1 x 3, 1 x 2, 1 x 1,)
+        }
+
+        #[inline(always)]
+        unsafe fn outer<E: Element<Self>>(outer: &Outer, vectors: usize, tokens: usize) {
+            outer_tiles!(outer, vectors, tokens; Self, E; 4 x 3, 4 x 2, 4 x 1, 1 x 3, 1 x 2, 1 x 1,)
+        }
+    }
+
+    /// Thirty-two registers: twenty-four sums, four weights, one input.
+    impl Level for F32x16 {
+        const TILE_ROWS: usize = 4;
+        const TILE_TOKENS: usize = 6;
+
+        #[inline(always)]
+        unsafe fn with(dtype: DType, visit: impl Visit<Self>) {
+            with_fast_types!(dtype, visit)
+        }
+
+        #[inline(always)]
+        unsafe fn tile<E: Element<Self>>(tile: &Tile, rows: usize, tokens: usize) {
+            tiles!(tile, rows, tokens; Self, E;
+                4 x 6, 4 x 5, 4 x 4, 4 x 3, 4 x 2, 4 x 1, 1 x 6, 1 x 5, 1 x 4, 1 x 3, 1 x 2, 1 x 1,)
+        }
+
+        #[inline(always)]
+        unsafe fn outer<E: Element<Self>>(outer: &Outer, vectors: usize, tokens: usize) {
+            outer_tiles!(outer, vectors, tokens; Self, E;
+                4 x 6, 4 x 5, 4 x 4, 4 x 3, 4 x 2, 4 x 1, 1 x 6, 1 x 5, 1 x 4, 1 x 3, 1 x 2, 1 x 1,)
+        }
+    }
+}

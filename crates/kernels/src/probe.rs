@@ -1,0 +1,105 @@
+//! The machine's limits, measured: what a forecast of speed is made from.
+#![allow(unsafe_op_in_unsafe_fn)] // the contract of `crate::vector`
+
+use std::time::Instant;
+
+use crate::Cpu;
+use crate::vector::Vector;
+
+/// Passes over the buffer, or over the arithmetic; the best counts, because everything else on the machine only slows.
+const PASSES: usize = 5;
+
+/// Bytes per second that all threads of `cpu` together read from memory.
+///
+/// Reads a buffer of twice the last-level cache (64 MiB at least, 512 MiB at most); takes some tenths of a second.
+pub fn read_bandwidth(cpu: &Cpu) -> f64 {
+    let bytes = (2 * last_level_cache()).clamp(64 << 20, 512 << 20);
+    let mut buffer = vec![0.0f32; bytes / 4];
+    let part = 1 << 16; // 256 KiB
+    cpu.pool().chunks_mut(&mut buffer, part, |_, part| part.fill(1.0)); // a page never written is not read from memory
+    let parts: Vec<&[f32]> = buffer.chunks(part).collect();
+    let seconds = best_of(PASSES, || {
+        cpu.pool().run(parts.len(), |i| {
+            // SAFETY: `cpu` exists, so its level is available.
+            std::hint::black_box(unsafe { (cpu.kernels().sum)(parts[i]) });
+        });
+    });
+    bytes as f64 / seconds
+}
+
+/// Single-precision operations per second (a multiply-add counts two) of all threads of `cpu` at its level, with all
+/// operands in registers: the limit that no kernel passes.
+pub fn arithmetic_rate(cpu: &Cpu) -> f64 {
+    const ROUNDS: usize = 1 << 20;
+    let flops = (cpu.threads() * ROUNDS * SUMS * cpu.kernels().lanes * 2) as f64;
+    let seconds = best_of(PASSES, || {
+        cpu.pool().run(cpu.threads(), |_| {
+            // SAFETY: `cpu` exists, so its level is available.
+            std::hint::black_box(unsafe { (cpu.kernels().multiply_adds)(ROUNDS) });
+        });
+    });
+    flops / seconds
+}
+
+fn best_of(passes: usize, mut work: impl FnMut()) -> f64 {
+    (0..passes)
+        .map(|_| {
+            let start = Instant::now();
+            work();
+            start.elapsed().as_secs_f64()
+        })
+        .fold(f64::INFINITY, f64::min)
+}
+
+/// Bytes of the largest cache that Linux reports for the first core, or 32 MiB where it reports none.
+pub fn last_level_cache() -> usize {
+    (0..5)
+        .filter_map(|i| std::fs::read_to_string(format!("/sys/devices/system/cpu/cpu0/cache/index{i}/size")).ok())
+        .filter_map(|size| size.trim().strip_suffix('K')?.parse::<usize>().ok())
+        .map(|kib| kib << 10)
+        .max()
+        .unwrap_or(32 << 20)
+}
+
+/// Independent sums that keep the multiply-add units busy.
+const SUMS: usize = 12;
+
+/// The sum of all values, in four running registers.
+#[inline(always)]
+pub(crate) unsafe fn sum<V: Vector>(values: &[f32]) -> f32 {
+    let mut sums = [V::zero(); 4];
+    let mut at = 0;
+    while at + 4 * V::LANES <= values.len() {
+        let mut i = 0;
+        while i < 4 {
+            sums[i] = sums[i].add(V::load(values.as_ptr().add(at + i * V::LANES)));
+            i += 1;
+        }
+        at += 4 * V::LANES;
+    }
+    sums[0].add(sums[1]).add(sums[2].add(sums[3])).sum()
+}
+
+/// `rounds` times [`SUMS`] multiply-adds of registers.
+#[inline(always)]
+pub(crate) unsafe fn multiply_adds<V: Vector>(rounds: usize) -> f32 {
+    let mut sums = [V::zero(); SUMS];
+    let factor = V::splat(std::hint::black_box(0.5));
+    let addend = V::splat(std::hint::black_box(1.0));
+    let mut round = 0;
+    while round < rounds {
+        let mut i = 0;
+        while i < SUMS {
+            sums[i] = sums[i].mul_add(factor, addend);
+            i += 1;
+        }
+        round += 1;
+    }
+    let mut total = V::zero();
+    let mut i = 0;
+    while i < SUMS {
+        total = total.add(sums[i]);
+        i += 1;
+    }
+    total.sum()
+}

@@ -1,0 +1,69 @@
+//! Rows times one token.
+#![allow(unsafe_op_in_unsafe_fn)] // see the module's contract
+
+use std::ops::Range;
+
+use crate::Matrix;
+use crate::unpack::{Dot, Unpack, Visit};
+use crate::vector::Vector;
+
+/// Rows at once: four running sums cover the latency of a multiply-add, four streams suit the prefetchers.
+const ROWS: usize = 4;
+
+/// `out[i] = w[rows.start + i] · x`.
+pub(crate) struct Dots<'a> {
+    pub w: &'a Matrix<'a>,
+    pub rows: Range<usize>,
+    /// `(cols,)`
+    pub x: &'a [f32],
+    /// `(rows.len(),)`
+    pub out: &'a mut [f32],
+}
+
+impl<V: Vector> Visit<V> for Dots<'_> {
+    #[inline(always)]
+    unsafe fn visit<U: Unpack<V>>(self, unpack: U) {
+        let mut row = self.rows.start;
+        let mut out = self.out.as_mut_ptr();
+        while row + ROWS <= self.rows.end {
+            let rows = [self.w.row(row), self.w.row(row + 1), self.w.row(row + 2), self.w.row(row + 3)];
+            let sums = rows_dot::<V, U, ROWS>(unpack, rows.map(<[u8]>::as_ptr), self.x);
+            out.cast::<[f32; ROWS]>().write(sums);
+            (row, out) = (row + ROWS, out.add(ROWS));
+        }
+        while row < self.rows.end {
+            let [sum] = rows_dot::<V, U, 1>(unpack, [self.w.row(row).as_ptr()], self.x);
+            out.write(sum);
+            (row, out) = (row + 1, out.add(1));
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn rows_dot<V: Vector, U: Unpack<V>, const R: usize>(unpack: U, rows: [*const u8; R], x: &[f32]) -> [f32; R] {
+    let mut sums = [V::zero(); R];
+    let (steps, rest) = (x.len() / unpack.values(), x.len() % unpack.values());
+    let mut step = 0;
+    while step < steps {
+        let x = x.as_ptr().add(step * unpack.values());
+        let mut r = 0;
+        while r < R {
+            let mut dot = Dot { sum: sums[r], x };
+            unpack.step(rows[r].add(step * unpack.bytes()), &mut dot);
+            sums[r] = dot.sum;
+            r += 1;
+        }
+        step += 1;
+    }
+    let mut out = [0.0; R];
+    let mut r = 0;
+    while r < R {
+        if rest > 0 {
+            let x = V::load_partial(x.as_ptr().add(steps * unpack.values()), rest);
+            sums[r] = unpack.rest(rows[r].add(steps * unpack.bytes()), rest).mul_add(x, sums[r]);
+        }
+        out[r] = sums[r].sum();
+        r += 1;
+    }
+    out
+}

@@ -1,0 +1,146 @@
+//! The inner loop where weights lie input by input: lanes are outputs, each input of a token is spread over them.
+#![allow(unsafe_op_in_unsafe_fn)] // see the module's contract
+
+use crate::level::Level;
+use crate::unpack::Element;
+use crate::vector::Vector;
+
+/// Weights, tokens and sums of one strip of outputs.
+#[derive(Clone, Copy)]
+pub(crate) struct Outer {
+    /// Output 0 of input 0, and bytes from one input to the next.
+    pub w: *const u8,
+    pub w_stride: usize,
+    /// Token 0, and floats from one token to the next.
+    pub x: *const f32,
+    pub x_stride: usize,
+    /// Inputs to sum over.
+    pub k: usize,
+    /// Output 0 of token 0, and floats from one token to the next.
+    pub out: *mut f32,
+    pub out_stride: usize,
+    /// Whether the sums start at zero, else at what `out` holds.
+    pub first: bool,
+}
+
+/// Registers of outputs in a full tile.
+const WIDE: usize = 4;
+
+impl Outer {
+    /// The same from output `output`, token `token` on.
+    #[inline(always)]
+    unsafe fn at<V: Vector, E: Element<V>>(self, output: usize, token: usize) -> Outer {
+        Outer {
+            w: self.w.add(output * E::BYTES),
+            x: self.x.add(token * self.x_stride),
+            out: self.out.add(token * self.out_stride + output),
+            ..self
+        }
+    }
+}
+
+/// Any number of outputs and tokens, in tiles of the level's size.
+#[inline(always)]
+pub(crate) unsafe fn outer<L: Level, E: Element<L>>(o: &Outer, outputs: usize, tokens: usize) {
+    let mut token = 0;
+    while token < tokens {
+        let n = L::TILE_TOKENS.min(tokens - token);
+        let mut output = 0;
+        while output < outputs {
+            let part = o.at::<L, E>(output, token);
+            output += match (outputs - output) / L::LANES {
+                0 => {
+                    rest::<L, E>(&part, outputs - output, n);
+                    L::LANES
+                }
+                1..WIDE => {
+                    L::outer::<E>(&part, 1, n);
+                    L::LANES
+                }
+                WIDE.. => {
+                    L::outer::<E>(&part, WIDE, n);
+                    WIDE * L::LANES
+                }
+            };
+        }
+        token += n;
+    }
+}
+
+/// The outputs that do not fill a register, for `tokens` tokens.
+#[inline(always)]
+unsafe fn rest<L: Level, E: Element<L>>(o: &Outer, lanes: usize, tokens: usize) {
+    let mut token = 0;
+    while token < tokens {
+        outer_rest::<L, E>(&o.at::<L, E>(0, token), lanes);
+        token += 1;
+    }
+}
+
+/// `R` registers of outputs by `T` tokens.
+#[inline(always)]
+pub(crate) unsafe fn outer_tile<V: Vector, E: Element<V>, const R: usize, const T: usize>(o: &Outer) {
+    let mut sums = [[V::zero(); R]; T];
+    let mut token = 0;
+    while token < T && !o.first {
+        let mut r = 0;
+        while r < R {
+            sums[token][r] = V::load(o.out.add(token * o.out_stride + r * V::LANES));
+            r += 1;
+        }
+        token += 1;
+    }
+    let mut k = 0;
+    while k < o.k {
+        let mut weights = [V::zero(); R];
+        let mut r = 0;
+        while r < R {
+            weights[r] = E::load(o.w.add(k * o.w_stride + r * V::LANES * E::BYTES));
+            r += 1;
+        }
+        let mut token = 0;
+        while token < T {
+            let input = V::splat(*o.x.add(token * o.x_stride + k));
+            let mut r = 0;
+            while r < R {
+                sums[token][r] = weights[r].mul_add(input, sums[token][r]);
+                r += 1;
+            }
+            token += 1;
+        }
+        k += 1;
+    }
+    let mut token = 0;
+    while token < T {
+        let mut r = 0;
+        while r < R {
+            sums[token][r].store(o.out.add(token * o.out_stride + r * V::LANES));
+            r += 1;
+        }
+        token += 1;
+    }
+}
+
+/// The last `lanes` outputs, fewer than a register, of one token.
+#[inline(always)]
+unsafe fn outer_rest<V: Vector, E: Element<V>>(o: &Outer, lanes: usize) {
+    let mut sum = if o.first { V::zero() } else { V::load_partial(o.out, lanes) };
+    let mut k = 0;
+    while k < o.k {
+        let weights = E::load_partial(o.w.add(k * o.w_stride), lanes);
+        sum = weights.mul_add(V::splat(*o.x.add(k)), sum);
+        k += 1;
+    }
+    sum.store_partial(o.out, lanes);
+}
+
+/// Picks the compiled tile for `vectors` (4 or 1) by `tokens` (1 to the level's most).
+macro_rules! outer_tiles {
+    ($outer:expr, $vectors:expr, $tokens:expr; $V:ty, $E:ty; $($r:literal x $t:literal,)*) => {
+        match ($vectors, $tokens) {
+            $(($r, $t) => $crate::product::outer::outer_tile::<$V, $E, $r, $t>($outer),)*
+            (vectors, tokens) => unreachable!("no tile of {vectors} x {tokens}"),
+        }
+    };
+}
+pub(crate) use outer_tiles;

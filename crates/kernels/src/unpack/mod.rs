@@ -1,0 +1,102 @@
+//! Weights from their stored form into registers.
+//!
+//! A type is fast at a level once it implements [`Unpack`] there (one file per type) and stands in that level's
+//! [`Level::with`]; every other type goes through [`Reference`].
+//!
+//! # Safety
+//! As in [`crate::vector`]; in addition `src` is good for the bytes of one step.
+#![allow(unsafe_op_in_unsafe_fn)]
+
+mod float;
+#[cfg(target_arch = "x86_64")]
+mod q4_0;
+#[cfg(target_arch = "x86_64")]
+mod q4_k;
+#[cfg(target_arch = "x86_64")]
+mod q6_k;
+#[cfg(target_arch = "x86_64")]
+mod q8_0;
+mod reference;
+
+pub(crate) use float::{Bf16, Element, F16, F32};
+pub(crate) use reference::Reference;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use {q4_0::Q4_0, q4_k::Q4K, q6_k::Q6K, q8_0::Q8_0};
+
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::*;
+
+use crate::DType;
+use crate::vector::Vector;
+#[cfg(target_arch = "x86_64")]
+use crate::vector::{F32x8, F32x16};
+
+/// How one stored type becomes registers at one level: to the same bits as [`crate::dequantise`].
+pub(crate) trait Unpack<V: Vector>: Copy {
+    fn dtype(self) -> DType;
+    /// Values in one step: a block, or for floats as many as a register holds. A multiple of `V::LANES`.
+    #[inline(always)]
+    fn values(self) -> usize {
+        self.dtype().block_len()
+    }
+    /// Bytes in one step.
+    #[inline(always)]
+    fn bytes(self) -> usize {
+        self.dtype().block_bytes()
+    }
+    /// Hands the step at `src` to `sink`, a register at a time, first values first.
+    unsafe fn step(self, src: *const u8, sink: &mut impl Sink<V>);
+    /// The last `n < values()` values of a row, then zeros. Only floats end within a step.
+    unsafe fn rest(self, src: *const u8, n: usize) -> V {
+        let _ = (src, n);
+        unreachable!("blocks divide their rows")
+    }
+}
+
+/// What is done with each register of unpacked weights.
+pub(crate) trait Sink<V: Vector> {
+    /// Takes register `i` of the step.
+    unsafe fn put(&mut self, i: usize, weights: V);
+}
+
+/// Writes the weights out.
+pub(crate) struct Store(pub *mut f32);
+
+impl<V: Vector> Sink<V> for Store {
+    #[inline(always)]
+    unsafe fn put(&mut self, i: usize, weights: V) {
+        weights.store(self.0.add(i * V::LANES));
+    }
+}
+
+/// Multiplies the weights with the inputs at `x` onto a running sum, in order.
+pub(crate) struct Dot<V> {
+    pub sum: V,
+    pub x: *const f32,
+}
+
+impl<V: Vector> Sink<V> for Dot<V> {
+    #[inline(always)]
+    unsafe fn put(&mut self, i: usize, weights: V) {
+        self.sum = weights.mul_add(V::load(self.x.add(i * V::LANES)), self.sum);
+    }
+}
+
+/// Something to do with weights whose type has been looked up.
+pub(crate) trait Visit<V: Vector> {
+    unsafe fn visit<U: Unpack<V>>(self, unpack: U);
+}
+
+/// The half-precision number at `src` in every lane.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn half_x8(src: *const u8) -> F32x8 {
+    F32x8(_mm256_cvtph_ps(_mm_set1_epi16(src.cast::<i16>().read_unaligned())))
+}
+
+/// The half-precision number at `src` in every lane.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn half_x16(src: *const u8) -> F32x16 {
+    F32x16(_mm512_cvtph_ps(_mm256_set1_epi16(src.cast::<i16>().read_unaligned())))
+}

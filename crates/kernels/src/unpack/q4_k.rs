@@ -1,0 +1,85 @@
+//! `Q4_K`, 256 values in eight runs of 32; a pair of runs shares 32 bytes, low nibbles and high. `scale * q` is exact in
+//! f32, so that the fused subtraction of the minimum rounds as the reference does.
+
+use std::arch::x86_64::*;
+
+use super::{Sink, Unpack, half_x8};
+use crate::DType;
+use crate::blocks::k_scales;
+use crate::vector::{F32x8, F32x16, Vector};
+
+#[derive(Clone, Copy)]
+pub(crate) struct Q4K;
+
+/// Scale and minimum of each run, in units of a weight.
+struct Runs {
+    scales: [f32; 8],
+    mins: [f32; 8],
+}
+
+#[inline(always)]
+unsafe fn runs(src: *const u8) -> Runs {
+    let codes = k_scales(&*src.add(4).cast::<[u8; 12]>());
+    let mut runs = Runs { scales: [0.0; 8], mins: [0.0; 8] };
+    widen(&codes.scales).mul(half_x8(src)).store(runs.scales.as_mut_ptr());
+    widen(&codes.mins).mul(half_x8(src.add(2))).store(runs.mins.as_mut_ptr());
+    runs
+}
+
+#[inline(always)]
+unsafe fn widen(codes: &[u8; 8]) -> F32x8 {
+    F32x8(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(codes.as_ptr().cast()))))
+}
+
+impl Unpack<F32x8> for Q4K {
+    #[inline(always)]
+    fn dtype(self) -> DType {
+        DType::Q4_K
+    }
+
+    #[inline(always)]
+    unsafe fn step(self, src: *const u8, sink: &mut impl Sink<F32x8>) {
+        let runs = runs(src);
+        let low = _mm256_set1_epi32(15);
+        let mut i = 0;
+        while i < 32 {
+            let (run, part) = (i / 4, i % 4);
+            let bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(src.add(16 + run / 2 * 32 + part * 8).cast()));
+            let codes = if run % 2 == 0 { _mm256_and_si256(bytes, low) } else { _mm256_srli_epi32::<4>(bytes) };
+            let (scale, min) = (_mm256_set1_ps(runs.scales[run]), _mm256_set1_ps(runs.mins[run]));
+            sink.put(i, F32x8(_mm256_fmsub_ps(_mm256_cvtepi32_ps(codes), scale, min)));
+            i += 1;
+        }
+    }
+}
+
+impl Unpack<F32x16> for Q4K {
+    #[inline(always)]
+    fn dtype(self) -> DType {
+        DType::Q4_K
+    }
+
+    /// A run's sixteen possible values are a register; a permutation by the low four bits of each lane looks them up.
+    #[inline(always)]
+    unsafe fn step(self, src: *const u8, sink: &mut impl Sink<F32x16>) {
+        let runs = runs(src);
+        let mut pair = 0;
+        while pair < 4 {
+            let bytes = src.add(16 + pair * 32);
+            let first = _mm512_cvtepu8_epi32(_mm_loadu_si128(bytes.cast()));
+            let second = _mm512_cvtepu8_epi32(_mm_loadu_si128(bytes.add(16).cast()));
+            let (low, high) = (table(&runs, 2 * pair), table(&runs, 2 * pair + 1));
+            sink.put(4 * pair, F32x16(_mm512_permutexvar_ps(first, low)));
+            sink.put(4 * pair + 1, F32x16(_mm512_permutexvar_ps(second, low)));
+            sink.put(4 * pair + 2, F32x16(_mm512_permutexvar_ps(_mm512_srli_epi32::<4>(first), high)));
+            sink.put(4 * pair + 3, F32x16(_mm512_permutexvar_ps(_mm512_srli_epi32::<4>(second), high)));
+            pair += 1;
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn table(runs: &Runs, run: usize) -> __m512 {
+    let codes = _mm512_setr_ps(0., 1., 2., 3., 4., 5., 6., 7., 8., 9., 10., 11., 12., 13., 14., 15.);
+    _mm512_fmsub_ps(codes, _mm512_set1_ps(runs.scales[run]), _mm512_set1_ps(runs.mins[run]))
+}

@@ -1,0 +1,46 @@
+//! `Q8_0`, 32 values: a half-precision scale, then codes. Scale times code is exact in f32 (11 + 8 bits).
+
+use std::arch::x86_64::*;
+
+use super::{Sink, Unpack, half_x8, half_x16};
+use crate::DType;
+use crate::vector::{F32x8, F32x16, Vector};
+
+#[derive(Clone, Copy)]
+pub(crate) struct Q8_0;
+
+impl Unpack<F32x8> for Q8_0 {
+    #[inline(always)]
+    fn dtype(self) -> DType {
+        DType::Q8_0
+    }
+
+    #[inline(always)]
+    unsafe fn step(self, src: *const u8, sink: &mut impl Sink<F32x8>) {
+        let d = half_x8(src);
+        let mut i = 0;
+        while i < 4 {
+            let codes = _mm256_cvtepi8_epi32(_mm_loadl_epi64(src.add(2 + 8 * i).cast()));
+            sink.put(i, F32x8(_mm256_cvtepi32_ps(codes)).mul(d));
+            i += 1;
+        }
+    }
+}
+
+impl Unpack<F32x16> for Q8_0 {
+    #[inline(always)]
+    fn dtype(self) -> DType {
+        DType::Q8_0
+    }
+
+    #[inline(always)]
+    unsafe fn step(self, src: *const u8, sink: &mut impl Sink<F32x16>) {
+        let d = half_x16(src);
+        let mut i = 0;
+        while i < 2 {
+            let codes = _mm512_cvtepi8_epi32(_mm_loadu_si128(src.add(2 + 16 * i).cast()));
+            sink.put(i, F32x16(_mm512_cvtepi32_ps(codes)).mul(d));
+            i += 1;
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! AVX2 and AVX-512 registers.
+
+use std::arch::x86_64::*;
+
+use super::Vector;
+
+/// AVX2 with FMA and F16C.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(crate) struct F32x8(pub __m256);
+
+/// AVX-512 F, BW, DQ, VL and VBMI.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub(crate) struct F32x16(pub __m512);
+
+impl Vector for F32x8 {
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        F32x8(_mm256_set1_ps(value))
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        F32x8(_mm256_loadu_ps(from))
+    }
+
+    #[inline(always)]
+    unsafe fn load_partial(from: *const f32, n: usize) -> Self {
+        F32x8(_mm256_maskload_ps(from, lanes_below(n)))
+    }
+
+    #[inline(always)]
+    unsafe fn load_f16(from: *const u8) -> Self {
+        F32x8(_mm256_cvtph_ps(_mm_loadu_si128(from.cast())))
+    }
+
+    #[inline(always)]
+    unsafe fn load_bf16(from: *const u8) -> Self {
+        let wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(from.cast()));
+        F32x8(_mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide)))
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        _mm256_storeu_ps(to, self.0)
+    }
+
+    #[inline(always)]
+    unsafe fn store_partial(self, to: *mut f32, n: usize) {
+        _mm256_maskstore_ps(to, lanes_below(n), self.0)
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        F32x8(_mm256_add_ps(self.0, other.0))
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        F32x8(_mm256_sub_ps(self.0, other.0))
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        F32x8(_mm256_mul_ps(self.0, other.0))
+    }
+
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        F32x8(_mm256_div_ps(self.0, other.0))
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        F32x8(_mm256_fmadd_ps(self.0, factor.0, addend.0))
+    }
+
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        F32x8(_mm256_max_ps(self.0, other.0))
+    }
+
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        F32x8(_mm256_min_ps(self.0, other.0))
+    }
+
+    #[inline(always)]
+    unsafe fn round(self) -> Self {
+        F32x8(_mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0))
+    }
+
+    #[inline(always)]
+    unsafe fn pow2(self) -> Self {
+        let exponent = _mm256_add_epi32(_mm256_cvtps_epi32(self.0), _mm256_set1_epi32(127));
+        F32x8(_mm256_castsi256_ps(_mm256_slli_epi32::<23>(exponent)))
+    }
+
+    #[inline(always)]
+    unsafe fn if_less(self, than: Self, yes: Self, no: Self) -> Self {
+        F32x8(_mm256_blendv_ps(no.0, yes.0, _mm256_cmp_ps::<_CMP_LT_OQ>(self.0, than.0)))
+    }
+
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        sum_of_four(_mm_add_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0)))
+    }
+}
+
+impl Vector for F32x16 {
+    const LANES: usize = 16;
+
+    #[inline(always)]
+    unsafe fn splat(value: f32) -> Self {
+        F32x16(_mm512_set1_ps(value))
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        F32x16(_mm512_loadu_ps(from))
+    }
+
+    #[inline(always)]
+    unsafe fn load_partial(from: *const f32, n: usize) -> Self {
+        F32x16(_mm512_maskz_loadu_ps(lowest_bits(n), from))
+    }
+
+    #[inline(always)]
+    unsafe fn load_f16(from: *const u8) -> Self {
+        F32x16(_mm512_cvtph_ps(_mm256_loadu_si256(from.cast())))
+    }
+
+    #[inline(always)]
+    unsafe fn load_bf16(from: *const u8) -> Self {
+        let wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast()));
+        F32x16(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide)))
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        _mm512_storeu_ps(to, self.0)
+    }
+
+    #[inline(always)]
+    unsafe fn store_partial(self, to: *mut f32, n: usize) {
+        _mm512_mask_storeu_ps(to, lowest_bits(n), self.0)
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        F32x16(_mm512_add_ps(self.0, other.0))
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        F32x16(_mm512_sub_ps(self.0, other.0))
+    }
+
+    #[inline(always)]
+    unsafe fn mul(self, other: Self) -> Self {
+        F32x16(_mm512_mul_ps(self.0, other.0))
+    }
+
+    #[inline(always)]
+    unsafe fn div(self, other: Self) -> Self {
+        F32x16(_mm512_div_ps(self.0, other.0))
+    }
+
+    #[inline(always)]
+    unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
+        F32x16(_mm512_fmadd_ps(self.0, factor.0, addend.0))
+    }
+
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        F32x16(_mm512_max_ps(self.0, other.0))
+    }
+
+    #[inline(always)]
+    unsafe fn min(self, other: Self) -> Self {
+        F32x16(_mm512_min_ps(self.0, other.0))
+    }
+
+    #[inline(always)]
+    unsafe fn round(self) -> Self {
+        F32x16(_mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(self.0))
+    }
+
+    #[inline(always)]
+    unsafe fn pow2(self) -> Self {
+        F32x16(_mm512_scalef_ps(_mm512_set1_ps(1.0), self.0))
+    }
+
+    #[inline(always)]
+    unsafe fn if_less(self, than: Self, yes: Self, no: Self) -> Self {
+        F32x16(_mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(self.0, than.0), no.0, yes.0))
+    }
+
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        F32x8(_mm256_add_ps(_mm512_castps512_ps256(self.0), _mm512_extractf32x8_ps::<1>(self.0))).sum()
+    }
+}
+
+#[inline(always)]
+unsafe fn sum_of_four(lanes: __m128) -> f32 {
+    let two = _mm_add_ps(lanes, _mm_movehl_ps(lanes, lanes));
+    _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+}
+
+/// All bits set in the first `n` lanes.
+#[inline(always)]
+unsafe fn lanes_below(n: usize) -> __m256i {
+    let lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    _mm256_cmpgt_epi32(_mm256_set1_epi32(n as i32), lane)
+}
+
+/// The lowest `n` bits, `n` at most 16.
+#[inline(always)]
+fn lowest_bits(n: usize) -> u16 {
+    ((1u32 << n) - 1) as u16
+}
