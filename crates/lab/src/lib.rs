@@ -5,9 +5,14 @@
 //! Verdicts are made elsewhere.
 #![forbid(unsafe_code)]
 
+pub mod bench;
+pub mod compare;
 pub mod paired;
+pub mod predict;
 pub mod record;
 pub mod runner;
 pub mod score;
 pub mod stats;
 pub mod suite;
+pub mod text_loss;
+pub mod verify;

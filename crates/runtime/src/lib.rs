@@ -12,4 +12,4 @@ mod program;
 
 pub use cache::{CacheError, CacheType, KvCache};
 pub use machine::{ResidentBytes, measure_machine, resident_bytes};
-pub use program::{BATCH_TOKENS, LoadError, Program, StepError};
+pub use program::{BATCH_TOKENS, LoadError, Program, StepError, likeliest};

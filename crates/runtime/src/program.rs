@@ -65,6 +65,13 @@ pub struct Program {
     pub(crate) cpu: Cpu,
 }
 
+impl std::fmt::Debug for Program {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (isa, threads) = (self.cpu.isa(), self.cpu.threads());
+        write!(f, "Program({} nodes, {isa}, {threads} threads)", self.network.nodes.len())
+    }
+}
+
 impl Program {
     /// Loads the text network of a checkpoint; nothing of the weights is copied but short vectors.
     ///
@@ -175,4 +182,15 @@ impl Program {
         execute::run(self, cache, &context);
         cache.advance(tokens.len());
     }
+}
+
+/// The likeliest token id, the lowest on a tie; a logit that is no number is never it.
+pub fn likeliest(logits: &[f32]) -> u32 {
+    let mut best = 0;
+    for (id, logit) in logits.iter().enumerate() {
+        if *logit > logits[best] || logits[best].is_nan() {
+            best = id;
+        }
+    }
+    best as u32
 }

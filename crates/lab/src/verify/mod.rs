@@ -5,8 +5,10 @@
 mod golden;
 
 use plimsoll_engine::{ChatTemplate, Special, TemplateRequest, Tokenizer, TokenizerError};
-use plimsoll_runtime::{CacheError, CacheType, Program, StepError};
+use plimsoll_runtime::{CacheError, CacheType, Program, StepError, likeliest};
 use serde::Serialize;
+
+use crate::text_loss::log_probability;
 
 pub use golden::{Golden, GoldenCase, GoldenChat};
 
@@ -161,7 +163,7 @@ pub fn verify_case(
         let mut logits = std::mem::take(&mut seen.last);
         let mut result = Greedy::Equal { tokens: case.greedy.len() };
         for (step, wanted) in case.greedy.iter().enumerate() {
-            if argmax(&logits) != *wanted as usize {
+            if likeliest(&logits) != *wanted {
                 let margin = case.greedy_margins.get(step).copied();
                 let tie = margin.unwrap_or_else(|| gap_to_best(&logits, *wanted)) < TIE;
                 result = if tie { Greedy::EqualUntilTie { step } } else { Greedy::Differs { step } };
@@ -214,7 +216,7 @@ struct Seen {
 impl Seen {
     fn take(&mut self, case: &GoldenCase, position: usize, logits: &[f32]) {
         if let Some(wanted) = case.argmax.get(position) {
-            let differs = argmax(logits) != *wanted as usize && gap_to_best(logits, *wanted) >= TIE;
+            let differs = likeliest(logits) != *wanted && gap_to_best(logits, *wanted) >= TIE;
             self.argmax_wrong += usize::from(differs);
         }
         match case.input_ids.get(position + 1) {
@@ -222,13 +224,6 @@ impl Seen {
             None => self.last = logits.to_vec(),
         }
     }
-}
-
-/// The natural logarithm of the probability of `token`, summed in f64.
-fn log_probability(logits: &[f32], token: u32) -> f64 {
-    let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|logit| f64::from(logit - best).exp()).sum();
-    f64::from(logits[token as usize] - best) - sum.ln()
 }
 
 fn max_delta(ours: &[f32], reference: &[f32]) -> f32 {
@@ -242,20 +237,9 @@ fn max_delta(ours: &[f32], reference: &[f32]) -> f32 {
     ours.iter().zip(reference).fold(0.0, worst)
 }
 
-/// The first of the largest.
-fn argmax(logits: &[f32]) -> usize {
-    let mut best = 0;
-    for (i, logit) in logits.iter().enumerate() {
-        if *logit > logits[best] {
-            best = i;
-        }
-    }
-    best
-}
-
 /// How far `token` lies below the best; infinite for an id that does not exist.
 fn gap_to_best(logits: &[f32], token: u32) -> f32 {
-    logits.get(token as usize).map_or(f32::INFINITY, |logit| logits[argmax(logits)] - logit)
+    logits.get(token as usize).map_or(f32::INFINITY, |logit| logits[likeliest(logits) as usize] - logit)
 }
 
 /// The text whose ids a case holds.

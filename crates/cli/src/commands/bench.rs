@@ -1,0 +1,125 @@
+//! `plimsoll bench`
+
+use std::io::Write;
+
+use anyhow::bail;
+use plimsoll_graph::cost::Machine;
+use plimsoll_lab::bench::{self, Plan, ProgramTimer, Timings};
+use plimsoll_lab::predict::SpeedPrediction;
+use plimsoll_lab::stats::Median;
+use plimsoll_runtime::{CacheType, Program, measure_machine};
+use serde_json::json;
+
+use crate::args::Bench;
+use crate::settings::Settings;
+use crate::style::Style;
+use crate::{model, progress};
+
+/// Measures one model and prints a row for each depth.
+pub fn run(command: &Bench, settings: Settings, as_json: bool) -> anyhow::Result<()> {
+    let checkpoint = model::open(&command.model)?;
+    let cost = Program::cost(&checkpoint)?;
+    let mut program = Program::load(&checkpoint, settings.isa, settings.threads)?;
+    let plan = plan(command, checkpoint.hyperparams.max_seq_len)?;
+    let machine = measure_machine(program.cpu());
+    let cache = CacheType::from(command.cache);
+
+    let bar = progress::bar(bench::n_steps(1, &plan) as u64, "measuring");
+    let mut timer = ProgramTimer::new(&mut program, plan.longest(), cache)?;
+    let rows = bench::interleaved(&mut [&mut timer], &plan, |done| bar.set_position(done as u64))?;
+    bar.finish_and_clear();
+    let rows: Vec<Row> = rows
+        .into_iter()
+        .flatten()
+        .filter_map(|timings| {
+            let limits = SpeedPrediction::new(&cost, &machine, timings.depth, plan.prefill_tokens, cache);
+            Row::new(timings, limits)
+        })
+        .collect();
+    if as_json { print_json(command, settings, &plan, &machine, &rows) } else { print(command, settings, &plan, &machine, &rows) }
+}
+
+/// What was asked for; of the default depths those that fit the model's context.
+fn plan(command: &Bench, context: usize) -> anyhow::Result<Plan> {
+    let mut plan = Plan {
+        prefill_tokens: command.prefill.get(),
+        decode_tokens: command.decode.get(),
+        repetitions: command.repeat.get(),
+        ..Plan::default()
+    };
+    if command.depth.is_empty() {
+        plan = plan.within(context);
+    } else {
+        plan.depths = command.depth.clone();
+    }
+    let needed = plan.longest();
+    if plan.depths.is_empty() || needed > context {
+        bail!("{}: measuring takes {needed} tokens of context, the model has {context}", command.model);
+    }
+    Ok(plan)
+}
+
+/// One depth, measured.
+struct Row {
+    timings: Timings,
+    limits: SpeedPrediction,
+    prefill: Median,
+    decode: Median,
+}
+
+impl Row {
+    fn new(timings: Timings, limits: SpeedPrediction) -> Option<Row> {
+        let (prefill, decode) = (timings.prefill_median()?, timings.decode_median()?);
+        Some(Row { timings, limits, prefill, decode })
+    }
+}
+
+fn print_json(command: &Bench, settings: Settings, plan: &Plan, machine: &Machine, rows: &[Row]) -> anyhow::Result<()> {
+    let row = |row: &Row| {
+        json!({
+            "depth": row.timings.depth,
+            "prefill_tokens_per_s": row.prefill.value,
+            "prefill_interval": [row.prefill.interval.low, row.prefill.interval.high],
+            "prefill_share_of_arithmetic": row.prefill.value / row.limits.prefill_limit,
+            "decode_tokens_per_s": row.decode.value,
+            "decode_interval": [row.decode.interval.low, row.decode.interval.high],
+            "decode_share_of_bandwidth": row.decode.value / row.limits.decode_limit,
+            "predicted": { "prefill_tokens_per_s": row.limits.prefill, "decode_tokens_per_s": row.limits.decode },
+            "samples": { "prefill_tokens_per_s": row.timings.prefill, "decode_tokens_per_s": row.timings.decode },
+        })
+    };
+    super::print_json(&json!({
+        "model": command.model, "isa": settings.isa.to_string(), "threads": settings.threads,
+        "prefill_tokens": plan.prefill_tokens, "decode_tokens": plan.decode_tokens, "repetitions": plan.repetitions,
+        "machine": { "read_bytes_per_s": machine.read_bandwidth, "flops": machine.arithmetic_rate },
+        "rows": rows.iter().map(row).collect::<Vec<_>>(),
+    }))
+}
+
+fn print(command: &Bench, settings: Settings, plan: &Plan, machine: &Machine, rows: &[Row]) -> anyhow::Result<()> {
+    let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
+    let (bandwidth, rate) = (machine.read_bandwidth / 1e9, machine.arithmetic_rate / 1e9);
+    writeln!(out, "{}  {} {} threads", style.bold(&command.model), settings.isa, settings.threads)?;
+    writeln!(out, "this machine: {bandwidth:.1} GB/s read, {rate:.0} GFLOP/s in f32\n")?;
+    writeln!(out, "          prefill of {:<5} tokens       decode of {:<5} tokens", plan.prefill_tokens, plan.decode_tokens)?;
+    writeln!(out, "{:>6}  {:>9}  {:>17} {:>5}  {:>9}  {:>17} {:>5}", "depth", "tokens/s", "95 % interval", "limit", "tokens/s", "95 % interval", "limit")?;
+    for row in rows {
+        let interval = |median: &Median| format!("{:.1}…{:.1}", median.interval.low, median.interval.high);
+        let share = |value: f64, limit: f64| format!("{:.0} %", 100.0 * value / limit);
+        let (p, d) = (&row.prefill, &row.decode);
+        writeln!(
+            out,
+            "{:>6}  {:>9.1}  {:>17} {:>5}  {:>9.1}  {:>17} {:>5}",
+            row.timings.depth,
+            p.value,
+            interval(p),
+            share(p.value, row.limits.prefill_limit),
+            d.value,
+            interval(d),
+            share(d.value, row.limits.decode_limit),
+        )?;
+    }
+    writeln!(out, "\nMedian of {} repetitions. limit: share of what arithmetic (prefill)", plan.repetitions)?;
+    writeln!(out, "or reading weights and cache from memory (decode) would allow.")?;
+    Ok(())
+}

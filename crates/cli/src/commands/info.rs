@@ -1,0 +1,170 @@
+//! `plimsoll info`
+
+use std::io::Write;
+
+use plimsoll_engine::{ChatTemplate, Tokenizer};
+use plimsoll_formats::{Checkpoint, Format, Hyperparams, LayerKind, LicenceFacts};
+use plimsoll_kernels::Cpu;
+use plimsoll_lab::predict::{MemoryPrediction, SpeedPrediction};
+use plimsoll_runtime::{CacheType, Program, measure_machine, resident_bytes};
+use serde_json::{Value, json};
+
+use crate::args::Info;
+use crate::model;
+use crate::settings::Settings;
+use crate::style::Style;
+
+/// Tokens of the prompt that prefill is predicted for.
+const PREFILL_TOKENS: usize = 256;
+
+/// Everything that is shown.
+struct Facts<'a> {
+    checkpoint: &'a Checkpoint,
+    template: Option<ChatTemplate>,
+    vocabulary: usize,
+    memory: MemoryPrediction,
+    speed: SpeedPrediction,
+    settings: Settings,
+}
+
+/// Prints what a model is, what may be done with it by its files' account, and what it will take here.
+pub fn run(command: &Info, settings: Settings, as_json: bool) -> anyhow::Result<()> {
+    let checkpoint = model::open(&command.model)?;
+    let tokenizer = model::tokenizer(&checkpoint, None)?;
+    let template = model::template(&checkpoint, &tokenizer)?;
+    let facts = predict(command, settings, &checkpoint, &tokenizer, template)?;
+    if as_json {
+        super::print_json(&as_value(&facts))
+    } else {
+        print(command, &facts)
+    }
+}
+
+fn predict<'a>(
+    command: &Info,
+    settings: Settings,
+    checkpoint: &'a Checkpoint,
+    tokenizer: &Tokenizer,
+    template: Option<ChatTemplate>,
+) -> anyhow::Result<Facts<'a>> {
+    let process = resident_bytes().map_or(0, |resident| resident.now);
+    let cost = Program::cost(checkpoint)?;
+    let cpu = Cpu::new(settings.isa, settings.threads)?;
+    let machine = measure_machine(&cpu);
+    let context = model::context(checkpoint, command.context)?;
+    let memory = MemoryPrediction::new(&cost, process, context, CacheType::F16);
+    let speed = SpeedPrediction::new(&cost, &machine, 0, PREFILL_TOKENS.min(context), CacheType::F16);
+    Ok(Facts { checkpoint, template, vocabulary: tokenizer.vocab_size(), memory, speed, settings })
+}
+
+fn as_value(facts: &Facts<'_>) -> Value {
+    let Facts { checkpoint, memory, speed, .. } = facts;
+    let hp = &checkpoint.hyperparams;
+    let licence = &checkpoint.licence;
+    json!({
+        "name": checkpoint.name,
+        "path": checkpoint.path,
+        "format": format_name(checkpoint.format),
+        "architecture": hp.arch.as_str(),
+        "parameters": checkpoint.n_params(),
+        "file_bytes": checkpoint.file_bytes(),
+        "types": checkpoint.bytes_by_type().iter().map(|(t, bytes)| json!({ "type": t.name(), "bytes": bytes })).collect::<Vec<_>>(),
+        "layers": hp.n_layers, "d_model": hp.d_model, "d_ff": hp.d_ff,
+        "heads": hp.n_heads, "kv_heads": hp.n_kv_heads, "head_dim": hp.head_dim,
+        "attention": attention_words(hp),
+        "vocabulary": facts.vocabulary,
+        "context": hp.max_seq_len,
+        "licence": {
+            "spdx": licence.spdx,
+            "declared": licence.declared.iter().map(|d| json!({ "source": d.source, "kind": d.kind, "value": d.value })).collect::<Vec<_>>(),
+            "texts": licence.texts.iter().map(|t| json!({ "file": t.file, "sha256": t.sha256 })).collect::<Vec<_>>(),
+            "conflicts": licence.conflicts,
+        },
+        "template": facts.template.as_ref().map(|t| json!({
+            "thinking": t.supports_thinking(), "tools": t.supports_tools(), "source": t.source(),
+        })),
+        "predicted": { "memory": memory, "memory_bytes": memory.total(), "speed": speed },
+        "isa": facts.settings.isa.to_string(), "threads": facts.settings.threads,
+    })
+}
+
+fn print(command: &Info, facts: &Facts<'_>) -> anyhow::Result<()> {
+    let Facts { checkpoint, memory, speed, settings, .. } = facts;
+    let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
+    let hp = &checkpoint.hyperparams;
+    let mut row = |name: &str, value: String| writeln!(out, "{:<14} {value}", style.dim(&format!("{name:<14}")).trim_end());
+    row("model", style.bold(&checkpoint.display()))?;
+    row("architecture", format!("{} ({})", hp.arch.as_str(), format_name(checkpoint.format)))?;
+    row("parameters", count(checkpoint.n_params()))?;
+    row("file", bytes(checkpoint.file_bytes()))?;
+    let types: Vec<_> = checkpoint.bytes_by_type().iter().map(|(t, n)| format!("{} {}", t.name(), bytes(*n))).collect();
+    row("types", types.join(", "))?;
+    row("layers", format!("{} of width {}, MLP {}", hp.n_layers, hp.d_model, hp.d_ff))?;
+    row("attention", format!("{} heads, {} for keys and values, of {}; {}", hp.n_heads, hp.n_kv_heads, hp.head_dim, attention_words(hp)))?;
+    row("vocabulary", format!("{} tokens", facts.vocabulary))?;
+    row("context", format!("{} tokens", hp.max_seq_len))?;
+    row("template", template_words(facts.template.as_ref()))?;
+    for (i, line) in licence_lines(&checkpoint.licence).into_iter().enumerate() {
+        row(if i == 0 { "licence" } else { "" }, line)?;
+    }
+    row("memory here", format!("{} for {} tokens, predicted", bytes(memory.total()), memory.tokens))?;
+    row("", format!("weights {}, cache {}, buffers {}, process {}", bytes(memory.weights), bytes(memory.cache), bytes(memory.buffers), bytes(memory.process)))?;
+    row("speed here", format!("prefill {:.0}, decode {:.1} tokens/s, predicted ({}, {} threads)", speed.prefill, speed.decode, settings.isa, settings.threads))?;
+    if let (true, Some(template)) = (command.show_template, &facts.template) {
+        writeln!(out, "\n{}", template.source())?;
+    }
+    Ok(())
+}
+
+fn format_name(format: Format) -> String {
+    match format {
+        Format::Safetensors => "safetensors".to_owned(),
+        Format::Gguf { version } => format!("GGUF v{version}"),
+    }
+}
+
+fn attention_words(hp: &Hyperparams) -> String {
+    let layers = |kind| hp.layer_kinds.iter().filter(|k| **k == kind).count();
+    match (layers(LayerKind::Sliding), layers(LayerKind::Chunked), hp.sliding_window) {
+        (0, 0, _) => "full".to_owned(),
+        (0, chunked, _) => format!("chunked in {chunked} layers"),
+        (sliding, _, window) => format!("window of {} in {sliding} layers", window.unwrap_or_default()),
+    }
+}
+
+fn template_words(template: Option<&ChatTemplate>) -> String {
+    let Some(template) = template else { return "none: `run` needs --raw".to_owned() };
+    let mut words = vec!["chat"];
+    if template.supports_tools() {
+        words.push("tools");
+    }
+    if template.supports_thinking() {
+        words.push("reasoning switch");
+    }
+    words.join(", ")
+}
+
+fn licence_lines(licence: &LicenceFacts) -> Vec<String> {
+    let declared = licence.declared.iter().map(|d| format!("{}: {} ({})", d.kind, d.value, d.source));
+    let texts = licence.texts.iter().map(|text| format!("text {} sha256 {}…", text.file, &text.sha256[..12.min(text.sha256.len())]));
+    let conflicts = licence.conflicts.iter().map(|conflict| format!("conflict: {conflict}"));
+    let lines: Vec<String> = declared.chain(texts).chain(conflicts).collect();
+    if lines.is_empty() { vec!["nothing is said of it in these files".to_owned()] } else { lines }
+}
+
+/// Three figures and a unit.
+fn count(n: u64) -> String {
+    match n {
+        0..1_000_000 => format!("{:.0} thousand", n as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} million", n as f64 / 1e6),
+        _ => format!("{:.2} billion", n as f64 / 1e9),
+    }
+}
+
+fn bytes(n: u64) -> String {
+    match n {
+        0..1_000_000 => format!("{:.0} kB", n as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", n as f64 / 1e6),
+        _ => format!("{:.2} GB", n as f64 / 1e9),
+    }
+}

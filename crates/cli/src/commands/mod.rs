@@ -1,0 +1,49 @@
+//! One file for each command.
+
+mod bench;
+mod compare;
+mod eval;
+mod info;
+mod measure_memory;
+mod run;
+mod template;
+mod tokenize;
+mod verify;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use crate::args::{Args, Command, Compare};
+use crate::settings::Settings;
+
+/// Runs the command asked for; without one, the comparison of the embedded models.
+///
+/// # Errors
+/// Whatever went wrong, to be shown by `failure::report`.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let settings = Settings::new(&args.common)?;
+    let json = args.common.json;
+    match &args.command {
+        None => compare::run(&Compare::default(), settings, json)?,
+        Some(Command::Run(command)) => run::run(command, settings, json)?,
+        Some(Command::Info(command)) => info::run(command, settings, json)?,
+        Some(Command::Verify(command)) => return verify::run(command, settings, json),
+        Some(Command::Tokenize(command)) => tokenize::run(command)?,
+        Some(Command::Template(command)) => template::run(command, json)?,
+        Some(Command::Bench(command)) => bench::run(command, settings, json)?,
+        Some(Command::Eval(command)) => eval::run(command, settings, json)?,
+        Some(Command::Compare(command)) => compare::run(command, settings, json)?,
+        Some(Command::MeasureMemory(command)) => measure_memory::run(command, settings)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes one JSON document and a newline to standard output.
+fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, value)?;
+    writeln!(out)?;
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! What a model will take and give on this machine, calculated before its weights are touched.
+
+use plimsoll_graph::cost::{Cost, Machine};
+use plimsoll_runtime::{BATCH_TOKENS, CacheType};
+use serde::{Deserialize, Serialize};
+
+/// Memory that a process running a model will have in RAM, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryPrediction {
+    /// The process before the weights: program, tokenizer, template.
+    pub process: u64,
+    /// Pages of the mapped weights that are read, and vectors held beside them.
+    pub weights: u64,
+    /// Keys and values of `tokens` positions.
+    pub cache: u64,
+    /// Activations.
+    pub buffers: u64,
+    /// Tokens of the sequence that this is for.
+    pub tokens: usize,
+}
+
+impl MemoryPrediction {
+    /// For a sequence of `tokens`, in a process that has `process` bytes in RAM before the weights.
+    pub fn new(cost: &Cost, process: u64, tokens: usize, cache: CacheType) -> MemoryPrediction {
+        MemoryPrediction {
+            process,
+            weights: cost.weight_bytes(tokens),
+            cache: cost.cache_bytes(tokens, cache.value_bytes()),
+            buffers: cost.buffer_bytes(tokens.min(BATCH_TOKENS)),
+            tokens,
+        }
+    }
+
+    /// All of it.
+    pub fn total(&self) -> u64 {
+        self.process + self.weights + self.cache + self.buffers
+    }
+}
+
+/// Predicted speed at one depth, beside what the machine's limits allow, in tokens per second.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct SpeedPrediction {
+    /// Tokens already in the cache.
+    pub depth: usize,
+    /// Prompt tokens per second.
+    pub prefill: f64,
+    /// Decoded tokens per second.
+    pub decode: f64,
+    /// Prompt tokens per second if arithmetic alone took time.
+    pub prefill_limit: f64,
+    /// Decoded tokens per second if reading weights and cache from memory alone took time.
+    pub decode_limit: f64,
+}
+
+impl SpeedPrediction {
+    /// For a prompt of `prefill_tokens`, and decoding, after `depth` tokens.
+    pub fn new(
+        cost: &Cost,
+        machine: &Machine,
+        depth: usize,
+        prefill_tokens: usize,
+        cache: CacheType,
+    ) -> SpeedPrediction {
+        let bytes = cache.value_bytes();
+        let free = Machine { dispatch_seconds: 0.0, ..*machine };
+        let only_arithmetic = Machine { read_bandwidth: f64::INFINITY, cache_bandwidth: f64::INFINITY, ..free };
+        let only_reading = Machine { arithmetic_rate: f64::INFINITY, cache_bytes: 0.0, ..free };
+        let prefill =
+            |machine| prefill_tokens as f64 / cost.prefill_seconds(prefill_tokens, depth, BATCH_TOKENS, machine);
+        SpeedPrediction {
+            depth,
+            prefill: prefill(machine),
+            decode: 1.0 / cost.decode_seconds(depth, bytes, machine),
+            prefill_limit: prefill(&only_arithmetic),
+            decode_limit: 1.0 / cost.decode_seconds(depth, bytes, &only_reading),
+        }
+    }
+}
