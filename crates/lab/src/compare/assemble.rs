@@ -1,8 +1,9 @@
 //! From what was seen to records: medians, intervals, shares of the machine's limits.
 
-use super::evidence::{Evidence, PredictedSpeed, Prediction, Start};
+use super::evidence::{Evidence, Prediction, Start};
 use crate::bench::Timings;
 use crate::paired::{OVERALL, rates};
+use crate::predict::SpeedPrediction;
 use crate::record::{
     Measurement, MemoryRecord, ModelRecord, Origin, Quality, Rate, Side, SpeedAtDepth, StartRecord, Unit,
 };
@@ -45,23 +46,30 @@ fn memory(subject: &str, prediction: &Prediction, starts: &[Start]) -> MemoryRec
     let method = "peak resident size (VmHWM) of a fresh process that loads the model and answers once; \
          median over processes, interval between their order statistics";
     let peak = sampled(subject, "peak_memory", Unit::Bytes, &peaks, method);
-    let predicted = Measurement::of(subject, "peak_memory.predicted", Unit::Bytes, Origin::Predicted, prediction.memory)
+    let total = prediction.memory.total() as f64;
+    let predicted = Measurement::of(subject, "peak_memory.predicted", Unit::Bytes, Origin::Predicted, total)
         .by("weights, key-value cache and buffers from the network's description, and the program before it loads")
         .record();
-    let ratio = prediction.memory / peak.value;
+    let ratio = total / peak.value;
     let error = Measurement::of(subject, "peak_memory.error", Unit::Ratio, Origin::Derived, ratio)
         .n(peak.n)
         .by("predicted divided by measured")
         .from(&[&predicted, &peak])
         .record();
-    MemoryRecord { predicted, peak, error }
+    MemoryRecord { parts: prediction.memory, predicted, peak, error }
 }
 
 fn start(subject: &str, starts: &[Start], warm: &[f64]) -> StartRecord {
     let loads: Vec<f64> = starts.iter().map(|start| start.load).collect();
     let cold: Vec<f64> = starts.iter().map(|start| start.first_token).collect();
     StartRecord {
-        load: sampled(subject, "load", Unit::Seconds, &loads, "opening the files until ready, in a fresh process; median"),
+        load: sampled(
+            subject,
+            "load",
+            Unit::Seconds,
+            &loads,
+            "opening the files until ready, in a fresh process; median",
+        ),
         first_token_cold: sampled(
             subject,
             "first_token_cold",
@@ -87,7 +95,7 @@ fn speed(subject: &str, prediction: &Prediction, timings: &[Timings]) -> Vec<Spe
     rows.collect()
 }
 
-fn speed_at_depth(subject: &str, predicted: &PredictedSpeed, row: &Timings) -> SpeedAtDepth {
+fn speed_at_depth(subject: &str, predicted: &SpeedPrediction, row: &Timings) -> SpeedAtDepth {
     let depth = row.depth;
     let timed = |phase: &str, samples: &[f64], how: &str| {
         sampled(subject, &format!("{phase}@{depth}"), Unit::TokensPerSecond, samples, how)
@@ -128,12 +136,11 @@ fn speed_at_depth(subject: &str, predicted: &PredictedSpeed, row: &Timings) -> S
 fn quality(subject: &str, outcomes: Vec<Outcome>) -> Quality {
     let mut all = rates(&outcomes).into_iter().map(|found| {
         let value = found.correct as f64 / found.n as f64;
-        let rate =
-            Measurement::of(subject, &accuracy_metric(&found.category), Unit::Share, Origin::Measured, value)
-                .within(Some(found.interval))
-                .n(found.n)
-                .by("right answers over items, greedy, reasoning off; Wilson interval; every outcome kept with the model")
-                .record();
+        let rate = Measurement::of(subject, &accuracy_metric(&found.category), Unit::Share, Origin::Measured, value)
+            .within(Some(found.interval))
+            .n(found.n)
+            .by("right answers over items, greedy, reasoning off; Wilson interval; every outcome kept with the model")
+            .record();
         Rate { category: found.category, correct: found.correct, n: found.n, rate }
     });
     let none = || Rate {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bench::Timings;
+use crate::predict::{MemoryPrediction, SpeedPrediction};
 use crate::record::ModelFacts;
 use crate::runner::Outcome;
 
@@ -26,25 +27,10 @@ pub struct Evidence {
 /// What was calculated of a model before it ran.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {
-    /// Peak resident size of a process that loads it and answers once. [bytes]
-    pub memory: f64,
+    /// For a process that loads it and answers once.
+    pub memory: MemoryPrediction,
     /// Speed, for the depths that are timed.
-    pub speed: Vec<PredictedSpeed>,
-}
-
-/// Speed after `depth` tokens, calculated from the machine's limits.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PredictedSpeed {
-    /// Tokens in the cache before the timed ones.
-    pub depth: usize,
-    /// Expected prefill. [tokens/s]
-    pub prefill: f64,
-    /// Expected decode. [tokens/s]
-    pub decode: f64,
-    /// Prefill if arithmetic alone took time. [tokens/s]
-    pub prefill_limit: f64,
-    /// Decode if reading weights and cache alone took time. [tokens/s]
-    pub decode_limit: f64,
+    pub speed: Vec<SpeedPrediction>,
 }
 
 /// One fresh process that loaded a model and answered once.

@@ -77,19 +77,16 @@ pub struct Difference {
     pub only_right: Option<[usize; 2]>,
     /// The test that decides.
     pub test: Test,
-    /// Whether the corrected p-value is below the level of [`Difference::LEVEL`].
+    /// Whether the corrected p-value is below 1 − [`LEVEL`](crate::stats::LEVEL).
     pub real: bool,
     /// What may be said.
     pub words: Words,
-    /// The smallest true difference that a sample of this size would have shown four times out of five, on the
-    /// scale of `difference`.
+    /// The smallest true difference that a sample of this size shows four times out of five, on the scale of
+    /// `difference`; before Holm's correction.
     pub detectable: Option<f64>,
 }
 
 impl Difference {
-    /// Corrected p-values below this are called real.
-    pub const LEVEL: f64 = 0.05;
-
     /// The model with the better value, if the difference is real.
     pub fn winner(&self) -> Option<Side> {
         match self.words {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Measurement;
+use crate::predict::MemoryPrediction;
 use crate::runner::Outcome;
 
 /// One of the two models of a comparison.
@@ -127,6 +128,8 @@ pub struct Declared {
 /// Memory of a process that loads the model and answers with it. [bytes]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MemoryRecord {
+    /// What the prediction consists of.
+    pub parts: MemoryPrediction,
     /// Weights, cache, buffers and the program itself.
     pub predicted: Measurement,
     /// Peak resident size.

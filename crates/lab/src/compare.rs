@@ -1,0 +1,73 @@
+//! Two models laid side by side: predicted, measured in turn, asked the same questions, and told apart only where
+//! the evidence does.
+
+mod assemble;
+mod conclusion;
+mod differences;
+mod evidence;
+mod ratio;
+
+pub use evidence::{Evidence, Prediction, Start};
+
+use crate::paired::PairError;
+use crate::record::{CategoryFacts, Comparison, Device, SCHEMA_VERSION, Settings, Side, SuiteFacts};
+use crate::suite::{CATEGORIES, Suite};
+
+/// What two models were compared under.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Circumstances {
+    /// The machine.
+    pub device: Device,
+    /// The questions.
+    pub suite: SuiteFacts,
+    /// How speed and memory were measured.
+    pub settings: Settings,
+    /// The program and its version.
+    pub program: String,
+    /// When, RFC 3339 in UTC.
+    pub created: String,
+    /// The command that makes the comparison again.
+    pub reproduce: String,
+}
+
+/// Statistics, differences and the sentence that follow from what was seen of A and B.
+///
+/// # Errors
+/// When the models did not answer the same items.
+pub fn conclude(circumstances: Circumstances, evidence: [Evidence; 2]) -> Result<Comparison, PairError> {
+    let [a, b] = evidence;
+    let models = [assemble::model_record(Side::A, a), assemble::model_record(Side::B, b)];
+    let differences = differences::differences(&models)?;
+    let conclusion = conclusion::conclusion(&models, &differences);
+    let Circumstances { device, suite, settings, program, created, reproduce } = circumstances;
+    Ok(Comparison {
+        schema: SCHEMA_VERSION,
+        program,
+        created,
+        device,
+        suite,
+        settings,
+        models,
+        differences,
+        conclusion,
+        reproduce,
+    })
+}
+
+/// The facts of a suite that make it reproducible.
+pub fn suite_facts(suite: &Suite) -> SuiteFacts {
+    let n_in = |id: &str| suite.items.iter().filter(|item| item.category == id).count();
+    let about = |id: &str| CATEGORIES.iter().find(|category| category.id == id).map_or("", |category| category.about);
+    let categories = suite.categories().into_iter();
+    SuiteFacts {
+        id: suite.id(),
+        name: suite.name.clone(),
+        seed: suite.seed,
+        n: suite.items.len(),
+        scorer_version: suite.scorer_version,
+        licence: suite.licence.clone(),
+        categories: categories
+            .map(|id| CategoryFacts { id: id.to_owned(), about: about(id).to_owned(), n: n_in(id) })
+            .collect(),
+    }
+}
