@@ -16,7 +16,8 @@ pub trait Answerer {
     /// Whatever keeps the model from answering, such as a prompt longer than its context.
     fn generate(&mut self, prompt: &str, max_tokens: usize) -> Result<String, AnswerError>;
 
-    /// For each option the logarithm of the probability that the answer to `prompt` begins with it. [nats]
+    /// For each option the logarithm of the probability that the answer to `prompt` begins with it: the sum over the
+    /// option's tokens, the option being tokenised by itself. [nats]
     ///
     /// # Errors
     /// As for [`Answerer::generate`].
