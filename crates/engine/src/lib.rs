@@ -6,11 +6,13 @@
 #![forbid(unsafe_code)]
 
 pub mod sampler;
+pub mod session;
 pub mod stream;
 pub mod template;
 pub mod tokenizer;
 
 pub use sampler::{Sampler, SamplerError, SamplingParams};
+pub use session::{Finish, GenerateOptions, Generation, Session, SessionError, SessionOptions, Timings};
 pub use stream::{Chunk, TextStream};
 pub use template::{ChatTemplate, Clock, ControlTexts, GuardedText, TemplateError, TemplateRequest};
 pub use tokenizer::{Special, Tokenizer, TokenizerError, TokenizerOptions};

@@ -61,8 +61,8 @@ pub enum SamplerError {
         /// Its range, in words.
         expected: &'static str,
     },
-    /// A bias for a token that the model does not have.
-    #[error("logit_bias names token {token}, but the vocabulary ends at {last}")]
+    /// A bias, or a question, for a token that the model does not have.
+    #[error("token {token} is named, but the vocabulary ends at {last}")]
     UnknownToken {
         /// The token named.
         token: u32,

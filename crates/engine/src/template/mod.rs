@@ -97,6 +97,10 @@ impl TemplateRequest {
     }
 }
 
+fn text_part(text: Json) -> Json {
+    serde_json::json!([{"type": "text", "text": text}])
+}
+
 fn json_kind(value: &Json) -> &'static str {
     match value {
         Json::Null => "missing or null",
@@ -125,6 +129,7 @@ pub struct ChatTemplate {
     environment: Environment<'static>,
     source: String,
     special_tokens: Vec<(String, String)>,
+    reads_parts: bool,
 }
 
 impl ChatTemplate {
@@ -147,7 +152,9 @@ impl ChatTemplate {
             .add_template_owned(TEMPLATE_NAME, rewrite::rewrite(source))
             .map_err(|error| TemplateError::Syntax(describe(&error)))?;
         let special_tokens = special_tokens.into_iter().map(|(name, text)| (name.into(), text.into())).collect();
-        Ok(Self { environment, source: source.to_owned(), special_tokens })
+        let mut template = Self { environment, source: source.to_owned(), special_tokens, reads_parts: false };
+        template.reads_parts = template.probe_parts();
+        Ok(template)
     }
 
     /// The source as the checkpoint gives it.
@@ -163,6 +170,32 @@ impl ChatTemplate {
     /// Whether the template reads `tools`.
     pub fn supports_tools(&self) -> bool {
         self.source.contains("tools")
+    }
+
+    /// The request with messages in the form that this template reads: templates of vision models take `content` as a
+    /// list of parts and would print nothing of a plain string.
+    pub fn with_expected_content(&self, request: &TemplateRequest) -> TemplateRequest {
+        let mut request = request.clone();
+        if !self.reads_parts {
+            return request;
+        }
+        for message in request.messages.as_array_mut().into_iter().flatten() {
+            if let Some(content) = message.get_mut("content").filter(|content| content.is_string()) {
+                *content = text_part(content.take());
+            }
+        }
+        request
+    }
+
+    /// Tries both forms: a template that shows a list's text but not a string's reads parts.
+    fn probe_parts(&self) -> bool {
+        const PROBE: &str = "plimsoll-probe";
+        let shows = |content: Json| {
+            let messages = Json::Array(vec![serde_json::json!({"role": "user", "content": content})]);
+            let request = TemplateRequest { messages, ..TemplateRequest::default() };
+            self.render(&request).is_ok_and(|text| text.contains(PROBE))
+        };
+        !shows(PROBE.into()) && shows(text_part(PROBE.into()))
     }
 
     /// Renders the prompt, character for character as transformers does.

@@ -6,10 +6,10 @@ use minijinja::{Error, ErrorKind, State};
 /// Methods of Python's `str`, `dict` and `list`. The sandbox that transformers renders in forbids those that
 /// change their object (`append`, `pop`, `update`, …), so they are unknown here too.
 pub(super) fn method(state: &mut State, value: &Value, name: &str, args: &[Value]) -> Result<Value, Error> {
-    if let (ValueKind::String, Some(text)) = (value.kind(), value.as_str()) {
-        if let Some(result) = string_method(text, name, args) {
-            return Ok(result);
-        }
+    if let (ValueKind::String, Some(text)) = (value.kind(), value.as_str())
+        && let Some(result) = string_method(text, name, args)
+    {
+        return Ok(result);
     }
     minijinja_contrib::pycompat::unknown_method_callback(state, value, name, args).map_err(|error| {
         if error.kind() != ErrorKind::UnknownMethod {
@@ -61,7 +61,7 @@ mod tests {
 
     fn eval(expression: &str) -> String {
         let template = super::super::ChatTemplate::new(expression, Vec::<(String, String)>::new()).unwrap();
-        template.render(&Default::default()).map_or_else(|error| error.to_string(), |text| text)
+        template.render(&Default::default()).unwrap_or_else(|error| error.to_string())
     }
 
     #[test]

@@ -37,8 +37,8 @@ pub enum TokenizerError {
     },
     /// A pre-tokenizer tag without a known meaning.
     #[error(
-        "`tokenizer.ggml.pre` is `{tag}`, which is unknown, so that text would be cut wrongly\n\nhint: name the tag \
-         of a model with the same tokenizer with `--pre TAG`; known are {known}"
+        "`tokenizer.ggml.pre` is `{tag}`, which is unknown, so that text would be cut wrongly; `--pre TAG` names \
+         another. Known are {known}"
     )]
     UnknownPreTokenizer {
         /// The tag found.
@@ -48,8 +48,8 @@ pub enum TokenizerError {
     },
     /// A byte-level vocabulary that does not say how text is cut.
     #[error(
-        "the file has no `tokenizer.ggml.pre`, so that it does not tell how text is cut into words\n\nhint: name the \
-         tag of a model with the same tokenizer with `--pre TAG`, for instance `--pre llama-bpe`"
+        "the file has no `tokenizer.ggml.pre`, so that it does not tell how text is cut into words; `--pre TAG` \
+         does, for instance `--pre llama-bpe`"
     )]
     NoPreTokenizer,
     /// A part of the vocabulary that contradicts itself.

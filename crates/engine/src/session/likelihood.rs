@@ -1,0 +1,79 @@
+//! How likely the model finds a text, in nats.
+
+use super::{Session, SessionError};
+use crate::sampler::SamplerError;
+
+impl Session {
+    /// The logarithm of the probability that `prompt` is followed by `continuation`. [nats]
+    ///
+    /// # Errors
+    /// The prompt is empty, both together do not fit the context, a token is unknown, a logit is no number.
+    pub fn log_likelihood(&mut self, prompt: &[u32], continuation: &[u32]) -> Result<f64, SessionError> {
+        let length = prompt.len() + continuation.len();
+        if length > self.context() {
+            return Err(SessionError::PromptTooLong { prompt: length, context: self.context() });
+        }
+        let last = self.hold_all_but_last(prompt, || false)?.last;
+        let Some((_, given)) = continuation.split_last() else { return Ok(0.0) };
+        // Each token is predicted from the one before it.
+        let inputs: Vec<u32> = std::iter::once(last).chain(given.iter().copied()).collect();
+        let mut sum = 0.0;
+        let mut broken = None;
+        self.program.step_each(&mut self.cache, &inputs, |index, logits| {
+            match log_probability(logits, continuation[index]) {
+                Ok(log_probability) => sum += log_probability,
+                Err(error) => broken = broken.take().or(Some(error)),
+            }
+        })?;
+        self.held.extend(inputs);
+        broken.map_or(Ok(sum), |error| Err(error.into()))
+    }
+
+    /// [`Session::log_likelihood`] of each continuation. The prompt is computed once.
+    ///
+    /// # Errors
+    /// As [`Session::log_likelihood`].
+    pub fn log_likelihoods(&mut self, prompt: &[u32], continuations: &[Vec<u32>]) -> Result<Vec<f64>, SessionError> {
+        continuations.iter().map(|continuation| self.log_likelihood(prompt, continuation)).collect()
+    }
+
+    /// The negative log-likelihood of `ids` after the first, each given all before it. [nats]
+    ///
+    /// # Errors
+    /// As [`Session::log_likelihood`].
+    pub fn nll(&mut self, ids: &[u32]) -> Result<f64, SessionError> {
+        let (first, rest) = ids.split_at(ids.len().min(1));
+        Ok(-self.log_likelihood(first, rest)?)
+    }
+}
+
+/// The logarithm of softmax(`logits`) at `token`. A token beyond the logits is the program's to refuse.
+fn log_probability(logits: &[f32], token: u32) -> Result<f64, SamplerError> {
+    if let Some((token, &value)) = logits.iter().enumerate().find(|(_, logit)| !logit.is_finite()) {
+        return Err(SamplerError::NotFinite { token, value });
+    }
+    let last = logits.len().saturating_sub(1);
+    let logit = *logits.get(token as usize).ok_or(SamplerError::UnknownToken { token, last })?;
+    let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = logits.iter().map(|logit| f64::from(logit - highest).exp()).sum();
+    Ok(f64::from(logit) - f64::from(highest) - sum.ln())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_probabilities_are_those_of_the_softmax() {
+        let logits = [1000.0, 1001.0, 1002.0];
+        let sum: f64 = (0..3).map(|token| log_probability(&logits, token).unwrap().exp()).sum();
+        assert!((sum - 1.0).abs() < 1e-12);
+        assert!((log_probability(&logits, 2).unwrap().exp() - 0.66524).abs() < 1e-5);
+    }
+
+    #[test]
+    fn what_is_no_number_or_no_token_is_an_error() {
+        assert!(matches!(log_probability(&[0.0, f32::NAN], 0), Err(SamplerError::NotFinite { token: 1, .. })));
+        assert_eq!(log_probability(&[0.0], 4), Err(SamplerError::UnknownToken { token: 4, last: 0 }));
+    }
+}

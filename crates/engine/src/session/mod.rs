@@ -1,0 +1,250 @@
+//! A model in use: program, cache, tokenizer and template together. Text in, text out.
+
+mod generate;
+mod likelihood;
+
+use std::num::NonZeroUsize;
+
+use plimsoll_formats::{Checkpoint, GenerationDefaults};
+use plimsoll_kernels::Isa;
+use plimsoll_runtime::{CacheError, CacheType, KvCache, LoadError, Program, StepError};
+
+use crate::sampler::SamplerError;
+use crate::template::{ChatTemplate, TemplateError, TemplateRequest};
+use crate::tokenizer::{Special, Tokenizer, TokenizerError, TokenizerOptions};
+
+pub use generate::{Finish, GenerateOptions, Generation, Timings};
+
+/// The context that a session takes where the model allows more and nobody asked for it, in tokens.
+const DEFAULT_CONTEXT: usize = 8192;
+
+/// Why a session could not be opened, or not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The checkpoint cannot be made executable.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// There is no memory for the cache.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// The checkpoint's tokenizer cannot be used, or not for this text.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// The checkpoint's template cannot be used, or refuses the conversation.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// No token could be chosen.
+    #[error(transparent)]
+    Sampler(#[from] SamplerError),
+    /// The program refuses the tokens.
+    #[error(transparent)]
+    Step(#[from] StepError),
+    /// The prompt does not fit; nothing is cut.
+    #[error("the prompt has {prompt} tokens, but the context holds {context}")]
+    PromptTooLong {
+        /// Tokens of the prompt.
+        prompt: usize,
+        /// Tokens that fit.
+        context: usize,
+    },
+    /// There is nothing to continue.
+    #[error("the prompt is empty, and this tokenizer has no token that begins a text")]
+    EmptyPrompt,
+    /// A chat with a model that brings no template.
+    #[error("`{model}` has no chat template")]
+    NoTemplate {
+        /// The model.
+        model: String,
+    },
+    /// More context than the model was made for.
+    #[error("a context of {wanted} tokens is more than the {model_max} that this model is made for")]
+    ContextTooLong {
+        /// What was asked for.
+        wanted: usize,
+        /// What there can be.
+        model_max: usize,
+    },
+}
+
+/// How to open a session.
+#[derive(Debug, Clone)]
+pub struct SessionOptions {
+    /// Instruction set to compute with.
+    pub isa: Isa,
+    /// Threads to compute with.
+    pub threads: NonZeroUsize,
+    /// Tokens that prompt and answer may take together; `None` is the model's maximum, or the length it was
+    /// first trained on where that is told apart, at most 8192.
+    pub context: Option<usize>,
+    /// How keys and values are stored.
+    pub cache: CacheType,
+    /// Replaces the pre-tokenizer tag of a GGUF.
+    pub pre: Option<String>,
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        Self { isa: Isa::best(), threads, context: None, cache: CacheType::default(), pre: None }
+    }
+}
+
+/// A loaded model with one sequence in its cache.
+///
+/// What the cache already holds of a new prompt is not computed again; the answer is the same either way.
+///
+/// ```no_run
+/// use std::ops::ControlFlow;
+/// use std::path::Path;
+/// use plimsoll_engine::{GenerateOptions, Session, SessionOptions};
+/// use plimsoll_formats::Checkpoint;
+///
+/// let checkpoint = Checkpoint::open(Path::new("model.gguf"))?;
+/// let mut session = Session::open(&checkpoint, &SessionOptions::default())?;
+/// let prompt = session.text_ids("Once upon a time")?;
+/// let answer = session.generate(&prompt, &GenerateOptions::default(), |text| {
+///     print!("{text}");
+///     ControlFlow::Continue(())
+/// })?;
+/// println!("\n{} tokens", answer.tokens.len());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Session {
+    model: String,
+    program: Program,
+    cache: KvCache,
+    held: Vec<u32>, // the tokens whose keys and values are in `cache`, in order
+    tokenizer: Tokenizer,
+    template: Option<ChatTemplate>,
+    ends: Vec<u32>,
+    defaults: GenerationDefaults,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("model", &self.model).field("held", &self.held.len()).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Loads a checkpoint with its own tokenizer and its own template, if it has one.
+    ///
+    /// # Errors
+    /// What of the checkpoint cannot be used, or what of the options it does not allow.
+    pub fn open(checkpoint: &Checkpoint, options: &SessionOptions) -> Result<Self, SessionError> {
+        let architecture = Some(checkpoint.hyperparams.arch.as_str().to_owned());
+        let tokenizer_options = TokenizerOptions { pre: options.pre.clone(), architecture };
+        let tokenizer = Tokenizer::from_source(&checkpoint.tokenizer, &tokenizer_options)?;
+        let source = checkpoint.chat_template.as_ref().and_then(|template| template.default.as_deref());
+        let variables = || tokenizer.template_variables().iter().cloned();
+        let template = source.map(|source| ChatTemplate::new(source, variables())).transpose()?;
+        let model_max = checkpoint.hyperparams.max_seq_len;
+        if let Some(wanted) = options.context.filter(|&wanted| wanted > model_max) {
+            return Err(SessionError::ContextTooLong { wanted, model_max });
+        }
+        let program = Program::load(checkpoint, options.isa, options.threads)?;
+        // Beyond its native context a model computes every position otherwise, short prompts included.
+        let usual = program.network().native_context().unwrap_or(model_max).min(model_max).min(DEFAULT_CONTEXT);
+        let context = options.context.unwrap_or(usual);
+        let cache = program.new_cache(context, options.cache)?;
+        let mut ends = checkpoint.generation.eos_ids.clone();
+        ends.extend(tokenizer.ends());
+        ends.sort_unstable();
+        ends.dedup();
+        let defaults = checkpoint.generation.clone();
+        Ok(Self { model: checkpoint.display(), program, cache, held: Vec::new(), tokenizer, template, ends, defaults })
+    }
+
+    /// The model's tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The model's chat template.
+    pub fn template(&self) -> Option<&ChatTemplate> {
+        self.template.as_ref()
+    }
+
+    /// The loaded program.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// The program and the cache, for whoever measures them; the session forgets what it held.
+    pub fn program_and_cache(&mut self) -> (&mut Program, &mut KvCache) {
+        self.held.clear();
+        self.cache.truncate(0);
+        (&mut self.program, &mut self.cache)
+    }
+
+    /// Tokens that prompt and answer may take together.
+    pub fn context(&self) -> usize {
+        self.cache.capacity()
+    }
+
+    /// Tokens in the cache.
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Tokens that end an answer.
+    pub fn ends(&self) -> &[u32] {
+        &self.ends
+    }
+
+    /// The sampling that the model's maker recommends.
+    pub fn defaults(&self) -> &GenerationDefaults {
+        &self.defaults
+    }
+
+    /// The prompt that continues `text` as it stands: its tokens, after BOS where the tokenizer begins texts so.
+    ///
+    /// # Errors
+    /// There is no token at all, or none for some character.
+    pub fn text_ids(&self, text: &str) -> Result<Vec<u32>, SessionError> {
+        let ids = self.tokenizer.with_bos(self.tokenizer.encode(text, Special::AsText)?);
+        match (ids.is_empty(), self.tokenizer.bos()) {
+            (false, _) => Ok(ids),
+            (true, Some(bos)) => Ok(vec![bos]),
+            (true, None) => Err(SessionError::EmptyPrompt),
+        }
+    }
+
+    /// The prompt that a conversation renders to. Control tokens that messages spell stay text.
+    ///
+    /// # Errors
+    /// The model has no template, or its template refuses the conversation.
+    pub fn chat_ids(&self, request: &TemplateRequest) -> Result<Vec<u32>, SessionError> {
+        let template = self.template.as_ref().ok_or_else(|| SessionError::NoTemplate { model: self.model.clone() })?;
+        let prompt = template.render_guarded(&template.with_expected_content(request), self.tokenizer.controls())?;
+        let ids = self.tokenizer.encode_chat(&prompt)?;
+        if ids.is_empty() { Err(SessionError::EmptyPrompt) } else { Ok(ids) }
+    }
+
+    /// Brings the cache to hold `ids` but for the last, re-using what it holds already; the last is returned for the
+    /// step whose logits are wanted. `stop` is asked between batches.
+    fn hold_all_but_last(&mut self, ids: &[u32], stop: impl Fn() -> bool) -> Result<Prefilled, SessionError> {
+        let (&last, prefix) = ids.split_last().ok_or(SessionError::EmptyPrompt)?;
+        if ids.len() > self.context() {
+            return Err(SessionError::PromptTooLong { prompt: ids.len(), context: self.context() });
+        }
+        let reused = prefix.iter().zip(&self.held).take_while(|(new, held)| new == held).count();
+        self.cache.truncate(reused);
+        self.held.truncate(reused);
+        for batch in prefix[reused..].chunks(plimsoll_runtime::BATCH_TOKENS) {
+            if stop() {
+                return Ok(Prefilled { last, reused, complete: false });
+            }
+            self.program.step(&mut self.cache, batch)?;
+            self.held.extend(batch);
+        }
+        Ok(Prefilled { last, reused, complete: true })
+    }
+}
+
+/// What of a prompt is in the cache.
+struct Prefilled {
+    last: u32,
+    reused: usize,
+    complete: bool,
+}
