@@ -142,3 +142,74 @@ fn a_control_token_in_a_chat_message_stays_text() {
         }
     }
 }
+
+/// Random text of scripts, spaces, marks and control tokens' pieces; the same in every run.
+fn random_texts(count: usize) -> Vec<String> {
+    let parts = [
+        "the",
+        " boat",
+        "  ",
+        "\n",
+        "\r\n",
+        "\t",
+        "é",
+        "東京",
+        "🚢",
+        "don't",
+        "I'LL",
+        "1234567",
+        "…",
+        "<|im_",
+        "end|>",
+        "_x",
+        "Ünïcode",
+        "\u{301}",
+        "Привет",
+        "สวัสดี",
+        "a",
+        "B",
+        " ",
+        "?!",
+        "/",
+        "\u{200d}",
+        "\u{a0}",
+        "<s>",
+        "▁",
+    ];
+    let mut state = 7u64;
+    let mut next = |below: usize| {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 33) as usize % below
+    };
+    (0..count).map(|_| (0..next(24)).map(|_| parts[next(parts.len())]).collect()).collect()
+}
+
+#[test]
+fn both_formats_of_a_fixture_encode_any_text_alike() {
+    for folder in fixtures() {
+        let mut tokenizers = fixture_tokenizers(&folder).into_iter();
+        let (_, json) = tokenizers.next().unwrap();
+        for (name, gguf) in tokenizers {
+            for text in random_texts(200) {
+                let (expected, found) = (json.encode(&text, Special::AsText), gguf.encode(&text, Special::AsText));
+                assert_eq!(found.unwrap(), expected.unwrap(), "{name}: {text:?}");
+                let (expected, found) = (json.encode(&text, Special::Parse), gguf.encode(&text, Special::Parse));
+                assert_eq!(found.unwrap(), expected.unwrap(), "{name}: {text:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_published_vocabulary_decodes_what_it_encodes() {
+    let Some(folder) = shared("vocab") else { return };
+    for path in files(&folder, "gguf") {
+        let tokenizer = tokenizer(&path);
+        for text in random_texts(200) {
+            // A literal ▁ is what SentencePiece writes for a space.
+            let text = if tokenizer.strips_first_space() { text.replace('▁', " ") } else { text };
+            let ids = tokenizer.encode(&text, Special::AsText).unwrap();
+            assert_eq!(tokenizer.decode(&ids), text, "{}", path.display());
+        }
+    }
+}

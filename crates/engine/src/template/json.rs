@@ -176,7 +176,7 @@ impl Writer {
 }
 
 /// Python's `repr` of a float: shortest digits that read back, exponents from 1e16 and below 1e-4.
-fn python_float(value: f64) -> String {
+pub(super) fn python_float(value: f64) -> String {
     if value.is_nan() {
         return "NaN".into();
     }

@@ -12,7 +12,9 @@ mod rewrite;
 pub use clock::{Clock, ClockError};
 pub use guard::{ControlTexts, GuardedText};
 
-use minijinja::value::Value;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, ErrorKind};
 use serde_json::{Map, Value as Json};
 
@@ -97,6 +99,22 @@ impl TemplateRequest {
     }
 }
 
+/// Reasoning under the names that templates read: `reasoning_content`, and for some `thinking`, wherever a message
+/// has it under one of the three names in use. Source: transformers' `_alias_reasoning_fields`.
+fn with_reasoning_fields(messages: &Json) -> Json {
+    let Json::Array(messages) = messages else { return messages.clone() };
+    let aliased = messages.iter().map(|message| {
+        let names = ["reasoning_content", "thinking", "reasoning"];
+        let reasoning = names.iter().find_map(|name| message.get(name).filter(|reasoning| !reasoning.is_null()));
+        let (Json::Object(fields), Some(reasoning)) = (message, reasoning) else { return message.clone() };
+        let mut all = Map::from_iter([("thinking".to_owned(), reasoning.clone())]);
+        all.extend(fields.clone());
+        all.insert("reasoning_content".to_owned(), reasoning.clone());
+        Json::Object(all)
+    });
+    Json::Array(aliased.collect())
+}
+
 fn text_part(text: Json) -> Json {
     serde_json::json!([{"type": "text", "text": text}])
 }
@@ -145,6 +163,15 @@ impl ChatTemplate {
         environment.set_fuel(Some(FUEL));
         environment.set_unknown_method_callback(python::method);
         environment.add_filter("tojson", json::tojson);
+        environment.add_filter("trim", python::trim);
+        environment.add_filter("string", |value: &Value| match value.kind() {
+            ValueKind::String => value.clone(),
+            _ => Value::from(python::to_string(value)),
+        });
+        environment.set_formatter(|out, state, value| match value.kind() {
+            ValueKind::Number => out.write_str(&python::to_string(value)).map_err(Into::into),
+            _ => minijinja::escape_formatter(out, state, value),
+        });
         environment.add_filter(rewrite::EACH, python::each);
         environment.add_test("iterable", python::is_iterable);
         environment.add_function("raise_exception", raise_exception);
@@ -217,7 +244,7 @@ impl ChatTemplate {
     fn render_with(&self, request: &TemplateRequest, guards: &[char]) -> Result<String, TemplateError> {
         let clock = request.now.unwrap_or_else(Clock::local);
         let mut context: Vec<(String, Value)> = vec![
-            ("messages".into(), json::to_template_value(&request.messages)),
+            ("messages".into(), json::to_template_value(&with_reasoning_fields(&request.messages))),
             ("tools".into(), request.tools.as_ref().map_or(Value::from(()), json::to_template_value)),
             ("documents".into(), Value::from(())),
             ("add_generation_prompt".into(), Value::from(request.add_generation_prompt)),
@@ -237,7 +264,11 @@ impl ChatTemplate {
         }
         let template = self.environment.get_template(TEMPLATE_NAME).map_err(|error| refusal(&error))?;
         let mut output = CappedOutput::default();
-        let outcome = template.render_captured_to(Value::from_pairs(context), &mut output).map(drop);
+        let context = Value::from_pairs(context);
+        // minijinja 3.0 panics on some expressions that Python refuses; a foreign template must not end the program.
+        let render = AssertUnwindSafe(|| template.render_captured_to(context, &mut output).map(drop));
+        let outcome = catch_unwind(render)
+            .map_err(|_| TemplateError::Render("an expression is beyond the template engine".into()))?;
         if output.overflowed {
             return Err(TemplateError::TooMuch("writes more than 64 MiB"));
         }

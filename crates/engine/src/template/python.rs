@@ -6,6 +6,9 @@ use minijinja::{Error, ErrorKind, State};
 /// Methods of Python's `str`, `dict` and `list`. The sandbox that transformers renders in forbids those that
 /// change their object (`append`, `pop`, `update`, …), so they are unknown here too.
 pub(super) fn method(state: &mut State, value: &Value, name: &str, args: &[Value]) -> Result<Value, Error> {
+    if name == super::rewrite::SLICE {
+        return slice(value, args);
+    }
     if let (ValueKind::String, Some(text)) = (value.kind(), value.as_str())
         && let Some(result) = string_method(text, name, args)
     {
@@ -19,9 +22,43 @@ pub(super) fn method(state: &mut State, value: &Value, name: &str, args: &[Value
     })
 }
 
-/// String methods that the Python-compatibility set lacks.
+/// What Python's `str.strip` removes: Unicode's white space and the four separators of ASCII.
+fn is_python_space(c: char) -> bool {
+    c.is_whitespace() || ('\x1c'..='\x1f').contains(&c)
+}
+
+/// The filter `trim`.
+pub(super) fn trim(text: &Value, chars: Option<String>) -> Value {
+    let text = text.as_str().map_or_else(|| text.to_string(), str::to_owned);
+    match chars {
+        Some(chars) => Value::from(text.trim_matches(|c| chars.contains(c))),
+        None => Value::from(text.trim_matches(is_python_space)),
+    }
+}
+
+/// The filter `string`, and what a template prints of a value: Python's `str`.
+pub(super) fn to_string(value: &Value) -> String {
+    match f64::try_from(value.clone()) {
+        Ok(number) if value.is_number() && !value.is_integer() => match number {
+            number if number.is_nan() => "nan".into(),
+            number if number.is_infinite() => if number > 0.0 { "inf" } else { "-inf" }.into(),
+            number => super::json::python_float(number),
+        },
+        _ => value.to_string(),
+    }
+}
+
+/// String methods that the Python-compatibility set lacks, or has with another idea of white space.
 fn string_method(text: &str, name: &str, args: &[Value]) -> Option<Value> {
     let argument = args.first().and_then(Value::as_str);
+    if args.iter().all(Value::is_none) {
+        match name {
+            "strip" => return Some(Value::from(text.trim_matches(is_python_space))),
+            "lstrip" => return Some(Value::from(text.trim_start_matches(is_python_space))),
+            "rstrip" => return Some(Value::from(text.trim_end_matches(is_python_space))),
+            _ => {}
+        }
+    }
     match (name, argument) {
         ("removeprefix", Some(prefix)) => Some(Value::from(text.strip_prefix(prefix).unwrap_or(text))),
         ("removesuffix", Some(suffix)) => Some(Value::from(text.strip_suffix(suffix).unwrap_or(text))),
@@ -39,6 +76,33 @@ fn string_method(text: &str, name: &str, args: &[Value]) -> Option<Value> {
         }
         _ => None,
     }
+}
+
+/// `value[start:stop:step]` as Python counts it.
+fn slice(value: &Value, args: &[Value]) -> Result<Value, Error> {
+    let bound = |index: usize| -> Result<Option<i64>, Error> {
+        args.get(index).filter(|bound| !bound.is_none()).map(|bound| i64::try_from(bound.clone())).transpose()
+    };
+    if !matches!(value.kind(), ValueKind::String | ValueKind::Seq | ValueKind::Iterable) {
+        return Err(Error::new(ErrorKind::InvalidOperation, format!("{} cannot be sliced", value.kind())));
+    }
+    let items: Vec<Value> = value.try_iter()?.checked().collect::<Result<_, _>>()?;
+    let (length, step) = (items.len() as i64, bound(2)?.unwrap_or(1));
+    if step == 0 {
+        return Err(Error::new(ErrorKind::InvalidOperation, "slice step cannot be zero"));
+    }
+    // Bounds count from the end where negative and are clamped to just outside of the items.
+    let (lowest, highest) = if step > 0 { (0, length) } else { (-1, length - 1) };
+    let clamp = |at: i64| (if at < 0 { at.saturating_add(length) } else { at }).clamp(lowest, highest);
+    let start = bound(0)?.map_or(if step > 0 { lowest } else { highest }, clamp);
+    let stop = bound(1)?.map_or(if step > 0 { highest } else { lowest }, clamp);
+    let walk = std::iter::successors(Some(start), |at| at.checked_add(step));
+    let picked =
+        walk.take_while(|&at| if step > 0 { at < stop } else { at > stop }).map(|at| items[at as usize].clone());
+    Ok(match value.kind() {
+        ValueKind::String => Value::from(picked.map(|c| c.to_string()).collect::<String>()),
+        _ => picked.collect(),
+    })
 }
 
 /// What a `for` loop may walk: everything that Python can iterate. Undefined is an empty loop in both.
@@ -73,6 +137,13 @@ mod tests {
             eval("{{ none }} {{ true }} {{ 1.0 }} {{ {'a': ['b', none]} }}"),
             "None True 1.0 {'a': ['b', None]}"
         );
+    }
+
+    #[test]
+    fn slices_with_a_step_count_as_in_python() {
+        assert_eq!(eval("{{ [][::-1] }}{{ 'abc'[::-1] }}{{ [1, 2, 3, 4][-1:0:-2] }}"), "[]cba[4, 2]");
+        assert_eq!(eval("{{ [1, 2, 3, 4][::2] }}{{ [1, 2][5:1:-1] }}{{ [1, 2][1:5:-1] }}"), "[1, 3][][]");
+        assert!(eval("{{ 'a'[::0] }}").contains("cannot be zero"));
     }
 
     #[test]

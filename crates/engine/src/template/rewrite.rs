@@ -4,11 +4,16 @@
 //!   so its tags become an unconditional `if`, whitespace control kept.
 //! - `{% for x in y %}` over `none` is an error in Python and an empty loop in minijinja, so `y` passes through the
 //!   filter [`EACH`], which refuses what Python cannot iterate.
+//! - `x[a:b:c]`, mostly `x[::-1]`, becomes `x.__slice(a, b, c)`: minijinja panics where `x` is empty, and counts other
+//!   negative steps differently.
 
 /// The filter that loops pass their iterable through.
 pub(super) const EACH: &str = "__each";
 
-/// The source with both changes made, outside of comments, strings and raw blocks.
+/// The method that slices with a step become.
+pub(super) const SLICE: &str = "__slice";
+
+/// The source with these changes made, outside of comments, strings and raw blocks.
 pub(super) fn rewrite(source: &str) -> String {
     let mut out = String::with_capacity(source.len() + 64);
     let mut rest = source;
@@ -25,14 +30,18 @@ pub(super) fn rewrite(source: &str) -> String {
         let Some(length) = length else { return out + tail };
         let (tag, after) = tail.split_at(length);
         rest = after;
-        if !tag.starts_with("{%") {
+        if !tag.starts_with("{%") && !tag.starts_with("{{") {
             out.push_str(tag);
             continue;
         }
         let inner = &tag[2..tag.len() - 2];
-        out.push_str("{%");
-        out.push_str(&statement(inner));
-        out.push_str("%}");
+        let code = stepped_slices(inner);
+        out.push_str(&tag[..2]);
+        out.push_str(&if tag.starts_with("{%") { statement(&code) } else { code });
+        out.push_str(&tag[tag.len() - 2..]);
+        if tag.starts_with("{{") {
+            continue;
+        }
         if keyword(inner) == "raw" {
             let end = rest.find("endraw").unwrap_or(rest.len());
             out.push_str(&rest[..end]);
@@ -63,6 +72,41 @@ fn wrap_iterable(inner: &str) -> Option<String> {
     let stop = words.iter().find(|(at, word)| *at > start && matches!(*word, "if" | "recursive")).map(|(at, _)| *at);
     let stop = stop.unwrap_or_else(|| inner.trim_end_matches(['-', '+']).len());
     Some(format!("{} ({})|{EACH} {}", &inner[..start], inner.get(start..stop)?, &inner[stop..]))
+}
+
+/// Replaces `x[a:b:c]` by a call; slices without a step stay.
+fn stepped_slices(code: &str) -> String {
+    let mut out = String::with_capacity(code.len());
+    let mut at = 0;
+    while let Some(c) = code[at..].chars().next() {
+        let rest = &code[at..];
+        let value_before = out.trim_end().ends_with(|c: char| c.is_alphanumeric() || "_)]}'\"".contains(c));
+        let width = match c {
+            '"' | '\'' => string_length(rest).unwrap_or(rest.len()),
+            _ => c.len_utf8(),
+        };
+        if c == '['
+            && value_before
+            && let Some(length) = code_length(&rest[1..], "]")
+            && let Some([start, stop, step]) = slice_parts(&rest[1..1 + length])
+        {
+            let part = |part: &str| if part.trim().is_empty() { "none".to_owned() } else { stepped_slices(part) };
+            out.push_str(&format!(".{SLICE}({}, {}, {})", part(start), part(stop), part(step)));
+            at += length + 2;
+            continue;
+        }
+        out.push_str(&rest[..width]);
+        at += width;
+    }
+    out
+}
+
+/// The three parts of `a:b:c`, if there are three and the last is not empty.
+fn slice_parts(code: &str) -> Option<[&str; 3]> {
+    let first = code_length(code, ":")?;
+    let second = first + 1 + code_length(&code[first + 1..], ":")?;
+    let parts = [&code[..first], &code[first + 1..second], &code[second + 1..]];
+    (!parts[2].trim().is_empty()).then_some(parts)
 }
 
 /// Words outside of strings and brackets, with their byte offsets.
@@ -139,6 +183,18 @@ mod tests {
         );
         assert_eq!(rewrite("{% for a in f(x if y else z)[1:] %}"), "{% for a in ( f(x if y else z)[1:] )|__each %}");
         assert_eq!(rewrite("{% for a in b -%}"), "{% for a in ( b )|__each -%}");
+    }
+
+    #[test]
+    fn slices_with_a_step_become_calls_and_others_stay() {
+        assert_eq!(rewrite("{{ a[::-1][0] }}{{ a[1:] }}"), "{{ a.__slice(none, none, -1)[0] }}{{ a[1:] }}");
+        assert_eq!(
+            rewrite("{% for m in f(x)[b[1:2]:-1:s['::']] %}"),
+            "{% for m in ( f(x).__slice(b[1:2], -1, s['::']) )|__each %}"
+        );
+        for source in ["{{ [1, 2] }}", "{{ {'a': {'b': [::]}} }}", "{{ a['::-1'] }}", "{{ a[1:2:] }}", "[::-1]"] {
+            assert_eq!(rewrite(source), source);
+        }
     }
 
     #[test]
