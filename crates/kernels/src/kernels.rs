@@ -9,6 +9,9 @@ use crate::product::panel::{self, PanelTask};
 use crate::vector::{Portable, Vector};
 use crate::{Isa, probe};
 
+/// `x`, `weight`, `eps`, `width`, `out`: see [`crate::Cpu::rms_norm`].
+type RmsNorm = unsafe fn(&[f32], Option<&[f32]>, f32, usize, &mut [f32]);
+
 /// The entry points of one level.
 ///
 /// # Safety
@@ -21,7 +24,7 @@ pub(crate) struct Kernels {
     pub panel: unsafe fn(&PanelTask, &mut [f32]),
     pub columns: unsafe fn(&ColumnsTask),
     pub attend: unsafe fn(&ChunkTask, &mut [f32], &mut [f32]),
-    pub rms_norm: unsafe fn(&[f32], Option<&[f32]>, f32, usize, &mut [f32]),
+    pub rms_norm: RmsNorm,
     pub gated: unsafe fn(Activation, &[f32], &[f32], &mut [f32]),
     pub sum: unsafe fn(&[f32]) -> f32,
     pub multiply_adds: unsafe fn(usize) -> f32,

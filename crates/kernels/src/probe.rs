@@ -64,6 +64,9 @@ pub fn last_level_cache() -> usize {
 /// Independent sums that keep the multiply-add units busy.
 const SUMS: usize = 12;
 
+/// Floats that the reading of memory asks for ahead: hardware prefetchers alone leave half the bandwidth unused.
+const AHEAD: usize = 4096;
+
 /// The sum of all values, in four running registers.
 #[inline(always)]
 pub(crate) unsafe fn sum<V: Vector>(values: &[f32]) -> f32 {
@@ -72,6 +75,7 @@ pub(crate) unsafe fn sum<V: Vector>(values: &[f32]) -> f32 {
     while at + 4 * V::LANES <= values.len() {
         let mut i = 0;
         while i < 4 {
+            V::prefetch(values.as_ptr().wrapping_add(at + AHEAD + i * V::LANES).cast());
             sums[i] = sums[i].add(V::load(values.as_ptr().add(at + i * V::LANES)));
             i += 1;
         }

@@ -22,7 +22,7 @@ fn digits(packed: &[u8], out: &mut [f32], d: f32) {
     let mut power = 1u8;
     for values in out.chunks_mut(packed.len()) {
         for (value, byte) in values.iter_mut().zip(packed) {
-            let digit = u16::from(byte.wrapping_mul(power)) * 3 >> 8;
+            let digit = (u16::from(byte.wrapping_mul(power)) * 3) >> 8;
             *value = d * (f32::from(digit) - 1.0);
         }
         power = power.wrapping_mul(3);

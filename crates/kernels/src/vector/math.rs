@@ -36,7 +36,7 @@ pub(crate) unsafe fn silu<V: Vector>(x: V) -> V {
 #[inline(always)]
 pub(crate) unsafe fn gelu_tanh<V: Vector>(x: V) -> V {
     let cubic = x.mul(x).mul_add(V::splat(0.044_715), V::splat(1.0));
-    let minus_2u = x.mul(cubic).mul(V::splat(-1.595_769_1));
+    let minus_2u = x.mul(cubic).mul(V::splat(-1.595_769_2));
     x.div(V::splat(1.0).add(exp(minus_2u)))
 }
 
@@ -57,14 +57,14 @@ unsafe fn erfc<V: Vector>(z: V) -> V {
     const COEFFICIENTS: [f32; 10] = [
         0.170_872_77,
         -0.822_152_23,
-        1.488_515_87,
-        -1.135_203_98,
+        1.488_515_9,
+        -1.135_204,
         0.278_868_07,
         -0.186_288_06,
         0.096_784_18,
         0.374_091_96,
-        1.000_023_68,
-        -1.265_512_23,
+        1.000_023_7,
+        -1.265_512_2,
     ];
     let t = V::splat(1.0).div(z.mul_add(V::splat(0.5), V::splat(1.0)));
     let mut p = V::splat(COEFFICIENTS[0]);

@@ -53,6 +53,13 @@ pub(crate) trait Vector: Copy {
     /// The sum of all lanes: upper half onto lower half until one is left.
     unsafe fn sum(self) -> f32;
 
+    /// Asks for a cache line, into the second level. Any address is allowed.
+    #[inline(always)]
+    unsafe fn prefetch(from: *const u8) {
+        let _ = from;
+    }
+
+    #[inline(always)]
     unsafe fn zero() -> Self {
         Self::splat(0.0)
     }

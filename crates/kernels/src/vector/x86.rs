@@ -54,6 +54,11 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
+    unsafe fn prefetch(from: *const u8) {
+        _mm_prefetch::<_MM_HINT_T1>(from.cast())
+    }
+
+    #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
         F32x8(_mm256_add_ps(self.0, other.0))
     }
@@ -147,6 +152,11 @@ impl Vector for F32x16 {
     #[inline(always)]
     unsafe fn store_partial(self, to: *mut f32, n: usize) {
         _mm512_mask_storeu_ps(to, lowest_bits(n), self.0)
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(from: *const u8) {
+        _mm_prefetch::<_MM_HINT_T1>(from.cast())
     }
 
     #[inline(always)]

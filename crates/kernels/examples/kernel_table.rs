@@ -1,0 +1,91 @@
+//! What the kernels reach, beside what the machine allows: `cargo run --release -p plimsoll-kernels --example
+//! kernel_table [-- THREADS [ISA [TYPE]]]`.
+//!
+//! `decode` is a product with one token over weights larger than the last-level cache, in bytes of stored weights per
+//! second; `prefill` is a product with 256 tokens, in operations per second (a multiply-add counts two).
+
+use std::num::NonZeroUsize;
+use std::time::Instant;
+
+use plimsoll_kernels::{AttentionShape, Cpu, DType, Isa, KvRows, Matrix, probe};
+
+const ROWS: usize = 8192;
+const COLS: usize = 4096;
+const TOKENS: usize = 256;
+/// Weights of one decoding pass take at least this, so that no cache holds them from one pass to the next.
+const DECODE_BYTES: usize = 256 << 20;
+
+fn main() {
+    let mut words = std::env::args().skip(1);
+    let threads = words.next().map_or_else(
+        || std::thread::available_parallelism().expect("a number of cores"),
+        |word| word.parse::<NonZeroUsize>().expect("a number of threads"),
+    );
+    let level: Option<Isa> = words.next().map(|word| word.parse().expect("a level"));
+    let only = words.next();
+    for isa in Isa::available().into_iter().filter(|isa| level.is_none_or(|level| level == *isa)) {
+        let cpu = Cpu::new(isa, threads).expect("an available level");
+        let (bandwidth, rate) = (probe::read_bandwidth(&cpu) / 1e9, probe::arithmetic_rate(&cpu) / 1e9);
+        println!("\n{isa}, {threads} threads: memory reads {bandwidth:.1} GB/s, multiply-adds reach {rate:.0} GFLOP/s");
+        println!("{:<8} {:>12} {:>7} {:>16} {:>7}", "type", "decode GB/s", "share", "prefill GFLOP/s", "share");
+        for dtype in DType::ALL.iter().filter(|dtype| only.as_ref().is_none_or(|only| only == dtype.name())) {
+            let (decode, prefill) = (decode(&cpu, *dtype) / 1e9, prefill(&cpu, *dtype) / 1e9);
+            let (of_bandwidth, of_rate) = (100.0 * decode / bandwidth, 100.0 * prefill / rate);
+            println!("{:<8} {decode:>12.1} {of_bandwidth:>6.0}% {prefill:>16.0} {of_rate:>6.0}%", dtype.name());
+        }
+        attention(&cpu);
+    }
+}
+
+/// Bytes of stored weights per second with one token.
+fn decode(cpu: &Cpu, dtype: DType) -> f64 {
+    let row = dtype.row_bytes(COLS).expect("whole blocks");
+    let rows = (DECODE_BYTES / row).next_multiple_of(4);
+    let bytes = weights(rows * row);
+    let w = Matrix::new(dtype, rows, COLS, &bytes).expect("the right length");
+    let (x, mut out) = (vec![0.25; COLS], vec![0.0; rows]);
+    bytes.len() as f64 / best_of(3, || cpu.matmul(&w, &x, &mut out))
+}
+
+/// Operations per second with many tokens.
+fn prefill(cpu: &Cpu, dtype: DType) -> f64 {
+    let rows = if cpu.isa() == Isa::Scalar { ROWS / 16 } else { ROWS / 4 };
+    let bytes = weights(rows * dtype.row_bytes(COLS).expect("whole blocks"));
+    let w = Matrix::new(dtype, rows, COLS, &bytes).expect("the right length");
+    let (x, mut out) = (vec![0.25; TOKENS * COLS], vec![0.0; TOKENS * rows]);
+    (2 * rows * COLS * TOKENS) as f64 / best_of(3, || cpu.matmul(&w, &x, &mut out))
+}
+
+/// One layer of attention, decoding and prefilling.
+fn attention(cpu: &Cpu) {
+    let shape = AttentionShape { n_heads: 32, n_kv_heads: 8, head_dim: 128, scale: 0.088, softcap: None };
+    let depth = 16384;
+    let cache = vec![half::f16::from_f32(0.1); depth * 1024];
+    for (name, n) in [("decode", 1), ("prefill", 128)] {
+        let spans: Vec<_> = (depth - n..depth).map(|position| 0..position + 1).collect();
+        let (q, mut out) = (vec![0.1; n * 4096], vec![0.0; n * 4096]);
+        let seconds =
+            best_of(3, || cpu.attention(&shape, &q, KvRows::F16(&cache), KvRows::F16(&cache), &spans, &mut out));
+        let (gigabytes, gigaflops) = (4e-9 * (depth * 1024) as f64, 4e-9 * (n * depth * 4096) as f64);
+        println!(
+            "attention {name}: {n} tokens at depth {depth}, f16 cache: {:.1} GB/s, {:.0} GFLOP/s",
+            gigabytes / seconds,
+            gigaflops / seconds
+        );
+    }
+}
+
+/// Bytes whose every half-precision pattern is a finite number.
+fn weights(n: usize) -> Vec<u8> {
+    (0..n).map(|i| (i.wrapping_mul(0x9e37_79b9) >> 13) as u8 & 0x3f).collect()
+}
+
+fn best_of(passes: usize, mut work: impl FnMut()) -> f64 {
+    (0..=passes)
+        .map(|_| {
+            let start = Instant::now();
+            work();
+            start.elapsed().as_secs_f64()
+        })
+        .fold(f64::INFINITY, f64::min)
+}
