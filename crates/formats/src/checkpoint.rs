@@ -69,7 +69,11 @@ impl Checkpoint {
         let mut checkpoint = if metadata.is_dir() {
             from_folder(&file_name(path), &Folder::Disk(path.to_owned()))?
         } else {
-            from_gguf(&gguf_name(path), &open_gguf_parts(path)?, Some(&Folder::Disk(parent(path))))?
+            let parts = open_gguf_parts(path)?;
+            // The card and licence beside a GGUF are its own only where it is the folder's only model.
+            let folder = Folder::Disk(parent(path));
+            let own = matches!(only_gguf(&folder), Ok(Some(_)));
+            from_gguf(&gguf_name(path), &parts, own.then_some(&folder))?
         };
         checkpoint.path = Some(path.to_owned());
         Ok(checkpoint)
@@ -84,6 +88,14 @@ impl Checkpoint {
         files: &'static [(&'static str, &'static [u8])],
     ) -> Result<Checkpoint, FormatError> {
         from_folder(name, &Folder::Embedded { name: name.to_owned(), files })
+    }
+
+    /// Opens a GGUF that is already at hand: one file, or all parts of a split one in order.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::open`].
+    pub fn from_gguf(name: &str, parts: &[GgufFile]) -> Result<Checkpoint, FormatError> {
+        from_gguf(name, parts, None)
     }
 
     /// The tensor of this canonical name, such as `model.layers.0.self_attn.q_proj.weight`.
@@ -231,7 +243,9 @@ fn from_folder(name: &str, folder: &Folder) -> Result<Checkpoint, FormatError> {
 }
 
 fn from_gguf(name: &str, parts: &[GgufFile], folder: Option<&Folder>) -> Result<Checkpoint, FormatError> {
-    let metadata = &parts[0];
+    let Some(metadata) = parts.first() else {
+        return Err(FormatError::NoModel { path: name.to_owned(), found: "no file at all".to_owned() });
+    };
     let architecture = metadata.text("general.architecture")?.unwrap_or_default();
     if architecture == "clip" {
         return Err(FormatError::NoModel {

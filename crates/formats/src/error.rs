@@ -2,6 +2,18 @@
 
 use std::path::Path;
 
+/// Characters of a foreign name that messages show.
+pub(crate) const MAX_NAME: usize = 80;
+/// Characters of a message that may quote foreign text.
+const MAX_MESSAGE: usize = 400;
+
+/// Foreign text as part of a message: its first `max` characters, control characters escaped.
+pub(crate) fn one_line(text: &str, max: usize) -> String {
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let shown: String = text.chars().take(max).map(escape).collect();
+    if text.chars().nth(max).is_some() { shown + "…" } else { shown }
+}
+
 /// A file, tensor or key that cannot be honoured. `Display` is one line: what was found, where, what was expected.
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
@@ -116,15 +128,23 @@ impl FormatError {
     }
 
     pub(crate) fn malformed(file: &str, what: impl Into<String>) -> FormatError {
-        FormatError::Malformed { file: file.to_owned(), what: what.into() }
+        FormatError::Malformed { file: file.to_owned(), what: one_line(&what.into(), MAX_MESSAGE) }
     }
 
     pub(crate) fn tensor(file: &str, tensor: &str, what: impl Into<String>) -> FormatError {
-        FormatError::Tensor { file: file.to_owned(), tensor: tensor.to_owned(), what: what.into() }
+        FormatError::Tensor {
+            file: file.to_owned(),
+            tensor: one_line(tensor, MAX_NAME),
+            what: one_line(&what.into(), MAX_MESSAGE),
+        }
     }
 
     pub(crate) fn part(file: &str, part: &str, what: impl Into<String>) -> FormatError {
-        FormatError::Part { file: file.to_owned(), part: part.to_owned(), what: what.into() }
+        FormatError::Part {
+            file: file.to_owned(),
+            part: one_line(part, MAX_NAME),
+            what: one_line(&what.into(), MAX_MESSAGE),
+        }
     }
 
     /// What to do next, as one sentence without a full stop; `None` where the message says it all.
@@ -153,13 +173,14 @@ impl FormatError {
             }
             FormatError::Part { .. } => "put all parts of the model into one folder under their own names".to_owned(),
             FormatError::UnknownArchitecture { .. } => {
-                "this architecture is not supported yet; `plimsoll info` lists what a file declares".to_owned()
+                "this architecture is not supported yet: choose a checkpoint of one that is known".to_owned()
             }
             FormatError::Hyperparam(e) if e.found == "nothing" => {
                 format!("add `{}` from the model's published configuration", e.key)
             }
             FormatError::Hyperparam(_) => {
-                "this setting would change the model's arithmetic, so it is refused rather than ignored".to_owned()
+                "what would change the model's arithmetic is refused rather than ignored: use a file without this setting"
+                    .to_owned()
             }
         })
     }

@@ -41,6 +41,9 @@ pub struct LicenceText {
     pub sha256: String,
 }
 
+/// What is longer is no licence's text, whatever its name.
+const MAX_TEXT: usize = 1 << 20;
+
 /// Hugging Face's licence ids (lower case) that SPDX knows, with SPDX's spelling. Ids of SPDX itself also count.
 const SPDX: [(&str, &str); 27] = [
     ("apache-2.0", "Apache-2.0"),
@@ -115,7 +118,7 @@ fn from_folder(folder: &Folder, facts: &mut LicenceFacts) -> Result<(), FormatEr
                 facts.declared.push(Declaration { source, kind, value });
             }
         } else if ["LICENSE", "LICENCE", "COPYING", "USE_POLICY", "NOTICE"].iter().any(|p| upper.starts_with(p)) {
-            let Some(bytes) = folder.open(&name)? else { continue };
+            let Some(bytes) = folder.open(&name)?.filter(|bytes| bytes.len() <= MAX_TEXT) else { continue };
             let sha256 = Sha256::digest(&bytes[..]).iter().map(|b| format!("{b:02x}")).collect();
             facts.texts.push(LicenceText { file: name, sha256 });
         }

@@ -29,11 +29,12 @@ impl FileBytes {
     /// [`FormatError::Io`] if it cannot be opened or mapped, or is no regular file.
     pub fn map(path: &Path) -> Result<Arc<FileBytes>, FormatError> {
         let io = |source| FormatError::io(path, "open", source);
-        let file = File::open(path).map_err(io)?;
-        let metadata = file.metadata().map_err(io)?;
-        if !metadata.is_file() {
+        // Asked before opening: opening a pipe would wait for its writer.
+        if !std::fs::metadata(path).map_err(io)?.is_file() {
             return Err(io(std::io::Error::other("not a regular file")));
         }
+        let file = File::open(path).map_err(io)?;
+        let metadata = file.metadata().map_err(io)?;
         let name = path.display().to_string();
         if metadata.len() == 0 {
             return Ok(Arc::new(FileBytes { name, storage: Storage::Owned(Vec::new()) }));

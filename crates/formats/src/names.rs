@@ -1,6 +1,6 @@
 //! GGUF tensor names in Hugging Face's spelling. Source: llama.cpp's gguf-py/gguf/tensor_mapping.py.
 
-use crate::error::FormatError;
+use crate::error::{FormatError, MAX_NAME, one_line};
 
 /// A GGUF architecture whose tensors have names here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl GgufArch {
         let found = GgufArch::ALL.iter().find(|(gguf, ..)| *gguf == architecture);
         found.map(|&(.., arch)| arch).ok_or_else(|| FormatError::UnknownArchitecture {
             file: file.to_owned(),
-            found: architecture.chars().take(60).collect(),
+            found: one_line(architecture, MAX_NAME),
             known: GgufArch::ALL.map(|(gguf, ..)| format!("`{gguf}`")).join(", "),
         })
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use plimsoll_kernels::DType;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::error::FormatError;
+use crate::error::{FormatError, MAX_NAME, one_line};
 use crate::folder::Folder;
 use crate::mapping::FileBytes;
 
@@ -180,7 +180,7 @@ fn place(file: &str, name: String, entry: Entry, base: usize, data: usize) -> Re
     if end > data as u64 {
         return Err(FormatError::Truncated {
             file: file.to_owned(),
-            item: format!("tensor `{name}`"),
+            item: format!("tensor `{}`", one_line(&name, MAX_NAME)),
             needs: end.saturating_add(base as u64),
             has: (base + data) as u64,
         });
@@ -221,7 +221,7 @@ fn refuse_gaps(file: &str, tensors: &[SafeTensor], data: Range<usize>) -> Result
     let mut previous = "";
     for tensor in tensors {
         if tensor.range.start < end {
-            let (first, second) = (previous.to_owned(), tensor.name.clone());
+            let (first, second) = (one_line(previous, MAX_NAME), one_line(&tensor.name, MAX_NAME));
             return Err(FormatError::Overlap { file: file.to_owned(), first, second });
         }
         if tensor.range.start > end {
@@ -257,10 +257,14 @@ impl<'de> serde::Deserialize<'de> for HeaderMap {
                     if name == "__metadata__" {
                         map.next_value::<IgnoredAny>()?;
                     } else if !names.insert(name.clone()) {
-                        return Err(serde::de::Error::custom(format!("tensor `{name}` appears twice")));
+                        return Err(serde::de::Error::custom(format!(
+                            "tensor `{}` appears twice",
+                            one_line(&name, MAX_NAME)
+                        )));
                     } else {
-                        let entry =
-                            map.next_value().map_err(|e| serde::de::Error::custom(format!("tensor `{name}`: {e}")))?;
+                        let entry = map.next_value().map_err(|e| {
+                            serde::de::Error::custom(format!("tensor `{}`: {e}", one_line(&name, MAX_NAME)))
+                        })?;
                         entries.push((name, entry));
                     }
                 }

@@ -203,6 +203,8 @@ fn what_would_change_the_arithmetic_is_refused_by_its_key() {
         (json!({ "rms_norm_eps": 0.0 }), "rms_norm_eps", "greater than 0"),
         (json!({ "rope_theta": -1.0 }), "rope_theta", "greater than 0"),
         (json!({ "head_dim": 15 }), "head_dim", "even"),
+        // Found by fuzzing.
+        (json!({ "model_type": "gemma3_text", "rope_local_base_freq": 0.0 }), "rope_local_base_freq", "greater than 0"),
     ] {
         let message = refused(changes);
         assert!(message.starts_with(&format!("`config.json`, key `{key}`: found ")), "{key}: {message}");

@@ -177,7 +177,8 @@ impl Translation<'_> {
             }
         }
         let type_key = self.key("rope.scaling.type");
-        let scaling = self.gguf.text(&type_key)?.unwrap_or("none");
+        let declared = self.gguf.text(&type_key)?;
+        let scaling = declared.unwrap_or("none");
         let factor = match self.gguf.float(&self.key("rope.scaling.factor"))? {
             Some(factor) => Some(factor),
             None => self.gguf.float(&self.key("rope.scale_linear"))?, // what files of 2023 have
@@ -191,7 +192,10 @@ impl Translation<'_> {
                 "original_max_position_embeddings": original,
             }),
             ("none", None, None) => match factor {
-                Some(factor) if factor != 1.0 && factor != 0.0 => json!({ "rope_type": "linear", "factor": factor }),
+                // As in llama.cpp, a factor without a type is linear, and `none` is none whatever the factor.
+                Some(factor) if declared.is_none() && factor != 1.0 && factor != 0.0 => {
+                    json!({ "rope_type": "linear", "factor": factor })
+                }
                 _ => return Ok(()),
             },
             ("linear", None, None) => json!({ "rope_type": "linear", "factor": factor }),
@@ -199,8 +203,12 @@ impl Translation<'_> {
                 "rope_type": "yarn", "factor": factor, "original_max_position_embeddings": original,
                 "beta_fast": self.gguf.float(&self.key("rope.scaling.yarn_beta_fast"))?,
                 "beta_slow": self.gguf.float(&self.key("rope.scaling.yarn_beta_slow"))?,
-                // llama.cpp multiplies this onto the factor that YaRN itself has.
-                "attention_factor": attention.map(|a| a * (0.1 * factor.unwrap_or(1.0).max(1.0).ln() + 1.0)),
+                // The converter copies Hugging Face's factor into the one key; llama.cpp multiplies the other
+                // onto the factor that YaRN itself has.
+                "attention_factor": match self.gguf.float(&self.key("rope.scaling.yarn_attn_factor"))? {
+                    Some(whole) => Some(whole),
+                    None => attention.map(|a| a * (0.1 * factor.unwrap_or(1.0).max(1.0).ln() + 1.0)),
+                },
             }),
             _ => {
                 let expected = "none, linear, yarn or longrope, with factor tensors only where they belong";

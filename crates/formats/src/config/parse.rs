@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::map::ConfigMap;
 use super::rope::{self, RopeContext};
 use super::{Activation, ArchId, Biases, GgufFacts, Hyperparams, LayerKind, defaults, refuse};
-use crate::error::{FormatError, HyperparamError};
+use crate::error::{FormatError, HyperparamError, MAX_NAME, one_line};
 use crate::folder::JsonObject;
 
 // Far beyond any published model; they keep a damaged number from becoming an allocation or an overflow.
@@ -59,7 +59,7 @@ pub(crate) fn from_config(file: &str, keys: JsonObject) -> Result<Hyperparams, F
 fn unknown(file: &str, model_type: &str) -> FormatError {
     FormatError::UnknownArchitecture {
         file: file.to_owned(),
-        found: model_type.chars().take(60).collect(),
+        found: one_line(model_type, MAX_NAME),
         known: defaults::KNOWN.map(|t| format!("`{t}`")).join(", "),
     }
 }

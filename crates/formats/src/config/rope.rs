@@ -100,7 +100,7 @@ pub(super) fn parse(cx: &RopeContext) -> Result<(Rope, Option<Rope>), Hyperparam
     let empty = || ConfigMap::new(config.file(), Default::default());
     let rope = one(cx, &full.unwrap_or_else(empty), default_theta(cx.model_type))?;
     let local = match sliding {
-        Some(sliding) if gemma => one_with(cx, &sliding, config.f64("rope_local_base_freq")?.unwrap_or(GEMMA_LOCAL))?,
+        Some(sliding) if gemma => one_with(cx, &sliding, local_theta(cx)?)?,
         Some(sliding) => one(cx, &sliding, default_theta(cx.model_type))?,
         None if gemma => gemma_local(cx)?,
         None => return Ok((rope, None)),
@@ -112,9 +112,16 @@ pub(super) fn parse(cx: &RopeContext) -> Result<(Rope, Option<Rope>), Hyperparam
 /// Gemma 3's class default for sliding layers.
 const GEMMA_LOCAL: f64 = 10_000.0;
 
+/// Sliding layers of the old spelling: a base of their own, plain frequencies.
 fn gemma_local(cx: &RopeContext) -> Result<Rope, HyperparamError> {
-    let theta = cx.config.f64("rope_local_base_freq")?.unwrap_or(GEMMA_LOCAL);
-    Ok(Rope { theta, rotary_dim: cx.head_dim, scaling: RopeScaling::None })
+    Ok(Rope { theta: local_theta(cx)?, rotary_dim: cx.head_dim, scaling: RopeScaling::None })
+}
+
+fn local_theta(cx: &RopeContext) -> Result<f64, HyperparamError> {
+    match cx.config.get("rope_local_base_freq") {
+        None => Ok(GEMMA_LOCAL),
+        Some(_) => cx.config.positive("rope_local_base_freq"),
+    }
 }
 
 /// `default_theta` of the configuration classes.

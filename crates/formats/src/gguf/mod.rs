@@ -13,7 +13,7 @@ pub use split::open_parts;
 pub use table::{Element, GgufTensor};
 pub use value::{MetaArray, MetaType, MetaValue};
 
-use crate::error::{FormatError, HyperparamError};
+use crate::error::{FormatError, HyperparamError, MAX_NAME, one_line};
 use crate::mapping::FileBytes;
 use value::Cursor;
 
@@ -240,7 +240,7 @@ fn read_metadata(cursor: &mut Cursor, file: &str, count: u64) -> Result<BTreeMap
     let mut metadata = BTreeMap::new();
     for i in 0..count {
         let key = cursor.name(&format!("the name of metadata key {i}"))?;
-        let item = format!("key `{}`", abbreviate(key));
+        let item = format!("key `{}`", one_line(key, MAX_NAME));
         let ty = cursor.meta_type(&item)?;
         let value = cursor.value(ty, &item)?;
         if metadata.insert(key.to_owned(), value).is_some() {
@@ -261,13 +261,5 @@ fn alignment(metadata: &BTreeMap<String, MetaValue>, file: &str) -> Result<u64, 
             expected: "a power of two up to 1048576".to_owned(),
         }
         .into()),
-    }
-}
-
-/// Names from a damaged file can be megabytes long; messages show their beginning.
-fn abbreviate(name: &str) -> String {
-    match name.char_indices().nth(80) {
-        None => name.escape_debug().to_string(),
-        Some((end, _)) => format!("{}…", name[..end].escape_debug()),
     }
 }

@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use plimsoll_kernels::DType;
 
+use super::plausible;
 use super::value::Cursor;
-use super::{abbreviate, plausible};
-use crate::error::FormatError;
+use crate::error::{FormatError, MAX_NAME, one_line};
 
 /// ggml's limit; every published file keeps it.
 const MAX_DIMENSIONS: u32 = 4;
@@ -80,8 +80,8 @@ struct Described {
 }
 
 fn describe(cursor: &mut Cursor, file: &str, index: u64) -> Result<Described, FormatError> {
-    let name = abbreviate(cursor.name(&format!("the name of tensor {index}"))?);
-    let item = format!("the description of tensor `{name}`");
+    let name = cursor.name(&format!("the name of tensor {index}"))?.to_owned();
+    let item = format!("the description of tensor `{}`", one_line(&name, MAX_NAME));
     let n_dims = cursor.u32(&item)?;
     if n_dims == 0 || n_dims > MAX_DIMENSIONS {
         let what = format!("has {n_dims} dimensions, expected 1 to {MAX_DIMENSIONS}");
@@ -177,7 +177,7 @@ impl Described {
         if stop > end {
             return Err(FormatError::Truncated {
                 file: file.to_owned(),
-                item: format!("tensor `{}`", self.name),
+                item: format!("tensor `{}`", one_line(&self.name, MAX_NAME)),
                 needs: stop,
                 has: end,
             });
@@ -194,8 +194,8 @@ fn refuse_overlaps(file: &str, tensors: &[GgufTensor]) -> Result<(), FormatError
         if pair[1].range.start < pair[0].range.end {
             return Err(FormatError::Overlap {
                 file: file.to_owned(),
-                first: pair[0].name.clone(),
-                second: pair[1].name.clone(),
+                first: one_line(&pair[0].name, MAX_NAME),
+                second: one_line(&pair[1].name, MAX_NAME),
             });
         }
     }

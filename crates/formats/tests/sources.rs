@@ -1,0 +1,158 @@
+//! What lies beside the weights: templates, ids, licences, tokenizers; and files embedded in the binary.
+
+mod common;
+
+use common::{CONFIG, Gguf, LLAMA, folder, safetensors, write};
+use plimsoll_formats::{Checkpoint, Format, TokenizerSource, open_vocabulary};
+
+/// A small whole model with other files beside it.
+fn model(files: &[(&str, &[u8])]) -> (tempfile::TempDir, Checkpoint) {
+    let folder = folder(&[("config.json", CONFIG.as_bytes()), ("model.safetensors", &safetensors(&LLAMA))]);
+    for (name, bytes) in files {
+        write(folder.path(), name, bytes);
+    }
+    let checkpoint = Checkpoint::open(folder.path()).unwrap();
+    (folder, checkpoint)
+}
+
+#[test]
+fn embedded_files_open_as_a_folder_does() {
+    let weights: &'static [u8] = safetensors(&LLAMA).leak();
+    let files: &'static [(&str, &[u8])] = Vec::leak(vec![
+        ("config.json", CONFIG.as_bytes()),
+        ("model.safetensors", weights),
+        ("tokenizer.json", b"{}"),
+        ("chat_template.jinja", b"hello"),
+        ("additional_chat_templates/tools.jinja", b"tools"),
+        ("LICENSE", b"text"),
+    ]);
+    let embedded = Checkpoint::from_embedded("demo", files).unwrap();
+    let (_folder, on_disk) = model(&files[2..4]);
+    assert_eq!(
+        (embedded.name.as_str(), embedded.path.as_deref(), embedded.format),
+        ("demo", None, Format::Safetensors)
+    );
+    let config = |c: &Checkpoint| format!("{:?} {:?}", c.hyperparams.rope, c.hyperparams.layer_kinds);
+    assert_eq!(config(&embedded), config(&on_disk));
+    for tensor in on_disk.tensors() {
+        assert_eq!(embedded.require(tensor.name()).unwrap().bytes(), tensor.bytes());
+    }
+    let template = embedded.chat_template.unwrap();
+    assert_eq!((template.default.as_deref(), template.named["tools"].as_str()), (Some("hello"), "tools"));
+    assert_eq!(embedded.licence.texts[0].file, "LICENSE");
+    let lost = Checkpoint::from_embedded("demo", &files[..1]).unwrap_err().to_string();
+    assert_eq!(lost, "`demo` holds no model: config.json, but no *.safetensors");
+}
+
+#[test]
+fn a_template_file_goes_before_the_tokenizer_config() {
+    let in_config = br#"{ "chat_template": "from the config" }"#;
+    let (_folder, checkpoint) =
+        model(&[("tokenizer_config.json", in_config), ("chat_template.jinja", b"from the file")]);
+    let template = checkpoint.chat_template.unwrap();
+    assert_eq!(template.default.as_deref(), Some("from the file"));
+    assert!(template.source.ends_with("chat_template.jinja"));
+    let (_folder, checkpoint) = model(&[("tokenizer_config.json", in_config)]);
+    let template = checkpoint.chat_template.unwrap();
+    assert_eq!(template.default.as_deref(), Some("from the config"));
+    assert!(template.source.ends_with("tokenizer_config.json, key `chat_template`"));
+}
+
+#[test]
+fn named_templates_are_kept_by_name() {
+    let list =
+        br#"{ "chat_template": [{ "name": "default", "template": "a" }, { "name": "tool_use", "template": "b" }] }"#;
+    let (_folder, checkpoint) = model(&[("tokenizer_config.json", list)]);
+    let template = checkpoint.chat_template.unwrap();
+    assert_eq!((template.default.as_deref(), template.named["tool_use"].as_str()), (Some("a"), "b"));
+
+    let gguf = Gguf::llama().text("tokenizer.chat_template", "a").text("tokenizer.chat_template.tool_use", "b");
+    let file = folder(&[("model.gguf", &gguf.bytes())]);
+    let template = Checkpoint::open(&file.path().join("model.gguf")).unwrap().chat_template.unwrap();
+    assert_eq!((template.default.as_deref(), template.named["tool_use"].as_str()), (Some("a"), "b"));
+}
+
+#[test]
+fn without_a_template_there_is_none() {
+    let (_folder, checkpoint) = model(&[("tokenizer_config.json", br#"{ "chat_template": null }"#)]);
+    assert_eq!(checkpoint.chat_template, None);
+}
+
+#[test]
+fn ids_come_from_the_generation_config_first() {
+    let generation = br#"{ "eos_token_id": [7, 8, 7], "temperature": 0.6, "top_p": 0.95, "do_sample": true }"#;
+    let (_folder, checkpoint) = model(&[("generation_config.json", generation)]);
+    let defaults = &checkpoint.generation;
+    assert_eq!((&defaults.eos_ids[..], defaults.temperature, defaults.do_sample), (&[7, 8][..], Some(0.6), Some(true)));
+    let config = CONFIG.replacen('{', r#"{ "eos_token_id": 5, "bos_token_id": 1, "#, 1);
+    let folder = folder(&[("config.json", config.as_bytes()), ("model.safetensors", &safetensors(&LLAMA))]);
+    let defaults = Checkpoint::open(folder.path()).unwrap().generation;
+    assert_eq!((&defaults.eos_ids[..], defaults.bos_id), (&[5][..], Some(1)));
+    write(folder.path(), "generation_config.json", br#"{ "eos_token_id": "</s>" }"#);
+    let error = Checkpoint::open(folder.path()).unwrap_err().to_string();
+    assert!(
+        error.ends_with("key `eos_token_id`: found \"</s>\", expected a token id or a list of token ids"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_gguf_gives_ids_and_sampling_of_its_own() {
+    let none = u32::MAX;
+    let gguf = Gguf::llama()
+        .u32("tokenizer.ggml.eos_token_id", 2)
+        .u32("tokenizer.ggml.eot_token_id", 4)
+        .u32("tokenizer.ggml.bos_token_id", none)
+        .f32("general.sampling.temp", 0.5);
+    let file = folder(&[("model.gguf", &gguf.bytes())]);
+    let defaults = Checkpoint::open(&file.path().join("model.gguf")).unwrap().generation;
+    assert_eq!((&defaults.eos_ids[..], defaults.bos_id, defaults.temperature), (&[2, 4][..], None, Some(0.5)));
+}
+
+#[test]
+fn licence_facts_come_from_card_texts_and_metadata_and_contradictions_show() {
+    let card = b"---\nlicense: apache-2.0\n---\n# Model";
+    let (folder, checkpoint) = model(&[("README.md", card), ("LICENSE", b"abc"), ("USE_POLICY.md", b"be kind")]);
+    let facts = &checkpoint.licence;
+    assert_eq!((facts.spdx.as_deref(), facts.declared[0].value.as_str()), (Some("Apache-2.0"), "apache-2.0"));
+    assert!(facts.declared[0].source.ends_with("README.md, key `license`"));
+    assert_eq!(facts.texts.iter().map(|t| t.file.as_str()).collect::<Vec<_>>(), ["LICENSE", "USE_POLICY.md"]);
+    assert_eq!(facts.texts[0].sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+
+    let gguf = Gguf::llama().text("general.license", "mit");
+    let path = write(folder.path(), "model.gguf", &gguf.bytes());
+    let facts = Checkpoint::open(&path).unwrap().licence;
+    assert_eq!((facts.spdx, facts.conflicts.len()), (None, 1));
+    // Beside another model the card may be that one's.
+    write(folder.path(), "other.gguf", &gguf.bytes());
+    let facts = Checkpoint::open(&path).unwrap().licence;
+    assert_eq!((facts.spdx.as_deref(), facts.texts.len()), (Some("MIT"), 0));
+}
+
+#[test]
+fn a_tokenizer_that_cannot_be_read_is_absent_and_says_what_is_there() {
+    let (_folder, checkpoint) = model(&[("tokenizer.model", b"\x0a")]);
+    let TokenizerSource::Absent { found } = checkpoint.tokenizer else { panic!("{:?}", checkpoint.tokenizer) };
+    assert!(found.ends_with("has no tokenizer.json, only tokenizer.model"), "{found}");
+}
+
+#[test]
+fn a_folder_of_a_tokenizer_alone_is_a_vocabulary() {
+    let folder = folder(&[("tokenizer.json", b"{}"), ("tokenizer_config.json", br#"{ "bos_token": "<s>" }"#)]);
+    let TokenizerSource::Json(json) = open_vocabulary(folder.path()).unwrap().tokenizer else { panic!() };
+    assert_eq!((&json.tokenizer_json[..], json.config["bos_token"].as_str()), (&b"{}"[..], Some("<s>")));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_refused_instead_of_waited_for() {
+    let folder = folder(&[]);
+    let pipe = folder.path().join("model.gguf");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    if !made.is_ok_and(|status| status.success()) {
+        println!("skipped: no mkfifo here");
+        return;
+    }
+    let error = Checkpoint::open(&pipe).unwrap_err().to_string();
+    assert!(error.ends_with("model.gguf`: not a regular file"), "{error}");
+}

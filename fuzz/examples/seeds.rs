@@ -1,0 +1,44 @@
+//! Writes small whole files into `corpus/<target>/`, so that fuzzing starts from what is right:
+//! `cargo +nightly run --example seeds`.
+
+#[path = "../../crates/formats/tests/common/mod.rs"]
+mod common;
+
+use common::{CONFIG, Gguf, LLAMA, safetensors};
+
+fn seed(target: &str, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(folder.join(name), bytes)
+}
+
+fn main() -> std::io::Result<()> {
+    let vocabulary = Gguf::llama()
+        .text("tokenizer.ggml.model", "llama")
+        .strings("tokenizer.ggml.tokens", &[b"<unk>", b"<s>", b"</s>", b"a", b"b", b"ab"])
+        .f32s("tokenizer.ggml.scores", &[0.0; 6])
+        .u32("tokenizer.ggml.eos_token_id", 2);
+    seed("gguf", "llama", &Gguf::llama().bytes())?;
+    seed("gguf", "vocabulary", &vocabulary.bytes())?;
+    seed("gguf", "blocks", &Gguf::llama().tensor("output.weight", &[256, 1], 12, vec![7; 144]).bytes())?;
+    seed("gguf_vocab", "llama", &vocabulary.bytes())?;
+    let file = safetensors(&LLAMA);
+    seed("safetensors_header", "file", &file)?;
+    seed("safetensors_header", "header", &file[8..file.len() - 2400])?;
+    seed("config", "llama", CONFIG.as_bytes())?;
+    for (i, extra) in [
+        r#""model_type": "gemma3_text", "head_dim": 4, "rope_local_base_freq": 1e4, "sliding_window_pattern": 2"#,
+        r#""model_type": "llama4_text", "no_rope_layers": [1], "moe_layers": [0], "rope_parameters": {"rope_type":
+            "llama3", "factor": 8.0, "low_freq_factor": 1, "high_freq_factor": 4, "original_max_position_embeddings": 9}"#,
+        r#""model_type": "phi3", "rope_scaling": {"type": "longrope", "short_factor": [1, 1], "long_factor": [2, 2]}"#,
+        r#""model_type": "smollm3", "rope_scaling": {"type": "yarn", "factor": 4, "mscale": 1, "mscale_all_dim": 1}"#,
+        r#""model_type": "qwen2", "layer_types": ["full_attention"], "use_sliding_window": true, "sliding_window": 4"#,
+    ]
+    .iter()
+    .enumerate()
+    {
+        let config = CONFIG.replace(r#""model_type": "llama""#, extra);
+        seed("config", &format!("other-{i}"), config.as_bytes())?;
+    }
+    seed("config", "wrapped", format!(r#"{{"model_type": "idefics3", "text_config": {CONFIG}}}"#).as_bytes())
+}

@@ -1,0 +1,24 @@
+//! Any bytes as a GGUF: header, metadata, tensor table, and the checkpoint made of them.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use plimsoll_formats::gguf::GgufFile;
+use plimsoll_formats::{Checkpoint, FileBytes};
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(file) = GgufFile::parse(FileBytes::owned("fuzz.gguf", bytes.to_vec())) else { return };
+    for (key, value) in file.metadata() {
+        let _ = value.describe();
+        let _ = (file.strings(key), file.f32s(key), file.i32s(key), file.bools(key));
+    }
+    match Checkpoint::from_gguf("fuzz", &[file]) {
+        Ok(checkpoint) => {
+            for tensor in checkpoint.tensors() {
+                assert_eq!(tensor.to_f32().len(), tensor.n_values());
+                let _ = tensor.matrix();
+                let _ = tensor.expert(0);
+            }
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+});
