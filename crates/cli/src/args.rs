@@ -7,7 +7,12 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 /// Runs open-weight models from their published files, measures them on this machine, and lays two side by side.
 #[derive(Parser, Debug)]
-#[command(name = "plimsoll", version, about, after_help = "Without a command: compare the two embedded demo models.\n\nEnvironment:\n  PLIMSOLL_ISA=scalar|avx2|avx512   force an instruction-set level\n  NO_COLOR                          no colour")]
+#[command(
+    name = "plimsoll",
+    version,
+    about,
+    after_help = "Without a command: compare the two embedded demo models.\n\nEnvironment:\n  PLIMSOLL_ISA=scalar|avx2|avx512   force an instruction-set level\n  NO_COLOR                          no colour"
+)]
 pub struct Args {
     /// What to do.
     #[command(subcommand)]
@@ -57,7 +62,7 @@ const MODEL_HELP: &str = "A folder in Hugging Face layout, a .gguf file, demo:sm
 /// Sampling and stopping.
 #[derive(ClapArgs, Debug, Clone)]
 pub struct Sampling {
-    /// 0 takes the likeliest token every time [default: the model's own, else 0.7]
+    /// 0 takes the likeliest token every time [default: the model's own, else 0]
     #[arg(long, value_name = "T")]
     pub temperature: Option<f32>,
     /// Keep the K likeliest tokens
@@ -157,7 +162,9 @@ pub struct Info {
 
 /// `verify`
 #[derive(ClapArgs, Debug)]
-#[command(after_help = "Example:\n  plimsoll verify demo:large\n\nMake goldens for any checkpoint with tools/make_golden.py.")]
+#[command(
+    after_help = "Example:\n  plimsoll verify demo:large\n\nMake goldens for any checkpoint with tools/make_golden.py."
+)]
 pub struct Verify {
     #[arg(help = MODEL_HELP)]
     pub model: String,
@@ -190,7 +197,9 @@ pub struct Tokenize {
 
 /// `template`
 #[derive(ClapArgs, Debug)]
-#[command(after_help = "Example:\n  echo '{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"add_generation_prompt\":true}' > r.json\n  plimsoll template demo:large --request r.json")]
+#[command(
+    after_help = "Example:\n  echo '{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"add_generation_prompt\":true}' > r.json\n  plimsoll template demo:large --request r.json"
+)]
 pub struct Template {
     /// A model, or a template file (.jinja)
     pub model: String,
@@ -227,7 +236,9 @@ pub struct Bench {
 
 /// `eval`
 #[derive(ClapArgs, Debug)]
-#[command(after_help = "Examples:\n  plimsoll eval demo:large --suite text\n  plimsoll eval MODEL --suite arithmetic --items 20\n  plimsoll eval MODEL --text book.txt")]
+#[command(
+    after_help = "Examples:\n  plimsoll eval demo:large --suite text\n  plimsoll eval MODEL --suite arithmetic --items 20\n  plimsoll eval MODEL --text book.txt"
+)]
 pub struct Eval {
     #[arg(help = MODEL_HELP)]
     pub model: String,
@@ -266,6 +277,17 @@ pub struct Compare {
     /// Repetitions of each speed measurement
     #[arg(long, value_name = "N", default_value = "5")]
     pub repeat: NonZeroUsize,
+}
+
+impl Compare {
+    /// What `plimsoll` without a command does, with every default of `plimsoll compare`.
+    pub fn demo() -> Compare {
+        let args = Args::parse_from(["plimsoll", "compare"]);
+        match args.command {
+            Some(Command::Compare(compare)) => compare,
+            _ => unreachable!("`compare` was asked for"),
+        }
+    }
 }
 
 /// `measure-memory`

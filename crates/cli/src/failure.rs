@@ -26,3 +26,59 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
     }
     ExitCode::FAILURE
 }
+
+/// What to do about one cause. Errors that stand for another hand the question on.
+fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(error) = cause.downcast_ref::<SessionError>() {
+        return session_hint(error);
+    }
+    if let Some(error) = cause.downcast_ref::<LoadError>() {
+        return load_hint(error);
+    }
+    if let Some(error) = cause.downcast_ref::<ModelError>() {
+        return model_hint(error);
+    }
+    if let Some(error) = cause.downcast_ref::<FormatError>() {
+        return error.hint();
+    }
+    cause.downcast_ref::<TokenizerError>().and_then(tokenizer_hint)
+}
+
+fn session_hint(error: &SessionError) -> Option<String> {
+    match error {
+        SessionError::PromptTooLong { .. } => Some("shorten the prompt, or allow more with --context N".to_owned()),
+        SessionError::NoTemplate { .. } => Some("continue the prompt as it stands with --raw".to_owned()),
+        SessionError::Cache(_) => Some("ask for less with --context N".to_owned()),
+        SessionError::Load(error) => load_hint(error),
+        SessionError::Tokenizer(error) => tokenizer_hint(error),
+        _ => None,
+    }
+}
+
+fn load_hint(error: &LoadError) -> Option<String> {
+    match error {
+        LoadError::Network(error) => model_hint(error),
+        LoadError::Weights(error) => error.hint(),
+        LoadError::Isa(_) => Some("leave PLIMSOLL_ISA unset to take the best level there is".to_owned()),
+    }
+}
+
+fn model_hint(error: &ModelError) -> Option<String> {
+    match error {
+        ModelError::UnknownArchitecture { .. } => {
+            Some("CONTRIBUTING.md tells how to add an architecture in one file".to_owned())
+        }
+        ModelError::TooManyLayers { .. } => Some("the file is damaged, or its configuration is another's".to_owned()),
+        _ => None,
+    }
+}
+
+fn tokenizer_hint(error: &TokenizerError) -> Option<String> {
+    match error {
+        TokenizerError::UnknownPreTokenizer { .. } | TokenizerError::NoPreTokenizer => {
+            Some("name a pre-tokenizer with --pre TAG".to_owned())
+        }
+        TokenizerError::Absent { .. } => Some("put the maker's tokenizer.json beside the weights".to_owned()),
+        _ => None,
+    }
+}

@@ -3,10 +3,13 @@
 use std::path::Path;
 
 use anyhow::bail;
-use plimsoll_engine::{ChatTemplate, Tokenizer, TokenizerOptions};
+use plimsoll_engine::{ChatTemplate, Session, SessionOptions, Tokenizer, TokenizerOptions};
 use plimsoll_formats::Checkpoint;
+use plimsoll_runtime::CacheType;
 
+use crate::args::CacheArg;
 use crate::demo;
+use crate::settings::Settings;
 
 /// Opens a folder, a GGUF file or an embedded model.
 ///
@@ -64,3 +67,30 @@ pub fn context(checkpoint: &Checkpoint, asked: Option<usize>) -> anyhow::Result<
 
 /// Tokens of context unless asked otherwise: enough for a long chat, small enough for a laptop.
 const DEFAULT_CONTEXT: usize = 8192;
+
+/// A session with the engine's defaults.
+///
+/// # Errors
+/// As [`Session::open`].
+pub fn session(checkpoint: &Checkpoint, settings: Settings) -> anyhow::Result<Session> {
+    Ok(Session::open(checkpoint, &session_options(settings, None, CacheType::default(), None))?)
+}
+
+/// How sessions are opened; what is not given is the engine's default.
+pub fn session_options(
+    settings: Settings,
+    context: Option<usize>,
+    cache: CacheType,
+    pre: Option<String>,
+) -> SessionOptions {
+    SessionOptions { isa: settings.isa, threads: settings.threads, context, cache, pre }
+}
+
+impl From<CacheArg> for CacheType {
+    fn from(asked: CacheArg) -> CacheType {
+        match asked {
+            CacheArg::F16 => CacheType::F16,
+            CacheArg::F32 => CacheType::F32,
+        }
+    }
+}

@@ -36,7 +36,11 @@ pub fn run(command: &Bench, settings: Settings, as_json: bool) -> anyhow::Result
             Row::new(timings, limits)
         })
         .collect();
-    if as_json { print_json(command, settings, &plan, &machine, &rows) } else { print(command, settings, &plan, &machine, &rows) }
+    if as_json {
+        print_json(command, settings, &plan, &machine, &rows)
+    } else {
+        print(command, settings, &plan, &machine, &rows)
+    }
 }
 
 /// What was asked for; of the default depths those that fit the model's context.
@@ -101,8 +105,16 @@ fn print(command: &Bench, settings: Settings, plan: &Plan, machine: &Machine, ro
     let (bandwidth, rate) = (machine.read_bandwidth / 1e9, machine.arithmetic_rate / 1e9);
     writeln!(out, "{}  {} {} threads", style.bold(&command.model), settings.isa, settings.threads)?;
     writeln!(out, "this machine: {bandwidth:.1} GB/s read, {rate:.0} GFLOP/s in f32\n")?;
-    writeln!(out, "          prefill of {:<5} tokens       decode of {:<5} tokens", plan.prefill_tokens, plan.decode_tokens)?;
-    writeln!(out, "{:>6}  {:>9}  {:>17} {:>5}  {:>9}  {:>17} {:>5}", "depth", "tokens/s", "95 % interval", "limit", "tokens/s", "95 % interval", "limit")?;
+    writeln!(
+        out,
+        "          prefill of {:<5} tokens       decode of {:<5} tokens",
+        plan.prefill_tokens, plan.decode_tokens
+    )?;
+    writeln!(
+        out,
+        "{:>6}  {:>9}  {:>17} {:>5}  {:>9}  {:>17} {:>5}",
+        "depth", "tokens/s", "95 % interval", "limit", "tokens/s", "95 % interval", "limit"
+    )?;
     for row in rows {
         let interval = |median: &Median| format!("{:.1}…{:.1}", median.interval.low, median.interval.high);
         let share = |value: f64, limit: f64| format!("{:.0} %", 100.0 * value / limit);

@@ -31,7 +31,7 @@ pub fn run(command: &Eval, settings: Settings, as_json: bool) -> anyhow::Result<
 
 fn suite(command: &Eval, name: &str, settings: Settings, as_json: bool) -> anyhow::Result<()> {
     let suite = Suite::builtin(name, command.seed, command.items.get())?;
-    let mut session = model::session(&model::open(&command.model)?, settings, None)?;
+    let mut session = model::session(&model::open(&command.model)?, settings)?;
     let bar = progress::bar(suite.items.len() as u64, "answering");
     let outcomes = runner::run(&suite, &mut session, |done| bar.set_position(done as u64))?;
     bar.finish_and_clear();
@@ -71,7 +71,14 @@ fn text(command: &Eval, path: &Path, settings: Settings, as_json: bool) -> anyho
 
 fn print(command: &Eval, suite: &Suite, rates: &[Rate]) -> anyhow::Result<()> {
     let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
-    writeln!(out, "{}  suite {} of {} items, seed {}\n", style.bold(&command.model), suite.name, suite.items.len(), suite.seed)?;
+    writeln!(
+        out,
+        "{}  suite {} of {} items, seed {}\n",
+        style.bold(&command.model),
+        suite.name,
+        suite.items.len(),
+        suite.seed
+    )?;
     writeln!(out, "{:<14} {:>9}  {:>7}  95 % interval", "category", "right", "rate")?;
     for Rate { category, correct, n, interval } in rates {
         let right = format!("{correct}/{n}");

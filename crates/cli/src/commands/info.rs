@@ -33,11 +33,7 @@ pub fn run(command: &Info, settings: Settings, as_json: bool) -> anyhow::Result<
     let tokenizer = model::tokenizer(&checkpoint, None)?;
     let template = model::template(&checkpoint, &tokenizer)?;
     let facts = predict(command, settings, &checkpoint, &tokenizer, template)?;
-    if as_json {
-        super::print_json(&as_value(&facts))
-    } else {
-        print(command, &facts)
-    }
+    if as_json { super::print_json(&as_value(&facts)) } else { print(command, &facts) }
 }
 
 fn predict<'a>(
@@ -92,7 +88,8 @@ fn print(command: &Info, facts: &Facts<'_>) -> anyhow::Result<()> {
     let Facts { checkpoint, memory, speed, settings, .. } = facts;
     let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
     let hp = &checkpoint.hyperparams;
-    let mut row = |name: &str, value: String| writeln!(out, "{:<14} {value}", style.dim(&format!("{name:<14}")).trim_end());
+    let mut row =
+        |name: &str, value: String| writeln!(out, "{:<14} {value}", style.dim(&format!("{name:<14}")).trim_end());
     row("model", style.bold(&checkpoint.display()))?;
     row("architecture", format!("{} ({})", hp.arch.as_str(), format_name(checkpoint.format)))?;
     row("parameters", count(checkpoint.n_params()))?;
@@ -100,7 +97,16 @@ fn print(command: &Info, facts: &Facts<'_>) -> anyhow::Result<()> {
     let types: Vec<_> = checkpoint.bytes_by_type().iter().map(|(t, n)| format!("{} {}", t.name(), bytes(*n))).collect();
     row("types", types.join(", "))?;
     row("layers", format!("{} of width {}, MLP {}", hp.n_layers, hp.d_model, hp.d_ff))?;
-    row("attention", format!("{} heads, {} for keys and values, of {}; {}", hp.n_heads, hp.n_kv_heads, hp.head_dim, attention_words(hp)))?;
+    row(
+        "attention",
+        format!(
+            "{} heads, {} for keys and values, of {}; {}",
+            hp.n_heads,
+            hp.n_kv_heads,
+            hp.head_dim,
+            attention_words(hp)
+        ),
+    )?;
     row("vocabulary", format!("{} tokens", facts.vocabulary))?;
     row("context", format!("{} tokens", hp.max_seq_len))?;
     row("template", template_words(facts.template.as_ref()))?;
@@ -108,8 +114,23 @@ fn print(command: &Info, facts: &Facts<'_>) -> anyhow::Result<()> {
         row(if i == 0 { "licence" } else { "" }, line)?;
     }
     row("memory here", format!("{} for {} tokens, predicted", bytes(memory.total()), memory.tokens))?;
-    row("", format!("weights {}, cache {}, buffers {}, process {}", bytes(memory.weights), bytes(memory.cache), bytes(memory.buffers), bytes(memory.process)))?;
-    row("speed here", format!("prefill {:.0}, decode {:.1} tokens/s, predicted ({}, {} threads)", speed.prefill, speed.decode, settings.isa, settings.threads))?;
+    row(
+        "",
+        format!(
+            "weights {}, cache {}, buffers {}, process {}",
+            bytes(memory.weights),
+            bytes(memory.cache),
+            bytes(memory.buffers),
+            bytes(memory.process)
+        ),
+    )?;
+    row(
+        "speed here",
+        format!(
+            "prefill {:.0}, decode {:.1} tokens/s, predicted ({}, {} threads)",
+            speed.prefill, speed.decode, settings.isa, settings.threads
+        ),
+    )?;
     if let (true, Some(template)) = (command.show_template, &facts.template) {
         writeln!(out, "\n{}", template.source())?;
     }
@@ -146,7 +167,10 @@ fn template_words(template: Option<&ChatTemplate>) -> String {
 
 fn licence_lines(licence: &LicenceFacts) -> Vec<String> {
     let declared = licence.declared.iter().map(|d| format!("{}: {} ({})", d.kind, d.value, d.source));
-    let texts = licence.texts.iter().map(|text| format!("text {} sha256 {}…", text.file, &text.sha256[..12.min(text.sha256.len())]));
+    let texts = licence
+        .texts
+        .iter()
+        .map(|text| format!("text {} sha256 {}…", text.file, &text.sha256[..12.min(text.sha256.len())]));
     let conflicts = licence.conflicts.iter().map(|conflict| format!("conflict: {conflict}"));
     let lines: Vec<String> = declared.chain(texts).chain(conflicts).collect();
     if lines.is_empty() { vec!["nothing is said of it in these files".to_owned()] } else { lines }

@@ -5,7 +5,7 @@ mod compare;
 mod eval;
 mod info;
 mod measure_memory;
-mod run;
+pub(crate) mod run;
 mod template;
 mod tokenize;
 mod verify;
@@ -26,7 +26,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let settings = Settings::new(&args.common)?;
     let json = args.common.json;
     match &args.command {
-        None => compare::run(&Compare::default(), settings, json)?,
+        None => compare::run(&Compare::demo(), settings, json)?,
         Some(Command::Run(command)) => run::run(command, settings, json)?,
         Some(Command::Info(command)) => info::run(command, settings, json)?,
         Some(Command::Verify(command)) => return verify::run(command, settings, json),

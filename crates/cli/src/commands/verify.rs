@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use plimsoll_engine::Clock;
 use plimsoll_formats::Checkpoint;
 use plimsoll_lab::verify::{self, CaseReport, ChatReport, Golden, Greedy};
 use plimsoll_runtime::Program;
@@ -33,8 +34,9 @@ pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Resul
     if !golden.chats.is_empty() {
         let template = model::template(&checkpoint, &tokenizer)?;
         let template = template.with_context(|| format!("{}: no chat template for chats", checkpoint.display()))?;
+        let now = golden.now.as_deref().map(Clock::parse).transpose()?;
         for chat in &golden.chats {
-            chats.push(verify::verify_chat(&template, &tokenizer, chat)?);
+            chats.push(verify::verify_chat(&template, &tokenizer, chat, now)?);
         }
     }
     let tolerance = command.tolerance;
@@ -82,7 +84,11 @@ fn print(
     let reference = golden.made_with.as_deref().unwrap_or("unnamed");
     writeln!(out, "{}  {} {} threads", style.bold(&command.model), settings.isa, settings.threads)?;
     writeln!(out, "reference: {reference}; logits agree within {:.0e}\n", command.tolerance)?;
-    writeln!(out, "{:<24} {:>6}  {:<4} {:>9} {:>6} {:>8}  {:<12}", "case", "tokens", "ids", "max |Δ|", "argmax", "nll |Δ|", "greedy")?;
+    writeln!(
+        out,
+        "{:<24} {:>6}  {:<4} {:>9} {:>6} {:>8}  {:<12}",
+        "case", "tokens", "ids", "max |Δ|", "argmax", "nll |Δ|", "greedy"
+    )?;
     for case in cases {
         if let Some(why) = &case.skipped {
             writeln!(out, "{:<24} {:>6}  skipped: {why}", case.name, case.tokens)?;
@@ -91,10 +97,15 @@ fn print(
         let mark = if case.passed(command.tolerance) { String::new() } else { style.red("  differs") };
         let ids = shown(case.ids_equal, |equal| if equal { "same" } else { "DIFF" }.to_owned());
         let delta = shown(case.max_delta, |delta| format!("{delta:.1e}"));
-        let argmax = shown(case.argmax_wrong, |wrong| if wrong == 0 { "same".to_owned() } else { format!("{wrong} diff") });
+        let argmax =
+            shown(case.argmax_wrong, |wrong| if wrong == 0 { "same".to_owned() } else { format!("{wrong} diff") });
         let nll = shown(case.nll_delta, |delta| format!("{delta:.1e}"));
         let greedy = shown(case.greedy, greedy_words);
-        writeln!(out, "{:<24} {:>6}  {ids:<4} {delta:>9} {argmax:>6} {nll:>8}  {greedy:<12}{mark}", case.name, case.tokens)?;
+        writeln!(
+            out,
+            "{:<24} {:>6}  {ids:<4} {delta:>9} {argmax:>6} {nll:>8}  {greedy:<12}{mark}",
+            case.name, case.tokens
+        )?;
     }
     for chat in chats {
         let (text, ids) = (same(chat.rendered_equal), same(chat.ids_equal));

@@ -1,0 +1,138 @@
+//! The chat of `plimsoll run`: history, several lines, Ctrl-C stops the answer and not the program.
+
+use std::borrow::Cow;
+use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use plimsoll_engine::{GenerateOptions, Session, SessionError};
+use reedline::{Prompt, PromptEditMode, PromptHistorySearch, Reedline, Signal, ValidationResult, Validator};
+
+use crate::commands::run::{Conversation, note_cut, stream, summary};
+use crate::style::Style;
+
+const HELP: &str = "\
+/help   this
+/clear  begin a new conversation
+/exit   leave (also Ctrl-D)
+Ctrl-C stops an answer. End a line with \\ to go on in the next, or put several
+lines between \"\"\" and \"\"\".";
+
+/// Chats until the input ends. Without a terminal, every line of standard input is a message.
+pub fn run(
+    session: &mut Session,
+    mut conversation: Conversation,
+    options: &GenerateOptions<'_>,
+    interrupt: &AtomicBool,
+) -> anyhow::Result<()> {
+    let mut input = Input::new();
+    if matches!(input, Input::Terminal(_)) {
+        eprintln!("{}", Style::stderr().dim("/help for commands, Ctrl-D to leave"));
+    }
+    while let Some(line) = input.next()? {
+        interrupt.store(false, Ordering::Relaxed);
+        match line.trim() {
+            "" => {}
+            "/exit" | "/quit" => break,
+            "/help" => eprintln!("{HELP}"),
+            "/clear" => conversation.clear(),
+            command if command.starts_with('/') && !command.contains(char::is_whitespace) => {
+                eprintln!("no command `{command}`; /help lists them");
+            }
+            message => turn(session, &mut conversation, &unquoted(message), options)?,
+        }
+    }
+    Ok(())
+}
+
+fn turn(
+    session: &mut Session,
+    conversation: &mut Conversation,
+    message: &str,
+    options: &GenerateOptions<'_>,
+) -> anyhow::Result<()> {
+    conversation.say("user", message);
+    let ids = session.chat_ids(&conversation.request())?;
+    if ids.len() >= session.context() {
+        // The conversation is still good without the message that does not fit.
+        conversation.unsay();
+        let error = SessionError::PromptTooLong { prompt: ids.len(), context: session.context() };
+        eprintln!("{error}: the message was not sent; /clear begins a new conversation");
+        return Ok(());
+    }
+    let answer = stream(session, &ids, options)?;
+    conversation.say("assistant", &answer.text);
+    if std::io::stderr().is_terminal() {
+        eprintln!("{}", Style::stderr().dim(&summary(&answer)));
+    }
+    note_cut(&answer, session.context());
+    Ok(())
+}
+
+/// A message without the marks that let it span lines.
+fn unquoted(message: &str) -> String {
+    let inner = message.strip_prefix("\"\"\"").and_then(|rest| rest.strip_suffix("\"\"\""));
+    inner.unwrap_or(message).trim_matches('\n').replace("\\\n", "\n")
+}
+
+enum Input {
+    Terminal(Box<Reedline>),
+    Pipe(std::io::Lines<std::io::StdinLock<'static>>),
+}
+
+impl Input {
+    fn new() -> Input {
+        if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+            Input::Terminal(Box::new(Reedline::create().with_validator(Box::new(Complete))))
+        } else {
+            Input::Pipe(std::io::stdin().lines())
+        }
+    }
+
+    /// The next message; none at the end. Ctrl-C empties the line.
+    fn next(&mut self) -> anyhow::Result<Option<String>> {
+        match self {
+            Input::Pipe(lines) => Ok(lines.next().transpose()?),
+            Input::Terminal(editor) => loop {
+                match editor.read_line(&Arrow)? {
+                    Signal::Success(line) => return Ok(Some(line)),
+                    Signal::CtrlD => return Ok(None),
+                    _ => {}
+                }
+            },
+        }
+    }
+}
+
+/// A line goes on after a backslash, and inside `"""`.
+struct Complete;
+
+impl Validator for Complete {
+    fn validate(&self, line: &str) -> ValidationResult {
+        let inside_quotes = line.matches("\"\"\"").count() % 2 == 1;
+        if inside_quotes || line.ends_with('\\') { ValidationResult::Incomplete } else { ValidationResult::Complete }
+    }
+}
+
+struct Arrow;
+
+impl Prompt for Arrow {
+    fn render_prompt_left(&self) -> Cow<'_, str> {
+        Cow::Borrowed("")
+    }
+
+    fn render_prompt_right(&self) -> Cow<'_, str> {
+        Cow::Borrowed("")
+    }
+
+    fn render_prompt_indicator(&self, _: PromptEditMode) -> Cow<'_, str> {
+        Cow::Borrowed("> ")
+    }
+
+    fn render_prompt_multiline_indicator(&self) -> Cow<'_, str> {
+        Cow::Borrowed("· ")
+    }
+
+    fn render_prompt_history_search_indicator(&self, _: PromptHistorySearch) -> Cow<'_, str> {
+        Cow::Borrowed("search: ")
+    }
+}

@@ -1,0 +1,200 @@
+//! `plimsoll run`
+
+use std::io::{IsTerminal, Write};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, bail};
+use plimsoll_engine::{Finish, GenerateOptions, Generation, SamplingParams, Session, TemplateRequest};
+use plimsoll_formats::GenerationDefaults;
+use serde_json::{Map, Value, json};
+
+use crate::args::{Run, Sampling};
+use crate::chat;
+use crate::model;
+use crate::settings::Settings;
+use crate::style::Style;
+
+/// Answers one prompt, or chats.
+pub fn run(command: &Run, settings: Settings, as_json: bool) -> anyhow::Result<()> {
+    let checkpoint = model::open(&command.model)?;
+    let options = model::session_options(settings, command.context, command.cache.into(), command.pre.clone());
+    let mut session = Session::open(&checkpoint, &options)?;
+    let conversation = Conversation::new(command, &session)?;
+    let interrupt = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&interrupt);
+    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("cannot take over Ctrl-C")?;
+    let sampling = sampling(&command.sampling, session.defaults())?;
+    let options = GenerateOptions {
+        max_tokens: command.sampling.max_tokens,
+        stops: command.sampling.stop.clone(),
+        interrupt: Some(&interrupt),
+        sampling,
+        ..Default::default()
+    };
+    match &command.prompt {
+        Some(prompt) => answer(command, &mut session, conversation, prompt, &options, as_json),
+        None if as_json => bail!("--json needs a prompt"),
+        None => chat::run(&mut session, conversation, &options, &interrupt),
+    }
+}
+
+fn answer(
+    command: &Run,
+    session: &mut Session,
+    mut conversation: Conversation,
+    prompt: &str,
+    options: &GenerateOptions<'_>,
+    as_json: bool,
+) -> anyhow::Result<()> {
+    let ids = if command.raw {
+        session.text_ids(prompt)?
+    } else {
+        conversation.say("user", prompt);
+        session.chat_ids(&conversation.request())?
+    };
+    if as_json {
+        let answer = session.generate(&ids, options, |_| ControlFlow::Continue(()))?;
+        return super::print_json(&as_value(command, &answer, options.sampling.seed));
+    }
+    let answer = stream(session, &ids, options)?;
+    let style = Style::stderr();
+    if std::io::stderr().is_terminal() {
+        eprintln!("{}", style.dim(&summary(&answer)));
+    }
+    note_cut(&answer, session.context());
+    Ok(())
+}
+
+/// Prints an answer as it comes, and ends its line.
+pub fn stream(session: &mut Session, ids: &[u32], options: &GenerateOptions<'_>) -> anyhow::Result<Generation> {
+    let mut out = std::io::stdout();
+    let mut failed = None;
+    let answer = session.generate(ids, options, |text| match write!(out, "{text}").and_then(|()| out.flush()) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    if !answer.text.ends_with('\n') {
+        writeln!(out)?;
+    }
+    Ok(answer)
+}
+
+/// An answer that was not ended by the model says so.
+pub fn note_cut(answer: &Generation, context: usize) {
+    match answer.finish {
+        Finish::ContextFull => eprintln!("note: the answer ends here because the context of {context} tokens is full"),
+        Finish::Length => eprintln!("note: the answer ends here because of --max-tokens"),
+        Finish::Interrupted => eprintln!("note: interrupted"),
+        Finish::Stop => {}
+    }
+}
+
+/// One line of speed.
+pub fn summary(answer: &Generation) -> String {
+    let t = &answer.timings;
+    let decode = answer.tokens.len().saturating_sub(1) as f64 / t.decode.as_secs_f64().max(1e-9);
+    let prefill = (t.prompt_tokens - t.reused_tokens) as f64 / t.prefill.as_secs_f64().max(1e-9);
+    let (prompt, reused, tokens) = (t.prompt_tokens, t.reused_tokens, answer.tokens.len());
+    format!("{prompt} prompt tokens ({reused} cached) {prefill:.0}/s, {tokens} answered {decode:.1}/s")
+}
+
+fn as_value(command: &Run, answer: &Generation, seed: u64) -> Value {
+    let finish = match answer.finish {
+        Finish::Stop => "stop",
+        Finish::Length => "length",
+        Finish::ContextFull => "context_full",
+        Finish::Interrupted => "interrupted",
+    };
+    let t = &answer.timings;
+    json!({
+        "model": command.model, "text": answer.text, "tokens": answer.tokens, "finish": finish, "seed": seed,
+        "prompt_tokens": t.prompt_tokens,
+        "seconds": {
+            "prefill": t.prefill.as_secs_f64(), "first_token": t.first_token.as_secs_f64(),
+            "decode": t.decode.as_secs_f64(),
+        },
+    })
+}
+
+/// The sampling asked for; what is not asked for is as the model's maker recommends, else greedy.
+fn sampling(asked: &Sampling, maker: &GenerationDefaults) -> anyhow::Result<SamplingParams> {
+    let none = SamplingParams::default();
+    let samples = maker.do_sample != Some(false);
+    let temperature = maker.temperature.filter(|_| samples).unwrap_or(none.temperature);
+    let params = SamplingParams {
+        temperature: asked.temperature.unwrap_or(temperature),
+        top_k: asked.top_k.or(maker.top_k.map(|k| k as usize)).unwrap_or(none.top_k),
+        top_p: asked.top_p.or(maker.top_p).unwrap_or(none.top_p),
+        min_p: asked.min_p.or(maker.min_p).unwrap_or(none.min_p),
+        repetition_penalty: asked.repetition_penalty.or(maker.repetition_penalty).unwrap_or(none.repetition_penalty),
+        presence_penalty: asked.presence_penalty.unwrap_or(none.presence_penalty),
+        frequency_penalty: asked.frequency_penalty.unwrap_or(none.frequency_penalty),
+        logit_bias: asked.logit_bias.iter().copied().collect(),
+        seed: asked.seed.unwrap_or_else(clock_seed),
+    };
+    params.validate()?;
+    Ok(params)
+}
+
+fn clock_seed() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+}
+
+/// The messages so far, and what the template is told besides.
+pub struct Conversation {
+    messages: Vec<Value>,
+    variables: Map<String, Value>,
+    beginning: usize,
+}
+
+impl Conversation {
+    fn new(command: &Run, session: &Session) -> anyhow::Result<Conversation> {
+        let mut variables = Map::new();
+        if command.think || command.no_think {
+            if !session.template().is_some_and(|template| template.supports_thinking()) {
+                bail!(
+                    "{}: its template has no reasoning switch, so --think and --no-think would do nothing",
+                    command.model
+                );
+            }
+            variables.insert("enable_thinking".to_owned(), Value::Bool(command.think));
+        }
+        let system = command.system.as_ref().map(|text| json!({ "role": "system", "content": text }));
+        let messages: Vec<Value> = system.into_iter().collect();
+        Ok(Conversation { beginning: messages.len(), messages, variables })
+    }
+
+    /// Adds a message.
+    pub fn say(&mut self, role: &str, content: &str) {
+        self.messages.push(json!({ "role": role, "content": content }));
+    }
+
+    /// Takes the last message back.
+    pub fn unsay(&mut self) {
+        self.messages.pop();
+    }
+
+    /// Forgets everything but the system message.
+    pub fn clear(&mut self) {
+        self.messages.truncate(self.beginning);
+    }
+
+    /// The request that opens the assistant's turn.
+    pub fn request(&self) -> TemplateRequest {
+        TemplateRequest {
+            messages: Value::Array(self.messages.clone()),
+            add_generation_prompt: true,
+            variables: self.variables.clone(),
+            ..Default::default()
+        }
+    }
+}
