@@ -147,6 +147,8 @@ fn missing_and_mistyped_keys_are_named_as_the_file_spells_them() {
     assert!(gguf_error(&experts.bytes()).contains("key `llama.expert_count`: found 8, expected none"));
     let clamp = Gguf::llama().f32("llama.attention.clamp_kqv", 8.0);
     assert!(gguf_error(&clamp.bytes()).contains("key `llama.attention.clamp_kqv`: found 8, expected 0"));
+    let part = Gguf::llama().u32("llama.rope.dimension_count", 2);
+    assert!(gguf_error(&part.bytes()).contains("key `llama.rope.dimension_count`: found 2, expected 4, the width"));
     let window = Gguf::llama().u32("llama.attention.sliding_window", 4);
     assert!(gguf_error(&window.bytes()).contains("key `llama.attention.sliding_window`: found 4"));
 }

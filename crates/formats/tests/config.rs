@@ -133,7 +133,8 @@ fn a_multimodal_file_gives_its_text_model() {
     let file = json!({ "model_type": "smolvlm", "text_config": text, "tie_word_embeddings": false }).to_string();
     assert_eq!(Hyperparams::from_config_json("config.json", &file).unwrap().arch.as_str(), "llama");
     let file = json!({ "model_type": "smolvlm" }).to_string();
-    assert_eq!(Hyperparams::from_config_json("config.json", &file).unwrap().d_model, 4096);
+    let hp = Hyperparams::from_config_json("config.json", &file).unwrap();
+    assert_eq!((hp.d_model, hp.rms_eps), (4096, 1e-5));
 }
 
 #[test]

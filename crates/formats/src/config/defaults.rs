@@ -82,6 +82,14 @@ pub(super) fn wrapper_defaults(model_type: &str) -> Option<(&'static str, bool)>
     })
 }
 
+/// Keys that a wrapper class gives its text model where the file says nothing of it, beyond the text class's own.
+pub(super) fn wrapped_text(model_type: &str) -> JsonObject {
+    match model_type {
+        "idefics3" | "smolvlm" => [("rms_norm_eps".to_owned(), json!(1e-5))].into_iter().collect(),
+        _ => JsonObject::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

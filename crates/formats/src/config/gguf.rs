@@ -173,6 +173,10 @@ impl Translation<'_> {
             };
             if rotary_dim != width && width > 0 {
                 let key = self.key("rope.dimension_count");
+                if self.arch.permutes_rotary_rows() {
+                    // Rows are interleaved over whole heads, which fits no rotation of a part of them.
+                    return Err(self.error(&key, &format!("{width}, the width of a head")));
+                }
                 config.insert_as("partial_rotary_factor", &key, rotary_dim as f64 / width as f64);
             }
         }

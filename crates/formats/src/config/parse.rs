@@ -31,7 +31,7 @@ pub(crate) fn from_config(file: &str, keys: JsonObject) -> Result<Hyperparams, F
         None => match wrapper {
             None => (outer.clone(), None),
             // A wrapper may rely on its class for every key of its text model.
-            Some(_) => (ConfigMap::new(file, JsonObject::new()), Some(outer_type.clone())),
+            Some(_) => (ConfigMap::new(file, defaults::wrapped_text(&outer_type)), Some(outer_type.clone())),
         },
         Some(text) => (text, Some(outer_type.clone())),
     };
