@@ -11,6 +11,9 @@ pub struct Golden {
     /// Conversations with the reference's rendering and ids.
     #[serde(default)]
     pub chats: Vec<GoldenChat>,
+    /// The date that templates with a clock were given.
+    #[serde(default)]
+    pub now: Option<String>,
     /// The reference, `transformers 5.23.0, torch …`.
     #[serde(default)]
     pub made_with: Option<String>,

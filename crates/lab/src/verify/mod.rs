@@ -4,7 +4,7 @@
 
 mod golden;
 
-use plimsoll_engine::{ChatTemplate, Special, TemplateRequest, Tokenizer, TokenizerError};
+use plimsoll_engine::{ChatTemplate, Clock, Special, TemplateRequest, Tokenizer, TokenizerError};
 use plimsoll_runtime::{CacheError, CacheType, Program, StepError, likeliest};
 use serde::Serialize;
 
@@ -178,7 +178,7 @@ pub fn verify_case(
     Ok(report)
 }
 
-/// Renders and tokenizes one conversation.
+/// Renders and tokenizes one conversation; templates see `now`.
 ///
 /// # Errors
 /// If the rendered text cannot be tokenized.
@@ -186,10 +186,12 @@ pub fn verify_chat(
     template: &ChatTemplate,
     tokenizer: &Tokenizer,
     chat: &GoldenChat,
+    now: Option<Clock>,
 ) -> Result<ChatReport, VerifyError> {
     let request = TemplateRequest {
         messages: chat.messages.clone(),
         add_generation_prompt: chat.add_generation_prompt,
+        now,
         ..Default::default()
     };
     let (rendered, error) = match template.render(&request) {
