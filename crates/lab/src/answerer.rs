@@ -1,11 +1,36 @@
-//! A session answers the suites: greedy, through the model's own chat template, reasoning off where it has a switch.
+//! A [`Session`] put to questions: greedy, in the words of its own chat template, reasoning off.
 
 use std::ops::ControlFlow;
 
 use plimsoll_engine::{GenerateOptions, Session, SessionError, Special, TemplateRequest};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use crate::runner::{AnswerError, Answerer};
+
+/// How questions reach a model; stands in its record.
+pub fn prompting(session: &Session) -> &'static str {
+    match session.template() {
+        Some(template) if template.supports_thinking() => "its own chat template, reasoning off",
+        Some(_) => "its own chat template",
+        None => "plain text and a line break, for it has no chat template",
+    }
+}
+
+/// The prompt that asks `question`. A model without a template gets it as plain text, which [`prompting`] says.
+///
+/// # Errors
+/// When the template refuses it or the tokenizer has no token for some character.
+pub fn prompt_ids(session: &Session, question: &str) -> Result<Vec<u32>, SessionError> {
+    let Some(template) = session.template() else {
+        return session.text_ids(&format!("{question}\n"));
+    };
+    let mut variables = Map::new();
+    if template.supports_thinking() {
+        variables.insert("enable_thinking".to_owned(), json!(false));
+    }
+    let messages = json!([{ "role": "user", "content": question }]);
+    session.chat_ids(&TemplateRequest { messages, add_generation_prompt: true, variables, ..Default::default() })
+}
 
 impl Answerer for Session {
     fn generate(&mut self, prompt: &str, max_tokens: usize) -> Result<String, AnswerError> {
@@ -16,25 +41,8 @@ impl Answerer for Session {
 
     fn log_likelihoods(&mut self, prompt: &str, options: &[String]) -> Result<Vec<f64>, AnswerError> {
         let ids = prompt_ids(self, prompt)?;
-        let options: Vec<Vec<u32>> = options
-            .iter()
-            .map(|option| self.tokenizer().encode(option, Special::AsText))
-            .collect::<Result<_, _>>()?;
-        Ok(Session::log_likelihoods(self, &ids, &options)?)
+        let encoded: Result<Vec<Vec<u32>>, _> =
+            options.iter().map(|option| self.tokenizer().encode(option, Special::AsText)).collect();
+        Ok(Session::log_likelihoods(self, &ids, &encoded?)?)
     }
-}
-
-/// The prompt as a chat; a model without a template continues the bare text.
-fn prompt_ids(session: &Session, prompt: &str) -> Result<Vec<u32>, SessionError> {
-    let Some(template) = session.template() else { return session.text_ids(&format!("{prompt}\n")) };
-    let mut variables = Map::new();
-    if template.supports_thinking() {
-        variables.insert("enable_thinking".to_owned(), Value::Bool(false));
-    }
-    session.chat_ids(&TemplateRequest {
-        messages: json!([{ "role": "user", "content": prompt }]),
-        add_generation_prompt: true,
-        variables,
-        ..TemplateRequest::default()
-    })
 }

@@ -3,12 +3,14 @@
 //! Repetitions are interleaved, A B A B, so that whatever slows the machine for a while slows all models alike.
 
 mod program;
+mod start;
 
 use serde::{Deserialize, Serialize};
 
 use crate::stats::{Median, median};
 
 pub use program::{BenchError, ProgramTimer};
+pub use start::{Start, StartError, first_token, measure_start};
 
 /// Warm-ups after which timing begins, however unsteady the machine is.
 const MAX_WARM_UPS: usize = 8;

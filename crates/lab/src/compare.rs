@@ -3,11 +3,16 @@
 
 mod assemble;
 mod conclusion;
+mod device;
 mod differences;
 mod evidence;
+mod facts;
 mod ratio;
+mod run;
 
-pub use evidence::{Evidence, Prediction, Start};
+pub use evidence::{Evidence, Prediction};
+pub use facts::model_facts;
+pub use run::{CompareError, Contestant, Options, Progress, Stage, compare};
 
 use crate::paired::PairError;
 use crate::record::{CategoryFacts, Comparison, Device, SCHEMA_VERSION, Settings, Side, SuiteFacts};

@@ -5,7 +5,7 @@
 //! Verdicts are made elsewhere.
 #![forbid(unsafe_code)]
 
-mod answerer;
+pub mod answerer;
 pub mod bench;
 pub mod compare;
 pub mod paired;

@@ -151,7 +151,11 @@ fn leader(values: &[f64]) -> Option<usize> {
     (at_best.next().is_none() && !values.iter().any(|value| value.is_nan())).then_some(index)
 }
 
-fn check_canary(suite: &Suite, model: &mut dyn Answerer) -> Result<(), RunError> {
+/// Puts the canary of `suite` to `model`, as [`run`] does before anything else.
+///
+/// # Errors
+/// When it fails: the run would say nothing of the model.
+pub fn check_canary(suite: &Suite, model: &mut dyn Answerer) -> Result<(), RunError> {
     let outcome = answer(&suite.canary, model)?;
     if outcome.correct {
         return Ok(());

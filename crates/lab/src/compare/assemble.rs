@@ -1,7 +1,7 @@
 //! From what was seen to records: medians, intervals, shares of the machine's limits.
 
-use super::evidence::{Evidence, Prediction, Start};
-use crate::bench::Timings;
+use super::evidence::{Evidence, Prediction};
+use crate::bench::{Start, Timings};
 use crate::paired::{OVERALL, rates};
 use crate::predict::SpeedPrediction;
 use crate::record::{
@@ -13,13 +13,13 @@ use crate::stats::{LEVEL, median};
 /// The records of one model of a comparison.
 pub fn model_record(side: Side, evidence: Evidence) -> ModelRecord {
     let subject = side.letter();
-    let Evidence { facts, prediction, starts, first_token_warm, timings, outcomes } = evidence;
+    let Evidence { facts, prediction, starts, first_token_warm, timings, prompting, outcomes } = evidence;
     ModelRecord {
         facts,
         memory: memory(subject, &prediction, &starts),
         start: start(subject, &starts, &first_token_warm),
         speed: speed(subject, &prediction, &timings),
-        quality: quality(subject, outcomes),
+        quality: quality(subject, prompting, outcomes),
     }
 }
 
@@ -133,13 +133,13 @@ fn speed_at_depth(subject: &str, predicted: &SpeedPrediction, row: &Timings) -> 
     }
 }
 
-fn quality(subject: &str, outcomes: Vec<Outcome>) -> Quality {
+fn quality(subject: &str, prompting: String, outcomes: Vec<Outcome>) -> Quality {
     let mut all = rates(&outcomes).into_iter().map(|found| {
         let value = found.correct as f64 / found.n as f64;
         let rate = Measurement::of(subject, &accuracy_metric(&found.category), Unit::Share, Origin::Measured, value)
             .within(Some(found.interval))
             .n(found.n)
-            .by("right answers over items, greedy, reasoning off; Wilson interval; every outcome kept with the model")
+            .by("right answers over items, greedy; Wilson interval; every outcome kept with the model")
             .record();
         Rate { category: found.category, correct: found.correct, n: found.n, rate }
     });
@@ -151,5 +151,5 @@ fn quality(subject: &str, outcomes: Vec<Outcome>) -> Quality {
     };
     let overall = all.next().unwrap_or_else(none);
     let categories = all.collect();
-    Quality { overall, categories, outcomes }
+    Quality { prompting, overall, categories, outcomes }
 }

@@ -1,8 +1,6 @@
 //! What was seen of one model, before statistics.
 
-use serde::{Deserialize, Serialize};
-
-use crate::bench::Timings;
+use crate::bench::{Start, Timings};
 use crate::predict::{MemoryPrediction, SpeedPrediction};
 use crate::record::ModelFacts;
 use crate::runner::Outcome;
@@ -20,6 +18,8 @@ pub struct Evidence {
     pub first_token_warm: Vec<f64>,
     /// Timed steps by depth.
     pub timings: Vec<Timings>,
+    /// How questions reached it.
+    pub prompting: String,
     /// Its answers.
     pub outcomes: Vec<Outcome>,
 }
@@ -31,15 +31,4 @@ pub struct Prediction {
     pub memory: MemoryPrediction,
     /// Speed, for the depths that are timed.
     pub speed: Vec<SpeedPrediction>,
-}
-
-/// One fresh process that loaded a model and answered once.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Start {
-    /// Seconds from opening the files to being ready.
-    pub load: f64,
-    /// Seconds from the prompt's text to its first token, right after loading.
-    pub first_token: f64,
-    /// Peak resident size of the whole process. [bytes]
-    pub peak_bytes: u64,
 }

@@ -58,7 +58,7 @@ pub struct ModelFacts {
     pub file_bytes: u64,
     /// Bytes of the weights by stored type, largest first.
     pub types: Vec<TypeBytes>,
-    /// SHA-256 of the weights' files, one after the other in the order of their names.
+    /// SHA-256 over every tensor's name, type, shape and stored bytes, in the order of the names.
     pub sha256: String,
     /// What its files say of its licence.
     pub licence: LicenceRecord,
@@ -171,6 +171,8 @@ pub struct SpeedAtDepth {
 /// Right answers, with every outcome kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
+    /// How questions reached the model.
+    pub prompting: String,
     /// Over all items.
     pub overall: Rate,
     /// Category by category, in the order of the suite.

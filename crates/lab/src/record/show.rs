@@ -7,7 +7,8 @@ use crate::stats::Interval;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scale {
     unit: Unit,
-    divisor: f64,
+    /// One shown is this many of the unit itself.
+    pub divisor: f64,
     /// What the shown number counts, such as `MB` or `tokens/s`; empty for a bare ratio.
     pub suffix: &'static str,
 }

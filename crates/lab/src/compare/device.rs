@@ -1,0 +1,48 @@
+//! The machine at hand, as its operating system describes it.
+
+use std::fs;
+
+use plimsoll_graph::cost::Machine;
+use plimsoll_kernels::Cpu;
+
+use crate::record::{Device, Measurement, Origin, Unit};
+
+/// What this machine is and what it was measured to do.
+pub(super) fn device(cpu: &Cpu, machine: &Machine) -> Device {
+    let measured = |metric: &str, unit, value| {
+        Measurement::of("device", metric, unit, Origin::Measured, value)
+            .samples(&[value])
+            .by("best of short runs over all threads")
+            .record()
+    };
+    Device {
+        cpu: field("/proc/cpuinfo", "model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+        isa: cpu.isa().to_string(),
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        threads: cpu.threads(),
+        memory_bytes: memory_bytes().unwrap_or(0),
+        os: os(),
+        read_bandwidth: measured("read_bandwidth", Unit::BytesPerSecond, machine.read_bandwidth),
+        arithmetic_rate: measured("arithmetic_rate", Unit::FlopsPerSecond, machine.arithmetic_rate),
+    }
+}
+
+/// The value after the colon of the first line of `path` that begins with `key`.
+fn field(path: &str, key: &str) -> Option<String> {
+    let text = fs::read_to_string(path).ok()?;
+    let line = text.lines().find(|line| line.starts_with(key))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+fn memory_bytes() -> Option<u64> {
+    let kib: u64 = field("/proc/meminfo", "MemTotal")?.split_whitespace().next()?.parse().ok()?;
+    Some(kib << 10)
+}
+
+fn os() -> String {
+    let read = |name: &str| fs::read_to_string(format!("/proc/sys/kernel/{name}")).ok();
+    match (read("ostype"), read("osrelease")) {
+        (Some(kind), Some(release)) => format!("{} {}", kind.trim(), release.trim()),
+        _ => std::env::consts::OS.to_owned(),
+    }
+}

@@ -1,0 +1,46 @@
+//! What a checkpoint says of itself, as it goes into a record.
+
+use plimsoll_formats::{Checkpoint, Format};
+use sha2::{Digest, Sha256};
+
+use crate::record::{Declared, LicenceRecord, ModelFacts, TypeBytes};
+use crate::suite::hash::hex;
+
+/// The facts of a checkpoint that was opened as `argument`.
+pub fn model_facts(argument: &str, checkpoint: &Checkpoint) -> ModelFacts {
+    let licence = &checkpoint.licence;
+    let declared = licence.declared.iter();
+    let types = checkpoint.bytes_by_type().iter();
+    ModelFacts {
+        name: checkpoint.name.clone(),
+        path: argument.to_owned(),
+        format: match checkpoint.format {
+            Format::Safetensors => "safetensors".to_owned(),
+            Format::Gguf { version } => format!("GGUF v{version}"),
+        },
+        architecture: checkpoint.hyperparams.arch.as_str().to_owned(),
+        parameters: checkpoint.n_params(),
+        file_bytes: checkpoint.file_bytes(),
+        types: types.map(|(dtype, bytes)| TypeBytes { dtype: dtype.name().to_owned(), bytes: *bytes }).collect(),
+        sha256: weights_sha256(checkpoint),
+        licence: LicenceRecord {
+            spdx: licence.spdx.clone(),
+            declared: declared.map(|d| Declared { source: d.source.clone(), value: d.value.clone() }).collect(),
+            conflicts: licence.conflicts.clone(),
+        },
+        context: checkpoint.hyperparams.max_seq_len,
+    }
+}
+
+/// SHA-256 over every tensor's name, type, shape and stored bytes, in the order of the names: the same however the
+/// weights are split over files, and for models inside the binary too.
+fn weights_sha256(checkpoint: &Checkpoint) -> String {
+    let mut tensors: Vec<_> = checkpoint.tensors().collect();
+    tensors.sort_by(|a, b| a.name().cmp(b.name()));
+    let mut hash = Sha256::new();
+    for tensor in tensors {
+        hash.update(format!("{}\n{} {:?}\n", tensor.name(), tensor.dtype().name(), tensor.shape()));
+        hash.update(tensor.bytes());
+    }
+    hex(&hash.finalize())
+}

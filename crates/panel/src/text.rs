@@ -1,0 +1,116 @@
+//! The comparison side by side on a terminal of 80 columns. Colour says nothing that the words do not.
+
+use plimsoll_lab::record::{Comparison, Side};
+
+use crate::table::{Cell, Row, sections};
+
+/// Columns of the terminal that the table is made for.
+const WIDTH: usize = 80;
+/// Widths of the four columns with one blank between each; together [`WIDTH`].
+const COLUMNS: [usize; 4] = [26, 17, 17, 17];
+
+/// Whether escape codes may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Letters only.
+    Plain,
+    /// Bold and dim where it helps the eye.
+    Ansi,
+}
+
+/// The table, the sentence and what was compared, each line at most 80 columns.
+pub fn render_text(comparison: &Comparison, style: Style) -> String {
+    let mut out = String::new();
+    for side in Side::BOTH {
+        let facts = &comparison.models[side.index()].facts;
+        let about = format!("{}, {}", facts.architecture, facts.format);
+        out += &style.bold(&format!("{}  {}", side.letter(), facts.name));
+        out += &format!("  {}\n", style.dim(&about));
+    }
+    for section in sections(comparison) {
+        let unit = shared_unit(&section.rows);
+        let title = unit.map_or(section.title.to_owned(), |unit| format!("{}, {unit}", section.title));
+        out += &format!("\n{}\n", style.bold(&line([&title, "A", "B", "A against B"])));
+        for row in &section.rows {
+            out += &row_lines(row, unit.is_none(), style);
+        }
+    }
+    let device = &comparison.device;
+    out += "\nIntervals hold 95 % where the samples allow; `≈` means no difference seen.\n";
+    out += &format!("{}\n", style.dim(&wrapped(&format!("{}, {}, {} threads", device.cpu, device.isa, device.threads))));
+    out += &format!("\n{}\n", wrapped(&comparison.conclusion.sentence));
+    out
+}
+
+/// The unit that all rows have.
+fn shared_unit(rows: &[Row]) -> Option<&'static str> {
+    let first = rows.first()?.unit;
+    rows.iter().all(|row| row.unit == first).then_some(first)
+}
+
+fn row_lines(row: &Row, with_unit: bool, style: Style) -> String {
+    let about = short(&row.about);
+    let label = if with_unit { format!("{about}, {}", row.unit) } else { about.to_owned() };
+    let verdict = match row.winner() {
+        Some(letter) => format!("{letter}  {}", row.difference.value),
+        None => format!("≈  {}", row.difference.value),
+    };
+    let values = line([&label, &row.a.value, &row.b.value, &verdict]);
+    let intervals = line(["", &in_brackets(&row.a), &in_brackets(&row.b), &in_brackets(&row.difference)]);
+    let values = if row.winner().is_some() { style.bold(&values) } else { values };
+    format!("{values}\n{}\n", style.dim(&intervals))
+}
+
+/// Leaves the section's own name out of a category's.
+fn short(about: &str) -> &str {
+    about.strip_prefix("accuracy, ").unwrap_or(about)
+}
+
+fn in_brackets(cell: &Cell) -> String {
+    cell.interval.as_ref().map_or(String::new(), |interval| format!("({interval})"))
+}
+
+/// Four cells, the first flush left, the rest too, so that brackets stand under their number.
+fn line(cells: [&str; 4]) -> String {
+    let padded = cells.iter().zip(COLUMNS).map(|(cell, width)| {
+        let missing = width.saturating_sub(cell.chars().count());
+        format!("{cell}{}", " ".repeat(missing))
+    });
+    padded.collect::<Vec<_>>().join(" ").trim_end().to_owned()
+}
+
+/// Breaks at blanks so that no line is wider than the terminal.
+fn wrapped(text: &str) -> String {
+    let mut out = String::new();
+    let mut column = 0;
+    for word in text.split(' ') {
+        let width = word.chars().count();
+        if column > 0 && column + 1 + width > WIDTH {
+            out.push('\n');
+            column = 0;
+        } else if column > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out += word;
+        column += width;
+    }
+    out
+}
+
+impl Style {
+    fn bold(self, text: &str) -> String {
+        self.code(1, text)
+    }
+
+    fn dim(self, text: &str) -> String {
+        self.code(2, text)
+    }
+
+    fn code(self, code: u8, text: &str) -> String {
+        match self {
+            Style::Plain => text.to_owned(),
+            Style::Ansi => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The report on disk: both files whole, or neither.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use plimsoll_lab::record::Comparison;
+use tempfile::NamedTempFile;
+
+use crate::page::render_html;
+
+/// Where the two files of a report go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportPaths {
+    /// The page.
+    pub html: PathBuf,
+    /// The record.
+    pub json: PathBuf,
+}
+
+impl ReportPaths {
+    /// `plimsoll-report.html` and `.json` in `folder`.
+    pub fn in_folder(folder: &Path) -> ReportPaths {
+        ReportPaths::beside(&folder.join("plimsoll-report.html"))
+    }
+
+    /// The page at `html`, the record beside it under the same name with `.json`.
+    pub fn beside(html: &Path) -> ReportPaths {
+        ReportPaths { html: html.to_owned(), json: html.with_extension("json") }
+    }
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// A file could not be written; nothing was left behind.
+    #[error("cannot write `{}`: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The page would have to replace a folder.
+    #[error("cannot write `{}`: it is a folder", path.display())]
+    IsFolder {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Page and record would be one file.
+    #[error("the page cannot be named `{}`: its record has that name; end it with `.html`", path.display())]
+    SameFile {
+        /// The path.
+        path: PathBuf,
+    },
+}
+
+/// Writes the page and the record.
+///
+/// Both are written whole under other names in the same folder and renamed only then, so that a full disk or a
+/// folder that may not be written leaves neither, and an older report stays as it was.
+///
+/// # Errors
+/// [`ReportError`], which names the path.
+pub fn write_report(paths: &ReportPaths, comparison: &Comparison) -> Result<(), ReportError> {
+    if paths.html == paths.json {
+        return Err(ReportError::SameFile { path: paths.html.clone() });
+    }
+    let page = render_html(comparison);
+    let mut record = serde_json::to_string_pretty(comparison).expect("records hold only strings, numbers and lists");
+    record.push('\n');
+    let html = prepared(&paths.html, page.as_bytes())?;
+    let json = prepared(&paths.json, record.as_bytes())?;
+    let had_record = paths.json.exists();
+    json.persist(&paths.json).map_err(|error| failed(&paths.json, &error.error))?;
+    html.persist(&paths.html).map(drop).map_err(|error| {
+        if !had_record {
+            let _ = fs::remove_file(&paths.json); // the error that is told is the one that led here
+        }
+        failed(&paths.html, &error.error)
+    })
+}
+
+/// The content under a temporary name beside `path`, safely on disk; removed again unless it is renamed.
+fn prepared(path: &Path, content: &[u8]) -> Result<NamedTempFile, ReportError> {
+    if path.is_dir() {
+        return Err(ReportError::IsFolder { path: path.to_owned() });
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = new_file(folder).map_err(|error| failed(path, &error))?;
+    file.write_all(content).and_then(|()| file.as_file().sync_all()).map_err(|error| failed(path, &error))?;
+    Ok(file)
+}
+
+#[cfg(unix)]
+fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+    // A temporary file is its owner's secret; a report is as readable as any file, as far as the umask allows.
+    let permissions = Permissions::from_mode(0o666);
+    tempfile::Builder::new().prefix(".plimsoll-report-").permissions(permissions).tempfile_in(folder)
+}
+
+#[cfg(not(unix))]
+fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new().prefix(".plimsoll-report-").tempfile_in(folder)
+}
+
+/// The library's message names the temporary file, which the reader never asked for; its kind says the rest.
+fn failed(path: &Path, error: &io::Error) -> ReportError {
+    ReportError::Write { path: path.to_owned(), source: io::Error::from(error.kind()) }
+}
