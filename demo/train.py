@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Trains the demo pair: a byte-level BPE tokenizer and SmolLM3 models of two sizes, on the CPU.
 
-    cargo run --release -p plimsoll-lab --example demo_data -- train 1 40000 > train.jsonl
+    cargo run --release -p plimsoll-lab --example demo_data -- train 1 100000 > train.jsonl
     cargo run --release -p plimsoll-lab --example demo_data -- eval > eval.jsonl
     python demo/train.py tokenizer --data train.jsonl --work W
-    python demo/train.py train --size large --minutes 45 --data train.jsonl --eval eval.jsonl --work W
+    python demo/train.py train --size large --compile --data train.jsonl --eval eval.jsonl --work W
     python demo/train.py export --size large --work W --out demo/large
 
-Needs torch and transformers (5.23) from PyPI. `train` may be stopped at any time and goes on where its last
+Needs torch and transformers (5.23) from PyPI; README.md has the exact commands behind the pair. `train` may be stopped at any time and goes on where its last
 checkpoint stood. The learning rate follows the clock, so that a run ends when it should on any machine.
 """
 
