@@ -1,0 +1,89 @@
+//! The whole comparison over the models that come with the project.
+
+use std::path::Path;
+
+use plimsoll_engine::SessionOptions;
+use plimsoll_formats::Checkpoint;
+use plimsoll_lab::bench::{Plan, Start, measure_start};
+use plimsoll_lab::compare::{CompareError, Contestant, Options, Progress, Stage, compare};
+use plimsoll_lab::record::{Side, Words};
+use plimsoll_lab::suite::Suite;
+
+fn checkpoint(size: &str) -> Checkpoint {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo").join(size);
+    Checkpoint::open(&folder).expect("the demo models come with the project")
+}
+
+fn contestants(a: &str, b: &str) -> [Contestant; 2] {
+    [a, b].map(|size| Contestant { argument: format!("demo:{size}"), checkpoint: checkpoint(size) })
+}
+
+fn options() -> Options {
+    Options {
+        session: SessionOptions::default(),
+        plan: Plan { prefill_tokens: 16, decode_tokens: 4, depths: vec![0, 32, 1_000_000], repetitions: 3 },
+        starts: 2,
+        suite: Suite::builtin("choice", 7, 6).unwrap(),
+        program: "test".into(),
+        reproduce: "test".into(),
+    }
+}
+
+fn imagined_start(side: Side) -> Start {
+    let size = 1 + side.index();
+    Start { load: 0.1, first_token: 0.01, process_bytes: 1_000_000, peak_bytes: 9_000_000 * size as u64, tokens: 40 }
+}
+
+#[test]
+fn a_comparison_holds_every_sample_and_every_answer() {
+    let mut heard = Vec::new();
+    let found = compare(&contestants("small", "large"), &options(), &mut |side| Ok(imagined_start(side)), &mut |p| {
+        heard.push(p)
+    })
+    .unwrap();
+    assert!(found.measurements().iter().all(|measurement| measurement.is_intact()));
+    for model in &found.models {
+        assert_eq!(model.quality.outcomes.len(), 6);
+        let depths: Vec<_> = model.speed.iter().map(|row| row.depth).collect();
+        assert_eq!(depths, [0, 32], "a depth beyond the context is left out");
+        assert!(model.speed.iter().all(|row| row.decode.samples.len() == 3 && row.decode.value > 0.0));
+        assert_eq!(model.start.load.samples.len(), 2);
+        assert_eq!(model.start.first_token_warm.samples.len(), 3);
+    }
+    let memory = found.difference("peak_memory").unwrap();
+    assert_eq!(memory.words, Words::ABetter, "twice the memory in every pair");
+    assert_eq!(memory.difference.from, found.models.each_ref().map(|model| model.memory.peak.id.clone()));
+    let last = |stage| heard.iter().rfind(|p: &&Progress| p.stage == stage).copied();
+    assert_eq!(last(Stage::Starting), Some(Progress { stage: Stage::Starting, done: 4, of: 4 }));
+    assert_eq!(last(Stage::Asking(Side::B)), Some(Progress { stage: Stage::Asking(Side::B), done: 6, of: 6 }));
+}
+
+#[test]
+fn a_model_against_itself_shows_no_difference_in_its_answers() {
+    let options = Options { starts: 1, ..options() };
+    let found =
+        compare(&contestants("small", "small"), &options, &mut |_| Ok(imagined_start(Side::A)), &mut |_| ()).unwrap();
+    let accuracy = found.difference("accuracy").unwrap();
+    assert_eq!((accuracy.words, accuracy.only_right), (Words::NoDifferenceSeen, Some([0, 0])));
+    assert!(found.conclusion.sentence.contains("show no difference in accuracy"), "{}", found.conclusion.sentence);
+    assert!(!found.conclusion.sentence.contains("no loss"));
+}
+
+#[test]
+fn a_failed_start_names_the_model_and_leaves_no_comparison() {
+    let failed = compare(&contestants("small", "large"), &options(), &mut |_| Err("out of memory".into()), &mut |_| ());
+    match failed {
+        Err(error @ CompareError::Start { .. }) => {
+            assert_eq!(error.to_string(), "demo:small, in a fresh process: out of memory")
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_start_measures_load_first_token_and_a_peak_above_where_it_began() {
+    let start = measure_start(|| Ok(checkpoint("small")), &SessionOptions::default()).unwrap();
+    assert!(start.load > 0.0 && start.first_token > 0.0, "{start:?}");
+    assert!(start.peak_bytes > start.process_bytes && start.process_bytes > 0, "{start:?}");
+    assert!(start.tokens > 16);
+}
