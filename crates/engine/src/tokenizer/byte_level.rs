@@ -13,8 +13,13 @@ pub(super) fn byte_of(c: char) -> Option<u8> {
     }
 }
 
-/// The bytes a token stands for; characters outside of the alphabet stand for themselves.
-pub(super) fn decode(token: &str) -> Vec<u8> {
+/// The bytes a token stands for, if it is spelt in the alphabet.
+pub(super) fn decode(token: &str) -> Option<Vec<u8>> {
+    token.chars().map(byte_of).collect()
+}
+
+/// The bytes a token adds to a text: characters outside of the alphabet stand for themselves.
+pub(super) fn decode_lossy(token: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(token.len());
     for c in token.chars() {
         match byte_of(c) {
@@ -37,6 +42,7 @@ mod tests {
         bytes.sort_unstable();
         bytes.dedup();
         assert_eq!(bytes.len(), 256);
-        assert_eq!(decode("ĠcafÃ©Ċ"), " café\n".as_bytes());
+        assert_eq!(decode("ĠcafÃ©Ċ").unwrap(), " café\n".as_bytes());
+        assert_eq!((decode("a 東"), decode_lossy("a東")), (None, "a東".as_bytes().to_vec()));
     }
 }

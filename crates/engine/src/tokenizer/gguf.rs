@@ -1,20 +1,12 @@
 //! Tokenizers from a GGUF's vocabulary.
 
-use std::collections::HashMap;
-
 use plimsoll_formats::GgufVocab;
-use tokenizers::models::bpe::BPE;
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::pre_tokenizers::sequence::Sequence;
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::{AddedToken, PreTokenizerWrapper, SplitDelimiterBehavior};
 
-use super::llama::Llama;
-use super::pieces::{MAX_TOKENS, Pieces};
-use super::pipeline::{Pipeline, guarded};
-use super::pre_tokenizers::{self, PreTokenizer};
+use super::byte_pairs::BytePairs;
+use super::pieces::{MAX_TOKENS, Pieces, TextIndex};
 use super::sentencepiece::{self, SentencePiece};
-use super::{Backend, SpecialIds, Tokenizer, TokenizerError, TokenizerOptions, byte_level};
+use super::vocabulary::{Model, SpecialToken, Vocabulary};
+use super::{Backend, SpecialIds, Tokenizer, TokenizerError, TokenizerOptions, byte_level, pre_tokenizers};
 
 /// Token types of GGUF, `tokenizer.ggml.token_type`.
 const UNKNOWN: i32 = 2;
@@ -74,62 +66,37 @@ fn text(vocab: &GgufVocab, id: usize) -> Result<&str, TokenizerError> {
     })
 }
 
+/// The tokens that are found in text before any model sees it.
+fn special_tokens(vocab: &GgufVocab) -> Result<Vec<SpecialToken>, TokenizerError> {
+    let special = (0..vocab.tokens.len()).filter(|&id| is_control(kind(vocab, id)) || kind(vocab, id) == USER_DEFINED);
+    special
+        .map(|id| {
+            let is_control = is_control(kind(vocab, id));
+            Ok(SpecialToken { id: id as u32, text: text(vocab, id)?.to_owned(), is_control })
+        })
+        .collect()
+}
+
 fn byte_pairs(vocab: &GgufVocab, options: &TokenizerOptions) -> Result<Tokenizer, TokenizerError> {
     let tag = options.pre.as_deref().or(vocab.pre.as_deref()).ok_or(TokenizerError::NoPreTokenizer)?;
     let cutter = pre_tokenizers::find(tag)?;
-    // Of two tokens with one text the lower id counts, so later ones are entered first.
-    let mut ids = HashMap::with_capacity(vocab.tokens.len());
-    let mut added = Vec::new();
-    let mut pieces = Pieces::default();
+    let (mut texts, mut pieces) = (Pieces::default(), Pieces::default());
     for id in 0..vocab.tokens.len() {
         let token = text(vocab, id)?;
-        let kind = kind(vocab, id);
-        if is_control(kind) || kind == USER_DEFINED {
-            added.push(AddedToken::from(token, is_control(kind)).normalized(false));
-            pieces.push(token.as_bytes());
-        } else {
-            pieces.push(&byte_level::decode(token));
-        }
-        if !token.is_empty() {
-            ids.entry(token.to_owned()).or_insert(id as u32);
+        // What is not spelt in the alphabet cannot arise from bytes.
+        texts.push(&byte_level::decode(token).unwrap_or_default());
+        match kind(vocab, id) {
+            UNKNOWN | CONTROL | USER_DEFINED => pieces.push(token.as_bytes()),
+            _ => pieces.push(&byte_level::decode_lossy(token)),
         }
     }
-    let merges = vocab.merges.iter().enumerate().map(|(index, merge)| split_merge(index, merge));
-    let merges = merges.collect::<Result<Vec<_>, _>>()?;
-    let tokenizer = guarded(|| {
-        let vocabulary = ids.into_iter().collect::<tokenizers::models::bpe::Vocab>();
-        let model = BPE::builder().vocab_and_merges(vocabulary, merges).ignore_merges(cutter.ignore_merges).build()?;
-        let mut tokenizer = tokenizers::Tokenizer::new(model);
-        tokenizer.with_pre_tokenizer(Some(words(cutter)?));
-        tokenizer.add_tokens(added)?;
-        Ok(tokenizer)
-    })?;
-    let backend = Backend::Pipeline(Box::new(Pipeline::new(tokenizer)));
+    let declared_control = |id: u32| vocab.types.get(id as usize).is_some_and(|&kind| is_control(kind));
+    let tokens = TextIndex::new(texts, |id| !declared_control(id));
+    let model = Model::BytePairs(BytePairs::new(tokens, &vocab.merges, cutter)?);
     // A turn's opening is no beginning of a text: files that name it as BOS have none to add.
-    let text_begins =
-        vocab.bos_id.is_some_and(|id| vocab.tokens.get(id as usize).is_some_and(|t| t != b"<|im_start|>"));
-    assemble(vocab, backend, pieces, cutter.adds_bos && text_begins)
-}
-
-/// `left right`, where either may not hold a space but the first character may be one.
-fn split_merge(index: usize, merge: &str) -> Result<(String, String), TokenizerError> {
-    let first = merge.chars().next().map_or(0, char::len_utf8);
-    let space = merge[first..].find(' ').map(|at| at + first);
-    let parts = space.map(|at| (merge[..at].to_owned(), merge[at + 1..].to_owned()));
-    parts.filter(|(_, right)| !right.is_empty()).ok_or_else(|| TokenizerError::Malformed {
-        what: format!("merge {index} (`{}`)", merge.escape_debug()),
-        expected: "two tokens with a space between them",
-    })
-}
-
-fn words(cutter: &PreTokenizer) -> tokenizers::Result<Sequence> {
-    let mut steps: Vec<PreTokenizerWrapper> = Vec::new();
-    for expression in cutter.expressions {
-        let pattern = SplitPattern::Regex((*expression).to_owned());
-        steps.push(Split::new(pattern, SplitDelimiterBehavior::Isolated, false)?.into());
-    }
-    steps.push(ByteLevel::new(false, true, false).into());
-    Ok(Sequence::new(steps))
+    let bos = vocab.bos_id.and_then(|id| vocab.tokens.get(id as usize));
+    let text_begins = bos.is_some_and(|bos| bos != b"<|im_start|>");
+    assemble(vocab, Vocabulary::new(model, &special_tokens(vocab)?, false)?, pieces, cutter.adds_bos && text_begins)
 }
 
 fn llama(vocab: &GgufVocab, options: &TokenizerOptions) -> Result<Tokenizer, TokenizerError> {
@@ -147,31 +114,34 @@ fn llama(vocab: &GgufVocab, options: &TokenizerOptions) -> Result<Tokenizer, Tok
     }
     let mut bytes = Box::new([None; 256]);
     let mut pieces = Pieces::default();
-    let mut special = Vec::new();
-    let kinds: Vec<i32> = (0..vocab.tokens.len()).map(|id| kind(vocab, id)).collect();
-    for (id, (token, &kind)) in vocab.tokens.iter().zip(&kinds).enumerate() {
-        let byte = sentencepiece::byte_of(token).filter(|_| kind == BYTE);
-        if let Some(byte) = byte {
+    let mut may_join = Vec::with_capacity(vocab.tokens.len());
+    for (id, token) in vocab.tokens.iter().enumerate() {
+        let kind = kind(vocab, id);
+        if let Some(byte) = sentencepiece::byte_of(token).filter(|_| kind == BYTE) {
             bytes[usize::from(byte)].get_or_insert(id as u32);
         }
-        if is_control(kind) || kind == USER_DEFINED {
-            pieces.push(token);
-            special.push((id as u32, text(vocab, id)?.to_owned(), is_control(kind)));
-        } else {
-            pieces.push(&sentencepiece::decode(token));
+        match kind {
+            UNKNOWN | CONTROL | USER_DEFINED => pieces.push(token),
+            _ => pieces.push(&sentencepiece::decode(token)),
         }
+        may_join.push(!is_control(kind) && kind != BYTE);
     }
-    let texts: Pieces = vocab.tokens.iter().collect();
-    let joinable = |id: u32| !is_control(kinds[id as usize]) && kinds[id as usize] != BYTE;
-    let model = SentencePiece::new(texts, vocab.scores.clone(), joinable, bytes, vocab.unk_id);
-    let prefix = vocab.add_space_prefix.unwrap_or(true);
+    let tokens = TextIndex::new(vocab.tokens.iter().collect(), |id| may_join[id as usize]);
+    let model = SentencePiece::new(tokens, vocab.scores.clone(), bytes, vocab.unk_id);
+    let space_prefix = vocab.add_space_prefix.unwrap_or(true);
     let strips_after = options.architecture.as_deref() == Some("phi3");
-    let backend = Backend::Llama(Box::new(Llama::new(model, special, prefix, strips_after)?));
-    let tokenizer = assemble(vocab, backend, pieces, true)?;
-    Ok(Tokenizer { strips_first_space: prefix, ..tokenizer })
+    let model = Model::SentencePiece { model, space_prefix };
+    let vocabulary = Vocabulary::new(model, &special_tokens(vocab)?, strips_after)?;
+    let tokenizer = assemble(vocab, vocabulary, pieces, true)?;
+    Ok(Tokenizer { strips_first_space: space_prefix, ..tokenizer })
 }
 
-fn assemble(vocab: &GgufVocab, backend: Backend, pieces: Pieces, adds_bos: bool) -> Result<Tokenizer, TokenizerError> {
+fn assemble(
+    vocab: &GgufVocab,
+    vocabulary: Vocabulary,
+    pieces: Pieces,
+    adds_bos: bool,
+) -> Result<Tokenizer, TokenizerError> {
     let mut controls = Vec::new();
     for id in (0..vocab.tokens.len()).filter(|&id| is_control(kind(vocab, id))) {
         controls.push((id as u32, text(vocab, id)?.to_owned()));
@@ -197,5 +167,6 @@ fn assemble(vocab: &GgufVocab, backend: Backend, pieces: Pieces, adds_bos: bool)
         adds_eos: vocab.add_eos.unwrap_or(false),
         ends,
     };
+    let backend = Backend::Vocabulary(Box::new(vocabulary));
     Tokenizer::assemble(backend, pieces, controls, special, named.into_iter().filter_map(variable).collect())
 }

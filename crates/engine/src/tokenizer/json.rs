@@ -81,7 +81,7 @@ fn pieces(tokenizer: &tokenizers::Tokenizer, spelling: Spelling) -> Result<Piece
     let mut bytes: Vec<Vec<u8>> = vec![Vec::new(); highest + 1];
     for (text, &id) in &vocabulary {
         bytes[id as usize] = match spelling {
-            Spelling::ByteLevel => byte_level::decode(text),
+            Spelling::ByteLevel => byte_level::decode_lossy(text),
             Spelling::SentencePiece => sentencepiece::decode(text.as_bytes()),
         };
     }

@@ -1,22 +1,24 @@
 //! Text to token ids and back, from `tokenizer.json` or from a GGUF's vocabulary, behind one type.
 
 mod byte_level;
+mod byte_pairs;
 mod gguf;
+mod joining;
 mod json;
-mod llama;
 mod pieces;
 mod pipeline;
 mod pre_tokenizers;
 mod sentencepiece;
+mod vocabulary;
 
 use std::collections::BTreeSet;
 
 use plimsoll_formats::TokenizerSource;
 
 use crate::template::{ControlTexts, GuardedText};
-use llama::Llama;
 use pieces::Pieces;
 use pipeline::Pipeline;
+use vocabulary::Vocabulary;
 
 /// Why a tokenizer cannot be built, or a text not encoded.
 #[derive(Debug, thiserror::Error)]
@@ -111,7 +113,7 @@ struct SpecialIds {
 #[derive(Debug, Clone)]
 enum Backend {
     Pipeline(Box<Pipeline>),
-    Llama(Box<Llama>),
+    Vocabulary(Box<Vocabulary>),
 }
 
 /// A checkpoint's tokenizer.
@@ -175,7 +177,7 @@ impl Tokenizer {
             (Backend::Pipeline(pipeline), Special::Parse) => {
                 pipeline.encode_guarded(&GuardedText::plain(text.to_owned()))
             }
-            (Backend::Llama(llama), _) => llama.encode(text, special == Special::Parse, |c| c),
+            (Backend::Vocabulary(vocabulary), _) => vocabulary.encode(text, special == Special::Parse, |c| c),
         }
     }
 
@@ -183,7 +185,7 @@ impl Tokenizer {
     pub fn encode_chat(&self, prompt: &GuardedText) -> Result<Vec<u32>, TokenizerError> {
         match &self.backend {
             Backend::Pipeline(pipeline) => pipeline.encode_guarded(prompt),
-            Backend::Llama(llama) => llama.encode(prompt.marked(), true, |c| prompt.restore(c)),
+            Backend::Vocabulary(vocabulary) => vocabulary.encode(prompt.marked(), true, |c| prompt.restore(c)),
         }
     }
 

@@ -37,9 +37,47 @@ impl<P: AsRef<[u8]>> FromIterator<P> for Pieces {
     }
 }
 
+/// Finds ids by their bytes.
+#[derive(Debug, Clone)]
+pub(super) struct TextIndex {
+    texts: Pieces,
+    by_text: Vec<u32>, // sorted by their texts
+}
+
+impl TextIndex {
+    /// Of the ids that `keep` takes; of two with one text the lower counts, and empty texts are not found.
+    pub fn new(texts: Pieces, keep: impl Fn(u32) -> bool) -> Self {
+        let mut by_text: Vec<u32> =
+            (0..texts.len() as u32).filter(|&id| keep(id) && !texts.get(id).is_empty()).collect();
+        by_text.sort_unstable_by(|&a, &b| texts.get(a).cmp(texts.get(b)).then(a.cmp(&b)));
+        by_text.dedup_by(|later, earlier| texts.get(*later) == texts.get(*earlier));
+        by_text.shrink_to_fit();
+        Self { texts, by_text }
+    }
+
+    /// Every text that is found, with its id.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], u32)> {
+        self.by_text.iter().map(|&id| (self.texts.get(id), id))
+    }
+
+    pub fn find(&self, text: &[u8]) -> Option<u32> {
+        let found = self.by_text.binary_search_by(|&id| self.texts.get(id).cmp(text));
+        found.ok().map(|at| self.by_text[at])
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_index_finds_the_lowest_kept_id_of_a_text() {
+        let index = TextIndex::new(["b", "a", "", "a", "c"].iter().collect(), |id| id != 4);
+        assert_eq!(
+            (index.find(b"a"), index.find(b"b"), index.find(b"c"), index.find(b"")),
+            (Some(1), Some(0), None, None)
+        );
+    }
 
     #[test]
     fn every_id_gives_back_its_bytes_and_others_none() {

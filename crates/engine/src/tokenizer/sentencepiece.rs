@@ -6,125 +6,65 @@
 //! control and byte tokens never arise from joining plain text.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
 
 use super::TokenizerError;
-use super::pieces::Pieces;
+use super::joining::{Piece, join};
+use super::pieces::TextIndex;
 
 /// `▁`, which stands for a space.
 pub(super) const SPACE: &str = "\u{2581}";
 
 #[derive(Debug, Clone)]
 pub(super) struct SentencePiece {
-    texts: Pieces,
-    by_text: Vec<u32>, // ids that text may become, sorted by their texts
+    tokens: TextIndex,
     scores: Vec<f32>,
     bytes: Box<[Option<u32>; 256]>, // the token of each byte
     unknown: Option<u32>,
 }
 
-/// A stretch of the text on its way to being a token; a linked list through `previous` and `next`.
-#[derive(Debug, Clone, Copy)]
-struct Symbol {
-    start: usize,
-    length: usize, // 0: joined into its left neighbour
-    previous: Option<usize>,
-    next: Option<usize>,
-}
+/// Scores in the order of their numbers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Score(f32);
 
-#[derive(Debug, PartialEq)]
-struct Pair {
-    score: f32,
-    left: usize,
-    right: usize,
-    length: usize,
-}
+impl Eq for Score {}
 
-impl Eq for Pair {}
-
-impl Ord for Pair {
+impl Ord for Score {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.score.total_cmp(&other.score).then(other.left.cmp(&self.left)).then(self.length.cmp(&other.length))
+        self.0.total_cmp(&other.0)
     }
 }
 
-impl PartialOrd for Pair {
+impl PartialOrd for Score {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl SentencePiece {
-    /// `joinable` tells which ids plain text may become; `texts` and `scores` are by id and of one length.
-    pub fn new(
-        texts: Pieces,
-        scores: Vec<f32>,
-        joinable: impl Fn(u32) -> bool,
-        bytes: Box<[Option<u32>; 256]>,
-        unknown: Option<u32>,
-    ) -> Self {
-        let mut by_text: Vec<u32> =
-            (0..texts.len() as u32).filter(|&id| joinable(id) && !texts.get(id).is_empty()).collect();
-        // Of two tokens with one text the lower id counts.
-        by_text.sort_by(|&a, &b| texts.get(a).cmp(texts.get(b)).then(a.cmp(&b)));
-        by_text.dedup_by(|later, earlier| texts.get(*later) == texts.get(*earlier));
-        Self { texts, by_text, scores, bytes, unknown }
-    }
-
-    fn token(&self, text: &[u8]) -> Option<u32> {
-        let found = self.by_text.binary_search_by(|&id| self.texts.get(id).cmp(text));
-        found.ok().map(|at| self.by_text[at])
+    /// `tokens` are those that plain text may become; there is a score for every id.
+    pub fn new(tokens: TextIndex, scores: Vec<f32>, bytes: Box<[Option<u32>; 256]>, unknown: Option<u32>) -> Self {
+        Self { tokens, scores, bytes, unknown }
     }
 
     /// Appends the tokens of `text`, in which spaces are already escaped.
     pub fn encode(&self, text: &str, out: &mut Vec<u32>) -> Result<(), TokenizerError> {
-        let count = text.chars().count();
-        let mut symbols: Vec<Symbol> = text
-            .char_indices()
-            .enumerate()
-            .map(|(index, (start, c))| Symbol {
-                start,
-                length: c.len_utf8(),
-                previous: index.checked_sub(1),
-                next: Some(index + 1).filter(|&next| next < count),
-            })
-            .collect();
-        let mut queue = BinaryHeap::new();
-        for left in 0..count.saturating_sub(1) {
-            self.consider(text, &symbols, left, left + 1, &mut queue);
-        }
-        while let Some(Pair { left, right, length, .. }) = queue.pop() {
-            let (l, r) = (symbols[left], symbols[right]);
-            if l.length == 0 || r.length == 0 || l.length + r.length != length {
-                continue; // one of the two has been joined since
+        let piece = |(start, c): (usize, char)| Piece { start, length: c.len_utf8(), token: None };
+        let joined = join(text.char_indices().map(piece).collect(), |left, right| {
+            let token = self.tokens.find(&text.as_bytes()[left.start..right.start + right.length])?;
+            Some((Score(self.scores[token as usize]), token))
+        });
+        for piece in joined {
+            match piece.token {
+                Some(token) => out.push(token),
+                None => self.emit(&text[piece.start..piece.start + piece.length], out)?,
             }
-            symbols[left] = Symbol { length, next: r.next, ..l };
-            symbols[right].length = 0;
-            if let Some(next) = r.next {
-                symbols[next].previous = Some(left);
-                self.consider(text, &symbols, left, next, &mut queue);
-            }
-            if let Some(previous) = l.previous {
-                self.consider(text, &symbols, previous, left, &mut queue);
-            }
-        }
-        for symbol in symbols.iter().filter(|symbol| symbol.length > 0) {
-            self.emit(&text[symbol.start..symbol.start + symbol.length], out)?;
         }
         Ok(())
     }
 
-    fn consider(&self, text: &str, symbols: &[Symbol], left: usize, right: usize, queue: &mut BinaryHeap<Pair>) {
-        let start = symbols[left].start;
-        let length = symbols[left].length + symbols[right].length;
-        if let Some(token) = self.token(&text.as_bytes()[start..start + length]) {
-            let score = self.scores[token as usize];
-            queue.push(Pair { score, left, right, length });
-        }
-    }
-
+    /// A character that was joined with none.
     fn emit(&self, piece: &str, out: &mut Vec<u32>) -> Result<(), TokenizerError> {
-        if let Some(token) = self.token(piece.as_bytes()) {
+        if let Some(token) = self.tokens.find(piece.as_bytes()) {
             out.push(token);
             return Ok(());
         }
@@ -173,6 +113,7 @@ mod tests {
 
     fn vocabulary(tokens: &[(&str, f32)]) -> SentencePiece {
         let texts = tokens.iter().map(|(text, _)| text).collect();
+        let index = TextIndex::new(texts, |_| true);
         let scores = tokens.iter().map(|(_, score)| *score).collect();
         let mut bytes = Box::new([None; 256]);
         for (id, (text, _)) in tokens.iter().enumerate() {
@@ -180,7 +121,7 @@ mod tests {
                 bytes[usize::from(byte)] = Some(id as u32);
             }
         }
-        SentencePiece::new(texts, scores, |_| true, bytes, None)
+        SentencePiece::new(index, scores, bytes, None)
     }
 
     fn encode(model: &SentencePiece, text: &str) -> Vec<u32> {

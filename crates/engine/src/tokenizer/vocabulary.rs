@@ -1,0 +1,101 @@
+//! A GGUF's vocabulary at work: control and user-defined tokens are cut out of the text, the rest goes to the model.
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+use super::TokenizerError;
+use super::byte_pairs::BytePairs;
+use super::sentencepiece::{SPACE, SentencePiece};
+
+/// How text between special tokens becomes tokens.
+#[derive(Debug, Clone)]
+pub(super) enum Model {
+    BytePairs(BytePairs),
+    SentencePiece {
+        model: SentencePiece,
+        /// Whether every stretch of text begins with a space of its own.
+        space_prefix: bool,
+    },
+}
+
+impl Model {
+    /// Appends the tokens of a stretch of text, given character by character.
+    fn encode(&self, text: impl Iterator<Item = char>, ids: &mut Vec<u32>) -> Result<(), TokenizerError> {
+        match self {
+            Model::BytePairs(model) => model.encode(&text.collect::<String>(), ids),
+            Model::SentencePiece { model, space_prefix } => {
+                let mut escaped = String::from(if *space_prefix { SPACE } else { "" });
+                for c in text {
+                    if c == ' ' { escaped.push_str(SPACE) } else { escaped.push(c) }
+                }
+                model.encode(&escaped, ids)
+            }
+        }
+    }
+}
+
+/// A token that is found in text before the model sees it.
+#[derive(Debug, Clone)]
+pub(super) struct SpecialToken {
+    pub id: u32,
+    pub text: String,
+    pub is_control: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Vocabulary {
+    model: Model,
+    all: Cutter,
+    without_controls: Cutter,
+    /// Phi-3 drops the white space that follows a control token; its GGUF does not say so.
+    strips_after: bool,
+}
+
+/// Finds tokens in text, the longest of those that start first.
+#[derive(Debug, Clone)]
+struct Cutter {
+    ids: Vec<u32>,
+    search: AhoCorasick,
+}
+
+impl Cutter {
+    fn new<'t>(tokens: impl Iterator<Item = &'t SpecialToken>) -> Result<Self, TokenizerError> {
+        let (ids, texts): (Vec<u32>, Vec<&str>) =
+            tokens.filter(|token| !token.text.is_empty()).map(|token| (token.id, token.text.as_str())).unzip();
+        let search = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(texts);
+        Ok(Self { ids, search: search.map_err(|error| TokenizerError::Backend { reason: error.to_string() })? })
+    }
+}
+
+impl Vocabulary {
+    pub fn new(model: Model, special: &[SpecialToken], strips_after: bool) -> Result<Self, TokenizerError> {
+        let all = Cutter::new(special.iter())?;
+        let without_controls = Cutter::new(special.iter().filter(|token| !token.is_control))?;
+        Ok(Self { model, all, without_controls, strips_after })
+    }
+
+    /// The tokens of `text`. `restore` gives the character that a stand-in hides.
+    pub fn encode(
+        &self,
+        text: &str,
+        parse_controls: bool,
+        restore: impl Fn(char) -> char,
+    ) -> Result<Vec<u32>, TokenizerError> {
+        let cutter = if parse_controls { &self.all } else { &self.without_controls };
+        let mut ids = Vec::new();
+        let mut at = 0;
+        for found in cutter.search.find_iter(text) {
+            self.stretch(&text[at.min(found.start())..found.start()], &restore, &mut ids)?;
+            ids.push(cutter.ids[found.pattern().as_usize()]);
+            at = found.end();
+            if self.strips_after && !matches!(&text[found.range()], "<unk>" | "<s>" | "<|endoftext|>") {
+                at = text.len() - text[at..].trim_start().len();
+            }
+        }
+        self.stretch(&text[at..], &restore, &mut ids)?;
+        Ok(ids)
+    }
+
+    fn stretch(&self, text: &str, restore: impl Fn(char) -> char, ids: &mut Vec<u32>) -> Result<(), TokenizerError> {
+        if text.is_empty() { Ok(()) } else { self.model.encode(text.chars().map(restore), ids) }
+    }
+}
