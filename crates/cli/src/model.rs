@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::bail;
 use plimsoll_engine::{ChatTemplate, Session, SessionOptions, Tokenizer, TokenizerOptions};
-use plimsoll_formats::Checkpoint;
+use plimsoll_formats::{Checkpoint, FormatError};
 use plimsoll_runtime::CacheType;
 
 use crate::args::CacheArg;
@@ -16,13 +16,21 @@ use crate::settings::Settings;
 /// # Errors
 /// What is wrong with the files, or that there are none of this name.
 pub fn open(model: &str) -> anyhow::Result<Checkpoint> {
-    if let Some(files) = demo::files(model) {
-        return Ok(Checkpoint::from_embedded(model, files)?);
-    }
-    if model.starts_with("demo:") {
+    if model.starts_with("demo:") && demo::files(model).is_none() {
         bail!("no embedded model `{model}`; there are {}", demo::NAMES.join(" and "));
     }
-    Ok(Checkpoint::open(Path::new(model))?)
+    Ok(open_files(model)?)
+}
+
+/// As [`open`], for who times the opening alone.
+///
+/// # Errors
+/// What is wrong with the files.
+pub fn open_files(model: &str) -> Result<Checkpoint, FormatError> {
+    match demo::files(model) {
+        Some(files) => Checkpoint::from_embedded(model, files),
+        None => Checkpoint::open(Path::new(model)),
+    }
 }
 
 /// The tokenizer of a checkpoint; `pre` replaces the pre-tokenizer that a GGUF names.

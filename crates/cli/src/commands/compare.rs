@@ -1,6 +1,110 @@
 //! `plimsoll compare`
+
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, bail};
+use plimsoll_engine::SessionOptions;
+use plimsoll_lab::bench::{Plan, Start};
+use plimsoll_lab::compare::{self, Contestant, Options, Stage};
+use plimsoll_lab::record::Side;
+use plimsoll_lab::suite::{self, Suite};
+use plimsoll_panel::{ReportPaths, Style as TextStyle, render_text, write_report};
+
 use crate::args::Compare;
 use crate::settings::Settings;
-pub fn run(_command: &Compare, _settings: Settings, _as_json: bool) -> anyhow::Result<()> {
+use crate::style::Style;
+use crate::{demo, model, progress};
+
+/// Fresh processes in which each model is started.
+const STARTS: usize = 3;
+
+type StartError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Measures two models, prints them side by side and writes the report.
+pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Result<()> {
+    let contestants = [
+        contestant(command.a.as_deref().unwrap_or(demo::NAMES[0]))?,
+        contestant(command.b.as_deref().unwrap_or(demo::NAMES[1]))?,
+    ];
+    let paths = ReportPaths::in_folder(&command.report);
+    require_writable(&command.report)?;
+    let options = options(command, settings, &contestants)?;
+
+    let mut shown: Option<(Stage, indicatif::ProgressBar)> = None;
+    let mut on_progress = |now: compare::Progress| {
+        if shown.as_ref().is_none_or(|(stage, _)| *stage != now.stage) {
+            if let Some((_, bar)) = shown.take() {
+                bar.finish_and_clear();
+            }
+            shown = Some((now.stage, progress::bar(now.of as u64, &now.stage.to_string())));
+        }
+        if let Some((_, bar)) = &shown {
+            bar.set_position(now.done as u64);
+        }
+    };
+    let mut fresh_start = |side: Side| start_in_a_process(&contestants[side.index()].argument, settings);
+    let comparison = compare::compare(&contestants, &options, &mut fresh_start, &mut on_progress)?;
+    if let Some((_, bar)) = shown {
+        bar.finish_and_clear();
+    }
+    write_report(&paths, &comparison)?;
+    if as_json {
+        return super::print_json(&comparison);
+    }
+    let style = if Style::stdout().coloured() { TextStyle::Ansi } else { TextStyle::Plain };
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", render_text(&comparison, style).trim_end())?;
+    writeln!(out, "\nreport: {}\n        {}", paths.html.display(), paths.json.display())?;
     Ok(())
+}
+
+fn contestant(argument: &str) -> anyhow::Result<Contestant> {
+    Ok(Contestant { argument: argument.to_owned(), checkpoint: model::open(argument)? })
+}
+
+fn options(command: &Compare, settings: Settings, contestants: &[Contestant; 2]) -> anyhow::Result<Options> {
+    let context = contestants.iter().map(|c| c.checkpoint.hyperparams.max_seq_len).min().unwrap_or(0);
+    // A model with a short context is timed on what fits it.
+    let plan = Plan {
+        prefill_tokens: 256.min(context / 2).max(1),
+        decode_tokens: 32.min(context / 2).max(1),
+        repetitions: command.repeat.get(),
+        ..Plan::default()
+    };
+    let [a, b] = contestants;
+    let reproduce = format!(
+        "plimsoll compare {} {} --items {} --seed {} --repeat {} --threads {}",
+        a.argument, b.argument, command.items, command.seed, command.repeat, settings.threads
+    );
+    Ok(Options {
+        session: SessionOptions { isa: settings.isa, threads: settings.threads, ..Default::default() },
+        plan,
+        starts: STARTS,
+        suite: Suite::builtin(suite::ALL, command.seed, command.items.get())?,
+        program: concat!("plimsoll ", env!("CARGO_PKG_VERSION")).to_owned(),
+        reproduce,
+    })
+}
+
+/// Finds out now, and not after the measurements, that the report has no place.
+fn require_writable(folder: &Path) -> anyhow::Result<()> {
+    if !folder.is_dir() {
+        bail!("{}: no such folder for the report", folder.display());
+    }
+    tempfile::tempfile_in(folder).with_context(|| format!("{}: the report cannot be written", folder.display()))?;
+    Ok(())
+}
+
+/// Has a process of its own load the model and answer once, so that its memory is its own.
+fn start_in_a_process(model: &str, settings: Settings) -> Result<Start, StartError> {
+    let output = Command::new(std::env::current_exe()?)
+        .args(["measure-memory", model, "--threads", &settings.threads.to_string()])
+        .env("PLIMSOLL_ISA", settings.isa.to_string())
+        .output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned().into());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
 }
