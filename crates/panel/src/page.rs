@@ -1,10 +1,10 @@
 //! The report as one HTML page that needs nothing else: no network, no script, no second file.
 
 use askama::Template;
-use plimsoll_lab::record::{Comparison, Measurement, ModelRecord, Origin, Piece, Side, SpeedAtDepth};
+use plimsoll_lab::record::{Comparison, Measurement, ModelRecord, Origin, Piece, Side, SpeedAtDepth, Unit};
 
 use crate::chart;
-use crate::table::{Cell, Section, cell, sections};
+use crate::table::{Cell, Row, Section, cell, sections};
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -13,7 +13,8 @@ struct Page<'a> {
     models: [Model<'a>; 2],
     conclusion: Vec<&'a Piece>,
     decision: Vec<Decision>,
-    sections: Vec<Section>,
+    headline: Option<&'a Row>,
+    sections: &'a [Section],
     accuracy_chart: String,
     speed_charts: Vec<String>,
     memory_chart: String,
@@ -70,12 +71,14 @@ struct Sample<'a> {
 
 /// The page.
 pub fn render_html(comparison: &Comparison) -> String {
+    let sections = sections(comparison);
     let page = Page {
         comparison,
         models: Side::BOTH.map(|side| model(side, &comparison.models[side.index()])),
         conclusion: comparison.conclusion.clauses.iter().flat_map(|clause| &clause.pieces).collect(),
         decision: decision(comparison),
-        sections: sections(comparison),
+        headline: sections.first().and_then(|accuracy| accuracy.rows.first()),
+        sections: &sections,
         accuracy_chart: chart::accuracy(comparison),
         speed_charts: speed_charts(comparison),
         memory_chart: chart::memory(comparison),
@@ -215,7 +218,7 @@ fn same_scale(pair: [&Measurement; 2]) -> [Cell; 2] {
 }
 
 fn bytes(value: u64) -> String {
-    let scale = plimsoll_lab::record::Unit::Bytes.scale(&[value as f64]);
+    let scale = Unit::Bytes.scale(&[value as f64]);
     format!("{} {}", scale.show(value as f64), scale.suffix)
 }
 
@@ -227,5 +230,5 @@ fn count(value: u64) -> String {
         1_000.. => (1e3, " thousand"),
         _ => return value.to_string(),
     };
-    format!("{:.2}{word}", value as f64 / divisor)
+    format!("{}{word}", Unit::Ratio.scale(&[]).show(value as f64 / divisor))
 }

@@ -16,6 +16,7 @@ pub(crate) struct Cell {
 
 /// One metric of both models.
 pub(crate) struct Row {
+    /// The metric in words, without the section's own name.
     pub about: String,
     /// What the cells of A and B count; empty if nothing.
     pub unit: &'static str,
@@ -23,7 +24,7 @@ pub(crate) struct Row {
     pub b: Cell,
     pub difference: Cell,
     pub words: Words,
-    /// Holm's p-value.
+    /// Holm's p-value, such as `p = 0.012`.
     pub p: String,
     /// The difference that the sample would mostly have shown.
     pub detectable: Option<String>,
@@ -44,6 +45,14 @@ impl Row {
 pub(crate) struct Section {
     pub title: &'static str,
     pub rows: Vec<Row>,
+}
+
+impl Section {
+    /// The unit of every row, where all have the same.
+    pub fn unit(&self) -> Option<&'static str> {
+        let first = self.rows.first()?.unit;
+        self.rows.iter().all(|row| row.unit == first).then_some(first)
+    }
 }
 
 /// All differences in three sections: accuracy, speed, start and memory. Sections without rows are left out.
@@ -72,13 +81,13 @@ fn row(difference: &Difference, index: &Index) -> Option<Row> {
     let found = &difference.difference;
     let found_scale = found.unit.scale(&[found.value]);
     Some(Row {
-        about: difference.about.clone(),
+        about: difference.about.strip_prefix("accuracy, ").unwrap_or(&difference.about).to_owned(),
         unit: scale.suffix,
         a: cell(a, scale),
         b: cell(b, scale),
         difference: Cell { value: found.text(), interval: found.interval_text(), id: found.id.clone() },
         words: difference.words,
-        p: show_p(difference.test.p_holm),
+        p: p_value(difference.test.p_holm),
         detectable: difference.detectable.map(|least| detectable(least, found_scale)),
     })
 }
@@ -88,6 +97,11 @@ pub(crate) fn cell(measurement: &Measurement, scale: Scale) -> Cell {
     let value = scale.show(measurement.value);
     let interval = measurement.interval.map(|interval| scale.show_interval(interval, measurement.value));
     Cell { value, interval, id: measurement.id.clone() }
+}
+
+fn p_value(p: f64) -> String {
+    let shown = show_p(p);
+    if shown.starts_with('<') { format!("p {shown}") } else { format!("p = {shown}") }
 }
 
 fn detectable(least: f64, scale: Scale) -> String {

@@ -1,6 +1,6 @@
 //! The comparison side by side on a terminal of 80 columns. Colour says nothing that the words do not.
 
-use plimsoll_lab::record::{Comparison, Side};
+use plimsoll_lab::record::{Comparison, Measurement, Side};
 
 use crate::table::{Cell, Row, sections};
 
@@ -28,29 +28,41 @@ pub fn render_text(comparison: &Comparison, style: Style) -> String {
         out += &format!("  {}\n", style.dim(&about));
     }
     for section in sections(comparison) {
-        let unit = shared_unit(&section.rows);
+        let unit = section.unit();
         let title = unit.map_or(section.title.to_owned(), |unit| format!("{}, {unit}", section.title));
         out += &format!("\n{}\n", style.bold(&line([&title, "A", "B", "A against B"])));
         for row in &section.rows {
             out += &row_lines(row, unit.is_none(), style);
         }
     }
+    out += &predictions(comparison, style);
     let device = &comparison.device;
     out += "\nIntervals hold 95 % where the samples allow; `≈` means no difference seen.\n";
-    out += &format!("{}\n", style.dim(&wrapped(&format!("{}, {}, {} threads", device.cpu, device.isa, device.threads))));
+    out +=
+        &format!("{}\n", style.dim(&wrapped(&format!("{}, {}, {} threads", device.cpu, device.isa, device.threads))));
     out += &format!("\n{}\n", wrapped(&comparison.conclusion.sentence));
     out
 }
 
-/// The unit that all rows have.
-fn shared_unit(rows: &[Row]) -> Option<&'static str> {
-    let first = rows.first()?.unit;
-    rows.iter().all(|row| row.unit == first).then_some(first)
+/// What was expected before anything ran, to be held against the rows above it.
+fn predictions(comparison: &Comparison, style: Style) -> String {
+    let [a, b] = &comparison.models;
+    let mut out = format!("\n{}\n", style.bold(&line(["Predicted beforehand", "A", "B", ""])));
+    let mut row = |about: &str, a: &Measurement, b: &Measurement| {
+        let scale = a.unit.scale(&[a.value, b.value]);
+        let label = format!("{about}, {}", scale.suffix);
+        out += &format!("{}\n", line([&label, &scale.show(a.value), &scale.show(b.value), ""]));
+    };
+    if let (Some(a), Some(b)) = (a.speed.first(), b.speed.first()) {
+        row("prefill", &a.prefill_predicted, &b.prefill_predicted);
+        row("decode", &a.decode_predicted, &b.decode_predicted);
+    }
+    row("peak memory", &a.memory.predicted, &b.memory.predicted);
+    out
 }
 
 fn row_lines(row: &Row, with_unit: bool, style: Style) -> String {
-    let about = short(&row.about);
-    let label = if with_unit { format!("{about}, {}", row.unit) } else { about.to_owned() };
+    let label = if with_unit { format!("{}, {}", row.about, row.unit) } else { row.about.clone() };
     let verdict = match row.winner() {
         Some(letter) => format!("{letter}  {}", row.difference.value),
         None => format!("≈  {}", row.difference.value),
@@ -59,11 +71,6 @@ fn row_lines(row: &Row, with_unit: bool, style: Style) -> String {
     let intervals = line(["", &in_brackets(&row.a), &in_brackets(&row.b), &in_brackets(&row.difference)]);
     let values = if row.winner().is_some() { style.bold(&values) } else { values };
     format!("{values}\n{}\n", style.dim(&intervals))
-}
-
-/// Leaves the section's own name out of a category's.
-fn short(about: &str) -> &str {
-    about.strip_prefix("accuracy, ").unwrap_or(about)
 }
 
 fn in_brackets(cell: &Cell) -> String {

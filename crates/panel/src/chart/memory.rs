@@ -15,7 +15,7 @@ pub(crate) fn memory(comparison: &Comparison) -> String {
     let values = memory.iter().flat_map(|memory| [memory.predicted.value, memory.peak.value]);
     let (smallest, largest) = values.fold((f64::INFINITY, 0.0), |(low, high), v| (f64::min(low, v), f64::max(high, v)));
     let scale = Unit::Bytes.scale(&[smallest]);
-    let axis = Axis::up_to(largest, scale.divisor, scale.suffix);
+    let axis = Axis::up_to(largest, scale.divisor);
     let mut body = String::new();
     axis.draw(&mut body, 2 * LINE);
     for side in Side::BOTH {
@@ -23,7 +23,8 @@ pub(crate) fn memory(comparison: &Comparison) -> String {
     }
     let description = "For each model a bar of the predicted parts, that is the program itself, weights, cache and \
          buffers, and below it the measured peak; the numbers are in the table that follows.";
-    picture("chart-memory", "Memory, predicted and measured", description, 2 * LINE + AXIS_HEIGHT, &body)
+    let title = format!("Memory, predicted and measured, {}", scale.suffix);
+    picture("chart-memory", &title, description, 2 * LINE + AXIS_HEIGHT, &body)
 }
 
 fn draw(out: &mut String, axis: &Axis, model: &ModelRecord, side: Side) {
@@ -57,7 +58,11 @@ fn draw(out: &mut String, axis: &Axis, model: &ModelRecord, side: Side) {
     }
     let title = format!("{letter}, measured peak: {peak}");
     let x = axis.at(model.memory.peak.value);
-    let _ = write!(out, r##"<g><title>{}</title><use href="#mark-{letter}" x="{x:.2}%" y="{y}"/></g></g>"##, escaped(&title));
+    let _ = write!(
+        out,
+        r##"<g><title>{}</title><use href="#mark-{letter}" x="{x:.2}%" y="{y}"/></g></g>"##,
+        escaped(&title)
+    );
 }
 
 /// Name, class and bytes of each part, in the order of the bar.

@@ -37,7 +37,7 @@ pub(crate) fn accuracy(comparison: &Comparison) -> String {
     }));
     let description = "For each category a dot for each model with its 95 % Wilson interval; the numbers are in the \
          table that follows.";
-    draw("chart-accuracy", "Right answers by category", description, &Axis::share(), &lines)
+    draw("chart-accuracy", "Right answers by category, %", description, &Axis::share(), &lines)
 }
 
 /// Speed of one phase by depth; `pick` takes the measured and the predicted speed. `None` where nothing was timed.
@@ -63,9 +63,9 @@ pub(crate) fn speed(
     let suffix = Unit::TokensPerSecond.scale(&[largest]).suffix;
     let description = "For each depth the median of each model, its repetitions as small strokes and the prediction \
          as a hollow stroke; the numbers are in the table that follows.";
-    let title = format!("{phase} by depth of context");
+    let title = format!("{phase} by depth of context, {suffix}");
     let id = format!("chart-{}", phase.to_lowercase());
-    (!lines.is_empty()).then(|| draw(&id, &title, description, &Axis::up_to(largest, 1.0, suffix), &lines))
+    (!lines.is_empty()).then(|| draw(&id, &title, description, &Axis::up_to(largest, 1.0), &lines))
 }
 
 fn draw(id: &str, title: &str, description: &str, axis: &Axis, lines: &[Line]) -> String {

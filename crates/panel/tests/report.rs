@@ -1,0 +1,213 @@
+//! The page keeps its promises: whole, self-contained, every number traceable.
+
+mod fixture;
+mod html;
+
+use std::collections::{BTreeSet, HashMap};
+
+use html::{Token, attribute, tokens};
+use plimsoll_lab::record::{Comparison, Measurement, show_p};
+use plimsoll_panel::{Style, render_html, render_text};
+
+#[test]
+fn the_table_for_the_terminal() {
+    insta::assert_snapshot!(render_text(&fixture::comparison(), Style::Plain));
+}
+
+#[test]
+fn no_line_of_the_table_is_wider_than_80_columns() {
+    for line in render_text(&fixture::comparison(), Style::Plain).lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+}
+
+#[test]
+fn colour_adds_nothing_to_the_words() {
+    let mut coloured = render_text(&fixture::comparison(), Style::Ansi);
+    assert!(coloured.contains('\u{1b}'));
+    for code in ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m"] {
+        coloured = coloured.replace(code, "");
+    }
+    let plain = render_text(&fixture::comparison(), Style::Plain);
+    let unwrapped = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(unwrapped(&coloured), unwrapped(&plain));
+}
+
+/// Headings, tables with their captions, pictures with their titles: the page without its prose.
+#[test]
+fn the_outline_of_the_page() {
+    let mut outline = String::new();
+    let mut open: Vec<String> = Vec::new();
+    let mut text = String::new();
+    for token in tokens(&render_html(&fixture::comparison())) {
+        match token {
+            Token::Open(name, _) => {
+                if matches!(name.as_str(), "h1" | "h2" | "h3" | "caption" | "figcaption") {
+                    text.clear();
+                }
+                open.push(name);
+            }
+            Token::Text(words) => text += &words,
+            Token::Close(name) => {
+                open.pop();
+                if matches!(name.as_str(), "h1" | "h2" | "h3" | "caption" | "figcaption") {
+                    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+                    outline += &format!("{name}: {words}\n");
+                }
+            }
+        }
+    }
+    insta::assert_snapshot!(outline);
+}
+
+#[test]
+fn every_element_is_closed_and_every_anchor_is_there_once() {
+    let page = render_html(&fixture::comparison());
+    let mut open = Vec::new();
+    let (mut ids, mut links) = (BTreeSet::new(), BTreeSet::new());
+    for token in tokens(&page) {
+        match token {
+            Token::Open(name, attributes) => {
+                if let Some(id) = attribute(&attributes, "id") {
+                    assert!(ids.insert(id.to_owned()), "`{id}` stands twice");
+                }
+                if let Some(link) = attribute(&attributes, "href") {
+                    links.insert(link.strip_prefix('#').expect("links stay on the page").to_owned());
+                }
+                open.push(name);
+            }
+            Token::Close(name) => assert_eq!(open.pop().as_ref(), Some(&name)),
+            Token::Text(_) => {}
+        }
+    }
+    assert_eq!(open, Vec::<String>::new());
+    assert_eq!(links.difference(&ids).collect::<Vec<_>>(), Vec::<&String>::new());
+}
+
+#[test]
+fn the_page_asks_for_nothing_from_outside_and_runs_nothing() {
+    let page = render_html(&fixture::comparison());
+    let lower = page.to_lowercase().replace("http://www.w3.org/2000/svg", "");
+    for forbidden in ["http:", "https:", "//cdn", "<script", "<link", "<img", "<iframe", "@import", "url(", "onclick"] {
+        assert!(!lower.contains(forbidden), "{forbidden}");
+    }
+    assert!(page.contains("default-src 'none'"));
+}
+
+#[test]
+fn names_from_files_cannot_write_into_the_page() {
+    let mut comparison = fixture::comparison();
+    let hostile = r#"<script>alert("x")</script>&'"#;
+    comparison.models[0].facts.name = hostile.into();
+    comparison.models[1].facts.licence.declared[0].value = hostile.into();
+    comparison.device.cpu = hostile.into();
+    comparison.reproduce = hostile.into();
+    let page = render_html(&comparison);
+    assert!(!page.contains("<script"));
+    assert!(page.contains("&#60;script&#62;") || page.contains("&lt;script&gt;"));
+}
+
+#[test]
+fn every_number_in_the_tables_is_read_off_the_record_it_links_to() {
+    let comparison = fixture::comparison();
+    let allowed = shown_numbers(&comparison);
+    let mut in_cell = false;
+    let mut link: Option<String> = None;
+    let mut checked = 0;
+    for token in tokens(&render_html(&comparison)) {
+        match token {
+            Token::Open(name, _) if name == "td" => in_cell = true,
+            Token::Close(name) if name == "td" => in_cell = false,
+            Token::Open(name, attributes) if name == "a" => {
+                link = attribute(&attributes, "href").and_then(|href| href.strip_prefix("#m-")).map(str::to_owned);
+            }
+            Token::Close(name) if name == "a" => link = None,
+            Token::Text(text) => {
+                let text = text.replace("&#60;", "<").replace("&lt;", "<");
+                let text = text.trim().trim_start_matches('(').trim_end_matches(')');
+                match &link {
+                    Some(id) if text.contains(|c: char| c.is_ascii_digit()) => {
+                        let shown = allowed.get(id.as_str()).unwrap_or_else(|| panic!("`{id}` is no record"));
+                        assert!(*text == **id || shown.contains(text), "`{text}` is not of {id}: {shown:?}");
+                        checked += 1;
+                    }
+                    None if in_cell => {
+                        let known = text.is_empty() || ["Apache-2.0", "of 24.9 GB"].contains(&text);
+                        assert!(known || !text.contains(|c: char| c.is_ascii_digit()), "`{text}` has no record");
+                    }
+                    _ => {}
+                }
+            }
+            _ => {}
+        }
+    }
+    assert!(checked > 200, "only {checked} numbers were found");
+}
+
+#[test]
+fn every_number_of_the_sentence_is_traced() {
+    let comparison = fixture::comparison();
+    let ids: Vec<&str> = comparison.measurements().iter().map(|m| m.id.as_str()).collect();
+    let pieces = comparison.conclusion.clauses.iter().flat_map(|clause| &clause.pieces);
+    for piece in pieces {
+        match &piece.from {
+            Some(id) => assert!(ids.contains(&id.as_str()), "{piece:?}"),
+            None => assert!(!piece.text.contains(|c: char| c.is_ascii_digit()), "{piece:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_comparison_without_timings_says_so() {
+    let mut comparison = fixture::comparison();
+    comparison.models.iter_mut().for_each(|model| model.speed.clear());
+    comparison.differences.retain(|difference| !difference.metric.contains('@'));
+    assert!(render_html(&comparison).contains("Not measured."));
+    assert!(!render_text(&comparison, Style::Plain).contains("Speed"));
+}
+
+#[test]
+fn the_panel_says_that_it_has_not_judged() {
+    let page = render_html(&fixture::comparison());
+    assert!(page.contains("Not judged yet."));
+    for word in ["Ship", "Skip", "Mixed"] {
+        assert!(!page.contains(word), "a verdict was made up");
+    }
+}
+
+/// Whatever may stand for each record: its value and interval in every scale, its n, and of a difference p and what
+/// could have been shown.
+fn shown_numbers(comparison: &Comparison) -> HashMap<String, BTreeSet<String>> {
+    let mut all: HashMap<String, BTreeSet<String>> =
+        comparison.measurements().into_iter().map(|m| (m.id.clone(), in_every_scale(m))).collect();
+    for difference in &comparison.differences {
+        let p = show_p(difference.test.p_holm);
+        let shown = all.get_mut(&difference.difference.id).unwrap();
+        shown.insert(if p.starts_with('<') { format!("p {p}") } else { format!("p = {p}") });
+        if let Some(least) = difference.detectable {
+            let scale = difference.difference.unit.scale(&[difference.difference.value]);
+            let number = scale.show(least).trim_start_matches('+').to_owned();
+            shown.insert(format!("{number} {}", if scale.suffix.is_empty() { "×" } else { scale.suffix }));
+        }
+    }
+    for model in &comparison.models {
+        let parts = model.memory.parts;
+        let shown = all.get_mut(&model.memory.predicted.id).unwrap();
+        for bytes in [parts.process, parts.weights, parts.cache, parts.buffers] {
+            let scale = model.memory.predicted.unit.scale(&[bytes as f64]);
+            shown.insert(format!("{} {}", scale.show(bytes as f64), scale.suffix));
+        }
+    }
+    all
+}
+
+fn in_every_scale(measurement: &Measurement) -> BTreeSet<String> {
+    let mut shown = BTreeSet::from([measurement.text(), measurement.n.to_string()]);
+    shown.extend(measurement.interval_text());
+    for power in -9..12 {
+        let scale = measurement.unit.scale(&[10f64.powi(power)]);
+        shown.insert(scale.show(measurement.value));
+        shown.extend(measurement.interval.map(|interval| scale.show_interval(interval, measurement.value)));
+    }
+    shown
+}
