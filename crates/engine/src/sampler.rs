@@ -104,6 +104,17 @@ impl SamplingParams {
     }
 }
 
+impl SamplingParams {
+    /// Whether the best logit decides by itself.
+    fn is_plainly_greedy(&self) -> bool {
+        self.temperature == 0.0
+            && self.repetition_penalty == 1.0
+            && self.presence_penalty == 0.0
+            && self.frequency_penalty == 0.0
+            && self.logit_bias.is_empty()
+    }
+}
+
 /// Chooses token after token, remembering what it must for the penalties.
 ///
 /// ```
@@ -130,7 +141,12 @@ struct Candidate {
 
 /// Best first; of equals the lower id.
 fn better(a: &Candidate, b: &Candidate) -> std::cmp::Ordering {
-    b.logit.total_cmp(&a.logit).then(a.token.cmp(&b.token))
+    compare(b.logit, a.logit).then(a.token.cmp(&b.token))
+}
+
+/// Orders logits, among which are no NaN; the two zeros are equal.
+fn compare(a: f32, b: f32) -> std::cmp::Ordering {
+    a.partial_cmp(&b).unwrap_or(std::cmp::Ordering::Equal)
 }
 
 impl Sampler {
@@ -148,6 +164,10 @@ impl Sampler {
     pub fn next(&mut self, logits: &[f32]) -> Result<u32, SamplerError> {
         if let Some((token, &value)) = logits.iter().enumerate().find(|(_, logit)| !logit.is_finite()) {
             return Err(SamplerError::NotFinite { token, value });
+        }
+        if self.params.is_plainly_greedy() {
+            let best = logits.iter().enumerate().rev().max_by(|(_, a), (_, b)| compare(**a, **b));
+            return best.map(|(token, _)| token as u32).ok_or(SamplerError::NothingLeft);
         }
         let mut candidates = std::mem::take(&mut self.scratch);
         candidates.clear();

@@ -15,6 +15,7 @@ fn warm(seed: u64) -> SamplingParams {
 #[test]
 fn greedy_takes_the_lowest_id_among_equals() {
     assert_eq!(draws(SamplingParams::default(), &[1.0, 3.0, 3.0, -1.0], 2), [1, 1]);
+    assert_eq!(draws(SamplingParams::default(), &[-0.0, 0.0], 1), [0]);
 }
 
 #[test]

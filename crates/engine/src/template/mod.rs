@@ -23,6 +23,8 @@ use serde_json::{Map, Value as Json};
 const FUEL: u64 = 50_000_000;
 /// The bytes one rendering may produce.
 const MAX_OUTPUT_BYTES: usize = 64 << 20;
+/// The bytes a template's source may have; published ones have up to 40 thousand.
+const MAX_SOURCE_BYTES: usize = 1 << 20;
 const TEMPLATE_NAME: &str = "chat_template";
 
 /// Why a template could not be compiled or rendered.
@@ -156,6 +158,9 @@ impl ChatTemplate {
         source: &str,
         special_tokens: impl IntoIterator<Item = (N, T)>,
     ) -> Result<Self, TemplateError> {
+        if source.len() > MAX_SOURCE_BYTES {
+            return Err(TemplateError::TooMuch("is longer than a mebibyte"));
+        }
         let mut environment = Environment::new();
         let syntax = minijinja::syntax::SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(syntax.map_err(|error| TemplateError::Syntax(error.to_string()))?);

@@ -74,8 +74,27 @@ fn wrap_iterable(inner: &str) -> Option<String> {
     Some(format!("{} ({})|{EACH} {}", &inner[..start], inner.get(start..stop)?, &inner[stop..]))
 }
 
+/// Brackets deeper than minijinja's parser goes; such code is left for it to refuse.
+const MAX_DEPTH: usize = 150;
+
+fn bracket_depth(code: &str) -> usize {
+    let (mut depth, mut deepest) = (0usize, 0);
+    for c in code.chars() {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
 /// Replaces `x[a:b:c]` by a call; slices without a step stay.
 fn stepped_slices(code: &str) -> String {
+    if bracket_depth(code) > MAX_DEPTH {
+        return code.to_owned();
+    }
     let mut out = String::with_capacity(code.len());
     let mut at = 0;
     while let Some(c) = code[at..].chars().next() {
@@ -195,6 +214,12 @@ mod tests {
         for source in ["{{ [1, 2] }}", "{{ {'a': {'b': [::]}} }}", "{{ a['::-1'] }}", "{{ a[1:2:] }}", "[::-1]"] {
             assert_eq!(rewrite(source), source);
         }
+    }
+
+    #[test]
+    fn brackets_without_end_cost_no_time() {
+        let source = format!("{{{{ {} }}}}", "a[0:0:".repeat(200_000));
+        assert_eq!(rewrite(&source), source);
     }
 
     #[test]
