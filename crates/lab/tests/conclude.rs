@@ -1,0 +1,173 @@
+//! From what was seen to what may be said.
+
+use plimsoll_lab::bench::{Start, Timings};
+use plimsoll_lab::compare::{Circumstances, Evidence, Prediction, conclude};
+use plimsoll_lab::paired::PairError;
+use plimsoll_lab::predict::{MemoryPrediction, SpeedPrediction};
+use plimsoll_lab::record::{
+    Comparison, Device, LicenceRecord, Measurement, ModelFacts, Origin, Settings, SuiteFacts, Unit, Words,
+};
+use plimsoll_lab::runner::Outcome;
+
+/// A model that decodes at `decode` tokens per second and is right where `right` says so, by category.
+fn evidence(name: &str, decode: [f64; 5], right: &[(&str, [bool; 40])]) -> Evidence {
+    let outcome = |category: &str, index: usize, correct: bool| Outcome {
+        item: format!("{category}-{index}"),
+        category: category.to_owned(),
+        correct,
+        answer: String::new(),
+        log_likelihoods: Vec::new(),
+    };
+    let start = |peak_bytes| Start { load: 0.1, first_token: 0.02, process_bytes: 5, peak_bytes, tokens: 40 };
+    Evidence {
+        facts: ModelFacts {
+            name: name.into(),
+            path: name.into(),
+            format: "GGUF v3".into(),
+            architecture: "llama".into(),
+            parameters: 1,
+            file_bytes: 1,
+            types: vec![],
+            sha256: String::new(),
+            licence: LicenceRecord { spdx: None, declared: vec![], conflicts: vec![] },
+            context: 512,
+        },
+        prediction: Prediction {
+            memory: MemoryPrediction { process: 60, weights: 30, cache: 5, buffers: 5, tokens: 40 },
+            speed: vec![SpeedPrediction {
+                depth: 0,
+                prefill: 9.0,
+                decode: 9.0,
+                prefill_limit: 40.0,
+                decode_limit: 20.0,
+            }],
+        },
+        starts: vec![start(100), start(100), start(104)],
+        first_token_warm: vec![0.01; 5],
+        timings: vec![Timings { depth: 0, prefill: vec![20.0; 5], decode: decode.to_vec() }],
+        prompting: "its own chat template".into(),
+        outcomes: right
+            .iter()
+            .flat_map(|(category, marks)| marks.iter().enumerate().map(|(i, mark)| outcome(category, i, *mark)))
+            .collect(),
+    }
+}
+
+fn circumstances() -> Circumstances {
+    let measured = |metric, unit| Measurement::of("device", metric, unit, Origin::Measured, 1.0).record();
+    Circumstances {
+        device: Device {
+            cpu: String::new(),
+            isa: String::new(),
+            cores: 1,
+            threads: 1,
+            memory_bytes: 1,
+            os: String::new(),
+            read_bandwidth: measured("read_bandwidth", Unit::BytesPerSecond),
+            arithmetic_rate: measured("arithmetic_rate", Unit::FlopsPerSecond),
+        },
+        suite: SuiteFacts {
+            id: String::new(),
+            name: "text".into(),
+            seed: 1,
+            n: 80,
+            scorer_version: 1,
+            licence: String::new(),
+            categories: vec![],
+        },
+        settings: Settings {
+            prefill_tokens: 16,
+            decode_tokens: 4,
+            repetitions: 5,
+            starts: 3,
+            cache_type: "f16".into(),
+        },
+        program: String::new(),
+        created: String::new(),
+        reproduce: String::new(),
+    }
+}
+
+fn compared(a: Evidence, b: Evidence) -> Comparison {
+    conclude(circumstances(), [a, b]).unwrap()
+}
+
+const FAST: [f64; 5] = [10.0, 10.1, 9.9, 10.0, 10.1];
+const SLOW: [f64; 5] = [5.0, 5.1, 4.9, 5.1, 5.0];
+const ALL: [bool; 40] = [true; 40];
+const NONE: [bool; 40] = [false; 40];
+
+#[test]
+fn the_better_model_is_named_first_and_what_is_not_shown_is_said() {
+    let a = evidence("one", FAST, &[("dates", NONE), ("units", ALL)]);
+    let b = evidence("two", SLOW, &[("dates", ALL), ("units", ALL)]);
+    assert_eq!(
+        compared(a, b).conclusion.sentence,
+        "On this machine and these 80 questions B (two) is right more often than A (one), 100.0 % against 50.0 % \
+         (A minus B −50.0 points, −61.2 to −38.8), A decodes at 2.00 × the speed of B, and no difference in peak \
+         memory was seen; the evidence shows no difference in units, which is not to say that there is none, and says \
+         nothing of other tasks, other prompts or other machines."
+    );
+}
+
+#[test]
+fn a_category_that_goes_the_other_way_is_not_left_out() {
+    let mut some = ALL;
+    some[..20].fill(false);
+    let a = evidence("one", FAST, &[("dates", ALL), ("units", some)]);
+    let b = evidence("two", FAST, &[("dates", NONE), ("units", ALL)]);
+    let sentence = compared(a, b).conclusion.sentence;
+    assert!(sentence.contains("A (one) is right more often than B (two)"), "{sentence}");
+    assert!(sentence.contains(", and yet B is right more often in units;"), "{sentence}");
+}
+
+#[test]
+fn no_difference_seen_comes_with_what_would_have_been_seen_and_never_as_no_loss() {
+    let a = evidence("one", FAST, &[("dates", ALL), ("units", NONE)]);
+    let found = compared(a.clone(), a);
+    let sentence = &found.conclusion.sentence;
+    assert!(sentence.contains("show no difference in accuracy, 50.0 % against 50.0 % (one of"), "{sentence}");
+    assert!(sentence.contains("no difference in decode speed was seen"), "{sentence}");
+    for claim in ["no loss", "equal", "same"] {
+        assert!(!sentence.contains(claim), "{sentence}");
+    }
+    assert!(found.differences.iter().all(|d| d.words == Words::NoDifferenceSeen && !d.real));
+}
+
+#[test]
+fn answers_to_other_questions_are_not_paired() {
+    let a = evidence("one", FAST, &[("dates", ALL)]);
+    let b = evidence("two", FAST, &[("units", ALL)]);
+    let error = conclude(circumstances(), [a, b]).unwrap_err();
+    assert!(matches!(error, PairError::Item { index: 0, .. }), "{error}");
+}
+
+#[test]
+fn the_same_rates_differ_or_not_by_how_answers_pair() {
+    // Both right in 30 of 40. In one case the 10 misses are shared, in the other B misses where A does not.
+    let (mut first, mut last) = (ALL, ALL);
+    first[..10].fill(false);
+    last[30..].fill(false);
+    let pair = |a, b| {
+        let found = compared(evidence("one", FAST, &[("dates", a)]), evidence("two", FAST, &[("dates", b)]));
+        found.difference("accuracy").unwrap().clone()
+    };
+    let (shared, split) = (pair(first, first), pair(first, last));
+    assert_eq!((shared.a, shared.b), (split.a, split.b));
+    assert_eq!((shared.only_right, split.only_right), (Some([0, 0]), Some([10, 10])));
+    let width = |d: &plimsoll_lab::record::Difference| d.difference.interval.map(|i| i.high - i.low).unwrap();
+    assert!(width(&shared) == 0.0 && width(&split) > 0.3);
+}
+
+#[test]
+fn predictions_and_shares_lead_back_to_what_they_came_from() {
+    let found = compared(evidence("one", FAST, &[("dates", ALL)]), evidence("two", SLOW, &[("dates", ALL)]));
+    let a = &found.models[0];
+    assert_eq!((a.memory.predicted.value, a.memory.peak.value, a.memory.error.value), (100.0, 100.0, 1.0));
+    assert_eq!(a.memory.error.from, [a.memory.predicted.id.clone(), a.memory.peak.id.clone()]);
+    assert_eq!((a.speed[0].bandwidth_share.value, a.speed[0].arithmetic_share.value), (0.5, 0.5));
+    assert_eq!(a.speed[0].bandwidth_share.from, [a.speed[0].decode.id.clone()]);
+    let decode = found.difference("decode@0").unwrap();
+    assert_eq!(decode.test.family_size, 6, "prefill, decode, load, first token cold and warm, memory");
+    assert!(decode.test.p_holm >= decode.test.p && decode.real && decode.words == Words::ABetter);
+}
