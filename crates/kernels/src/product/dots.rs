@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::Matrix;
-use crate::unpack::{Dot, Unpack, Visit};
+use crate::unpack::{Sink, Unpack, Visit};
 use crate::vector::Vector;
 
 /// Rows at once: four running sums cover the latency of a multiply-add, four streams suit the prefetchers.
@@ -28,14 +28,12 @@ impl<V: Vector> Visit<V> for Dots<'_> {
         let mut out = self.out.as_mut_ptr();
         while row + ROWS <= self.rows.end {
             let next = (row + ROWS).min(self.rows.end - ROWS);
-            let sums = rows_dot::<V, U, ROWS>(unpack, self.pointers(row), self.pointers(next), self.x);
+            let sums = four_rows::<V, U>(unpack, self.pointers(row), self.pointers(next), self.x);
             out.cast::<[f32; ROWS]>().write(sums);
             (row, out) = (row + ROWS, out.add(ROWS));
         }
         while row < self.rows.end {
-            let here = [self.w.row(row).as_ptr()];
-            let [sum] = rows_dot::<V, U, 1>(unpack, here, here, self.x);
-            out.write(sum);
+            out.write(one_row::<V, U>(unpack, self.w.row(row).as_ptr(), self.x));
             (row, out) = (row + 1, out.add(1));
         }
     }
@@ -48,44 +46,101 @@ impl Dots<'_> {
     }
 }
 
-/// The sums of `R` rows. Streams of one row are too short for the hardware's prefetchers to run ahead of, so that each
-/// step asks for its place in the `next` rows.
+/// Four rows, which take turns after each part of a step. Streams of one row are too short for the hardware's
+/// prefetchers to run ahead of, so that each step asks for its place in the `next` rows.
 #[inline(always)]
-unsafe fn rows_dot<V: Vector, U: Unpack<V>, const R: usize>(
+unsafe fn four_rows<V: Vector, U: Unpack<V>>(
     unpack: U,
-    rows: [*const u8; R],
-    next: [*const u8; R],
+    rows: [*const u8; ROWS],
+    next: [*const u8; ROWS],
     x: &[f32],
-) -> [f32; R] {
-    let mut sums = [V::zero(); R];
+) -> [f32; ROWS] {
+    let [mut a, mut b, mut c, mut d] = [Dot::<V>::new(x); ROWS];
     let (steps, rest) = (x.len() / unpack.values(), x.len() % unpack.values());
+    let [mut row_a, mut row_b, mut row_c, mut row_d] = rows;
     let mut step = 0;
     while step < steps {
-        let x = x.as_ptr().add(step * unpack.values());
-        let at = step * unpack.bytes();
-        let mut r = 0;
-        while r < R {
-            let mut line = 0;
-            while line < unpack.bytes() {
-                V::prefetch(next[r].wrapping_add(at + line));
-                line += CACHE_LINE;
-            }
-            let mut dot = Dot { sum: sums[r], x };
-            unpack.step(rows[r].add(at), &mut dot);
-            sums[r] = dot.sum;
-            r += 1;
+        prefetch::<V>(next, step * unpack.bytes(), unpack.bytes());
+        let of_a = unpack.open(row_a);
+        let of_b = unpack.open(row_b);
+        let of_c = unpack.open(row_c);
+        let of_d = unpack.open(row_d);
+        let mut part = 0;
+        while part < U::PARTS {
+            unpack.part(row_a, &of_a, part, &mut a);
+            unpack.part(row_b, &of_b, part, &mut b);
+            unpack.part(row_c, &of_c, part, &mut c);
+            unpack.part(row_d, &of_d, part, &mut d);
+            part += 1;
         }
+        for dot in [&mut a, &mut b, &mut c, &mut d] {
+            dot.x = dot.x.add(unpack.values());
+        }
+        let bytes = unpack.bytes();
+        (row_a, row_b, row_c, row_d) = (row_a.add(bytes), row_b.add(bytes), row_c.add(bytes), row_d.add(bytes));
         step += 1;
     }
-    let mut out = [0.0; R];
-    let mut r = 0;
-    while r < R {
-        if rest > 0 {
-            let x = V::load_partial(x.as_ptr().add(steps * unpack.values()), rest);
-            sums[r] = unpack.rest(rows[r].add(steps * unpack.bytes()), rest).mul_add(x, sums[r]);
-        }
-        out[r] = sums[r].sum();
-        r += 1;
+    [
+        a.finish(unpack, row_a, rest),
+        b.finish(unpack, row_b, rest),
+        c.finish(unpack, row_c, rest),
+        d.finish(unpack, row_d, rest),
+    ]
+}
+
+#[inline(always)]
+unsafe fn one_row<V: Vector, U: Unpack<V>>(unpack: U, mut row: *const u8, x: &[f32]) -> f32 {
+    let mut dot = Dot::<V>::new(x);
+    let mut step = 0;
+    while step < x.len() / unpack.values() {
+        unpack.step(row, &mut dot);
+        dot.x = dot.x.add(unpack.values());
+        row = row.add(unpack.bytes());
+        step += 1;
     }
-    out
+    dot.finish(unpack, row, x.len() % unpack.values())
+}
+
+/// Asks for the lines of `bytes` bytes from `at` on of each row.
+#[inline(always)]
+unsafe fn prefetch<V: Vector>(rows: [*const u8; ROWS], at: usize, bytes: usize) {
+    let mut line = at;
+    while line < at + bytes {
+        let mut row = 0;
+        while row < ROWS {
+            V::prefetch(rows[row].wrapping_add(line));
+            row += 1;
+        }
+        line += CACHE_LINE;
+    }
+}
+
+/// Multiplies weights with the inputs at `x` onto a running sum, in order.
+#[derive(Clone, Copy)]
+struct Dot<V> {
+    sum: V,
+    x: *const f32,
+}
+
+impl<V: Vector> Dot<V> {
+    #[inline(always)]
+    unsafe fn new(x: &[f32]) -> Self {
+        Dot { sum: V::zero(), x: x.as_ptr() }
+    }
+
+    /// The complete sum, with the `rest` inputs that do not fill a step.
+    #[inline(always)]
+    unsafe fn finish<U: Unpack<V>>(self, unpack: U, row: *const u8, rest: usize) -> f32 {
+        if rest == 0 {
+            return self.sum.sum();
+        }
+        unpack.rest(row, rest).mul_add(V::load_partial(self.x, rest), self.sum).sum()
+    }
+}
+
+impl<V: Vector> Sink<V> for Dot<V> {
+    #[inline(always)]
+    unsafe fn put(&mut self, i: usize, weights: V) {
+        self.sum = weights.mul_add(V::load(self.x.add(i * V::LANES)), self.sum);
+    }
 }

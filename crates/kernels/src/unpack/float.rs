@@ -71,8 +71,12 @@ macro_rules! unpack_floats {
             fn bytes(self) -> usize {
                 V::LANES * <Self as Element<V>>::BYTES
             }
+            type Shared = ();
+            const PARTS: usize = 1;
             #[inline(always)]
-            unsafe fn step(self, src: *const u8, sink: &mut impl Sink<V>) {
+            unsafe fn open(self, _: *const u8) {}
+            #[inline(always)]
+            unsafe fn part(self, src: *const u8, (): &(), _: usize, sink: &mut impl Sink<V>) {
                 sink.put(0, <Self as Element<V>>::load(src));
             }
             #[inline(always)]

@@ -44,8 +44,24 @@ pub(crate) trait Unpack<V: Vector>: Copy {
     fn bytes(self) -> usize {
         self.dtype().block_bytes()
     }
-    /// Hands the step at `src` to `sink`, a register at a time, first values first.
-    unsafe fn step(self, src: *const u8, sink: &mut impl Sink<V>);
+    /// What the parts of a step share, such as its scales.
+    type Shared: Copy;
+    /// Parts of a step: rows that are read side by side take turns after each, which hides the latency of their sums.
+    const PARTS: usize;
+    /// Reads what the parts of the step at `src` share.
+    unsafe fn open(self, src: *const u8) -> Self::Shared;
+    /// Hands part `part` of the step at `src` to `sink`, a register at a time, first values first.
+    unsafe fn part(self, src: *const u8, shared: &Self::Shared, part: usize, sink: &mut impl Sink<V>);
+    /// The whole step at `src`.
+    #[inline(always)]
+    unsafe fn step(self, src: *const u8, sink: &mut impl Sink<V>) {
+        let shared = self.open(src);
+        let mut part = 0;
+        while part < Self::PARTS {
+            self.part(src, &shared, part, sink);
+            part += 1;
+        }
+    }
     /// The last `n < values()` values of a row, then zeros. Only floats end within a step.
     unsafe fn rest(self, src: *const u8, n: usize) -> V {
         let _ = (src, n);
@@ -69,19 +85,6 @@ impl<V: Vector> Sink<V> for Store {
     }
 }
 
-/// Multiplies the weights with the inputs at `x` onto a running sum, in order.
-pub(crate) struct Dot<V> {
-    pub sum: V,
-    pub x: *const f32,
-}
-
-impl<V: Vector> Sink<V> for Dot<V> {
-    #[inline(always)]
-    unsafe fn put(&mut self, i: usize, weights: V) {
-        self.sum = weights.mul_add(V::load(self.x.add(i * V::LANES)), self.sum);
-    }
-}
-
 /// Something to do with weights whose type has been looked up.
 pub(crate) trait Visit<V: Vector> {
     unsafe fn visit<U: Unpack<V>>(self, unpack: U);
@@ -99,4 +102,12 @@ unsafe fn half_x8(src: *const u8) -> F32x8 {
 #[inline(always)]
 unsafe fn half_x16(src: *const u8) -> F32x16 {
     F32x16(_mm512_cvtph_ps(_mm256_set1_epi16(src.cast::<i16>().read_unaligned())))
+}
+
+/// The same scales, hidden from the optimiser: from memory one spreads over a register as it is loaded, whereas out of a
+/// register it would take two shuffles.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn in_memory<T>(scales: &T) -> &T {
+    std::hint::black_box(scales)
 }

@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Sink, Unpack, half_x8};
+use super::{Sink, Unpack, half_x8, in_memory};
 use crate::DType;
 use crate::blocks::k_scales;
 use crate::vector::{F32x8, F32x16, Vector};
@@ -12,7 +12,8 @@ use crate::vector::{F32x8, F32x16, Vector};
 pub(crate) struct Q4K;
 
 /// Scale and minimum of each run, in units of a weight.
-struct Runs {
+#[derive(Clone, Copy)]
+pub(crate) struct Runs {
     scales: [f32; 8],
     mins: [f32; 8],
 }
@@ -32,49 +33,63 @@ unsafe fn widen(codes: &[u8; 8]) -> F32x8 {
 }
 
 impl Unpack<F32x8> for Q4K {
+    type Shared = Runs;
+    const PARTS: usize = 8;
+
     #[inline(always)]
     fn dtype(self) -> DType {
         DType::Q4_K
     }
 
     #[inline(always)]
-    unsafe fn step(self, src: *const u8, sink: &mut impl Sink<F32x8>) {
-        let runs = runs(src);
-        let low = _mm256_set1_epi32(15);
+    unsafe fn open(self, src: *const u8) -> Runs {
+        runs(src)
+    }
+
+    /// A run.
+    #[inline(always)]
+    unsafe fn part(self, src: *const u8, runs: &Runs, run: usize, sink: &mut impl Sink<F32x8>) {
+        let (scale, min) = (_mm256_set1_ps(runs.scales[run]), _mm256_set1_ps(runs.mins[run]));
         let mut i = 0;
-        while i < 32 {
-            let (run, part) = (i / 4, i % 4);
-            let bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(src.add(16 + run / 2 * 32 + part * 8).cast()));
-            let codes = if run % 2 == 0 { _mm256_and_si256(bytes, low) } else { _mm256_srli_epi32::<4>(bytes) };
-            let (scale, min) = (_mm256_set1_ps(runs.scales[run]), _mm256_set1_ps(runs.mins[run]));
-            sink.put(i, F32x8(_mm256_fmsub_ps(_mm256_cvtepi32_ps(codes), scale, min)));
+        while i < 4 {
+            let bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(src.add(16 + run / 2 * 32 + i * 8).cast()));
+            let codes = match run % 2 {
+                0 => _mm256_and_si256(bytes, _mm256_set1_epi32(15)),
+                _ => _mm256_srli_epi32::<4>(bytes),
+            };
+            sink.put(4 * run + i, F32x8(_mm256_fmsub_ps(_mm256_cvtepi32_ps(codes), scale, min)));
             i += 1;
         }
     }
 }
 
 impl Unpack<F32x16> for Q4K {
+    type Shared = Runs;
+    const PARTS: usize = 4;
+
     #[inline(always)]
     fn dtype(self) -> DType {
         DType::Q4_K
     }
 
-    /// A run's sixteen possible values are a register; a permutation by the low four bits of each lane looks them up.
     #[inline(always)]
-    unsafe fn step(self, src: *const u8, sink: &mut impl Sink<F32x16>) {
-        let runs = runs(src);
-        let mut pair = 0;
-        while pair < 4 {
-            let bytes = src.add(16 + pair * 32);
-            let first = _mm512_cvtepu8_epi32(_mm_loadu_si128(bytes.cast()));
-            let second = _mm512_cvtepu8_epi32(_mm_loadu_si128(bytes.add(16).cast()));
-            let (low, high) = (table(&runs, 2 * pair), table(&runs, 2 * pair + 1));
-            sink.put(4 * pair, F32x16(_mm512_permutexvar_ps(first, low)));
-            sink.put(4 * pair + 1, F32x16(_mm512_permutexvar_ps(second, low)));
-            sink.put(4 * pair + 2, F32x16(_mm512_permutexvar_ps(_mm512_srli_epi32::<4>(first), high)));
-            sink.put(4 * pair + 3, F32x16(_mm512_permutexvar_ps(_mm512_srli_epi32::<4>(second), high)));
-            pair += 1;
-        }
+    unsafe fn open(self, src: *const u8) -> Runs {
+        runs(src)
+    }
+
+    /// A pair of runs. The sixteen possible values of each are a register; a permutation by the low four bits of each
+    /// lane looks them up.
+    #[inline(always)]
+    unsafe fn part(self, src: *const u8, runs: &Runs, pair: usize, sink: &mut impl Sink<F32x16>) {
+        let runs = in_memory(runs);
+        let bytes = src.add(16 + pair * 32);
+        let first = _mm512_cvtepu8_epi32(_mm_loadu_si128(bytes.cast()));
+        let second = _mm512_cvtepu8_epi32(_mm_loadu_si128(bytes.add(16).cast()));
+        let (low, high) = (table(runs, 2 * pair), table(runs, 2 * pair + 1));
+        sink.put(4 * pair, F32x16(_mm512_permutexvar_ps(first, low)));
+        sink.put(4 * pair + 1, F32x16(_mm512_permutexvar_ps(second, low)));
+        sink.put(4 * pair + 2, F32x16(_mm512_permutexvar_ps(_mm512_srli_epi32::<4>(first), high)));
+        sink.put(4 * pair + 3, F32x16(_mm512_permutexvar_ps(_mm512_srli_epi32::<4>(second), high)));
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Sink, Unpack, half_x8, half_x16};
+use super::{Sink, Unpack, half_x8, half_x16, in_memory};
 use crate::DType;
 use crate::vector::{F32x8, F32x16, Vector};
 
@@ -14,27 +14,41 @@ const UPPER: usize = 128;
 const SCALES: usize = 192;
 const D: usize = 208;
 
+/// The scale of each run, in units of a weight.
+type Scales = [f32; 16];
+
 impl Unpack<F32x8> for Q6K {
+    type Shared = Scales;
+    const PARTS: usize = 8;
+
     #[inline(always)]
     fn dtype(self) -> DType {
         DType::Q6_K
     }
 
     #[inline(always)]
-    unsafe fn step(self, src: *const u8, sink: &mut impl Sink<F32x8>) {
-        let mut scales = [0.0f32; 16];
+    unsafe fn open(self, src: *const u8) -> Scales {
+        let mut scales = [0.0; 16];
         let d = half_x8(src.add(D));
         let mut i = 0;
-        while i < 2 {
-            let codes = _mm256_cvtepi8_epi32(_mm_loadl_epi64(src.add(SCALES + 8 * i).cast()));
-            F32x8(_mm256_cvtepi32_ps(codes)).mul(d).store(scales.as_mut_ptr().add(8 * i));
-            i += 1;
+        while i < 16 {
+            let codes = _mm256_cvtepi8_epi32(_mm_loadl_epi64(src.add(SCALES + i).cast()));
+            F32x8(_mm256_cvtepi32_ps(codes)).mul(d).store(scales.as_mut_ptr().add(i));
+            i += 8;
         }
-        let mut quarter = 0;
-        while quarter < 8 {
-            put_quarter(quarter, codes_of_quarter(src, quarter), &scales, sink);
-            quarter += 1;
-        }
+        scales
+    }
+
+    /// Two runs.
+    #[inline(always)]
+    unsafe fn part(self, src: *const u8, scales: &Scales, quarter: usize, sink: &mut impl Sink<F32x8>) {
+        let codes = codes_of_quarter(src, quarter);
+        let (first, second) = (_mm256_castsi256_si128(codes), _mm256_extracti128_si256::<1>(codes));
+        let (a, b) = (F32x8::splat(scales[2 * quarter]), F32x8::splat(scales[2 * quarter + 1]));
+        sink.put(4 * quarter, widen(first).mul(a));
+        sink.put(4 * quarter + 1, widen(_mm_srli_si128::<8>(first)).mul(a));
+        sink.put(4 * quarter + 2, widen(second).mul(b));
+        sink.put(4 * quarter + 3, widen(_mm_srli_si128::<8>(second)).mul(b));
     }
 }
 
@@ -57,42 +71,41 @@ unsafe fn codes_of_quarter(src: *const u8, quarter: usize) -> __m256i {
 }
 
 #[inline(always)]
-unsafe fn put_quarter(quarter: usize, codes: __m256i, scales: &[f32; 16], sink: &mut impl Sink<F32x8>) {
-    let (first, second) = (_mm256_castsi256_si128(codes), _mm256_extracti128_si256::<1>(codes));
-    let (a, b) = (F32x8::splat(scales[2 * quarter]), F32x8::splat(scales[2 * quarter + 1]));
-    sink.put(4 * quarter, widen(first).mul(a));
-    sink.put(4 * quarter + 1, widen(_mm_srli_si128::<8>(first)).mul(a));
-    sink.put(4 * quarter + 2, widen(second).mul(b));
-    sink.put(4 * quarter + 3, widen(_mm_srli_si128::<8>(second)).mul(b));
-}
-
-#[inline(always)]
 unsafe fn widen(codes: __m128i) -> F32x8 {
     F32x8(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(codes)))
 }
 
 impl Unpack<F32x16> for Q6K {
+    type Shared = Scales;
+    const PARTS: usize = 4;
+
     #[inline(always)]
     fn dtype(self) -> DType {
         DType::Q6_K
     }
 
     #[inline(always)]
-    unsafe fn step(self, src: *const u8, sink: &mut impl Sink<F32x16>) {
-        let mut scales = [0.0f32; 16];
+    unsafe fn open(self, src: *const u8) -> Scales {
+        let mut scales = [0.0; 16];
         let codes = _mm512_cvtepi8_epi32(_mm_loadu_si128(src.add(SCALES).cast()));
         F32x16(_mm512_cvtepi32_ps(codes)).mul(half_x16(src.add(D))).store(scales.as_mut_ptr());
-        let mut half = 0;
-        while half < 2 {
-            let nibbles = _mm512_loadu_si512(src.add(64 * half).cast());
-            let pairs = _mm512_broadcast_i64x4(_mm256_loadu_si256(src.add(UPPER + 32 * half).cast()));
-            // Of each byte's four pairs, the first 32 values take pair 0, the next 1, then 2 and 3; to bits 4 and 5.
-            let low = _mm512_sllv_epi64(pairs, _mm512_setr_epi64(4, 4, 4, 4, 2, 2, 2, 2));
-            let high = _mm512_srlv_epi64(pairs, _mm512_setr_epi64(0, 0, 0, 0, 2, 2, 2, 2));
-            put_64(8 * half, join(nibbles, low), &scales, sink);
-            put_64(8 * half + 4, join(_mm512_srli_epi16::<4>(nibbles), high), &scales, sink);
-            half += 1;
-        }
+        scales
+    }
+
+    /// Four runs. Of the four pairs of bits in each upper byte, values 0 to 31 of a half take the first, and so on.
+    #[inline(always)]
+    unsafe fn part(self, src: *const u8, scales: &Scales, part: usize, sink: &mut impl Sink<F32x16>) {
+        let half = part / 2;
+        let nibbles = _mm512_loadu_si512(src.add(64 * half).cast());
+        let pairs = _mm512_broadcast_i64x4(_mm256_loadu_si256(src.add(UPPER + 32 * half).cast()));
+        let codes = match part % 2 {
+            0 => join(nibbles, _mm512_sllv_epi64(pairs, _mm512_setr_epi64(4, 4, 4, 4, 2, 2, 2, 2))),
+            _ => {
+                let nibbles = _mm512_srli_epi16::<4>(nibbles);
+                join(nibbles, _mm512_srlv_epi64(pairs, _mm512_setr_epi64(0, 0, 0, 0, 2, 2, 2, 2)))
+            }
+        };
+        put_64(4 * part, codes, in_memory(scales), sink);
     }
 }
 
@@ -105,7 +118,7 @@ unsafe fn join(low: __m512i, high: __m512i) -> __m512i {
 
 /// Four registers from 64 codes of 0 to 63. A code set into the low byte of 2^23 makes the float `2^23 + code`.
 #[inline(always)]
-unsafe fn put_64(first: usize, codes: __m512i, scales: &[f32; 16], sink: &mut impl Sink<F32x16>) {
+unsafe fn put_64(first: usize, codes: __m512i, scales: &Scales, sink: &mut impl Sink<F32x16>) {
     const TWO_23: f32 = 8_388_608.0;
     let base = _mm512_castps_si512(_mm512_set1_ps(TWO_23));
     let each_fourth = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);

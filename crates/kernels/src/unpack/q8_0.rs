@@ -10,36 +10,52 @@ use crate::vector::{F32x8, F32x16, Vector};
 pub(crate) struct Q8_0;
 
 impl Unpack<F32x8> for Q8_0 {
+    type Shared = F32x8;
+    const PARTS: usize = 1;
+
     #[inline(always)]
     fn dtype(self) -> DType {
         DType::Q8_0
     }
 
+    /// The scale.
     #[inline(always)]
-    unsafe fn step(self, src: *const u8, sink: &mut impl Sink<F32x8>) {
-        let d = half_x8(src);
+    unsafe fn open(self, src: *const u8) -> F32x8 {
+        half_x8(src)
+    }
+
+    #[inline(always)]
+    unsafe fn part(self, src: *const u8, d: &F32x8, _: usize, sink: &mut impl Sink<F32x8>) {
         let mut i = 0;
         while i < 4 {
             let codes = _mm256_cvtepi8_epi32(_mm_loadl_epi64(src.add(2 + 8 * i).cast()));
-            sink.put(i, F32x8(_mm256_cvtepi32_ps(codes)).mul(d));
+            sink.put(i, F32x8(_mm256_cvtepi32_ps(codes)).mul(*d));
             i += 1;
         }
     }
 }
 
 impl Unpack<F32x16> for Q8_0 {
+    type Shared = F32x16;
+    const PARTS: usize = 1;
+
     #[inline(always)]
     fn dtype(self) -> DType {
         DType::Q8_0
     }
 
+    /// The scale.
     #[inline(always)]
-    unsafe fn step(self, src: *const u8, sink: &mut impl Sink<F32x16>) {
-        let d = half_x16(src);
+    unsafe fn open(self, src: *const u8) -> F32x16 {
+        half_x16(src)
+    }
+
+    #[inline(always)]
+    unsafe fn part(self, src: *const u8, d: &F32x16, _: usize, sink: &mut impl Sink<F32x16>) {
         let mut i = 0;
         while i < 2 {
             let codes = _mm512_cvtepi8_epi32(_mm_loadu_si128(src.add(2 + 16 * i).cast()));
-            sink.put(i, F32x16(_mm512_cvtepi32_ps(codes)).mul(d));
+            sink.put(i, F32x16(_mm512_cvtepi32_ps(codes)).mul(*d));
             i += 1;
         }
     }

@@ -17,8 +17,14 @@ impl<V: Vector> Unpack<V> for Reference {
         self.0
     }
 
+    type Shared = ();
+    const PARTS: usize = 1;
+
     #[inline(always)]
-    unsafe fn step(self, src: *const u8, sink: &mut impl Sink<V>) {
+    unsafe fn open(self, _: *const u8) {}
+
+    #[inline(always)]
+    unsafe fn part(self, src: *const u8, (): &(), _: usize, sink: &mut impl Sink<V>) {
         let mut values = [0.0; MOST_VALUES];
         let values = &mut values[..self.0.block_len()];
         dequantise(self.0, std::slice::from_raw_parts(src, self.0.block_bytes()), values);
