@@ -20,11 +20,24 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let style = Style::stderr();
-    eprintln!("{} {error:#}", style.red("error:"));
+    eprintln!("{} {}", style.red("error:"), message(error));
     if let Some(hint) = error.chain().find_map(hint) {
         eprintln!("\n{} {hint}", style.bold("hint:"));
     }
     ExitCode::FAILURE
+}
+
+/// The error and its causes in one line; what a message tells already is not told again.
+fn message(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| {
+        if told.is_empty() {
+            cause
+        } else if told.ends_with(&cause) {
+            told
+        } else {
+            format!("{told}: {cause}")
+        }
+    })
 }
 
 /// What to do about one cause. Errors that stand for another hand the question on.
@@ -46,7 +59,9 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
 
 fn session_hint(error: &SessionError) -> Option<String> {
     match error {
-        SessionError::PromptTooLong { .. } => Some("shorten the prompt, or allow more with --context N".to_owned()),
+        SessionError::PromptTooLong { .. } => {
+            Some("shorten the prompt, or allow more with --context N if the model has more".to_owned())
+        }
         SessionError::NoTemplate { .. } => Some("continue the prompt as it stands with --raw".to_owned()),
         SessionError::Cache(_) => Some("ask for less with --context N".to_owned()),
         SessionError::Load(error) => load_hint(error),
