@@ -1,6 +1,7 @@
 //! Timing prefill and decode by context depth, of one model or of several in turn.
 //!
-//! Repetitions are interleaved, A B A B, so that whatever slows the machine for a while slows all models alike.
+//! Repetitions are interleaved, A B A B, so that whatever slows the machine for a while slows all models alike. Each
+//! lasts a tenth of a second at least.
 
 mod program;
 mod start;
@@ -16,6 +17,10 @@ pub use start::{Start, StartError, first_token, measure_start};
 const MAX_WARM_UPS: usize = 8;
 /// Two times in a row that differ by less than this count as steady.
 const STEADY: f64 = 0.05;
+
+/// A repetition shorter than this is run over and over until it lasts as long, for what a scheduler takes now and
+/// then would otherwise be all that it shows. [s]
+const LEAST_SECONDS: f64 = 0.1;
 
 /// Something whose steps can be timed.
 pub trait Timed {
@@ -101,15 +106,18 @@ pub fn interleaved(
     let mut found = vec![Vec::with_capacity(plan.depths.len()); subjects.len()];
     let mut done = 0;
     for &depth in &plan.depths {
+        let mut rounds = Vec::with_capacity(subjects.len());
         for (subject, rows) in subjects.iter_mut().zip(&mut found) {
-            warm_up(*subject, depth, plan)?;
+            rounds.push(warm_up(*subject, depth, plan)?.map(rounds_of));
             rows.push(Timings { depth, prefill: Vec::new(), decode: Vec::new() });
         }
         for _ in 0..plan.repetitions {
-            for (subject, rows) in subjects.iter_mut().zip(&mut found) {
+            for ((subject, rows), [prefills, decodes]) in subjects.iter_mut().zip(&mut found).zip(&rounds) {
                 let row = rows.last_mut().expect("pushed above");
-                row.prefill.push(rate(plan.prefill_tokens, subject.prefill(depth, plan.prefill_tokens)?));
-                row.decode.push(rate(plan.decode_tokens, subject.decode(depth, plan.decode_tokens)?));
+                let seconds = total(*prefills, || subject.prefill(depth, plan.prefill_tokens))?;
+                row.prefill.push(rate(plan.prefill_tokens * prefills, seconds));
+                let seconds = total(*decodes, || subject.decode(depth, plan.decode_tokens))?;
+                row.decode.push(rate(plan.decode_tokens * decodes, seconds));
                 done += 1;
                 progress(done);
             }
@@ -123,17 +131,28 @@ pub fn n_steps(n_subjects: usize, plan: &Plan) -> usize {
     n_subjects * plan.depths.len() * plan.repetitions
 }
 
-/// Runs until two times in a row agree: caches filled, pages touched, clock speed settled.
-fn warm_up(subject: &mut dyn Timed, depth: usize, plan: &Plan) -> Result<(), BenchError> {
+/// Runs until two times in a row agree: caches filled, pages touched, clock speed settled. Returns the last seconds
+/// of a prefill and of a decode.
+fn warm_up(subject: &mut dyn Timed, depth: usize, plan: &Plan) -> Result<[f64; 2], BenchError> {
     let mut last = [f64::INFINITY; 2];
     for _ in 0..MAX_WARM_UPS {
         let now = [subject.prefill(depth, plan.prefill_tokens)?, subject.decode(depth, plan.decode_tokens)?];
-        if now.iter().zip(last).all(|(now, last)| (now - last).abs() <= STEADY * now) {
-            return Ok(());
-        }
+        let is_steady = now.iter().zip(last).all(|(now, last)| (now - last).abs() <= STEADY * now);
         last = now;
+        if is_steady {
+            break;
+        }
     }
-    Ok(())
+    Ok(last)
+}
+
+/// How often something that takes `seconds` is run for one repetition.
+fn rounds_of(seconds: f64) -> usize {
+    (LEAST_SECONDS / seconds.max(1e-6)).ceil().max(1.0) as usize
+}
+
+fn total(rounds: usize, mut run: impl FnMut() -> Result<f64, BenchError>) -> Result<f64, BenchError> {
+    (0..rounds).try_fold(0.0, |sum, _| Ok(sum + run()?))
 }
 
 /// Tokens per second; a clock too coarse to see the step pass counts as its smallest tick.
@@ -197,6 +216,16 @@ mod tests {
         let mut subject = Unsteady(1.0);
         interleaved(&mut [&mut subject], &Plan { depths: vec![0], ..plan() }, |_| ()).unwrap();
         assert_eq!(subject.0.log2() as usize, MAX_WARM_UPS + 3);
+    }
+
+    #[test]
+    fn a_short_step_is_repeated_until_it_can_be_trusted() {
+        let diary = RefCell::default();
+        let mut fast = Clock { name: 'F', slowness: 0.01, diary: &diary }; // 0.02 s a prefill
+        let plan = Plan { depths: vec![0], repetitions: 1, ..plan() };
+        let found = interleaved(&mut [&mut fast], &plan, |_| ()).unwrap();
+        assert_eq!(diary.borrow().len(), 2 + 5);
+        assert!((found[0][0].prefill[0] - 1000.0).abs() < 1e-6, "the rate is that of one step");
     }
 
     #[test]

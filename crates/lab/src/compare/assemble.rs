@@ -113,12 +113,16 @@ fn speed_at_depth(subject: &str, predicted: &SpeedPrediction, row: &Timings) -> 
             .from(&[of])
             .record()
     };
-    let prefill =
-        timed("prefill", &row.prefill, "steps of a prompt after warm-up, models in turn; tokenising excluded; median");
+    let prefill = timed(
+        "prefill",
+        &row.prefill,
+        "a prompt after warm-up, over and over for a tenth of a second at least, models in turn; tokenising excluded; \
+         median",
+    );
     let decode = timed(
         "decode",
         &row.decode,
-        "one token after another after warm-up, models in turn; greedy sampling included, tokenising excluded; median",
+        "one token after another after warm-up, for a tenth of a second at least, models in turn; greedy sampling included, tokenising excluded; median",
     );
     let arithmetic = "speed over that of the measured arithmetic rate with nothing else taking time";
     let bandwidth = "speed over that of reading weights and cache at measured bandwidth with nothing else taking time";
