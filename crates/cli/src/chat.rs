@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use plimsoll_engine::{GenerateOptions, Session, SessionError};
 use reedline::{Prompt, PromptEditMode, PromptHistorySearch, Reedline, Signal, ValidationResult, Validator};
 
-use crate::commands::run::{Conversation, note_cut, stream, summary};
+use crate::answer::{note_cut, stream, summary};
+use crate::conversation::Conversation;
 use crate::style::Style;
 
 const HELP: &str = "\

@@ -1,9 +1,11 @@
 //! `plimsoll`: which open-weight model to ship on this device, and will it float?
 #![forbid(unsafe_code)]
 
+mod answer;
 mod args;
 mod chat;
 mod commands;
+mod conversation;
 mod demo;
 mod failure;
 mod model;

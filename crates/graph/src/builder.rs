@@ -1,7 +1,8 @@
 //! Writing a network down. Each method is one node with its shape rule; the first rule that
 //! is broken is kept and reported by [`Builder::finish`], so that an architecture reads without `?`.
 
-use crate::network::{CacheId, Network, Node, RopeId, ShapeError, ValueId, WeightDecl, WeightId, WeightKind};
+use crate::id::{CacheId, RopeId, ValueId, WeightId};
+use crate::network::{Network, Node, ShapeError, WeightDecl, WeightKind};
 use crate::op::{Activation, AttentionOp, MoeOp, Op, RopeSpec, Rows};
 
 /// Builds a [`Network`] node by node.

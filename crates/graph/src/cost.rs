@@ -1,8 +1,9 @@
 //! What a network costs, read off its description: bytes kept and moved, operations done.
 //! With a machine's measured limits this predicts memory and speed before anything runs.
 
+use crate::id::WeightId;
 use crate::mask::Mask;
-use crate::network::{Network, WeightDecl, WeightId, WeightKind};
+use crate::network::{Network, WeightDecl, WeightKind};
 use crate::op::{AttentionOp, Op};
 use crate::plan::BufferPlan;
 

@@ -17,13 +17,15 @@
 
 mod builder;
 pub mod cost;
+mod id;
 mod mask;
 mod network;
 mod op;
 mod plan;
 
 pub use builder::{Builder, Scope};
+pub use id::{CacheId, RopeId, ValueId, WeightId};
 pub use mask::Mask;
-pub use network::{CacheId, Network, Node, RopeId, ShapeError, ValueId, WeightDecl, WeightId, WeightKind};
+pub use network::{Network, Node, ShapeError, WeightDecl, WeightKind};
 pub use op::{Activation, AttentionOp, ExtendedRope, MoeOp, Op, RopeLayout, RopeSpec, Rows};
 pub use plan::{BufferPlan, SlotId};

@@ -1,22 +1,7 @@
 //! The description itself: nodes in execution order over declared weights and caches.
 
+use crate::id::{ValueId, WeightId};
 use crate::op::{Op, RopeSpec, Rows};
-
-/// The result of a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ValueId(pub usize);
-
-/// A declared weight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct WeightId(pub usize);
-
-/// A declared key-value cache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CacheId(pub usize);
-
-/// A declared set of rotary frequencies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RopeId(pub usize);
 
 /// How a weight is used, and so how an executor holds it.
 #[derive(Clone, Copy, Debug, PartialEq)]

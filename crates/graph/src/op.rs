@@ -1,7 +1,7 @@
 //! The operations a network is made of. `n` stands for the tokens of one step.
 
+use crate::id::{CacheId, RopeId, WeightId};
 use crate::mask::Mask;
-use crate::network::{CacheId, RopeId, WeightId};
 
 pub use plimsoll_kernels::{Activation, RopeLayout};
 

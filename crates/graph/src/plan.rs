@@ -1,6 +1,7 @@
 //! Which buffer each value lives in: values that are never alive together share one.
 
-use crate::network::{Network, ValueId};
+use crate::id::ValueId;
+use crate::network::Network;
 use crate::op::Rows;
 
 /// A buffer of the plan.

@@ -5,7 +5,7 @@ mod compare;
 mod eval;
 mod info;
 mod measure_memory;
-pub(crate) mod run;
+mod run;
 mod template;
 mod tokenize;
 mod verify;

@@ -1,18 +1,20 @@
 //! `plimsoll run`
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
-use plimsoll_engine::{Finish, GenerateOptions, Generation, SamplingParams, Session, TemplateRequest};
+use plimsoll_engine::{Finish, GenerateOptions, Generation, SamplingParams, Session};
 use plimsoll_formats::GenerationDefaults;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use crate::answer::{note_cut, stream, summary};
 use crate::args::{Run, Sampling};
 use crate::chat;
+use crate::conversation::Conversation;
 use crate::model;
 use crate::settings::Settings;
 use crate::style::Style;
@@ -68,45 +70,6 @@ fn answer(
     Ok(())
 }
 
-/// Prints an answer as it comes, and ends its line.
-pub fn stream(session: &mut Session, ids: &[u32], options: &GenerateOptions<'_>) -> anyhow::Result<Generation> {
-    let mut out = std::io::stdout();
-    let mut failed = None;
-    let answer = session.generate(ids, options, |text| match write!(out, "{text}").and_then(|()| out.flush()) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(error) => {
-            failed = Some(error);
-            ControlFlow::Break(())
-        }
-    })?;
-    if let Some(error) = failed {
-        return Err(error.into());
-    }
-    if !answer.text.ends_with('\n') {
-        writeln!(out)?;
-    }
-    Ok(answer)
-}
-
-/// An answer that was not ended by the model says so.
-pub fn note_cut(answer: &Generation, context: usize) {
-    match answer.finish {
-        Finish::ContextFull => eprintln!("note: the answer ends here because the context of {context} tokens is full"),
-        Finish::Length => eprintln!("note: the answer ends here because of --max-tokens"),
-        Finish::Interrupted => eprintln!("note: interrupted"),
-        Finish::Stop => {}
-    }
-}
-
-/// One line of speed.
-pub fn summary(answer: &Generation) -> String {
-    let t = &answer.timings;
-    let decode = answer.tokens.len().saturating_sub(1) as f64 / t.decode.as_secs_f64().max(1e-9);
-    let prefill = (t.prompt_tokens - t.reused_tokens) as f64 / t.prefill.as_secs_f64().max(1e-9);
-    let (prompt, reused, tokens) = (t.prompt_tokens, t.reused_tokens, answer.tokens.len());
-    format!("{prompt} prompt tokens ({reused} cached) {prefill:.0}/s, {tokens} answered {decode:.1}/s")
-}
-
 fn as_value(command: &Run, answer: &Generation, seed: u64) -> Value {
     let finish = match answer.finish {
         Finish::Stop => "stop",
@@ -147,54 +110,4 @@ fn sampling(asked: &Sampling, maker: &GenerationDefaults) -> anyhow::Result<Samp
 
 fn clock_seed() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
-}
-
-/// The messages so far, and what the template is told besides.
-pub struct Conversation {
-    messages: Vec<Value>,
-    variables: Map<String, Value>,
-    beginning: usize,
-}
-
-impl Conversation {
-    fn new(command: &Run, session: &Session) -> anyhow::Result<Conversation> {
-        let mut variables = Map::new();
-        if command.think || command.no_think {
-            if !session.template().is_some_and(|template| template.supports_thinking()) {
-                bail!(
-                    "{}: its template has no reasoning switch, so --think and --no-think would do nothing",
-                    command.model
-                );
-            }
-            variables.insert("enable_thinking".to_owned(), Value::Bool(command.think));
-        }
-        let system = command.system.as_ref().map(|text| json!({ "role": "system", "content": text }));
-        let messages: Vec<Value> = system.into_iter().collect();
-        Ok(Conversation { beginning: messages.len(), messages, variables })
-    }
-
-    /// Adds a message.
-    pub fn say(&mut self, role: &str, content: &str) {
-        self.messages.push(json!({ "role": role, "content": content }));
-    }
-
-    /// Takes the last message back.
-    pub fn unsay(&mut self) {
-        self.messages.pop();
-    }
-
-    /// Forgets everything but the system message.
-    pub fn clear(&mut self) {
-        self.messages.truncate(self.beginning);
-    }
-
-    /// The request that opens the assistant's turn.
-    pub fn request(&self) -> TemplateRequest {
-        TemplateRequest {
-            messages: Value::Array(self.messages.clone()),
-            add_generation_prompt: true,
-            variables: self.variables.clone(),
-            ..Default::default()
-        }
-    }
 }
