@@ -1,8 +1,9 @@
-//! What Plimsoll measures of a model's quality, and what may be concluded from it.
+//! What Plimsoll measures of a model, and what may be concluded from it.
 //!
-//! [`suite`] makes the built-in test items from a seed, [`score`] marks an answer, [`runner`] puts a suite
-//! to anything that is an [`runner::Answerer`], and [`paired`] turns outcomes into rates and differences with the intervals and tests of [`stats`].
-//! Verdicts are made elsewhere.
+//! [`suite`] makes the built-in test items from a seed, [`score`] marks an answer, [`runner`] puts a suite to anything
+//! that is an [`runner::Answerer`], [`paired`] turns outcomes into rates and differences with the intervals and tests
+//! of [`stats`]. [`predict`] says what a model will take before it runs, [`bench`] times it, and [`compare`] lays two
+//! side by side as a [`record::Comparison`], in which every number has its samples. Verdicts are made elsewhere.
 #![forbid(unsafe_code)]
 
 pub mod answerer;
