@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::bail;
-use plimsoll_engine::{ChatTemplate, Session, SessionOptions, Tokenizer, TokenizerOptions};
+use plimsoll_engine::{Session, SessionOptions, context_length};
 use plimsoll_formats::{Checkpoint, FormatError};
 use plimsoll_runtime::CacheType;
 
@@ -33,48 +33,14 @@ pub fn open_files(model: &str) -> Result<Checkpoint, FormatError> {
     }
 }
 
-/// The tokenizer of a checkpoint; `pre` replaces the pre-tokenizer that a GGUF names.
+/// Tokens of context: what was asked for, else the engine's choice.
 ///
 /// # Errors
-/// If its files describe none that is understood.
-pub fn tokenizer(checkpoint: &Checkpoint, pre: Option<&str>) -> anyhow::Result<Tokenizer> {
-    let architecture = Some(checkpoint.hyperparams.arch.as_str().to_owned());
-    let options = TokenizerOptions { pre: pre.map(str::to_owned), architecture };
-    Ok(Tokenizer::from_source(&checkpoint.tokenizer, &options)?)
-}
-
-/// The chat template of a checkpoint, if it has one.
-///
-/// # Errors
-/// If it does not compile.
-pub fn template(checkpoint: &Checkpoint, tokenizer: &Tokenizer) -> anyhow::Result<Option<ChatTemplate>> {
-    let source = checkpoint.chat_template.as_ref().and_then(|source| source.default.as_deref());
-    let variables = tokenizer.template_variables().iter().cloned();
-    Ok(source.map(|source| ChatTemplate::new(source, variables)).transpose()?)
-}
-
-/// Tokens of context: what was asked for, else the model's, at most [`DEFAULT_CONTEXT`] and no more
-/// than keeps the rotary frequencies it was first trained with.
-///
-/// # Errors
-/// If more is asked for than the model has.
+/// If more is asked for than the model has, or nothing.
 pub fn context(checkpoint: &Checkpoint, asked: Option<usize>) -> anyhow::Result<usize> {
-    let most = checkpoint.hyperparams.max_seq_len;
-    match asked {
-        Some(0) => bail!("--context 0: a context needs at least one token"),
-        Some(asked) if asked > most => {
-            bail!("--context {asked}: {} was made for {most} tokens", checkpoint.display())
-        }
-        Some(asked) => Ok(asked),
-        None => {
-            let native = plimsoll_models::network(checkpoint)?.native_context();
-            Ok(most.min(DEFAULT_CONTEXT).min(native.unwrap_or(usize::MAX)))
-        }
-    }
+    let network = plimsoll_models::network(checkpoint)?;
+    Ok(context_length(&network, checkpoint.hyperparams.max_seq_len, asked)?)
 }
-
-/// Tokens of context unless asked otherwise: enough for a long chat, small enough for a laptop.
-const DEFAULT_CONTEXT: usize = 8192;
 
 /// A session with the engine's defaults.
 ///

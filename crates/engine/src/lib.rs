@@ -12,7 +12,9 @@ pub mod template;
 pub mod tokenizer;
 
 pub use sampler::{Sampler, SamplerError, SamplingParams};
-pub use session::{Finish, GenerateOptions, Generation, Session, SessionError, SessionOptions, Timings};
+pub use session::{
+    Finish, GenerateOptions, Generation, Session, SessionError, SessionOptions, Timings, context_length,
+};
 pub use stream::{Chunk, TextStream};
 pub use template::{ChatTemplate, Clock, ControlTexts, GuardedText, TemplateError, TemplateRequest};
 pub use tokenizer::{Special, Tokenizer, TokenizerError, TokenizerOptions};

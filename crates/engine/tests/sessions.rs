@@ -78,7 +78,7 @@ fn a_context_beyond_what_the_model_is_made_for_is_refused() {
     let Some(path) = fixture("stories260K") else { return };
     let options = SessionOptions { context: Some(1 << 20), ..SessionOptions::default() };
     let error = Session::open(&Checkpoint::open(&path).unwrap(), &options).unwrap_err();
-    assert!(matches!(error, SessionError::ContextTooLong { wanted: 1_048_576, .. }), "{error}");
+    assert!(matches!(error, SessionError::ContextLength { wanted: 1_048_576, .. }), "{error}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
-use plimsoll_engine::Special;
+use plimsoll_engine::{Special, Tokenizer};
 use plimsoll_lab::paired::{self, Rate};
 use plimsoll_lab::runner;
 use plimsoll_lab::suite::Suite;
@@ -50,7 +50,7 @@ fn text(command: &Eval, path: &Path, settings: Settings, as_json: bool) -> anyho
     let text = std::fs::read(path).with_context(|| path.display().to_string())?;
     let text = String::from_utf8(text).with_context(|| format!("{}: not UTF-8", path.display()))?;
     let checkpoint = model::open(&command.model)?;
-    let tokenizer = model::tokenizer(&checkpoint, None)?;
+    let tokenizer = Tokenizer::of(&checkpoint, None)?;
     let ids = tokenizer.with_bos(tokenizer.encode(&text, Special::AsText)?);
     let mut program = Program::load(&checkpoint, settings.isa, settings.threads)?;
     let window = model::context(&checkpoint, None)?.min(TEXT_WINDOW);

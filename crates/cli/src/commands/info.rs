@@ -30,8 +30,8 @@ struct Facts<'a> {
 /// Prints what a model is, what may be done with it by its files' account, and what it will take here.
 pub fn run(command: &Info, settings: Settings, as_json: bool) -> anyhow::Result<()> {
     let checkpoint = model::open(&command.model)?;
-    let tokenizer = model::tokenizer(&checkpoint, None)?;
-    let template = model::template(&checkpoint, &tokenizer)?;
+    let tokenizer = Tokenizer::of(&checkpoint, None)?;
+    let template = ChatTemplate::of(&checkpoint, &tokenizer)?;
     let facts = predict(command, settings, &checkpoint, &tokenizer, template)?;
     if as_json { super::print_json(&as_value(&facts)) } else { print(command, &facts) }
 }

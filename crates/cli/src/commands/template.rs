@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use plimsoll_engine::{ChatTemplate, Clock, TemplateRequest};
+use plimsoll_engine::{ChatTemplate, Clock, TemplateRequest, Tokenizer};
 use serde_json::json;
 
 use crate::args::Template;
@@ -47,7 +47,7 @@ fn template(name: &str) -> anyhow::Result<ChatTemplate> {
         return Ok(ChatTemplate::new(&source, none)?);
     }
     let checkpoint = model::open(name)?;
-    match model::template(&checkpoint, &model::tokenizer(&checkpoint, None)?)? {
+    match ChatTemplate::of(&checkpoint, &Tokenizer::of(&checkpoint, None)?)? {
         Some(template) => Ok(template),
         None => bail!("{}: it has no chat template", checkpoint.display()),
     }

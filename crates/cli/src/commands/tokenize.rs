@@ -35,7 +35,7 @@ pub fn run(command: &Tokenize) -> anyhow::Result<()> {
 /// The tokenizer of a model, or of files that hold a vocabulary only.
 fn tokenizer(name: &str, pre: Option<&str>) -> anyhow::Result<Tokenizer> {
     if demo::files(name).is_some() {
-        return model::tokenizer(&model::open(name)?, pre);
+        return Ok(Tokenizer::of(&model::open(name)?, pre)?);
     }
     let vocabulary = plimsoll_formats::open_vocabulary(Path::new(name))?;
     let options = TokenizerOptions { pre: pre.map(str::to_owned), ..Default::default() };

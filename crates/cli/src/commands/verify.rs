@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use plimsoll_engine::Clock;
+use plimsoll_engine::{ChatTemplate, Clock, Tokenizer};
 use plimsoll_formats::Checkpoint;
 use plimsoll_lab::verify::{self, CaseReport, ChatReport, Golden, Greedy};
 use plimsoll_runtime::Program;
@@ -20,7 +20,7 @@ use crate::{demo, model, progress};
 pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
     let checkpoint = model::open(&command.model)?;
     let golden = golden(command, &checkpoint)?;
-    let tokenizer = model::tokenizer(&checkpoint, None)?;
+    let tokenizer = Tokenizer::of(&checkpoint, None)?;
     let mut program = Program::load(&checkpoint, settings.isa, settings.threads)?;
 
     let bar = progress::bar(golden.cases.len() as u64, "verifying");
@@ -32,7 +32,7 @@ pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Resul
     bar.finish_and_clear();
     let mut chats = Vec::new();
     if !golden.chats.is_empty() {
-        let template = model::template(&checkpoint, &tokenizer)?;
+        let template = ChatTemplate::of(&checkpoint, &tokenizer)?;
         let template = template.with_context(|| format!("{}: no chat template for chats", checkpoint.display()))?;
         let now = golden.now.as_deref().map(Clock::parse).transpose()?;
         for chat in &golden.chats {

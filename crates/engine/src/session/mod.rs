@@ -6,12 +6,13 @@ mod likelihood;
 use std::num::NonZeroUsize;
 
 use plimsoll_formats::{Checkpoint, GenerationDefaults};
+use plimsoll_graph::Network;
 use plimsoll_kernels::Isa;
 use plimsoll_runtime::{CacheError, CacheType, KvCache, LoadError, Program, StepError};
 
 use crate::sampler::SamplerError;
 use crate::template::{ChatTemplate, TemplateError, TemplateRequest};
-use crate::tokenizer::{Special, Tokenizer, TokenizerError, TokenizerOptions};
+use crate::tokenizer::{Special, Tokenizer, TokenizerError};
 
 pub use generate::{Finish, GenerateOptions, Generation, Timings};
 
@@ -56,9 +57,9 @@ pub enum SessionError {
         /// The model.
         model: String,
     },
-    /// More context than the model was made for.
-    #[error("a context of {wanted} tokens is more than the {model_max} that this model is made for")]
-    ContextTooLong {
+    /// No context at all, or more than the model was made for.
+    #[error("a context of {wanted} tokens was asked for; this model is made for 1 to {model_max}")]
+    ContextLength {
         /// What was asked for.
         wanted: usize,
         /// What there can be.
@@ -132,20 +133,10 @@ impl Session {
     /// # Errors
     /// What of the checkpoint cannot be used, or what of the options it does not allow.
     pub fn open(checkpoint: &Checkpoint, options: &SessionOptions) -> Result<Self, SessionError> {
-        let architecture = Some(checkpoint.hyperparams.arch.as_str().to_owned());
-        let tokenizer_options = TokenizerOptions { pre: options.pre.clone(), architecture };
-        let tokenizer = Tokenizer::from_source(&checkpoint.tokenizer, &tokenizer_options)?;
-        let source = checkpoint.chat_template.as_ref().and_then(|template| template.default.as_deref());
-        let variables = || tokenizer.template_variables().iter().cloned();
-        let template = source.map(|source| ChatTemplate::new(source, variables())).transpose()?;
-        let model_max = checkpoint.hyperparams.max_seq_len;
-        if let Some(wanted) = options.context.filter(|&wanted| wanted > model_max) {
-            return Err(SessionError::ContextTooLong { wanted, model_max });
-        }
+        let tokenizer = Tokenizer::of(checkpoint, options.pre.as_deref())?;
+        let template = ChatTemplate::of(checkpoint, &tokenizer)?;
         let program = Program::load(checkpoint, options.isa, options.threads)?;
-        // Beyond its native context a model computes every position otherwise, short prompts included.
-        let usual = program.network().native_context().unwrap_or(model_max).min(model_max).min(DEFAULT_CONTEXT);
-        let context = options.context.unwrap_or(usual);
+        let context = context_length(program.network(), checkpoint.hyperparams.max_seq_len, options.context)?;
         let cache = program.new_cache(context, options.cache)?;
         let mut ends = checkpoint.generation.eos_ids.clone();
         ends.extend(tokenizer.ends());
@@ -239,6 +230,19 @@ impl Session {
             self.held.extend(batch);
         }
         Ok(Prefilled { last, reused, complete: true })
+    }
+}
+
+/// The tokens that a sequence may have: what is `wanted`, else the model's maximum, or the length it was first
+/// trained on where that is told apart, at most 8192.
+///
+/// # Errors
+/// More is wanted than `model_max`, or nothing.
+pub fn context_length(network: &Network, model_max: usize, wanted: Option<usize>) -> Result<usize, SessionError> {
+    match wanted {
+        Some(wanted) if wanted > model_max || wanted == 0 => Err(SessionError::ContextLength { wanted, model_max }),
+        Some(wanted) => Ok(wanted),
+        None => Ok(network.native_context().unwrap_or(model_max).min(model_max).min(DEFAULT_CONTEXT)),
     }
 }
 

@@ -16,7 +16,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, ErrorKind};
+use plimsoll_formats::Checkpoint;
 use serde_json::{Map, Value as Json};
+
+use crate::tokenizer::Tokenizer;
 
 /// The instructions one rendering may execute. The longest published template over a conversation of hundreds of
 /// turns takes a few million.
@@ -153,6 +156,16 @@ pub struct ChatTemplate {
 }
 
 impl ChatTemplate {
+    /// The template of a checkpoint, if it has one, with the special tokens of its tokenizer.
+    ///
+    /// # Errors
+    /// It does not compile.
+    pub fn of(checkpoint: &Checkpoint, tokenizer: &Tokenizer) -> Result<Option<Self>, TemplateError> {
+        let source = checkpoint.chat_template.as_ref().and_then(|template| template.default.as_deref());
+        let variables = tokenizer.template_variables().iter().cloned();
+        source.map(|source| ChatTemplate::new(source, variables)).transpose()
+    }
+
     /// Compiles `source`. `special_tokens` are variable names and texts, as in `("eos_token", "</s>")`.
     pub fn new<N: Into<String>, T: Into<String>>(
         source: &str,

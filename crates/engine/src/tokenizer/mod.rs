@@ -13,7 +13,7 @@ mod vocabulary;
 
 use std::collections::BTreeSet;
 
-use plimsoll_formats::TokenizerSource;
+use plimsoll_formats::{Checkpoint, TokenizerSource};
 
 use crate::template::{ControlTexts, GuardedText};
 use pieces::Pieces;
@@ -148,6 +148,16 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
+    /// The tokenizer of a checkpoint; `pre` replaces the pre-tokenizer tag of a GGUF.
+    ///
+    /// # Errors
+    /// Its files describe none that is understood.
+    pub fn of(checkpoint: &Checkpoint, pre: Option<&str>) -> Result<Self, TokenizerError> {
+        let architecture = Some(checkpoint.hyperparams.arch.as_str().to_owned());
+        let options = TokenizerOptions { pre: pre.map(str::to_owned), architecture };
+        Tokenizer::from_source(&checkpoint.tokenizer, &options)
+    }
+
     /// Builds the tokenizer that a checkpoint describes.
     pub fn from_source(source: &TokenizerSource, options: &TokenizerOptions) -> Result<Self, TokenizerError> {
         match source {

@@ -7,9 +7,7 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use plimsoll_engine::{
-    ChatTemplate, GenerateOptions, Session, SessionError, SessionOptions, Tokenizer, TokenizerOptions,
-};
+use plimsoll_engine::{ChatTemplate, GenerateOptions, Session, SessionError, SessionOptions, Tokenizer};
 use plimsoll_formats::{Checkpoint, FormatError};
 use plimsoll_runtime::resident_bytes;
 use serde::{Deserialize, Serialize};
@@ -87,11 +85,8 @@ pub fn first_token(session: &mut Session) -> Result<(f64, usize), SessionError> 
 
 /// Resident size with tokenizer and template made, but no weight touched: what a prediction starts from.
 fn process_bytes(checkpoint: &Checkpoint, options: &SessionOptions) -> Result<u64, StartError> {
-    let architecture = Some(checkpoint.hyperparams.arch.as_str().to_owned());
-    let tokenizer_options = TokenizerOptions { pre: options.pre.clone(), architecture };
-    let tokenizer = Tokenizer::from_source(&checkpoint.tokenizer, &tokenizer_options).map_err(SessionError::from)?;
-    let source = checkpoint.chat_template.as_ref().and_then(|template| template.default.as_deref());
-    let template = source.map(|source| ChatTemplate::new(source, tokenizer.template_variables().iter().cloned()));
+    let tokenizer = Tokenizer::of(checkpoint, options.pre.as_deref()).map_err(SessionError::from)?;
+    let template = ChatTemplate::of(checkpoint, &tokenizer).map_err(SessionError::from)?;
     let resident = resident_bytes().ok_or(StartError::NoResidentSize)?;
     drop((tokenizer, template));
     Ok(resident.now)
