@@ -4,10 +4,14 @@ use plimsoll_graph::cost::{Cost, Machine};
 use plimsoll_runtime::{BATCH_TOKENS, CacheType};
 use serde::{Deserialize, Serialize};
 
+/// What of the program itself comes into memory only while a model is loaded and answers: code pages, thread stacks,
+/// the sampler. Measured as 0.86 to 1.19 MB over four models of 0.3 to 3 million parameters, release build, x86-64.
+const ANSWERING_BYTES: u64 = 900_000;
+
 /// Memory that a process running a model will have in RAM, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryPrediction {
-    /// The process before the weights: program, tokenizer, template.
+    /// Everything but the model: program, tokenizer, template.
     pub process: u64,
     /// Pages of the mapped weights that are read, and vectors held beside them.
     pub weights: u64,
@@ -23,7 +27,7 @@ impl MemoryPrediction {
     /// For a sequence of `tokens`, in a process that has `process` bytes in RAM before the weights.
     pub fn new(cost: &Cost, process: u64, tokens: usize, cache: CacheType) -> MemoryPrediction {
         MemoryPrediction {
-            process,
+            process: process + ANSWERING_BYTES,
             weights: cost.weight_bytes(tokens),
             cache: cost.cache_bytes(tokens, cache.value_bytes()),
             buffers: cost.buffer_bytes(tokens.min(BATCH_TOKENS)),
