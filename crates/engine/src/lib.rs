@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod foreign;
 pub mod sampler;
 pub mod session;
 pub mod stream;

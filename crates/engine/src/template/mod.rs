@@ -12,18 +12,17 @@ mod rewrite;
 pub use clock::{Clock, ClockError};
 pub use guard::{ControlTexts, GuardedText};
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, ErrorKind};
 use plimsoll_formats::Checkpoint;
 use serde_json::{Map, Value as Json};
 
+use crate::foreign;
 use crate::tokenizer::Tokenizer;
 
 /// The instructions one rendering may execute. The longest published template over a conversation of hundreds of
-/// turns takes a few million.
-const FUEL: u64 = 50_000_000;
+/// turns takes less than a tenth of it.
+const FUEL: u64 = 10_000_000;
 /// The bytes one rendering may produce.
 const MAX_OUTPUT_BYTES: usize = 64 << 20;
 /// The bytes a template's source may have; published ones have up to 40 thousand.
@@ -283,10 +282,8 @@ impl ChatTemplate {
         let template = self.environment.get_template(TEMPLATE_NAME).map_err(|error| refusal(&error))?;
         let mut output = CappedOutput::default();
         let context = Value::from_pairs(context);
-        // minijinja 3.0 panics on some expressions that Python refuses; a foreign template must not end the program.
-        let render = AssertUnwindSafe(|| template.render_captured_to(context, &mut output).map(drop));
-        let outcome = catch_unwind(render)
-            .map_err(|_| TemplateError::Render("an expression is beyond the template engine".into()))?;
+        let outcome = foreign::catch(|| template.render_captured_to(context, &mut output).map(drop))
+            .map_err(|foreign::Panicked| TemplateError::Render("an expression is beyond the template engine".into()))?;
         if output.overflowed {
             return Err(TemplateError::TooMuch("writes more than 64 MiB"));
         }
@@ -330,7 +327,7 @@ fn raise_exception(message: &Value) -> Result<Value, minijinja::Error> {
 
 fn refusal(error: &minijinja::Error) -> TemplateError {
     if error.kind() == ErrorKind::OutOfFuel {
-        return TemplateError::TooMuch("runs without end (50 million steps)");
+        return TemplateError::TooMuch("runs without end (10 million steps)");
     }
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {

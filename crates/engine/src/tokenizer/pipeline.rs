@@ -1,10 +1,9 @@
 //! The tokenizers crate, driven stage by stage so that control tokens are parsed only where they may be.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use tokenizers::{AddedVocabulary, Model, OffsetType, PreTokenizer};
 
 use super::TokenizerError;
+use crate::foreign;
 use crate::template::GuardedText;
 
 /// A tokenizer of the tokenizers crate and its added tokens twice: all of them, and without the control tokens.
@@ -57,9 +56,11 @@ impl Pipeline {
 /// Runs the crate's code on foreign data: both its errors and its panics (it unwraps what a strange file or an
 /// expression without end makes fail) come back as an error.
 pub(super) fn guarded<T>(run: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, TokenizerError> {
-    match catch_unwind(AssertUnwindSafe(run)) {
+    match foreign::catch(run) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(TokenizerError::Backend { reason: error.to_string() }),
-        Err(_) => Err(TokenizerError::Backend { reason: "it gave up on an expression or a table of this file".into() }),
+        Err(foreign::Panicked) => {
+            Err(TokenizerError::Backend { reason: "it gave up on an expression or a table of this file".into() })
+        }
     }
 }
