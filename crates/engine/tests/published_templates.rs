@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use plimsoll_engine::{ChatTemplate, Clock, TemplateRequest};
+use plimsoll_engine::{ChatTemplate, Clock, TemplateError, TemplateRequest};
 use serde_json::Value;
 
 fn shared(name: &str) -> Option<PathBuf> {
@@ -49,4 +49,25 @@ fn every_published_template_renders_and_refuses_as_the_reference_does() {
     }
     assert!(wrong.is_empty(), "{} of {} differ\n{}", wrong.len(), cases.len(), wrong.join("\n"));
     assert_eq!(cases.len(), 296);
+}
+
+#[test]
+fn a_conversation_of_a_thousand_messages_is_not_too_much_for_any() {
+    let Some(folder) = shared("templates") else { return };
+    let turn = [("user", "What now? "), ("assistant", "<think>\nhm\n</think>\nThis. ")];
+    let messages: Vec<Value> = (0..1000)
+        .map(|i| turn[i % 2])
+        .map(|(role, content)| serde_json::json!({"role": role, "content": content.repeat(20)}))
+        .collect();
+    let request = TemplateRequest { messages: messages.into(), ..TemplateRequest::default() };
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "jinja") {
+            continue;
+        }
+        let source = fs::read_to_string(&path).unwrap();
+        let template = ChatTemplate::new(&source, Vec::<(String, String)>::new()).unwrap();
+        let result = template.render(&request);
+        assert!(!matches!(result, Err(TemplateError::TooMuch(_))), "{}: {result:?}", path.display());
+    }
 }

@@ -20,8 +20,7 @@ use serde_json::{Map, Value as Json};
 use crate::foreign;
 use crate::tokenizer::Tokenizer;
 
-/// The instructions one rendering may execute. The longest published template over a conversation of hundreds of
-/// turns takes less than a tenth of it.
+/// The instructions one rendering may execute; a thousand messages take every published template less.
 const FUEL: u64 = 10_000_000;
 /// The bytes one rendering may produce.
 const MAX_OUTPUT_BYTES: usize = 64 << 20;
