@@ -38,7 +38,7 @@ pub struct Difference {
     pub only_b: usize,
     /// Share of right answers, first minus second, in -1 to 1.
     pub difference: f64,
-    /// Its interval, by a bootstrap over items.
+    /// Its interval, by a bootstrap over items; where both models agree on every item, the bound that so many items set.
     pub interval: Interval,
     /// McNemar's exact two-sided p-value.
     pub p: f64,
@@ -142,11 +142,21 @@ fn difference(category: String, indices: &[usize], a: &[Outcome], b: &[Outcome])
         only_a,
         only_b,
         difference: (only_a as f64 - only_b as f64) / n as f64,
-        interval: paired_bootstrap(&item_differences, LEVEL, BOOTSTRAP_SEED)?,
+        interval: interval(&item_differences)?,
         p,
         p_adjusted: p,
         detectable: detectable_difference(n, only_a + only_b, 1.0 - LEVEL, POWER),
     })
+}
+
+/// The bootstrap's interval; but where the models agree on every item, resampling could only say "exactly none", so the
+/// bound is then the share of disagreement that so many items could have missed.
+fn interval(item_differences: &[f64]) -> Option<Interval> {
+    if item_differences.iter().all(|difference| *difference == 0.0) {
+        let most = wilson(0, item_differences.len(), LEVEL)?.high;
+        return Some(Interval { low: -most, high: most, level: LEVEL });
+    }
+    paired_bootstrap(item_differences, LEVEL, BOOTSTRAP_SEED)
 }
 
 /// All items, then those of each category. A suite of one category is its own overall.
@@ -205,6 +215,13 @@ mod tests {
         assert_eq!(found[0].finding(), Finding::FirstBetter);
         assert_eq!(found[1].finding(), Finding::NoDifferenceSeen);
         assert!((found[1].p_adjusted - 3.0 * 0.03125).abs() < 1e-12);
+    }
+
+    #[test]
+    fn agreement_on_every_item_still_leaves_room_for_a_difference() {
+        let a = outcomes(&[("dates", &[true; 50])]);
+        let interval = differences(&a, &a).unwrap()[0].interval;
+        assert!((interval.high - 0.0713).abs() < 1e-4 && interval.low == -interval.high, "{interval:?}");
     }
 
     #[test]
