@@ -156,7 +156,8 @@ fn the_same_rates_differ_or_not_by_how_answers_pair() {
     assert_eq!((shared.a, shared.b), (split.a, split.b));
     assert_eq!((shared.only_right, split.only_right), (Some([0, 0]), Some([10, 10])));
     let width = |d: &plimsoll_lab::record::Difference| d.difference.interval.map(|i| i.high - i.low).unwrap();
-    assert!(width(&shared) == 0.0 && width(&split) > 0.3);
+    // Full agreement on 40 items still leaves room for 8.8 points of difference either way (Wilson, 0 of 40).
+    assert!((width(&shared) - 2.0 * 0.0876).abs() < 1e-3 && width(&split) > 0.3);
 }
 
 #[test]

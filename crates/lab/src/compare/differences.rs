@@ -44,7 +44,7 @@ fn accuracy(models: &[ModelRecord; 2]) -> Result<Vec<Difference>, PairError> {
             difference: Measurement::of(SUBJECT, &metric, Unit::ShareDifference, Origin::Derived, found.difference)
                 .within(Some(found.interval))
                 .n(found.n)
-                .by("A minus B on the same items; interval by bootstrap over items")
+                .by("A minus B on the same items; interval by bootstrap over items, Wilson's bound where all agree")
                 .from(&[a, b])
                 .record(),
             metric,
