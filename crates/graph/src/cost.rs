@@ -1,25 +1,49 @@
 //! What a network costs, read off its description: bytes kept and moved, operations done.
 //! With a machine's measured limits this predicts memory and speed before anything runs.
 
+use plimsoll_kernels::DType;
+
 use crate::id::WeightId;
-use crate::mask::Mask;
 use crate::network::{Network, WeightDecl, WeightKind};
 use crate::op::{AttentionOp, Op};
 use crate::plan::BufferPlan;
 
-/// Limits of a machine, as measured on it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What a machine can do, as measured on it with all threads.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Machine {
-    /// Bytes per second read from memory by all threads together.
+    /// Bytes per second read from memory.
     pub read_bandwidth: f64,
-    /// Bytes per second that weights stream at when they already lie in cache.
-    pub cache_bandwidth: f64,
-    /// Weights up to this many bytes stay in cache from one token to the next.
-    pub cache_bytes: f64,
-    /// Floating-point operations per second of the kernels, all threads together.
+    /// Floating-point operations per second that the arithmetic units allow.
     pub arithmetic_rate: f64,
-    /// Seconds that it costs to hand one node to all threads and wait for them.
-    pub dispatch_seconds: f64,
+    /// How fast stored types multiply when nothing has to come from memory.
+    pub products: Vec<ProductRate>,
+    /// Operations per second of attention over cached keys and values, for one token.
+    pub attention_rate: f64,
+    /// Seconds that a node takes however little it computes.
+    pub node_seconds: f64,
+}
+
+/// How fast matrices of one stored type multiply, unpacking included, in operations per second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ProductRate {
+    /// The stored type.
+    pub dtype: DType,
+    /// With one token.
+    pub decode: f64,
+    /// With a batch of tokens, which share the unpacking.
+    pub prefill: f64,
+}
+
+impl Machine {
+    /// The rates of a type; one that was not measured is taken to be as slow as the slowest.
+    fn product(&self, dtype: DType) -> (f64, f64) {
+        match self.products.iter().find(|rate| rate.dtype == dtype) {
+            Some(rate) => (rate.decode, rate.prefill),
+            None => self.products.iter().fold((self.arithmetic_rate, self.arithmetic_rate), |slowest, rate| {
+                (slowest.0.min(rate.decode), slowest.1.min(rate.prefill))
+            }),
+        }
+    }
 }
 
 /// Where weights lie and how often they are read.
@@ -31,10 +55,16 @@ pub struct WeightBytes {
     pub table: u64,
     /// All routed experts.
     pub experts: u64,
-    /// The routed experts that one token uses.
-    pub active_experts: u64,
     /// Short vectors held in f32 beside the file.
     pub vectors: u64,
+}
+
+/// All products of one token with weights of one type, routed experts counted as far as they are used.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Products {
+    dtype: DType,
+    bytes: f64,
+    flops: f64,
 }
 
 /// The cost of a network, independent of the machine.
@@ -42,55 +72,66 @@ pub struct WeightBytes {
 pub struct Cost {
     /// Weights by use.
     pub weights: WeightBytes,
-    /// Multiplications and additions by weights for one token.
-    pub weight_flops: u64,
     /// Values (keys and values, all layers) that one position adds to the cache.
     pub cache_values: u64,
     /// Nodes that a step runs.
     pub n_nodes: usize,
+    products: Vec<Products>,
     attention: Vec<AttentionOp>,
     plan: BufferPlan,
 }
 
 impl Cost {
-    /// Walks a network; `stored_bytes` tells the size of a weight in its file.
-    pub fn new(network: &Network, stored_bytes: impl Fn(&WeightDecl) -> u64) -> Cost {
+    /// Walks a network; `stored` tells the type and size of a weight in its file, none if it is not there.
+    pub fn new(network: &Network, stored: impl Fn(&WeightDecl) -> Option<(DType, u64)>) -> Cost {
         let mut cost = Cost {
             weights: WeightBytes::default(),
-            weight_flops: 0,
             cache_values: network.caches.iter().map(|width| 2 * *width as u64).sum(),
             n_nodes: network.nodes.len(),
+            products: vec![],
             attention: vec![],
             plan: BufferPlan::new(network),
         };
-        let values = |id: WeightId| network.weight(id).shape.iter().product::<usize>() as u64;
-        let bytes = |id: WeightId| stored_bytes(network.weight(id));
+        let stored = |id: WeightId| stored(network.weight(id)).unwrap_or((DType::F32, 0));
         let mut tables = vec![];
         for node in &network.nodes {
             match &node.op {
                 Op::Embed { table } => tables.push(*table),
                 Op::Linear { weight, .. } => {
-                    cost.weights.dense += bytes(*weight);
-                    cost.weight_flops += 2 * values(*weight);
+                    cost.weights.dense += stored(*weight).1;
+                    cost.add_product(network.weight(*weight), stored(*weight), 1.0);
                     tables.retain(|table| table != weight); // tied: counted here, read whole
                 }
                 Op::Moe(moe) => {
-                    cost.weights.dense += bytes(moe.router);
-                    let all: u64 = [moe.gate, moe.up, moe.down].into_iter().map(bytes).sum();
-                    let active = |total: u64| total / moe.n_experts as u64 * moe.top_k as u64;
-                    cost.weights.experts += all;
-                    cost.weights.active_experts += active(all);
-                    let weights: u64 = [moe.gate, moe.up, moe.down].into_iter().map(values).sum();
-                    cost.weight_flops += 2 * (values(moe.router) + active(weights));
+                    cost.weights.dense += stored(moe.router).1;
+                    cost.add_product(network.weight(moe.router), stored(moe.router), 1.0);
+                    for part in [moe.gate, moe.up, moe.down] {
+                        let used = moe.top_k as f64 / moe.n_experts as f64;
+                        cost.weights.experts += stored(part).1;
+                        cost.add_product(network.weight(part), stored(part), used);
+                    }
                 }
                 Op::Attention(op) => cost.attention.push(op.clone()),
                 _ => {}
             }
         }
-        cost.weights.table = tables.into_iter().map(bytes).sum();
+        cost.weights.table = tables.into_iter().map(|table| stored(table).1).sum();
         let vectors = network.weights.iter().filter(|w| matches!(w.kind, WeightKind::Vector { .. }));
-        cost.weights.vectors = vectors.map(|w| (w.shape.iter().product::<usize>() * size_of::<f32>()) as u64).sum();
+        cost.weights.vectors = vectors.map(|w| (n_values(w) * size_of::<f32>()) as u64).sum();
         cost
+    }
+
+    fn add_product(&mut self, weight: &WeightDecl, (dtype, bytes): (DType, u64), used: f64) {
+        let (bytes, flops) = (bytes as f64 * used, 2.0 * n_values(weight) as f64 * used);
+        match self.products.iter_mut().find(|products| products.dtype == dtype) {
+            Some(products) => (products.bytes, products.flops) = (products.bytes + bytes, products.flops + flops),
+            None => self.products.push(Products { dtype, bytes, flops }),
+        }
+    }
+
+    /// The stored types that products read, for a machine's rates to be measured.
+    pub fn types(&self) -> Vec<DType> {
+        self.products.iter().map(|products| products.dtype).collect()
     }
 
     /// Bytes of weights in memory once `n_tokens` different tokens have passed. Of an embedding
@@ -111,39 +152,55 @@ impl Cost {
         self.plan.bytes(n_tokens, 1)
     }
 
-    /// Predicted seconds of one decoded token after `depth` others. Each node takes the longer
-    /// of reading its weights and computing with them, and all pay the hand-over to the threads.
+    /// Predicted seconds of one decoded token after `depth` others. The products of each type, and
+    /// attention, take the longer of reading and computing; every node takes its least besides.
     pub fn decode_seconds(&self, depth: usize, cache_value_bytes: usize, machine: &Machine) -> f64 {
-        let weights = (self.weights.dense + self.weights.active_experts) as f64;
-        let keys_and_values = self.attention_values(depth) * cache_value_bytes as f64;
-        let bytes = weights + keys_and_values;
-        let bandwidth = if bytes <= machine.cache_bytes { machine.cache_bandwidth } else { machine.read_bandwidth };
-        let flops = self.weight_flops as f64 + self.attention_flops(depth);
-        let overhead = self.n_nodes as f64 * machine.dispatch_seconds;
-        (bytes / bandwidth).max(flops / machine.arithmetic_rate) + overhead
+        let products = self.products.iter().map(|products| {
+            let (decode, _) = machine.product(products.dtype);
+            (products.bytes / machine.read_bandwidth).max(products.flops / decode)
+        });
+        let reading = self.attention_values(depth) * cache_value_bytes as f64 / machine.read_bandwidth;
+        let attention = reading.max(self.attention_flops(depth) / machine.attention_rate);
+        products.sum::<f64>() + attention + self.n_nodes as f64 * machine.node_seconds
+    }
+
+    /// Seconds of one decoded token if reading weights and cache from memory were all.
+    pub fn decode_limit_seconds(&self, depth: usize, cache_value_bytes: usize, machine: &Machine) -> f64 {
+        let weights: f64 = self.products.iter().map(|products| products.bytes).sum();
+        (weights + self.attention_values(depth) * cache_value_bytes as f64) / machine.read_bandwidth
     }
 
     /// Predicted seconds of a prompt of `n_tokens` after `depth` others, in steps of `n_batch`.
     pub fn prefill_seconds(&self, n_tokens: usize, depth: usize, n_batch: usize, machine: &Machine) -> f64 {
-        let steps = n_tokens.div_ceil(n_batch) as f64;
-        let reading = steps * (self.weights.dense + self.weights.experts) as f64 / machine.read_bandwidth;
-        let attention = self.attention_flops(depth + n_tokens / 2);
-        let flops = n_tokens as f64 * (self.weight_flops as f64 + attention);
-        reading.max(flops / machine.arithmetic_rate) + steps * self.n_nodes as f64 * machine.dispatch_seconds
+        let (n, steps) = (n_tokens as f64, n_tokens.div_ceil(n_batch) as f64);
+        let products = self.products.iter().map(|products| {
+            let (_, prefill) = machine.product(products.dtype);
+            (steps * products.bytes / machine.read_bandwidth).max(n * products.flops / prefill)
+        });
+        let attention = n * self.attention_flops(depth + n_tokens / 2) / machine.attention_rate;
+        products.sum::<f64>() + attention + steps * self.n_nodes as f64 * machine.node_seconds
+    }
+
+    /// Seconds of a prompt if the arithmetic units were all.
+    pub fn prefill_limit_seconds(&self, n_tokens: usize, depth: usize, machine: &Machine) -> f64 {
+        let products: f64 = self.products.iter().map(|products| products.flops).sum();
+        n_tokens as f64 * (products + self.attention_flops(depth + n_tokens / 2)) / machine.arithmetic_rate
     }
 
     fn attention_values(&self, depth: usize) -> f64 {
-        self.attention.iter().map(|a| (seen(a.mask, depth) * 2 * a.n_kv_heads * a.head_dim) as f64).sum()
+        self.attention.iter().map(|a| (a.mask.span(depth).len() * 2 * a.n_kv_heads * a.head_dim) as f64).sum()
     }
 
+    /// A head narrower than a vector register costs as much as one that fills it.
     fn attention_flops(&self, depth: usize) -> f64 {
-        self.attention.iter().map(|a| (seen(a.mask, depth) * 4 * a.n_heads * a.head_dim) as f64).sum()
+        const LANES: usize = 16;
+        let width = |a: &AttentionOp| 4 * a.n_heads * a.head_dim.next_multiple_of(LANES);
+        self.attention.iter().map(|a| (a.mask.span(depth).len() * width(a)) as f64).sum()
     }
 }
 
-/// Keys that the query at position `depth` sees.
-fn seen(mask: Mask, depth: usize) -> usize {
-    mask.span(depth).len()
+fn n_values(weight: &WeightDecl) -> usize {
+    weight.shape.iter().product()
 }
 
 #[cfg(test)]
@@ -161,38 +218,51 @@ mod tests {
         net.finish(logits).unwrap()
     }
 
-    fn f32_bytes(w: &WeightDecl) -> u64 {
-        4 * w.shape.iter().product::<usize>() as u64
+    fn as_f32(w: &WeightDecl) -> Option<(DType, u64)> {
+        Some((DType::F32, 4 * n_values(w) as u64))
+    }
+
+    fn machine() -> Machine {
+        let products = vec![ProductRate { dtype: DType::F32, decode: 1e6, prefill: 1e7 }];
+        Machine { read_bandwidth: 1e3, arithmetic_rate: 1e8, products, attention_rate: 1e6, node_seconds: 0.0 }
     }
 
     #[test]
     fn a_tied_table_is_counted_once_and_read_whole() {
-        let tied = Cost::new(&tiny(true), f32_bytes);
-        let untied = Cost::new(&tiny(false), f32_bytes);
+        let tied = Cost::new(&tiny(true), as_f32);
+        let untied = Cost::new(&tiny(false), as_f32);
         assert_eq!((tied.weights.dense, tied.weights.table), (4 * (24 + 24 + 40), 0));
         assert_eq!((untied.weights.dense, untied.weights.table), (4 * (24 + 24 + 40), 160));
-        assert_eq!(tied.weight_flops, 2 * (24 + 24 + 40));
     }
 
     #[test]
     fn logits_are_planned_for_selected_rows_only() {
-        let cost = Cost::new(&tiny(true), f32_bytes);
+        let cost = Cost::new(&tiny(true), as_f32);
         let selected = cost.plan.slots.iter().filter(|s| s.0 == Rows::Selected);
         assert_eq!(selected.map(|s| s.1).max(), Some(10));
         assert_eq!(cost.buffer_bytes(100) - cost.buffer_bytes(99), 4 * (4 + 6));
     }
 
     #[test]
-    fn a_model_that_stays_in_cache_is_predicted_faster_than_one_read_from_memory() {
-        let cost = Cost::new(&tiny(true), f32_bytes);
-        let slow = Machine {
-            read_bandwidth: 1e3,
-            cache_bandwidth: 1e6,
-            cache_bytes: 0.0,
-            arithmetic_rate: 1e9,
-            dispatch_seconds: 0.0,
-        };
-        let fast = Machine { cache_bytes: 1e6, ..slow };
-        assert!(cost.decode_seconds(0, 2, &slow) > 100.0 * cost.decode_seconds(0, 2, &fast));
+    fn decoding_takes_the_longer_of_reading_and_computing() {
+        let cost = Cost::new(&tiny(true), as_f32);
+        let reads = cost.decode_seconds(0, 2, &machine());
+        assert!((reads - 352.0 / 1e3).abs() < 1e-9, "{reads}");
+        assert_eq!(reads, cost.decode_limit_seconds(0, 2, &machine()));
+        let computes = cost.decode_seconds(0, 2, &Machine { read_bandwidth: 1e12, ..machine() });
+        assert!((computes - 176.0 / 1e6).abs() < 1e-9, "{computes}");
+    }
+
+    #[test]
+    fn only_the_experts_chosen_are_read_for_a_token() {
+        let mut net = Builder::new(10);
+        let x = net.embed("embed", 4);
+        let y = net.moe(x, "ff", 8, 2, 6, crate::Activation::Silu);
+        let s = net.select_rows(y);
+        let logits = net.linear_tied(s, "embed", 10);
+        let cost = Cost::new(&net.finish(logits).unwrap(), as_f32);
+        assert_eq!(cost.weights.experts, 4 * 8 * 3 * 24);
+        let read = (4 * (8 * 4 + 2 * 3 * 24 + 40)) as f64;
+        assert!((cost.decode_limit_seconds(0, 2, &machine()) - read / 1e3).abs() < 1e-9);
     }
 }

@@ -65,18 +65,13 @@ impl SpeedPrediction {
         prefill_tokens: usize,
         cache: CacheType,
     ) -> SpeedPrediction {
-        let bytes = cache.value_bytes();
-        let free = Machine { dispatch_seconds: 0.0, ..*machine };
-        let only_arithmetic = Machine { read_bandwidth: f64::INFINITY, cache_bandwidth: f64::INFINITY, ..free };
-        let only_reading = Machine { arithmetic_rate: f64::INFINITY, cache_bytes: 0.0, ..free };
-        let prefill =
-            |machine| prefill_tokens as f64 / cost.prefill_seconds(prefill_tokens, depth, BATCH_TOKENS, machine);
+        let (bytes, tokens) = (cache.value_bytes(), prefill_tokens as f64);
         SpeedPrediction {
             depth,
-            prefill: prefill(machine),
+            prefill: tokens / cost.prefill_seconds(prefill_tokens, depth, BATCH_TOKENS, machine),
             decode: 1.0 / cost.decode_seconds(depth, bytes, machine),
-            prefill_limit: prefill(&only_arithmetic),
-            decode_limit: 1.0 / cost.decode_seconds(depth, bytes, &only_reading),
+            prefill_limit: tokens / cost.prefill_limit_seconds(prefill_tokens, depth, machine),
+            decode_limit: 1.0 / cost.decode_limit_seconds(depth, bytes, machine),
         }
     }
 }

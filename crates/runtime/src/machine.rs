@@ -2,46 +2,77 @@
 
 use std::time::Instant;
 
-use plimsoll_graph::cost::Machine;
-use plimsoll_kernels::{Cpu, DType, Matrix, probe};
+use plimsoll_graph::cost::{Machine, ProductRate};
+use plimsoll_kernels::{AttentionShape, Cpu, DType, KvRows, Matrix, probe};
 
-/// Weights of this size stay in the caches of any processor that is likely to run a model.
-const CACHED_BYTES: usize = 2 << 20;
+/// Columns of the matrices that are measured: whole blocks of every type.
+const COLS: usize = 1024;
+/// Bytes of the matrix for one token: more than a first-level cache, less than any last-level one.
+const DECODE_BYTES: usize = 2 << 20;
+/// Rows and tokens of the matrix for a batch.
+const PREFILL: (usize, usize) = (256, 64);
 
-/// Measures the limits that predictions rest on; takes about a second.
-pub fn measure_machine(cpu: &Cpu) -> Machine {
+/// Measures what predictions rest on, products for the stored `types`; takes about a second.
+pub fn measure_machine(cpu: &Cpu, types: &[DType]) -> Machine {
     Machine {
         read_bandwidth: probe::read_bandwidth(cpu),
-        cache_bandwidth: cache_bandwidth(cpu),
-        cache_bytes: probe::last_level_cache() as f64 / 2.0,
         arithmetic_rate: probe::arithmetic_rate(cpu),
-        dispatch_seconds: dispatch_seconds(cpu),
+        products: types.iter().map(|dtype| product_rate(cpu, *dtype)).collect(),
+        attention_rate: attention_rate(cpu),
+        node_seconds: node_seconds(cpu),
     }
 }
 
-/// Bytes per second of the product of a cached f32 matrix with one token.
-fn cache_bandwidth(cpu: &Cpu) -> f64 {
-    let cols = 512;
-    let rows = CACHED_BYTES / size_of::<f32>() / cols;
-    let bytes = vec![0u8; CACHED_BYTES];
-    let weights = Matrix::new(DType::F32, rows, cols, &bytes).expect("a whole matrix");
-    let (x, mut out) = (vec![0.0; cols], vec![0.0; rows]);
-    CACHED_BYTES as f64 / best_seconds(|| cpu.matmul(&weights, &x, &mut out))
+/// Products of cached matrices with one token and with many.
+fn product_rate(cpu: &Cpu, dtype: DType) -> ProductRate {
+    let row_bytes = dtype.row_bytes(COLS).expect("whole blocks");
+    let rate = |rows: usize, tokens: usize| {
+        let bytes = vec![0u8; rows * row_bytes];
+        let weights = Matrix::new(dtype, rows, COLS, &bytes).expect("a whole matrix");
+        let (x, mut out) = (vec![1.0; tokens * COLS], vec![0.0; tokens * rows]);
+        let seconds = typical_seconds(|| cpu.matmul(&weights, &x, &mut out));
+        (2 * rows * COLS * tokens) as f64 / seconds
+    };
+    ProductRate { dtype, decode: rate(DECODE_BYTES / row_bytes, 1), prefill: rate(PREFILL.0, PREFILL.1) }
 }
 
-/// Seconds to hand one piece of work to every thread and wait for all.
-fn dispatch_seconds(cpu: &Cpu) -> f64 {
-    best_seconds(|| cpu.pool().run(cpu.threads(), |_| {}))
+/// Attention of one token over a few hundred cached positions.
+fn attention_rate(cpu: &Cpu) -> f64 {
+    let (n_heads, n_kv_heads, head_dim, positions) = (16, 4, 64, 256);
+    let shape = AttentionShape { n_heads, n_kv_heads, head_dim, scale: 1.0, softcap: None };
+    let kv = vec![0.0; positions * n_kv_heads * head_dim];
+    let (q, mut out) = (vec![1.0; n_heads * head_dim], vec![0.0; n_heads * head_dim]);
+    let span = 0..positions;
+    let seconds = typical_seconds(|| {
+        cpu.attention(&shape, &q, KvRows::F32(&kv), KvRows::F32(&kv), std::slice::from_ref(&span), &mut out);
+    });
+    (4 * n_heads * head_dim * positions) as f64 / seconds
 }
 
-/// The best of many short runs: everything else on the machine only slows.
-fn best_seconds(mut work: impl FnMut()) -> f64 {
-    let timed = |_| {
+/// Seconds of a node too small to matter: the mean of the kinds that a layer is made of.
+fn node_seconds(cpu: &Cpu) -> f64 {
+    let width = 64;
+    let bytes = vec![0u8; width * width * size_of::<f32>()];
+    let weights = Matrix::new(DType::F32, width, width, &bytes).expect("a whole matrix");
+    let (x, mut out) = (vec![1.0; width], vec![0.0; width]);
+    let product = typical_seconds(|| cpu.matmul(&weights, &x, &mut out));
+    let norm = typical_seconds(|| cpu.rms_norm(&x, Some(&x), 1e-5, width, &mut out));
+    let sum = typical_seconds(|| cpu.add(&x, &x, &mut out));
+    (product + norm + sum) / 3.0
+}
+
+/// The median of a few hundred runs, or of as many as a hundredth of a second holds.
+fn typical_seconds(mut work: impl FnMut()) -> f64 {
+    work();
+    let begin = Instant::now();
+    let mut samples = Vec::new();
+    while samples.len() < 5 || (samples.len() < 300 && begin.elapsed().as_millis() < 10) {
         let start = Instant::now();
         work();
-        start.elapsed().as_secs_f64()
-    };
-    (0..200).map(timed).fold(f64::INFINITY, f64::min)
+        samples.push(start.elapsed().as_secs_f64());
+    }
+    samples.sort_by(f64::total_cmp);
+    samples[samples.len() / 2]
 }
 
 /// Memory of this process in RAM now, and at most so far, in bytes. None where the system does

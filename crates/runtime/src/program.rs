@@ -100,7 +100,7 @@ impl Program {
     /// As [`plimsoll_models::network`].
     pub fn cost(checkpoint: &Checkpoint) -> Result<Cost, plimsoll_models::ModelError> {
         let network = plimsoll_models::network(checkpoint)?;
-        let stored = |name: &str| checkpoint.tensor(name).map_or(0, |tensor| tensor.stored_bytes() as u64);
+        let stored = |name: &str| checkpoint.tensor(name).map(|tensor| (tensor.dtype(), tensor.stored_bytes() as u64));
         Ok(Cost::new(&network, |decl| stored(&decl.name)))
     }
 

@@ -46,7 +46,7 @@ fn predict<'a>(
     let process = resident_bytes().map_or(0, |resident| resident.now);
     let cost = Program::cost(checkpoint)?;
     let cpu = Cpu::new(settings.isa, settings.threads)?;
-    let machine = measure_machine(&cpu);
+    let machine = measure_machine(&cpu, &cost.types());
     let context = model::context(checkpoint, command.context)?;
     let memory = MemoryPrediction::new(&cost, process, context, CacheType::F16);
     let speed = SpeedPrediction::new(&cost, &machine, 0, PREFILL_TOKENS.min(context), CacheType::F16);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use plimsoll_engine::{Session, SessionError, SessionOptions};
 use plimsoll_formats::Checkpoint;
-use plimsoll_graph::cost::Machine;
+use plimsoll_graph::cost::{Cost, Machine};
 use plimsoll_runtime::{LoadError, Program, measure_machine};
 
 use super::device::device;
@@ -128,7 +128,9 @@ pub fn compare(
     for (contestant, session) in contestants.iter().zip(&mut sessions) {
         runner::check_canary(&options.suite, session).map_err(|source| contestant.run_error(source))?;
     }
-    let machine = measure_machine(sessions[0].program().cpu());
+    let mut types = a.cost()?.types();
+    types.extend(b.cost()?.types());
+    let machine = measure_machine(sessions[0].program().cpu(), &types);
     let device = device(sessions[0].program().cpu(), &machine);
 
     let starts = starts(contestants, options.starts.max(1), fresh_start, progress)?;
@@ -173,6 +175,10 @@ impl Contestant {
         self.checkpoint.hyperparams.max_seq_len
     }
 
+    fn cost(&self) -> Result<Cost, CompareError> {
+        Program::cost(&self.checkpoint).map_err(|error| self.session_error(LoadError::from(error)))
+    }
+
     fn prediction(
         &self,
         machine: &Machine,
@@ -180,7 +186,7 @@ impl Contestant {
         plan: &Plan,
         options: &Options,
     ) -> Result<Prediction, CompareError> {
-        let cost = Program::cost(&self.checkpoint).map_err(|error| self.session_error(LoadError::from(error)))?;
+        let cost = self.cost()?;
         let cache = options.session.cache;
         let mut processes: Vec<u64> = starts.iter().map(|start| start.process_bytes).collect();
         processes.sort_unstable();
