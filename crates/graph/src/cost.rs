@@ -13,6 +13,8 @@ use crate::plan::BufferPlan;
 pub struct Machine {
     /// Bytes per second read from memory.
     pub read_bandwidth: f64,
+    /// Weights of up to this many bytes stay in cache from one token to the next.
+    pub cache_bytes: f64,
     /// Floating-point operations per second that the arithmetic units allow.
     pub arithmetic_rate: f64,
     /// How fast stored types multiply when nothing has to come from memory.
@@ -152,22 +154,26 @@ impl Cost {
         self.plan.bytes(n_tokens, 1)
     }
 
-    /// Predicted seconds of one decoded token after `depth` others. The products of each type, and
-    /// attention, take the longer of reading and computing; every node takes its least besides.
+    /// Predicted seconds of one decoded token after `depth` others: what comes from memory is read,
+    /// then multiplied (the kernels wait for what they read), and every node takes its least besides.
     pub fn decode_seconds(&self, depth: usize, cache_value_bytes: usize, machine: &Machine) -> f64 {
-        let products = self.products.iter().map(|products| {
-            let (decode, _) = machine.product(products.dtype);
-            (products.bytes / machine.read_bandwidth).max(products.flops / decode)
-        });
-        let reading = self.attention_values(depth) * cache_value_bytes as f64 / machine.read_bandwidth;
-        let attention = reading.max(self.attention_flops(depth) / machine.attention_rate);
-        products.sum::<f64>() + attention + self.n_nodes as f64 * machine.node_seconds
+        let products = self.products.iter().map(|products| products.flops / machine.product(products.dtype).0);
+        let attention = self.attention_flops(depth) / machine.attention_rate;
+        let computing = products.sum::<f64>() + attention + self.n_nodes as f64 * machine.node_seconds;
+        let bytes = self.decode_bytes(depth, cache_value_bytes);
+        let reading = if bytes > machine.cache_bytes { bytes / machine.read_bandwidth } else { 0.0 };
+        reading + computing
     }
 
     /// Seconds of one decoded token if reading weights and cache from memory were all.
     pub fn decode_limit_seconds(&self, depth: usize, cache_value_bytes: usize, machine: &Machine) -> f64 {
+        self.decode_bytes(depth, cache_value_bytes) / machine.read_bandwidth
+    }
+
+    /// Bytes of weights, keys and values that one decoded token reads.
+    fn decode_bytes(&self, depth: usize, cache_value_bytes: usize) -> f64 {
         let weights: f64 = self.products.iter().map(|products| products.bytes).sum();
-        (weights + self.attention_values(depth) * cache_value_bytes as f64) / machine.read_bandwidth
+        weights + self.attention_values(depth) * cache_value_bytes as f64
     }
 
     /// Predicted seconds of a prompt of `n_tokens` after `depth` others, in steps of `n_batch`.
@@ -224,7 +230,14 @@ mod tests {
 
     fn machine() -> Machine {
         let products = vec![ProductRate { dtype: DType::F32, decode: 1e6, prefill: 1e7 }];
-        Machine { read_bandwidth: 1e3, arithmetic_rate: 1e8, products, attention_rate: 1e6, node_seconds: 0.0 }
+        Machine {
+            read_bandwidth: 1e3,
+            cache_bytes: 0.0,
+            arithmetic_rate: 1e8,
+            products,
+            attention_rate: 1e6,
+            node_seconds: 0.0,
+        }
     }
 
     #[test]
@@ -244,13 +257,13 @@ mod tests {
     }
 
     #[test]
-    fn decoding_takes_the_longer_of_reading_and_computing() {
+    fn what_does_not_stay_in_cache_is_read_and_then_multiplied() {
         let cost = Cost::new(&tiny(true), as_f32);
-        let reads = cost.decode_seconds(0, 2, &machine());
-        assert!((reads - 352.0 / 1e3).abs() < 1e-9, "{reads}");
-        assert_eq!(reads, cost.decode_limit_seconds(0, 2, &machine()));
-        let computes = cost.decode_seconds(0, 2, &Machine { read_bandwidth: 1e12, ..machine() });
-        assert!((computes - 176.0 / 1e6).abs() < 1e-9, "{computes}");
+        let multiplied = 176.0 / 1e6;
+        let from_memory = cost.decode_seconds(0, 2, &machine());
+        assert!((from_memory - (352.0 / 1e3 + multiplied)).abs() < 1e-9, "{from_memory}");
+        let from_cache = cost.decode_seconds(0, 2, &Machine { cache_bytes: 1e3, ..machine() });
+        assert!((from_cache - multiplied).abs() < 1e-9, "{from_cache}");
     }
 
     #[test]

@@ -16,6 +16,8 @@ const PREFILL: (usize, usize) = (256, 64);
 pub fn measure_machine(cpu: &Cpu, types: &[DType]) -> Machine {
     Machine {
         read_bandwidth: probe::read_bandwidth(cpu),
+        // Half of it, the rest being other programs' and the activations'.
+        cache_bytes: probe::last_level_cache() as f64 / 2.0,
         arithmetic_rate: probe::arithmetic_rate(cpu),
         products: types.iter().map(|dtype| product_rate(cpu, *dtype)).collect(),
         attention_rate: attention_rate(cpu),
