@@ -20,6 +20,8 @@ type RmsNorm = unsafe fn(&[f32], Option<&[f32]>, f32, usize, &mut [f32]);
 pub(crate) struct Kernels {
     /// Floats in a register.
     pub lanes: usize,
+    /// Sums of a full tile.
+    pub tile_sums: usize,
     pub dots: unsafe fn(Dots),
     pub panel: unsafe fn(&PanelTask, &mut [f32]),
     pub columns: unsafe fn(&ColumnsTask),
@@ -27,7 +29,7 @@ pub(crate) struct Kernels {
     pub rms_norm: RmsNorm,
     pub gated: unsafe fn(Activation, &[f32], &[f32], &mut [f32]),
     pub sum: unsafe fn(&[f32]) -> f32,
-    pub multiply_adds: unsafe fn(usize) -> f32,
+    pub multiply_tiles: unsafe fn(usize),
 }
 
 impl Kernels {
@@ -53,6 +55,7 @@ macro_rules! level {
 
             pub(super) static KERNELS: Kernels = Kernels {
                 lanes: <$V>::LANES,
+                tile_sums: <$V>::TILE_ROWS * <$V>::TILE_TOKENS,
                 dots,
                 panel,
                 columns,
@@ -60,7 +63,7 @@ macro_rules! level {
                 rms_norm,
                 gated,
                 sum,
-                multiply_adds,
+                multiply_tiles,
             };
 
             $(#[target_feature(enable = $features)])?
@@ -106,9 +109,9 @@ macro_rules! level {
             }
 
             $(#[target_feature(enable = $features)])?
-            unsafe fn multiply_adds(rounds: usize) -> f32 {
+            unsafe fn multiply_tiles(tiles: usize) {
                 // SAFETY: as above.
-                unsafe { probe::multiply_adds::<$V>(rounds) }
+                unsafe { probe::multiply_tiles::<$V>(tiles) }
             }
         }
     };

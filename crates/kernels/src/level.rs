@@ -13,18 +13,22 @@ pub(crate) trait Level: Vector {
     const TILE_ROWS: usize;
     /// Tokens of a full tile.
     const TILE_TOKENS: usize;
+    /// Registers of outputs in a full tile of weights stored by inputs; its tokens are the same.
+    const OUTER_VECTORS: usize;
 
     /// Calls `visit` with this level's unpacker of `dtype`.
     unsafe fn with(dtype: DType, visit: impl Visit<Self>);
     /// A tile of `TILE_ROWS` or 1 rows by up to `TILE_TOKENS` tokens.
     unsafe fn tile<E: Element<Self>>(tile: &Tile, rows: usize, tokens: usize);
-    /// A tile of 4 or 1 registers of outputs by up to `TILE_TOKENS` tokens.
+    /// A tile of `OUTER_VECTORS` or 1 registers of outputs by up to `TILE_TOKENS` tokens.
     unsafe fn outer<E: Element<Self>>(outer: &Outer, vectors: usize, tokens: usize);
 }
 
+/// Sixteen registers of four lanes: eight hold sums, four weights, two inputs.
 impl Level for Portable {
     const TILE_ROWS: usize = 2;
     const TILE_TOKENS: usize = 2;
+    const OUTER_VECTORS: usize = 2;
 
     #[inline(always)]
     unsafe fn with(dtype: DType, visit: impl Visit<Self>) {
@@ -43,7 +47,7 @@ impl Level for Portable {
 
     #[inline(always)]
     unsafe fn outer<E: Element<Self>>(outer: &Outer, vectors: usize, tokens: usize) {
-        outer_tiles!(outer, vectors, tokens; Self, E; 4 x 2, 4 x 1, 1 x 2, 1 x 1,)
+        outer_tiles!(outer, vectors, tokens; Self, E; 2 x 2, 2 x 1, 1 x 2, 1 x 1,)
     }
 }
 
@@ -69,10 +73,11 @@ mod x86 {
         };
     }
 
-    /// Sixteen registers: twelve sums, three inputs, one weight.
+    /// Sixteen registers: twelve sums, three weights, one input.
     impl Level for F32x8 {
-        const TILE_ROWS: usize = 4;
-        const TILE_TOKENS: usize = 3;
+        const TILE_ROWS: usize = 3;
+        const TILE_TOKENS: usize = 4;
+        const OUTER_VECTORS: usize = 2;
 
         #[inline(always)]
         unsafe fn with(dtype: DType, visit: impl Visit<Self>) {
@@ -81,12 +86,13 @@ mod x86 {
 
         #[inline(always)]
         unsafe fn tile<E: Element<Self>>(tile: &Tile, rows: usize, tokens: usize) {
-            tiles!(tile, rows, tokens; Self, E; 4 x 3, 4 x 2, 4 x 1, 1 x 3, 1 x 2, 1 x 1,)
+            tiles!(tile, rows, tokens; Self, E; 3 x 4, 3 x 3, 3 x 2, 3 x 1, 1 x 4, 1 x 3, 1 x 2, 1 x 1,)
         }
 
         #[inline(always)]
         unsafe fn outer<E: Element<Self>>(outer: &Outer, vectors: usize, tokens: usize) {
-            outer_tiles!(outer, vectors, tokens; Self, E; 4 x 3, 4 x 2, 4 x 1, 1 x 3, 1 x 2, 1 x 1,)
+            outer_tiles!(outer, vectors, tokens; Self, E;
+                2 x 4, 2 x 3, 2 x 2, 2 x 1, 1 x 4, 1 x 3, 1 x 2, 1 x 1,)
         }
     }
 
@@ -94,6 +100,7 @@ mod x86 {
     impl Level for F32x16 {
         const TILE_ROWS: usize = 4;
         const TILE_TOKENS: usize = 6;
+        const OUTER_VECTORS: usize = 4;
 
         #[inline(always)]
         unsafe fn with(dtype: DType, visit: impl Visit<Self>) {

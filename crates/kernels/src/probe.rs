@@ -4,6 +4,9 @@
 use std::time::Instant;
 
 use crate::Cpu;
+use crate::level::Level;
+use crate::product::tile::Tile;
+use crate::unpack::F32;
 use crate::vector::Vector;
 
 /// Passes over the buffer, or over the arithmetic; the best counts, because everything else on the machine only slows.
@@ -27,15 +30,15 @@ pub fn read_bandwidth(cpu: &Cpu) -> f64 {
     bytes as f64 / seconds
 }
 
-/// Single-precision operations per second (a multiply-add counts two) of all threads of `cpu` at its level, with all
-/// operands in registers: the limit that no kernel passes.
+/// Single-precision operations per second (a multiply-add counts two) of all threads of `cpu` at its level: of the tile
+/// that prefill is made of, with its operands in the first-level cache.
 pub fn arithmetic_rate(cpu: &Cpu) -> f64 {
-    const ROUNDS: usize = 1 << 20;
-    let flops = (cpu.threads() * ROUNDS * SUMS * cpu.kernels().lanes * 2) as f64;
+    const TILES: usize = 1 << 15;
+    let flops = (cpu.threads() * TILES * TILE_INPUTS * cpu.kernels().tile_sums * 2) as f64;
     let seconds = best_of(PASSES, || {
         cpu.pool().run(cpu.threads(), |_| {
             // SAFETY: `cpu` exists, so its level is available.
-            std::hint::black_box(unsafe { (cpu.kernels().multiply_adds)(ROUNDS) });
+            unsafe { (cpu.kernels().multiply_tiles)(TILES) };
         });
     });
     flops / seconds
@@ -61,9 +64,6 @@ pub fn last_level_cache() -> usize {
         .unwrap_or(32 << 20)
 }
 
-/// Independent sums that keep the multiply-add units busy.
-const SUMS: usize = 12;
-
 /// Floats that the reading of memory asks for ahead: hardware prefetchers alone leave half the bandwidth unused.
 const AHEAD: usize = 4096;
 
@@ -84,26 +84,32 @@ pub(crate) unsafe fn sum<V: Vector>(values: &[f32]) -> f32 {
     sums[0].add(sums[1]).add(sums[2].add(sums[3])).sum()
 }
 
-/// `rounds` times [`SUMS`] multiply-adds of registers.
+/// Inputs of a probed tile: its operands fit any first-level cache.
+const TILE_INPUTS: usize = 512;
+
+/// Multiplies the level's full tile `tiles` times.
 #[inline(always)]
-pub(crate) unsafe fn multiply_adds<V: Vector>(rounds: usize) -> f32 {
-    let mut sums = [V::zero(); SUMS];
-    let factor = V::splat(std::hint::black_box(0.5));
-    let addend = V::splat(std::hint::black_box(1.0));
-    let mut round = 0;
-    while round < rounds {
-        let mut i = 0;
-        while i < SUMS {
-            sums[i] = sums[i].mul_add(factor, addend);
-            i += 1;
-        }
-        round += 1;
+pub(crate) unsafe fn multiply_tiles<L: Level>(tiles: usize) {
+    let operands = [0.5f32; 10 * (TILE_INPUTS + 16)]; // a row's start in another cache set than the one before
+    let mut sums = [0.0f32; 24 * 16];
+    assert!(L::TILE_ROWS + L::TILE_TOKENS <= 10 && L::TILE_ROWS * L::TILE_TOKENS <= 24 && L::LANES <= 16);
+    let tile = Tile {
+        w: operands.as_ptr().cast(),
+        w_stride: (TILE_INPUTS + 16) * 4,
+        x: operands.as_ptr().add(L::TILE_ROWS * (TILE_INPUTS + 16)),
+        x_stride: TILE_INPUTS + 16,
+        k: TILE_INPUTS,
+        out: std::ptr::null_mut(),
+        out_stride: 0,
+        carry: sums.as_mut_ptr(),
+        carry_stride: L::TILE_ROWS * L::LANES,
+        first: false,
+        last: false,
+    };
+    let mut done = 0;
+    while done < tiles {
+        L::tile::<F32>(&tile, L::TILE_ROWS, L::TILE_TOKENS);
+        done += 1;
     }
-    let mut total = V::zero();
-    let mut i = 0;
-    while i < SUMS {
-        total = total.add(sums[i]);
-        i += 1;
-    }
-    total.sum()
+    std::hint::black_box(sums);
 }

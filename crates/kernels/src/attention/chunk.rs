@@ -10,7 +10,7 @@ use crate::level::Level;
 use crate::product::outer::{Outer, outer};
 use crate::product::tile::{Tile, tiled};
 use crate::unpack::{Element, F16, F32};
-use crate::vector::{exp, soft_cap};
+use crate::vector::{Vector, exp, soft_cap};
 
 /// Positions in a chunk: the keys of one head stay in the first-level cache.
 pub(crate) const POSITIONS: usize = 128;
@@ -54,10 +54,12 @@ pub(crate) unsafe fn attend<L: Level>(task: &ChunkTask, part: &mut [f32], scratc
     let start = task.chunk * POSITIONS;
     // Within the chunk, the positions that any row sees.
     let seen = task.block.positions.start.max(start) - start..task.block.positions.end.min(start + POSITIONS) - start;
+    let first_value = ((start + seen.start) * task.of.shape.n_kv_heads + task.block.kv_head) * head_dim;
+    for rows in [&task.of.k, &task.of.v] {
+        prefetch::<L>(rows, first_value, task.of.shape.n_kv_heads * head_dim, head_dim, seen.len());
+    }
     let (queries, scores) = scratch.split_at_mut(rows * head_dim);
     gather(task, queries);
-
-    let first_value = ((start + seen.start) * task.of.shape.n_kv_heads + task.block.kv_head) * head_dim;
     let keys = Tile {
         w: std::ptr::null(),
         w_stride: task.of.shape.n_kv_heads * head_dim,
@@ -98,6 +100,25 @@ pub(crate) unsafe fn attend<L: Level>(task: &ChunkTask, part: &mut [f32], scratc
     match task.of.v {
         KvRows::F32(v) => weigh::<L, F32>(&values, v.as_ptr().add(first_value).cast(), head_dim, rows),
         KvRows::F16(v) => weigh::<L, F16>(&values, v.as_ptr().add(first_value).cast(), head_dim, rows),
+    }
+}
+
+/// Asks for one head's part of `positions` rows, `stride` values apart: too far for the hardware to see a stream.
+#[inline(always)]
+unsafe fn prefetch<V: Vector>(rows: &KvRows, first: usize, stride: usize, head_dim: usize, positions: usize) {
+    let (base, size) = match rows {
+        KvRows::F32(values) => (values.as_ptr().cast::<u8>(), 4),
+        KvRows::F16(values) => (values.as_ptr().cast::<u8>(), 2),
+    };
+    let mut position = 0;
+    while position < positions {
+        let row = base.add((first + position * stride) * size);
+        let mut line = 0;
+        while line < head_dim * size {
+            V::prefetch(row.wrapping_add(line));
+            line += 64;
+        }
+        position += 1;
     }
 }
 

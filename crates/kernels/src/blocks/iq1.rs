@@ -10,9 +10,7 @@
 //!
 //! A value is `d * (2 scale + 1) * (code ± 1/8)`.
 
-use half::f16;
-
-use super::{grids, half_at, u16_at};
+use super::{grids, half, half_at, u16_at};
 
 pub(super) fn dequantise_s(block: &[u8; 50], out: &mut [f32; 256]) {
     let d = half_at(block, 0);
@@ -25,7 +23,7 @@ pub(super) fn dequantise_s(block: &[u8; 50], out: &mut [f32; 256]) {
 
 pub(super) fn dequantise_m(block: &[u8; 56], out: &mut [f32; 256]) {
     let words: [u16; 4] = std::array::from_fn(|i| u16_at(block, 48 + 2 * i));
-    let d = f16::from_bits(words[0] >> 12 | words[1] >> 8 & 0xf0 | words[2] >> 4 & 0xf00 | words[3] & 0xf000).to_f32();
+    let d = half(words[0] >> 12 | words[1] >> 8 & 0xf0 | words[2] >> 4 & 0xf00 | words[3] & 0xf000);
     for (run, values) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
         let nibble = block[32 + run / 2] >> (run % 2 * 4) & 15;
         let index = usize::from(block[run]) | usize::from(nibble & 7) << 8;

@@ -23,11 +23,10 @@ mod q6_k;
 mod q8_0;
 mod tq;
 
-use half::f16;
-
 pub use q4_0::quantise as quantise_q4_0;
 pub use q8_0::quantise as quantise_q8_0;
 
+pub(crate) use float::half;
 pub(crate) use k_scales::k_scales;
 
 use crate::DType;
@@ -89,7 +88,7 @@ fn each<const BYTES: usize, const VALUES: usize>(
 
 /// The half-precision number at byte `at`.
 fn half_at(block: &[u8], at: usize) -> f32 {
-    f16::from_le_bytes([block[at], block[at + 1]]).to_f32()
+    half(u16_at(block, at))
 }
 
 fn u16_at(block: &[u8], at: usize) -> u16 {

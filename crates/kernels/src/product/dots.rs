@@ -10,6 +10,8 @@ use crate::vector::Vector;
 /// Rows at once: four running sums cover the latency of a multiply-add, four streams suit the prefetchers.
 const ROWS: usize = 4;
 const CACHE_LINE: usize = 64;
+/// Bytes of each row that are on their way while it is read.
+const AHEAD: usize = 2048;
 
 /// `out[i] = w[rows.start + i] · x`.
 pub(crate) struct Dots<'a> {
@@ -47,7 +49,7 @@ impl Dots<'_> {
 }
 
 /// Four rows, which take turns after each part of a step. Streams of one row are too short for the hardware's
-/// prefetchers to run ahead of, so that each step asks for its place in the `next` rows.
+/// prefetchers to run ahead of, so that each step asks for what comes later in these rows or in the `next`.
 #[inline(always)]
 unsafe fn four_rows<V: Vector, U: Unpack<V>>(
     unpack: U,
@@ -58,9 +60,14 @@ unsafe fn four_rows<V: Vector, U: Unpack<V>>(
     let [mut a, mut b, mut c, mut d] = [Dot::<V>::new(x); ROWS];
     let (steps, rest) = (x.len() / unpack.values(), x.len() % unpack.values());
     let [mut row_a, mut row_b, mut row_c, mut row_d] = rows;
+    let row_bytes = steps * unpack.bytes();
+    let ahead = AHEAD.min(row_bytes);
     let mut step = 0;
     while step < steps {
-        prefetch::<V>(next, step * unpack.bytes(), unpack.bytes());
+        match step * unpack.bytes() + ahead {
+            at if at < row_bytes => prefetch::<V>(&rows, at, unpack.bytes()),
+            at => prefetch::<V>(&next, at - row_bytes, unpack.bytes()),
+        }
         let of_a = unpack.open(row_a);
         let of_b = unpack.open(row_b);
         let of_c = unpack.open(row_c);
@@ -101,14 +108,14 @@ unsafe fn one_row<V: Vector, U: Unpack<V>>(unpack: U, mut row: *const u8, x: &[f
     dot.finish(unpack, row, x.len() % unpack.values())
 }
 
-/// Asks for the lines of `bytes` bytes from `at` on of each row.
+/// Asks for the lines of `bytes` bytes from `at` on of each row; of steps shorter than a line, only those that begin one.
 #[inline(always)]
-unsafe fn prefetch<V: Vector>(rows: [*const u8; ROWS], at: usize, bytes: usize) {
-    let mut line = at;
-    while line < at + bytes {
+unsafe fn prefetch<V: Vector>(rows: &[*const u8; ROWS], at: usize, bytes: usize) {
+    let mut line = if at % CACHE_LINE < bytes { 0 } else { bytes };
+    while line < bytes {
         let mut row = 0;
         while row < ROWS {
-            V::prefetch(rows[row].wrapping_add(line));
+            V::prefetch(rows[row].wrapping_add(at + line));
             row += 1;
         }
         line += CACHE_LINE;

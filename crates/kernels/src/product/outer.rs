@@ -23,9 +23,6 @@ pub(crate) struct Outer {
     pub first: bool,
 }
 
-/// Registers of outputs in a full tile.
-const WIDE: usize = 4;
-
 impl Outer {
     /// The same from output `output`, token `token` on.
     #[inline(always)]
@@ -48,20 +45,16 @@ pub(crate) unsafe fn outer<L: Level, E: Element<L>>(o: &Outer, outputs: usize, t
         let mut output = 0;
         while output < outputs {
             let part = o.at::<L, E>(output, token);
-            output += match (outputs - output) / L::LANES {
-                0 => {
-                    rest::<L, E>(&part, outputs - output, n);
-                    L::LANES
-                }
-                1..WIDE => {
-                    L::outer::<E>(&part, 1, n);
-                    L::LANES
-                }
-                WIDE.. => {
-                    L::outer::<E>(&part, WIDE, n);
-                    WIDE * L::LANES
-                }
+            let vectors = match (outputs - output) / L::LANES {
+                0 => 0,
+                left if left < L::OUTER_VECTORS => 1,
+                _ => L::OUTER_VECTORS,
             };
+            match vectors {
+                0 => rest::<L, E>(&part, outputs - output, n),
+                _ => L::outer::<E>(&part, vectors, n),
+            }
+            output += vectors.max(1) * L::LANES;
         }
         token += n;
     }
@@ -134,7 +127,7 @@ unsafe fn outer_rest<V: Vector, E: Element<V>>(o: &Outer, lanes: usize) {
     sum.store_partial(o.out, lanes);
 }
 
-/// Picks the compiled tile for `vectors` (4 or 1) by `tokens` (1 to the level's most).
+/// Picks the compiled tile for `vectors` (the level's most, or 1) by `tokens` (1 to the level's most).
 macro_rules! outer_tiles {
     ($outer:expr, $vectors:expr, $tokens:expr; $V:ty, $E:ty; $($r:literal x $t:literal,)*) => {
         match ($vectors, $tokens) {

@@ -89,10 +89,10 @@ pub(crate) unsafe fn soft_cap<V: Vector>(x: V, cap: V) -> V {
 unsafe fn tanh<V: Vector>(x: V) -> V {
     let square = x.mul(x);
     let mut p = V::splat(-5.704_988_7e-3);
-    p = p.mul_add(square, V::splat(2.063_908_9e-2));
+    p = p.mul_add(square, V::splat(2.063_909e-2));
     p = p.mul_add(square, V::splat(-5.373_971_6e-2));
     p = p.mul_add(square, V::splat(1.333_144_2e-1));
-    p = p.mul_add(square, V::splat(-3.333_328_2e-1));
+    p = p.mul_add(square, V::splat(-3.333_328e-1));
     let near = p.mul(square).mul_add(x, x);
     let far = V::splat(1.0).sub(V::splat(2.0).div(exp(x.add(x)).add(V::splat(1.0))));
     x.max(V::zero().sub(x)).if_less(V::splat(0.625), near, far)

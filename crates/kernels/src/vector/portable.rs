@@ -1,8 +1,9 @@
 //! Eight lanes in plain Rust: the reference level, on every architecture.
 
-use half::{bf16, f16};
+use half::bf16;
 
 use super::Vector;
+use crate::blocks::half;
 
 /// What the compiler makes of it depends on the target's baseline: two SSE registers on x86-64.
 #[derive(Clone, Copy)]
@@ -36,7 +37,7 @@ impl Vector for Portable {
 
     #[inline(always)]
     unsafe fn load_f16(from: *const u8) -> Self {
-        Portable(from.cast::<[[u8; 2]; 8]>().read_unaligned().map(|bytes| f16::from_le_bytes(bytes).to_f32()))
+        Portable(from.cast::<[[u8; 2]; 8]>().read_unaligned().map(|bytes| half(u16::from_le_bytes(bytes))))
     }
 
     #[inline(always)]

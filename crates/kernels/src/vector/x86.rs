@@ -55,7 +55,7 @@ impl Vector for F32x8 {
 
     #[inline(always)]
     unsafe fn prefetch(from: *const u8) {
-        _mm_prefetch::<_MM_HINT_T1>(from.cast())
+        _mm_prefetch::<_MM_HINT_T0>(from.cast())
     }
 
     #[inline(always)]
@@ -156,7 +156,7 @@ impl Vector for F32x16 {
 
     #[inline(always)]
     unsafe fn prefetch(from: *const u8) {
-        _mm_prefetch::<_MM_HINT_T1>(from.cast())
+        _mm_prefetch::<_MM_HINT_T0>(from.cast())
     }
 
     #[inline(always)]
