@@ -92,3 +92,29 @@ fn every_published_block_type_dequantises_to_the_expected_values() {
     }
     assert_eq!(checked, 21, "fixtures that match a type");
 }
+
+/// One block of each type and its values by ggml's Python package: see `data/make_blocks.py`.
+const BLOCKS: &str = include_str!("data/blocks.txt");
+
+fn from_hex(word: &str) -> Vec<u8> {
+    (0..word.len()).step_by(2).map(|at| u8::from_str_radix(&word[at..at + 2], 16).unwrap()).collect()
+}
+
+#[test]
+fn one_block_of_each_type_dequantises_to_the_values_kept_here() {
+    for line in BLOCKS.lines() {
+        let [name, block, values] = line.split(' ').collect::<Vec<_>>().try_into().expect("three words");
+        let dtype = *DType::ALL.iter().find(|dtype| dtype.name() == name).expect("a known type");
+        let mut out = vec![0.0; dtype.block_len()];
+        dequantise(dtype, &from_hex(block), &mut out);
+        for (i, (value, bytes)) in out.iter().zip(from_hex(values).as_chunks().0).enumerate() {
+            let expected = f32::from_le_bytes(*bytes);
+            assert!(
+                (value - expected).abs() <= 1e-6 * expected.abs(),
+                "{dtype} value {i}: {value}, expected {expected}"
+            );
+        }
+    }
+    let floats = DType::ALL.iter().filter(|dtype| dtype.is_float()).count();
+    assert_eq!(BLOCKS.lines().count(), DType::ALL.len() - floats, "a block of every type");
+}

@@ -27,7 +27,7 @@ pub use q4_0::quantise as quantise_q4_0;
 pub use q8_0::quantise as quantise_q8_0;
 
 pub(crate) use float::half;
-pub(crate) use k_scales::k_scales;
+use k_scales::k_scales;
 
 use crate::DType;
 

@@ -72,12 +72,13 @@ unsafe fn four_rows<V: Vector, U: Unpack<V>>(
         let of_b = unpack.open(row_b);
         let of_c = unpack.open(row_c);
         let of_d = unpack.open(row_d);
+        let (of_a, of_b, of_c, of_d) = (U::settle(&of_a), U::settle(&of_b), U::settle(&of_c), U::settle(&of_d));
         let mut part = 0;
         while part < U::PARTS {
-            unpack.part(row_a, &of_a, part, &mut a);
-            unpack.part(row_b, &of_b, part, &mut b);
-            unpack.part(row_c, &of_c, part, &mut c);
-            unpack.part(row_d, &of_d, part, &mut d);
+            unpack.part(row_a, of_a, part, &mut a);
+            unpack.part(row_b, of_b, part, &mut b);
+            unpack.part(row_c, of_c, part, &mut c);
+            unpack.part(row_d, of_d, part, &mut d);
             part += 1;
         }
         for dot in [&mut a, &mut b, &mut c, &mut d] {

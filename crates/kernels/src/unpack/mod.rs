@@ -50,15 +50,21 @@ pub(crate) trait Unpack<V: Vector>: Copy {
     const PARTS: usize;
     /// Reads what the parts of the step at `src` share.
     unsafe fn open(self, src: *const u8) -> Self::Shared;
+    /// Where `part` reads `shared` from; see [`in_memory`].
+    #[inline(always)]
+    fn settle(shared: &Self::Shared) -> &Self::Shared {
+        shared
+    }
     /// Hands part `part` of the step at `src` to `sink`, a register at a time, first values first.
     unsafe fn part(self, src: *const u8, shared: &Self::Shared, part: usize, sink: &mut impl Sink<V>);
     /// The whole step at `src`.
     #[inline(always)]
     unsafe fn step(self, src: *const u8, sink: &mut impl Sink<V>) {
         let shared = self.open(src);
+        let shared = Self::settle(&shared);
         let mut part = 0;
         while part < Self::PARTS {
-            self.part(src, &shared, part, sink);
+            self.part(src, shared, part, sink);
             part += 1;
         }
     }

@@ -5,7 +5,6 @@ use std::arch::x86_64::*;
 
 use super::{Sink, Unpack, half_x8, in_memory};
 use crate::DType;
-use crate::blocks::k_scales;
 use crate::vector::{F32x8, F32x16, Vector};
 
 #[derive(Clone, Copy)]
@@ -13,23 +12,21 @@ pub(crate) struct Q4K;
 
 /// Scale and minimum of each run, in units of a weight.
 #[derive(Clone, Copy)]
+#[repr(C, align(64))]
 pub(crate) struct Runs {
     scales: [f32; 8],
     mins: [f32; 8],
 }
 
+/// The eight 6-bit scales, then the eight minima, a byte each: see [`crate::blocks`], `k_scales`.
 #[inline(always)]
-unsafe fn runs(src: *const u8) -> Runs {
-    let codes = k_scales(&*src.add(4).cast::<[u8; 12]>());
-    let mut runs = Runs { scales: [0.0; 8], mins: [0.0; 8] };
-    widen(&codes.scales).mul(half_x8(src)).store(runs.scales.as_mut_ptr());
-    widen(&codes.mins).mul(half_x8(src.add(2))).store(runs.mins.as_mut_ptr());
-    runs
-}
-
-#[inline(always)]
-unsafe fn widen(codes: &[u8; 8]) -> F32x8 {
-    F32x8(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(codes.as_ptr().cast()))))
+unsafe fn codes_of_runs(header: __m128i) -> __m128i {
+    let low = _mm_setr_epi8(4, 5, 6, 7, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15);
+    let low = _mm_srlv_epi32(_mm_shuffle_epi8(header, low), _mm_setr_epi32(0, 0, 0, 4));
+    let low = _mm_and_si128(low, _mm_setr_epi32(0x3f3f3f3f, 0x0f0f0f0f, 0x3f3f3f3f, 0x0f0f0f0f));
+    let high = _mm_setr_epi8(-1, -1, -1, -1, 4, 5, 6, 7, -1, -1, -1, -1, 8, 9, 10, 11);
+    let high = _mm_srli_epi32::<2>(_mm_shuffle_epi8(header, high));
+    _mm_or_si128(low, _mm_and_si128(high, _mm_set1_epi8(0x30)))
 }
 
 impl Unpack<F32x8> for Q4K {
@@ -43,7 +40,11 @@ impl Unpack<F32x8> for Q4K {
 
     #[inline(always)]
     unsafe fn open(self, src: *const u8) -> Runs {
-        runs(src)
+        let codes = codes_of_runs(_mm_loadu_si128(src.cast()));
+        let mut runs = Runs { scales: [0.0; 8], mins: [0.0; 8] };
+        widen(codes).mul(half_x8(src)).store(runs.scales.as_mut_ptr());
+        widen(_mm_srli_si128::<8>(codes)).mul(half_x8(src.add(2))).store(runs.mins.as_mut_ptr());
+        runs
     }
 
     /// A run.
@@ -63,6 +64,11 @@ impl Unpack<F32x8> for Q4K {
     }
 }
 
+#[inline(always)]
+unsafe fn widen(codes: __m128i) -> F32x8 {
+    F32x8(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(codes)))
+}
+
 impl Unpack<F32x16> for Q4K {
     type Shared = Runs;
     const PARTS: usize = 4;
@@ -74,14 +80,25 @@ impl Unpack<F32x16> for Q4K {
 
     #[inline(always)]
     unsafe fn open(self, src: *const u8) -> Runs {
-        runs(src)
+        let header = _mm_loadu_si128(src.cast());
+        let codes = F32x16(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(codes_of_runs(header))));
+        let d_and_dmin = _mm512_castps128_ps512(_mm_cvtph_ps(header));
+        let units =
+            _mm512_permutexvar_ps(_mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1), d_and_dmin);
+        let mut runs = Runs { scales: [0.0; 8], mins: [0.0; 8] };
+        codes.mul(F32x16(units)).store((&raw mut runs).cast());
+        runs
+    }
+
+    #[inline(always)]
+    fn settle(runs: &Runs) -> &Runs {
+        in_memory(runs)
     }
 
     /// A pair of runs. The sixteen possible values of each are a register; a permutation by the low four bits of each
     /// lane looks them up.
     #[inline(always)]
     unsafe fn part(self, src: *const u8, runs: &Runs, pair: usize, sink: &mut impl Sink<F32x16>) {
-        let runs = in_memory(runs);
         let bytes = src.add(16 + pair * 32);
         let first = _mm512_cvtepu8_epi32(_mm_loadu_si128(bytes.cast()));
         let second = _mm512_cvtepu8_epi32(_mm_loadu_si128(bytes.add(16).cast()));

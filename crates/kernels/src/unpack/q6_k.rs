@@ -92,6 +92,11 @@ impl Unpack<F32x16> for Q6K {
         scales
     }
 
+    #[inline(always)]
+    fn settle(scales: &Scales) -> &Scales {
+        in_memory(scales)
+    }
+
     /// Four runs. Of the four pairs of bits in each upper byte, values 0 to 31 of a half take the first, and so on.
     #[inline(always)]
     unsafe fn part(self, src: *const u8, scales: &Scales, part: usize, sink: &mut impl Sink<F32x16>) {
@@ -105,7 +110,7 @@ impl Unpack<F32x16> for Q6K {
                 join(nibbles, _mm512_srlv_epi64(pairs, _mm512_setr_epi64(0, 0, 0, 0, 2, 2, 2, 2)))
             }
         };
-        put_64(4 * part, codes, in_memory(scales), sink);
+        put_64(4 * part, codes, scales, sink);
     }
 }
 
