@@ -2,6 +2,7 @@
 #![allow(unsafe_op_in_unsafe_fn)] // the contract of `crate::vector`
 
 use crate::DType;
+use crate::blocks::dequantise_inline;
 use crate::product::outer::{Outer, outer_tiles};
 use crate::product::tile::{Tile, tiles};
 use crate::unpack::{Bf16, Element, F16, F32, Reference, Visit};
@@ -36,7 +37,7 @@ impl Level for Portable {
             DType::F32 => visit.visit(F32),
             DType::F16 => visit.visit(F16),
             DType::BF16 => visit.visit(Bf16),
-            _ => visit.visit(Reference(dtype)),
+            _ => visit.visit(Reference { dtype, widen: dequantise_inline }),
         }
     }
 
@@ -59,7 +60,7 @@ mod x86 {
 
     /// The types that both x86 levels unpack in registers.
     macro_rules! with_fast_types {
-        ($dtype:expr, $visit:expr) => {
+        ($dtype:expr, $visit:expr, $widen:expr) => {
             match $dtype {
                 DType::F32 => $visit.visit(F32),
                 DType::F16 => $visit.visit(F16),
@@ -68,9 +69,19 @@ mod x86 {
                 DType::Q4_0 => $visit.visit(Q4_0),
                 DType::Q4_K => $visit.visit(Q4K),
                 DType::Q6_K => $visit.visit(Q6K),
-                dtype => $visit.visit(Reference(dtype)),
+                dtype => $visit.visit(Reference { dtype, widen: $widen }),
             }
         };
+    }
+
+    #[target_feature(enable = "avx2,fma,f16c")]
+    fn widen_avx2(dtype: DType, bytes: &[u8], out: &mut [f32]) {
+        dequantise_inline(dtype, bytes, out);
+    }
+
+    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi")]
+    fn widen_avx512(dtype: DType, bytes: &[u8], out: &mut [f32]) {
+        dequantise_inline(dtype, bytes, out);
     }
 
     /// Sixteen registers: twelve sums, three weights, one input.
@@ -81,7 +92,7 @@ mod x86 {
 
         #[inline(always)]
         unsafe fn with(dtype: DType, visit: impl Visit<Self>) {
-            with_fast_types!(dtype, visit)
+            with_fast_types!(dtype, visit, widen_avx2)
         }
 
         #[inline(always)]
@@ -104,7 +115,7 @@ mod x86 {
 
         #[inline(always)]
         unsafe fn with(dtype: DType, visit: impl Visit<Self>) {
-            with_fast_types!(dtype, visit)
+            with_fast_types!(dtype, visit, widen_avx512)
         }
 
         #[inline(always)]

@@ -2,18 +2,21 @@
 
 use half::bf16;
 
+#[inline(always)]
 pub(super) fn f32s(bytes: &[u8], out: &mut [f32]) {
     for (value, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
         *value = f32::from_le_bytes(*bytes);
     }
 }
 
+#[inline(always)]
 pub(super) fn f16s(bytes: &[u8], out: &mut [f32]) {
     for (value, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
         *value = half(u16::from_le_bytes(*bytes));
     }
 }
 
+#[inline(always)]
 pub(super) fn bf16s(bytes: &[u8], out: &mut [f32]) {
     for (value, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
         *value = bf16::from_le_bytes(*bytes).to_f32();

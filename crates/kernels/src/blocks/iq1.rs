@@ -12,6 +12,7 @@
 
 use super::{grids, half, half_at, u16_at};
 
+#[inline(always)]
 pub(super) fn dequantise_s(block: &[u8; 50], out: &mut [f32; 256]) {
     let d = half_at(block, 0);
     for (run, values) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
@@ -21,6 +22,7 @@ pub(super) fn dequantise_s(block: &[u8; 50], out: &mut [f32; 256]) {
     }
 }
 
+#[inline(always)]
 pub(super) fn dequantise_m(block: &[u8; 56], out: &mut [f32; 256]) {
     let words: [u16; 4] = std::array::from_fn(|i| u16_at(block, 48 + 2 * i));
     let d = half(words[0] >> 12 | words[1] >> 8 & 0xf0 | words[2] >> 4 & 0xf00 | words[3] & 0xf000);
@@ -32,6 +34,7 @@ pub(super) fn dequantise_m(block: &[u8; 56], out: &mut [f32; 256]) {
     }
 }
 
+#[inline(always)]
 fn ternary(out: &mut [f32; 8], index: usize, scale: f32, down: bool) {
     let delta = if down { -0.125 } else { 0.125 };
     let entry = grids::IQ1_S[index];

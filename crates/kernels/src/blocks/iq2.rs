@@ -13,6 +13,7 @@
 use super::codebook::{eight, even_signs};
 use super::{grids, half_at, u16_at, u32_at};
 
+#[inline(always)]
 pub(super) fn dequantise_xxs(block: &[u8; 66], out: &mut [f32; 256]) {
     let d = half_at(block, 0);
     for (group, values) in out.as_chunks_mut::<32>().0.iter_mut().enumerate() {
@@ -25,6 +26,7 @@ pub(super) fn dequantise_xxs(block: &[u8; 66], out: &mut [f32; 256]) {
     }
 }
 
+#[inline(always)]
 pub(super) fn dequantise_xs(block: &[u8; 74], out: &mut [f32; 256]) {
     let d = half_at(block, 0);
     for (run, values) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
@@ -34,6 +36,7 @@ pub(super) fn dequantise_xs(block: &[u8; 74], out: &mut [f32; 256]) {
     }
 }
 
+#[inline(always)]
 pub(super) fn dequantise_s(block: &[u8; 82], out: &mut [f32; 256]) {
     let d = half_at(block, 0);
     for (run, values) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
@@ -44,6 +47,7 @@ pub(super) fn dequantise_s(block: &[u8; 82], out: &mut [f32; 256]) {
 }
 
 /// The scale of run `run`: two runs of eight share a nibble.
+#[inline(always)]
 fn nibble_scale(d: f32, nibbles: &[u8], run: usize) -> f32 {
     let nibble = nibbles[run / 4] >> (run / 2 % 2 * 4) & 15;
     d * (0.5 + f32::from(nibble)) * 0.25

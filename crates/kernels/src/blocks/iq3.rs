@@ -16,6 +16,7 @@ use super::{grids, half_at, u32_at};
 const XXS_MAGNITUDES: [f32; 8] = [4.0, 12.0, 20.0, 28.0, 36.0, 44.0, 52.0, 62.0];
 const S_MAGNITUDES: [f32; 8] = [1.0, 3.0, 5.0, 7.0, 9.0, 11.0, 13.0, 15.0];
 
+#[inline(always)]
 pub(super) fn dequantise_xxs(block: &[u8; 98], out: &mut [f32; 256]) {
     let d = half_at(block, 0);
     for (run, values) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
@@ -26,6 +27,7 @@ pub(super) fn dequantise_xxs(block: &[u8; 98], out: &mut [f32; 256]) {
     }
 }
 
+#[inline(always)]
 pub(super) fn dequantise_s(block: &[u8; 110], out: &mut [f32; 256]) {
     let d = half_at(block, 0);
     for (run, values) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {

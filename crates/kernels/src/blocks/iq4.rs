@@ -13,10 +13,12 @@ use super::{half_at, u16_at};
 const LEVELS: [f32; 16] =
     [-127.0, -104.0, -83.0, -65.0, -49.0, -35.0, -22.0, -10.0, 1.0, 13.0, 25.0, 38.0, 53.0, 69.0, 89.0, 113.0];
 
+#[inline(always)]
 pub(super) fn dequantise_nl(block: &[u8; 18], out: &mut [f32; 32]) {
     levels(&block[2..], out, half_at(block, 0));
 }
 
+#[inline(always)]
 pub(super) fn dequantise_xs(block: &[u8; 136], out: &mut [f32; 256]) {
     let (d, upper) = (half_at(block, 0), u16_at(block, 2));
     for (run, values) in out.as_chunks_mut::<32>().0.iter_mut().enumerate() {
@@ -26,6 +28,7 @@ pub(super) fn dequantise_xs(block: &[u8; 136], out: &mut [f32; 256]) {
     }
 }
 
+#[inline(always)]
 fn levels(packed: &[u8], out: &mut [f32; 32], scale: f32) {
     for (i, &byte) in packed.iter().enumerate() {
         out[i] = scale * LEVELS[usize::from(byte & 15)];

@@ -46,6 +46,12 @@ use crate::DType;
 /// If `out` is not a whole number of blocks or `bytes` has not exactly their length.
 pub fn dequantise(dtype: DType, bytes: &[u8], out: &mut [f32]) {
     assert_eq!(Some(bytes.len()), dtype.row_bytes(out.len()), "bytes of {} values of {dtype}", out.len());
+    dequantise_inline(dtype, bytes, out);
+}
+
+/// [`dequantise`] without the check, compiled with the features of its caller; whole blocks that both slices have.
+#[inline(always)]
+pub(crate) fn dequantise_inline(dtype: DType, bytes: &[u8], out: &mut [f32]) {
     match dtype {
         DType::F32 => float::f32s(bytes, out),
         DType::F16 => float::f16s(bytes, out),
@@ -75,6 +81,7 @@ pub fn dequantise(dtype: DType, bytes: &[u8], out: &mut [f32]) {
     }
 }
 
+#[inline(always)]
 fn each<const BYTES: usize, const VALUES: usize>(
     bytes: &[u8],
     out: &mut [f32],
@@ -87,14 +94,17 @@ fn each<const BYTES: usize, const VALUES: usize>(
 }
 
 /// The half-precision number at byte `at`.
+#[inline(always)]
 fn half_at(block: &[u8], at: usize) -> f32 {
     half(u16_at(block, at))
 }
 
+#[inline(always)]
 fn u16_at(block: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([block[at], block[at + 1]])
 }
 
+#[inline(always)]
 fn u32_at(block: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]])
 }

@@ -10,6 +10,7 @@
 
 const DOUBLED: [f32; 16] = [0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 0.0, -1.0, -2.0, -3.0, -4.0, -6.0, -8.0, -12.0];
 
+#[inline(always)]
 pub(super) fn dequantise(block: &[u8; 17], out: &mut [f32; 32]) {
     let scale = half_scale(block[0]);
     for (i, &byte) in block[1..].iter().enumerate() {
@@ -19,6 +20,7 @@ pub(super) fn dequantise(block: &[u8; 17], out: &mut [f32; 32]) {
 }
 
 /// `2^(e - 128)`, subnormal for `e` below 2.
+#[inline(always)]
 fn half_scale(e: u8) -> f32 {
     f32::from_bits(if e < 2 { 0x0020_0000 << e } else { u32::from(e - 1) << 23 })
 }

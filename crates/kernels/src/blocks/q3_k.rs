@@ -11,6 +11,7 @@
 
 use super::half_at;
 
+#[inline(always)]
 pub(super) fn dequantise(block: &[u8; 110], out: &mut [f32; 256]) {
     let d = half_at(block, 108);
     for (run, values) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
@@ -24,6 +25,7 @@ pub(super) fn dequantise(block: &[u8; 110], out: &mut [f32; 256]) {
     }
 }
 
+#[inline(always)]
 fn scale(packed: &[u8], run: usize) -> u8 {
     let low = packed[run % 8] >> (run / 8 * 4) & 15;
     let high = packed[8 + run % 4] >> (run / 4 * 2) & 3;

@@ -12,16 +12,19 @@ use half::f16;
 
 use super::half_at;
 
+#[inline(always)]
 pub(super) fn dequantise(block: &[u8; 18], out: &mut [f32; 32]) {
     let d = half_at(block, 0);
     nibbles(&block[2..], out, |q| d * (q as f32 - 8.0));
 }
 
+#[inline(always)]
 pub(super) fn dequantise_with_minimum(block: &[u8; 20], out: &mut [f32; 32]) {
     let (d, m) = (half_at(block, 0), half_at(block, 2));
     nibbles(&block[4..], out, |q| d * q as f32 + m);
 }
 
+#[inline(always)]
 fn nibbles(packed: &[u8], out: &mut [f32; 32], value: impl Fn(u8) -> f32) {
     let (low, high) = out.split_at_mut(16);
     for ((low, high), &byte) in low.iter_mut().zip(high).zip(packed) {

@@ -12,6 +12,7 @@
 
 use super::{half_at, k_scales};
 
+#[inline(always)]
 pub(super) fn dequantise(block: &[u8; 144], out: &mut [f32; 256]) {
     let (d, dmin) = (half_at(block, 0), half_at(block, 2));
     let codes = k_scales(block[4..16].try_into().expect("twelve bytes"));

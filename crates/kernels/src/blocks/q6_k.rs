@@ -11,6 +11,7 @@
 
 use super::half_at;
 
+#[inline(always)]
 pub(super) fn dequantise(block: &[u8; 210], out: &mut [f32; 256]) {
     let d = half_at(block, 208);
     for (run, values) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {

@@ -11,6 +11,7 @@ use half::f16;
 
 use super::half_at;
 
+#[inline(always)]
 pub(super) fn dequantise(block: &[u8; 34], out: &mut [f32; 32]) {
     let d = half_at(block, 0);
     for (value, &code) in out.iter_mut().zip(&block[2..]) {

@@ -10,6 +10,7 @@
 
 use super::half_at;
 
+#[inline(always)]
 pub(super) fn dequantise_1(block: &[u8; 54], out: &mut [f32; 256]) {
     let d = half_at(block, 52);
     digits(&block[..32], &mut out[..160], d);
@@ -18,6 +19,7 @@ pub(super) fn dequantise_1(block: &[u8; 54], out: &mut [f32; 256]) {
 }
 
 /// One digit of every byte, then the next digit of every byte, as many as `out` asks for.
+#[inline(always)]
 fn digits(packed: &[u8], out: &mut [f32], d: f32) {
     let mut power = 1u8;
     for values in out.chunks_mut(packed.len()) {
@@ -29,6 +31,7 @@ fn digits(packed: &[u8], out: &mut [f32], d: f32) {
     }
 }
 
+#[inline(always)]
 pub(super) fn dequantise_2(block: &[u8; 66], out: &mut [f32; 256]) {
     let d = half_at(block, 64);
     for (plane, values) in out.as_chunks_mut::<32>().0.iter_mut().enumerate() {

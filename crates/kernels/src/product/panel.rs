@@ -11,9 +11,11 @@ use crate::{DType, Matrix};
 
 /// Most rows of a panel.
 pub(crate) const ROWS: usize = 64;
-/// Most inputs of a panel: with the rows above, 128 KiB; the tokens of one tile beside it fit the first-level cache.
+/// Most inputs of a panel: with the rows above, 256 KiB; the tokens of one tile beside it fit the first-level cache.
 /// Every block length divides it.
 const K: usize = 1024;
+/// Floats between the rows of a panel, which would else fall into the same sets of the first-level cache.
+const PADDING: usize = 16;
 /// Most tokens whose sums wait in memory between two ranges of inputs.
 const TOKENS: usize = 96;
 
@@ -32,13 +34,13 @@ pub(crate) struct PanelTask<'a> {
 /// Floats of working memory that [`multiply`] wants.
 pub(crate) fn scratch_len(cols: usize, n: usize, lanes: usize) -> usize {
     let carry = if cols > K { ROWS * n.min(TOKENS) * lanes } else { 0 };
-    ROWS * (K.min(cols.next_multiple_of(lanes)) + 16) + carry
+    ROWS * (K.min(cols.next_multiple_of(lanes)) + PADDING) + carry
 }
 
 #[inline(always)]
 pub(crate) unsafe fn multiply<L: Level>(task: &PanelTask, scratch: &mut [f32]) {
     let cols = task.w.cols();
-    let width = K.min(cols.next_multiple_of(L::LANES)) + 16;
+    let width = K.min(cols.next_multiple_of(L::LANES)) + PADDING;
     let (panel, carry) = scratch.split_at_mut(ROWS * width);
     let at_once = if cols > K { TOKENS } else { task.n }; // without carried sums one unpacking serves all tokens
     let mut token = 0;

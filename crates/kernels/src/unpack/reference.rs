@@ -1,20 +1,24 @@
 //! Any block type, by way of its scalar reference.
 
 use super::{Sink, Unpack};
+use crate::DType;
 use crate::vector::Vector;
-use crate::{DType, dequantise};
 
 /// Widens one block into the cache, then loads it.
 #[derive(Clone, Copy)]
-pub(crate) struct Reference(pub DType);
+pub(crate) struct Reference {
+    pub dtype: DType,
+    /// The reference, as compiled for the level.
+    pub widen: Widen,
+}
 
-/// The longest block of any type.
-const MOST_VALUES: usize = 256;
+/// Type, whole blocks, room for their values.
+pub(crate) type Widen = unsafe fn(DType, &[u8], &mut [f32]);
 
 impl<V: Vector> Unpack<V> for Reference {
     #[inline(always)]
     fn dtype(self) -> DType {
-        self.0
+        self.dtype
     }
 
     type Shared = ();
@@ -25,11 +29,21 @@ impl<V: Vector> Unpack<V> for Reference {
 
     #[inline(always)]
     unsafe fn part(self, src: *const u8, (): &(), _: usize, sink: &mut impl Sink<V>) {
-        let mut values = [0.0; MOST_VALUES];
-        let values = &mut values[..self.0.block_len()];
-        dequantise(self.0, std::slice::from_raw_parts(src, self.0.block_bytes()), values);
+        match self.dtype.block_len() {
+            32 => self.put_block::<V, 32>(src, sink),
+            256 => self.put_block::<V, 256>(src, sink),
+            values => unreachable!("no block type has {values} values"),
+        }
+    }
+}
+
+impl Reference {
+    #[inline(always)]
+    unsafe fn put_block<V: Vector, const VALUES: usize>(self, src: *const u8, sink: &mut impl Sink<V>) {
+        let mut values = [0.0; VALUES];
+        (self.widen)(self.dtype, std::slice::from_raw_parts(src, self.dtype.block_bytes()), &mut values);
         let mut i = 0;
-        while i * V::LANES < values.len() {
+        while i < VALUES / V::LANES {
             sink.put(i, V::load(values.as_ptr().add(i * V::LANES)));
             i += 1;
         }
