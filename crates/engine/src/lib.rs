@@ -15,6 +15,7 @@ pub mod tokenizer;
 pub use sampler::{Sampler, SamplerError, SamplingParams};
 pub use session::{
     Finish, GenerateOptions, Generation, Session, SessionError, SessionOptions, Timings, context_length,
+    log_probability,
 };
 pub use stream::{Chunk, TextStream};
 pub use template::{ChatTemplate, Clock, ControlTexts, GuardedText, TemplateError, TemplateRequest};

@@ -47,8 +47,11 @@ impl Session {
     }
 }
 
-/// The logarithm of softmax(`logits`) at `token`. A token beyond the logits is the program's to refuse.
-fn log_probability(logits: &[f32], token: u32) -> Result<f64, SamplerError> {
+/// The logarithm of softmax(`logits`) at `token`, summed in f64. [nats]
+///
+/// # Errors
+/// A logit is no number ([`SamplerError::NotFinite`]), or there is none for the token ([`SamplerError::UnknownToken`]).
+pub fn log_probability(logits: &[f32], token: u32) -> Result<f64, SamplerError> {
     if let Some((token, &value)) = logits.iter().enumerate().find(|(_, logit)| !logit.is_finite()) {
         return Err(SamplerError::NotFinite { token, value });
     }

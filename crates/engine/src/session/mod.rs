@@ -15,6 +15,7 @@ use crate::template::{ChatTemplate, TemplateError, TemplateRequest};
 use crate::tokenizer::{Special, Tokenizer, TokenizerError};
 
 pub use generate::{Finish, GenerateOptions, Generation, Timings};
+pub use likelihood::log_probability;
 
 /// The context that a session takes where the model allows more and nobody asked for it, in tokens.
 const DEFAULT_CONTEXT: usize = 8192;
