@@ -5,7 +5,7 @@ use plimsoll_kernels::DType;
 
 use crate::id::WeightId;
 use crate::network::{Network, WeightDecl, WeightKind};
-use crate::op::{AttentionOp, Op};
+use crate::op::{AttentionOp, Op, Rows};
 use crate::plan::BufferPlan;
 
 /// What a machine can do, as measured on it with all threads.
@@ -61,12 +61,31 @@ pub struct WeightBytes {
     pub vectors: u64,
 }
 
-/// All products of one token with weights of one type, routed experts counted as far as they are used.
+/// All products with weights of one type and use.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Products {
     dtype: DType,
+    /// For how many rows of a step they are made.
+    rows: Rows,
+    /// Part of the weights that one token uses: `top_k / n_experts` for routed experts, else 1.
+    used: f64,
+    /// All of the weights.
     bytes: f64,
+    /// Operations of one row with all of the weights.
     flops: f64,
+}
+
+impl Products {
+    /// Expected bytes that a step of `n_tokens` reads, routers choosing evenly.
+    fn touched_bytes(&self, n_tokens: f64) -> f64 {
+        self.bytes * (1.0 - (1.0 - self.used).powf(n_tokens))
+    }
+
+    /// Operations of a prompt of `n_tokens`, of whose logits one row is wanted.
+    fn prompt_flops(&self, n_tokens: f64) -> f64 {
+        let rows = if self.rows == Rows::Selected { 1.0 } else { n_tokens };
+        self.flops * self.used * rows
+    }
 }
 
 /// The cost of a network, independent of the machine.
@@ -101,16 +120,16 @@ impl Cost {
                 Op::Embed { table } => tables.push(*table),
                 Op::Linear { weight, .. } => {
                     cost.weights.dense += stored(*weight).1;
-                    cost.add_product(network.weight(*weight), stored(*weight), 1.0);
+                    cost.add_product(network.weight(*weight), stored(*weight), node.rows, 1.0);
                     tables.retain(|table| table != weight); // tied: counted here, read whole
                 }
                 Op::Moe(moe) => {
                     cost.weights.dense += stored(moe.router).1;
-                    cost.add_product(network.weight(moe.router), stored(moe.router), 1.0);
+                    cost.add_product(network.weight(moe.router), stored(moe.router), node.rows, 1.0);
                     for part in [moe.gate, moe.up, moe.down] {
                         let used = moe.top_k as f64 / moe.n_experts as f64;
                         cost.weights.experts += stored(part).1;
-                        cost.add_product(network.weight(part), stored(part), used);
+                        cost.add_product(network.weight(part), stored(part), node.rows, used);
                     }
                 }
                 Op::Attention(op) => cost.attention.push(op.clone()),
@@ -123,25 +142,32 @@ impl Cost {
         cost
     }
 
-    fn add_product(&mut self, weight: &WeightDecl, (dtype, bytes): (DType, u64), used: f64) {
-        let (bytes, flops) = (bytes as f64 * used, 2.0 * n_values(weight) as f64 * used);
-        match self.products.iter_mut().find(|products| products.dtype == dtype) {
+    fn add_product(&mut self, weight: &WeightDecl, (dtype, bytes): (DType, u64), rows: Rows, used: f64) {
+        let (bytes, flops) = (bytes as f64, 2.0 * n_values(weight) as f64);
+        let alike = |p: &&mut Products| (p.dtype, p.rows, p.used) == (dtype, rows, used);
+        match self.products.iter_mut().find(alike) {
             Some(products) => (products.bytes, products.flops) = (products.bytes + bytes, products.flops + flops),
-            None => self.products.push(Products { dtype, bytes, flops }),
+            None => self.products.push(Products { dtype, rows, used, bytes, flops }),
         }
     }
 
     /// The stored types that products read, for a machine's rates to be measured.
     pub fn types(&self) -> Vec<DType> {
-        self.products.iter().map(|products| products.dtype).collect()
+        let mut types: Vec<DType> = vec![];
+        for products in &self.products {
+            if !types.contains(&products.dtype) {
+                types.push(products.dtype);
+            }
+        }
+        types
     }
 
-    /// Bytes of weights in memory once `n_tokens` different tokens have passed. Of an embedding
-    /// table only the neighbourhoods that the kernel maps around a fault are touched.
+    /// Bytes of weights in memory once `n_tokens` different tokens have passed: of an embedding table
+    /// only the neighbourhoods that the kernel maps around a fault, of experts those that were chosen.
     pub fn weight_bytes(&self, n_tokens: usize) -> u64 {
         const FAULT_AROUND: u64 = 64 << 10;
-        let w = &self.weights;
-        w.dense + w.experts + w.vectors + w.table.min(n_tokens as u64 * FAULT_AROUND)
+        let read: f64 = self.products.iter().map(|products| products.touched_bytes(n_tokens as f64)).sum();
+        read as u64 + self.weights.vectors + self.weights.table.min(n_tokens as u64 * FAULT_AROUND)
     }
 
     /// Bytes of keys and values for `n_positions`.
@@ -157,7 +183,8 @@ impl Cost {
     /// Predicted seconds of one decoded token after `depth` others: what comes from memory is read,
     /// then multiplied (the kernels wait for what they read), and every node takes its least besides.
     pub fn decode_seconds(&self, depth: usize, cache_value_bytes: usize, machine: &Machine) -> f64 {
-        let products = self.products.iter().map(|products| products.flops / machine.product(products.dtype).0);
+        let products =
+            self.products.iter().map(|products| products.prompt_flops(1.0) / machine.product(products.dtype).0);
         let attention = self.attention_flops(depth) / machine.attention_rate;
         let computing = products.sum::<f64>() + attention + self.n_nodes as f64 * machine.node_seconds;
         let bytes = self.decode_bytes(depth, cache_value_bytes);
@@ -172,7 +199,7 @@ impl Cost {
 
     /// Bytes of weights, keys and values that one decoded token reads.
     fn decode_bytes(&self, depth: usize, cache_value_bytes: usize) -> f64 {
-        let weights: f64 = self.products.iter().map(|products| products.bytes).sum();
+        let weights: f64 = self.products.iter().map(|products| products.touched_bytes(1.0)).sum();
         weights + self.attention_values(depth) * cache_value_bytes as f64
     }
 
@@ -181,16 +208,25 @@ impl Cost {
         let (n, steps) = (n_tokens as f64, n_tokens.div_ceil(n_batch) as f64);
         let products = self.products.iter().map(|products| {
             let (_, prefill) = machine.product(products.dtype);
-            (steps * products.bytes / machine.read_bandwidth).max(n * products.flops / prefill)
+            let bytes = steps * products.touched_bytes(n / steps);
+            (bytes / machine.read_bandwidth).max(products.prompt_flops(n) / prefill)
         });
-        let attention = n * self.attention_flops(depth + n_tokens / 2) / machine.attention_rate;
+        let attention = self.prompt_attention_flops(depth, n_tokens) / machine.attention_rate;
         products.sum::<f64>() + attention + steps * self.n_nodes as f64 * machine.node_seconds
     }
 
     /// Seconds of a prompt if the arithmetic units were all.
     pub fn prefill_limit_seconds(&self, n_tokens: usize, depth: usize, machine: &Machine) -> f64 {
-        let products: f64 = self.products.iter().map(|products| products.flops).sum();
-        n_tokens as f64 * (products + self.attention_flops(depth + n_tokens / 2)) / machine.arithmetic_rate
+        let products: f64 = self.products.iter().map(|products| products.prompt_flops(n_tokens as f64)).sum();
+        (products + self.prompt_attention_flops(depth, n_tokens)) / machine.arithmetic_rate
+    }
+
+    /// Operations of attention for a whole prompt, the mean over some of its positions: a
+    /// mask's span need not grow evenly.
+    fn prompt_attention_flops(&self, depth: usize, n_tokens: usize) -> f64 {
+        const SAMPLES: usize = 32;
+        let at = |i: usize| self.attention_flops(depth + i * n_tokens / SAMPLES);
+        (0..SAMPLES).map(at).sum::<f64>() / SAMPLES as f64 * n_tokens as f64
     }
 
     fn attention_values(&self, depth: usize) -> f64 {
@@ -212,7 +248,7 @@ fn n_values(weight: &WeightDecl) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Builder, Rows};
+    use crate::Builder;
 
     fn tiny(tied: bool) -> Network {
         let mut net = Builder::new(10);
@@ -277,5 +313,15 @@ mod tests {
         assert_eq!(cost.weights.experts, 4 * 8 * 3 * 24);
         let read = (4 * (8 * 4 + 2 * 3 * 24 + 40)) as f64;
         assert!((cost.decode_limit_seconds(0, 2, &machine()) - read / 1e3).abs() < 1e-9);
+        assert_eq!(cost.weight_bytes(1), read as u64);
+        assert_eq!(cost.weight_bytes(1000), 4 * (8 * 4 + 8 * 3 * 24 + 40));
+    }
+
+    #[test]
+    fn a_prompt_pays_for_one_row_of_logits() {
+        let cost = Cost::new(&tiny(false), as_f32);
+        let limit = cost.prefill_limit_seconds(100, 0, &machine());
+        let flops = (100 * 2 * (24 + 24) + 2 * 40) as f64;
+        assert!((limit - flops / 1e8).abs() < 1e-12, "{limit}");
     }
 }

@@ -89,9 +89,33 @@ mod tests {
         let plan = BufferPlan::new(&network);
         // A residual stream, a branch and its successor: three buffers serve six layers.
         assert_eq!(plan.slots.iter().filter(|s| s.0 == Rows::Tokens).count(), 3);
-        for (at, node) in network.nodes.iter().enumerate() {
-            for input in &node.inputs {
-                assert_ne!(plan.slot_of[at], plan.slot_of[input.0], "node {at} overwrites its own input");
+        assert_no_overlap(&network, &plan);
+    }
+
+    #[test]
+    fn a_value_read_again_much_later_keeps_its_buffer() {
+        let mut net = Builder::new(8);
+        let early = net.embed("e", 4);
+        let mut x = early;
+        for i in 0..5 {
+            x = net.linear(x, &format!("l{i}"), 4 + i);
+        }
+        let x = net.linear(x, "back", 4);
+        let sum = net.add(early, x);
+        let s = net.select_rows(sum);
+        let logits = net.linear(s, "head", 8);
+        let network = net.finish(logits).unwrap();
+        assert_no_overlap(&network, &BufferPlan::new(&network));
+    }
+
+    /// From the node that makes it to the last that reads it, no other value has a value's buffer.
+    fn assert_no_overlap(network: &Network, plan: &BufferPlan) {
+        let nodes = &network.nodes;
+        for made in 0..nodes.len() {
+            let readers = (made..nodes.len()).filter(|at| nodes[*at].inputs.contains(&ValueId(made)));
+            let last = if network.logits == ValueId(made) { nodes.len() - 1 } else { readers.max().unwrap_or(made) };
+            for other in made + 1..=last {
+                assert_ne!(plan.slot_of[made], plan.slot_of[other], "node {other} overwrites value {made}");
             }
         }
     }
