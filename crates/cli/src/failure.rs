@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use plimsoll_engine::{SessionError, TokenizerError};
 use plimsoll_formats::FormatError;
+use plimsoll_kernels::CpuError;
 use plimsoll_models::ModelError;
 use plimsoll_runtime::LoadError;
 
@@ -48,6 +49,9 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<LoadError>() {
         return load_hint(error);
     }
+    if let Some(error) = cause.downcast_ref::<CpuError>() {
+        return Some(cpu_hint(error).to_owned());
+    }
     if let Some(error) = cause.downcast_ref::<ModelError>() {
         return model_hint(error);
     }
@@ -74,7 +78,14 @@ fn load_hint(error: &LoadError) -> Option<String> {
     match error {
         LoadError::Network(error) => model_hint(error),
         LoadError::Weights(error) => error.hint(),
-        LoadError::Isa(_) => Some("leave PLIMSOLL_ISA unset to take the best level there is".to_owned()),
+        LoadError::Cpu(error) => Some(cpu_hint(error).to_owned()),
+    }
+}
+
+fn cpu_hint(error: &CpuError) -> &'static str {
+    match error {
+        CpuError::Isa { .. } => "leave PLIMSOLL_ISA unset to take the best level there is",
+        CpuError::TooManyThreads { .. } | CpuError::Threads { .. } => "leave --threads out to use every core",
     }
 }
 

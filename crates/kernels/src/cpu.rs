@@ -11,10 +11,40 @@ use crate::pool::Shareable;
 use crate::product::columns::ColumnsTask;
 use crate::product::dots::Dots;
 use crate::product::panel::{self, PanelTask};
-use crate::{Activation, AttentionShape, Isa, IsaUnavailable, KvRows, Matrix, Pool, RopeShape, dequantise, scratch};
+use crate::{Activation, AttentionShape, Isa, KvRows, Matrix, Pool, RopeShape, dequantise, scratch};
 
 /// Values that a task of an elementwise operation takes at least: some microseconds of work.
 const VALUES_PER_TASK: usize = 1 << 14;
+
+/// Threads that a device takes at most: far more than any machine has cores, few enough to be started.
+const MAX_THREADS: usize = 1024;
+
+/// Why there is no device.
+#[derive(Debug, thiserror::Error)]
+pub enum CpuError {
+    /// The level asked for is not on this processor.
+    #[error("this processor cannot execute `{wanted}`; its widest level is `{best}`")]
+    Isa {
+        /// The level that was asked for.
+        wanted: Isa,
+        /// The widest level here.
+        best: Isa,
+    },
+    /// More threads than make sense anywhere.
+    #[error("{wanted} threads were asked for; at most {} can be", MAX_THREADS)]
+    TooManyThreads {
+        /// Threads that were asked for.
+        wanted: usize,
+    },
+    /// The system does not start the threads.
+    #[error("the system does not start {wanted} threads: {source}")]
+    Threads {
+        /// Threads that were asked for.
+        wanted: usize,
+        /// What it says.
+        source: std::io::Error,
+    },
+}
 
 /// One instruction-set level and one thread pool: everything an executor computes with.
 ///
@@ -30,12 +60,17 @@ impl Cpu {
     /// A device at level `isa` with `threads` threads, the caller's included.
     ///
     /// # Errors
-    /// If this processor cannot execute `isa`.
-    pub fn new(isa: Isa, threads: NonZeroUsize) -> Result<Cpu, IsaUnavailable> {
+    /// If this processor cannot execute `isa`, or there are not so many threads.
+    pub fn new(isa: Isa, threads: NonZeroUsize) -> Result<Cpu, CpuError> {
         if !isa.is_available() {
-            return Err(IsaUnavailable { wanted: isa, best: Isa::best() });
+            return Err(CpuError::Isa { wanted: isa, best: Isa::best() });
         }
-        Ok(Cpu { isa, kernels: Kernels::of(isa), pool: Pool::new(threads) })
+        let wanted = threads.get();
+        if wanted > MAX_THREADS {
+            return Err(CpuError::TooManyThreads { wanted });
+        }
+        let pool = Pool::new(threads).map_err(|source| CpuError::Threads { wanted, source })?;
+        Ok(Cpu { isa, kernels: Kernels::of(isa), pool })
     }
 
     pub(crate) fn kernels(&self) -> &'static Kernels {
@@ -220,5 +255,16 @@ impl Cpu {
                 *out = a + b;
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_threads_than_make_sense_are_refused_before_any_starts() {
+        let wanted = NonZeroUsize::new(1_000_000).unwrap();
+        assert!(matches!(Cpu::new(Isa::Scalar, wanted), Err(CpuError::TooManyThreads { wanted: 1_000_000 })));
     }
 }

@@ -82,16 +82,6 @@ impl FromStr for Isa {
     }
 }
 
-/// The level asked for is not on this processor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this processor cannot execute `{wanted}`; its widest level is `{best}`")]
-pub struct IsaUnavailable {
-    /// The level that was asked for.
-    pub wanted: Isa,
-    /// The widest level here.
-    pub best: Isa,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

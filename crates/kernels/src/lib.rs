@@ -26,9 +26,9 @@ mod vector;
 
 pub use attention::{AttentionShape, KvRows};
 pub use blocks::{dequantise, quantise_q4_0, quantise_q8_0};
-pub use cpu::Cpu;
+pub use cpu::{Cpu, CpuError};
 pub use dtype::DType;
 pub use elementwise::{Activation, RopeLayout, RopeShape};
-pub use isa::{Isa, IsaUnavailable, UnknownIsa};
+pub use isa::{Isa, UnknownIsa};
 pub use matrix::{Matrix, MatrixError};
 pub use pool::Pool;

@@ -18,7 +18,7 @@ const SPIN: usize = 2000;
 ///
 /// ```
 /// use plimsoll_kernels::Pool;
-/// let pool = Pool::new(std::num::NonZeroUsize::new(2).unwrap());
+/// let pool = Pool::new(std::num::NonZeroUsize::new(2).unwrap())?;
 /// let mut squares = [0; 10];
 /// pool.chunks_mut(&mut squares, 4, |chunk, part| {
 ///     for (i, square) in part.iter_mut().enumerate() {
@@ -26,6 +26,7 @@ const SPIN: usize = 2000;
 ///     }
 /// });
 /// assert_eq!(squares[9], 81);
+/// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Pool {
     shared: Arc<Shared>,
@@ -74,7 +75,10 @@ thread_local! {
 
 impl Pool {
     /// A pool of `threads` threads, the caller included: it starts one fewer.
-    pub fn new(threads: NonZeroUsize) -> Pool {
+    ///
+    /// # Errors
+    /// If the system does not start them; those it did start have ended again.
+    pub fn new(threads: NonZeroUsize) -> std::io::Result<Pool> {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let shared = Arc::new(Shared {
             job: UnsafeCell::new(None),
@@ -89,14 +93,13 @@ impl Pool {
             caller_sleeps: AtomicBool::new(false),
             done: Condvar::new(),
         });
-        let workers = (1..threads.get())
-            .map(|i| {
-                let shared = Arc::clone(&shared);
-                let builder = std::thread::Builder::new().name(format!("plimsoll-{i}"));
-                builder.spawn(move || shared.work_until_shutdown()).expect("the system starts a thread")
-            })
-            .collect();
-        Pool { shared, workers, turn: Mutex::new(()) }
+        let mut pool = Pool { shared, workers: Vec::new(), turn: Mutex::new(()) };
+        for i in 1..threads.get() {
+            let shared = Arc::clone(&pool.shared);
+            let builder = std::thread::Builder::new().name(format!("plimsoll-{i}"));
+            pool.workers.push(builder.spawn(move || shared.work_until_shutdown())?);
+        }
+        Ok(pool)
     }
 
     /// Threads that run tasks, the caller included.
@@ -257,7 +260,7 @@ mod tests {
     use std::panic::catch_unwind;
 
     fn pool(threads: usize) -> Pool {
-        Pool::new(NonZeroUsize::new(threads).unwrap())
+        Pool::new(NonZeroUsize::new(threads).unwrap()).unwrap()
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use plimsoll_formats::{Checkpoint, FormatError};
 use plimsoll_graph::{BufferPlan, Network, Rows, cost::Cost};
-use plimsoll_kernels::{Cpu, Isa, IsaUnavailable};
+use plimsoll_kernels::{Cpu, CpuError, Isa};
 
 use crate::bind::Weights;
 use crate::cache::{CacheError, CacheType, KvCache};
@@ -27,9 +27,9 @@ pub enum LoadError {
     /// A weight is missing or does not fit.
     #[error(transparent)]
     Weights(#[from] FormatError),
-    /// The processor lacks the instruction set asked for.
+    /// The processor lacks the instruction set or the threads asked for.
     #[error(transparent)]
-    Isa(#[from] IsaUnavailable),
+    Cpu(#[from] CpuError),
 }
 
 /// What a step refuses.
