@@ -14,5 +14,5 @@ fuzz_target!(|text: &str| {
             assert!(short.len() == rope.rotary_dim / 2 && long.len() == rope.rotary_dim / 2);
         }
     }
-    let _ = (hp.layer_flags("no_rope_layers"), hp.usizes("moe_layers"), hp.f32("attn_scale"));
+    let _ = (hp.rotary_layers(), hp.usizes("moe_layers"), hp.f32("attn_scale"));
 });

@@ -163,14 +163,13 @@ fn windows_follow_each_class() {
 
 #[test]
 fn layer_flags_may_be_absent_or_empty_or_longer() {
-    let hp = |flags: Value| config(json!({ "no_rope_layers": flags })).unwrap();
-    assert_eq!(hp(json!([])).layer_flags("no_rope_layers").unwrap(), None);
-    assert_eq!(hp(Value::Null).layer_flags("no_rope_layers").unwrap(), None);
-    let flags = hp(json!([1, 0, true, 1, 0])).layer_flags("no_rope_layers").unwrap();
-    assert_eq!(flags, Some(vec![true, false, true, true]));
-    let short = hp(json!([1, 0])).layer_flags("no_rope_layers").unwrap_err().to_string();
+    let rotary = |flags: Value| config(json!({ "no_rope_layers": flags })).unwrap().rotary_layers();
+    assert_eq!(rotary(json!([])).unwrap(), [true, true, true, false]);
+    assert_eq!(rotary(Value::Null).unwrap(), [true, true, true, false]);
+    assert_eq!(rotary(json!([1, 0, true, 1, 0])).unwrap(), [true, false, true, true]);
+    let short = rotary(json!([1, 0])).unwrap_err().to_string();
     assert_eq!(short, "`config.json`, key `no_rope_layers`: found [1,0], expected one flag for each of 4 layers");
-    assert!(hp(json!([1, 2, 1, 1])).layer_flags("no_rope_layers").is_err());
+    assert!(rotary(json!([1, 2, 1, 1])).is_err());
 }
 
 #[test]
@@ -180,9 +179,24 @@ fn llama4_chunks_its_rotary_layers() {
     .unwrap();
     use LayerKind::{Chunked, Full};
     assert_eq!(hp.layer_kinds, [Chunked, Chunked, Chunked, Full]);
-    assert_eq!(hp.usize("attention_chunk_size").unwrap(), Some(8192));
+    assert_eq!(hp.attention_chunk, Some(8192));
     assert_eq!(hp.f32("attn_scale").unwrap(), Some(0.1));
     assert_eq!(hp.rope.theta, 500_000.0);
+}
+
+#[test]
+fn a_chunked_layer_needs_a_chunk_of_one_key_at_least() {
+    let chunked = |model_type: &str, size: Value| {
+        config(json!({ "model_type": model_type, "num_key_value_heads": 2, "head_dim": 16,
+            "layer_types": vec!["chunked_attention"; 4], "attention_chunk_size": size }))
+    };
+    for model_type in ["llama4_text", "qwen2", "qwen3", "smollm3", "gemma3_text"] {
+        assert_eq!(chunked(model_type, json!(8)).unwrap().attention_chunk, Some(8), "{model_type}");
+        for none in [json!(0), Value::Null] {
+            let message = chunked(model_type, none).unwrap_err().to_string();
+            assert!(message.contains("key `attention_chunk_size`: found "), "{model_type}: {message}");
+        }
+    }
 }
 
 #[test]

@@ -73,15 +73,23 @@ pub fn known() -> Vec<&'static str> {
 /// [`ModelError`], which names what is not understood.
 pub fn network(checkpoint: &Checkpoint) -> Result<Network, ModelError> {
     let hp = &checkpoint.hyperparams;
-    let found = hp.arch.as_str();
-    let is_it = |arch: &&Arch| arch.hf.contains(&found) || arch.gguf == found;
-    let Some(arch) = ARCHITECTURES.iter().find(is_it) else {
-        return Err(ModelError::UnknownArchitecture { checkpoint: checkpoint.display(), found: found.to_owned() });
-    };
     let n_tensors = checkpoint.tensors().count();
     if hp.n_layers > n_tensors {
         // Refused before a network is built that a forged count would make gigabytes large.
         return Err(ModelError::TooManyLayers { checkpoint: checkpoint.display(), n_layers: hp.n_layers, n_tensors });
     }
+    from_hyperparams(hp)
+}
+
+/// The text network that hyperparameters describe, whichever weights there are.
+///
+/// # Errors
+/// [`ModelError`], which names what is not understood.
+pub fn from_hyperparams(hp: &Hyperparams) -> Result<Network, ModelError> {
+    let found = hp.arch.as_str();
+    let is_it = |arch: &&Arch| arch.hf.contains(&found) || arch.gguf == found;
+    let Some(arch) = ARCHITECTURES.iter().find(is_it) else {
+        return Err(ModelError::UnknownArchitecture { checkpoint: hp.file().to_owned(), found: found.to_owned() });
+    };
     (arch.build)(hp)
 }

@@ -49,7 +49,7 @@ pub enum LayerKind {
     Full,
     /// The last `sliding_window`, their own included.
     Sliding,
-    /// Those in the same aligned chunk of `attention_chunk_size`.
+    /// Those in the same aligned chunk of `attention_chunk`.
     Chunked,
 }
 
@@ -102,6 +102,8 @@ pub struct Hyperparams {
     pub layer_kinds: Vec<LayerKind>,
     /// Keys that a [`LayerKind::Sliding`] layer's query sees, its own included.
     pub sliding_window: Option<usize>,
+    /// Keys in a chunk of a [`LayerKind::Chunked`] layer; there if any layer is one, and then 1 or more.
+    pub attention_chunk: Option<usize>,
     /// Rotary embedding of full layers, and of all where `rope_local` is `None`.
     pub rope: Rope,
     /// Rotary embedding of [`LayerKind::Sliding`] layers, where it differs (Gemma 3).
@@ -182,18 +184,14 @@ impl Hyperparams {
         self.config.usizes(key)
     }
 
-    /// One flag per layer (`no_rope_layers`); `None` if the list is absent, `null` or empty. As in the reference, a
-    /// longer list counts by its beginning.
+    /// Which layers rotate, of an architecture where not all do: `no_rope_layers`, which holds 1 where a layer *uses*
+    /// rotary, or without it all but every `no_rope_layer_interval`-th. As in the reference, an empty list counts as
+    /// none and a longer one by its beginning.
     ///
     /// # Errors
-    /// The key holds something else, or fewer flags than there are layers.
-    pub fn layer_flags(&self, key: &str) -> Result<Option<Vec<bool>>, HyperparamError> {
-        let Some(mut flags) = self.config.flags(key)?.filter(|flags| !flags.is_empty()) else { return Ok(None) };
-        if flags.len() < self.n_layers {
-            return Err(self.config.error(key, format!("one flag for each of {} layers", self.n_layers)));
-        }
-        flags.truncate(self.n_layers);
-        Ok(Some(flags))
+    /// A key holds something else, or fewer flags than there are layers.
+    pub fn rotary_layers(&self) -> Result<Vec<bool>, HyperparamError> {
+        parse::rotary_layers(&self.config, self.n_layers)
     }
 
     /// An error about a key whose value an architecture cannot honour.

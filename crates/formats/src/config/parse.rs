@@ -108,6 +108,10 @@ pub(super) fn hyperparams(
         tied_embeddings: config.bool("tie_word_embeddings")?.unwrap_or(false),
         biases: facts.map_or_else(|| biases(&config, model_type), |f| Ok(f.biases))?,
         activation: activation(&config)?,
+        attention_chunk: match layer_kinds.contains(&LayerKind::Chunked) {
+            true => Some(config.size("attention_chunk_size", MAX_TOKENS)?),
+            false => None,
+        },
         layer_kinds,
         sliding_window,
         rope,
@@ -222,21 +226,15 @@ fn llama4_kinds(
     n_layers: usize,
     listed: Option<Vec<LayerKind>>,
 ) -> Result<Vec<LayerKind>, HyperparamError> {
-    let kinds = match listed {
-        Some(listed) => listed,
-        None => {
-            let rotary = rotary_layers(config, n_layers)?;
-            rotary.into_iter().map(|r| if r { LayerKind::Chunked } else { LayerKind::Full }).collect()
-        }
-    };
-    if kinds.contains(&LayerKind::Chunked) {
-        config.size("attention_chunk_size", MAX_TOKENS)?;
+    if let Some(listed) = listed {
+        return Ok(listed);
     }
-    Ok(kinds)
+    let rotary = rotary_layers(config, n_layers)?;
+    Ok(rotary.into_iter().map(|r| if r { LayerKind::Chunked } else { LayerKind::Full }).collect())
 }
 
-/// Which layers rotate: `no_rope_layers` (1 = rotary), or all but every `no_rope_layer_interval`-th.
-fn rotary_layers(config: &ConfigMap, n_layers: usize) -> Result<Vec<bool>, HyperparamError> {
+/// Which layers rotate: see [`Hyperparams::rotary_layers`].
+pub(super) fn rotary_layers(config: &ConfigMap, n_layers: usize) -> Result<Vec<bool>, HyperparamError> {
     match config.flags("no_rope_layers")?.filter(|flags| !flags.is_empty()) {
         Some(flags) if flags.len() >= n_layers => Ok(flags[..n_layers].to_vec()),
         Some(_) => Err(config.error("no_rope_layers", format!("one flag for each of {n_layers} layers"))),

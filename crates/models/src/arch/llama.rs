@@ -33,10 +33,11 @@ pub(crate) fn decoder(hp: &Hyperparams, adapt: impl Fn(usize, &mut Attention)) -
     Ok(net.finish(logits)?)
 }
 
-/// Sliding where the hyperparameters say so of this layer.
+/// What the hyperparameters say of this layer. They hold the size of every kind of layer that they list.
 pub(crate) fn mask(hp: &Hyperparams, layer: usize) -> Mask {
-    match (hp.layer_kinds[layer], hp.sliding_window) {
-        (LayerKind::Sliding, Some(window)) => Mask::Sliding(window),
-        _ => Mask::Causal,
+    match hp.layer_kinds[layer] {
+        LayerKind::Full => Mask::Causal,
+        LayerKind::Sliding => Mask::Sliding(hp.sliding_window.expect("checked when it was read")),
+        LayerKind::Chunked => Mask::Chunked(hp.attention_chunk.expect("checked when it was read")),
     }
 }

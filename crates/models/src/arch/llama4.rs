@@ -2,22 +2,23 @@
 //! layers, temperature instead of position on the others. Source: transformers modeling_llama4.py.
 
 use plimsoll_formats::Hyperparams;
-use plimsoll_graph::{Builder, Mask, Network, RopeId, RopeLayout};
+use plimsoll_graph::{Builder, Network, RopeId, RopeLayout};
 
-use crate::arch::smollm3;
+use crate::arch::llama;
 use crate::blocks::{self, Attention, EMBEDDING, QkNorm};
 use crate::{Arch, ModelError, rope};
 
 pub const ARCH: Arch = Arch { hf: &["llama4_text", "llama4"], gguf: "llama4", build };
 
 fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
-    let rotary = smollm3::rotary_layers(hp)?;
+    let rotary = hp.rotary_layers()?;
     let experts = Experts::read(hp)?;
     let mut net = Builder::new(hp.vocab_size);
     let rope = net.rope_spec(rope::spec(&hp.rope, RopeLayout::Interleaved));
     let mut x = net.embed(EMBEDDING, hp.d_model);
     for (i, rotary) in rotary.into_iter().enumerate() {
-        let attention = if rotary { local_attention(hp, rope)? } else { global_attention(hp)? };
+        let attention = if rotary { rotary_attention(hp, rope)? } else { temperate_attention(hp)? };
+        let attention = Attention { mask: llama::mask(hp, i), ..attention };
         let layer = &mut net.scope(format!("model.layers.{i}"));
         let h = layer.rms_norm(x, "input_layernorm", hp.d_model, hp.rms_eps, 0.0);
         let a = blocks::self_attention(layer, h, hp, &attention);
@@ -36,20 +37,25 @@ fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
     Ok(net.finish(logits)?)
 }
 
-/// Rotary layers: keys of the own chunk only, queries and keys normed after the rotation.
-fn local_attention(hp: &Hyperparams, rope: RopeId) -> Result<Attention, ModelError> {
-    let chunk = hp.usize("attention_chunk_size")?;
+/// Rotary layers: queries and keys normed after the rotation.
+fn rotary_attention(hp: &Hyperparams, rope: RopeId) -> Result<Attention, ModelError> {
     let qk_norm = hp.bool("use_qk_norm")?.unwrap_or(true).then_some(QkNorm::Plain);
-    Ok(Attention { mask: chunk.map_or(Mask::Causal, Mask::Chunked), qk_norm, ..Attention::llama(hp, Some(rope)) })
+    Ok(Attention { qk_norm, ..Attention::llama(hp, Some(rope)) })
 }
 
-/// Layers without rotary: every key, and a temperature that grows with the position.
-fn global_attention(hp: &Hyperparams) -> Result<Attention, ModelError> {
+/// Layers without rotary: a temperature that grows with the position.
+fn temperate_attention(hp: &Hyperparams) -> Result<Attention, ModelError> {
     let floor = hp.f32("floor_scale")?.unwrap_or(8192.0);
+    if floor < f32::MIN_POSITIVE {
+        return Err(hp.error("floor_scale", "a number of tokens greater than 0").into());
+    }
     let scale = hp.f32("attn_scale")?.unwrap_or(0.1);
     let temperature = hp.bool("attn_temperature_tuning")?.unwrap_or(true).then_some((floor, scale));
     Ok(Attention { temperature, ..Attention::llama(hp, None) })
 }
+
+/// Far beyond any published model; it keeps a damaged number from becoming an allocation.
+const MAX_EXPERTS: usize = 4096;
 
 /// Where experts stand, and how many.
 struct Experts {
@@ -64,6 +70,13 @@ struct Experts {
 impl Experts {
     fn read(hp: &Hyperparams) -> Result<Experts, ModelError> {
         let n = hp.usize("num_local_experts")?.unwrap_or(0);
+        if n > MAX_EXPERTS {
+            return Err(hp.error("num_local_experts", format!("{MAX_EXPERTS} experts at most")).into());
+        }
+        let top_k = hp.usize("num_experts_per_tok")?.unwrap_or(1);
+        if n > 0 && !(1..=n).contains(&top_k) {
+            return Err(hp.error("num_experts_per_tok", format!("1 to {n}, all experts there are")).into());
+        }
         let step = hp.usize("interleave_moe_layer_step")?.unwrap_or(1);
         let listed = hp.usizes("moe_layers")?;
         let has_experts = |layer: usize| match &listed {
@@ -72,7 +85,7 @@ impl Experts {
         };
         Ok(Experts {
             n,
-            top_k: hp.usize("num_experts_per_tok")?.unwrap_or(1),
+            top_k,
             dense_d_ff: hp.usize("intermediate_size_mlp")?.unwrap_or(hp.d_ff),
             layers: (0..hp.n_layers).map(|layer| n > 0 && has_experts(layer)).collect(),
         })
