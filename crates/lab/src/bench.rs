@@ -60,13 +60,14 @@ impl Plan {
     /// The plan without the depths at which a model of `context` tokens has no room for the timed ones.
     pub fn within(&self, context: usize) -> Plan {
         let needed = self.prefill_tokens.max(self.decode_tokens);
-        let depths = self.depths.iter().copied().filter(|depth| depth + needed <= context).collect();
+        let depths = self.depths.iter().copied().filter(|depth| depth.saturating_add(needed) <= context).collect();
         Plan { depths, ..self.clone() }
     }
 
-    /// Tokens that the longest timed sequence has.
+    /// Tokens that the longest timed sequence has; of a plan beyond counting, more than any context.
     pub fn longest(&self) -> usize {
-        self.depths.iter().max().copied().unwrap_or(0) + self.prefill_tokens.max(self.decode_tokens)
+        let deepest = self.depths.iter().max().copied().unwrap_or(0);
+        deepest.saturating_add(self.prefill_tokens.max(self.decode_tokens))
     }
 }
 
@@ -128,7 +129,7 @@ pub fn interleaved(
 
 /// How often [`interleaved`] reports progress.
 pub fn n_steps(n_subjects: usize, plan: &Plan) -> usize {
-    n_subjects * plan.depths.len() * plan.repetitions
+    (n_subjects * plan.depths.len()).saturating_mul(plan.repetitions)
 }
 
 /// Runs until two times in a row agree: caches filled, pages touched, clock speed settled. Returns the last seconds
@@ -233,5 +234,13 @@ mod tests {
         assert_eq!(Plan::default().within(1024).depths, [0, 512]);
         assert_eq!(Plan::default().within(767).depths, [0]);
         assert_eq!(plan().longest(), 28);
+    }
+
+    #[test]
+    fn a_plan_beyond_counting_is_longer_than_any_context() {
+        let plan = Plan { depths: vec![usize::MAX], repetitions: usize::MAX, ..plan() };
+        assert_eq!(plan.longest(), usize::MAX);
+        assert_eq!(plan.within(1024).depths, [0; 0]);
+        assert_eq!(n_steps(2, &plan), usize::MAX);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use plimsoll_runtime::{CacheError, CacheType, KvCache, Program, StepError};
+use plimsoll_runtime::{CacheError, CacheType, KvCache, Program, StepError, likeliest};
 
 use super::Timed;
 use crate::suite::Draws;
@@ -75,25 +75,5 @@ impl Timed for ProgramTimer<'_> {
         let seconds = start.elapsed().as_secs_f64();
         self.cache.truncate(depth);
         Ok(seconds)
-    }
-}
-
-fn likeliest(logits: &[f32]) -> u32 {
-    let mut best = 0;
-    for (id, logit) in logits.iter().enumerate() {
-        if *logit > logits[best] {
-            best = id;
-        }
-    }
-    best as u32
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ties_go_to_the_lowest_id() {
-        assert_eq!(likeliest(&[0.0, 2.0, 2.0, f32::NAN]), 1);
     }
 }
