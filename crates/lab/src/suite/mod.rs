@@ -27,8 +27,10 @@ pub const DEFAULT_SEED: u64 = 2026;
 pub const ALL: &str = "text";
 /// Share of questions kept for suites: one in this many.
 const RESERVED_ONE_IN: u64 = 10;
-/// Draws per wanted item after which a category is taken to hold no more questions.
-const PATIENCE: usize = 400;
+/// Draws in a row without a new question after which a category is taken to hold no more.
+const PATIENCE: usize = 20_000;
+/// Items that a category may be asked for: some have more questions than a lifetime has room for.
+const MAX_ITEMS: usize = 100_000;
 /// Room for an answer with a sentence around it. [tokens]
 const MAX_ANSWER_TOKENS: usize = 96;
 
@@ -85,6 +87,12 @@ pub enum SuiteError {
         /// Items found.
         found: usize,
     },
+    /// More than any run could answer.
+    #[error("a suite has at most {MAX_ITEMS} items per category; {asked} were asked for")]
+    TooMany {
+        /// Items asked for.
+        asked: usize,
+    },
     /// A suite of nothing.
     #[error("a suite needs at least one item per category")]
     Empty,
@@ -102,7 +110,7 @@ impl Suite {
     /// ```
     ///
     /// # Errors
-    /// When the name is unknown, or a category holds fewer questions than asked for.
+    /// When the name is unknown, none or far too many are asked for, or a category holds fewer questions than that.
     pub fn builtin(name: &str, seed: u64, per_category: usize) -> Result<Suite, SuiteError> {
         let chosen: Vec<&Category> = CATEGORIES.iter().filter(|c| name == ALL || c.id == name).collect();
         if chosen.is_empty() {
@@ -112,7 +120,10 @@ impl Suite {
         if per_category == 0 {
             return Err(SuiteError::Empty);
         }
-        let mut items = Vec::with_capacity(chosen.len() * per_category);
+        if per_category > MAX_ITEMS {
+            return Err(SuiteError::TooMany { asked: per_category });
+        }
+        let mut items = Vec::new();
         for category in chosen {
             items.extend(reserved_items(category, seed, per_category)?);
         }
@@ -155,14 +166,18 @@ fn is_reserved(category: &str, key: &str) -> bool {
 fn reserved_items(category: &Category, seed: u64, n: usize) -> Result<Vec<Item>, SuiteError> {
     let mut draws = Draws::new(seed, category_stream(category));
     let mut seen = HashSet::new();
-    let items: Vec<Item> = std::iter::repeat_with(|| (category.draft)(&mut draws))
-        .take(n.saturating_mul(PATIENCE))
-        .filter(|draft| is_reserved(category.id, &draft.key) && seen.insert(draft.key.clone()))
-        .take(n)
-        .map(|draft| item(category.id, draft))
-        .collect();
-    if items.len() < n {
-        return Err(SuiteError::Exhausted { category: category.id, asked: n, found: items.len() });
+    let mut items = Vec::new();
+    let mut in_vain = 0;
+    while items.len() < n {
+        let draft = (category.draft)(&mut draws);
+        if is_reserved(category.id, &draft.key) && seen.insert(draft.key.clone()) {
+            items.push(item(category.id, draft));
+            in_vain = 0;
+        } else if in_vain < PATIENCE {
+            in_vain += 1;
+        } else {
+            return Err(SuiteError::Exhausted { category: category.id, asked: n, found: items.len() });
+        }
     }
     Ok(items)
 }
@@ -184,9 +199,9 @@ fn item(category: &str, draft: Draft) -> Item {
     }
 }
 
-/// Goes on with a repeated word, or with line noise of the same length. Any model that predicts at all, and even
-/// one that predicts nothing but spreads its belief evenly, prefers the word; one whose arithmetic is broken
-/// gives NaN or a coin's toss.
+/// Goes on with a repeated word, or with line noise of the same length. It catches likelihoods that are no numbers or
+/// all the same, and scoring that mixes up its options. A model that predicts nothing but spreads its belief evenly
+/// passes too, for the noise takes more tokens: arithmetic that is merely wrong is for `verify` to find.
 fn canary() -> Item {
     let repeated = "ship ship ship ship".to_owned();
     let noise = "q;Z#~w^ k}0v|X@ %j$".to_owned();

@@ -1,6 +1,8 @@
 use std::collections::HashSet;
 
-use super::{ALL, CATEGORIES, DEFAULT_ITEMS, DEFAULT_SEED, Draws, Suite, SuiteError, is_reserved, training_items};
+use super::{
+    ALL, CATEGORIES, DEFAULT_ITEMS, DEFAULT_SEED, Draws, MAX_ITEMS, Suite, SuiteError, is_reserved, training_items,
+};
 
 #[test]
 fn the_default_suite_has_fifty_items_in_each_category() {
@@ -84,6 +86,13 @@ fn asking_for_more_than_a_category_holds_is_refused() {
         Suite::builtin("dates", 1, 5_000),
         Err(SuiteError::Exhausted { category: "dates", asked: 5_000, .. })
     ));
+}
+
+#[test]
+fn asking_for_any_number_of_items_ends_soon() {
+    let far_too_many = Suite::builtin(ALL, 1, usize::MAX);
+    assert_eq!(far_too_many, Err(SuiteError::TooMany { asked: usize::MAX }));
+    assert!(matches!(Suite::builtin("dates", 1, MAX_ITEMS), Err(SuiteError::Exhausted { category: "dates", .. })));
 }
 
 #[test]
