@@ -1,6 +1,6 @@
 //! How well a model predicts a text, per byte of it: comparable between tokenizers, unlike perplexity.
 
-use plimsoll_engine::Tokenizer;
+use plimsoll_engine::{SamplerError, Tokenizer, log_probability};
 use plimsoll_runtime::{CacheError, CacheType, Program, StepError};
 use serde::Serialize;
 
@@ -18,6 +18,20 @@ pub enum TextLossError {
     Context {
         /// Tokens of the context.
         context: usize,
+    },
+    /// The tokens that are predicted spell nothing.
+    #[error("the {tokens} tokens predicted spell no bytes; there is nothing to take bits per byte of")]
+    NoBytes {
+        /// Tokens predicted.
+        tokens: usize,
+    },
+    /// The model gave something that is not a number.
+    #[error("token {position} of the text: {source}")]
+    Logits {
+        /// The first token that could not be predicted, from zero.
+        position: usize,
+        /// What was wrong with the logits.
+        source: SamplerError,
     },
     /// A step was refused.
     #[error(transparent)]
@@ -73,24 +87,32 @@ pub fn text_loss(
     while scored < ids.len() {
         let end = ids.len().min(start + window);
         cache.truncate(0);
+        let mut broken = None;
         program.step_each(&mut cache, &ids[start..end], |i, logits| {
             let target = start + i + 1;
             if target >= scored && target < end {
-                loss.nats -= log_probability(logits, ids[target]);
+                match log_probability(logits, ids[target]) {
+                    Ok(log_probability) => loss.nats -= log_probability,
+                    Err(source) => {
+                        broken.get_or_insert(TextLossError::Logits { position: target, source });
+                    }
+                }
             }
         })?;
+        if let Some(error) = broken {
+            return Err(error);
+        }
         loss.tokens += end - scored;
         loss.bytes += ids[scored..end].iter().map(|id| tokenizer.token_bytes(*id).len()).sum::<usize>();
         scored = end;
         start = end - window.min(end) / 2;
         progress(scored);
     }
+    if loss.bytes == 0 {
+        return Err(TextLossError::NoBytes { tokens: loss.tokens });
+    }
     Ok(loss)
 }
 
-/// The natural logarithm of the probability of `token`, summed in f64.
-pub fn log_probability(logits: &[f32], token: u32) -> f64 {
-    let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|logit| f64::from(logit - best).exp()).sum();
-    f64::from(logits[token as usize] - best) - sum.ln()
-}
+#[cfg(test)]
+mod tests;
