@@ -132,17 +132,6 @@ pub fn answer(item: &Item, model: &mut dyn Answerer) -> Result<Outcome, RunError
     })
 }
 
-/// Bits per byte of a text of `bytes` bytes whose negative log-likelihood is `nats`; comparable between tokenizers,
-/// which perplexity is not. `None` for an empty text.
-///
-/// ```
-/// let even_odds_on_each_bit = 8.0 * 100.0 * std::f64::consts::LN_2; // nats
-/// assert!((plimsoll_lab::runner::bits_per_byte(even_odds_on_each_bit, 100).unwrap() - 8.0).abs() < 1e-12);
-/// ```
-pub fn bits_per_byte(nats: f64, bytes: usize) -> Option<f64> {
-    (bytes > 0).then(|| nats / std::f64::consts::LN_2 / bytes as f64)
-}
-
 /// The index of the one largest value; none where two share it or any is not a number.
 fn leader(values: &[f64]) -> Option<usize> {
     let best = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);

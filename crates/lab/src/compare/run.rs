@@ -129,7 +129,11 @@ pub fn compare(
         runner::check_canary(&options.suite, session).map_err(|source| contestant.run_error(source))?;
     }
     let mut types = a.cost()?.types();
-    types.extend(b.cost()?.types());
+    for dtype in b.cost()?.types() {
+        if !types.contains(&dtype) {
+            types.push(dtype);
+        }
+    }
     let machine = measure_machine(sessions[0].program().cpu(), &types);
     let device = device(sessions[0].program().cpu(), &machine);
 

@@ -31,14 +31,6 @@ impl Side {
     pub fn index(self) -> usize {
         self as usize
     }
-
-    /// The other one.
-    pub fn other(self) -> Side {
-        match self {
-            Side::A => Side::B,
-            Side::B => Side::A,
-        }
-    }
 }
 
 /// What a model's files say.
