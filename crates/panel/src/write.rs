@@ -21,12 +21,7 @@ pub struct ReportPaths {
 impl ReportPaths {
     /// `plimsoll-report.html` and `.json` in `folder`.
     pub fn in_folder(folder: &Path) -> ReportPaths {
-        ReportPaths::beside(&folder.join("plimsoll-report.html"))
-    }
-
-    /// The page at `html`, the record beside it under the same name with `.json`.
-    pub fn beside(html: &Path) -> ReportPaths {
-        ReportPaths { html: html.to_owned(), json: html.with_extension("json") }
+        ReportPaths { html: folder.join("plimsoll-report.html"), json: folder.join("plimsoll-report.json") }
     }
 }
 
@@ -47,36 +42,39 @@ pub enum ReportError {
         /// The path.
         path: PathBuf,
     },
-    /// Page and record would be one file.
-    #[error("the page cannot be named `{}`: its record has that name; end it with `.html`", path.display())]
-    SameFile {
-        /// The path.
-        path: PathBuf,
-    },
 }
 
 /// Writes the page and the record.
 ///
 /// Both are written whole under other names in the same folder and renamed only then, so that a full disk or a
-/// folder that may not be written leaves neither, and an older report stays as it was.
+/// folder that may not be written leaves neither, and an older report stays as it was. If the page cannot be renamed
+/// after the record was, the record is put back as it was.
 ///
 /// # Errors
 /// [`ReportError`], which names the path.
 pub fn write_report(paths: &ReportPaths, comparison: &Comparison) -> Result<(), ReportError> {
-    if paths.html == paths.json {
-        return Err(ReportError::SameFile { path: paths.html.clone() });
-    }
     let page = render_html(comparison);
     let mut record = serde_json::to_string_pretty(comparison).expect("records hold only strings, numbers and lists");
     record.push('\n');
     let html = prepared(&paths.html, page.as_bytes())?;
     let json = prepared(&paths.json, record.as_bytes())?;
-    let had_record = paths.json.exists();
+    both(paths, json, html)
+}
+
+/// Renames both, or neither.
+fn both(paths: &ReportPaths, json: NamedTempFile, html: NamedTempFile) -> Result<(), ReportError> {
+    let old_record = match fs::read(&paths.json) {
+        Ok(bytes) => Some(prepared(&paths.json, &bytes)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(failed(&paths.json, &error)),
+    };
     json.persist(&paths.json).map_err(|error| failed(&paths.json, &error.error))?;
     html.persist(&paths.html).map(drop).map_err(|error| {
-        if !had_record {
-            let _ = fs::remove_file(&paths.json); // the error that is told is the one that led here
-        }
+        // The error that is told is the one that led here.
+        let _ = match old_record {
+            Some(old) => old.persist(&paths.json).map(drop).map_err(|error| error.error),
+            None => fs::remove_file(&paths.json),
+        };
         failed(&paths.html, &error.error)
     })
 }
@@ -109,4 +107,24 @@ fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
 /// The library's message names the temporary file, which the reader never asked for; its kind says the rest.
 fn failed(path: &Path, error: &io::Error) -> ReportError {
     ReportError::Write { path: path.to_owned(), source: io::Error::from(error.kind()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_cannot_be_renamed_leaves_the_record_as_it_was() {
+        for old in [None, Some("old record")] {
+            let folder = tempfile::tempdir().unwrap();
+            let paths = ReportPaths::in_folder(folder.path());
+            if let Some(old) = old {
+                fs::write(&paths.json, old).unwrap();
+            }
+            let (json, html) = (prepared(&paths.json, b"new").unwrap(), prepared(&paths.html, b"new").unwrap());
+            fs::create_dir(&paths.html).unwrap(); // after the checks, so that the rename itself fails
+            both(&paths, json, html).unwrap_err();
+            assert_eq!(fs::read_to_string(&paths.json).ok().as_deref(), old);
+        }
+    }
 }

@@ -59,15 +59,6 @@ fn a_folder_in_the_way_of_either_file_stops_both() {
     }
 }
 
-#[test]
-fn a_page_named_like_its_record_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let paths = ReportPaths::beside(&folder.path().join("report.json"));
-    let error = write_report(&paths, &fixture::comparison()).unwrap_err();
-    assert!(matches!(error, ReportError::SameFile { .. }));
-    assert_eq!(names(folder.path()), Vec::<OsString>::new());
-}
-
 #[cfg(unix)]
 mod unix {
     use std::fs::{self, Permissions};
