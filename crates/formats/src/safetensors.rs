@@ -185,14 +185,13 @@ fn place(file: &str, name: String, entry: Entry, base: usize, data: usize) -> Re
             has: (base + data) as u64,
         });
     }
+    let impossible = || FormatError::tensor(file, &name, format!("has the impossible shape {:?}", entry.shape));
     let shape: Option<Vec<usize>> = entry.shape.iter().map(|&d| usize::try_from(d).ok()).collect();
-    let Some((shape, values)) = shape.and_then(|s| Some((s.clone(), product(&s)?))) else {
-        return Err(FormatError::tensor(file, &name, format!("has the impossible shape {:?}", entry.shape)));
-    };
+    let shape = shape.ok_or_else(impossible)?;
+    // Of a type whose width is not known, at least the values can be counted.
+    let expected = n_bytes(&shape, width(&entry.dtype).unwrap_or(1)).ok_or_else(impossible)?;
     let stored = (end - begin) as usize;
-    if let Some(expected) = width(&entry.dtype).and_then(|w| values.checked_mul(w))
-        && expected != stored
-    {
+    if width(&entry.dtype).is_some() && expected != stored {
         let what = format!("takes {stored} bytes, expected {expected} for {shape:?} of {}", entry.dtype);
         return Err(FormatError::tensor(file, &name, what));
     }
@@ -200,8 +199,9 @@ fn place(file: &str, name: String, entry: Entry, base: usize, data: usize) -> Re
     Ok(SafeTensor { name, dtype: entry.dtype, shape, range })
 }
 
-fn product(shape: &[usize]) -> Option<usize> {
-    shape.iter().try_fold(1usize, |a, &b| a.checked_mul(b))
+/// Bytes of a tensor whose values take `width` each.
+fn n_bytes(shape: &[usize], width: usize) -> Option<usize> {
+    shape.iter().try_fold(width, |a, &b| a.checked_mul(b))
 }
 
 /// Bytes per element of the types whose size is known; tensors of other types are listed but cannot be used.

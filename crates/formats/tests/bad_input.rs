@@ -286,6 +286,8 @@ fn safetensors_headers_that_lie_are_refused() {
     assert!(error(&backwards, 4).contains("offsets [4, 0] in the wrong order"));
     let huge_shape = one(r#""dtype": "F32", "shape": [4294967296, 4294967296, 2], "data_offsets": [0, 4]"#);
     assert!(error(&huge_shape, 4).contains("the impossible shape"));
+    let huge_size = one(r#""dtype": "F32", "shape": [4611686018427387904], "data_offsets": [0, 0]"#);
+    assert!(error(&huge_size, 0).contains("tensor `a`: has the impossible shape [4611686018427387904]"));
     let twice = r#"{ "a": { "dtype": "U8", "shape": [1], "data_offsets": [0, 1] },
                      "a": { "dtype": "U8", "shape": [1], "data_offsets": [1, 2] } }"#;
     assert!(error(twice, 2).contains("tensor `a` appears twice"));
@@ -391,8 +393,8 @@ fn both_copies_of_a_tied_head_must_agree_or_the_file_counts() {
     head_only.require_shape("model.embed_tokens.weight", &[6, 8]).unwrap();
 }
 
-#[test]
-fn a_dense_llama4_without_experts_opens() {
+/// What a Llama 4 of four layers without experts says of itself.
+fn dense_llama4() -> Gguf {
     let mut gguf = Gguf::empty().text("general.architecture", "llama4");
     for (key, value) in [
         ("block_count", 4),
@@ -404,8 +406,20 @@ fn a_dense_llama4_without_experts_opens() {
     ] {
         gguf = gguf.u32(&format!("llama4.{key}"), value);
     }
-    gguf = gguf.f32("llama4.attention.layer_norm_rms_epsilon", 1e-5).f32_tensor("blk.0.ffn_up.weight", &[8, 12]);
-    let file = folder(&[("model.gguf", &gguf.bytes())]);
+    gguf.f32("llama4.attention.layer_norm_rms_epsilon", 1e-5).f32_tensor("blk.0.ffn_up.weight", &[8, 12])
+}
+
+#[test]
+fn a_llama4_gguf_with_a_window_of_0_has_no_chunks_and_rotates_everywhere() {
+    let file = folder(&[("model.gguf", &dense_llama4().u32("llama4.attention.sliding_window", 0).bytes())]);
+    let hp = Checkpoint::open(&file.path().join("model.gguf")).unwrap().hyperparams;
+    assert_eq!((&hp.layer_kinds[..], hp.attention_chunk), (&[LayerKind::Full; 4][..], None));
+    assert_eq!(hp.rotary_layers().unwrap(), [true; 4]);
+}
+
+#[test]
+fn a_dense_llama4_without_experts_opens() {
+    let file = folder(&[("model.gguf", &dense_llama4().bytes())]);
     let checkpoint = Checkpoint::open(&file.path().join("model.gguf")).unwrap();
     let hp = &checkpoint.hyperparams;
     assert_eq!(hp.usizes("moe_layers").unwrap(), Some(vec![]));
