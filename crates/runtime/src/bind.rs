@@ -1,5 +1,7 @@
 //! Finding the weights that a network declares, and checking every one of them, before anything runs.
 
+use std::collections::HashSet;
+
 use plimsoll_formats::{Checkpoint, FormatError, Tensor};
 use plimsoll_graph::{Network, WeightDecl, WeightId, WeightKind};
 use plimsoll_kernels::Matrix;
@@ -21,7 +23,9 @@ pub(crate) struct Weights(Vec<Bound>);
 
 impl Weights {
     pub(crate) fn bind(network: &Network, checkpoint: &Checkpoint) -> Result<Weights, FormatError> {
-        network.weights.iter().map(|decl| bind_one(decl, checkpoint)).collect::<Result<_, _>>().map(Weights)
+        let bound = network.weights.iter().map(|decl| bind_one(decl, checkpoint)).collect::<Result<_, _>>()?;
+        refuse_leftovers(network, checkpoint)?;
+        Ok(Weights(bound))
     }
 
     pub(crate) fn matrix(&self, id: WeightId) -> Matrix<'_> {
@@ -50,6 +54,29 @@ fn checked(tensor: &Tensor) -> Matrix<'_> {
     tensor.matrix().expect("checked when it was bound")
 }
 
+/// A weight of a layer that the network has no place for (a bias, a norm) would change the model by its absence.
+/// Layers beyond the configuration's count are left out, as the reference leaves them.
+fn refuse_leftovers(network: &Network, checkpoint: &Checkpoint) -> Result<(), FormatError> {
+    let declared: HashSet<&str> = network.weights.iter().map(|decl| decl.name.as_str()).collect();
+    let n_layers = checkpoint.hyperparams.n_layers;
+    let is_left = |tensor: &&Tensor| {
+        layer_of(tensor.name()).is_some_and(|layer| layer < n_layers) && !declared.contains(tensor.name())
+    };
+    match checkpoint.tensors().find(is_left) {
+        None => Ok(()),
+        Some(left) => Err(left.error(format!(
+            "is not part of the architecture `{}` with this configuration, so leaving it out would change the model",
+            checkpoint.hyperparams.arch
+        ))),
+    }
+}
+
+/// The layer of a weight in one; `None` for other weights, and for tables of the rotary embedding, which are computed.
+fn layer_of(name: &str) -> Option<usize> {
+    let (layer, rest) = name.strip_prefix("model.layers.")?.split_once('.')?;
+    if rest.contains("rotary_emb.") { None } else { layer.parse().ok() }
+}
+
 fn bind_one(decl: &WeightDecl, checkpoint: &Checkpoint) -> Result<Bound, FormatError> {
     let found = checkpoint.require_shape(&decl.name, &decl.shape)?;
     Ok(match decl.kind {
@@ -64,4 +91,67 @@ fn bind_one(decl: &WeightDecl, checkpoint: &Checkpoint) -> Result<Bound, FormatE
             Bound::Experts(experts)
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::{Map, json};
+
+    use super::*;
+
+    const CONFIG: &str = r#"{ "model_type": "llama", "vocab_size": 6, "hidden_size": 8, "intermediate_size": 12,
+        "num_hidden_layers": 1, "num_attention_heads": 2, "tie_word_embeddings": true }"#;
+
+    fn bind(checkpoint: &Checkpoint) -> Result<Weights, String> {
+        let network = plimsoll_models::network(checkpoint).map_err(|e| e.to_string())?;
+        Weights::bind(&network, checkpoint).map_err(|e| e.to_string())
+    }
+
+    /// A Llama of one layer, all zeros, with a vector `extra` of 8 beside its weights.
+    fn llama_with(extra: &'static str) -> Checkpoint {
+        let layer = |part: &str| format!("model.layers.0.{part}.weight");
+        let mut shapes = vec![("model.embed_tokens.weight".to_owned(), vec![6, 8]), (extra.to_owned(), vec![8])];
+        shapes.push(("model.norm.weight".to_owned(), vec![8]));
+        shapes.extend(["input_layernorm", "post_attention_layernorm"].map(|part| (layer(part), vec![8])));
+        shapes.extend(["q", "k", "v", "o"].map(|part| (layer(&format!("self_attn.{part}_proj")), vec![8, 8])));
+        shapes.extend(["gate", "up"].map(|part| (layer(&format!("mlp.{part}_proj")), vec![12, 8])));
+        shapes.push((layer("mlp.down_proj"), vec![8, 12]));
+        let (mut header, mut end) = (Map::new(), 0);
+        for (name, shape) in shapes {
+            let start = end;
+            end += 4 * shape.iter().product::<usize>();
+            header.insert(name, json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, end] }));
+        }
+        let header = serde_json::to_vec(&header).unwrap();
+        let file = [&(header.len() as u64).to_le_bytes()[..], &header, &vec![0; end]].concat();
+        let files = [("config.json", CONFIG.as_bytes()), ("model.safetensors", &*file.leak())];
+        Checkpoint::from_embedded("demo", Box::leak(Box::new(files))).unwrap()
+    }
+
+    #[test]
+    fn a_weight_of_a_layer_that_the_network_does_not_have_is_refused_by_name() {
+        for left in ["model.layers.0.self_attn.q_proj.bias", "model.layers.0.self_attn.q_norm.weight"] {
+            let error = bind(&llama_with(left)).unwrap_err();
+            let message = "is not part of the architecture `llama` with this configuration";
+            assert!(error.contains(&format!("tensor `{left}`: {message}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn tables_of_the_rotary_embedding_and_layers_beyond_the_last_are_left_out() {
+        for inert in ["model.layers.0.self_attn.rotary_emb.inv_freq", "model.layers.1.input_layernorm.weight"] {
+            bind(&llama_with(inert)).unwrap();
+        }
+    }
+
+    #[test]
+    fn every_fixture_binds_with_or_without_a_vision_tower() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures");
+        let Ok(folders) = std::fs::read_dir(root) else { return println!("skipped: ../shared/fixtures not found") };
+        for folder in folders.map(|entry| entry.unwrap().path()).filter(|path| path.join("config.json").exists()) {
+            bind(&Checkpoint::open(&folder).unwrap()).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+        }
+    }
 }
