@@ -6,12 +6,12 @@ use plimsoll_kernels::DType;
 
 use crate::config::{self, Hyperparams};
 use crate::error::FormatError;
-use crate::folder::Folder;
+use crate::folder::{Folder, JsonObject};
 use crate::generation::{self, GenerationDefaults};
 use crate::gguf::{self, GgufFile};
 use crate::licence::{self, LicenceFacts};
 use crate::names::GgufArch;
-use crate::safetensors;
+use crate::safetensors::{self, SafetensorsFile};
 use crate::template::{self, ChatTemplateSource};
 use crate::tensor::Tensor;
 use crate::tokenizer::{self, TokenizerSource};
@@ -143,12 +143,13 @@ impl Checkpoint {
         self.weights.file_bytes
     }
 
-    /// Number of values in all usable tensors, as stored (a tied output projection that is stored again counts).
+    /// Number of values in all usable tensors; of an output projection that is the embedding, stored again or not,
+    /// once.
     pub fn n_params(&self) -> u64 {
         self.weights.n_params
     }
 
-    /// Bytes of tensors per stored type, by the type's name.
+    /// Bytes of the same tensors per stored type, largest first.
     pub fn bytes_by_type(&self) -> &[(DType, u64)] {
         &self.weights.bytes_by_type
     }
@@ -215,19 +216,31 @@ fn open_gguf_parts(path: &Path) -> Result<Vec<GgufFile>, FormatError> {
 }
 
 fn from_folder(name: &str, folder: &Folder) -> Result<Checkpoint, FormatError> {
-    let Some(config) = folder.json("config.json")? else {
-        return match (only_gguf(folder)?, folder) {
-            (Some(gguf), Folder::Disk(path)) => from_gguf(name, &open_gguf_parts(&path.join(gguf))?, Some(folder)),
-            (Some(gguf), Folder::Embedded { .. }) => {
-                let bytes = folder.open(&gguf)?.ok_or_else(|| no_model(folder))?;
-                from_gguf(name, &[GgufFile::parse(bytes)?], Some(folder))
-            }
-            (None, _) => Err(no_model(folder)),
-        };
-    };
+    let config = folder.json("config.json")?;
+    if let Some(config) = config
+        && let Some(files) = safetensors::open_folder(folder)?
+    {
+        return from_safetensors(name, folder, config, &files);
+    }
+    // A config.json beside a GGUF is a stub for the Hub's counters, or the original's: the GGUF has its own.
+    match (only_gguf(folder)?, folder) {
+        (Some(gguf), Folder::Disk(path)) => from_gguf(name, &open_gguf_parts(&path.join(gguf))?, Some(folder)),
+        (Some(gguf), Folder::Embedded { .. }) => {
+            let bytes = folder.open(&gguf)?.ok_or_else(|| no_model(folder))?;
+            from_gguf(name, &[GgufFile::parse(bytes)?], Some(folder))
+        }
+        (None, _) => Err(no_model(folder)),
+    }
+}
+
+fn from_safetensors(
+    name: &str,
+    folder: &Folder,
+    config: JsonObject,
+    files: &[SafetensorsFile],
+) -> Result<Checkpoint, FormatError> {
     let mut hyperparams = config::from_config(&folder.display_file("config.json"), config.clone())?;
-    let files = safetensors::open_folder(folder)?.ok_or_else(|| no_model(folder))?;
-    let weights = Weights::from_safetensors(&files, &mut hyperparams)?;
+    let weights = Weights::from_safetensors(files, &mut hyperparams)?;
     let (tokenizer, tokenizer_config) = tokenizer::from_folder(folder)?;
     Ok(Checkpoint {
         name: name.to_owned(),
@@ -278,9 +291,8 @@ fn from_gguf(name: &str, parts: &[GgufFile], folder: Option<&Folder>) -> Result<
 
 /// The GGUF model of a folder that has no other: the one file, or the first part of the one split.
 fn only_gguf(folder: &Folder) -> Result<Option<String>, FormatError> {
-    let later_part = |name: &str| name.contains("-of-") && !name.contains("-00001-of-");
     let mut names = folder.names()?;
-    names.retain(|n| n.ends_with(".gguf") && !n.starts_with("mmproj") && !later_part(n));
+    names.retain(|n| n.ends_with(".gguf") && !n.starts_with("mmproj") && !gguf::is_later_part(n));
     match &names[..] {
         [] => Ok(None),
         [only] => Ok(Some(only.clone())),
@@ -297,7 +309,7 @@ fn no_model(folder: &Folder) -> FormatError {
     let pickled = names.iter().find(|n| n.ends_with(".bin") || n.ends_with(".pth") || n.ends_with(".pt"));
     let found = match (has("config.json"), pickled) {
         (true, Some(pickled)) => format!("config.json, but the weights are `{pickled}`, expected *.safetensors"),
-        (true, None) => "config.json, but no *.safetensors".to_owned(),
+        (true, None) => "config.json, but no *.safetensors and no .gguf".to_owned(),
         (false, _) if names.is_empty() => "the folder is empty".to_owned(),
         (false, _) => "no config.json and no .gguf".to_owned(),
     };

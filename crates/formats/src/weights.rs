@@ -24,7 +24,7 @@ pub(crate) struct Weights {
     pub(crate) file_bytes: u64,
     /// Values of all usable tensors.
     pub(crate) n_params: u64,
-    /// Bytes of all usable tensors per type.
+    /// Bytes of all usable tensors per type, largest first.
     pub(crate) bytes_by_type: Vec<(DType, u64)>,
 }
 
@@ -48,10 +48,10 @@ impl Weights {
                 }
             }
         }
-        weights.count();
         weights.turn_experts()?;
         weights.split_fused(hp)?;
         weights.settle_tie(hp);
+        weights.count();
         Ok(weights)
     }
 
@@ -70,8 +70,8 @@ impl Weights {
                 weights.add(fit_gguf(view, arch, hp)?)?;
             }
         }
-        weights.count();
         weights.split_fused(hp)?;
+        weights.count();
         Ok(weights)
     }
 
@@ -94,6 +94,7 @@ impl Weights {
             by_type.entry(tensor.dtype().name()).or_insert((tensor.dtype(), 0)).1 += tensor.stored_bytes() as u64;
         }
         self.bytes_by_type = by_type.into_values().collect();
+        self.bytes_by_type.sort_by_key(|&(_, bytes)| std::cmp::Reverse(bytes));
     }
 
     /// Takes out the tensors whose name ends in one of `endings`: each with the name's beginning and the ending.

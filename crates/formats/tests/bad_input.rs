@@ -354,7 +354,7 @@ fn folders_without_a_model_say_what_lies_there() {
     assert_eq!(error(&[]), "`FOLDER` holds no model: the folder is empty");
     assert_eq!(error(&[("x.txt", b"")]), "`FOLDER` holds no model: no config.json and no .gguf");
     let config = ("config.json", CONFIG.as_bytes());
-    assert_eq!(error(&[config]), "`FOLDER` holds no model: config.json, but no *.safetensors");
+    assert_eq!(error(&[config]), "`FOLDER` holds no model: config.json, but no *.safetensors and no .gguf");
     let pickled = error(&[config, ("pytorch_model.bin", b"")]);
     assert!(pickled.contains("but the weights are `pytorch_model.bin`, expected *.safetensors"), "{pickled}");
     let two = error(&[("a.gguf", b""), ("b.gguf", b""), ("mmproj-a.gguf", b"")]);
@@ -386,6 +386,8 @@ fn both_copies_of_a_tied_head_must_agree_or_the_file_counts() {
     let data = same.len() - LLAMA.iter().map(|t| t.3).sum::<usize>();
     same.copy_within(data..data + 192, data + 224);
     let same = open(&same);
+    assert_eq!(different.n_params() - same.n_params(), 6 * 8, "what is tied counts once");
+    assert_eq!(same.bytes_by_type()[0].1, same.n_params() * 4);
     assert!(same.hyperparams.tied_embeddings && same.tensor("lm_head.weight").is_none());
     let head_only: Vec<_> = LLAMA.into_iter().filter(|t| !t.0.contains("embed")).collect();
     let head_only = open(&safetensors(&head_only));

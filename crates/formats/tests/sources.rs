@@ -41,7 +41,7 @@ fn embedded_files_open_as_a_folder_does() {
     assert_eq!((template.default.as_deref(), template.named["tools"].as_str()), (Some("hello"), "tools"));
     assert_eq!(embedded.licence.texts[0].file, "LICENSE");
     let lost = Checkpoint::from_embedded("demo", &files[..1]).unwrap_err().to_string();
-    assert_eq!(lost, "`demo` holds no model: config.json, but no *.safetensors");
+    assert_eq!(lost, "`demo` holds no model: config.json, but no *.safetensors and no .gguf");
 }
 
 #[test]
@@ -127,6 +127,26 @@ fn licence_facts_come_from_card_texts_and_metadata_and_contradictions_show() {
     write(folder.path(), "other.gguf", &gguf.bytes());
     let facts = Checkpoint::open(&path).unwrap().licence;
     assert_eq!((facts.spdx.as_deref(), facts.texts.len()), (Some("MIT"), 0));
+}
+
+#[test]
+fn a_folder_of_one_gguf_beside_a_config_is_that_gguf() {
+    let gguf = Gguf::llama().bytes();
+    for name in ["model.gguf", "best-of-both.gguf"] {
+        let folder = folder(&[("config.json", br#"{ "model_type": "llama" }"#), (name, &gguf)]);
+        let checkpoint = Checkpoint::open(folder.path()).unwrap();
+        assert_eq!((checkpoint.format, checkpoint.hyperparams.d_model), (Format::Gguf { version: 3 }, 8));
+    }
+}
+
+#[test]
+fn the_type_that_takes_most_bytes_comes_first() {
+    let mut tensors = LLAMA;
+    tensors[0] = ("model.embed_tokens.weight", "BF16", &[6, 8], 96);
+    let folder = folder(&[("config.json", CONFIG.as_bytes()), ("model.safetensors", &safetensors(&tensors))]);
+    let checkpoint = Checkpoint::open(folder.path()).unwrap();
+    let types: Vec<&str> = checkpoint.bytes_by_type().iter().map(|(dtype, _)| dtype.name()).collect();
+    assert_eq!(types, ["F32", "BF16"]);
 }
 
 #[test]

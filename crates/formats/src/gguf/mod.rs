@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+pub(crate) use split::is_later_part;
 pub use split::open_parts;
 pub use table::{Element, GgufTensor};
 pub use value::{MetaArray, MetaType, MetaValue};

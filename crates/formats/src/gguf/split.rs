@@ -56,10 +56,16 @@ fn check_total(parts: &[GgufFile]) -> Result<(), FormatError> {
     }
 }
 
+/// Whether a file of this name is part of a split model, and not the first.
+pub(crate) fn is_later_part(name: &str) -> bool {
+    Naming::of(Path::new(name)).is_some_and(|naming| naming.number > 1)
+}
+
 /// `{stem}-{number:05}-of-{count:05}.gguf`, taken apart.
 struct Naming {
     folder: PathBuf,
     stem: String,
+    number: u16,
     count: u16,
 }
 
@@ -68,12 +74,13 @@ impl Naming {
         let name = path.file_name()?.to_str()?.strip_suffix(".gguf")?;
         let (rest, count) = name.rsplit_once("-of-")?;
         let (stem, number) = rest.rsplit_once('-')?;
-        if count.len() != 5 || number.len() != 5 || number.parse::<u16>().is_err() {
+        if count.len() != 5 || number.len() != 5 {
             return None;
         }
         Some(Naming {
             folder: path.parent().unwrap_or(Path::new("")).to_owned(),
             stem: stem.to_owned(),
+            number: number.parse().ok()?,
             count: count.parse().ok()?,
         })
     }
@@ -90,7 +97,7 @@ mod tests {
     #[test]
     fn a_part_knows_the_names_of_its_siblings() {
         let naming = Naming::of(Path::new("/m/big-model-Q4-00002-of-00003.gguf")).unwrap();
-        assert_eq!(naming.count, 3);
+        assert_eq!((naming.number, naming.count), (2, 3));
         assert_eq!(naming.path(3), Path::new("/m/big-model-Q4-00003-of-00003.gguf"));
         assert!(Naming::of(Path::new("/m/model.gguf")).is_none());
         assert!(Naming::of(Path::new("/m/model-1-of-3.gguf")).is_none());
