@@ -8,6 +8,9 @@ use crate::network::{Network, WeightDecl, WeightKind};
 use crate::op::{AttentionOp, Op, Rows};
 use crate::plan::BufferPlan;
 
+/// Width of the heads that [`Machine::attention_rate`] is measured with.
+pub const PROBED_HEAD_DIM: usize = 64;
+
 /// What a machine can do, as measured on it with all threads.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Machine {
@@ -233,10 +236,10 @@ impl Cost {
         self.attention.iter().map(|a| (a.mask.span(depth).len() * 2 * a.n_kv_heads * a.head_dim) as f64).sum()
     }
 
-    /// A head narrower than a vector register costs as much as one that fills it.
+    /// A narrow head costs about what one of [`PROBED_HEAD_DIM`] does: the sum over each key's
+    /// products takes as long as the products.
     fn attention_flops(&self, depth: usize) -> f64 {
-        const LANES: usize = 16;
-        let width = |a: &AttentionOp| 4 * a.n_heads * a.head_dim.next_multiple_of(LANES);
+        let width = |a: &AttentionOp| 4 * a.n_heads * a.head_dim.max(PROBED_HEAD_DIM);
         self.attention.iter().map(|a| (a.mask.span(depth).len() * width(a)) as f64).sum()
     }
 }

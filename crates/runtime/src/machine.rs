@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use plimsoll_graph::cost::{Machine, ProductRate};
-use plimsoll_kernels::{AttentionShape, Cpu, DType, KvRows, Matrix, probe};
+use plimsoll_graph::cost::{Machine, PROBED_HEAD_DIM, ProductRate};
+use plimsoll_kernels::{Activation, AttentionShape, Cpu, DType, KvRows, Matrix, RopeLayout, RopeShape, probe};
 
 /// Columns of the matrices that are measured: whole blocks of every type.
 const COLS: usize = 1024;
@@ -40,7 +40,7 @@ fn product_rate(cpu: &Cpu, dtype: DType) -> ProductRate {
 
 /// Attention of one token over a few hundred cached positions.
 fn attention_rate(cpu: &Cpu) -> f64 {
-    let (n_heads, n_kv_heads, head_dim, positions) = (16, 4, 64, 256);
+    let (n_heads, n_kv_heads, head_dim, positions) = (16, 4, PROBED_HEAD_DIM, 256);
     let shape = AttentionShape { n_heads, n_kv_heads, head_dim, scale: 1.0, softcap: None };
     let kv = vec![0.0; positions * n_kv_heads * head_dim];
     let (q, mut out) = (vec![1.0; n_heads * head_dim], vec![0.0; n_heads * head_dim]);
@@ -51,16 +51,28 @@ fn attention_rate(cpu: &Cpu) -> f64 {
     (4 * n_heads * head_dim * positions) as f64 / seconds
 }
 
-/// Seconds of a node too small to matter: the mean of the kinds that a layer is made of.
+/// Seconds of a node too small to matter: a decoder layer of width 64, one token, over its nodes.
 fn node_seconds(cpu: &Cpu) -> f64 {
-    let width = 64;
+    let (width, head_dim) = (64, 16);
+    let heads = width / head_dim;
     let bytes = vec![0u8; width * width * size_of::<f32>()];
-    let weights = Matrix::new(DType::F32, width, width, &bytes).expect("a whole matrix");
-    let (x, mut out) = (vec![1.0; width], vec![0.0; width]);
-    let product = typical_seconds(|| cpu.matmul(&weights, &x, &mut out));
-    let norm = typical_seconds(|| cpu.rms_norm(&x, Some(&x), 1e-5, width, &mut out));
-    let sum = typical_seconds(|| cpu.add(&x, &x, &mut out));
-    (product + norm + sum) / 3.0
+    let attention = AttentionShape { n_heads: heads, n_kv_heads: heads, head_dim, scale: 1.0, softcap: None };
+    let rope = RopeShape { heads, head_dim, rotary_dim: head_dim, layout: RopeLayout::Halves };
+    let (x, mut y, mut z) = (vec![1.0; width], vec![0.0; width], vec![0.0; width]);
+    let (products, norms, ropes, sums) = (7, 2, 2, 2);
+    let layer = || {
+        for _ in 0..products {
+            let weights = Matrix::new(DType::F32, width, width, &bytes).expect("a whole matrix");
+            cpu.matmul(&weights, &x, &mut y);
+        }
+        (0..norms).for_each(|_| cpu.rms_norm(&x, Some(&x), 1e-5, width, &mut y));
+        (0..ropes).for_each(|_| cpu.rope(&rope, &mut y, &x[..head_dim / 2], &x[..head_dim / 2]));
+        (0..sums).for_each(|_| cpu.add(&x, &x, &mut z));
+        let span = 0..1;
+        cpu.attention(&attention, &x, KvRows::F32(&x), KvRows::F32(&x), std::slice::from_ref(&span), &mut y);
+        cpu.gated(Activation::Silu, &x, &y, &mut z);
+    };
+    typical_seconds(layer) / (products + norms + ropes + sums + 2) as f64
 }
 
 /// The median of a few hundred runs, or of as many as a hundredth of a second holds.
