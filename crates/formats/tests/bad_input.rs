@@ -209,6 +209,28 @@ fn rope_factors_must_fit_the_heads() {
 }
 
 #[test]
+fn a_gguf_rotates_exactly_the_values_that_it_counts() {
+    for (rotary, head) in [(30, 88), (58, 100), (30, 104)] {
+        let mut gguf = Gguf::empty().text("general.architecture", "qwen2").f32_tensor("output_norm.weight", &[8]);
+        for (key, value) in [
+            ("block_count", 1),
+            ("context_length", 64),
+            ("embedding_length", 8),
+            ("feed_forward_length", 12),
+            ("attention.head_count", 2),
+            ("attention.key_length", head),
+            ("rope.dimension_count", rotary),
+            ("vocab_size", 6),
+        ] {
+            gguf = gguf.u32(&format!("qwen2.{key}"), value);
+        }
+        let file = folder(&[("model.gguf", &gguf.f32("qwen2.attention.layer_norm_rms_epsilon", 1e-5).bytes())]);
+        let hp = Checkpoint::open(&file.path().join("model.gguf")).unwrap().hyperparams;
+        assert_eq!(hp.rope.rotary_dim, rotary as usize, "of {head}");
+    }
+}
+
+#[test]
 fn split_files_are_found_from_any_part_and_a_lost_part_is_named() {
     let part = |no: u16, gguf: Gguf| gguf.u16("split.no", no).u16("split.count", 2).bytes();
     let name = |n: u32| format!("m-{n:05}-of-00002.gguf");

@@ -44,6 +44,10 @@ const SAME: [(&str, &str); 16] = [
     ("final_logit_softcapping", "final_logit_softcapping"),
 ];
 
+/// Where a translated configuration has the number of rotated values, for which Hugging Face has no key: a factor
+/// would round.
+pub(super) const ROTARY_DIM: &str = "rope.dimension_count";
+
 /// Keys that would change the arithmetic of the architectures served here: the part after `{arch}.`, and the only
 /// value that does not.
 const NEUTRAL: [(&str, f64); 12] = [
@@ -177,7 +181,7 @@ impl Translation<'_> {
                     // Rows are interleaved over whole heads, which fits no rotation of a part of them.
                     return Err(self.error(&key, &format!("{width}, the width of a head")));
                 }
-                config.insert_as("partial_rotary_factor", &key, rotary_dim as f64 / width as f64);
+                config.insert_as(ROTARY_DIM, &key, rotary_dim);
             }
         }
         let type_key = self.key("rope.scaling.type");

@@ -1,6 +1,7 @@
 //! Rotary position embedding: base, width and scaling, from every spelling that is in use.
 //! Source: transformers 5.23, modeling_rope_utils.py.
 
+use super::gguf::ROTARY_DIM;
 use super::map::ConfigMap;
 use crate::error::HyperparamError;
 
@@ -144,16 +145,26 @@ fn one_with(cx: &RopeContext, keys: &ConfigMap, outer_theta: f64) -> Result<Rope
         let holder = if keys.get("rope_theta").is_some() { keys } else { cx.config };
         return Err(holder.error("rope_theta", "a number greater than 0"));
     }
-    let (holder, partial) = match keys.f64("partial_rotary_factor")? {
-        Some(partial) => (keys, Some(partial)),
-        None => (cx.config, cx.config.f64("partial_rotary_factor")?),
+    let rotary_dim = rotary_dim(cx, keys)?;
+    Ok(Rope { theta, rotary_dim, scaling: scaling(cx, keys, rotary_dim)? })
+}
+
+/// How many values of a head rotate: a GGUF counts them, a config.json gives the part.
+fn rotary_dim(cx: &RopeContext, keys: &ConfigMap) -> Result<usize, HyperparamError> {
+    let part = "partial_rotary_factor";
+    let (holder, key, rotary_dim) = if let Some(counted) = cx.config.usize(ROTARY_DIM)? {
+        (cx.config, ROTARY_DIM, counted)
+    } else {
+        let holder = if keys.get(part).is_some() { keys } else { cx.config };
+        match holder.f64(part)? {
+            Some(factor) => (holder, part, (cx.head_dim as f64 * factor) as usize), // cut off, as the reference does
+            None => (holder, "head_dim", cx.head_dim),
+        }
     };
-    let rotary_dim = (cx.head_dim as f64 * partial.unwrap_or(1.0)) as usize;
     if rotary_dim == 0 || !rotary_dim.is_multiple_of(2) || rotary_dim > cx.head_dim {
-        let key = if partial.is_some() { "partial_rotary_factor" } else { "head_dim" };
         return Err(holder.error(key, format!("an even part of heads of {} to rotate", cx.head_dim)));
     }
-    Ok(Rope { theta, rotary_dim, scaling: scaling(cx, keys, rotary_dim)? })
+    Ok(rotary_dim)
 }
 
 fn scaling(cx: &RopeContext, keys: &ConfigMap, rotary_dim: usize) -> Result<RopeScaling, HyperparamError> {
