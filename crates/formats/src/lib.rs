@@ -30,6 +30,8 @@ pub use error::{FormatError, HyperparamError};
 pub use generation::GenerationDefaults;
 pub use licence::{Declaration, LicenceFacts, LicenceText};
 pub use mapping::FileBytes;
+pub use names::known_architectures;
 pub use template::ChatTemplateSource;
 pub use tensor::Tensor;
 pub use tokenizer::{GgufVocab, JsonTokenizer, TokenizerSource};
+pub use weights::EMBEDDING;

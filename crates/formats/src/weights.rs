@@ -11,7 +11,8 @@ use crate::names::{GgufArch, Role, RopeFactors, role, unwrapped};
 use crate::safetensors::SafetensorsFile;
 use crate::tensor::Tensor;
 
-const EMBEDDING: &str = "model.embed_tokens.weight";
+/// Canonical name of the embedding table, (vocab_size, d_model).
+pub const EMBEDDING: &str = "model.embed_tokens.weight";
 const HEAD: &str = "lm_head.weight";
 
 /// The tensors of a checkpoint by canonical name, and what their files amount to.

@@ -171,7 +171,12 @@ fn per_layer_numbers_are_fine_while_they_are_equal() {
 fn unknown_architectures_are_named_with_those_that_are_known() {
     let gguf = Gguf::llama().without_key("general.architecture").text("general.architecture", "mamba2");
     let message = gguf_error(&gguf.bytes());
-    assert!(message.starts_with("`model.gguf` declares the architecture `mamba2`; known are `llama`, "), "{message}");
+    assert!(
+        message.starts_with(
+            "`model.gguf` declares the architecture `mamba2`; known are `gemma3`, `gemma3_text`, `llama`, "
+        ),
+        "{message}"
+    );
     let message = folder_error(r#"{ "model_type": "mamba2" }"#, &safetensors(&LLAMA));
     assert!(message.starts_with("`config.json` declares the architecture `mamba2`; known are"), "{message}");
 }

@@ -232,7 +232,10 @@ fn an_unknown_architecture_without_the_usual_keys_is_called_unknown() {
     let file = r#"{ "model_type": "gpt2", "n_layer": 12 }"#;
     let error = Hyperparams::from_config_json("config.json", file).unwrap_err();
     assert!(matches!(error, FormatError::UnknownArchitecture { .. }));
-    assert!(error.to_string().contains("declares the architecture `gpt2`; known are `llama`, "), "{error}");
+    assert!(
+        error.to_string().contains("declares the architecture `gpt2`; known are `gemma3`, `gemma3_text`, `llama`, "),
+        "{error}"
+    );
     let none = Hyperparams::from_config_json("config.json", "{}").unwrap_err().to_string();
     assert!(none.contains("key `model_type`: found nothing"), "{none}");
 }

@@ -1,7 +1,7 @@
 //! The two halves of a decoder layer, as every architecture here has them. What differs between
 //! architectures is options; an option exists because a published model needs it.
 
-use plimsoll_formats::Hyperparams;
+use plimsoll_formats::{EMBEDDING, Hyperparams};
 use plimsoll_graph::{AttentionOp, Builder, Mask, RopeId, Scope, ValueId};
 
 /// Norm of queries and keys, head by head.
@@ -104,6 +104,3 @@ pub(crate) fn head(net: &mut Builder, x: ValueId, hp: &Hyperparams, norm_offset:
         None => logits,
     }
 }
-
-/// Canonical name of the embedding table.
-pub(crate) const EMBEDDING: &str = "model.embed_tokens.weight";

@@ -1,7 +1,8 @@
 //! One file for each architecture: it names itself, reads its hyperparameters and writes its
 //! [`Network`] down. Nothing outside `arch/` tells architectures apart.
 //!
-//! To add one: a file in `arch/` and a word in the list below.
+//! To add one: a file in `arch/`, a word in the list below, and its names and tables in `plimsoll_formats`
+//! (CONTRIBUTING.md lists them).
 #![forbid(unsafe_code)]
 
 mod blocks;
@@ -10,21 +11,19 @@ mod rope;
 use plimsoll_formats::{Checkpoint, HyperparamError, Hyperparams};
 use plimsoll_graph::{Network, ShapeError};
 
-/// How an architecture names itself in files, and how its network is built.
-pub struct Arch {
-    /// `model_type` values of config.json.
-    pub hf: &'static [&'static str],
-    /// `general.architecture` of GGUF.
-    pub gguf: &'static str,
+/// An architecture and how its network is built.
+struct Arch {
+    /// Its [`plimsoll_formats::ArchId::family`].
+    name: &'static str,
     /// Writes the text network down.
-    pub build: fn(&Hyperparams) -> Result<Network, ModelError>,
+    build: fn(&Hyperparams) -> Result<Network, ModelError>,
 }
 
 macro_rules! architectures {
     ($($name:ident)*) => {
         mod arch { $(pub(crate) mod $name;)* }
         /// Every architecture that is understood.
-        pub const ARCHITECTURES: &[Arch] = &[$(arch::$name::ARCH),*];
+        const ARCHITECTURES: &[Arch] = &[$(arch::$name::ARCH),*];
     };
 }
 
@@ -33,8 +32,8 @@ architectures! { llama smollm3 qwen2 qwen3 phi3 gemma3 llama4 }
 /// Why a checkpoint makes no network.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// Nobody has written this architecture down yet.
-    #[error("{checkpoint}: architecture `{found}` is not known; known are {}", known().join(", "))]
+    /// Files of this architecture are read, but nobody has written its network down yet.
+    #[error("`{checkpoint}` declares the architecture `{found}`; known are {}", written_down())]
     UnknownArchitecture {
         /// The file or folder.
         checkpoint: String,
@@ -59,12 +58,11 @@ pub enum ModelError {
     },
 }
 
-/// The names that [`network`] knows, as config.json and GGUF spell them.
-pub fn known() -> Vec<&'static str> {
-    let mut names: Vec<_> = ARCHITECTURES.iter().flat_map(|arch| arch.hf.iter().copied().chain([arch.gguf])).collect();
+/// The architectures whose networks are written down, for messages.
+fn written_down() -> String {
+    let mut names: Vec<String> = ARCHITECTURES.iter().map(|arch| format!("`{}`", arch.name)).collect();
     names.sort_unstable();
-    names.dedup();
-    names
+    names.join(", ")
 }
 
 /// The text network of a checkpoint.
@@ -86,10 +84,26 @@ pub fn network(checkpoint: &Checkpoint) -> Result<Network, ModelError> {
 /// # Errors
 /// [`ModelError`], which names what is not understood.
 pub fn from_hyperparams(hp: &Hyperparams) -> Result<Network, ModelError> {
-    let found = hp.arch.as_str();
-    let is_it = |arch: &&Arch| arch.hf.contains(&found) || arch.gguf == found;
-    let Some(arch) = ARCHITECTURES.iter().find(is_it) else {
-        return Err(ModelError::UnknownArchitecture { checkpoint: hp.file().to_owned(), found: found.to_owned() });
+    let Some(arch) = ARCHITECTURES.iter().find(|arch| hp.arch.family() == Some(arch.name)) else {
+        return Err(ModelError::UnknownArchitecture { checkpoint: hp.file().to_owned(), found: hp.arch.to_string() });
     };
     (arch.build)(hp)
+}
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_formats::{ArchId, known_architectures};
+
+    use super::*;
+
+    #[test]
+    fn every_architecture_whose_files_are_read_has_a_network_and_the_other_way_round() {
+        let mut read: Vec<&str> =
+            known_architectures().iter().map(|name| ArchId((*name).to_owned()).family().unwrap()).collect();
+        let mut written: Vec<&str> = ARCHITECTURES.iter().map(|arch| arch.name).collect();
+        read.sort_unstable();
+        read.dedup();
+        written.sort_unstable();
+        assert_eq!(read, written);
+    }
 }

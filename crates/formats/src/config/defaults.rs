@@ -67,10 +67,6 @@ pub(super) fn class_defaults(model_type: &str) -> Option<JsonObject> {
     }
 }
 
-/// The text models whose class defaults are known, for messages.
-pub(super) const KNOWN: [&str; 8] =
-    ["llama", "mistral", "smollm3", "qwen2", "qwen3", "phi3", "gemma3_text", "llama4_text"];
-
 /// What a multimodal wrapper class says of its text model: the `model_type` it has if the file does not say, and
 /// whether embeddings are tied if the wrapper does not say.
 pub(super) fn wrapper_defaults(model_type: &str) -> Option<(&'static str, bool)> {
@@ -93,9 +89,13 @@ pub(super) fn wrapped_text(model_type: &str) -> JsonObject {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::names::{family, known_architectures};
 
     #[test]
-    fn every_known_type_has_its_defaults() {
-        assert!(KNOWN.iter().all(|model_type| class_defaults(model_type).is_some()));
+    fn every_known_type_has_its_defaults_and_every_wrapper_a_known_type() {
+        for name in known_architectures() {
+            let model_type = wrapper_defaults(name).map_or(name, |(text, _)| text);
+            assert!(class_defaults(model_type).is_some() && family(model_type) == family(name), "{name}");
+        }
     }
 }

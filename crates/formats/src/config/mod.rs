@@ -23,6 +23,7 @@ pub use plimsoll_kernels::Activation;
 
 use crate::error::{FormatError, HyperparamError};
 use crate::folder::parse_object;
+use crate::names;
 
 /// The architecture as the file spells it: the text model's `model_type` (`llama`, `gemma3_text`, `llama4_text`) or
 /// `general.architecture` (`llama`, `gemma3`, `llama4`).
@@ -33,6 +34,12 @@ impl ArchId {
     /// The name itself.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The one of [`crate::known_architectures`] whose network it has, whichever format spells it: that of `mistral`
+    /// is `llama`, that of `gemma3_text` is `gemma3`.
+    pub fn family(&self) -> Option<&'static str> {
+        names::family(&self.0)
     }
 }
 

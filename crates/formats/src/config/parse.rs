@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::map::ConfigMap;
 use super::rope::{self, RopeContext};
 use super::{Activation, ArchId, Biases, GgufFacts, Hyperparams, LayerKind, defaults, refuse};
-use crate::error::{FormatError, HyperparamError, MAX_NAME, one_line};
+use crate::error::{FormatError, HyperparamError};
 use crate::folder::JsonObject;
+use crate::names::unknown_architecture;
 
 // Far beyond any published model; they keep a damaged number from becoming an allocation or an overflow.
 const MAX_LAYERS: usize = 10_000;
@@ -49,19 +50,11 @@ pub(crate) fn from_config(file: &str, keys: JsonObject) -> Result<Hyperparams, F
             text.insert_as("tie_word_embeddings", "tie_word_embeddings", tied);
         }
     }
-    let class = defaults::class_defaults(&model_type);
-    let known = class.is_some();
-    text.default_keys(class.unwrap_or_default());
-    let parsed = hyperparams(text, ArchId(model_type.clone()), &model_type, wrapper, None);
-    parsed.map_err(|e| if known { e.into() } else { unknown(file, &model_type) })
-}
-
-fn unknown(file: &str, model_type: &str) -> FormatError {
-    FormatError::UnknownArchitecture {
-        file: file.to_owned(),
-        found: one_line(model_type, MAX_NAME),
-        known: defaults::KNOWN.map(|t| format!("`{t}`")).join(", "),
-    }
+    let Some(class) = defaults::class_defaults(&model_type) else {
+        return Err(unknown_architecture(file, &model_type));
+    };
+    text.default_keys(class);
+    Ok(hyperparams(text, ArchId(model_type.clone()), &model_type, wrapper, None)?)
 }
 
 /// Builds the struct from a map that is complete, `model_type` being Hugging Face's name of `arch`; of a GGUF, `facts`

@@ -1,14 +1,14 @@
 //! Gemma 3 text: norms on both sides of each half, gains stored less one, queries and keys normed,
 //! local layers with a window and frequencies of their own. Source: transformers modeling_gemma3.py.
 
-use plimsoll_formats::{Hyperparams, LayerKind};
+use plimsoll_formats::{EMBEDDING, Hyperparams, LayerKind};
 use plimsoll_graph::{Builder, Network, RopeLayout};
 
 use crate::arch::llama;
-use crate::blocks::{self, Attention, EMBEDDING, QkNorm};
+use crate::blocks::{self, Attention, QkNorm};
 use crate::{Arch, ModelError, rope};
 
-pub const ARCH: Arch = Arch { hf: &["gemma3_text", "gemma3"], gguf: "gemma3", build };
+pub const ARCH: Arch = Arch { name: "gemma3", build };
 
 /// Gains are stored as their distance from one.
 const GAIN: f32 = 1.0;

@@ -1,13 +1,13 @@
 //! Llama 2, 3, 3.x and what shares its layers: SmolLM2, Mistral (a sliding window). Source:
 //! transformers modeling_llama.py, modeling_mistral.py.
 
-use plimsoll_formats::{Hyperparams, LayerKind};
+use plimsoll_formats::{EMBEDDING, Hyperparams, LayerKind};
 use plimsoll_graph::{Builder, Mask, Network, RopeLayout};
 
-use crate::blocks::{self, Attention, EMBEDDING};
+use crate::blocks::{self, Attention};
 use crate::{Arch, ModelError, rope};
 
-pub const ARCH: Arch = Arch { hf: &["llama", "mistral"], gguf: "llama", build };
+pub const ARCH: Arch = Arch { name: "llama", build };
 
 fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
     decoder(hp, |_, _| {})

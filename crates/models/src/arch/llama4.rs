@@ -1,14 +1,14 @@
 //! Llama 4 text, dense and mixture of experts: interleaved rotary and chunked attention on most
 //! layers, temperature instead of position on the others. Source: transformers modeling_llama4.py.
 
-use plimsoll_formats::Hyperparams;
+use plimsoll_formats::{EMBEDDING, Hyperparams};
 use plimsoll_graph::{Builder, Network, RopeId, RopeLayout};
 
 use crate::arch::llama;
-use crate::blocks::{self, Attention, EMBEDDING, QkNorm};
+use crate::blocks::{self, Attention, QkNorm};
 use crate::{Arch, ModelError, rope};
 
-pub const ARCH: Arch = Arch { hf: &["llama4_text", "llama4"], gguf: "llama4", build };
+pub const ARCH: Arch = Arch { name: "llama4", build };
 
 fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
     let rotary = hp.rotary_layers()?;

@@ -7,7 +7,7 @@ use plimsoll_graph::Network;
 use crate::arch::llama;
 use crate::{Arch, ModelError};
 
-pub const ARCH: Arch = Arch { hf: &["phi3"], gguf: "phi3", build };
+pub const ARCH: Arch = Arch { name: "phi3", build };
 
 fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
     llama::decoder(hp, |_, _| {})

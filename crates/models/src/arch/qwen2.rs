@@ -6,7 +6,7 @@ use plimsoll_graph::Network;
 use crate::arch::llama;
 use crate::{Arch, ModelError};
 
-pub const ARCH: Arch = Arch { hf: &["qwen2"], gguf: "qwen2", build };
+pub const ARCH: Arch = Arch { name: "qwen2", build };
 
 fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
     llama::decoder(hp, |_, _| {})

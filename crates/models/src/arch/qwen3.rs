@@ -7,7 +7,7 @@ use crate::arch::llama;
 use crate::blocks::QkNorm;
 use crate::{Arch, ModelError};
 
-pub const ARCH: Arch = Arch { hf: &["qwen3"], gguf: "qwen3", build };
+pub const ARCH: Arch = Arch { name: "qwen3", build };
 
 fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
     llama::decoder(hp, |_, attention| attention.qk_norm = Some(QkNorm::Gain { offset: 0.0 }))

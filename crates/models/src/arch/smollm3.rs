@@ -6,7 +6,7 @@ use plimsoll_graph::Network;
 use crate::arch::llama;
 use crate::{Arch, ModelError};
 
-pub const ARCH: Arch = Arch { hf: &["smollm3"], gguf: "smollm3", build };
+pub const ARCH: Arch = Arch { name: "smollm3", build };
 
 fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
     let rotary = hp.rotary_layers()?;
