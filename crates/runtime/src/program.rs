@@ -97,9 +97,12 @@ impl Program {
     /// The cost of the network with the weights as a checkpoint stores them.
     ///
     /// # Errors
-    /// As [`plimsoll_models::network`].
-    pub fn cost(checkpoint: &Checkpoint) -> Result<Cost, plimsoll_models::ModelError> {
+    /// The first weight that is missing or does not fit: no figure is made of half a model.
+    pub fn cost(checkpoint: &Checkpoint) -> Result<Cost, LoadError> {
         let network = plimsoll_models::network(checkpoint)?;
+        for decl in &network.weights {
+            checkpoint.require_shape(&decl.name, &decl.shape)?;
+        }
         let stored = |name: &str| checkpoint.tensor(name).map(|tensor| (tensor.dtype(), tensor.stored_bytes() as u64));
         Ok(Cost::new(&network, |decl| stored(&decl.name)))
     }

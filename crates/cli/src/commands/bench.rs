@@ -7,6 +7,7 @@ use plimsoll_graph::cost::Machine;
 use plimsoll_lab::bench::{self, Plan, ProgramTimer, Timings};
 use plimsoll_lab::predict::SpeedPrediction;
 use plimsoll_lab::stats::Median;
+use plimsoll_panel::shown_text;
 use plimsoll_runtime::{CacheType, Program, measure_machine};
 use serde_json::json;
 
@@ -103,7 +104,7 @@ fn print_json(command: &Bench, settings: Settings, plan: &Plan, machine: &Machin
 fn print(command: &Bench, settings: Settings, plan: &Plan, machine: &Machine, rows: &[Row]) -> anyhow::Result<()> {
     let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
     let (bandwidth, rate) = (machine.read_bandwidth / 1e9, machine.arithmetic_rate / 1e9);
-    writeln!(out, "{}  {} {} threads", style.bold(&command.model), settings.isa, settings.threads)?;
+    writeln!(out, "{}  {} {} threads", style.bold(&shown_text(&command.model, 50)), settings.isa, settings.threads)?;
     writeln!(out, "this machine: {bandwidth:.1} GB/s read, {rate:.0} GFLOP/s in f32\n")?;
     writeln!(
         out,
@@ -113,7 +114,7 @@ fn print(command: &Bench, settings: Settings, plan: &Plan, machine: &Machine, ro
     writeln!(
         out,
         "{:>6}  {:>9}  {:>17} {:>5}  {:>9}  {:>17} {:>5}",
-        "depth", "tokens/s", "95 % interval", "limit", "tokens/s", "95 % interval", "limit"
+        "depth", "tokens/s", "interval", "limit", "tokens/s", "interval", "limit"
     )?;
     for row in rows {
         let interval = |median: &Median| format!("{:.1}…{:.1}", median.interval.low, median.interval.high);
@@ -131,7 +132,9 @@ fn print(command: &Bench, settings: Settings, plan: &Plan, machine: &Machine, ro
             share(d.value, row.limits.decode_limit),
         )?;
     }
-    writeln!(out, "\nMedian of {} repetitions. limit: share of what arithmetic (prefill)", plan.repetitions)?;
-    writeln!(out, "or reading weights and cache from memory (decode) would allow.")?;
+    let level = rows.first().map_or(0.0, |row| 100.0 * row.decode.interval.level);
+    writeln!(out, "\nMedian of {} repetitions; the interval holds it in {level:.0} % of runs.", plan.repetitions)?;
+    writeln!(out, "limit: share of what arithmetic (prefill) or reading weights and cache from")?;
+    writeln!(out, "memory (decode) would allow.")?;
     Ok(())
 }

@@ -6,6 +6,7 @@ use plimsoll_engine::{ChatTemplate, Tokenizer};
 use plimsoll_formats::{Checkpoint, Format, Hyperparams, LayerKind, LicenceFacts};
 use plimsoll_kernels::Cpu;
 use plimsoll_lab::predict::{MemoryPrediction, SpeedPrediction};
+use plimsoll_panel::shown_text;
 use plimsoll_runtime::{CacheType, Program, measure_machine, resident_bytes};
 use serde_json::{Value, json};
 
@@ -17,11 +18,15 @@ use crate::style::Style;
 /// Tokens of the prompt that prefill is predicted for.
 const PREFILL_TOKENS: usize = 256;
 
+/// Columns beside the names of the rows.
+const WIDTH: usize = 65;
+
 /// Everything that is shown.
 struct Facts<'a> {
     checkpoint: &'a Checkpoint,
     template: Option<ChatTemplate>,
-    vocabulary: usize,
+    /// Tokens of the vocabulary, or why the tokenizer cannot be used: a model can be looked at without one.
+    vocabulary: Result<usize, String>,
     memory: MemoryPrediction,
     speed: SpeedPrediction,
     settings: Settings,
@@ -30,19 +35,17 @@ struct Facts<'a> {
 /// Prints what a model is, what may be done with it by its files' account, and what it will take here.
 pub fn run(command: &Info, settings: Settings, as_json: bool) -> anyhow::Result<()> {
     let checkpoint = model::open(&command.model)?;
-    let tokenizer = Tokenizer::of(&checkpoint, None)?;
-    let template = ChatTemplate::of(&checkpoint, &tokenizer)?;
-    let facts = predict(command, settings, &checkpoint, &tokenizer, template)?;
+    let facts = facts(command, settings, &checkpoint)?;
     if as_json { super::print_json(&as_value(&facts)) } else { print(command, &facts) }
 }
 
-fn predict<'a>(
-    command: &Info,
-    settings: Settings,
-    checkpoint: &'a Checkpoint,
-    tokenizer: &Tokenizer,
-    template: Option<ChatTemplate>,
-) -> anyhow::Result<Facts<'a>> {
+fn facts<'a>(command: &Info, settings: Settings, checkpoint: &'a Checkpoint) -> anyhow::Result<Facts<'a>> {
+    let tokenizer = Tokenizer::of(checkpoint, settings.pre.as_deref());
+    let template = match &tokenizer {
+        Ok(tokenizer) => ChatTemplate::of(checkpoint, tokenizer)?,
+        Err(_) => None,
+    };
+    let vocabulary = tokenizer.as_ref().map(Tokenizer::vocab_size).map_err(ToString::to_string);
     let process = resident_bytes().map_or(0, |resident| resident.now);
     let cost = Program::cost(checkpoint)?;
     let cpu = Cpu::new(settings.isa, settings.threads)?;
@@ -50,7 +53,7 @@ fn predict<'a>(
     let context = model::context(checkpoint, command.context)?;
     let memory = MemoryPrediction::new(&cost, process, context, CacheType::F16);
     let speed = SpeedPrediction::new(&cost, &machine, 0, PREFILL_TOKENS.min(context), CacheType::F16);
-    Ok(Facts { checkpoint, template, vocabulary: tokenizer.vocab_size(), memory, speed, settings })
+    Ok(Facts { checkpoint, template, vocabulary, memory, speed, settings })
 }
 
 fn as_value(facts: &Facts<'_>) -> Value {
@@ -68,7 +71,8 @@ fn as_value(facts: &Facts<'_>) -> Value {
         "layers": hp.n_layers, "d_model": hp.d_model, "d_ff": hp.d_ff,
         "heads": hp.n_heads, "kv_heads": hp.n_kv_heads, "head_dim": hp.head_dim,
         "attention": attention_words(hp),
-        "vocabulary": facts.vocabulary,
+        "vocabulary": facts.vocabulary.as_ref().ok(),
+        "tokenizer_error": facts.vocabulary.as_ref().err(),
         "context": hp.max_seq_len,
         "licence": {
             "spdx": licence.spdx,
@@ -90,7 +94,7 @@ fn print(command: &Info, facts: &Facts<'_>) -> anyhow::Result<()> {
     let hp = &checkpoint.hyperparams;
     let mut row =
         |name: &str, value: String| writeln!(out, "{:<14} {value}", style.dim(&format!("{name:<14}")).trim_end());
-    row("model", style.bold(&checkpoint.display()))?;
+    row("model", style.bold(&shown_text(&checkpoint.display(), WIDTH)))?;
     row("architecture", format!("{} ({})", hp.arch.as_str(), format_name(checkpoint.format)))?;
     row("parameters", count(checkpoint.n_params()))?;
     row("file", bytes(checkpoint.file_bytes()))?;
@@ -107,11 +111,17 @@ fn print(command: &Info, facts: &Facts<'_>) -> anyhow::Result<()> {
             attention_words(hp)
         ),
     )?;
-    row("vocabulary", format!("{} tokens", facts.vocabulary))?;
+    row(
+        "vocabulary",
+        match &facts.vocabulary {
+            Ok(tokens) => format!("{tokens} tokens"),
+            Err(problem) => format!("not usable: {}", shown_text(problem, WIDTH)),
+        },
+    )?;
     row("context", format!("{} tokens", hp.max_seq_len))?;
     row("template", template_words(facts.template.as_ref()))?;
     for (i, line) in licence_lines(&checkpoint.licence).into_iter().enumerate() {
-        row(if i == 0 { "licence" } else { "" }, line)?;
+        row(if i == 0 { "licence" } else { "" }, shown_text(&line, WIDTH))?;
     }
     row("memory here", format!("{} for {} tokens, predicted", bytes(memory.total()), memory.tokens))?;
     row(

@@ -5,7 +5,7 @@ use std::fmt;
 use plimsoll_engine::{Session, SessionError, SessionOptions};
 use plimsoll_formats::Checkpoint;
 use plimsoll_graph::cost::{Cost, Machine};
-use plimsoll_runtime::{LoadError, Program, measure_machine};
+use plimsoll_runtime::{Program, measure_machine};
 
 use super::device::device;
 use super::{Circumstances, Evidence, Prediction, conclude, model_facts, suite_facts};
@@ -180,7 +180,7 @@ impl Contestant {
     }
 
     fn cost(&self) -> Result<Cost, CompareError> {
-        Program::cost(&self.checkpoint).map_err(|error| self.session_error(LoadError::from(error)))
+        Program::cost(&self.checkpoint).map_err(|error| self.session_error(error))
     }
 
     fn prediction(
