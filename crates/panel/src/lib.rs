@@ -5,11 +5,13 @@
 #![forbid(unsafe_code)]
 
 mod chart;
+mod foreign;
 mod page;
 mod table;
 mod text;
 mod write;
 
+pub use foreign::shown_text;
 pub use page::render_html;
 pub use text::{Style, render_text};
 pub use write::{ReportError, ReportPaths, write_report};

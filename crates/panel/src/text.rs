@@ -2,12 +2,16 @@
 
 use plimsoll_lab::record::{Comparison, Measurement, Side};
 
+use crate::foreign::shown_text;
 use crate::table::{Cell, Row, sections};
 
 /// Columns of the terminal that the table is made for.
 const WIDTH: usize = 80;
 /// Widths of the four columns with one blank between each; together [`WIDTH`].
 const COLUMNS: [usize; 4] = [26, 17, 17, 17];
+
+/// Characters that a model's name may take.
+const NAME: usize = 44;
 
 /// Whether escape codes may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +27,10 @@ pub fn render_text(comparison: &Comparison, style: Style) -> String {
     let mut out = String::new();
     for side in Side::BOTH {
         let facts = &comparison.models[side.index()].facts;
+        let name = shown_text(&facts.name, NAME);
         let about = format!("{}, {}", facts.architecture, facts.format);
-        out += &style.bold(&format!("{}  {}", side.letter(), facts.name));
+        let about = shown_text(&about, WIDTH - "A  ".len() - name.chars().count() - "  ".len());
+        out += &style.bold(&format!("{}  {name}", side.letter()));
         out += &format!("  {}\n", style.dim(&about));
     }
     for section in sections(comparison) {
@@ -40,8 +46,20 @@ pub fn render_text(comparison: &Comparison, style: Style) -> String {
     out += "\nIntervals hold 95 % where the samples allow; `≈` means no difference seen.\n";
     out +=
         &format!("{}\n", style.dim(&wrapped(&format!("{}, {}, {} threads", device.cpu, device.isa, device.threads))));
-    out += &format!("\n{}\n", wrapped(&comparison.conclusion.sentence));
+    out += &format!("\n{}\n", wrapped(&sentence(comparison)));
     out
+}
+
+/// The conclusion with names that fit a line.
+fn sentence(comparison: &Comparison) -> String {
+    let mut sentence = comparison.conclusion.sentence.clone();
+    for name in comparison.models.each_ref().map(|model| &model.facts.name) {
+        let shown = shown_text(name, NAME);
+        if shown != *name {
+            sentence = sentence.replace(name.as_str(), &shown);
+        }
+    }
+    sentence
 }
 
 /// What was expected before anything ran, to be held against the rows above it.
@@ -86,11 +104,11 @@ fn line(cells: [&str; 4]) -> String {
     padded.collect::<Vec<_>>().join(" ").trim_end().to_owned()
 }
 
-/// Breaks at blanks so that no line is wider than the terminal.
+/// Breaks at blanks, and shortens words, so that no line is wider than the terminal.
 fn wrapped(text: &str) -> String {
     let mut out = String::new();
     let mut column = 0;
-    for word in text.split(' ') {
+    for word in text.split(' ').map(|word| shown_text(word, WIDTH)) {
         let width = word.chars().count();
         if column > 0 && column + 1 + width > WIDTH {
             out.push('\n');
@@ -99,7 +117,7 @@ fn wrapped(text: &str) -> String {
             out.push(' ');
             column += 1;
         }
-        out += word;
+        out += &word;
         column += width;
     }
     out

@@ -22,6 +22,22 @@ fn no_line_of_the_table_is_wider_than_80_columns() {
 }
 
 #[test]
+fn long_and_hostile_names_break_neither_the_lines_nor_the_terminal() {
+    let mut comparison = fixture::comparison();
+    let long = format!("/models/{}\u{1b}[2J.gguf", "very-long".repeat(40));
+    let sentence = &comparison.conclusion.sentence;
+    comparison.conclusion.sentence = sentence.replace("demo:large", &long);
+    comparison.models[0].facts.name = long.clone();
+    comparison.models[1].facts.architecture = long.clone();
+    comparison.device.cpu = long;
+    let text = render_text(&comparison, Style::Plain);
+    assert!(!text.contains('\u{1b}') && text.contains("/models/") && text.contains("[2J.gguf"), "{text}");
+    for line in text.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+}
+
+#[test]
 fn colour_adds_nothing_to_the_words() {
     let mut coloured = render_text(&fixture::comparison(), Style::Ansi);
     assert!(coloured.contains('\u{1b}'));

@@ -1,0 +1,48 @@
+//! Text that somebody else wrote, on its way to a terminal.
+
+/// `text` in at most `width` characters: what a terminal would obey is escaped, and what is too long loses its middle,
+/// for names and paths tell most at their ends.
+///
+/// ```
+/// assert_eq!(plimsoll_panel::shown_text("\u{1b}[2J", 20), r"\u{1b}[2J");
+/// assert_eq!(plimsoll_panel::shown_text("smollm3-q4_k_m.gguf", 11), "smoll….gguf");
+/// ```
+pub fn shown_text(text: &str, width: usize) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_obeyed(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    }
+    let length = shown.chars().count();
+    if length <= width {
+        return shown;
+    }
+    let kept = width.saturating_sub(1); // one for the mark
+    let (head, tail) = (kept.div_ceil(2), kept / 2);
+    let end = shown.chars().skip(length - tail);
+    shown.chars().take(head).chain(['…']).chain(end).collect()
+}
+
+/// Control characters, and those that turn the direction of the text around them.
+fn is_obeyed(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown_text;
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_is_left() {
+        let hostile = "a\u{1b}]0;x\u{7}\r\n\u{9b}31m\u{202e}b";
+        let shown = shown_text(hostile, 200);
+        assert!(!shown.chars().any(|c| c.is_control() || c == '\u{202e}'), "{shown:?}");
+        assert!(shown.starts_with("a\\u{1b}") && shown.ends_with('b'));
+    }
+
+    #[test]
+    fn what_is_too_long_keeps_both_ends() {
+        assert_eq!(shown_text("0123456789", 10), "0123456789");
+        assert_eq!(shown_text("0123456789", 5), "01…89");
+        assert_eq!(shown_text("ééééé", 4), "éé…é");
+    }
+}
