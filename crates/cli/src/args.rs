@@ -31,6 +31,9 @@ pub struct Common {
     /// Threads to compute with [default: all cores]
     #[arg(long, global = true, value_name = "N")]
     pub threads: Option<NonZeroUsize>,
+    /// Pre-tokenizer to use where the file names one that is not known
+    #[arg(long, global = true, value_name = "TAG")]
+    pub pre: Option<String>,
 }
 
 /// What to do.
@@ -139,9 +142,6 @@ pub struct Run {
     /// How keys and values are stored
     #[arg(long, value_enum, default_value = "f16")]
     pub cache: CacheArg,
-    /// Pre-tokenizer to use where the file names one that is not known
-    #[arg(long, value_name = "TAG")]
-    pub pre: Option<String>,
     #[command(flatten)]
     pub sampling: Sampling,
 }
@@ -190,9 +190,6 @@ pub struct Tokenize {
     /// Parse control tokens in the text instead of spelling them
     #[arg(long)]
     pub special: bool,
-    /// Pre-tokenizer to use where the file names one that is not known
-    #[arg(long, value_name = "TAG")]
-    pub pre: Option<String>,
 }
 
 /// `template`

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 use std::io::IsTerminal;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use plimsoll_engine::{GenerateOptions, Session, SessionError};
 use reedline::{Prompt, PromptEditMode, PromptHistorySearch, Reedline, Signal, ValidationResult, Validator};
 
 use crate::answer::{note_cut, stream, summary};
 use crate::conversation::Conversation;
+use crate::interrupt::Interrupt;
 use crate::style::Style;
 
 const HELP: &str = "\
@@ -23,14 +23,13 @@ pub fn run(
     session: &mut Session,
     mut conversation: Conversation,
     options: &GenerateOptions<'_>,
-    interrupt: &AtomicBool,
+    interrupt: &Interrupt,
 ) -> anyhow::Result<()> {
     let mut input = Input::new();
     if matches!(input, Input::Terminal(_)) {
         eprintln!("{}", Style::stderr().dim("/help for commands, Ctrl-D to leave"));
     }
     while let Some(line) = input.next()? {
-        interrupt.store(false, Ordering::Relaxed);
         match line.trim() {
             "" => {}
             "/exit" | "/quit" => break,
@@ -39,7 +38,7 @@ pub fn run(
             command if command.starts_with('/') && !command.contains(char::is_whitespace) => {
                 eprintln!("no command `{command}`; /help lists them");
             }
-            message => turn(session, &mut conversation, &unquoted(message), options)?,
+            message => turn(session, &mut conversation, &unquoted(message), options, interrupt)?,
         }
     }
     Ok(())
@@ -50,6 +49,7 @@ fn turn(
     conversation: &mut Conversation,
     message: &str,
     options: &GenerateOptions<'_>,
+    interrupt: &Interrupt,
 ) -> anyhow::Result<()> {
     conversation.say("user", message);
     let ids = session.chat_ids(&conversation.request())?;
@@ -60,7 +60,7 @@ fn turn(
         eprintln!("{error}: the message was not sent; /clear begins a new conversation");
         return Ok(());
     }
-    let answer = stream(session, &ids, options)?;
+    let answer = interrupt.answering(|| stream(session, &ids, options))?;
     conversation.say("assistant", &answer.text);
     if std::io::stderr().is_terminal() {
         eprintln!("{}", Style::stderr().dim(&summary(&answer)));

@@ -7,9 +7,13 @@ use plimsoll_engine::{SessionError, TokenizerError};
 use plimsoll_formats::FormatError;
 use plimsoll_kernels::CpuError;
 use plimsoll_models::ModelError;
+use plimsoll_panel::shown_text;
 use plimsoll_runtime::LoadError;
 
 use crate::style::Style;
+
+/// Characters of a line of a message; what is longer was written to annoy.
+const LONGEST_LINE: usize = 4000;
 
 /// Prints an error with its causes and a hint; the exit status is 1. Output that nobody reads
 /// any more (a closed pipe) is no failure.
@@ -21,11 +25,16 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let style = Style::stderr();
-    eprintln!("{} {}", style.red("error:"), message(error));
+    eprintln!("{} {}", style.red("error:"), printable(&message(error)));
     if let Some(hint) = error.chain().find_map(hint) {
-        eprintln!("\n{} {hint}", style.bold("hint:"));
+        eprintln!("\n{} {}", style.bold("hint:"), printable(&hint));
     }
     ExitCode::FAILURE
+}
+
+/// Messages quote files, and a file may hold what a terminal obeys; lines stay lines.
+fn printable(message: &str) -> String {
+    message.split('\n').map(|line| shown_text(line, LONGEST_LINE)).collect::<Vec<_>>().join("\n")
 }
 
 /// The error and its causes in one line; what a message tells already is not told again.
@@ -64,10 +73,10 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
 fn session_hint(error: &SessionError) -> Option<String> {
     match error {
         SessionError::PromptTooLong { .. } => {
-            Some("shorten the prompt, or allow more with --context N if the model has more".to_owned())
+            Some("shorten the prompt; if the model has more context, `plimsoll run` takes --context N".to_owned())
         }
-        SessionError::NoTemplate { .. } => Some("continue the prompt as it stands with --raw".to_owned()),
-        SessionError::Cache(_) => Some("ask for less with --context N".to_owned()),
+        SessionError::NoTemplate { .. } => Some("`plimsoll run` continues a prompt as it stands with --raw".to_owned()),
+        SessionError::Cache(_) => Some("`plimsoll run` takes less memory with --context N".to_owned()),
         SessionError::Load(error) => load_hint(error),
         SessionError::Tokenizer(error) => tokenizer_hint(error),
         _ => None,

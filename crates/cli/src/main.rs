@@ -8,6 +8,7 @@ mod commands;
 mod conversation;
 mod demo;
 mod failure;
+mod interrupt;
 mod model;
 mod progress;
 mod settings;

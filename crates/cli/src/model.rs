@@ -47,17 +47,13 @@ pub fn context(checkpoint: &Checkpoint, asked: Option<usize>) -> anyhow::Result<
 /// # Errors
 /// As [`Session::open`].
 pub fn session(checkpoint: &Checkpoint, settings: Settings) -> anyhow::Result<Session> {
-    Ok(Session::open(checkpoint, &session_options(settings, None, CacheType::default(), None))?)
+    Ok(Session::open(checkpoint, &session_options(settings, None, CacheType::default()))?)
 }
 
 /// How sessions are opened; what is not given is the engine's default.
-pub fn session_options(
-    settings: Settings,
-    context: Option<usize>,
-    cache: CacheType,
-    pre: Option<String>,
-) -> SessionOptions {
-    SessionOptions { isa: settings.isa, threads: settings.threads, context, cache, pre }
+pub fn session_options(settings: Settings, context: Option<usize>, cache: CacheType) -> SessionOptions {
+    let Settings { isa, threads, pre } = settings;
+    SessionOptions { isa, threads, context, cache, pre }
 }
 
 impl From<CacheArg> for CacheType {

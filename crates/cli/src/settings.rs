@@ -9,12 +9,14 @@ use plimsoll_kernels::Isa;
 use crate::args::Common;
 
 /// Level and threads to compute with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Instruction-set level.
     pub isa: Isa,
     /// Threads, this one included.
     pub threads: NonZeroUsize,
+    /// Pre-tokenizer asked for, where the file names one that is not known.
+    pub pre: Option<String>,
 }
 
 impl Settings {
@@ -28,6 +30,7 @@ impl Settings {
             Err(_) => Isa::best(),
         };
         let all_cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Ok(Settings { isa, threads: common.threads.unwrap_or_else(all_cores) })
+        let threads = common.threads.unwrap_or_else(all_cores);
+        Ok(Settings { isa, threads, pre: common.pre.clone() })
     }
 }

@@ -149,6 +149,26 @@ fn bench_reports_rows_with_their_samples() {
 }
 
 #[test]
+fn a_depth_beyond_counting_is_refused() {
+    let message = refusal(&["bench", "demo:small", "--depth", "18446744073709551615"]);
+    assert!(message.contains("tokens of context, the model has"), "{message}");
+}
+
+#[test]
+fn every_command_takes_a_pre_tokenizer_where_the_file_names_none_that_is_known() {
+    for args in [&["verify", "demo:small"][..], &["eval", "demo:small", "--suite", "copying", "--items", "1"]] {
+        stdout(&[args, &["--pre", "gpt-2"]].concat());
+    }
+}
+
+#[test]
+fn a_message_that_quotes_a_file_cannot_steer_the_terminal() {
+    let folder = broken_demo(|config| config["model_type"] = "evil\u{1b}[2J".into());
+    let message = refusal(&["verify", folder.path().to_str().unwrap()]);
+    assert!(!message.contains('\u{1b}') && message.contains(r"evil\u{1b}[2J"), "{message:?}");
+}
+
+#[test]
 fn a_comparison_writes_both_reports_and_the_same_answers_twice() {
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().to_str().unwrap();

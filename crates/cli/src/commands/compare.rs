@@ -1,16 +1,17 @@
 //! `plimsoll compare`
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, bail};
-use plimsoll_engine::SessionOptions;
 use plimsoll_lab::bench::{Plan, Start};
 use plimsoll_lab::compare::{self, Contestant, Options, Stage};
 use plimsoll_lab::record::Side;
 use plimsoll_lab::suite::{self, Suite};
 use plimsoll_panel::{ReportPaths, Style as TextStyle, render_text, write_report};
+use plimsoll_runtime::CacheType;
 
 use crate::args::Compare;
 use crate::settings::Settings;
@@ -30,7 +31,7 @@ pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Resu
     ];
     let paths = ReportPaths::in_folder(&command.report);
     require_writable(&command.report)?;
-    let options = options(command, settings, &contestants)?;
+    let options = options(command, &settings, &contestants)?;
 
     let mut shown: Option<(Stage, indicatif::ProgressBar)> = None;
     let mut on_progress = |now: compare::Progress| {
@@ -44,7 +45,7 @@ pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Resu
             bar.set_position(now.done as u64);
         }
     };
-    let mut fresh_start = |side: Side| start_in_a_process(&contestants[side.index()].argument, settings);
+    let mut fresh_start = |side: Side| start_in_a_process(&contestants[side.index()].argument, &settings);
     let comparison = compare::compare(&contestants, &options, &mut fresh_start, &mut on_progress)?;
     if let Some((_, bar)) = shown {
         bar.finish_and_clear();
@@ -64,7 +65,7 @@ fn contestant(argument: &str) -> anyhow::Result<Contestant> {
     Ok(Contestant { argument: argument.to_owned(), checkpoint: model::open(argument)? })
 }
 
-fn options(command: &Compare, settings: Settings, contestants: &[Contestant; 2]) -> anyhow::Result<Options> {
+fn options(command: &Compare, settings: &Settings, contestants: &[Contestant; 2]) -> anyhow::Result<Options> {
     let context = contestants.iter().map(|c| c.checkpoint.hyperparams.max_seq_len).min().unwrap_or(0);
     // A model with a short context is timed on what fits it.
     let plan = Plan {
@@ -73,19 +74,38 @@ fn options(command: &Compare, settings: Settings, contestants: &[Contestant; 2])
         repetitions: command.repeat.get(),
         ..Plan::default()
     };
-    let [a, b] = contestants;
-    let reproduce = format!(
-        "plimsoll compare {} {} --items {} --seed {} --repeat {} --threads {}",
-        a.argument, b.argument, command.items, command.seed, command.repeat, settings.threads
-    );
     Ok(Options {
-        session: SessionOptions { isa: settings.isa, threads: settings.threads, ..Default::default() },
+        session: model::session_options(settings.clone(), None, CacheType::default()),
         plan,
         starts: STARTS,
         suite: Suite::builtin(suite::ALL, command.seed, command.items.get())?,
         program: concat!("plimsoll ", env!("CARGO_PKG_VERSION")).to_owned(),
-        reproduce,
+        reproduce: reproduce(command, settings, contestants, std::env::var("PLIMSOLL_ISA").ok().as_deref()),
     })
+}
+
+/// The command that makes the comparison again, as a shell takes it.
+fn reproduce(
+    command: &Compare,
+    settings: &Settings,
+    contestants: &[Contestant; 2],
+    forced_isa: Option<&str>,
+) -> String {
+    let isa = forced_isa.map_or(String::new(), |isa| format!("PLIMSOLL_ISA={} ", quoted(isa)));
+    let [a, b] = contestants.each_ref().map(|contestant| quoted(&contestant.argument));
+    let Compare { items, seed, repeat, .. } = command;
+    let pre = settings.pre.as_ref().map_or(String::new(), |pre| format!(" --pre {}", quoted(pre)));
+    let threads = settings.threads;
+    format!("{isa}plimsoll compare {a} {b} --items {items} --seed {seed} --repeat {repeat} --threads {threads}{pre}")
+}
+
+/// A word for a POSIX shell, in quotes where it needs them.
+fn quoted(word: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:,=@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return Cow::Borrowed(word);
+    }
+    Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
 }
 
 /// Finds out now, and not after the measurements, that the report has no place.
@@ -98,13 +118,29 @@ fn require_writable(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// Has a process of its own load the model and answer once, so that its memory is its own.
-fn start_in_a_process(model: &str, settings: Settings) -> Result<Start, StartError> {
+fn start_in_a_process(model: &str, settings: &Settings) -> Result<Start, StartError> {
     let output = Command::new(std::env::current_exe()?)
         .args(["measure-memory", model, "--threads", &settings.threads.to_string()])
+        .args(settings.pre.iter().flat_map(|pre| ["--pre", pre]))
         .env("PLIMSOLL_ISA", settings.isa.to_string())
         .output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned().into());
     }
     Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_path_comes_back_whole_from_a_shell() {
+        assert_eq!(quoted("./smollm3-q4.gguf"), "./smollm3-q4.gguf");
+        for path in ["my models/it's $HOME.gguf", "", "a;b", "~/m"] {
+            let script = format!("printf %s {}", quoted(path));
+            let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), path, "{script}");
+        }
+    }
 }

@@ -9,6 +9,7 @@ use plimsoll_lab::paired::{self, Rate};
 use plimsoll_lab::runner;
 use plimsoll_lab::suite::Suite;
 use plimsoll_lab::text_loss::{TextLoss, text_loss};
+use plimsoll_panel::shown_text;
 use plimsoll_runtime::Program;
 use serde_json::json;
 
@@ -50,7 +51,7 @@ fn text(command: &Eval, path: &Path, settings: Settings, as_json: bool) -> anyho
     let text = std::fs::read(path).with_context(|| path.display().to_string())?;
     let text = String::from_utf8(text).with_context(|| format!("{}: not UTF-8", path.display()))?;
     let checkpoint = model::open(&command.model)?;
-    let tokenizer = Tokenizer::of(&checkpoint, None)?;
+    let tokenizer = Tokenizer::of(&checkpoint, settings.pre.as_deref())?;
     let ids = tokenizer.with_bos(tokenizer.encode(&text, Special::AsText)?);
     let mut program = Program::load(&checkpoint, settings.isa, settings.threads)?;
     let window = model::context(&checkpoint, None)?.min(TEXT_WINDOW);
@@ -74,7 +75,7 @@ fn print(command: &Eval, suite: &Suite, rates: &[Rate]) -> anyhow::Result<()> {
     writeln!(
         out,
         "{}  suite {} of {} items, seed {}\n",
-        style.bold(&command.model),
+        style.bold(&shown_text(&command.model, 120)),
         suite.name,
         suite.items.len(),
         suite.seed

@@ -1,7 +1,7 @@
 //! `plimsoll measure-memory`: the fresh process in which `compare` starts a model.
 
-use plimsoll_engine::SessionOptions;
 use plimsoll_lab::bench;
+use plimsoll_runtime::CacheType;
 
 use crate::args::MeasureMemory;
 use crate::model;
@@ -9,6 +9,6 @@ use crate::settings::Settings;
 
 /// Loads a model, answers once, and prints what that took as JSON.
 pub fn run(command: &MeasureMemory, settings: Settings) -> anyhow::Result<()> {
-    let options = SessionOptions { isa: settings.isa, threads: settings.threads, ..Default::default() };
+    let options = model::session_options(settings, None, CacheType::default());
     super::print_json(&bench::measure_start(|| model::open_files(&command.model), &options)?)
 }

@@ -27,11 +27,11 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let json = args.common.json;
     match &args.command {
         None => compare::run(&Compare::demo(), settings, json)?,
-        Some(Command::Run(command)) => run::run(command, settings, json)?,
+        Some(Command::Run(command)) => return run::run(command, settings, json),
         Some(Command::Info(command)) => info::run(command, settings, json)?,
         Some(Command::Verify(command)) => return verify::run(command, settings, json),
-        Some(Command::Tokenize(command)) => tokenize::run(command)?,
-        Some(Command::Template(command)) => template::run(command, json)?,
+        Some(Command::Tokenize(command)) => tokenize::run(command, &settings)?,
+        Some(Command::Template(command)) => template::run(command, &settings, json)?,
         Some(Command::Bench(command)) => bench::run(command, settings, json)?,
         Some(Command::Eval(command)) => eval::run(command, settings, json)?,
         Some(Command::Compare(command)) => compare::run(command, settings, json)?,

@@ -2,11 +2,10 @@
 
 use std::io::IsTerminal;
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use plimsoll_engine::{Finish, GenerateOptions, Generation, SamplingParams, Session};
 use plimsoll_formats::GenerationDefaults;
 use serde_json::{Value, json};
@@ -15,31 +14,30 @@ use crate::answer::{note_cut, stream, summary};
 use crate::args::{Run, Sampling};
 use crate::chat;
 use crate::conversation::Conversation;
+use crate::interrupt::{self, Interrupt};
 use crate::model;
 use crate::settings::Settings;
 use crate::style::Style;
 
 /// Answers one prompt, or chats.
-pub fn run(command: &Run, settings: Settings, as_json: bool) -> anyhow::Result<()> {
+pub fn run(command: &Run, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
     let checkpoint = model::open(&command.model)?;
-    let options = model::session_options(settings, command.context, command.cache.into(), command.pre.clone());
+    let options = model::session_options(settings, command.context, command.cache.into());
     let mut session = Session::open(&checkpoint, &options)?;
     let conversation = Conversation::new(command, &session)?;
-    let interrupt = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&interrupt);
-    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("cannot take over Ctrl-C")?;
+    let interrupt = Interrupt::install()?;
     let sampling = sampling(&command.sampling, session.defaults())?;
     let options = GenerateOptions {
         max_tokens: command.sampling.max_tokens,
         stops: command.sampling.stop.clone(),
-        interrupt: Some(&interrupt),
+        interrupt: Some(interrupt.asked()),
         sampling,
         ..Default::default()
     };
     match &command.prompt {
-        Some(prompt) => answer(command, &mut session, conversation, prompt, &options, as_json),
+        Some(prompt) => answer(command, &mut session, conversation, prompt, &options, &interrupt, as_json),
         None if as_json => bail!("--json needs a prompt"),
-        None => chat::run(&mut session, conversation, &options, &interrupt),
+        None => chat::run(&mut session, conversation, &options, &interrupt).map(|()| ExitCode::SUCCESS),
     }
 }
 
@@ -49,8 +47,9 @@ fn answer(
     mut conversation: Conversation,
     prompt: &str,
     options: &GenerateOptions<'_>,
+    interrupt: &Interrupt,
     as_json: bool,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<ExitCode> {
     let ids = if command.raw {
         session.text_ids(prompt)?
     } else {
@@ -58,16 +57,22 @@ fn answer(
         session.chat_ids(&conversation.request())?
     };
     if as_json {
-        let answer = session.generate(&ids, options, |_| ControlFlow::Continue(()))?;
-        return super::print_json(&as_value(command, &answer, options.sampling.seed));
+        let answer = interrupt.answering(|| session.generate(&ids, options, |_| ControlFlow::Continue(())))?;
+        super::print_json(&as_value(command, &answer, options.sampling.seed))?;
+        return Ok(status(&answer));
     }
-    let answer = stream(session, &ids, options)?;
+    let answer = interrupt.answering(|| stream(session, &ids, options))?;
     let style = Style::stderr();
     if std::io::stderr().is_terminal() {
         eprintln!("{}", style.dim(&summary(&answer)));
     }
     note_cut(&answer, session.context());
-    Ok(())
+    Ok(status(&answer))
+}
+
+/// Whoever waits for the one answer is told that it was broken off.
+fn status(answer: &Generation) -> ExitCode {
+    if answer.finish == Finish::Interrupted { interrupt::EXIT.into() } else { ExitCode::SUCCESS }
 }
 
 fn as_value(command: &Run, answer: &Generation, seed: u64) -> Value {

@@ -9,10 +9,11 @@ use serde_json::json;
 
 use crate::args::Template;
 use crate::model;
+use crate::settings::Settings;
 
 /// Prints the rendered prompt, exactly: no newline is added.
-pub fn run(command: &Template, as_json: bool) -> anyhow::Result<()> {
-    let template = template(&command.model)?;
+pub fn run(command: &Template, settings: &Settings, as_json: bool) -> anyhow::Result<()> {
+    let template = template(&command.model, settings.pre.as_deref())?;
     let shown = command.request.display();
     let request: serde_json::Value =
         serde_json::from_slice(&read(&command.request)?).with_context(|| format!("{shown}: not JSON"))?;
@@ -40,14 +41,14 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// The template of a model, or one in a file of its own.
-fn template(name: &str) -> anyhow::Result<ChatTemplate> {
+fn template(name: &str, pre: Option<&str>) -> anyhow::Result<ChatTemplate> {
     if name.ends_with(".jinja") || name.ends_with(".j2") {
         let source = std::fs::read_to_string(name).with_context(|| name.to_owned())?;
         let none: [(&str, &str); 0] = [];
         return Ok(ChatTemplate::new(&source, none)?);
     }
     let checkpoint = model::open(name)?;
-    match ChatTemplate::of(&checkpoint, &Tokenizer::of(&checkpoint, None)?)? {
+    match ChatTemplate::of(&checkpoint, &Tokenizer::of(&checkpoint, pre)?)? {
         Some(template) => Ok(template),
         None => bail!("{}: it has no chat template", checkpoint.display()),
     }

@@ -7,11 +7,12 @@ use anyhow::Context;
 use plimsoll_engine::{Special, Tokenizer, TokenizerOptions};
 
 use crate::args::Tokenize;
+use crate::settings::Settings;
 use crate::{demo, model};
 
 /// Prints the ids as a JSON array.
-pub fn run(command: &Tokenize) -> anyhow::Result<()> {
-    let tokenizer = tokenizer(&command.model, command.pre.as_deref())?;
+pub fn run(command: &Tokenize, settings: &Settings) -> anyhow::Result<()> {
+    let tokenizer = tokenizer(&command.model, settings.pre.as_deref())?;
     let text = match &command.text {
         Some(text) => text.clone(),
         None => {

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use plimsoll_engine::{ChatTemplate, Clock, Tokenizer};
 use plimsoll_formats::Checkpoint;
 use plimsoll_lab::verify::{self, CaseReport, ChatReport, Golden, Greedy};
+use plimsoll_panel::shown_text;
 use plimsoll_runtime::Program;
 use serde_json::json;
 
@@ -20,7 +21,7 @@ use crate::{demo, model, progress};
 pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
     let checkpoint = model::open(&command.model)?;
     let golden = golden(command, &checkpoint)?;
-    let tokenizer = Tokenizer::of(&checkpoint, None)?;
+    let tokenizer = Tokenizer::of(&checkpoint, settings.pre.as_deref())?;
     let mut program = Program::load(&checkpoint, settings.isa, settings.threads)?;
 
     let bar = progress::bar(golden.cases.len() as u64, "verifying");
@@ -49,7 +50,7 @@ pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Resul
             "tolerance": tolerance, "passed": passed, "cases": cases, "chats": chats,
         }))?;
     } else {
-        print(command, settings, &golden, &cases, &chats, passed)?;
+        print(command, &settings, &golden, &cases, &chats, passed)?;
     }
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -74,15 +75,15 @@ fn golden(command: &Verify, checkpoint: &Checkpoint) -> anyhow::Result<Golden> {
 
 fn print(
     command: &Verify,
-    settings: Settings,
+    settings: &Settings,
     golden: &Golden,
     cases: &[CaseReport],
     chats: &[ChatReport],
     passed: bool,
 ) -> anyhow::Result<()> {
     let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
-    let reference = golden.made_with.as_deref().unwrap_or("unnamed");
-    writeln!(out, "{}  {} {} threads", style.bold(&command.model), settings.isa, settings.threads)?;
+    let reference = shown_text(golden.made_with.as_deref().unwrap_or("unnamed"), 120);
+    writeln!(out, "{}  {} {} threads", style.bold(&shown_text(&command.model, 120)), settings.isa, settings.threads)?;
     writeln!(out, "reference: {reference}; logits agree within {:.0e}\n", command.tolerance)?;
     writeln!(
         out,
@@ -109,7 +110,7 @@ fn print(
     }
     for chat in chats {
         let (text, ids) = (same(chat.rendered_equal), same(chat.ids_equal));
-        let problem = chat.error.as_deref().unwrap_or("");
+        let problem = shown_text(chat.error.as_deref().unwrap_or(""), 400);
         writeln!(out, "{:<24} {:>6}  {ids:<4} template {text} {problem}", chat.name, "chat")?;
     }
     let worst = cases.iter().filter_map(|case| case.max_delta).fold(0.0, f32::max);
