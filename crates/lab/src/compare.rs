@@ -41,7 +41,8 @@ pub struct Circumstances {
 /// When the models did not answer the same items.
 pub fn conclude(circumstances: Circumstances, evidence: [Evidence; 2]) -> Result<Comparison, PairError> {
     let [a, b] = evidence;
-    let models = [assemble::model_record(Side::A, a), assemble::model_record(Side::B, b)];
+    let device = &circumstances.device;
+    let models = [assemble::model_record(Side::A, a, device), assemble::model_record(Side::B, b, device)];
     let differences = differences::differences(&models)?;
     let conclusion = conclusion::conclusion(&models, &differences);
     let Circumstances { device, suite, settings, program, created, reproduce } = circumstances;

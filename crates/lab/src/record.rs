@@ -40,6 +40,32 @@ pub struct Device {
     pub read_bandwidth: Measurement,
     /// Floating-point operations per second of the kernels, all threads together.
     pub arithmetic_rate: Measurement,
+    /// What else predictions of speed rest on.
+    pub rates: Rates,
+}
+
+/// What a machine was measured to do, besides reading and computing at its best.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rates {
+    /// Weights of up to this many bytes stay in cache from one token to the next. [bytes]
+    pub cache_bytes: f64,
+    /// How fast stored types multiply when nothing has to come from memory.
+    pub products: Vec<ProductRates>,
+    /// Attention of one token over cached keys and values. [flop/s]
+    pub attention: f64,
+    /// What a node takes however little it computes. [s]
+    pub node_seconds: f64,
+}
+
+/// How fast matrices of one stored type multiply, unpacking included.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProductRates {
+    /// The stored type.
+    pub dtype: String,
+    /// With one token. [flop/s]
+    pub decode: f64,
+    /// With a batch of tokens. [flop/s]
+    pub prefill: f64,
 }
 
 /// Which questions were put.

@@ -5,7 +5,7 @@ use plimsoll_lab::compare::{Circumstances, Evidence, Prediction, conclude};
 use plimsoll_lab::paired::PairError;
 use plimsoll_lab::predict::{MemoryPrediction, SpeedPrediction};
 use plimsoll_lab::record::{
-    Comparison, Device, LicenceRecord, Measurement, ModelFacts, Origin, Settings, SuiteFacts, Unit, Words,
+    Comparison, Device, LicenceRecord, Measurement, ModelFacts, Origin, Rates, Settings, SuiteFacts, Unit, Words,
 };
 use plimsoll_lab::runner::Outcome;
 
@@ -65,6 +65,7 @@ fn circumstances() -> Circumstances {
             os: String::new(),
             read_bandwidth: measured("read_bandwidth", Unit::BytesPerSecond),
             arithmetic_rate: measured("arithmetic_rate", Unit::FlopsPerSecond),
+            rates: Rates::default(),
         },
         suite: SuiteFacts {
             id: String::new(),
@@ -167,7 +168,12 @@ fn predictions_and_shares_lead_back_to_what_they_came_from() {
     assert_eq!((a.memory.predicted.value, a.memory.peak.value, a.memory.error.value), (100.0, 100.0, 1.0));
     assert_eq!(a.memory.error.from, [a.memory.predicted.id.clone(), a.memory.peak.id.clone()]);
     assert_eq!((a.speed[0].bandwidth_share.value, a.speed[0].arithmetic_share.value), (0.5, 0.5));
-    assert_eq!(a.speed[0].bandwidth_share.from, [a.speed[0].decode.id.clone()]);
+    let (row, device) = (&a.speed[0], &found.device);
+    assert_eq!(row.bandwidth_share.from, [row.decode.id.clone(), device.read_bandwidth.id.clone()]);
+    assert_eq!(row.arithmetic_share.from, [row.prefill.id.clone(), device.arithmetic_rate.id.clone()]);
+    assert_eq!(row.decode_predicted.from, [device.read_bandwidth.id.clone(), device.arithmetic_rate.id.clone()]);
+    assert_eq!(row.decode_error.from, [row.decode_predicted.id.clone(), row.decode.id.clone()]);
+    assert_eq!((row.prefill_error.value, row.decode_error.value), (9.0 / 20.0, 9.0 / 10.0));
     let decode = found.difference("decode@0").unwrap();
     assert_eq!(decode.test.family_size, 6, "prefill, decode, load, first token cold and warm, memory");
     assert!(decode.test.p_holm >= decode.test.p && decode.real && decode.words == Words::ABetter);

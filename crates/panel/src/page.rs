@@ -53,10 +53,11 @@ struct Pair {
     cells: [Cell; 2],
 }
 
-/// Predictions and shares of a phase at a depth.
+/// Predictions, their errors and shares of a phase at a depth.
 struct Forecast {
     about: String,
     predicted: [Cell; 2],
+    error: [Cell; 2],
     share: [Cell; 2],
 }
 
@@ -148,9 +149,10 @@ fn speed_charts(comparison: &Comparison) -> Vec<String> {
 
 fn forecasts(comparison: &Comparison) -> Vec<Forecast> {
     let [a, b] = &comparison.models;
-    let forecast = |about, predicted: [&Measurement; 2], share: [&Measurement; 2]| Forecast {
+    let forecast = |about, predicted: [&Measurement; 2], error: [&Measurement; 2], share: [&Measurement; 2]| Forecast {
         about,
         predicted: same_scale(predicted),
+        error: error.map(with_unit),
         share: share.map(with_unit),
     };
     let rows = a.speed.iter().zip(&b.speed).flat_map(|(a, b)| {
@@ -159,11 +161,13 @@ fn forecasts(comparison: &Comparison) -> Vec<Forecast> {
             forecast(
                 format!("prefill after {depth} tokens"),
                 [&a.prefill_predicted, &b.prefill_predicted],
+                [&a.prefill_error, &b.prefill_error],
                 [&a.arithmetic_share, &b.arithmetic_share],
             ),
             forecast(
                 format!("decode after {depth} tokens"),
                 [&a.decode_predicted, &b.decode_predicted],
+                [&a.decode_error, &b.decode_error],
                 [&a.bandwidth_share, &b.bandwidth_share],
             ),
         ]

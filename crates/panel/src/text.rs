@@ -62,20 +62,21 @@ fn sentence(comparison: &Comparison) -> String {
     sentence
 }
 
-/// What was expected before anything ran, to be held against the rows above it.
+/// What was expected before anything ran, and how much of it came.
 fn predictions(comparison: &Comparison, style: Style) -> String {
     let [a, b] = &comparison.models;
-    let mut out = format!("\n{}\n", style.bold(&line(["Predicted beforehand", "A", "B", ""])));
-    let mut row = |about: &str, a: &Measurement, b: &Measurement| {
-        let scale = a.unit.scale(&[a.value, b.value]);
+    let mut out = format!("\n{}\n", style.bold(&line(["Predicted (÷ measured)", "A", "B", ""])));
+    let mut row = |about: &str, [a, b]: [(&Measurement, &Measurement); 2]| {
+        let scale = a.0.unit.scale(&[a.0.value, b.0.value]);
         let label = format!("{about}, {}", scale.suffix);
-        out += &format!("{}\n", line([&label, &scale.show(a.value), &scale.show(b.value), ""]));
+        let [a, b] = [a, b].map(|(predicted, error)| format!("{} ({})", scale.show(predicted.value), error.text()));
+        out += &format!("{}\n", line([&label, &a, &b, ""]));
     };
     if let (Some(a), Some(b)) = (a.speed.first(), b.speed.first()) {
-        row("prefill", &a.prefill_predicted, &b.prefill_predicted);
-        row("decode", &a.decode_predicted, &b.decode_predicted);
+        row("prefill", [a, b].map(|row| (&row.prefill_predicted, &row.prefill_error)));
+        row("decode", [a, b].map(|row| (&row.decode_predicted, &row.decode_error)));
     }
-    row("peak memory", &a.memory.predicted, &b.memory.predicted);
+    row("peak memory", [a, b].map(|model| (&model.memory.predicted, &model.memory.error)));
     out
 }
 

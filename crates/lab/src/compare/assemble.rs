@@ -5,20 +5,20 @@ use crate::bench::{Start, Timings};
 use crate::paired::{OVERALL, rates};
 use crate::predict::SpeedPrediction;
 use crate::record::{
-    Measurement, MemoryRecord, ModelRecord, Origin, Quality, Rate, Side, SpeedAtDepth, StartRecord, Unit,
+    Device, Measurement, MemoryRecord, ModelRecord, Origin, Quality, Rate, Side, SpeedAtDepth, StartRecord, Unit,
 };
 use crate::runner::Outcome;
 use crate::stats::{LEVEL, median};
 
 /// The records of one model of a comparison.
-pub fn model_record(side: Side, evidence: Evidence) -> ModelRecord {
+pub fn model_record(side: Side, evidence: Evidence, device: &Device) -> ModelRecord {
     let subject = side.letter();
     let Evidence { facts, prediction, starts, first_token_warm, timings, prompting, outcomes } = evidence;
     ModelRecord {
         facts,
         memory: memory(subject, &prediction, &starts),
         start: start(subject, &starts, &first_token_warm),
-        speed: speed(subject, &prediction, &timings),
+        speed: speed(subject, &prediction, &timings, device),
         quality: quality(subject, prompting, outcomes),
     }
 }
@@ -50,12 +50,7 @@ fn memory(subject: &str, prediction: &Prediction, starts: &[Start]) -> MemoryRec
     let predicted = Measurement::of(subject, "peak_memory.predicted", Unit::Bytes, Origin::Predicted, total)
         .by("weights, key-value cache and buffers from the network's description, and the program before it loads")
         .record();
-    let ratio = total / peak.value;
-    let error = Measurement::of(subject, "peak_memory.error", Unit::Ratio, Origin::Derived, ratio)
-        .n(peak.n)
-        .by("predicted divided by measured")
-        .from(&[&predicted, &peak])
-        .record();
+    let error = error(subject, "peak_memory", &predicted, &peak);
     MemoryRecord { parts: prediction.memory, predicted, peak, error }
 }
 
@@ -87,53 +82,90 @@ fn start(subject: &str, starts: &[Start], warm: &[f64]) -> StartRecord {
     }
 }
 
-fn speed(subject: &str, prediction: &Prediction, timings: &[Timings]) -> Vec<SpeedAtDepth> {
+/// How far a prediction was off.
+fn error(subject: &str, metric: &str, predicted: &Measurement, measured: &Measurement) -> Measurement {
+    let ratio = predicted.value / measured.value;
+    Measurement::of(subject, &format!("{metric}.error"), Unit::Ratio, Origin::Derived, ratio)
+        .n(measured.n)
+        .by("predicted divided by measured")
+        .from(&[predicted, measured])
+        .record()
+}
+
+fn speed(subject: &str, prediction: &Prediction, timings: &[Timings], device: &Device) -> Vec<SpeedAtDepth> {
     let rows = timings.iter().filter_map(|row| {
         let predicted = prediction.speed.iter().find(|predicted| predicted.depth == row.depth)?;
-        Some(speed_at_depth(subject, predicted, row))
+        Some(speed_at_depth(subject, predicted, row, device))
     });
     rows.collect()
 }
 
-fn speed_at_depth(subject: &str, predicted: &SpeedPrediction, row: &Timings) -> SpeedAtDepth {
+fn speed_at_depth(subject: &str, predicted: &SpeedPrediction, row: &Timings, device: &Device) -> SpeedAtDepth {
     let depth = row.depth;
-    let timed = |phase: &str, samples: &[f64], how: &str| {
-        sampled(subject, &format!("{phase}@{depth}"), Unit::TokensPerSecond, samples, how)
-    };
-    let expected = |phase: &str, value: f64| {
-        let metric = format!("{phase}@{depth}.predicted");
-        Measurement::of(subject, &metric, Unit::TokensPerSecond, Origin::Predicted, value)
-            .by("bytes and operations of the network's description over the machine's measured limits")
-            .record()
-    };
-    let share = |phase: &str, limit: f64, what: &str, of: &Measurement| {
-        Measurement::of(subject, &format!("{phase}@{depth}.share"), Unit::Share, Origin::Derived, of.value / limit)
-            .n(of.n)
-            .by(what)
-            .from(&[of])
-            .record()
-    };
-    let prefill = timed(
-        "prefill",
+    let phase = |name: &'static str| Phase { subject, metric: format!("{name}@{depth}"), device };
+    let (prefill, decode) = (phase("prefill"), phase("decode"));
+    let prefill_seen = prefill.timed(
         &row.prefill,
         "a prompt after warm-up, over and over for a tenth of a second at least, models in turn; tokenising excluded; \
          median",
     );
-    let decode = timed(
-        "decode",
+    let decode_seen = decode.timed(
         &row.decode,
-        "one token after another after warm-up, for a tenth of a second at least, models in turn; greedy sampling included, tokenising excluded; median",
+        "one token after another after warm-up, for a tenth of a second at least, models in turn; greedy sampling \
+         included, tokenising excluded; median",
     );
-    let arithmetic = "speed over that of the measured arithmetic rate with nothing else taking time";
-    let bandwidth = "speed over that of reading weights and cache at measured bandwidth with nothing else taking time";
+    let (prefill_predicted, decode_predicted) =
+        (prefill.expected(predicted.prefill), decode.expected(predicted.decode));
     SpeedAtDepth {
         depth,
-        prefill_predicted: expected("prefill", predicted.prefill),
-        arithmetic_share: share("prefill", predicted.prefill_limit, arithmetic, &prefill),
-        prefill,
-        decode_predicted: expected("decode", predicted.decode),
-        bandwidth_share: share("decode", predicted.decode_limit, bandwidth, &decode),
-        decode,
+        arithmetic_share: prefill.share(
+            &prefill_seen,
+            predicted.prefill_limit,
+            &device.arithmetic_rate,
+            "speed over that of the measured arithmetic rate with nothing else taking time",
+        ),
+        bandwidth_share: decode.share(
+            &decode_seen,
+            predicted.decode_limit,
+            &device.read_bandwidth,
+            "speed over that of reading weights and cache at measured bandwidth with nothing else taking time",
+        ),
+        prefill_error: error(subject, &prefill.metric, &prefill_predicted, &prefill_seen),
+        decode_error: error(subject, &decode.metric, &decode_predicted, &decode_seen),
+        prefill_predicted,
+        prefill: prefill_seen,
+        decode_predicted,
+        decode: decode_seen,
+    }
+}
+
+/// Prefill or decode at one depth.
+struct Phase<'a> {
+    subject: &'a str,
+    metric: String,
+    device: &'a Device,
+}
+
+impl Phase<'_> {
+    fn timed(&self, samples: &[f64], how: &str) -> Measurement {
+        sampled(self.subject, &self.metric, Unit::TokensPerSecond, samples, how)
+    }
+
+    fn expected(&self, value: f64) -> Measurement {
+        let metric = format!("{}.predicted", self.metric);
+        Measurement::of(self.subject, &metric, Unit::TokensPerSecond, Origin::Predicted, value)
+            .by("bytes and operations of the network's description over what this machine was measured to do")
+            .from(&[&self.device.read_bandwidth, &self.device.arithmetic_rate])
+            .record()
+    }
+
+    fn share(&self, seen: &Measurement, limit: f64, limited_by: &Measurement, how: &str) -> Measurement {
+        let metric = format!("{}.share", self.metric);
+        Measurement::of(self.subject, &metric, Unit::Share, Origin::Derived, seen.value / limit)
+            .n(seen.n)
+            .by(how)
+            .from(&[seen, limited_by])
+            .record()
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use plimsoll_graph::cost::Machine;
 use plimsoll_kernels::Cpu;
 
-use crate::record::{Device, Measurement, Origin, Unit};
+use crate::record::{Device, Measurement, Origin, ProductRates, Rates, Unit};
 
 /// What this machine is and what it was measured to do.
 pub(super) fn device(cpu: &Cpu, machine: &Machine) -> Device {
@@ -16,6 +16,7 @@ pub(super) fn device(cpu: &Cpu, machine: &Machine) -> Device {
             .record()
     };
     Device {
+        rates: rates(machine),
         cpu: field("/proc/cpuinfo", "model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
         isa: cpu.isa().to_string(),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
@@ -24,6 +25,21 @@ pub(super) fn device(cpu: &Cpu, machine: &Machine) -> Device {
         os: os(),
         read_bandwidth: measured("read_bandwidth", Unit::BytesPerSecond, machine.read_bandwidth),
         arithmetic_rate: measured("arithmetic_rate", Unit::FlopsPerSecond, machine.arithmetic_rate),
+    }
+}
+
+/// What else a prediction needs, so that whoever has the record and the files can make it again.
+fn rates(machine: &Machine) -> Rates {
+    let products = machine.products.iter().map(|rate| ProductRates {
+        dtype: rate.dtype.name().to_owned(),
+        decode: rate.decode,
+        prefill: rate.prefill,
+    });
+    Rates {
+        cache_bytes: machine.cache_bytes,
+        products: products.collect(),
+        attention: machine.attention_rate,
+        node_seconds: machine.node_seconds,
     }
 }
 

@@ -79,8 +79,8 @@ impl ModelRecord {
         let mut all = vec![&self.memory.predicted, &self.memory.peak, &self.memory.error];
         all.extend([&self.start.load, &self.start.first_token_cold, &self.start.first_token_warm]);
         for row in &self.speed {
-            all.extend([&row.prefill_predicted, &row.prefill, &row.arithmetic_share]);
-            all.extend([&row.decode_predicted, &row.decode, &row.bandwidth_share]);
+            all.extend([&row.prefill_predicted, &row.prefill, &row.prefill_error, &row.arithmetic_share]);
+            all.extend([&row.decode_predicted, &row.decode, &row.decode_error, &row.bandwidth_share]);
         }
         all.push(&self.quality.overall.rate);
         all.extend(self.quality.categories.iter().map(|category| &category.rate));
@@ -150,12 +150,16 @@ pub struct SpeedAtDepth {
     pub prefill_predicted: Measurement,
     /// Measured prefill. [tokens/s]
     pub prefill: Measurement,
+    /// The predicted prefill divided by the measured. [ratio]
+    pub prefill_error: Measurement,
     /// Part of the machine's arithmetic rate that prefill reaches. [share]
     pub arithmetic_share: Measurement,
     /// Predicted decode. [tokens/s]
     pub decode_predicted: Measurement,
     /// Measured decode. [tokens/s]
     pub decode: Measurement,
+    /// The predicted decode divided by the measured. [ratio]
+    pub decode_error: Measurement,
     /// Part of the machine's read bandwidth that decode reaches. [share]
     pub bandwidth_share: Measurement,
 }
