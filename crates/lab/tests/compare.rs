@@ -55,6 +55,7 @@ fn a_comparison_holds_every_sample_and_every_answer() {
     assert_eq!(memory.difference.from, found.models.each_ref().map(|model| model.memory.peak.id.clone()));
     let last = |stage| heard.iter().rfind(|p: &&Progress| p.stage == stage).copied();
     assert_eq!(last(Stage::Starting), Some(Progress { stage: Stage::Starting, done: 4, of: 4 }));
+    assert!(last(Stage::Hashing(Side::A)).is_some() && last(Stage::Hashing(Side::B)).is_some());
     assert_eq!(last(Stage::Asking(Side::B)), Some(Progress { stage: Stage::Asking(Side::B), done: 6, of: 6 }));
 }
 

@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 use crate::record::{Declared, LicenceRecord, ModelFacts, TypeBytes};
 use crate::suite::hash::hex;
 
-/// The facts of a checkpoint that was opened as `argument`.
-pub fn model_facts(argument: &str, checkpoint: &Checkpoint) -> ModelFacts {
+/// The facts of a checkpoint that was opened as `argument`; `progress` hears how many bytes of weights are hashed.
+pub fn model_facts(argument: &str, checkpoint: &Checkpoint, progress: impl FnMut(u64)) -> ModelFacts {
     let licence = &checkpoint.licence;
     let declared = licence.declared.iter();
     let types = checkpoint.bytes_by_type().iter();
@@ -22,7 +22,7 @@ pub fn model_facts(argument: &str, checkpoint: &Checkpoint) -> ModelFacts {
         parameters: checkpoint.n_params(),
         file_bytes: checkpoint.file_bytes(),
         types: types.map(|(dtype, bytes)| TypeBytes { dtype: dtype.name().to_owned(), bytes: *bytes }).collect(),
-        sha256: weights_sha256(checkpoint),
+        sha256: weights_sha256(checkpoint, progress),
         licence: LicenceRecord {
             spdx: licence.spdx.clone(),
             declared: declared.map(|d| Declared { source: d.source.clone(), value: d.value.clone() }).collect(),
@@ -34,13 +34,15 @@ pub fn model_facts(argument: &str, checkpoint: &Checkpoint) -> ModelFacts {
 
 /// SHA-256 over every tensor's name, type, shape and stored bytes, in the order of the names: the same however the
 /// weights are split over files, and for models inside the binary too.
-fn weights_sha256(checkpoint: &Checkpoint) -> String {
+fn weights_sha256(checkpoint: &Checkpoint, mut progress: impl FnMut(u64)) -> String {
     let mut tensors: Vec<_> = checkpoint.tensors().collect();
     tensors.sort_by(|a, b| a.name().cmp(b.name()));
-    let mut hash = Sha256::new();
+    let (mut hash, mut done) = (Sha256::new(), 0);
     for tensor in tensors {
         hash.update(format!("{}\n{} {:?}\n", tensor.name(), tensor.dtype().name(), tensor.shape()));
         hash.update(tensor.bytes());
+        done += tensor.bytes().len() as u64;
+        progress(done);
     }
     hex(&hash.finalize())
 }

@@ -13,7 +13,7 @@ use crate::answerer::prompting;
 use crate::bench::{self, BenchError, Plan, ProgramTimer, Start, Timed, Timings};
 use crate::paired::PairError;
 use crate::predict::{MemoryPrediction, SpeedPrediction};
-use crate::record::{Comparison, Settings, Side};
+use crate::record::{Comparison, ModelFacts, Settings, Side};
 use crate::runner::{self, Outcome, RunError};
 use crate::suite::Suite;
 
@@ -52,6 +52,8 @@ pub enum Stage {
     Timing,
     /// Putting the questions to a model.
     Asking(Side),
+    /// Hashing a model's weights, in megabytes.
+    Hashing(Side),
 }
 
 impl fmt::Display for Stage {
@@ -60,6 +62,7 @@ impl fmt::Display for Stage {
             Stage::Starting => f.write_str("starting afresh"),
             Stage::Timing => f.write_str("timing in turn"),
             Stage::Asking(side) => write!(f, "asking {}", side.letter()),
+            Stage::Hashing(side) => write!(f, "hashing {}, MB", side.letter()),
         }
     }
 }
@@ -148,8 +151,9 @@ pub fn compare(
         ask(Side::B, b, &mut sessions[1], &options.suite, progress)?,
     ];
 
+    let facts = Side::BOTH.map(|side| facts(side, &contestants[side.index()], progress));
     let seen = Side::BOTH.map(|side| side.index()).map(|i| Evidence {
-        facts: model_facts(&contestants[i].argument, &contestants[i].checkpoint),
+        facts: facts[i].clone(),
         prediction: predictions[i].clone(),
         starts: starts[i].clone(),
         first_token_warm: warm[i].clone(),
@@ -265,6 +269,15 @@ fn timings(
     let mut pair: [&mut dyn Timed; 2] = [&mut a, &mut b];
     let of = bench::n_steps(2, plan);
     Ok(bench::interleaved(&mut pair, plan, |done| progress(Progress { stage: Stage::Timing, done, of }))?)
+}
+
+fn facts(side: Side, contestant: &Contestant, progress: &mut dyn FnMut(Progress)) -> ModelFacts {
+    let checkpoint = &contestant.checkpoint;
+    let megabytes = |bytes: u64| (bytes / 1_000_000) as usize;
+    let of = megabytes(checkpoint.file_bytes());
+    model_facts(&contestant.argument, checkpoint, |done| {
+        progress(Progress { stage: Stage::Hashing(side), done: megabytes(done), of });
+    })
 }
 
 fn ask(
