@@ -9,7 +9,7 @@ use crate::mapping::FileBytes;
 /// Values of a JSON tree take many times their text; published settings stay below a tenth of this.
 const MAX_JSON: usize = 16 << 20;
 
-/// Files by name, flat except for one level of subfolders (`additional_chat_templates/x.jinja`).
+/// Files by name, without subfolders.
 #[derive(Debug, Clone)]
 pub(crate) enum Folder {
     Disk(PathBuf),
@@ -74,18 +74,9 @@ impl Folder {
 
     /// Names of the files directly inside, sorted.
     pub(crate) fn names(&self) -> Result<Vec<String>, FormatError> {
-        self.names_under("")
-    }
-
-    /// Names of the files directly inside `sub` ("" for the folder itself), sorted; empty if `sub` does not exist.
-    pub(crate) fn names_under(&self, sub: &str) -> Result<Vec<String>, FormatError> {
         let mut names = match self {
-            Folder::Disk(path) => list(&path.join(sub))?,
-            Folder::Embedded { files, .. } => {
-                let prefix = if sub.is_empty() { String::new() } else { format!("{sub}/") };
-                let inside = files.iter().filter_map(|(name, _)| name.strip_prefix(prefix.as_str()));
-                inside.filter(|name| !name.contains('/')).map(str::to_owned).collect()
-            }
+            Folder::Disk(path) => list(path)?,
+            Folder::Embedded { files, .. } => files.iter().map(|(name, _)| (*name).to_owned()).collect(),
         };
         names.sort();
         Ok(names)
@@ -103,11 +94,7 @@ pub(crate) fn parse_object(file: &str, text: &str) -> Result<JsonObject, FormatE
 
 fn list(path: &Path) -> Result<Vec<String>, FormatError> {
     let io = |e| FormatError::io(path, "list", e);
-    let entries = match std::fs::read_dir(path) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(io(e)),
-    };
+    let entries = std::fs::read_dir(path).map_err(io)?;
     let mut names = Vec::new();
     for entry in entries {
         let entry = entry.map_err(io)?;

@@ -11,12 +11,8 @@ use crate::gguf::GgufFile;
 /// `general.sampling.*`. `None` where the files say nothing.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct GenerationDefaults {
-    /// Begins a sequence.
-    pub bos_id: Option<u32>,
     /// Each of these ends an answer; in the file's order, without repeats.
     pub eos_ids: Vec<u32>,
-    /// Fills up batches.
-    pub pad_id: Option<u32>,
     /// False asks for greedy decoding.
     pub do_sample: Option<bool>,
     /// Divides the logits.
@@ -37,15 +33,11 @@ pub(crate) fn from_folder(folder: &Folder, config: &JsonObject) -> Result<Genera
     let own = ConfigMap::new(&folder.display_file(FILE), folder.json(FILE)?.unwrap_or_default());
     let outer = ConfigMap::new(&folder.display_file("config.json"), config.clone());
     let text = outer.object("text_config")?;
-    let sources: Vec<&ConfigMap> = [Some(&own), Some(&outer), text.as_ref()].into_iter().flatten().collect();
-    let first = |key: &str| sources.iter().find(|s| s.get(key).is_some());
-    let one = |key: &str| -> Result<Option<u32>, HyperparamError> {
-        Ok(first(key).map(|s| ids(s, key)).transpose()?.and_then(|ids| ids.first().copied()))
-    };
+    let mut sources = [Some(&own), Some(&outer), text.as_ref()].into_iter().flatten();
+    const EOS: &str = "eos_token_id";
+    let eos = sources.find(|source| source.get(EOS).is_some());
     Ok(GenerationDefaults {
-        bos_id: one("bos_token_id")?,
-        eos_ids: first("eos_token_id").map(|s| ids(s, "eos_token_id")).transpose()?.unwrap_or_default(),
-        pad_id: one("pad_token_id")?,
+        eos_ids: eos.map(|source| ids(source, EOS)).transpose()?.unwrap_or_default(),
         do_sample: own.bool("do_sample")?,
         temperature: own.f64("temperature")?.map(|v| v as f32),
         top_k: own.usize("top_k")?.map(|v| v.min(u32::MAX as usize) as u32),
@@ -84,9 +76,7 @@ pub(crate) fn from_gguf(gguf: &GgufFile) -> Result<GenerationDefaults, FormatErr
         Ok(gguf.float(&format!("general.sampling.{name}"))?.map(|v| v as f32))
     };
     Ok(GenerationDefaults {
-        bos_id: id("bos")?,
         eos_ids,
-        pad_id: id("padding")?,
         do_sample: None,
         temperature: number("temp")?,
         top_k: gguf.uint("general.sampling.top_k")?.map(|v| v.min(u64::from(u32::MAX)) as u32),

@@ -71,11 +71,6 @@ impl Tensor {
         }
     }
 
-    /// Path of the file that holds the weights, for messages.
-    pub fn file_name(&self) -> &str {
-        self.file.name()
-    }
-
     /// The stored bytes; of a transposed view, those of the whole fused tensor that it shows a part of.
     /// Files do not align their tensors to their types: read them as bytes.
     pub fn bytes(&self) -> &[u8] {
@@ -135,14 +130,6 @@ impl Tensor {
         let mut shape = self.shape.clone();
         shape[0] = rows.len();
         Ok(Tensor { name: name.into(), shape, range, ..self.clone() })
-    }
-
-    /// Rows `rows` of this tensor.
-    ///
-    /// # Errors
-    /// [`FormatError::Tensor`] if there are fewer rows, or the range cuts a head that is stored in rotary order.
-    pub fn rows(&self, rows: Range<usize>) -> Result<Tensor, FormatError> {
-        self.rows_as(&self.name, rows)
     }
 
     /// A stack stored (experts, in, out) seen as (experts, `outputs`, in).
@@ -263,7 +250,7 @@ mod tests {
         let fused = f32s("qkv", &[3, 2], &[1., 2., 3., 4., 5., 6.]);
         let middle = fused.rows_as("k", 1..2).unwrap();
         assert_eq!((middle.name(), middle.to_f32()), ("k", vec![3., 4.]));
-        let error = fused.rows(2..4).unwrap_err().to_string();
+        let error = fused.rows_as("v", 2..4).unwrap_err().to_string();
         assert_eq!(error, "`test`, tensor `qkv`: has 3 rows, expected a part 2..4 in it");
     }
 }

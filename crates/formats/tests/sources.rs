@@ -23,7 +23,6 @@ fn embedded_files_open_as_a_folder_does() {
         ("model.safetensors", weights),
         ("tokenizer.json", b"{}"),
         ("chat_template.jinja", b"hello"),
-        ("additional_chat_templates/tools.jinja", b"tools"),
         ("LICENSE", b"text"),
     ]);
     let embedded = Checkpoint::from_embedded("demo", files).unwrap();
@@ -38,7 +37,7 @@ fn embedded_files_open_as_a_folder_does() {
         assert_eq!(embedded.require(tensor.name()).unwrap().bytes(), tensor.bytes());
     }
     let template = embedded.chat_template.unwrap();
-    assert_eq!((template.default.as_deref(), template.named["tools"].as_str()), (Some("hello"), "tools"));
+    assert_eq!(template.default.as_deref(), Some("hello"));
     assert_eq!(embedded.licence.texts[0].file, "LICENSE");
     let lost = Checkpoint::from_embedded("demo", &files[..1]).unwrap_err().to_string();
     assert_eq!(lost, "`demo` holds no model: config.json, but no *.safetensors and no .gguf");
@@ -59,17 +58,17 @@ fn a_template_file_goes_before_the_tokenizer_config() {
 }
 
 #[test]
-fn named_templates_are_kept_by_name() {
+fn of_named_templates_the_default_counts() {
     let list =
         br#"{ "chat_template": [{ "name": "default", "template": "a" }, { "name": "tool_use", "template": "b" }] }"#;
     let (_folder, checkpoint) = model(&[("tokenizer_config.json", list)]);
     let template = checkpoint.chat_template.unwrap();
-    assert_eq!((template.default.as_deref(), template.named["tool_use"].as_str()), (Some("a"), "b"));
+    assert_eq!(template.default.as_deref(), Some("a"));
 
     let gguf = Gguf::llama().text("tokenizer.chat_template", "a").text("tokenizer.chat_template.tool_use", "b");
     let file = folder(&[("model.gguf", &gguf.bytes())]);
     let template = Checkpoint::open(&file.path().join("model.gguf")).unwrap().chat_template.unwrap();
-    assert_eq!((template.default.as_deref(), template.named["tool_use"].as_str()), (Some("a"), "b"));
+    assert_eq!(template.default.as_deref(), Some("a"));
 }
 
 #[test]
@@ -84,10 +83,11 @@ fn ids_come_from_the_generation_config_first() {
     let (_folder, checkpoint) = model(&[("generation_config.json", generation)]);
     let defaults = &checkpoint.generation;
     assert_eq!((&defaults.eos_ids[..], defaults.temperature, defaults.do_sample), (&[7, 8][..], Some(0.6), Some(true)));
-    let config = CONFIG.replacen('{', r#"{ "eos_token_id": 5, "bos_token_id": 1, "#, 1);
+    // Llama files of 2023 pad with -1, which is no id; nothing here pads.
+    let config = CONFIG.replacen('{', r#"{ "eos_token_id": 5, "pad_token_id": -1, "#, 1);
     let folder = folder(&[("config.json", config.as_bytes()), ("model.safetensors", &safetensors(&LLAMA))]);
     let defaults = Checkpoint::open(folder.path()).unwrap().generation;
-    assert_eq!((&defaults.eos_ids[..], defaults.bos_id), (&[5][..], Some(1)));
+    assert_eq!(defaults.eos_ids, [5]);
     write(folder.path(), "generation_config.json", br#"{ "eos_token_id": "</s>" }"#);
     let error = Checkpoint::open(folder.path()).unwrap_err().to_string();
     assert!(
@@ -102,11 +102,11 @@ fn a_gguf_gives_ids_and_sampling_of_its_own() {
     let gguf = Gguf::llama()
         .u32("tokenizer.ggml.eos_token_id", 2)
         .u32("tokenizer.ggml.eot_token_id", 4)
-        .u32("tokenizer.ggml.bos_token_id", none)
+        .u32("tokenizer.ggml.eom_token_id", none)
         .f32("general.sampling.temp", 0.5);
     let file = folder(&[("model.gguf", &gguf.bytes())]);
     let defaults = Checkpoint::open(&file.path().join("model.gguf")).unwrap().generation;
-    assert_eq!((&defaults.eos_ids[..], defaults.bos_id, defaults.temperature), (&[2, 4][..], None, Some(0.5)));
+    assert_eq!((&defaults.eos_ids[..], defaults.temperature), (&[2, 4][..], Some(0.5)));
 }
 
 #[test]

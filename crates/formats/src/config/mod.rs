@@ -175,14 +175,6 @@ impl Hyperparams {
         self.config.bool(key)
     }
 
-    /// A string under its Hugging Face name; `None` if absent or `null`.
-    ///
-    /// # Errors
-    /// The key holds something else.
-    pub fn str(&self, key: &str) -> Result<Option<&str>, HyperparamError> {
-        self.config.str(key)
-    }
-
     /// A list of whole numbers under its Hugging Face name (`moe_layers`); `None` if absent or `null`.
     ///
     /// # Errors
