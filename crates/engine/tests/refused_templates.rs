@@ -60,3 +60,34 @@ fn a_request_of_another_form_names_the_field() {
         assert!(error.contains(&format!("`{field}`")), "{error}");
     }
 }
+
+#[test]
+fn a_template_that_builds_without_end_is_stopped() {
+    let grow = |step: &str| {
+        format!(
+            "{{% set ns = namespace(x='aaaa', l=[1]) %}}{{% for i in range(60) %}}{step}{{% endfor %}}{{{{ ns.l|length }}}}"
+        )
+    };
+    for step in [
+        "{% set ns.x = ns.x ~ ns.x %}",
+        "{% set ns.x = ns.x + ns.x %}",
+        "{% set ns.x = ns.x * 10 %}",
+        "{% set ns.x = [ns.x, ns.x]|join %}",
+        "{% set ns.x = ns.x|replace('a', 'aa') %}",
+        "{% set ns.x = ns.x.replace('', ns.x) %}",
+        "{% set ns.x = ns.x.join([ns.x, ns.x]) %}",
+        "{% set ns.x = ns.x|indent(1000000000000) %}",
+        "{% set ns.x = '%1000000000d'|format(1) %}",
+        "{% set ns.x = '{:1000000000}'.format('a') %}",
+        "{% set ns.x = [ns.x, ns.x]|string %}",
+        "{% set ns.x = [ns.x, ns.x]|tojson %}",
+        "{% set ns.x %}{{ ns.x }}{{ ns.x }}{% endset %}",
+        "{% set ns.x %}{% for i in range(9999) %}{% for i in range(9999) %}text{% endfor %}{% endfor %}{% endset %}",
+        "{% set ns.l = ns.l + ns.l %}",
+        "{% set ns.l = ns.l * 10 %}",
+        "{% if i < 21 %}{% set ns.x = ns.x + ns.x %}{% else %}{% set ns.l = ns.l + [ns.x[0:], ns.x|upper, ns.x.strip('b')] %}{% endif %}",
+    ] {
+        let error = render(&grow(step)).map(|text| text.len()).unwrap_err();
+        assert!(matches!(error, TemplateError::TooMuch(_)), "{step}: {error}");
+    }
+}

@@ -4,6 +4,8 @@ use minijinja::value::{Kwargs, Value, ValueKind};
 use minijinja::{Error, ErrorKind, State};
 use serde_json::Value as Json;
 
+use super::budget;
+
 /// The context variable that holds the stand-ins of a guarded rendering.
 pub(super) const GUARDS_VARIABLE: &str = "__guards";
 /// Deeper than any honest document; keeps hostile nesting from exhausting the stack.
@@ -76,7 +78,7 @@ impl Writer {
             ValueKind::None => out.push_str("null"),
             ValueKind::Bool => out.push_str(if value.is_true() { "true" } else { "false" }),
             ValueKind::Number => self.number(value, out)?,
-            ValueKind::String => self.string(value.as_str().unwrap_or_default(), out),
+            ValueKind::String => self.string(value.as_str().unwrap_or_default(), out)?,
             ValueKind::Seq | ValueKind::Iterable => {
                 let items: Vec<Value> = value.try_iter()?.checked().collect::<Result<_, _>>()?;
                 self.brackets(('[', ']'), &items, depth, out, |item, out| self.write(item, depth + 1, out))?;
@@ -88,6 +90,7 @@ impl Writer {
                 }
                 self.brackets(('{', '}'), &keys, depth, out, |key, out| {
                     self.key(key, out)?;
+                    budget::charge(self.key_separator.len())?;
                     out.push_str(&self.key_separator);
                     self.write(&value.get_item(key)?, depth + 1, out)
                 })?;
@@ -112,27 +115,30 @@ impl Writer {
             if index > 0 {
                 out.push_str(&self.item_separator);
             }
-            self.newline(depth + 1, out);
+            budget::charge(self.item_separator.len() + 24)?; // as much as a number has
+            self.newline(depth + 1, out)?;
             write(item, out)?;
         }
         if !items.is_empty() {
-            self.newline(depth, out);
+            self.newline(depth, out)?;
         }
         out.push(close);
         Ok(())
     }
 
-    fn newline(&self, depth: usize, out: &mut String) {
+    fn newline(&self, depth: usize, out: &mut String) -> Result<(), Error> {
         if let Some(indent) = &self.indent {
+            budget::charge(1 + depth * indent.len())?;
             out.push('\n');
             (0..depth).for_each(|_| out.push_str(indent));
         }
+        Ok(())
     }
 
     /// Keys are strings, or scalars that Python turns into their JSON spelling between quotes.
     fn key(&self, key: &Value, out: &mut String) -> Result<(), Error> {
         match key.as_str() {
-            Some(text) => self.string(text, out),
+            Some(text) => self.string(text, out)?,
             None => {
                 out.push('"');
                 self.write(key, MAX_DEPTH, out)?;
@@ -151,7 +157,9 @@ impl Writer {
         Ok(())
     }
 
-    fn string(&self, text: &str, out: &mut String) {
+    fn string(&self, text: &str, out: &mut String) -> Result<(), Error> {
+        let before = out.len();
+        budget::charge(text.len())?;
         out.push('"');
         for c in text.chars() {
             match c {
@@ -172,6 +180,7 @@ impl Writer {
             }
         }
         out.push('"');
+        budget::charge((out.len() - before).saturating_sub(text.len())) // escapes, at most six bytes for one
     }
 }
 

@@ -3,9 +3,11 @@
 //! The reference is transformers' `_compile_jinja_template` (an immutable sandbox with `trim_blocks`,
 //! `lstrip_blocks`, loop controls, a `generation` block, its own `tojson`, `raise_exception`, `strftime_now`).
 
+mod budget;
 mod clock;
 mod guard;
 mod json;
+mod operands;
 mod python;
 mod rewrite;
 
@@ -178,17 +180,19 @@ impl ChatTemplate {
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         environment.set_fuel(Some(FUEL));
         environment.set_unknown_method_callback(python::method);
+        budget::install(&mut environment);
         environment.add_filter("tojson", json::tojson);
         environment.add_filter("trim", python::trim);
-        environment.add_filter("string", |value: &Value| match value.kind() {
-            ValueKind::String => value.clone(),
-            _ => Value::from(python::to_string(value)),
+        environment.add_filter("string", python::string);
+        environment.set_formatter(|out, state, value| {
+            budget::charge_printed(value)?;
+            match value.kind() {
+                ValueKind::Number => out.write_str(&python::to_string(value)).map_err(Into::into),
+                _ => minijinja::escape_formatter(out, state, value),
+            }
         });
-        environment.set_formatter(|out, state, value| match value.kind() {
-            ValueKind::Number => out.write_str(&python::to_string(value)).map_err(Into::into),
-            _ => minijinja::escape_formatter(out, state, value),
-        });
-        environment.add_filter(rewrite::EACH, python::each);
+        let written = rewrite::text_bytes(source);
+        environment.add_filter(rewrite::EACH, move |items: Value| python::each(items, written));
         environment.add_test("iterable", python::is_iterable);
         environment.add_function("raise_exception", raise_exception);
         environment
@@ -236,7 +240,7 @@ impl ChatTemplate {
         let shows = |content: Json| {
             let messages = Json::Array(vec![serde_json::json!({"role": "user", "content": content})]);
             let request = TemplateRequest { messages, ..TemplateRequest::default() };
-            self.render(&request).is_ok_and(|text| text.contains(PROBE))
+            self.render_within(budget::PROBE_BYTES, &request, &[]).is_ok_and(|text| text.contains(PROBE))
         };
         !shows(PROBE.into()) && shows(text_part(PROBE.into()))
     }
@@ -258,6 +262,10 @@ impl ChatTemplate {
 
     /// `guards` are characters that `tojson` must let through even where it escapes everything beyond ASCII.
     fn render_with(&self, request: &TemplateRequest, guards: &[char]) -> Result<String, TemplateError> {
+        self.render_within(budget::MAX_BYTES, request, guards)
+    }
+
+    fn render_within(&self, bytes: usize, request: &TemplateRequest, guards: &[char]) -> Result<String, TemplateError> {
         let clock = request.now.unwrap_or_else(Clock::local);
         let mut context: Vec<(String, Value)> = vec![
             ("messages".into(), json::to_template_value(&with_reasoning_fields(&request.messages))),
@@ -281,8 +289,11 @@ impl ChatTemplate {
         let template = self.environment.get_template(TEMPLATE_NAME).map_err(|error| refusal(&error))?;
         let mut output = CappedOutput::default();
         let context = Value::from_pairs(context);
-        let outcome = foreign::catch(|| template.render_captured_to(context, &mut output).map(drop))
-            .map_err(|foreign::Panicked| TemplateError::Render("an expression is beyond the template engine".into()))?;
+        let outcome =
+            foreign::catch(|| budget::within(bytes, || template.render_captured_to(context, &mut output).map(drop)))
+                .map_err(|foreign::Panicked| {
+                    TemplateError::Render("an expression is beyond the template engine".into())
+                })?;
         if output.overflowed {
             return Err(TemplateError::TooMuch("writes more than 64 MiB"));
         }
@@ -329,6 +340,9 @@ fn refusal(error: &minijinja::Error) -> TemplateError {
         return TemplateError::TooMuch("runs without end (10 million steps)");
     }
     let mut source = std::error::Error::source(error);
+    if source.is_some_and(|cause| cause.is::<budget::Exhausted>()) {
+        return TemplateError::TooMuch("builds more than 512 MiB of text");
+    }
     while let Some(cause) = source {
         if let Some(Raised(message)) = cause.downcast_ref::<Raised>() {
             return TemplateError::Refused(message.clone());

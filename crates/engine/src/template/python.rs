@@ -3,9 +3,12 @@
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Error, ErrorKind, State};
 
+use super::budget;
+
 /// Methods of Python's `str`, `dict` and `list`. The sandbox that transformers renders in forbids those that
 /// change their object (`append`, `pop`, `update`, …), so they are unknown here too.
 pub(super) fn method(state: &mut State, value: &Value, name: &str, args: &[Value]) -> Result<Value, Error> {
+    budget::charge_method(value, name, args)?;
     if name == super::rewrite::SLICE {
         return slice(value, args);
     }
@@ -28,15 +31,25 @@ fn is_python_space(c: char) -> bool {
 }
 
 /// The filter `trim`.
-pub(super) fn trim(text: &Value, chars: Option<String>) -> Value {
+pub(super) fn trim(text: &Value, chars: Option<String>) -> Result<Value, Error> {
+    budget::charge_printed(text)?;
     let text = text.as_str().map_or_else(|| text.to_string(), str::to_owned);
-    match chars {
+    Ok(match chars {
         Some(chars) => Value::from(text.trim_matches(|c| chars.contains(c))),
         None => Value::from(text.trim_matches(is_python_space)),
-    }
+    })
 }
 
-/// The filter `string`, and what a template prints of a value: Python's `str`.
+/// The filter `string`.
+pub(super) fn string(value: &Value) -> Result<Value, Error> {
+    if value.kind() == ValueKind::String {
+        return Ok(value.clone());
+    }
+    budget::charge_printed(value)?;
+    Ok(Value::from(to_string(value)))
+}
+
+/// What the filter `string` and a template print of a value: Python's `str`.
 pub(super) fn to_string(value: &Value) -> String {
     match f64::try_from(value.clone()) {
         Ok(number) if value.is_number() && !value.is_integer() => match number {
@@ -106,12 +119,21 @@ fn slice(value: &Value, args: &[Value]) -> Result<Value, Error> {
 }
 
 /// What a `for` loop may walk: everything that Python can iterate. Undefined is an empty loop in both.
-pub(super) fn each(value: Value) -> Result<Value, Error> {
+/// A round may write all the template's own text, which is `written` bytes, to a block that is kept.
+pub(super) fn each(value: Value, written: usize) -> Result<Value, Error> {
     match value.kind() {
         ValueKind::None | ValueKind::Bool | ValueKind::Number | ValueKind::Plain => {
             Err(Error::new(ErrorKind::InvalidOperation, format!("cannot loop over {}", value.kind())))
         }
-        _ => Ok(value),
+        ValueKind::Undefined => Ok(value),
+        _ => {
+            let value = match value.len() {
+                Some(_) => value,
+                None => value.try_iter()?.checked().collect::<Result<_, _>>()?,
+            };
+            budget::charge(value.len().unwrap_or(0).saturating_mul(written))?;
+            Ok(value)
+        }
     }
 }
 

@@ -4,6 +4,9 @@
 //!   so its tags become an unconditional `if`, whitespace control kept.
 //! - `{% for x in y %}` over `none` is an error in Python and an empty loop in minijinja, so `y` passes through the
 //!   filter [`EACH`], which refuses what Python cannot iterate.
+//! - `recursive` loops are made plain ones, which refuse to call themselves: no published template has one, and what
+//!   they write would go uncounted.
+//! - Operands are counted: [`super::operands`].
 //! - `x[a:b:c]`, mostly `x[::-1]`, becomes `x.__slice(a, b, c)`: minijinja panics where `x` is empty, and counts other
 //!   negative steps differently.
 
@@ -35,7 +38,8 @@ pub(super) fn rewrite(source: &str) -> String {
             continue;
         }
         let inner = &tag[2..tag.len() - 2];
-        let code = stepped_slices(inner);
+        let code =
+            super::operands::count(&stepped_slices(inner), if tag.starts_with("{%") { keyword(inner) } else { "" });
         out.push_str(&tag[..2]);
         out.push_str(&if tag.starts_with("{%") { statement(&code) } else { code });
         out.push_str(&tag[tag.len() - 2..]);
@@ -49,6 +53,32 @@ pub(super) fn rewrite(source: &str) -> String {
         }
     }
     out + rest
+}
+
+/// The bytes of the source outside of tags and comments, at most.
+pub(super) fn text_bytes(source: &str) -> usize {
+    if source.contains("endraw") {
+        return source.len();
+    }
+    let (mut bytes, mut rest) = (0, source);
+    while let Some(start) = rest.find("{") {
+        bytes += start;
+        rest = &rest[start..];
+        let end = match rest.as_bytes().get(1) {
+            Some(b'#') => rest.find("#}"),
+            Some(b'{') => rest.find("}}"),
+            Some(b'%') => rest.find("%}"),
+            _ => None,
+        };
+        // A tag that ends early, in a string, only makes the count higher.
+        let Some(end) = end else {
+            bytes += 1;
+            rest = &rest[1..];
+            continue;
+        };
+        rest = &rest[end + 2..];
+    }
+    bytes + rest.len()
 }
 
 fn keyword(inner: &str) -> &str {
@@ -71,7 +101,12 @@ fn wrap_iterable(inner: &str) -> Option<String> {
     let start = words.iter().find(|(_, word)| *word == "in").map(|(at, _)| at + 2)?;
     let stop = words.iter().find(|(at, word)| *at > start && matches!(*word, "if" | "recursive")).map(|(at, _)| *at);
     let stop = stop.unwrap_or_else(|| inner.trim_end_matches(['-', '+']).len());
-    Some(format!("{} ({})|{EACH} {}", &inner[..start], inner.get(start..stop)?, &inner[stop..]))
+    let tail = inner[stop..].replacen(
+        "recursive",
+        "",
+        usize::from(words.last().is_some_and(|(at, word)| *at >= stop && *word == "recursive")),
+    );
+    Some(format!("{} ({})|{EACH} {tail}", &inner[..start], inner.get(start..stop)?))
 }
 
 /// Brackets deeper than minijinja's parser goes; such code is left for it to refuse.
@@ -97,22 +132,25 @@ fn stepped_slices(code: &str) -> String {
     }
     let mut out = String::with_capacity(code.len());
     let mut at = 0;
+    let mut value_before = false;
     while let Some(c) = code[at..].chars().next() {
         let rest = &code[at..];
-        let value_before = out.trim_end().ends_with(|c: char| c.is_alphanumeric() || "_)]}'\"".contains(c));
         let width = match c {
             '"' | '\'' => string_length(rest).unwrap_or(rest.len()),
             _ => c.len_utf8(),
         };
         if c == '['
             && value_before
-            && let Some(length) = code_length(&rest[1..], "]")
+            && let Some(length) = bracket_length(&rest[1..])
             && let Some([start, stop, step]) = slice_parts(&rest[1..1 + length])
         {
             let part = |part: &str| if part.trim().is_empty() { "none".to_owned() } else { stepped_slices(part) };
             out.push_str(&format!(".{SLICE}({}, {}, {})", part(start), part(stop), part(step)));
             at += length + 2;
-            continue;
+            continue; // a call is a value too
+        }
+        if !c.is_whitespace() {
+            value_before = c.is_alphanumeric() || "_)]}'\"".contains(c);
         }
         out.push_str(&rest[..width]);
         at += width;
@@ -170,8 +208,25 @@ fn code_length(code: &str, end: &str) -> Option<usize> {
     }
 }
 
+/// How far code reaches before the bracket that closes it, if that is a square one.
+fn bracket_length(code: &str) -> Option<usize> {
+    let (mut depth, mut at) = (0, 0);
+    loop {
+        let rest = &code[at..];
+        let c = rest.chars().next()?;
+        match c {
+            '{' | '(' | '[' => depth += 1,
+            // At a bracket that does not belong here the search ends: going on would take all that follows.
+            '}' | ')' | ']' if depth == 0 => return (c == ']').then_some(at),
+            '}' | ')' | ']' => depth -= 1,
+            _ => {}
+        }
+        at += if matches!(c, '"' | '\'') { string_length(rest)? } else { c.len_utf8() };
+    }
+}
+
 /// The length of the string literal that `code` starts with, quotes and all.
-fn string_length(code: &str) -> Option<usize> {
+pub(super) fn string_length(code: &str) -> Option<usize> {
     let quote = code.chars().next()?;
     let mut escaped = false;
     for (at, c) in code.char_indices().skip(1) {
@@ -187,7 +242,12 @@ fn string_length(code: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::super::operands::COUNTED;
+
+    /// The rewritten source without the counting, which has tests of its own.
+    fn rewrite(source: &str) -> String {
+        super::rewrite(source).replace(&format!("|{COUNTED}"), "")
+    }
 
     #[test]
     fn generation_tags_keep_their_whitespace_control() {
@@ -217,9 +277,18 @@ mod tests {
     }
 
     #[test]
-    fn brackets_without_end_cost_no_time() {
-        let source = format!("{{{{ {} }}}}", "a[0:0:".repeat(200_000));
-        assert_eq!(rewrite(&source), source);
+    fn brackets_and_spaces_without_end_cost_no_time() {
+        let length = super::super::MAX_SOURCE_BYTES - 8;
+        for unit in ["a[0:0:", "a[)", " ", "a [", "a[(])"] {
+            let source = format!("{{{{ {} }}}}", unit.repeat(length / unit.len()));
+            let rewritten = super::rewrite(&source);
+            assert!(rewritten.starts_with("{{ ") && rewritten.len() >= source.len(), "{unit}");
+        }
+    }
+
+    #[test]
+    fn loops_do_not_call_themselves() {
+        assert_eq!(rewrite("{% for a in b recursive %}"), "{% for a in ( b )|__each  %}");
     }
 
     #[test]
