@@ -172,3 +172,22 @@ fn no_tokens_are_no_work() {
     let unseen = Case::random(3, (4, 2), 16, None, alone(0..0));
     assert_eq!(unseen.run(&cpu(Isa::best(), 2)), [0.0; 64]);
 }
+
+#[test]
+fn what_is_no_number_in_a_query_or_key_reaches_the_result() {
+    for isa in Isa::available() {
+        let cpu = cpu(isa, 2);
+        for broken in [f32::NAN, f32::INFINITY] {
+            let mut case = Case::random(5, (4, 2), 24, None, causal(0, 150, usize::MAX));
+            case.q[149 * 4 * 24] = broken; // the last token's first head
+            let out = case.run(&cpu);
+            let last = &out[149 * 4 * 24..][..24];
+            assert!(last.iter().all(|x| x.is_nan()), "{isa} {broken}: {last:?}");
+            let mut case = Case::random(6, (4, 2), 24, None, causal(0, 150, usize::MAX));
+            case.k[3 * 2 * 24] = f16::NAN;
+            let out = case.run(&cpu);
+            assert!(out[149 * 4 * 24..][..24].iter().all(|x| x.is_nan()), "{isa}: key");
+            assert!(out[..2 * 4 * 24].iter().all(|x| x.is_finite()), "{isa}: tokens that do not see the key");
+        }
+    }
+}

@@ -20,12 +20,7 @@ pub(crate) trait Element<V: Vector>: Copy {
     const BYTES: usize;
     unsafe fn load(from: *const u8) -> V;
     /// The first `n < V::LANES` values, then zeros; touches no more than those.
-    #[inline(always)]
-    unsafe fn load_partial(from: *const u8, n: usize) -> V {
-        let mut bytes = [0u8; 64];
-        std::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), n * Self::BYTES);
-        Self::load(bytes.as_ptr())
-    }
+    unsafe fn load_partial(from: *const u8, n: usize) -> V;
 }
 
 impl<V: Vector> Element<V> for F32 {
@@ -46,6 +41,10 @@ impl<V: Vector> Element<V> for F16 {
     unsafe fn load(from: *const u8) -> V {
         V::load_f16(from)
     }
+    #[inline(always)]
+    unsafe fn load_partial(from: *const u8, n: usize) -> V {
+        V::load_f16_partial(from, n)
+    }
 }
 
 impl<V: Vector> Element<V> for Bf16 {
@@ -53,6 +52,10 @@ impl<V: Vector> Element<V> for Bf16 {
     #[inline(always)]
     unsafe fn load(from: *const u8) -> V {
         V::load_bf16(from)
+    }
+    #[inline(always)]
+    unsafe fn load_partial(from: *const u8, n: usize) -> V {
+        V::load_bf16_partial(from, n)
     }
 }
 

@@ -29,6 +29,10 @@ pub(crate) trait Vector: Copy {
     unsafe fn load_f16(from: *const u8) -> Self;
     /// Upper halves of singles, widened.
     unsafe fn load_bf16(from: *const u8) -> Self;
+    /// The first `n < LANES` half-precision numbers, widened, the other lanes 0; touches no more than those.
+    unsafe fn load_f16_partial(from: *const u8, n: usize) -> Self;
+    /// The first `n < LANES` upper halves of singles, widened, the other lanes 0; touches no more than those.
+    unsafe fn load_bf16_partial(from: *const u8, n: usize) -> Self;
     unsafe fn store(self, to: *mut f32);
     /// Writes the first `n` lanes.
     unsafe fn store_partial(self, to: *mut f32, n: usize);

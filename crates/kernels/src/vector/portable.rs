@@ -46,6 +46,16 @@ impl Vector for Portable {
     }
 
     #[inline(always)]
+    unsafe fn load_f16_partial(from: *const u8, n: usize) -> Self {
+        Self::load_f16(first_halves(from, n).as_ptr())
+    }
+
+    #[inline(always)]
+    unsafe fn load_bf16_partial(from: *const u8, n: usize) -> Self {
+        Self::load_bf16(first_halves(from, n).as_ptr())
+    }
+
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         to.cast::<[f32; 8]>().write_unaligned(self.0);
     }
@@ -110,4 +120,12 @@ impl Vector for Portable {
         let [a, b, c, d, e, f, g, h] = self.0;
         ((a + e) + (c + g)) + ((b + f) + (d + h))
     }
+}
+
+/// The first `n` two-byte values, then zeros.
+#[inline(always)]
+unsafe fn first_halves(from: *const u8, n: usize) -> [u8; 16] {
+    let mut bytes = [0u8; 16];
+    std::ptr::copy_nonoverlapping(from, bytes.as_mut_ptr(), 2 * n);
+    bytes
 }

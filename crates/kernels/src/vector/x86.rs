@@ -44,6 +44,16 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
+    unsafe fn load_f16_partial(from: *const u8, n: usize) -> Self {
+        F32x8(_mm256_cvtph_ps(first_halves(from, n)))
+    }
+
+    #[inline(always)]
+    unsafe fn load_bf16_partial(from: *const u8, n: usize) -> Self {
+        F32x8(_mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(first_halves(from, n)))))
+    }
+
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         _mm256_storeu_ps(to, self.0)
     }
@@ -145,6 +155,17 @@ impl Vector for F32x16 {
     }
 
     #[inline(always)]
+    unsafe fn load_f16_partial(from: *const u8, n: usize) -> Self {
+        F32x16(_mm512_cvtph_ps(_mm256_maskz_loadu_epi16(lowest_bits(n), from.cast())))
+    }
+
+    #[inline(always)]
+    unsafe fn load_bf16_partial(from: *const u8, n: usize) -> Self {
+        let wide = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(lowest_bits(n), from.cast()));
+        F32x16(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide)))
+    }
+
+    #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         _mm512_storeu_ps(to, self.0)
     }
@@ -219,6 +240,27 @@ impl Vector for F32x16 {
 unsafe fn sum_of_four(lanes: __m128) -> f32 {
     let two = _mm_add_ps(lanes, _mm_movehl_ps(lanes, lanes));
     _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+}
+
+/// The first `n < 8` two-byte values, then zeros. AVX2 masks no loads of that width: two loads that overlap in the
+/// middle are put together instead, all in registers.
+#[inline(always)]
+unsafe fn first_halves(from: *const u8, n: usize) -> __m128i {
+    let (low, high) = if n > 4 {
+        let last = from.add(2 * (n - 4)).cast::<u64>().read_unaligned();
+        (from.cast::<u64>().read_unaligned(), last >> (16 * (8 - n)))
+    } else if n == 4 {
+        (from.cast::<u64>().read_unaligned(), 0)
+    } else if n >= 2 {
+        let last = u64::from(from.add(2 * (n - 2)).cast::<u32>().read_unaligned());
+        let first = u64::from(from.cast::<u32>().read_unaligned());
+        (first | (last >> (16 * (4 - n))) << 32, 0)
+    } else if n == 1 {
+        (u64::from(from.cast::<u16>().read_unaligned()), 0)
+    } else {
+        (0, 0)
+    };
+    _mm_set_epi64x(high as i64, low as i64)
 }
 
 /// All bits set in the first `n` lanes.
