@@ -1,5 +1,8 @@
 //! Published tokenizers give exactly the ids that their reference gives.
 
+#[path = "../../../tests/skipped.rs"]
+mod skipped;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +13,7 @@ use serde_json::Value;
 fn shared(name: &str) -> Option<PathBuf> {
     let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")).join(name);
     if !path.exists() {
-        println!("skipped: ../shared not found");
+        skipped::skipped("../shared not found");
         return None;
     }
     Some(path)

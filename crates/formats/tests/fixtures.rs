@@ -1,5 +1,8 @@
 //! Every published fixture opens, and the two formats of one model are the same model.
 
+#[path = "../../../tests/skipped.rs"]
+mod skipped;
+
 use std::path::PathBuf;
 
 use plimsoll_formats::gguf::{Element, GgufFile};
@@ -9,7 +12,7 @@ use plimsoll_formats::{Checkpoint, Format, LayerKind, RopeScaling, TokenizerSour
 fn shared(path: &str) -> Option<PathBuf> {
     let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared"));
     if !root.exists() {
-        println!("skipped: ../shared not found");
+        skipped::skipped("../shared not found");
         return None;
     }
     Some(root.join(path))

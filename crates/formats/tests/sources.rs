@@ -1,6 +1,8 @@
 //! What lies beside the weights: templates, ids, licences, tokenizers; and files embedded in the binary.
 
 mod common;
+#[path = "../../../tests/skipped.rs"]
+mod skipped;
 
 use common::{CONFIG, Gguf, LLAMA, folder, safetensors, write};
 use plimsoll_formats::{Checkpoint, Format, TokenizerSource, open_vocabulary};
@@ -170,7 +172,7 @@ fn a_pipe_is_refused_instead_of_waited_for() {
     let pipe = folder.path().join("model.gguf");
     let made = std::process::Command::new("mkfifo").arg(&pipe).status();
     if !made.is_ok_and(|status| status.success()) {
-        println!("skipped: no mkfifo here");
+        skipped::skipped("no mkfifo here");
         return;
     }
     let error = Checkpoint::open(&pipe).unwrap_err().to_string();

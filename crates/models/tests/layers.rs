@@ -1,5 +1,8 @@
 //! What each layer of an architecture sees and whether it rotates, as its configuration says.
 
+#[path = "../../../tests/skipped.rs"]
+mod skipped;
+
 use std::path::Path;
 
 use plimsoll_formats::Hyperparams;
@@ -92,7 +95,7 @@ const FIXTURES: [(&str, &str); 15] = [
 fn the_fixtures_have_the_layers_that_their_makers_describe() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures");
     if !root.exists() {
-        return println!("skipped: ../shared/fixtures not found");
+        return skipped::skipped("../shared/fixtures not found");
     }
     for (name, expected) in FIXTURES {
         let text = std::fs::read_to_string(root.join(name).join("config.json")).unwrap();

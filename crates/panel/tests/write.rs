@@ -1,6 +1,8 @@
 //! Both files whole, or neither.
 
 mod fixture;
+#[path = "../../../tests/skipped.rs"]
+mod skipped;
 
 use std::ffi::OsString;
 use std::fs;
@@ -72,7 +74,7 @@ mod unix {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), Permissions::from_mode(0o555)).unwrap();
         if fs::write(folder.path().join("probe"), "").is_ok() {
-            println!("skipped: this user may write read-only folders");
+            super::skipped::skipped("this user may write read-only folders");
             return;
         }
         let message =

@@ -1,6 +1,9 @@
 //! Every published text fixture gives the reference's logits, likelihoods and greedy tokens, from
 //! safetensors and from the GGUF of the same model, at every level of this machine.
 
+#[path = "../../../tests/skipped.rs"]
+mod skipped;
+
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +32,7 @@ const SAFETENSORS: &[&str] = &[
 fn fixtures() -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures");
     if !path.exists() {
-        println!("skipped: ../shared/fixtures not found");
+        skipped::skipped("../shared/fixtures not found");
         return None;
     }
     Some(path)

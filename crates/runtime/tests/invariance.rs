@@ -1,6 +1,9 @@
 //! A token's logits have the same bits whatever else is in the batch and however many threads run,
 //! and what a cache forgets leaves no trace.
 
+#[path = "../../../tests/skipped.rs"]
+mod skipped;
+
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +17,7 @@ const MODELS: &[&str] = &["llama-f32", "gemma3-text", "llama4-moe"];
 fn fixtures() -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures");
     if !path.exists() {
-        println!("skipped: ../shared/fixtures not found");
+        skipped::skipped("../shared/fixtures not found");
         return None;
     }
     Some(path)
