@@ -113,6 +113,7 @@ fn tokenizer_hint(error: &TokenizerError) -> Option<String> {
         TokenizerError::UnknownPreTokenizer { .. } | TokenizerError::NoPreTokenizer => {
             Some("name a pre-tokenizer with --pre TAG".to_owned())
         }
+        TokenizerError::InFile { error, .. } => tokenizer_hint(error),
         TokenizerError::Absent { .. } => Some("put the maker's tokenizer.json beside the weights".to_owned()),
         _ => None,
     }

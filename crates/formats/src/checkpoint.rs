@@ -165,6 +165,8 @@ impl Checkpoint {
 pub struct Vocabulary {
     /// The folder's or file's name.
     pub name: String,
+    /// The architecture as the file names it, if it does: some vocabularies mean less without.
+    pub architecture: Option<String>,
     /// What the tokenizer is built from.
     pub tokenizer: TokenizerSource,
     /// Chat templates beside it.
@@ -190,6 +192,7 @@ pub fn open_vocabulary(path: &Path) -> Result<Vocabulary, FormatError> {
         let (tokenizer, tokenizer_config) = tokenizer::from_folder(&folder)?;
         return Ok(Vocabulary {
             name: file_name(path),
+            architecture: config.get("model_type").and_then(|model_type| model_type.as_str()).map(str::to_owned),
             tokenizer,
             chat_template: template::from_folder(&folder, &tokenizer_config)?,
             generation: generation::from_folder(&folder, &config)?,
@@ -198,6 +201,7 @@ pub fn open_vocabulary(path: &Path) -> Result<Vocabulary, FormatError> {
     let parts = open_gguf_parts(path)?;
     Ok(Vocabulary {
         name: gguf_name(path),
+        architecture: parts[0].text("general.architecture")?.map(str::to_owned),
         tokenizer: tokenizer::from_gguf(&parts[0])?,
         chat_template: template::from_gguf(&parts[0])?,
         generation: generation::from_gguf(&parts[0])?,

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use plimsoll_engine::{Special, Tokenizer, TokenizerOptions};
+use plimsoll_engine::{Special, Tokenizer};
 
 use crate::args::Tokenize;
 use crate::settings::Settings;
@@ -39,6 +39,5 @@ fn tokenizer(name: &str, pre: Option<&str>) -> anyhow::Result<Tokenizer> {
         return Ok(Tokenizer::of(&model::open(name)?, pre)?);
     }
     let vocabulary = plimsoll_formats::open_vocabulary(Path::new(name))?;
-    let options = TokenizerOptions { pre: pre.map(str::to_owned), ..Default::default() };
-    Ok(Tokenizer::from_source(&vocabulary.tokenizer, &options)?)
+    Ok(Tokenizer::of_vocabulary(&vocabulary, pre)?)
 }

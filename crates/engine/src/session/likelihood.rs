@@ -36,15 +36,6 @@ impl Session {
     pub fn log_likelihoods(&mut self, prompt: &[u32], continuations: &[Vec<u32>]) -> Result<Vec<f64>, SessionError> {
         continuations.iter().map(|continuation| self.log_likelihood(prompt, continuation)).collect()
     }
-
-    /// The negative log-likelihood of `ids` after the first, each given all before it. [nats]
-    ///
-    /// # Errors
-    /// As [`Session::log_likelihood`].
-    pub fn nll(&mut self, ids: &[u32]) -> Result<f64, SessionError> {
-        let (first, rest) = ids.split_at(ids.len().min(1));
-        Ok(-self.log_likelihood(first, rest)?)
-    }
 }
 
 /// The logarithm of softmax(`logits`) at `token`, summed in f64. [nats]

@@ -174,11 +174,6 @@ impl Session {
         self.cache.capacity()
     }
 
-    /// Tokens in the cache.
-    pub fn held(&self) -> usize {
-        self.held.len()
-    }
-
     /// Tokens that end an answer.
     pub fn ends(&self) -> &[u32] {
         &self.ends

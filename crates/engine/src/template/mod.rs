@@ -42,6 +42,14 @@ pub enum TemplateError {
     /// An expression failed: a missing attribute, a wrong type.
     #[error("the chat template fails on this conversation: {0}")]
     Render(String),
+    /// What is wrong, and where the template comes from.
+    #[error("{file}: {error}")]
+    InFile {
+        /// The file, and the key where it has several.
+        file: String,
+        /// What is wrong.
+        error: Box<TemplateError>,
+    },
     /// The template ran longer, or wrote more, than any honest one.
     #[error("the chat template {0}")]
     TooMuch(&'static str),
@@ -161,9 +169,11 @@ impl ChatTemplate {
     /// # Errors
     /// It does not compile.
     pub fn of(checkpoint: &Checkpoint, tokenizer: &Tokenizer) -> Result<Option<Self>, TemplateError> {
-        let source = checkpoint.chat_template.as_ref().and_then(|template| template.default.as_deref());
+        let Some(template) = checkpoint.chat_template.as_ref() else { return Ok(None) };
+        let Some(source) = template.default.as_deref() else { return Ok(None) };
         let variables = tokenizer.template_variables().iter().cloned();
-        source.map(|source| ChatTemplate::new(source, variables)).transpose()
+        let in_file = |error| TemplateError::InFile { file: template.source.clone(), error: Box::new(error) };
+        ChatTemplate::new(source, variables).map(Some).map_err(in_file)
     }
 
     /// Compiles `source`. `special_tokens` are variable names and texts, as in `("eos_token", "</s>")`.

@@ -160,13 +160,8 @@ fn assemble(
     let mut ends: Vec<u32> = vocab.eos_id.into_iter().chain(vocab.eot_id).chain(ends).collect();
     ends.sort_unstable();
     ends.dedup();
-    let special = SpecialIds {
-        bos: vocab.bos_id,
-        eos: vocab.eos_id,
-        adds_bos: vocab.add_bos.unwrap_or(adds_bos) && vocab.bos_id.is_some(),
-        adds_eos: vocab.add_eos.unwrap_or(false),
-        ends,
-    };
+    let special =
+        SpecialIds { bos: vocab.bos_id, adds_bos: vocab.add_bos.unwrap_or(adds_bos) && vocab.bos_id.is_some(), ends };
     let backend = Backend::Vocabulary(Box::new(vocabulary));
     Tokenizer::assemble(backend, pieces, controls, special, named.into_iter().filter_map(variable).collect())
 }

@@ -34,16 +34,14 @@ pub(super) fn build(
         let text = variables.iter().find(|(variable, _)| variable == name).map(|(_, text)| text.as_str());
         text.and_then(|text| tokenizer.token_to_id(text))
     };
-    let (prefix, suffix) = template_additions(&tokenizer)?;
+    let prefix = template_prefix(&tokenizer)?;
     let bos = id("bos_token").or(prefix.first().copied());
     // Llama's SentencePiece tokenizers begin text with BOS unless they say otherwise; llama.cpp holds the same.
     let llama_style = spelling == Spelling::SentencePiece && byte_fallback;
     let flag = |name: &str| config.get(name).and_then(Value::as_bool);
     let special = SpecialIds {
         bos,
-        eos: id("eos_token"),
         adds_bos: flag("add_bos_token").unwrap_or(llama_style || !prefix.is_empty()) && bos.is_some(),
-        adds_eos: flag("add_eos_token").unwrap_or(!suffix.is_empty()),
         ends: id("eos_token").into_iter().collect(),
     };
     let strips_first_space = spelling == Spelling::SentencePiece;
@@ -91,12 +89,12 @@ fn pieces(tokenizer: &tokenizers::Tokenizer, spelling: Spelling) -> Result<Piece
     Ok(bytes.iter().collect())
 }
 
-/// The ids that the post-processor puts before and after a text.
-fn template_additions(tokenizer: &tokenizers::Tokenizer) -> Result<(Vec<u32>, Vec<u32>), TokenizerError> {
+/// The ids that the post-processor puts before a text.
+fn template_prefix(tokenizer: &tokenizers::Tokenizer) -> Result<Vec<u32>, TokenizerError> {
     let ids = |special| guarded(|| Ok(tokenizer.encode("a", special)?.get_ids().to_vec()));
     let (bare, whole) = (ids(false)?, ids(true)?);
     let start = (0..=whole.len().saturating_sub(bare.len())).find(|&at| whole[at..].starts_with(&bare)).unwrap_or(0);
-    Ok((whole[..start].to_vec(), whole.get(start + bare.len()..).unwrap_or_default().to_vec()))
+    Ok(whole[..start].to_vec())
 }
 
 /// `bos_token` and its kin as template variables: text, or an object with the text under `content`.

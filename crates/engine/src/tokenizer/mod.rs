@@ -39,8 +39,8 @@ pub enum TokenizerError {
     },
     /// A pre-tokenizer tag without a known meaning.
     #[error(
-        "`tokenizer.ggml.pre` is `{tag}`, which is unknown, so that text would be cut wrongly; `--pre TAG` names \
-         another. Known are {known}"
+        "`tokenizer.ggml.pre` is `{tag}`, which is unknown, so that text would be cut wrongly; another \
+         pre-tokenizer can be named. Known are {known}"
     )]
     UnknownPreTokenizer {
         /// The tag found.
@@ -50,8 +50,8 @@ pub enum TokenizerError {
     },
     /// A byte-level vocabulary that does not say how text is cut.
     #[error(
-        "the file has no `tokenizer.ggml.pre`, so that it does not tell how text is cut into words; `--pre TAG` \
-         does, for instance `--pre llama-bpe`"
+        "the file has no `tokenizer.ggml.pre`, so that it does not tell how text is cut into words; a \
+         pre-tokenizer can be named, for instance `llama-bpe`"
     )]
     NoPreTokenizer,
     /// A part of the vocabulary that contradicts itself.
@@ -73,6 +73,14 @@ pub enum TokenizerError {
     Unencodable {
         /// The text.
         text: String,
+    },
+    /// What is wrong, and in which file.
+    #[error("{file}: {error}")]
+    InFile {
+        /// The file that the tokenizer was to be built from.
+        file: String,
+        /// What is wrong.
+        error: Box<TokenizerError>,
     },
     /// The tokenizers crate refuses the description or fails on a text.
     #[error("the tokenizer does not work: {reason}")]
@@ -104,9 +112,7 @@ pub struct TokenizerOptions {
 #[derive(Debug, Clone, Default)]
 struct SpecialIds {
     bos: Option<u32>,
-    eos: Option<u32>,
     adds_bos: bool,
-    adds_eos: bool,
     ends: Vec<u32>,
 }
 
@@ -155,7 +161,27 @@ impl Tokenizer {
     pub fn of(checkpoint: &Checkpoint, pre: Option<&str>) -> Result<Self, TokenizerError> {
         let architecture = Some(checkpoint.hyperparams.arch.as_str().to_owned());
         let options = TokenizerOptions { pre: pre.map(str::to_owned), architecture };
-        Tokenizer::from_source(&checkpoint.tokenizer, &options)
+        Tokenizer::from_file(&checkpoint.tokenizer, &options)
+    }
+
+    /// The tokenizer of files that need hold no weights; `pre` replaces the pre-tokenizer tag of a GGUF.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::of`].
+    pub fn of_vocabulary(vocabulary: &plimsoll_formats::Vocabulary, pre: Option<&str>) -> Result<Self, TokenizerError> {
+        let options = TokenizerOptions { pre: pre.map(str::to_owned), architecture: vocabulary.architecture.clone() };
+        Tokenizer::from_file(&vocabulary.tokenizer, &options)
+    }
+
+    /// [`Tokenizer::from_source`], whose errors name the file.
+    fn from_file(source: &TokenizerSource, options: &TokenizerOptions) -> Result<Self, TokenizerError> {
+        let file = match source {
+            TokenizerSource::Json(json) => json.tokenizer_json.name(),
+            TokenizerSource::Gguf(vocab) => &vocab.file,
+            TokenizerSource::Absent { .. } => return Tokenizer::from_source(source, options),
+        };
+        Tokenizer::from_source(source, options)
+            .map_err(|error| TokenizerError::InFile { file: file.to_owned(), error: Box::new(error) })
     }
 
     /// Builds the tokenizer that a checkpoint describes.
@@ -212,11 +238,6 @@ impl Tokenizer {
         self.pieces.get(id)
     }
 
-    /// A token's bytes as text to look at.
-    pub fn token_text(&self, id: u32) -> String {
-        String::from_utf8_lossy(self.token_bytes(id)).into_owned()
-    }
-
     /// The text of `ids`, control tokens left out. SentencePiece's space before the text is dropped.
     pub fn decode(&self, ids: &[u32]) -> String {
         let bytes: Vec<u8> = ids
@@ -242,21 +263,6 @@ impl Tokenizer {
     /// The token that begins a text, whether or not it is added.
     pub fn bos(&self) -> Option<u32> {
         self.special.bos
-    }
-
-    /// The token that ends a text.
-    pub fn eos(&self) -> Option<u32> {
-        self.special.eos
-    }
-
-    /// Whether texts begin with BOS.
-    pub fn adds_bos(&self) -> bool {
-        self.special.adds_bos
-    }
-
-    /// Whether the file asks for EOS after every text. Prompts never get one: they would end before the answer.
-    pub fn adds_eos(&self) -> bool {
-        self.special.adds_eos
     }
 
     /// Tokens that end an answer by the vocabulary's own account: EOS, the end of a turn.
