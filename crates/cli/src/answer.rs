@@ -5,6 +5,8 @@ use std::ops::ControlFlow;
 
 use plimsoll_engine::{Finish, GenerateOptions, Generation, Session};
 
+use crate::notice::say;
+
 /// Prints an answer as it comes, and ends its line.
 pub fn stream(session: &mut Session, ids: &[u32], options: &GenerateOptions<'_>) -> anyhow::Result<Generation> {
     let mut out = std::io::stdout();
@@ -28,9 +30,11 @@ pub fn stream(session: &mut Session, ids: &[u32], options: &GenerateOptions<'_>)
 /// An answer that was not ended by the model says so.
 pub fn note_cut(answer: &Generation, context: usize) {
     match answer.finish {
-        Finish::ContextFull => eprintln!("note: the answer ends here because the context of {context} tokens is full"),
-        Finish::Length => eprintln!("note: the answer ends here because of --max-tokens"),
-        Finish::Interrupted => eprintln!("note: interrupted"),
+        Finish::ContextFull => {
+            say(format_args!("note: the answer ends here because the context of {context} tokens is full"))
+        }
+        Finish::Length => say("note: the answer ends here because of --max-tokens"),
+        Finish::Interrupted => say("note: interrupted"),
         Finish::Stop => {}
     }
 }

@@ -66,19 +66,19 @@ const MODEL_HELP: &str = "A folder in Hugging Face layout, a .gguf file, demo:sm
 #[derive(ClapArgs, Debug, Clone)]
 pub struct Sampling {
     /// 0 takes the likeliest token every time [default: the model's own, else 0]
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
     pub temperature: Option<f32>,
     /// Keep the K likeliest tokens
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", allow_negative_numbers = true)]
     pub top_k: Option<usize>,
     /// Keep the likeliest tokens that together hold probability P
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
     pub top_p: Option<f32>,
     /// Keep tokens at least P times as likely as the likeliest
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
     pub min_p: Option<f32>,
     /// Divide logits of tokens already seen; 1 does nothing
-    #[arg(long, value_name = "R")]
+    #[arg(long, value_name = "R", allow_negative_numbers = true)]
     pub repetition_penalty: Option<f32>,
     /// Subtract from logits of tokens already generated
     #[arg(long, value_name = "P", allow_negative_numbers = true)]
@@ -98,6 +98,13 @@ pub struct Sampling {
     /// End the answer after N tokens [default: to the end of the context]
     #[arg(long, value_name = "N")]
     pub max_tokens: Option<usize>,
+}
+
+fn parse_tolerance(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(tolerance) if tolerance >= 0.0 && tolerance.is_finite() => Ok(tolerance),
+        _ => Err("expected a number, 0 or more".to_owned()),
+    }
 }
 
 fn parse_logit_bias(text: &str) -> Result<(u32, f32), String> {
@@ -172,7 +179,7 @@ pub struct Verify {
     #[arg(long, value_name = "FILE")]
     pub golden: Option<PathBuf>,
     /// Largest difference of a logit that still agrees
-    #[arg(long, value_name = "X", default_value_t = 2e-3)]
+    #[arg(long, value_name = "X", default_value_t = 2e-3, allow_negative_numbers = true, value_parser = parse_tolerance)]
     pub tolerance: f32,
 }
 

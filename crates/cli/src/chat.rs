@@ -9,6 +9,7 @@ use reedline::{Prompt, PromptEditMode, PromptHistorySearch, Reedline, Signal, Va
 use crate::answer::{note_cut, stream, summary};
 use crate::conversation::Conversation;
 use crate::interrupt::Interrupt;
+use crate::notice::say;
 use crate::style::Style;
 
 const HELP: &str = "\
@@ -27,16 +28,16 @@ pub fn run(
 ) -> anyhow::Result<()> {
     let mut input = Input::new();
     if matches!(input, Input::Terminal(_)) {
-        eprintln!("{}", Style::stderr().dim("/help for commands, Ctrl-D to leave"));
+        say(Style::stderr().dim("/help for commands, Ctrl-D to leave"));
     }
     while let Some(line) = input.next()? {
         match line.trim() {
             "" => {}
             "/exit" | "/quit" => break,
-            "/help" => eprintln!("{HELP}"),
+            "/help" => say(HELP),
             "/clear" => conversation.clear(),
             command if command.starts_with('/') && !command.contains(char::is_whitespace) => {
-                eprintln!("no command `{command}`; /help lists them");
+                say(format_args!("no command `{command}`; /help lists them"));
             }
             message => turn(session, &mut conversation, &unquoted(message), options, interrupt)?,
         }
@@ -57,13 +58,13 @@ fn turn(
         // The conversation is still good without the message that does not fit.
         conversation.unsay();
         let error = SessionError::PromptTooLong { prompt: ids.len(), context: session.context() };
-        eprintln!("{error}: the message was not sent; /clear begins a new conversation");
+        say(format_args!("{error}: the message was not sent; /clear begins a new conversation"));
         return Ok(());
     }
     let answer = interrupt.answering(|| stream(session, &ids, options))?;
     conversation.say("assistant", &answer.text);
     if std::io::stderr().is_terminal() {
-        eprintln!("{}", Style::stderr().dim(&summary(&answer)));
+        say(Style::stderr().dim(&summary(&answer)));
     }
     note_cut(&answer, session.context());
     Ok(())

@@ -10,6 +10,7 @@ use plimsoll_models::ModelError;
 use plimsoll_panel::shown_text;
 use plimsoll_runtime::LoadError;
 
+use crate::notice::say;
 use crate::style::Style;
 
 /// Characters of a line of a message; what is longer was written to annoy.
@@ -25,9 +26,9 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let style = Style::stderr();
-    eprintln!("{} {}", style.red("error:"), printable(&message(error)));
+    say(format_args!("{} {}", style.red("error:"), printable(&message(error))));
     if let Some(hint) = error.chain().find_map(hint) {
-        eprintln!("\n{} {}", style.bold("hint:"), printable(&hint));
+        say(format_args!("\n{} {}", style.bold("hint:"), printable(&hint)));
     }
     ExitCode::FAILURE
 }

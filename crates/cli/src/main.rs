@@ -10,6 +10,7 @@ mod demo;
 mod failure;
 mod interrupt;
 mod model;
+mod notice;
 mod progress;
 mod settings;
 mod style;

@@ -26,8 +26,8 @@ impl Settings {
     /// If `PLIMSOLL_ISA` names no level.
     pub fn new(common: &Common) -> anyhow::Result<Settings> {
         let isa = match std::env::var("PLIMSOLL_ISA") {
-            Ok(name) => name.parse().context("PLIMSOLL_ISA")?,
-            Err(_) => Isa::best(),
+            Ok(name) if !name.is_empty() => name.parse().context("PLIMSOLL_ISA")?,
+            _ => Isa::best(),
         };
         let all_cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let threads = common.threads.unwrap_or_else(all_cores);

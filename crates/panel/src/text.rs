@@ -43,7 +43,7 @@ pub fn render_text(comparison: &Comparison, style: Style) -> String {
     }
     out += &predictions(comparison, style);
     let device = &comparison.device;
-    out += "\nIntervals hold 95 % where the samples allow; `≈` means no difference seen.\n";
+    out += "\nIntervals hold 95 % where the samples allow, each by itself. `≈`: no difference\nseen; these marks are corrected for the number of comparisons (Holm).\n";
     out +=
         &format!("{}\n", style.dim(&wrapped(&format!("{}, {}, {} threads", device.cpu, device.isa, device.threads))));
     out += &format!("\n{}\n", wrapped(&sentence(comparison)));

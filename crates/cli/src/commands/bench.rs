@@ -12,6 +12,7 @@ use plimsoll_runtime::{CacheType, Program, measure_machine};
 use serde_json::json;
 
 use crate::args::Bench;
+use crate::notice::say;
 use crate::settings::Settings;
 use crate::style::Style;
 use crate::{model, progress};
@@ -53,7 +54,11 @@ fn plan(command: &Bench, context: usize) -> anyhow::Result<Plan> {
         ..Plan::default()
     };
     if command.depth.is_empty() {
+        let usual = plan.depths.clone();
         plan = plan.within(context);
+        for depth in usual.iter().filter(|depth| !plan.depths.contains(depth)) {
+            say(format_args!("note: depth {depth} is left out, the context of {context} tokens does not hold it"));
+        }
     } else {
         plan.depths = command.depth.clone();
     }
@@ -132,9 +137,14 @@ fn print(command: &Bench, settings: Settings, plan: &Plan, machine: &Machine, ro
             share(d.value, row.limits.decode_limit),
         )?;
     }
+    let in_cache = rows.iter().any(|row| row.decode.value > row.limits.decode_limit);
     let level = rows.first().map_or(0.0, |row| 100.0 * row.decode.interval.level);
     writeln!(out, "\nMedian of {} repetitions; the interval holds it in {level:.0} % of runs.", plan.repetitions)?;
     writeln!(out, "limit: share of what arithmetic (prefill) or reading weights and cache from")?;
-    writeln!(out, "memory (decode) would allow.")?;
+    writeln!(
+        out,
+        "memory (decode) would allow.{}",
+        if in_cache { " Above 100 %: the weights stay in cache." } else { "" }
+    )?;
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use plimsoll_engine::{Special, Tokenizer};
+use plimsoll_lab::answerer::prompting;
 use plimsoll_lab::paired::{self, Rate};
 use plimsoll_lab::runner;
 use plimsoll_lab::suite::Suite;
@@ -37,14 +38,16 @@ fn suite(command: &Eval, name: &str, settings: Settings, as_json: bool) -> anyho
     let outcomes = runner::run(&suite, &mut session, |done| bar.set_position(done as u64))?;
     bar.finish_and_clear();
     let rates = paired::rates(&outcomes);
+    let asked = prompting(&session);
     if as_json {
         return super::print_json(&json!({
             "model": command.model,
             "suite": { "name": name, "id": suite.id(), "seed": suite.seed, "items": suite.items.len() },
+            "prompting": asked,
             "rates": rates, "outcomes": outcomes,
         }));
     }
-    print(command, &suite, &rates)
+    print(command, &suite, asked, &rates)
 }
 
 fn text(command: &Eval, path: &Path, settings: Settings, as_json: bool) -> anyhow::Result<()> {
@@ -70,11 +73,11 @@ fn text(command: &Eval, path: &Path, settings: Settings, as_json: bool) -> anyho
     Ok(())
 }
 
-fn print(command: &Eval, suite: &Suite, rates: &[Rate]) -> anyhow::Result<()> {
+fn print(command: &Eval, suite: &Suite, asked: &str, rates: &[Rate]) -> anyhow::Result<()> {
     let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
     writeln!(
         out,
-        "{}  suite {} of {} items, seed {}\n",
+        "{}  suite {} of {} items, seed {}\nasked by {asked}\n",
         style.bold(&shown_text(&command.model, 120)),
         suite.name,
         suite.items.len(),

@@ -137,7 +137,7 @@ fn print(command: &Info, facts: &Facts<'_>) -> anyhow::Result<()> {
     row(
         "speed here",
         format!(
-            "prefill {:.0}, decode {:.1} tokens/s, predicted ({}, {} threads)",
+            "prefill {:.0}, decode {:.1} tokens/s, predicted for {} {} threads",
             speed.prefill, speed.decode, settings.isa, settings.threads
         ),
     )?;

@@ -43,7 +43,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// Writes one JSON document and a newline to standard output.
 fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, value)?;
+    // As an I/O error, so that a closed pipe is known for one.
+    serde_json::to_writer_pretty(&mut out, value).map_err(std::io::Error::from)?;
     writeln!(out)?;
     Ok(())
 }

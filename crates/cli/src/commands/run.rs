@@ -16,6 +16,7 @@ use crate::chat;
 use crate::conversation::Conversation;
 use crate::interrupt::{self, Interrupt};
 use crate::model;
+use crate::notice::say;
 use crate::settings::Settings;
 use crate::style::Style;
 
@@ -58,13 +59,13 @@ fn answer(
     };
     if as_json {
         let answer = interrupt.answering(|| session.generate(&ids, options, |_| ControlFlow::Continue(())))?;
-        super::print_json(&as_value(command, &answer, options.sampling.seed))?;
+        super::print_json(&as_value(command, &answer, &options.sampling))?;
         return Ok(status(&answer));
     }
     let answer = interrupt.answering(|| stream(session, &ids, options))?;
     let style = Style::stderr();
     if std::io::stderr().is_terminal() {
-        eprintln!("{}", style.dim(&summary(&answer)));
+        say(style.dim(&summary(&answer)));
     }
     note_cut(&answer, session.context());
     Ok(status(&answer))
@@ -75,7 +76,8 @@ fn status(answer: &Generation) -> ExitCode {
     if answer.finish == Finish::Interrupted { interrupt::EXIT.into() } else { ExitCode::SUCCESS }
 }
 
-fn as_value(command: &Run, answer: &Generation, seed: u64) -> Value {
+fn as_value(command: &Run, answer: &Generation, sampling: &SamplingParams) -> Value {
+    let seed = (sampling.temperature > 0.0).then_some(sampling.seed);
     let finish = match answer.finish {
         Finish::Stop => "stop",
         Finish::Length => "length",
@@ -113,6 +115,7 @@ fn sampling(asked: &Sampling, maker: &GenerationDefaults) -> anyhow::Result<Samp
     Ok(params)
 }
 
+/// Fewer than 2^53, so that any reader of JSON gives it back whole.
 fn clock_seed() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64 & ((1 << 53) - 1))
 }

@@ -28,7 +28,7 @@ pub fn run(command: &Tokenize, settings: &Settings) -> anyhow::Result<()> {
         ids.insert(0, bos);
     }
     let mut out = std::io::stdout().lock();
-    serde_json::to_writer(&mut out, &ids)?;
+    serde_json::to_writer(&mut out, &ids).map_err(std::io::Error::from)?;
     writeln!(out)?;
     Ok(())
 }

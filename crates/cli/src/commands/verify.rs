@@ -84,7 +84,8 @@ fn print(
     let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
     let reference = shown_text(golden.made_with.as_deref().unwrap_or("unnamed"), 120);
     writeln!(out, "{}  {} {} threads", style.bold(&shown_text(&command.model, 120)), settings.isa, settings.threads)?;
-    writeln!(out, "reference: {reference}; logits agree within {:.0e}\n", command.tolerance)?;
+    writeln!(out, "reference: {reference}")?;
+    writeln!(out, "logits agree within {:.0e}\n", command.tolerance)?;
     writeln!(
         out,
         "{:<24} {:>6}  {:<4} {:>9} {:>6} {:>8}  {:<12}",
@@ -115,7 +116,9 @@ fn print(
     }
     let worst = cases.iter().filter_map(|case| case.max_delta).fold(0.0, f32::max);
     let verdict = if passed { style.green("passed") } else { style.red("FAILED") };
-    writeln!(out, "\n{verdict}: max |Δ| {worst:.1e} over {} cases, {} chats", cases.len(), chats.len())?;
+    let skipped = cases.iter().filter(|case| case.skipped.is_some()).count();
+    let (compared, chats) = (cases.len() - skipped, chats.len());
+    writeln!(out, "\n{verdict}: max |Δ| {worst:.1e}; cases compared {compared}, skipped {skipped}; chats {chats}")?;
     Ok(())
 }
 
