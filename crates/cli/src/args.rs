@@ -89,7 +89,7 @@ pub struct Sampling {
     /// Add B to the logit of a token id, any number of times: --logit-bias 42=-5
     #[arg(long, value_name = "ID=B", value_parser = parse_logit_bias)]
     pub logit_bias: Vec<(u32, f32)>,
-    /// Same seed, same answer [default: from the clock, unless the temperature is 0]
+    /// Same seed, same answer on one processor [default: from the clock, unless the temperature is 0]
     #[arg(long)]
     pub seed: Option<u64>,
     /// End the answer where this text appears, any number of times
