@@ -53,11 +53,16 @@ impl Input {
 }
 
 fuzz_target!(|input: Input| {
-    let source = TokenizerSource::Gguf(input.vocab());
+    let vocab = input.vocab();
+    let unknown = vocab.unk_id;
+    let source = TokenizerSource::Gguf(vocab);
     let Ok(tokenizer) = Tokenizer::from_source(&source, &TokenizerOptions::default()) else { return };
     for special in [Special::AsText, Special::Parse] {
         let Ok(ids) = tokenizer.encode(&input.text, special) else { continue };
         assert!(ids.iter().all(|&id| (id as usize) < tokenizer.vocab_size()));
+        // The unknown token stands for text, though it is a control token too.
+        let control = |id: u32| tokenizer.is_control(id) && Some(id) != unknown;
+        assert!(special == Special::Parse || !ids.iter().any(|&id| control(id)), "{ids:?}");
         let _ = tokenizer.decode(&ids);
     }
     let _ = tokenizer.with_bos(Vec::new());
