@@ -44,9 +44,10 @@ pub struct GgufVocab {
     pub pre: Option<String>,
     /// Token bytes by id, in the file's own spelling (byte-level BPE maps bytes to letters; not always UTF-8).
     pub tokens: Vec<Vec<u8>>,
-    /// SentencePiece scores by id; empty, or as long as `tokens`.
+    /// SentencePiece scores by id, as long as `tokens`; empty if there are none, which `llama` cannot do without.
     pub scores: Vec<f32>,
-    /// 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte; empty, or as long as `tokens`.
+    /// 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte; as long as
+    /// `tokens`, or empty if the file has none, which neither `gpt2` nor `llama` can do without.
     pub types: Vec<i32>,
     /// BPE merges in order of priority, `left right`.
     pub merges: Vec<String>,
@@ -99,10 +100,16 @@ fn vocab(gguf: &GgufFile, tokens: &[&[u8]]) -> Result<GgufVocab, FormatError> {
     let key = |name: &str| format!("tokenizer.ggml.{name}");
     let model = gguf.text(&key("model"))?.ok_or_else(|| error(gguf, &key("model"), "nothing", "a tokenizer's name"))?;
     let n = tokens.len();
-    let scores = gguf.f32s(&key("scores"))?.unwrap_or_default();
-    same_length(gguf, &key("scores"), scores.len(), n)?;
-    let types = gguf.i32s(&key("token_type"))?.unwrap_or_default();
-    same_length(gguf, &key("token_type"), types.len(), n)?;
+    // Without these the model's tokenizer would cut text otherwise than it was trained on.
+    let (bpe, sentence_piece) = (model == "gpt2", model == "llama");
+    let scores = gguf.f32s(&key("scores"))?;
+    one_per_token(gguf, &key("scores"), scores.as_ref().map(Vec::len), n, sentence_piece)?;
+    let types = gguf.i32s(&key("token_type"))?;
+    one_per_token(gguf, &key("token_type"), types.as_ref().map(Vec::len), n, bpe || sentence_piece)?;
+    let merges = merges(gguf, &key("merges"))?;
+    if bpe && merges.is_none() {
+        return Err(error(gguf, &key("merges"), "nothing", "the merges of a `gpt2` tokenizer").into());
+    }
     let id = |name: &str| -> Result<Option<u32>, HyperparamError> {
         let key = key(&format!("{name}_token_id"));
         match gguf_id(gguf, &key)? {
@@ -117,9 +124,9 @@ fn vocab(gguf: &GgufFile, tokens: &[&[u8]]) -> Result<GgufVocab, FormatError> {
         model: model.to_owned(),
         pre: gguf.text(&key("pre"))?.map(str::to_owned),
         tokens: tokens.iter().map(|t| t.to_vec()).collect(),
-        scores,
-        types,
-        merges: merges(gguf, &key("merges"))?,
+        scores: scores.unwrap_or_default(),
+        types: types.unwrap_or_default(),
+        merges: merges.unwrap_or_default(),
         bos_id: id("bos")?,
         eos_id: id("eos")?,
         eot_id: id("eot")?,
@@ -132,20 +139,30 @@ fn vocab(gguf: &GgufFile, tokens: &[&[u8]]) -> Result<GgufVocab, FormatError> {
     })
 }
 
-fn merges(gguf: &GgufFile, key: &str) -> Result<Vec<String>, HyperparamError> {
-    let raw = gguf.strings(key)?.unwrap_or_default();
+fn merges(gguf: &GgufFile, key: &str) -> Result<Option<Vec<String>>, HyperparamError> {
+    let Some(raw) = gguf.strings(key)? else { return Ok(None) };
     let text = |(i, merge): (usize, &&[u8])| {
         let wrong = || error(gguf, key, &format!("bytes that are not UTF-8 at merge {i}"), "text");
         String::from_utf8(merge.to_vec()).map_err(|_| wrong())
     };
-    raw.iter().enumerate().map(text).collect()
+    raw.iter().enumerate().map(text).collect::<Result<_, _>>().map(Some)
 }
 
-fn same_length(gguf: &GgufFile, key: &str, found: usize, tokens: usize) -> Result<(), HyperparamError> {
-    if found == 0 || found == tokens {
-        return Ok(());
-    }
-    Err(error(gguf, key, &format!("{found} entries"), &format!("one for each of {tokens} tokens")))
+/// A list that is absent (unless `needed`) or as long as the tokens.
+fn one_per_token(
+    gguf: &GgufFile,
+    key: &str,
+    found: Option<usize>,
+    tokens: usize,
+    needed: bool,
+) -> Result<(), HyperparamError> {
+    let found = match found {
+        Some(found) if found == tokens => return Ok(()),
+        None if !needed => return Ok(()),
+        Some(found) => format!("{found} entries"),
+        None => "nothing".to_owned(),
+    };
+    Err(error(gguf, key, &found, &format!("one for each of {tokens} tokens")))
 }
 
 /// A token id. All bits set, as -1 or as its unsigned reading, says that there is none.

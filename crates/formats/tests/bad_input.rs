@@ -280,10 +280,44 @@ fn a_vocabulary_whose_lists_differ_in_length_is_refused() {
     let scores = gguf.clone().f32s("tokenizer.ggml.scores", &[0.0]);
     let message = gguf_error(&scores.bytes());
     assert!(message.contains("key `tokenizer.ggml.scores`: found 1 entries, expected one for each of 2 tokens"));
-    let eos = gguf.u32("tokenizer.ggml.eos_token_id", 2);
+    let empty = gguf.clone().f32s("tokenizer.ggml.scores", &[]);
+    assert!(gguf_error(&empty.bytes()).contains("key `tokenizer.ggml.scores`: found 0 entries, expected one for each"));
+    let eos = gguf
+        .f32s("tokenizer.ggml.scores", &[0.0; 2])
+        .i32s("tokenizer.ggml.token_type", &[1; 2])
+        .u32("tokenizer.ggml.eos_token_id", 2);
     assert!(
         gguf_error(&eos.bytes()).contains("key `tokenizer.ggml.eos_token_id`: found 2, expected the id of one of 2")
     );
+}
+
+#[test]
+fn a_vocabulary_without_what_its_kind_needs_is_refused_instead_of_guessed() {
+    let whole = |model: &str| {
+        Gguf::llama()
+            .text("tokenizer.ggml.model", model)
+            .strings("tokenizer.ggml.tokens", &[b"a", b"b"])
+            .f32s("tokenizer.ggml.scores", &[0.0; 2])
+            .i32s("tokenizer.ggml.token_type", &[1; 2])
+            .strings("tokenizer.ggml.merges", &[b"a b"])
+    };
+    for (model, list, needed) in [
+        ("gpt2", "merges", true),
+        ("gpt2", "token_type", true),
+        ("gpt2", "scores", false),
+        ("llama", "scores", true),
+        ("llama", "token_type", true),
+        ("llama", "merges", false),
+    ] {
+        let key = format!("tokenizer.ggml.{list}");
+        let file = folder(&[("model.gguf", &whole(model).without_key(&key).bytes())]);
+        match open_vocabulary(&file.path().join("model.gguf")) {
+            Ok(_) => assert!(!needed, "{model} without {list}"),
+            Err(e) => {
+                assert!(needed && e.to_string().contains(&format!("model.gguf`, key `{key}`: found nothing")), "{e}");
+            }
+        }
+    }
 }
 
 #[test]

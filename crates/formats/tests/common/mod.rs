@@ -97,6 +97,12 @@ impl Gguf {
         self.key(name, 9, &value)
     }
 
+    pub fn i32s(self, name: &str, values: &[i32]) -> Gguf {
+        let mut value = [&5u32.to_le_bytes()[..], &(values.len() as u64).to_le_bytes()].concat();
+        values.iter().for_each(|v| value.extend(v.to_le_bytes()));
+        self.key(name, 9, &value)
+    }
+
     pub fn without_key(mut self, name: &str) -> Gguf {
         let name = string(name.as_bytes());
         self.keys.retain(|k| !k.starts_with(&name));
