@@ -53,6 +53,8 @@ impl KvRows<'_> {
 
 /// Query rows (tokens by heads of a group) that share one pass over a chunk.
 const BLOCK_ROWS: usize = 24;
+/// Multiply-adds that are done before another thread would be awake.
+const SMALL: usize = 1 << 15;
 
 /// One call: its arguments, with the shapes checked.
 pub(crate) struct Attention<'a> {
@@ -88,11 +90,19 @@ impl Attention<'_> {
         let blocks = self.blocks();
         let chunks: usize = blocks.iter().map(|block| block.chunks().len()).max().unwrap_or(0);
         let out = Shareable(out.as_mut_ptr());
-        if blocks.len() < 2 * pool.threads() && pool.threads() > 1 && chunks > 1 {
+        if self.multiply_adds() < SMALL {
+            blocks.iter().for_each(|block| self.run_block(kernels, block, out));
+        } else if blocks.len() < 2 * pool.threads() && pool.threads() > 1 && chunks > 1 {
             self.run_split(kernels, pool, &blocks, chunks, out);
         } else {
             pool.run(blocks.len(), |i| self.run_block(kernels, &blocks[i], out));
         }
+    }
+
+    /// With keys and with values, for all tokens.
+    fn multiply_adds(&self) -> usize {
+        let seen: usize = self.spans.iter().map(Range::len).sum();
+        2 * seen * self.shape.n_heads * self.shape.head_dim
     }
 
     fn blocks(&self) -> Vec<Block> {
