@@ -33,6 +33,8 @@ pub struct Machine {
 pub struct ProductRate {
     /// The stored type.
     pub dtype: DType,
+    /// Values of one such matrix: small ones pay more for being handed to threads.
+    pub values: usize,
     /// With one token.
     pub decode: f64,
     /// With a batch of tokens, which share the unpacking.
@@ -40,9 +42,12 @@ pub struct ProductRate {
 }
 
 impl Machine {
-    /// The rates of a type; one that was not measured is taken to be as slow as the slowest.
-    fn product(&self, dtype: DType) -> (f64, f64) {
-        match self.products.iter().find(|rate| rate.dtype == dtype) {
+    /// The rates of matrices of a type and size: those of the measured size that is nearest; of a type
+    /// that was not measured, the slowest.
+    fn product(&self, dtype: DType, values: f64) -> (f64, f64) {
+        let distance = |rate: &&ProductRate| (rate.values as f64 / values).ln().abs();
+        let of_type = self.products.iter().filter(|rate| rate.dtype == dtype);
+        match of_type.min_by(|a, b| distance(a).total_cmp(&distance(b))) {
             Some(rate) => (rate.decode, rate.prefill),
             None => self.products.iter().fold((self.arithmetic_rate, self.arithmetic_rate), |slowest, rate| {
                 (slowest.0.min(rate.decode), slowest.1.min(rate.prefill))
@@ -76,12 +81,19 @@ struct Products {
     bytes: f64,
     /// Operations of one row with all of the weights.
     flops: f64,
+    /// How many matrices they are, each expert for itself.
+    matrices: f64,
 }
 
 impl Products {
     /// Expected bytes that a step of `n_tokens` reads, routers choosing evenly.
     fn touched_bytes(&self, n_tokens: f64) -> f64 {
         self.bytes * (1.0 - (1.0 - self.used).powf(n_tokens))
+    }
+
+    /// Values of one matrix, on average.
+    fn mean_values(&self) -> f64 {
+        self.flops / 2.0 / self.matrices
     }
 
     /// Operations of a prompt of `n_tokens`, of whose logits one row is wanted.
@@ -147,22 +159,22 @@ impl Cost {
 
     fn add_product(&mut self, weight: &WeightDecl, (dtype, bytes): (DType, u64), rows: Rows, used: f64) {
         let (bytes, flops) = (bytes as f64, 2.0 * n_values(weight) as f64);
+        let matrices = if weight.kind == WeightKind::Experts { weight.shape[0] as f64 } else { 1.0 };
         let alike = |p: &&mut Products| (p.dtype, p.rows, p.used) == (dtype, rows, used);
         match self.products.iter_mut().find(alike) {
-            Some(products) => (products.bytes, products.flops) = (products.bytes + bytes, products.flops + flops),
-            None => self.products.push(Products { dtype, rows, used, bytes, flops }),
+            Some(products) => {
+                products.bytes += bytes;
+                products.flops += flops;
+                products.matrices += matrices;
+            }
+            None => self.products.push(Products { dtype, rows, used, bytes, flops, matrices }),
         }
     }
 
-    /// The stored types that products read, for a machine's rates to be measured.
-    pub fn types(&self) -> Vec<DType> {
-        let mut types: Vec<DType> = vec![];
-        for products in &self.products {
-            if !types.contains(&products.dtype) {
-                types.push(products.dtype);
-            }
-        }
-        types
+    /// The stored types that products read, each with the values of one matrix: what a machine's
+    /// rates are to be measured for.
+    pub fn products(&self) -> Vec<(DType, usize)> {
+        self.products.iter().map(|products| (products.dtype, products.mean_values() as usize)).collect()
     }
 
     /// Bytes of weights in memory once `n_tokens` different tokens have passed: of an embedding table
@@ -186,8 +198,10 @@ impl Cost {
     /// Predicted seconds of one decoded token after `depth` others: what comes from memory is read,
     /// then multiplied (the kernels wait for what they read), and every node takes its least besides.
     pub fn decode_seconds(&self, depth: usize, cache_value_bytes: usize, machine: &Machine) -> f64 {
-        let products =
-            self.products.iter().map(|products| products.prompt_flops(1.0) / machine.product(products.dtype).0);
+        let products = self
+            .products
+            .iter()
+            .map(|products| products.prompt_flops(1.0) / machine.product(products.dtype, products.mean_values()).0);
         let attention = self.attention_flops(depth) / machine.attention_rate;
         let computing = products.sum::<f64>() + attention + self.n_nodes as f64 * machine.node_seconds;
         let bytes = self.decode_bytes(depth, cache_value_bytes);
@@ -210,7 +224,7 @@ impl Cost {
     pub fn prefill_seconds(&self, n_tokens: usize, depth: usize, n_batch: usize, machine: &Machine) -> f64 {
         let (n, steps) = (n_tokens as f64, n_tokens.div_ceil(n_batch) as f64);
         let products = self.products.iter().map(|products| {
-            let (_, prefill) = machine.product(products.dtype);
+            let (_, prefill) = machine.product(products.dtype, products.mean_values());
             let bytes = steps * products.touched_bytes(n / steps);
             (bytes / machine.read_bandwidth).max(products.prompt_flops(n) / prefill)
         });
@@ -268,7 +282,7 @@ mod tests {
     }
 
     fn machine() -> Machine {
-        let products = vec![ProductRate { dtype: DType::F32, decode: 1e6, prefill: 1e7 }];
+        let products = vec![ProductRate { dtype: DType::F32, values: 30, decode: 1e6, prefill: 1e7 }];
         Machine {
             read_bandwidth: 1e3,
             cache_bytes: 0.0,

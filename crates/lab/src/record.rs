@@ -62,6 +62,8 @@ pub struct Rates {
 pub struct ProductRates {
     /// The stored type.
     pub dtype: String,
+    /// Values of one matrix.
+    pub values: usize,
     /// With one token. [flop/s]
     pub decode: f64,
     /// With a batch of tokens. [flop/s]

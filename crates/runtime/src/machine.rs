@@ -5,37 +5,41 @@ use std::time::Instant;
 use plimsoll_graph::cost::{Machine, PROBED_HEAD_DIM, ProductRate};
 use plimsoll_kernels::{Activation, AttentionShape, Cpu, DType, KvRows, Matrix, RopeLayout, RopeShape, probe};
 
-/// Columns of the matrices that are measured: whole blocks of every type.
-const COLS: usize = 1024;
-/// Bytes of the matrix for one token: more than a first-level cache, less than any last-level one.
+/// Columns of the matrices that are measured are whole blocks of every type, and no more than these.
+const BLOCK: usize = 256;
+const MOST_COLS: usize = 1024;
+/// Most bytes of the matrix for one token: more than a first-level cache, less than any last-level one.
 const DECODE_BYTES: usize = 2 << 20;
-/// Rows and tokens of the matrix for a batch.
+/// Most rows of the matrix for a batch, and the tokens of the batch.
 const PREFILL: (usize, usize) = (256, 64);
 
-/// Measures what predictions rest on, products for the stored `types`; takes about a second.
-pub fn measure_machine(cpu: &Cpu, types: &[DType]) -> Machine {
+/// Measures what predictions rest on, products for the stored types and matrix sizes that
+/// [`plimsoll_graph::cost::Cost::products`] lists; takes about a second.
+pub fn measure_machine(cpu: &Cpu, products: &[(DType, usize)]) -> Machine {
     Machine {
         read_bandwidth: probe::read_bandwidth(cpu),
         // Half of it, the rest being other programs' and the activations'.
         cache_bytes: probe::last_level_cache() as f64 / 2.0,
         arithmetic_rate: probe::arithmetic_rate(cpu),
-        products: types.iter().map(|dtype| product_rate(cpu, *dtype)).collect(),
+        products: products.iter().map(|(dtype, values)| product_rate(cpu, *dtype, *values)).collect(),
         attention_rate: attention_rate(cpu),
         node_seconds: node_seconds(cpu),
     }
 }
 
 /// Products of cached matrices with one token and with many.
-fn product_rate(cpu: &Cpu, dtype: DType) -> ProductRate {
-    let row_bytes = dtype.row_bytes(COLS).expect("whole blocks");
+fn product_rate(cpu: &Cpu, dtype: DType, values: usize) -> ProductRate {
+    let cols = values.isqrt().next_multiple_of(BLOCK).clamp(BLOCK, MOST_COLS);
+    let row_bytes = dtype.row_bytes(cols).expect("whole blocks");
     let rate = |rows: usize, tokens: usize| {
         let bytes = vec![0u8; rows * row_bytes];
-        let weights = Matrix::new(dtype, rows, COLS, &bytes).expect("a whole matrix");
-        let (x, mut out) = (vec![1.0; tokens * COLS], vec![0.0; tokens * rows]);
+        let weights = Matrix::new(dtype, rows, cols, &bytes).expect("a whole matrix");
+        let (x, mut out) = (vec![1.0; tokens * cols], vec![0.0; tokens * rows]);
         let seconds = typical_seconds(|| cpu.matmul(&weights, &x, &mut out));
-        (2 * rows * COLS * tokens) as f64 / seconds
+        (2 * rows * cols * tokens) as f64 / seconds
     };
-    ProductRate { dtype, decode: rate(DECODE_BYTES / row_bytes, 1), prefill: rate(PREFILL.0, PREFILL.1) }
+    let rows = (values / cols).clamp(1, DECODE_BYTES / row_bytes);
+    ProductRate { dtype, values, decode: rate(rows, 1), prefill: rate(rows.min(PREFILL.0), PREFILL.1) }
 }
 
 /// Attention of one token over a few hundred cached positions.

@@ -23,7 +23,7 @@ pub fn run(command: &Bench, settings: Settings, as_json: bool) -> anyhow::Result
     let cost = Program::cost(&checkpoint)?;
     let mut program = Program::load(&checkpoint, settings.isa, settings.threads)?;
     let plan = plan(command, checkpoint.hyperparams.max_seq_len)?;
-    let machine = measure_machine(program.cpu(), &cost.types());
+    let machine = measure_machine(program.cpu(), &cost.products());
     let cache = CacheType::from(command.cache);
 
     let bar = progress::bar(bench::n_steps(1, &plan) as u64, "measuring");

@@ -49,7 +49,7 @@ fn facts<'a>(command: &Info, settings: Settings, checkpoint: &'a Checkpoint) -> 
     let process = resident_bytes().map_or(0, |resident| resident.now);
     let cost = Program::cost(checkpoint)?;
     let cpu = Cpu::new(settings.isa, settings.threads)?;
-    let machine = measure_machine(&cpu, &cost.types());
+    let machine = measure_machine(&cpu, &cost.products());
     let context = model::context(checkpoint, command.context)?;
     let memory = MemoryPrediction::new(&cost, process, context, CacheType::F16);
     let speed = SpeedPrediction::new(&cost, &machine, 0, PREFILL_TOKENS.min(context), CacheType::F16);

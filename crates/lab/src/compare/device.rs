@@ -32,6 +32,7 @@ pub(super) fn device(cpu: &Cpu, machine: &Machine) -> Device {
 fn rates(machine: &Machine) -> Rates {
     let products = machine.products.iter().map(|rate| ProductRates {
         dtype: rate.dtype.name().to_owned(),
+        values: rate.values,
         decode: rate.decode,
         prefill: rate.prefill,
     });

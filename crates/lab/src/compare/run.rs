@@ -131,13 +131,11 @@ pub fn compare(
     for (contestant, session) in contestants.iter().zip(&mut sessions) {
         runner::check_canary(&options.suite, session).map_err(|source| contestant.run_error(source))?;
     }
-    let mut types = a.cost()?.types();
-    for dtype in b.cost()?.types() {
-        if !types.contains(&dtype) {
-            types.push(dtype);
-        }
-    }
-    let machine = measure_machine(sessions[0].program().cpu(), &types);
+    let mut products = a.cost()?.products();
+    products.extend(b.cost()?.products());
+    products.sort_unstable_by_key(|(dtype, values)| (dtype.name(), *values));
+    products.dedup();
+    let machine = measure_machine(sessions[0].program().cpu(), &products);
     let device = device(sessions[0].program().cpu(), &machine);
 
     let starts = starts(contestants, options.starts.max(1), fresh_start, progress)?;
