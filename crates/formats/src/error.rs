@@ -158,7 +158,9 @@ impl FormatError {
                 "give a folder with config.json and *.safetensors, or the path of one .gguf file".to_owned()
             }
             FormatError::Malformed { .. } | FormatError::Overlap { .. } => {
-                "the file is damaged or not what its name says: fetch it again and compare its checksum".to_owned()
+                "the file is damaged, renamed, or of a version that is not read: fetch it again under its own name and \
+                 compare its checksum"
+                    .to_owned()
             }
             FormatError::Truncated { .. } => {
                 "the download was probably cut off: fetch the file again and compare its size".to_owned()
@@ -176,10 +178,11 @@ impl FormatError {
                 "this architecture is not supported yet: choose a checkpoint of one that is known".to_owned()
             }
             FormatError::Hyperparam(e) if e.found == "nothing" => {
-                format!("add `{}` from the model's published configuration", e.key)
+                format!("the file lacks `{}`: take it from the model's published files, or convert them again", e.key)
             }
             FormatError::Hyperparam(_) => {
-                "what would change the model's arithmetic is refused rather than ignored: use a file without this setting"
+                "the value is damaged, or asks for something that is not supported; neither is guessed around: compare it \
+                 with the model's published configuration"
                     .to_owned()
             }
         })

@@ -50,7 +50,7 @@ fn a_truncated_gguf_names_what_it_lost() {
             "`model.gguf` ends too early: tensor `blk.0.ffn_down.weight` needs bytes up to {needs}, the file has {has}"
         )
     );
-    assert!(gguf_error(&whole[..2]).contains("the magic bytes"));
+    assert!(gguf_error(&whole[..2]).contains("the magic number"));
     for len in 0..whole.len() {
         assert!(GgufFile::parse(FileBytes::owned("cut", whole[..len].to_vec())).is_err(), "cut at {len}");
     }
@@ -58,7 +58,7 @@ fn a_truncated_gguf_names_what_it_lost() {
 
 #[test]
 fn an_empty_file_and_a_text_file_are_no_gguf() {
-    assert_eq!(gguf_error(b""), "`model.gguf` ends too early: the magic bytes needs bytes up to 4, the file has 0");
+    assert_eq!(gguf_error(b""), "`model.gguf` ends too early: the magic number needs bytes up to 4, the file has 0");
     assert_eq!(
         gguf_error(b"Once upon a time"),
         "`model.gguf`: starts with \"Once\", expected \"GGUF\"; not a GGUF file"

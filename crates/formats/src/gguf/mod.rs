@@ -210,7 +210,7 @@ impl GgufFile {
 
 /// Magic and version.
 fn header(cursor: &mut Cursor, file: &str) -> Result<u32, FormatError> {
-    let bytes = cursor.take(4, "the magic bytes")?;
+    let bytes = cursor.take(4, "the magic number")?;
     if bytes != MAGIC {
         let shown = bytes.escape_ascii();
         return Err(FormatError::malformed(
