@@ -170,6 +170,8 @@ fn layer_flags_may_be_absent_or_empty_or_longer() {
     let short = rotary(json!([1, 0])).unwrap_err().to_string();
     assert_eq!(short, "`config.json`, key `no_rope_layers`: found [1,0], expected one flag for each of 4 layers");
     assert!(rotary(json!([1, 2, 1, 1])).is_err());
+    let never = config(json!({ "no_rope_layer_interval": 0 })).unwrap().rotary_layers().unwrap_err().to_string();
+    assert!(never.contains("`no_rope_layer_interval`: found 0"), "{never}");
 }
 
 #[test]

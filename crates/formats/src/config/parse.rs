@@ -180,11 +180,11 @@ fn attention_kinds(
             (kinds, window)
         }
         "gemma3_text" => {
-            let pattern = match config.usize("sliding_window_pattern")? {
+            let pattern = match interval(config, "sliding_window_pattern")? {
                 Some(pattern) => Some(pattern),
-                None => config.usize("_sliding_window_pattern")?,
+                None => interval(config, "_sliding_window_pattern")?,
             };
-            let pattern = pattern.unwrap_or(6).max(1);
+            let pattern = pattern.unwrap_or(6);
             (listed.unwrap_or_else(|| by_layer(n_layers, |i| !(i + 1).is_multiple_of(pattern))), window?)
         }
         "llama4_text" => (llama4_kinds(config, n_layers, listed)?, None),
@@ -226,13 +226,21 @@ fn llama4_kinds(
     Ok(rotary.into_iter().map(|r| if r { LayerKind::Chunked } else { LayerKind::Full }).collect())
 }
 
+/// Every how many layers one is different.
+fn interval(config: &ConfigMap, key: &str) -> Result<Option<usize>, HyperparamError> {
+    match config.usize(key)? {
+        Some(0) => Err(config.error(key, "a whole number from 1")),
+        layers => Ok(layers),
+    }
+}
+
 /// Which layers rotate: see [`Hyperparams::rotary_layers`].
 pub(super) fn rotary_layers(config: &ConfigMap, n_layers: usize) -> Result<Vec<bool>, HyperparamError> {
     match config.flags("no_rope_layers")?.filter(|flags| !flags.is_empty()) {
         Some(flags) if flags.len() >= n_layers => Ok(flags[..n_layers].to_vec()),
         Some(_) => Err(config.error("no_rope_layers", format!("one flag for each of {n_layers} layers"))),
         None => {
-            let interval = config.usize("no_rope_layer_interval")?.unwrap_or(4).max(1);
+            let interval = interval(config, "no_rope_layer_interval")?.unwrap_or(4);
             Ok((0..n_layers).map(|i| !(i + 1).is_multiple_of(interval)).collect())
         }
     }
