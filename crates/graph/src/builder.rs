@@ -221,7 +221,7 @@ pub struct Scope<'a> {
 
 impl Scope<'_> {
     /// The full name of a weight of this scope.
-    pub fn name(&self, name: &str) -> String {
+    fn name(&self, name: &str) -> String {
         format!("{}.{name}", self.prefix)
     }
 

@@ -56,19 +56,6 @@ impl Machine {
     }
 }
 
-/// Where weights lie and how often they are read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct WeightBytes {
-    /// Read whole for every token.
-    pub dense: u64,
-    /// A table of which only the rows of the tokens at hand are read.
-    pub table: u64,
-    /// All routed experts.
-    pub experts: u64,
-    /// Short vectors held in f32 beside the file.
-    pub vectors: u64,
-}
-
 /// All products with weights of one type and use.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Products {
@@ -106,13 +93,15 @@ impl Products {
 /// The cost of a network, independent of the machine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cost {
-    /// Weights by use.
-    pub weights: WeightBytes,
     /// Values (keys and values, all layers) that one position adds to the cache.
-    pub cache_values: u64,
+    cache_values: u64,
     /// Nodes that a step runs.
-    pub n_nodes: usize,
+    n_nodes: usize,
     products: Vec<Products>,
+    /// Bytes of tables of which only the rows of the tokens at hand are read.
+    table_bytes: u64,
+    /// Bytes of short vectors, held in f32 beside the file.
+    vector_bytes: u64,
     attention: Vec<AttentionOp>,
     plan: BufferPlan,
 }
@@ -121,10 +110,11 @@ impl Cost {
     /// Walks a network; `stored` tells the type and size of a weight in its file, none if it is not there.
     pub fn new(network: &Network, stored: impl Fn(&WeightDecl) -> Option<(DType, u64)>) -> Cost {
         let mut cost = Cost {
-            weights: WeightBytes::default(),
             cache_values: network.caches.iter().map(|width| 2 * *width as u64).sum(),
             n_nodes: network.nodes.len(),
             products: vec![],
+            table_bytes: 0,
+            vector_bytes: 0,
             attention: vec![],
             plan: BufferPlan::new(network),
         };
@@ -134,16 +124,13 @@ impl Cost {
             match &node.op {
                 Op::Embed { table } => tables.push(*table),
                 Op::Linear { weight, .. } => {
-                    cost.weights.dense += stored(*weight).1;
                     cost.add_product(network.weight(*weight), stored(*weight), node.rows, 1.0);
                     tables.retain(|table| table != weight); // tied: counted here, read whole
                 }
                 Op::Moe(moe) => {
-                    cost.weights.dense += stored(moe.router).1;
                     cost.add_product(network.weight(moe.router), stored(moe.router), node.rows, 1.0);
                     for part in [moe.gate, moe.up, moe.down] {
                         let used = moe.top_k as f64 / moe.n_experts as f64;
-                        cost.weights.experts += stored(part).1;
                         cost.add_product(network.weight(part), stored(part), node.rows, used);
                     }
                 }
@@ -151,9 +138,9 @@ impl Cost {
                 _ => {}
             }
         }
-        cost.weights.table = tables.into_iter().map(|table| stored(table).1).sum();
+        cost.table_bytes = tables.into_iter().map(|table| stored(table).1).sum();
         let vectors = network.weights.iter().filter(|w| matches!(w.kind, WeightKind::Vector { .. }));
-        cost.weights.vectors = vectors.map(|w| (n_values(w) * size_of::<f32>()) as u64).sum();
+        cost.vector_bytes = vectors.map(|w| (n_values(w) * size_of::<f32>()) as u64).sum();
         cost
     }
 
@@ -182,7 +169,7 @@ impl Cost {
     pub fn weight_bytes(&self, n_tokens: usize) -> u64 {
         const FAULT_AROUND: u64 = 64 << 10;
         let read: f64 = self.products.iter().map(|products| products.touched_bytes(n_tokens as f64)).sum();
-        read as u64 + self.weights.vectors + self.weights.table.min(n_tokens as u64 * FAULT_AROUND)
+        read as u64 + self.vector_bytes + self.table_bytes.min(n_tokens as u64 * FAULT_AROUND)
     }
 
     /// Bytes of keys and values for `n_positions`.
@@ -297,8 +284,8 @@ mod tests {
     fn a_tied_table_is_counted_once_and_read_whole() {
         let tied = Cost::new(&tiny(true), as_f32);
         let untied = Cost::new(&tiny(false), as_f32);
-        assert_eq!((tied.weights.dense, tied.weights.table), (4 * (24 + 24 + 40), 0));
-        assert_eq!((untied.weights.dense, untied.weights.table), (4 * (24 + 24 + 40), 160));
+        assert_eq!((tied.weight_bytes(1), tied.table_bytes), (4 * (24 + 24 + 40), 0));
+        assert_eq!((untied.weight_bytes(1), untied.table_bytes), (4 * (24 + 24 + 40) + 160, 160));
     }
 
     #[test]
@@ -327,7 +314,8 @@ mod tests {
         let s = net.select_rows(y);
         let logits = net.linear_tied(s, "embed", 10);
         let cost = Cost::new(&net.finish(logits).unwrap(), as_f32);
-        assert_eq!(cost.weights.experts, 4 * 8 * 3 * 24);
+        let experts = cost.products.iter().find(|products| products.used < 1.0).unwrap();
+        assert_eq!(experts.bytes, (4 * 8 * 3 * 24) as f64);
         let read = (4 * (8 * 4 + 2 * 3 * 24 + 40)) as f64;
         assert!((cost.decode_limit_seconds(0, 2, &machine()) - read / 1e3).abs() < 1e-9);
         assert_eq!(cost.weight_bytes(1), read as u64);
