@@ -11,7 +11,9 @@ use crate::pool::Shareable;
 use crate::product::columns::ColumnsTask;
 use crate::product::dots::Dots;
 use crate::product::panel::{self, PanelTask};
-use crate::{Activation, AttentionShape, Isa, KvRows, Matrix, Pool, RopeShape, dequantise, scratch};
+use crate::{
+    Activation, Activations, AttentionShape, DType, Isa, KvRows, Matrix, Phase, Pool, RopeShape, dequantise, scratch,
+};
 
 /// Values that a task of an elementwise operation takes at least: some microseconds of work.
 const VALUES_PER_TASK: usize = 1 << 14;
@@ -44,6 +46,14 @@ pub enum CpuError {
         /// What it says.
         source: std::io::Error,
     },
+}
+
+/// Weights to multiply with, and where the result goes.
+pub struct Product<'a> {
+    /// `(rows, cols)`
+    pub w: Matrix<'a>,
+    /// `(n, rows)`
+    pub out: &'a mut [f32],
 }
 
 /// One instruction-set level and one thread pool: everything an executor computes with.
@@ -90,6 +100,22 @@ impl Cpu {
     /// The threads, for work of the caller's own.
     pub fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// What the production kernels of this level round activations to, before they meet weights stored as `dtype`.
+    pub fn fastest(&self, phase: Phase, dtype: DType) -> Activations {
+        Activations::fastest(self.kernels, phase, dtype)
+    }
+
+    /// Every product of `products` with the same inputs: `out = x @ w.T` with `x` `(n, cols)` and each `out` `(n, rows)`.
+    /// They are one job, and what is made of `x` is made once.
+    ///
+    /// # Panics
+    /// If the slices do not have these shapes for one `n`, or the level does not offer `activations` for a type of theirs.
+    pub fn multiply(&self, activations: Activations, x: &[f32], products: &mut [Product]) {
+        match activations {
+            Activations::F32 => products.iter_mut().for_each(|Product { w, out }| self.matmul(w, x, out)),
+        }
     }
 
     /// `out = x @ w.T`: `x` is `(n, cols)`, `out` is `(n, rows)`.

@@ -8,6 +8,7 @@
 //! - Every level unpacks a weight to the bits that [`dequantise`] gives.
 //! - A result does not depend on the number of threads, nor on the other tokens of the call.
 
+mod activations;
 mod attention;
 mod blocks;
 mod cpu;
@@ -24,9 +25,10 @@ mod scratch;
 mod unpack;
 mod vector;
 
+pub use activations::{Activations, Phase};
 pub use attention::{AttentionShape, KvRows};
 pub use blocks::{dequantise, quantise_q4_0, quantise_q8_0};
-pub use cpu::{Cpu, CpuError};
+pub use cpu::{Cpu, CpuError, Product};
 pub use dtype::DType;
 pub use elementwise::{Activation, RopeLayout, RopeShape};
 pub use isa::{Isa, UnknownIsa};

@@ -1,0 +1,29 @@
+//! How precisely activations meet the weights, and who decides it.
+
+use crate::DType;
+use crate::kernels::Kernels;
+
+/// What activations are rounded to before a product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Activations {
+    /// Nothing: f32 times widened weights, summed in f32. What descriptions are verified with.
+    F32,
+}
+
+/// What a product is for. The phase, never the number of tokens that share a call, chooses among a level's kernels: so a
+/// token's result does not depend on its company.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Tokens whose text is known.
+    Prefill,
+    /// The next token of one or several sequences.
+    Decode,
+}
+
+impl Activations {
+    /// What a level's production kernels use for weights of a type.
+    pub(crate) fn fastest(kernels: &Kernels, phase: Phase, dtype: DType) -> Activations {
+        let _ = (kernels, phase, dtype);
+        Activations::F32
+    }
+}
