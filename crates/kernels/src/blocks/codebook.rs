@@ -7,26 +7,13 @@ pub(super) fn even_signs(seven: u32) -> u8 {
     seven | ((seven.count_ones() & 1) as u8) << 7
 }
 
-/// Eight values of an `IQ2` grid entry, scaled; bit `i` of `signs` negates value `i`.
+/// A run of `grid`; bit `i` of `signs` negates value `i`.
 #[inline(always)]
-pub(super) fn eight(out: &mut [f32], entry: u16, signs: u8, scale: f32) {
-    const MAGNITUDES: [f32; 4] = [8.0, 25.0, 43.0, 0.0]; // code 3 does not occur
-    for (i, value) in out.iter_mut().enumerate() {
-        *value = signed(scale * MAGNITUDES[(entry >> (2 * i) & 3) as usize], signs >> i);
+pub(super) fn signed<const RUN: usize>(codes: &mut [i8; RUN], grid: &[i8; RUN], signs: u8) {
+    for (i, (code, magnitude)) in codes.iter_mut().zip(grid).enumerate() {
+        let minus = -((signs >> i & 1) as i8); // all ones, or none
+        *code = (magnitude ^ minus) - minus;
     }
-}
-
-/// Four values of an `IQ3` grid entry, scaled, under the low four `signs`.
-#[inline(always)]
-pub(super) fn four(out: &mut [f32], entry: u16, magnitudes: &[f32; 8], signs: u8, scale: f32) {
-    for (i, value) in out.iter_mut().enumerate() {
-        *value = signed(scale * magnitudes[(entry >> (4 * i) & 7) as usize], signs >> i);
-    }
-}
-
-#[inline(always)]
-fn signed(value: f32, sign: u8) -> f32 {
-    if sign & 1 == 0 { value } else { -value }
 }
 
 #[cfg(test)]

@@ -10,35 +10,42 @@
 //!
 //! A value is `d * (2 scale + 1) * (code ± 1/8)`.
 
-use super::{grids, half, half_at, u16_at};
+use super::{Scaled, grids, half, half_at, u16_at};
 
 #[inline(always)]
-pub(super) fn dequantise_s(block: &[u8; 50], out: &mut [f32; 256]) {
-    let d = half_at(block, 0);
-    for (run, values) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-        let word = u16_at(block, 34 + run / 4 * 2);
+pub(super) fn codes_s(block: &[u8; 50], codes: &mut [i8; 256]) -> Scaled<8> {
+    let word = |group: usize| u16_at(block, 34 + group * 2);
+    for (run, codes) in codes.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+        let word = word(run / 4);
         let index = usize::from(block[2 + run]) | usize::from(word >> (run % 4 * 3) & 7) << 8;
-        ternary(values, index, d * f32::from(2 * (word >> 12 & 7) + 1), word & 0x8000 != 0);
+        shifted(codes, index, word & 0x8000 != 0);
     }
+    let d = half_at(block, 0);
+    Scaled(std::array::from_fn(|group| eighth(d, word(group) >> 12 & 7)))
 }
 
 #[inline(always)]
-pub(super) fn dequantise_m(block: &[u8; 56], out: &mut [f32; 256]) {
+pub(super) fn codes_m(block: &[u8; 56], codes: &mut [i8; 256]) -> Scaled<16> {
+    for (run, codes) in codes.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+        let nibble = block[32 + run / 2] >> (run % 2 * 4) & 15;
+        shifted(codes, usize::from(block[run]) | usize::from(nibble & 7) << 8, nibble & 8 != 0);
+    }
     let words: [u16; 4] = std::array::from_fn(|i| u16_at(block, 48 + 2 * i));
     let d = half(words[0] >> 12 | words[1] >> 8 & 0xf0 | words[2] >> 4 & 0xf00 | words[3] & 0xf000);
-    for (run, values) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-        let nibble = block[32 + run / 2] >> (run % 2 * 4) & 15;
-        let index = usize::from(block[run]) | usize::from(nibble & 7) << 8;
-        let scale = words[run / 8] >> (run / 2 % 4 * 3) & 7;
-        ternary(values, index, d * f32::from(2 * scale + 1), nibble & 8 != 0);
+    Scaled(std::array::from_fn(|group| eighth(d, words[group / 4] >> (group % 4 * 3) & 7)))
+}
+
+/// Codes count eighths, so that the shift is one: -9, -7, -1, 1, 7, 9.
+#[inline(always)]
+fn shifted(codes: &mut [i8; 8], index: usize, down: bool) {
+    let shift = if down { -1 } else { 1 };
+    for (code, grid) in codes.iter_mut().zip(&grids::IQ1_S[index]) {
+        *code = grid + shift;
     }
 }
 
+/// The scale of an eighth.
 #[inline(always)]
-fn ternary(out: &mut [f32; 8], index: usize, scale: f32, down: bool) {
-    let delta = if down { -0.125 } else { 0.125 };
-    let entry = grids::IQ1_S[index];
-    for (i, value) in out.iter_mut().enumerate() {
-        *value = scale * (f32::from(entry >> (2 * i) & 3) - 1.0 + delta);
-    }
+fn eighth(d: f32, scale: u16) -> f32 {
+    d * f32::from(2 * scale + 1) * 0.125
 }

@@ -10,45 +10,47 @@
 //!
 //! A value is `d * (scale + 0.5) / 4 * magnitude`. Seven sign bits stand for eight of even parity.
 
-use super::codebook::{eight, even_signs};
-use super::{grids, half_at, u16_at, u32_at};
+use super::codebook::{even_signs, signed};
+use super::{Scaled, grids, half_at, u16_at, u32_at};
 
 #[inline(always)]
-pub(super) fn dequantise_xxs(block: &[u8; 66], out: &mut [f32; 256]) {
-    let d = half_at(block, 0);
-    for (group, values) in out.as_chunks_mut::<32>().0.iter_mut().enumerate() {
-        let at = 2 + group * 8;
-        let word = u32_at(block, at + 4);
-        let scale = d * (0.5 + (word >> 28) as f32) * 0.25;
-        for (run, values) in values.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-            eight(values, grids::IQ2_XXS[block[at + run] as usize], even_signs(word >> (7 * run)), scale);
-        }
+pub(super) fn codes_xxs(block: &[u8; 66], codes: &mut [i8; 256]) -> Scaled<8> {
+    let word = |group: usize| u32_at(block, 2 + group * 8 + 4);
+    for (run, codes) in codes.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+        let (group, within) = (run / 4, run % 4);
+        let index = block[2 + group * 8 + within];
+        signed(codes, &grids::IQ2_XXS[usize::from(index)], even_signs(word(group) >> (7 * within)));
     }
+    let d = half_at(block, 0);
+    Scaled(std::array::from_fn(|group| quarter(d, (word(group) >> 28) as u8)))
 }
 
 #[inline(always)]
-pub(super) fn dequantise_xs(block: &[u8; 74], out: &mut [f32; 256]) {
-    let d = half_at(block, 0);
-    for (run, values) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+pub(super) fn codes_xs(block: &[u8; 74], codes: &mut [i8; 256]) -> Scaled<16> {
+    for (run, codes) in codes.as_chunks_mut::<8>().0.iter_mut().enumerate() {
         let word = u16_at(block, 2 + run * 2);
-        let scale = nibble_scale(d, &block[66..74], run);
-        eight(values, grids::IQ2_XS[(word & 511) as usize], even_signs(u32::from(word >> 9)), scale);
+        signed(codes, &grids::IQ2_XS[usize::from(word & 511)], even_signs(u32::from(word >> 9)));
     }
+    nibble_scales(half_at(block, 0), &block[66..74])
 }
 
 #[inline(always)]
-pub(super) fn dequantise_s(block: &[u8; 82], out: &mut [f32; 256]) {
-    let d = half_at(block, 0);
-    for (run, values) in out.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+pub(super) fn codes_s(block: &[u8; 82], codes: &mut [i8; 256]) -> Scaled<16> {
+    for (run, codes) in codes.as_chunks_mut::<8>().0.iter_mut().enumerate() {
         let upper = block[66 + run / 4] >> (run % 4 * 2) & 3;
         let index = usize::from(block[2 + run]) | usize::from(upper) << 8;
-        eight(values, grids::IQ2_S[index], block[34 + run], nibble_scale(d, &block[74..82], run));
+        signed(codes, &grids::IQ2_S[index], block[34 + run]);
     }
+    nibble_scales(half_at(block, 0), &block[74..82])
 }
 
-/// The scale of run `run`: two runs of eight share a nibble.
+/// Sixteen scales, two to a byte.
 #[inline(always)]
-fn nibble_scale(d: f32, nibbles: &[u8], run: usize) -> f32 {
-    let nibble = nibbles[run / 4] >> (run / 2 % 2 * 4) & 15;
-    d * (0.5 + f32::from(nibble)) * 0.25
+fn nibble_scales(d: f32, nibbles: &[u8]) -> Scaled<16> {
+    Scaled(std::array::from_fn(|group| quarter(d, nibbles[group / 2] >> (group % 2 * 4) & 15)))
+}
+
+#[inline(always)]
+fn quarter(d: f32, scale: u8) -> f32 {
+    d * (0.5 + f32::from(scale)) * 0.25
 }

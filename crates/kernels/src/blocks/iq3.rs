@@ -10,31 +10,30 @@
 //!
 //! `IQ3_XXS` is `d * (scale + 0.5) / 2 * magnitude`, `IQ3_S` is `d * (2 scale + 1) * magnitude`.
 
-use super::codebook::{even_signs, four};
-use super::{grids, half_at, u32_at};
-
-const XXS_MAGNITUDES: [f32; 8] = [4.0, 12.0, 20.0, 28.0, 36.0, 44.0, 52.0, 62.0];
-const S_MAGNITUDES: [f32; 8] = [1.0, 3.0, 5.0, 7.0, 9.0, 11.0, 13.0, 15.0];
+use super::codebook::{even_signs, signed};
+use super::{Scaled, grids, half_at, u32_at};
 
 #[inline(always)]
-pub(super) fn dequantise_xxs(block: &[u8; 98], out: &mut [f32; 256]) {
-    let d = half_at(block, 0);
-    for (run, values) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-        let word = u32_at(block, 66 + run / 8 * 4);
-        let scale = d * (0.5 + (word >> 28) as f32) * 0.5;
-        let signs = even_signs(word >> (run % 8 / 2 * 7)) >> (run % 2 * 4);
-        four(values, grids::IQ3_XXS[block[2 + run] as usize], &XXS_MAGNITUDES, signs, scale);
+pub(super) fn codes_xxs(block: &[u8; 98], codes: &mut [i8; 256]) -> Scaled<8> {
+    let word = |group: usize| u32_at(block, 66 + group * 4);
+    for (run, codes) in codes.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+        let signs = even_signs(word(run / 8) >> (run % 8 / 2 * 7)) >> (run % 2 * 4);
+        signed(codes, &grids::IQ3_XXS[usize::from(block[2 + run])], signs);
     }
+    let d = half_at(block, 0);
+    Scaled(std::array::from_fn(|group| d * (0.5 + (word(group) >> 28) as f32) * 0.5))
 }
 
 #[inline(always)]
-pub(super) fn dequantise_s(block: &[u8; 110], out: &mut [f32; 256]) {
-    let d = half_at(block, 0);
-    for (run, values) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-        let nibble = block[106 + run / 16] >> (run / 8 % 2 * 4) & 15;
+pub(super) fn codes_s(block: &[u8; 110], codes: &mut [i8; 256]) -> Scaled<8> {
+    for (run, codes) in codes.as_chunks_mut::<4>().0.iter_mut().enumerate() {
         let ninth = block[66 + run / 8] >> (run % 8) & 1;
         let index = usize::from(block[2 + run]) | usize::from(ninth) << 8;
-        let signs = block[74 + run / 2] >> (run % 2 * 4);
-        four(values, grids::IQ3_S[index], &S_MAGNITUDES, signs, d * f32::from(1 + 2 * nibble));
+        signed(codes, &grids::IQ3_S[index], block[74 + run / 2] >> (run % 2 * 4));
     }
+    let d = half_at(block, 0);
+    Scaled(std::array::from_fn(|group| {
+        let nibble = block[106 + group / 2] >> (group % 2 * 4) & 15;
+        d * f32::from(1 + 2 * nibble)
+    }))
 }

@@ -8,30 +8,34 @@
 //!
 //! `IQ4_NL` is `d * level`, `IQ4_XS` is `d * (scale - 32) * level`.
 
-use super::{half_at, u16_at};
+use super::{Scaled, half_at, u16_at};
 
-const LEVELS: [f32; 16] =
-    [-127.0, -104.0, -83.0, -65.0, -49.0, -35.0, -22.0, -10.0, 1.0, 13.0, 25.0, 38.0, 53.0, 69.0, 89.0, 113.0];
+const LEVELS: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
 #[inline(always)]
-pub(super) fn dequantise_nl(block: &[u8; 18], out: &mut [f32; 32]) {
-    levels(&block[2..], out, half_at(block, 0));
+pub(super) fn codes_nl(block: &[u8; 18], codes: &mut [i8; 32]) -> Scaled<1> {
+    levels(&block[2..], codes, &LEVELS);
+    Scaled([half_at(block, 0)])
 }
 
 #[inline(always)]
-pub(super) fn dequantise_xs(block: &[u8; 136], out: &mut [f32; 256]) {
+pub(super) fn codes_xs(block: &[u8; 136], codes: &mut [i8; 256]) -> Scaled<8> {
+    for (codes, packed) in codes.as_chunks_mut::<32>().0.iter_mut().zip(block[8..].as_chunks::<16>().0) {
+        levels(packed, codes, &LEVELS);
+    }
     let (d, upper) = (half_at(block, 0), u16_at(block, 2));
-    for (run, values) in out.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+    Scaled(std::array::from_fn(|run| {
         let low = block[4 + run / 2] >> (run % 2 * 4) & 15;
         let scale = u16::from(low) | (upper >> (2 * run) & 3) << 4;
-        levels(&block[8 + run * 16..][..16], values, d * (f32::from(scale) - 32.0));
-    }
+        d * (f32::from(scale) - 32.0)
+    }))
 }
 
+/// What 32 nibbles stand for, value `i` low in byte `i`, value `i + 16` high.
 #[inline(always)]
-fn levels(packed: &[u8], out: &mut [f32; 32], scale: f32) {
+pub(super) fn levels(packed: &[u8], codes: &mut [i8; 32], levels: &[i8; 16]) {
     for (i, &byte) in packed.iter().enumerate() {
-        out[i] = scale * LEVELS[usize::from(byte & 15)];
-        out[i + 16] = scale * LEVELS[usize::from(byte >> 4)];
+        codes[i] = levels[usize::from(byte & 15)];
+        codes[i + 16] = levels[usize::from(byte >> 4)];
     }
 }

@@ -1,10 +1,12 @@
 //! ggml's weight blocks, one family a file: the layout, the exact reference for reading it and, for `Q8_0` and
 //! `Q4_0`, for writing it.
 //!
-//! The reference defines the values: every vector kernel unpacks to the same bits.
+//! Every block type is integers under a scale, some with an offset: a file says which, [`codes`] the rest. The reference
+//! defines the values: every vector kernel unpacks to the same bits.
 //! Source of all layouts: ggml (MIT), `ggml-common.h` and `ggml-quants.c`.
 
 mod codebook;
+mod codes;
 mod float;
 mod grids;
 mod iq1;
@@ -26,10 +28,11 @@ mod tq;
 pub use q4_0::quantise as quantise_q4_0;
 pub use q8_0::quantise as quantise_q8_0;
 
+pub(crate) use codes::{Codes, STEP, decode};
 pub(crate) use float::half;
-use k_scales::k_scales;
 
 use crate::DType;
+use codes::{Affine, Scaled};
 
 /// Widens whole blocks: the exact reference of every type.
 ///
@@ -56,40 +59,14 @@ pub(crate) fn dequantise_inline(dtype: DType, bytes: &[u8], out: &mut [f32]) {
         DType::F32 => float::f32s(bytes, out),
         DType::F16 => float::f16s(bytes, out),
         DType::BF16 => float::bf16s(bytes, out),
-        DType::Q4_0 => each(bytes, out, q4_0::dequantise),
-        DType::Q4_1 => each(bytes, out, q4_0::dequantise_with_minimum),
-        DType::Q5_0 => each(bytes, out, q5_0::dequantise),
-        DType::Q5_1 => each(bytes, out, q5_0::dequantise_with_minimum),
-        DType::Q8_0 => each(bytes, out, q8_0::dequantise),
-        DType::Q2_K => each(bytes, out, q2_k::dequantise),
-        DType::Q3_K => each(bytes, out, q3_k::dequantise),
-        DType::Q4_K => each(bytes, out, q4_k::dequantise),
-        DType::Q5_K => each(bytes, out, q5_k::dequantise),
-        DType::Q6_K => each(bytes, out, q6_k::dequantise),
-        DType::IQ1_S => each(bytes, out, iq1::dequantise_s),
-        DType::IQ1_M => each(bytes, out, iq1::dequantise_m),
-        DType::IQ2_XXS => each(bytes, out, iq2::dequantise_xxs),
-        DType::IQ2_XS => each(bytes, out, iq2::dequantise_xs),
-        DType::IQ2_S => each(bytes, out, iq2::dequantise_s),
-        DType::IQ3_XXS => each(bytes, out, iq3::dequantise_xxs),
-        DType::IQ3_S => each(bytes, out, iq3::dequantise_s),
-        DType::IQ4_NL => each(bytes, out, iq4::dequantise_nl),
-        DType::IQ4_XS => each(bytes, out, iq4::dequantise_xs),
-        DType::TQ1_0 => each(bytes, out, tq::dequantise_1),
-        DType::TQ2_0 => each(bytes, out, tq::dequantise_2),
-        DType::MXFP4 => each(bytes, out, mxfp4::dequantise),
-    }
-}
-
-#[inline(always)]
-fn each<const BYTES: usize, const VALUES: usize>(
-    bytes: &[u8],
-    out: &mut [f32],
-    block: impl Fn(&[u8; BYTES], &mut [f32; VALUES]),
-) {
-    let (blocks, outs) = (bytes.as_chunks::<BYTES>().0, out.as_chunks_mut::<VALUES>().0);
-    for (bytes, values) in blocks.iter().zip(outs) {
-        block(bytes, values);
+        _ => {
+            let mut codes = Codes::new();
+            let step = STEP / dtype.block_len() * dtype.block_bytes();
+            for (bytes, out) in bytes.chunks(step).zip(out.chunks_mut(STEP)) {
+                decode(dtype, bytes, &mut codes);
+                codes.widen(dtype, out);
+            }
+        }
     }
 }
 
@@ -107,4 +84,14 @@ fn u16_at(block: &[u8], at: usize) -> u16 {
 #[inline(always)]
 fn u32_at(block: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]])
+}
+
+/// 256 codes of 2 bits: byte `32 h + i`, bits `2 j` hold value `128 h + 32 j + i`.
+#[inline(always)]
+fn two_bits(packed: &[u8], codes: &mut [i8; 256]) {
+    for (plane, codes) in codes.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+        for (code, byte) in codes.iter_mut().zip(&packed[plane / 4 * 32..]) {
+            *code = (byte >> (plane % 4 * 2) & 3) as i8;
+        }
+    }
 }

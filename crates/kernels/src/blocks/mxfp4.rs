@@ -8,15 +8,14 @@
 //! Source: OCP Microscaling Formats 1.0; the nibble order is ggml's. The levels are doubled and the scale halved, so
 //! that the product of an integer and a power of two stays exact down to the least exponents.
 
-const DOUBLED: [f32; 16] = [0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 0.0, -1.0, -2.0, -3.0, -4.0, -6.0, -8.0, -12.0];
+use super::{Scaled, iq4};
+
+const DOUBLED: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 
 #[inline(always)]
-pub(super) fn dequantise(block: &[u8; 17], out: &mut [f32; 32]) {
-    let scale = half_scale(block[0]);
-    for (i, &byte) in block[1..].iter().enumerate() {
-        out[i] = scale * DOUBLED[usize::from(byte & 15)];
-        out[i + 16] = scale * DOUBLED[usize::from(byte >> 4)];
-    }
+pub(super) fn codes(block: &[u8; 17], codes: &mut [i8; 32]) -> Scaled<1> {
+    iq4::levels(&block[1..], codes, &DOUBLED);
+    Scaled([half_scale(block[0])])
 }
 
 /// `2^(e - 128)`, subnormal for `e` below 2.

@@ -9,17 +9,14 @@
 //!
 //! A value is `d * scale * q - dmin * minimum`.
 
-use super::half_at;
+use super::{Affine, half_at, two_bits};
 
 #[inline(always)]
-pub(super) fn dequantise(block: &[u8; 84], out: &mut [f32; 256]) {
+pub(super) fn codes(block: &[u8; 84], codes: &mut [i8; 256]) -> Affine<16> {
+    two_bits(&block[16..80], codes);
     let (d, dmin) = (half_at(block, 80), half_at(block, 82));
-    for (run, values) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
-        let (scale, min) = (d * f32::from(block[run] & 15), dmin * f32::from(block[run] >> 4));
-        let (half, shift, start) = (run / 8, run % 8 / 2 * 2, run % 2 * 16);
-        for (i, value) in values.iter_mut().enumerate() {
-            let q = block[16 + half * 32 + start + i] >> shift & 3;
-            *value = scale * f32::from(q) - min;
-        }
+    Affine {
+        scales: std::array::from_fn(|run| d * f32::from(block[run] & 15)),
+        offsets: std::array::from_fn(|run| -(dmin * f32::from(block[run] >> 4))),
     }
 }

@@ -9,20 +9,18 @@
 //!
 //! A value is `d * (scale - 32) * (q - 4)`, `q` counting the third bit as 4.
 
-use super::half_at;
+use super::{Scaled, half_at, two_bits};
 
 #[inline(always)]
-pub(super) fn dequantise(block: &[u8; 110], out: &mut [f32; 256]) {
-    let d = half_at(block, 108);
-    for (run, values) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
-        let scale = d * (f32::from(scale(&block[96..108], run)) - 32.0);
-        let (half, plane, start) = (run / 8, run / 2, run % 2 * 16);
-        for (i, value) in values.iter_mut().enumerate() {
-            let low = block[32 + half * 32 + start + i] >> (plane % 4 * 2) & 3;
-            let third = block[start + i] >> plane & 1;
-            *value = scale * (f32::from(low | third << 2) - 4.0);
+pub(super) fn codes(block: &[u8; 110], codes: &mut [i8; 256]) -> Scaled<16> {
+    two_bits(&block[32..96], codes);
+    for (plane, codes) in codes.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+        for (code, thirds) in codes.iter_mut().zip(&block[..32]) {
+            *code += (thirds >> plane << 2 & 4) as i8 - 4;
         }
     }
+    let d = half_at(block, 108);
+    Scaled(std::array::from_fn(|run| d * (f32::from(scale(&block[96..108], run)) - 32.0)))
 }
 
 #[inline(always)]

@@ -10,26 +10,26 @@
 
 use half::f16;
 
-use super::half_at;
+use super::{Affine, Scaled, half_at};
 
 #[inline(always)]
-pub(super) fn dequantise(block: &[u8; 18], out: &mut [f32; 32]) {
-    let d = half_at(block, 0);
-    nibbles(&block[2..], out, |q| d * (q as f32 - 8.0));
+pub(super) fn codes(block: &[u8; 18], codes: &mut [i8; 32]) -> Scaled<1> {
+    nibbles(&block[2..], codes, 8);
+    Scaled([half_at(block, 0)])
 }
 
 #[inline(always)]
-pub(super) fn dequantise_with_minimum(block: &[u8; 20], out: &mut [f32; 32]) {
-    let (d, m) = (half_at(block, 0), half_at(block, 2));
-    nibbles(&block[4..], out, |q| d * q as f32 + m);
+pub(super) fn codes_with_minimum(block: &[u8; 20], codes: &mut [i8; 32]) -> Affine<1> {
+    nibbles(&block[4..], codes, 0);
+    Affine { scales: [half_at(block, 0)], offsets: [half_at(block, 2)] }
 }
 
 #[inline(always)]
-fn nibbles(packed: &[u8], out: &mut [f32; 32], value: impl Fn(u8) -> f32) {
-    let (low, high) = out.split_at_mut(16);
+fn nibbles(packed: &[u8], codes: &mut [i8; 32], zero: i8) {
+    let (low, high) = codes.split_at_mut(16);
     for ((low, high), &byte) in low.iter_mut().zip(high).zip(packed) {
-        *low = value(byte & 15);
-        *high = value(byte >> 4);
+        *low = (byte & 15) as i8 - zero;
+        *high = (byte >> 4) as i8 - zero;
     }
 }
 
@@ -52,12 +52,13 @@ pub fn quantise(values: &[f32; 32]) -> [u8; 18] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{DType, dequantise};
 
     #[test]
     fn quantising_errs_by_at_most_one_step() {
         let values = std::array::from_fn(|i| (i as f32 * 0.7).sin());
         let mut back = [0.0; 32];
-        dequantise(&quantise(&values), &mut back);
+        dequantise(DType::Q4_0, &quantise(&values), &mut back);
         for (value, back) in values.iter().zip(back) {
             assert!((value - back).abs() <= 1.0 / 8.0 * 1.01, "{value} came back as {back}");
         }

@@ -10,17 +10,22 @@
 //! A value is `d * scale * q - dmin * minimum`. Both products and `d * scale * q` are exact in f32 (11 + 6 + 4 bits),
 //! so that a fused multiply-subtract gives the same bits.
 
-use super::{half_at, k_scales};
+use super::{Affine, k_scales};
 
 #[inline(always)]
-pub(super) fn dequantise(block: &[u8; 144], out: &mut [f32; 256]) {
-    let (d, dmin) = (half_at(block, 0), half_at(block, 2));
-    let codes = k_scales(block[4..16].try_into().expect("twelve bytes"));
-    for (run, values) in out.as_chunks_mut::<32>().0.iter_mut().enumerate() {
-        let (scale, min) = (d * f32::from(codes.scales[run]), dmin * f32::from(codes.mins[run]));
-        let packed = &block[16 + run / 2 * 32..][..32];
-        for (value, byte) in values.iter_mut().zip(packed) {
-            *value = scale * f32::from(byte >> (run % 2 * 4) & 15) - min;
+pub(super) fn codes(block: &[u8; 144], codes: &mut [i8; 256]) -> Affine<8> {
+    nibbles(&block[16..], codes);
+    k_scales::affine(block)
+}
+
+/// Byte `32 g + i` holds value `64 g + i` low and `64 g + 32 + i` high.
+#[inline(always)]
+pub(super) fn nibbles(packed: &[u8], codes: &mut [i8; 256]) {
+    for (codes, packed) in codes.as_chunks_mut::<64>().0.iter_mut().zip(packed.as_chunks::<32>().0) {
+        let (low, high) = codes.split_at_mut(32);
+        for ((low, high), &byte) in low.iter_mut().zip(high).zip(packed) {
+            *low = (byte & 15) as i8;
+            *high = (byte >> 4) as i8;
         }
     }
 }

@@ -9,24 +9,24 @@
 //!
 //! `Q5_0` is `d * (q - 16)`, `Q5_1` is `d * q + m`.
 
-use super::{half_at, u32_at};
+use super::{Affine, Scaled, half_at, u32_at};
 
 #[inline(always)]
-pub(super) fn dequantise(block: &[u8; 22], out: &mut [f32; 32]) {
-    let d = half_at(block, 0);
-    codes(u32_at(block, 2), &block[6..], out, |q| d * (q as f32 - 16.0));
+pub(super) fn codes(block: &[u8; 22], codes: &mut [i8; 32]) -> Scaled<1> {
+    five_bits(u32_at(block, 2), &block[6..], codes, 16);
+    Scaled([half_at(block, 0)])
 }
 
 #[inline(always)]
-pub(super) fn dequantise_with_minimum(block: &[u8; 24], out: &mut [f32; 32]) {
-    let (d, m) = (half_at(block, 0), half_at(block, 2));
-    codes(u32_at(block, 4), &block[8..], out, |q| d * q as f32 + m);
+pub(super) fn codes_with_minimum(block: &[u8; 24], codes: &mut [i8; 32]) -> Affine<1> {
+    five_bits(u32_at(block, 4), &block[8..], codes, 0);
+    Affine { scales: [half_at(block, 0)], offsets: [half_at(block, 2)] }
 }
 
 #[inline(always)]
-fn codes(fifth: u32, packed: &[u8], out: &mut [f32; 32], value: impl Fn(u32) -> f32) {
+fn five_bits(fifth: u32, packed: &[u8], codes: &mut [i8; 32], zero: i8) {
     for (i, &byte) in packed.iter().enumerate() {
-        out[i] = value(u32::from(byte & 15) | (fifth >> i & 1) << 4);
-        out[i + 16] = value(u32::from(byte >> 4) | (fifth >> (i + 16) & 1) << 4);
+        codes[i] = (byte & 15 | ((fifth >> i & 1) as u8) << 4) as i8 - zero;
+        codes[i + 16] = (byte >> 4 | ((fifth >> (i + 16) & 1) as u8) << 4) as i8 - zero;
     }
 }

@@ -10,19 +10,15 @@
 //!
 //! A value is `d * scale * q - dmin * minimum`.
 
-use super::{half_at, k_scales};
+use super::{Affine, k_scales, q4_k};
 
 #[inline(always)]
-pub(super) fn dequantise(block: &[u8; 176], out: &mut [f32; 256]) {
-    let (d, dmin) = (half_at(block, 0), half_at(block, 2));
-    let codes = k_scales(block[4..16].try_into().expect("twelve bytes"));
-    let fifths = &block[16..48];
-    for (run, values) in out.as_chunks_mut::<32>().0.iter_mut().enumerate() {
-        let (scale, min) = (d * f32::from(codes.scales[run]), dmin * f32::from(codes.mins[run]));
-        let packed = &block[48 + run / 2 * 32..][..32];
-        for ((value, byte), fifth) in values.iter_mut().zip(packed).zip(fifths) {
-            let q = byte >> (run % 2 * 4) & 15 | (fifth >> run & 1) << 4;
-            *value = scale * f32::from(q) - min;
+pub(super) fn codes(block: &[u8; 176], codes: &mut [i8; 256]) -> Affine<8> {
+    q4_k::nibbles(&block[48..], codes);
+    for (run, codes) in codes.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+        for (code, fifths) in codes.iter_mut().zip(&block[16..48]) {
+            *code |= (fifths >> run << 4 & 16) as i8;
         }
     }
+    k_scales::affine(block)
 }

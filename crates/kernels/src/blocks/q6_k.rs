@@ -9,20 +9,17 @@
 //!
 //! A value is `(d * scale) * (q - 32)`, rounded once: `d * scale` is exact in f32.
 
-use super::half_at;
+use super::{Scaled, half_at};
 
 #[inline(always)]
-pub(super) fn dequantise(block: &[u8; 210], out: &mut [f32; 256]) {
-    let d = half_at(block, 208);
-    for (run, values) in out.as_chunks_mut::<16>().0.iter_mut().enumerate() {
-        let scale = d * f32::from(block[192 + run] as i8);
-        let (half, quarter) = (run / 8, run % 8 / 2);
-        let (low_shift, high_shift) = (quarter / 2 * 4, quarter * 2);
-        for (i, value) in values.iter_mut().enumerate() {
-            let at = run % 2 * 16 + i;
-            let low = block[half * 64 + quarter % 2 * 32 + at] >> low_shift & 15;
-            let high = block[128 + half * 32 + at] >> high_shift & 3;
-            *value = scale * (f32::from(low | high << 4) - 32.0);
+pub(super) fn codes(block: &[u8; 210], codes: &mut [i8; 256]) -> Scaled<16> {
+    for (plane, codes) in codes.as_chunks_mut::<32>().0.iter_mut().enumerate() {
+        let (half, quarter) = (plane / 4, plane % 4);
+        let (low, high) = (&block[half * 64 + quarter % 2 * 32..][..32], &block[128 + half * 32..][..32]);
+        for ((code, low), high) in codes.iter_mut().zip(low).zip(high) {
+            *code = (low >> (quarter / 2 * 4) & 15 | (high >> (quarter * 2) & 3) << 4) as i8 - 32;
         }
     }
+    let d = half_at(block, 208);
+    Scaled(std::array::from_fn(|run| d * f32::from(block[192 + run] as i8)))
 }

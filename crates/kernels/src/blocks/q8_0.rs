@@ -9,14 +9,14 @@
 
 use half::f16;
 
-use super::half_at;
+use super::{Scaled, half_at};
 
 #[inline(always)]
-pub(super) fn dequantise(block: &[u8; 34], out: &mut [f32; 32]) {
-    let d = half_at(block, 0);
-    for (value, &code) in out.iter_mut().zip(&block[2..]) {
-        *value = d * f32::from(code as i8);
+pub(super) fn codes(block: &[u8; 34], codes: &mut [i8; 32]) -> Scaled<1> {
+    for (code, &byte) in codes.iter_mut().zip(&block[2..]) {
+        *code = byte as i8;
     }
+    Scaled([half_at(block, 0)])
 }
 
 /// Writes 32 values as one `Q8_0` block; ties round away from zero.
@@ -36,12 +36,13 @@ pub fn quantise(values: &[f32; 32]) -> [u8; 34] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{DType, dequantise};
 
     #[test]
     fn quantising_errs_by_at_most_half_a_step() {
         let values = std::array::from_fn(|i| (i as f32 * 0.7).sin() * 3.0);
         let mut back = [0.0; 32];
-        dequantise(&quantise(&values), &mut back);
+        dequantise(DType::Q8_0, &quantise(&values), &mut back);
         for (value, back) in values.iter().zip(back) {
             assert!((value - back).abs() <= 3.0 / 127.0 * 0.55, "{value} came back as {back}");
         }

@@ -8,35 +8,31 @@
 //!
 //! A value is `d * (digit - 1)`.
 
-use super::half_at;
+use super::{Scaled, half_at, two_bits};
 
 #[inline(always)]
-pub(super) fn dequantise_1(block: &[u8; 54], out: &mut [f32; 256]) {
-    let d = half_at(block, 52);
-    digits(&block[..32], &mut out[..160], d);
-    digits(&block[32..48], &mut out[160..240], d);
-    digits(&block[48..52], &mut out[240..], d);
+pub(super) fn codes_1(block: &[u8; 54], codes: &mut [i8; 256]) -> Scaled<8> {
+    digits(&block[..32], &mut codes[..160]);
+    digits(&block[32..48], &mut codes[160..240]);
+    digits(&block[48..52], &mut codes[240..]);
+    Scaled([half_at(block, 52); 8])
 }
 
-/// One digit of every byte, then the next digit of every byte, as many as `out` asks for.
+/// One digit of every byte, then the next digit of every byte, as many as there are `codes`.
 #[inline(always)]
-fn digits(packed: &[u8], out: &mut [f32], d: f32) {
+fn digits(packed: &[u8], codes: &mut [i8]) {
     let mut power = 1u8;
-    for values in out.chunks_mut(packed.len()) {
-        for (value, byte) in values.iter_mut().zip(packed) {
-            let digit = (u16::from(byte.wrapping_mul(power)) * 3) >> 8;
-            *value = d * (f32::from(digit) - 1.0);
+    for codes in codes.chunks_mut(packed.len()) {
+        for (code, byte) in codes.iter_mut().zip(packed) {
+            *code = ((u16::from(byte.wrapping_mul(power)) * 3) >> 8) as i8 - 1;
         }
         power = power.wrapping_mul(3);
     }
 }
 
 #[inline(always)]
-pub(super) fn dequantise_2(block: &[u8; 66], out: &mut [f32; 256]) {
-    let d = half_at(block, 64);
-    for (plane, values) in out.as_chunks_mut::<32>().0.iter_mut().enumerate() {
-        for (value, byte) in values.iter_mut().zip(&block[plane / 4 * 32..]) {
-            *value = d * (f32::from(byte >> (plane % 4 * 2) & 3) - 1.0);
-        }
-    }
+pub(super) fn codes_2(block: &[u8; 66], codes: &mut [i8; 256]) -> Scaled<8> {
+    two_bits(&block[..64], codes);
+    codes.iter_mut().for_each(|code| *code -= 1);
+    Scaled([half_at(block, 64); 8])
 }

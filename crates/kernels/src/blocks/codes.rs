@@ -1,0 +1,120 @@
+//! A block as integers: what products on integer units take, and the layer below [`super::dequantise`].
+
+use super::{iq1, iq2, iq3, iq4, mxfp4, q2_k, q3_k, q4_0, q4_k, q5_0, q5_k, q6_k, q8_0, tq};
+use crate::DType;
+
+/// Values that are decoded at once, where the row has so many: every block length divides it.
+pub(crate) const STEP: usize = 256;
+
+/// Up to [`STEP`] values of a block type, in groups of `dtype.group_len()`: value `i` of group `g` is
+/// `scales[g] * codes[i]`, plus `offsets[g]` where `dtype.has_offsets()`.
+///
+/// The product is exact in f32 for all types but `Q6_K`; the value is it, or the sum with the offset, rounded once.
+#[repr(C, align(64))]
+pub(crate) struct Codes {
+    /// From -128 to 127.
+    pub codes: [i8; STEP],
+    /// In units of a weight, here and below.
+    pub scales: [f32; STEP / 16],
+    pub offsets: [f32; STEP / 16],
+}
+
+/// The scales of a block whose values are scale times code.
+pub(super) struct Scaled<const GROUPS: usize>(pub [f32; GROUPS]);
+
+/// Scales and offsets of a block whose values are scale times code, plus offset.
+pub(super) struct Affine<const GROUPS: usize> {
+    pub scales: [f32; GROUPS],
+    pub offsets: [f32; GROUPS],
+}
+
+impl DType {
+    /// Values that share a scale, for block types: 16 or 32.
+    pub(crate) const fn group_len(self) -> usize {
+        match self {
+            DType::Q2_K | DType::Q3_K | DType::Q6_K | DType::IQ1_M | DType::IQ2_XS | DType::IQ2_S => 16,
+            _ => 32,
+        }
+    }
+
+    /// Whether groups have an offset beside their scale.
+    pub(crate) const fn has_offsets(self) -> bool {
+        matches!(self, DType::Q4_1 | DType::Q5_1 | DType::Q2_K | DType::Q4_K | DType::Q5_K)
+    }
+}
+
+impl Codes {
+    pub fn new() -> Codes {
+        Codes { codes: [0; STEP], scales: [0.0; STEP / 16], offsets: [0.0; STEP / 16] }
+    }
+
+    /// The first `out.len()` values.
+    #[inline(always)]
+    pub fn widen(&self, dtype: DType, out: &mut [f32]) {
+        let len = dtype.group_len();
+        for (group, (codes, out)) in self.codes.chunks_exact(len).zip(out.chunks_exact_mut(len)).enumerate() {
+            for (value, &code) in out.iter_mut().zip(codes) {
+                *value = self.scales[group] * f32::from(code);
+            }
+            if dtype.has_offsets() {
+                out.iter_mut().for_each(|value| *value += self.offsets[group]);
+            }
+        }
+    }
+}
+
+/// Reads whole blocks of a block type, at most [`STEP`] values; compiled with the features of its caller.
+#[inline(always)]
+pub(crate) fn decode(dtype: DType, bytes: &[u8], to: &mut Codes) {
+    match dtype {
+        DType::F32 | DType::F16 | DType::BF16 => unreachable!("{dtype} has no codes"),
+        DType::Q4_0 => scaled(bytes, to, q4_0::codes),
+        DType::Q4_1 => affine(bytes, to, q4_0::codes_with_minimum),
+        DType::Q5_0 => scaled(bytes, to, q5_0::codes),
+        DType::Q5_1 => affine(bytes, to, q5_0::codes_with_minimum),
+        DType::Q8_0 => scaled(bytes, to, q8_0::codes),
+        DType::Q2_K => affine(bytes, to, q2_k::codes),
+        DType::Q3_K => scaled(bytes, to, q3_k::codes),
+        DType::Q4_K => affine(bytes, to, q4_k::codes),
+        DType::Q5_K => affine(bytes, to, q5_k::codes),
+        DType::Q6_K => scaled(bytes, to, q6_k::codes),
+        DType::IQ1_S => scaled(bytes, to, iq1::codes_s),
+        DType::IQ1_M => scaled(bytes, to, iq1::codes_m),
+        DType::IQ2_XXS => scaled(bytes, to, iq2::codes_xxs),
+        DType::IQ2_XS => scaled(bytes, to, iq2::codes_xs),
+        DType::IQ2_S => scaled(bytes, to, iq2::codes_s),
+        DType::IQ3_XXS => scaled(bytes, to, iq3::codes_xxs),
+        DType::IQ3_S => scaled(bytes, to, iq3::codes_s),
+        DType::IQ4_NL => scaled(bytes, to, iq4::codes_nl),
+        DType::IQ4_XS => scaled(bytes, to, iq4::codes_xs),
+        DType::TQ1_0 => scaled(bytes, to, tq::codes_1),
+        DType::TQ2_0 => scaled(bytes, to, tq::codes_2),
+        DType::MXFP4 => scaled(bytes, to, mxfp4::codes),
+    }
+}
+
+#[inline(always)]
+fn scaled<const BYTES: usize, const VALUES: usize, const GROUPS: usize>(
+    bytes: &[u8],
+    to: &mut Codes,
+    codes: impl Fn(&[u8; BYTES], &mut [i8; VALUES]) -> Scaled<GROUPS>,
+) {
+    let (values, scales) = (to.codes.as_chunks_mut().0, to.scales.as_chunks_mut().0);
+    for ((block, values), scales) in bytes.as_chunks().0.iter().zip(values).zip(scales) {
+        *scales = codes(block, values).0;
+    }
+}
+
+#[inline(always)]
+fn affine<const BYTES: usize, const VALUES: usize, const GROUPS: usize>(
+    bytes: &[u8],
+    to: &mut Codes,
+    codes: impl Fn(&[u8; BYTES], &mut [i8; VALUES]) -> Affine<GROUPS>,
+) {
+    let (scales, offsets) = (to.scales.as_chunks_mut().0, to.offsets.as_chunks_mut().0);
+    let blocks = bytes.as_chunks().0.iter().zip(to.codes.as_chunks_mut().0);
+    for (((block, values), scales), offsets) in blocks.zip(scales).zip(offsets) {
+        let groups = codes(block, values);
+        (*scales, *offsets) = (groups.scales, groups.offsets);
+    }
+}
