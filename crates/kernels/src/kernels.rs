@@ -28,7 +28,8 @@ pub(crate) struct Kernels {
     pub attend: unsafe fn(&ChunkTask, &mut [f32], &mut [f32]),
     pub rms_norm: RmsNorm,
     pub gated: unsafe fn(Activation, &[f32], &[f32], &mut [f32]),
-    pub sum: unsafe fn(&[f32]) -> f32,
+    /// Values, and how many of them ahead memory is asked for: see [`probe::sum`].
+    pub sum: unsafe fn(&[f32], usize) -> f32,
     pub multiply_tiles: unsafe fn(usize),
 }
 
@@ -103,9 +104,9 @@ macro_rules! level {
             }
 
             $(#[target_feature(enable = $features)])?
-            unsafe fn sum(values: &[f32]) -> f32 {
+            unsafe fn sum(values: &[f32], ahead: usize) -> f32 {
                 // SAFETY: as above.
-                unsafe { probe::sum::<$V>(values) }
+                unsafe { probe::sum::<$V>(values, ahead) }
             }
 
             $(#[target_feature(enable = $features)])?
