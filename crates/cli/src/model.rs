@@ -53,7 +53,7 @@ pub fn session(checkpoint: &Checkpoint, settings: Settings) -> anyhow::Result<Se
 /// How sessions are opened; what is not given is the engine's default.
 pub fn session_options(settings: Settings, context: Option<usize>, cache: CacheType) -> SessionOptions {
     let Settings { isa, threads, pre } = settings;
-    SessionOptions { isa, threads, context, cache, pre }
+    SessionOptions { isa, threads, context, cache, pre, ..SessionOptions::default() }
 }
 
 impl From<CacheArg> for CacheType {

@@ -11,7 +11,7 @@ use plimsoll_engine::{
     Finish, GenerateOptions, SamplingParams, Session, SessionError, SessionOptions, Special, TemplateRequest,
 };
 use plimsoll_formats::Checkpoint;
-use plimsoll_runtime::CacheType;
+use plimsoll_runtime::{Arithmetic, CacheType};
 use serde_json::{Value, json};
 
 fn fixture(name: &str) -> Option<PathBuf> {
@@ -23,9 +23,14 @@ fn fixture(name: &str) -> Option<PathBuf> {
     Some(path)
 }
 
+/// In the arithmetic that the known outputs were made in.
 fn open(name: &str, context: Option<usize>) -> Option<Session> {
+    open_with(name, context, Arithmetic::Exact)
+}
+
+fn open_with(name: &str, context: Option<usize>, arithmetic: Arithmetic) -> Option<Session> {
     let checkpoint = Checkpoint::open(&fixture(name)?).unwrap();
-    let options = SessionOptions { context, cache: CacheType::F32, ..SessionOptions::default() };
+    let options = SessionOptions { arithmetic, context, cache: CacheType::F32, ..SessionOptions::default() };
     Some(Session::open(&checkpoint, &options).unwrap())
 }
 
@@ -123,7 +128,14 @@ fn a_seed_fixes_the_answer() {
 
 #[test]
 fn a_conversation_that_goes_on_reuses_the_cache_and_answers_as_a_fresh_one() {
-    let (Some(mut session), Some(mut fresh)) = (open("smollm3", None), open("smollm3", None)) else { return };
+    for arithmetic in [Arithmetic::Exact, Arithmetic::Fast] {
+        let open = || open_with("smollm3", None, arithmetic);
+        let (Some(session), Some(fresh)) = (open(), open()) else { return };
+        check_conversation(session, fresh);
+    }
+}
+
+fn check_conversation(mut session: Session, mut fresh: Session) {
     let first = session.chat(&chat("Which one should I ship?"), &greedy(12), listen).unwrap();
     let messages = json!([
         {"role": "user", "content": "Which one should I ship?"},

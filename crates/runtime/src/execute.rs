@@ -3,28 +3,36 @@
 use std::ops::Range;
 
 use plimsoll_graph::{AttentionOp, Node, Op, RopeSpec, Rows, ValueId};
-use plimsoll_kernels::{AttentionShape, RopeShape};
+use plimsoll_kernels::{AttentionShape, Phase, Product, RopeShape};
 
+use crate::arithmetic::Multiplier;
 use crate::cache::KvCache;
 use crate::program::Program;
 
 /// What is the same for every node of a step.
 pub(crate) struct StepContext<'a> {
+    phase: Phase,
+    /// The tokens of each sequence after those of the one before, as many of each.
     tokens: &'a [u32],
-    /// Position of the first token.
-    start: usize,
+    /// Where each token stands in its sequence.
+    positions: Vec<usize>,
     n_selected: usize,
     /// Cosines and sines of the positions at hand, one table for each set of frequencies.
     rotations: Vec<Rotations>,
 }
 
 impl<'a> StepContext<'a> {
-    pub(crate) fn new(ropes: &[RopeSpec], tokens: &'a [u32], cache: &KvCache, n_selected: usize) -> StepContext<'a> {
-        let start = cache.len();
-        let positions = start..start + tokens.len();
-        let of = |spec: &RopeSpec| rotations(spec, cache.capacity(), positions.clone());
-        let rotations = ropes.iter().map(of).collect();
-        StepContext { tokens, start, n_selected, rotations }
+    pub(crate) fn new(
+        phase: Phase,
+        ropes: &[RopeSpec],
+        tokens: &'a [u32],
+        sequences: &[&mut KvCache],
+        n_selected: usize,
+    ) -> StepContext<'a> {
+        let each = tokens.len() / sequences.len();
+        let positions = sequences.iter().flat_map(|cache| cache.len()..cache.len() + each).collect();
+        let rotations = ropes.iter().map(|spec| Rotations::new(spec, sequences, each)).collect();
+        StepContext { phase, tokens, positions, n_selected, rotations }
     }
 
     fn rows(&self, rows: Rows) -> usize {
@@ -32,10 +40,6 @@ impl<'a> StepContext<'a> {
             Rows::Tokens => self.tokens.len(),
             Rows::Selected => self.n_selected,
         }
-    }
-
-    fn positions(&self) -> Range<usize> {
-        self.start..self.start + self.tokens.len()
     }
 }
 
@@ -45,22 +49,26 @@ struct Rotations {
     sin: Vec<f32>,
 }
 
-/// Angles are products in f32, as the reference computes them.
-fn rotations(spec: &RopeSpec, context: usize, positions: Range<usize>) -> Rotations {
-    let inv_freq = spec.inv_freq_for(context);
-    let angles = positions.flat_map(|position| inv_freq.iter().map(move |freq| position as f32 * freq));
-    let (mut cos, mut sin) = (Vec::new(), Vec::new());
-    for angle in angles {
-        let (s, c) = f64::from(angle).sin_cos();
-        cos.push(c as f32 * spec.attention_factor);
-        sin.push(s as f32 * spec.attention_factor);
+impl Rotations {
+    /// Those of the next `each` positions of every sequence. Angles are products in f32, as the reference computes them.
+    fn new(spec: &RopeSpec, sequences: &[&mut KvCache], each: usize) -> Rotations {
+        let (mut cos, mut sin) = (Vec::new(), Vec::new());
+        for cache in sequences {
+            let inv_freq = spec.inv_freq_for(cache.capacity());
+            let positions = cache.len()..cache.len() + each;
+            for angle in positions.flat_map(|position| inv_freq.iter().map(move |freq| position as f32 * freq)) {
+                let (s, c) = f64::from(angle).sin_cos();
+                cos.push(c as f32 * spec.attention_factor);
+                sin.push(s as f32 * spec.attention_factor);
+            }
+        }
+        Rotations { cos, sin }
     }
-    Rotations { cos, sin }
 }
 
 /// Runs every node. The plan never gives a node's result the buffer of one of its operands, so
 /// that the result's buffer can be taken out while the operands are read.
-pub(crate) fn run(program: &mut Program, cache: &mut KvCache, context: &StepContext<'_>) {
+pub(crate) fn run(program: &mut Program, sequences: &mut [&mut KvCache], context: &StepContext<'_>) {
     for index in 0..program.network.nodes.len() {
         let node = &program.network.nodes[index];
         let n = context.rows(node.rows);
@@ -72,13 +80,17 @@ pub(crate) fn run(program: &mut Program, cache: &mut KvCache, context: &StepCont
         if let Op::Moe(moe) = &node.op {
             let mut scratch = std::mem::take(&mut program.scratch);
             let x = operand(program, context, node.inputs[0]);
-            scratch.run(moe, &program.weights, &program.cpu, x, &mut buffer[..n * node.width]);
+            scratch.run(moe, &program.weights, multiplier(program, context), x, &mut buffer[..n * node.width]);
             program.scratch = scratch;
         } else {
-            run_node(program, cache, context, node, &mut buffer[..n * node.width]);
+            run_node(program, sequences, context, node, &mut buffer[..n * node.width]);
         }
         program.buffers[slot] = buffer;
     }
+}
+
+fn multiplier<'p>(program: &'p Program, context: &StepContext<'_>) -> Multiplier<'p> {
+    Multiplier { cpu: &program.cpu, arithmetic: program.arithmetic, phase: context.phase }
 }
 
 fn operand<'p>(program: &'p Program, context: &StepContext<'_>, value: ValueId) -> &'p [f32] {
@@ -86,7 +98,13 @@ fn operand<'p>(program: &'p Program, context: &StepContext<'_>, value: ValueId) 
     &program.buffers[program.plan.slot_of[value.0].0][..context.rows(node.rows) * node.width]
 }
 
-fn run_node(program: &Program, cache: &mut KvCache, context: &StepContext<'_>, node: &Node, out: &mut [f32]) {
+fn run_node(
+    program: &Program,
+    sequences: &mut [&mut KvCache],
+    context: &StepContext<'_>,
+    node: &Node,
+    out: &mut [f32],
+) {
     let (cpu, weights) = (&program.cpu, &program.weights);
     let input = |i: usize| operand(program, context, node.inputs[i]);
     match &node.op {
@@ -97,7 +115,8 @@ fn run_node(program: &Program, cache: &mut KvCache, context: &StepContext<'_>, n
             }
         }
         Op::Linear { weight, bias } => {
-            cpu.matmul(&weights.matrix(*weight), input(0), out);
+            let product = Product { w: weights.matrix(*weight), out: &mut *out };
+            multiplier(program, context).multiply(input(0), &mut [product]);
             if let Some(bias) = bias {
                 let bias = weights.vector(*bias);
                 out.chunks_exact_mut(node.width).for_each(|row| add_to(row, bias));
@@ -117,14 +136,14 @@ fn run_node(program: &Program, cache: &mut KvCache, context: &StepContext<'_>, n
             out.copy_from_slice(input(0));
             cpu.rope(&shape, out, cos, sin);
         }
-        Op::Attention(op) => attend(program, cache, context, op, [input(0), input(1), input(2)], out),
+        Op::Attention(op) => attend(program, sequences, context, op, [input(0), input(1), input(2)], out),
         Op::Add => cpu.add(input(0), input(1), out),
         Op::Gated(act) => cpu.gated(*act, input(0), input(1), out),
         Op::Scale(factor) => out.iter_mut().zip(input(0)).for_each(|(y, x)| *y = x * factor),
         Op::ScaleByPosition { floor, scale } => {
             let rows = out.chunks_exact_mut(node.width).zip(input(0).chunks_exact(node.width));
-            for (position, (row, x)) in context.positions().zip(rows) {
-                let factor = ((position as f32 + 1.0) / floor).floor().ln_1p() * scale + 1.0;
+            for (position, (row, x)) in context.positions.iter().zip(rows) {
+                let factor = ((*position as f32 + 1.0) / floor).floor().ln_1p() * scale + 1.0;
                 row.iter_mut().zip(x).for_each(|(y, x)| *y = x * factor);
             }
         }
@@ -137,19 +156,26 @@ fn run_node(program: &Program, cache: &mut KvCache, context: &StepContext<'_>, n
     }
 }
 
+/// Each sequence attends to its own cache.
 fn attend(
     program: &Program,
-    cache: &mut KvCache,
+    sequences: &mut [&mut KvCache],
     context: &StepContext<'_>,
     op: &AttentionOp,
     [q, k, v]: [&[f32]; 3],
     out: &mut [f32],
 ) {
-    let (keys, values) = cache.push(op.cache, k, v);
-    let spans: Vec<Range<usize>> = context.positions().map(|position| op.mask.span(position)).collect();
     let AttentionOp { n_heads, n_kv_heads, head_dim, scale, softcap, .. } = *op;
     let shape = AttentionShape { n_heads, n_kv_heads, head_dim, scale, softcap };
-    program.cpu.attention(&shape, q, keys, values, &spans, out);
+    let spans: Vec<Range<usize>> = context.positions.iter().map(|position| op.mask.span(*position)).collect();
+    let each = spans.len() / sequences.len();
+    let (q_len, kv_len) = (each * n_heads * head_dim, each * n_kv_heads * head_dim);
+    let rows = q.chunks_exact(q_len).zip(k.chunks_exact(kv_len)).zip(v.chunks_exact(kv_len));
+    let rows = rows.zip(spans.chunks_exact(each)).zip(out.chunks_exact_mut(q_len));
+    for (cache, ((((q, k), v), spans), out)) in sequences.iter_mut().zip(rows) {
+        let (keys, values) = cache.push(op.cache, k, v);
+        program.cpu.attention(&shape, q, keys, values, spans, out);
+    }
 }
 
 fn add_to(row: &mut [f32], bias: &[f32]) {

@@ -3,6 +3,7 @@
 //! the caller hands it: a token id that does not exist, or more tokens than the cache holds.
 #![forbid(unsafe_code)]
 
+mod arithmetic;
 mod bind;
 mod cache;
 mod execute;
@@ -10,6 +11,7 @@ mod machine;
 mod moe;
 mod program;
 
+pub use arithmetic::Arithmetic;
 pub use cache::{CacheError, CacheType, KvCache};
 pub use machine::{ResidentBytes, measure_machine, resident_bytes};
 pub use program::{BATCH_TOKENS, LoadError, Program, StepError, likeliest};

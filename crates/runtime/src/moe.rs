@@ -2,8 +2,9 @@
 //! step, and only those of experts that some token chose.
 
 use plimsoll_graph::MoeOp;
-use plimsoll_kernels::Cpu;
+use plimsoll_kernels::Product;
 
+use crate::arithmetic::Multiplier;
 use crate::bind::Weights;
 
 /// Buffers of the mixture, kept from step to step.
@@ -22,11 +23,11 @@ pub(crate) struct MoeScratch {
 impl MoeScratch {
     /// `x (n, d_model)` through its experts into `out (n, d_model)`. Contributions are summed in
     /// the order of the experts, so that a token's result does not depend on its company.
-    pub(crate) fn run(&mut self, op: &MoeOp, weights: &Weights, cpu: &Cpu, x: &[f32], out: &mut [f32]) {
+    pub(crate) fn run(&mut self, op: &MoeOp, weights: &Weights, by: Multiplier, x: &[f32], out: &mut [f32]) {
         let d_model = weights.matrix(op.router).cols();
         let n = x.len() / d_model;
         resize(&mut self.router, n * op.n_experts);
-        cpu.matmul(&weights.matrix(op.router), x, &mut self.router);
+        by.multiply(x, &mut [Product { w: weights.matrix(op.router), out: &mut self.router }]);
         self.choose(op);
         out.fill(0.0);
         for expert in 0..op.n_experts {
@@ -44,10 +45,12 @@ impl MoeScratch {
                 resize(buffer, m * op.d_ff);
             }
             resize(&mut self.y, m * d_model);
-            cpu.matmul(&weights.expert(op.gate, expert), &self.x, &mut self.gate);
-            cpu.matmul(&weights.expert(op.up, expert), &self.x, &mut self.up);
-            cpu.gated(op.act, &self.gate, &self.up, &mut self.hidden);
-            cpu.matmul(&weights.expert(op.down, expert), &self.hidden, &mut self.y);
+            let gate = Product { w: weights.expert(op.gate, expert), out: &mut self.gate };
+            let up = Product { w: weights.expert(op.up, expert), out: &mut self.up };
+            by.multiply(&self.x, &mut [gate, up]);
+            by.cpu.gated(op.act, &self.gate, &self.up, &mut self.hidden);
+            let down = weights.expert(op.down, expert);
+            by.multiply(&self.hidden, &mut [Product { w: down, out: &mut self.y }]);
             for ((token, _), row) in tokens.iter().zip(self.y.chunks_exact(d_model)) {
                 let sum = &mut out[token * d_model..][..d_model];
                 sum.iter_mut().zip(row).for_each(|(sum, y)| *sum += y);

@@ -4,8 +4,9 @@ use std::num::NonZeroUsize;
 
 use plimsoll_formats::{Checkpoint, FormatError};
 use plimsoll_graph::{BufferPlan, Network, Rows, cost::Cost};
-use plimsoll_kernels::{Cpu, CpuError, Isa};
+use plimsoll_kernels::{Cpu, CpuError, Isa, Phase};
 
+use crate::arithmetic::Arithmetic;
 use crate::bind::Weights;
 use crate::cache::{CacheError, CacheType, KvCache};
 use crate::execute::{self, StepContext};
@@ -63,12 +64,13 @@ pub struct Program {
     pub(crate) buffers: Vec<Vec<f32>>,
     pub(crate) scratch: crate::moe::MoeScratch,
     pub(crate) cpu: Cpu,
+    pub(crate) arithmetic: Arithmetic,
 }
 
 impl std::fmt::Debug for Program {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (isa, threads) = (self.cpu.isa(), self.cpu.threads());
-        write!(f, "Program({} nodes, {isa}, {threads} threads)", self.network.nodes.len())
+        let (nodes, isa, threads) = (self.network.nodes.len(), self.cpu.isa(), self.cpu.threads());
+        write!(f, "Program({nodes} nodes, {isa}, {threads} threads, {:?})", self.arithmetic)
     }
 }
 
@@ -77,13 +79,18 @@ impl Program {
     ///
     /// # Errors
     /// The first thing that does not fit, by file and tensor or key.
-    pub fn load(checkpoint: &Checkpoint, isa: Isa, threads: NonZeroUsize) -> Result<Program, LoadError> {
+    pub fn load(
+        checkpoint: &Checkpoint,
+        isa: Isa,
+        threads: NonZeroUsize,
+        arithmetic: Arithmetic,
+    ) -> Result<Program, LoadError> {
         let network = plimsoll_models::network(checkpoint)?;
         let weights = Weights::bind(&network, checkpoint)?;
         let cpu = Cpu::new(isa, threads)?;
         let plan = BufferPlan::new(&network);
         let buffers = plan.slots.iter().map(|_| Vec::new()).collect();
-        Ok(Program { network, weights, plan, buffers, scratch: Default::default(), cpu })
+        Ok(Program { network, weights, plan, buffers, scratch: Default::default(), cpu, arithmetic })
     }
 
     /// An empty cache for sequences of up to `capacity` tokens.
@@ -117,7 +124,8 @@ impl Program {
         &self.network
     }
 
-    /// Appends `tokens` to the sequence of `cache`; returns the logits after the last one, `(vocab_size)`.
+    /// Appends tokens of a prompt to the sequence of `cache`; returns the logits after the last one, `(vocab_size)`.
+    /// They have the same bits however the prompt is cut into steps.
     ///
     /// # Errors
     /// [`StepError`], the cache unchanged.
@@ -127,17 +135,40 @@ impl Program {
     pub fn step(&mut self, cache: &mut KvCache, tokens: &[u32]) -> Result<&[f32], StepError> {
         self.check(cache, tokens)?;
         assert!(!tokens.is_empty(), "a step needs a token");
-        let mut rest = tokens;
-        while rest.len() > BATCH_TOKENS {
-            let (batch, after) = rest.split_at(BATCH_TOKENS);
-            self.run_batch(cache, batch, 0);
-            rest = after;
-        }
-        self.run_batch(cache, rest, 1);
+        let (before, last) = tokens.split_at((tokens.len() - 1) / BATCH_TOKENS * BATCH_TOKENS);
+        self.append(cache, before)?;
+        self.run_batch(Phase::Prefill, &mut [cache], last, 1);
         Ok(self.logits(1))
     }
 
-    /// Appends `tokens`; hands the logits after each of them to `each` with its index in `tokens`.
+    /// [`Program::step`] where nobody wants logits.
+    ///
+    /// # Errors
+    /// [`StepError`], the cache unchanged.
+    pub fn append(&mut self, cache: &mut KvCache, tokens: &[u32]) -> Result<(), StepError> {
+        self.check(cache, tokens)?;
+        tokens.chunks(BATCH_TOKENS).for_each(|batch| self.run_batch(Phase::Prefill, &mut [&mut *cache], batch, 0));
+        Ok(())
+    }
+
+    /// Appends one generated token to each of several sequences; returns the logits after each, `(n_sequences,
+    /// vocab_size)`. A sequence's logits have the same bits whatever the others are.
+    ///
+    /// # Errors
+    /// [`StepError`] of the first sequence that refuses its token, every cache unchanged.
+    ///
+    /// # Panics
+    /// If there is no sequence, or a cache was made by another program.
+    pub fn decode(&mut self, sequences: &mut [(&mut KvCache, u32)]) -> Result<&[f32], StepError> {
+        assert!(!sequences.is_empty(), "a step needs a token");
+        sequences.iter().try_for_each(|(cache, token)| self.check(cache, &[*token]))?;
+        let (mut caches, tokens): (Vec<&mut KvCache>, Vec<u32>) =
+            sequences.iter_mut().map(|(cache, token)| (&mut **cache, *token)).unzip();
+        self.run_batch(Phase::Decode, &mut caches, &tokens, tokens.len());
+        Ok(self.logits(tokens.len()))
+    }
+
+    /// As [`Program::step`]; hands the logits after each token to `each` with its index in `tokens`.
     ///
     /// # Errors
     /// [`StepError`], the cache unchanged.
@@ -149,7 +180,7 @@ impl Program {
     ) -> Result<(), StepError> {
         self.check(cache, tokens)?;
         for (batch_index, batch) in tokens.chunks(BATCH_TOKENS_WITH_LOGITS).enumerate() {
-            self.run_batch(cache, batch, batch.len());
+            self.run_batch(Phase::Prefill, &mut [&mut *cache], batch, batch.len());
             let rows = self.logits(batch.len()).chunks_exact(self.network.vocab_size);
             rows.enumerate().for_each(|(i, row)| each(batch_index * BATCH_TOKENS_WITH_LOGITS + i, row));
         }
@@ -173,17 +204,19 @@ impl Program {
         &self.buffers[slot.0][..n_selected * self.network.vocab_size]
     }
 
-    /// One pass over the nodes. With no logits wanted, nodes behind the row selection do nothing.
-    fn run_batch(&mut self, cache: &mut KvCache, tokens: &[u32], n_selected: usize) {
+    /// One pass over the nodes for the next tokens of each sequence, as many of each. With no logits wanted, nodes behind
+    /// the row selection do nothing.
+    fn run_batch(&mut self, phase: Phase, sequences: &mut [&mut KvCache], tokens: &[u32], n_selected: usize) {
         for (buffer, (rows, width)) in self.buffers.iter_mut().zip(&self.plan.slots) {
             let needed = width * if *rows == Rows::Tokens { tokens.len() } else { n_selected };
             if buffer.len() < needed {
                 buffer.resize(needed, 0.0);
             }
         }
-        let context = StepContext::new(&self.network.ropes, tokens, cache, n_selected);
-        execute::run(self, cache, &context);
-        cache.advance(tokens.len());
+        let context = StepContext::new(phase, &self.network.ropes, tokens, sequences, n_selected);
+        execute::run(self, sequences, &context);
+        let each = tokens.len() / sequences.len();
+        sequences.iter_mut().for_each(|cache| cache.advance(each));
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_formats::Checkpoint;
 use plimsoll_kernels::Isa;
-use plimsoll_runtime::{CacheType, Program};
+use plimsoll_runtime::{Arithmetic, CacheType, Program};
 use serde_json::Value;
 
 /// Fixtures whose GGUF carries every fact of the config.
@@ -44,7 +44,7 @@ fn ids(value: &Value) -> Vec<u32> {
 
 /// Largest difference of a last logit over the cases, and the greedy ids after the first.
 fn check(checkpoint: &Checkpoint, golden: &Value, isa: Isa, threads: usize) {
-    let mut program = Program::load(checkpoint, isa, NonZeroUsize::new(threads).unwrap()).unwrap();
+    let mut program = Program::load(checkpoint, isa, NonZeroUsize::new(threads).unwrap(), Arithmetic::Exact).unwrap();
     for (index, case) in golden["cases"].as_array().unwrap().iter().enumerate() {
         let (input, greedy) = (ids(&case["input_ids"]), ids(&case["greedy"]));
         let mut cache = program.new_cache(input.len() + greedy.len(), CacheType::F32).unwrap();
@@ -62,7 +62,7 @@ fn check(checkpoint: &Checkpoint, golden: &Value, isa: Isa, threads: usize) {
                 break; // a tie: what follows means nothing
             }
             if step + 1 < greedy.len() {
-                logits = program.step(&mut cache, &[*wanted]).unwrap().to_vec();
+                logits = program.decode(&mut [(&mut cache, *wanted)]).unwrap().to_vec();
             }
         }
     }

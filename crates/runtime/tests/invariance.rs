@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_formats::Checkpoint;
 use plimsoll_kernels::Isa;
-use plimsoll_runtime::{BATCH_TOKENS, CacheType, Program, StepError};
+use plimsoll_runtime::{Arithmetic, BATCH_TOKENS, CacheType, KvCache, Program, StepError, likeliest};
 
 /// Full, sliding and chunked attention, dense and mixture of experts.
 const MODELS: &[&str] = &["llama-f32", "gemma3-text", "llama4-moe"];
@@ -23,9 +23,9 @@ fn fixtures() -> Option<PathBuf> {
     Some(path)
 }
 
-fn load(folder: &Path, threads: usize) -> Program {
+fn load(folder: &Path, threads: usize, arithmetic: Arithmetic) -> Program {
     let checkpoint = Checkpoint::open(folder).unwrap();
-    Program::load(&checkpoint, Isa::best(), NonZeroUsize::new(threads).unwrap()).unwrap()
+    Program::load(&checkpoint, Isa::best(), NonZeroUsize::new(threads).unwrap(), arithmetic).unwrap()
 }
 
 /// Ids that walk through the vocabulary without repeating soon.
@@ -37,25 +37,34 @@ fn bits(logits: &[f32]) -> Vec<u32> {
     logits.iter().map(|x| x.to_bits()).collect()
 }
 
-#[test]
-fn logits_do_not_depend_on_batches_or_threads() {
+/// Every model with every arithmetic.
+fn each_model(check: impl Fn(&str, &dyn Fn(usize) -> Program)) {
     let Some(root) = fixtures() else { return };
     for name in MODELS {
+        for arithmetic in [Arithmetic::Exact, Arithmetic::Fast] {
+            check(&format!("{name}, {arithmetic:?}"), &|threads| load(&root.join(name), threads, arithmetic));
+        }
+    }
+}
+
+#[test]
+fn logits_of_a_prompt_do_not_depend_on_how_it_is_cut_or_on_threads() {
+    each_model(|name, load| {
         // Beyond one batch, so that the seam between two is crossed.
         let prompt = tokens(BATCH_TOKENS + 45);
-        let mut at_once = load(&root.join(name), 1);
+        let mut at_once = load(1);
         let mut cache = at_once.new_cache(prompt.len(), CacheType::F16).unwrap();
         let expected = bits(at_once.step(&mut cache, &prompt).unwrap());
 
-        let mut one_by_one = load(&root.join(name), 2);
+        let mut one_by_one = load(2);
         let mut cache = one_by_one.new_cache(prompt.len(), CacheType::F16).unwrap();
         let (last, before) = prompt.split_last().unwrap();
         for token in before {
-            one_by_one.step(&mut cache, &[*token]).unwrap();
+            one_by_one.append(&mut cache, &[*token]).unwrap();
         }
         assert_eq!(bits(one_by_one.step(&mut cache, &[*last]).unwrap()), expected, "{name}: one by one, 2 threads");
 
-        let mut each = load(&root.join(name), 3);
+        let mut each = load(3);
         let mut cache = each.new_cache(prompt.len(), CacheType::F16).unwrap();
         let mut seen = Vec::new();
         each.step_each(&mut cache, &prompt, |i, logits| {
@@ -65,13 +74,52 @@ fn logits_do_not_depend_on_batches_or_threads() {
         })
         .unwrap();
         assert_eq!(seen, expected, "{name}: all logits, 3 threads");
-    }
+    });
+}
+
+#[test]
+fn logits_of_a_generated_token_do_not_depend_on_the_other_sequences_or_on_threads() {
+    each_model(|name, load| {
+        let (n_sequences, n_generated) = (9, 5);
+        let mut alone = load(1);
+        let expected: Vec<Vec<Vec<u32>>> = (0..n_sequences)
+            .map(|i| {
+                // Depths and rooms differ from sequence to sequence.
+                let mut cache = alone.new_cache(80 + i, CacheType::F16).unwrap();
+                let mut next = likeliest(alone.step(&mut cache, &tokens(60)[i..4 * i + 5]).unwrap());
+                let mut decode = |_| {
+                    let logits = alone.decode(&mut [(&mut cache, next)]).unwrap();
+                    next = likeliest(logits);
+                    bits(logits)
+                };
+                (0..n_generated).map(&mut decode).collect()
+            })
+            .collect();
+
+        let mut together = load(2);
+        let begin = |i: usize| {
+            let mut cache = together.new_cache(80 + i, CacheType::F16).unwrap();
+            let next = likeliest(together.step(&mut cache, &tokens(60)[i..4 * i + 5]).unwrap());
+            (cache, next)
+        };
+        let mut sequences: Vec<(KvCache, u32)> = (0..n_sequences).map(begin).collect();
+        for token in 0..n_generated {
+            let mut batch: Vec<(&mut KvCache, u32)> =
+                sequences.iter_mut().map(|(cache, next)| (cache, *next)).collect();
+            let logits = together.decode(&mut batch).unwrap();
+            let rows: Vec<&[f32]> = logits.chunks_exact(logits.len() / n_sequences).collect();
+            for ((i, row), (_, next)) in rows.iter().enumerate().zip(&mut sequences) {
+                assert_eq!(bits(row), expected[i][token], "{name}: sequence {i}, token {token}");
+                *next = likeliest(row);
+            }
+        }
+    });
 }
 
 #[test]
 fn a_truncated_cache_is_as_if_the_rest_had_never_been() {
     let Some(root) = fixtures() else { return };
-    let mut program = load(&root.join("gemma3-text"), 2);
+    let mut program = load(&root.join("gemma3-text"), 2, Arithmetic::Fast);
     let prompt = tokens(60);
     let mut cache = program.new_cache(100, CacheType::F32).unwrap();
     let expected = bits(program.step(&mut cache, &prompt).unwrap());
@@ -83,7 +131,7 @@ fn a_truncated_cache_is_as_if_the_rest_had_never_been() {
 #[test]
 fn what_does_not_fit_is_refused_and_changes_nothing() {
     let Some(root) = fixtures() else { return };
-    let mut program = load(&root.join("llama-f32"), 1);
+    let mut program = load(&root.join("llama-f32"), 1, Arithmetic::Exact);
     let mut cache = program.new_cache(8, CacheType::F16).unwrap();
     program.step(&mut cache, &tokens(5)).unwrap();
     let full = StepError::ContextFull { tokens: 4, used: 5, capacity: 8 };

@@ -11,7 +11,7 @@ use plimsoll_lab::runner;
 use plimsoll_lab::suite::Suite;
 use plimsoll_lab::text_loss::{TextLoss, text_loss};
 use plimsoll_panel::shown_text;
-use plimsoll_runtime::Program;
+use plimsoll_runtime::{Arithmetic, Program};
 use serde_json::json;
 
 use crate::args::Eval;
@@ -56,7 +56,7 @@ fn text(command: &Eval, path: &Path, settings: Settings, as_json: bool) -> anyho
     let checkpoint = model::open(&command.model)?;
     let tokenizer = Tokenizer::of(&checkpoint, settings.pre.as_deref())?;
     let ids = tokenizer.with_bos(tokenizer.encode(&text, Special::AsText)?);
-    let mut program = Program::load(&checkpoint, settings.isa, settings.threads)?;
+    let mut program = Program::load(&checkpoint, settings.isa, settings.threads, Arithmetic::Fast)?;
     let window = model::context(&checkpoint, None)?.min(TEXT_WINDOW);
     let bar = progress::bar(ids.len() as u64, "reading");
     let loss: TextLoss = text_loss(&mut program, &tokenizer, &ids, window, |done| bar.set_position(done as u64))

@@ -9,7 +9,7 @@ use plimsoll_engine::{ChatTemplate, Clock, Tokenizer};
 use plimsoll_formats::Checkpoint;
 use plimsoll_lab::verify::{self, CaseReport, ChatReport, Golden, Greedy};
 use plimsoll_panel::shown_text;
-use plimsoll_runtime::Program;
+use plimsoll_runtime::{Arithmetic, Program};
 use serde_json::json;
 
 use crate::args::Verify;
@@ -22,7 +22,7 @@ pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Resul
     let checkpoint = model::open(&command.model)?;
     let golden = golden(command, &checkpoint)?;
     let tokenizer = Tokenizer::of(&checkpoint, settings.pre.as_deref())?;
-    let mut program = Program::load(&checkpoint, settings.isa, settings.threads)?;
+    let mut program = Program::load(&checkpoint, settings.isa, settings.threads, Arithmetic::Exact)?;
 
     let bar = progress::bar(golden.cases.len() as u64, "verifying");
     let mut cases = Vec::new();

@@ -4,6 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use plimsoll_runtime::BATCH_TOKENS;
+
 use super::{Session, SessionError};
 use crate::sampler::{Sampler, SamplingParams};
 use crate::stream::{Chunk, TextStream};
@@ -113,14 +115,15 @@ impl Session {
         let mut sampler = Sampler::new(options.sampling.clone(), prompt)?;
         let strip = begins && self.tokenizer.strips_first_space();
         let mut output = Output { stream: TextStream::new(options.stops.clone()), text: String::new(), strip, on_text };
-        let prefilled = self.hold_all_but_last(prompt, || options.interrupted())?;
-        let mut timings =
-            Timings { prompt_tokens: prompt.len(), reused_tokens: prefilled.reused, ..Timings::default() };
+        let reused = self.reuse(prompt)?;
+        let mut timings = Timings { prompt_tokens: prompt.len(), reused_tokens: reused, ..Timings::default() };
+        // All but the batch whose logits are wanted.
+        let (before, last) = prompt[reused..].split_at((prompt.len() - reused - 1) / BATCH_TOKENS * BATCH_TOKENS);
+        let is_complete = self.append(before, || options.interrupted())?;
         let room = self.context() - prompt.len();
         let mut tokens = Vec::new();
-        let mut next = prefilled.last;
         let finish = loop {
-            if !prefilled.complete || options.interrupted() {
+            if !is_complete || options.interrupted() {
                 break Finish::Interrupted;
             }
             if options.max_tokens.is_some_and(|max| tokens.len() >= max) {
@@ -129,15 +132,17 @@ impl Session {
             if tokens.len() >= room {
                 break Finish::ContextFull;
             }
-            let logits = self.program.step(&mut self.cache, &[next])?;
-            self.held.push(next);
-            if tokens.is_empty() {
-                timings.prefill = started.elapsed();
-            }
-            next = sampler.next(logits)?;
-            if tokens.is_empty() {
-                timings.first_token = started.elapsed();
-            }
+            let next = match tokens.last() {
+                None => {
+                    let logits = self.program.step(&mut self.cache, last)?;
+                    self.held.extend(last);
+                    timings.prefill = started.elapsed();
+                    let first = sampler.next(logits)?;
+                    timings.first_token = started.elapsed();
+                    first
+                }
+                Some(&token) => sampler.next(self.program.decode(&mut [(&mut self.cache, token)])?)?,
+            };
             if !options.ignore_ends && self.ends.contains(&next) {
                 break Finish::Stop;
             }

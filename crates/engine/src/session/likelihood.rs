@@ -13,7 +13,9 @@ impl Session {
         if length > self.context() {
             return Err(SessionError::PromptTooLong { prompt: length, context: self.context() });
         }
-        let last = self.hold_all_but_last(prompt, || false)?.last;
+        let reused = self.reuse(prompt)?;
+        let last = prompt[prompt.len() - 1];
+        self.append(&prompt[reused..prompt.len() - 1], || false)?;
         let Some((_, given)) = continuation.split_last() else { return Ok(0.0) };
         // Each token is predicted from the one before it.
         let inputs: Vec<u32> = std::iter::once(last).chain(given.iter().copied()).collect();

@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use plimsoll_formats::{Checkpoint, GenerationDefaults};
 use plimsoll_graph::Network;
 use plimsoll_kernels::Isa;
-use plimsoll_runtime::{CacheError, CacheType, KvCache, LoadError, Program, StepError};
+use plimsoll_runtime::{Arithmetic, BATCH_TOKENS, CacheError, CacheType, KvCache, LoadError, Program, StepError};
 
 use crate::sampler::SamplerError;
 use crate::template::{ChatTemplate, TemplateError, TemplateRequest};
@@ -75,6 +75,8 @@ pub struct SessionOptions {
     pub isa: Isa,
     /// Threads to compute with.
     pub threads: NonZeroUsize,
+    /// How precisely to compute.
+    pub arithmetic: Arithmetic,
     /// Tokens that prompt and answer may take together; `None` is the model's maximum, or the length it was
     /// first trained on where that is told apart, at most 8192.
     pub context: Option<usize>,
@@ -87,13 +89,21 @@ pub struct SessionOptions {
 impl Default for SessionOptions {
     fn default() -> Self {
         let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        Self { isa: Isa::best(), threads, context: None, cache: CacheType::default(), pre: None }
+        Self {
+            isa: Isa::best(),
+            threads,
+            arithmetic: Arithmetic::default(),
+            context: None,
+            cache: CacheType::default(),
+            pre: None,
+        }
     }
 }
 
 /// A loaded model with one sequence in its cache.
 ///
-/// What the cache already holds of a new prompt is not computed again; the answer is the same either way.
+/// What the cache already holds of a new prompt is not computed again; the answer is the same either way. For that,
+/// answers are computed again once they are part of a prompt, whose arithmetic may be another.
 ///
 /// ```no_run
 /// use std::ops::ControlFlow;
@@ -115,7 +125,7 @@ pub struct Session {
     model: String,
     program: Program,
     cache: KvCache,
-    held: Vec<u32>, // the tokens whose keys and values are in `cache`, in order
+    held: Vec<u32>, // the prompt tokens whose keys and values `cache` begins with
     tokenizer: Tokenizer,
     template: Option<ChatTemplate>,
     ends: Vec<u32>,
@@ -136,7 +146,7 @@ impl Session {
     pub fn open(checkpoint: &Checkpoint, options: &SessionOptions) -> Result<Self, SessionError> {
         let tokenizer = Tokenizer::of(checkpoint, options.pre.as_deref())?;
         let template = ChatTemplate::of(checkpoint, &tokenizer)?;
-        let program = Program::load(checkpoint, options.isa, options.threads)?;
+        let program = Program::load(checkpoint, options.isa, options.threads, options.arithmetic)?;
         let context = context_length(program.network(), checkpoint.hyperparams.max_seq_len, options.context)?;
         let cache = program.new_cache(context, options.cache)?;
         let mut ends = checkpoint.generation.eos_ids.clone();
@@ -208,24 +218,29 @@ impl Session {
         if ids.is_empty() { Err(SessionError::EmptyPrompt) } else { Ok(ids) }
     }
 
-    /// Brings the cache to hold `ids` but for the last, re-using what it holds already; the last is returned for the
-    /// step whose logits are wanted. `stop` is asked between batches.
-    fn hold_all_but_last(&mut self, ids: &[u32], stop: impl Fn() -> bool) -> Result<Prefilled, SessionError> {
-        let (&last, prefix) = ids.split_last().ok_or(SessionError::EmptyPrompt)?;
+    /// Leaves of the cache what `ids` begins with, but for their last token, whose logits are always wanted; returns how
+    /// many tokens that are.
+    fn reuse(&mut self, ids: &[u32]) -> Result<usize, SessionError> {
+        let (_, prefix) = ids.split_last().ok_or(SessionError::EmptyPrompt)?;
         if ids.len() > self.context() {
             return Err(SessionError::PromptTooLong { prompt: ids.len(), context: self.context() });
         }
         let reused = prefix.iter().zip(&self.held).take_while(|(new, held)| new == held).count();
         self.cache.truncate(reused);
         self.held.truncate(reused);
-        for batch in prefix[reused..].chunks(plimsoll_runtime::BATCH_TOKENS) {
+        Ok(reused)
+    }
+
+    /// Appends tokens of a prompt; `stop` is asked between batches. Returns whether all of them were appended.
+    fn append(&mut self, tokens: &[u32], stop: impl Fn() -> bool) -> Result<bool, SessionError> {
+        for batch in tokens.chunks(BATCH_TOKENS) {
             if stop() {
-                return Ok(Prefilled { last, reused, complete: false });
+                return Ok(false);
             }
-            self.program.step(&mut self.cache, batch)?;
+            self.program.append(&mut self.cache, batch)?;
             self.held.extend(batch);
         }
-        Ok(Prefilled { last, reused, complete: true })
+        Ok(true)
     }
 }
 
@@ -240,11 +255,4 @@ pub fn context_length(network: &Network, model_max: usize, wanted: Option<usize>
         Some(wanted) => Ok(wanted),
         None => Ok(network.native_context().unwrap_or(model_max).min(model_max).min(DEFAULT_CONTEXT)),
     }
-}
-
-/// What of a prompt is in the cache.
-struct Prefilled {
-    last: u32,
-    reused: usize,
-    complete: bool,
 }

@@ -69,7 +69,7 @@ impl Timed for ProgramTimer<'_> {
         let mut token = self.ids[depth];
         let start = Instant::now();
         for _ in 0..n_tokens {
-            let logits = self.program.step(&mut self.cache, &[token])?;
+            let logits = self.program.decode(&mut [(&mut self.cache, token)])?;
             token = likeliest(logits);
         }
         let seconds = start.elapsed().as_secs_f64();

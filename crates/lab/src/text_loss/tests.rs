@@ -4,7 +4,7 @@ use std::path::Path;
 use plimsoll_engine::{SamplerError, Special, Tokenizer};
 use plimsoll_formats::Checkpoint;
 use plimsoll_kernels::Isa;
-use plimsoll_runtime::Program;
+use plimsoll_runtime::{Arithmetic, Program};
 use serde_json::Value;
 
 use super::{TextLossError, text_loss};
@@ -35,7 +35,7 @@ fn spoil(safetensors: &mut [u8], tensor: &str) {
 fn logits_that_are_no_numbers_are_an_error_that_names_the_token() {
     let checkpoint = broken_demo();
     let tokenizer = Tokenizer::of(&checkpoint, None).unwrap();
-    let mut program = Program::load(&checkpoint, Isa::best(), NonZeroUsize::MIN).unwrap();
+    let mut program = Program::load(&checkpoint, Isa::best(), NonZeroUsize::MIN, Arithmetic::Exact).unwrap();
     let ids = tokenizer.encode("once upon a time", Special::AsText).unwrap();
     let error = text_loss(&mut program, &tokenizer, &ids, 64, |_| ()).unwrap_err();
     assert!(matches!(error, TextLossError::Logits { position: 1, source: SamplerError::NotFinite { .. } }), "{error}");

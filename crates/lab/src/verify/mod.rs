@@ -189,7 +189,7 @@ fn greedy(
             return Ok(if margin < TIE { Greedy::EqualUntilTie { step } } else { Greedy::Differs { step } });
         }
         if step + 1 < case.greedy.len() {
-            logits = program.step(cache, &[*wanted])?.to_vec();
+            logits = program.decode(&mut [(&mut *cache, *wanted)])?.to_vec();
         }
     }
     Ok(Greedy::Equal { tokens: case.greedy.len() })

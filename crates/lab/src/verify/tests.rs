@@ -4,7 +4,7 @@ use std::path::Path;
 use plimsoll_engine::Tokenizer;
 use plimsoll_formats::Checkpoint;
 use plimsoll_kernels::Isa;
-use plimsoll_runtime::{CacheType, Program};
+use plimsoll_runtime::{Arithmetic, CacheType, Program};
 
 use super::golden::GoldenCase;
 use super::{CaseReport, Greedy, Seen, gap_to_best, greedy, max_delta, read_golden, verify_case};
@@ -18,7 +18,7 @@ fn demo() -> (Program, Tokenizer) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo/small");
     let checkpoint = Checkpoint::open(&folder).expect("the demo models come with the project");
     let tokenizer = Tokenizer::of(&checkpoint, None).unwrap();
-    (Program::load(&checkpoint, Isa::best(), NonZeroUsize::MIN).unwrap(), tokenizer)
+    (Program::load(&checkpoint, Isa::best(), NonZeroUsize::MIN, Arithmetic::Exact).unwrap(), tokenizer)
 }
 
 #[test]
