@@ -94,6 +94,10 @@ fn print_json(command: &Bench, settings: Settings, plan: &Plan, machine: &Machin
             "decode_tokens_per_s": row.decode.value,
             "decode_interval": [row.decode.interval.low, row.decode.interval.high],
             "decode_share_of_bandwidth": row.decode.value / row.limits.decode_limit,
+            "limits": {
+                "prefill_tokens_per_s": row.limits.prefill_limit,
+                "decode_tokens_per_s": row.limits.decode_limit,
+            },
             "predicted": { "prefill_tokens_per_s": row.limits.prefill, "decode_tokens_per_s": row.limits.decode },
             "samples": { "prefill_tokens_per_s": row.timings.prefill, "decode_tokens_per_s": row.timings.decode },
         })
