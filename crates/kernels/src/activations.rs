@@ -8,6 +8,9 @@ use crate::kernels::Kernels;
 pub enum Activations {
     /// Nothing: f32 times widened weights, summed in f32. What descriptions are verified with.
     F32,
+    /// 8 bits for each token and group of 32 values, under a scale in f32: exact products of integers, folded in order.
+    /// For block types, at every level, to the same bits.
+    Int8,
 }
 
 /// What a product is for. The phase, never the number of tokens that share a call, chooses among a level's kernels: so a
@@ -23,7 +26,10 @@ pub enum Phase {
 impl Activations {
     /// What a level's production kernels use for weights of a type.
     pub(crate) fn fastest(kernels: &Kernels, phase: Phase, dtype: DType) -> Activations {
-        let _ = (kernels, phase, dtype);
-        Activations::F32
+        let _ = (kernels, phase);
+        match dtype.is_float() {
+            true => Activations::F32,
+            false => Activations::Int8,
+        }
     }
 }

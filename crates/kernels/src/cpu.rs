@@ -10,6 +10,8 @@ use crate::matrix::Layout;
 use crate::pool::Shareable;
 use crate::product::columns::ColumnsTask;
 use crate::product::dots::Dots;
+use crate::product::int8::Int8Task;
+use crate::product::int8::inputs::{self, Inputs};
 use crate::product::panel::{self, PanelTask};
 use crate::{
     Activation, Activations, AttentionShape, DType, Isa, KvRows, Matrix, Phase, Pool, RopeShape, dequantise, scratch,
@@ -115,7 +117,59 @@ impl Cpu {
     pub fn multiply(&self, activations: Activations, x: &[f32], products: &mut [Product]) {
         match activations {
             Activations::F32 => products.iter_mut().for_each(|Product { w, out }| self.matmul(w, x, out)),
+            Activations::Int8 => self.multiply_int8(x, products),
         }
+    }
+
+    fn multiply_int8(&self, x: &[f32], products: &mut [Product]) {
+        let cols = products.first().map_or(0, |product| product.w.cols());
+        if cols == 0 || x.is_empty() {
+            return products.iter_mut().for_each(|product| product.out.fill(0.0));
+        }
+        let n = x.len() / cols;
+        assert_eq!(x.len(), n * cols, "inputs of {cols}");
+        for Product { w, out } in &*products {
+            assert!(!w.dtype().is_float(), "{} weights have no integer codes", w.dtype());
+            assert_eq!((w.cols(), out.len()), (cols, n * w.rows()), "a product of {n} tokens");
+        }
+        let record = inputs::record_len(cols);
+        scratch::with(n * record / size_of::<f32>(), |records| {
+            self.pool.chunks_mut(records, record / size_of::<f32>(), |token, to| {
+                // SAFETY: the level is available; `to` is as long as the record of `cols` values.
+                unsafe { (self.kernels.quantise)(&x[token * cols..][..cols], to.as_mut_ptr().cast()) }
+            });
+            // SAFETY: the records are written and outlive the tasks.
+            let x = unsafe { Inputs::new(records.as_ptr().cast(), cols, n) };
+            self.run_products(products, n, 2 * self.kernels.lanes, |w, rows, out| {
+                // SAFETY: the level is available, shapes are checked above; each task writes its own rows of `out`.
+                unsafe { (self.kernels.int8)(&Int8Task { w, rows, x: &x, out }) }
+            });
+        });
+    }
+
+    /// Runs `task` on parts of the rows of all products, a multiple of `unit` rows each, as one job.
+    fn run_products(
+        &self,
+        products: &mut [Product],
+        n: usize,
+        unit: usize,
+        task: impl Fn(&Matrix, Range<usize>, *mut f32) + Sync,
+    ) {
+        let parts: Vec<_> = products
+            .iter_mut()
+            .map(|Product { w, out }| (*w, Shareable(out.as_mut_ptr()), self.rows_per_task(w, n, unit)))
+            .collect();
+        let tasks = parts.iter().map(|(w, _, rows)| w.rows().div_ceil(*rows)).sum();
+        self.pool.run(tasks, |mut index| {
+            for (w, out, rows) in &parts {
+                let tasks = w.rows().div_ceil(*rows);
+                if index < tasks {
+                    // SAFETY: offset 0.
+                    return task(w, index * rows..((index + 1) * rows).min(w.rows()), unsafe { out.at(0) });
+                }
+                index -= tasks;
+            }
+        });
     }
 
     /// `out = x @ w.T`: `x` is `(n, cols)`, `out` is `(n, rows)`.

@@ -10,7 +10,7 @@ pub enum Isa {
     Scalar,
     /// AVX2 with FMA and F16C: 8 lanes.
     Avx2,
-    /// AVX-512 F, BW, DQ, VL and VBMI, with all of AVX2: 16 lanes.
+    /// AVX-512 F, BW, DQ, VL, VBMI and VNNI, with all of AVX2: 16 lanes.
     Avx512,
 }
 
@@ -61,6 +61,7 @@ fn has_avx512() -> bool {
         && is_x86_feature_detected!("avx512dq")
         && is_x86_feature_detected!("avx512vl")
         && is_x86_feature_detected!("avx512vbmi")
+        && is_x86_feature_detected!("avx512vnni")
 }
 
 impl fmt::Display for Isa {

@@ -5,6 +5,7 @@ use crate::elementwise::{self, Activation};
 use crate::level::Level;
 use crate::product::columns::{self, ColumnsTask};
 use crate::product::dots::Dots;
+use crate::product::int8::{Int8, Int8Task, inputs};
 use crate::product::panel::{self, PanelTask};
 use crate::vector::{Portable, Vector};
 use crate::{Isa, probe};
@@ -25,6 +26,9 @@ pub(crate) struct Kernels {
     pub dots: unsafe fn(Dots),
     pub panel: unsafe fn(&PanelTask, &mut [f32]),
     pub columns: unsafe fn(&ColumnsTask),
+    /// A token's activations, to its record.
+    pub quantise: unsafe fn(&[f32], *mut u8),
+    pub int8: unsafe fn(&Int8Task),
     pub attend: unsafe fn(&ChunkTask, &mut [f32], &mut [f32]),
     pub rms_norm: RmsNorm,
     pub gated: unsafe fn(Activation, &[f32], &[f32], &mut [f32]),
@@ -60,6 +64,8 @@ macro_rules! level {
                 dots,
                 panel,
                 columns,
+                quantise,
+                int8,
                 attend,
                 rms_norm,
                 gated,
@@ -83,6 +89,18 @@ macro_rules! level {
             unsafe fn columns(task: &ColumnsTask) {
                 // SAFETY: as above.
                 unsafe { columns::multiply::<$V>(task) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn quantise(x: &[f32], record: *mut u8) {
+                // SAFETY: as above.
+                unsafe { inputs::quantise(x, record) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn int8(task: &Int8Task) {
+                // SAFETY: as above.
+                unsafe { <$V as Int8>::multiply(task) }
             }
 
             $(#[target_feature(enable = $features)])?
@@ -125,4 +143,4 @@ use crate::vector::{F32x8, F32x16};
 #[cfg(target_arch = "x86_64")]
 level!(avx2, F32x8, "avx2,fma,f16c");
 #[cfg(target_arch = "x86_64")]
-level!(avx512, F32x16, "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi");
+level!(avx512, F32x16, "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni");

@@ -79,7 +79,7 @@ mod x86 {
         dequantise_inline(dtype, bytes, out);
     }
 
-    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi")]
+    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
     fn widen_avx512(dtype: DType, bytes: &[u8], out: &mut [f32]) {
         dequantise_inline(dtype, bytes, out);
     }

@@ -44,7 +44,7 @@ impl DType {
 }
 
 impl Codes {
-    pub fn new() -> Codes {
+    pub const fn new() -> Codes {
         Codes { codes: [0; STEP], scales: [0.0; STEP / 16], offsets: [0.0; STEP / 16] }
     }
 

@@ -1,9 +1,10 @@
-//! Products of stored weights and float activations.
+//! Products of stored weights and activations.
 //!
 //! Every (output, token) pair is one running sum of registers, over the inputs in order, whatever the call's shape:
 //! * [`dots`]: one token. Weights are unpacked in registers; several rows at once hide the latency of the sums.
 //! * [`panel`]: several tokens. Weights are unpacked once into a panel that stays in the second-level cache, then
 //!   multiplied in [`tile`]s of rows by tokens.
+//! * [`int8`]: the same two for activations rounded to 8 bits, on integer units.
 //! * [`columns`]: weights stored input by input. Lanes are outputs there, so the sums are of scalars.
 //!
 //! # Safety
@@ -11,6 +12,7 @@
 
 pub(crate) mod columns;
 pub(crate) mod dots;
+pub(crate) mod int8;
 pub(crate) mod outer;
 pub(crate) mod panel;
 pub(crate) mod tile;

@@ -1,0 +1,105 @@
+//! Stripes of rows times one token.
+
+use super::Int8Task;
+use super::bytes::Bytes;
+use super::inputs::Group;
+use super::rows::{Ahead, Stage, Stripe, bytes_of};
+use super::stored::{Opened, Stored, Visit};
+use crate::blocks::STEP;
+use crate::vector::Vector;
+
+/// A task with one token.
+pub(super) struct Dots<'a>(pub &'a Int8Task<'a>);
+
+impl<B: Bytes> Visit<B> for Dots<'_> {
+    #[inline(always)]
+    unsafe fn visit<S: Stored<B>>(self, stored: S) {
+        let Int8Task { w, rows, x, out } = self.0;
+        let (mut opened, mut stage) = (Opened::<B>::new(), Stage::new());
+        let mut first = rows.start;
+        while first < rows.end {
+            let stripe = Stripe::new(w, first, rows.end, B::ROWS);
+            let mut ahead = match first + B::ROWS {
+                next if next < w.rows() => Stripe::new(w, next, w.rows(), B::ROWS).ahead(),
+                _ => Ahead::nothing(),
+            };
+            let mut sum = B::Floats::zero();
+            let mut col = 0;
+            while col < x.cols {
+                let values = STEP.min(x.cols - col);
+                ahead.fetch::<B::Floats>(B::ROWS * bytes_of(w.dtype(), values));
+                let rows = stripe.step(col, values, &mut stage);
+                stored.open(rows, values, &mut opened);
+                let mut products = [B::zero(); STEP / 16];
+                let mut part = 0;
+                while part < values / (16 * S::RUNS) {
+                    let codes = [
+                        stored.part(rows, &opened, 0, part),
+                        stored.part(rows, &opened, 1, part),
+                        stored.part(rows, &opened, 2, part),
+                        stored.part(rows, &opened, 3, part),
+                    ];
+                    multiply_part::<B, S>(codes, part, x.codes(0, col), &mut products);
+                    part += 1;
+                }
+                let groups = x.groups(0, S::GROUP, col);
+                let mut g = 0;
+                while g < values / S::GROUP {
+                    sum = fold::<B, S>(sum, products[g], &opened, g, &*groups.add(g));
+                    g += 1;
+                }
+                col += values;
+            }
+            sum.store_partial(out.add(first), stripe.len);
+            first += stripe.len;
+        }
+    }
+}
+
+/// The dot products of the groups of a part, to their places among those of the step.
+#[inline(always)]
+unsafe fn multiply_part<B: Bytes, S: Stored<B>>(
+    [a, b, c, d]: [[B; 4]; 4],
+    part: usize,
+    x: *const i8,
+    products: &mut [B; STEP / 16],
+) {
+    let runs = S::GROUP / 16;
+    let mut i = 0;
+    while i < S::RUNS {
+        let run = S::run(part, i);
+        let mut sums = [B::zero(); 4];
+        let mut j = i;
+        while j < i + runs {
+            let input = B::repeat_16(x.add(16 * (run + j - i)).cast());
+            sums[0] = S::dot(sums[0], a[j], input);
+            sums[1] = S::dot(sums[1], b[j], input);
+            sums[2] = S::dot(sums[2], c[j], input);
+            sums[3] = S::dot(sums[3], d[j], input);
+            j += 1;
+        }
+        products[run / runs] = B::sum_rows(sums);
+        i += runs;
+    }
+}
+
+/// `sum` and group `g` of the opened step, whose codes' dot product is `product`.
+#[inline(always)]
+pub(super) unsafe fn fold<B: Bytes, S: Stored<B>>(
+    sum: B::Floats,
+    product: B,
+    opened: &Opened<B>,
+    g: usize,
+    input: &Group,
+) -> B::Floats {
+    let mut product = product.to_floats();
+    if S::ZERO != 0 {
+        // Integers far below 2^24: nothing is rounded.
+        product = B::Floats::splat(-S::ZERO as f32).mul_add(B::Floats::splat(input.sum), product);
+    }
+    let sum = product.mul_add(opened.scales[g].mul(B::Floats::splat(input.scale)), sum);
+    match S::OFFSETS {
+        true => opened.offsets[g].mul_add(B::Floats::splat(input.moment), sum),
+        false => sum,
+    }
+}

@@ -1,0 +1,138 @@
+//! Activations rounded to 8 bits.
+
+/// Values under one scale.
+pub(crate) const GROUP: usize = 32;
+
+/// Magnitudes below this make a group of zeros: their scale would not have an inverse.
+const LEAST: f32 = 1e-36;
+
+/// What a group of weights is told of the activations that it meets.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Group {
+    /// A value is `scale` times its code.
+    pub scale: f32,
+    /// The sum of the codes, an integer.
+    pub sum: f32,
+    /// `scale * sum`, rounded.
+    pub moment: f32,
+}
+
+/// Codes of `(n, cols)` activations, a record for each token: `cols` codes of -127 to 127, a [`Group`] for every 32 of
+/// them, and one for every 16, since some weights come in groups of 16.
+pub(crate) struct Inputs {
+    base: *const u8,
+    pub cols: usize,
+    pub n: usize,
+}
+
+// SAFETY: a shared view; whoever fills the records has finished when it is made.
+unsafe impl Sync for Inputs {}
+
+/// Bytes from one token's record to the next: whole cache lines. `cols` is a multiple of 32.
+pub(crate) fn record_len(cols: usize) -> usize {
+    let groups = cols / GROUP + cols / (GROUP / 2);
+    (cols + groups * size_of::<Group>()).next_multiple_of(64)
+}
+
+impl Inputs {
+    /// A view of the records of `n` tokens at `base`, which [`quantise`] has written.
+    pub unsafe fn new(base: *const u8, cols: usize, n: usize) -> Inputs {
+        Inputs { base, cols, n }
+    }
+
+    #[inline(always)]
+    unsafe fn record(&self, token: usize) -> *const u8 {
+        self.base.add(token * record_len(self.cols))
+    }
+
+    /// The codes of a token from `col` on.
+    #[inline(always)]
+    pub unsafe fn codes(&self, token: usize, col: usize) -> *const i8 {
+        self.record(token).add(col).cast()
+    }
+
+    /// The groups of `len` values, 16 or 32, of a token from `col` on.
+    #[inline(always)]
+    pub unsafe fn groups(&self, token: usize, len: usize, col: usize) -> *const Group {
+        let skipped = if len == GROUP { 0 } else { self.cols / GROUP };
+        self.record(token).add(self.cols).cast::<Group>().add(skipped + col / len)
+    }
+}
+
+/// Writes the record of one token to `record`: codes are the nearest integers, ties to even. What is no finite number
+/// makes its group's scale NaN. Plain Rust, compiled with the features of its caller: the same bits at every level.
+#[inline(always)]
+pub(crate) unsafe fn quantise(x: &[f32], record: *mut u8) {
+    let cols = x.len();
+    let groups = record.add(cols).cast::<Group>();
+    let halves = groups.add(cols / GROUP);
+    for (g, x) in x.as_chunks::<GROUP>().0.iter().enumerate() {
+        let (codes, scale) = codes_of_group(x);
+        record.cast::<[i8; GROUP]>().add(g).write(codes);
+        let (first, second) = (sum(&codes[..GROUP / 2]), sum(&codes[GROUP / 2..]));
+        groups.add(g).write(group(scale, first + second));
+        halves.add(2 * g).write(group(scale, first));
+        halves.add(2 * g + 1).write(group(scale, second));
+    }
+}
+
+#[inline(always)]
+fn group(scale: f32, sum: i32) -> Group {
+    Group { scale, sum: sum as f32, moment: scale * sum as f32 }
+}
+
+#[inline(always)]
+fn sum(codes: &[i8]) -> i32 {
+    codes.iter().map(|&code| i32::from(code)).sum()
+}
+
+/// Added to a float of small magnitude, it leaves the nearest integer in the low bits.
+const ROUND: f32 = (3 << 22) as f32;
+
+#[inline(always)]
+fn codes_of_group(x: &[f32; GROUP]) -> ([i8; GROUP], f32) {
+    // As integers, magnitudes are in order, infinity and then NaN above all others.
+    let most = x.iter().map(|x| x.to_bits() & 0x7fff_ffff).fold(0, u32::max);
+    let most = f32::from_bits(most);
+    if !(LEAST..f32::INFINITY).contains(&most) {
+        return ([0; GROUP], if most < LEAST { 0.0 } else { f32::NAN });
+    }
+    let inverse = 127.0 / most;
+    (x.map(|x| (x * inverse + ROUND).to_bits() as i8), most / 127.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(x: [f32; GROUP]) -> ([i8; GROUP], f32) {
+        codes_of_group(&x)
+    }
+
+    #[test]
+    fn codes_err_by_at_most_half_a_step_and_ties_go_to_even() {
+        let x: [f32; GROUP] = std::array::from_fn(|i| (i as f32 * 0.7).sin() * 3.0);
+        let (codes, scale) = codes(x);
+        for (x, code) in x.iter().zip(codes) {
+            assert!((x - scale * f32::from(code)).abs() <= 0.5001 * scale, "{x} became {code} of {scale}");
+        }
+        let mut x = [0.0; GROUP];
+        (x[0], x[1], x[2], x[3]) = (127.0, 0.5, 1.5, -2.5);
+        assert_eq!(codes_of_group(&x).0[..4], [127, 0, 2, -2]);
+    }
+
+    #[test]
+    fn extremes_keep_their_sign_and_what_is_no_number_marks_its_group() {
+        let mut x = [0.0; GROUP];
+        assert_eq!(codes(x), ([0; GROUP], 0.0));
+        (x[0], x[31]) = (-f32::MAX, f32::MAX);
+        let (extremes, scale) = codes(x);
+        assert_eq!((extremes[0], extremes[31], scale), (-127, 127, f32::MAX / 127.0));
+        x[7] = f32::NAN;
+        assert!(codes(x).0 == [0; GROUP] && codes(x).1.is_nan());
+        x[7] = f32::NEG_INFINITY;
+        assert!(codes(x).0 == [0; GROUP] && codes(x).1.is_nan());
+        assert_eq!(codes([f32::from_bits(1); GROUP]), ([0; GROUP], 0.0));
+    }
+}

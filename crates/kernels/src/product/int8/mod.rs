@@ -1,0 +1,86 @@
+//! Products on integer units: codes of weights times codes of activations.
+//!
+//! Activations are rounded to 8 bits per token and group of 32 ([`inputs`]); weights of every block type are integers
+//! already, in groups of 16 or 32 with a scale `s` and, for some types, an offset `o` ([`crate::blocks`]). Of a group
+//! whose activations have scale `dx`, codes `x` and the sum of codes `S`, the dot product `I` is an exact integer, and
+//! each (row, token) is one chain over the groups in order of the inputs:
+//!
+//! ```text
+//! sum = fma(I, s * dx, sum)
+//! sum = fma(o, dx * S, sum)    for types with offsets
+//! ```
+//!
+//! So every kernel gives the same bits, at every level, for any number of tokens and threads:
+//! * [`portable`]: any type by way of [`crate::blocks::decode`]; the reference.
+//! * [`dots`]: one token times a [`rows::Stripe`], lanes being rows. Codes are unpacked in registers.
+//! * [`panel`]: several tokens. Codes are unpacked into a panel in the first-level cache, then multiplied in tiles.
+//!
+//! Both take their codes from [`stored`], where each type is written once over the registers of [`bytes`].
+//!
+//! # Safety
+//! As in [`crate::vector`]; in addition the slices have the shapes that [`crate::Cpu`] has checked.
+#![allow(unsafe_op_in_unsafe_fn)] // here and below, under this contract
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod bytes;
+mod dots;
+pub(crate) mod inputs;
+mod panel;
+mod portable;
+mod rows;
+mod stored;
+
+use std::ops::Range;
+
+use crate::Matrix;
+use crate::vector::{Portable, Vector};
+use inputs::Inputs;
+
+/// `out[t, row] = w[row] · x[t]` for some rows and all tokens.
+pub(crate) struct Int8Task<'a> {
+    /// Of a block type, stored by rows.
+    pub w: &'a Matrix<'a>,
+    pub rows: Range<usize>,
+    /// `(n, cols)`
+    pub x: &'a Inputs,
+    /// `(n, w.rows())`, of which this task writes `rows`.
+    pub out: *mut f32,
+}
+
+/// A level's way to do a task.
+pub(crate) trait Int8: Vector {
+    unsafe fn multiply(task: &Int8Task);
+}
+
+impl Int8 for Portable {
+    #[inline(always)]
+    unsafe fn multiply(task: &Int8Task) {
+        portable::multiply(task);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Int8 for crate::vector::F32x8 {
+    #[inline(always)]
+    unsafe fn multiply(task: &Int8Task) {
+        portable::multiply(task);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Int8 for crate::vector::F32x16 {
+    #[inline(always)]
+    unsafe fn multiply(task: &Int8Task) {
+        multiply::<avx512::U8x64>(task);
+    }
+}
+
+/// One token by [`dots`], several through [`panel`].
+#[inline(always)]
+unsafe fn multiply<B: bytes::Bytes>(task: &Int8Task) {
+    match task.x.n {
+        1 => stored::with::<B>(task.w.dtype(), dots::Dots(task)),
+        _ => stored::with::<B>(task.w.dtype(), panel::Panels(task)),
+    }
+}

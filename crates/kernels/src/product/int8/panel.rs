@@ -1,0 +1,166 @@
+//! Stripes of rows times several tokens: codes are unpacked once, into a panel that stays in the first-level cache.
+
+use super::Int8Task;
+use super::bytes::Bytes;
+use super::dots::fold;
+use super::inputs::{Group, Inputs};
+use super::rows::{Stage, Stripe};
+use super::stored::{Opened, Stored, Visit};
+use crate::blocks::STEP;
+use crate::vector::Vector;
+
+/// Stripes that share each broadcast of activations.
+const STRIPES: usize = 2;
+/// Most tokens of a tile: with two stripes, twelve registers of integer sums, twelve of float sums, two of codes.
+const TOKENS: usize = 6;
+
+/// A task with several tokens.
+pub(super) struct Panels<'a>(pub &'a Int8Task<'a>);
+
+/// One step of a stripe, unpacked.
+struct Panel<B: Bytes> {
+    /// Register `k` has the codes `4 k .. 4 k + 4` of every row.
+    codes: [B; STEP / 4],
+    opened: Opened<B>,
+}
+
+impl<B: Bytes> Visit<B> for Panels<'_> {
+    #[inline(always)]
+    unsafe fn visit<S: Stored<B>>(self, stored: S) {
+        let Int8Task { w, rows, x, out } = self.0;
+        let mut stage = Stage::new();
+        let mut panels = [Panel::<B>::new(), Panel::<B>::new()];
+        let mut first = rows.start;
+        while first < rows.end {
+            let middle = (first + B::ROWS).min(rows.end);
+            let last = (middle + B::ROWS).min(rows.end);
+            let stripes = [Stripe::new(w, first, middle, B::ROWS), Stripe::new(w, middle, last, B::ROWS)];
+            let mut col = 0;
+            while col < x.cols {
+                let values = STEP.min(x.cols - col);
+                panels[0].fill(stored, &stripes[0], col, values, &mut stage);
+                if stripes[1].len > 0 {
+                    panels[1].fill(stored, &stripes[1], col, values, &mut stage);
+                }
+                let tile = Tile { panels: &panels, stripes: [stripes[0].len, stripes[1].len], x, col, values };
+                tile.all_tokens::<S>(out.add(first), w.rows());
+                col += values;
+            }
+            first = last;
+        }
+    }
+}
+
+impl<B: Bytes> Panel<B> {
+    #[inline(always)]
+    unsafe fn new() -> Self {
+        Panel { codes: [B::zero(); STEP / 4], opened: Opened::new() }
+    }
+
+    #[inline(always)]
+    unsafe fn fill<S: Stored<B>>(&mut self, stored: S, stripe: &Stripe, col: usize, values: usize, stage: &mut Stage) {
+        let rows = stripe.step(col, values, stage);
+        stored.open(rows, values, &mut self.opened);
+        let mut part = 0;
+        while part < values / (16 * S::RUNS) {
+            let a = stored.part(rows, &self.opened, 0, part);
+            let b = stored.part(rows, &self.opened, 1, part);
+            let c = stored.part(rows, &self.opened, 2, part);
+            let d = stored.part(rows, &self.opened, 3, part);
+            let mut i = 0;
+            while i < S::RUNS {
+                let to = self.codes.as_mut_ptr().add(4 * S::run(part, i));
+                to.cast::<[B; 4]>().write(B::transpose([a[i], b[i], c[i], d[i]]));
+                i += 1;
+            }
+            part += 1;
+        }
+    }
+}
+
+/// A step of two stripes and the activations that it meets.
+struct Tile<'a, B: Bytes> {
+    panels: &'a [Panel<B>; STRIPES],
+    /// Rows of each that count.
+    stripes: [usize; STRIPES],
+    x: &'a Inputs,
+    col: usize,
+    values: usize,
+}
+
+impl<B: Bytes> Tile<'_, B> {
+    /// Adds the step to `out[token * out_stride + row]` of every token.
+    #[inline(always)]
+    unsafe fn all_tokens<S: Stored<B>>(&self, out: *mut f32, out_stride: usize) {
+        let mut token = 0;
+        while token < self.x.n {
+            let n = TOKENS.min(self.x.n - token);
+            let out = out.add(token * out_stride);
+            match n {
+                1 => self.tokens::<S, 1>(token, out, out_stride),
+                2 => self.tokens::<S, 2>(token, out, out_stride),
+                3 => self.tokens::<S, 3>(token, out, out_stride),
+                4 => self.tokens::<S, 4>(token, out, out_stride),
+                5 => self.tokens::<S, 5>(token, out, out_stride),
+                _ => self.tokens::<S, TOKENS>(token, out, out_stride),
+            }
+            token += n;
+        }
+    }
+
+    /// `T` tokens from `first` on.
+    #[inline(always)]
+    unsafe fn tokens<S: Stored<B>, const T: usize>(&self, first: usize, out: *mut f32, out_stride: usize) {
+        let mut sums = [[B::Floats::zero(); STRIPES]; T];
+        let (mut codes, mut groups) = ([std::ptr::null::<i8>(); T], [std::ptr::null::<Group>(); T]);
+        let mut t = 0;
+        while t < T {
+            codes[t] = self.x.codes(first + t, self.col);
+            groups[t] = self.x.groups(first + t, S::GROUP, self.col);
+            if self.col > 0 {
+                let out = out.add(t * out_stride);
+                sums[t][0] = B::Floats::load_partial(out, self.stripes[0]);
+                sums[t][1] = B::Floats::load_partial(out.add(self.stripes[0]), self.stripes[1]);
+            }
+            t += 1;
+        }
+        let mut g = 0;
+        while g < self.values / S::GROUP {
+            let products = self.group::<S, T>(g, &codes);
+            let mut t = 0;
+            while t < T {
+                let input = &*groups[t].add(g);
+                sums[t][0] = fold::<B, S>(sums[t][0], products[t][0], &self.panels[0].opened, g, input);
+                sums[t][1] = fold::<B, S>(sums[t][1], products[t][1], &self.panels[1].opened, g, input);
+                t += 1;
+            }
+            g += 1;
+        }
+        let mut t = 0;
+        while t < T {
+            let out = out.add(t * out_stride);
+            sums[t][0].store_partial(out, self.stripes[0]);
+            sums[t][1].store_partial(out.add(self.stripes[0]), self.stripes[1]);
+            t += 1;
+        }
+    }
+
+    /// The dot products of group `g`.
+    #[inline(always)]
+    unsafe fn group<S: Stored<B>, const T: usize>(&self, g: usize, x: &[*const i8; T]) -> [[B; STRIPES]; T] {
+        let mut products = [[B::zero(); STRIPES]; T];
+        let mut k = g * S::GROUP / 4;
+        while k < (g + 1) * S::GROUP / 4 {
+            let codes = [self.panels[0].codes[k], self.panels[1].codes[k]];
+            let mut t = 0;
+            while t < T {
+                let input = B::repeat_4(x[t].add(4 * k).cast());
+                products[t][0] = S::dot(products[t][0], codes[0], input);
+                products[t][1] = S::dot(products[t][1], codes[1], input);
+                t += 1;
+            }
+            k += 1;
+        }
+        products
+    }
+}

@@ -1,0 +1,111 @@
+//! Stored types as codes in registers, each written once for all levels.
+
+mod decoded;
+mod q4_0;
+mod q4_k;
+mod q6_k;
+mod q8_0;
+
+use super::bytes::Bytes;
+use super::rows::{MOST, Rows};
+use crate::DType;
+use crate::blocks::{Codes, STEP};
+use crate::vector::Vector;
+
+/// One stored type, read in steps of [`STEP`] values of a stripe (fewer at the end of a row, where blocks are smaller).
+///
+/// A weight is its group's scale times its code (less [`Stored::ZERO`]), plus the group's offset if there are any.
+pub(crate) trait Stored<B: Bytes>: Copy {
+    /// Values of a group: 16 or 32.
+    const GROUP: usize;
+    /// Whether groups have offsets.
+    const OFFSETS: bool = false;
+    /// Whether codes are made by [`Bytes::signed`]; else they are at most 127.
+    const SIGNED: bool = false;
+    /// The code of zero.
+    const ZERO: i32;
+    /// Runs of 16 values in a part, 2 or 4: as many as are unpacked together. Whole groups.
+    const RUNS: usize;
+
+    /// Reads what groups of the next `values` values share, and whatever [`Stored::part`] wants in memory.
+    unsafe fn open(self, rows: Rows, values: usize, to: &mut Opened<B>);
+
+    /// The codes of part `part` of the step, of the rows `q, q + 4, …`: the first [`Stored::RUNS`] registers count.
+    unsafe fn part(self, rows: Rows, opened: &Opened<B>, q: usize, part: usize) -> [B; 4];
+
+    /// Which run of 16 values of the step is run `i` of part `part`. Runs of a group are adjacent.
+    #[inline(always)]
+    fn run(part: usize, i: usize) -> usize {
+        part * Self::RUNS + i
+    }
+
+    /// Codes of this type times activations, onto 32-bit `sums`.
+    #[inline(always)]
+    unsafe fn dot(sums: B, codes: B, x: B) -> B {
+        match Self::SIGNED {
+            true => sums.dot::<true>(codes, x),
+            false => sums.dot::<false>(codes, x),
+        }
+    }
+}
+
+/// A step of a stripe, opened. Lanes are rows.
+pub(crate) struct Opened<B: Bytes> {
+    pub scales: [B::Floats; STEP / 16],
+    /// Of types that have them.
+    pub offsets: [B::Floats; STEP / 16],
+    /// Of types without codes in registers: those of each row.
+    pub decoded: [Codes; MOST],
+}
+
+impl<B: Bytes> Opened<B> {
+    #[inline(always)]
+    pub unsafe fn new() -> Self {
+        let zeros = [B::Floats::zero(); STEP / 16];
+        Opened { scales: zeros, offsets: zeros, decoded: [const { Codes::new() }; MOST] }
+    }
+}
+
+/// Something to do with a type that has been looked up.
+pub(crate) trait Visit<B: Bytes> {
+    unsafe fn visit<S: Stored<B>>(self, stored: S);
+}
+
+/// Calls `visit` with the reader of `dtype`, a block type.
+#[inline(always)]
+pub(crate) unsafe fn with<B: Bytes>(dtype: DType, visit: impl Visit<B>) {
+    match dtype {
+        DType::Q4_0 => visit.visit(q4_0::Q4_0),
+        DType::Q8_0 => visit.visit(q8_0::Q8_0),
+        DType::Q4_K => visit.visit(q4_k::Q4K),
+        DType::Q6_K => visit.visit(q6_k::Q6K),
+        _ => match (dtype.group_len(), dtype.has_offsets()) {
+            (16, true) => visit.visit(decoded::Decoded::<16, true>(dtype)),
+            (16, false) => visit.visit(decoded::Decoded::<16, false>(dtype)),
+            (_, true) => visit.visit(decoded::Decoded::<32, true>(dtype)),
+            (_, false) => visit.visit(decoded::Decoded::<32, false>(dtype)),
+        },
+    }
+}
+
+/// The half-precision numbers that the rows have at `at`, `at + pitch`, …, widened, into the first `count` of `to`.
+/// Scalar moves collect them: they leave the vector units, which are the bottleneck, alone.
+#[inline(always)]
+unsafe fn halves<B: Bytes>(rows: Rows, at: usize, pitch: usize, count: usize, to: &mut [B::Floats]) {
+    let mut bits = [[0u16; MOST]; STEP / 32];
+    let mut row = 0;
+    while row < B::ROWS {
+        let from = rows.row(row).add(at);
+        let mut i = 0;
+        while i < count {
+            bits[i][row] = from.add(i * pitch).cast::<u16>().read_unaligned();
+            i += 1;
+        }
+        row += 1;
+    }
+    let mut i = 0;
+    while i < count {
+        to[i] = B::Floats::load_f16(bits[i].as_ptr().cast());
+        i += 1;
+    }
+}

@@ -1,0 +1,27 @@
+//! `Q4_0`: see [`crate::blocks`]; the second sixteen values of a block lie in the high nibbles.
+
+use super::super::bytes::Bytes;
+use super::super::rows::Rows;
+use super::{Opened, Stored, halves};
+
+const BLOCK: usize = 18;
+
+#[derive(Clone, Copy)]
+pub(crate) struct Q4_0;
+
+impl<B: Bytes> Stored<B> for Q4_0 {
+    const GROUP: usize = 32;
+    const ZERO: i32 = 8;
+    const RUNS: usize = 2;
+
+    #[inline(always)]
+    unsafe fn open(self, rows: Rows, values: usize, to: &mut Opened<B>) {
+        halves::<B>(rows, 0, BLOCK, values / 32, &mut to.scales);
+    }
+
+    #[inline(always)]
+    unsafe fn part(self, rows: Rows, _: &Opened<B>, q: usize, block: usize) -> [B; 4] {
+        let packed = B::load(rows, q, block * BLOCK + 2);
+        [packed.low_nibbles(), packed.high_nibbles(), B::zero(), B::zero()]
+    }
+}

@@ -1,0 +1,59 @@
+//! `Q4_K`: see [`crate::blocks`]; a pair of groups shares 32 bytes, low nibbles and high.
+
+use super::super::bytes::Bytes;
+use super::super::rows::Rows;
+use super::{Opened, Stored, halves};
+use crate::vector::Vector;
+
+#[derive(Clone, Copy)]
+pub(crate) struct Q4K;
+
+impl<B: Bytes> Stored<B> for Q4K {
+    const GROUP: usize = 32;
+    const OFFSETS: bool = true;
+    const ZERO: i32 = 0;
+    const RUNS: usize = 4;
+
+    #[inline(always)]
+    unsafe fn open(self, rows: Rows, _: usize, to: &mut Opened<B>) {
+        scales_and_minima(rows, to);
+    }
+
+    #[inline(always)]
+    unsafe fn part(self, rows: Rows, _: &Opened<B>, q: usize, pair: usize) -> [B; 4] {
+        let first = B::load(rows, q, 16 + 32 * pair);
+        let second = B::load(rows, q, 32 + 32 * pair);
+        [first.low_nibbles(), second.low_nibbles(), first.high_nibbles(), second.high_nibbles()]
+    }
+}
+
+/// Scales, and minima as negative offsets, of the eight groups of a block that begins with `d`, `dmin` and 12 bytes.
+#[inline(always)]
+pub(super) unsafe fn scales_and_minima<B: Bytes>(rows: Rows, to: &mut Opened<B>) {
+    let mut units = [B::Floats::zero(); 2];
+    halves::<B>(rows, 0, 2, 2, &mut units);
+    let negative = B::Floats::zero().sub(units[1]);
+    let codes = B::transpose_bytes([
+        codes_of_groups(B::load(rows, 0, 0)),
+        codes_of_groups(B::load(rows, 1, 0)),
+        codes_of_groups(B::load(rows, 2, 0)),
+        codes_of_groups(B::load(rows, 3, 0)),
+    ]);
+    let mut g = 0;
+    while g < 8 {
+        to.scales[g] = codes[g / 4].widen(g % 4).to_floats().mul(units[0]);
+        to.offsets[g] = codes[2 + g / 4].widen(g % 4).to_floats().mul(negative);
+        g += 1;
+    }
+}
+
+/// The eight 6-bit scales, then the eight minima, a byte each: see [`crate::blocks`], `k_scales`.
+#[inline(always)]
+unsafe fn codes_of_groups<B: Bytes>(header: B) -> B {
+    // Scales 0..4 and minima 0..4 are bytes; the others' low bits are the low and the high nibbles of the last four.
+    let bytes = header.shuffle([4, 5, 6, 7, 12, 13, 14, 15, 8, 9, 10, 11, -1, -1, -1, -1]);
+    let low = bytes.and(B::repeat_16([63u8, 63, 63, 63, 15, 15, 15, 15, 63, 63, 63, 63, 0, 0, 0, 0].as_ptr()));
+    let nibbles = header.shuffle([-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 12, 13, 14, 15]).high_nibbles();
+    let high = header.shuffle([-1, -1, -1, -1, 4, 5, 6, 7, -1, -1, -1, -1, 8, 9, 10, 11]);
+    low.or(nibbles).or(high.shr_16::<2>().and(B::splat(0x30)))
+}

@@ -1,0 +1,29 @@
+//! `Q8_0`: see [`crate::blocks`].
+
+use super::super::bytes::Bytes;
+use super::super::rows::Rows;
+use super::{Opened, Stored, halves};
+
+const BLOCK: usize = 34;
+
+#[derive(Clone, Copy)]
+pub(crate) struct Q8_0;
+
+impl<B: Bytes> Stored<B> for Q8_0 {
+    const GROUP: usize = 32;
+    const SIGNED: bool = true;
+    const ZERO: i32 = B::BIAS;
+    const RUNS: usize = 2;
+
+    #[inline(always)]
+    unsafe fn open(self, rows: Rows, values: usize, to: &mut Opened<B>) {
+        halves::<B>(rows, 0, BLOCK, values / 32, &mut to.scales);
+    }
+
+    #[inline(always)]
+    unsafe fn part(self, rows: Rows, _: &Opened<B>, q: usize, block: usize) -> [B; 4] {
+        let first = B::load(rows, q, block * BLOCK + 2).signed();
+        let second = B::load(rows, q, block * BLOCK + 18).signed();
+        [first, second, B::zero(), B::zero()]
+    }
+}
