@@ -1,13 +1,14 @@
 //! What the kernels reach, beside what the machine allows: `cargo run --release -p plimsoll-kernels --example
-//! kernel_table [-- THREADS [ISA [TYPE]]]`.
+//! kernel_table [-- THREADS [ISA [TYPE [TOKENS]]]]`.
 //!
 //! `decode` is a product with one token over weights larger than the last-level cache, in bytes of stored weights per
-//! second; `prefill` is a product with 256 tokens, in operations per second (a multiply-add counts two).
+//! second; `prefill` is a product with TOKENS tokens (256), in operations per second (a multiply-add counts two). Each
+//! type is measured with every rounding of activations that the level offers for it.
 
 use std::num::NonZeroUsize;
 use std::time::Instant;
 
-use plimsoll_kernels::{AttentionShape, Cpu, DType, Isa, KvRows, Matrix, probe};
+use plimsoll_kernels::{Activations, AttentionShape, Cpu, DType, Isa, KvRows, Matrix, Phase, Product, probe};
 
 const ROWS: usize = 8192;
 const COLS: usize = 4096;
@@ -22,38 +23,53 @@ fn main() {
         |word| word.parse::<NonZeroUsize>().expect("a number of threads"),
     );
     let level: Option<Isa> = words.next().map(|word| word.parse().expect("a level"));
-    let only = words.next();
+    let only = words.next().filter(|word| word != "all");
+    let tokens = words.next().map_or(TOKENS, |word| word.parse().expect("a number of tokens"));
     for isa in Isa::available().into_iter().filter(|isa| level.is_none_or(|level| level == *isa)) {
         let cpu = Cpu::new(isa, threads).expect("an available level");
         let (bandwidth, rate) = (probe::read_bandwidth(&cpu) / 1e9, probe::arithmetic_rate(&cpu) / 1e9);
         println!("\n{isa}, {threads} threads: memory reads {bandwidth:.1} GB/s, multiply-adds reach {rate:.0} GFLOP/s");
-        println!("{:<8} {:>12} {:>7} {:>16} {:>7}", "type", "decode GB/s", "share", "prefill GFLOP/s", "share");
+        println!(
+            "{:<8} {:<5} {:>12} {:>7} {:>16} {:>7}",
+            "type", "", "decode GB/s", "share", "prefill GFLOP/s", "share"
+        );
         for dtype in DType::ALL.iter().filter(|dtype| only.as_ref().is_none_or(|only| only == dtype.name())) {
-            let (decode, prefill) = (decode(&cpu, *dtype) / 1e9, prefill(&cpu, *dtype) / 1e9);
-            let (of_bandwidth, of_rate) = (100.0 * decode / bandwidth, 100.0 * prefill / rate);
-            println!("{:<8} {decode:>12.1} {of_bandwidth:>6.0}% {prefill:>16.0} {of_rate:>6.0}%", dtype.name());
+            let mut all =
+                vec![Activations::F32, cpu.fastest(Phase::Decode, *dtype), cpu.fastest(Phase::Prefill, *dtype)];
+            all.dedup();
+            for activations in all {
+                let decode = decode(&cpu, activations, *dtype) / 1e9;
+                let prefill = prefill(&cpu, activations, *dtype, tokens) / 1e9;
+                let (of_bandwidth, of_rate) = (100.0 * decode / bandwidth, 100.0 * prefill / rate);
+                println!(
+                    "{:<8} {:<5} {decode:>12.1} {of_bandwidth:>6.0}% {prefill:>16.0} {of_rate:>6.0}%",
+                    dtype.name(),
+                    format!("{activations:?}")
+                );
+            }
         }
         attention(&cpu);
     }
 }
 
 /// Bytes of stored weights per second with one token.
-fn decode(cpu: &Cpu, dtype: DType) -> f64 {
+fn decode(cpu: &Cpu, activations: Activations, dtype: DType) -> f64 {
     let row = dtype.row_bytes(COLS).expect("whole blocks");
     let rows = (DECODE_BYTES / row).next_multiple_of(4);
     let bytes = weights(rows * row);
     let w = Matrix::new(dtype, rows, COLS, &bytes).expect("the right length");
     let (x, mut out) = (vec![0.25; COLS], vec![0.0; rows]);
-    bytes.len() as f64 / best_of(3, || cpu.matmul(&w, &x, &mut out))
+    bytes.len() as f64 / best_of(3, || cpu.multiply(activations, &x, &mut [Product { w, out: &mut out }]))
 }
 
 /// Operations per second with many tokens.
-fn prefill(cpu: &Cpu, dtype: DType) -> f64 {
+fn prefill(cpu: &Cpu, activations: Activations, dtype: DType, tokens: usize) -> f64 {
     let rows = if cpu.isa() == Isa::Scalar { ROWS / 16 } else { ROWS / 4 };
     let bytes = weights(rows * dtype.row_bytes(COLS).expect("whole blocks"));
     let w = Matrix::new(dtype, rows, COLS, &bytes).expect("the right length");
-    let (x, mut out) = (vec![0.25; TOKENS * COLS], vec![0.0; TOKENS * rows]);
-    (2 * rows * COLS * TOKENS) as f64 / best_of(3, || cpu.matmul(&w, &x, &mut out))
+    let (x, mut out) = (vec![0.25; tokens * COLS], vec![0.0; tokens * rows]);
+    let seconds = best_of(3, || cpu.multiply(activations, &x, &mut [Product { w, out: &mut out }]));
+    (2 * rows * COLS * tokens) as f64 / seconds
 }
 
 /// One layer of attention, decoding and prefilling.
