@@ -4,6 +4,7 @@
 use crate::id::{CacheId, RopeId, ValueId, WeightId};
 use crate::network::{Network, Node, ShapeError, WeightDecl, WeightKind};
 use crate::op::{Activation, AttentionOp, MoeOp, Op, RopeSpec, Rows};
+use crate::order::gather_products;
 
 /// Builds a [`Network`] node by node.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ impl Builder {
         Builder { network, error: None }
     }
 
-    /// Ends the description with the value that holds the logits.
+    /// Ends the description with the value that holds the logits. Products of the same value stand side by side in it.
     ///
     /// # Errors
     /// The first shape rule that was broken.
@@ -28,10 +29,11 @@ impl Builder {
         let (width, vocab_size) = (self.width(logits), self.network.vocab_size);
         self.require("lm_head", width == vocab_size, || format!("{width} logits for {vocab_size} token ids"));
         self.network.logits = logits;
-        match self.error {
-            Some(error) => Err(error),
-            None => Ok(self.network),
+        if let Some(error) = self.error {
+            return Err(error);
         }
+        gather_products(&mut self.network);
+        Ok(self.network)
     }
 
     /// The same builder, weights named under `prefix.`.

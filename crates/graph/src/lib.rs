@@ -21,6 +21,7 @@ mod id;
 mod mask;
 mod network;
 mod op;
+mod order;
 mod plan;
 
 pub use builder::{Builder, Scope};

@@ -44,7 +44,7 @@ pub struct Node {
 /// A network: `nodes[i]` yields value `i`; operands always come earlier.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
-    /// Nodes in execution order.
+    /// Nodes in execution order; products of the same value stand side by side.
     pub nodes: Vec<Node>,
     /// Weights that nodes refer to.
     pub weights: Vec<WeightDecl>,

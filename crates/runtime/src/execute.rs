@@ -66,16 +66,32 @@ impl Rotations {
     }
 }
 
+/// Nodes that run together: products of one value, or one node.
+pub(crate) fn stages(nodes: &[Node]) -> Vec<Range<usize>> {
+    let is_product = |node: &Node| matches!(node.op, Op::Linear { .. });
+    let together = nodes.chunk_by(|a, b| is_product(a) && is_product(b) && a.inputs == b.inputs);
+    let ends = together.scan(0, |end, nodes| {
+        *end += nodes.len();
+        Some(*end - nodes.len()..*end)
+    });
+    ends.collect()
+}
+
 /// Runs every node. The plan never gives a node's result the buffer of one of its operands, so
 /// that the result's buffer can be taken out while the operands are read.
 pub(crate) fn run(program: &mut Program, sequences: &mut [&mut KvCache], context: &StepContext<'_>) {
-    for index in 0..program.network.nodes.len() {
-        let node = &program.network.nodes[index];
+    for stage in 0..program.stages.len() {
+        let nodes = program.stages[stage].clone();
+        let node = &program.network.nodes[nodes.start];
         let n = context.rows(node.rows);
         if n == 0 {
             continue;
         }
-        let slot = program.plan.slot_of[index].0;
+        if matches!(node.op, Op::Linear { .. }) {
+            run_products(program, context, nodes);
+            continue;
+        }
+        let slot = program.plan.slot_of[nodes.start].0;
         let mut buffer = std::mem::take(&mut program.buffers[slot]);
         if let Op::Moe(moe) = &node.op {
             let mut scratch = std::mem::take(&mut program.scratch);
@@ -86,6 +102,30 @@ pub(crate) fn run(program: &mut Program, sequences: &mut [&mut KvCache], context
             run_node(program, sequences, context, node, &mut buffer[..n * node.width]);
         }
         program.buffers[slot] = buffer;
+    }
+}
+
+/// Products of one value, biases added.
+fn run_products(program: &mut Program, context: &StepContext<'_>, nodes: Range<usize>) {
+    let slots = &program.plan.slot_of[nodes.clone()];
+    let mut buffers: Vec<Vec<f32>> = slots.iter().map(|slot| std::mem::take(&mut program.buffers[slot.0])).collect();
+    let (nodes, weights) = (&program.network.nodes[nodes], &program.weights);
+    let n = context.rows(nodes[0].rows);
+    let mut products = Vec::with_capacity(nodes.len());
+    for (node, buffer) in nodes.iter().zip(&mut buffers) {
+        if let Op::Linear { weight, .. } = node.op {
+            products.push(Product { w: weights.matrix(weight), out: &mut buffer[..n * node.width] });
+        }
+    }
+    multiplier(program, context).multiply(operand(program, context, nodes[0].inputs[0]), &mut products);
+    for (node, buffer) in nodes.iter().zip(&mut buffers) {
+        if let Op::Linear { bias: Some(bias), .. } = node.op {
+            let bias = weights.vector(bias);
+            buffer[..n * node.width].chunks_exact_mut(node.width).for_each(|row| add_to(row, bias));
+        }
+    }
+    for (slot, buffer) in slots.iter().zip(buffers) {
+        program.buffers[slot.0] = buffer;
     }
 }
 
@@ -112,14 +152,6 @@ fn run_node(
             let table = weights.matrix(*table);
             for (token, row) in context.tokens.iter().zip(out.chunks_exact_mut(node.width)) {
                 cpu.embed_row(&table, *token as usize, row);
-            }
-        }
-        Op::Linear { weight, bias } => {
-            let product = Product { w: weights.matrix(*weight), out: &mut *out };
-            multiplier(program, context).multiply(input(0), &mut [product]);
-            if let Some(bias) = bias {
-                let bias = weights.vector(*bias);
-                out.chunks_exact_mut(node.width).for_each(|row| add_to(row, bias));
             }
         }
         Op::RmsNorm { weight, group, eps } => {
@@ -152,7 +184,7 @@ fn run_node(
             out.copy_from_slice(&x[x.len() - out.len()..]);
         }
         Op::Softcap(cap) => out.iter_mut().zip(input(0)).for_each(|(y, x)| *y = cap * (x / cap).tanh()),
-        Op::Moe(_) => unreachable!("run with its scratch by the caller"),
+        Op::Linear { .. } | Op::Moe(_) => unreachable!("the caller runs them"),
     }
 }
 

@@ -3,7 +3,11 @@
 use std::time::Instant;
 
 use plimsoll_graph::cost::{Machine, PROBED_HEAD_DIM, ProductRate};
-use plimsoll_kernels::{Activation, AttentionShape, Cpu, DType, KvRows, Matrix, RopeLayout, RopeShape, probe};
+use plimsoll_kernels::{
+    Activation, AttentionShape, Cpu, DType, KvRows, Matrix, Phase, Product, RopeLayout, RopeShape, probe,
+};
+
+use crate::arithmetic::Arithmetic;
 
 /// Columns of the matrices that are measured are whole blocks of every type, and no more than these.
 const BLOCK: usize = 256;
@@ -13,7 +17,7 @@ const DECODE_BYTES: usize = 2 << 20;
 /// Most rows of the matrix for a batch, and the tokens of the batch.
 const PREFILL: (usize, usize) = (256, 64);
 
-/// Measures what predictions rest on, products for the stored types and matrix sizes that
+/// Measures what predictions rest on, products in [`Arithmetic::Fast`] for the stored types and matrix sizes that
 /// [`plimsoll_graph::cost::Cost::products`] lists; takes about a second.
 pub fn measure_machine(cpu: &Cpu, products: &[(DType, usize)]) -> Machine {
     Machine {
@@ -31,15 +35,22 @@ pub fn measure_machine(cpu: &Cpu, products: &[(DType, usize)]) -> Machine {
 fn product_rate(cpu: &Cpu, dtype: DType, values: usize) -> ProductRate {
     let cols = values.isqrt().next_multiple_of(BLOCK).clamp(BLOCK, MOST_COLS);
     let row_bytes = dtype.row_bytes(cols).expect("whole blocks");
-    let rate = |rows: usize, tokens: usize| {
+    let rate = |phase: Phase, rows: usize, tokens: usize| {
         let bytes = vec![0u8; rows * row_bytes];
         let weights = Matrix::new(dtype, rows, cols, &bytes).expect("a whole matrix");
         let (x, mut out) = (vec![1.0; tokens * cols], vec![0.0; tokens * rows]);
-        let seconds = typical_seconds(|| cpu.matmul(&weights, &x, &mut out));
+        let activations = Arithmetic::Fast.activations(cpu, phase, dtype);
+        let multiply = || cpu.multiply(activations, &x, &mut [Product { w: weights, out: &mut out }]);
+        let seconds = typical_seconds(multiply);
         (2 * rows * cols * tokens) as f64 / seconds
     };
     let rows = (values / cols).clamp(1, DECODE_BYTES / row_bytes);
-    ProductRate { dtype, values, decode: rate(rows, 1), prefill: rate(rows.min(PREFILL.0), PREFILL.1) }
+    ProductRate {
+        dtype,
+        values,
+        decode: rate(Phase::Decode, rows, 1),
+        prefill: rate(Phase::Prefill, rows.min(PREFILL.0), PREFILL.1),
+    }
 }
 
 /// Attention of one token over a few hundred cached positions.

@@ -1,6 +1,7 @@
 //! A network with its weights, on this processor.
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
 
 use plimsoll_formats::{Checkpoint, FormatError};
 use plimsoll_graph::{BufferPlan, Network, Rows, cost::Cost};
@@ -61,6 +62,8 @@ pub struct Program {
     pub(crate) network: Network,
     pub(crate) weights: Weights,
     pub(crate) plan: BufferPlan,
+    /// Which nodes run together, in order.
+    pub(crate) stages: Vec<Range<usize>>,
     pub(crate) buffers: Vec<Vec<f32>>,
     pub(crate) scratch: crate::moe::MoeScratch,
     pub(crate) cpu: Cpu,
@@ -90,7 +93,8 @@ impl Program {
         let cpu = Cpu::new(isa, threads)?;
         let plan = BufferPlan::new(&network);
         let buffers = plan.slots.iter().map(|_| Vec::new()).collect();
-        Ok(Program { network, weights, plan, buffers, scratch: Default::default(), cpu, arithmetic })
+        let stages = execute::stages(&network.nodes);
+        Ok(Program { network, weights, plan, stages, buffers, scratch: Default::default(), cpu, arithmetic })
     }
 
     /// An empty cache for sequences of up to `capacity` tokens.

@@ -1,6 +1,8 @@
 //! A token's logits have the same bits whatever else is in the batch and however many threads run,
 //! and what a cache forgets leaves no trace.
 
+#[path = "../../../tests/quantised.rs"]
+mod quantised;
 #[path = "../../../tests/skipped.rs"]
 mod skipped;
 
@@ -23,8 +25,8 @@ fn fixtures() -> Option<PathBuf> {
     Some(path)
 }
 
-fn load(folder: &Path, threads: usize, arithmetic: Arithmetic) -> Program {
-    let checkpoint = Checkpoint::open(folder).unwrap();
+fn load(model: &Path, threads: usize, arithmetic: Arithmetic) -> Program {
+    let checkpoint = Checkpoint::open(model).unwrap();
     Program::load(&checkpoint, Isa::best(), NonZeroUsize::new(threads).unwrap(), arithmetic).unwrap()
 }
 
@@ -37,14 +39,26 @@ fn bits(logits: &[f32]) -> Vec<u32> {
     logits.iter().map(|x| x.to_bits()).collect()
 }
 
-/// Every model with every arithmetic.
+/// Every model as published and in blocks, with every arithmetic; loaded for a number of threads.
 fn each_model(check: impl Fn(&str, &dyn Fn(usize) -> Program)) {
     let Some(root) = fixtures() else { return };
+    let folder = tempfile::tempdir().unwrap();
     for name in MODELS {
-        for arithmetic in [Arithmetic::Exact, Arithmetic::Fast] {
-            check(&format!("{name}, {arithmetic:?}"), &|threads| load(&root.join(name), threads, arithmetic));
+        let published = root.join(name);
+        let in_blocks = folder.path().join(format!("{name}.gguf"));
+        std::fs::write(&in_blocks, quantised::quantised(&gguf_of(&published))).unwrap();
+        for model in [published, in_blocks] {
+            for arithmetic in [Arithmetic::Exact, Arithmetic::Fast] {
+                let name = format!("{}, {arithmetic:?}", model.display());
+                check(&name, &|threads| load(&model, threads, arithmetic));
+            }
         }
     }
+}
+
+fn gguf_of(folder: &Path) -> PathBuf {
+    let is_gguf = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "gguf");
+    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).find(is_gguf).unwrap()
 }
 
 #[test]
@@ -103,13 +117,13 @@ fn logits_of_a_generated_token_do_not_depend_on_the_other_sequences_or_on_thread
             (cache, next)
         };
         let mut sequences: Vec<(KvCache, u32)> = (0..n_sequences).map(begin).collect();
-        for token in 0..n_generated {
+        for nth in 0..n_generated {
             let mut batch: Vec<(&mut KvCache, u32)> =
                 sequences.iter_mut().map(|(cache, next)| (cache, *next)).collect();
             let logits = together.decode(&mut batch).unwrap();
             let rows: Vec<&[f32]> = logits.chunks_exact(logits.len() / n_sequences).collect();
-            for ((i, row), (_, next)) in rows.iter().enumerate().zip(&mut sequences) {
-                assert_eq!(bits(row), expected[i][token], "{name}: sequence {i}, token {token}");
+            for ((row, expected), (_, next)) in rows.iter().zip(&expected).zip(&mut sequences) {
+                assert_eq!(bits(row), expected[nth], "{name}: generated token {nth}");
                 *next = likeliest(row);
             }
         }
