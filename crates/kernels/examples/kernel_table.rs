@@ -29,6 +29,9 @@ fn main() {
         let cpu = Cpu::new(isa, threads).expect("an available level");
         let (bandwidth, rate) = (probe::read_bandwidth(&cpu) / 1e9, probe::arithmetic_rate(&cpu) / 1e9);
         println!("\n{isa}, {threads} threads: memory reads {bandwidth:.1} GB/s, multiply-adds reach {rate:.0} GFLOP/s");
+        if let Some(rate) = probe::matrix_rate(&cpu) {
+            println!("the matrix unit reaches {:.0} GFLOP/s on bf16", rate / 1e9);
+        }
         println!(
             "{:<8} {:<5} {:>12} {:>7} {:>16} {:>7}",
             "type", "", "decode GB/s", "share", "prefill GFLOP/s", "share"

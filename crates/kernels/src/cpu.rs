@@ -8,6 +8,7 @@ use crate::elementwise::turn;
 use crate::kernels::Kernels;
 use crate::matrix::Layout;
 use crate::pool::Shareable;
+use crate::product::bf16::{Bf16Task, PackTask, Packed};
 use crate::product::columns::ColumnsTask;
 use crate::product::dots::Dots;
 use crate::product::int8::Int8Task;
@@ -118,6 +119,7 @@ impl Cpu {
         match activations {
             Activations::F32 => products.iter_mut().for_each(|Product { w, out }| self.matmul(w, x, out)),
             Activations::Int8 => self.multiply_int8(x, products),
+            Activations::Bf16 => self.multiply_bf16(x, products),
         }
     }
 
@@ -140,24 +142,64 @@ impl Cpu {
             });
             // SAFETY: the records are written and outlive the tasks.
             let x = unsafe { Inputs::new(records.as_ptr().cast(), cols, n) };
-            self.run_products(products, n, 2 * self.kernels.lanes, |w, rows, out| {
-                // SAFETY: the level is available, shapes are checked above; each task writes its own rows of `out`.
-                unsafe { (self.kernels.int8)(&Int8Task { w, rows, x: &x, out }) }
-            });
+            self.run_products(
+                products,
+                |w| self.rows_per_task(w, n, 2 * self.kernels.lanes),
+                |w, rows, out| {
+                    // SAFETY: the level is available, shapes are checked above; each task writes its own rows of `out`.
+                    unsafe { (self.kernels.int8)(&Int8Task { w, rows, x: &x, out }) }
+                },
+            );
         });
     }
 
-    /// Runs `task` on parts of the rows of all products, a multiple of `unit` rows each, as one job.
-    fn run_products(
+    /// Weights stored by inputs, which only unquantised checkpoints have, take the way of [`Activations::F32`].
+    fn multiply_bf16(&self, x: &[f32], products: &mut [Product]) {
+        let unit = self.kernels.matrix_unit.as_ref().expect("a level with a matrix unit");
+        let (transposed, products): (Vec<_>, Vec<_>) =
+            products.iter_mut().partition(|product| matches!(product.w.layout, Layout::Transposed { .. }));
+        transposed.into_iter().for_each(|Product { w, out }| self.matmul(w, x, out));
+        let Some(first) = products.first() else { return };
+        let cols = first.w.cols();
+        if cols == 0 || x.is_empty() {
+            return products.into_iter().for_each(|Product { out, .. }| out.fill(0.0));
+        }
+        let n = x.len() / cols;
+        for Product { w, out } in &products {
+            assert!(!matches!(w.dtype(), DType::F32 | DType::F16), "{} weights are not rounded to bf16", w.dtype());
+            assert_eq!((w.cols(), x.len(), out.len()), (cols, n * cols, n * w.rows()), "inputs and outputs of {n}");
+        }
+        let rows = products.iter().map(|product| product.w.rows()).sum::<usize>();
+        let task_rows = rows.div_ceil(4 * self.threads()).next_multiple_of(32).clamp(32, unit.task_rows);
+        scratch::with(Packed::floats(n, cols), |packed| {
+            let packed = Packed { at: Shareable(packed.as_mut_ptr().cast()), n, cols };
+            self.pool.run(packed.blocks(), |block| {
+                // SAFETY: the level is available, `x` has the shape; each task writes its own block.
+                unsafe { (unit.pack)(&PackTask { x, to: packed, block }) }
+            });
+            self.run_products(
+                products,
+                |_| task_rows,
+                |w, rows, out| {
+                    scratch::with((unit.scratch_len)(rows.len(), n), |scratch| {
+                        // SAFETY: the level is available, shapes are checked; each task writes its own rows of `out`.
+                        unsafe { (unit.multiply)(&Bf16Task { w, rows, x: packed, out }, scratch) }
+                    });
+                },
+            );
+        });
+    }
+
+    /// Runs `task` on parts of the rows of all products, `rows_per_task` each, as one job.
+    fn run_products<'p, 'a: 'p>(
         &self,
-        products: &mut [Product],
-        n: usize,
-        unit: usize,
+        products: impl IntoIterator<Item = &'p mut Product<'a>>,
+        rows_per_task: impl Fn(&Matrix) -> usize,
         task: impl Fn(&Matrix, Range<usize>, *mut f32) + Sync,
     ) {
         let parts: Vec<_> = products
-            .iter_mut()
-            .map(|Product { w, out }| (*w, Shareable(out.as_mut_ptr()), self.rows_per_task(w, n, unit)))
+            .into_iter()
+            .map(|Product { w, out }| (*w, Shareable(out.as_mut_ptr()), rows_per_task(w)))
             .collect();
         let tasks = parts.iter().map(|(w, _, rows)| w.rows().div_ceil(*rows)).sum();
         self.pool.run(tasks, |mut index| {

@@ -12,10 +12,13 @@ pub enum Isa {
     Avx2,
     /// AVX-512 F, BW, DQ, VL, VBMI and VNNI, with all of AVX2: 16 lanes.
     Avx512,
+    /// AMX with bf16 and int8 beside AVX-512 BF16 and all of AVX-512: prompts multiply on the matrix unit, everything
+    /// else is as at AVX-512. Where the operating system refuses the unit, the processor does not have the level.
+    Amx,
 }
 
 impl Isa {
-    const ALL: [Isa; 3] = [Isa::Scalar, Isa::Avx2, Isa::Avx512];
+    const ALL: [Isa; 4] = [Isa::Scalar, Isa::Avx2, Isa::Avx512, Isa::Amx];
 
     /// The levels this processor has, lowest first; never empty.
     pub fn available() -> Vec<Isa> {
@@ -35,8 +38,10 @@ impl Isa {
             Isa::Avx2 => has_avx2(),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => has_avx2() && has_avx512(),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Amx => has_avx2() && has_avx512() && has_amx(),
             #[cfg(not(target_arch = "x86_64"))]
-            Isa::Avx2 | Isa::Avx512 => false,
+            Isa::Avx2 | Isa::Avx512 | Isa::Amx => false,
         }
     }
 
@@ -45,6 +50,7 @@ impl Isa {
             Isa::Scalar => "scalar",
             Isa::Avx2 => "avx2",
             Isa::Avx512 => "avx512",
+            Isa::Amx => "amx",
         }
     }
 }
@@ -64,6 +70,41 @@ fn has_avx512() -> bool {
         && is_x86_feature_detected!("avx512vnni")
 }
 
+/// Asked once: the answer holds for every thread of the process.
+#[cfg(target_arch = "x86_64")]
+fn has_amx() -> bool {
+    static HAS: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *HAS.get_or_init(|| {
+        let (tiles, bf16, int8) = (1 << 24, 1 << 22, 1 << 25);
+        let features = std::arch::x86_64::__cpuid_count(7, 0).edx;
+        features & (tiles | bf16 | int8) == tiles | bf16 | int8
+            && is_x86_feature_detected!("avx512bf16")
+            && linux_permits_tiles()
+    })
+}
+
+/// Tile registers are 8 KiB of state, which Linux saves only for processes that asked (Documentation/arch/x86/xstate.rst).
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+fn linux_permits_tiles() -> bool {
+    const SYS_ARCH_PRCTL: i64 = 158;
+    const ARCH_REQ_XCOMP_PERM: u64 = 0x1023;
+    const XFEATURE_XTILEDATA: u64 = 18;
+    let mut result = SYS_ARCH_PRCTL;
+    // SAFETY: a system call that reads no memory of ours; the kernel clobbers `rcx` and `r11`.
+    unsafe {
+        std::arch::asm!(
+            "syscall", inout("rax") result, in("rdi") ARCH_REQ_XCOMP_PERM, in("rsi") XFEATURE_XTILEDATA,
+            out("rcx") _, out("r11") _, options(nostack)
+        );
+    }
+    result == 0
+}
+
+#[cfg(all(target_arch = "x86_64", not(target_os = "linux")))]
+fn linux_permits_tiles() -> bool {
+    false
+}
+
 impl fmt::Display for Isa {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -72,7 +113,7 @@ impl fmt::Display for Isa {
 
 /// A word that names no level.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an instruction-set level; expected `scalar`, `avx2` or `avx512`")]
+#[error("`{0}` is not an instruction-set level; expected `scalar`, `avx2`, `avx512` or `amx`")]
 pub struct UnknownIsa(pub String);
 
 impl FromStr for Isa {

@@ -3,6 +3,7 @@
 use crate::attention::chunk::{self, ChunkTask};
 use crate::elementwise::{self, Activation};
 use crate::level::Level;
+use crate::product::bf16::{Bf16Task, PackTask};
 use crate::product::columns::{self, ColumnsTask};
 use crate::product::dots::Dots;
 use crate::product::int8::{Int8, Int8Task, inputs};
@@ -35,6 +36,22 @@ pub(crate) struct Kernels {
     /// Values, and how many of them ahead memory is asked for: see [`probe::sum`].
     pub sum: unsafe fn(&[f32], usize) -> f32,
     pub multiply_tiles: unsafe fn(usize),
+    /// What the level has for bf16 operands, if it has a matrix unit.
+    pub matrix_unit: Option<MatrixUnit>,
+}
+
+/// The entry points of a matrix unit, with the contract of [`Kernels`].
+pub(crate) struct MatrixUnit {
+    pub pack: unsafe fn(&PackTask),
+    /// With as much working memory as [`MatrixUnit::scratch_len`] says for the task's rows and tokens.
+    pub multiply: unsafe fn(&Bf16Task, &mut [f32]),
+    pub scratch_len: fn(usize, usize) -> usize,
+    /// Most rows of a task.
+    pub task_rows: usize,
+    /// Operations of one block of [`MatrixUnit::multiply_blocks`].
+    pub block_operations: usize,
+    /// Multiplies so many blocks.
+    pub multiply_blocks: unsafe fn(usize),
 }
 
 impl Kernels {
@@ -46,8 +63,10 @@ impl Kernels {
             Isa::Avx2 => &avx2::KERNELS,
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => &avx512::KERNELS,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Amx => &AMX,
             #[cfg(not(target_arch = "x86_64"))]
-            Isa::Avx2 | Isa::Avx512 => unreachable!("`Isa::is_available` says no on this architecture"),
+            Isa::Avx2 | Isa::Avx512 | Isa::Amx => unreachable!("`Isa::is_available` says no on this architecture"),
         }
     }
 }
@@ -71,6 +90,7 @@ macro_rules! level {
                 gated,
                 sum,
                 multiply_tiles,
+                matrix_unit: None,
             };
 
             $(#[target_feature(enable = $features)])?
@@ -139,8 +159,41 @@ macro_rules! level {
 level!(scalar, Portable);
 
 #[cfg(target_arch = "x86_64")]
+use crate::product::amx;
+#[cfg(target_arch = "x86_64")]
 use crate::vector::{F32x8, F32x16};
 #[cfg(target_arch = "x86_64")]
 level!(avx2, F32x8, "avx2,fma,f16c");
 #[cfg(target_arch = "x86_64")]
 level!(avx512, F32x16, "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni");
+
+/// AVX-512 with a matrix unit beside it.
+#[cfg(target_arch = "x86_64")]
+static AMX: Kernels = Kernels {
+    matrix_unit: Some(MatrixUnit {
+        pack: amx_entries::pack,
+        multiply: amx_entries::multiply,
+        scratch_len: amx::panel::scratch_len,
+        task_rows: amx::panel::TASK_ROWS,
+        block_operations: amx::PROBE_STEPS * amx::STEP_OPERATIONS,
+        multiply_blocks: amx::multiply_tiles,
+    }),
+    ..avx512::KERNELS
+};
+
+#[cfg(target_arch = "x86_64")]
+mod amx_entries {
+    use super::*;
+
+    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni,avx512bf16")]
+    pub(super) unsafe fn pack(task: &PackTask) {
+        // SAFETY: the contract of `Kernels`, here and below.
+        unsafe { amx::pack::pack(task) }
+    }
+
+    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni,avx512bf16")]
+    pub(super) unsafe fn multiply(task: &Bf16Task, scratch: &mut [f32]) {
+        // SAFETY: as above.
+        unsafe { amx::panel::multiply(task, scratch) }
+    }
+}

@@ -22,6 +22,9 @@ mod pool;
 pub mod probe;
 mod product;
 mod scratch;
+#[cfg(test)]
+#[path = "../../../tests/skipped.rs"]
+mod skipped;
 mod unpack;
 mod vector;
 

@@ -63,6 +63,20 @@ pub fn arithmetic_rate(cpu: &Cpu) -> f64 {
     flops / seconds
 }
 
+/// Operations per second (a multiply-add counts two) of all threads of `cpu` on bf16 operands in the first-level cache;
+/// `None` where its level has no matrix unit.
+pub fn matrix_rate(cpu: &Cpu) -> Option<f64> {
+    const BLOCKS: usize = 1 << 10;
+    let unit = cpu.kernels().matrix_unit.as_ref()?;
+    let seconds = best_of(PASSES, || {
+        cpu.pool().run(cpu.threads(), |_| {
+            // SAFETY: `cpu` exists, so its level is available.
+            unsafe { (unit.multiply_blocks)(BLOCKS) };
+        });
+    });
+    Some((cpu.threads() * BLOCKS * unit.block_operations) as f64 / seconds)
+}
+
 fn best_of(passes: usize, mut work: impl FnMut()) -> f64 {
     (0..passes)
         .map(|_| {

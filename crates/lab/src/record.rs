@@ -26,7 +26,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub struct Device {
     /// The processor as it names itself.
     pub cpu: String,
-    /// Instruction-set level that the kernels used, `scalar`, `avx2` or `avx512`.
+    /// Instruction-set level that the kernels used, `scalar`, `avx2`, `avx512` or `amx`.
     pub isa: String,
     /// Logical processors that the operating system offers.
     pub cores: usize,

@@ -5,11 +5,15 @@
 //! * [`panel`]: several tokens. Weights are unpacked once into a panel that stays in the second-level cache, then
 //!   multiplied in [`tile`]s of rows by tokens.
 //! * [`int8`]: the same two for activations rounded to 8 bits, on integer units.
+//! * [`bf16`]: several tokens on a matrix unit; [`amx`] has it.
 //! * [`columns`]: weights stored input by input. Lanes are outputs there, so the sums are of scalars.
 //!
 //! # Safety
 //! As in [`crate::vector`]; in addition the slices have the shapes that [`crate::Cpu`] has checked.
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod amx;
+pub(crate) mod bf16;
 pub(crate) mod columns;
 pub(crate) mod dots;
 pub(crate) mod int8;

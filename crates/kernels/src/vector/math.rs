@@ -120,7 +120,7 @@ mod tests {
                 #[cfg(target_arch = "x86_64")]
                 Isa::Avx2 => x86::avx2(&x, &mut out),
                 #[cfg(target_arch = "x86_64")]
-                Isa::Avx512 => x86::avx512(&x, &mut out),
+                Isa::Avx512 | Isa::Amx => x86::avx512(&x, &mut out),
                 #[cfg(not(target_arch = "x86_64"))]
                 _ => unreachable!(),
             }
