@@ -2,10 +2,10 @@
 #![allow(unsafe_op_in_unsafe_fn)] // the contract of `crate::vector`
 
 use crate::DType;
-use crate::blocks::dequantise_inline;
+use crate::blocks::decode;
 use crate::product::outer::{Outer, outer_tiles};
 use crate::product::tile::{Tile, tiles};
-use crate::unpack::{Bf16, Element, F16, F32, Reference, Visit};
+use crate::unpack::{Bf16, Coded, Decode, Element, F16, F32, Visit};
 use crate::vector::{Portable, Vector};
 
 /// A register type with its unpackers and the tile sizes that its register file allows.
@@ -25,6 +25,16 @@ pub(crate) trait Level: Vector {
     unsafe fn outer<E: Element<Self>>(outer: &Outer, vectors: usize, tokens: usize);
 }
 
+/// Calls `visit` with the unpacker of a block type by way of its codes, which `decode` reads.
+#[inline(always)]
+unsafe fn with_coded<V: Vector>(dtype: DType, decode: Decode, visit: impl Visit<V>) {
+    match dtype.block_len() {
+        32 => visit.visit(Coded::<32>::new(dtype, decode)),
+        256 => visit.visit(Coded::<256>::new(dtype, decode)),
+        values => unreachable!("no block type has {values} values"),
+    }
+}
+
 /// Sixteen registers of four lanes: eight hold sums, four weights, two inputs.
 impl Level for Portable {
     const TILE_ROWS: usize = 2;
@@ -37,7 +47,7 @@ impl Level for Portable {
             DType::F32 => visit.visit(F32),
             DType::F16 => visit.visit(F16),
             DType::BF16 => visit.visit(Bf16),
-            _ => visit.visit(Reference { dtype, widen: dequantise_inline }),
+            _ => with_coded(dtype, decode, visit),
         }
     }
 
@@ -55,12 +65,14 @@ impl Level for Portable {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::*;
-    use crate::unpack::{Q4_0, Q4K, Q6K, Q8_0};
+    use crate::unpack::{
+        InRegisters, Iq4Nl, Mxfp4, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q6K, Q8_0, decode_avx2, decode_avx512,
+    };
     use crate::vector::{F32x8, F32x16};
 
     /// The types that both x86 levels unpack in registers.
     macro_rules! with_fast_types {
-        ($dtype:expr, $visit:expr, $widen:expr) => {
+        ($dtype:expr, $visit:expr, $decode:expr) => {
             match $dtype {
                 DType::F32 => $visit.visit(F32),
                 DType::F16 => $visit.visit(F16),
@@ -69,19 +81,14 @@ mod x86 {
                 DType::Q4_0 => $visit.visit(Q4_0),
                 DType::Q4_K => $visit.visit(Q4K),
                 DType::Q6_K => $visit.visit(Q6K),
-                dtype => $visit.visit(Reference { dtype, widen: $widen }),
+                DType::Q4_1 => $visit.visit(InRegisters(Q4_1)),
+                DType::Q5_0 => $visit.visit(InRegisters(Q5_0)),
+                DType::Q5_1 => $visit.visit(InRegisters(Q5_1)),
+                DType::IQ4_NL => $visit.visit(InRegisters(Iq4Nl)),
+                DType::MXFP4 => $visit.visit(InRegisters(Mxfp4)),
+                dtype => with_coded(dtype, $decode, $visit),
             }
         };
-    }
-
-    #[target_feature(enable = "avx2,fma,f16c")]
-    fn widen_avx2(dtype: DType, bytes: &[u8], out: &mut [f32]) {
-        dequantise_inline(dtype, bytes, out);
-    }
-
-    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
-    fn widen_avx512(dtype: DType, bytes: &[u8], out: &mut [f32]) {
-        dequantise_inline(dtype, bytes, out);
     }
 
     /// Sixteen registers: twelve sums, three weights, one input.
@@ -92,7 +99,7 @@ mod x86 {
 
         #[inline(always)]
         unsafe fn with(dtype: DType, visit: impl Visit<Self>) {
-            with_fast_types!(dtype, visit, widen_avx2)
+            with_fast_types!(dtype, visit, decode_avx2)
         }
 
         #[inline(always)]
@@ -115,7 +122,7 @@ mod x86 {
 
         #[inline(always)]
         unsafe fn with(dtype: DType, visit: impl Visit<Self>) {
-            with_fast_types!(dtype, visit, widen_avx512)
+            with_fast_types!(dtype, visit, decode_avx512)
         }
 
         #[inline(always)]

@@ -10,6 +10,7 @@ pub(crate) const STEP: usize = 256;
 /// `scales[g] * codes[i]`, plus `offsets[g]` where `dtype.has_offsets()`.
 ///
 /// The product is exact in f32 for all types but `Q6_K`; the value is it, or the sum with the offset, rounded once.
+#[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub(crate) struct Codes {
     /// From -128 to 127.

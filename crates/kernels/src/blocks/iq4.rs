@@ -10,18 +10,18 @@
 
 use super::{Scaled, half_at, u16_at};
 
-const LEVELS: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+pub(crate) const IQ4_LEVELS: [i8; 16] = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
 
 #[inline(always)]
 pub(super) fn codes_nl(block: &[u8; 18], codes: &mut [i8; 32]) -> Scaled<1> {
-    levels(&block[2..], codes, &LEVELS);
+    levels(&block[2..], codes, &IQ4_LEVELS);
     Scaled([half_at(block, 0)])
 }
 
 #[inline(always)]
 pub(super) fn codes_xs(block: &[u8; 136], codes: &mut [i8; 256]) -> Scaled<8> {
     for (codes, packed) in codes.as_chunks_mut::<32>().0.iter_mut().zip(block[8..].as_chunks::<16>().0) {
-        levels(packed, codes, &LEVELS);
+        levels(packed, codes, &IQ4_LEVELS);
     }
     let (d, upper) = (half_at(block, 0), u16_at(block, 2));
     Scaled(std::array::from_fn(|run| {

@@ -1,14 +1,14 @@
 //! ggml's weight blocks, one family a file: the layout, the exact reference for reading it and, for `Q8_0` and
 //! `Q4_0`, for writing it.
 //!
-//! Every block type is integers under a scale, some with an offset: a file says which, [`codes`] the rest. The reference
-//! defines the values: every vector kernel unpacks to the same bits.
+//! Every block type is integers under a scale, some with an offset: a file says which, [`codes`] the rest. The
+//! reference defines the values: every vector kernel unpacks to the same bits.
 //! Source of all layouts: ggml (MIT), `ggml-common.h` and `ggml-quants.c`.
 
 mod codebook;
 mod codes;
 mod float;
-mod grids;
+pub(crate) mod grids;
 mod iq1;
 mod iq2;
 mod iq3;
@@ -30,6 +30,8 @@ pub use q8_0::quantise as quantise_q8_0;
 
 pub(crate) use codes::{Codes, STEP, decode};
 pub(crate) use float::half;
+pub(crate) use iq4::IQ4_LEVELS;
+pub(crate) use mxfp4::{DOUBLED_E2M1, half_e8m0};
 
 use crate::DType;
 use codes::{Affine, Scaled};

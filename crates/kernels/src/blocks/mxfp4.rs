@@ -10,16 +10,16 @@
 
 use super::{Scaled, iq4};
 
-const DOUBLED: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
+pub(crate) const DOUBLED_E2M1: [i8; 16] = [0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12];
 
 #[inline(always)]
 pub(super) fn codes(block: &[u8; 17], codes: &mut [i8; 32]) -> Scaled<1> {
-    iq4::levels(&block[1..], codes, &DOUBLED);
-    Scaled([half_scale(block[0])])
+    iq4::levels(&block[1..], codes, &DOUBLED_E2M1);
+    Scaled([half_e8m0(block[0])])
 }
 
 /// `2^(e - 128)`, subnormal for `e` below 2.
 #[inline(always)]
-fn half_scale(e: u8) -> f32 {
+pub(crate) fn half_e8m0(e: u8) -> f32 {
     f32::from_bits(if e < 2 { 0x0020_0000 << e } else { u32::from(e - 1) << 23 })
 }

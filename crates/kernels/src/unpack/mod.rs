@@ -1,12 +1,15 @@
 //! Weights from their stored form into registers.
 //!
 //! A type is fast at a level once it implements [`Unpack`] there (one file per type) and stands in that level's
-//! [`Level::with`]; every other type goes through [`Reference`].
+//! [`Level::with`]; every other type goes through [`Coded`].
 //!
 //! # Safety
 //! As in [`crate::vector`]; in addition `src` is good for the bytes of one step.
 #![allow(unsafe_op_in_unsafe_fn)]
 
+mod coded;
+#[cfg(target_arch = "x86_64")]
+mod decode;
 mod float;
 #[cfg(target_arch = "x86_64")]
 mod q4_0;
@@ -16,10 +19,11 @@ mod q4_k;
 mod q6_k;
 #[cfg(target_arch = "x86_64")]
 mod q8_0;
-mod reference;
 
+pub(crate) use coded::{Coded, Decode};
+#[cfg(target_arch = "x86_64")]
+pub(crate) use decode::{InRegisters, Iq4Nl, Mxfp4, Q4_1, Q5_0, Q5_1, decode_avx2, decode_avx512};
 pub(crate) use float::{Bf16, Element, F16, F32};
-pub(crate) use reference::Reference;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use {q4_0::Q4_0, q4_k::Q4K, q6_k::Q6K, q8_0::Q8_0};
 

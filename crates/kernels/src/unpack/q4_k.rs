@@ -20,7 +20,7 @@ pub(crate) struct Runs {
 
 /// The eight 6-bit scales, then the eight minima, a byte each: see [`crate::blocks`], `k_scales`.
 #[inline(always)]
-unsafe fn codes_of_runs(header: __m128i) -> __m128i {
+pub(super) unsafe fn codes_of_runs(header: __m128i) -> __m128i {
     let low = _mm_setr_epi8(4, 5, 6, 7, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15);
     let low = _mm_srlv_epi32(_mm_shuffle_epi8(header, low), _mm_setr_epi32(0, 0, 0, 4));
     let low = _mm_and_si128(low, _mm_setr_epi32(0x3f3f3f3f, 0x0f0f0f0f, 0x3f3f3f3f, 0x0f0f0f0f));

@@ -54,7 +54,7 @@ impl Unpack<F32x8> for Q6K {
 
 /// The 32 codes, -32 to 31, of values `32 quarter ..`.
 #[inline(always)]
-unsafe fn codes_of_quarter(src: *const u8, quarter: usize) -> __m256i {
+pub(super) unsafe fn codes_of_quarter(src: *const u8, quarter: usize) -> __m256i {
     let (half, quarter) = (quarter / 4, quarter % 4);
     let nibbles = _mm256_loadu_si256(src.add(64 * half + 32 * (quarter % 2)).cast());
     let nibbles = if quarter < 2 { nibbles } else { _mm256_srli_epi16::<4>(nibbles) };

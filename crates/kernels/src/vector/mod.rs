@@ -25,6 +25,8 @@ pub(crate) trait Vector: Copy {
     unsafe fn load(from: *const f32) -> Self;
     /// The first `n` lanes from memory, the others 0; touches no more than `n` floats.
     unsafe fn load_partial(from: *const f32, n: usize) -> Self;
+    /// Signed bytes, widened.
+    unsafe fn load_i8(from: *const i8) -> Self;
     /// Half-precision numbers, widened.
     unsafe fn load_f16(from: *const u8) -> Self;
     /// Upper halves of singles, widened.

@@ -36,6 +36,11 @@ impl Vector for Portable {
     }
 
     #[inline(always)]
+    unsafe fn load_i8(from: *const i8) -> Self {
+        Portable(from.cast::<[i8; 8]>().read().map(f32::from))
+    }
+
+    #[inline(always)]
     unsafe fn load_f16(from: *const u8) -> Self {
         Portable(from.cast::<[[u8; 2]; 8]>().read_unaligned().map(|bytes| half(u16::from_le_bytes(bytes))))
     }

@@ -33,6 +33,11 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
+    unsafe fn load_i8(from: *const i8) -> Self {
+        F32x8(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast()))))
+    }
+
+    #[inline(always)]
     unsafe fn load_f16(from: *const u8) -> Self {
         F32x8(_mm256_cvtph_ps(_mm_loadu_si128(from.cast())))
     }
@@ -141,6 +146,11 @@ impl Vector for F32x16 {
     #[inline(always)]
     unsafe fn load_partial(from: *const f32, n: usize) -> Self {
         F32x16(_mm512_maskz_loadu_ps(lowest_bits(n), from))
+    }
+
+    #[inline(always)]
+    unsafe fn load_i8(from: *const i8) -> Self {
+        F32x16(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(from.cast()))))
     }
 
     #[inline(always)]

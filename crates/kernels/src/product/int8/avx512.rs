@@ -5,17 +5,13 @@ use std::arch::x86_64::*;
 use super::bytes::Bytes;
 use super::rows::Rows;
 use crate::DType;
-use crate::blocks::{Codes, decode};
+use crate::blocks::Codes;
+use crate::unpack;
 use crate::vector::F32x16;
 
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub(super) struct U8x64(__m512i);
-
-#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
-fn decode_avx512(dtype: DType, bytes: &[u8], to: &mut Codes) {
-    decode(dtype, bytes, to);
-}
 
 impl Bytes for U8x64 {
     type Floats = F32x16;
@@ -119,6 +115,6 @@ impl Bytes for U8x64 {
 
     #[inline(always)]
     unsafe fn decode(dtype: DType, bytes: &[u8], to: &mut Codes) {
-        decode_avx512(dtype, bytes, to);
+        unpack::decode_avx512(dtype, bytes, to);
     }
 }

@@ -22,6 +22,8 @@
 #![allow(unsafe_op_in_unsafe_fn)] // here and below, under this contract
 
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 mod bytes;
 mod dots;
@@ -64,7 +66,7 @@ impl Int8 for Portable {
 impl Int8 for crate::vector::F32x8 {
     #[inline(always)]
     unsafe fn multiply(task: &Int8Task) {
-        portable::multiply(task);
+        multiply::<avx2::U8x32>(task);
     }
 }
 
