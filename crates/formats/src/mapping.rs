@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::fs::File;
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -54,6 +54,17 @@ impl FileBytes {
     /// Bytes held in memory; for tests and fuzzing, and for small files.
     pub fn owned(name: &str, bytes: Vec<u8>) -> Arc<FileBytes> {
         Arc::new(FileBytes { name: name.to_owned(), storage: Storage::Owned(bytes) })
+    }
+
+    /// Tells the system that these bytes will be read soon, so that it fetches them meanwhile. It promises nothing.
+    pub fn will_need(&self, range: Range<usize>) {
+        #[cfg(unix)]
+        if let Storage::Mapped(map) = &self.storage {
+            // Advice that the system does not take changes nothing but the time that reading takes.
+            let _ = map.advise_range(memmap2::Advice::WillNeed, range.start, range.len());
+        }
+        #[cfg(not(unix))]
+        let _ = range;
     }
 
     /// The path or embedded name, as messages show it.

@@ -77,6 +77,11 @@ impl Tensor {
         &self.file[self.range.clone()]
     }
 
+    /// Has the system fetch the stored bytes ahead of their use, if they are not in memory; see [`FileBytes::will_need`].
+    pub fn will_need(&self) {
+        self.file.will_need(self.range.clone());
+    }
+
     /// The weights of a 2-D tensor, (out, in), with their row order as the kernels want to know it.
     ///
     /// # Errors

@@ -42,6 +42,13 @@ impl Weights {
         }
     }
 
+    /// Has the system fetch an expert that will be used soon.
+    pub(crate) fn expert_will_be_needed(&self, id: WeightId, expert: usize) {
+        if let Bound::Experts(tensors) = &self.0[id.0] {
+            tensors[expert].will_need();
+        }
+    }
+
     pub(crate) fn vector(&self, id: WeightId) -> &[f32] {
         match &self.0[id.0] {
             Bound::Vector(values) => values,
