@@ -4,18 +4,19 @@ use std::time::Instant;
 
 use plimsoll_graph::cost::{Machine, PROBED_HEAD_DIM, ProductRate};
 use plimsoll_kernels::{
-    Activation, AttentionShape, Cpu, DType, KvRows, Matrix, Phase, Product, RopeLayout, RopeShape, probe,
+    Activation, Activations, AttentionShape, Cpu, DType, KvRows, Matrix, Phase, Product, RopeLayout, RopeShape, probe,
 };
 
 use crate::arithmetic::Arithmetic;
+use crate::program::BATCH_TOKENS;
 
 /// Columns of the matrices that are measured are whole blocks of every type, and no more than these.
 const BLOCK: usize = 256;
 const MOST_COLS: usize = 1024;
 /// Most bytes of the matrix for one token: more than a first-level cache, less than any last-level one.
 const DECODE_BYTES: usize = 2 << 20;
-/// Most rows of the matrix for a batch, and the tokens of the batch.
-const PREFILL: (usize, usize) = (256, 64);
+/// Most rows of the matrix for a batch.
+const PREFILL_ROWS: usize = 256;
 
 /// Measures what predictions rest on, products in [`Arithmetic::Fast`] for the stored types and matrix sizes that
 /// [`plimsoll_graph::cost::Cost::products`] lists; takes about a second.
@@ -49,7 +50,7 @@ fn product_rate(cpu: &Cpu, dtype: DType, values: usize) -> ProductRate {
         dtype,
         values,
         decode: rate(Phase::Decode, rows, 1),
-        prefill: rate(Phase::Prefill, rows.min(PREFILL.0), PREFILL.1),
+        prefill: rate(Phase::Prefill, rows.min(PREFILL_ROWS), BATCH_TOKENS),
     }
 }
 
@@ -74,11 +75,16 @@ fn node_seconds(cpu: &Cpu) -> f64 {
     let attention = AttentionShape { n_heads: heads, n_kv_heads: heads, head_dim, scale: 1.0, softcap: None };
     let rope = RopeShape { heads, head_dim, rotary_dim: head_dim, layout: RopeLayout::Halves };
     let (x, mut y, mut z) = (vec![1.0; width], vec![0.0; width], vec![0.0; width]);
-    let (products, norms, ropes, sums) = (7, 2, 2, 2);
+    let mut outs = vec![0.0; 3 * width];
+    // Queries, keys and values; what attention gives; gate and up; down.
+    let (jobs, norms, ropes, sums) = ([3, 1, 2, 1], 2, 2, 2);
+    let products: usize = jobs.iter().sum();
     let layer = || {
-        for _ in 0..products {
-            let weights = Matrix::new(DType::F32, width, width, &bytes).expect("a whole matrix");
-            cpu.matmul(&weights, &x, &mut y);
+        for job in jobs {
+            let product =
+                |out| Product { w: Matrix::new(DType::F32, width, width, &bytes).expect("a whole matrix"), out };
+            let mut products: Vec<Product> = outs.chunks_exact_mut(width).take(job).map(product).collect();
+            cpu.multiply(Activations::F32, &x, &mut products);
         }
         (0..norms).for_each(|_| cpu.rms_norm(&x, Some(&x), 1e-5, width, &mut y));
         (0..ropes).for_each(|_| cpu.rope(&rope, &mut y, &x[..head_dim / 2], &x[..head_dim / 2]));
