@@ -170,7 +170,7 @@ pub struct Info {
 /// `verify`
 #[derive(ClapArgs, Debug)]
 #[command(
-    after_help = "Example:\n  plimsoll verify demo:large\n\nMake goldens for any checkpoint with tools/make_golden.py."
+    after_help = "Example:\n  plimsoll verify demo:large\n  plimsoll verify demo:large --fast\n\nMake goldens for any checkpoint with tools/make_golden.py."
 )]
 pub struct Verify {
     #[arg(help = MODEL_HELP)]
@@ -181,6 +181,10 @@ pub struct Verify {
     /// Largest difference of a logit that still agrees
     #[arg(long, value_name = "X", default_value_t = 2e-3, allow_negative_numbers = true, value_parser = parse_tolerance)]
     pub tolerance: f32,
+    /// Also measure how far the fast arithmetic that every other command uses lies from f32, on the same cases or, where
+    /// there is no golden file, on a built-in text
+    #[arg(long)]
+    pub fast: bool,
 }
 
 /// `tokenize`

@@ -58,6 +58,26 @@ fn the_demo_pair_gives_the_numbers_of_the_reference_at_every_level() {
 }
 
 #[test]
+fn fast_arithmetic_predicts_what_exact_arithmetic_does_with_golden_cases_or_without() {
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo/small");
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
+        std::fs::copy(demo.join(file), folder.path().join(file)).unwrap();
+    }
+    for (model, n_cases) in [("demo:small", 7), (folder.path().to_str().unwrap(), 0)] {
+        let report = json(&["verify", model, "--fast", "--json"]);
+        assert_eq!(report["cases"].as_array().unwrap().len(), n_cases, "{model}");
+        for phase in ["prefill", "decode"] {
+            let found = &report["fast"][phase];
+            assert!(found["positions"].as_u64().unwrap() > 100, "{model} {phase}: {found}");
+            assert!(found["kl_mean"].as_f64().unwrap() <= report["kl_bound"].as_f64().unwrap(), "{model}: {found}");
+        }
+    }
+    let refused = refusal(&["verify", folder.path().to_str().unwrap()]);
+    assert!(refused.contains("no such golden file"), "{refused}");
+}
+
+#[test]
 fn verify_fails_where_a_logit_differs() {
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo/small");
     let mut golden: Value = serde_json::from_slice(&std::fs::read(demo.join("golden.json")).unwrap()).unwrap();

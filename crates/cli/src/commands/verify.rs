@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use plimsoll_engine::{ChatTemplate, Clock, Tokenizer};
+use plimsoll_engine::{ChatTemplate, Clock, Special, Tokenizer};
 use plimsoll_formats::Checkpoint;
-use plimsoll_lab::verify::{self, CaseReport, ChatReport, Golden, Greedy};
+use plimsoll_lab::verify::{self, BUILT_IN_TEXT, CaseReport, ChatReport, FastReport, Golden, Greedy, KL_BOUND};
 use plimsoll_panel::shown_text;
 use plimsoll_runtime::{Arithmetic, Program};
 use serde_json::json;
@@ -17,48 +17,48 @@ use crate::settings::Settings;
 use crate::style::Style;
 use crate::{demo, model, progress};
 
-/// Compares with a golden file; status 0 if everything agrees.
+/// Compares with a golden file, and fast arithmetic with exact where that is asked for; status 0 if everything agrees.
 pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
     let checkpoint = model::open(&command.model)?;
     let golden = golden(command, &checkpoint)?;
     let tokenizer = Tokenizer::of(&checkpoint, settings.pre.as_deref())?;
     let mut program = Program::load(&checkpoint, settings.isa, settings.threads, Arithmetic::Exact)?;
 
-    let bar = progress::bar(golden.cases.len() as u64, "verifying");
-    let mut cases = Vec::new();
-    for (index, case) in golden.cases.iter().enumerate() {
-        cases.push(verify::verify_case(&mut program, &tokenizer, index, case)?);
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    let mut chats = Vec::new();
-    if !golden.chats.is_empty() {
-        let template = ChatTemplate::of(&checkpoint, &tokenizer)?;
-        let template = template.with_context(|| format!("{}: no chat template for chats", checkpoint.display()))?;
-        let now = golden.now.as_deref().map(Clock::parse).transpose()?;
-        for chat in &golden.chats {
-            chats.push(verify::verify_chat(&template, &tokenizer, chat, now)?);
-        }
-    }
-    let tolerance = command.tolerance;
-    let compared = cases.iter().filter(|case| case.skipped.is_none()).count();
-    let passed =
-        compared > 0 && cases.iter().all(|case| case.passed(tolerance)) && chats.iter().all(ChatReport::passed);
+    let reference = match &golden {
+        Some(golden) => Some(against_reference(command, golden, &checkpoint, &tokenizer, &mut program)?),
+        None => None,
+    };
+    let fast = match command.fast {
+        true => Some(fast(golden.as_ref(), &checkpoint, &settings, &tokenizer, &mut program)?),
+        false => None,
+    };
+    let passed = reference.as_ref().is_none_or(|found| found.passed) && fast.as_ref().is_none_or(FastReport::passed);
     if as_json {
+        let empty = Reference::default();
+        let Reference { cases, chats, .. } = reference.as_ref().unwrap_or(&empty);
         super::print_json(&json!({
             "model": command.model, "isa": settings.isa.to_string(), "threads": settings.threads,
-            "tolerance": tolerance, "passed": passed, "cases": cases, "chats": chats,
+            "tolerance": command.tolerance, "passed": passed, "cases": cases, "chats": chats,
+            "fast": fast, "kl_bound": KL_BOUND,
         }))?;
     } else {
-        print(command, &settings, &golden, &cases, &chats, passed)?;
+        let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
+        let model = style.bold(&shown_text(&command.model, 120));
+        writeln!(out, "{model}  {} {} threads", settings.isa, settings.threads)?;
+        if let (Some(golden), Some(found)) = (&golden, &reference) {
+            print_reference(&mut out, command, golden, found)?;
+        }
+        if let Some(fast) = &fast {
+            print_fast(&mut out, fast)?;
+        }
     }
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The golden file named, or the one beside the weights.
-fn golden(command: &Verify, checkpoint: &Checkpoint) -> anyhow::Result<Golden> {
+/// The golden file named, or the one beside the weights; fast arithmetic can be measured without.
+fn golden(command: &Verify, checkpoint: &Checkpoint) -> anyhow::Result<Option<Golden>> {
     if let (None, Some(bytes)) = (&command.golden, demo::golden(&command.model)) {
-        return Ok(verify::read_golden(&command.model, bytes)?);
+        return Ok(Some(verify::read_golden(&command.model, bytes)?));
     }
     let path = match (&command.golden, &checkpoint.path) {
         (Some(path), _) => path.clone(),
@@ -67,23 +67,84 @@ fn golden(command: &Verify, checkpoint: &Checkpoint) -> anyhow::Result<Golden> {
         (None, None) => PathBuf::from("golden.json"),
     };
     if !path.exists() {
+        if command.fast && command.golden.is_none() {
+            return Ok(None);
+        }
         bail!("{}: no such golden file", path.display());
     }
     let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
-    Ok(verify::read_golden(&path.display().to_string(), &bytes)?)
+    Ok(Some(verify::read_golden(&path.display().to_string(), &bytes)?))
 }
 
-fn print(
-    command: &Verify,
-    settings: &Settings,
-    golden: &Golden,
-    cases: &[CaseReport],
-    chats: &[ChatReport],
+/// What the comparison with the reference implementation showed.
+#[derive(Default)]
+struct Reference {
+    cases: Vec<CaseReport>,
+    chats: Vec<ChatReport>,
     passed: bool,
+}
+
+fn against_reference(
+    command: &Verify,
+    golden: &Golden,
+    checkpoint: &Checkpoint,
+    tokenizer: &Tokenizer,
+    program: &mut Program,
+) -> anyhow::Result<Reference> {
+    let bar = progress::bar(golden.cases.len() as u64, "verifying");
+    let mut cases = Vec::new();
+    for (index, case) in golden.cases.iter().enumerate() {
+        cases.push(verify::verify_case(program, tokenizer, index, case)?);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let mut chats = Vec::new();
+    if !golden.chats.is_empty() {
+        let template = ChatTemplate::of(checkpoint, tokenizer)?;
+        let template = template.with_context(|| format!("{}: no chat template for chats", checkpoint.display()))?;
+        let now = golden.now.as_deref().map(Clock::parse).transpose()?;
+        for chat in &golden.chats {
+            chats.push(verify::verify_chat(&template, tokenizer, chat, now)?);
+        }
+    }
+    let compared = cases.iter().filter(|case| case.skipped.is_none()).count();
+    let agree = cases.iter().all(|case| case.passed(command.tolerance)) && chats.iter().all(ChatReport::passed);
+    Ok(Reference { cases, chats, passed: compared > 0 && agree })
+}
+
+/// Fast arithmetic on the sequences of the golden file, or on the built-in text.
+fn fast(
+    golden: Option<&Golden>,
+    checkpoint: &Checkpoint,
+    settings: &Settings,
+    tokenizer: &Tokenizer,
+    exact: &mut Program,
+) -> anyhow::Result<FastReport> {
+    let built_in = match golden {
+        Some(_) => Vec::new(),
+        None => tokenizer.with_bos(tokenizer.encode(BUILT_IN_TEXT, Special::AsText)?),
+    };
+    let texts: Vec<&[u32]> = match golden {
+        Some(golden) => {
+            golden.cases.iter().filter(|case| case.images.is_empty()).map(|case| &case.input_ids[..]).collect()
+        }
+        None => vec![&built_in[..built_in.len().min(checkpoint.hyperparams.max_seq_len)]],
+    };
+    let mut fast = Program::load(checkpoint, settings.isa, settings.threads, Arithmetic::Fast)?;
+    let bar = progress::bar(texts.iter().map(|text| text.len() as u64).sum(), "fast and exact");
+    let report = verify::verify_fast(exact, &mut fast, &texts, |done| bar.set_position(done as u64))?;
+    bar.finish_and_clear();
+    Ok(report)
+}
+
+fn print_reference(
+    out: &mut impl Write,
+    command: &Verify,
+    golden: &Golden,
+    Reference { cases, chats, passed }: &Reference,
 ) -> anyhow::Result<()> {
-    let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
+    let style = Style::stdout();
     let reference = shown_text(golden.made_with.as_deref().unwrap_or("unnamed"), 120);
-    writeln!(out, "{}  {} {} threads", style.bold(&shown_text(&command.model, 120)), settings.isa, settings.threads)?;
     writeln!(out, "reference: {reference}")?;
     writeln!(out, "logits agree within {:.0e}\n", command.tolerance)?;
     writeln!(
@@ -115,10 +176,23 @@ fn print(
         writeln!(out, "{:<24} {:>6}  {ids:<4} template {text} {problem}", chat.name, "chat")?;
     }
     let worst = cases.iter().filter_map(|case| case.max_delta).fold(0.0, f32::max);
-    let verdict = if passed { style.green("passed") } else { style.red("FAILED") };
+    let verdict = if *passed { style.green("passed") } else { style.red("FAILED") };
     let skipped = cases.iter().filter(|case| case.skipped.is_some()).count();
     let (compared, chats) = (cases.len() - skipped, chats.len());
     writeln!(out, "\n{verdict}: max |Δ| {worst:.1e}; cases compared {compared}, skipped {skipped}; chats {chats}")?;
+    Ok(())
+}
+
+fn print_fast(out: &mut impl Write, report: &FastReport) -> anyhow::Result<()> {
+    let style = Style::stdout();
+    writeln!(out, "\nfast arithmetic against f32, {} positions; KL divergence in nats\n", report.prefill.positions)?;
+    writeln!(out, "{:<8} {:>9} {:>9} {:>9} {:>9}", "phase", "KL mean", "KL 99.9 %", "same top", "max |Δ|")?;
+    for (phase, found) in [("prefill", &report.prefill), ("decode", &report.decode)] {
+        let (mean, high, top) = (found.kl_mean, found.kl_high, 100.0 * found.same_top);
+        writeln!(out, "{phase:<8} {mean:>9.1e} {high:>9.1e} {top:>7.1} % {:>9.1e}", found.max_delta)?;
+    }
+    let verdict = if report.passed() { style.green("passed") } else { style.red("FAILED") };
+    writeln!(out, "\n{verdict}: a mean KL divergence of at most {KL_BOUND:.0e}")?;
     Ok(())
 }
 

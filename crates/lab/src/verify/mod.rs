@@ -1,13 +1,15 @@
 //! Does a program give the numbers of the reference implementation? Every case of a golden file is
 //! compared in f32: ids, logits, the likeliest token at every position, likelihood, greedy
-//! continuation, and the rendering of chats.
+//! continuation, and the rendering of chats. [`verify_fast`] then asks what faster arithmetic costs.
 
+mod fast;
 mod golden;
 
 use plimsoll_engine::{ChatTemplate, Clock, Special, TemplateRequest, Tokenizer, TokenizerError, log_probability};
 use plimsoll_runtime::{CacheError, CacheType, KvCache, Program, StepError, likeliest};
 use serde::Serialize;
 
+pub use fast::{BUILT_IN_TEXT, Divergence, FastReport, KL_BOUND, verify_fast};
 pub use golden::{Golden, GoldenCase, GoldenChat};
 
 /// Gaps between the two best logits below this mean nothing: which one wins is rounding.
