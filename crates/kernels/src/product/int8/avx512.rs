@@ -17,6 +17,8 @@ impl Bytes for U8x64 {
     type Floats = F32x16;
     /// `vpdpbusd` takes codes from 0 to 255.
     const BIAS: i32 = 128;
+    /// Twelve registers of integer sums, twelve of float sums, two of codes.
+    const TOKENS: usize = 6;
 
     #[inline(always)]
     unsafe fn load(rows: Rows, q: usize, at: usize) -> Self {

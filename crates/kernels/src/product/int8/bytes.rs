@@ -18,6 +18,8 @@ pub(crate) trait Bytes: Copy {
     const ROWS: usize = Self::Floats::LANES;
     /// What [`Bytes::signed`] adds to a code.
     const BIAS: i32;
+    /// Most tokens of a tile, at most 6: the integer sums of two stripes stay in registers.
+    const TOKENS: usize;
 
     /// 16 bytes at `at` of the rows `q, q + 4, …`.
     unsafe fn load(rows: Rows, q: usize, at: usize) -> Self;
@@ -54,6 +56,24 @@ pub(crate) trait Bytes: Copy {
     /// Onto each 32-bit lane of `self`, the products of four codes and four activations. `SIGNED` codes come from
     /// [`Bytes::signed`], others are at most 127.
     unsafe fn dot<const SIGNED: bool>(self, codes: Self, x: Self) -> Self;
+
+    /// Registers of codes up to `most` that one [`Bytes::dots`] takes, a power of two; [`Bytes::dot`] serves where it is 1.
+    #[inline(always)]
+    fn steps(most: i32) -> usize {
+        let _ = most;
+        1
+    }
+
+    /// `steps` times [`Bytes::dot`] without a sign, of the registers at `codes` and four activations each at `x`.
+    #[inline(always)]
+    unsafe fn dots(self, codes: *const Self, x: *const i8, steps: usize) -> Self {
+        let (mut sums, mut i) = (self, 0);
+        while i < steps {
+            sums = sums.dot::<false>(*codes.add(i), Self::repeat_4(x.add(4 * i).cast()));
+            i += 1;
+        }
+        sums
+    }
 
     /// [`crate::blocks::decode`], as compiled for the level.
     unsafe fn decode(dtype: DType, bytes: &[u8], to: &mut Codes);

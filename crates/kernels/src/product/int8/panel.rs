@@ -11,9 +11,6 @@ use crate::vector::Vector;
 
 /// Stripes that share each broadcast of activations.
 const STRIPES: usize = 2;
-/// Most tokens of a tile: with two stripes, twelve registers of integer sums, twelve of float sums, two of codes.
-const TOKENS: usize = 6;
-
 /// A task with several tokens.
 pub(super) struct Panels<'a>(pub &'a Int8Task<'a>);
 
@@ -94,15 +91,16 @@ impl<B: Bytes> Tile<'_, B> {
     unsafe fn all_tokens<S: Stored<B>>(&self, out: *mut f32, out_stride: usize) {
         let mut token = 0;
         while token < self.x.n {
-            let n = TOKENS.min(self.x.n - token);
+            let n = B::TOKENS.min(self.x.n - token);
             let out = out.add(token * out_stride);
             match n {
+                0 | 7.. => unreachable!("a tile has at most 6 tokens"),
                 1 => self.tokens::<S, 1>(token, out, out_stride),
                 2 => self.tokens::<S, 2>(token, out, out_stride),
                 3 => self.tokens::<S, 3>(token, out, out_stride),
                 4 => self.tokens::<S, 4>(token, out, out_stride),
                 5 => self.tokens::<S, 5>(token, out, out_stride),
-                _ => self.tokens::<S, TOKENS>(token, out, out_stride),
+                6 => self.tokens::<S, 6>(token, out, out_stride),
             }
             token += n;
         }
@@ -150,6 +148,18 @@ impl<B: Bytes> Tile<'_, B> {
     unsafe fn group<S: Stored<B>, const T: usize>(&self, g: usize, x: &[*const i8; T]) -> [[B; STRIPES]; T] {
         let mut products = [[B::zero(); STRIPES]; T];
         let mut k = g * S::GROUP / 4;
+        let steps = B::steps(S::MOST).min(S::GROUP / 4);
+        while steps > 1 && k < (g + 1) * S::GROUP / 4 {
+            let codes = [self.panels[0].codes.as_ptr().add(k), self.panels[1].codes.as_ptr().add(k)];
+            let mut t = 0;
+            while t < T {
+                let input = x[t].add(4 * k);
+                products[t][0] = products[t][0].dots(codes[0], input, steps);
+                products[t][1] = products[t][1].dots(codes[1], input, steps);
+                t += 1;
+            }
+            k += steps;
+        }
         while k < (g + 1) * S::GROUP / 4 {
             let codes = [self.panels[0].codes[k], self.panels[1].codes[k]];
             let mut t = 0;

@@ -14,6 +14,7 @@ impl<B: Bytes, const GROUP: usize, const OFFSETS: bool> Stored<B> for Decoded<GR
     const GROUP: usize = GROUP;
     const OFFSETS: bool = OFFSETS;
     const SIGNED: bool = true;
+    const MOST: i32 = 128;
     const ZERO: i32 = B::BIAS;
     const RUNS: usize = 2;
 

@@ -22,6 +22,8 @@ pub(crate) trait Stored<B: Bytes>: Copy {
     const OFFSETS: bool = false;
     /// Whether codes are made by [`Bytes::signed`]; else they are at most 127.
     const SIGNED: bool = false;
+    /// The greatest code, or magnitude of one.
+    const MOST: i32;
     /// The code of zero.
     const ZERO: i32;
     /// Runs of 16 values in a part, 2 or 4: as many as are unpacked together. Whole groups.

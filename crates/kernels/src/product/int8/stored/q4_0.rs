@@ -11,6 +11,7 @@ pub(crate) struct Q4_0;
 
 impl<B: Bytes> Stored<B> for Q4_0 {
     const GROUP: usize = 32;
+    const MOST: i32 = 15;
     const ZERO: i32 = 8;
     const RUNS: usize = 2;
 

@@ -11,6 +11,7 @@ pub(crate) struct Q4K;
 impl<B: Bytes> Stored<B> for Q4K {
     const GROUP: usize = 32;
     const OFFSETS: bool = true;
+    const MOST: i32 = 15;
     const ZERO: i32 = 0;
     const RUNS: usize = 4;
 

@@ -14,6 +14,7 @@ pub(crate) struct Q6K;
 
 impl<B: Bytes> Stored<B> for Q6K {
     const GROUP: usize = 16;
+    const MOST: i32 = 63;
     const ZERO: i32 = 32;
     const RUNS: usize = 4;
 

@@ -12,6 +12,7 @@ pub(crate) struct Q8_0;
 impl<B: Bytes> Stored<B> for Q8_0 {
     const GROUP: usize = 32;
     const SIGNED: bool = true;
+    const MOST: i32 = 128;
     const ZERO: i32 = B::BIAS;
     const RUNS: usize = 2;
 
