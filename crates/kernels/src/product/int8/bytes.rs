@@ -57,7 +57,8 @@ pub(crate) trait Bytes: Copy {
     /// [`Bytes::signed`], others are at most 127.
     unsafe fn dot<const SIGNED: bool>(self, codes: Self, x: Self) -> Self;
 
-    /// Registers of codes up to `most` that one [`Bytes::dots`] takes, a power of two; [`Bytes::dot`] serves where it is 1.
+    /// Registers of codes up to `most` that one [`Bytes::dots`] takes, a power of two; where it is 1, [`Bytes::dot`]
+    /// serves.
     #[inline(always)]
     fn steps(most: i32) -> usize {
         let _ = most;
