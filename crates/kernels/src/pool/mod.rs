@@ -1,20 +1,22 @@
 //! The thread pool: a parallel `for` over task indices, built for jobs of a few microseconds that follow one another.
 
-use std::any::Any;
-use std::cell::{Cell, UnsafeCell};
-use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+mod bench;
+mod shared;
 
-/// Rounds of `spin_loop` that a thread waits before it parks: some tens of microseconds, longer than the gap between
-/// two jobs of a decoding step, shorter than anybody's patience with an idle machine.
-const SPIN: usize = 2000;
+use std::cell::Cell;
+use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use bench::Bench;
+use shared::{Job, Shared};
 
 /// Threads that share out the tasks of one job at a time; the caller is one of them.
 ///
-/// Between jobs the workers spin briefly and then park; they park at once when there are more threads than cores.
+/// Between jobs the workers spin briefly and then park. Where other programs want the cores too, and waiting for workers
+/// takes longer than they save, the caller works alone for a while.
 ///
 /// ```
 /// use plimsoll_kernels::Pool;
@@ -31,42 +33,10 @@ const SPIN: usize = 2000;
 pub struct Pool {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
-    /// Held for the length of a job: callers from several threads take turns.
-    turn: Mutex<()>,
+    /// Held for the length of a job: callers from several threads take turns. A job that the workers sit out is not
+    /// shared, and holds nothing.
+    turn: Mutex<Bench>,
 }
-
-/// What a worker needs of the job at hand.
-#[derive(Clone, Copy)]
-struct Job {
-    /// The caller's closure; its lifetime is erased because `Pool::run` outlives every use.
-    task: *const (dyn Fn(usize) + Sync),
-    n_tasks: usize,
-}
-
-struct Shared {
-    job: UnsafeCell<Option<Job>>,
-    /// Tasks nobody has claimed yet. Claiming decrements it; only a successful claim permits reading `job`.
-    unclaimed: AtomicUsize,
-    /// Tasks of this job that have run to their end.
-    finished: AtomicUsize,
-    panic: Mutex<Option<Box<dyn Any + Send>>>,
-    spin: usize,
-    shutdown: AtomicBool,
-    sleep: Mutex<()>,
-    /// Workers parked, or about to be, on `work`.
-    sleepers: AtomicUsize,
-    work: Condvar,
-    /// Whether the caller is parked, or about to be, on `done`.
-    caller_sleeps: AtomicBool,
-    done: Condvar,
-}
-
-// SAFETY: `job` is written only by the thread that holds `turn`, while `unclaimed` is 0 and all tasks are finished, so
-// that nobody reads it; it is read only after a claim, which the write happens before (release store, acquire
-// exchange), and no job ends before its claimed tasks finish. The closure it points to is `Sync`.
-unsafe impl Send for Shared {}
-// SAFETY: as above.
-unsafe impl Sync for Shared {}
 
 thread_local! {
     /// Set while this thread runs a task: a job within a task runs on its own thread alone.
@@ -79,21 +49,8 @@ impl Pool {
     /// # Errors
     /// If the system does not start them; those it did start have ended again.
     pub fn new(threads: NonZeroUsize) -> std::io::Result<Pool> {
-        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let shared = Arc::new(Shared {
-            job: UnsafeCell::new(None),
-            unclaimed: AtomicUsize::new(0),
-            finished: AtomicUsize::new(0),
-            panic: Mutex::new(None),
-            spin: if threads.get() > cores { 0 } else { SPIN },
-            shutdown: AtomicBool::new(false),
-            sleep: Mutex::new(()),
-            sleepers: AtomicUsize::new(0),
-            work: Condvar::new(),
-            caller_sleeps: AtomicBool::new(false),
-            done: Condvar::new(),
-        });
-        let mut pool = Pool { shared, workers: Vec::new(), turn: Mutex::new(()) };
+        let shared = Arc::new(Shared::new(threads.get()));
+        let mut pool = Pool { shared, workers: Vec::new(), turn: Mutex::new(Bench::new(Instant::now())) };
         for i in 1..threads.get() {
             let shared = Arc::clone(&pool.shared);
             let builder = std::thread::Builder::new().name(format!("plimsoll-{i}"));
@@ -112,21 +69,25 @@ impl Pool {
     /// Called from within a task, it runs everything on that task's thread.
     ///
     /// # Panics
-    /// With the first panic of a task, after all tasks have ended.
+    /// With the first panic of a task, when no task runs any more. Whether the other tasks ran is not specified.
     pub fn run(&self, n_tasks: usize, task: impl Fn(usize) + Sync) {
         if self.workers.is_empty() || n_tasks <= 1 || IN_TASK.get() {
             (0..n_tasks).for_each(task);
             return;
         }
-        let _turn = lock(&self.turn);
+        let mut bench = lock(&self.turn);
+        if bench.is_taken(Instant::now) {
+            drop(bench); // a task may call `run`
+            return (0..n_tasks).for_each(task);
+        }
         let task: &(dyn Fn(usize) + Sync) = &task;
         // SAFETY: only the lifetime changes; this function does not return while a task may still run.
         let task = unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(task) };
-        self.shared.publish(Job { task, n_tasks });
-        while self.shared.run_one() {}
-        self.shared.wait_until_finished(n_tasks);
-        let panic = lock(&self.shared.panic).take();
-        if let Some(payload) = panic {
+        let outcome = self.shared.run(Job { task, n_tasks });
+        if !outcome.wasted.is_zero() {
+            bench.note(outcome.wasted, Instant::now());
+        }
+        if let Some(payload) = outcome.panic {
             resume_unwind(payload);
         }
     }
@@ -149,86 +110,11 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.shared.shutdown.store(true, Ordering::SeqCst);
-        drop(lock(&self.shared.sleep));
-        self.shared.work.notify_all();
+        self.shared.shut_down();
         for worker in self.workers.drain(..) {
             worker.join().expect("a worker catches the panics of its tasks");
         }
     }
-}
-
-impl Shared {
-    fn publish(&self, job: Job) {
-        self.finished.store(0, Ordering::Relaxed);
-        // SAFETY: the caller holds `turn` and every earlier task has finished: nobody reads `job`.
-        unsafe { *self.job.get() = Some(job) };
-        self.unclaimed.store(job.n_tasks, Ordering::SeqCst);
-        // A worker counts itself a sleeper before it looks at `unclaimed` for the last time: one side sees the other.
-        if self.sleepers.load(Ordering::SeqCst) > 0 {
-            drop(lock(&self.sleep));
-            self.work.notify_all();
-        }
-    }
-
-    /// Claims a task and runs it; false if none is left.
-    fn run_one(&self) -> bool {
-        let claim = self.unclaimed.fetch_update(Ordering::Acquire, Ordering::Relaxed, |left| left.checked_sub(1));
-        let Ok(left) = claim else { return false };
-        // SAFETY: the claimed task keeps the job alive, and `job` unwritten, until `finished` counts it.
-        let Job { task, n_tasks } = unsafe { (*self.job.get()).expect("a claimed task belongs to a job") };
-        IN_TASK.set(true);
-        // SAFETY: as above, for the closure behind the pointer.
-        let outcome = catch_unwind(AssertUnwindSafe(|| unsafe { (*task)(n_tasks - left) }));
-        IN_TASK.set(false);
-        if let Err(payload) = outcome {
-            lock(&self.panic).get_or_insert(payload);
-        }
-        if self.finished.fetch_add(1, Ordering::SeqCst) + 1 == n_tasks && self.caller_sleeps.load(Ordering::SeqCst) {
-            drop(lock(&self.sleep));
-            self.done.notify_one();
-        }
-        true
-    }
-
-    fn wait_until_finished(&self, n_tasks: usize) {
-        let all_finished = || self.finished.load(Ordering::SeqCst) == n_tasks;
-        if spin_until(self.spin, all_finished) {
-            return;
-        }
-        let mut guard = lock(&self.sleep);
-        self.caller_sleeps.store(true, Ordering::SeqCst);
-        while !all_finished() {
-            guard = self.done.wait(guard).unwrap_or_else(PoisonError::into_inner);
-        }
-        self.caller_sleeps.store(false, Ordering::SeqCst);
-    }
-
-    fn work_until_shutdown(&self) {
-        let awake = || self.unclaimed.load(Ordering::SeqCst) > 0 || self.shutdown.load(Ordering::SeqCst);
-        while !self.shutdown.load(Ordering::SeqCst) {
-            while self.run_one() {}
-            if spin_until(self.spin, awake) {
-                continue;
-            }
-            let mut guard = lock(&self.sleep);
-            self.sleepers.fetch_add(1, Ordering::SeqCst);
-            while !awake() {
-                guard = self.work.wait(guard).unwrap_or_else(PoisonError::into_inner);
-            }
-            self.sleepers.fetch_sub(1, Ordering::SeqCst);
-        }
-    }
-}
-
-fn spin_until(rounds: usize, condition: impl Fn() -> bool) -> bool {
-    for _ in 0..rounds {
-        if condition() {
-            return true;
-        }
-        std::hint::spin_loop();
-    }
-    condition()
 }
 
 /// No data lies behind these locks that a panic could leave half written.
@@ -257,7 +143,8 @@ impl<T> Shareable<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::panic::catch_unwind;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn pool(threads: usize) -> Pool {
         Pool::new(NonZeroUsize::new(threads).unwrap()).unwrap()
