@@ -15,10 +15,16 @@ use tiles::{Block, MatrixUnit, Operand, ROW_BYTES, Sums, TILE_BYTES};
 /// # Safety
 /// [`crate::Isa::Amx`] is available.
 pub(crate) unsafe fn multiply_tiles(blocks: usize) {
-    let operand = [0u8; 2 * TILE_BYTES];
-    let mut sums = [0.0f32; TILE_BYTES];
-    let at = Operand { at: operand.as_ptr(), row: ROW_BYTES, step: 0, next: TILE_BYTES };
-    let c = Sums { at: sums.as_mut_ptr(), row: ROW_BYTES, down: 2 * TILE_BYTES, right: TILE_BYTES };
+    #[repr(align(64))] // a tile row is one cache line
+    struct Lines<T>(T);
+    let mut operand = Lines([0u8; 2 * TILE_BYTES]);
+    for (i, value) in operand.0.as_chunks_mut().0.iter_mut().enumerate() {
+        // Various numbers from 1 to 2: the more bits change, the slower the unit is clocked.
+        *value = (0x3f80 | (i * 37 % 128) as u16).to_le_bytes();
+    }
+    let mut sums = Lines([0.0f32; TILE_BYTES]);
+    let at = Operand { at: operand.0.as_ptr(), row: ROW_BYTES, step: 0, next: TILE_BYTES };
+    let c = Sums { at: sums.0.as_mut_ptr(), row: ROW_BYTES, down: 2 * TILE_BYTES, right: TILE_BYTES };
     // SAFETY: the caller's promise; every tile lies within the arrays.
     unsafe {
         let unit = MatrixUnit::on();
@@ -26,7 +32,7 @@ pub(crate) unsafe fn multiply_tiles(blocks: usize) {
             unit.multiply_2x2(&Block { a: at, b: at, c, steps: PROBE_STEPS, first: true });
         }
     }
-    std::hint::black_box(sums);
+    std::hint::black_box(sums.0);
 }
 
 /// Steps of a probed block.

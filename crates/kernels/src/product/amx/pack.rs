@@ -92,7 +92,9 @@ pub(super) unsafe fn store_transposed(tile: *const f32, rows: usize, tokens: usi
     let sums = transposed(sums);
     let mut token = 0;
     while token < SIDE {
-        if token < tokens {
+        if token < tokens && rows == SIDE {
+            F32x16(sums[token]).store(out.add(token * stride));
+        } else if token < tokens {
             F32x16(sums[token]).store_partial(out.add(token * stride), rows);
         }
         token += 1;

@@ -1,17 +1,14 @@
 //! Rows times all tokens, through panels of weights in tiles.
 //!
 //! A panel is 32 rows by [`K`] inputs, unpacked once and used for all tokens while it stays in the first-level cache;
-//! the activations pass by from the second level, which the unit can take for one of its operands but not for both. The
-//! next panel is unpacked a few rows at a time between blocks of tiles: the processor runs ahead of the unit, so that
-//! most of it costs no time.
+//! the activations pass by from the second level, which keeps up with the unit for one of its operands but not for both.
+//! Sums wait in working memory between two ranges of inputs, and go to the output together at the end.
 #![allow(unsafe_op_in_unsafe_fn)] // see the module's contract
 
 use std::arch::x86_64::_mm512_storeu_ps;
-use std::ops::Range;
 
 use super::pack::{pairs, store_transposed};
 use super::tiles::{Block, DEPTH, MatrixUnit, Operand, ROW_BYTES, SIDE, Sums, TILE_BYTES};
-use crate::Matrix;
 use crate::level::Level;
 use crate::product::bf16::Bf16Task;
 use crate::unpack::{Sink, Unpack, Visit};
@@ -19,8 +16,8 @@ use crate::vector::{F32x16, Vector};
 
 /// Rows of a panel: two tiles.
 const ROWS: usize = 2 * SIDE;
-/// Most inputs of a panel. With the activations that pass while it is used, two panels have to fit the first-level
-/// cache; every block length divides it.
+/// Most inputs of a panel, which every block length divides: with the activations that pass while it is used, it has to
+/// fit the first-level cache.
 const K: usize = 256;
 /// Floats of a panel's memory.
 const PANEL: usize = ROWS * K / 2;
@@ -32,7 +29,7 @@ pub(crate) const TASK_ROWS: usize = 256;
 
 /// Floats of working memory that [`multiply`] wants.
 pub(crate) fn scratch_len(rows: usize, n: usize) -> usize {
-    2 * PANEL + rows.div_ceil(ROWS) * n.div_ceil(SIDE) * SUMS
+    PANEL + rows.div_ceil(ROWS) * n.div_ceil(SIDE) * SUMS
 }
 
 /// Where a panel's weights come from.
@@ -44,51 +41,49 @@ struct Source {
     k: usize,
 }
 
-#[inline(always)]
-pub(crate) unsafe fn multiply(task: &Bf16Task, scratch: &mut [f32]) {
-    let (panels, sums) = scratch.split_at_mut(2 * PANEL);
-    let (mut panel, mut next) = (panels.as_mut_ptr(), panels.as_mut_ptr().add(PANEL));
-    let unit = MatrixUnit::on();
-    let mut from = Source { row: task.rows.start, k: 0 };
-    unpack(task, from, 0..ROWS, panel);
-    while from.k < task.w.cols() {
-        let after = match from.row + ROWS {
-            row if row < task.rows.end => Source { row, ..from },
-            _ => Source { row: task.rows.start, k: from.k + K },
-        };
-        let (mut block, mut unpacked) = (0, 0);
-        while block < task.x.blocks() {
-            let blocks = (task.x.blocks() - block).min(2);
-            multiply_block(&unit, task, from, panel, block, blocks, sums);
-            block += blocks;
-            let enough = ROWS * block / task.x.blocks();
-            if after.k < task.w.cols() && unpacked < enough {
-                unpack(task, after, unpacked..enough, next);
-            }
-            unpacked = enough;
+impl Source {
+    /// The next panel of a task: further rows first, then further inputs.
+    #[inline(always)]
+    fn after(self, task: &Bf16Task) -> Source {
+        match self.row + ROWS {
+            row if row < task.rows.end => Source { row, ..self },
+            _ => Source { row: task.rows.start, k: self.k + K },
         }
-        (panel, next) = (next, panel);
-        from = after;
     }
 }
 
-/// A panel times one or two blocks of tokens; with the last inputs, their sums go to the output.
+#[inline(always)]
+pub(crate) unsafe fn multiply(task: &Bf16Task, scratch: &mut [f32]) {
+    let (panel, sums) = scratch.split_at_mut(PANEL);
+    let unit = MatrixUnit::on();
+    let mut from = Source { row: task.rows.start, k: 0 };
+    while from.k < task.w.cols() {
+        F32x16::with(task.w.dtype(), Fill { task, from, panel: panel.as_mut_ptr().cast() });
+        let mut block = 0;
+        while block < task.x.blocks() {
+            block += multiply_block(&unit, task, from, panel, block, sums);
+        }
+        from = from.after(task);
+    }
+    write_out(task, sums);
+}
+
+/// A panel times two blocks of tokens, or the last one; says how many.
 #[inline(always)]
 unsafe fn multiply_block(
     unit: &MatrixUnit,
     task: &Bf16Task,
     from: Source,
-    panel: *const f32,
+    panel: &[f32],
     block: usize,
-    blocks: usize,
     sums: &mut [f32],
-) {
-    let (x, cols) = (&task.x, task.w.cols());
+) -> usize {
+    let x = &task.x;
     let of_panel = (from.row - task.rows.start) / ROWS * x.blocks();
     let sums = sums.as_mut_ptr().add((of_panel + block) * SUMS);
     let token_bytes = x.steps() * TILE_BYTES;
     let tiles = Block {
-        a: Operand { at: panel.cast(), row: ROW_BYTES, step: 2 * TILE_BYTES, next: TILE_BYTES },
+        a: Operand { at: panel.as_ptr().cast(), row: ROW_BYTES, step: 2 * TILE_BYTES, next: TILE_BYTES },
         b: Operand {
             at: x.at.0.cast::<u8>().add(block * token_bytes + from.k / DEPTH * TILE_BYTES),
             row: ROW_BYTES,
@@ -96,75 +91,96 @@ unsafe fn multiply_block(
             next: token_bytes,
         },
         c: Sums { at: sums, row: ROW_BYTES, down: TILE_BYTES, right: 2 * TILE_BYTES },
-        steps: K.min(cols - from.k).div_ceil(DEPTH),
+        steps: K.min(task.w.cols() - from.k).div_ceil(DEPTH),
         first: from.k == 0,
     };
-    match blocks {
-        2 => unit.multiply_2x2(&tiles),
-        _ => unit.multiply_2x1(&tiles),
+    if block + 1 == x.blocks() {
+        unit.multiply_2x1(&tiles);
+        return 1;
     }
-    if from.k + K < cols {
-        return;
-    }
-    let mut tile = 0;
-    while tile < 2 * blocks {
-        let (row, token) = (from.row + tile % 2 * SIDE, (block + tile / 2) * SIDE);
-        if row < task.rows.end {
-            let out = task.out.add(token * task.w.rows() + row);
-            let (rows, tokens) = (SIDE.min(task.rows.end - row), SIDE.min(x.n - token));
-            store_transposed(sums.add(tile * SIDE * SIDE), rows, tokens, out, task.w.rows());
-        }
-        tile += 1;
-    }
+    prefetch(sums.add(2 * SUMS).cast(), 2 * SUMS * 4); // the sums of the next blocks, while these are multiplied
+    unit.multiply_2x2(&tiles);
+    2
 }
 
-/// Rows `part` of the panel `from`.
+/// Asks for `bytes` bytes.
 #[inline(always)]
-unsafe fn unpack(task: &Bf16Task, from: Source, part: Range<usize>, panel: *mut f32) {
-    F32x16::with(task.w.dtype(), Fill { w: task.w, end: task.rows.end, from, part, panel: panel.cast() });
+unsafe fn prefetch(from: *const u8, bytes: usize) {
+    let mut line = 0;
+    while line < bytes {
+        F32x16::prefetch(from.wrapping_add(line));
+        line += ROW_BYTES;
+    }
 }
 
+/// Brings complete sums to their tokens. A token's sums are written one after the other: its rows of the output lie in
+/// a page of their own.
+#[inline(always)]
+unsafe fn write_out(task: &Bf16Task, sums: &[f32]) {
+    let mut token = 0;
+    while token < task.x.n {
+        let tokens = SIDE.min(task.x.n - token);
+        let mut row = task.rows.start;
+        while row < task.rows.end {
+            let tile = (row - task.rows.start) / ROWS * task.x.blocks() + token / SIDE;
+            let tile = sums.as_ptr().add(tile * SUMS + (row - task.rows.start) / SIDE % 2 * SIDE * SIDE);
+            let out = task.out.add(token * task.w.rows() + row);
+            store_transposed(tile, SIDE.min(task.rows.end - row), tokens, out, task.w.rows());
+            row += SIDE;
+        }
+        token += SIDE;
+    }
+}
+
+/// Unpacks a panel, and asks for the memory of the one after it.
 struct Fill<'a> {
-    w: &'a Matrix<'a>,
-    /// Where the task's rows end: panel rows beyond repeat the last one, and nobody reads their sums.
-    end: usize,
+    task: &'a Bf16Task<'a>,
     from: Source,
-    part: Range<usize>,
     panel: *mut u8,
 }
 
 impl Visit<F32x16> for Fill<'_> {
     #[inline(always)]
     unsafe fn visit<U: Unpack<F32x16>>(self, unpack: U) {
-        let start = self.from.k / unpack.dtype().block_len() * unpack.dtype().block_bytes();
-        let inputs = K.min(self.w.cols() - self.from.k);
-        let mut row = self.part.start;
-        while row < self.part.end {
-            let mut src = self.w.row((self.from.row + row).min(self.end - 1)).as_ptr().add(start);
-            let to = self.panel.add(row / SIDE * TILE_BYTES + row % SIDE * ROW_BYTES);
-            let mut sink = Round { to, low: F32x16::zero() };
-            let mut left = inputs;
-            if unpack.values() == F32x16::LANES {
-                while left >= 2 * F32x16::LANES {
-                    unpack.step(src, &mut sink);
-                    unpack.step(src.add(unpack.bytes()), &mut Second(&mut sink));
-                    sink.to = sink.to.add(2 * TILE_BYTES);
-                    src = src.add(2 * unpack.bytes());
-                    left -= 2 * F32x16::LANES;
-                }
-                if left > 0 {
-                    store_rest(unpack, src, left, sink.to);
-                }
-            } else {
-                while left > 0 {
-                    unpack.step(src, &mut sink);
-                    sink.to = sink.to.add(unpack.values() / DEPTH * 2 * TILE_BYTES);
-                    src = src.add(unpack.bytes());
-                    left -= unpack.values();
-                }
+        let (w, from, after) = (self.task.w, self.from, self.from.after(self.task));
+        let bytes = |inputs: usize| inputs / unpack.dtype().block_len() * unpack.dtype().block_bytes();
+        let inputs = K.min(w.cols() - from.k);
+        // Rows beyond the task's repeat its last one: nobody reads their sums.
+        let row = |of: Source, row: usize| w.row((of.row + row).min(self.task.rows.end - 1)).as_ptr();
+        let mut i = 0;
+        while i < ROWS {
+            if after.k < w.cols() {
+                prefetch(row(after, i).add(bytes(after.k)), bytes(K.min(w.cols() - after.k)) + ROW_BYTES - 1);
             }
-            row += 1;
+            let to = self.panel.add(i / SIDE * TILE_BYTES + i % SIDE * ROW_BYTES);
+            round_row(unpack, row(from, i).add(bytes(from.k)), inputs, to);
+            i += 1;
         }
+    }
+}
+
+/// Rounds some inputs of a row, each 32 to a tile row of the panel.
+#[inline(always)]
+unsafe fn round_row<U: Unpack<F32x16>>(unpack: U, mut src: *const u8, mut inputs: usize, to: *mut u8) {
+    let mut sink = Round { to, low: F32x16::zero() };
+    if unpack.values() > F32x16::LANES {
+        while inputs > 0 {
+            unpack.step(src, &mut sink);
+            sink.to = sink.to.add(unpack.values() / DEPTH * 2 * TILE_BYTES);
+            src = src.add(unpack.bytes());
+            inputs -= unpack.values();
+        }
+        return;
+    }
+    while inputs >= DEPTH {
+        unpack.step(src, &mut sink);
+        unpack.step(src.add(unpack.bytes()), &mut Second(&mut sink));
+        sink.to = sink.to.add(2 * TILE_BYTES);
+        src = src.add(2 * unpack.bytes());
+        inputs -= DEPTH;
+    }
+    if inputs > 0 {
+        store_rest(unpack, src, inputs, sink.to);
     }
 }
 
