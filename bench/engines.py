@@ -97,6 +97,11 @@ class Plimsoll(Engine):
             row = self.bench(cell, "--prefill", 1, "--decode", n)
             yield sample("decode", n, row["decode_tokens_per_s"], limit=row["limits"]["decode_tokens_per_s"])
 
+    def batch(self, cell):
+        for sequences in (1, cell.sequences):
+            row = self.bench(cell, "--prefill", 1, "--decode", *cell.tokens, "--batch", sequences)
+            yield sample("batch", sequences, row["decode_tokens_per_s"], limit=row["limits"]["decode_tokens_per_s"])
+
     def start(self, cell):
         seconds = self.run(cell, "run", cell.model, "--raw", "A", "--max-tokens", 1)[1]
         yield sample("start", None, seconds)

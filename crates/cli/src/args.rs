@@ -231,6 +231,9 @@ pub struct Bench {
     /// Tokens decoded
     #[arg(long, value_name = "N", default_value = "32")]
     pub decode: NonZeroUsize,
+    /// Sequences decoded at once; their speeds are added up
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub batch: NonZeroUsize,
     /// Tokens already in the context, a list [default: 0,512,4096, as far as the model's context goes]
     #[arg(long, value_name = "N,N", value_delimiter = ',')]
     pub depth: Vec<usize>,

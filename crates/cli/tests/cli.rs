@@ -165,6 +165,10 @@ fn bench_reports_rows_with_their_samples() {
     for row in rows {
         assert!(row["prefill_tokens_per_s"].as_f64().unwrap() > 0.0);
         assert_eq!(row["samples"]["decode_tokens_per_s"].as_array().unwrap().len(), 2);
+        let decode = |key: &str| row[key]["decode_tokens_per_s"].as_f64().unwrap();
+        let share = row["decode_tokens_per_s"].as_f64().unwrap() / decode("limits");
+        assert!((share / row["decode_share_of_bandwidth"].as_f64().unwrap() - 1.0).abs() < 1e-9);
+        assert!(decode("predicted") > 0.0);
     }
 }
 

@@ -191,20 +191,28 @@ impl Cost {
             .map(|products| products.prompt_flops(1.0) / machine.product(products.dtype, products.mean_values()).0);
         let attention = self.attention_flops(depth) / machine.attention_rate;
         let computing = products.sum::<f64>() + attention + self.n_nodes as f64 * machine.node_seconds;
-        let bytes = self.decode_bytes(depth, cache_value_bytes);
+        let bytes = self.decode_bytes(depth, 1, cache_value_bytes);
         let reading = if bytes > machine.cache_bytes { bytes / machine.read_bandwidth } else { 0.0 };
         reading + computing
     }
 
-    /// Seconds of one decoded token if reading weights and cache from memory were all.
-    pub fn decode_limit_seconds(&self, depth: usize, cache_value_bytes: usize, machine: &Machine) -> f64 {
-        self.decode_bytes(depth, cache_value_bytes) / machine.read_bandwidth
+    /// Seconds of one decoded token for each of `n_sequences` if reading weights, once for all, and caches from memory
+    /// were all.
+    pub fn decode_limit_seconds(
+        &self,
+        depth: usize,
+        n_sequences: usize,
+        cache_value_bytes: usize,
+        machine: &Machine,
+    ) -> f64 {
+        self.decode_bytes(depth, n_sequences, cache_value_bytes) / machine.read_bandwidth
     }
 
-    /// Bytes of weights, keys and values that one decoded token reads.
-    fn decode_bytes(&self, depth: usize, cache_value_bytes: usize) -> f64 {
-        let weights: f64 = self.products.iter().map(|products| products.touched_bytes(1.0)).sum();
-        weights + self.attention_values(depth) * cache_value_bytes as f64
+    /// Bytes of weights, keys and values that one decoded token of each sequence reads.
+    fn decode_bytes(&self, depth: usize, n_sequences: usize, cache_value_bytes: usize) -> f64 {
+        let n = n_sequences as f64;
+        let weights: f64 = self.products.iter().map(|products| products.touched_bytes(n)).sum();
+        weights + n * self.attention_values(depth) * cache_value_bytes as f64
     }
 
     /// Predicted seconds of a prompt of `n_tokens` after `depth` others, in steps of `n_batch`.
@@ -317,9 +325,16 @@ mod tests {
         let experts = cost.products.iter().find(|products| products.used < 1.0).unwrap();
         assert_eq!(experts.bytes, (4 * 8 * 3 * 24) as f64);
         let read = (4 * (8 * 4 + 2 * 3 * 24 + 40)) as f64;
-        assert!((cost.decode_limit_seconds(0, 2, &machine()) - read / 1e3).abs() < 1e-9);
+        assert!((cost.decode_limit_seconds(0, 1, 2, &machine()) - read / 1e3).abs() < 1e-9);
         assert_eq!(cost.weight_bytes(1), read as u64);
         assert_eq!(cost.weight_bytes(1000), 4 * (8 * 4 + 8 * 3 * 24 + 40));
+    }
+
+    #[test]
+    fn sequences_decoded_at_once_read_the_weights_once() {
+        let cost = Cost::new(&tiny(true), as_f32);
+        let seconds = |n_sequences| cost.decode_limit_seconds(0, n_sequences, 2, &machine());
+        assert_eq!((seconds(1), seconds(8)), (0.352, 0.352));
     }
 
     #[test]

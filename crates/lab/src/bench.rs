@@ -30,7 +30,8 @@ pub trait Timed {
     /// When the steps are refused.
     fn prefill(&mut self, depth: usize, n_tokens: usize) -> Result<f64, BenchError>;
 
-    /// Seconds to decode `n_tokens` one by one after `depth` tokens, which leaves `depth` tokens as they were.
+    /// Seconds to decode `n_tokens` one by one after `depth` tokens, which leaves `depth` tokens as they were: of every
+    /// sequence that the subject has, all at once.
     ///
     /// # Errors
     /// When the steps are refused.
@@ -42,8 +43,10 @@ pub trait Timed {
 pub struct Plan {
     /// Tokens of a timed prefill.
     pub prefill_tokens: usize,
-    /// Tokens of a timed decode.
+    /// Tokens of a timed decode, of each sequence.
     pub decode_tokens: usize,
+    /// Sequences decoded at once.
+    pub sequences: usize,
     /// Tokens in the cache before the timed ones, each measured apart.
     pub depths: Vec<usize>,
     /// Timed repetitions at each depth.
@@ -52,7 +55,7 @@ pub struct Plan {
 
 impl Default for Plan {
     fn default() -> Plan {
-        Plan { prefill_tokens: 256, decode_tokens: 32, depths: vec![0, 512, 4096], repetitions: 5 }
+        Plan { prefill_tokens: 256, decode_tokens: 32, sequences: 1, depths: vec![0, 512, 4096], repetitions: 5 }
     }
 }
 
@@ -78,7 +81,7 @@ pub struct Timings {
     pub depth: usize,
     /// One value for each repetition. [tokens/s]
     pub prefill: Vec<f64>,
-    /// One value for each repetition. [tokens/s]
+    /// One value for each repetition, all sequences together. [tokens/s]
     pub decode: Vec<f64>,
 }
 
@@ -118,7 +121,7 @@ pub fn interleaved(
                 let seconds = total(*prefills, || subject.prefill(depth, plan.prefill_tokens))?;
                 row.prefill.push(rate(plan.prefill_tokens * prefills, seconds));
                 let seconds = total(*decodes, || subject.decode(depth, plan.decode_tokens))?;
-                row.decode.push(rate(plan.decode_tokens * decodes, seconds));
+                row.decode.push(rate(plan.decode_tokens * plan.sequences * decodes, seconds));
                 done += 1;
                 progress(done);
             }
@@ -186,7 +189,7 @@ mod tests {
     }
 
     fn plan() -> Plan {
-        Plan { prefill_tokens: 20, decode_tokens: 4, depths: vec![0, 8], repetitions: 3 }
+        Plan { prefill_tokens: 20, decode_tokens: 4, sequences: 1, depths: vec![0, 8], repetitions: 3 }
     }
 
     #[test]
@@ -227,6 +230,15 @@ mod tests {
         let found = interleaved(&mut [&mut fast], &plan, |_| ()).unwrap();
         assert_eq!(diary.borrow().len(), 2 + 5);
         assert!((found[0][0].prefill[0] - 1000.0).abs() < 1e-6, "the rate is that of one step");
+    }
+
+    #[test]
+    fn sequences_decoded_at_once_add_up() {
+        let diary = RefCell::default();
+        let mut clock = Clock { name: 'A', slowness: 1.0, diary: &diary };
+        let plan = Plan { sequences: 8, depths: vec![0], ..plan() };
+        let found = interleaved(&mut [&mut clock], &plan, |_| ()).unwrap();
+        assert_eq!((found[0][0].prefill[0], found[0][0].decode[0]), (10.0, 8.0));
     }
 
     #[test]

@@ -71,7 +71,7 @@ impl SpeedPrediction {
             prefill: tokens / cost.prefill_seconds(prefill_tokens, depth, BATCH_TOKENS, machine),
             decode: 1.0 / cost.decode_seconds(depth, bytes, machine),
             prefill_limit: tokens / cost.prefill_limit_seconds(prefill_tokens, depth, machine),
-            decode_limit: 1.0 / cost.decode_limit_seconds(depth, bytes, machine),
+            decode_limit: 1.0 / cost.decode_limit_seconds(depth, 1, bytes, machine),
         }
     }
 }

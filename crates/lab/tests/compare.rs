@@ -21,7 +21,13 @@ fn contestants(a: &str, b: &str) -> [Contestant; 2] {
 fn options() -> Options {
     Options {
         session: SessionOptions::default(),
-        plan: Plan { prefill_tokens: 16, decode_tokens: 4, depths: vec![0, 32, 1_000_000], repetitions: 3 },
+        plan: Plan {
+            prefill_tokens: 16,
+            decode_tokens: 4,
+            sequences: 1,
+            depths: vec![0, 32, 1_000_000],
+            repetitions: 3,
+        },
         starts: 2,
         suite: Suite::builtin("choice", 7, 6).unwrap(),
         program: "test".into(),

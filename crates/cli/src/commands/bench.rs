@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::bail;
-use plimsoll_graph::cost::Machine;
+use plimsoll_graph::cost::{Cost, Machine};
 use plimsoll_lab::bench::{self, Plan, ProgramTimer, Timings};
 use plimsoll_lab::predict::SpeedPrediction;
 use plimsoll_lab::stats::Median;
@@ -27,17 +27,11 @@ pub fn run(command: &Bench, settings: Settings, as_json: bool) -> anyhow::Result
     let cache = CacheType::from(command.cache);
 
     let bar = progress::bar(bench::n_steps(1, &plan) as u64, "measuring");
-    let mut timer = ProgramTimer::new(&mut program, plan.longest(), cache)?;
+    let mut timer = ProgramTimer::new(&mut program, plan.longest(), plan.sequences, cache)?;
     let rows = bench::interleaved(&mut [&mut timer], &plan, |done| bar.set_position(done as u64))?;
     bar.finish_and_clear();
-    let rows: Vec<Row> = rows
-        .into_iter()
-        .flatten()
-        .filter_map(|timings| {
-            let limits = SpeedPrediction::new(&cost, &machine, timings.depth, plan.prefill_tokens, cache);
-            Row::new(timings, limits)
-        })
-        .collect();
+    let rows: Vec<Row> =
+        rows.into_iter().flatten().filter_map(|timings| Row::new(timings, &cost, &machine, &plan, cache)).collect();
     if as_json {
         print_json(command, settings, &plan, &machine, &rows)
     } else {
@@ -50,6 +44,7 @@ fn plan(command: &Bench, context: usize) -> anyhow::Result<Plan> {
     let mut plan = Plan {
         prefill_tokens: command.prefill.get(),
         decode_tokens: command.decode.get(),
+        sequences: command.batch.get(),
         repetitions: command.repeat.get(),
         ..Plan::default()
     };
@@ -72,15 +67,20 @@ fn plan(command: &Bench, context: usize) -> anyhow::Result<Plan> {
 /// One depth, measured.
 struct Row {
     timings: Timings,
-    limits: SpeedPrediction,
+    predicted: SpeedPrediction,
+    /// Decoded tokens per second of all sequences if reading were all.
+    decode_limit: f64,
     prefill: Median,
     decode: Median,
 }
 
 impl Row {
-    fn new(timings: Timings, limits: SpeedPrediction) -> Option<Row> {
+    fn new(timings: Timings, cost: &Cost, machine: &Machine, plan: &Plan, cache: CacheType) -> Option<Row> {
         let (prefill, decode) = (timings.prefill_median()?, timings.decode_median()?);
-        Some(Row { timings, limits, prefill, decode })
+        let (depth, sequences) = (timings.depth, plan.sequences);
+        let predicted = SpeedPrediction::new(cost, machine, depth, plan.prefill_tokens, cache);
+        let step = cost.decode_limit_seconds(depth, sequences, cache.value_bytes(), machine);
+        Some(Row { timings, predicted, decode_limit: sequences as f64 / step, prefill, decode })
     }
 }
 
@@ -90,21 +90,25 @@ fn print_json(command: &Bench, settings: Settings, plan: &Plan, machine: &Machin
             "depth": row.timings.depth,
             "prefill_tokens_per_s": row.prefill.value,
             "prefill_interval": [row.prefill.interval.low, row.prefill.interval.high],
-            "prefill_share_of_arithmetic": row.prefill.value / row.limits.prefill_limit,
+            "prefill_share_of_arithmetic": row.prefill.value / row.predicted.prefill_limit,
             "decode_tokens_per_s": row.decode.value,
             "decode_interval": [row.decode.interval.low, row.decode.interval.high],
-            "decode_share_of_bandwidth": row.decode.value / row.limits.decode_limit,
+            "decode_share_of_bandwidth": row.decode.value / row.decode_limit,
             "limits": {
-                "prefill_tokens_per_s": row.limits.prefill_limit,
-                "decode_tokens_per_s": row.limits.decode_limit,
+                "prefill_tokens_per_s": row.predicted.prefill_limit,
+                "decode_tokens_per_s": row.decode_limit,
             },
-            "predicted": { "prefill_tokens_per_s": row.limits.prefill, "decode_tokens_per_s": row.limits.decode },
+            "predicted": {
+                "prefill_tokens_per_s": row.predicted.prefill,
+                "decode_tokens_per_s": (plan.sequences == 1).then_some(row.predicted.decode),
+            },
             "samples": { "prefill_tokens_per_s": row.timings.prefill, "decode_tokens_per_s": row.timings.decode },
         })
     };
     super::print_json(&json!({
         "model": command.model, "isa": settings.isa.to_string(), "threads": settings.threads,
-        "prefill_tokens": plan.prefill_tokens, "decode_tokens": plan.decode_tokens, "repetitions": plan.repetitions,
+        "prefill_tokens": plan.prefill_tokens, "decode_tokens": plan.decode_tokens, "sequences": plan.sequences,
+        "repetitions": plan.repetitions,
         "machine": { "read_bytes_per_s": machine.read_bandwidth, "flops": machine.arithmetic_rate },
         "rows": rows.iter().map(row).collect::<Vec<_>>(),
     }))
@@ -117,8 +121,10 @@ fn print(command: &Bench, settings: Settings, plan: &Plan, machine: &Machine, ro
     writeln!(out, "this machine: {bandwidth:.1} GB/s read, {rate:.0} GFLOP/s in f32\n")?;
     writeln!(
         out,
-        "          prefill of {:<5} tokens       decode of {:<5} tokens",
-        plan.prefill_tokens, plan.decode_tokens
+        "          prefill of {:<5} tokens       decode of {} tokens{}",
+        plan.prefill_tokens,
+        plan.decode_tokens,
+        if plan.sequences == 1 { String::new() } else { format!(", {} sequences", plan.sequences) }
     )?;
     writeln!(
         out,
@@ -135,13 +141,13 @@ fn print(command: &Bench, settings: Settings, plan: &Plan, machine: &Machine, ro
             row.timings.depth,
             p.value,
             interval(p),
-            share(p.value, row.limits.prefill_limit),
+            share(p.value, row.predicted.prefill_limit),
             d.value,
             interval(d),
-            share(d.value, row.limits.decode_limit),
+            share(d.value, row.decode_limit),
         )?;
     }
-    let in_cache = rows.iter().any(|row| row.decode.value > row.limits.decode_limit);
+    let in_cache = rows.iter().any(|row| row.decode.value > row.decode_limit);
     let level = rows.first().map_or(0.0, |row| 100.0 * row.decode.interval.level);
     writeln!(out, "\nMedian of {} repetitions; the interval holds it in {level:.0} % of runs.", plan.repetitions)?;
     writeln!(out, "limit: share of what arithmetic (prefill) or reading weights and cache from")?;

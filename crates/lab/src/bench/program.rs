@@ -21,34 +21,41 @@ pub enum BenchError {
     Cache(#[from] CacheError),
 }
 
-/// A program with a cache that is kept filled to the depth last asked for.
+/// A program with a cache for each sequence, kept filled to the depth last asked for.
 #[derive(Debug)]
 pub struct ProgramTimer<'a> {
     program: &'a mut Program,
-    cache: KvCache,
+    /// Of one sequence at least; prompts go to the first.
+    caches: Vec<KvCache>,
     /// One id for each position, spread over the vocabulary, so that embedding rows and routed experts are met as in
     /// text and not always the same.
     ids: Vec<u32>,
 }
 
 impl<'a> ProgramTimer<'a> {
-    /// A timer for sequences of up to `capacity` tokens; see [`super::Plan::longest`].
+    /// A timer for one or more `sequences` of up to `capacity` tokens; see [`super::Plan::longest`].
     ///
     /// # Errors
-    /// When the memory for the cache is not to be had.
-    pub fn new(program: &'a mut Program, capacity: usize, kind: CacheType) -> Result<ProgramTimer<'a>, BenchError> {
-        let cache = program.new_cache(capacity, kind)?;
+    /// When the memory for the caches is not to be had.
+    pub fn new(
+        program: &'a mut Program,
+        capacity: usize,
+        sequences: usize,
+        kind: CacheType,
+    ) -> Result<ProgramTimer<'a>, BenchError> {
+        let caches = (0..sequences.max(1)).map(|_| program.new_cache(capacity, kind)).collect::<Result<_, _>>()?;
         let mut draws = Draws::new(TOKEN_SEED, 0);
         let vocab_size = program.network().vocab_size;
         let ids = (0..capacity).map(|_| draws.below(vocab_size) as u32).collect();
-        Ok(ProgramTimer { program, cache, ids })
+        Ok(ProgramTimer { program, caches, ids })
     }
 
-    fn fill_to(&mut self, depth: usize) -> Result<(), BenchError> {
-        self.cache.truncate(depth);
-        let filled = self.cache.len();
-        if filled < depth {
-            self.program.step(&mut self.cache, &self.ids[filled..depth])?;
+    /// Makes the first `n_sequences` caches hold `depth` tokens.
+    fn fill_to(&mut self, depth: usize, n_sequences: usize) -> Result<(), BenchError> {
+        for cache in &mut self.caches[..n_sequences] {
+            cache.truncate(depth);
+            let filled = cache.len();
+            self.program.append(cache, &self.ids[filled..depth])?;
         }
         Ok(())
     }
@@ -56,24 +63,28 @@ impl<'a> ProgramTimer<'a> {
 
 impl Timed for ProgramTimer<'_> {
     fn prefill(&mut self, depth: usize, n_tokens: usize) -> Result<f64, BenchError> {
-        self.fill_to(depth)?;
+        self.fill_to(depth, 1)?;
+        let cache = &mut self.caches[0];
         let start = Instant::now();
-        self.program.step(&mut self.cache, &self.ids[depth..depth + n_tokens])?;
+        self.program.step(cache, &self.ids[depth..depth + n_tokens])?;
         let seconds = start.elapsed().as_secs_f64();
-        self.cache.truncate(depth);
+        cache.truncate(depth);
         Ok(seconds)
     }
 
     fn decode(&mut self, depth: usize, n_tokens: usize) -> Result<f64, BenchError> {
-        self.fill_to(depth)?;
-        let mut token = self.ids[depth];
+        self.fill_to(depth, self.caches.len())?;
+        let vocab_size = self.program.network().vocab_size;
+        let first = |i| self.ids[(depth + i) % self.ids.len()]; // each its own: sequences alike would share experts
+        let mut tokens: Vec<u32> = (0..self.caches.len()).map(first).collect();
         let start = Instant::now();
         for _ in 0..n_tokens {
-            let logits = self.program.decode(&mut [(&mut self.cache, token)])?;
-            token = likeliest(logits);
+            let mut sequences: Vec<_> = self.caches.iter_mut().zip(tokens.iter().copied()).collect();
+            let logits = self.program.decode(&mut sequences)?;
+            tokens = logits.chunks_exact(vocab_size).map(likeliest).collect();
         }
         let seconds = start.elapsed().as_secs_f64();
-        self.cache.truncate(depth);
+        self.caches.iter_mut().for_each(|cache| cache.truncate(depth));
         Ok(seconds)
     }
 }

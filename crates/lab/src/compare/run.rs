@@ -262,7 +262,7 @@ fn timings(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Vec<Vec<Timings>>, CompareError> {
     let [a, b] = sessions;
-    let timer = |program| ProgramTimer::new(program, plan.longest(), options.session.cache);
+    let timer = |program| ProgramTimer::new(program, plan.longest(), plan.sequences, options.session.cache);
     let (mut a, mut b) = (timer(a.program_and_cache().0)?, timer(b.program_and_cache().0)?);
     let mut pair: [&mut dyn Timed; 2] = [&mut a, &mut b];
     let of = bench::n_steps(2, plan);
