@@ -1,7 +1,7 @@
 //! What a network costs, read off its description: bytes kept and moved, operations done.
 //! With a machine's measured limits this predicts memory and speed before anything runs.
 
-use plimsoll_kernels::DType;
+use plimsoll_kernels::{Activations, DType};
 
 use crate::id::WeightId;
 use crate::network::{Network, WeightDecl, WeightKind};
@@ -18,8 +18,10 @@ pub struct Machine {
     pub read_bandwidth: f64,
     /// Weights of up to this many bytes stay in cache from one token to the next.
     pub cache_bytes: f64,
-    /// Floating-point operations per second that the arithmetic units allow.
+    /// Floating-point operations per second that the unit which multiplies prompts allows.
     pub arithmetic_rate: f64,
+    /// What that unit multiplies.
+    pub arithmetic: Activations,
     /// How fast stored types multiply when nothing has to come from memory.
     pub products: Vec<ProductRate>,
     /// Operations per second of attention over cached keys and values, for one token.
@@ -282,6 +284,7 @@ mod tests {
             read_bandwidth: 1e3,
             cache_bytes: 0.0,
             arithmetic_rate: 1e8,
+            arithmetic: Activations::F32,
             products,
             attention_rate: 1e6,
             node_seconds: 0.0,

@@ -21,15 +21,25 @@ const PREFILL_ROWS: usize = 256;
 /// Measures what predictions rest on, products in [`Arithmetic::Fast`] for the stored types and matrix sizes that
 /// [`plimsoll_graph::cost::Cost::products`] lists; takes about a second.
 pub fn measure_machine(cpu: &Cpu, products: &[(DType, usize)]) -> Machine {
+    let (arithmetic, arithmetic_rate) = arithmetic(cpu, products);
     Machine {
         read_bandwidth: probe::read_bandwidth(cpu),
         // Half of it, the rest being other programs' and the activations'.
         cache_bytes: probe::last_level_cache() as f64 / 2.0,
-        arithmetic_rate: probe::arithmetic_rate(cpu),
+        arithmetic_rate,
+        arithmetic,
         products: products.iter().map(|(dtype, values)| product_rate(cpu, *dtype, *values)).collect(),
         attention_rate: attention_rate(cpu),
         node_seconds: node_seconds(cpu),
     }
+}
+
+/// The unit that multiplies prompts, and its rate: the matrix unit where any product uses it, else the vector units in
+/// f32. These stand for their integer products too, which may be faster.
+fn arithmetic(cpu: &Cpu, products: &[(DType, usize)]) -> (Activations, f64) {
+    let in_bf16 = |(dtype, _): &(DType, usize)| cpu.fastest(Phase::Prefill, *dtype) == Activations::Bf16;
+    let matrix_rate = products.iter().any(in_bf16).then(|| probe::matrix_rate(cpu)).flatten();
+    matrix_rate.map_or_else(|| (Activations::F32, probe::arithmetic_rate(cpu)), |rate| (Activations::Bf16, rate))
 }
 
 /// Products of cached matrices with one token and with many.

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use anyhow::bail;
 use plimsoll_graph::cost::{Cost, Machine};
+use plimsoll_kernels::Activations;
 use plimsoll_lab::bench::{self, Plan, ProgramTimer, Timings};
 use plimsoll_lab::predict::SpeedPrediction;
 use plimsoll_lab::stats::Median;
@@ -84,6 +85,11 @@ impl Row {
     }
 }
 
+/// What the unit that multiplies prompts takes.
+fn unit(machine: &Machine) -> &'static str {
+    if machine.arithmetic == Activations::Bf16 { "bf16" } else { "f32" }
+}
+
 fn print_json(command: &Bench, settings: Settings, plan: &Plan, machine: &Machine, rows: &[Row]) -> anyhow::Result<()> {
     let row = |row: &Row| {
         json!({
@@ -109,7 +115,7 @@ fn print_json(command: &Bench, settings: Settings, plan: &Plan, machine: &Machin
         "model": command.model, "isa": settings.isa.to_string(), "threads": settings.threads,
         "prefill_tokens": plan.prefill_tokens, "decode_tokens": plan.decode_tokens, "sequences": plan.sequences,
         "repetitions": plan.repetitions,
-        "machine": { "read_bytes_per_s": machine.read_bandwidth, "flops": machine.arithmetic_rate },
+        "machine": { "read_bytes_per_s": machine.read_bandwidth, "flops": machine.arithmetic_rate, "flops_in": unit(machine) },
         "rows": rows.iter().map(row).collect::<Vec<_>>(),
     }))
 }
@@ -118,7 +124,7 @@ fn print(command: &Bench, settings: Settings, plan: &Plan, machine: &Machine, ro
     let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
     let (bandwidth, rate) = (machine.read_bandwidth / 1e9, machine.arithmetic_rate / 1e9);
     writeln!(out, "{}  {} {} threads", style.bold(&shown_text(&command.model, 50)), settings.isa, settings.threads)?;
-    writeln!(out, "this machine: {bandwidth:.1} GB/s read, {rate:.0} GFLOP/s in f32\n")?;
+    writeln!(out, "this machine: {bandwidth:.1} GB/s read, {rate:.0} GFLOP/s in {}\n", unit(machine))?;
     writeln!(
         out,
         "          prefill of {:<5} tokens       decode of {} tokens{}",
