@@ -15,10 +15,14 @@ pub enum Isa {
     /// AMX with bf16 and int8 beside AVX-512 BF16 and all of AVX-512: prompts multiply on the matrix unit, everything
     /// else is as at AVX-512. Where the operating system refuses the unit, the processor does not have the level.
     Amx,
+    /// NEON, which every 64-bit ARM processor has: 4 lanes.
+    Neon,
+    /// NEON with dot products of bytes (ARMv8.2).
+    Dotprod,
 }
 
 impl Isa {
-    const ALL: [Isa; 4] = [Isa::Scalar, Isa::Avx2, Isa::Avx512, Isa::Amx];
+    const ALL: [Isa; 6] = [Isa::Scalar, Isa::Avx2, Isa::Avx512, Isa::Amx, Isa::Neon, Isa::Dotprod];
 
     /// The levels this processor has, lowest first; never empty.
     pub fn available() -> Vec<Isa> {
@@ -42,6 +46,11 @@ impl Isa {
             Isa::Amx => has_avx2() && has_avx512() && has_amx(),
             #[cfg(not(target_arch = "x86_64"))]
             Isa::Avx2 | Isa::Avx512 | Isa::Amx => false,
+            Isa::Neon => cfg!(target_arch = "aarch64"),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Dotprod => std::arch::is_aarch64_feature_detected!("dotprod"),
+            #[cfg(not(target_arch = "aarch64"))]
+            Isa::Dotprod => false,
         }
     }
 
@@ -51,6 +60,8 @@ impl Isa {
             Isa::Avx2 => "avx2",
             Isa::Avx512 => "avx512",
             Isa::Amx => "amx",
+            Isa::Neon => "neon",
+            Isa::Dotprod => "dotprod",
         }
     }
 }
@@ -113,7 +124,7 @@ impl fmt::Display for Isa {
 
 /// A word that names no level.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an instruction-set level; expected `scalar`, `avx2`, `avx512` or `amx`")]
+#[error("`{0}` is not an instruction-set level; expected `scalar`, `avx2`, `avx512`, `amx`, `neon` or `dotprod`")]
 pub struct UnknownIsa(pub String);
 
 impl FromStr for Isa {

@@ -41,6 +41,7 @@ pub(crate) struct Kernels {
 }
 
 /// The entry points of a matrix unit, with the contract of [`Kernels`].
+#[derive(Clone, Copy)]
 pub(crate) struct MatrixUnit {
     pub pack: unsafe fn(&PackTask),
     /// With as much working memory as [`MatrixUnit::scratch_len`] says for the task's rows and tokens.
@@ -67,6 +68,12 @@ impl Kernels {
             Isa::Amx => &AMX,
             #[cfg(not(target_arch = "x86_64"))]
             Isa::Avx2 | Isa::Avx512 | Isa::Amx => unreachable!("`Isa::is_available` says no on this architecture"),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => &neon::KERNELS,
+            #[cfg(target_arch = "aarch64")]
+            Isa::Dotprod => &dotprod::KERNELS,
+            #[cfg(not(target_arch = "aarch64"))]
+            Isa::Neon | Isa::Dotprod => unreachable!("`Isa::is_available` says no on this architecture"),
         }
     }
 }
@@ -195,5 +202,25 @@ mod amx_entries {
     pub(super) unsafe fn multiply(task: &Bf16Task, scratch: &mut [f32]) {
         // SAFETY: as above.
         unsafe { amx::panel::multiply(task, scratch) }
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+use crate::vector::F32x4;
+#[cfg(target_arch = "aarch64")]
+level!(neon, F32x4, "neon");
+
+/// NEON, but for products of bytes.
+#[cfg(target_arch = "aarch64")]
+mod dotprod {
+    use super::*;
+    use crate::product::int8::neon::{Sdot, U8x16};
+
+    pub(super) static KERNELS: Kernels = Kernels { int8, ..neon::KERNELS };
+
+    #[target_feature(enable = "neon,dotprod")]
+    unsafe fn int8(task: &Int8Task) {
+        // SAFETY: the contract of `Kernels`.
+        unsafe { crate::product::int8::multiply::<U8x16<Sdot>>(task) }
     }
 }

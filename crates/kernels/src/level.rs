@@ -138,3 +138,43 @@ mod x86 {
         }
     }
 }
+
+#[cfg(target_arch = "aarch64")]
+mod neon {
+    use super::*;
+    use crate::unpack::{Q4_0, Q4K, Q6K, Q8_0};
+    use crate::vector::F32x4;
+
+    /// Thirty-two registers: twenty-four sums, four weights, one input.
+    impl Level for F32x4 {
+        const TILE_ROWS: usize = 4;
+        const TILE_TOKENS: usize = 6;
+        const OUTER_VECTORS: usize = 4;
+
+        #[inline(always)]
+        unsafe fn with(dtype: DType, visit: impl Visit<Self>) {
+            match dtype {
+                DType::F32 => visit.visit(F32),
+                DType::F16 => visit.visit(F16),
+                DType::BF16 => visit.visit(Bf16),
+                DType::Q8_0 => visit.visit(Q8_0),
+                DType::Q4_0 => visit.visit(Q4_0),
+                DType::Q4_K => visit.visit(Q4K),
+                DType::Q6_K => visit.visit(Q6K),
+                dtype => with_coded(dtype, decode, visit),
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn tile<E: Element<Self>>(tile: &Tile, rows: usize, tokens: usize) {
+            tiles!(tile, rows, tokens; Self, E;
+                4 x 6, 4 x 5, 4 x 4, 4 x 3, 4 x 2, 4 x 1, 1 x 6, 1 x 5, 1 x 4, 1 x 3, 1 x 2, 1 x 1,)
+        }
+
+        #[inline(always)]
+        unsafe fn outer<E: Element<Self>>(outer: &Outer, vectors: usize, tokens: usize) {
+            outer_tiles!(outer, vectors, tokens; Self, E;
+                4 x 6, 4 x 5, 4 x 4, 4 x 3, 4 x 2, 4 x 1, 1 x 6, 1 x 5, 1 x 4, 1 x 3, 1 x 2, 1 x 1,)
+        }
+    }
+}

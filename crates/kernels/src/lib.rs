@@ -22,7 +22,7 @@ mod pool;
 pub mod probe;
 mod product;
 mod scratch;
-#[cfg(test)]
+#[cfg(all(test, target_arch = "x86_64"))]
 #[path = "../../../tests/skipped.rs"]
 mod skipped;
 mod unpack;

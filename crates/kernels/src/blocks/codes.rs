@@ -24,7 +24,8 @@ pub(crate) struct Codes {
 pub(super) struct Scaled<const GROUPS: usize>(pub [f32; GROUPS]);
 
 /// Scales and offsets of a block whose values are scale times code, plus offset.
-pub(super) struct Affine<const GROUPS: usize> {
+#[derive(Clone, Copy)]
+pub(crate) struct Affine<const GROUPS: usize> {
     pub scales: [f32; GROUPS],
     pub offsets: [f32; GROUPS],
 }

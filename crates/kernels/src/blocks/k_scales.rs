@@ -7,7 +7,7 @@ use super::{Affine, half_at};
 
 /// Scales and negated minima of the eight runs in a block that begins with `d`, `dmin` (f16) and those 12 bytes.
 #[inline(always)]
-pub(super) fn affine(block: &[u8]) -> Affine<8> {
+pub(crate) fn affine(block: &[u8]) -> Affine<8> {
     let (d, dmin) = (half_at(block, 0), half_at(block, 2));
     let codes = unpack(block[4..16].try_into().expect("twelve bytes"));
     Affine {

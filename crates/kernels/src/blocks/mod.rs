@@ -28,13 +28,17 @@ mod tq;
 pub use q4_0::quantise as quantise_q4_0;
 pub use q8_0::quantise as quantise_q8_0;
 
-pub(crate) use codes::{Codes, STEP, decode};
+pub(crate) use codes::{Affine, Codes, STEP, decode};
 pub(crate) use float::half;
+#[cfg(target_arch = "x86_64")]
 pub(crate) use iq4::IQ4_LEVELS;
+#[cfg(target_arch = "aarch64")]
+pub(crate) use k_scales::affine as k_scales;
+#[cfg(target_arch = "x86_64")]
 pub(crate) use mxfp4::{DOUBLED_E2M1, half_e8m0};
 
 use crate::DType;
-use codes::{Affine, Scaled};
+use codes::Scaled;
 
 /// Widens whole blocks: the exact reference of every type.
 ///

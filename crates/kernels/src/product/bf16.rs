@@ -1,4 +1,5 @@
 //! Products in bf16 on a level's matrix unit, as [`crate::Cpu`] and the unit see them.
+#![cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // the only matrix unit so far is AMX
 
 use std::ops::Range;
 

@@ -1,7 +1,7 @@
 //! Weights from their stored form into registers.
 //!
-//! A type is fast at a level once it implements [`Unpack`] there (one file per type) and stands in that level's
-//! [`Level::with`]; every other type goes through [`Coded`].
+//! A type is fast at a level once it implements [`Unpack`] there (one file per type for x86, one for NEON) and stands in
+//! that level's [`Level::with`]; every other type goes through [`Coded`].
 //!
 //! # Safety
 //! As in [`crate::vector`]; in addition `src` is good for the bytes of one step.
@@ -11,6 +11,8 @@ mod coded;
 #[cfg(target_arch = "x86_64")]
 mod decode;
 mod float;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 #[cfg(target_arch = "x86_64")]
 mod q4_0;
 #[cfg(target_arch = "x86_64")]
@@ -24,8 +26,6 @@ pub(crate) use coded::{Coded, Decode};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use decode::{InRegisters, Iq4Nl, Mxfp4, Q4_1, Q5_0, Q5_1, decode_avx2, decode_avx512};
 pub(crate) use float::{Bf16, Element, F16, F32};
-#[cfg(target_arch = "x86_64")]
-pub(crate) use {q4_0::Q4_0, q4_k::Q4K, q6_k::Q6K, q8_0::Q8_0};
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
@@ -78,6 +78,23 @@ pub(crate) trait Unpack<V: Vector>: Copy {
         unreachable!("blocks divide their rows")
     }
 }
+
+/// `Q8_0`, unpacked in registers.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[derive(Clone, Copy)]
+pub(crate) struct Q8_0;
+/// `Q4_0`, unpacked in registers.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[derive(Clone, Copy)]
+pub(crate) struct Q4_0;
+/// `Q4_K`, unpacked in registers.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[derive(Clone, Copy)]
+pub(crate) struct Q4K;
+/// `Q6_K`, unpacked in registers.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[derive(Clone, Copy)]
+pub(crate) struct Q6K;
 
 /// What is done with each register of unpacked weights.
 pub(crate) trait Sink<V: Vector> {

@@ -3,12 +3,9 @@
 
 use std::arch::x86_64::*;
 
-use super::{Sink, Unpack, half_x8, half_x16};
+use super::{Q4_0, Sink, Unpack, half_x8, half_x16};
 use crate::DType;
 use crate::vector::{F32x8, F32x16, Vector};
-
-#[derive(Clone, Copy)]
-pub(crate) struct Q4_0;
 
 impl Unpack<F32x8> for Q4_0 {
     type Shared = F32x8;

@@ -3,12 +3,9 @@
 
 use std::arch::x86_64::*;
 
-use super::{Sink, Unpack, half_x8, in_memory};
+use super::{Q4K, Sink, Unpack, half_x8, in_memory};
 use crate::DType;
 use crate::vector::{F32x8, F32x16, Vector};
-
-#[derive(Clone, Copy)]
-pub(crate) struct Q4K;
 
 /// Scale and minimum of each run, in units of a weight.
 #[derive(Clone, Copy)]

@@ -3,12 +3,9 @@
 
 use std::arch::x86_64::*;
 
-use super::{Sink, Unpack, half_x8, half_x16, in_memory};
+use super::{Q6K, Sink, Unpack, half_x8, half_x16, in_memory};
 use crate::DType;
 use crate::vector::{F32x8, F32x16, Vector};
-
-#[derive(Clone, Copy)]
-pub(crate) struct Q6K;
 
 const UPPER: usize = 128;
 const SCALES: usize = 192;

@@ -121,8 +121,9 @@ mod tests {
                 Isa::Avx2 => x86::avx2(&x, &mut out),
                 #[cfg(target_arch = "x86_64")]
                 Isa::Avx512 | Isa::Amx => x86::avx512(&x, &mut out),
-                #[cfg(not(target_arch = "x86_64"))]
-                _ => unreachable!(),
+                #[cfg(target_arch = "aarch64")]
+                Isa::Neon | Isa::Dotprod => exp_of_each::<crate::vector::F32x4>(&x, &mut out),
+                isa => unreachable!("{isa} is not available on this architecture"),
             }
         }
         for (x, out) in x.iter().zip(out) {

@@ -7,11 +7,15 @@
 #![allow(unsafe_op_in_unsafe_fn)] // each body is one operation under the contract above
 
 mod math;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
 pub(crate) use math::{exp, gelu, gelu_tanh, silu, soft_cap};
+#[cfg(target_arch = "aarch64")]
+pub(crate) use neon::F32x4;
 pub(crate) use portable::Portable;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::{F32x8, F32x16};

@@ -28,6 +28,8 @@ mod avx512;
 mod bytes;
 mod dots;
 pub(crate) mod inputs;
+#[cfg(target_arch = "aarch64")]
+pub(crate) mod neon;
 mod panel;
 mod portable;
 mod rows;
@@ -78,9 +80,17 @@ impl Int8 for crate::vector::F32x16 {
     }
 }
 
+#[cfg(target_arch = "aarch64")]
+impl Int8 for crate::vector::F32x4 {
+    #[inline(always)]
+    unsafe fn multiply(task: &Int8Task) {
+        multiply::<neon::U8x16<neon::Widening>>(task);
+    }
+}
+
 /// One token by [`dots`], several through [`panel`].
 #[inline(always)]
-unsafe fn multiply<B: bytes::Bytes>(task: &Int8Task) {
+pub(crate) unsafe fn multiply<B: bytes::Bytes>(task: &Int8Task) {
     match task.x.n {
         1 => stored::with::<B>(task.w.dtype(), dots::Dots(task)),
         _ => stored::with::<B>(task.w.dtype(), panel::Panels(task)),
