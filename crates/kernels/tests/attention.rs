@@ -4,7 +4,7 @@ mod common;
 
 use std::ops::Range;
 
-use common::{Random, bits, cpu};
+use common::{Random, bits, cases, cpu};
 use half::f16;
 use plimsoll_kernels::{AttentionShape, Cpu, Isa, KvRows};
 use proptest::prelude::*;
@@ -107,7 +107,7 @@ fn causal(start: usize, n: usize, window: usize) -> Vec<Range<usize>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(cases(60))]
 
     #[test]
     fn any_shape_attends_right_at_every_level(

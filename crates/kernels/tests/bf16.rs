@@ -4,7 +4,7 @@ mod common;
 #[path = "../../../tests/skipped.rs"]
 mod skipped;
 
-use common::{Random, bits, cpu, reference_matmul, widen};
+use common::{Random, bits, cases, cpu, reference_matmul, widen};
 use half::bf16;
 use plimsoll_kernels::{Activations, Cpu, DType, Isa, Matrix, Phase, Product};
 use proptest::prelude::*;
@@ -46,7 +46,7 @@ fn offered() -> impl Strategy<Value = DType> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn any_shape_and_type_multiplies_right(

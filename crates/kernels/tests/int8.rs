@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Random, bits, cpu, matmul};
+use common::{Random, bits, cases, cpu, matmul};
 use half::f16;
 use plimsoll_kernels::{Activations, Cpu, DType, Isa, Matrix, Product};
 use proptest::prelude::*;
@@ -32,7 +32,7 @@ fn check_levels(dtype: DType, rows: usize, blocks: usize, n: usize, threads: usi
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn every_level_gives_the_bits_of_the_scalar_level(

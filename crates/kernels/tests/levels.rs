@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Random, bits, cpu, matmul, reference_matmul, widen};
+use common::{Random, bits, cases, cpu, matmul, reference_matmul, widen};
 use half::{bf16, f16};
 use plimsoll_kernels::{DType, Isa, Matrix};
 use proptest::prelude::*;
@@ -25,7 +25,7 @@ fn any_dtype() -> impl Strategy<Value = DType> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn any_shape_and_type_multiplies_right_at_every_level(

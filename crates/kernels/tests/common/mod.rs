@@ -5,6 +5,15 @@ use std::num::NonZeroUsize;
 
 use half::{bf16, f16};
 use plimsoll_kernels::{Cpu, DType, Isa, Matrix, dequantise};
+use proptest::test_runner::Config as ProptestConfig;
+
+/// So many cases of a property, or `PROPTEST_CASES` where it is set: under an emulator fewer have to do.
+pub fn cases(usual: u32) -> ProptestConfig {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(), // reads it
+        None => ProptestConfig::with_cases(usual),
+    }
+}
 
 /// A device at `isa` with `threads` threads.
 pub fn cpu(isa: Isa, threads: usize) -> Cpu {
