@@ -84,6 +84,8 @@ impl<D> U8x16<D> {
 impl<D: DotProduct> Bytes for U8x16<D> {
     type Floats = F32x4;
     const BIAS: i32 = 0;
+    /// Twelve of thirty-two registers hold integer sums, as many float sums.
+    const TOKENS: usize = 6;
 
     #[inline(always)]
     unsafe fn load(rows: Rows, q: usize, at: usize) -> Self {
