@@ -11,7 +11,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
     name = "plimsoll",
     version,
     about,
-    after_help = "Without a command: compare the two embedded demo models.\n\nEnvironment:\n  PLIMSOLL_ISA=scalar|avx2|avx512|amx|neon|dotprod   force an instruction-set level\n  NO_COLOR                                           no colour"
+    after_help = "Without a command: compare the two embedded demo models.\n\nEnvironment:\n  PLIMSOLL_ISA=scalar|avx2|avx512|amx|neon|dotprod|i8mm   force an instruction-set level\n  NO_COLOR                                                no colour"
 )]
 pub struct Args {
     /// What to do.

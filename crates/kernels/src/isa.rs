@@ -19,10 +19,12 @@ pub enum Isa {
     Neon,
     /// NEON with dot products of bytes (ARMv8.2).
     Dotprod,
+    /// NEON with dot and matrix products of bytes (ARMv8.6).
+    I8mm,
 }
 
 impl Isa {
-    const ALL: [Isa; 6] = [Isa::Scalar, Isa::Avx2, Isa::Avx512, Isa::Amx, Isa::Neon, Isa::Dotprod];
+    const ALL: [Isa; 7] = [Isa::Scalar, Isa::Avx2, Isa::Avx512, Isa::Amx, Isa::Neon, Isa::Dotprod, Isa::I8mm];
 
     /// The levels this processor has, lowest first; never empty.
     pub fn available() -> Vec<Isa> {
@@ -48,9 +50,11 @@ impl Isa {
             Isa::Avx2 | Isa::Avx512 | Isa::Amx => false,
             Isa::Neon => cfg!(target_arch = "aarch64"),
             #[cfg(target_arch = "aarch64")]
-            Isa::Dotprod => std::arch::is_aarch64_feature_detected!("dotprod"),
+            Isa::Dotprod => has_dotprod(),
+            #[cfg(target_arch = "aarch64")]
+            Isa::I8mm => has_dotprod() && std::arch::is_aarch64_feature_detected!("i8mm"),
             #[cfg(not(target_arch = "aarch64"))]
-            Isa::Dotprod => false,
+            Isa::Dotprod | Isa::I8mm => false,
         }
     }
 
@@ -62,6 +66,7 @@ impl Isa {
             Isa::Amx => "amx",
             Isa::Neon => "neon",
             Isa::Dotprod => "dotprod",
+            Isa::I8mm => "i8mm",
         }
     }
 }
@@ -116,6 +121,11 @@ fn linux_permits_tiles() -> bool {
     false
 }
 
+#[cfg(target_arch = "aarch64")]
+fn has_dotprod() -> bool {
+    std::arch::is_aarch64_feature_detected!("dotprod")
+}
+
 impl fmt::Display for Isa {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
@@ -124,7 +134,9 @@ impl fmt::Display for Isa {
 
 /// A word that names no level.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an instruction-set level; expected `scalar`, `avx2`, `avx512`, `amx`, `neon` or `dotprod`")]
+#[error(
+    "`{0}` is not an instruction-set level; expected `scalar`, `avx2`, `avx512`, `amx`, `neon`, `dotprod` or `i8mm`"
+)]
 pub struct UnknownIsa(pub String);
 
 impl FromStr for Isa {

@@ -72,8 +72,10 @@ impl Kernels {
             Isa::Neon => &neon::KERNELS,
             #[cfg(target_arch = "aarch64")]
             Isa::Dotprod => &dotprod::KERNELS,
+            #[cfg(target_arch = "aarch64")]
+            Isa::I8mm => &i8mm::KERNELS,
             #[cfg(not(target_arch = "aarch64"))]
-            Isa::Neon | Isa::Dotprod => unreachable!("`Isa::is_available` says no on this architecture"),
+            Isa::Neon | Isa::Dotprod | Isa::I8mm => unreachable!("`Isa::is_available` says no on this architecture"),
         }
     }
 }
@@ -210,17 +212,26 @@ use crate::vector::F32x4;
 #[cfg(target_arch = "aarch64")]
 level!(neon, F32x4, "neon");
 
-/// NEON, but for products of bytes.
+/// Compiles a level that is NEON but for the products of bytes.
 #[cfg(target_arch = "aarch64")]
-mod dotprod {
-    use super::*;
-    use crate::product::int8::neon::{Sdot, U8x16};
+macro_rules! neon_with {
+    ($name:ident, $Products:ident, $features:literal) => {
+        mod $name {
+            use super::*;
+            use crate::product::int8::neon::{U8x16, $Products};
 
-    pub(super) static KERNELS: Kernels = Kernels { int8, ..neon::KERNELS };
+            pub(super) static KERNELS: Kernels = Kernels { int8, ..neon::KERNELS };
 
-    #[target_feature(enable = "neon,dotprod")]
-    unsafe fn int8(task: &Int8Task) {
-        // SAFETY: the contract of `Kernels`.
-        unsafe { crate::product::int8::multiply::<U8x16<Sdot>>(task) }
-    }
+            #[target_feature(enable = $features)]
+            unsafe fn int8(task: &Int8Task) {
+                // SAFETY: the contract of `Kernels`.
+                unsafe { crate::product::int8::multiply::<U8x16<$Products>>(task) }
+            }
+        }
+    };
 }
+
+#[cfg(target_arch = "aarch64")]
+neon_with!(dotprod, Sdot, "neon,dotprod");
+#[cfg(target_arch = "aarch64")]
+neon_with!(i8mm, Smmla, "neon,dotprod,i8mm");

@@ -122,7 +122,7 @@ mod tests {
                 #[cfg(target_arch = "x86_64")]
                 Isa::Avx512 | Isa::Amx => x86::avx512(&x, &mut out),
                 #[cfg(target_arch = "aarch64")]
-                Isa::Neon | Isa::Dotprod => exp_of_each::<crate::vector::F32x4>(&x, &mut out),
+                Isa::Neon | Isa::Dotprod | Isa::I8mm => exp_of_each::<crate::vector::F32x4>(&x, &mut out),
                 isa => unreachable!("{isa} is not available on this architecture"),
             }
         }

@@ -5,7 +5,9 @@
 //! which register `q` has the rows `q, q + 4, q + 8, …`: transposing four by four within lanes then leaves 32-bit lanes
 //! that are rows in order.
 
+use super::panel::{self, STRIPES};
 use super::rows::Rows;
+use super::stored::Stored;
 use crate::DType;
 use crate::blocks::Codes;
 use crate::vector::Vector;
@@ -74,6 +76,21 @@ pub(crate) trait Bytes: Copy {
             i += 1;
         }
         sums
+    }
+
+    /// The four registers of a stripe, in the order in which [`Bytes::group`] wants them.
+    #[inline(always)]
+    unsafe fn arrange(rows: [Self; 4]) -> [Self; 4] {
+        Self::transpose(rows)
+    }
+
+    /// The dot products of one group of each stripe, whose codes are arranged, and `T` tokens: 32-bit lanes are rows.
+    #[inline(always)]
+    unsafe fn group<S: Stored<Self>, const T: usize>(
+        codes: [*const Self; STRIPES],
+        x: [*const i8; T],
+    ) -> [[Self; STRIPES]; T] {
+        panel::by_dots::<Self, S, T>(codes, x)
     }
 
     /// [`crate::blocks::decode`], as compiled for the level.

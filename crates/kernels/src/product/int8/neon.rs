@@ -5,7 +5,9 @@ use std::arch::asm;
 use std::marker::PhantomData;
 
 use super::bytes::Bytes;
+use super::panel::{self, STRIPES};
 use super::rows::Rows;
+use super::stored::Stored;
 use crate::DType;
 use crate::blocks::{Codes, decode};
 use crate::vector::F32x4;
@@ -19,6 +21,21 @@ pub(crate) struct U8x16<D>(uint8x16_t, PhantomData<D>);
 pub(crate) trait DotProduct: Copy {
     /// Onto each lane of `sums`, four products.
     unsafe fn dot(sums: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t;
+
+    /// See [`Bytes::arrange`].
+    #[inline(always)]
+    unsafe fn arrange(rows: [U8x16<Self>; 4]) -> [U8x16<Self>; 4] {
+        Bytes::transpose(rows)
+    }
+
+    /// See [`Bytes::group`].
+    #[inline(always)]
+    unsafe fn group<S: Stored<U8x16<Self>>, const T: usize>(
+        codes: [*const U8x16<Self>; STRIPES],
+        x: [*const i8; T],
+    ) -> [[U8x16<Self>; STRIPES]; T] {
+        panel::by_dots::<U8x16<Self>, S, T>(codes, x)
+    }
 }
 
 /// Of every processor: products in 16 bits, of which two make a sum that still fits (2 * 128 * 127 < 2^15).
@@ -47,6 +64,74 @@ impl DotProduct for Sdot {
         );
         sums
     }
+}
+
+/// `smmla` beside [`Sdot`]: eight codes of two rows times eight of two tokens, twice the products of an instruction.
+/// The caller has the features.
+#[derive(Clone, Copy)]
+pub(crate) struct Smmla;
+
+impl DotProduct for Smmla {
+    #[inline(always)]
+    unsafe fn dot(sums: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
+        Sdot::dot(sums, a, b)
+    }
+
+    /// Eight codes of rows 0 and 1, the same codes of rows 2 and 3, then the next eight of each.
+    #[inline(always)]
+    unsafe fn arrange([a, b, c, d]: [U8x16<Self>; 4]) -> [U8x16<Self>; 4] {
+        [a.zip_low::<8>(b), c.zip_low::<8>(d), a.zip_high::<8>(b), c.zip_high::<8>(d)]
+    }
+
+    /// Tokens go in pairs, an odd last one with itself.
+    #[inline(always)]
+    unsafe fn group<S: Stored<U8x16<Self>>, const T: usize>(
+        codes: [*const U8x16<Self>; STRIPES],
+        x: [*const i8; T],
+    ) -> [[U8x16<Self>; STRIPES]; T] {
+        let mut sums = [[[vdupq_n_s32(0); 2]; STRIPES]; T]; // those of a pair at its first token
+        let mut eight = 0;
+        while eight < S::GROUP / 8 {
+            let mut t = 0;
+            while t < T {
+                let second = if t + 1 < T { t + 1 } else { t };
+                let pair = vcombine_s8(vld1_s8(x[t].add(8 * eight)), vld1_s8(x[second].add(8 * eight)));
+                let mut stripe = 0;
+                while stripe < STRIPES {
+                    let rows = codes[stripe].add(2 * eight);
+                    sums[t][stripe][0] = smmla(sums[t][stripe][0], pair, (*rows).as_signed());
+                    sums[t][stripe][1] = smmla(sums[t][stripe][1], pair, (*rows.add(1)).as_signed());
+                    stripe += 1;
+                }
+                t += 2;
+            }
+            eight += 1;
+        }
+        let mut products = [[Bytes::zero(); STRIPES]; T];
+        let mut t = 0;
+        while t < T {
+            let mut stripe = 0;
+            while stripe < STRIPES {
+                let [first, second] = sums[t / 2 * 2][stripe];
+                let (first, second) = (U8x16::<Self>::of_32(first), U8x16::of_32(second));
+                products[t][stripe] = if t % 2 == 0 { first.zip_low::<8>(second) } else { first.zip_high::<8>(second) };
+                stripe += 1;
+            }
+            t += 1;
+        }
+        products
+    }
+}
+
+/// Onto `sums[2 i + j]`, the products of eight bytes: half `i` of `a` with half `j` of `b`.
+#[inline(always)]
+unsafe fn smmla(mut sums: int32x4_t, a: int8x16_t, b: int8x16_t) -> int32x4_t {
+    asm!(
+        "smmla {sums:v}.4s, {a:v}.16b, {b:v}.16b",
+        sums = inout(vreg) sums, a = in(vreg) a, b = in(vreg) b,
+        options(pure, nomem, nostack, preserves_flags)
+    );
+    sums
 }
 
 impl<D> U8x16<D> {
@@ -79,6 +164,12 @@ impl<D> U8x16<D> {
     unsafe fn as_signed(&self) -> int8x16_t {
         vreinterpretq_s8_u8(self.0)
     }
+}
+
+/// One copy for all kernels.
+#[inline(never)]
+fn decode_neon(dtype: DType, bytes: &[u8], to: &mut Codes) {
+    decode(dtype, bytes, to);
 }
 
 impl<D: DotProduct> Bytes for U8x16<D> {
@@ -180,8 +271,21 @@ impl<D: DotProduct> Bytes for U8x16<D> {
     }
 
     #[inline(always)]
+    unsafe fn arrange(rows: [Self; 4]) -> [Self; 4] {
+        D::arrange(rows)
+    }
+
+    #[inline(always)]
+    unsafe fn group<S: Stored<Self>, const T: usize>(
+        codes: [*const Self; STRIPES],
+        x: [*const i8; T],
+    ) -> [[Self; STRIPES]; T] {
+        D::group::<S, T>(codes, x)
+    }
+
+    #[inline(always)]
     unsafe fn decode(dtype: DType, bytes: &[u8], to: &mut Codes) {
-        decode(dtype, bytes, to);
+        decode_neon(dtype, bytes, to);
     }
 
     #[inline(always)]

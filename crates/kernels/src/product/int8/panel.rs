@@ -10,13 +10,14 @@ use crate::blocks::STEP;
 use crate::vector::Vector;
 
 /// Stripes that share each broadcast of activations.
-const STRIPES: usize = 2;
+pub(super) const STRIPES: usize = 2;
+
 /// A task with several tokens.
 pub(super) struct Panels<'a>(pub &'a Int8Task<'a>);
 
 /// One step of a stripe, unpacked.
 struct Panel<B: Bytes> {
-    /// Register `k` has the codes `4 k .. 4 k + 4` of every row.
+    /// Four registers for each run of 16 values, as [`Bytes::arrange`] makes them.
     codes: [B; STEP / 4],
     opened: Opened<B>,
 }
@@ -67,7 +68,7 @@ impl<B: Bytes> Panel<B> {
             let mut i = 0;
             while i < S::RUNS {
                 let to = self.codes.as_mut_ptr().add(4 * S::run(part, i));
-                to.cast::<[B; 4]>().write(B::transpose([a[i], b[i], c[i], d[i]]));
+                to.cast::<[B; 4]>().write(B::arrange([a[i], b[i], c[i], d[i]]));
                 i += 1;
             }
             part += 1;
@@ -146,31 +147,48 @@ impl<B: Bytes> Tile<'_, B> {
     /// The dot products of group `g`.
     #[inline(always)]
     unsafe fn group<S: Stored<B>, const T: usize>(&self, g: usize, x: &[*const i8; T]) -> [[B; STRIPES]; T] {
-        let mut products = [[B::zero(); STRIPES]; T];
-        let mut k = g * S::GROUP / 4;
-        let steps = B::steps(S::MOST).min(S::GROUP / 4);
-        while steps > 1 && k < (g + 1) * S::GROUP / 4 {
-            let codes = [self.panels[0].codes.as_ptr().add(k), self.panels[1].codes.as_ptr().add(k)];
-            let mut t = 0;
-            while t < T {
-                let input = x[t].add(4 * k);
-                products[t][0] = products[t][0].dots(codes[0], input, steps);
-                products[t][1] = products[t][1].dots(codes[1], input, steps);
-                t += 1;
-            }
-            k += steps;
+        let first = g * S::GROUP;
+        let codes = [self.panels[0].codes.as_ptr().add(first / 4), self.panels[1].codes.as_ptr().add(first / 4)];
+        let mut inputs = *x;
+        let mut t = 0;
+        while t < T {
+            inputs[t] = inputs[t].add(first);
+            t += 1;
         }
-        while k < (g + 1) * S::GROUP / 4 {
-            let codes = [self.panels[0].codes[k], self.panels[1].codes[k]];
-            let mut t = 0;
-            while t < T {
-                let input = B::repeat_4(x[t].add(4 * k).cast());
-                products[t][0] = S::dot(products[t][0], codes[0], input);
-                products[t][1] = S::dot(products[t][1], codes[1], input);
-                t += 1;
-            }
-            k += 1;
-        }
-        products
+        B::group::<S, T>(codes, inputs)
     }
+}
+
+/// [`Bytes::group`] of transposed codes: register `k` has the codes `4 k .. 4 k + 4` of every row.
+#[inline(always)]
+pub(super) unsafe fn by_dots<B: Bytes, S: Stored<B>, const T: usize>(
+    codes: [*const B; STRIPES],
+    x: [*const i8; T],
+) -> [[B; STRIPES]; T] {
+    let mut products = [[B::zero(); STRIPES]; T];
+    let mut k = 0;
+    let steps = B::steps(S::MOST).min(S::GROUP / 4);
+    while steps > 1 && k < S::GROUP / 4 {
+        let codes = [codes[0].add(k), codes[1].add(k)];
+        let mut t = 0;
+        while t < T {
+            let input = x[t].add(4 * k);
+            products[t][0] = products[t][0].dots(codes[0], input, steps);
+            products[t][1] = products[t][1].dots(codes[1], input, steps);
+            t += 1;
+        }
+        k += steps;
+    }
+    while k < S::GROUP / 4 {
+        let codes = [codes[0].add(k).read(), codes[1].add(k).read()];
+        let mut t = 0;
+        while t < T {
+            let input = B::repeat_4(x[t].add(4 * k).cast());
+            products[t][0] = S::dot(products[t][0], codes[0], input);
+            products[t][1] = S::dot(products[t][1], codes[1], input);
+            t += 1;
+        }
+        k += 1;
+    }
+    products
 }
