@@ -146,8 +146,11 @@ impl Cpu {
                 products,
                 |w| self.rows_per_task(w, n, 2 * self.kernels.lanes),
                 |w, rows, out| {
-                    // SAFETY: the level is available, shapes are checked above; each task writes its own rows of `out`.
-                    unsafe { (self.kernels.int8)(&Int8Task { w, rows, x: &x, out }) }
+                    let task = Int8Task { w, rows, x: &x, out };
+                    scratch::with(self.kernels.int8_scratch + n * 2 * self.kernels.lanes, |scratch| {
+                        // SAFETY: the level is available, shapes are checked; each task writes its own rows of `out`.
+                        unsafe { (self.kernels.int8)(&task, scratch) }
+                    });
                 },
             );
         });

@@ -29,7 +29,9 @@ pub(crate) struct Kernels {
     pub columns: unsafe fn(&ColumnsTask),
     /// A token's activations, to its record.
     pub quantise: unsafe fn(&[f32], *mut u8),
-    pub int8: unsafe fn(&Int8Task),
+    /// Floats of working memory that `int8` wants, beside `2 * lanes` for each token.
+    pub int8_scratch: usize,
+    pub int8: unsafe fn(&Int8Task, &mut [f32]),
     pub attend: unsafe fn(&ChunkTask, &mut [f32], &mut [f32]),
     pub rms_norm: RmsNorm,
     pub gated: unsafe fn(Activation, &[f32], &[f32], &mut [f32]),
@@ -93,6 +95,7 @@ macro_rules! level {
                 panel,
                 columns,
                 quantise,
+                int8_scratch: <$V as Int8>::SCRATCH,
                 int8,
                 attend,
                 rms_norm,
@@ -127,9 +130,9 @@ macro_rules! level {
             }
 
             $(#[target_feature(enable = $features)])?
-            unsafe fn int8(task: &Int8Task) {
+            unsafe fn int8(task: &Int8Task, scratch: &mut [f32]) {
                 // SAFETY: as above.
-                unsafe { <$V as Int8>::multiply(task) }
+                unsafe { <$V as Int8>::multiply(task, scratch) }
             }
 
             $(#[target_feature(enable = $features)])?
@@ -223,9 +226,9 @@ macro_rules! neon_with {
             pub(super) static KERNELS: Kernels = Kernels { int8, ..neon::KERNELS };
 
             #[target_feature(enable = $features)]
-            unsafe fn int8(task: &Int8Task) {
+            unsafe fn int8(task: &Int8Task, scratch: &mut [f32]) {
                 // SAFETY: the contract of `Kernels`.
-                unsafe { crate::product::int8::multiply::<U8x16<$Products>>(task) }
+                unsafe { crate::product::int8::multiply::<U8x16<$Products>>(task, scratch) }
             }
         }
     };

@@ -46,7 +46,7 @@ impl DType {
 }
 
 impl Codes {
-    pub const fn new() -> Codes {
+    pub fn new() -> Codes {
         Codes { codes: [0; STEP], scales: [0.0; STEP / 16], offsets: [0.0; STEP / 16] }
     }
 

@@ -63,9 +63,15 @@ pub(crate) trait Vector: Copy {
     /// The sum of all lanes: upper half onto lower half until one is left.
     unsafe fn sum(self) -> f32;
 
-    /// Asks for a cache line, into the second level. Any address is allowed.
+    /// Asks for a cache line, into the first level. Any address is allowed.
     #[inline(always)]
     unsafe fn prefetch(from: *const u8) {
+        let _ = from;
+    }
+
+    /// Asks for a cache line that is wanted much later, into the second level. Any address is allowed.
+    #[inline(always)]
+    unsafe fn prefetch_far(from: *const u8) {
         let _ = from;
     }
 

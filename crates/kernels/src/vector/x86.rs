@@ -74,6 +74,11 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
+    unsafe fn prefetch_far(from: *const u8) {
+        _mm_prefetch::<_MM_HINT_T1>(from.cast())
+    }
+
+    #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
         F32x8(_mm256_add_ps(self.0, other.0))
     }
@@ -188,6 +193,11 @@ impl Vector for F32x16 {
     #[inline(always)]
     unsafe fn prefetch(from: *const u8) {
         _mm_prefetch::<_MM_HINT_T0>(from.cast())
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch_far(from: *const u8) {
+        _mm_prefetch::<_MM_HINT_T1>(from.cast())
     }
 
     #[inline(always)]

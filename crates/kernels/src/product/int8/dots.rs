@@ -1,58 +1,94 @@
 //! Stripes of rows times one token.
 
-use super::Int8Task;
 use super::bytes::Bytes;
-use super::inputs::Group;
-use super::rows::{Ahead, Stage, Stripe, bytes_of};
+use super::inputs::{Group, Inputs};
+use super::rows::{Ahead, Rows, Stripe, bytes_of};
 use super::stored::{Opened, Stored, Visit};
+use super::{Int8Task, Workspace};
 use crate::blocks::STEP;
 use crate::vector::Vector;
 
 /// A task with one token.
-pub(super) struct Dots<'a>(pub &'a Int8Task<'a>);
+pub(super) struct Dots<'a, B: Bytes> {
+    pub task: &'a Int8Task<'a>,
+    pub work: &'a mut Workspace<B>,
+}
 
-impl<B: Bytes> Visit<B> for Dots<'_> {
+impl<B: Bytes> Visit<B> for Dots<'_, B> {
     #[inline(always)]
     unsafe fn visit<S: Stored<B>>(self, stored: S) {
-        let Int8Task { w, rows, x, out } = self.0;
-        let (mut opened, mut stage) = (Opened::<B>::new(), Stage::new());
+        let Int8Task { w, rows, x, out } = self.task;
         let mut first = rows.start;
+        Stripe::new(w, first, rows.end, B::ROWS).ahead().fetch::<B::Floats>(usize::MAX);
         while first < rows.end {
             let stripe = Stripe::new(w, first, rows.end, B::ROWS);
             let mut ahead = match first + B::ROWS {
-                next if next < w.rows() => Stripe::new(w, next, w.rows(), B::ROWS).ahead(),
+                next if next < rows.end => Stripe::new(w, next, rows.end, B::ROWS).ahead(),
                 _ => Ahead::nothing(),
             };
             let mut sum = B::Floats::zero();
             let mut col = 0;
             while col < x.cols {
                 let values = STEP.min(x.cols - col);
-                ahead.fetch::<B::Floats>(B::ROWS * bytes_of(w.dtype(), values));
-                let rows = stripe.step(col, values, &mut stage);
-                stored.open(rows, values, &mut opened);
-                let mut products = [B::zero(); STEP / 16];
-                let mut part = 0;
-                while part < values / (16 * S::RUNS) {
-                    let codes = [
-                        stored.part(rows, &opened, 0, part),
-                        stored.part(rows, &opened, 1, part),
-                        stored.part(rows, &opened, 2, part),
-                        stored.part(rows, &opened, 3, part),
-                    ];
-                    multiply_part::<B, S>(codes, part, x.codes(0, col), &mut products);
-                    part += 1;
-                }
-                let groups = x.groups(0, S::GROUP, col);
-                let mut g = 0;
-                while g < values / S::GROUP {
-                    sum = fold::<B, S>(sum, products[g], &opened, g, &*groups.add(g));
-                    g += 1;
-                }
+                let rows = stripe.step(col, values, &mut self.work.stage);
+                let step = Step {
+                    x,
+                    col,
+                    values,
+                    part_bytes: B::ROWS * bytes_of(w.dtype(), values) / (values / (16 * S::RUNS)),
+                };
+                sum = step.add_to(sum, stored, rows, &mut ahead, &mut self.work.panels[0].opened);
                 col += values;
             }
             sum.store_partial(out.add(first), stripe.len);
             first += stripe.len;
         }
+    }
+}
+
+/// The activations of one step of a stripe.
+struct Step<'a> {
+    x: &'a Inputs,
+    col: usize,
+    values: usize,
+    /// Stored bytes of a part of the stripe.
+    part_bytes: usize,
+}
+
+impl Step<'_> {
+    /// `sum` and the products with `rows`. What is ahead is asked for between the parts: a burst would hold up the loads
+    /// of the step itself.
+    #[inline(always)]
+    unsafe fn add_to<B: Bytes, S: Stored<B>>(
+        &self,
+        mut sum: B::Floats,
+        stored: S,
+        rows: Rows,
+        ahead: &mut Ahead,
+        opened: &mut Opened<B>,
+    ) -> B::Floats {
+        stored.collect(rows, self.values, opened);
+        let mut products = [B::zero(); STEP / 16];
+        let mut part = 0;
+        while part < self.values / (16 * S::RUNS) {
+            ahead.fetch::<B::Floats>(self.part_bytes);
+            let codes = [
+                stored.part(rows, opened, 0, part),
+                stored.part(rows, opened, 1, part),
+                stored.part(rows, opened, 2, part),
+                stored.part(rows, opened, 3, part),
+            ];
+            multiply_part::<B, S>(codes, part, self.x.codes(0, self.col), &mut products);
+            part += 1;
+        }
+        stored.open(rows, self.values, opened);
+        let groups = self.x.groups(0, S::GROUP, self.col);
+        let mut g = 0;
+        while g < self.values / S::GROUP {
+            sum = fold::<B, S>(sum, products[g], opened, g, &*groups.add(g));
+            g += 1;
+        }
+        sum
     }
 }
 

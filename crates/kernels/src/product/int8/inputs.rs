@@ -43,20 +43,20 @@ impl Inputs {
 
     #[inline(always)]
     unsafe fn record(&self, token: usize) -> *const u8 {
-        self.base.add(token * record_len(self.cols))
+        self.base.wrapping_add(token * record_len(self.cols))
     }
 
     /// The codes of a token from `col` on.
     #[inline(always)]
     pub unsafe fn codes(&self, token: usize, col: usize) -> *const i8 {
-        self.record(token).add(col).cast()
+        self.record(token).wrapping_add(col).cast()
     }
 
     /// The groups of `len` values, 16 or 32, of a token from `col` on.
     #[inline(always)]
     pub unsafe fn groups(&self, token: usize, len: usize, col: usize) -> *const Group {
         let skipped = if len == GROUP { 0 } else { self.cols / GROUP };
-        self.record(token).add(self.cols).cast::<Group>().add(skipped + col / len)
+        self.record(token).wrapping_add(self.cols).cast::<Group>().wrapping_add(skipped + col / len)
     }
 }
 
@@ -68,9 +68,8 @@ pub(crate) unsafe fn quantise(x: &[f32], record: *mut u8) {
     let groups = record.add(cols).cast::<Group>();
     let halves = groups.add(cols / GROUP);
     for (g, x) in x.as_chunks::<GROUP>().0.iter().enumerate() {
-        let (codes, scale) = codes_of_group(x);
+        let (codes, [first, second], scale) = codes_of_group(x);
         record.cast::<[i8; GROUP]>().add(g).write(codes);
-        let (first, second) = (sum(&codes[..GROUP / 2]), sum(&codes[GROUP / 2..]));
         groups.add(g).write(group(scale, first + second));
         halves.add(2 * g).write(group(scale, first));
         halves.add(2 * g + 1).write(group(scale, second));
@@ -78,36 +77,46 @@ pub(crate) unsafe fn quantise(x: &[f32], record: *mut u8) {
 }
 
 #[inline(always)]
-fn group(scale: f32, sum: i32) -> Group {
-    Group { scale, sum: sum as f32, moment: scale * sum as f32 }
-}
-
-#[inline(always)]
-fn sum(codes: &[i8]) -> i32 {
-    codes.iter().map(|&code| i32::from(code)).sum()
+fn group(scale: f32, sum: f32) -> Group {
+    Group { scale, sum, moment: scale * sum }
 }
 
 /// Added to a float of small magnitude, it leaves the nearest integer in the low bits.
 const ROUND: f32 = (3 << 22) as f32;
 
+/// The codes of a group, their sums by halves, and the scale.
 #[inline(always)]
-fn codes_of_group(x: &[f32; GROUP]) -> ([i8; GROUP], f32) {
+fn codes_of_group(x: &[f32; GROUP]) -> ([i8; GROUP], [f32; 2], f32) {
     // As integers, magnitudes are in order, infinity and then NaN above all others.
     let most = x.iter().map(|x| x.to_bits() & 0x7fff_ffff).fold(0, u32::max);
     let most = f32::from_bits(most);
     if !(LEAST..f32::INFINITY).contains(&most) {
-        return ([0; GROUP], if most < LEAST { 0.0 } else { f32::NAN });
+        return ([0; GROUP], [0.0; 2], if most < LEAST { 0.0 } else { f32::NAN });
     }
     let inverse = 127.0 / most;
-    (x.map(|x| (x * inverse + ROUND).to_bits() as i8), most / 127.0)
+    let rounded = x.map(|x| x * inverse + ROUND);
+    let (first, second) = rounded.split_at(GROUP / 2);
+    (rounded.map(|x| x.to_bits() as i8), [sum(first), sum(second)], most / 127.0)
+}
+
+/// The sum of 16 codes, still on [`ROUND`]: of integers, exact in any order, so in one that suits registers.
+#[inline(always)]
+fn sum(rounded: &[f32]) -> f32 {
+    let eight: [f32; 8] = std::array::from_fn(|i| (rounded[i] - ROUND) + (rounded[i + 8] - ROUND));
+    let four: [f32; 4] = std::array::from_fn(|i| eight[i] + eight[i + 4]);
+    (four[0] + four[2]) + (four[1] + four[3])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Codes and scale; the sums are what they should be.
     fn codes(x: [f32; GROUP]) -> ([i8; GROUP], f32) {
-        codes_of_group(&x)
+        let (codes, sums, scale) = codes_of_group(&x);
+        let sum = |half: &[i8]| half.iter().map(|&code| i32::from(code)).sum::<i32>() as f32;
+        assert_eq!(sums, [sum(&codes[..16]), sum(&codes[16..])]);
+        (codes, scale)
     }
 
     #[test]

@@ -39,6 +39,7 @@ use std::ops::Range;
 
 use crate::Matrix;
 use crate::vector::{Portable, Vector};
+use bytes::Bytes;
 use inputs::Inputs;
 
 /// `out[t, row] = w[row] · x[t]` for some rows and all tokens.
@@ -54,45 +55,70 @@ pub(crate) struct Int8Task<'a> {
 
 /// A level's way to do a task.
 pub(crate) trait Int8: Vector {
-    unsafe fn multiply(task: &Int8Task);
+    /// Floats of working memory that a task wants, beside as many as two registers hold for each token.
+    const SCRATCH: usize;
+
+    unsafe fn multiply(task: &Int8Task, scratch: &mut [f32]);
 }
 
 impl Int8 for Portable {
+    const SCRATCH: usize = 0;
+
     #[inline(always)]
-    unsafe fn multiply(task: &Int8Task) {
+    unsafe fn multiply(task: &Int8Task, _: &mut [f32]) {
         portable::multiply(task);
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 impl Int8 for crate::vector::F32x8 {
+    const SCRATCH: usize = scratch_len::<avx2::U8x32>();
+
     #[inline(always)]
-    unsafe fn multiply(task: &Int8Task) {
-        multiply::<avx2::U8x32>(task);
+    unsafe fn multiply(task: &Int8Task, scratch: &mut [f32]) {
+        multiply::<avx2::U8x32>(task, scratch);
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 impl Int8 for crate::vector::F32x16 {
+    const SCRATCH: usize = scratch_len::<avx512::U8x64>();
+
     #[inline(always)]
-    unsafe fn multiply(task: &Int8Task) {
-        multiply::<avx512::U8x64>(task);
+    unsafe fn multiply(task: &Int8Task, scratch: &mut [f32]) {
+        multiply::<avx512::U8x64>(task, scratch);
     }
 }
 
 #[cfg(target_arch = "aarch64")]
 impl Int8 for crate::vector::F32x4 {
+    /// What all registers of [`neon`] take: they differ in their instructions only.
+    const SCRATCH: usize = scratch_len::<neon::U8x16<neon::Widening>>();
+
     #[inline(always)]
-    unsafe fn multiply(task: &Int8Task) {
-        multiply::<neon::U8x16<neon::Widening>>(task);
+    unsafe fn multiply(task: &Int8Task, scratch: &mut [f32]) {
+        multiply::<neon::U8x16<neon::Widening>>(task, scratch);
     }
+}
+
+/// Working memory of a task: too much to be cleared for each. Any bytes are valid in it.
+#[repr(C, align(64))]
+struct Workspace<B: Bytes> {
+    panels: [panel::Panel<B>; panel::STRIPES],
+    stage: rows::Stage,
+}
+
+const fn scratch_len<B: Bytes>() -> usize {
+    size_of::<Workspace<B>>() / size_of::<f32>()
 }
 
 /// One token by [`dots`], several through [`panel`].
 #[inline(always)]
-pub(crate) unsafe fn multiply<B: bytes::Bytes>(task: &Int8Task) {
+pub(crate) unsafe fn multiply<B: Bytes>(task: &Int8Task, scratch: &mut [f32]) {
+    let (work, carry) = scratch.split_at_mut(scratch_len::<B>());
+    let (work, carry) = (&mut *work.as_mut_ptr().cast::<Workspace<B>>(), carry.as_mut_ptr());
     match task.x.n {
-        1 => stored::with::<B>(task.w.dtype(), dots::Dots(task)),
-        _ => stored::with::<B>(task.w.dtype(), panel::Panels(task)),
+        1 => stored::with::<B>(task.w.dtype(), dots::Dots { task, work }),
+        _ => stored::with::<B>(task.w.dtype(), panel::Panels { task, work, carry }),
     }
 }

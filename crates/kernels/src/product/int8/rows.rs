@@ -77,8 +77,13 @@ impl<'a> Stripe<'a> {
 
     /// What [`Ahead::fetch`] asks for of this stripe.
     pub fn ahead(&self) -> Ahead {
-        let Some(rows) = self.rows else { return Ahead { left: 0, ..Ahead::nothing() } };
-        Ahead { row: rows.base, stride: rows.stride, row_bytes: self.w.row_bytes(), at: 0, left: self.len }
+        let Some(Rows { base, stride }) = self.rows else { return Ahead::nothing() };
+        match self.w.row_bytes() {
+            row_bytes if row_bytes == stride => {
+                Ahead { row: base, stride, row_bytes: self.len * row_bytes, at: 0, due: 0, left: 1 }
+            }
+            row_bytes => Ahead { row: base, stride, row_bytes, at: 0, due: 0, left: self.len },
+        }
     }
 }
 
@@ -92,41 +97,34 @@ fn evenly_spaced(w: &Matrix, first: usize, len: usize) -> Option<Rows> {
 /// Room for one step of rows that are not evenly spaced.
 pub(super) struct Stage([[u8; STEP_BYTES]; MOST]);
 
-impl Stage {
-    #[inline(always)]
-    pub fn new() -> Stage {
-        Stage([[0; STEP_BYTES]; MOST])
-    }
-}
-
 /// A walk over the cache lines of a stripe in the order of memory, while the stripe before it is multiplied: memory
 /// gives most when it is read in order, and streams of single rows are too short for the hardware to run ahead of.
 pub(super) struct Ahead {
     row: *const u8,
     stride: usize,
     row_bytes: usize,
-    /// Bytes of `row` already asked for.
+    /// Bytes of `row` that have been asked for, and that are to be.
     at: usize,
-    /// Rows left, `row` included.
+    due: usize,
+    /// Rows left, `row` included; rows that touch count as one.
     left: usize,
 }
 
 impl Ahead {
     pub fn nothing() -> Ahead {
-        Ahead { row: std::ptr::null(), stride: 0, row_bytes: 0, at: 0, left: 0 }
+        Ahead { row: std::ptr::null(), stride: 0, row_bytes: 0, at: 0, due: 0, left: 0 }
     }
 
     /// Asks for the next `bytes` bytes, or as many as are left.
     #[inline(always)]
     pub unsafe fn fetch<V: Vector>(&mut self, bytes: usize) {
-        let mut lines = bytes.div_ceil(CACHE_LINE);
-        while lines > 0 && self.left > 0 {
-            V::prefetch(self.row.wrapping_add(self.at));
-            lines -= 1;
+        self.due = self.due.saturating_add(bytes);
+        while self.at < self.due && self.left > 0 {
+            V::prefetch_far(self.row.add(self.at));
             self.at += CACHE_LINE;
             if self.at >= self.row_bytes {
-                self.row = self.row.wrapping_add(self.stride);
-                self.at -= self.row_bytes;
+                self.due -= self.row_bytes.min(self.due);
+                (self.row, self.at) = (self.row.wrapping_add(self.stride), 0);
                 self.left -= 1;
             }
         }

@@ -19,7 +19,7 @@ impl<B: Bytes, const GROUP: usize, const OFFSETS: bool> Stored<B> for Decoded<GR
     const RUNS: usize = 2;
 
     #[inline(always)]
-    unsafe fn open(self, rows: Rows, values: usize, to: &mut Opened<B>) {
+    unsafe fn collect(self, rows: Rows, values: usize, to: &mut Opened<B>) {
         let bytes = bytes_of(self.0, values);
         for (row, decoded) in to.decoded[..B::ROWS].iter_mut().enumerate() {
             B::decode(self.0, std::slice::from_raw_parts(rows.row(row), bytes), decoded);
@@ -33,6 +33,9 @@ impl<B: Bytes, const GROUP: usize, const OFFSETS: bool> Stored<B> for Decoded<GR
             }
         }
     }
+
+    #[inline(always)]
+    unsafe fn open(self, _: Rows, _: usize, _: &mut Opened<B>) {}
 
     #[inline(always)]
     unsafe fn part(self, _: Rows, opened: &Opened<B>, q: usize, part: usize) -> [B; 4] {

@@ -29,7 +29,12 @@ pub(crate) trait Stored<B: Bytes>: Copy {
     /// Runs of 16 values in a part, 2 or 4: as many as are unpacked together. Whole groups.
     const RUNS: usize;
 
-    /// Reads what groups of the next `values` values share, and whatever [`Stored::part`] wants in memory.
+    /// Moves what lies scattered to where [`Stored::open`] finds it side by side, and decodes what [`Stored::part`] wants
+    /// in memory, of the next `values` values. To be called long before `open`: registers read what was just written
+    /// piece by piece only after a wait.
+    unsafe fn collect(self, rows: Rows, values: usize, to: &mut Opened<B>);
+
+    /// Makes scales and offsets of the groups of the next `values` values, for whose step `collect` was called.
     unsafe fn open(self, rows: Rows, values: usize, to: &mut Opened<B>);
 
     /// The codes of part `part` of the step, of the rows `q, q + 4, …`: the first [`Stored::RUNS`] registers count.
@@ -51,21 +56,16 @@ pub(crate) trait Stored<B: Bytes>: Copy {
     }
 }
 
-/// A step of a stripe, opened. Lanes are rows.
+/// A step of a stripe, opened. Lanes, and elements of `halves`, are rows.
+#[repr(C)]
 pub(crate) struct Opened<B: Bytes> {
     pub scales: [B::Floats; STEP / 16],
     /// Of types that have them.
     pub offsets: [B::Floats; STEP / 16],
+    /// Half-precision scales, as they are stored.
+    pub halves: [[u16; MOST]; STEP / 32],
     /// Of types without codes in registers: those of each row.
     pub decoded: [Codes; MOST],
-}
-
-impl<B: Bytes> Opened<B> {
-    #[inline(always)]
-    pub unsafe fn new() -> Self {
-        let zeros = [B::Floats::zero(); STEP / 16];
-        Opened { scales: zeros, offsets: zeros, decoded: [const { Codes::new() }; MOST] }
-    }
 }
 
 /// Something to do with a type that has been looked up.
@@ -90,24 +90,43 @@ pub(crate) unsafe fn with<B: Bytes>(dtype: DType, visit: impl Visit<B>) {
     }
 }
 
-/// The half-precision numbers that the rows have at `at`, `at + pitch`, …, widened, into the first `count` of `to`.
-/// Scalar moves collect them: they leave the vector units, which are the bottleneck, alone.
+/// The two-byte words that the rows have at `at`, `at + pitch`, …, the first `count` of them. Scalar moves collect them:
+/// they leave the vector units, which are the bottleneck, alone.
 #[inline(always)]
-unsafe fn halves<B: Bytes>(rows: Rows, at: usize, pitch: usize, count: usize, to: &mut [B::Floats]) {
-    let mut bits = [[0u16; MOST]; STEP / 32];
+unsafe fn collect_halves<B: Bytes>(rows: Rows, at: usize, pitch: usize, count: usize, to: &mut Opened<B>) {
     let mut row = 0;
     while row < B::ROWS {
         let from = rows.row(row).add(at);
         let mut i = 0;
         while i < count {
-            bits[i][row] = from.add(i * pitch).cast::<u16>().read_unaligned();
+            to.halves[i][row] = from.add(i * pitch).cast::<u16>().read_unaligned();
             i += 1;
         }
         row += 1;
     }
-    let mut i = 0;
-    while i < count {
-        to[i] = B::Floats::load_f16(bits[i].as_ptr().cast());
-        i += 1;
+}
+
+/// The same where every group of a step of 32-value blocks has one, at the block's start.
+#[inline(always)]
+unsafe fn collect_scales<B: Bytes>(rows: Rows, block: usize, values: usize, to: &mut Opened<B>) {
+    match values {
+        STEP => collect_halves(rows, 0, block, STEP / 32, to),
+        _ => collect_halves(rows, 0, block, values / 32, to),
     }
+}
+
+/// Widens what [`collect_scales`] has collected.
+#[inline(always)]
+unsafe fn open_scales<B: Bytes>(values: usize, to: &mut Opened<B>) {
+    let mut g = 0;
+    while g < values / 32 {
+        to.scales[g] = widened(to, g);
+        g += 1;
+    }
+}
+
+/// Word `i` of each row, widened.
+#[inline(always)]
+unsafe fn widened<B: Bytes>(opened: &Opened<B>, i: usize) -> B::Floats {
+    B::Floats::load_f16(opened.halves[i].as_ptr().cast())
 }

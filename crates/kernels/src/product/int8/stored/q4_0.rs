@@ -2,7 +2,7 @@
 
 use super::super::bytes::Bytes;
 use super::super::rows::Rows;
-use super::{Opened, Stored, halves};
+use super::{Opened, Stored, collect_scales, open_scales};
 
 const BLOCK: usize = 18;
 
@@ -16,8 +16,13 @@ impl<B: Bytes> Stored<B> for Q4_0 {
     const RUNS: usize = 2;
 
     #[inline(always)]
-    unsafe fn open(self, rows: Rows, values: usize, to: &mut Opened<B>) {
-        halves::<B>(rows, 0, BLOCK, values / 32, &mut to.scales);
+    unsafe fn collect(self, rows: Rows, values: usize, to: &mut Opened<B>) {
+        collect_scales(rows, BLOCK, values, to);
+    }
+
+    #[inline(always)]
+    unsafe fn open(self, _: Rows, values: usize, to: &mut Opened<B>) {
+        open_scales(values, to);
     }
 
     #[inline(always)]

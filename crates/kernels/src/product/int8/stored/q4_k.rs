@@ -2,7 +2,7 @@
 
 use super::super::bytes::Bytes;
 use super::super::rows::Rows;
-use super::{Opened, Stored, halves};
+use super::{Opened, Stored, collect_halves, widened};
 use crate::vector::Vector;
 
 #[derive(Clone, Copy)]
@@ -14,6 +14,11 @@ impl<B: Bytes> Stored<B> for Q4K {
     const MOST: i32 = 15;
     const ZERO: i32 = 0;
     const RUNS: usize = 4;
+
+    #[inline(always)]
+    unsafe fn collect(self, rows: Rows, _: usize, to: &mut Opened<B>) {
+        collect_halves(rows, 0, 2, 2, to);
+    }
 
     #[inline(always)]
     unsafe fn open(self, rows: Rows, _: usize, to: &mut Opened<B>) {
@@ -28,12 +33,11 @@ impl<B: Bytes> Stored<B> for Q4K {
     }
 }
 
-/// Scales, and minima as negative offsets, of the eight groups of a block that begins with `d`, `dmin` and 12 bytes.
+/// Scales, and minima as negative offsets, of the eight groups of a block that begins with `d`, `dmin`, which have been
+/// collected, and 12 bytes.
 #[inline(always)]
 pub(super) unsafe fn scales_and_minima<B: Bytes>(rows: Rows, to: &mut Opened<B>) {
-    let mut units = [B::Floats::zero(); 2];
-    halves::<B>(rows, 0, 2, 2, &mut units);
-    let negative = B::Floats::zero().sub(units[1]);
+    let (d, negative_dmin) = (widened(to, 0), B::Floats::splat(-1.0).mul(widened(to, 1)));
     let codes = B::transpose_bytes([
         codes_of_groups(B::load(rows, 0, 0)),
         codes_of_groups(B::load(rows, 1, 0)),
@@ -42,8 +46,8 @@ pub(super) unsafe fn scales_and_minima<B: Bytes>(rows: Rows, to: &mut Opened<B>)
     ]);
     let mut g = 0;
     while g < 8 {
-        to.scales[g] = codes[g / 4].widen(g % 4).to_floats().mul(units[0]);
-        to.offsets[g] = codes[2 + g / 4].widen(g % 4).to_floats().mul(negative);
+        to.scales[g] = codes[g / 4].widen(g % 4).to_floats().mul(d);
+        to.offsets[g] = codes[2 + g / 4].widen(g % 4).to_floats().mul(negative_dmin);
         g += 1;
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::bytes::Bytes;
 use super::super::rows::Rows;
-use super::{Opened, Stored, halves};
+use super::{Opened, Stored, collect_halves, widened};
 use crate::vector::Vector;
 
 const UPPER: usize = 128;
@@ -19,9 +19,13 @@ impl<B: Bytes> Stored<B> for Q6K {
     const RUNS: usize = 4;
 
     #[inline(always)]
+    unsafe fn collect(self, rows: Rows, _: usize, to: &mut Opened<B>) {
+        collect_halves(rows, D, 2, 1, to);
+    }
+
+    #[inline(always)]
     unsafe fn open(self, rows: Rows, _: usize, to: &mut Opened<B>) {
-        let mut d = [B::Floats::zero()];
-        halves::<B>(rows, D, 2, 1, &mut d);
+        let d = widened(to, 0);
         let codes = B::transpose_bytes([
             B::load(rows, 0, SCALES),
             B::load(rows, 1, SCALES),
@@ -30,7 +34,7 @@ impl<B: Bytes> Stored<B> for Q6K {
         ]);
         let mut g = 0;
         while g < 16 {
-            to.scales[g] = codes[g / 4].widen_signed(g % 4).to_floats().mul(d[0]);
+            to.scales[g] = codes[g / 4].widen_signed(g % 4).to_floats().mul(d);
             g += 1;
         }
     }
