@@ -119,6 +119,9 @@ fn parse_logit_bias(text: &str) -> Result<(u32, f32), String> {
 pub enum CacheArg {
     /// Half the memory
     F16,
+    /// Little more than a quarter of the memory; keys and values rounded to 8 bits, which answers may show
+    #[value(name = "q8_0")]
+    Q8_0,
     /// Exact
     F32,
 }
@@ -162,6 +165,9 @@ pub struct Info {
     /// Tokens of context to predict for [default: the model's, at most 8192]
     #[arg(long, value_name = "N")]
     pub context: Option<usize>,
+    /// How keys and values are to be stored
+    #[arg(long, value_enum, default_value = "f16")]
+    pub cache: CacheArg,
     /// Print the chat template too
     #[arg(long)]
     pub show_template: bool,

@@ -60,6 +60,7 @@ impl From<CacheArg> for CacheType {
     fn from(asked: CacheArg) -> CacheType {
         match asked {
             CacheArg::F16 => CacheType::F16,
+            CacheArg::Q8_0 => CacheType::Q8_0,
             CacheArg::F32 => CacheType::F32,
         }
     }

@@ -2,7 +2,7 @@
 //! is broken is kept and reported by [`Builder::finish`], so that an architecture reads without `?`.
 
 use crate::id::{CacheId, RopeId, ValueId, WeightId};
-use crate::network::{Network, Node, ShapeError, WeightDecl, WeightKind};
+use crate::network::{CacheDecl, Network, Node, ShapeError, WeightDecl, WeightKind};
 use crate::op::{Activation, AttentionOp, MoeOp, Op, RopeSpec, Rows};
 use crate::order::gather_products;
 
@@ -52,9 +52,9 @@ impl Builder {
         RopeId(self.network.ropes.len() - 1)
     }
 
-    /// Declares a cache whose key rows and value rows have `width` columns.
-    pub fn cache(&mut self, width: usize) -> CacheId {
-        self.network.caches.push(width);
+    /// Declares a cache whose key rows and value rows are `n_kv_heads` of `head_dim` values.
+    pub fn cache(&mut self, n_kv_heads: usize, head_dim: usize) -> CacheId {
+        self.network.caches.push(CacheDecl { n_kv_heads, head_dim });
         CacheId(self.network.caches.len() - 1)
     }
 
@@ -113,7 +113,7 @@ impl Builder {
     /// `(n, n_kv_heads * head_dim)` are appended first.
     pub fn attention(&mut self, q: ValueId, k: ValueId, v: ValueId, op: AttentionOp) -> ValueId {
         let (q_width, kv_width) = (op.n_heads * op.head_dim, op.n_kv_heads * op.head_dim);
-        let widths = (self.width(q), self.width(k), self.width(v), self.network.caches[op.cache.0]);
+        let widths = (self.width(q), self.width(k), self.width(v), self.network.caches[op.cache.0].width());
         self.require("self_attn", widths == (q_width, kv_width, kv_width, kv_width), || {
             format!("q, k, v and cache are {widths:?} wide where heads ask for {q_width} and {kv_width}")
         });

@@ -4,7 +4,7 @@
 use plimsoll_kernels::{Activations, DType};
 
 use crate::id::WeightId;
-use crate::network::{Network, WeightDecl, WeightKind};
+use crate::network::{CacheDecl, Network, WeightDecl, WeightKind};
 use crate::op::{AttentionOp, Op, Rows};
 use crate::plan::BufferPlan;
 
@@ -26,6 +26,8 @@ pub struct Machine {
     pub products: Vec<ProductRate>,
     /// Operations per second of attention over cached keys and values, for one token.
     pub attention_rate: f64,
+    /// The same for the tokens of a prompt, which share what they read.
+    pub prompt_attention_rate: f64,
     /// Seconds that a node takes however little it computes.
     pub node_seconds: f64,
 }
@@ -95,8 +97,7 @@ impl Products {
 /// The cost of a network, independent of the machine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cost {
-    /// Values (keys and values, all layers) that one position adds to the cache.
-    cache_values: u64,
+    caches: Vec<CacheDecl>,
     /// Nodes that a step runs.
     n_nodes: usize,
     products: Vec<Products>,
@@ -112,7 +113,7 @@ impl Cost {
     /// Walks a network; `stored` tells the type and size of a weight in its file, none if it is not there.
     pub fn new(network: &Network, stored: impl Fn(&WeightDecl) -> Option<(DType, u64)>) -> Cost {
         let mut cost = Cost {
-            cache_values: network.caches.iter().map(|width| 2 * *width as u64).sum(),
+            caches: network.caches.clone(),
             n_nodes: network.nodes.len(),
             products: vec![],
             table_bytes: 0,
@@ -174,9 +175,10 @@ impl Cost {
         read as u64 + self.vector_bytes + self.table_bytes.min(n_tokens as u64 * FAULT_AROUND)
     }
 
-    /// Bytes of keys and values for `n_positions`.
-    pub fn cache_bytes(&self, n_positions: usize, value_bytes: usize) -> u64 {
-        self.cache_values * n_positions as u64 * value_bytes as u64
+    /// Bytes of keys and values for `n_positions`, `head_bytes` telling what a head of some width takes of them.
+    pub fn cache_bytes(&self, n_positions: usize, head_bytes: impl Fn(usize) -> usize) -> u64 {
+        let position = |cache: &CacheDecl| 2 * cache.n_kv_heads * head_bytes(cache.head_dim);
+        self.caches.iter().map(position).sum::<usize>() as u64 * n_positions as u64
     }
 
     /// Bytes of activations for a step of `n_tokens`, logits for one.
@@ -186,14 +188,14 @@ impl Cost {
 
     /// Predicted seconds of one decoded token after `depth` others: what comes from memory is read,
     /// then multiplied (the kernels wait for what they read), and every node takes its least besides.
-    pub fn decode_seconds(&self, depth: usize, cache_value_bytes: usize, machine: &Machine) -> f64 {
+    pub fn decode_seconds(&self, depth: usize, head_bytes: impl Fn(usize) -> usize, machine: &Machine) -> f64 {
         let products = self
             .products
             .iter()
             .map(|products| products.prompt_flops(1.0) / machine.product(products.dtype, products.mean_values()).0);
         let attention = self.attention_flops(depth) / machine.attention_rate;
         let computing = products.sum::<f64>() + attention + self.n_nodes as f64 * machine.node_seconds;
-        let bytes = self.decode_bytes(depth, 1, cache_value_bytes);
+        let bytes = self.decode_bytes(depth, 1, head_bytes);
         let reading = if bytes > machine.cache_bytes { bytes / machine.read_bandwidth } else { 0.0 };
         reading + computing
     }
@@ -204,17 +206,17 @@ impl Cost {
         &self,
         depth: usize,
         n_sequences: usize,
-        cache_value_bytes: usize,
+        head_bytes: impl Fn(usize) -> usize,
         machine: &Machine,
     ) -> f64 {
-        self.decode_bytes(depth, n_sequences, cache_value_bytes) / machine.read_bandwidth
+        self.decode_bytes(depth, n_sequences, head_bytes) / machine.read_bandwidth
     }
 
     /// Bytes of weights, keys and values that one decoded token of each sequence reads.
-    fn decode_bytes(&self, depth: usize, n_sequences: usize, cache_value_bytes: usize) -> f64 {
-        let n = n_sequences as f64;
-        let weights: f64 = self.products.iter().map(|products| products.touched_bytes(n)).sum();
-        weights + n * self.attention_values(depth) * cache_value_bytes as f64
+    fn decode_bytes(&self, depth: usize, n_sequences: usize, head_bytes: impl Fn(usize) -> usize) -> f64 {
+        let weights: f64 = self.products.iter().map(|products| products.touched_bytes(n_sequences as f64)).sum();
+        let cached = |a: &AttentionOp| a.mask.span(depth).len() * 2 * a.n_kv_heads * head_bytes(a.head_dim);
+        weights + (n_sequences * self.attention.iter().map(cached).sum::<usize>()) as f64
     }
 
     /// Predicted seconds of a prompt of `n_tokens` after `depth` others, in steps of `n_batch`.
@@ -225,7 +227,7 @@ impl Cost {
             let bytes = steps * products.touched_bytes(n / steps);
             (bytes / machine.read_bandwidth).max(products.prompt_flops(n) / prefill)
         });
-        let attention = self.prompt_attention_flops(depth, n_tokens) / machine.attention_rate;
+        let attention = self.prompt_attention_flops(depth, n_tokens) / machine.prompt_attention_rate;
         products.sum::<f64>() + attention + steps * self.n_nodes as f64 * machine.node_seconds
     }
 
@@ -241,10 +243,6 @@ impl Cost {
         const SAMPLES: usize = 32;
         let at = |i: usize| self.attention_flops(depth + i * n_tokens / SAMPLES);
         (0..SAMPLES).map(at).sum::<f64>() / SAMPLES as f64 * n_tokens as f64
-    }
-
-    fn attention_values(&self, depth: usize) -> f64 {
-        self.attention.iter().map(|a| (a.mask.span(depth).len() * 2 * a.n_kv_heads * a.head_dim) as f64).sum()
     }
 
     /// A narrow head costs about what one of [`PROBED_HEAD_DIM`] does: the sum over each key's
@@ -287,6 +285,7 @@ mod tests {
             arithmetic: Activations::F32,
             products,
             attention_rate: 1e6,
+            prompt_attention_rate: 1e7,
             node_seconds: 0.0,
         }
     }
@@ -311,9 +310,9 @@ mod tests {
     fn what_does_not_stay_in_cache_is_read_and_then_multiplied() {
         let cost = Cost::new(&tiny(true), as_f32);
         let multiplied = 176.0 / 1e6;
-        let from_memory = cost.decode_seconds(0, 2, &machine());
+        let from_memory = cost.decode_seconds(0, |values| 2 * values, &machine());
         assert!((from_memory - (352.0 / 1e3 + multiplied)).abs() < 1e-9, "{from_memory}");
-        let from_cache = cost.decode_seconds(0, 2, &Machine { cache_bytes: 1e3, ..machine() });
+        let from_cache = cost.decode_seconds(0, |values| 2 * values, &Machine { cache_bytes: 1e3, ..machine() });
         assert!((from_cache - multiplied).abs() < 1e-9, "{from_cache}");
     }
 
@@ -328,7 +327,7 @@ mod tests {
         let experts = cost.products.iter().find(|products| products.used < 1.0).unwrap();
         assert_eq!(experts.bytes, (4 * 8 * 3 * 24) as f64);
         let read = (4 * (8 * 4 + 2 * 3 * 24 + 40)) as f64;
-        assert!((cost.decode_limit_seconds(0, 1, 2, &machine()) - read / 1e3).abs() < 1e-9);
+        assert!((cost.decode_limit_seconds(0, 1, |values| 2 * values, &machine()) - read / 1e3).abs() < 1e-9);
         assert_eq!(cost.weight_bytes(1), read as u64);
         assert_eq!(cost.weight_bytes(1000), 4 * (8 * 4 + 8 * 3 * 24 + 40));
     }
@@ -336,7 +335,7 @@ mod tests {
     #[test]
     fn sequences_decoded_at_once_read_the_weights_once() {
         let cost = Cost::new(&tiny(true), as_f32);
-        let seconds = |n_sequences| cost.decode_limit_seconds(0, n_sequences, 2, &machine());
+        let seconds = |n_sequences| cost.decode_limit_seconds(0, n_sequences, |values| 2 * values, &machine());
         assert_eq!((seconds(1), seconds(8)), (0.352, 0.352));
     }
 

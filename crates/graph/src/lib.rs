@@ -27,6 +27,6 @@ mod plan;
 pub use builder::{Builder, Scope};
 pub use id::{CacheId, RopeId, ValueId, WeightId};
 pub use mask::Mask;
-pub use network::{Network, Node, ShapeError, WeightDecl, WeightKind};
+pub use network::{CacheDecl, Network, Node, ShapeError, WeightDecl, WeightKind};
 pub use op::{Activation, AttentionOp, ExtendedRope, MoeOp, Op, RopeLayout, RopeSpec, Rows};
 pub use plan::{BufferPlan, SlotId};

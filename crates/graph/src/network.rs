@@ -41,6 +41,22 @@ pub struct Node {
     pub width: usize,
 }
 
+/// A cache of keys and values, by heads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheDecl {
+    /// Heads of a key row, and so of a value row.
+    pub n_kv_heads: usize,
+    /// Values of a head.
+    pub head_dim: usize,
+}
+
+impl CacheDecl {
+    /// Columns of a key row, and so of a value row.
+    pub fn width(self) -> usize {
+        self.n_kv_heads * self.head_dim
+    }
+}
+
 /// A network: `nodes[i]` yields value `i`; operands always come earlier.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
@@ -48,8 +64,8 @@ pub struct Network {
     pub nodes: Vec<Node>,
     /// Weights that nodes refer to.
     pub weights: Vec<WeightDecl>,
-    /// Width of a key row, and so of a value row, for each cache.
-    pub caches: Vec<usize>,
+    /// Caches that nodes refer to.
+    pub caches: Vec<CacheDecl>,
     /// Rotary frequencies that nodes refer to.
     pub ropes: Vec<RopeSpec>,
     /// The value that holds the logits, `(n_selected, vocab_size)`.

@@ -8,7 +8,7 @@
 use std::num::NonZeroUsize;
 use std::time::Instant;
 
-use plimsoll_kernels::{Activations, AttentionShape, Cpu, DType, Isa, KvRows, Matrix, Phase, Product, probe};
+use plimsoll_kernels::{Activations, Cpu, DType, Isa, Matrix, Phase, Product, probe};
 
 const ROWS: usize = 8192;
 const COLS: usize = 4096;
@@ -51,7 +51,6 @@ fn main() {
                 );
             }
         }
-        attention(&cpu);
     }
 }
 
@@ -73,25 +72,6 @@ fn prefill(cpu: &Cpu, activations: Activations, dtype: DType, tokens: usize) -> 
     let (x, mut out) = (vec![0.25; tokens * COLS], vec![0.0; tokens * rows]);
     let seconds = best_of(3, || cpu.multiply(activations, &x, &mut [Product { w, out: &mut out }]));
     (2 * rows * COLS * tokens) as f64 / seconds
-}
-
-/// One layer of attention, decoding and prefilling.
-fn attention(cpu: &Cpu) {
-    let shape = AttentionShape { n_heads: 32, n_kv_heads: 8, head_dim: 128, scale: 0.088, softcap: None };
-    let depth = 16384;
-    let cache = vec![half::f16::from_f32(0.1); depth * 1024];
-    for (name, n) in [("decode", 1), ("prefill", 128)] {
-        let spans: Vec<_> = (depth - n..depth).map(|position| 0..position + 1).collect();
-        let (q, mut out) = (vec![0.1; n * 4096], vec![0.0; n * 4096]);
-        let seconds =
-            best_of(3, || cpu.attention(&shape, &q, KvRows::F16(&cache), KvRows::F16(&cache), &spans, &mut out));
-        let (gigabytes, gigaflops) = (4e-9 * (depth * 1024) as f64, 4e-9 * (n * depth * 4096) as f64);
-        println!(
-            "attention {name}: {n} tokens at depth {depth}, f16 cache: {:.1} GB/s, {:.0} GFLOP/s",
-            gigabytes / seconds,
-            gigaflops / seconds
-        );
-    }
 }
 
 /// Bytes whose every half-precision pattern is a finite number.

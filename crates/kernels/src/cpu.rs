@@ -15,7 +15,8 @@ use crate::product::int8::Int8Task;
 use crate::product::int8::inputs::{self, Inputs};
 use crate::product::panel::{self, PanelTask};
 use crate::{
-    Activation, Activations, AttentionShape, DType, Isa, KvRows, Matrix, Phase, Pool, RopeShape, dequantise, scratch,
+    Activation, Activations, AttentionShape, DType, Isa, KvSequence, Matrix, Phase, Pool, RopeShape, dequantise,
+    scratch,
 };
 
 /// Values that a task of an elementwise operation takes at least: some microseconds of work.
@@ -295,24 +296,38 @@ impl Cpu {
         }
     }
 
-    /// Attention of `n` query tokens over cached positions: `q` and `out` are `(n, n_heads * head_dim)`, `k` and `v`
-    /// are `(n_positions, n_kv_heads * head_dim)`, and token `t` sees the positions `spans[t]`. A token that sees
-    /// nothing gets zeros.
+    /// What the production kernels of this level round queries, keys, values and their weights to in attention.
+    pub fn fastest_attention(&self, phase: Phase) -> Activations {
+        match (phase, &self.kernels.matrix_unit) {
+            (Phase::Prefill, Some(_)) => Activations::Bf16,
+            _ => Activations::F32,
+        }
+    }
+
+    /// Attention of query tokens over cached positions: `q` and `out` are `(n, n_heads * head_dim)`, the tokens of the
+    /// first sequence, then those of the next. A token that sees nothing gets zeros.
     ///
     /// # Panics
-    /// If the slices do not have these shapes or a span ends beyond the cached positions.
+    /// If the slices do not have these shapes, a span ends beyond the cached positions, or the level does not attend with
+    /// `activations`.
     pub fn attention(
         &self,
+        activations: Activations,
         shape: &AttentionShape,
         q: &[f32],
-        k: KvRows,
-        v: KvRows,
-        spans: &[Range<usize>],
+        sequences: &[KvSequence],
         out: &mut [f32],
     ) {
-        let attention = Attention { shape, q, k, v, spans };
+        let attention = Attention { shape, q, sequences };
         attention.check(out);
-        attention.run(self.kernels, &self.pool, out);
+        match activations {
+            Activations::F32 => attention.run(self.kernels, &self.pool, out),
+            Activations::Bf16 => {
+                let unit = self.kernels.matrix_unit.as_ref().expect("a level with a matrix unit");
+                attention.run_on(unit, &self.pool, out);
+            }
+            Activations::Int8 => panic!("scores of 8 bits would not tell positions apart"),
+        }
     }
 
     /// Each row of `width` values over its root mean square, times `weight` (any `+ 1` already added) if there is one.

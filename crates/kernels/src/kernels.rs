@@ -1,6 +1,8 @@
 //! The dispatch table: the only place where a level is chosen.
 
 use crate::attention::chunk::{self, ChunkTask};
+use crate::attention::fold;
+use crate::attention::prompt::PromptTask;
 use crate::elementwise::{self, Activation};
 use crate::level::Level;
 use crate::product::bf16::{Bf16Task, PackTask};
@@ -33,6 +35,8 @@ pub(crate) struct Kernels {
     pub int8_scratch: usize,
     pub int8: unsafe fn(&Int8Task, &mut [f32]),
     pub attend: unsafe fn(&ChunkTask, &mut [f32], &mut [f32]),
+    /// Totals, parts, `head_dim`: see [`fold::onto`].
+    pub fold: unsafe fn(&mut [f32], &[f32], usize),
     pub rms_norm: RmsNorm,
     pub gated: unsafe fn(Activation, &[f32], &[f32], &mut [f32]),
     /// Values, and how many of them ahead memory is asked for: see [`probe::sum`].
@@ -55,6 +59,9 @@ pub(crate) struct MatrixUnit {
     pub block_operations: usize,
     /// Multiplies so many blocks.
     pub multiply_blocks: unsafe fn(usize),
+    /// With as much working memory as [`MatrixUnit::attend_scratch_len`] says for the task's rows and their width.
+    pub attend: unsafe fn(&PromptTask, &mut [f32]),
+    pub attend_scratch_len: fn(usize, usize) -> usize,
 }
 
 impl Kernels {
@@ -98,6 +105,7 @@ macro_rules! level {
                 int8_scratch: <$V as Int8>::SCRATCH,
                 int8,
                 attend,
+                fold,
                 rms_norm,
                 gated,
                 sum,
@@ -142,6 +150,12 @@ macro_rules! level {
             }
 
             $(#[target_feature(enable = $features)])?
+            unsafe fn fold(totals: &mut [f32], parts: &[f32], head_dim: usize) {
+                // SAFETY: as above.
+                unsafe { fold::onto::<$V>(totals, parts, head_dim) }
+            }
+
+            $(#[target_feature(enable = $features)])?
             unsafe fn rms_norm(x: &[f32], weight: Option<&[f32]>, eps: f32, width: usize, out: &mut [f32]) {
                 // SAFETY: as above.
                 unsafe { elementwise::rms_norm::<$V>(x, weight, eps, width, out) }
@@ -171,6 +185,8 @@ macro_rules! level {
 level!(scalar, Portable);
 
 #[cfg(target_arch = "x86_64")]
+use crate::attention;
+#[cfg(target_arch = "x86_64")]
 use crate::product::amx;
 #[cfg(target_arch = "x86_64")]
 use crate::vector::{F32x8, F32x16};
@@ -189,6 +205,8 @@ static AMX: Kernels = Kernels {
         task_rows: amx::panel::TASK_ROWS,
         block_operations: amx::PROBE_STEPS * amx::STEP_OPERATIONS,
         multiply_blocks: amx::multiply_tiles,
+        attend: amx_entries::attend,
+        attend_scratch_len: attention::amx::scratch_len,
     }),
     ..avx512::KERNELS
 };
@@ -207,6 +225,12 @@ mod amx_entries {
     pub(super) unsafe fn multiply(task: &Bf16Task, scratch: &mut [f32]) {
         // SAFETY: as above.
         unsafe { amx::panel::multiply(task, scratch) }
+    }
+
+    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni,avx512bf16")]
+    pub(super) unsafe fn attend(task: &PromptTask, scratch: &mut [f32]) {
+        // SAFETY: as above.
+        unsafe { attention::amx::attend(task, scratch) }
     }
 }
 

@@ -29,7 +29,7 @@ mod unpack;
 mod vector;
 
 pub use activations::{Activations, Phase};
-pub use attention::{AttentionShape, KvRows};
+pub use attention::{AttentionShape, KvRows, KvSequence, kv_groups, quantise_kv};
 pub use blocks::{dequantise, quantise_q4_0, quantise_q8_0};
 pub use cpu::{Cpu, CpuError, Product};
 pub use dtype::DType;

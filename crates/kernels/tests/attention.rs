@@ -2,109 +2,11 @@
 
 mod common;
 
-use std::ops::Range;
-
-use common::{Random, bits, cases, cpu};
+use common::attention::{Case, Eights, alone, causal, reference, widen};
+use common::{bits, cases, cpu};
 use half::f16;
-use plimsoll_kernels::{AttentionShape, Cpu, Isa, KvRows};
+use plimsoll_kernels::{Activations, Isa, KvRows, KvSequence};
 use proptest::prelude::*;
-
-/// Softmax attention, one query row at a time, in f64.
-fn reference(shape: &AttentionShape, q: &[f32], k: &[f32], v: &[f32], spans: &[Range<usize>]) -> Vec<f64> {
-    let AttentionShape { n_heads, n_kv_heads, head_dim, scale, softcap } = *shape;
-    let mut out = vec![0.0; q.len()];
-    for ((row, q), out) in q.chunks_exact(head_dim).enumerate().zip(out.chunks_exact_mut(head_dim)) {
-        let kv_head = row % n_heads / (n_heads / n_kv_heads);
-        let at = |position: usize| (position * n_kv_heads + kv_head) * head_dim;
-        let score = |position: usize| {
-            let dot: f64 = q.iter().zip(&k[at(position)..]).map(|(q, k)| f64::from(*q) * f64::from(*k)).sum();
-            let score = dot * f64::from(scale);
-            softcap.map_or(score, |cap| f64::from(cap) * (score / f64::from(cap)).tanh())
-        };
-        let span = spans[row / n_heads].clone();
-        let max = span.clone().map(score).fold(f64::NEG_INFINITY, f64::max);
-        let total: f64 = span.clone().map(|p| (score(p) - max).exp()).sum();
-        for position in span {
-            let weight = (score(position) - max).exp() / total;
-            for (out, v) in out.iter_mut().zip(&v[at(position)..]) {
-                *out += weight * f64::from(*v);
-            }
-        }
-    }
-    out
-}
-
-struct Case {
-    shape: AttentionShape,
-    q: Vec<f32>,
-    k: Vec<f16>,
-    v: Vec<f16>,
-    spans: Vec<Range<usize>>,
-}
-
-impl Case {
-    fn random(
-        seed: u64,
-        heads: (usize, usize),
-        head_dim: usize,
-        softcap: Option<f32>,
-        spans: Vec<Range<usize>>,
-    ) -> Case {
-        let mut random = Random(seed);
-        let positions = spans.iter().map(|span| span.end).max().unwrap_or(0);
-        let (n_heads, n_kv_heads) = heads;
-        let shape = AttentionShape { n_heads, n_kv_heads, head_dim, scale: 2.0 / (head_dim as f32).sqrt(), softcap };
-        let q = random.floats(spans.len() * n_heads * head_dim);
-        let mut halves = || random.floats(positions * n_kv_heads * head_dim).into_iter().map(f16::from_f32).collect();
-        Case { shape, q, k: halves(), v: halves(), spans }
-    }
-
-    fn run(&self, cpu: &Cpu) -> Vec<f32> {
-        let mut out = vec![f32::NAN; self.q.len()];
-        cpu.attention(&self.shape, &self.q, KvRows::F16(&self.k), KvRows::F16(&self.v), &self.spans, &mut out);
-        out
-    }
-
-    fn run_in_singles(&self, cpu: &Cpu) -> Vec<f32> {
-        let (k, v) = (widen(&self.k), widen(&self.v));
-        let mut out = vec![f32::NAN; self.q.len()];
-        cpu.attention(&self.shape, &self.q, KvRows::F32(&k), KvRows::F32(&v), &self.spans, &mut out);
-        out
-    }
-
-    fn check(&self, cpu: &Cpu) {
-        let expected = reference(&self.shape, &self.q, &widen(&self.k), &widen(&self.v), &self.spans);
-        let out = self.run(cpu);
-        for (i, (out, expected)) in out.iter().zip(&expected).enumerate() {
-            assert!(
-                (f64::from(*out) - expected).abs() < 2e-6,
-                "{}: value {i} is {out}, expected {expected}",
-                cpu.isa()
-            );
-        }
-        assert_eq!(bits(&out), bits(&self.run_in_singles(cpu)), "the cache's type changes nothing but its precision");
-    }
-
-    /// The case of token `t` alone.
-    fn alone(&self, t: usize) -> Case {
-        let width = self.shape.n_heads * self.shape.head_dim;
-        let q = self.q[t * width..][..width].to_vec();
-        Case { shape: self.shape, q, k: self.k.clone(), v: self.v.clone(), spans: vec![self.spans[t].clone()] }
-    }
-}
-
-fn widen(halves: &[f16]) -> Vec<f32> {
-    halves.iter().map(|half| half.to_f32()).collect()
-}
-
-/// One token that sees `span`.
-fn alone(span: Range<usize>) -> Vec<Range<usize>> {
-    std::iter::once(span).collect()
-}
-
-fn causal(start: usize, n: usize, window: usize) -> Vec<Range<usize>> {
-    (start..start + n).map(|position| (position + 1).saturating_sub(window)..position + 1).collect()
-}
 
 proptest! {
     #![proptest_config(cases(60))]
@@ -136,6 +38,47 @@ proptest! {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn sequences_in_one_call_are_as_alone() {
+    let heads = (6, 2);
+    let lengths = [(0..1, 1), (0..700, 1), (3..140, 2), (0..0, 1), (0..5000, 1), (100..101, 3)];
+    let cases = lengths.map(|(span, n)| Case::random(span.end as u64, heads, 64, None, vec![span; n]));
+    let sequences: Vec<KvSequence> = cases
+        .iter()
+        .map(|case| KvSequence { k: KvRows::F16(&case.k), v: KvRows::F16(&case.v), spans: &case.spans })
+        .collect();
+    let q: Vec<f32> = cases.iter().flat_map(|case| &case.q).copied().collect();
+    for isa in Isa::available() {
+        for threads in [1, 2, 7] {
+            let cpu = cpu(isa, threads);
+            for count in [1, 3, sequences.len()] {
+                let len = cases[..count].iter().map(|case| case.q.len()).sum();
+                let mut out = vec![f32::NAN; len];
+                cpu.attention(Activations::F32, &cases[0].shape, &q[..len], &sequences[..count], &mut out);
+                let alone: Vec<f32> = cases[..count].iter().flat_map(|case| case.run(&cpu)).collect();
+                assert_eq!(bits(&out), bits(&alone), "{isa}, {threads} threads, {count} sequences");
+            }
+        }
+    }
+}
+
+/// A score errs by what its key errs, and a value by what it errs itself: with groups whose greatest magnitude is below
+/// 1 and queries below 1, half of 1/127 each, times the root of the width for a score (errors are as good as random).
+#[test]
+fn eight_bits_err_as_much_as_their_scales_say() {
+    let case = Case::random(11, (8, 2), 128, None, alone(0..3000));
+    let (k, v) = (widen(&case.k), widen(&case.v));
+    let expected = reference(&case.shape, &case.q, &k, &v, &case.spans);
+    let (k, v) = (Eights::of(&k, 128), Eights::of(&v, 128));
+    for isa in Isa::available() {
+        let out = case.run_on(&cpu(isa, 2), k.rows(), v.rows());
+        let worst = out.iter().zip(&expected).map(|(out, e)| (f64::from(*out) - e).abs()).fold(0.0, f64::max);
+        let of_value = 0.5 / 127.0;
+        let of_score = f64::from(case.shape.scale) * 0.5 / 127.0 * 128.0f64.sqrt();
+        assert!(worst > 0.0 && worst < of_value + of_score, "{isa}: {worst}");
     }
 }
 

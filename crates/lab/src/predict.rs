@@ -29,7 +29,7 @@ impl MemoryPrediction {
         MemoryPrediction {
             process: process + ANSWERING_BYTES,
             weights: cost.weight_bytes(tokens),
-            cache: cost.cache_bytes(tokens, cache.value_bytes()),
+            cache: cost.cache_bytes(tokens, |head_dim| cache.head_bytes(head_dim)),
             buffers: cost.buffer_bytes(tokens.min(BATCH_TOKENS)),
             tokens,
         }
@@ -65,7 +65,7 @@ impl SpeedPrediction {
         prefill_tokens: usize,
         cache: CacheType,
     ) -> SpeedPrediction {
-        let (bytes, tokens) = (cache.value_bytes(), prefill_tokens as f64);
+        let (bytes, tokens) = (|head_dim| cache.head_bytes(head_dim), prefill_tokens as f64);
         SpeedPrediction {
             depth,
             prefill: tokens / cost.prefill_seconds(prefill_tokens, depth, BATCH_TOKENS, machine),

@@ -69,7 +69,7 @@ pub(crate) fn self_attention(layer: &mut Scope<'_>, x: ValueId, hp: &Hyperparams
         q = net.scale_by_position(q, floor, scale);
     }
     let op = AttentionOp {
-        cache: net.cache(kv_width),
+        cache: net.cache(hp.n_kv_heads, hp.head_dim),
         n_heads: hp.n_heads,
         n_kv_heads: hp.n_kv_heads,
         head_dim: hp.head_dim,

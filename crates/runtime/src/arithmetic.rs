@@ -20,6 +20,14 @@ impl Arithmetic {
             Arithmetic::Fast => cpu.fastest(phase, dtype),
         }
     }
+
+    /// What attention rounds to.
+    pub(crate) fn attention(self, cpu: &Cpu, phase: Phase) -> Activations {
+        match self {
+            Arithmetic::Exact => Activations::F32,
+            Arithmetic::Fast => cpu.fastest_attention(phase),
+        }
+    }
 }
 
 /// The products of one step: its device, its arithmetic, its phase.

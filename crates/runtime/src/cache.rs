@@ -1,8 +1,9 @@
 //! The key-value cache of one sequence.
 
 use half::f16;
-use plimsoll_graph::{CacheId, Network};
-use plimsoll_kernels::KvRows;
+use half::slice::HalfFloatSliceExt;
+use plimsoll_graph::{CacheDecl, CacheId, Network};
+use plimsoll_kernels::{KvRows, kv_groups, quantise_kv};
 
 /// How keys and values are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -12,53 +13,63 @@ pub enum CacheType {
     /// Half the memory; keys and values rounded to 11 bits.
     #[default]
     F16,
+    /// Little more than a quarter of the memory; each value within a 250th of the greatest of the 32 around it.
+    Q8_0,
 }
 
 impl CacheType {
-    /// Bytes of one stored value.
-    pub fn value_bytes(self) -> usize {
+    /// Bytes of the `head_dim` keys, or values, of one head at one position.
+    pub fn head_bytes(self, head_dim: usize) -> usize {
         match self {
-            CacheType::F32 => 4,
-            CacheType::F16 => 2,
+            CacheType::F32 => head_dim * size_of::<f32>(),
+            CacheType::F16 => head_dim * size_of::<f16>(),
+            CacheType::Q8_0 => head_dim + kv_groups(head_dim) * size_of::<f16>(),
         }
     }
 }
 
-/// Rows `(n_positions, n_kv_heads * head_dim)` that only grow at their end.
+/// Rows `(n_positions, n_kv_heads * head_dim)` that grow at their end.
 #[derive(Debug)]
 enum Store {
     F32(Vec<f32>),
     F16(Vec<f16>),
+    Q8_0 { codes: Vec<i8>, scales: Vec<f16> },
 }
 
 impl Store {
-    /// Reserves room without touching it: memory becomes resident as positions are filled.
-    fn reserve(kind: CacheType, values: usize) -> Option<Store> {
-        match kind {
-            CacheType::F32 => {
-                let mut rows = Vec::new();
-                rows.try_reserve_exact(values).ok()?;
-                Some(Store::F32(rows))
-            }
-            CacheType::F16 => {
-                let mut rows = Vec::new();
-                rows.try_reserve_exact(values).ok()?;
-                Some(Store::F16(rows))
-            }
-        }
+    fn reserve(kind: CacheType, of: CacheDecl, positions: usize) -> Option<Store> {
+        let values = of.width().checked_mul(positions)?;
+        Some(match kind {
+            CacheType::F32 => Store::F32(reserved(values)?),
+            CacheType::F16 => Store::F16(reserved(values)?),
+            CacheType::Q8_0 => Store::Q8_0 {
+                codes: reserved(values)?,
+                scales: reserved(of.n_kv_heads * kv_groups(of.head_dim) * positions)?,
+            },
+        })
     }
 
-    fn push(&mut self, rows: &[f32]) {
+    fn push(&mut self, rows: &[f32], head_dim: usize) {
         match self {
             Store::F32(stored) => stored.extend_from_slice(rows),
-            Store::F16(stored) => stored.extend(rows.iter().map(|x| f16::from_f32(*x))),
+            Store::F16(stored) => {
+                let start = stored.len();
+                stored.resize(start + rows.len(), f16::ZERO);
+                stored[start..].convert_from_f32_slice(rows);
+            }
+            Store::Q8_0 { codes, scales } => quantise_kv(rows, head_dim, codes, scales),
         }
     }
 
-    fn truncate(&mut self, values: usize) {
+    fn truncate(&mut self, of: CacheDecl, positions: usize) {
+        let values = positions * of.width();
         match self {
             Store::F32(stored) => stored.truncate(values),
             Store::F16(stored) => stored.truncate(values),
+            Store::Q8_0 { codes, scales } => {
+                codes.truncate(values);
+                scales.truncate(positions * of.n_kv_heads * kv_groups(of.head_dim));
+            }
         }
     }
 
@@ -66,8 +77,16 @@ impl Store {
         match self {
             Store::F32(stored) => KvRows::F32(stored),
             Store::F16(stored) => KvRows::F16(stored),
+            Store::Q8_0 { codes, scales } => KvRows::Q8_0 { codes, scales },
         }
     }
+}
+
+/// Room that is not touched yet: memory becomes resident as positions are filled.
+fn reserved<T>(len: usize) -> Option<Vec<T>> {
+    let mut room = Vec::new();
+    room.try_reserve_exact(len).ok()?;
+    Some(room)
 }
 
 /// The memory for a cache of the wanted length is not to be had.
@@ -82,7 +101,7 @@ pub struct CacheError {
 
 #[derive(Debug)]
 struct Layer {
-    width: usize,
+    of: CacheDecl,
     keys: Store,
     values: Store,
 }
@@ -97,11 +116,12 @@ pub struct KvCache {
 
 impl KvCache {
     pub(crate) fn new(network: &Network, capacity: usize, kind: CacheType) -> Result<KvCache, CacheError> {
-        let per_position: usize = network.caches.iter().map(|width| 2 * width * kind.value_bytes()).sum();
+        let position_bytes = |of: &CacheDecl| 2 * of.n_kv_heads * kind.head_bytes(of.head_dim);
+        let per_position: usize = network.caches.iter().map(position_bytes).sum();
         let refused = || CacheError { positions: capacity, bytes: per_position as u64 * capacity as u64 };
-        let layer = |width: &usize| {
-            let values = width.checked_mul(capacity)?;
-            Some(Layer { width: *width, keys: Store::reserve(kind, values)?, values: Store::reserve(kind, values)? })
+        let layer = |of: &CacheDecl| {
+            let store = || Store::reserve(kind, *of, capacity);
+            Some(Layer { of: *of, keys: store()?, values: store()? })
         };
         let layers: Option<Vec<Layer>> = network.caches.iter().map(layer).collect();
         Ok(KvCache { layers: layers.ok_or_else(refused)?, len: 0, capacity })
@@ -126,20 +146,52 @@ impl KvCache {
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
         for layer in &mut self.layers {
-            layer.keys.truncate(self.len * layer.width);
-            layer.values.truncate(self.len * layer.width);
+            layer.keys.truncate(layer.of, self.len);
+            layer.values.truncate(layer.of, self.len);
         }
     }
 
     /// Appends rows to one layer; [`KvCache::advance`] follows once every layer has them.
     pub(crate) fn push(&mut self, id: CacheId, keys: &[f32], values: &[f32]) -> (KvRows<'_>, KvRows<'_>) {
         let layer = &mut self.layers[id.0];
-        layer.keys.push(keys);
-        layer.values.push(values);
+        layer.keys.push(keys, layer.of.head_dim);
+        layer.values.push(values, layer.of.head_dim);
         (layer.keys.rows(), layer.values.rows())
     }
 
     pub(crate) fn advance(&mut self, n_tokens: usize) {
         self.len += n_tokens;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Heads whose groups do and do not fill a scale's 32 values.
+    const OF: CacheDecl = CacheDecl { n_kv_heads: 3, head_dim: 40 };
+
+    #[test]
+    fn a_head_takes_the_bytes_it_is_said_to_take_and_truncating_gives_them_back() {
+        for kind in [CacheType::F32, CacheType::F16, CacheType::Q8_0] {
+            let mut store = Store::reserve(kind, OF, 10).unwrap();
+            let bytes = |store: &Store| match store {
+                Store::F32(stored) => size_of_val(&stored[..]),
+                Store::F16(stored) => size_of_val(&stored[..]),
+                Store::Q8_0 { codes, scales } => size_of_val(&codes[..]) + size_of_val(&scales[..]),
+            };
+            store.push(&[1.0; 7 * 120], OF.head_dim);
+            assert_eq!(bytes(&store), 7 * OF.n_kv_heads * kind.head_bytes(OF.head_dim), "{kind:?}");
+            store.truncate(OF, 4);
+            assert_eq!(bytes(&store), 4 * OF.n_kv_heads * kind.head_bytes(OF.head_dim), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_cache_that_no_machine_holds_is_refused() {
+        for kind in [CacheType::F32, CacheType::F16, CacheType::Q8_0] {
+            assert!(Store::reserve(kind, OF, usize::MAX / 200).is_none());
+            assert!(Store::reserve(kind, OF, usize::MAX).is_none());
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use plimsoll_graph::{AttentionOp, Node, Op, RopeSpec, Rows, ValueId};
-use plimsoll_kernels::{AttentionShape, Phase, Product, RopeShape};
+use plimsoll_kernels::{AttentionShape, KvSequence, Phase, Product, RopeShape};
 
 use crate::arithmetic::Multiplier;
 use crate::cache::KvCache;
@@ -201,13 +201,15 @@ fn attend(
     let shape = AttentionShape { n_heads, n_kv_heads, head_dim, scale, softcap };
     let spans: Vec<Range<usize>> = context.positions.iter().map(|position| op.mask.span(*position)).collect();
     let each = spans.len() / sequences.len();
-    let (q_len, kv_len) = (each * n_heads * head_dim, each * n_kv_heads * head_dim);
-    let rows = q.chunks_exact(q_len).zip(k.chunks_exact(kv_len)).zip(v.chunks_exact(kv_len));
-    let rows = rows.zip(spans.chunks_exact(each)).zip(out.chunks_exact_mut(q_len));
-    for (cache, ((((q, k), v), spans), out)) in sequences.iter_mut().zip(rows) {
-        let (keys, values) = cache.push(op.cache, k, v);
-        program.cpu.attention(&shape, q, keys, values, spans, out);
-    }
+    let width = each * n_kv_heads * head_dim;
+    let rows = k.chunks_exact(width).zip(v.chunks_exact(width)).zip(spans.chunks_exact(each));
+    let cached = sequences.iter_mut().zip(rows).map(|(cache, ((k, v), spans))| {
+        let (k, v) = cache.push(op.cache, k, v);
+        KvSequence { k, v, spans }
+    });
+    let sequences: Vec<KvSequence> = cached.collect();
+    let activations = program.arithmetic.attention(&program.cpu, context.phase);
+    program.cpu.attention(activations, &shape, q, &sequences, out);
 }
 
 fn add_to(row: &mut [f32], bias: &[f32]) {

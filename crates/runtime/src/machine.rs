@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use plimsoll_graph::cost::{Machine, PROBED_HEAD_DIM, ProductRate};
 use plimsoll_kernels::{
-    Activation, Activations, AttentionShape, Cpu, DType, KvRows, Matrix, Phase, Product, RopeLayout, RopeShape, probe,
+    Activation, Activations, AttentionShape, Cpu, DType, KvRows, KvSequence, Matrix, Phase, Product, RopeLayout,
+    RopeShape, probe,
 };
 
 use crate::arithmetic::Arithmetic;
@@ -17,6 +18,8 @@ const MOST_COLS: usize = 1024;
 const DECODE_BYTES: usize = 2 << 20;
 /// Most rows of the matrix for a batch.
 const PREFILL_ROWS: usize = 256;
+/// Tokens of the part of a prompt whose attention is measured.
+const PREFILL_TOKENS: usize = 64;
 
 /// Measures what predictions rest on, products in [`Arithmetic::Fast`] for the stored types and matrix sizes that
 /// [`plimsoll_graph::cost::Cost::products`] lists; takes about a second.
@@ -29,7 +32,8 @@ pub fn measure_machine(cpu: &Cpu, products: &[(DType, usize)]) -> Machine {
         arithmetic_rate,
         arithmetic,
         products: products.iter().map(|(dtype, values)| product_rate(cpu, *dtype, *values)).collect(),
-        attention_rate: attention_rate(cpu),
+        attention_rate: attention_rate(cpu, Phase::Decode),
+        prompt_attention_rate: attention_rate(cpu, Phase::Prefill),
         node_seconds: node_seconds(cpu),
     }
 }
@@ -64,17 +68,18 @@ fn product_rate(cpu: &Cpu, dtype: DType, values: usize) -> ProductRate {
     }
 }
 
-/// Attention of one token over a few hundred cached positions.
-fn attention_rate(cpu: &Cpu) -> f64 {
+/// Attention over a few hundred cached positions, of one token or of a part of a prompt.
+fn attention_rate(cpu: &Cpu, phase: Phase) -> f64 {
     let (n_heads, n_kv_heads, head_dim, positions) = (16, 4, PROBED_HEAD_DIM, 256);
+    let n_tokens = if phase == Phase::Decode { 1 } else { PREFILL_TOKENS };
     let shape = AttentionShape { n_heads, n_kv_heads, head_dim, scale: 1.0, softcap: None };
     let kv = vec![0.0; positions * n_kv_heads * head_dim];
-    let (q, mut out) = (vec![1.0; n_heads * head_dim], vec![0.0; n_heads * head_dim]);
-    let span = 0..positions;
-    let seconds = typical_seconds(|| {
-        cpu.attention(&shape, &q, KvRows::F32(&kv), KvRows::F32(&kv), std::slice::from_ref(&span), &mut out);
-    });
-    (4 * n_heads * head_dim * positions) as f64 / seconds
+    let (q, mut out) = (vec![1.0; n_tokens * n_heads * head_dim], vec![0.0; n_tokens * n_heads * head_dim]);
+    let spans = vec![0..positions; n_tokens];
+    let sequence = KvSequence { k: KvRows::F32(&kv), v: KvRows::F32(&kv), spans: &spans };
+    let activations = cpu.fastest_attention(phase);
+    let seconds = typical_seconds(|| cpu.attention(activations, &shape, &q, std::slice::from_ref(&sequence), &mut out));
+    (4 * n_tokens * n_heads * head_dim * positions) as f64 / seconds
 }
 
 /// Seconds of a node too small to matter: a decoder layer of width 64, one token, over its nodes.
@@ -100,7 +105,8 @@ fn node_seconds(cpu: &Cpu) -> f64 {
         (0..ropes).for_each(|_| cpu.rope(&rope, &mut y, &x[..head_dim / 2], &x[..head_dim / 2]));
         (0..sums).for_each(|_| cpu.add(&x, &x, &mut z));
         let span = 0..1;
-        cpu.attention(&attention, &x, KvRows::F32(&x), KvRows::F32(&x), std::slice::from_ref(&span), &mut y);
+        let sequence = KvSequence { k: KvRows::F32(&x), v: KvRows::F32(&x), spans: std::slice::from_ref(&span) };
+        cpu.attention(Activations::F32, &attention, &x, std::slice::from_ref(&sequence), &mut y);
         cpu.gated(Activation::Silu, &x, &y, &mut z);
     };
     typical_seconds(layer) / (products + norms + ropes + sums + 2) as f64

@@ -135,11 +135,13 @@ fn a_truncated_cache_is_as_if_the_rest_had_never_been() {
     let Some(root) = fixtures() else { return };
     let mut program = load(&root.join("gemma3-text"), 2, Arithmetic::Fast);
     let prompt = tokens(60);
-    let mut cache = program.new_cache(100, CacheType::F32).unwrap();
-    let expected = bits(program.step(&mut cache, &prompt).unwrap());
-    program.step(&mut cache, &tokens(33)).unwrap();
-    cache.truncate(50);
-    assert_eq!(bits(program.step(&mut cache, &prompt[50..]).unwrap()), expected);
+    for kind in [CacheType::F32, CacheType::F16, CacheType::Q8_0] {
+        let mut cache = program.new_cache(100, kind).unwrap();
+        let expected = bits(program.step(&mut cache, &prompt).unwrap());
+        program.step(&mut cache, &tokens(33)).unwrap();
+        cache.truncate(50);
+        assert_eq!(bits(program.step(&mut cache, &prompt[50..]).unwrap()), expected, "{kind:?}");
+    }
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl Row {
         let (prefill, decode) = (timings.prefill_median()?, timings.decode_median()?);
         let (depth, sequences) = (timings.depth, plan.sequences);
         let predicted = SpeedPrediction::new(cost, machine, depth, plan.prefill_tokens, cache);
-        let step = cost.decode_limit_seconds(depth, sequences, cache.value_bytes(), machine);
+        let step = cost.decode_limit_seconds(depth, sequences, |head_dim| cache.head_bytes(head_dim), machine);
         Some(Row { timings, predicted, decode_limit: sequences as f64 / step, prefill, decode })
     }
 }

@@ -51,8 +51,9 @@ fn facts<'a>(command: &Info, settings: Settings, checkpoint: &'a Checkpoint) -> 
     let cpu = Cpu::new(settings.isa, settings.threads)?;
     let machine = measure_machine(&cpu, &cost.products());
     let context = model::context(checkpoint, command.context)?;
-    let memory = MemoryPrediction::new(&cost, process, context, CacheType::F16);
-    let speed = SpeedPrediction::new(&cost, &machine, 0, PREFILL_TOKENS.min(context), CacheType::F16);
+    let cache = CacheType::from(command.cache);
+    let memory = MemoryPrediction::new(&cost, process, context, cache);
+    let speed = SpeedPrediction::new(&cost, &machine, 0, PREFILL_TOKENS.min(context), cache);
     Ok(Facts { checkpoint, template, vocabulary, memory, speed, settings })
 }
 

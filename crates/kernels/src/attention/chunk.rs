@@ -3,27 +3,37 @@
 
 use std::ops::Range;
 
-use half::f16;
-
-use super::{Attention, KvRows};
+use super::rows::{Ahead, KvRows};
+use super::{Attention, fold};
 use crate::level::Level;
 use crate::product::outer::{Outer, outer};
 use crate::product::tile::{Tile, tiled};
-use crate::unpack::{Element, F16, F32};
-use crate::vector::{Vector, exp, soft_cap};
+use crate::unpack::F32;
+use crate::vector::{exp, soft_cap};
 
-/// Positions in a chunk: the keys of one head stay in the first-level cache.
+/// Positions in a chunk.
 pub(crate) const POSITIONS: usize = 128;
 
-/// The query rows that share their passes over keys and values: all heads of one group, a few tokens.
-pub(crate) struct Block {
-    pub kv_head: usize,
+/// Keys or values that are widened together, unless a position has more: they stay in the first-level cache until they
+/// are used.
+const STRIP: usize = 4096;
+
+/// The query rows that share their passes over keys and values: a few tokens of one sequence, all heads of the groups of
+/// some key-value heads. Rows are in order of key-value head, then of token, then of head within the group.
+#[derive(Clone)]
+pub(crate) struct Block<'a> {
+    pub k: &'a KvRows<'a>,
+    pub v: &'a KvRows<'a>,
+    /// What each of its tokens sees.
+    pub spans: &'a [Range<usize>],
+    pub kv_heads: Range<usize>,
+    /// Counted over all sequences.
     pub tokens: Range<usize>,
     /// From the first to the last position that any of the tokens sees.
     pub positions: Range<usize>,
 }
 
-impl Block {
+impl Block<'_> {
     /// The chunks that hold its positions.
     pub fn chunks(&self) -> Range<usize> {
         self.positions.start / POSITIONS..self.positions.end.div_ceil(POSITIONS)
@@ -33,113 +43,158 @@ impl Block {
 /// What [`attend`] works on.
 pub(crate) struct ChunkTask<'a> {
     pub of: &'a Attention<'a>,
-    pub block: &'a Block,
-    /// Query heads per key-value head: rows per token.
-    pub group: usize,
+    pub block: &'a Block<'a>,
     pub chunk: usize,
-    /// Floats from one row's share to the next.
-    pub share: usize,
 }
 
-/// Floats of working memory that [`attend`] wants: queries and scores of each row.
-pub(crate) fn scratch_len(rows: usize, head_dim: usize) -> usize {
-    rows * (head_dim + POSITIONS)
+/// Positions whose scores are computed, and values that are weighed, between two requests for memory.
+const POSITIONS_AT_ONCE: usize = 4;
+const VALUES_AT_ONCE: usize = 64;
+
+/// Floats of working memory that [`attend`] wants: queries and scores of each row, and a strip of keys or values.
+pub(crate) fn scratch_len(rows: usize, kv_heads: usize, head_dim: usize) -> usize {
+    rows * (head_dim + POSITIONS) + STRIP.max(kv_heads * head_dim)
 }
 
-/// Writes the share of each row (see [`super::fold`]) to `part`.
+/// Positions of a strip.
+fn strip_positions(kv_heads: usize, head_dim: usize) -> usize {
+    match STRIP / (kv_heads * head_dim) {
+        0 => 1,
+        few @ 1..POSITIONS_AT_ONCE => few,
+        many => many / POSITIONS_AT_ONCE * POSITIONS_AT_ONCE,
+    }
+}
+
+/// Writes the share of each row (see [`fold`]) to `part`.
 #[inline(always)]
 pub(crate) unsafe fn attend<L: Level>(task: &ChunkTask, part: &mut [f32], scratch: &mut [f32]) {
     let head_dim = task.of.shape.head_dim;
-    let rows = task.block.tokens.len() * task.group;
+    let rows = task.of.rows(task.block);
     let start = task.chunk * POSITIONS;
     // Within the chunk, the positions that any row sees.
     let seen = task.block.positions.start.max(start) - start..task.block.positions.end.min(start + POSITIONS) - start;
-    let first_value = ((start + seen.start) * task.of.shape.n_kv_heads + task.block.kv_head) * head_dim;
-    for rows in [&task.of.k, &task.of.v] {
-        prefetch::<L>(rows, first_value, task.of.shape.n_kv_heads * head_dim, head_dim, seen.len());
-    }
-    let (queries, scores) = scratch.split_at_mut(rows * head_dim);
+    let (queries, scratch) = scratch.split_at_mut(rows * head_dim);
+    let (scores, strip) = scratch.split_at_mut(rows * POSITIONS);
     gather(task, queries);
-    let keys = Tile {
-        w: std::ptr::null(),
-        w_stride: task.of.shape.n_kv_heads * head_dim,
-        x: queries.as_ptr(),
-        x_stride: head_dim,
-        k: head_dim,
-        out: scores.as_mut_ptr().add(seen.start),
-        out_stride: POSITIONS,
-        carry: std::ptr::null_mut(),
-        carry_stride: 0,
-        first: true,
-        last: true,
-    };
-    match task.of.k {
-        KvRows::F32(k) => score::<L, F32>(&keys, k.as_ptr().add(first_value).cast(), seen.len(), rows),
-        KvRows::F16(k) => score::<L, F16>(&keys, k.as_ptr().add(first_value).cast(), seen.len(), rows),
-    }
+    score::<L>(task, &seen, queries, scores, strip);
+    let (group, share) = (task.of.group(), fold::share_len(head_dim));
     let mut row = 0;
     while row < rows {
-        let span = &task.of.spans[task.block.tokens.start + row / task.group];
+        let span = &task.block.spans[row / group % task.block.spans.len()];
         let own = span.start.clamp(start, start + POSITIONS) - start..span.end.clamp(start, start + POSITIONS) - start;
         let scores = &mut scores[row * POSITIONS..][..POSITIONS];
         let (max, sum) = soften::<L>(task, scores, &seen, &own);
-        part[row * task.share + head_dim] = max;
-        part[row * task.share + head_dim + 1] = sum;
+        part[row * share + head_dim] = max;
+        part[row * share + head_dim + 1] = sum;
         row += 1;
     }
-    let values = Outer {
-        w: std::ptr::null(),
-        w_stride: task.of.shape.n_kv_heads * head_dim,
-        x: scores.as_ptr().add(seen.start),
-        x_stride: POSITIONS,
-        k: seen.len(),
-        out: part.as_mut_ptr(),
-        out_stride: task.share,
-        first: true,
-    };
-    match task.of.v {
-        KvRows::F32(v) => weigh::<L, F32>(&values, v.as_ptr().add(first_value).cast(), head_dim, rows),
-        KvRows::F16(v) => weigh::<L, F16>(&values, v.as_ptr().add(first_value).cast(), head_dim, rows),
-    }
+    weigh::<L>(task, &seen, scores, part, strip);
 }
 
-/// Asks for one head's part of `positions` rows, `stride` values apart: too far for the hardware to see a stream.
-#[inline(always)]
-unsafe fn prefetch<V: Vector>(rows: &KvRows, first: usize, stride: usize, head_dim: usize, positions: usize) {
-    let (base, size) = match rows {
-        KvRows::F32(values) => (values.as_ptr().cast::<u8>(), 4),
-        KvRows::F16(values) => (values.as_ptr().cast::<u8>(), 2),
-    };
-    let mut position = 0;
-    while position < positions {
-        let row = base.add((first + position * stride) * size);
-        let mut line = 0;
-        while line < head_dim * size {
-            V::prefetch(row.wrapping_add(line));
-            line += 64;
-        }
-        position += 1;
-    }
-}
-
-/// Lays the block's query rows side by side, heads of a token together.
+/// Lays the block's query rows side by side.
 fn gather(task: &ChunkTask, queries: &mut [f32]) {
-    let shape = task.of.shape;
-    let per_token = task.group * shape.head_dim;
-    for (token, rows) in task.block.tokens.clone().zip(queries.chunks_exact_mut(per_token)) {
-        let from = (token * shape.n_heads + task.block.kv_head * task.group) * shape.head_dim;
-        rows.copy_from_slice(&task.of.q[from..][..per_token]);
+    let (shape, group) = (task.of.shape, task.of.group() * task.of.shape.head_dim);
+    let mut rows = queries.chunks_exact_mut(group);
+    for kv_head in task.block.kv_heads.clone() {
+        for (token, rows) in task.block.tokens.clone().zip(&mut rows) {
+            let from = token * shape.n_heads * shape.head_dim + kv_head * group;
+            rows.copy_from_slice(&task.of.q[from..][..group]);
+        }
     }
 }
 
+/// Scores of all rows at the `seen` positions of the chunk. Meanwhile the next keys, at last the first values, come from
+/// memory.
 #[inline(always)]
-unsafe fn score<L: Level, E: Element<L>>(tile: &Tile, keys: *const u8, positions: usize, rows: usize) {
-    tiled::<L, E>(&Tile { w: keys, w_stride: tile.w_stride * E::BYTES, ..*tile }, positions, rows);
+unsafe fn score<L: Level>(
+    task: &ChunkTask,
+    seen: &Range<usize>,
+    queries: &[f32],
+    scores: &mut [f32],
+    strip: &mut [f32],
+) {
+    let (heads, head_dim) = (task.block.kv_heads.len(), task.of.shape.head_dim);
+    let (rows, most) = (task.of.rows(task.block) / heads, strip_positions(heads, head_dim));
+    let mut at = seen.start;
+    while at < seen.end {
+        let n = most.min(seen.end - at);
+        let mut ahead = match at + n < seen.end {
+            true => task.ahead(task.block.k, at + n..seen.end.min(at + n + most)),
+            false => task.ahead(task.block.v, seen.start..seen.end.min(seen.start + most)),
+        };
+        let part = ahead.part(heads * n.div_ceil(POSITIONS_AT_ONCE));
+        task.widen::<L>(task.block.k, at..at + n, strip);
+        let (mut head, mut i) = (0, 0);
+        while head < heads {
+            ahead.ask::<L>(part);
+            let keys = Tile {
+                w: strip.as_ptr().add((head * n + i) * head_dim).cast(),
+                w_stride: head_dim * size_of::<f32>(),
+                x: queries.as_ptr().add(head * rows * head_dim),
+                x_stride: head_dim,
+                k: head_dim,
+                out: scores.as_mut_ptr().add(head * rows * POSITIONS + at + i),
+                out_stride: POSITIONS,
+                carry: std::ptr::null_mut(),
+                carry_stride: 0,
+                first: true,
+                last: true,
+            };
+            tiled::<L, F32>(&keys, POSITIONS_AT_ONCE.min(n - i), rows);
+            (head, i) = if i + POSITIONS_AT_ONCE < n { (head, i + POSITIONS_AT_ONCE) } else { (head + 1, 0) };
+        }
+        at += n;
+    }
 }
 
+/// Sums of the values at the `seen` positions, each weighted by its score. Meanwhile the next values come from memory.
 #[inline(always)]
-unsafe fn weigh<L: Level, E: Element<L>>(values: &Outer, v: *const u8, head_dim: usize, rows: usize) {
-    outer::<L, E>(&Outer { w: v, w_stride: values.w_stride * E::BYTES, ..*values }, head_dim, rows);
+unsafe fn weigh<L: Level>(task: &ChunkTask, seen: &Range<usize>, scores: &[f32], part: &mut [f32], strip: &mut [f32]) {
+    let (heads, head_dim) = (task.block.kv_heads.len(), task.of.shape.head_dim);
+    let (rows, most) = (task.of.rows(task.block) / heads, strip_positions(heads, head_dim));
+    let share = fold::share_len(head_dim);
+    let mut at = seen.start;
+    while at < seen.end {
+        let n = most.min(seen.end - at);
+        let mut ahead = task.ahead(task.block.v, at + n..seen.end.min(at + n + most));
+        let lines = ahead.part(heads * head_dim.div_ceil(VALUES_AT_ONCE));
+        task.widen::<L>(task.block.v, at..at + n, strip);
+        let (mut head, mut value) = (0, 0);
+        while head < heads {
+            ahead.ask::<L>(lines);
+            let values = Outer {
+                w: strip.as_ptr().add(head * n * head_dim + value).cast(),
+                w_stride: head_dim * size_of::<f32>(),
+                x: scores.as_ptr().add(head * rows * POSITIONS + at),
+                x_stride: POSITIONS,
+                k: n,
+                out: part.as_mut_ptr().add(head * rows * share + value),
+                out_stride: share,
+                first: at == seen.start,
+            };
+            outer::<L, F32>(&values, VALUES_AT_ONCE.min(head_dim - value), rows);
+            (head, value) =
+                if value + VALUES_AT_ONCE < head_dim { (head, value + VALUES_AT_ONCE) } else { (head + 1, 0) };
+        }
+        at += n;
+    }
+}
+
+impl ChunkTask<'_> {
+    /// Widens some positions of the chunk for the block's heads.
+    #[inline(always)]
+    unsafe fn widen<L: Level>(&self, rows: &KvRows, positions: Range<usize>, strip: &mut [f32]) {
+        rows.widen::<L>(self.of.shape, self.positions(positions), self.block.kv_heads.clone(), strip);
+    }
+
+    fn ahead(&self, rows: &KvRows, positions: Range<usize>) -> Ahead {
+        rows.ahead(self.of.shape, self.positions(positions), self.block.kv_heads.clone())
+    }
+
+    /// Positions of the chunk, counted from the start of the sequence.
+    fn positions(&self, within: Range<usize>) -> Range<usize> {
+        self.chunk * POSITIONS + within.start..self.chunk * POSITIONS + within.end
+    }
 }
 
 /// Scores of one row, of which `seen` are computed and `own` count, become weights relative to their greatest; the
@@ -196,5 +251,3 @@ unsafe fn greatest<L: Level>(lanes: L) -> f32 {
     lanes.store(all.as_mut_ptr());
     all.into_iter().fold(f32::NEG_INFINITY, f32::max)
 }
-
-const _: () = assert!(size_of::<f16>() == 2);

@@ -2,7 +2,10 @@
 //!
 //! A share is `head_dim` weighted sums of values, the greatest score and the sum of exponentials relative to it, padded
 //! to whole cache lines. The sum is 0 for a share of no position and for no other: the greatest score adds 1, and one
-//! that is no number makes a sum that is none, which stays until it reaches the logits. Plain Rust: it is the same arithmetic at every level.
+//! that is no number makes a sum that is none, which stays until it reaches the logits.
+#![allow(unsafe_op_in_unsafe_fn)] // the contract of `crate::vector`
+
+use crate::vector::{Vector, exp};
 
 /// Floats of one share.
 pub(super) fn share_len(head_dim: usize) -> usize {
@@ -18,25 +21,34 @@ pub(super) fn clear(shares: &mut [f32], head_dim: usize) {
 }
 
 /// Adds each share of later positions onto that of earlier ones.
-pub(super) fn onto(totals: &mut [f32], parts: &[f32], head_dim: usize) {
-    let len = share_len(head_dim);
-    for (total, part) in totals.chunks_exact_mut(len).zip(parts.chunks_exact(len)) {
-        if part[head_dim + 1] == 0.0 {
-            continue; // none of the chunk's positions is seen
-        }
-        if total[head_dim + 1] == 0.0 {
-            total[..head_dim + 2].copy_from_slice(&part[..head_dim + 2]);
-            continue;
-        }
-        let (earlier, later) = (total[head_dim], part[head_dim]);
-        let max = earlier.max(later);
-        let (keep, add) = ((earlier - max).exp(), (later - max).exp());
-        for (total, part) in total[..head_dim].iter_mut().zip(part) {
-            *total = *total * keep + part * add;
-        }
-        total[head_dim + 1] = total[head_dim + 1] * keep + part[head_dim + 1] * add;
-        total[head_dim] = max;
+#[inline(always)]
+pub(crate) unsafe fn onto<V: Vector>(totals: &mut [f32], parts: &[f32], head_dim: usize) {
+    let (len, mut at) = (share_len(head_dim), 0);
+    while at < totals.len() {
+        onto_one::<V>(&mut totals[at..][..len], &parts[at..][..len], head_dim);
+        at += len;
     }
+}
+
+#[inline(always)]
+unsafe fn onto_one<V: Vector>(total: &mut [f32], part: &[f32], head_dim: usize) {
+    if part[head_dim + 1] == 0.0 {
+        return; // none of the chunk's positions is seen
+    }
+    if total[head_dim + 1] == 0.0 {
+        return total.copy_from_slice(part);
+    }
+    let (earlier, later) = (total[head_dim], part[head_dim]);
+    let max = earlier.max(later);
+    let (keep, add) = (exp(V::splat(earlier - max)), exp(V::splat(later - max)));
+    // The greatest scores, which this spoils, and the padding are scaled along: a share is whole registers.
+    let mut at = 0;
+    while at < total.len() {
+        let sum = V::load(total.as_ptr().add(at)).mul(keep);
+        V::load(part.as_ptr().add(at)).mul_add(add, sum).store(total.as_mut_ptr().add(at));
+        at += V::LANES;
+    }
+    total[head_dim] = max;
 }
 
 /// The attention result of a complete share; zeros if it is of no position.

@@ -5,14 +5,18 @@
 //! shares are folded in the order of positions: so the result is the same whether one thread folds as it goes (prefill)
 //! or chunks are spread over threads first (decode).
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod amx;
 pub(crate) mod chunk;
-mod fold;
+pub(crate) mod fold;
+pub(crate) mod prompt;
+mod rows;
 
 use std::ops::Range;
 
-use half::f16;
+pub use rows::{KvRows, kv_groups, quantise_kv};
 
-use crate::kernels::Kernels;
+use crate::kernels::{Kernels, MatrixUnit};
 use crate::pool::{Pool, Shareable};
 use crate::scratch;
 use chunk::{Block, ChunkTask};
@@ -32,23 +36,15 @@ pub struct AttentionShape {
     pub softcap: Option<f32>,
 }
 
-/// Cached keys or values, `(n_positions, n_kv_heads * head_dim)`.
+/// The cache of one sequence, and what each of its query tokens sees of it.
 #[derive(Clone, Copy, Debug)]
-pub enum KvRows<'a> {
-    /// In single precision.
-    F32(&'a [f32]),
-    /// In half precision.
-    F16(&'a [f16]),
-}
-
-impl KvRows<'_> {
-    /// Values held, over all positions.
-    fn len(&self) -> usize {
-        match self {
-            KvRows::F32(values) => values.len(),
-            KvRows::F16(values) => values.len(),
-        }
-    }
+pub struct KvSequence<'a> {
+    /// `(n_positions, n_kv_heads * head_dim)`
+    pub k: KvRows<'a>,
+    /// `(n_positions, n_kv_heads * head_dim)`
+    pub v: KvRows<'a>,
+    /// The positions that each token sees.
+    pub spans: &'a [Range<usize>],
 }
 
 /// Query rows (tokens by heads of a group) that share one pass over a chunk.
@@ -60,125 +56,155 @@ const SMALL: usize = 1 << 15;
 pub(crate) struct Attention<'a> {
     pub shape: &'a AttentionShape,
     pub q: &'a [f32],
-    pub k: KvRows<'a>,
-    pub v: KvRows<'a>,
-    pub spans: &'a [Range<usize>],
+    pub sequences: &'a [KvSequence<'a>],
 }
 
-impl Attention<'_> {
+impl<'a> Attention<'a> {
     /// # Panics
-    /// If a slice does not have the shape, or a span ends beyond the cache.
+    /// If a slice does not have the shape, or a span ends beyond its cache.
     pub fn check(&self, out: &[f32]) {
         let AttentionShape { n_heads, n_kv_heads, head_dim, .. } = *self.shape;
         assert!(n_kv_heads > 0 && n_heads.is_multiple_of(n_kv_heads), "{n_heads} heads over {n_kv_heads}");
         assert!(head_dim > 0, "heads without values");
-        let (width, n) = (n_kv_heads * head_dim, self.spans.len());
+        let n: usize = self.sequences.iter().map(|sequence| sequence.spans.len()).sum();
         assert_eq!(self.q.len(), n * n_heads * head_dim, "queries of {n} tokens");
         assert_eq!(out.len(), self.q.len(), "room for the result");
-        assert_eq!(self.k.len(), self.v.len(), "as many values as keys");
-        assert!(self.k.len().is_multiple_of(width), "keys of whole positions");
-        let positions = self.k.len() / width;
-        assert!(self.spans.iter().all(|span| span.end <= positions), "spans within {positions} positions");
+        for KvSequence { k, v, spans } in self.sequences {
+            let positions = k.positions(self.shape);
+            assert_eq!(positions, v.positions(self.shape), "as many values as keys");
+            assert!(spans.iter().all(|span| span.end <= positions), "spans within {positions} positions");
+        }
     }
 
     /// Query heads per key-value head.
-    fn group(&self) -> usize {
+    pub fn group(&self) -> usize {
         self.shape.n_heads / self.shape.n_kv_heads
     }
 
+    /// Query rows of a block.
+    pub fn rows(&self, block: &Block) -> usize {
+        block.kv_heads.len() * block.tokens.len() * self.group()
+    }
+
     pub fn run(&self, kernels: &Kernels, pool: &Pool, out: &mut [f32]) {
-        let blocks = self.blocks();
-        let chunks: usize = blocks.iter().map(|block| block.chunks().len()).max().unwrap_or(0);
+        let blocks = self.blocks(pool.threads());
+        let long = blocks.iter().any(|block| block.chunks().len() > 1);
         let out = Shareable(out.as_mut_ptr());
         if self.multiply_adds() < SMALL {
             blocks.iter().for_each(|block| self.run_block(kernels, block, out));
-        } else if blocks.len() < 2 * pool.threads() && pool.threads() > 1 && chunks > 1 {
-            self.run_split(kernels, pool, &blocks, chunks, out);
+        } else if blocks.len() < 2 * pool.threads() && pool.threads() > 1 && long {
+            self.run_split(kernels, pool, &blocks, out);
         } else {
             pool.run(blocks.len(), |i| self.run_block(kernels, &blocks[i], out));
         }
     }
 
-    /// With keys and with values, for all tokens.
-    fn multiply_adds(&self) -> usize {
-        let seen: usize = self.spans.iter().map(Range::len).sum();
-        2 * seen * self.shape.n_heads * self.shape.head_dim
+    /// The same in bf16.
+    pub fn run_on(&self, unit: &MatrixUnit, pool: &Pool, out: &mut [f32]) {
+        let tasks = self.prompt_tasks(pool.threads(), Shareable(out.as_mut_ptr()));
+        pool.run(tasks.len(), |i| {
+            let task = &tasks[tasks.len() - 1 - i]; // the last tokens see most: what takes longest begins first
+            scratch::with((unit.attend_scratch_len)(task.rows(), self.shape.head_dim), |scratch| {
+                // SAFETY: the level is available, shapes and spans are checked; each task writes its tokens and heads.
+                unsafe { (unit.attend)(task, scratch) }
+            });
+        });
     }
 
-    fn blocks(&self) -> Vec<Block> {
+    /// With keys and with values, for all tokens.
+    fn multiply_adds(&self) -> usize {
+        let spans = self.sequences.iter().flat_map(|sequence| sequence.spans);
+        2 * spans.map(Range::len).sum::<usize>() * self.shape.n_heads * self.shape.head_dim
+    }
+
+    /// Blocks of all heads read a cache from end to end: for a few tokens with many positions. Where those would be too
+    /// few for the threads, or many tokens share what is read, each head is a block.
+    fn blocks(&self, threads: usize) -> Vec<Block<'a>> {
+        const TASKS_PER_THREAD: usize = 4;
         let tokens_at_once = (BLOCK_ROWS / self.group()).max(1);
-        let mut blocks = Vec::new();
-        for start in (0..self.spans.len()).step_by(tokens_at_once) {
-            let tokens = start..(start + tokens_at_once).min(self.spans.len());
-            let seen = self.spans[tokens.clone()].iter().filter(|span| !span.is_empty());
-            let first = seen.clone().map(|span| span.start).min().unwrap_or(0);
-            let end = seen.map(|span| span.end).max().unwrap_or(0);
-            for kv_head in 0..self.shape.n_kv_heads {
-                blocks.push(Block { kv_head, tokens: tokens.clone(), positions: first..end });
+        let (mut blocks, mut token) = (Vec::new(), 0);
+        for KvSequence { k, v, spans } in self.sequences {
+            for spans in spans.chunks(tokens_at_once) {
+                let seen = spans.iter().filter(|span| !span.is_empty());
+                let first = seen.clone().map(|span| span.start).min().unwrap_or(0);
+                let end = seen.map(|span| span.end).max().unwrap_or(0);
+                let (kv_heads, tokens) = (0..self.shape.n_kv_heads, token..token + spans.len());
+                blocks.push(Block { k, v, spans, kv_heads, tokens, positions: first..end });
+                token += spans.len();
             }
         }
-        blocks
+        let chunks: usize = blocks.iter().map(|block| block.chunks().len()).sum();
+        if blocks.len() <= self.sequences.len() && chunks >= TASKS_PER_THREAD * threads {
+            return blocks;
+        }
+        let heads = 0..self.shape.n_kv_heads;
+        let of_head = |block: &Block<'a>, head: usize| Block { kv_heads: head..head + 1, ..block.clone() };
+        blocks.iter().flat_map(|block| heads.clone().map(|head| of_head(block, head))).collect()
     }
 
     /// Chunk after chunk, folded as they come.
     fn run_block(&self, kernels: &Kernels, block: &Block, out: Shareable<f32>) {
-        let rows = block.tokens.len() * self.group();
-        let share = fold::share_len(self.shape.head_dim);
-        scratch::with(2 * rows * share, |shares| {
-            let (total, part) = shares.split_at_mut(rows * share);
+        let len = self.rows(block) * fold::share_len(self.shape.head_dim);
+        scratch::with(2 * len, |shares| {
+            let (total, part) = shares.split_at_mut(len);
             fold::clear(total, self.shape.head_dim);
             for chunk in block.chunks() {
                 self.attend(kernels, block, chunk, part);
-                fold::onto(total, part, self.shape.head_dim);
+                self.fold(kernels, total, part);
             }
-            self.finish(block, total, out);
+            self.finish(block, 0..block.kv_heads.len(), total, out);
         });
     }
 
-    /// All chunks of all blocks at once, then the folds.
-    fn run_split(&self, kernels: &Kernels, pool: &Pool, blocks: &[Block], chunks: usize, out: Shareable<f32>) {
-        let most_rows = blocks.iter().map(|block| block.tokens.len()).max().unwrap_or(0) * self.group();
+    /// All chunks of all blocks at once, then the folds, each head's on its own.
+    fn run_split(&self, kernels: &Kernels, pool: &Pool, blocks: &[Block], out: Shareable<f32>) {
         let share = fold::share_len(self.shape.head_dim);
-        let (per_chunk, per_block) = (most_rows * share, chunks * most_rows * share);
-        scratch::with(blocks.len() * per_block, |shares| {
-            pool.chunks_mut(shares, per_chunk, |i, part| {
-                let block = &blocks[i / chunks];
-                if let Some(chunk) = block.chunks().nth(i % chunks) {
-                    self.attend(kernels, block, chunk, part);
-                }
+        let per_chunk = blocks.iter().map(|block| self.rows(block)).max().unwrap_or(0) * share;
+        let tasks: Vec<(usize, usize)> =
+            blocks.iter().enumerate().flat_map(|(i, block)| block.chunks().map(move |chunk| (i, chunk))).collect();
+        let heads: Vec<(usize, usize)> =
+            blocks.iter().enumerate().flat_map(|(i, block)| (0..block.kv_heads.len()).map(move |h| (i, h))).collect();
+        scratch::with(tasks.len() * per_chunk, |parts| {
+            pool.chunks_mut(parts, per_chunk, |i, part| {
+                let (block, chunk) = tasks[i];
+                self.attend(kernels, &blocks[block], chunk, part);
             });
-            pool.chunks_mut(shares, per_block, |i, parts| {
-                let block = &blocks[i];
-                let (total, rest) = parts.split_at_mut(per_chunk);
-                let rows = block.tokens.len() * self.group() * share;
-                if block.chunks().is_empty() {
-                    fold::clear(&mut total[..rows], self.shape.head_dim);
-                }
-                for part in rest.chunks(per_chunk).take(block.chunks().len().saturating_sub(1)) {
-                    fold::onto(&mut total[..rows], &part[..rows], self.shape.head_dim);
-                }
-                self.finish(block, &total[..rows], out);
+            pool.run(heads.len(), |i| {
+                let (index, head) = heads[i];
+                let (block, rows) = (&blocks[index], self.rows(&blocks[index]) / blocks[index].kv_heads.len());
+                let first = tasks.partition_point(|task| task.0 < index);
+                scratch::with(rows * share, |total| {
+                    fold::clear(total, self.shape.head_dim);
+                    for part in parts.chunks_exact(per_chunk).skip(first).take(block.chunks().len()) {
+                        self.fold(kernels, total, &part[head * total.len()..][..total.len()]);
+                    }
+                    self.finish(block, head..head + 1, total, out);
+                });
             });
         });
     }
 
     fn attend(&self, kernels: &Kernels, block: &Block, chunk: usize, part: &mut [f32]) {
-        let rows = block.tokens.len() * self.group();
-        let task =
-            ChunkTask { of: self, block, group: self.group(), chunk, share: fold::share_len(self.shape.head_dim) };
-        scratch::with(chunk::scratch_len(rows, self.shape.head_dim), |scratch| {
+        let task = ChunkTask { of: self, block, chunk };
+        scratch::with(chunk::scratch_len(self.rows(block), block.kv_heads.len(), self.shape.head_dim), |scratch| {
             // SAFETY: the table's level is available, shapes and spans are checked, `part` has room for the rows.
             unsafe { (kernels.attend)(&task, part, scratch) }
         });
     }
 
-    /// Divides by the sums of exponentials and writes the block's part of `out`.
-    fn finish(&self, block: &Block, total: &[f32], out: Shareable<f32>) {
+    fn fold(&self, kernels: &Kernels, total: &mut [f32], part: &[f32]) {
+        // SAFETY: the table's level is available; both are as many whole shares.
+        unsafe { (kernels.fold)(total, part, self.shape.head_dim) }
+    }
+
+    /// Divides by the sums of exponentials and writes the part of `out` that some of the block's heads have.
+    fn finish(&self, block: &Block, heads: Range<usize>, total: &[f32], out: Shareable<f32>) {
         let AttentionShape { n_heads, head_dim, .. } = *self.shape;
+        let (group, tokens) = (self.group(), block.tokens.len());
         for (row, share) in total.chunks_exact(fold::share_len(head_dim)).enumerate() {
-            let head = block.kv_head * self.group() + row % self.group();
-            let at = ((block.tokens.start + row / self.group()) * n_heads + head) * head_dim;
-            // SAFETY: token and head lie within the shape; each is written by the one task that has its block.
+            let head = (block.kv_heads.start + heads.start + row / (group * tokens)) * group + row % group;
+            let at = ((block.tokens.start + row / group % tokens) * n_heads + head) * head_dim;
+            // SAFETY: token and head lie within the shape; each is written by the one task that has its block and head.
             let out = unsafe { std::slice::from_raw_parts_mut(out.at(at), head_dim) };
             fold::divide(share, out);
         }

@@ -115,9 +115,11 @@ pub(crate) unsafe fn tile<V: Vector, E: Element<V>, const R: usize, const T: usi
         });
     }
     if t.last {
-        for_each_sum!(R, T, |row, token| {
-            t.out.add(token * t.out_stride + row).write(sums[token][row].sum());
-        });
+        let mut token = 0;
+        while token < T {
+            V::store_sums(&sums[token], t.out.add(token * t.out_stride));
+            token += 1;
+        }
     } else {
         for_each_sum!(R, T, |row, token| {
             sums[token][row].store(t.carry.add(token * t.carry_stride + row * V::LANES));

@@ -63,6 +63,16 @@ pub(crate) trait Vector: Copy {
     /// The sum of all lanes: upper half onto lower half until one is left.
     unsafe fn sum(self) -> f32;
 
+    /// The sum of each of `R` registers, side by side: the same bits as [`Vector::sum`].
+    #[inline(always)]
+    unsafe fn store_sums<const R: usize>(registers: &[Self; R], to: *mut f32) {
+        let mut i = 0;
+        while i < R {
+            to.add(i).write(registers[i].sum());
+            i += 1;
+        }
+    }
+
     /// Asks for a cache line, into the first level. Any address is allowed.
     #[inline(always)]
     unsafe fn prefetch(from: *const u8) {

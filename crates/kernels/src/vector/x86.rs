@@ -33,13 +33,13 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
-    unsafe fn load_i8(from: *const i8) -> Self {
-        F32x8(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast()))))
+    unsafe fn load_f16(from: *const u8) -> Self {
+        F32x8(_mm256_cvtph_ps(_mm_loadu_si128(from.cast())))
     }
 
     #[inline(always)]
-    unsafe fn load_f16(from: *const u8) -> Self {
-        F32x8(_mm256_cvtph_ps(_mm_loadu_si128(from.cast())))
+    unsafe fn load_i8(from: *const i8) -> Self {
+        F32x8(_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(from.cast()))))
     }
 
     #[inline(always)]
@@ -154,13 +154,13 @@ impl Vector for F32x16 {
     }
 
     #[inline(always)]
-    unsafe fn load_i8(from: *const i8) -> Self {
-        F32x16(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(from.cast()))))
+    unsafe fn load_f16(from: *const u8) -> Self {
+        F32x16(_mm512_cvtph_ps(_mm256_loadu_si256(from.cast())))
     }
 
     #[inline(always)]
-    unsafe fn load_f16(from: *const u8) -> Self {
-        F32x16(_mm512_cvtph_ps(_mm256_loadu_si256(from.cast())))
+    unsafe fn load_i8(from: *const i8) -> Self {
+        F32x16(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(from.cast()))))
     }
 
     #[inline(always)]
@@ -254,6 +254,31 @@ impl Vector for F32x16 {
     unsafe fn sum(self) -> f32 {
         F32x8(_mm256_add_ps(_mm512_castps512_ps256(self.0), _mm512_extractf32x8_ps::<1>(self.0))).sum()
     }
+
+    #[inline(always)]
+    unsafe fn store_sums<const R: usize>(registers: &[Self; R], to: *mut f32) {
+        if R != 4 {
+            let mut i = 0;
+            while i < R {
+                to.add(i).write(registers[i].sum());
+                i += 1;
+            }
+            return;
+        }
+        // A quarter of the additions and half of the shuffles: each register's lanes end in a quarter of one register.
+        let (a, b) = (onto_half(registers[0].0, registers[1].0), onto_half(registers[2].0, registers[3].0));
+        let (low, high) = (_mm512_shuffle_f32x4::<0b10_00_10_00>(a, b), _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b));
+        let four = _mm512_add_ps(low, high);
+        let two = _mm512_add_ps(four, _mm512_permute_ps::<0b00_00_11_10>(four));
+        let one = _mm512_add_ps(two, _mm512_movehdup_ps(two));
+        _mm_storeu_ps(to, _mm512_castps512_ps128(_mm512_maskz_compress_ps(0x1111, one)));
+    }
+}
+
+/// The upper half of each register added onto its lower half, side by side.
+#[inline(always)]
+unsafe fn onto_half(a: __m512, b: __m512) -> __m512 {
+    _mm512_add_ps(_mm512_shuffle_f32x4::<0b01_00_01_00>(a, b), _mm512_shuffle_f32x4::<0b11_10_11_10>(a, b))
 }
 
 #[inline(always)]

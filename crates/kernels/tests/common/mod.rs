@@ -1,6 +1,8 @@
 //! Weights at random and arithmetic in f64, for the tests beside.
 #![allow(dead_code)] // each test file uses its part
 
+pub mod attention;
+
 use std::num::NonZeroUsize;
 
 use half::{bf16, f16};

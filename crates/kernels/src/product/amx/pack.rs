@@ -42,13 +42,13 @@ pub(crate) unsafe fn pack(task: &PackTask) {
 
 /// Both registers rounded to bf16, `low` first: sixteen pairs, whose bits are in transit as floats.
 #[inline(always)]
-pub(super) unsafe fn pairs(low: F32x16, high: F32x16) -> __m512 {
+pub(crate) unsafe fn pairs(low: F32x16, high: F32x16) -> __m512 {
     std::mem::transmute::<__m512bh, __m512>(_mm512_cvtne2ps_pbh(high.0, low.0))
 }
 
 /// Rows to columns.
 #[inline(always)]
-pub(super) unsafe fn transposed(mut r: [__m512; SIDE]) -> [__m512; SIDE] {
+pub(crate) unsafe fn transposed(mut r: [__m512; SIDE]) -> [__m512; SIDE] {
     let mut i = 0;
     while i < SIDE {
         (r[i], r[i + 1]) = (_mm512_unpacklo_ps(r[i], r[i + 1]), _mm512_unpackhi_ps(r[i], r[i + 1]));
