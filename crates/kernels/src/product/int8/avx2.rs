@@ -3,7 +3,9 @@
 use std::arch::x86_64::*;
 
 use super::bytes::Bytes;
-use super::rows::Rows;
+use super::panel::{STRIPES, by_dots};
+use super::rows::{MOST, Rows};
+use super::stored::Stored;
 use crate::DType;
 use crate::blocks::Codes;
 use crate::unpack;
@@ -117,31 +119,93 @@ impl Bytes for U8x32 {
         U8x32(_mm256_add_epi32(self.0, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))))
     }
 
-    /// As many as cannot overflow 16 bits, each adding two products: 8 of 15 times 127, 4 of 31, 2 of 63.
     #[inline(always)]
-    fn steps(most: i32) -> usize {
-        match i32::from(i16::MAX) / (2 * 127 * most) {
-            0..=1 => 1,
-            2..=3 => 2,
-            4..=7 => 4,
-            _ => 8,
+    unsafe fn dot_two<S: Stored<Self>>([a, b]: [Self; 2], [x, y]: [Self; 2]) -> Self {
+        match sums_of_pairs(S::MOST) {
+            1 => S::dot(S::dot(Self::zero(), a, x), b, y),
+            _ => {
+                let pairs = _mm256_add_epi16(_mm256_maddubs_epi16(a.0, x.0), _mm256_maddubs_epi16(b.0, y.0));
+                U8x32(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+            }
         }
     }
 
+    /// In a register: a load that meets eight stores of two bytes would wait for them.
     #[inline(always)]
-    unsafe fn dots(self, codes: *const Self, x: *const i8, steps: usize) -> Self {
-        let mut pairs = _mm256_maddubs_epi16((*codes).0, Self::repeat_4(x.cast()).0);
-        let mut i = 1;
-        while i < steps {
-            let input = Self::repeat_4(x.add(4 * i).cast());
-            pairs = _mm256_add_epi16(pairs, _mm256_maddubs_epi16((*codes.add(i)).0, input.0));
-            i += 1;
+    unsafe fn collect_words(rows: Rows, at: usize, to: &mut [u16; MOST]) {
+        let word = |row| i32::from(rows.row(row).add(at).cast::<u16>().read_unaligned());
+        let words = _mm_cvtsi32_si128(word(0));
+        let words = _mm_insert_epi16::<1>(words, word(1));
+        let words = _mm_insert_epi16::<2>(words, word(2));
+        let words = _mm_insert_epi16::<3>(words, word(3));
+        let words = _mm_insert_epi16::<4>(words, word(4));
+        let words = _mm_insert_epi16::<5>(words, word(5));
+        let words = _mm_insert_epi16::<6>(words, word(6));
+        _mm_storeu_si128(to.as_mut_ptr().cast(), _mm_insert_epi16::<7>(words, word(7)));
+    }
+
+    #[inline(always)]
+    unsafe fn group<S: Stored<Self>, const T: usize>(
+        codes: [*const Self; STRIPES],
+        x: [*const i8; T],
+    ) -> [[Self; STRIPES]; T] {
+        match sums_of_pairs(S::MOST).min(S::GROUP / 4) {
+            1 => by_dots::<Self, S, T>(codes, x),
+            steps => by_pairs::<T>(codes, x, S::GROUP / 4, steps),
         }
-        U8x32(_mm256_add_epi32(self.0, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))))
     }
 
     #[inline(always)]
     unsafe fn decode(dtype: DType, bytes: &[u8], to: &mut Codes) {
         unpack::decode_avx2(dtype, bytes, to);
     }
+}
+
+/// How many sums of two products of codes up to `most` cannot overflow 16 bits together, a power of two: 8 of 15 times
+/// 127, 4 of 31, 2 of 63.
+#[inline(always)]
+fn sums_of_pairs(most: i32) -> usize {
+    match i32::from(i16::MAX) / (2 * 127 * most) {
+        0..=1 => 1,
+        2..=3 => 2,
+        4..=7 => 4,
+        _ => 8,
+    }
+}
+
+/// [`by_dots`] of small codes without a sign: sums of pairs are widened to 32 bits once for every `steps` registers. All
+/// of them stay in registers, so that what is loaded serves every token and both stripes.
+#[inline(always)]
+unsafe fn by_pairs<const T: usize>(
+    codes: [*const U8x32; STRIPES],
+    x: [*const i8; T],
+    registers: usize,
+    steps: usize,
+) -> [[U8x32; STRIPES]; T] {
+    let ones = _mm256_set1_epi16(1);
+    let mut products = [[U8x32::zero(); STRIPES]; T];
+    let mut k = 0;
+    while k < registers {
+        let mut pairs = [[_mm256_setzero_si256(); STRIPES]; T];
+        let mut i = k;
+        while i < k + steps {
+            let (first, second) = (codes[0].add(i).read().0, codes[1].add(i).read().0);
+            let mut t = 0;
+            while t < T {
+                let input = U8x32::repeat_4(x[t].add(4 * i).cast()).0;
+                pairs[t][0] = _mm256_add_epi16(pairs[t][0], _mm256_maddubs_epi16(first, input));
+                pairs[t][1] = _mm256_add_epi16(pairs[t][1], _mm256_maddubs_epi16(second, input));
+                t += 1;
+            }
+            i += 1;
+        }
+        let mut t = 0;
+        while t < T {
+            products[t][0] = products[t][0].add_32(U8x32(_mm256_madd_epi16(pairs[t][0], ones)));
+            products[t][1] = products[t][1].add_32(U8x32(_mm256_madd_epi16(pairs[t][1], ones)));
+            t += 1;
+        }
+        k += steps;
+    }
+    products
 }

@@ -6,7 +6,7 @@
 //! that are rows in order.
 
 use super::panel::{self, STRIPES};
-use super::rows::Rows;
+use super::rows::{MOST, Rows};
 use super::stored::Stored;
 use crate::DType;
 use crate::blocks::Codes;
@@ -59,23 +59,20 @@ pub(crate) trait Bytes: Copy {
     /// [`Bytes::signed`], others are at most 127.
     unsafe fn dot<const SIGNED: bool>(self, codes: Self, x: Self) -> Self;
 
-    /// Registers of codes up to `most` that one [`Bytes::dots`] takes, a power of two; where it is 1, [`Bytes::dot`]
-    /// serves.
+    /// The dot products of a group of 32 codes with its activations, 16 of each to a register.
     #[inline(always)]
-    fn steps(most: i32) -> usize {
-        let _ = most;
-        1
+    unsafe fn dot_two<S: Stored<Self>>(codes: [Self; 2], x: [Self; 2]) -> Self {
+        S::dot(S::dot(Self::zero(), codes[0], x[0]), codes[1], x[1])
     }
 
-    /// `steps` times [`Bytes::dot`] without a sign, of the registers at `codes` and four activations each at `x`.
+    /// The two-byte word at `at` of every row. Scalar moves leave the vector units, which are the bottleneck, alone.
     #[inline(always)]
-    unsafe fn dots(self, codes: *const Self, x: *const i8, steps: usize) -> Self {
-        let (mut sums, mut i) = (self, 0);
-        while i < steps {
-            sums = sums.dot::<false>(*codes.add(i), Self::repeat_4(x.add(4 * i).cast()));
-            i += 1;
+    unsafe fn collect_words(rows: Rows, at: usize, to: &mut [u16; MOST]) {
+        let mut row = 0;
+        while row < Self::ROWS {
+            to[row] = rows.row(row).add(at).cast::<u16>().read_unaligned();
+            row += 1;
         }
-        sums
     }
 
     /// The four registers of a stripe, in the order in which [`Bytes::group`] wants them.

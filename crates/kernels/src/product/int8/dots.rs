@@ -2,7 +2,7 @@
 
 use super::bytes::Bytes;
 use super::inputs::{Group, Inputs};
-use super::rows::{Ahead, Rows, Stripe, bytes_of};
+use super::rows::{Ahead, Rows, Stripe};
 use super::stored::{Opened, Stored, Visit};
 use super::{Int8Task, Workspace};
 use crate::blocks::STEP;
@@ -19,6 +19,7 @@ impl<B: Bytes> Visit<B> for Dots<'_, B> {
     unsafe fn visit<S: Stored<B>>(self, stored: S) {
         let Int8Task { w, rows, x, out } = self.task;
         let mut first = rows.start;
+        let lines = Ahead::lines(B::ROWS * stored.bytes(STEP) * 16 * S::RUNS / STEP);
         Stripe::new(w, first, rows.end, B::ROWS).ahead().fetch::<B::Floats>(usize::MAX);
         while first < rows.end {
             let stripe = Stripe::new(w, first, rows.end, B::ROWS);
@@ -30,13 +31,8 @@ impl<B: Bytes> Visit<B> for Dots<'_, B> {
             let mut col = 0;
             while col < x.cols {
                 let values = STEP.min(x.cols - col);
-                let rows = stripe.step(col, values, &mut self.work.stage);
-                let step = Step {
-                    x,
-                    col,
-                    values,
-                    part_bytes: B::ROWS * bytes_of(w.dtype(), values) / (values / (16 * S::RUNS)),
-                };
+                let rows = stripe.step(stored.bytes(col), stored.bytes(values), &mut self.work.stage);
+                let step = Step { x, col, values, lines };
                 sum = step.add_to(sum, stored, rows, &mut ahead, &mut self.work.panels[0].opened);
                 col += values;
             }
@@ -51,8 +47,8 @@ struct Step<'a> {
     x: &'a Inputs,
     col: usize,
     values: usize,
-    /// Stored bytes of a part of the stripe.
-    part_bytes: usize,
+    /// Cache lines of a part of the stripe.
+    lines: usize,
 }
 
 impl Step<'_> {
@@ -71,7 +67,7 @@ impl Step<'_> {
         let mut products = [B::zero(); STEP / 16];
         let mut part = 0;
         while part < self.values / (16 * S::RUNS) {
-            ahead.fetch::<B::Floats>(self.part_bytes);
+            ahead.fetch::<B::Floats>(self.lines);
             let codes = [
                 stored.part(rows, opened, 0, part),
                 stored.part(rows, opened, 1, part),
@@ -104,16 +100,24 @@ unsafe fn multiply_part<B: Bytes, S: Stored<B>>(
     let mut i = 0;
     while i < S::RUNS {
         let run = S::run(part, i);
-        let mut sums = [B::zero(); 4];
-        let mut j = i;
-        while j < i + runs {
-            let input = B::repeat_16(x.add(16 * (run + j - i)).cast());
-            sums[0] = S::dot(sums[0], a[j], input);
-            sums[1] = S::dot(sums[1], b[j], input);
-            sums[2] = S::dot(sums[2], c[j], input);
-            sums[3] = S::dot(sums[3], d[j], input);
-            j += 1;
-        }
+        let x = x.add(16 * run).cast::<u8>();
+        let first = B::repeat_16(x);
+        let sums = if runs == 1 {
+            [
+                S::dot(B::zero(), a[i], first),
+                S::dot(B::zero(), b[i], first),
+                S::dot(B::zero(), c[i], first),
+                S::dot(B::zero(), d[i], first),
+            ]
+        } else {
+            let x = [first, B::repeat_16(x.add(16))];
+            [
+                B::dot_two::<S>([a[i], a[i + 1]], x),
+                B::dot_two::<S>([b[i], b[i + 1]], x),
+                B::dot_two::<S>([c[i], c[i + 1]], x),
+                B::dot_two::<S>([d[i], d[i + 1]], x),
+            ]
+        };
         products[run / runs] = B::sum_rows(sums);
         i += runs;
     }

@@ -94,9 +94,16 @@ fn codes_of_group(x: &[f32; GROUP]) -> ([i8; GROUP], [f32; 2], f32) {
         return ([0; GROUP], [0.0; 2], if most < LEAST { 0.0 } else { f32::NAN });
     }
     let inverse = 127.0 / most;
-    let rounded = x.map(|x| x * inverse + ROUND);
+    // Loops, not `map`: its closures would be compiled without the features of the caller.
+    let (mut rounded, mut codes) = ([0.0; GROUP], [0; GROUP]);
+    for (rounded, x) in rounded.iter_mut().zip(x) {
+        *rounded = x * inverse + ROUND;
+    }
+    for (code, rounded) in codes.iter_mut().zip(rounded) {
+        *code = rounded.to_bits() as i8;
+    }
     let (first, second) = rounded.split_at(GROUP / 2);
-    (rounded.map(|x| x.to_bits() as i8), [sum(first), sum(second)], most / 127.0)
+    (codes, [sum(first), sum(second)], most / 127.0)
 }
 
 /// The sum of 16 codes, still on [`ROUND`]: of integers, exact in any order, so in one that suits registers.

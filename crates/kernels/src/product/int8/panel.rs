@@ -60,7 +60,7 @@ impl<B: Bytes> Visit<B> for Panels<'_, B> {
 impl<B: Bytes> Panel<B> {
     #[inline(always)]
     unsafe fn fill<S: Stored<B>>(&mut self, stored: S, stripe: &Stripe, col: usize, values: usize, stage: &mut Stage) {
-        let rows = stripe.step(col, values, stage);
+        let rows = stripe.step(stored.bytes(col), stored.bytes(values), stage);
         stored.collect(rows, values, &mut self.opened);
         let mut part = 0;
         while part < values / (16 * S::RUNS) {
@@ -182,18 +182,6 @@ pub(super) unsafe fn by_dots<B: Bytes, S: Stored<B>, const T: usize>(
 ) -> [[B; STRIPES]; T] {
     let mut products = [[B::zero(); STRIPES]; T];
     let mut k = 0;
-    let steps = B::steps(S::MOST).min(S::GROUP / 4);
-    while steps > 1 && k < S::GROUP / 4 {
-        let codes = [codes[0].add(k), codes[1].add(k)];
-        let mut t = 0;
-        while t < T {
-            let input = x[t].add(4 * k);
-            products[t][0] = products[t][0].dots(codes[0], input, steps);
-            products[t][1] = products[t][1].dots(codes[1], input, steps);
-            t += 1;
-        }
-        k += steps;
-    }
     while k < S::GROUP / 4 {
         let codes = [codes[0].add(k).read(), codes[1].add(k).read()];
         let mut t = 0;

@@ -1,8 +1,8 @@
 //! Stripes: as many rows as a register has 32-bit lanes, which the kernels multiply side by side.
 
+use crate::Matrix;
 use crate::blocks::STEP;
 use crate::vector::Vector;
-use crate::{DType, Matrix};
 
 /// Most rows of a stripe, at any level.
 pub(super) const MOST: usize = 16;
@@ -31,12 +31,6 @@ impl Rows {
     }
 }
 
-/// Bytes of `values` values of a row, whole blocks.
-#[inline(always)]
-pub(super) fn bytes_of(dtype: DType, values: usize) -> usize {
-    values / dtype.block_len() * dtype.block_bytes()
-}
-
 /// The rows `first .. first + len` of a matrix, in steps of [`STEP`] values.
 pub(super) struct Stripe<'a> {
     w: &'a Matrix<'a>,
@@ -56,13 +50,12 @@ impl<'a> Stripe<'a> {
         Stripe { w, first, len, rows }
     }
 
-    /// The rows from `col` on, good for `values` values: where they lie in the file, or else copied to `stage`.
+    /// The rows from byte `at` on, good for `bytes` bytes: where they lie in the file, or else copied to `stage`.
     #[inline(always)]
-    pub unsafe fn step(&self, col: usize, values: usize, stage: &mut Stage) -> Rows {
-        let at = bytes_of(self.w.dtype(), col);
+    pub unsafe fn step(&self, at: usize, bytes: usize, stage: &mut Stage) -> Rows {
         match self.rows {
             Some(rows) => rows.at(at),
-            None => self.staged(at, bytes_of(self.w.dtype(), values), stage),
+            None => self.staged(at, bytes, stage),
         }
     }
 
@@ -79,10 +72,8 @@ impl<'a> Stripe<'a> {
     pub fn ahead(&self) -> Ahead {
         let Some(Rows { base, stride }) = self.rows else { return Ahead::nothing() };
         match self.w.row_bytes() {
-            row_bytes if row_bytes == stride => {
-                Ahead { row: base, stride, row_bytes: self.len * row_bytes, at: 0, due: 0, left: 1 }
-            }
-            row_bytes => Ahead { row: base, stride, row_bytes, at: 0, due: 0, left: self.len },
+            row_bytes if row_bytes == stride => Ahead::rows(base, stride, self.len * row_bytes, 1),
+            row_bytes => Ahead::rows(base, stride, row_bytes, self.len),
         }
     }
 }
@@ -100,33 +91,49 @@ pub(super) struct Stage([[u8; STEP_BYTES]; MOST]);
 /// A walk over the cache lines of a stripe in the order of memory, while the stripe before it is multiplied: memory
 /// gives most when it is read in order, and streams of single rows are too short for the hardware to run ahead of.
 pub(super) struct Ahead {
-    row: *const u8,
+    /// The next line, and where the run of bytes that it belongs to ends.
+    at: *const u8,
+    end: *const u8,
+    /// From the start of a run to that of the next, and the bytes of each.
     stride: usize,
-    row_bytes: usize,
-    /// Bytes of `row` that have been asked for, and that are to be.
-    at: usize,
-    due: usize,
-    /// Rows left, `row` included; rows that touch count as one.
-    left: usize,
+    run_bytes: usize,
+    /// Runs left, this one included: rows, or all of them where they touch.
+    runs: usize,
 }
 
 impl Ahead {
     pub fn nothing() -> Ahead {
-        Ahead { row: std::ptr::null(), stride: 0, row_bytes: 0, at: 0, due: 0, left: 0 }
+        Ahead::rows(std::ptr::null(), 0, 0, 0)
     }
 
-    /// Asks for the next `bytes` bytes, or as many as are left.
+    fn rows(base: *const u8, stride: usize, run_bytes: usize, runs: usize) -> Ahead {
+        let end = base.wrapping_add(if runs > 0 { run_bytes } else { 0 });
+        Ahead { at: base, end, stride, run_bytes, runs }
+    }
+
+    /// Cache lines that hold `bytes` bytes.
+    pub const fn lines(bytes: usize) -> usize {
+        bytes.div_ceil(CACHE_LINE)
+    }
+
+    /// Asks for the next `lines` cache lines, or as many as are left.
     #[inline(always)]
-    pub unsafe fn fetch<V: Vector>(&mut self, bytes: usize) {
-        self.due = self.due.saturating_add(bytes);
-        while self.at < self.due && self.left > 0 {
-            V::prefetch_far(self.row.add(self.at));
-            self.at += CACHE_LINE;
-            if self.at >= self.row_bytes {
-                self.due -= self.row_bytes.min(self.due);
-                (self.row, self.at) = (self.row.wrapping_add(self.stride), 0);
-                self.left -= 1;
+    pub unsafe fn fetch<V: Vector>(&mut self, lines: usize) {
+        let mut i = 0;
+        while i < lines && self.at < self.end {
+            V::prefetch_far(self.at);
+            self.at = self.at.wrapping_add(CACHE_LINE);
+            if self.at >= self.end && self.runs > 1 {
+                self.next_run();
             }
+            i += 1;
         }
+    }
+
+    #[cold]
+    fn next_run(&mut self) {
+        self.runs -= 1;
+        self.end = self.end.wrapping_add(self.stride);
+        self.at = self.end.wrapping_sub(self.run_bytes);
     }
 }

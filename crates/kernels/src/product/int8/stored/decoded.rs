@@ -1,7 +1,7 @@
 //! Any block type, by way of its portable reference.
 
 use super::super::bytes::Bytes;
-use super::super::rows::{Rows, bytes_of};
+use super::super::rows::Rows;
 use super::{Opened, Stored};
 use crate::DType;
 use crate::vector::Vector;
@@ -19,8 +19,13 @@ impl<B: Bytes, const GROUP: usize, const OFFSETS: bool> Stored<B> for Decoded<GR
     const RUNS: usize = 2;
 
     #[inline(always)]
+    fn bytes(self, values: usize) -> usize {
+        values / self.0.block_len() * self.0.block_bytes()
+    }
+
+    #[inline(always)]
     unsafe fn collect(self, rows: Rows, values: usize, to: &mut Opened<B>) {
-        let bytes = bytes_of(self.0, values);
+        let bytes = Stored::<B>::bytes(self, values);
         for (row, decoded) in to.decoded[..B::ROWS].iter_mut().enumerate() {
             B::decode(self.0, std::slice::from_raw_parts(rows.row(row), bytes), decoded);
         }

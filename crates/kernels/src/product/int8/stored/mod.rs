@@ -29,6 +29,9 @@ pub(crate) trait Stored<B: Bytes>: Copy {
     /// Runs of 16 values in a part, 2 or 4: as many as are unpacked together. Whole groups.
     const RUNS: usize;
 
+    /// Stored bytes of `values` values, whole blocks.
+    fn bytes(self, values: usize) -> usize;
+
     /// Moves what lies scattered to where [`Stored::open`] finds it side by side, and decodes what [`Stored::part`] wants
     /// in memory, of the next `values` values. To be called long before `open`: registers read what was just written
     /// piece by piece only after a wait.
@@ -90,19 +93,13 @@ pub(crate) unsafe fn with<B: Bytes>(dtype: DType, visit: impl Visit<B>) {
     }
 }
 
-/// The two-byte words that the rows have at `at`, `at + pitch`, …, the first `count` of them. Scalar moves collect them:
-/// they leave the vector units, which are the bottleneck, alone.
+/// The two-byte words that the rows have at `at`, `at + pitch`, …, the first `count` of them.
 #[inline(always)]
 unsafe fn collect_halves<B: Bytes>(rows: Rows, at: usize, pitch: usize, count: usize, to: &mut Opened<B>) {
-    let mut row = 0;
-    while row < B::ROWS {
-        let from = rows.row(row).add(at);
-        let mut i = 0;
-        while i < count {
-            to.halves[i][row] = from.add(i * pitch).cast::<u16>().read_unaligned();
-            i += 1;
-        }
-        row += 1;
+    let mut i = 0;
+    while i < count {
+        B::collect_words(rows, at + i * pitch, &mut to.halves[i]);
+        i += 1;
     }
 }
 

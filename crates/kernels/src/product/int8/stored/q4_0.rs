@@ -16,6 +16,11 @@ impl<B: Bytes> Stored<B> for Q4_0 {
     const RUNS: usize = 2;
 
     #[inline(always)]
+    fn bytes(self, values: usize) -> usize {
+        values / 32 * BLOCK
+    }
+
+    #[inline(always)]
     unsafe fn collect(self, rows: Rows, values: usize, to: &mut Opened<B>) {
         collect_scales(rows, BLOCK, values, to);
     }

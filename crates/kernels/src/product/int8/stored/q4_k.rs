@@ -3,7 +3,10 @@
 use super::super::bytes::Bytes;
 use super::super::rows::Rows;
 use super::{Opened, Stored, collect_halves, widened};
+use crate::blocks::STEP;
 use crate::vector::Vector;
+
+const BLOCK: usize = 144;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Q4K;
@@ -14,6 +17,11 @@ impl<B: Bytes> Stored<B> for Q4K {
     const MOST: i32 = 15;
     const ZERO: i32 = 0;
     const RUNS: usize = 4;
+
+    #[inline(always)]
+    fn bytes(self, values: usize) -> usize {
+        values / STEP * BLOCK
+    }
 
     #[inline(always)]
     unsafe fn collect(self, rows: Rows, _: usize, to: &mut Opened<B>) {

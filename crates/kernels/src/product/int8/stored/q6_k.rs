@@ -3,11 +3,13 @@
 use super::super::bytes::Bytes;
 use super::super::rows::Rows;
 use super::{Opened, Stored, collect_halves, widened};
+use crate::blocks::STEP;
 use crate::vector::Vector;
 
 const UPPER: usize = 128;
 const SCALES: usize = 192;
 const D: usize = 208;
+const BLOCK: usize = 210;
 
 #[derive(Clone, Copy)]
 pub(crate) struct Q6K;
@@ -17,6 +19,11 @@ impl<B: Bytes> Stored<B> for Q6K {
     const MOST: i32 = 63;
     const ZERO: i32 = 32;
     const RUNS: usize = 4;
+
+    #[inline(always)]
+    fn bytes(self, values: usize) -> usize {
+        values / STEP * BLOCK
+    }
 
     #[inline(always)]
     unsafe fn collect(self, rows: Rows, _: usize, to: &mut Opened<B>) {
