@@ -1,0 +1,37 @@
+//! JPEG, to the bytes that libjpeg-turbo decodes it to: Pillow's decoder, with its defaults.
+
+use libjpeg_turbo_rs::{DecodeLimits, Decoder, PixelFormat};
+
+use super::orientation::Orientation;
+use super::{Limit, Picture};
+use crate::VisionError;
+
+/// Passes over the picture that a progressive file may take; encoders write about ten, and a crafted file of a few
+/// kilobytes may ask for thousands.
+const MAX_SCANS: usize = 200;
+/// Bytes that decoding may take for each pixel allowed: coefficients of 16 bits and planes of three channels, and the
+/// result.
+const MAX_BYTES_A_PIXEL: u64 = 16;
+const WORKING_BYTES: u64 = 16 << 20;
+
+pub(super) fn decode(bytes: &[u8], limit: &Limit) -> Result<(Picture, Orientation), VisionError> {
+    let undecodable = |what: &dyn std::fmt::Display| VisionError::undecodable(limit.file, "JPEG", what);
+    let limits = DecodeLimits {
+        max_pixels: limit.max_pixels,
+        max_scans: MAX_SCANS,
+        max_memory: Some(limit.max_pixels.saturating_mul(MAX_BYTES_A_PIXEL).saturating_add(WORKING_BYTES)),
+        ..DecodeLimits::default()
+    };
+    let mut decoder = Decoder::new_with_limits(bytes, limits).map_err(|e| undecodable(&e))?;
+    let (width, height) = (decoder.header().width, decoder.header().height);
+    limit.check(width.into(), height.into(), "JPEG")?;
+    let orientation = Orientation::find(decoder.exif_data(), decoder.xmp_data());
+    decoder.set_output_format(PixelFormat::Rgb);
+    let decoded = decoder.decode_image().map_err(|e| undecodable(&e))?;
+    if (decoded.width, decoded.height) != (width.into(), height.into())
+        || decoded.data.len() != decoded.width * decoded.height * 3
+    {
+        return Err(undecodable(&"its pixels are not 8-bit levels"));
+    }
+    Ok((Picture::new(decoded.width, decoded.height, decoded.data), orientation))
+}

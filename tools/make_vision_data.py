@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""Writes what crates/vision/tests hold their pictures to: small files and what the reference's libraries make of them.
+
+    pip install "transformers==5.23.*" "pillow==13.*" torch torchvision num2words
+    python tools/make_vision_data.py                     # writes crates/vision/tests/data
+
+  resize.json   pictures of noise (from `noise` below, which the test repeats), resized by Pillow and torchvision: the
+                CRC-32 of the result's bytes
+  pictures/     small files of every format, and decoded.json with size and CRC-32 of `load_image`'s pixels
+  grids.json    for many sizes and settings: rows and columns of tiles, and the resized size that leads to them
+  sampling.json frames that SmolVLMVideoProcessor.sample_frames looks at
+"""
+
+import io
+import json
+import random
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torchvision.transforms.v2 import functional as tvF
+from transformers.image_utils import SizeDict, load_image
+from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
+from transformers.models.llama4.image_processing_llama4 import (
+    find_supported_resolutions,
+    get_best_fit,
+    get_max_res_without_distortion,
+)
+from transformers.models.smolvlm.video_processing_smolvlm import SmolVLMVideoProcessor
+from transformers.video_utils import VideoMetadata
+
+DATA = Path(__file__).parent.parent / "crates/vision/tests/data"
+FILTERS = {1: "LANCZOS", 2: "BILINEAR", 3: "BICUBIC", 4: "BOX", 5: "HAMMING"}
+SIZES = [  # width, height of the source and of the result
+    (7, 5, 3, 2), (7, 5, 20, 11), (40, 50, 20, 30), (50, 40, 70, 20), (70, 33, 140, 12), (1, 1, 9, 4), (1, 40, 6, 3),
+    (200, 3, 12, 12), (33, 70, 33, 12), (33, 70, 12, 70), (64, 64, 64, 64), (97, 61, 13, 59), (16, 300, 15, 30),
+]
+
+
+def noise(width, height):
+    """A linear congruential generator's high bytes; the first quarter of the rows is saturated."""
+    state, out = 12345, bytearray()
+    for i in range(width * height * 3):
+        state = (state * 1103515245 + 12345) & 0x7FFFFFFF
+        level = state >> 16 & 0xFF
+        out.append(255 * (level > 127) if i < width * height * 3 // 4 else level)
+    return np.frombuffer(bytes(out), np.uint8).reshape(height, width, 3)
+
+
+def crc(pixels):
+    return zlib.crc32(np.ascontiguousarray(pixels, dtype=np.uint8).tobytes())
+
+
+def resizes():
+    cases = []
+    for width, height, new_width, new_height in SIZES:
+        source = noise(width, height)
+        for number, name in FILTERS.items():
+            result = np.array(Image.fromarray(source).resize((new_width, new_height), number))
+            cases.append(("pillow", number, [width, height, new_width, new_height], crc(result)))
+            if number <= 3:
+                mode = getattr(tvF.InterpolationMode, name)
+                tensor = torch.from_numpy(source.copy()).permute(2, 0, 1)
+                result = tvF.resize(tensor, [new_height, new_width], interpolation=mode, antialias=True)
+                cases.append(("torchvision", number, [width, height, new_width, new_height], crc(result.permute(1, 2, 0))))
+    return [dict(zip(("library", "filter", "sizes", "crc32"), case)) for case in cases]
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(width, height, depth, colour, rows, *chunks):
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
+    body = b"".join(chunks) + chunk(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows))) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + header + body
+
+
+def gif_with_small_frame():
+    """A frame of 2 x 2 at (1, 1) of a screen of 4 x 4, its colours in a palette of its own, one transparent."""
+    screen = b"GIF89a" + struct.pack("<HHBBB", 4, 4, 0xF0, 1, 0) + bytes([10, 20, 30, 200, 100, 50])
+    control = b"!\xf9\x04" + bytes([1, 0, 0, 1]) + b"\0"
+    frame = b"," + struct.pack("<HHHHB", 1, 1, 2, 2, 0x81) + bytes([1, 2, 3, 40, 50, 60, 70, 80, 90, 5, 5, 5])
+    return screen + control + frame + bytes([2, 3, 0x44, 0x02, 0x05, 0]) + b";"
+
+
+def pictures():
+    photo = Image.fromarray(noise(24, 16)).resize((45, 31), Image.Resampling.BICUBIC)
+    files = {}
+
+    def save(name, image, **options):
+        out = io.BytesIO()
+        image.save(out, **options)
+        files[name] = out.getvalue()
+
+    for sampling in (0, 1, 2):
+        save(f"sampling{sampling}.jpg", photo, format="JPEG", quality=70, subsampling=sampling)
+    save("progressive.jpg", photo, format="JPEG", progressive=True)
+    save("grey.jpg", photo.convert("L"), format="JPEG")
+    save("cmyk.jpg", photo.convert("CMYK"), format="JPEG")
+    save("lossless.webp", photo, format="WEBP", lossless=True)
+    alpha = photo.copy()
+    alpha.putalpha(Image.fromarray(noise(45, 31)[:, :, 0]))
+    save("alpha.webp", alpha, format="WEBP", lossless=True, exact=True)
+    save("alpha.png", alpha, format="PNG")
+    save("palette.png", photo.convert("P", palette=Image.Palette.ADAPTIVE), format="PNG", transparency=3)
+    save("rgb.bmp", photo, format="BMP")
+    save("palette.bmp", photo.convert("P", palette=Image.Palette.ADAPTIVE), format="BMP")
+    save("grey.bmp", photo.convert("L"), format="BMP")
+    save("animation.gif", photo, format="GIF", save_all=True, append_images=[photo.rotate(180)])
+    files["small_frame.gif"] = gif_with_small_frame()
+    for turn in range(2, 9):
+        exif = Image.Exif()
+        exif[0x0112] = turn
+        save(f"turned{turn}.jpg", photo, format="JPEG", exif=exif)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    save("turned.png", photo, format="PNG", exif=exif)
+    save("turned.webp", photo, format="WEBP", lossless=True, exif=exif)
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf tiff:Orientation="8"/></x:xmpmeta>'
+    save("turned_by_xmp.jpg", photo, format="JPEG", xmp=xmp)
+    words = [0, 1, 255, 256, 1000, 0x80FF, 65535]
+    files["grey16.png"] = png(7, 1, 16, 0, [struct.pack(">7H", *words)])
+    files["rgb16.png"] = png(2, 1, 16, 2, [struct.pack(">6H", *words[:6])])
+    files["grey_alpha16.png"] = png(2, 1, 16, 4, [struct.pack(">4H", 0x12FF, 0x80FF, 0xFFFE, 0)])
+    files["rgba16.png"] = png(1, 1, 16, 6, [struct.pack(">4H", 0x12FF, 0x80FF, 0xFFFE, 0)])
+    files["bilevel.png"] = png(9, 2, 1, 0, [bytes([0b10110001, 0x80]), bytes([0b01001110, 0])])
+    files["grey2.png"] = png(4, 1, 2, 0, [bytes([0b00011011])])
+    files["grey4.png"] = png(3, 1, 4, 0, [bytes([0x3C, 0x90])])
+    files["transparent_grey16.png"] = png(2, 1, 16, 0, [struct.pack(">2H", 5, 700)], chunk(b"tRNS", struct.pack(">H", 5)))
+    files["one_pixel.png"] = png(1, 1, 8, 2, [bytes([9, 8, 7])])
+    folder = DATA / "pictures"
+    folder.mkdir(exist_ok=True)
+    decoded = {}
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+        pixels = np.array(load_image(str(folder / name)))
+        decoded[name] = {"width": pixels.shape[1], "height": pixels.shape[0], "crc32": crc(pixels)}
+    return decoded
+
+
+def grids():
+    generator = random.Random(7)
+    sizes = [(1, 1), (30000, 10), (10, 30000), (1, 5000), (364, 364), (365, 364), (1456, 1455), (3, 4096), (9000, 8999)]
+    sizes += [(generator.randint(1, 4000), generator.randint(1, 4000)) for _ in range(150)]
+    sizes += [(generator.randint(1, 60), generator.randint(500, 9000)) for _ in range(30)]
+    out = {"tiling": [], "canvas": []}
+    for longest, tile in [(1456, 364), (2048, 512), (1536, 384), (168, 56), (5000, 400), (100, 333)]:
+        processor = Idefics3ImageProcessorPil(size={"longest_edge": longest}, max_image_size={"longest_edge": tile})
+        seen = []
+        processor.__class__.__base__.resize = lambda self, image, size, **_: np.broadcast_to(
+            np.uint8(0), (3, size.height, size.width)
+        )
+        for width, height in sizes:
+            image = np.broadcast_to(np.uint8(0), (3, height, width))
+            image = processor.resize(image, SizeDict(longest_edge=longest))
+            first = image.shape[1:]
+            image = processor.resize_for_vision_encoder(image, tile)
+            _, rows, cols = processor.split_images(image, {"longest_edge": tile})
+            seen.append([width, height, *first, rows, cols])
+        out["tiling"].append({"longest_edge": longest, "tile": tile, "cases": seen})
+    for tile, patches, largest in [(336, 16, False), (56, 6, False), (336, 16, True), (448, 12, False), (100, 1, False)]:
+        find_supported_resolutions.cache_clear()
+        canvases = torch.tensor(find_supported_resolutions(patches, SizeDict(height=tile, width=tile)))
+        seen = []
+        for width, height in sizes:
+            target = get_best_fit((height, width), canvases, resize_to_max_canvas=largest)
+            bounds = target
+            if not largest:
+                bounds = (min(max(height, tile), target[0]), min(max(width, tile), target[1]))
+            size = get_max_res_without_distortion((height, width), bounds)
+            rows, cols = int(target[0]) // tile, int(target[1]) // tile
+            seen.append([width, height, max(int(size[0]), 1), max(int(size[1]), 1), rows, cols])
+        out["canvas"].append({"tile": tile, "max_patches": patches, "resize_to_max_canvas": largest, "cases": seen})
+    return out
+
+
+def samples():
+    processor = SmolVLMVideoProcessor()
+    generator = random.Random(3)
+    cases = []
+    for _ in range(300):
+        total, fps = generator.choice([1, 2, 7, 20, 100, 1000, 9001]), generator.choice([0.5, 1, 2, 24, 25, 29.97])
+        most, rate = generator.choice([1, 4, 8, 64]), generator.choice([0.5, 1, 2, 3])
+        metadata = VideoMetadata(total_num_frames=total, fps=fps, duration=total / fps)
+        frames = processor.sample_frames(metadata, num_frames=most, fps=rate)
+        cases.append({"total": total, "fps": fps, "max_frames": most, "rate": rate, "frames": frames.tolist()})
+    return cases
+
+
+def write(name, value):
+    lines = json.dumps(value, separators=(",", ":"))
+    (DATA / name).write_text(lines.replace('},{', '},\n{').replace('],[', '],\n[') + "\n")
+
+
+DATA.mkdir(parents=True, exist_ok=True)
+write("resize.json", resizes())
+write("decoded.json", pictures())
+write("sampling.json", samples())
+write("grids.json", grids())  # last: it replaces the class's resize
