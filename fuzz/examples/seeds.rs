@@ -40,5 +40,16 @@ fn main() -> std::io::Result<()> {
         let config = CONFIG.replace(r#""model_type": "llama""#, extra);
         seed("config", &format!("other-{i}"), config.as_bytes())?;
     }
+    let pictures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/vision/tests/data/pictures");
+    for entry in std::fs::read_dir(pictures)? {
+        let entry = entry?;
+        seed("picture", &entry.file_name().to_string_lossy(), &std::fs::read(entry.path())?)?;
+    }
+    let tiling = r#"{"image_processor_type": "SmolVLMImageProcessor", "size": {"longest_edge": 64}, "resample": 1,
+        "max_image_size": {"longest_edge": 32}, "video_sampling": {"fps": 1, "max_frames": 8}}"#;
+    let canvas = r#"{"image_processor_type": "Llama4ImageProcessor", "size": {"height": 56, "width": 56},
+        "max_patches": 6, "image_mean": [0.5, 0.5, 0.5], "image_std": 0.5, "rescale_factor": 0.004}"#;
+    seed("processor", "tiling", tiling.as_bytes())?;
+    seed("processor", "canvas", canvas.as_bytes())?;
     seed("config", "wrapped", format!(r#"{{"model_type": "idefics3", "text_config": {CONFIG}}}"#).as_bytes())
 }
