@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use plimsoll_engine::{GenerateOptions, Session, SessionError, Special, TemplateRequest};
 use serde_json::{Map, json};
 
-use crate::runner::{AnswerError, Answerer};
+use crate::runner::{AnswerError, Answerer, Question};
 
 /// How questions reach a model; stands in its record.
 pub fn prompting(session: &Session) -> &'static str {
@@ -32,15 +32,23 @@ pub fn prompt_ids(session: &Session, question: &str) -> Result<Vec<u32>, Session
     session.chat_ids(&TemplateRequest { messages, add_generation_prompt: true, variables, ..Default::default() })
 }
 
+/// The ids of a question that can be answered by reading alone.
+fn question_ids(session: &Session, question: Question) -> Result<Vec<u32>, AnswerError> {
+    if question.picture.is_some() {
+        return Err("the question is about a picture, and this model reads text only".into());
+    }
+    Ok(prompt_ids(session, question.prompt)?)
+}
+
 impl Answerer for Session {
-    fn generate(&mut self, prompt: &str, max_tokens: usize) -> Result<String, AnswerError> {
-        let ids = prompt_ids(self, prompt)?;
+    fn generate(&mut self, question: Question, max_tokens: usize) -> Result<String, AnswerError> {
+        let ids = question_ids(self, question)?;
         let options = GenerateOptions { max_tokens: Some(max_tokens), ..GenerateOptions::default() };
         Ok(Session::generate(self, &ids, &options, |_| ControlFlow::Continue(()))?.text)
     }
 
-    fn log_likelihoods(&mut self, prompt: &str, options: &[String]) -> Result<Vec<f64>, AnswerError> {
-        let ids = prompt_ids(self, prompt)?;
+    fn log_likelihoods(&mut self, question: Question, options: &[String]) -> Result<Vec<f64>, AnswerError> {
+        let ids = question_ids(self, question)?;
         let encoded: Result<Vec<Vec<u32>>, _> =
             options.iter().map(|option| self.tokenizer().encode(option, Special::AsText)).collect();
         Ok(Session::log_likelihoods(self, &ids, &encoded?)?)

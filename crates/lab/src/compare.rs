@@ -16,7 +16,7 @@ pub use run::{CompareError, Contestant, Options, Progress, Stage, compare};
 
 use crate::paired::PairError;
 use crate::record::{CategoryFacts, Comparison, Device, SCHEMA_VERSION, Settings, Side, SuiteFacts};
-use crate::suite::{CATEGORIES, Suite};
+use crate::suite::{Suite, categories};
 
 /// What two models were compared under.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +63,7 @@ pub fn conclude(circumstances: Circumstances, evidence: [Evidence; 2]) -> Result
 /// The facts of a suite that make it reproducible.
 pub fn suite_facts(suite: &Suite) -> SuiteFacts {
     let n_in = |id: &str| suite.items.iter().filter(|item| item.category == id).count();
-    let about = |id: &str| CATEGORIES.iter().find(|category| category.id == id).map_or("", |category| category.about);
+    let about = |id: &str| categories().find(|category| category.id == id).map_or("", |category| category.about);
     let categories = suite.categories().into_iter();
     SuiteFacts {
         id: suite.id(),

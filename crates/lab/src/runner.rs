@@ -3,25 +3,36 @@
 use serde::{Deserialize, Serialize};
 
 use crate::score::Scoring;
+use crate::suite::drawing::Scene;
 use crate::suite::{Item, Suite};
 
 /// Whatever failed inside the model.
 pub type AnswerError = Box<dyn std::error::Error + Send + Sync>;
 
+/// One user message.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// Its text.
+    pub prompt: &'a str,
+    /// The picture shown before the text.
+    pub picture: Option<&'a Scene>,
+}
+
 /// Something that answers questions: a model with its tokenizer and chat template, greedy and with reasoning off.
 pub trait Answerer {
-    /// The answer to one user message, at most `max_tokens` long, without the tokens that end it.
+    /// The answer to `question`, at most `max_tokens` long, without the tokens that end it.
     ///
     /// # Errors
-    /// Whatever keeps the model from answering, such as a prompt longer than its context.
-    fn generate(&mut self, prompt: &str, max_tokens: usize) -> Result<String, AnswerError>;
+    /// Whatever keeps the model from answering, such as a prompt longer than its context, or a picture for a model that
+    /// does not see.
+    fn generate(&mut self, question: Question, max_tokens: usize) -> Result<String, AnswerError>;
 
-    /// For each option the logarithm of the probability that the answer to `prompt` begins with it: the sum over the
+    /// For each option the logarithm of the probability that the answer to `question` begins with it: the sum over the
     /// option's tokens, the option being tokenised by itself. [nats]
     ///
     /// # Errors
     /// As for [`Answerer::generate`].
-    fn log_likelihoods(&mut self, prompt: &str, options: &[String]) -> Result<Vec<f64>, AnswerError>;
+    fn log_likelihoods(&mut self, question: Question, options: &[String]) -> Result<Vec<f64>, AnswerError>;
 }
 
 /// What became of one item.
@@ -110,10 +121,11 @@ pub fn run(suite: &Suite, model: &mut dyn Answerer, mut progress: impl FnMut(usi
 /// # Errors
 /// When the model cannot answer.
 pub fn answer(item: &Item, model: &mut dyn Answerer) -> Result<Outcome, RunError> {
+    let question = Question { prompt: &item.prompt, picture: item.picture.as_ref() };
     let failed = |source| RunError::Answer { item: item.id.clone(), source };
     let (answer, log_likelihoods) = match &item.scoring {
         Scoring::Choice { options, .. } => {
-            let likelihoods = model.log_likelihoods(&item.prompt, options).map_err(failed)?;
+            let likelihoods = model.log_likelihoods(question, options).map_err(failed)?;
             if likelihoods.len() != options.len() {
                 let (options, found) = (options.len(), likelihoods.len());
                 return Err(RunError::Likelihoods { item: item.id.clone(), options, found });
@@ -121,7 +133,7 @@ pub fn answer(item: &Item, model: &mut dyn Answerer) -> Result<Outcome, RunError
             let answer = leader(&likelihoods).map_or(String::new(), |index| options[index].clone());
             (answer, likelihoods)
         }
-        _ => (model.generate(&item.prompt, item.max_tokens).map_err(failed)?, Vec::new()),
+        _ => (model.generate(question, item.max_tokens).map_err(failed)?, Vec::new()),
     };
     Ok(Outcome {
         item: item.id.clone(),

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use plimsoll_lab::runner::{AnswerError, Answerer, RunError, run};
+use plimsoll_lab::runner::{AnswerError, Answerer, Question, RunError, run};
 use plimsoll_lab::score::Scoring;
-use plimsoll_lab::suite::{ALL, Suite};
+use plimsoll_lab::suite::drawing::Scene;
+use plimsoll_lab::suite::{ALL, Suite, VISION};
 
 /// Knows the answer to every item of a suite, and adds `ending` to it.
 struct Oracle {
@@ -16,19 +17,27 @@ struct Oracle {
 impl Oracle {
     fn of(suite: &Suite, ending: &'static str) -> Self {
         let known = suite.items.iter().chain([&suite.canary]);
-        let answers = known.map(|item| (item.prompt.clone(), item.scoring.reference())).collect();
+        let answers = known.map(|item| (key(&item.prompt, item.picture.as_ref()), item.scoring.reference())).collect();
         Oracle { answers, ending, likelihood_of_right: -0.1 }
+    }
+
+    fn answer(&self, question: Question) -> Result<&str, AnswerError> {
+        Ok(self.answers.get(&key(question.prompt, question.picture)).ok_or("an unknown question")?)
     }
 }
 
+/// The same words about another picture are another question.
+fn key(prompt: &str, picture: Option<&Scene>) -> String {
+    format!("{prompt} {picture:?}")
+}
+
 impl Answerer for Oracle {
-    fn generate(&mut self, prompt: &str, _max_tokens: usize) -> Result<String, AnswerError> {
-        let answer = self.answers.get(prompt).ok_or("an unknown question")?;
-        Ok(format!("{answer}{}", self.ending))
+    fn generate(&mut self, question: Question, _max_tokens: usize) -> Result<String, AnswerError> {
+        Ok(format!("{}{}", self.answer(question)?, self.ending))
     }
 
-    fn log_likelihoods(&mut self, prompt: &str, options: &[String]) -> Result<Vec<f64>, AnswerError> {
-        let right = self.answers.get(prompt).ok_or("an unknown question")?;
+    fn log_likelihoods(&mut self, question: Question, options: &[String]) -> Result<Vec<f64>, AnswerError> {
+        let right = self.answer(question)?;
         Ok(options.iter().map(|option| if option == right { self.likelihood_of_right } else { -3.0 }).collect())
     }
 }
@@ -45,6 +54,13 @@ fn a_model_that_knows_every_answer_scores_everything_right_in_order() {
     assert!(outcomes.iter().all(|outcome| outcome.correct));
     assert_eq!(heard, (1..=suite.items.len()).collect::<Vec<_>>());
     assert!(outcomes.iter().zip(&suite.items).all(|(outcome, item)| outcome.item == item.id));
+}
+
+#[test]
+fn questions_about_pictures_arrive_with_their_pictures() {
+    let suite = Suite::builtin(VISION, 3, 5).expect("the suite about pictures");
+    let outcomes = run(&suite, &mut Oracle::of(&suite, ""), |_| ()).expect("a whole run");
+    assert!(outcomes.iter().all(|outcome| outcome.correct));
 }
 
 #[test]
@@ -73,7 +89,7 @@ fn an_item_that_cannot_be_answered_ends_the_run_with_its_id() {
     let suite = suite();
     let mut model = Oracle::of(&suite, "");
     let last = suite.items.last().expect("items");
-    model.answers.remove(&last.prompt);
+    model.answers.remove(&key(&last.prompt, last.picture.as_ref()));
     let error = run(&suite, &mut model, |_| ()).expect_err("one answer is missing");
     assert!(error.to_string().contains(&last.id), "{error}");
 }
@@ -82,10 +98,10 @@ fn an_item_that_cannot_be_answered_ends_the_run_with_its_id() {
 fn too_few_likelihoods_are_refused() {
     struct Mute;
     impl Answerer for Mute {
-        fn generate(&mut self, _: &str, _: usize) -> Result<String, AnswerError> {
+        fn generate(&mut self, _: Question, _: usize) -> Result<String, AnswerError> {
             Ok(String::new())
         }
-        fn log_likelihoods(&mut self, _: &str, _: &[String]) -> Result<Vec<f64>, AnswerError> {
+        fn log_likelihoods(&mut self, _: Question, _: &[String]) -> Result<Vec<f64>, AnswerError> {
             Ok(vec![0.0])
         }
     }

@@ -5,8 +5,10 @@
 //! code and not of a seed.
 
 mod categories;
+pub mod drawing;
 mod draws;
 pub(crate) mod hash;
+mod vision;
 mod words;
 
 use std::collections::HashSet;
@@ -15,7 +17,9 @@ use serde::Serialize;
 
 use categories::Draft;
 pub use categories::{CATEGORIES, Category};
+use drawing::Scene;
 pub(crate) use draws::Draws;
+pub use vision::{VISION_CATEGORIES, training_pictures};
 
 use crate::score::{SCORER_VERSION, Scoring};
 
@@ -23,8 +27,12 @@ use crate::score::{SCORER_VERSION, Scoring};
 pub const DEFAULT_ITEMS: usize = 50;
 /// The seed of the suite that is meant when none is named.
 pub const DEFAULT_SEED: u64 = 2026;
-/// The name of the suite that holds every category.
+/// The name of the suite that holds every category of text.
 pub const ALL: &str = "text";
+/// The name of the suite that holds every category about pictures.
+pub const VISION: &str = "vision";
+/// What stands for the category where a picture is held out: it is so for every category.
+const PICTURES: &str = "pictures";
 /// Share of questions kept for suites: one in this many.
 const RESERVED_ONE_IN: u64 = 10;
 /// Draws in a row without a new question after which a category is taken to hold no more.
@@ -39,7 +47,7 @@ const MAX_ANSWER_TOKENS: usize = 96;
 pub struct Item {
     /// Category and a hash of the question; the same question has the same id in every suite.
     pub id: String,
-    /// One of [`CATEGORIES`]' ids, or `canary`.
+    /// One of [`CATEGORIES`]' or [`VISION_CATEGORIES`]' ids, or `canary`.
     pub category: String,
     /// The one user message, before any chat template.
     pub prompt: String,
@@ -47,12 +55,15 @@ pub struct Item {
     pub scoring: Scoring,
     /// How many tokens a generated answer may have.
     pub max_tokens: usize,
+    /// The picture that it is about, shown before the prompt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub picture: Option<Scene>,
 }
 
 /// A fixed list of questions with the facts that make it reproducible.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Suite {
-    /// [`ALL`] or a category's id.
+    /// [`ALL`], [`VISION`] or a category's id.
     pub name: String,
     /// What the items were drawn with.
     pub seed: u64,
@@ -70,7 +81,9 @@ pub struct Suite {
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum SuiteError {
     /// No suite has this name.
-    #[error("no built-in suite is named `{name}`; there are `{ALL}` (every category) and {known}")]
+    #[error(
+        "no built-in suite is named `{name}`; there are `{ALL}` (every category of text), `{VISION}` (every one about pictures) and {known}"
+    )]
     Unknown {
         /// The name asked for.
         name: String,
@@ -99,7 +112,7 @@ pub enum SuiteError {
 }
 
 impl Suite {
-    /// The suite `name` ([`ALL`] or a category's id) of `per_category` questions in each category, drawn with `seed`.
+    /// The suite `name` ([`ALL`], [`VISION`] or a category's id) of `per_category` questions in each category, drawn with `seed`.
     ///
     /// ```
     /// use plimsoll_lab::suite::Suite;
@@ -112,11 +125,13 @@ impl Suite {
     /// # Errors
     /// When the name is unknown, none or far too many are asked for, or a category holds fewer questions than that.
     pub fn builtin(name: &str, seed: u64, per_category: usize) -> Result<Suite, SuiteError> {
-        let chosen: Vec<&Category> = CATEGORIES.iter().filter(|c| name == ALL || c.id == name).collect();
-        if chosen.is_empty() {
-            let known = CATEGORIES.iter().map(|c| format!("`{}`", c.id)).collect::<Vec<_>>().join(", ");
+        let family = |category: &Category| if category.pictures { VISION } else { ALL };
+        let chosen: Vec<&Category> = categories().filter(|c| c.id == name || family(c) == name).collect();
+        let Some(first) = chosen.first() else {
+            let known = categories().map(|c| format!("`{}`", c.id)).collect::<Vec<_>>().join(", ");
             return Err(SuiteError::Unknown { name: name.to_owned(), known });
-        }
+        };
+        let canary = if first.pictures { picture_canary() } else { canary() };
         if per_category == 0 {
             return Err(SuiteError::Empty);
         }
@@ -133,7 +148,7 @@ impl Suite {
             scorer_version: SCORER_VERSION,
             licence: "Apache-2.0 OR MIT".to_owned(),
             items,
-            canary: canary(),
+            canary,
         })
     }
 
@@ -150,17 +165,27 @@ impl Suite {
     }
 }
 
+/// Every built-in category, those of text first.
+pub fn categories() -> impl Iterator<Item = &'static Category> {
+    CATEGORIES.iter().chain(&VISION_CATEGORIES)
+}
+
 /// An endless stream of questions of `category` that no suite will ever hold.
 pub fn training_items(category: &'static Category, seed: u64) -> impl Iterator<Item = Item> {
     let mut draws = Draws::new(seed, category_stream(category));
     std::iter::repeat_with(move || (category.draft)(&mut draws))
-        .filter(|draft| !is_reserved(category.id, &draft.key))
+        .filter(|draft| !is_reserved(hold_out(category), &draft.key))
         .map(|draft| item(category.id, draft))
 }
 
-/// Whether the question `key` of `category` is kept for suites.
-fn is_reserved(category: &str, key: &str) -> bool {
-    hash::sha256_u64(format!("{category}\n{key}").as_bytes()).is_multiple_of(RESERVED_ONE_IN)
+/// Within which name the questions of a category are held out: pictures are so for all categories at once.
+fn hold_out(category: &Category) -> &'static str {
+    if category.pictures { PICTURES } else { category.id }
+}
+
+/// Whether the question `key` is kept for suites, `within` a category or among pictures.
+fn is_reserved(within: &str, key: &str) -> bool {
+    hash::sha256_u64(format!("{within}\n{key}").as_bytes()).is_multiple_of(RESERVED_ONE_IN)
 }
 
 fn reserved_items(category: &Category, seed: u64, n: usize) -> Result<Vec<Item>, SuiteError> {
@@ -170,7 +195,7 @@ fn reserved_items(category: &Category, seed: u64, n: usize) -> Result<Vec<Item>,
     let mut in_vain = 0;
     while items.len() < n {
         let draft = (category.draft)(&mut draws);
-        if is_reserved(category.id, &draft.key) && seen.insert(draft.key.clone()) {
+        if is_reserved(hold_out(category), &draft.key) && seen.insert(draft.key.clone()) {
             items.push(item(category.id, draft));
             in_vain = 0;
         } else if in_vain < PATIENCE {
@@ -189,30 +214,39 @@ fn category_stream(category: &Category) -> u64 {
 }
 
 fn item(category: &str, draft: Draft) -> Item {
-    let digest = hash::sha256_hex(format!("{category}\n{}", draft.prompt).as_bytes());
+    let mut hashed = format!("{category}\n{}", draft.prompt);
+    if let Some(picture) = &draft.picture {
+        hashed = format!("{hashed}\n{}", hash::canonical_json(picture));
+    }
+    let digest = hash::sha256_hex(hashed.as_bytes());
     Item {
         id: format!("{category}-{}", &digest[..12]),
         category: category.to_owned(),
         prompt: draft.prompt,
         scoring: draft.scoring,
         max_tokens: MAX_ANSWER_TOKENS,
+        picture: draft.picture,
     }
 }
+
+/// Characters that no answer holds, as many as in the repeated word of [`canary`].
+const LINE_NOISE: &str = "q;Z#~w^ k}0v|X@ %j$";
 
 /// Goes on with a repeated word, or with line noise of the same length. It catches likelihoods that are no numbers or
 /// all the same, and scoring that mixes up its options. A model that predicts nothing but spreads its belief evenly
 /// passes too, for the noise takes more tokens: arithmetic that is merely wrong is for `verify` to find.
 fn canary() -> Item {
-    let repeated = "ship ship ship ship".to_owned();
-    let noise = "q;Z#~w^ k}0v|X@ %j$".to_owned();
-    item(
-        "canary",
-        Draft {
-            key: String::new(),
-            prompt: "Repeat this text exactly: ship ship ship ship".to_owned(),
-            scoring: Scoring::Choice { options: vec![noise, repeated], answer: 1 },
-        },
-    )
+    let options = vec![LINE_NOISE.to_owned(), "ship ship ship ship".to_owned()];
+    let prompt = "Repeat this text exactly: ship ship ship ship".to_owned();
+    item("canary", Draft { key: String::new(), prompt, scoring: Scoring::Choice { options, answer: 1 }, picture: None })
+}
+
+/// The same for a model that sees: line noise, or the colour of a large red disc.
+fn picture_canary() -> Item {
+    let options = vec![LINE_NOISE.to_owned(), "red".to_owned()];
+    let prompt = "What colour is the circle? Answer with one word.".to_owned();
+    let picture = Some(vision::canary_scene());
+    item("canary", Draft { key: String::new(), prompt, scoring: Scoring::Choice { options, answer: 1 }, picture })
 }
 
 #[cfg(test)]

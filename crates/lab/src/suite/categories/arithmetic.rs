@@ -13,7 +13,7 @@ pub(super) fn draft(draws: &mut Draws) -> Draft {
         0 => format!("What is {question}? Answer with the number only."),
         _ => format!("Calculate {question}. Answer with the number only."),
     };
-    Draft { key, prompt, scoring: Scoring::Number { answer: result.into() } }
+    Draft { key, prompt, scoring: Scoring::Number { answer: result.into() }, picture: None }
 }
 
 fn sum(draws: &mut Draws) -> (String, String, u32) {

@@ -141,5 +141,5 @@ pub(super) fn draft(draws: &mut Draws) -> Draft {
         _ => format!("{question} Is it {shown}? Answer with the choice only."),
     };
     let options = options.into_iter().map(str::to_owned).collect();
-    Draft { key, prompt, scoring: Scoring::Choice { options, answer } }
+    Draft { key, prompt, scoring: Scoring::Choice { options, answer }, picture: None }
 }

@@ -21,5 +21,10 @@ pub(super) fn draft(draws: &mut Draws) -> Draft {
     };
     let options = vec![first.to_string(), second.to_string()];
     let answer = usize::from(answer == second);
-    Draft { key: format!("{word} of {small}, {large}"), prompt, scoring: Scoring::Choice { options, answer } }
+    Draft {
+        key: format!("{word} of {small}, {large}"),
+        prompt,
+        scoring: Scoring::Choice { options, answer },
+        picture: None,
+    }
 }

@@ -12,7 +12,7 @@ pub(super) fn draft(draws: &mut Draws) -> Draft {
         1 => format!("Copy this text exactly: {text}"),
         _ => format!("Write this text again, with no change: {text}"),
     };
-    Draft { key: text.clone(), prompt, scoring: Scoring::Text { answer: text } }
+    Draft { key: text.clone(), prompt, scoring: Scoring::Text { answer: text }, picture: None }
 }
 
 fn element(draws: &mut Draws) -> String {

@@ -26,6 +26,7 @@ fn occurrences(draws: &mut Draws) -> Draft {
             "How many times does the word \"{target}\" appear in this list? {list}. Answer with the number only."
         ),
         scoring: Scoring::Number { answer: n_target.into() },
+        picture: None,
     }
 }
 
@@ -36,5 +37,6 @@ fn length(draws: &mut Draws) -> Draft {
         prompt: format!("How many words are in this list? {list}. Answer with the number only."),
         key: list,
         scoring: Scoring::Number { answer: n.into() },
+        picture: None,
     }
 }

@@ -37,6 +37,7 @@ fn weekday(draws: &mut Draws) -> Draft {
         prompt: format!("{question} Answer with the weekday only."),
         key: question,
         scoring: Scoring::Named { names: DAYS.iter().map(ToString::to_string).collect(), answer },
+        picture: None,
     }
 }
 
@@ -52,6 +53,7 @@ fn month(draws: &mut Draws) -> Draft {
             names: MONTHS.iter().map(|(name, _)| name.to_string()).collect(),
             answer: MONTHS[to % 12].0.to_owned(),
         },
+        picture: None,
     }
 }
 
@@ -83,5 +85,6 @@ fn date(question: String, note: &str, (day, month): (u32, usize)) -> Draft {
         prompt: format!("{question}{note} Answer like this: 7 May."),
         key: question,
         scoring: Scoring::Text { answer: format!("{day} {}", MONTHS[month % 12].0) },
+        picture: None,
     }
 }

@@ -58,5 +58,5 @@ fn list(draws: &mut Draws) -> Draft {
 }
 
 fn finish(prompt: String, answer: Value) -> Draft {
-    Draft { key: answer.to_string(), prompt, scoring: Scoring::Json { answer } }
+    Draft { key: answer.to_string(), prompt, scoring: Scoring::Json { answer }, picture: None }
 }

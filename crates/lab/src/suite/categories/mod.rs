@@ -11,6 +11,7 @@ mod ordering;
 mod spelling;
 mod units;
 
+use super::drawing::Scene;
 use super::draws::Draws;
 use crate::score::Scoring;
 
@@ -23,6 +24,8 @@ pub(crate) struct Draft {
     pub prompt: String,
     /// How the answer is marked.
     pub scoring: Scoring,
+    /// The picture that the question is about.
+    pub picture: Option<Scene>,
 }
 
 /// A kind of item.
@@ -31,19 +34,36 @@ pub struct Category {
     pub id: &'static str,
     /// What it shows of a model, for reports.
     pub about: &'static str,
+    /// Whether its questions are about a picture.
+    pub pictures: bool,
     pub(crate) draft: fn(&mut Draws) -> Draft,
 }
 
-/// Every built-in category, in the order of reports.
+/// Every category of text, in the order of reports.
 pub const CATEGORIES: [Category; 10] = [
-    Category { id: "choice", about: "common knowledge, one of four options", draft: choice::draft },
-    Category { id: "comparison", about: "the larger or smaller of two numbers", draft: comparison::draft },
-    Category { id: "arithmetic", about: "small sums, differences and products", draft: arithmetic::draft },
-    Category { id: "ordering", about: "sorting numbers and words", draft: ordering::draft },
-    Category { id: "copying", about: "repeating a text exactly", draft: copying::draft },
-    Category { id: "spelling", about: "the letters of a word, forwards and backwards", draft: spelling::draft },
-    Category { id: "json", about: "an object of a given shape", draft: json::draft },
-    Category { id: "dates", about: "weekdays, months and days of the calendar", draft: dates::draft },
-    Category { id: "units", about: "converting lengths, weights and times", draft: units::draft },
-    Category { id: "counting", about: "counting words in a list", draft: counting::draft },
+    Category { id: "choice", about: "common knowledge, one of four options", pictures: false, draft: choice::draft },
+    Category {
+        id: "comparison",
+        about: "the larger or smaller of two numbers",
+        pictures: false,
+        draft: comparison::draft,
+    },
+    Category {
+        id: "arithmetic",
+        about: "small sums, differences and products",
+        pictures: false,
+        draft: arithmetic::draft,
+    },
+    Category { id: "ordering", about: "sorting numbers and words", pictures: false, draft: ordering::draft },
+    Category { id: "copying", about: "repeating a text exactly", pictures: false, draft: copying::draft },
+    Category {
+        id: "spelling",
+        about: "the letters of a word, forwards and backwards",
+        pictures: false,
+        draft: spelling::draft,
+    },
+    Category { id: "json", about: "an object of a given shape", pictures: false, draft: json::draft },
+    Category { id: "dates", about: "weekdays, months and days of the calendar", pictures: false, draft: dates::draft },
+    Category { id: "units", about: "converting lengths, weights and times", pictures: false, draft: units::draft },
+    Category { id: "counting", about: "counting words in a list", pictures: false, draft: counting::draft },
 ];

@@ -28,6 +28,7 @@ fn numbers(draws: &mut Draws) -> Draft {
         key: format!("{} {direction}", join(&numbers)),
         prompt: format!("Sort these numbers {direction}: {shown}. Answer with the numbers only."),
         scoring: Scoring::List { answer: answer.iter().map(u32::to_string).collect() },
+        picture: None,
     }
 }
 
@@ -46,6 +47,7 @@ fn words(draws: &mut Draws) -> Draft {
         key: join(&words),
         prompt: format!("Put these words in alphabetical order: {shown}. Answer with the words only."),
         scoring: Scoring::List { answer: words.iter().map(ToString::to_string).collect() },
+        picture: None,
     }
 }
 

@@ -18,14 +18,14 @@ fn forwards(draws: &mut Draws) -> Draft {
         _ => format!("Write the letters of \"{word}\" with a hyphen between them."),
     };
     let answer = word.chars().map(String::from).collect::<Vec<_>>().join("-");
-    Draft { key: format!("spell {word}"), prompt, scoring: Scoring::Text { answer } }
+    Draft { key: format!("spell {word}"), prompt, scoring: Scoring::Text { answer }, picture: None }
 }
 
 fn backwards(draws: &mut Draws) -> Draft {
     let word = word(draws, 2);
     let answer = word.chars().rev().map(String::from).collect::<Vec<_>>().join("-");
     let prompt = format!("Write the letters of \"{word}\" backwards with a hyphen between them.");
-    Draft { key: format!("reverse {word}"), prompt, scoring: Scoring::Text { answer } }
+    Draft { key: format!("reverse {word}"), prompt, scoring: Scoring::Text { answer }, picture: None }
 }
 
 /// Consonant and vowel in turn, sometimes closed by a consonant: `tako`, `benulir`.

@@ -25,5 +25,10 @@ pub(super) fn draft(draws: &mut Draws) -> Draft {
         0 => format!("How many {to} are {count} {from}? Answer with the number only."),
         _ => format!("Convert {count} {from} to {to}. Answer with the number only."),
     };
-    Draft { key: format!("{n} {large} and {small}"), prompt, scoring: Scoring::Number { answer: answer.into() } }
+    Draft {
+        key: format!("{n} {large} and {small}"),
+        prompt,
+        scoring: Scoring::Number { answer: answer.into() },
+        picture: None,
+    }
 }

@@ -1,0 +1,58 @@
+//! Where is it, beside what?
+
+use super::{Draws, Mark, Question, Scene, description, shape_names, shape_of};
+
+/// How far two middles must lie apart to be asked about. [half pixels]
+const CLEAR: u32 = 32;
+
+pub(super) fn ask(scene: &Scene, draws: &mut Draws) -> Option<Question> {
+    if scene.marks.len() < 2 {
+        return None;
+    }
+    if draws.one_in(2) { beside(scene, draws) } else { outermost(scene, draws) }
+}
+
+/// On which side of one shape another lies.
+fn beside(scene: &Scene, draws: &mut Draws) -> Option<Question> {
+    let first = draws.below(scene.marks.len());
+    let second = (first + 1 + draws.below(scene.marks.len() - 1)) % scene.marks.len();
+    let (a, b) = (&scene.marks[first], &scene.marks[second]);
+    let (name_a, name_b) = (description(scene, a, draws)?, description(scene, b, draws)?);
+    let across = draws.one_in(2);
+    let (at_a, at_b) = (along(a, across), along(b, across));
+    if at_a.abs_diff(at_b) < CLEAR {
+        return None;
+    }
+    let (near, far, prompt) = if across {
+        ("left", "right", format!("Is the {name_a} left or right of the {name_b}?"))
+    } else {
+        ("above", "below", format!("Is the {name_a} above or below the {name_b}?"))
+    };
+    Some(Question::word(prompt, [near, far], if at_a < at_b { near } else { far }, draws))
+}
+
+/// Which shape is furthest to one side.
+fn outermost(scene: &Scene, draws: &mut Draws) -> Option<Question> {
+    let (across, least) = (draws.one_in(2), draws.one_in(2));
+    let mut marks: Vec<&Mark> = scene.marks.iter().collect();
+    marks.sort_by_key(|mark| along(mark, across));
+    if !least {
+        marks.reverse();
+    }
+    if along(marks[0], across).abs_diff(along(marks[1], across)) < CLEAR {
+        return None;
+    }
+    let end = match (across, least) {
+        (true, true) => "furthest to the left",
+        (true, false) => "furthest to the right",
+        (false, true) => "nearest to the top",
+        (false, false) => "nearest to the bottom",
+    };
+    Some(Question::word(format!("Which shape is {end}?"), shape_names(), shape_of(marks[0])?.name(), draws))
+}
+
+/// The middle of a mark, from the left or from the top. [half pixels]
+fn along(mark: &Mark, across: bool) -> u32 {
+    let (x, y) = mark.centre();
+    if across { x } else { y }
+}
