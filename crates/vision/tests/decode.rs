@@ -52,6 +52,20 @@ fn a_file_with_a_changed_byte_never_panics() {
 }
 
 #[test]
+fn four_channels_sampled_oddly_are_refused() {
+    let mut bytes = std::fs::read(data("pictures/cmyk.jpg")).unwrap();
+    let frame = bytes.windows(2).position(|marker| marker == [0xFF, 0xC0]).unwrap();
+    for (component, factors) in [(0, 0x14), (2, 0x13), (3, 0x31), (3, 0x22), (1, 0x21)] {
+        let mut changed = bytes.clone();
+        changed[frame + 11 + 3 * component] = factors;
+        let error = Picture::decode("odd.jpg", &changed, DEFAULT_MAX_PIXELS).unwrap_err();
+        assert!(error.to_string().contains("sampled"), "{error}");
+    }
+    bytes[frame + 9] = 5; // and there are never five
+    assert!(Picture::decode("odd.jpg", &bytes, DEFAULT_MAX_PIXELS).is_err());
+}
+
+#[test]
 fn too_many_pixels_are_told_from_the_header() {
     for (name, bytes) in files() {
         if ["one_pixel.png", "rgba16.png"].contains(&name.as_str()) {

@@ -100,7 +100,7 @@ fn expanded_prompts_have_a_place_for_every_feature() {
             let media: Vec<Medium> = grids.map(Medium::Picture).collect();
             // Features of all tiles: (1, tiles × features, width), or (tiles, features, width) for Llama 4.
             let shape = common::numbers(&case["image_features"]["shape"]);
-            let tiles: usize = media.iter().map(|medium| tiles(medium)).sum();
+            let tiles: usize = media.iter().map(tiles).sum();
             let features = shape[0] * shape[1];
             let strings = ImageStrings::new(&processor, features / tiles);
             let expanded = strings.expand(case["rendered"].as_str().unwrap(), &media).unwrap();

@@ -1,5 +1,6 @@
 //! JPEG, to the bytes that libjpeg-turbo decodes it to: Pillow's decoder, with its defaults.
 
+use libjpeg_turbo_rs::common::types::ComponentInfo;
 use libjpeg_turbo_rs::{DecodeLimits, Decoder, PixelFormat};
 
 use super::orientation::Orientation;
@@ -13,7 +14,6 @@ const MAX_SCANS: usize = 200;
 /// result.
 const MAX_BYTES_A_PIXEL: u64 = 16;
 const WORKING_BYTES: u64 = 16 << 20;
-
 pub(super) fn decode(bytes: &[u8], limit: &Limit) -> Result<(Picture, Orientation), VisionError> {
     let undecodable = |what: &dyn std::fmt::Display| VisionError::undecodable(limit.file, "JPEG", what);
     let limits = DecodeLimits {
@@ -25,6 +25,7 @@ pub(super) fn decode(bytes: &[u8], limit: &Limit) -> Result<(Picture, Orientatio
     let mut decoder = Decoder::new_with_limits(bytes, limits).map_err(|e| undecodable(&e))?;
     let (width, height) = (decoder.header().width, decoder.header().height);
     limit.check(width.into(), height.into(), "JPEG")?;
+    check_sampling(&decoder.header().components).map_err(|what| undecodable(&what))?;
     let orientation = Orientation::find(decoder.exif_data(), decoder.xmp_data());
     decoder.set_output_format(PixelFormat::Rgb);
     let decoded = decoder.decode_image().map_err(|e| undecodable(&e))?;
@@ -34,4 +35,17 @@ pub(super) fn decode(bytes: &[u8], limit: &Limit) -> Result<(Picture, Orientatio
         return Err(undecodable(&"its pixels are not 8-bit levels"));
     }
     Ok((Picture::new(decoded.width, decoded.height, decoded.data), orientation))
+}
+
+/// Of four channels, the decoder takes the first and the last for sampled fully and the others for sampled alike, as
+/// programs write CMYK and YCCK; where a file has it otherwise, it reads past a plane and panics.
+fn check_sampling(components: &[ComponentInfo]) -> Result<(), &'static str> {
+    let [first, second, third, last] = components else { return Ok(()) };
+    let factors = |c: &ComponentInfo| (c.horizontal_sampling, c.vertical_sampling);
+    let (full, part) = (factors(first), factors(second));
+    let whole = |full: u8, part: u8| part > 0 && full.is_multiple_of(part);
+    if factors(last) == full && factors(third) == part && whole(full.0, part.0) && whole(full.1, part.1) {
+        return Ok(());
+    }
+    Err("its four channels are sampled as no program writes them")
 }
