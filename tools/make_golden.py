@@ -57,11 +57,12 @@ def weights_dtype(folder):
 
 
 @torch.no_grad()
-def numbers(model, tokenizer, ids, n_greedy):
-    """What the model computes on `ids`, then `n_greedy` tokens of greedy continuation."""
+def numbers(model, tokenizer, ids, n_greedy, **pictures):
+    """What the model computes on `ids` (and the `pictures` that some of them stand for), then `n_greedy` tokens of
+    greedy continuation."""
     ends = model.generation_config.eos_token_id
     ends = set(ends if isinstance(ends, list) else [ends])
-    output = model(torch.tensor([ids]), use_cache=True)
+    output = model(torch.tensor([ids]), use_cache=True, **pictures)
     logits = output.logits[0].float()  # (n_tokens, vocab_size)
     nll = -logits[:-1].log_softmax(-1).gather(1, torch.tensor(ids[1:], dtype=torch.long)[:, None]).sum()
     case = {

@@ -8,7 +8,8 @@
 //!
 //! A training line holds `category` and `messages` (user, assistant). A suite's line holds the item itself and its
 //! `reference` answer; the first line is the canary. `pictures` writes `pictures.rgb`, the bytes of one picture after the
-//! other, and `questions.jsonl`, for each of them a list of `category`, `prompt` and `answer`. `eval-vision` writes
+//! other, `scenes.jsonl`, what lies where in them, and `questions.jsonl`, for each of them a list of `category`, `prompt`
+//! and `answer`. `eval-vision` writes
 //! `suite.jsonl` and a PNG for each item, named as the item is. `mark` takes lines of `item` and `answer` to the default
 //! suite of text or of pictures (`demo/evaluate.py` writes them) and prints the rates, and for two files the differences.
 
@@ -65,6 +66,7 @@ fn write_pictures(seed: u64, n: usize, folder: &Path) -> Result<(), Error> {
     fs::create_dir_all(folder)?;
     let mut pictures = BufWriter::new(File::create(folder.join("pictures.rgb"))?);
     let mut questions = BufWriter::new(File::create(folder.join("questions.jsonl"))?);
+    let mut scenes = BufWriter::new(File::create(folder.join("scenes.jsonl"))?);
     for (scene, items) in training_pictures(seed).take(n) {
         pictures.write_all(&scene.rgb8())?;
         let asked: Vec<_> = items
@@ -72,8 +74,10 @@ fn write_pictures(seed: u64, n: usize, folder: &Path) -> Result<(), Error> {
             .map(|item| json!({"category": item.category, "prompt": item.prompt, "answer": item.scoring.reference()}))
             .collect();
         writeln!(questions, "{}", json!(asked))?;
+        writeln!(scenes, "{}", json!(scene))?;
     }
     pictures.flush()?;
+    scenes.flush()?;
     Ok(questions.flush()?)
 }
 
