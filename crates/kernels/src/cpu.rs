@@ -346,6 +346,34 @@ impl Cpu {
         });
     }
 
+    /// Each row of `weight.len()` values less its mean, over its deviation, times `weight` plus `bias`.
+    ///
+    /// # Panics
+    /// If the width does not divide `x`, or `out` or `bias` has another length.
+    pub fn layer_norm(&self, x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
+        let width = weight.len();
+        assert!(width > 0 && x.len().is_multiple_of(width), "rows of {width} in {}", x.len());
+        assert_eq!((bias.len(), out.len()), (width, x.len()));
+        let chunk = VALUES_PER_TASK.next_multiple_of(width);
+        self.pool.chunks_mut(out, chunk, |i, out| {
+            let x = &x[i * chunk..][..out.len()];
+            // SAFETY: the level is available; lengths are checked above and chunks are whole rows.
+            unsafe { (self.kernels.layer_norm)(x, weight, bias, eps, out) }
+        });
+    }
+
+    /// `out = act(x)`, value by value.
+    ///
+    /// # Panics
+    /// If the lengths differ.
+    pub fn activate(&self, act: Activation, x: &[f32], out: &mut [f32]) {
+        assert_eq!(x.len(), out.len());
+        self.pool.chunks_mut(out, VALUES_PER_TASK, |i, out| {
+            // SAFETY: the level is available and the lengths are equal.
+            unsafe { (self.kernels.activate)(act, &x[i * VALUES_PER_TASK..][..out.len()], out) }
+        });
+    }
+
     /// `out = act(gate) * up`, value by value.
     ///
     /// # Panics
@@ -379,6 +407,20 @@ impl Cpu {
                 for head in token.chunks_exact_mut(head_dim) {
                     turn(layout, &mut head[..rotary_dim], &cos[angles.clone()], &sin[angles.clone()]);
                 }
+            }
+        });
+    }
+
+    /// Adds `bias` to each row of `x`, `(n, bias.len())`.
+    ///
+    /// # Panics
+    /// If the width does not divide `x`.
+    pub fn add_bias(&self, bias: &[f32], x: &mut [f32]) {
+        let width = bias.len();
+        assert!(width > 0 && x.len().is_multiple_of(width), "rows of {width} in {}", x.len());
+        self.pool.chunks_mut(x, VALUES_PER_TASK.next_multiple_of(width), |_, rows| {
+            for row in rows.chunks_exact_mut(width) {
+                row.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
             }
         });
     }

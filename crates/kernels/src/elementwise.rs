@@ -3,7 +3,7 @@
 
 use crate::vector::{Vector, gelu, gelu_tanh, silu};
 
-/// The nonlinearity of a gated feed-forward layer.
+/// The nonlinearity of a feed-forward layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Activation {
     /// `x * sigmoid(x)`.
@@ -85,19 +85,72 @@ unsafe fn rms_norm_row<V: Vector>(x: &[f32], weight: Option<&[f32]>, eps: f32, o
     }
 }
 
+/// Each row of `weight.len()` values less its mean, over its deviation, times `weight` plus `bias`.
+#[inline(always)]
+pub(crate) unsafe fn layer_norm<V: Vector>(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
+    let width = weight.len();
+    let mut start = 0;
+    while start < x.len() {
+        layer_norm_row::<V>(&x[start..start + width], weight, bias, eps, &mut out[start..start + width]);
+        start += width;
+    }
+}
+
+/// The variance is that of the differences from the mean, a second pass: a mean far from zero would cancel it in one.
+#[inline(always)]
+unsafe fn layer_norm_row<V: Vector>(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
+    let mut sum = V::zero();
+    let mut at = 0;
+    while at < x.len() {
+        sum = sum.add(load_at::<V>(x, at));
+        at += V::LANES;
+    }
+    let mean = sum.sum() / x.len() as f32;
+    let mut squares = V::zero();
+    at = 0;
+    while at < x.len() {
+        // The difference passes through `out`, whose reading fills the lanes beyond the row's end with zeros.
+        store_at(load_at::<V>(x, at).sub(V::splat(mean)), out, at);
+        let centred = load_at::<V>(out, at);
+        squares = centred.mul_add(centred, squares);
+        at += V::LANES;
+    }
+    let variance = squares.sum() / x.len() as f32;
+    let factor = V::splat(1.0 / (variance + eps).sqrt());
+    at = 0;
+    while at < x.len() {
+        let normed = load_at::<V>(out, at).mul(factor);
+        store_at(normed.mul_add(load_at::<V>(weight, at), load_at::<V>(bias, at)), out, at);
+        at += V::LANES;
+    }
+}
+
 /// `out = act(gate) * up`.
 #[inline(always)]
 pub(crate) unsafe fn gated<V: Vector>(act: Activation, gate: &[f32], up: &[f32], out: &mut [f32]) {
     let mut at = 0;
     while at < gate.len() {
-        let x = load_at::<V>(gate, at);
-        let y = match act {
-            Activation::Silu => silu(x),
-            Activation::GeluTanh => gelu_tanh(x),
-            Activation::Gelu => gelu(x),
-        };
-        store_at(y.mul(load_at::<V>(up, at)), out, at);
+        store_at(apply(act, load_at::<V>(gate, at)).mul(load_at::<V>(up, at)), out, at);
         at += V::LANES;
+    }
+}
+
+/// `out = act(x)`.
+#[inline(always)]
+pub(crate) unsafe fn activate<V: Vector>(act: Activation, x: &[f32], out: &mut [f32]) {
+    let mut at = 0;
+    while at < x.len() {
+        store_at(apply(act, load_at::<V>(x, at)), out, at);
+        at += V::LANES;
+    }
+}
+
+#[inline(always)]
+unsafe fn apply<V: Vector>(act: Activation, x: V) -> V {
+    match act {
+        Activation::Silu => silu(x),
+        Activation::GeluTanh => gelu_tanh(x),
+        Activation::Gelu => gelu(x),
     }
 }
 

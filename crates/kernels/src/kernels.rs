@@ -38,7 +38,10 @@ pub(crate) struct Kernels {
     /// Totals, parts, `head_dim`: see [`fold::onto`].
     pub fold: unsafe fn(&mut [f32], &[f32], usize),
     pub rms_norm: RmsNorm,
+    /// `x`, `weight`, `bias`, `eps`, `out`: see [`crate::Cpu::layer_norm`].
+    pub layer_norm: unsafe fn(&[f32], &[f32], &[f32], f32, &mut [f32]),
     pub gated: unsafe fn(Activation, &[f32], &[f32], &mut [f32]),
+    pub activate: unsafe fn(Activation, &[f32], &mut [f32]),
     /// Values, and how many of them ahead memory is asked for: see [`probe::sum`].
     pub sum: unsafe fn(&[f32], usize) -> f32,
     pub multiply_tiles: unsafe fn(usize),
@@ -107,7 +110,9 @@ macro_rules! level {
                 attend,
                 fold,
                 rms_norm,
+                layer_norm,
                 gated,
+                activate,
                 sum,
                 multiply_tiles,
                 matrix_unit: None,
@@ -159,6 +164,18 @@ macro_rules! level {
             unsafe fn rms_norm(x: &[f32], weight: Option<&[f32]>, eps: f32, width: usize, out: &mut [f32]) {
                 // SAFETY: as above.
                 unsafe { elementwise::rms_norm::<$V>(x, weight, eps, width, out) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn layer_norm(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, out: &mut [f32]) {
+                // SAFETY: as above.
+                unsafe { elementwise::layer_norm::<$V>(x, weight, bias, eps, out) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn activate(act: Activation, x: &[f32], out: &mut [f32]) {
+                // SAFETY: as above.
+                unsafe { elementwise::activate::<$V>(act, x, out) }
             }
 
             $(#[target_feature(enable = $features)])?

@@ -48,6 +48,9 @@ fn activations_are_accurate_at_every_level() {
         for act in [Activation::Silu, Activation::GeluTanh, Activation::Gelu] {
             let mut out = vec![f32::NAN; x.len()];
             cpu(isa, 1).gated(act, &x, &ones, &mut out);
+            let mut alone = vec![f32::NAN; x.len()];
+            cpu(isa, 2).activate(act, &x, &mut alone);
+            assert_eq!(bits(&alone), bits(&out), "{act:?} without a gate at {isa}");
             for (x, out) in x.iter().zip(out) {
                 let expected = exact(act, f64::from(*x));
                 // Far tails lose bits with the exponential's growing argument, where only the absolute error matters.
@@ -108,6 +111,34 @@ proptest! {
     }
 
     #[test]
+    fn layer_norm_is_right_for_any_width_and_number_of_threads(
+        width in 1..600usize, rows in 1..80usize, offset in -50f32..50.0, threads in 1..=4usize, seed: u64,
+    ) {
+        let mut random = Random(seed);
+        // A mean that dwarfs the deviation, as residual streams have it.
+        let x: Vec<f32> = random.floats(rows * width).into_iter().map(|x| x + offset).collect();
+        let (weight, bias) = (random.floats(width), random.floats(width));
+        for isa in Isa::available() {
+            let mut out = vec![f32::NAN; x.len()];
+            cpu(isa, threads).layer_norm(&x, &weight, &bias, 1e-5, &mut out);
+            for (x, out) in x.chunks_exact(width).zip(out.chunks_exact(width)) {
+                let mean = x.iter().map(|x| f64::from(*x)).sum::<f64>() / width as f64;
+                let variance = x.iter().map(|x| (f64::from(*x) - mean).powi(2)).sum::<f64>() / width as f64;
+                for (i, (x, out)) in x.iter().zip(out).enumerate() {
+                    let factor = f64::from(weight[i]) / (variance + 1e-5).sqrt();
+                    let expected = (f64::from(*x) - mean) * factor + f64::from(bias[i]);
+                    // The mean is rounded to f32, which the division by a small deviation magnifies.
+                    let bound = 1e-5 * (1.0 + expected.abs()) + 1e-6 * f64::from(offset.abs() + 1.0) * factor.abs();
+                    prop_assert!((f64::from(*out) - expected).abs() < bound, "{out} at {isa}, expected {expected}");
+                }
+                let mut alone = vec![f32::NAN; width];
+                cpu(isa, 1).layer_norm(x, &weight, &bias, 1e-5, &mut alone);
+                prop_assert_eq!(bits(&alone), bits(out));
+            }
+        }
+    }
+
+    #[test]
     fn rope_turns_the_right_pairs(
         heads in 1..5usize, half in 0..20usize, still in 0..9usize, n in 1..300usize, interleaved: bool, seed: u64,
     ) {
@@ -129,6 +160,14 @@ proptest! {
             prop_assert_eq!(&before[2 * half..], &after[2 * half..]);
         }
     }
+}
+
+#[test]
+fn a_bias_is_added_to_every_row() {
+    let bias: Vec<f32> = (0..999).map(|i| i as f32).collect();
+    let mut x = vec![0.5; 999 * 70];
+    cpu(Isa::best(), 4).add_bias(&bias, &mut x);
+    assert!(x.iter().enumerate().all(|(i, y)| *y == 0.5 + (i % 999) as f32));
 }
 
 #[test]
