@@ -15,6 +15,8 @@ use crate::{Isa, probe};
 
 /// `x`, `weight`, `eps`, `width`, `out`: see [`crate::Cpu::rms_norm`].
 type RmsNorm = unsafe fn(&[f32], Option<&[f32]>, f32, usize, &mut [f32]);
+/// `x`, `weight`, `bias`, `eps`, `out`: see [`crate::Cpu::layer_norm`].
+type LayerNorm = unsafe fn(&[f32], &[f32], &[f32], f32, &mut [f32]);
 
 /// The entry points of one level.
 ///
@@ -38,8 +40,7 @@ pub(crate) struct Kernels {
     /// Totals, parts, `head_dim`: see [`fold::onto`].
     pub fold: unsafe fn(&mut [f32], &[f32], usize),
     pub rms_norm: RmsNorm,
-    /// `x`, `weight`, `bias`, `eps`, `out`: see [`crate::Cpu::layer_norm`].
-    pub layer_norm: unsafe fn(&[f32], &[f32], &[f32], f32, &mut [f32]),
+    pub layer_norm: LayerNorm,
     pub gated: unsafe fn(Activation, &[f32], &[f32], &mut [f32]),
     pub activate: unsafe fn(Activation, &[f32], &mut [f32]),
     /// Values, and how many of them ahead memory is asked for: see [`probe::sum`].
