@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use plimsoll_formats::{Hyperparams, RopeScaling};
+use plimsoll_formats::{Hyperparams, RopeScaling, VisionParams};
 
 fuzz_target!(|text: &str| {
     let Ok(hp) = Hyperparams::from_config_json("config.json", text) else { return };
@@ -13,6 +13,11 @@ fuzz_target!(|text: &str| {
         if let RopeScaling::LongRope { short, long, .. } = &rope.scaling {
             assert!(short.len() == rope.rotary_dim / 2 && long.len() == rope.rotary_dim / 2);
         }
+    }
+    if let Ok(Some(vision)) = VisionParams::of_wrapped(&hp) {
+        assert!(vision.d_model.is_multiple_of(vision.n_heads) && vision.patch_size <= vision.tile_size);
+        assert!(vision.merge_side > 0 && vision.patches_per_side() > 0);
+        let _ = (vision.rope_theta(), vision.size("projector_input_dim"));
     }
     let _ = (hp.rotary_layers(), hp.usizes("moe_layers"), hp.f32("attn_scale"));
 });

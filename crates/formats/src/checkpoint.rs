@@ -15,6 +15,7 @@ use crate::safetensors::{self, SafetensorsFile};
 use crate::template::{self, ChatTemplateSource};
 use crate::tensor::Tensor;
 use crate::tokenizer::{self, TokenizerSource};
+use crate::vision;
 use crate::weights::{self, Weights};
 
 /// What kind of files a checkpoint comes in.
@@ -76,6 +77,7 @@ impl Checkpoint {
             from_gguf(&gguf_name(path), &parts, own.then_some(&folder))?
         };
         checkpoint.path = Some(path.to_owned());
+        checkpoint.weights.source = checkpoint.display();
         Ok(checkpoint)
     }
 
@@ -100,7 +102,7 @@ impl Checkpoint {
 
     /// The tensor of this canonical name, such as `model.layers.0.self_attn.q_proj.weight`.
     pub fn tensor(&self, name: &str) -> Option<&Tensor> {
-        self.weights.tensors.get(name)
+        self.weights.get(name)
     }
 
     /// The tensor of this canonical name.
@@ -108,17 +110,7 @@ impl Checkpoint {
     /// # Errors
     /// There is none, or its type is none that weights may have.
     pub fn require(&self, name: &str) -> Result<&Tensor, FormatError> {
-        if let Some(tensor) = self.tensor(name) {
-            return Ok(tensor);
-        }
-        Err(match self.weights.unusable.get(name) {
-            Some((file, dtype)) => FormatError::tensor(
-                file,
-                name,
-                format!("is stored as {dtype}, expected F32, F16, BF16 or a block type"),
-            ),
-            None => FormatError::MissingTensor { file: self.display(), tensor: name.to_owned() },
-        })
+        self.weights.require(name)
     }
 
     /// The tensor of this canonical name and shape.
@@ -126,16 +118,17 @@ impl Checkpoint {
     /// # Errors
     /// As [`Checkpoint::require`], or it has another shape.
     pub fn require_shape(&self, name: &str, shape: &[usize]) -> Result<&Tensor, FormatError> {
-        let tensor = self.require(name)?;
-        if tensor.shape() == shape {
-            return Ok(tensor);
-        }
-        Err(tensor.error(format!("has the shape {:?}, expected {shape:?}", tensor.shape())))
+        self.weights.require_shape(name, shape)
+    }
+
+    /// All its tensors by canonical name.
+    pub fn weights(&self) -> &Weights {
+        &self.weights
     }
 
     /// All usable tensors by name, views into fused ones in their place.
     pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
-        self.weights.tensors.values()
+        self.weights.iter()
     }
 
     /// Length of all weight files together, in bytes.
@@ -255,7 +248,7 @@ fn from_safetensors(
         chat_template: template::from_folder(folder, &tokenizer_config)?,
         generation: generation::from_folder(folder, &config)?,
         licence: licence::gather(Some(folder), None)?,
-        weights,
+        weights: Weights { source: name.to_owned(), ..weights },
     })
 }
 
@@ -289,14 +282,14 @@ fn from_gguf(name: &str, parts: &[GgufFile], folder: Option<&Folder>) -> Result<
         chat_template: template::from_gguf(metadata)?,
         generation: generation::from_gguf(metadata)?,
         licence: licence::gather(folder, Some(metadata))?,
-        weights,
+        weights: Weights { source: name.to_owned(), ..weights },
     })
 }
 
 /// The GGUF model of a folder that has no other: the one file, or the first part of the one split.
 fn only_gguf(folder: &Folder) -> Result<Option<String>, FormatError> {
     let mut names = folder.names()?;
-    names.retain(|n| n.ends_with(".gguf") && !n.starts_with("mmproj") && !gguf::is_later_part(n));
+    names.retain(|n| n.ends_with(".gguf") && !vision::is_mmproj(n) && !gguf::is_later_part(n));
     match &names[..] {
         [] => Ok(None),
         [only] => Ok(Some(only.clone())),
@@ -330,7 +323,7 @@ fn gguf_name(path: &Path) -> String {
     name.strip_suffix(".gguf").map_or(name.clone(), str::to_owned)
 }
 
-fn parent(path: &Path) -> PathBuf {
+pub(crate) fn parent(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),

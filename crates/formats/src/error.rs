@@ -93,6 +93,14 @@ pub enum FormatError {
         /// Why it cannot be used.
         what: String,
     },
+    /// A vision tower that does not go with its text model, or of which there is more than one.
+    #[error("`{model}` cannot see: {what}")]
+    Vision {
+        /// The text model.
+        model: String,
+        /// What was found, in which file, and what was expected.
+        what: String,
+    },
     /// The file's architecture is not known.
     #[error("`{file}` declares the architecture `{found}`; known are {known}")]
     UnknownArchitecture {
@@ -173,6 +181,7 @@ impl FormatError {
                 "the checkpoint is incomplete, or its config names another architecture than its weights have"
                     .to_owned()
             }
+            FormatError::Vision { .. } => "name the mmproj file that was converted with this model: --mmproj PATH".to_owned(),
             FormatError::Part { .. } => "put all parts of the model into one folder under their own names".to_owned(),
             FormatError::UnknownArchitecture { .. } => {
                 "this architecture is not supported yet: choose a checkpoint of one that is known".to_owned()

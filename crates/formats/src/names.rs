@@ -163,6 +163,111 @@ fn module_name(arch: GgufArch, module: &str) -> Option<&'static str> {
     })
 }
 
+/// A vision tower whose tensors have names here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum VisionArch {
+    Idefics3,
+    Llama4,
+}
+
+impl VisionArch {
+    /// Its name, which is llama.cpp's `clip.projector_type` too; the `model_type`s of multimodal models that have it; the
+    /// family of their text models; the variant.
+    const ALL: [(&'static str, &'static [&'static str], &'static str, VisionArch); 2] = [
+        ("idefics3", &["idefics3", "smolvlm"], "llama", VisionArch::Idefics3),
+        ("llama4", &["llama4"], "llama4", VisionArch::Llama4),
+    ];
+
+    pub(crate) fn of_wrapper(model_type: &str) -> Option<VisionArch> {
+        VisionArch::ALL.iter().find(|(_, types, ..)| types.contains(&model_type)).map(|&(.., arch)| arch)
+    }
+
+    pub(crate) fn of_projector(projector: &str) -> Option<VisionArch> {
+        VisionArch::ALL.iter().find(|(name, ..)| *name == projector).map(|&(.., arch)| arch)
+    }
+
+    fn row(self) -> &'static (&'static str, &'static [&'static str], &'static str, VisionArch) {
+        VisionArch::ALL.iter().find(|(.., arch)| *arch == self).expect("every variant is listed")
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        self.row().0
+    }
+
+    /// The token that stands in the text for each feature of a picture, as the tokenizers of all its models have it.
+    pub(crate) fn image_token_text(self) -> &'static str {
+        match self {
+            VisionArch::Idefics3 => "<image>",
+            VisionArch::Llama4 => "<|patch|>",
+        }
+    }
+
+    /// The family of the text models that see with it.
+    pub(crate) fn text_family(self) -> &'static str {
+        self.row().2
+    }
+}
+
+/// Every vision tower that is known.
+pub fn known_towers() -> Vec<&'static str> {
+    VisionArch::ALL.iter().map(|(name, ..)| *name).collect()
+}
+
+/// Prefixes of the canonical names of towers and connectors.
+pub(crate) const VISION_PREFIXES: [&str; 3] = ["vision_tower.", "connector.", "multi_modal_projector."];
+
+/// The canonical name of a tensor of an mmproj GGUF; `None` if its tower has no such tensor.
+/// Source: llama.cpp's gguf-py/gguf/tensor_mapping.py.
+pub(crate) fn mmproj_name(arch: VisionArch, name: &str) -> Option<String> {
+    use VisionArch::*;
+    let global = match (arch, name) {
+        (Idefics3, "v.patch_embd.weight") => "vision_tower.embeddings.patch_embedding.weight",
+        (Idefics3, "v.patch_embd.bias") => "vision_tower.embeddings.patch_embedding.bias",
+        (Idefics3, "v.position_embd.weight") => "vision_tower.embeddings.position_embedding.weight",
+        (Idefics3, "v.post_ln.weight") => "vision_tower.post_layernorm.weight",
+        (Idefics3, "v.post_ln.bias") => "vision_tower.post_layernorm.bias",
+        (Idefics3, "mm.model.fc.weight") => "connector.modality_projection.proj.weight",
+        (Llama4, "v.patch_embd.weight") => "vision_tower.patch_embedding.linear.weight",
+        (Llama4, "v.class_embd") => "vision_tower.class_embedding",
+        (Llama4, "v.position_embd.weight") => "vision_tower.positional_embedding_vlm",
+        (Llama4, "v.pre_ln.weight") => "vision_tower.layernorm_pre.weight",
+        (Llama4, "v.pre_ln.bias") => "vision_tower.layernorm_pre.bias",
+        (Llama4, "v.post_ln.weight") => "vision_tower.layernorm_post.weight",
+        (Llama4, "v.post_ln.bias") => "vision_tower.layernorm_post.bias",
+        (Llama4, "mm.model.mlp.1.weight") => "vision_tower.vision_adapter.mlp.fc1.weight",
+        (Llama4, "mm.model.mlp.2.weight") => "vision_tower.vision_adapter.mlp.fc2.weight",
+        (Llama4, "mm.model.fc.weight") => "multi_modal_projector.linear_1.weight",
+        _ => {
+            let (layer, rest) = name.strip_prefix("v.blk.")?.split_once('.')?;
+            let (module, kind) = rest.rsplit_once('.')?;
+            let canonical_number = layer.parse::<u32>().is_ok_and(|n| n.to_string() == layer);
+            let module = mmproj_module(arch, module)?;
+            let layers = if arch == Idefics3 { "encoder" } else { "model" };
+            let fits = canonical_number && matches!(kind, "weight" | "bias");
+            return fits.then(|| format!("vision_tower.{layers}.layers.{layer}.{module}.{kind}"));
+        }
+    };
+    Some(global.to_owned())
+}
+
+fn mmproj_module(arch: VisionArch, module: &str) -> Option<&'static str> {
+    use VisionArch::*;
+    Some(match (arch, module) {
+        (_, "attn_q") => "self_attn.q_proj",
+        (_, "attn_k") => "self_attn.k_proj",
+        (_, "attn_v") => "self_attn.v_proj",
+        (_, "ffn_up") => "mlp.fc1",
+        (_, "ffn_down") => "mlp.fc2",
+        (Idefics3, "attn_out") => "self_attn.out_proj",
+        (Idefics3, "ln1") => "layer_norm1",
+        (Idefics3, "ln2") => "layer_norm2",
+        (Llama4, "attn_out") => "self_attn.o_proj",
+        (Llama4, "ln1") => "input_layernorm",
+        (Llama4, "ln2" | "attn_post_norm") => "post_attention_layernorm",
+        _ => return None,
+    })
+}
+
 /// The canonical name of a safetensors tensor: text models lose the wrapper that multimodal checkpoints put around
 /// them, vision towers and projectors get one spelling. `None` for buffers that are no weights.
 pub(crate) fn unwrapped(name: &str) -> Option<String> {

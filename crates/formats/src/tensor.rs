@@ -150,6 +150,15 @@ impl Tensor {
         Ok(Tensor { name: name.into(), shape: vec![experts, outputs.len(), cols], layout, ..self.clone() })
     }
 
+    /// The weight of a convolution, (out, in, height, width), as the matrix (out, in · height · width) that it is for
+    /// patches without overlap; anything else as it is.
+    pub(crate) fn without_patch_shape(self) -> Tensor {
+        match (&self.shape[..], self.layout) {
+            (&[out, a, b, c], Layout::Rows) => Tensor { shape: vec![out, a * b * c], ..self },
+            _ => self,
+        }
+    }
+
     /// The same weights under another name.
     pub(crate) fn renamed(&self, name: &str) -> Tensor {
         Tensor { name: name.into(), ..self.clone() }

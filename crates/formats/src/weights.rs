@@ -7,7 +7,7 @@ use plimsoll_kernels::DType;
 use crate::config::{Biases, GgufFacts, Hyperparams};
 use crate::error::FormatError;
 use crate::gguf::{Element, GgufFile};
-use crate::names::{GgufArch, Role, RopeFactors, role, unwrapped};
+use crate::names::{GgufArch, Role, RopeFactors, VISION_PREFIXES, VisionArch, mmproj_name, role, unwrapped};
 use crate::safetensors::SafetensorsFile;
 use crate::tensor::Tensor;
 
@@ -15,9 +15,11 @@ use crate::tensor::Tensor;
 pub const EMBEDDING: &str = "model.embed_tokens.weight";
 const HEAD: &str = "lm_head.weight";
 
-/// The tensors of a checkpoint by canonical name, and what their files amount to.
+/// The tensors of a model by canonical name, and what their files amount to.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Weights {
+pub struct Weights {
+    /// The path or name of the model, for messages.
+    pub(crate) source: String,
     pub(crate) tensors: BTreeMap<String, Tensor>,
     /// Tensors of types that no weight may have, by canonical name: the file and the type.
     pub(crate) unusable: BTreeMap<String, (String, String)>,
@@ -30,6 +32,98 @@ pub(crate) struct Weights {
 }
 
 impl Weights {
+    /// The tensor of this canonical name, such as `model.layers.0.self_attn.q_proj.weight`.
+    pub fn get(&self, name: &str) -> Option<&Tensor> {
+        self.tensors.get(name)
+    }
+
+    /// The tensor of this canonical name.
+    ///
+    /// # Errors
+    /// There is none, or its type is none that weights may have.
+    pub fn require(&self, name: &str) -> Result<&Tensor, FormatError> {
+        if let Some(tensor) = self.get(name) {
+            return Ok(tensor);
+        }
+        Err(match self.unusable.get(name) {
+            Some((file, dtype)) => FormatError::tensor(
+                file,
+                name,
+                format!("is stored as {dtype}, expected F32, F16, BF16 or a block type"),
+            ),
+            None => FormatError::MissingTensor { file: self.source.clone(), tensor: name.to_owned() },
+        })
+    }
+
+    /// The tensor of this canonical name and shape.
+    ///
+    /// # Errors
+    /// As [`Weights::require`], or it has another shape.
+    pub fn require_shape(&self, name: &str, shape: &[usize]) -> Result<&Tensor, FormatError> {
+        let tensor = self.require(name)?;
+        if tensor.shape() == shape {
+            return Ok(tensor);
+        }
+        Err(tensor.error(format!("has the shape {:?}, expected {shape:?}", tensor.shape())))
+    }
+
+    /// All usable tensors by name, views into fused ones in their place.
+    pub fn iter(&self) -> impl Iterator<Item = &Tensor> {
+        self.tensors.values()
+    }
+
+    /// Bytes of all usable tensors per stored type, largest first.
+    pub fn bytes_by_type(&self) -> &[(DType, u64)] {
+        &self.bytes_by_type
+    }
+
+    /// The tower and the connector among the tensors of safetensors files, if there are any.
+    pub(crate) fn vision_part(&self) -> Option<Weights> {
+        let is_vision = |name: &&String| VISION_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
+        let tensors: BTreeMap<String, Tensor> = self
+            .tensors
+            .iter()
+            .filter(|(name, _)| is_vision(name))
+            .map(|(name, tensor)| (name.clone(), tensor.clone().without_patch_shape()))
+            .collect();
+        let unusable: BTreeMap<String, (String, String)> =
+            self.unusable.iter().filter(|(name, _)| is_vision(name)).map(|(k, v)| (k.clone(), v.clone())).collect();
+        if tensors.is_empty() && unusable.is_empty() {
+            return None;
+        }
+        let mut weights = Weights { source: self.source.clone(), tensors, unusable, ..Weights::default() };
+        weights.count();
+        Some(weights)
+    }
+
+    /// Names the tensors of an mmproj GGUF, whose tower is `d_model` wide.
+    pub(crate) fn from_mmproj(file: &GgufFile, arch: VisionArch, d_model: usize) -> Result<Weights, FormatError> {
+        let source = file.name().to_owned();
+        let mut weights = Weights { source, file_bytes: file.bytes().len() as u64, ..Weights::default() };
+        let swapped = feed_forward_is_swapped(file, d_model);
+        for tensor in file.tensors() {
+            let stored_as = match swapped {
+                true => swap_feed_forward(&tensor.name),
+                false => tensor.name.clone(),
+            };
+            let Some(name) = mmproj_name(arch, &stored_as) else {
+                let what =
+                    format!("is not part of the tower `{}`, so leaving it out would change the model", arch.name());
+                return Err(FormatError::tensor(file.name(), &tensor.name, what));
+            };
+            match tensor.element {
+                Element::Weight(dtype) => {
+                    let (bytes, range) = (file.bytes().clone(), tensor.range.clone());
+                    let view = Tensor::new(&name, bytes, range, dtype, tensor.shape.clone());
+                    weights.add(view.without_patch_shape())?;
+                }
+                Element::Other(_) => weights.add_unusable(name, file.name(), tensor.element.name()),
+            }
+        }
+        weights.count();
+        Ok(weights)
+    }
+
     /// Names and fits the tensors of safetensors files; corrects whether the embeddings are tied.
     pub(crate) fn from_safetensors(files: &[SafetensorsFile], hp: &mut Hyperparams) -> Result<Weights, FormatError> {
         let mut weights = Weights::default();
@@ -189,6 +283,21 @@ fn expect_rows(fused: &Tensor, rows: usize) -> Result<(), FormatError> {
         return Ok(());
     }
     Err(fused.error(format!("has the shape {:?}, expected {rows} rows by the hyperparameters", fused.shape())))
+}
+
+/// Whether the two matrices of each MLP have each other's names, as early converters wrote them: llama.cpp tells it, too, by
+/// a `ffn_down` that takes rows as wide as the tower.
+fn feed_forward_is_swapped(file: &GgufFile, d_model: usize) -> bool {
+    let down = file.tensors().iter().find(|tensor| tensor.name == "v.blk.0.ffn_down.weight");
+    down.is_some_and(|down| matches!(down.shape[..], [out, input] if input == d_model && out != d_model))
+}
+
+fn swap_feed_forward(name: &str) -> String {
+    if name.contains(".ffn_down.") {
+        name.replace(".ffn_down.", ".ffn_up.")
+    } else {
+        name.replace(".ffn_up.", ".ffn_down.")
+    }
 }
 
 /// Declares how a GGUF tensor differs from its Hugging Face original.

@@ -67,6 +67,26 @@ pub(super) fn class_defaults(model_type: &str) -> Option<JsonObject> {
     }
 }
 
+/// Class defaults of the vision part of a multimodal `model_type`, under the names that [`super::VisionParams`] reads,
+/// and those of the wrapper that concern it; empty if the type has no tower here.
+pub(super) fn vision_defaults(model_type: &str) -> JsonObject {
+    let values = match model_type {
+        "idefics3" | "smolvlm" => json!({
+            "hidden_size": 1152, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 16,
+            "num_channels": 3, "image_size": 224, "patch_size": 32, "hidden_act": "gelu_pytorch_tanh",
+            "layer_norm_eps": 1e-6, "scale_factor": 2, "image_token_id": 128257,
+        }),
+        "llama4" => json!({
+            "hidden_size": 768, "intermediate_size": 5632, "num_hidden_layers": 34, "num_attention_heads": 16,
+            "num_channels": 3, "image_size": 448, "patch_size": 14, "pixel_shuffle_ratio": 0.5,
+            "projector_input_dim": 4096, "projector_output_dim": 4096, "rope_theta": 10000.0,
+            "image_token_id": 200092,
+        }),
+        _ => return JsonObject::new(),
+    };
+    values.as_object().cloned().unwrap_or_default()
+}
+
 /// What a multimodal wrapper class says of its text model: the `model_type` it has if the file does not say, and
 /// whether embeddings are tied if the wrapper does not say.
 pub(super) fn wrapper_defaults(model_type: &str) -> Option<(&'static str, bool)> {

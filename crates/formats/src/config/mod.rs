@@ -10,6 +10,7 @@ mod map;
 mod parse;
 mod refuse;
 mod rope;
+mod vision;
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub(crate) use gguf::{GgufFacts, from_gguf};
 pub(crate) use map::ConfigMap;
 pub(crate) use parse::from_config;
 pub use rope::{Rope, RopeScaling};
+pub use vision::VisionParams;
+pub(crate) use vision::from_mmproj;
 
 pub use plimsoll_kernels::Activation;
 
@@ -122,6 +125,8 @@ pub struct Hyperparams {
     /// Attention scores are divided by the root of this instead of `head_dim`'s.
     pub query_pre_attn_scalar: Option<f32>,
     config: Arc<ConfigMap>,
+    /// The keys of the multimodal model around the text model.
+    outer: Option<Arc<ConfigMap>>,
 }
 
 impl Hyperparams {
@@ -149,6 +154,11 @@ impl Hyperparams {
     /// Path of the file that the hyperparameters come from.
     pub fn file(&self) -> &str {
         self.config.file()
+    }
+
+    /// The keys of the multimodal model around the text model, if there is one.
+    pub(crate) fn outer(&self) -> Option<&ConfigMap> {
+        self.outer.as_deref()
     }
 
     /// A whole number under its Hugging Face name; `None` if absent or `null`.

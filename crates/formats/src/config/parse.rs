@@ -10,9 +10,9 @@ use crate::folder::JsonObject;
 use crate::names::unknown_architecture;
 
 // Far beyond any published model; they keep a damaged number from becoming an allocation or an overflow.
-const MAX_LAYERS: usize = 10_000;
-const MAX_HEADS: usize = 100_000;
-const MAX_WIDTH: usize = 10_000_000;
+pub(super) const MAX_LAYERS: usize = 10_000;
+pub(super) const MAX_HEADS: usize = 100_000;
+pub(super) const MAX_WIDTH: usize = 10_000_000;
 const MAX_VOCAB: usize = 100_000_000;
 const MAX_TOKENS: usize = 1_000_000_000_000;
 
@@ -54,7 +54,9 @@ pub(crate) fn from_config(file: &str, keys: JsonObject) -> Result<Hyperparams, F
         return Err(unknown_architecture(file, &model_type));
     };
     text.default_keys(class);
-    Ok(hyperparams(text, ArchId(model_type.clone()), &model_type, wrapper, None)?)
+    let mut hp = hyperparams(text, ArchId(model_type.clone()), &model_type, wrapper, None)?;
+    hp.outer = hp.wrapper.is_some().then(|| Arc::new(outer));
+    Ok(hp)
 }
 
 /// Builds the struct from a map that is complete, `model_type` being Hugging Face's name of `arch`; of a GGUF, `facts`
@@ -118,10 +120,11 @@ pub(super) fn hyperparams(
         arch,
         wrapper,
         config: Arc::new(config),
+        outer: None,
     })
 }
 
-fn activation(config: &ConfigMap) -> Result<Activation, HyperparamError> {
+pub(super) fn activation(config: &ConfigMap) -> Result<Activation, HyperparamError> {
     let key = if config.get("hidden_activation").is_some() { "hidden_activation" } else { "hidden_act" };
     match config.str(key)? {
         Some("silu" | "swish") => Ok(Activation::Silu),

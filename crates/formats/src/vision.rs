@@ -1,0 +1,116 @@
+//! The seeing half of a model: its tower and connector, from the checkpoint itself or from an mmproj GGUF beside it.
+
+use std::path::{Path, PathBuf};
+
+use crate::checkpoint::{Checkpoint, parent};
+use crate::config::{self, VisionParams};
+use crate::error::{FormatError, MAX_NAME, one_line};
+use crate::folder::Folder;
+use crate::gguf::GgufFile;
+use crate::names::{VisionArch, known_towers};
+use crate::weights::Weights;
+
+/// A vision tower with its connector, opened for one text model. Cloning copies no weights.
+#[derive(Debug, Clone)]
+pub struct Vision {
+    /// What the network is like.
+    pub params: VisionParams,
+    /// Its tensors by canonical name: `vision_tower.*`, `connector.*`, `multi_modal_projector.*`.
+    pub weights: Weights,
+    /// The mmproj file that it comes from, if it is not the checkpoint itself.
+    pub mmproj: Option<PathBuf>,
+}
+
+impl Vision {
+    /// What a checkpoint sees with: the tower of `mmproj` if it is given, else its own, else that of the one mmproj GGUF
+    /// beside it. `None` if there is none of these, a model that reads text only.
+    ///
+    /// # Errors
+    /// A [`FormatError`] that names file and tensor or key, several mmproj files by name, or one of another model.
+    pub fn of(checkpoint: &Checkpoint, mmproj: Option<&Path>) -> Result<Option<Vision>, FormatError> {
+        if let Some(path) = mmproj {
+            return from_mmproj(checkpoint, path).map(Some);
+        }
+        let own = checkpoint.weights().vision_part();
+        if let (Some(weights), Some(params)) = (own, VisionParams::of_wrapped(&checkpoint.hyperparams)?) {
+            return Ok(Some(Vision { params, weights, mmproj: None }));
+        }
+        match beside(checkpoint)? {
+            Some(path) => from_mmproj(checkpoint, &path).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The tower of an mmproj GGUF that is to see for a text model of `family` (an [`crate::ArchId::family`]) whose
+    /// embeddings are `text_width` wide.
+    ///
+    /// # Errors
+    /// As [`Vision::of`].
+    pub fn from_gguf(file: &GgufFile, family: &str, text_width: usize) -> Result<Vision, FormatError> {
+        let refuse = |what: String| FormatError::Vision { model: file.name().to_owned(), what };
+        let architecture = file.text("general.architecture")?.unwrap_or_default();
+        if architecture != "clip" || file.bool("clip.has_vision_encoder")? != Some(true) {
+            return Err(refuse("is no vision tower (`clip` with clip.has_vision_encoder)".to_owned()));
+        }
+        let projector = match file.text("clip.vision.projector_type")? {
+            Some(of_vision) => of_vision,
+            None => file.text("clip.projector_type")?.unwrap_or_default(),
+        };
+        let Some(arch) = VisionArch::of_projector(projector) else {
+            let (projector, known) = (one_line(projector, MAX_NAME), known_towers().join(", "));
+            return Err(refuse(format!("has the projector type `{projector}`; known are {known}")));
+        };
+        if family != arch.text_family() {
+            let (name, text) = (arch.name(), arch.text_family());
+            return Err(refuse(format!(
+                "has the projector type `{name}`, for `{text}` models; this one is `{family}`"
+            )));
+        }
+        match file.uint("clip.vision.projection_dim")? {
+            Some(width) if width != text_width as u64 => {
+                let what = format!("makes features {width} wide, the model's embeddings are {text_width} wide");
+                return Err(refuse(what));
+            }
+            _ => {}
+        }
+        let rows = |name: &str| file.tensors().iter().find(|tensor| tensor.name == name)?.shape.first().copied();
+        let adapter = rows("mm.model.mlp.1.weight").zip(rows("mm.model.mlp.2.weight")).map(<[usize; 2]>::from);
+        let params = config::from_mmproj(file, arch, adapter, text_width)?;
+        let weights = Weights::from_mmproj(file, arch, params.d_model)?;
+        Ok(Vision { params, weights, mmproj: None })
+    }
+}
+
+/// Whether a file of this name holds a tower, by llama.cpp's custom.
+pub(crate) fn is_mmproj(name: &str) -> bool {
+    name.ends_with(".gguf") && name.contains("mmproj")
+}
+
+/// The one mmproj file in the folder of a GGUF checkpoint.
+fn beside(checkpoint: &Checkpoint) -> Result<Option<PathBuf>, FormatError> {
+    let Some(path) = &checkpoint.path else { return Ok(None) };
+    let folder = if path.is_dir() { path.clone() } else { parent(path) };
+    let mut names = Folder::Disk(folder.clone()).names()?;
+    names.retain(|name| is_mmproj(name));
+    match &names[..] {
+        [] => Ok(None),
+        [only] => Ok(Some(folder.join(only))),
+        several => Err(cannot_see(checkpoint, format!("several towers lie beside it: {}", several.join(", ")))),
+    }
+}
+
+fn from_mmproj(checkpoint: &Checkpoint, path: &Path) -> Result<Vision, FormatError> {
+    let file = GgufFile::open(path)?;
+    let hp = &checkpoint.hyperparams;
+    let opened = Vision::from_gguf(&file, hp.arch.family().unwrap_or_default(), hp.d_model);
+    let mut vision = opened.map_err(|error| match error {
+        FormatError::Vision { what, .. } => cannot_see(checkpoint, format!("`{}` {what}", file.name())),
+        other => other,
+    })?;
+    vision.mmproj = Some(path.to_owned());
+    Ok(vision)
+}
+
+fn cannot_see(checkpoint: &Checkpoint, what: String) -> FormatError {
+    FormatError::Vision { model: checkpoint.display(), what }
+}
