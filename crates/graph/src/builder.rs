@@ -17,7 +17,7 @@ impl Builder {
     /// An empty network over `vocab_size` token ids.
     pub fn new(vocab_size: usize) -> Builder {
         let network =
-            Network { nodes: vec![], weights: vec![], caches: vec![], ropes: vec![], logits: ValueId(0), vocab_size };
+            Network { nodes: vec![], weights: vec![], caches: vec![], ropes: vec![], outputs: vec![], vocab_size };
         Builder { network, error: None }
     }
 
@@ -28,7 +28,11 @@ impl Builder {
     pub fn finish(mut self, logits: ValueId) -> Result<Network, ShapeError> {
         let (width, vocab_size) = (self.width(logits), self.network.vocab_size);
         self.require("lm_head", width == vocab_size, || format!("{width} logits for {vocab_size} token ids"));
-        self.network.logits = logits;
+        self.finish_with(vec![logits])
+    }
+
+    pub(crate) fn finish_with(mut self, outputs: Vec<ValueId>) -> Result<Network, ShapeError> {
+        self.network.outputs = outputs;
         if let Some(error) = self.error {
             return Err(error);
         }
@@ -100,6 +104,15 @@ impl Builder {
         self.push(Op::RmsNorm { weight, group, eps }, vec![x], self.rows(x), width)
     }
 
+    /// Layer norm of whole rows with `{name}.weight` and `{name}.bias`, `(width)` each.
+    pub fn layer_norm(&mut self, x: ValueId, name: &str, eps: f32) -> ValueId {
+        let width = self.width(x);
+        let mut vector =
+            |part: &str| self.weight(format!("{name}.{part}"), vec![width], WeightKind::Vector { offset: 0.0 });
+        let (weight, bias) = (vector("weight"), vector("bias"));
+        self.push(Op::LayerNorm { weight, bias, eps }, vec![x], self.rows(x), width)
+    }
+
     /// Rotary embedding of each head of `x`, `(n, n_heads * head_dim)`.
     pub fn rope(&mut self, x: ValueId, rope: RopeId, head_dim: usize) -> ValueId {
         let (width, rotated) = (self.width(x), 2 * self.network.ropes[rope.0].inv_freq.len());
@@ -134,6 +147,11 @@ impl Builder {
     pub fn gated(&mut self, gate: ValueId, up: ValueId, act: Activation) -> ValueId {
         self.same_width("mlp", gate, up);
         self.push(Op::Gated(act), vec![gate, up], self.rows(gate), self.width(gate))
+    }
+
+    /// `act(x)`.
+    pub fn activate(&mut self, x: ValueId, act: Activation) -> ValueId {
+        self.push(Op::Activate(act), vec![x], self.rows(x), self.width(x))
     }
 
     /// `x * factor`.
@@ -179,17 +197,21 @@ impl Builder {
         self.push(Op::Moe(op), vec![x], self.rows(x), d_model)
     }
 
-    fn rows(&self, value: ValueId) -> Rows {
+    pub(crate) fn rope_of(&self, rope: RopeId) -> &RopeSpec {
+        &self.network.ropes[rope.0]
+    }
+
+    pub(crate) fn rows(&self, value: ValueId) -> Rows {
         self.network.nodes[value.0].rows
     }
 
-    fn push(&mut self, op: Op, inputs: Vec<ValueId>, rows: Rows, width: usize) -> ValueId {
+    pub(crate) fn push(&mut self, op: Op, inputs: Vec<ValueId>, rows: Rows, width: usize) -> ValueId {
         self.network.nodes.push(Node { op, inputs, rows, width });
         ValueId(self.network.nodes.len() - 1)
     }
 
     /// Declares a weight; a name already declared with the same shape is the same weight (tied).
-    fn weight(&mut self, name: String, shape: Vec<usize>, kind: WeightKind) -> WeightId {
+    pub(crate) fn weight(&mut self, name: String, shape: Vec<usize>, kind: WeightKind) -> WeightId {
         // Only the embedding is ever declared twice, and it comes first: no need for a map.
         if let Some(first) = self.network.weights.first()
             && first.name == name
@@ -207,7 +229,7 @@ impl Builder {
         self.require(place, a == b, || format!("operands are {a} and {b} columns wide"));
     }
 
-    fn require(&mut self, place: &str, holds: bool, problem: impl FnOnce() -> String) {
+    pub(crate) fn require(&mut self, place: &str, holds: bool, problem: impl FnOnce() -> String) {
         if !holds && self.error.is_none() {
             self.error = Some(ShapeError { place: place.to_owned(), problem: problem() });
         }
@@ -237,6 +259,12 @@ impl Scope<'_> {
     pub fn rms_norm(&mut self, x: ValueId, name: &str, group: usize, eps: f32, offset: f32) -> ValueId {
         let name = self.name(name) + ".weight";
         self.net.rms_norm_groups(x, Some(&name), group, eps, offset)
+    }
+
+    /// [`Builder::layer_norm`].
+    pub fn layer_norm(&mut self, x: ValueId, name: &str, eps: f32) -> ValueId {
+        let name = self.name(name);
+        self.net.layer_norm(x, &name, eps)
     }
 
     /// [`Builder::moe`].

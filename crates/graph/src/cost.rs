@@ -5,8 +5,9 @@ use plimsoll_kernels::{Activations, DType};
 
 use crate::id::WeightId;
 use crate::network::{CacheDecl, Network, WeightDecl, WeightKind};
-use crate::op::{AttentionOp, Op, Rows};
+use crate::op::{AttentionOp, Op, Rows, StepSize};
 use crate::plan::BufferPlan;
+use crate::tile::{TileAttention, TileOp};
 
 /// Width of the heads that [`Machine::attention_rate`] is measured with.
 pub const PROBED_HEAD_DIM: usize = 64;
@@ -87,10 +88,9 @@ impl Products {
         self.flops / 2.0 / self.matrices
     }
 
-    /// Operations of a prompt of `n_tokens`, of whose logits one row is wanted.
-    fn prompt_flops(&self, n_tokens: f64) -> f64 {
-        let rows = if self.rows == Rows::Selected { 1.0 } else { n_tokens };
-        self.flops * self.used * rows
+    /// Operations of a step.
+    fn step_flops(&self, size: StepSize) -> f64 {
+        self.flops * self.used * size.rows(self.rows) as f64
     }
 }
 
@@ -106,6 +106,7 @@ pub struct Cost {
     /// Bytes of short vectors, held in f32 beside the file.
     vector_bytes: u64,
     attention: Vec<AttentionOp>,
+    tile_attention: Vec<TileAttention>,
     plan: BufferPlan,
 }
 
@@ -119,13 +120,14 @@ impl Cost {
             table_bytes: 0,
             vector_bytes: 0,
             attention: vec![],
+            tile_attention: vec![],
             plan: BufferPlan::new(network),
         };
         let stored = |id: WeightId| stored(network.weight(id)).unwrap_or((DType::F32, 0));
         let mut tables = vec![];
         for node in &network.nodes {
             match &node.op {
-                Op::Embed { table } => tables.push(*table),
+                Op::Embed { table } | Op::Tile(TileOp::AddPosition { table, .. }) => tables.push(*table),
                 Op::Linear { weight, .. } => {
                     cost.add_product(network.weight(*weight), stored(*weight), node.rows, 1.0);
                     tables.retain(|table| table != weight); // tied: counted here, read whole
@@ -138,6 +140,7 @@ impl Cost {
                     }
                 }
                 Op::Attention(op) => cost.attention.push(op.clone()),
+                Op::Tile(TileOp::Attention(op)) => cost.tile_attention.push(*op),
                 _ => {}
             }
         }
@@ -183,7 +186,27 @@ impl Cost {
 
     /// Bytes of activations for a step of `n_tokens`, logits for one.
     pub fn buffer_bytes(&self, n_tokens: usize) -> u64 {
-        self.plan.bytes(n_tokens, 1)
+        self.plan.bytes(prompt(n_tokens))
+    }
+
+    /// Bytes of activations of a tower for so many tiles at once, of `patches` each.
+    pub fn tower_buffer_bytes(&self, n_tiles: usize, patches: usize) -> u64 {
+        self.plan.bytes(tiles(n_tiles, patches))
+    }
+
+    /// Predicted seconds of a tower for `n_tiles` of `patches` each, `at_once` of them in a step.
+    pub fn tower_seconds(&self, n_tiles: usize, patches: usize, at_once: usize, machine: &Machine) -> f64 {
+        let (size, steps) = (tiles(n_tiles, patches), n_tiles.div_ceil(at_once) as f64);
+        let products = self.products.iter().map(|products| {
+            let (_, prefill) = machine.product(products.dtype, products.mean_values());
+            (steps * products.bytes / machine.read_bandwidth).max(products.step_flops(size) / prefill)
+        });
+        let tile_flops =
+            |a: &TileAttention| (4 * patches * patches * a.n_heads * a.head_dim.max(PROBED_HEAD_DIM)) as f64;
+        let attention = n_tiles as f64 * self.tile_attention.iter().map(tile_flops).sum::<f64>();
+        products.sum::<f64>()
+            + attention / machine.prompt_attention_rate
+            + steps * self.n_nodes as f64 * machine.node_seconds
     }
 
     /// Predicted seconds of one decoded token after `depth` others: what comes from memory is read,
@@ -192,7 +215,7 @@ impl Cost {
         let products = self
             .products
             .iter()
-            .map(|products| products.prompt_flops(1.0) / machine.product(products.dtype, products.mean_values()).0);
+            .map(|products| products.step_flops(prompt(1)) / machine.product(products.dtype, products.mean_values()).0);
         let attention = self.attention_flops(depth) / machine.attention_rate;
         let computing = products.sum::<f64>() + attention + self.n_nodes as f64 * machine.node_seconds;
         let bytes = self.decode_bytes(depth, 1, head_bytes);
@@ -225,7 +248,7 @@ impl Cost {
         let products = self.products.iter().map(|products| {
             let (_, prefill) = machine.product(products.dtype, products.mean_values());
             let bytes = steps * products.touched_bytes(n / steps);
-            (bytes / machine.read_bandwidth).max(products.prompt_flops(n) / prefill)
+            (bytes / machine.read_bandwidth).max(products.step_flops(prompt(n_tokens)) / prefill)
         });
         let attention = self.prompt_attention_flops(depth, n_tokens) / machine.prompt_attention_rate;
         products.sum::<f64>() + attention + steps * self.n_nodes as f64 * machine.node_seconds
@@ -233,7 +256,7 @@ impl Cost {
 
     /// Seconds of a prompt if the arithmetic units were all.
     pub fn prefill_limit_seconds(&self, n_tokens: usize, depth: usize, machine: &Machine) -> f64 {
-        let products: f64 = self.products.iter().map(|products| products.prompt_flops(n_tokens as f64)).sum();
+        let products: f64 = self.products.iter().map(|products| products.step_flops(prompt(n_tokens))).sum();
         (products + self.prompt_attention_flops(depth, n_tokens)) / machine.arithmetic_rate
     }
 
@@ -251,6 +274,15 @@ impl Cost {
         let width = |a: &AttentionOp| 4 * a.n_heads * a.head_dim.max(PROBED_HEAD_DIM);
         self.attention.iter().map(|a| (a.mask.span(depth).len() * width(a)) as f64).sum()
     }
+}
+
+fn tiles(n_tiles: usize, patches: usize) -> StepSize {
+    StepSize { tokens: n_tiles * patches, selected: 0, tiles: n_tiles }
+}
+
+/// A prompt, of whose logits one row is wanted.
+fn prompt(n_tokens: usize) -> StepSize {
+    StepSize { tokens: n_tokens, selected: 1, tiles: 0 }
 }
 
 fn n_values(weight: &WeightDecl) -> usize {
@@ -337,6 +369,24 @@ mod tests {
         let cost = Cost::new(&tiny(true), as_f32);
         let seconds = |n_sequences| cost.decode_limit_seconds(0, n_sequences, |values| 2 * values, &machine());
         assert_eq!((seconds(1), seconds(8)), (0.352, 0.352));
+    }
+
+    #[test]
+    fn a_tower_pays_for_every_patch_and_for_merged_rows_once() {
+        let mut net = Builder::tower();
+        let x = net.patches(6);
+        let x = net.linear(x, "patch", 4);
+        let attention = TileAttention { n_heads: 1, head_dim: 4, scale: 0.5 };
+        let x = net.tile_attention(x, x, x, attention);
+        let x = net.merge_patches(x, 2);
+        let y = net.linear(x, "project", 8);
+        let cost = Cost::new(&net.finish_tower(y, y).unwrap(), as_f32);
+        // Three tiles of sixteen patches: 24 weights meet each patch, 128 each four of them.
+        let products = (2 * 24 * 48 + 2 * 128 * 12) as f64 / 1e7;
+        let attention = (3 * 4 * 16 * 16 * PROBED_HEAD_DIM) as f64 / 1e7;
+        let machine = Machine { read_bandwidth: 1e12, ..machine() };
+        let seconds = cost.tower_seconds(3, 16, 3, &machine);
+        assert!((seconds - products - attention).abs() < 1e-9, "{seconds}");
     }
 
     #[test]

@@ -23,10 +23,12 @@ mod network;
 mod op;
 mod order;
 mod plan;
+mod tile;
 
 pub use builder::{Builder, Scope};
 pub use id::{CacheId, RopeId, ValueId, WeightId};
 pub use mask::Mask;
 pub use network::{CacheDecl, Network, Node, ShapeError, WeightDecl, WeightKind};
-pub use op::{Activation, AttentionOp, ExtendedRope, MoeOp, Op, RopeLayout, RopeSpec, Rows};
+pub use op::{Activation, AttentionOp, ExtendedRope, MoeOp, Op, RopeLayout, RopeSpec, Rows, StepSize};
 pub use plan::{BufferPlan, SlotId};
+pub use tile::{TileAttention, TileOp, TilePosition, fractional_positions};

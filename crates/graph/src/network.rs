@@ -68,9 +68,10 @@ pub struct Network {
     pub caches: Vec<CacheDecl>,
     /// Rotary frequencies that nodes refer to.
     pub ropes: Vec<RopeSpec>,
-    /// The value that holds the logits, `(n_selected, vocab_size)`.
-    pub logits: ValueId,
-    /// Number of token ids the table knows.
+    /// The values that are read once all nodes have run: of a text network the logits, `(n_selected, vocab_size)`; of a
+    /// tower the embeddings of its pictures, `(n_merged, d_model)`, and their features.
+    pub outputs: Vec<ValueId>,
+    /// Number of token ids the table knows; 0 of a tower, which has none.
     pub vocab_size: usize,
 }
 

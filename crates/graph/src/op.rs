@@ -2,16 +2,44 @@
 
 use crate::id::{CacheId, RopeId, WeightId};
 use crate::mask::Mask;
+use crate::tile::TileOp;
 
 pub use plimsoll_kernels::{Activation, RopeLayout};
 
 /// How many rows a value has in one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rows {
-    /// One row for each token of the step.
+    /// One row for each token of the step; in a vision tower, for each patch of its tiles.
     Tokens,
     /// One row for each token whose logits are wanted.
     Selected,
+    /// One row for each patch and, behind those of each tile, one for its class token.
+    WithClass,
+    /// One row for each square of so many by so many patches.
+    Merged(usize),
+}
+
+/// What one step is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct StepSize {
+    /// Tokens, or patches of all tiles.
+    pub tokens: usize,
+    /// Tokens whose logits are wanted.
+    pub selected: usize,
+    /// Tiles of pictures.
+    pub tiles: usize,
+}
+
+impl StepSize {
+    /// Rows of a value.
+    pub fn rows(self, rows: Rows) -> usize {
+        match rows {
+            Rows::Tokens => self.tokens,
+            Rows::Selected => self.selected,
+            Rows::WithClass => self.tokens + self.tiles,
+            Rows::Merged(side) => self.tokens / (side * side),
+        }
+    }
 }
 
 /// One operation; its inputs and the width of its result stand in the [`crate::Node`].
@@ -38,6 +66,15 @@ pub enum Op {
         /// Added to the mean square.
         eps: f32,
     },
+    /// Each whole row less its mean, over its deviation, times a gain plus a bias.
+    LayerNorm {
+        /// `(width)`
+        weight: WeightId,
+        /// `(width)`
+        bias: WeightId,
+        /// Added to the variance.
+        eps: f32,
+    },
     /// Rotary position embedding of `(n, n_heads, head_dim)`.
     Rope {
         /// Frequencies and layout.
@@ -51,6 +88,8 @@ pub enum Op {
     Add,
     /// `act(gate) * up`.
     Gated(Activation),
+    /// `act(x)`.
+    Activate(Activation),
     /// Multiplies by a constant.
     Scale(f32),
     /// Multiplies each row by `log1p(floor((position + 1) / floor)) * scale + 1`: Llama 4's
@@ -67,6 +106,8 @@ pub enum Op {
     SelectRows,
     /// `cap * tanh(x / cap)`.
     Softcap(f32),
+    /// What only vision towers do.
+    Tile(TileOp),
 }
 
 /// Grouped-query attention over a key-value cache.

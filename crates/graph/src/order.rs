@@ -27,7 +27,7 @@ pub(crate) fn gather_products(network: &mut Network) {
         Node { inputs: node.inputs.iter().map(|value| moved_to[value.0]).collect(), ..node.clone() }
     };
     network.nodes = order.into_iter().map(moved).collect();
-    network.logits = moved_to[network.logits.0];
+    network.outputs.iter_mut().for_each(|output| *output = moved_to[output.0]);
 }
 
 fn is_product(node: &Node) -> bool {
@@ -68,6 +68,6 @@ mod tests {
             network.nodes.iter().map(|node| node.inputs.iter().map(|value| value.0).collect()).collect();
         let expected: [&[usize]; 9] = [&[], &[0], &[0], &[0], &[1], &[4, 2], &[5], &[6, 3], &[7]];
         assert_eq!(inputs, expected);
-        assert_eq!(network.logits, ValueId(8));
+        assert_eq!(network.outputs, [ValueId(8)]);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::id::ValueId;
 use crate::network::Network;
-use crate::op::Rows;
+use crate::op::{Rows, StepSize};
 
 /// A buffer of the plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,7 +26,7 @@ impl BufferPlan {
                 last_use[input.0] = at;
             }
         }
-        last_use[network.logits.0] = usize::MAX; // read after the last node
+        network.outputs.iter().for_each(|output| last_use[output.0] = usize::MAX); // read after the last node
 
         let mut plan = BufferPlan { slot_of: Vec::new(), slots: Vec::new() };
         let mut free: Vec<SlotId> = Vec::new();
@@ -59,13 +59,9 @@ impl BufferPlan {
         }
     }
 
-    /// Bytes of all buffers for a step of `n_tokens`, `n_selected` of them with logits.
-    pub fn bytes(&self, n_tokens: usize, n_selected: usize) -> u64 {
-        let rows = |rows| match rows {
-            Rows::Tokens => n_tokens,
-            Rows::Selected => n_selected,
-        };
-        self.slots.iter().map(|&(r, width)| (rows(r) * width * size_of::<f32>()) as u64).sum()
+    /// Bytes of all buffers for a step.
+    pub fn bytes(&self, size: StepSize) -> u64 {
+        self.slots.iter().map(|&(rows, width)| (size.rows(rows) * width * size_of::<f32>()) as u64).sum()
     }
 }
 
@@ -113,7 +109,8 @@ mod tests {
         let nodes = &network.nodes;
         for made in 0..nodes.len() {
             let readers = (made..nodes.len()).filter(|at| nodes[*at].inputs.contains(&ValueId(made)));
-            let last = if network.logits == ValueId(made) { nodes.len() - 1 } else { readers.max().unwrap_or(made) };
+            let last =
+                if network.outputs.contains(&ValueId(made)) { nodes.len() - 1 } else { readers.max().unwrap_or(made) };
             for other in made + 1..=last {
                 assert_ne!(plan.slot_of[made], plan.slot_of[other], "node {other} overwrites value {made}");
             }

@@ -1,8 +1,8 @@
-//! The two halves of a decoder layer, as every architecture here has them. What differs between
-//! architectures is options; an option exists because a published model needs it.
+//! The two halves of a decoder layer, as every architecture here has them, and a layer of a vision tower. What differs
+//! between architectures is options; an option exists because a published model needs it.
 
-use plimsoll_formats::{EMBEDDING, Hyperparams};
-use plimsoll_graph::{AttentionOp, Builder, Mask, RopeId, Scope, ValueId};
+use plimsoll_formats::{EMBEDDING, Hyperparams, VisionParams};
+use plimsoll_graph::{AttentionOp, Builder, Mask, RopeId, Scope, TileAttention, ValueId};
 
 /// Norm of queries and keys, head by head.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -88,6 +88,36 @@ pub(crate) fn gated_mlp(layer: &mut Scope<'_>, x: ValueId, name: &str, d_ff: usi
     let up = layer.linear(x, &format!("{name}.up_proj"), d_ff, hp.biases.mlp);
     let h = layer.net().gated(gate, up, hp.activation);
     layer.linear(h, &format!("{name}.down_proj"), d_model, hp.biases.mlp)
+}
+
+/// What the parts of a tower's layer are called.
+pub(crate) struct TowerLayer {
+    pub attention_norm: &'static str,
+    pub mlp_norm: &'static str,
+    /// The projection behind attention.
+    pub output: &'static str,
+}
+
+/// `x (n_rows, d_model)` through a layer of a vision tower; `attend` takes its queries, keys and values.
+pub(crate) fn tower_layer(
+    layer: &mut Scope<'_>,
+    x: ValueId,
+    vision: &VisionParams,
+    names: &TowerLayer,
+    attend: impl Fn(&mut Builder, [ValueId; 3], TileAttention) -> ValueId,
+) -> ValueId {
+    let (d_model, head_dim) = (vision.d_model, vision.head_dim());
+    let h = layer.layer_norm(x, names.attention_norm, vision.norm_eps);
+    let qkv = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"].map(|of| layer.linear(h, of, d_model, true));
+    let heads = TileAttention { n_heads: vision.n_heads, head_dim, scale: (head_dim as f32).sqrt().recip() };
+    let a = attend(layer.net(), qkv, heads);
+    let a = layer.linear(a, names.output, d_model, true);
+    let x = layer.net().add(x, a);
+    let h = layer.layer_norm(x, names.mlp_norm, vision.norm_eps);
+    let h = layer.linear(h, "mlp.fc1", vision.d_ff, true);
+    let h = layer.net().activate(h, vision.activation);
+    let h = layer.linear(h, "mlp.fc2", d_model, true);
+    layer.net().add(x, h)
 }
 
 /// Final norm, then logits for the rows wanted, through `lm_head` or the tied embedding.

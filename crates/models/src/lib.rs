@@ -8,7 +8,7 @@
 mod blocks;
 mod rope;
 
-use plimsoll_formats::{Checkpoint, HyperparamError, Hyperparams};
+use plimsoll_formats::{Checkpoint, HyperparamError, Hyperparams, Vision, VisionParams};
 use plimsoll_graph::{Network, ShapeError};
 
 /// An architecture and how its network is built.
@@ -19,15 +19,40 @@ struct Arch {
     build: fn(&Hyperparams) -> Result<Network, ModelError>,
 }
 
+/// An architecture of vision towers.
+struct TowerArch {
+    /// Its [`VisionParams::family`].
+    name: &'static str,
+    /// Writes the tower down.
+    build: fn(&VisionParams) -> Result<Tower, ModelError>,
+}
+
 macro_rules! architectures {
-    ($($name:ident)*) => {
-        mod arch { $(pub(crate) mod $name;)* }
+    ($($name:ident)*; towers $($tower:ident)*) => {
+        mod arch { $(pub(crate) mod $name;)* $(pub(crate) mod $tower;)* }
         /// Every architecture that is understood.
         const ARCHITECTURES: &[Arch] = &[$(arch::$name::ARCH),*];
+        /// Every architecture of vision towers that is understood.
+        const TOWERS: &[TowerArch] = &[$(arch::$tower::TOWER),*];
     };
 }
 
-architectures! { llama smollm3 qwen2 qwen3 phi3 gemma3 llama4 }
+architectures! { llama smollm3 qwen2 qwen3 phi3 gemma3 llama4; towers idefics3 llama4_vision }
+
+/// A vision tower with its connector: from the patches of tiles to embeddings as wide as the text model's.
+#[derive(Debug)]
+pub struct Tower {
+    /// Its outputs are the embeddings `(features, d_model)` and what the reference calls the features.
+    pub network: Network,
+    /// Edge of a patch. [pixels]
+    pub patch_size: usize,
+    /// Edge of the tiles it was trained on. [pixels]
+    pub tile_size: usize,
+    /// Whether tiles of other sizes are understood too.
+    pub any_tile_size: bool,
+    /// Patches along the edge of the square that becomes one feature.
+    pub merge_side: usize,
+}
 
 /// Why a checkpoint makes no network.
 #[derive(Debug, thiserror::Error)]
@@ -90,9 +115,33 @@ pub fn from_hyperparams(hp: &Hyperparams) -> Result<Network, ModelError> {
     (arch.build)(hp)
 }
 
+/// The vision tower of a checkpoint.
+///
+/// # Errors
+/// [`ModelError`], which names what is not understood.
+pub fn tower(vision: &Vision) -> Result<Tower, ModelError> {
+    let (n_layers, n_tensors) = (vision.params.n_layers, vision.weights.iter().count());
+    if n_layers > n_tensors {
+        return Err(ModelError::TooManyLayers { checkpoint: vision.params.file().to_owned(), n_layers, n_tensors });
+    }
+    tower_from_params(&vision.params)
+}
+
+/// The vision tower that hyperparameters describe, whichever weights there are.
+///
+/// # Errors
+/// [`ModelError`], which names what is not understood.
+pub fn tower_from_params(params: &VisionParams) -> Result<Tower, ModelError> {
+    let Some(arch) = TOWERS.iter().find(|arch| arch.name == params.family) else {
+        let (checkpoint, found) = (params.file().to_owned(), params.family.to_owned());
+        return Err(ModelError::UnknownArchitecture { checkpoint, found });
+    };
+    (arch.build)(params)
+}
+
 #[cfg(test)]
 mod tests {
-    use plimsoll_formats::{ArchId, known_architectures};
+    use plimsoll_formats::{ArchId, known_architectures, known_towers};
 
     use super::*;
 
@@ -105,5 +154,10 @@ mod tests {
         read.dedup();
         written.sort_unstable();
         assert_eq!(read, written);
+    }
+
+    #[test]
+    fn every_tower_whose_files_are_read_is_written_down_and_the_other_way_round() {
+        assert_eq!(known_towers(), TOWERS.iter().map(|arch| arch.name).collect::<Vec<_>>());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use plimsoll_formats::{Checkpoint, FormatError, Tensor};
+use plimsoll_formats::{Checkpoint, FormatError, Tensor, Vision, Weights as Stored};
 use plimsoll_graph::{Network, WeightDecl, WeightId, WeightKind};
 use plimsoll_kernels::Matrix;
 
@@ -22,10 +22,40 @@ enum Bound {
 pub(crate) struct Weights(Vec<Bound>);
 
 impl Weights {
-    pub(crate) fn bind(network: &Network, checkpoint: &Checkpoint) -> Result<Weights, FormatError> {
-        let bound = network.weights.iter().map(|decl| bind_one(decl, checkpoint)).collect::<Result<_, _>>()?;
-        refuse_leftovers(network, checkpoint)?;
-        Ok(Weights(bound))
+    /// Those of a text network.
+    pub(crate) fn of_text(network: &Network, checkpoint: &Checkpoint) -> Result<Weights, FormatError> {
+        let n_layers = checkpoint.hyperparams.n_layers;
+        let in_layer = |name: &str| layer_of(name, "model.layers.").is_some_and(|layer| layer < n_layers);
+        Weights::bind(network, checkpoint.weights(), checkpoint.hyperparams.arch.as_str(), in_layer)
+    }
+
+    /// Those of a vision tower with its connector.
+    pub(crate) fn of_tower(network: &Network, vision: &Vision) -> Result<Weights, FormatError> {
+        let n_layers = vision.params.n_layers;
+        let beyond = |name: &str| {
+            let layer =
+                name.split_once(".layers.").and_then(|(before, _)| layer_of(name, &format!("{before}.layers.")));
+            layer.is_some_and(|layer| layer >= n_layers)
+        };
+        Weights::bind(network, &vision.weights, vision.params.family, |name| !beyond(name))
+    }
+
+    /// A weight that `belongs` to the network and that it has no place for (a bias, a norm) would change the model by its
+    /// absence. Layers beyond the configuration's count are left out, as the reference leaves them.
+    fn bind(
+        network: &Network,
+        stored: &Stored,
+        arch: &str,
+        belongs: impl Fn(&str) -> bool,
+    ) -> Result<Weights, FormatError> {
+        let bound = network.weights.iter().map(|decl| bind_one(decl, stored)).collect::<Result<_, _>>()?;
+        let declared: HashSet<&str> = network.weights.iter().map(|decl| decl.name.as_str()).collect();
+        match stored.iter().find(|tensor| belongs(tensor.name()) && !declared.contains(tensor.name())) {
+            None => Ok(Weights(bound)),
+            Some(left) => Err(left.error(format!(
+                "is not part of the architecture `{arch}` with this configuration, so leaving it out would change the model"
+            ))),
+        }
     }
 
     pub(crate) fn matrix(&self, id: WeightId) -> Matrix<'_> {
@@ -61,31 +91,14 @@ fn checked(tensor: &Tensor) -> Matrix<'_> {
     tensor.matrix().expect("checked when it was bound")
 }
 
-/// A weight of a layer that the network has no place for (a bias, a norm) would change the model by its absence.
-/// Layers beyond the configuration's count are left out, as the reference leaves them.
-fn refuse_leftovers(network: &Network, checkpoint: &Checkpoint) -> Result<(), FormatError> {
-    let declared: HashSet<&str> = network.weights.iter().map(|decl| decl.name.as_str()).collect();
-    let n_layers = checkpoint.hyperparams.n_layers;
-    let is_left = |tensor: &&Tensor| {
-        layer_of(tensor.name()).is_some_and(|layer| layer < n_layers) && !declared.contains(tensor.name())
-    };
-    match checkpoint.tensors().find(is_left) {
-        None => Ok(()),
-        Some(left) => Err(left.error(format!(
-            "is not part of the architecture `{}` with this configuration, so leaving it out would change the model",
-            checkpoint.hyperparams.arch
-        ))),
-    }
-}
-
 /// The layer of a weight in one; `None` for other weights, and for tables of the rotary embedding, which are computed.
-fn layer_of(name: &str) -> Option<usize> {
-    let (layer, rest) = name.strip_prefix("model.layers.")?.split_once('.')?;
+fn layer_of(name: &str, layers: &str) -> Option<usize> {
+    let (layer, rest) = name.strip_prefix(layers)?.split_once('.')?;
     if rest.contains("rotary_emb.") { None } else { layer.parse().ok() }
 }
 
-fn bind_one(decl: &WeightDecl, checkpoint: &Checkpoint) -> Result<Bound, FormatError> {
-    let found = checkpoint.require_shape(&decl.name, &decl.shape)?;
+fn bind_one(decl: &WeightDecl, stored: &Stored) -> Result<Bound, FormatError> {
+    let found = stored.require_shape(&decl.name, &decl.shape)?;
     Ok(match decl.kind {
         WeightKind::Vector { offset } => Bound::Vector(found.to_f32().into_iter().map(|x| x + offset).collect()),
         WeightKind::Matrix => {
@@ -113,7 +126,7 @@ mod tests {
 
     fn bind(checkpoint: &Checkpoint) -> Result<Weights, String> {
         let network = plimsoll_models::network(checkpoint).map_err(|e| e.to_string())?;
-        Weights::bind(&network, checkpoint).map_err(|e| e.to_string())
+        Weights::of_text(&network, checkpoint).map_err(|e| e.to_string())
     }
 
     /// A Llama of one layer, all zeros, with a vector `extra` of 8 beside its weights.

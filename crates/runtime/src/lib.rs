@@ -1,17 +1,24 @@
 //! Makes a network executable on this machine's processor. A [`Program`] has its weights found,
 //! its shapes checked and its buffers planned at load; after that a step can only fail on what
-//! the caller hands it: a token id that does not exist, or more tokens than the cache holds.
+//! the caller hands it: a token id that does not exist, or more tokens than the cache holds. A
+//! [`Tower`] is the same for pictures.
 #![forbid(unsafe_code)]
 
 mod arithmetic;
 mod bind;
 mod cache;
 mod execute;
+mod input;
 mod machine;
 mod moe;
 mod program;
+mod tile_step;
+mod token_step;
+mod tower;
 
 pub use arithmetic::Arithmetic;
 pub use cache::{CacheError, CacheType, KvCache};
+pub use input::{Given, Input};
 pub use machine::{ResidentBytes, measure_machine, resident_bytes};
 pub use program::{BATCH_TOKENS, LoadError, Program, StepError, likeliest};
+pub use tower::{Tiles, TilesError, Tower};

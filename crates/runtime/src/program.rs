@@ -1,16 +1,17 @@
 //! A network with its weights, on this processor.
 
 use std::num::NonZeroUsize;
-use std::ops::Range;
 
 use plimsoll_formats::{Checkpoint, FormatError};
-use plimsoll_graph::{BufferPlan, Network, Rows, cost::Cost};
+use plimsoll_graph::{Network, StepSize, cost::Cost};
 use plimsoll_kernels::{Cpu, CpuError, Isa, Phase};
 
 use crate::arithmetic::Arithmetic;
 use crate::bind::Weights;
 use crate::cache::{CacheError, CacheType, KvCache};
-use crate::execute::{self, StepContext};
+use crate::execute::Executor;
+use crate::input::Input;
+use crate::token_step::TokenStep;
 
 /// Tokens of a prompt that pass through the network together. More would reuse each unpacked
 /// weight more often but outgrow the caches of small processors.
@@ -55,25 +56,30 @@ pub enum StepError {
         /// Rows of the embedding table.
         vocab_size: usize,
     },
+    /// Rows in place of embeddings that are not as wide, or for tokens that are not there.
+    #[error("{values} values given from token {at} of {tokens} on are no rows of {d_model} for tokens that are there")]
+    GivenRows {
+        /// Index of the first token that rows are given for.
+        at: usize,
+        /// Values given.
+        values: usize,
+        /// Tokens handed in.
+        tokens: usize,
+        /// Width of an embedding.
+        d_model: usize,
+    },
 }
 
 /// A network made executable: weights found and checked, buffers planned, kernels chosen.
 pub struct Program {
-    pub(crate) network: Network,
-    pub(crate) weights: Weights,
-    pub(crate) plan: BufferPlan,
-    /// Which nodes run together, in order.
-    pub(crate) stages: Vec<Range<usize>>,
-    pub(crate) buffers: Vec<Vec<f32>>,
-    pub(crate) scratch: crate::moe::MoeScratch,
-    pub(crate) cpu: Cpu,
-    pub(crate) arithmetic: Arithmetic,
+    executor: Executor,
+    /// Width of an embedding.
+    d_model: usize,
 }
 
 impl std::fmt::Debug for Program {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (nodes, isa, threads) = (self.network.nodes.len(), self.cpu.isa(), self.cpu.threads());
-        write!(f, "Program({nodes} nodes, {isa}, {threads} threads, {:?})", self.arithmetic)
+        write!(f, "Program({:?})", self.executor)
     }
 }
 
@@ -89,12 +95,9 @@ impl Program {
         arithmetic: Arithmetic,
     ) -> Result<Program, LoadError> {
         let network = plimsoll_models::network(checkpoint)?;
-        let weights = Weights::bind(&network, checkpoint)?;
-        let cpu = Cpu::new(isa, threads)?;
-        let plan = BufferPlan::new(&network);
-        let buffers = plan.slots.iter().map(|_| Vec::new()).collect();
-        let stages = execute::stages(&network.nodes);
-        Ok(Program { network, weights, plan, stages, buffers, scratch: Default::default(), cpu, arithmetic })
+        let weights = Weights::of_text(&network, checkpoint)?;
+        let executor = Executor::new(network, weights, Cpu::new(isa, threads)?, arithmetic);
+        Ok(Program { executor, d_model: checkpoint.hyperparams.d_model })
     }
 
     /// An empty cache for sequences of up to `capacity` tokens.
@@ -102,7 +105,7 @@ impl Program {
     /// # Errors
     /// When the memory is not to be had.
     pub fn new_cache(&self, capacity: usize, kind: CacheType) -> Result<KvCache, CacheError> {
-        KvCache::new(&self.network, capacity, kind)
+        KvCache::new(&self.executor.network, capacity, kind)
     }
 
     /// The cost of the network with the weights as a checkpoint stores them.
@@ -120,12 +123,12 @@ impl Program {
 
     /// The device that the program runs on.
     pub fn cpu(&self) -> &Cpu {
-        &self.cpu
+        &self.executor.cpu
     }
 
     /// The description that the program runs.
     pub fn network(&self) -> &Network {
-        &self.network
+        &self.executor.network
     }
 
     /// Appends tokens of a prompt to the sequence of `cache`; returns the logits after the last one, `(vocab_size)`.
@@ -135,24 +138,31 @@ impl Program {
     /// [`StepError`], the cache unchanged.
     ///
     /// # Panics
-    /// If `tokens` is empty, or `cache` was made by another program.
-    pub fn step(&mut self, cache: &mut KvCache, tokens: &[u32]) -> Result<&[f32], StepError> {
-        self.check(cache, tokens)?;
-        assert!(!tokens.is_empty(), "a step needs a token");
-        let (before, last) = tokens.split_at((tokens.len() - 1) / BATCH_TOKENS * BATCH_TOKENS);
-        self.append(cache, before)?;
-        self.run_batch(Phase::Prefill, &mut [cache], last, 1);
-        Ok(self.logits(1))
+    /// If there is no token, or `cache` was made by another program.
+    pub fn step<'i>(&mut self, cache: &mut KvCache, input: impl Into<Input<'i>>) -> Result<&[f32], StepError> {
+        let input = input.into();
+        self.check(cache, input)?;
+        assert!(!input.is_empty(), "a step needs a token");
+        let n_before = (input.len() - 1) / BATCH_TOKENS * BATCH_TOKENS;
+        self.run_batches(cache, input.part(0..n_before));
+        Ok(self.run_batch(Phase::Prefill, &mut [cache], input.part(n_before..input.len()), 1))
     }
 
     /// [`Program::step`] where nobody wants logits.
     ///
     /// # Errors
     /// [`StepError`], the cache unchanged.
-    pub fn append(&mut self, cache: &mut KvCache, tokens: &[u32]) -> Result<(), StepError> {
-        self.check(cache, tokens)?;
-        tokens.chunks(BATCH_TOKENS).for_each(|batch| self.run_batch(Phase::Prefill, &mut [&mut *cache], batch, 0));
+    pub fn append<'i>(&mut self, cache: &mut KvCache, input: impl Into<Input<'i>>) -> Result<(), StepError> {
+        let input = input.into();
+        self.check(cache, input)?;
+        self.run_batches(cache, input);
         Ok(())
+    }
+
+    fn run_batches(&mut self, cache: &mut KvCache, input: Input) {
+        for batch in input.parts(BATCH_TOKENS) {
+            self.run_batch(Phase::Prefill, &mut [&mut *cache], batch, 0);
+        }
     }
 
     /// Appends one generated token to each of several sequences; returns the logits after each, `(n_sequences,
@@ -165,62 +175,58 @@ impl Program {
     /// If there is no sequence, or a cache was made by another program.
     pub fn decode(&mut self, sequences: &mut [(&mut KvCache, u32)]) -> Result<&[f32], StepError> {
         assert!(!sequences.is_empty(), "a step needs a token");
-        sequences.iter().try_for_each(|(cache, token)| self.check(cache, &[*token]))?;
+        sequences.iter().try_for_each(|(cache, token)| self.check(cache, (&[*token]).into()))?;
         let (mut caches, tokens): (Vec<&mut KvCache>, Vec<u32>) =
             sequences.iter_mut().map(|(cache, token)| (&mut **cache, *token)).unzip();
-        self.run_batch(Phase::Decode, &mut caches, &tokens, tokens.len());
-        Ok(self.logits(tokens.len()))
+        Ok(self.run_batch(Phase::Decode, &mut caches, (&tokens).into(), tokens.len()))
     }
 
-    /// As [`Program::step`]; hands the logits after each token to `each` with its index in `tokens`.
+    /// As [`Program::step`]; hands the logits after each token to `each` with its index in the input.
     ///
     /// # Errors
     /// [`StepError`], the cache unchanged.
-    pub fn step_each(
+    pub fn step_each<'i>(
         &mut self,
         cache: &mut KvCache,
-        tokens: &[u32],
+        input: impl Into<Input<'i>>,
         mut each: impl FnMut(usize, &[f32]),
     ) -> Result<(), StepError> {
-        self.check(cache, tokens)?;
-        for (batch_index, batch) in tokens.chunks(BATCH_TOKENS_WITH_LOGITS).enumerate() {
-            self.run_batch(Phase::Prefill, &mut [&mut *cache], batch, batch.len());
-            let rows = self.logits(batch.len()).chunks_exact(self.network.vocab_size);
-            rows.enumerate().for_each(|(i, row)| each(batch_index * BATCH_TOKENS_WITH_LOGITS + i, row));
+        let input = input.into();
+        self.check(cache, input)?;
+        let vocab_size = self.executor.network.vocab_size;
+        for (index, batch) in input.parts(BATCH_TOKENS_WITH_LOGITS).enumerate() {
+            let logits = self.run_batch(Phase::Prefill, &mut [&mut *cache], batch, batch.len());
+            let rows = logits.chunks_exact(vocab_size).enumerate();
+            rows.for_each(|(i, row)| each(index * BATCH_TOKENS_WITH_LOGITS + i, row));
         }
         Ok(())
     }
 
-    fn check(&self, cache: &KvCache, tokens: &[u32]) -> Result<(), StepError> {
-        let vocab_size = self.network.vocab_size;
-        if let Some(id) = tokens.iter().copied().find(|id| *id as usize >= vocab_size) {
+    fn check(&self, cache: &KvCache, input: Input) -> Result<(), StepError> {
+        let vocab_size = self.executor.network.vocab_size;
+        if let Some(id) = input.ids().iter().copied().find(|id| *id as usize >= vocab_size) {
             return Err(StepError::UnknownToken { id, vocab_size });
         }
+        if let Some(given) = input.misfit(self.d_model) {
+            let (values, tokens, d_model) = (given.rows.len(), input.len(), self.d_model);
+            return Err(StepError::GivenRows { at: given.at, values, tokens, d_model });
+        }
         let (used, capacity) = (cache.len(), cache.capacity());
-        if tokens.len() > capacity - used {
-            return Err(StepError::ContextFull { tokens: tokens.len(), used, capacity });
+        if input.len() > capacity - used {
+            return Err(StepError::ContextFull { tokens: input.len(), used, capacity });
         }
         Ok(())
     }
 
-    fn logits(&self, n_selected: usize) -> &[f32] {
-        let slot = self.plan.slot_of[self.network.logits.0];
-        &self.buffers[slot.0][..n_selected * self.network.vocab_size]
-    }
-
-    /// One pass over the nodes for the next tokens of each sequence, as many of each. With no logits wanted, nodes behind
-    /// the row selection do nothing.
-    fn run_batch(&mut self, phase: Phase, sequences: &mut [&mut KvCache], tokens: &[u32], n_selected: usize) {
-        for (buffer, (rows, width)) in self.buffers.iter_mut().zip(&self.plan.slots) {
-            let needed = width * if *rows == Rows::Tokens { tokens.len() } else { n_selected };
-            if buffer.len() < needed {
-                buffer.resize(needed, 0.0);
-            }
-        }
-        let context = StepContext::new(phase, &self.network.ropes, tokens, sequences, n_selected);
-        execute::run(self, sequences, &context);
-        let each = tokens.len() / sequences.len();
+    /// One pass over the nodes for the next tokens of each sequence, as many of each; returns the logits wanted,
+    /// `(n_selected, vocab_size)`. With none wanted, nodes behind the row selection do nothing.
+    fn run_batch(&mut self, phase: Phase, sequences: &mut [&mut KvCache], input: Input, n_selected: usize) -> &[f32] {
+        let each = input.len() / sequences.len();
+        let mut step = TokenStep::new(phase, &self.executor.network.ropes, input, sequences, n_selected);
+        self.executor.run(&mut step);
         sequences.iter_mut().for_each(|cache| cache.advance(each));
+        let size = StepSize { tokens: input.len(), selected: n_selected, tiles: 0 };
+        self.executor.value(self.executor.network.outputs[0], size)
     }
 }
 

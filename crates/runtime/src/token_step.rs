@@ -1,0 +1,124 @@
+//! A step of tokens: what a text network reads beside its values.
+
+use std::ops::Range;
+
+use plimsoll_graph::{AttentionOp, Node, Op, RopeSpec, StepSize};
+use plimsoll_kernels::{AttentionShape, KvSequence, Phase, RopeShape};
+
+use crate::cache::KvCache;
+use crate::execute::{Executor, Step};
+use crate::input::Input;
+
+/// The next tokens of one or several sequences.
+pub(crate) struct TokenStep<'a, 'c> {
+    phase: Phase,
+    /// The tokens of each sequence after those of the one before, as many of each.
+    input: Input<'a>,
+    sequences: &'a mut [&'c mut KvCache],
+    /// Where each token stands in its sequence.
+    positions: Vec<usize>,
+    n_selected: usize,
+    /// Cosines and sines of the positions at hand, one table for each set of frequencies.
+    rotations: Vec<Rotations>,
+}
+
+impl<'a, 'c> TokenStep<'a, 'c> {
+    pub fn new(
+        phase: Phase,
+        ropes: &[RopeSpec],
+        input: Input<'a>,
+        sequences: &'a mut [&'c mut KvCache],
+        n_selected: usize,
+    ) -> TokenStep<'a, 'c> {
+        let each = input.len() / sequences.len();
+        let positions = sequences.iter().flat_map(|cache| cache.len()..cache.len() + each).collect();
+        let rotations = ropes.iter().map(|spec| Rotations::new(spec, sequences, each)).collect();
+        TokenStep { phase, input, sequences, positions, n_selected, rotations }
+    }
+
+    /// Each sequence attends to its own cache.
+    fn attend(&mut self, executor: &Executor, op: &AttentionOp, [q, k, v]: [&[f32]; 3], out: &mut [f32]) {
+        let AttentionOp { n_heads, n_kv_heads, head_dim, scale, softcap, .. } = *op;
+        let shape = AttentionShape { n_heads, n_kv_heads, head_dim, scale, softcap };
+        let spans: Vec<Range<usize>> = self.positions.iter().map(|position| op.mask.span(*position)).collect();
+        let each = spans.len() / self.sequences.len();
+        let width = each * n_kv_heads * head_dim;
+        let rows = k.chunks_exact(width).zip(v.chunks_exact(width)).zip(spans.chunks_exact(each));
+        let cached = self.sequences.iter_mut().zip(rows).map(|(cache, ((k, v), spans))| {
+            let (k, v) = cache.push(op.cache, k, v);
+            KvSequence { k, v, spans }
+        });
+        let sequences: Vec<KvSequence> = cached.collect();
+        let activations = executor.arithmetic.attention(&executor.cpu, self.phase);
+        executor.cpu.attention(activations, &shape, q, &sequences, out);
+    }
+}
+
+impl Step for TokenStep<'_, '_> {
+    fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    fn size(&self) -> StepSize {
+        StepSize { tokens: self.input.len(), selected: self.n_selected, tiles: 0 }
+    }
+
+    fn run_node(&mut self, executor: &Executor, node: &Node, inputs: &[&[f32]], out: &mut [f32]) {
+        let (cpu, weights) = (&executor.cpu, &executor.weights);
+        match &node.op {
+            Op::Embed { table } => {
+                let table = weights.matrix(*table);
+                for (index, row) in out.chunks_exact_mut(node.width).enumerate() {
+                    match self.input.given_row(index, node.width) {
+                        Some(given) => row.copy_from_slice(given),
+                        None => cpu.embed_row(&table, self.input.ids()[index] as usize, row),
+                    }
+                }
+            }
+            Op::Rope { rope, head_dim } => {
+                let (spec, Rotations { cos, sin }) = (&executor.network.ropes[rope.0], &self.rotations[rope.0]);
+                let shape = RopeShape {
+                    heads: node.width / head_dim,
+                    head_dim: *head_dim,
+                    rotary_dim: 2 * spec.inv_freq.len(),
+                    layout: spec.layout,
+                };
+                out.copy_from_slice(inputs[0]);
+                cpu.rope(&shape, out, cos, sin);
+            }
+            Op::Attention(op) => self.attend(executor, op, [inputs[0], inputs[1], inputs[2]], out),
+            Op::ScaleByPosition { floor, scale } => {
+                let rows = out.chunks_exact_mut(node.width).zip(inputs[0].chunks_exact(node.width));
+                for (position, (row, x)) in self.positions.iter().zip(rows) {
+                    let factor = ((*position as f32 + 1.0) / floor).floor().ln_1p() * scale + 1.0;
+                    row.iter_mut().zip(x).for_each(|(y, x)| *y = x * factor);
+                }
+            }
+            Op::SelectRows => out.copy_from_slice(&inputs[0][inputs[0].len() - out.len()..]),
+            other => unreachable!("no operation on tokens: {other:?}"),
+        }
+    }
+}
+
+/// Cosines and sines, `(n_tokens, rotary_dim / 2)`.
+struct Rotations {
+    cos: Vec<f32>,
+    sin: Vec<f32>,
+}
+
+impl Rotations {
+    /// Those of the next `each` positions of every sequence. Angles are products in f32, as the reference computes them.
+    fn new(spec: &RopeSpec, sequences: &[&mut KvCache], each: usize) -> Rotations {
+        let (mut cos, mut sin) = (Vec::new(), Vec::new());
+        for cache in sequences {
+            let inv_freq = spec.inv_freq_for(cache.capacity());
+            let positions = cache.len()..cache.len() + each;
+            for angle in positions.flat_map(|position| inv_freq.iter().map(move |freq| position as f32 * freq)) {
+                let (s, c) = f64::from(angle).sin_cos();
+                cos.push(c as f32 * spec.attention_factor);
+                sin.push(s as f32 * spec.attention_factor);
+            }
+        }
+        Rotations { cos, sin }
+    }
+}
