@@ -184,6 +184,9 @@ pub struct Verify {
     /// Golden outputs [default: golden.json beside the weights]
     #[arg(long, value_name = "FILE")]
     pub golden: Option<PathBuf>,
+    /// Vision tower of a GGUF model [default: the mmproj file beside it]
+    #[arg(long, value_name = "FILE")]
+    pub mmproj: Option<PathBuf>,
     /// Largest difference of a logit that still agrees
     #[arg(long, value_name = "X", default_value_t = 2e-3, allow_negative_numbers = true, value_parser = parse_tolerance)]
     pub tolerance: f32,

@@ -6,10 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use plimsoll_engine::{ChatTemplate, Clock, Special, Tokenizer};
-use plimsoll_formats::Checkpoint;
-use plimsoll_lab::verify::{self, BUILT_IN_TEXT, CaseReport, ChatReport, FastReport, Golden, Greedy, KL_BOUND};
+use plimsoll_formats::{Checkpoint, Vision};
+use plimsoll_lab::verify::{
+    self, BUILT_IN_TEXT, CaseReport, ChatReport, FastReport, Golden, GoldenPixels, Greedy, KL_BOUND, Sight,
+};
 use plimsoll_panel::shown_text;
-use plimsoll_runtime::{Arithmetic, Program};
+use plimsoll_runtime::{Arithmetic, Program, Tower};
 use serde_json::json;
 
 use crate::args::Verify;
@@ -25,7 +27,10 @@ pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Resul
     let mut program = Program::load(&checkpoint, settings.isa, settings.threads, Arithmetic::Exact)?;
 
     let reference = match &golden {
-        Some(golden) => Some(against_reference(command, golden, &checkpoint, &tokenizer, &mut program)?),
+        Some(golden) => {
+            let mut sight = sight(command, golden, &checkpoint, &tokenizer, &settings)?;
+            Some(against_reference(command, golden, &checkpoint, &tokenizer, &mut program, sight.as_mut())?)
+        }
         None => None,
     };
     let fast = match command.fast {
@@ -60,12 +65,7 @@ fn golden(command: &Verify, checkpoint: &Checkpoint) -> anyhow::Result<Option<Go
     if let (None, Some(bytes)) = (&command.golden, demo::golden(&command.model)) {
         return Ok(Some(verify::read_golden(&command.model, bytes)?));
     }
-    let path = match (&command.golden, &checkpoint.path) {
-        (Some(path), _) => path.clone(),
-        (None, Some(path)) if path.is_dir() => path.join("golden.json"),
-        (None, Some(path)) => path.with_file_name("golden.json"),
-        (None, None) => PathBuf::from("golden.json"),
-    };
+    let path = golden_path(command, checkpoint);
     if !path.exists() {
         if command.fast && command.golden.is_none() {
             return Ok(None);
@@ -74,6 +74,42 @@ fn golden(command: &Verify, checkpoint: &Checkpoint) -> anyhow::Result<Option<Go
     }
     let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
     Ok(Some(verify::read_golden(&path.display().to_string(), &bytes)?))
+}
+
+fn golden_path(command: &Verify, checkpoint: &Checkpoint) -> PathBuf {
+    match (&command.golden, &checkpoint.path) {
+        (Some(path), _) => path.clone(),
+        (None, Some(path)) if path.is_dir() => path.join("golden.json"),
+        (None, Some(path)) => path.with_file_name("golden.json"),
+        (None, None) => PathBuf::from("golden.json"),
+    }
+}
+
+/// What pictures are seen with, if there are any: the model's tower, and the reference's pixels beside the golden file.
+fn sight(
+    command: &Verify,
+    golden: &Golden,
+    checkpoint: &Checkpoint,
+    tokenizer: &Tokenizer,
+    settings: &Settings,
+) -> anyhow::Result<Option<Sight>> {
+    let shows = |case: &verify::GoldenCase| !case.images.is_empty();
+    let pixels = golden_path(command, checkpoint).with_file_name("golden_pixels.safetensors");
+    let nothing_shown = golden.video_cases.is_empty() && !golden.cases.iter().any(shows);
+    if nothing_shown || !pixels.exists() {
+        return Ok(None);
+    }
+    let Some(vision) = Vision::of(checkpoint, command.mmproj.as_deref())? else { return Ok(None) };
+    let placeholder = match vision.params.image_token {
+        Some(placeholder) => placeholder,
+        // A GGUF has no key for it, and the tokenizer knows it by its text.
+        None => match tokenizer.encode(vision.params.image_token_text, Special::Parse)?[..] {
+            [placeholder] => placeholder,
+            _ => bail!("{}: `{}` is no token", checkpoint.display(), vision.params.image_token_text),
+        },
+    };
+    let tower = Tower::load(&vision, settings.isa, settings.threads, Arithmetic::Exact)?;
+    Ok(Some(Sight { tower, placeholder, pixels: GoldenPixels::open(&pixels)? }))
 }
 
 /// What the comparison with the reference implementation showed.
@@ -90,11 +126,16 @@ fn against_reference(
     checkpoint: &Checkpoint,
     tokenizer: &Tokenizer,
     program: &mut Program,
+    mut sight: Option<&mut Sight>,
 ) -> anyhow::Result<Reference> {
-    let bar = progress::bar(golden.cases.len() as u64, "verifying");
+    let bar = progress::bar((golden.cases.len() + golden.video_cases.len()) as u64, "verifying");
     let mut cases = Vec::new();
     for (index, case) in golden.cases.iter().enumerate() {
-        cases.push(verify::verify_case(program, tokenizer, index, case)?);
+        cases.push(verify::verify_case(program, tokenizer, sight.as_deref_mut(), index, case)?);
+        bar.inc(1);
+    }
+    for (index, case) in golden.video_cases.iter().enumerate() {
+        cases.push(verify::verify_video(program, sight.as_deref_mut(), index, case)?);
         bar.inc(1);
     }
     bar.finish_and_clear();
@@ -149,8 +190,8 @@ fn print_reference(
     writeln!(out, "logits agree within {:.0e}\n", command.tolerance)?;
     writeln!(
         out,
-        "{:<24} {:>6}  {:<4} {:>9} {:>6} {:>8}  {:<12}",
-        "case", "tokens", "ids", "max |Δ|", "argmax", "nll |Δ|", "greedy"
+        "{:<24} {:>6}  {:<4} {:>9} {:>9} {:>6} {:>8}  {:<12}",
+        "case", "tokens", "ids", "image |Δ|", "max |Δ|", "argmax", "nll |Δ|", "greedy"
     )?;
     for case in cases {
         if let Some(why) = &case.skipped {
@@ -159,6 +200,7 @@ fn print_reference(
         }
         let mark = if case.passed(command.tolerance) { String::new() } else { style.red("  differs") };
         let ids = shown(case.ids_equal, |equal| if equal { "same" } else { "DIFF" }.to_owned());
+        let features = shown(case.features_delta, |delta| format!("{delta:.1e}"));
         let delta = shown(case.max_delta, |delta| format!("{delta:.1e}"));
         let argmax =
             shown(case.argmax_wrong, |wrong| if wrong == 0 { "same".to_owned() } else { format!("{wrong} diff") });
@@ -166,7 +208,7 @@ fn print_reference(
         let greedy = shown(case.greedy, greedy_words);
         writeln!(
             out,
-            "{:<24} {:>6}  {ids:<4} {delta:>9} {argmax:>6} {nll:>8}  {greedy:<12}{mark}",
+            "{:<24} {:>6}  {ids:<4} {features:>9} {delta:>9} {argmax:>6} {nll:>8}  {greedy:<12}{mark}",
             case.name, case.tokens
         )?;
     }

@@ -8,6 +8,9 @@ use serde_json::Value;
 pub struct Golden {
     /// Sequences with the reference's outputs.
     pub cases: Vec<GoldenCase>,
+    /// Conversations that show a video, with the reference's outputs.
+    #[serde(default)]
+    pub video_cases: Vec<GoldenCase>,
     /// Conversations with the reference's rendering and ids.
     #[serde(default)]
     pub chats: Vec<GoldenChat>,
@@ -37,6 +40,12 @@ pub struct GoldenCase {
     /// Pictures that the conversation shows.
     #[serde(default)]
     pub images: Vec<String>,
+    /// The conversation as the processor writes it once pictures have become their tokens.
+    #[serde(default)]
+    pub expanded: Option<String>,
+    /// What the reference calls the features of the pictures.
+    #[serde(default)]
+    pub image_features: Option<Sampled>,
     /// The sequence.
     pub input_ids: Vec<u32>,
     /// Logits after the last token, `(vocab_size)`.
@@ -54,6 +63,17 @@ pub struct GoldenCase {
     /// Gap between the two best logits at each greedy step.
     #[serde(default)]
     pub greedy_margins: Vec<f32>,
+}
+
+/// A tensor of the reference: its shape and some of its values.
+#[derive(Debug, Deserialize)]
+pub struct Sampled {
+    /// Shape, outermost first.
+    pub shape: Vec<usize>,
+    /// Flat indices of the values.
+    pub at: Vec<usize>,
+    /// The values there.
+    pub values: Vec<f32>,
 }
 
 /// One conversation.

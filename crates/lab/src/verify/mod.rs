@@ -4,13 +4,15 @@
 
 mod fast;
 mod golden;
+mod sight;
 
 use plimsoll_engine::{ChatTemplate, Clock, Special, TemplateRequest, Tokenizer, TokenizerError, log_probability};
-use plimsoll_runtime::{CacheError, CacheType, KvCache, Program, StepError, likeliest};
+use plimsoll_runtime::{CacheError, CacheType, Input, KvCache, Program, StepError, likeliest};
 use serde::Serialize;
 
 pub use fast::{BUILT_IN_TEXT, Divergence, FastReport, KL_BOUND, verify_fast};
-pub use golden::{Golden, GoldenCase, GoldenChat};
+pub use golden::{Golden, GoldenCase, GoldenChat, Sampled};
+pub use sight::{FEATURE_TOLERANCE, GoldenPixels, SEEING_TOLERANCE, Sight};
 
 /// Gaps between the two best logits below this mean nothing: which one wins is rounding.
 const TIE: f32 = 1e-3;
@@ -34,6 +36,14 @@ pub enum VerifyError {
         /// What was refused.
         source: StepError,
     },
+    /// The pixels of a case do not fit the tower or the ids.
+    #[error("{case}: {problem}")]
+    Pictures {
+        /// Name of its pixels.
+        case: String,
+        /// What does not fit.
+        problem: String,
+    },
     /// A text of the file cannot be tokenized.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
@@ -52,7 +62,7 @@ pub fn read_golden(file: &str, bytes: &[u8]) -> Result<Golden, VerifyError> {
     if golden.cases.is_empty() {
         return Err(refuse("it has no cases".to_owned()));
     }
-    match golden.cases.iter().position(|case| case.input_ids.is_empty()) {
+    match golden.cases.iter().chain(&golden.video_cases).position(|case| case.input_ids.is_empty()) {
         Some(case) => Err(refuse(format!("case {case} has no input_ids"))),
         None => Ok(golden),
     }
@@ -67,6 +77,10 @@ pub struct CaseReport {
     pub tokens: usize,
     /// Whether tokenizing its text gives the ids.
     pub ids_equal: Option<bool>,
+    /// Largest difference of an image feature, computed from the reference's pixels.
+    pub features_delta: Option<f32>,
+    /// Whether the case shows pictures: its logits then agree within [`SEEING_TOLERANCE`] at least.
+    pub sees: bool,
     /// Largest difference of a logit after the last token; infinite if one is not a number.
     pub max_delta: Option<f32>,
     /// Positions whose likeliest token differs, ties within the margin aside.
@@ -111,9 +125,11 @@ impl CaseReport {
 
     /// Whether everything compared agrees, logits within `tolerance`; a skipped case has nothing that disagrees.
     pub fn passed(&self, tolerance: f32) -> bool {
+        let tolerance = if self.sees { tolerance.max(SEEING_TOLERANCE) } else { tolerance };
         // A sum of log-likelihoods gathers the difference of every position.
         let nll_tolerance = f64::from(tolerance) * self.tokens as f64;
         self.ids_equal != Some(false)
+            && self.features_delta.is_none_or(|delta| delta <= FEATURE_TOLERANCE)
             && self.max_delta.is_none_or(|delta| delta <= tolerance)
             && self.argmax_wrong.is_none_or(|wrong| wrong == 0)
             && self.nll_delta.is_none_or(|delta| delta <= nll_tolerance)
@@ -141,28 +157,74 @@ impl ChatReport {
     }
 }
 
-/// Runs one case. The cache is in f32, as the reference's is.
+/// Runs one case. The cache is in f32, as the reference's is. What it shows is seen with `sight`, if there is one.
 ///
 /// # Errors
 /// [`VerifyError`] if the case cannot be run at all.
 pub fn verify_case(
     program: &mut Program,
     tokenizer: &Tokenizer,
+    sight: Option<&mut Sight>,
     index: usize,
     case: &GoldenCase,
 ) -> Result<CaseReport, VerifyError> {
-    let mut report = CaseReport { name: case_name(case), tokens: case.input_ids.len(), ..Default::default() };
     if !case.images.is_empty() {
-        report.skipped = Some("it shows pictures, which are not supported yet".to_owned());
-        return Ok(report);
+        return verify_seeing(program, sight, &format!("case{index}"), index, case);
     }
+    let mut report = CaseReport { name: case_name(case), tokens: case.input_ids.len(), ..Default::default() };
     report.ids_equal = case_ids(tokenizer, case)?.map(|ids| ids == case.input_ids);
+    compare(program, (&case.input_ids).into(), index, case, &mut report)?;
+    Ok(report)
+}
 
+/// Runs one case that shows a video, as [`verify_case`] does one with pictures.
+///
+/// # Errors
+/// As [`verify_case`].
+pub fn verify_video(
+    program: &mut Program,
+    sight: Option<&mut Sight>,
+    index: usize,
+    case: &GoldenCase,
+) -> Result<CaseReport, VerifyError> {
+    verify_seeing(program, sight, &format!("video{index}"), index, case)
+}
+
+/// From the reference's ids and pixels of this name.
+fn verify_seeing(
+    program: &mut Program,
+    sight: Option<&mut Sight>,
+    name: &str,
+    index: usize,
+    case: &GoldenCase,
+) -> Result<CaseReport, VerifyError> {
+    let shown = format!("{name} {}", case_name(case));
+    let mut report =
+        CaseReport { name: shorten(&shown), tokens: case.input_ids.len(), sees: true, ..Default::default() };
+    let skip = |why: &str| CaseReport { skipped: Some(why.to_owned()), ..report.clone() };
+    let Some(sight) = sight else {
+        return Ok(skip("it shows pictures, and there is no tower or no pixels of the reference"));
+    };
+    let Some(seen) = sight.see(name, case)? else { return Ok(skip("the reference left no pixels for it")) };
+    report.features_delta = seen.features_delta;
+    let given = seen.given();
+    compare(program, Input::with_rows(&case.input_ids, &given), index, case, &mut report)?;
+    Ok(report)
+}
+
+/// Everything behind the ids.
+fn compare(
+    program: &mut Program,
+    input: Input,
+    index: usize,
+    case: &GoldenCase,
+    report: &mut CaseReport,
+) -> Result<(), VerifyError> {
     let mut cache = program.new_cache(case.input_ids.len() + case.greedy.len(), CacheType::F32)?;
     let mut seen = Seen::default();
     let step_error = |source| VerifyError::Step { case: index, source };
     let each = |position: usize, logits: &[f32]| seen.take(case, position, logits);
-    program.step_each(&mut cache, &case.input_ids, each).map_err(step_error)?;
+    program.step_each(&mut cache, input, each).map_err(step_error)?;
 
     report.max_delta = (!case.last_logits.is_empty()).then(|| max_delta(&seen.last, &case.last_logits));
     report.argmax_wrong = (!case.argmax.is_empty()).then_some(seen.argmax_wrong);
@@ -173,7 +235,7 @@ pub fn verify_case(
     if report.compared_nothing() {
         report.skipped = Some("the golden file has nothing to compare it with".to_owned());
     }
-    Ok(report)
+    Ok(())
 }
 
 /// Follows the reference's continuation from `logits`, those after the last token of the case.

@@ -24,9 +24,10 @@ fn demo() -> (Program, Tokenizer) {
 #[test]
 fn a_case_with_nothing_to_compare_is_skipped_and_not_passed_over() {
     let (mut program, tokenizer) = demo();
-    let report = verify_case(&mut program, &tokenizer, 0, &case(r#"{"input_ids": [1, 2]}"#)).unwrap();
+    let report = verify_case(&mut program, &tokenizer, None, 0, &case(r#"{"input_ids": [1, 2]}"#)).unwrap();
     assert!(report.skipped.is_some_and(|why| why.contains("nothing to compare")));
-    let compared = verify_case(&mut program, &tokenizer, 0, &case(r#"{"input_ids": [1, 2], "nll_sum": 1.0}"#)).unwrap();
+    let compared =
+        verify_case(&mut program, &tokenizer, None, 0, &case(r#"{"input_ids": [1, 2], "nll_sum": 1.0}"#)).unwrap();
     assert_eq!(compared.skipped, None);
 }
 
