@@ -34,11 +34,27 @@ class Shape:
     rope_theta: float
     vocab_size: int
     n_experts: int = 0
+    control_tokens: tuple = ()
+    chat_template: str | None = None
 
+
+PICTURE_TOKENS = (
+    "<|im_start|>", "<end_of_utterance>", "<image>", "<fake_token_around_image>", "<global-img>",
+    *(f"<row_{row}_col_{col}>" for row in range(1, 7) for col in range(1, 7)),
+)
+"""What SmolVLM writes around pictures; the first two begin and end a turn."""
+
+PICTURE_TEMPLATE = """<|im_start|>{% for message in messages %}{{ message['role'] | capitalize }}: \
+{% if message['content'] is string %}{{ message['content'] }}{% else %}{% for part in message['content'] %}\
+{% if part['type'] == 'text' %}{{ part['text'] }}{% else %}{{ '<image>' }}{% endif %}{% endfor %}{% endif %}<end_of_utterance>
+{% endfor %}{% if add_generation_prompt %}{{ 'Assistant:' }}{% endif %}"""
 
 SHAPES = {
     "smollm2-135m": Shape("llama", 30, 576, 1536, 9, 3, 64, 1e5, 49152),
     "smollm3-3b": Shape("smollm3", 36, 2048, 11008, 16, 4, 128, 5e6, 128256),
+    # The text half of SmolVLM-Instruct; make_tower.py makes the other
+    "smolvlm-2.2b": Shape("llama", 24, 2048, 8192, 32, 32, 64, 130000.0, 49280,
+                          control_tokens=PICTURE_TOKENS, chat_template=PICTURE_TEMPLATE),
     # Llama 4 Scout at a fifth of its depth
     "scout-mini": Shape("llama4", 10, 5120, 8192, 40, 8, 128, 5e5, 128256, n_experts=16),
 }
@@ -72,10 +88,12 @@ def main():
     args = p.parse_args()
     args.out.parent.mkdir(parents=True, exist_ok=True)
     shape = SHAPES[args.shape]
-    vocab = read_vocab(args.vocab) if args.vocab else make_vocab(shape.vocab_size)
+    vocab = read_vocab(args.vocab) if args.vocab else make_vocab(shape.vocab_size, shape.control_tokens)
     writer = GGUFWriter(args.out, shape.arch, use_temp_file=True)  # a model need not fit memory
     add_hyperparameters(writer, f"random {args.shape}", shape, len(vocab["tokens"]))
     add_vocab(writer, vocab)
+    if shape.chat_template:
+        writer.add_chat_template(shape.chat_template)
     add_weights(writer, shape, len(vocab["tokens"]), args.type)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -114,19 +132,20 @@ def read_vocab(path):
     }
 
 
-def make_vocab(size):
-    """All bytes, then as many of their pairs as there is room for, then tokens that no text holds."""
+def make_vocab(size, control_tokens):
+    """All bytes, then as many of their pairs as there is room for, then control tokens, two at least."""
     normal, control = 1, 3
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]  # GPT-2 writes these bytes as they are
     others = itertools.count(256)  # and the rest as letters from here on
     letters = [chr(byte if byte in printable else next(others)) for byte in range(256)]
-    pairs = list(itertools.islice(itertools.product(letters, letters), size - len(letters) - 2))
+    least = max(2, len(control_tokens))
+    pairs = list(itertools.islice(itertools.product(letters, letters), size - len(letters) - least))
     tokens = letters + [a + b for a, b in pairs]
-    unused = [f"<|{i}|>" for i in range(size - len(tokens))]
+    controls = [*control_tokens, *(f"<|{i}|>" for i in range(size - len(tokens) - len(control_tokens)))]
     return {
-        "tokens": tokens + unused,
+        "tokens": tokens + controls,
         "merges": [f"{a} {b}" for a, b in pairs],
-        "types": [normal] * len(tokens) + [control] * len(unused),
+        "types": [normal] * len(tokens) + [control] * len(controls),
     }
 
 
