@@ -117,6 +117,7 @@ pub enum Greedy {
 impl CaseReport {
     fn compared_nothing(&self) -> bool {
         self.ids_equal.is_none()
+            && self.features_delta.is_none()
             && self.max_delta.is_none()
             && self.argmax_wrong.is_none()
             && self.nll_delta.is_none()
