@@ -3,15 +3,16 @@
 use std::io::Write;
 use std::ops::ControlFlow;
 
-use plimsoll_engine::{Finish, GenerateOptions, Generation, Session};
+use plimsoll_engine::{Finish, GenerateOptions, Generation, Prompt, Session};
 
 use crate::notice::say;
+use crate::show::Looked;
 
 /// Prints an answer as it comes, and ends its line.
-pub fn stream(session: &mut Session, ids: &[u32], options: &GenerateOptions<'_>) -> anyhow::Result<Generation> {
+pub fn stream(session: &mut Session, prompt: Prompt<'_>, options: &GenerateOptions<'_>) -> anyhow::Result<Generation> {
     let mut out = std::io::stdout();
     let mut failed = None;
-    let answer = session.generate(ids, options, |text| match write!(out, "{text}").and_then(|()| out.flush()) {
+    let answer = session.generate(prompt, options, |text| match write!(out, "{text}").and_then(|()| out.flush()) {
         Ok(()) => ControlFlow::Continue(()),
         Err(error) => {
             failed = Some(error);
@@ -25,6 +26,13 @@ pub fn stream(session: &mut Session, ids: &[u32], options: &GenerateOptions<'_>)
         writeln!(out)?;
     }
     Ok(answer)
+}
+
+/// One line of what was looked at.
+pub fn looked_words(looked: &Looked) -> String {
+    let (tiles, seconds) = (looked.seen.n_tiles, looked.time.as_secs_f64());
+    let kept = if looked.seen.remembered { ", seen before" } else { "" };
+    format!("{tiles} tile{} in {seconds:.2} s{kept}", if tiles == 1 { "" } else { "s" })
 }
 
 /// An answer that was not ended by the model says so.

@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use plimsoll_vision::DEFAULT_MAX_PIXELS;
+
+use crate::show::ShowArgs;
+
 /// Runs open-weight models from their published files, measures them on this machine, and lays two side by side.
 #[derive(Parser, Debug)]
 #[command(
@@ -138,8 +142,10 @@ pub struct Run {
     #[arg(long, value_name = "TEXT")]
     pub system: Option<String>,
     /// Continue the prompt as it stands, without the chat template
-    #[arg(long, requires = "prompt", conflicts_with_all = ["system", "think", "no_think"])]
+    #[arg(long, requires = "prompt", conflicts_with_all = ["system", "think", "no_think", "images", "video"])]
     pub raw: bool,
+    #[command(flatten)]
+    pub show: ShowArgs,
     /// Let the model reason before it answers, where its template has the switch
     #[arg(long, conflicts_with = "no_think")]
     pub think: bool,
@@ -168,6 +174,15 @@ pub struct Info {
     /// How keys and values are to be stored
     #[arg(long, value_enum, default_value = "f16")]
     pub cache: CacheArg,
+    /// A picture whose cost is asked for; may be given several times
+    #[arg(long = "image", value_name = "FILE")]
+    pub images: Vec<PathBuf>,
+    /// Pixels that a picture may have
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_PIXELS)]
+    pub max_pixels: u64,
+    /// The vision tower of a GGUF model [default: the mmproj file beside it]
+    #[arg(long, value_name = "FILE")]
+    pub mmproj: Option<PathBuf>,
     /// Print the chat template too
     #[arg(long)]
     pub show_template: bool,

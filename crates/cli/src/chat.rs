@@ -2,20 +2,25 @@
 
 use std::borrow::Cow;
 use std::io::IsTerminal;
+use std::path::Path;
 
-use plimsoll_engine::{GenerateOptions, Session, SessionError};
+use plimsoll_engine::{GenerateOptions, Prompt as Asked, Session, SessionError};
 use reedline::{Prompt, PromptEditMode, PromptHistorySearch, Reedline, Signal, ValidationResult, Validator};
 
-use crate::answer::{note_cut, stream, summary};
+use crate::answer::{looked_words, note_cut, stream, summary};
 use crate::conversation::Conversation;
+use crate::failure;
 use crate::interrupt::Interrupt;
 use crate::notice::say;
+use crate::show::{Looked, ShowArgs};
 use crate::style::Style;
 
 const HELP: &str = "\
-/help   this
-/clear  begin a new conversation
-/exit   leave (also Ctrl-D)
+/help        this
+/image FILE  show a picture with the next message
+/video PATH  show a video with the next message
+/clear       begin a new conversation
+/exit        leave (also Ctrl-D)
 Ctrl-C stops an answer. End a line with \\ to go on in the next, or put several
 lines between \"\"\" and \"\"\".";
 
@@ -23,6 +28,7 @@ lines between \"\"\" and \"\"\".";
 pub fn run(
     session: &mut Session,
     mut conversation: Conversation,
+    show: &ShowArgs,
     options: &GenerateOptions<'_>,
     interrupt: &Interrupt,
 ) -> anyhow::Result<()> {
@@ -36,6 +42,16 @@ pub fn run(
             "/exit" | "/quit" => break,
             "/help" => say(HELP),
             "/clear" => conversation.clear(),
+            line if let Some((command, path)) = showing(line) => {
+                match look(session, show, command, Path::new(path)) {
+                    Ok(looked) => {
+                        say(Style::stderr().dim(&looked_words(&looked)));
+                        conversation.show(looked.seen);
+                    }
+                    // The conversation is as good as before.
+                    Err(error) => failure::tell(&error),
+                }
+            }
             command if command.starts_with('/') && !command.contains(char::is_whitespace) => {
                 say(format_args!("no command `{command}`; /help lists them"));
             }
@@ -43,6 +59,19 @@ pub fn run(
         }
     }
     Ok(())
+}
+
+/// `/image` or `/video` and what follows.
+fn showing(line: &str) -> Option<(&str, &str)> {
+    let (command, path) = line.split_once(char::is_whitespace)?;
+    matches!(command, "/image" | "/video").then_some((command, path.trim()))
+}
+
+fn look(session: &mut Session, show: &ShowArgs, command: &str, path: &Path) -> anyhow::Result<Looked> {
+    match command {
+        "/video" => show.look_at_video(session, path),
+        _ => show.look_at_picture(session, path),
+    }
 }
 
 fn turn(
@@ -53,7 +82,7 @@ fn turn(
     interrupt: &Interrupt,
 ) -> anyhow::Result<()> {
     conversation.say("user", message);
-    let ids = session.chat_ids(&conversation.request())?;
+    let ids = session.chat_ids_showing(&conversation.request(), conversation.seen())?;
     if ids.len() >= session.context() {
         // The conversation is still good without the message that does not fit.
         conversation.unsay();
@@ -61,7 +90,7 @@ fn turn(
         say(format_args!("{error}: the message was not sent; /clear begins a new conversation"));
         return Ok(());
     }
-    let answer = interrupt.answering(|| stream(session, &ids, options))?;
+    let answer = interrupt.answering(|| stream(session, Asked { ids: &ids, seen: conversation.seen() }, options))?;
     conversation.say("assistant", &answer.text);
     if std::io::stderr().is_terminal() {
         say(Style::stderr().dim(&summary(&answer)));

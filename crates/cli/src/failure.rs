@@ -3,12 +3,13 @@
 use std::io;
 use std::process::ExitCode;
 
-use plimsoll_engine::{SessionError, TokenizerError};
+use plimsoll_engine::{SessionError, SightError, TokenizerError};
 use plimsoll_formats::FormatError;
 use plimsoll_kernels::CpuError;
 use plimsoll_models::ModelError;
 use plimsoll_panel::shown_text;
 use plimsoll_runtime::LoadError;
+use plimsoll_vision::VisionError;
 
 use crate::notice::say;
 use crate::style::Style;
@@ -25,12 +26,17 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
     if error.chain().any(closed_pipe) {
         return ExitCode::SUCCESS;
     }
+    tell(error);
+    ExitCode::FAILURE
+}
+
+/// The message and the hint.
+pub fn tell(error: &anyhow::Error) {
     let style = Style::stderr();
     say(format_args!("{} {}", style.red("error:"), printable(&message(error))));
     if let Some(hint) = error.chain().find_map(hint) {
         say(format_args!("\n{} {}", style.bold("hint:"), printable(&hint)));
     }
-    ExitCode::FAILURE
 }
 
 /// Messages quote files, and a file may hold what a terminal obeys; lines stay lines.
@@ -56,6 +62,12 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<SessionError>() {
         return session_hint(error);
     }
+    if let Some(error) = cause.downcast_ref::<SightError>() {
+        return sight_hint(error);
+    }
+    if let Some(error) = cause.downcast_ref::<VisionError>() {
+        return error.hint();
+    }
     if let Some(error) = cause.downcast_ref::<LoadError>() {
         return load_hint(error);
     }
@@ -80,7 +92,21 @@ fn session_hint(error: &SessionError) -> Option<String> {
         SessionError::Cache(_) => Some("`plimsoll run` takes less memory with --context N".to_owned()),
         SessionError::Load(error) => load_hint(error),
         SessionError::Tokenizer(error) => tokenizer_hint(error),
+        SessionError::Sight(error) => sight_hint(error),
         _ => None,
+    }
+}
+
+fn sight_hint(error: &SightError) -> Option<String> {
+    match error {
+        SightError::Blind { .. } => {
+            Some("GGUF models see through an mmproj file beside them, or named with --mmproj".to_owned())
+        }
+        SightError::Format(error) => error.hint(),
+        SightError::Load(error) => load_hint(error),
+        SightError::Vision(error) => error.hint(),
+        SightError::Tokenizer(error) => tokenizer_hint(error),
+        SightError::Tiles { .. } | SightError::NoToken { .. } | SightError::Template(_) => None,
     }
 }
 

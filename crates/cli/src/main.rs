@@ -13,6 +13,7 @@ mod model;
 mod notice;
 mod progress;
 mod settings;
+mod show;
 mod style;
 
 use std::process::ExitCode;

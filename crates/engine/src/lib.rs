@@ -8,6 +8,7 @@
 mod foreign;
 pub mod sampler;
 pub mod session;
+mod sight;
 pub mod stream;
 pub mod template;
 pub mod tokenizer;
@@ -17,6 +18,7 @@ pub use session::{
     Finish, GenerateOptions, Generation, Session, SessionError, SessionOptions, Timings, context_length,
     log_probability,
 };
+pub use sight::{Prompt, Seen, Shown, Sight, SightError};
 pub use stream::{Chunk, TextStream};
 pub use template::{ChatTemplate, Clock, ControlTexts, GuardedText, TemplateError, TemplateRequest};
 pub use tokenizer::{Special, Tokenizer, TokenizerError, TokenizerOptions};

@@ -58,6 +58,8 @@ pub struct Checkpoint {
     /// What it says about its licence.
     pub licence: LicenceFacts,
     weights: Weights,
+    /// Where its other files lie, unless it is a GGUF alone.
+    folder: Option<Folder>,
 }
 
 impl Checkpoint {
@@ -119,6 +121,16 @@ impl Checkpoint {
     /// As [`Checkpoint::require`], or it has another shape.
     pub fn require_shape(&self, name: &str, shape: &[usize]) -> Result<&Tensor, FormatError> {
         self.weights.require_shape(name, shape)
+    }
+
+    /// The text of a settings file beside the weights, with its name for messages; `None` if there is no such file, or a
+    /// GGUF stands for itself.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no text.
+    pub fn settings_file(&self, name: &str) -> Result<Option<(String, String)>, FormatError> {
+        let Some(folder) = &self.folder else { return Ok(None) };
+        Ok(folder.text(name)?.map(|text| (folder.display_file(name), text)))
     }
 
     /// All its tensors by canonical name.
@@ -249,6 +261,7 @@ fn from_safetensors(
         generation: generation::from_folder(folder, &config)?,
         licence: licence::gather(Some(folder), None)?,
         weights: Weights { source: name.to_owned(), ..weights },
+        folder: Some(folder.clone()),
     })
 }
 
@@ -283,6 +296,7 @@ fn from_gguf(name: &str, parts: &[GgufFile], folder: Option<&Folder>) -> Result<
         generation: generation::from_gguf(metadata)?,
         licence: licence::gather(folder, Some(metadata))?,
         weights: Weights { source: name.to_owned(), ..weights },
+        folder: folder.cloned(),
     })
 }
 

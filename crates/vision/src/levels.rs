@@ -37,6 +37,11 @@ impl Levels {
         Self { table }
     }
 
+    /// The largest step from a level to the next, on average over all of a channel.
+    pub(crate) fn step(&self) -> f32 {
+        self.table.iter().map(|row| (row[255] - row[0]).abs() / 255.0).fold(0.0, f32::max)
+    }
+
     pub(crate) fn value(&self, channel: usize, level: u8) -> f32 {
         self.table[channel][usize::from(level)]
     }

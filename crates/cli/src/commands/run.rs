@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::bail;
-use plimsoll_engine::{Finish, GenerateOptions, Generation, SamplingParams, Session};
+use plimsoll_engine::{Finish, GenerateOptions, Generation, Prompt, SamplingParams, Session, SessionOptions};
 use plimsoll_formats::GenerationDefaults;
 use serde_json::{Value, json};
 
-use crate::answer::{note_cut, stream, summary};
+use crate::answer::{looked_words, note_cut, stream, summary};
 use crate::args::{Run, Sampling};
 use crate::chat;
 use crate::conversation::Conversation;
@@ -18,14 +18,18 @@ use crate::interrupt::{self, Interrupt};
 use crate::model;
 use crate::notice::say;
 use crate::settings::Settings;
+use crate::show::Looked;
 use crate::style::Style;
 
 /// Answers one prompt, or chats.
 pub fn run(command: &Run, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
     let checkpoint = model::open(&command.model)?;
     let options = model::session_options(settings, command.context, command.cache.into());
+    let options = SessionOptions { mmproj: command.show.mmproj.clone(), ..options };
     let mut session = Session::open(&checkpoint, &options)?;
-    let conversation = Conversation::new(command, &session)?;
+    let mut conversation = Conversation::new(command, &session)?;
+    let looked = command.show.look(&mut session)?;
+    looked.iter().for_each(|looked| conversation.show(looked.seen.clone()));
     let interrupt = Interrupt::install()?;
     let sampling = sampling(&command.sampling, session.defaults())?;
     let options = GenerateOptions {
@@ -36,17 +40,26 @@ pub fn run(command: &Run, settings: Settings, as_json: bool) -> anyhow::Result<E
         ..Default::default()
     };
     match &command.prompt {
-        Some(prompt) => answer(command, &mut session, conversation, prompt, &options, &interrupt, as_json),
+        Some(prompt) => {
+            let asked = Asked { command, looked: &looked, prompt };
+            answer(asked, &mut session, conversation, &options, &interrupt, as_json)
+        }
         None if as_json => bail!("--json needs a prompt"),
-        None => chat::run(&mut session, conversation, &options, &interrupt).map(|()| ExitCode::SUCCESS),
+        None => chat::run(&mut session, conversation, &command.show, &options, &interrupt).map(|()| ExitCode::SUCCESS),
     }
 }
 
+/// One question.
+struct Asked<'a> {
+    command: &'a Run,
+    prompt: &'a str,
+    looked: &'a [Looked],
+}
+
 fn answer(
-    command: &Run,
+    Asked { command, prompt, looked }: Asked<'_>,
     session: &mut Session,
     mut conversation: Conversation,
-    prompt: &str,
     options: &GenerateOptions<'_>,
     interrupt: &Interrupt,
     as_json: bool,
@@ -55,16 +68,18 @@ fn answer(
         session.text_ids(prompt)?
     } else {
         conversation.say("user", prompt);
-        session.chat_ids(&conversation.request())?
+        session.chat_ids_showing(&conversation.request(), conversation.seen())?
     };
+    let prompt = Prompt { ids: &ids, seen: conversation.seen() };
     if as_json {
-        let answer = interrupt.answering(|| session.generate(&ids, options, |_| ControlFlow::Continue(())))?;
-        super::print_json(&as_value(command, &answer, &options.sampling))?;
+        let answer = interrupt.answering(|| session.generate(prompt, options, |_| ControlFlow::Continue(())))?;
+        super::print_json(&as_value(command, looked, &answer, &options.sampling))?;
         return Ok(status(&answer));
     }
-    let answer = interrupt.answering(|| stream(session, &ids, options))?;
+    let answer = interrupt.answering(|| stream(session, prompt, options))?;
     let style = Style::stderr();
     if std::io::stderr().is_terminal() {
+        looked.iter().for_each(|looked| say(style.dim(&looked_words(looked))));
         say(style.dim(&summary(&answer)));
     }
     note_cut(&answer, session.context());
@@ -76,7 +91,7 @@ fn status(answer: &Generation) -> ExitCode {
     if answer.finish == Finish::Interrupted { interrupt::EXIT.into() } else { ExitCode::SUCCESS }
 }
 
-fn as_value(command: &Run, answer: &Generation, sampling: &SamplingParams) -> Value {
+fn as_value(command: &Run, looked: &[Looked], answer: &Generation, sampling: &SamplingParams) -> Value {
     let seed = (sampling.temperature > 0.0).then_some(sampling.seed);
     let finish = match answer.finish {
         Finish::Stop => "stop",
@@ -88,6 +103,9 @@ fn as_value(command: &Run, answer: &Generation, sampling: &SamplingParams) -> Va
     json!({
         "model": command.model, "text": answer.text, "tokens": answer.tokens, "finish": finish, "seed": seed,
         "prompt_tokens": t.prompt_tokens,
+        "shown": looked.iter().map(|looked| json!({
+            "tiles": looked.seen.n_tiles, "seconds": looked.time.as_secs_f64(),
+        })).collect::<Vec<_>>(),
         "seconds": {
             "prefill": t.prefill.as_secs_f64(), "first_token": t.first_token.as_secs_f64(),
             "decode": t.decode.as_secs_f64(),

@@ -1,17 +1,18 @@
 //! `plimsoll verify`
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use plimsoll_engine::{ChatTemplate, Clock, Special, Tokenizer};
-use plimsoll_formats::{Checkpoint, Vision};
+use plimsoll_engine::{ChatTemplate, Clock, SightError, Special, Tokenizer};
+use plimsoll_formats::Checkpoint;
 use plimsoll_lab::verify::{
-    self, BUILT_IN_TEXT, CaseReport, ChatReport, FastReport, Golden, GoldenPixels, Greedy, KL_BOUND, Sight,
+    self, BUILT_IN_TEXT, CaseReport, ChatReport, FastReport, Golden, GoldenCase, GoldenPixels, Greedy, KL_BOUND,
+    LEVELS, PicturesReport, Sight,
 };
 use plimsoll_panel::shown_text;
-use plimsoll_runtime::{Arithmetic, Program, Tower};
+use plimsoll_runtime::{Arithmetic, Program};
 use serde_json::json;
 
 use crate::args::Verify;
@@ -40,10 +41,10 @@ pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Resul
     let passed = reference.as_ref().is_none_or(|found| found.passed) && fast.as_ref().is_none_or(FastReport::passed);
     if as_json {
         let empty = Reference::default();
-        let Reference { cases, chats, .. } = reference.as_ref().unwrap_or(&empty);
+        let Reference { cases, pictures, chats, .. } = reference.as_ref().unwrap_or(&empty);
         super::print_json(&json!({
             "model": command.model, "isa": settings.isa.to_string(), "threads": settings.threads,
-            "tolerance": command.tolerance, "passed": passed, "cases": cases, "chats": chats,
+            "tolerance": command.tolerance, "passed": passed, "cases": cases, "pictures": pictures, "chats": chats,
             "fast": fast, "kl_bound": KL_BOUND,
         }))?;
     } else {
@@ -85,7 +86,8 @@ fn golden_path(command: &Verify, checkpoint: &Checkpoint) -> PathBuf {
     }
 }
 
-/// What pictures are seen with, if there are any: the model's tower, and the reference's pixels beside the golden file.
+/// What pictures are seen with, if the golden file shows any and the model sees; and the reference's pixels where they lie
+/// beside the golden file.
 fn sight(
     command: &Verify,
     golden: &Golden,
@@ -93,29 +95,28 @@ fn sight(
     tokenizer: &Tokenizer,
     settings: &Settings,
 ) -> anyhow::Result<Option<Sight>> {
-    let shows = |case: &verify::GoldenCase| !case.images.is_empty();
-    let pixels = golden_path(command, checkpoint).with_file_name("golden_pixels.safetensors");
-    let nothing_shown = golden.video_cases.is_empty() && !golden.cases.iter().any(shows);
-    if nothing_shown || !pixels.exists() {
+    if !golden.cases.iter().chain(&golden.video_cases).any(shows) {
         return Ok(None);
     }
-    let Some(vision) = Vision::of(checkpoint, command.mmproj.as_deref())? else { return Ok(None) };
-    let placeholder = match vision.params.image_token {
-        Some(placeholder) => placeholder,
-        // A GGUF has no key for it, and the tokenizer knows it by its text.
-        None => match tokenizer.encode(vision.params.image_token_text, Special::Parse)?[..] {
-            [placeholder] => placeholder,
-            _ => bail!("{}: `{}` is no token", checkpoint.display(), vision.params.image_token_text),
-        },
+    let (mmproj, isa, threads) = (command.mmproj.as_deref(), settings.isa, settings.threads);
+    let model = match plimsoll_engine::Sight::open(checkpoint, tokenizer, mmproj, isa, threads, Arithmetic::Exact) {
+        Err(SightError::Blind { .. }) => return Ok(None),
+        opened => opened?,
     };
-    let tower = Tower::load(&vision, settings.isa, settings.threads, Arithmetic::Exact)?;
-    Ok(Some(Sight { tower, placeholder, pixels: GoldenPixels::open(&pixels)? }))
+    let pixels = golden_path(command, checkpoint).with_file_name("golden_pixels.safetensors");
+    let pixels = pixels.exists().then(|| GoldenPixels::open(&pixels)).transpose()?;
+    Ok(Some(Sight { model, pixels }))
+}
+
+fn shows(case: &GoldenCase) -> bool {
+    !case.images.is_empty() || case.frames_dir.is_some()
 }
 
 /// What the comparison with the reference implementation showed.
 #[derive(Default)]
 struct Reference {
     cases: Vec<CaseReport>,
+    pictures: Vec<PicturesReport>,
     chats: Vec<ChatReport>,
     passed: bool,
 }
@@ -139,6 +140,10 @@ fn against_reference(
         bar.inc(1);
     }
     bar.finish_and_clear();
+    let pictures = match sight {
+        Some(sight) => from_pictures(command, golden, checkpoint, tokenizer, program, sight)?,
+        None => Vec::new(),
+    };
     let mut chats = Vec::new();
     if !golden.chats.is_empty() {
         let template = ChatTemplate::of(checkpoint, tokenizer)?;
@@ -150,7 +155,30 @@ fn against_reference(
     }
     let compared = cases.iter().filter(|case| case.skipped.is_none()).count();
     let agree = cases.iter().all(|case| case.passed(command.tolerance)) && chats.iter().all(ChatReport::passed);
-    Ok(Reference { cases, chats, passed: compared > 0 && agree })
+    let agree = agree && pictures.iter().all(PicturesReport::passed);
+    let compared = compared + pictures.iter().filter(|case| case.skipped.is_none()).count();
+    Ok(Reference { cases, pictures, chats, passed: compared > 0 && agree })
+}
+
+/// The cases that show something, from the files that they show.
+fn from_pictures(
+    command: &Verify,
+    golden: &Golden,
+    checkpoint: &Checkpoint,
+    tokenizer: &Tokenizer,
+    program: &mut Program,
+    sight: &mut Sight,
+) -> anyhow::Result<Vec<PicturesReport>> {
+    let template = ChatTemplate::of(checkpoint, tokenizer)?;
+    let path = golden_path(command, checkpoint);
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let pictures = golden.cases.iter().enumerate().map(|(index, case)| (format!("case{index}"), case));
+    let videos = golden.video_cases.iter().enumerate().map(|(index, case)| (format!("video{index}"), case));
+    let cases = pictures.chain(videos).filter(|(_, case)| shows(case));
+    let run = |(name, case): (String, &GoldenCase)| {
+        verify::verify_pictures(program, tokenizer, template.as_ref(), sight, folder, &name, case)
+    };
+    Ok(cases.map(run).collect::<Result<_, _>>()?)
 }
 
 /// Fast arithmetic on the sequences of the golden file, or on the built-in text.
@@ -182,7 +210,7 @@ fn print_reference(
     out: &mut impl Write,
     command: &Verify,
     golden: &Golden,
-    Reference { cases, chats, passed }: &Reference,
+    Reference { cases, pictures, chats, passed }: &Reference,
 ) -> anyhow::Result<()> {
     let style = Style::stdout();
     let reference = shown_text(golden.made_with.as_deref().unwrap_or("unnamed"), 120);
@@ -212,6 +240,7 @@ fn print_reference(
             case.name, case.tokens
         )?;
     }
+    print_pictures(out, pictures)?;
     for chat in chats {
         let (text, ids) = (same(chat.rendered_equal), same(chat.ids_equal));
         let problem = shown_text(chat.error.as_deref().unwrap_or(""), 400);
@@ -222,6 +251,29 @@ fn print_reference(
     let skipped = cases.iter().filter(|case| case.skipped.is_some()).count();
     let (compared, chats) = (cases.len() - skipped, chats.len());
     writeln!(out, "\n{verdict}: max |Δ| {worst:.1e}; cases compared {compared}, skipped {skipped}; chats {chats}")?;
+    Ok(())
+}
+
+fn print_pictures(out: &mut impl Write, pictures: &[PicturesReport]) -> anyhow::Result<()> {
+    if pictures.is_empty() {
+        return Ok(());
+    }
+    let style = Style::stdout();
+    writeln!(out, "\nfrom the picture files; pixels agree within {LEVELS} of 255 levels\n")?;
+    writeln!(out, "{:<24} {:<6}  {:<4} {:>9} {:>9}", "case", "prompt", "ids", "pixel |Δ|", "max |Δ|")?;
+    for case in pictures {
+        if let Some(why) = &case.skipped {
+            writeln!(out, "{:<24} skipped: {}", case.name, shown_text(why, 120))?;
+            continue;
+        }
+        let word = |equal| same(equal).to_owned();
+        let mark = if case.passed() { String::new() } else { style.red("  differs") };
+        let (prompt, ids) = (shown(case.rendered_equal, word), shown(case.ids_equal, word));
+        let pixels = shown(case.pixels_delta, |delta| format!("{delta:.2}"));
+        let delta = shown(case.max_delta, |delta| format!("{delta:.1e}"));
+        writeln!(out, "{:<24} {prompt:<6}  {ids:<4} {pixels:>9} {delta:>9}{mark}", case.name)?;
+    }
+    writeln!(out)?;
     Ok(())
 }
 

@@ -4,10 +4,11 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use plimsoll_runtime::BATCH_TOKENS;
+use plimsoll_runtime::{BATCH_TOKENS, Input};
 
 use super::{Session, SessionError};
 use crate::sampler::{Sampler, SamplingParams};
+use crate::sight::Prompt;
 use crate::stream::{Chunk, TextStream};
 use crate::template::TemplateRequest;
 
@@ -79,14 +80,15 @@ impl Session {
     /// # Errors
     /// The prompt is empty, too long, or holds unknown tokens; a sampling parameter is out of range; the logits are
     /// no numbers. What has been streamed before an error stands.
-    pub fn generate(
+    pub fn generate<'p>(
         &mut self,
-        prompt: &[u32],
+        prompt: impl Into<Prompt<'p>>,
         options: &GenerateOptions,
         on_text: impl FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Generation, SessionError> {
+        let prompt = prompt.into();
         // A text that begins here begins without SentencePiece's space; a continued one keeps it.
-        let begins = prompt.last().is_some_and(|&id| self.tokenizer.is_control(id));
+        let begins = prompt.ids.last().is_some_and(|&id| self.tokenizer.is_control(id));
         self.answer(prompt, options, begins, on_text)
     }
 
@@ -101,26 +103,30 @@ impl Session {
         on_text: impl FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Generation, SessionError> {
         let prompt = self.chat_ids(request)?;
-        self.answer(&prompt, options, true, on_text)
+        self.answer((&prompt).into(), options, true, on_text)
     }
 
     fn answer(
         &mut self,
-        prompt: &[u32],
+        prompt: Prompt,
         options: &GenerateOptions,
         begins: bool,
         on_text: impl FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Generation, SessionError> {
         let started = Instant::now();
-        let mut sampler = Sampler::new(options.sampling.clone(), prompt)?;
+        let mut sampler = Sampler::new(options.sampling.clone(), prompt.ids)?;
         let strip = begins && self.tokenizer.strips_first_space();
         let mut output = Output { stream: TextStream::new(options.stops.clone()), text: String::new(), strip, on_text };
-        let reused = self.reuse(prompt)?;
-        let mut timings = Timings { prompt_tokens: prompt.len(), reused_tokens: reused, ..Timings::default() };
+        let told = self.tokens(prompt);
+        let reused = self.reuse(&told)?;
+        let n = told.len();
+        let mut timings = Timings { prompt_tokens: n, reused_tokens: reused, ..Timings::default() };
+        let given = self.given(prompt);
+        let input = Input::with_rows(prompt.ids, &given);
         // All but the batch whose logits are wanted.
-        let (before, last) = prompt[reused..].split_at((prompt.len() - reused - 1) / BATCH_TOKENS * BATCH_TOKENS);
-        let is_complete = self.append(before, || options.interrupted())?;
-        let room = self.context() - prompt.len();
+        let last = reused + (n - reused - 1) / BATCH_TOKENS * BATCH_TOKENS;
+        let is_complete = self.append(input, &told, reused..last, || options.interrupted())?;
+        let room = self.context() - n;
         let mut tokens = Vec::new();
         let finish = loop {
             if !is_complete || options.interrupted() {
@@ -134,8 +140,8 @@ impl Session {
             }
             let next = match tokens.last() {
                 None => {
-                    let logits = self.program.step(&mut self.cache, last)?;
-                    self.held.extend(last);
+                    let logits = self.program.step(&mut self.cache, input.part(last..n))?;
+                    self.held.extend_from_slice(&told[last..]);
                     timings.prefill = started.elapsed();
                     let first = sampler.next(logits)?;
                     timings.first_token = started.elapsed();

@@ -13,9 +13,10 @@ impl Session {
         if length > self.context() {
             return Err(SessionError::PromptTooLong { prompt: length, context: self.context() });
         }
-        let reused = self.reuse(prompt)?;
+        let told = self.tokens(prompt.into());
+        let reused = self.reuse(&told)?;
         let last = prompt[prompt.len() - 1];
-        self.append(&prompt[reused..prompt.len() - 1], || false)?;
+        self.append(prompt.into(), &told, reused..prompt.len() - 1, || false)?;
         let Some((_, given)) = continuation.split_last() else { return Ok(0.0) };
         // Each token is predicted from the one before it.
         let inputs: Vec<u32> = std::iter::once(last).chain(given.iter().copied()).collect();
@@ -27,7 +28,7 @@ impl Session {
                 Err(error) => broken = broken.take().or(Some(error)),
             }
         })?;
-        self.held.extend(inputs);
+        self.held.extend(inputs.into_iter().map(|id| (id, None)));
         broken.map_or(Ok(sum), |error| Err(error.into()))
     }
 

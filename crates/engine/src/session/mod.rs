@@ -4,13 +4,18 @@ mod generate;
 mod likelihood;
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::path::PathBuf;
 
 use plimsoll_formats::{Checkpoint, GenerationDefaults};
 use plimsoll_graph::Network;
 use plimsoll_kernels::Isa;
-use plimsoll_runtime::{Arithmetic, BATCH_TOKENS, CacheError, CacheType, KvCache, LoadError, Program, StepError};
+use plimsoll_runtime::{
+    Arithmetic, BATCH_TOKENS, CacheError, CacheType, Given, Input, KvCache, LoadError, Program, StepError,
+};
 
 use crate::sampler::SamplerError;
+use crate::sight::{Look, Prompt, Seen, Shown, Sight, SightError};
 use crate::template::{ChatTemplate, TemplateError, TemplateRequest};
 use crate::tokenizer::{Special, Tokenizer, TokenizerError};
 
@@ -41,6 +46,9 @@ pub enum SessionError {
     /// The program refuses the tokens.
     #[error(transparent)]
     Step(#[from] StepError),
+    /// The model cannot be shown something.
+    #[error(transparent)]
+    Sight(#[from] SightError),
     /// The prompt does not fit; nothing is cut.
     #[error("the prompt has {prompt} tokens, but the context holds {context}")]
     PromptTooLong {
@@ -84,6 +92,8 @@ pub struct SessionOptions {
     pub cache: CacheType,
     /// Replaces the pre-tokenizer tag of a GGUF.
     pub pre: Option<String>,
+    /// The vision tower of a GGUF; `None` is the one mmproj file beside it.
+    pub mmproj: Option<PathBuf>,
 }
 
 impl Default for SessionOptions {
@@ -96,6 +106,7 @@ impl Default for SessionOptions {
             context: None,
             cache: CacheType::default(),
             pre: None,
+            mmproj: None,
         }
     }
 }
@@ -125,11 +136,18 @@ pub struct Session {
     model: String,
     program: Program,
     cache: KvCache,
-    held: Vec<u32>, // the prompt tokens whose keys and values `cache` begins with
+    held: Vec<(u32, Look)>, // the prompt tokens whose keys and values `cache` begins with
+    seeing: Seeing,
     tokenizer: Tokenizer,
     template: Option<ChatTemplate>,
     ends: Vec<u32>,
     defaults: GenerationDefaults,
+}
+
+/// The tower is opened when there is first something to look at: who only writes need not wait for it.
+enum Seeing {
+    Unopened { checkpoint: Box<Checkpoint>, options: Box<SessionOptions> },
+    Opened(Box<Sight>),
 }
 
 impl std::fmt::Debug for Session {
@@ -154,7 +172,9 @@ impl Session {
         ends.sort_unstable();
         ends.dedup();
         let defaults = checkpoint.generation.clone();
-        Ok(Self { model: checkpoint.display(), program, cache, held: Vec::new(), tokenizer, template, ends, defaults })
+        let seeing = Seeing::Unopened { checkpoint: Box::new(checkpoint.clone()), options: Box::new(options.clone()) };
+        let model = checkpoint.display();
+        Ok(Self { model, program, cache, held: Vec::new(), seeing, tokenizer, template, ends, defaults })
     }
 
     /// The model's tokenizer.
@@ -194,6 +214,30 @@ impl Session {
         &self.defaults
     }
 
+    /// What the model sees with, opened when first asked for.
+    ///
+    /// # Errors
+    /// It reads text only, or its tower cannot be used.
+    pub fn sight(&mut self) -> Result<&mut Sight, SightError> {
+        if let Seeing::Unopened { checkpoint, options } = &self.seeing {
+            let SessionOptions { isa, threads, arithmetic, mmproj, .. } = &**options;
+            let sight = Sight::open(checkpoint, &self.tokenizer, mmproj.as_deref(), *isa, *threads, *arithmetic)?;
+            self.seeing = Seeing::Opened(Box::new(sight));
+        }
+        match &mut self.seeing {
+            Seeing::Opened(sight) => Ok(sight),
+            Seeing::Unopened { .. } => unreachable!("opened above"),
+        }
+    }
+
+    /// Looks at a picture or a video, to be shown in prompts.
+    ///
+    /// # Errors
+    /// The model reads text only, or what is shown cannot be read.
+    pub fn look(&mut self, shown: &Shown) -> Result<Seen, SessionError> {
+        Ok(self.sight()?.look(shown)?)
+    }
+
     /// The prompt that continues `text` as it stands: its tokens, after BOS where the tokenizer begins texts so.
     ///
     /// # Errors
@@ -212,18 +256,31 @@ impl Session {
     /// # Errors
     /// The model has no template, or its template refuses the conversation.
     pub fn chat_ids(&self, request: &TemplateRequest) -> Result<Vec<u32>, SessionError> {
+        self.chat_ids_showing(request, &[])
+    }
+
+    /// The same where messages show pictures and videos ([`Seen::part`]): `seen` is what they show, in order.
+    ///
+    /// # Errors
+    /// As [`Session::chat_ids`], or the template has not a place for each.
+    pub fn chat_ids_showing(&self, request: &TemplateRequest, seen: &[Seen]) -> Result<Vec<u32>, SessionError> {
         let template = self.template.as_ref().ok_or_else(|| SessionError::NoTemplate { model: self.model.clone() })?;
-        let prompt = template.render_guarded(&template.with_expected_content(request), self.tokenizer.controls())?;
+        let prompt = match &self.seeing {
+            Seeing::Opened(sight) => sight.render(template, request, seen)?,
+            Seeing::Unopened { .. } => {
+                template.render_guarded(&template.with_expected_content(request), self.tokenizer.controls())?
+            }
+        };
         let ids = self.tokenizer.encode_chat(&prompt)?;
         if ids.is_empty() { Err(SessionError::EmptyPrompt) } else { Ok(ids) }
     }
 
-    /// Leaves of the cache what `ids` begins with, but for their last token, whose logits are always wanted; returns how
-    /// many tokens that are.
-    fn reuse(&mut self, ids: &[u32]) -> Result<usize, SessionError> {
-        let (_, prefix) = ids.split_last().ok_or(SessionError::EmptyPrompt)?;
-        if ids.len() > self.context() {
-            return Err(SessionError::PromptTooLong { prompt: ids.len(), context: self.context() });
+    /// Leaves of the cache what the prompt begins with, but for its last token, whose logits are always wanted; returns
+    /// how many tokens that are. `tokens` are the prompt's.
+    fn reuse(&mut self, tokens: &[(u32, Look)]) -> Result<usize, SessionError> {
+        let (_, prefix) = tokens.split_last().ok_or(SessionError::EmptyPrompt)?;
+        if tokens.len() > self.context() {
+            return Err(SessionError::PromptTooLong { prompt: tokens.len(), context: self.context() });
         }
         let reused = prefix.iter().zip(&self.held).take_while(|(new, held)| new == held).count();
         self.cache.truncate(reused);
@@ -231,16 +288,40 @@ impl Session {
         Ok(reused)
     }
 
-    /// Appends tokens of a prompt; `stop` is asked between batches. Returns whether all of them were appended.
-    fn append(&mut self, tokens: &[u32], stop: impl Fn() -> bool) -> Result<bool, SessionError> {
-        for batch in tokens.chunks(BATCH_TOKENS) {
+    /// Appends `part` of the tokens of a prompt, which `told` are; `stop` is asked between batches. Returns whether all of
+    /// them were appended.
+    fn append(
+        &mut self,
+        input: Input,
+        told: &[(u32, Look)],
+        part: Range<usize>,
+        stop: impl Fn() -> bool,
+    ) -> Result<bool, SessionError> {
+        for first in part.clone().step_by(BATCH_TOKENS) {
             if stop() {
                 return Ok(false);
             }
-            self.program.append(&mut self.cache, batch)?;
-            self.held.extend(batch);
+            let batch = first..part.end.min(first + BATCH_TOKENS);
+            self.program.append(&mut self.cache, input.part(batch.clone()))?;
+            self.held.extend_from_slice(&told[batch]);
         }
         Ok(true)
+    }
+
+    /// The tokens of a prompt, told apart by what they show too.
+    fn tokens(&self, prompt: Prompt) -> Vec<(u32, Look)> {
+        match &self.seeing {
+            Seeing::Opened(sight) => prompt.ids.iter().copied().zip(sight.looks(prompt)).collect(),
+            Seeing::Unopened { .. } => prompt.ids.iter().map(|id| (*id, None)).collect(),
+        }
+    }
+
+    /// Rows in place of the embeddings of a prompt's tokens.
+    fn given<'p>(&self, prompt: Prompt<'p>) -> Vec<Given<'p>> {
+        match &self.seeing {
+            Seeing::Opened(sight) => sight.given(prompt),
+            Seeing::Unopened { .. } => Vec::new(),
+        }
     }
 }
 

@@ -34,6 +34,11 @@ impl ControlTexts {
         Ok(Self { texts, matcher })
     }
 
+    /// These and more.
+    pub(crate) fn with<'a>(&self, more: impl IntoIterator<Item = &'a str>) -> Result<Self, TemplateError> {
+        Self::new(self.texts.iter().cloned().chain(more.into_iter().map(str::to_owned)))
+    }
+
     /// Where control texts start and end, in characters.
     fn occurrences(&self, text: &str) -> Vec<(usize, usize)> {
         let mut position = (0, 0); // bytes, characters
@@ -86,6 +91,11 @@ impl GuardedText {
     /// The prompt as a person reads it.
     pub fn text(&self) -> String {
         self.marked.chars().map(|c| self.restore(c)).collect()
+    }
+
+    /// The prompt with more in it: `change` gets it with its stand-ins, so that only what the template wrote is found.
+    pub(crate) fn try_map<E>(self, change: impl FnOnce(&str) -> Result<String, E>) -> Result<Self, E> {
+        Ok(Self { marked: change(&self.marked)?, ..self })
     }
 
     /// The prompt with its stand-ins, to be split at control tokens before restoring.

@@ -214,6 +214,11 @@ impl ChatTemplate {
         Ok(template)
     }
 
+    /// Another template with the same special tokens.
+    pub(crate) fn with_source(&self, source: &str) -> Result<Self, TemplateError> {
+        ChatTemplate::new(source, self.special_tokens.iter().cloned())
+    }
+
     /// The source as the checkpoint gives it.
     pub fn source(&self) -> &str {
         &self.source

@@ -43,6 +43,18 @@ pub struct GoldenCase {
     /// The conversation as the processor writes it once pictures have become their tokens.
     #[serde(default)]
     pub expanded: Option<String>,
+    /// A folder with the frames of the video that the conversation shows, in place of `images`.
+    #[serde(default)]
+    pub frames_dir: Option<String>,
+    /// What the reference was told of the video.
+    #[serde(default)]
+    pub metadata: Option<GoldenVideo>,
+    /// Frames at most that it sampled.
+    #[serde(default)]
+    pub max_frames: Option<usize>,
+    /// Frames a second that it sampled.
+    #[serde(default)]
+    pub fps: Option<f64>,
     /// What the reference calls the features of the pictures.
     #[serde(default)]
     pub image_features: Option<Sampled>,
@@ -63,6 +75,13 @@ pub struct GoldenCase {
     /// Gap between the two best logits at each greedy step.
     #[serde(default)]
     pub greedy_margins: Vec<f32>,
+}
+
+/// A video.
+#[derive(Debug, Deserialize)]
+pub struct GoldenVideo {
+    /// Frames a second.
+    pub fps: f64,
 }
 
 /// A tensor of the reference: its shape and some of its values.

@@ -4,6 +4,7 @@
 
 mod fast;
 mod golden;
+mod pictures;
 mod sight;
 
 use plimsoll_engine::{ChatTemplate, Clock, Special, TemplateRequest, Tokenizer, TokenizerError, log_probability};
@@ -11,7 +12,8 @@ use plimsoll_runtime::{CacheError, CacheType, Input, KvCache, Program, StepError
 use serde::Serialize;
 
 pub use fast::{BUILT_IN_TEXT, Divergence, FastReport, KL_BOUND, verify_fast};
-pub use golden::{Golden, GoldenCase, GoldenChat, Sampled};
+pub use golden::{Golden, GoldenCase, GoldenChat, GoldenVideo, Sampled};
+pub use pictures::{LEVELS, PicturesReport, verify_pictures};
 pub use sight::{FEATURE_TOLERANCE, GoldenPixels, SEEING_TOLERANCE, Sight};
 
 /// Gaps between the two best logits below this mean nothing: which one wins is rounding.
@@ -44,6 +46,12 @@ pub enum VerifyError {
         /// What does not fit.
         problem: String,
     },
+    /// A picture of a case cannot be shown to the model.
+    #[error(transparent)]
+    Sight(#[from] plimsoll_engine::SightError),
+    /// A picture of a case cannot be read.
+    #[error(transparent)]
+    Vision(#[from] plimsoll_vision::VisionError),
     /// A text of the file cannot be tokenized.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),

@@ -6,7 +6,7 @@ use std::path::Path;
 use plimsoll_formats::safetensors::SafetensorsFile;
 use plimsoll_formats::{FileBytes, FormatError};
 use plimsoll_kernels::DType;
-use plimsoll_runtime::{Given, Tiles, Tower};
+use plimsoll_runtime::{Given, Tiles};
 
 use super::golden::{GoldenCase, Sampled};
 use super::{VerifyError, max_delta};
@@ -48,15 +48,12 @@ impl GoldenPixels {
     }
 }
 
-/// What a model sees with, and the token that stands where it sees.
-#[derive(Debug)]
+/// What a model sees with, and what the reference saw.
 pub struct Sight {
-    /// The tower, in [`plimsoll_runtime::Arithmetic::Exact`].
-    pub tower: Tower,
-    /// The token whose embeddings pictures replace.
-    pub placeholder: u32,
-    /// The reference's pixels.
-    pub pixels: GoldenPixels,
+    /// The model's, in [`plimsoll_runtime::Arithmetic::Exact`].
+    pub model: plimsoll_engine::Sight,
+    /// The reference's pixels, where it left them.
+    pub pixels: Option<GoldenPixels>,
 }
 
 /// The pictures of a case, encoded.
@@ -70,17 +67,23 @@ pub(super) struct Seen {
 }
 
 impl Sight {
+    /// The reference's pixels of a case.
+    pub(super) fn tiles(&self, name: &str) -> Result<Option<(Vec<f32>, usize)>, VerifyError> {
+        self.pixels.as_ref().map_or(Ok(None), |pixels| pixels.tiles(name))
+    }
+
     /// Encodes the pixels of a case; `None` if the file has none of them.
     pub(super) fn see(&mut self, name: &str, case: &GoldenCase) -> Result<Option<Seen>, VerifyError> {
-        let Some((pixels, edge)) = self.pixels.tiles(name)? else { return Ok(None) };
+        let Some((pixels, edge)) = self.tiles(name)? else { return Ok(None) };
         let refuse = |problem: String| VerifyError::Pictures { case: name.to_owned(), problem };
         let tiles = Tiles { pixels: &pixels, edge };
         let (embeddings, features) =
-            self.tower.encode_with_features(&tiles).map_err(|error| refuse(error.to_string()))?;
-        let placeholders = case.input_ids.iter().enumerate().filter(|(_, id)| **id == self.placeholder);
+            self.model.tower().encode_with_features(&tiles).map_err(|error| refuse(error.to_string()))?;
+        let place = self.model.place();
+        let placeholders = case.input_ids.iter().enumerate().filter(|(_, id)| **id == place);
         let at: Vec<usize> = placeholders.map(|(at, _)| at).collect();
         let n_tiles = pixels.len() / (3 * edge * edge);
-        let n_rows = n_tiles * self.tower.features_per_tile(edge).map_err(|error| refuse(error.to_string()))?;
+        let n_rows = n_tiles * self.model.tower().features_per_tile(edge).map_err(|error| refuse(error.to_string()))?;
         if at.len() != n_rows {
             return Err(refuse(format!("{n_tiles} tiles have {n_rows} embeddings for {} places", at.len())));
         }

@@ -114,6 +114,11 @@ impl Processor {
         }
     }
 
+    /// How far apart two neighbouring levels of 255 are once they are normalised.
+    pub fn level_step(&self) -> f32 {
+        self.levels.step()
+    }
+
     /// How a picture of `width` × `height` pixels will be cut, without its pixels.
     pub fn grid(&self, width: usize, height: usize) -> Grid {
         self.plan(width, height).0

@@ -1,5 +1,7 @@
 //! `plimsoll info`
 
+mod sight;
+
 use std::io::Write;
 
 use plimsoll_engine::{ChatTemplate, Tokenizer};
@@ -14,6 +16,7 @@ use crate::args::Info;
 use crate::model;
 use crate::settings::Settings;
 use crate::style::Style;
+use sight::SightFacts;
 
 /// Tokens of the prompt that prefill is predicted for.
 const PREFILL_TOKENS: usize = 256;
@@ -29,6 +32,7 @@ struct Facts<'a> {
     vocabulary: Result<usize, String>,
     memory: MemoryPrediction,
     speed: SpeedPrediction,
+    sight: Option<SightFacts>,
     settings: Settings,
 }
 
@@ -54,7 +58,8 @@ fn facts<'a>(command: &Info, settings: Settings, checkpoint: &'a Checkpoint) -> 
     let cache = CacheType::from(command.cache);
     let memory = MemoryPrediction::new(&cost, process, context, cache);
     let speed = SpeedPrediction::new(&cost, &machine, 0, PREFILL_TOKENS.min(context), cache);
-    Ok(Facts { checkpoint, template, vocabulary, memory, speed, settings })
+    let sight = SightFacts::new(command, checkpoint, &settings)?;
+    Ok(Facts { checkpoint, template, vocabulary, memory, speed, sight, settings })
 }
 
 fn as_value(facts: &Facts<'_>) -> Value {
@@ -84,6 +89,7 @@ fn as_value(facts: &Facts<'_>) -> Value {
         "template": facts.template.as_ref().map(|t| json!({
             "thinking": t.supports_thinking(), "tools": t.supports_tools(), "source": t.source(),
         })),
+        "vision": facts.sight.as_ref().map(SightFacts::as_value),
         "predicted": { "memory": memory, "memory_bytes": memory.total(), "speed": speed },
         "isa": facts.settings.isa.to_string(), "threads": facts.settings.threads,
     })
@@ -142,6 +148,15 @@ fn print(command: &Info, facts: &Facts<'_>) -> anyhow::Result<()> {
             speed.prefill, speed.decode, settings.isa, settings.threads
         ),
     )?;
+    if let Some(sight) = &facts.sight {
+        for (i, line) in sight.lines().into_iter().enumerate() {
+            row(if i == 0 { "vision" } else { "" }, shown_text(&line, WIDTH))?;
+        }
+        for (path, line) in command.images.iter().zip(sight.picture_lines()) {
+            row("picture", shown_text(&path.display().to_string(), WIDTH))?;
+            row("", line)?;
+        }
+    }
     if let (true, Some(template)) = (command.show_template, &facts.template) {
         writeln!(out, "\n{}", template.source())?;
     }

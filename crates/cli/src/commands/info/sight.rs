@@ -1,0 +1,156 @@
+//! What a model sees with, and what pictures cost it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use plimsoll_engine::{Sight, Special, Tokenizer};
+use plimsoll_formats::{Checkpoint, Vision};
+use plimsoll_graph::cost::Cost;
+use plimsoll_kernels::Cpu;
+use plimsoll_runtime::{Arithmetic, Tower, measure_machine};
+use plimsoll_vision::{Medium, Picture};
+use serde_json::{Value, json};
+
+use crate::args::Info;
+use crate::settings::Settings;
+
+/// A vision tower, and the pictures that were asked about.
+pub struct SightFacts {
+    layers: usize,
+    d_model: usize,
+    tile_size: usize,
+    patch_size: usize,
+    /// Bytes of its weights by stored type, the most first.
+    types: Vec<(&'static str, u64)>,
+    /// The file that it comes from, if it is not the model's own.
+    mmproj: Option<String>,
+    pictures: Vec<PictureCost>,
+}
+
+/// What a picture costs.
+struct PictureCost {
+    file: String,
+    width: usize,
+    height: usize,
+    tiles: usize,
+    tokens: usize,
+    /// Predicted for the tower. [s]
+    seconds: f64,
+    /// Predicted for the tower's activations, and its weights. [bytes]
+    memory: u64,
+}
+
+impl SightFacts {
+    /// `None` for a model that reads text only and was asked about no picture.
+    ///
+    /// # Errors
+    /// The tower cannot be used, or a picture not be read.
+    pub fn new(command: &Info, checkpoint: &Checkpoint, settings: &Settings) -> anyhow::Result<Option<SightFacts>> {
+        let mmproj = command.mmproj.as_deref();
+        let Some(vision) = Vision::of(checkpoint, mmproj)? else {
+            if command.images.is_empty() {
+                return Ok(None);
+            }
+            return Err(plimsoll_engine::SightError::Blind { model: checkpoint.display() }.into());
+        };
+        let pictures =
+            if command.images.is_empty() { Vec::new() } else { picture_costs(command, checkpoint, &vision, settings)? };
+        let mut types = BTreeMap::new();
+        for tensor in vision.weights.iter() {
+            *types.entry(tensor.dtype().name()).or_insert(0) += tensor.stored_bytes() as u64;
+        }
+        let mut types: Vec<_> = types.into_iter().collect();
+        types.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+        let params = &vision.params;
+        Ok(Some(SightFacts {
+            layers: params.n_layers,
+            d_model: params.d_model,
+            tile_size: params.tile_size,
+            patch_size: params.patch_size,
+            types,
+            mmproj: vision.mmproj.as_deref().map(|path| path.display().to_string()),
+            pictures,
+        }))
+    }
+
+    /// Lines for people: what is seen with, then one for each picture.
+    pub fn lines(&self) -> Vec<String> {
+        let types: Vec<String> = self.types.iter().map(|(name, n)| format!("{name} {}", super::bytes(*n))).collect();
+        let mut lines = vec![
+            format!(
+                "{} layers of width {}, tiles of {}, patches of {}",
+                self.layers, self.d_model, self.tile_size, self.patch_size
+            ),
+            types.join(", "),
+        ];
+        lines.extend(self.mmproj.as_ref().map(|path| format!("from {path}")));
+        lines
+    }
+
+    /// One line for each picture.
+    pub fn picture_lines(&self) -> Vec<String> {
+        let line = |p: &PictureCost| {
+            let (tiles, tokens, memory) = (p.tiles, p.tokens, super::bytes(p.memory));
+            format!(
+                "{} x {}: {tiles} tiles, {tokens} tokens; {:.2} s and {memory}, predicted",
+                p.width, p.height, p.seconds
+            )
+        };
+        self.pictures.iter().map(line).collect()
+    }
+
+    /// The same for machines.
+    pub fn as_value(&self) -> Value {
+        json!({
+            "layers": self.layers, "d_model": self.d_model, "tile_size": self.tile_size, "patch_size": self.patch_size,
+            "types": self.types.iter().map(|(name, n)| json!({ "type": name, "bytes": n })).collect::<Vec<_>>(),
+            "mmproj": self.mmproj,
+            "images": self.pictures.iter().map(|p| json!({
+                "file": p.file, "width": p.width, "height": p.height, "tiles": p.tiles, "tokens": p.tokens,
+                "predicted": { "seconds": p.seconds, "memory_bytes": p.memory },
+            })).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn picture_costs(
+    command: &Info,
+    checkpoint: &Checkpoint,
+    vision: &Vision,
+    settings: &Settings,
+) -> anyhow::Result<Vec<PictureCost>> {
+    let (mmproj, isa, threads) = (command.mmproj.as_deref(), settings.isa, settings.threads);
+    let tokenizer = Tokenizer::of(checkpoint, settings.pre.as_deref())?;
+    let mut sight = Sight::open(checkpoint, &tokenizer, mmproj, isa, threads, Arithmetic::Fast)?;
+    let cost = Tower::cost(vision)?;
+    let machine = measure_machine(&Cpu::new(isa, threads)?, &cost.products());
+    let edge = sight.processor().tile_size().0;
+    let at_once = sight.tower().tiles_at_once(edge);
+    let patches = (edge / vision.params.patch_size).pow(2);
+    let mut costs = Vec::new();
+    for path in &command.images {
+        let (width, height) = size_of(path, command.max_pixels)?;
+        let grid = sight.processor().grid(width, height);
+        let tiles = grid.n_tiles();
+        let tokens = tokenizer.encode(&sight.strings().medium(&Medium::Picture(grid)), Special::Parse)?.len();
+        costs.push(PictureCost {
+            file: path.display().to_string(),
+            width,
+            height,
+            tiles,
+            tokens,
+            seconds: cost.tower_seconds(tiles, patches, at_once, &machine),
+            memory: memory(&cost, tiles.min(at_once), patches),
+        });
+    }
+    Ok(costs)
+}
+
+fn size_of(path: &Path, max_pixels: u64) -> anyhow::Result<(usize, usize)> {
+    let picture = Picture::open(path, max_pixels)?;
+    Ok((picture.width(), picture.height()))
+}
+
+fn memory(cost: &Cost, n_tiles: usize, patches: usize) -> u64 {
+    cost.weight_bytes(patches) + cost.tower_buffer_bytes(n_tiles, patches)
+}

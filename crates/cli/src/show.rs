@@ -1,0 +1,83 @@
+//! Pictures and videos that a prompt shows.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use clap::Args as ClapArgs;
+use plimsoll_engine::{Seen, Session, Shown};
+use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, Video};
+
+/// What is shown, and with what it is seen.
+#[derive(ClapArgs, Debug, Clone)]
+pub struct ShowArgs {
+    /// A picture to show (PNG, JPEG, WebP, GIF or BMP); may be given several times
+    #[arg(long = "image", value_name = "FILE")]
+    pub images: Vec<PathBuf>,
+    /// A video to show, read by ffmpeg, or a folder of frames with --fps
+    #[arg(long, value_name = "PATH")]
+    pub video: Option<PathBuf>,
+    /// Frames a second of a folder of frames
+    #[arg(long, value_name = "N", requires = "video")]
+    pub fps: Option<f64>,
+    /// Pixels that a picture or a frame may have
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_PIXELS)]
+    pub max_pixels: u64,
+    /// The vision tower of a GGUF model [default: the mmproj file beside it]
+    #[arg(long, value_name = "FILE")]
+    pub mmproj: Option<PathBuf>,
+}
+
+/// Something that was shown, and how long looking at it took.
+pub struct Looked {
+    /// For the prompt.
+    pub seen: Seen,
+    /// From the file to embeddings.
+    pub time: Duration,
+}
+
+impl ShowArgs {
+    /// Looks at everything that the command line names.
+    ///
+    /// # Errors
+    /// A file cannot be read, or the model cannot see it.
+    pub fn look(&self, session: &mut Session) -> anyhow::Result<Vec<Looked>> {
+        let mut looked = Vec::new();
+        for path in &self.images {
+            looked.push(self.look_at_picture(session, path)?);
+        }
+        if let Some(path) = &self.video {
+            looked.push(self.look_at_video(session, path)?);
+        }
+        Ok(looked)
+    }
+
+    /// Looks at a picture.
+    ///
+    /// # Errors
+    /// As [`ShowArgs::look`].
+    pub fn look_at_picture(&self, session: &mut Session, path: &Path) -> anyhow::Result<Looked> {
+        let started = Instant::now();
+        // A model that cannot see says so before a file is blamed.
+        session.sight()?;
+        let seen = session.look(&Shown::Picture(Picture::open(path, self.max_pixels)?))?;
+        Ok(Looked { seen, time: started.elapsed() })
+    }
+
+    /// Looks at a video.
+    ///
+    /// # Errors
+    /// As [`ShowArgs::look`].
+    pub fn look_at_video(&self, session: &mut Session, path: &Path) -> anyhow::Result<Looked> {
+        let started = Instant::now();
+        session.sight()?;
+        let video = match (path.is_dir(), self.fps) {
+            (true, Some(fps)) => Video::open_folder(path, fps)?,
+            (true, None) => bail!("`{}` is a folder of frames: --fps tells how many make a second", path.display()),
+            (false, Some(_)) => bail!("--fps is for a folder of frames; `{}` tells its own", path.display()),
+            (false, None) => Video::open_file(path)?,
+        };
+        let seen = session.look(&Shown::Video { video, sampling: None, max_pixels: self.max_pixels })?;
+        Ok(Looked { seen, time: started.elapsed() })
+    }
+}

@@ -1,0 +1,121 @@
+//! Cases that show pictures or videos, from their files: what is done to a picture, the prompt and the ids are ours too.
+
+use std::path::Path;
+
+use plimsoll_engine::{ChatTemplate, GuardedText, Prompt, Shown, TemplateRequest, Tokenizer};
+use plimsoll_runtime::{CacheType, Input, Program};
+use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, Sampling, Video};
+use serde::Serialize;
+
+use super::golden::GoldenCase;
+use super::sight::{SEEING_TOLERANCE, Sight};
+use super::{VerifyError, case_name, max_delta, shorten};
+
+/// Levels of 255 by which a pixel may differ from the reference's: as far as its own two backends stray from each other.
+pub const LEVELS: f32 = 2.0;
+/// Rounding of a normalised value, in levels.
+const ROUNDING: f32 = 1e-3;
+
+/// What a case showed when it was run from its files.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct PicturesReport {
+    /// The beginning of its text.
+    pub name: String,
+    /// Whether the template renders the conversation as the reference does.
+    pub rendered_equal: Option<bool>,
+    /// Whether the ids are the reference's, places for features included.
+    pub ids_equal: Option<bool>,
+    /// Largest difference of a pixel from the reference's, in levels of 255; infinite if there are not as many.
+    pub pixels_delta: Option<f32>,
+    /// Largest difference of a logit after the last token.
+    pub max_delta: Option<f32>,
+    /// Why it was not run.
+    pub skipped: Option<String>,
+}
+
+impl PicturesReport {
+    /// Whether everything agrees. Logits count where the pixels are not told apart: pixels that differ a little, as they
+    /// may, make others.
+    pub fn passed(&self) -> bool {
+        self.rendered_equal != Some(false)
+            && self.ids_equal != Some(false)
+            && self.pixels_delta.is_none_or(|delta| delta <= LEVELS + ROUNDING)
+            && (self.pixels_delta.is_some_and(|delta| delta > ROUNDING)
+                || self.max_delta.is_none_or(|delta| delta <= SEEING_TOLERANCE))
+    }
+}
+
+/// Runs case `name`, whose files lie below `folder`, from them to the logits.
+///
+/// # Errors
+/// A file is there but cannot be read, or the case cannot be run at all.
+pub fn verify_pictures(
+    program: &mut Program,
+    tokenizer: &Tokenizer,
+    template: Option<&ChatTemplate>,
+    sight: &mut Sight,
+    folder: &Path,
+    name: &str,
+    case: &GoldenCase,
+) -> Result<PicturesReport, VerifyError> {
+    let mut report = PicturesReport { name: shorten(&format!("{name} {}", case_name(case))), ..Default::default() };
+    let files: Vec<&String> = case.images.iter().chain(&case.frames_dir).collect();
+    if let Some(absent) = files.iter().find(|file| !folder.join(file).exists()) {
+        report.skipped = Some(format!("`{absent}` is not there"));
+        return Ok(report);
+    }
+    let shown = shown(folder, case)?;
+    report.pixels_delta = match sight.tiles(name)? {
+        Some((reference, _)) => Some(pixels_delta(&sight.model, &shown, &reference)?),
+        None => None,
+    };
+    let seen = shown.iter().map(|shown| sight.model.look(shown)).collect::<Result<Vec<_>, _>>()?;
+    let rendered = match (&case.messages, template, &case.rendered) {
+        (Some(messages), Some(template), _) => {
+            let request =
+                TemplateRequest { messages: messages.clone(), add_generation_prompt: true, ..Default::default() };
+            sight.model.render_unexpanded(template, &request, &seen)?
+        }
+        (_, _, Some(rendered)) => GuardedText::plain(rendered.clone()),
+        _ => {
+            report.skipped = Some("it has neither messages nor a rendered prompt".to_owned());
+            return Ok(report);
+        }
+    };
+    report.rendered_equal = case.rendered.as_ref().map(|reference| rendered.text() == *reference);
+    let ids = tokenizer.encode_chat(&sight.model.expand(rendered, &seen)?)?;
+    report.ids_equal = Some(ids == case.input_ids);
+    if !case.last_logits.is_empty() {
+        let given = sight.model.given(Prompt { ids: &ids, seen: &seen });
+        let mut cache = program.new_cache(ids.len(), CacheType::F32)?;
+        let logits = program.step(&mut cache, Input::with_rows(&ids, &given));
+        let logits =
+            logits.map_err(|source| VerifyError::Pictures { case: name.to_owned(), problem: source.to_string() })?;
+        report.max_delta = Some(max_delta(logits, &case.last_logits));
+    }
+    Ok(report)
+}
+
+/// What the case shows.
+fn shown(folder: &Path, case: &GoldenCase) -> Result<Vec<Shown>, VerifyError> {
+    let pictures = case.images.iter().map(|image| Picture::open(&folder.join(image), DEFAULT_MAX_PIXELS));
+    let mut shown = pictures.map(|picture| picture.map(Shown::Picture)).collect::<Result<Vec<_>, _>>()?;
+    if let (Some(frames), Some(video)) = (&case.frames_dir, &case.metadata) {
+        let sampling = case.max_frames.zip(case.fps).map(|(max_frames, fps)| Sampling { max_frames, fps });
+        let video = Video::open_folder(&folder.join(frames), video.fps)?;
+        shown.push(Shown::Video { video, sampling, max_pixels: DEFAULT_MAX_PIXELS });
+    }
+    Ok(shown)
+}
+
+/// The largest difference of a pixel, in levels.
+fn pixels_delta(sight: &plimsoll_engine::Sight, shown: &[Shown], reference: &[f32]) -> Result<f32, VerifyError> {
+    let mut ours = Vec::with_capacity(reference.len());
+    for shown in shown {
+        ours.extend(sight.tiles(shown)?.pixels);
+    }
+    if ours.len() != reference.len() {
+        return Ok(f32::INFINITY);
+    }
+    Ok(max_delta(&ours, reference) / sight.processor().level_step())
+}
