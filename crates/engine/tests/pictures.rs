@@ -1,0 +1,144 @@
+//! Sessions that are shown pictures, against the reference's answers.
+
+#[path = "../../../tests/skipped.rs"]
+mod skipped;
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use plimsoll_engine::{
+    GenerateOptions, Prompt, Seen, Session, SessionError, SessionOptions, Shown, SightError, TemplateRequest,
+};
+use plimsoll_formats::Checkpoint;
+use plimsoll_runtime::{Arithmetic, CacheType};
+use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, VisionError};
+use serde_json::{Value, json};
+
+const SEEING: [&str; 3] = ["idefics3", "smolvlm2", "llama4-vision"];
+
+fn fixture(name: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/fixtures")).join(name);
+    if !path.exists() {
+        skipped::skipped("../shared not found");
+        return None;
+    }
+    Some(path)
+}
+
+fn open(path: &Path) -> Session {
+    let checkpoint = Checkpoint::open(path).unwrap();
+    let options = SessionOptions { arithmetic: Arithmetic::Exact, cache: CacheType::F32, ..SessionOptions::default() };
+    Session::open(&checkpoint, &options).unwrap()
+}
+
+fn picture(name: &str) -> Shown {
+    let path = fixture("images").unwrap().join(name);
+    Shown::Picture(Picture::open(&path, DEFAULT_MAX_PIXELS).unwrap())
+}
+
+fn request(messages: &Value) -> TemplateRequest {
+    TemplateRequest { messages: messages.clone(), add_generation_prompt: true, ..TemplateRequest::default() }
+}
+
+/// A message that shows `n` pictures.
+fn showing(n: usize, text: &str) -> TemplateRequest {
+    let mut parts = vec![json!({"type": "image"}); n];
+    parts.push(json!({"type": "text", "text": text}));
+    request(&json!([{"role": "user", "content": parts}]))
+}
+
+fn answer(session: &mut Session, ids: &[u32], seen: &[Seen], n: usize) -> (Vec<u32>, usize) {
+    let options = GenerateOptions { max_tokens: Some(n), ignore_ends: true, ..GenerateOptions::default() };
+    let answer = session.generate(Prompt { ids, seen }, &options, |_| ControlFlow::Continue(())).unwrap();
+    (answer.tokens, answer.timings.reused_tokens)
+}
+
+/// As long as the reference was sure of its choice.
+fn assert_greedy(case: &Value, tokens: &[u32], name: &str) {
+    let margins = case["greedy_margins"].as_array().unwrap().iter().map(|margin| margin.as_f64().unwrap());
+    let sure = margins.take_while(|margin| *margin >= 1e-3).count();
+    let expected: Vec<u64> = case["greedy"].as_array().unwrap().iter().map(|id| id.as_u64().unwrap()).collect();
+    let found: Vec<u64> = tokens.iter().map(|id| u64::from(*id)).collect();
+    assert_eq!(found[..sure], expected[..sure], "{name}");
+}
+
+#[test]
+fn pictures_are_answered_as_the_reference_answers_them() {
+    for name in SEEING {
+        let Some(folder) = fixture(name) else { return };
+        let mut session = open(&folder);
+        let golden: Value = serde_json::from_slice(&std::fs::read(folder.join("golden.json")).unwrap()).unwrap();
+        for case in golden["cases"].as_array().unwrap() {
+            let images = case["images"].as_array().unwrap().iter().map(|image| folder.join(image.as_str().unwrap()));
+            let seen: Vec<Seen> = images
+                .map(|path| session.look(&Shown::Picture(Picture::open(&path, DEFAULT_MAX_PIXELS).unwrap())).unwrap())
+                .collect();
+            let ids = session.chat_ids_showing(&request(&case["messages"]), &seen).unwrap();
+            let (tokens, _) = answer(&mut session, &ids, &seen, 16);
+            assert_greedy(case, &tokens, name);
+        }
+    }
+}
+
+#[test]
+fn the_cache_serves_the_same_picture_again_and_no_other() {
+    for name in SEEING {
+        let Some(folder) = fixture(name) else { return };
+        // Both are cut alike, so that their prompts have the same ids.
+        let [one, other] = [picture("c_cat_200x133.jpg"), mirrored(&picture("c_cat_200x133.jpg"))];
+        let ask = |session: &mut Session, shown: &Shown, text: &str| {
+            let seen = [session.look(shown).unwrap()];
+            let ids = session.chat_ids_showing(&showing(1, text), &seen).unwrap();
+            let (tokens, reused) = answer(session, &ids, &seen, 8);
+            (tokens, reused, seen[0].remembered, ids)
+        };
+        let mut session = open(&folder);
+        let (first, reused, remembered, ids) = ask(&mut session, &one, "What?");
+        assert_eq!((reused, remembered), (0, false), "{name}");
+        let (_, reused, remembered, longer) = ask(&mut session, &one, "What else?");
+        let common = ids.iter().zip(&longer).take_while(|(a, b)| a == b).count();
+        assert_eq!((reused, remembered), (common, true), "{name}");
+        let (second, reused, _, ids_of_other) = ask(&mut session, &other, "What?");
+        assert_eq!(ids_of_other, ids);
+        assert!(reused < 10, "{name}: {reused} tokens of another picture were taken for this one's");
+        let fresh = |shown| ask(&mut open(&folder), shown, "What?").0;
+        assert_eq!((fresh(&one), fresh(&other)), (first, second), "{name}");
+    }
+}
+
+fn mirrored(shown: &Shown) -> Shown {
+    let Shown::Picture(picture) = shown else { unreachable!("a picture") };
+    let rows = (0..picture.height()).map(|y| picture.row(y));
+    let pixels = rows.flat_map(|row| row.as_chunks::<3>().0.iter().rev().flatten().copied()).collect();
+    Shown::Picture(Picture::new(picture.width(), picture.height(), pixels))
+}
+
+#[test]
+fn a_placeholder_that_a_message_spells_stays_text() {
+    for (name, placeholder) in [("idefics3", "<image>"), ("smolvlm2", "<video>"), ("llama4-vision", "<|image|>")] {
+        let Some(folder) = fixture(name) else { return };
+        let mut session = open(&folder);
+        let seen = [session.look(&picture("d_shapes_48x160.png")).unwrap()];
+        let plain = session.chat_ids_showing(&showing(1, "What?"), &seen).unwrap();
+        let spelled = session.chat_ids_showing(&showing(1, &format!("What? {placeholder}")), &seen).unwrap();
+        let place = session.sight().unwrap().place();
+        let places = |ids: &[u32]| ids.iter().filter(|id| **id == place).count();
+        assert_eq!(places(&spelled), places(&plain), "{name}");
+        assert!(spelled.len() > plain.len() + 3, "{name}: `{placeholder}` was not spelled out");
+    }
+}
+
+#[test]
+fn what_cannot_be_shown_is_refused() {
+    let Some(folder) = fixture("idefics3") else { return };
+    let mut session = open(&folder);
+    let seen = [session.look(&picture("d_shapes_48x160.png")).unwrap()];
+    let error = session.chat_ids_showing(&showing(2, "Which?"), &seen).unwrap_err();
+    let SessionError::Sight(SightError::Vision(VisionError::Places { in_prompt, given, .. })) = error else {
+        panic!("{error}")
+    };
+    assert_eq!((in_prompt, given), (2, 1));
+    let mut blind = open(&fixture("llama-f32").unwrap());
+    let error = blind.look(&picture("d_shapes_48x160.png")).unwrap_err();
+    assert!(matches!(error, SessionError::Sight(SightError::Blind { .. })), "{error}");
+}
