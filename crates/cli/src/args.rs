@@ -44,7 +44,7 @@ pub struct Common {
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Answer a prompt, or chat when there is none
-    Run(Run),
+    Run(Box<Run>),
     /// Tell what a model is, what its files say of its licence, and how much it will take here
     Info(Info),
     /// Compare with the numbers of the reference implementation; exit status 0 if they agree, 1 if not
