@@ -216,10 +216,13 @@ fn print_reference(
     let reference = shown_text(golden.made_with.as_deref().unwrap_or("unnamed"), 120);
     writeln!(out, "reference: {reference}")?;
     writeln!(out, "logits agree within {:.0e}\n", command.tolerance)?;
+    let sees = cases.iter().any(|case| case.features_delta.is_some());
+    let image = |shown: &str| if sees { format!(" {shown:>9}") } else { String::new() };
+    let heading = image("image |Δ|");
     writeln!(
         out,
-        "{:<24} {:>6}  {:<4} {:>9} {:>9} {:>6} {:>8}  {:<12}",
-        "case", "tokens", "ids", "image |Δ|", "max |Δ|", "argmax", "nll |Δ|", "greedy"
+        "{:<24} {:>6}  {:<4}{heading} {:>7} {:>6} {:>7}  greedy",
+        "case", "tokens", "ids", "max |Δ|", "argmax", "nll |Δ|"
     )?;
     for case in cases {
         if let Some(why) = &case.skipped {
@@ -228,7 +231,7 @@ fn print_reference(
         }
         let mark = if case.passed(command.tolerance) { String::new() } else { style.red("  differs") };
         let ids = shown(case.ids_equal, |equal| if equal { "same" } else { "DIFF" }.to_owned());
-        let features = shown(case.features_delta, |delta| format!("{delta:.1e}"));
+        let features = image(&shown(case.features_delta, |delta| format!("{delta:.1e}")));
         let delta = shown(case.max_delta, |delta| format!("{delta:.1e}"));
         let argmax =
             shown(case.argmax_wrong, |wrong| if wrong == 0 { "same".to_owned() } else { format!("{wrong} diff") });
@@ -236,7 +239,7 @@ fn print_reference(
         let greedy = shown(case.greedy, greedy_words);
         writeln!(
             out,
-            "{:<24} {:>6}  {ids:<4} {features:>9} {delta:>9} {argmax:>6} {nll:>8}  {greedy:<12}{mark}",
+            "{:<24} {:>6}  {ids:<4}{features} {delta:>7} {argmax:>6} {nll:>7}  {greedy}{mark}",
             case.name, case.tokens
         )?;
     }
