@@ -23,6 +23,7 @@ pub(crate) trait Stored<B: Bytes>: Copy {
     /// Whether codes are made by [`Bytes::signed`]; else they are at most 127.
     const SIGNED: bool = false;
     /// The greatest code, or magnitude of one.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only AVX2 has sums that this could overflow"))]
     const MOST: i32;
     /// The code of zero.
     const ZERO: i32;
