@@ -2,10 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use plimsoll_engine::{GenerateOptions, Session, SessionError, Special, TemplateRequest};
+use plimsoll_engine::{GenerateOptions, Prompt, Seen, Session, SessionError, Shown, Special, TemplateRequest};
+use plimsoll_vision::Picture;
 use serde_json::{Map, json};
 
 use crate::runner::{AnswerError, Answerer, Question};
+use crate::suite::drawing::SIDE;
 
 /// How questions reach a model; stands in its record.
 pub fn prompting(session: &Session) -> &'static str {
@@ -32,25 +34,32 @@ pub fn prompt_ids(session: &Session, question: &str) -> Result<Vec<u32>, Session
     session.chat_ids(&TemplateRequest { messages, add_generation_prompt: true, variables, ..Default::default() })
 }
 
-/// The ids of a question that can be answered by reading alone.
-fn question_ids(session: &Session, question: Question) -> Result<Vec<u32>, AnswerError> {
-    if question.picture.is_some() {
-        return Err("the question is about a picture, and this model reads text only".into());
-    }
-    Ok(prompt_ids(session, question.prompt)?)
+/// A question's ids, and what it shows: its picture stands before its words.
+fn asked(session: &mut Session, question: Question) -> Result<(Vec<u32>, Vec<Seen>), AnswerError> {
+    let Some(scene) = question.picture else { return Ok((prompt_ids(session, question.prompt)?, Vec::new())) };
+    let side = SIDE as usize;
+    let seen = [session.look(&Shown::Picture(Picture::new(side, side, scene.rgb8())))?];
+    let content = json!([seen[0].part(), { "type": "text", "text": question.prompt }]);
+    let request = TemplateRequest {
+        messages: json!([{ "role": "user", "content": content }]),
+        add_generation_prompt: true,
+        ..Default::default()
+    };
+    Ok((session.chat_ids_showing(&request, &seen)?, seen.into()))
 }
 
 impl Answerer for Session {
     fn generate(&mut self, question: Question, max_tokens: usize) -> Result<String, AnswerError> {
-        let ids = question_ids(self, question)?;
+        let (ids, seen) = asked(self, question)?;
+        let prompt = Prompt { ids: &ids, seen: &seen };
         let options = GenerateOptions { max_tokens: Some(max_tokens), ..GenerateOptions::default() };
-        Ok(Session::generate(self, &ids, &options, |_| ControlFlow::Continue(()))?.text)
+        Ok(Session::generate(self, prompt, &options, |_| ControlFlow::Continue(()))?.text)
     }
 
     fn log_likelihoods(&mut self, question: Question, options: &[String]) -> Result<Vec<f64>, AnswerError> {
-        let ids = question_ids(self, question)?;
+        let (ids, seen) = asked(self, question)?;
         let encoded: Result<Vec<Vec<u32>>, _> =
             options.iter().map(|option| self.tokenizer().encode(option, Special::AsText)).collect();
-        Ok(Session::log_likelihoods(self, &ids, &encoded?)?)
+        Ok(Session::log_likelihoods(self, Prompt { ids: &ids, seen: &seen }, &encoded?)?)
     }
 }

@@ -1,22 +1,31 @@
 //! How likely the model finds a text, in nats.
 
+use plimsoll_runtime::Input;
+
 use super::{Session, SessionError};
 use crate::sampler::SamplerError;
+use crate::sight::Prompt;
 
 impl Session {
     /// The logarithm of the probability that `prompt` is followed by `continuation`. [nats]
     ///
     /// # Errors
     /// The prompt is empty, both together do not fit the context, a token is unknown, a logit is no number.
-    pub fn log_likelihood(&mut self, prompt: &[u32], continuation: &[u32]) -> Result<f64, SessionError> {
-        let length = prompt.len() + continuation.len();
+    pub fn log_likelihood<'p>(
+        &mut self,
+        prompt: impl Into<Prompt<'p>>,
+        continuation: &[u32],
+    ) -> Result<f64, SessionError> {
+        let prompt = prompt.into();
+        let n = prompt.ids.len();
+        let length = n + continuation.len();
         if length > self.context() {
             return Err(SessionError::PromptTooLong { prompt: length, context: self.context() });
         }
-        let told = self.tokens(prompt.into());
+        let (told, rows) = (self.tokens(prompt), self.given(prompt));
         let reused = self.reuse(&told)?;
-        let last = prompt[prompt.len() - 1];
-        self.append(prompt.into(), &told, reused..prompt.len() - 1, || false)?;
+        let last = prompt.ids[n - 1];
+        self.append(Input::with_rows(prompt.ids, &rows), &told, reused..n - 1, || false)?;
         let Some((_, given)) = continuation.split_last() else { return Ok(0.0) };
         // Each token is predicted from the one before it.
         let inputs: Vec<u32> = std::iter::once(last).chain(given.iter().copied()).collect();
@@ -36,7 +45,12 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::log_likelihood`].
-    pub fn log_likelihoods(&mut self, prompt: &[u32], continuations: &[Vec<u32>]) -> Result<Vec<f64>, SessionError> {
+    pub fn log_likelihoods<'p>(
+        &mut self,
+        prompt: impl Into<Prompt<'p>>,
+        continuations: &[Vec<u32>],
+    ) -> Result<Vec<f64>, SessionError> {
+        let prompt = prompt.into();
         continuations.iter().map(|continuation| self.log_likelihood(prompt, continuation)).collect()
     }
 }
