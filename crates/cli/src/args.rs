@@ -64,7 +64,7 @@ pub enum Command {
     MeasureMemory(MeasureMemory),
 }
 
-const MODEL_HELP: &str = "A folder in Hugging Face layout, a .gguf file, demo:small or demo:large";
+const MODEL_HELP: &str = "A folder in Hugging Face layout, a .gguf file, demo:small, demo:large or demo:vision";
 
 /// Sampling and stopping.
 #[derive(ClapArgs, Debug, Clone)]

@@ -1,34 +1,32 @@
-//! The two models that come inside the binary.
+//! The models that come inside the binary: a pair for text, and one that sees.
 
 /// A file of an embedded model: name and content.
 type Files = &'static [(&'static str, &'static [u8])];
 
 macro_rules! embed {
-    ($folder:literal) => {
-        &[
-            ("config.json", include_bytes!(concat!("../../../demo/", $folder, "/config.json"))),
-            ("model.safetensors", include_bytes!(concat!("../../../demo/", $folder, "/model.safetensors"))),
-            ("tokenizer.json", include_bytes!(concat!("../../../demo/", $folder, "/tokenizer.json"))),
-            ("tokenizer_config.json", include_bytes!(concat!("../../../demo/", $folder, "/tokenizer_config.json"))),
-            ("generation_config.json", include_bytes!(concat!("../../../demo/", $folder, "/generation_config.json"))),
-            ("chat_template.jinja", include_bytes!(concat!("../../../demo/", $folder, "/chat_template.jinja"))),
-            ("README.md", include_bytes!(concat!("../../../demo/", $folder, "/README.md"))),
-            ("golden.json", include_bytes!(concat!("../../../demo/", $folder, "/golden.json"))),
-        ]
+    ($folder:literal $(, $more:literal)*) => {
+        embed!(@ $folder, "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+            "generation_config.json", "chat_template.jinja", "README.md", "golden.json" $(, $more)*)
+    };
+    (@ $folder:literal, $($file:literal),*) => {
+        &[$(($file, include_bytes!(concat!("../../../demo/", $folder, "/", $file)))),*]
     };
 }
 
-/// Names of the embedded models, the smaller first.
-pub const NAMES: [&str; 2] = ["demo:small", "demo:large"];
+/// Names of the embedded models: the pair that `compare` takes when none is named, the smaller first, then the one that
+/// sees.
+pub const NAMES: [&str; 3] = ["demo:small", "demo:large", "demo:vision"];
 
 const SMALL: Files = embed!("small");
 const LARGE: Files = embed!("large");
+const VISION: Files = embed!("vision", "processor_config.json");
 
 /// The files of an embedded model.
 pub fn files(name: &str) -> Option<Files> {
     match name {
         "demo:small" => Some(SMALL),
         "demo:large" => Some(LARGE),
+        "demo:vision" => Some(VISION),
         _ => None,
     }
 }

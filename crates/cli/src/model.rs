@@ -17,7 +17,7 @@ use crate::settings::Settings;
 /// What is wrong with the files, or that there are none of this name.
 pub fn open(model: &str) -> anyhow::Result<Checkpoint> {
     if model.starts_with("demo:") && demo::files(model).is_none() {
-        bail!("no embedded model `{model}`; there are {}", demo::NAMES.join(" and "));
+        bail!("no embedded model `{model}`; there are {}", demo::NAMES.join(", "));
     }
     Ok(open_files(model)?)
 }
