@@ -19,7 +19,7 @@ pub const NAMES: [&str; 3] = ["demo:small", "demo:large", "demo:vision"];
 
 const SMALL: Files = embed!("small");
 const LARGE: Files = embed!("large");
-const VISION: Files = embed!("vision", "processor_config.json");
+const VISION: Files = embed!("vision", "processor_config.json", "golden_pixels.safetensors");
 
 /// The files of an embedded model.
 pub fn files(name: &str) -> Option<Files> {
@@ -33,5 +33,14 @@ pub fn files(name: &str) -> Option<Files> {
 
 /// The golden outputs of an embedded model.
 pub fn golden(name: &str) -> Option<&'static [u8]> {
-    files(name)?.iter().find(|(file, _)| *file == "golden.json").map(|(_, bytes)| *bytes)
+    file(name, "golden.json")
+}
+
+/// The pixels that the golden outputs of an embedded model were computed from, if it sees.
+pub fn golden_pixels(name: &str) -> Option<&'static [u8]> {
+    file(name, "golden_pixels.safetensors")
+}
+
+fn file(model: &str, name: &str) -> Option<&'static [u8]> {
+    files(model)?.iter().find(|(file, _)| *file == name).map(|(_, bytes)| *bytes)
 }

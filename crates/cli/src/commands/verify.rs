@@ -103,8 +103,11 @@ fn sight(
         Err(SightError::Blind { .. }) => return Ok(None),
         opened => opened?,
     };
-    let pixels = golden_path(command, checkpoint).with_file_name("golden_pixels.safetensors");
-    let pixels = pixels.exists().then(|| GoldenPixels::open(&pixels)).transpose()?;
+    let path = golden_path(command, checkpoint).with_file_name("golden_pixels.safetensors");
+    let pixels = match demo::golden_pixels(&command.model) {
+        Some(bytes) if command.golden.is_none() => Some(GoldenPixels::embedded(&command.model, bytes)?),
+        _ => path.exists().then(|| GoldenPixels::open(&path)).transpose()?,
+    };
     Ok(Some(Sight { model, pixels }))
 }
 

@@ -29,6 +29,14 @@ impl GoldenPixels {
         SafetensorsFile::parse(FileBytes::map(path)?).map(GoldenPixels)
     }
 
+    /// Those of an embedded model.
+    ///
+    /// # Errors
+    /// They are damaged.
+    pub fn embedded(name: &str, bytes: &'static [u8]) -> Result<GoldenPixels, FormatError> {
+        SafetensorsFile::parse(FileBytes::embedded(name, bytes)).map(GoldenPixels)
+    }
+
     /// The pixels of a case, `case3` or `video0`, and the edge of its tiles; `None` if there are none of this name.
     ///
     /// # Errors
