@@ -38,6 +38,17 @@ fn a_model_that_reads_text_only_says_so_before_a_file_is_blamed() {
 }
 
 #[test]
+fn the_demo_that_sees_gives_the_numbers_of_the_reference_and_answers() {
+    let output = plimsoll(&["verify", "demo:vision", "--json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(output.status.success(), "{report}");
+    assert!(report["cases"].as_array().unwrap().iter().all(|case| case["features_delta"].is_number()), "{report}");
+    let image = concat!(env!("CARGO_MANIFEST_DIR"), "/../../demo/images/five_shapes.png");
+    let output = plimsoll(&["run", "demo:vision", "--image", image, "What colour is the circle?"]);
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "black");
+}
+
+#[test]
 fn flags_that_would_do_nothing_are_refused() {
     assert!(refusal(&["run", "demo:small", "hi", "--fps", "2"]).contains("--video"));
     assert!(refusal(&["run", "demo:small", "hi", "--raw", "--image", "a.png"]).contains("--raw"));
