@@ -6,14 +6,16 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, bail};
+use plimsoll_formats::Vision;
 use plimsoll_lab::bench::{Plan, Start};
 use plimsoll_lab::compare::{self, Contestant, Options, Stage};
 use plimsoll_lab::record::Side;
 use plimsoll_lab::suite::{self, Suite};
-use plimsoll_panel::{ReportPaths, Style as TextStyle, render_text, write_report};
+use plimsoll_panel::{ReportPaths, Style as TextStyle, render_text, shown_text, write_report};
 use plimsoll_runtime::CacheType;
 
 use crate::args::Compare;
+use crate::notice::say;
 use crate::settings::Settings;
 use crate::style::Style;
 use crate::{demo, model, progress};
@@ -78,10 +80,26 @@ fn options(command: &Compare, settings: &Settings, contestants: &[Contestant; 2]
         session: model::session_options(settings.clone(), None, CacheType::default()),
         plan,
         starts: STARTS,
-        suite: Suite::builtin(suite::ALL, command.seed, command.items.get())?,
+        suite: Suite::builtin(suite_for(contestants)?, command.seed, command.items.get())?,
         program: concat!("plimsoll ", env!("CARGO_PKG_VERSION")).to_owned(),
         reproduce: reproduce(command, settings, contestants, std::env::var("PLIMSOLL_ISA").ok().as_deref()),
     })
+}
+
+/// Questions of text, and about pictures where both models see. That only one does is said.
+fn suite_for(contestants: &[Contestant; 2]) -> anyhow::Result<&'static str> {
+    let mut seeing = Vec::new();
+    for contestant in contestants {
+        if Vision::of(&contestant.checkpoint, None)?.is_some() {
+            seeing.push(&contestant.argument);
+        }
+    }
+    match &seeing[..] {
+        [_, _] => return Ok(suite::TEXT_AND_VISION),
+        [only] => say(format_args!("note: only {} sees, so nothing is asked about pictures", shown_text(only, 120))),
+        _ => {}
+    }
+    Ok(suite::ALL)
 }
 
 /// The command that makes the comparison again, as a shell takes it.

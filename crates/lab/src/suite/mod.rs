@@ -31,6 +31,8 @@ pub const DEFAULT_SEED: u64 = 2026;
 pub const ALL: &str = "text";
 /// The name of the suite that holds every category about pictures.
 pub const VISION: &str = "vision";
+/// The name of the suite that holds both, for models that see.
+pub const TEXT_AND_VISION: &str = "text+vision";
 /// What stands for the category where a picture is held out: it is so for every category.
 const PICTURES: &str = "pictures";
 /// Share of questions kept for suites: one in this many.
@@ -82,7 +84,7 @@ pub struct Suite {
 pub enum SuiteError {
     /// No suite has this name.
     #[error(
-        "no built-in suite is named `{name}`; there are `{ALL}` (every category of text), `{VISION}` (every one about pictures) and {known}"
+        "no built-in suite is named `{name}`; there are `{ALL}` (every category of text), `{VISION}` (every one about pictures), `{TEXT_AND_VISION}` and {known}"
     )]
     Unknown {
         /// The name asked for.
@@ -112,7 +114,7 @@ pub enum SuiteError {
 }
 
 impl Suite {
-    /// The suite `name` ([`ALL`], [`VISION`] or a category's id) of `per_category` questions in each category, drawn with `seed`.
+    /// The suite `name` ([`ALL`], [`VISION`], [`TEXT_AND_VISION`] or a category's id) of `per_category` questions in each category, drawn with `seed`.
     ///
     /// ```
     /// use plimsoll_lab::suite::Suite;
@@ -126,7 +128,8 @@ impl Suite {
     /// When the name is unknown, none or far too many are asked for, or a category holds fewer questions than that.
     pub fn builtin(name: &str, seed: u64, per_category: usize) -> Result<Suite, SuiteError> {
         let family = |category: &Category| if category.pictures { VISION } else { ALL };
-        let chosen: Vec<&Category> = categories().filter(|c| c.id == name || family(c) == name).collect();
+        let is_meant = |c: &&Category| name == TEXT_AND_VISION || c.id == name || family(c) == name;
+        let chosen: Vec<&Category> = categories().filter(is_meant).collect();
         let Some(first) = chosen.first() else {
             let known = categories().map(|c| format!("`{}`", c.id)).collect::<Vec<_>>().join(", ");
             return Err(SuiteError::Unknown { name: name.to_owned(), known });

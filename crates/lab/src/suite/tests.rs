@@ -1,9 +1,17 @@
 use std::collections::HashSet;
 
 use super::{
-    ALL, CATEGORIES, DEFAULT_ITEMS, DEFAULT_SEED, Draws, MAX_ITEMS, Suite, SuiteError, categories, hold_out,
-    is_reserved, training_items,
+    ALL, CATEGORIES, DEFAULT_ITEMS, DEFAULT_SEED, Draws, MAX_ITEMS, Suite, SuiteError, TEXT_AND_VISION, VISION,
+    categories, hold_out, is_reserved, training_items,
 };
+
+#[test]
+fn the_suite_for_models_that_see_is_that_of_text_and_then_that_of_pictures() {
+    let suite = |name| Suite::builtin(name, 1, 3).unwrap();
+    let both = suite(TEXT_AND_VISION);
+    assert_eq!(both.items, [suite(ALL).items, suite(VISION).items].concat());
+    assert_eq!(both.canary, suite(ALL).canary);
+}
 
 #[test]
 fn the_default_suite_has_fifty_items_in_each_category() {
