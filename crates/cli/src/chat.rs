@@ -42,8 +42,8 @@ pub fn run(
             "/exit" | "/quit" => break,
             "/help" => say(HELP),
             "/clear" => conversation.clear(),
-            line if let Some((command, path)) = showing(line) => {
-                match look(session, show, command, Path::new(path)) {
+            line if let Some((look, path)) = showing(line) => {
+                match look(show, session, Path::new(path)) {
                     Ok(looked) => {
                         say(Style::stderr().dim(&looked_words(&looked)));
                         conversation.show(looked.seen);
@@ -61,17 +61,17 @@ pub fn run(
     Ok(())
 }
 
-/// `/image` or `/video` and what follows.
-fn showing(line: &str) -> Option<(&str, &str)> {
-    let (command, path) = line.split_once(char::is_whitespace)?;
-    matches!(command, "/image" | "/video").then_some((command, path.trim()))
-}
+type Look = fn(&ShowArgs, &mut Session, &Path) -> anyhow::Result<Looked>;
 
-fn look(session: &mut Session, show: &ShowArgs, command: &str, path: &Path) -> anyhow::Result<Looked> {
-    match command {
-        "/video" => show.look_at_video(session, path),
-        _ => show.look_at_picture(session, path),
-    }
+/// What `/image` and `/video` do, and with what follows them.
+fn showing(line: &str) -> Option<(Look, &str)> {
+    let (command, path) = line.split_once(char::is_whitespace)?;
+    let look: Look = match command {
+        "/image" => ShowArgs::look_at_picture,
+        "/video" => ShowArgs::look_at_video,
+        _ => return None,
+    };
+    Some((look, path.trim()))
 }
 
 fn turn(

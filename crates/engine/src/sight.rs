@@ -205,13 +205,8 @@ impl Sight {
             Shown::Picture(picture) => {
                 hash_picture(picture, &mut hash);
                 let grid = self.processor.grid(picture.width(), picture.height());
-                let hash = hash.finalize().into();
-                let (embeddings, remembered) = match self.recall(&hash) {
-                    Some(embeddings) => (embeddings, true),
-                    None => (self.encode(hash, &self.processor.picture(picture))?, false),
-                };
-                let medium = Medium::Picture(grid);
-                Ok(Seen { medium, n_tiles: grid.n_tiles(), embeddings, remembered })
+                let (embeddings, remembered) = self.embeddings(hash, |processor| processor.picture(picture))?;
+                Ok(Seen { medium: Medium::Picture(grid), n_tiles: grid.n_tiles(), embeddings, remembered })
             }
             Shown::Video { video, sampling, max_pixels } => {
                 let indices = self.sampled(video, *sampling)?;
@@ -222,12 +217,9 @@ impl Sight {
                     }
                 });
                 let tiles = self.processor.video(frames)?;
-                let hash = hash.finalize().into();
-                let (embeddings, remembered) = match self.recall(&hash) {
-                    Some(embeddings) => (embeddings, true),
-                    None => (self.encode(hash, &tiles)?, false),
-                };
-                Ok(Seen { medium: video.medium(&indices), n_tiles: tiles.n, embeddings, remembered })
+                let n_tiles = tiles.n;
+                let (embeddings, remembered) = self.embeddings(hash, |_| tiles)?;
+                Ok(Seen { medium: video.medium(&indices), n_tiles, embeddings, remembered })
             }
         }
     }
@@ -255,24 +247,29 @@ impl Sight {
         Ok(video.sample(sampling.unwrap_or(usual)))
     }
 
-    /// What was kept of these pixels, now the most recently used.
-    fn recall(&mut self, hash: &[u8; 32]) -> Option<Arc<Embeddings>> {
-        let at = self.remembered.iter().position(|embeddings| embeddings.hash == *hash)?;
-        let embeddings = self.remembered.remove(at);
-        self.remembered.push(embeddings.clone());
-        Some(embeddings)
-    }
-
-    fn encode(&mut self, hash: [u8; 32], tiles: &Tiles) -> Result<Arc<Embeddings>, SightError> {
-        let pixels = Pixels { pixels: &tiles.pixels, edge: tiles.height };
-        let rows =
-            self.tower.encode(&pixels).map_err(|source| SightError::Tiles { model: self.model.clone(), source })?;
-        let embeddings = Arc::new(Embeddings { hash, rows });
+    /// What the tower makes of `tiles`, whose pixels have this hash, and whether it was still remembered; it is now the most
+    /// recently used.
+    fn embeddings(
+        &mut self,
+        hash: Sha256,
+        tiles: impl FnOnce(&Processor) -> Tiles,
+    ) -> Result<(Arc<Embeddings>, bool), SightError> {
+        let hash: [u8; 32] = hash.finalize().into();
+        let kept = self.remembered.iter().position(|embeddings| embeddings.hash == hash);
+        let embeddings = match kept {
+            Some(at) => self.remembered.remove(at),
+            None => {
+                let tiles = tiles(&self.processor);
+                let pixels = Pixels { pixels: &tiles.pixels, edge: tiles.height };
+                let refuse = |source| SightError::Tiles { model: self.model.clone(), source };
+                Arc::new(Embeddings { hash, rows: self.tower.encode(&pixels).map_err(refuse)? })
+            }
+        };
         if self.remembered.len() == REMEMBERED {
             self.remembered.remove(0);
         }
         self.remembered.push(embeddings.clone());
-        Ok(embeddings)
+        Ok((embeddings, kept.is_some()))
     }
 
     /// The prompt of a conversation that shows `seen`, in the order of its messages: placeholders that the template
@@ -298,7 +295,7 @@ impl Sight {
         Ok(rendered.try_map(|text| self.strings.expand(text, &media))?)
     }
 
-    /// The same before placeholders are replaced.
+    /// [`Sight::render`] before placeholders are replaced.
     ///
     /// # Errors
     /// As [`Sight::render`].
@@ -322,8 +319,8 @@ impl Sight {
     /// The rows for the places of a prompt.
     pub fn given<'a>(&self, prompt: Prompt<'a>) -> Vec<Given<'a>> {
         let mut places = prompt.ids.iter().enumerate().filter(|(_, id)| **id == self.place).map(|(at, _)| at);
-        let rows = prompt.seen.iter().flat_map(|seen| seen.embeddings.rows.chunks_exact(self.d_model));
-        rows.map_while(|rows| places.next().map(|at| Given { at, rows })).collect()
+        let given = |seen: &'a Seen| Given::at_places(places.by_ref(), &seen.embeddings.rows, self.d_model);
+        prompt.seen.iter().flat_map(given).collect()
     }
 
     /// What tells tokens with the same ids apart.

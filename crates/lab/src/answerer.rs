@@ -2,9 +2,11 @@
 
 use std::ops::ControlFlow;
 
-use plimsoll_engine::{GenerateOptions, Prompt, Seen, Session, SessionError, Shown, Special, TemplateRequest};
+use plimsoll_engine::{
+    ChatTemplate, GenerateOptions, Prompt, Seen, Session, SessionError, Shown, Special, TemplateRequest,
+};
 use plimsoll_vision::Picture;
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use crate::runner::{AnswerError, Answerer, Question};
 use crate::suite::drawing::SIDE;
@@ -26,26 +28,26 @@ pub fn prompt_ids(session: &Session, question: &str) -> Result<Vec<u32>, Session
     let Some(template) = session.template() else {
         return session.text_ids(&format!("{question}\n"));
     };
+    session.chat_ids(&request(Some(template), json!(question)))
+}
+
+/// A conversation of one message.
+fn request(template: Option<&ChatTemplate>, content: Value) -> TemplateRequest {
     let mut variables = Map::new();
-    if template.supports_thinking() {
+    if template.is_some_and(ChatTemplate::supports_thinking) {
         variables.insert("enable_thinking".to_owned(), json!(false));
     }
-    let messages = json!([{ "role": "user", "content": question }]);
-    session.chat_ids(&TemplateRequest { messages, add_generation_prompt: true, variables, ..Default::default() })
+    let messages = json!([{ "role": "user", "content": content }]);
+    TemplateRequest { messages, add_generation_prompt: true, variables, ..Default::default() }
 }
 
 /// A question's ids, and what it shows: its picture stands before its words.
 fn asked(session: &mut Session, question: Question) -> Result<(Vec<u32>, Vec<Seen>), AnswerError> {
     let Some(scene) = question.picture else { return Ok((prompt_ids(session, question.prompt)?, Vec::new())) };
     let side = SIDE as usize;
-    let seen = [session.look(&Shown::Picture(Picture::new(side, side, scene.rgb8())))?];
+    let seen = vec![session.look(&Shown::Picture(Picture::new(side, side, scene.rgb8())))?];
     let content = json!([seen[0].part(), { "type": "text", "text": question.prompt }]);
-    let request = TemplateRequest {
-        messages: json!([{ "role": "user", "content": content }]),
-        add_generation_prompt: true,
-        ..Default::default()
-    };
-    Ok((session.chat_ids_showing(&request, &seen)?, seen.into()))
+    Ok((session.chat_ids_showing(&request(session.template(), content), &seen)?, seen))
 }
 
 impl Answerer for Session {

@@ -11,6 +11,20 @@ pub struct Given<'a> {
     pub rows: &'a [f32],
 }
 
+impl<'a> Given<'a> {
+    /// `rows`, `(n, d_model)`, for the first `n` of `places`, indices of tokens that ascend. Neighbours are given together.
+    pub fn at_places(places: impl Iterator<Item = usize>, rows: &'a [f32], d_model: usize) -> Vec<Given<'a>> {
+        let places: Vec<usize> = places.take(rows.len() / d_model).collect();
+        let mut left = rows;
+        let runs = places.chunk_by(|a, b| a + 1 == *b).map(|run| {
+            let (rows, after) = left.split_at(run.len() * d_model);
+            left = after;
+            Given { at: run[0], rows }
+        });
+        runs.collect()
+    }
+}
+
 /// The tokens of a step. Where rows are given, they take the place of the embedding table's, as the reference scatters image
 /// features over the embeddings of placeholder tokens; the ids there only have to be in the vocabulary.
 ///

@@ -59,9 +59,9 @@ fn load(vision: &Vision, isa: Isa, threads: usize, arithmetic: Arithmetic) -> To
 /// Runs of the placeholder token, each with the next of the embeddings.
 fn scatter<'a>(input: &[u32], placeholder: u32, embeddings: &'a [f32], d_model: usize) -> Vec<Given<'a>> {
     let at = input.iter().enumerate().filter(|(_, id)| **id == placeholder).map(|(at, _)| at);
-    let rows = embeddings.chunks_exact(d_model);
-    let given: Vec<Given> = at.zip(rows).map(|(at, rows)| Given { at, rows }).collect();
-    assert_eq!(given.len() * d_model, embeddings.len(), "a placeholder for each embedding");
+    let given = Given::at_places(at, embeddings, d_model);
+    let n_values: usize = given.iter().map(|given| given.rows.len()).sum();
+    assert_eq!(n_values, embeddings.len(), "a placeholder for each embedding");
     given
 }
 

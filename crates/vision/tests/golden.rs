@@ -7,11 +7,16 @@ mod skipped;
 use std::path::Path;
 
 use common::{json, shared, tensor};
-use plimsoll_vision::{DEFAULT_MAX_PIXELS, ImageStrings, Medium, Picture, Processor, Sampling, Sources, Video};
+use plimsoll_vision::{
+    DEFAULT_MAX_PIXELS, ImageStrings, Medium, Picture, Processor, Sampling, SourceFile, Sources, Video,
+};
 use skipped::skipped;
 
 fn processor(folder: &Path) -> Processor {
-    Processor::from_sources(&Sources::in_folder(folder, "").unwrap()).unwrap()
+    let file = folder.join("processor_config.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let processor = Some(SourceFile { file: file.display().to_string(), text });
+    Processor::from_sources(&Sources { processor, ..Sources::default() }).unwrap()
 }
 
 /// The greatest difference of any value from the reference's, over all pictures of all cases.

@@ -104,11 +104,7 @@ impl Seen {
     /// Rows for the program, one for each placeholder.
     pub(super) fn given(&self) -> Vec<Given<'_>> {
         let width = self.embeddings.len() / self.at.len().max(1);
-        self.at
-            .iter()
-            .zip(self.embeddings.chunks_exact(width.max(1)))
-            .map(|(at, rows)| Given { at: *at, rows })
-            .collect()
+        Given::at_places(self.at.iter().copied(), &self.embeddings, width.max(1))
     }
 }
 

@@ -69,30 +69,6 @@ pub struct Sources {
     pub video_preprocessor: Option<SourceFile>,
 }
 
-impl Sources {
-    /// The files of `folder` that are there.
-    ///
-    /// # Errors
-    /// A file is there and cannot be read.
-    pub fn in_folder(folder: &std::path::Path, model_type: &str) -> Result<Self, VisionError> {
-        let read = |name: &str| {
-            let path = folder.join(name);
-            match std::fs::read_to_string(&path) {
-                Ok(text) => Ok(Some(SourceFile { file: path.display().to_string(), text })),
-                Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-                Err(e) => Err(VisionError::io(&path, "read", e)),
-            }
-        };
-        Ok(Self {
-            checkpoint: folder.display().to_string(),
-            model_type: model_type.to_owned(),
-            processor: read("processor_config.json")?,
-            preprocessor: read("preprocessor_config.json")?,
-            video_preprocessor: read("video_preprocessor_config.json")?,
-        })
-    }
-}
-
 /// What an mmproj's metadata says of preprocessing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MmprojParameters {

@@ -58,7 +58,7 @@ fn facts<'a>(command: &Info, settings: Settings, checkpoint: &'a Checkpoint) -> 
     let cache = CacheType::from(command.cache);
     let memory = MemoryPrediction::new(&cost, process, context, cache);
     let speed = SpeedPrediction::new(&cost, &machine, 0, PREFILL_TOKENS.min(context), cache);
-    let sight = SightFacts::new(command, checkpoint, &settings)?;
+    let sight = SightFacts::new(command, checkpoint, &settings, &cpu)?;
     Ok(Facts { checkpoint, template, vocabulary, memory, speed, sight, settings })
 }
 

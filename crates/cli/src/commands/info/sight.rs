@@ -45,7 +45,12 @@ impl SightFacts {
     ///
     /// # Errors
     /// The tower cannot be used, or a picture not be read.
-    pub fn new(command: &Info, checkpoint: &Checkpoint, settings: &Settings) -> anyhow::Result<Option<SightFacts>> {
+    pub fn new(
+        command: &Info,
+        checkpoint: &Checkpoint,
+        settings: &Settings,
+        cpu: &Cpu,
+    ) -> anyhow::Result<Option<SightFacts>> {
         let mmproj = command.mmproj.as_deref();
         let Some(vision) = Vision::of(checkpoint, mmproj)? else {
             if command.images.is_empty() {
@@ -53,8 +58,11 @@ impl SightFacts {
             }
             return Err(plimsoll_engine::SightError::Blind { model: checkpoint.display() }.into());
         };
-        let pictures =
-            if command.images.is_empty() { Vec::new() } else { picture_costs(command, checkpoint, &vision, settings)? };
+        let pictures = if command.images.is_empty() {
+            Vec::new()
+        } else {
+            picture_costs(command, checkpoint, &vision, settings, cpu)?
+        };
         let mut types = BTreeMap::new();
         for tensor in vision.weights.iter() {
             *types.entry(tensor.dtype().name()).or_insert(0) += tensor.stored_bytes() as u64;
@@ -73,7 +81,7 @@ impl SightFacts {
         }))
     }
 
-    /// Lines for people: what is seen with, then one for each picture.
+    /// Lines for people: what is seen with.
     pub fn lines(&self) -> Vec<String> {
         let types: Vec<String> = self.types.iter().map(|(name, n)| format!("{name} {}", super::bytes(*n))).collect();
         let mut lines = vec![
@@ -118,12 +126,13 @@ fn picture_costs(
     checkpoint: &Checkpoint,
     vision: &Vision,
     settings: &Settings,
+    cpu: &Cpu,
 ) -> anyhow::Result<Vec<PictureCost>> {
     let (mmproj, isa, threads) = (command.mmproj.as_deref(), settings.isa, settings.threads);
     let tokenizer = Tokenizer::of(checkpoint, settings.pre.as_deref())?;
     let mut sight = Sight::open(checkpoint, &tokenizer, mmproj, isa, threads, Arithmetic::Fast)?;
     let cost = Tower::cost(vision)?;
-    let machine = measure_machine(&Cpu::new(isa, threads)?, &cost.products());
+    let machine = measure_machine(cpu, &cost.products());
     let edge = sight.processor().tile_size().0;
     let at_once = sight.tower().tiles_at_once(edge);
     let patches = (edge / vision.params.patch_size).pow(2);
