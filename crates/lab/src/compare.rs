@@ -10,7 +10,7 @@ mod facts;
 mod ratio;
 mod run;
 
-pub use evidence::{Evidence, Prediction};
+pub use evidence::{Evidence, Prediction, Verified};
 pub use facts::model_facts;
 pub use run::{CompareError, Contestant, Options, Progress, Stage, compare};
 

@@ -18,3 +18,5 @@ pub mod stats;
 pub mod suite;
 pub mod text_loss;
 pub mod verify;
+
+pub use suite::hash;

@@ -14,7 +14,7 @@ pub use difference::{Better, Clause, ClauseKind, Conclusion, Difference, Piece, 
 pub use measurement::{Measurement, MeasurementBuilder, Origin, Unit};
 pub use model::{
     Declared, LicenceRecord, MemoryRecord, ModelFacts, ModelRecord, Quality, Rate, Side, SpeedAtDepth, StartRecord,
-    TypeBytes,
+    TypeBytes, VerifiedRecord,
 };
 pub use show::{Scale, show_p};
 

@@ -15,7 +15,7 @@ fn checkpoint(size: &str) -> Checkpoint {
 }
 
 fn contestants(a: &str, b: &str) -> [Contestant; 2] {
-    [a, b].map(|size| Contestant { argument: format!("demo:{size}"), checkpoint: checkpoint(size) })
+    [a, b].map(|size| Contestant { argument: format!("demo:{size}"), checkpoint: checkpoint(size), verified: None })
 }
 
 fn options() -> Options {

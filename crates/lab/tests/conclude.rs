@@ -50,6 +50,8 @@ fn evidence(name: &str, decode: [f64; 5], right: &[(&str, [bool; 40])]) -> Evide
             .iter()
             .flat_map(|(category, marks)| marks.iter().enumerate().map(|(i, mark)| outcome(category, i, *mark)))
             .collect(),
+        again: vec![],
+        verified: None,
     }
 }
 

@@ -7,6 +7,8 @@
 mod chart;
 mod foreign;
 mod page;
+pub mod rubric;
+pub mod store;
 mod table;
 mod text;
 mod write;

@@ -1,25 +1,27 @@
 //! From what was seen to records: medians, intervals, shares of the machine's limits.
 
-use super::evidence::{Evidence, Prediction};
+use super::evidence::{Evidence, Prediction, Verified};
 use crate::bench::{Start, Timings};
 use crate::paired::{OVERALL, rates};
 use crate::predict::SpeedPrediction;
 use crate::record::{
     Device, Measurement, MemoryRecord, ModelRecord, Origin, Quality, Rate, Side, SpeedAtDepth, StartRecord, Unit,
+    VerifiedRecord,
 };
 use crate::runner::Outcome;
-use crate::stats::{LEVEL, median};
+use crate::stats::{LEVEL, median, wilson};
 
 /// The records of one model of a comparison.
 pub fn model_record(side: Side, evidence: Evidence, device: &Device) -> ModelRecord {
     let subject = side.letter();
-    let Evidence { facts, prediction, starts, first_token_warm, timings, prompting, outcomes } = evidence;
+    let Evidence { facts, prediction, starts, first_token_warm, timings, prompting, outcomes, again, verified } = evidence;
     ModelRecord {
         facts,
         memory: memory(subject, &prediction, &starts),
         start: start(subject, &starts, &first_token_warm),
         speed: speed(subject, &prediction, &timings, device),
-        quality: quality(subject, prompting, outcomes),
+        quality: quality(subject, prompting, outcomes, &again),
+        verified: verified.map(|found| self::verified(subject, found)),
     }
 }
 
@@ -169,7 +171,35 @@ impl Phase<'_> {
     }
 }
 
-fn quality(subject: &str, prompting: String, outcomes: Vec<Outcome>) -> Quality {
+/// Share of `again` that says the same as the first time.
+fn stable(subject: &str, outcomes: &[Outcome], again: &[Outcome]) -> Option<Measurement> {
+    let is_same = |second: &&Outcome| {
+        outcomes.iter().any(|first| first.item == second.item && first.answer == second.answer)
+    };
+    let (same, n) = (again.iter().filter(is_same).count(), again.len());
+    let interval = wilson(same, n, LEVEL)?;
+    let share = Measurement::of(subject, "answers_stable", Unit::Share, Origin::Measured, same as f64 / n as f64)
+        .within(Some(interval))
+        .n(n)
+        .by("answers equal letter by letter when the same questions were asked again after all others; Wilson interval");
+    Some(share.record())
+}
+
+fn verified(subject: &str, found: Verified) -> VerifiedRecord {
+    let deltas: Vec<f64> = found.max_deltas.iter().map(|delta| f64::from(*delta)).collect();
+    let largest = deltas.iter().copied().fold(0.0, f64::max);
+    VerifiedRecord {
+        passed: found.passed,
+        reference: found.reference,
+        tolerance: f64::from(found.tolerance),
+        max_delta: Measurement::of(subject, "verify.max_delta", Unit::Logits, Origin::Measured, largest)
+            .samples(&deltas)
+            .by("largest difference of a logit from golden outputs, f32 arithmetic; one sample for each case")
+            .record(),
+    }
+}
+
+fn quality(subject: &str, prompting: String, outcomes: Vec<Outcome>, again: &[Outcome]) -> Quality {
     let mut all = rates(&outcomes).into_iter().map(|found| {
         let value = found.correct as f64 / found.n as f64;
         let rate = Measurement::of(subject, &accuracy_metric(&found.category), Unit::Share, Origin::Measured, value)
@@ -187,5 +217,6 @@ fn quality(subject: &str, prompting: String, outcomes: Vec<Outcome>) -> Quality 
     };
     let overall = all.next().unwrap_or_else(none);
     let categories = all.collect();
-    Quality { prompting, overall, categories, outcomes }
+    let stable = stable(subject, &outcomes, again);
+    Quality { prompting, overall, categories, outcomes, stable }
 }

@@ -22,6 +22,23 @@ pub struct Evidence {
     pub prompting: String,
     /// Its answers.
     pub outcomes: Vec<Outcome>,
+    /// Its answers to some of the same questions, asked again after all others.
+    pub again: Vec<Outcome>,
+    /// Its numbers beside the reference implementation's, where golden outputs are at hand.
+    pub verified: Option<Verified>,
+}
+
+/// What came of verifying a model before it was compared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verified {
+    /// Whether everything agreed.
+    pub passed: bool,
+    /// Which implementation wrote the golden outputs.
+    pub reference: String,
+    /// Largest difference of a logit that still agrees.
+    pub tolerance: f32,
+    /// Largest difference of a logit in each case.
+    pub max_deltas: Vec<f32>,
 }
 
 /// What was calculated of a model before it ran.

@@ -8,14 +8,17 @@ use plimsoll_graph::cost::{Cost, Machine};
 use plimsoll_runtime::{Program, measure_machine};
 
 use super::device::device;
-use super::{Circumstances, Evidence, Prediction, conclude, model_facts, suite_facts};
+use super::{Circumstances, Evidence, Prediction, Verified, conclude, model_facts, suite_facts};
 use crate::answerer::prompting;
 use crate::bench::{self, BenchError, Plan, ProgramTimer, Start, Timed, Timings};
 use crate::paired::PairError;
 use crate::predict::{MemoryPrediction, SpeedPrediction};
 use crate::record::{Comparison, ModelFacts, Settings, Side};
 use crate::runner::{self, Outcome, RunError};
-use crate::suite::Suite;
+use crate::suite::{Item, Suite};
+
+/// Questions that are asked again, about: among so many, one answer in twenty that changes would mostly show.
+const ASKED_AGAIN: usize = 50;
 
 /// A model of a comparison.
 #[derive(Debug, Clone)]
@@ -24,6 +27,8 @@ pub struct Contestant {
     pub argument: String,
     /// Its opened files.
     pub checkpoint: Checkpoint,
+    /// What came of verifying it, where golden outputs are at hand.
+    pub verified: Option<Verified>,
 }
 
 /// How two models are compared; the same for both.
@@ -52,6 +57,8 @@ pub enum Stage {
     Timing,
     /// Putting the questions to a model.
     Asking(Side),
+    /// Putting some of them again.
+    AskingAgain(Side),
     /// Hashing a model's weights, in megabytes.
     Hashing(Side),
 }
@@ -62,6 +69,7 @@ impl fmt::Display for Stage {
             Stage::Starting => f.write_str("starting afresh"),
             Stage::Timing => f.write_str("timing in turn"),
             Stage::Asking(side) => write!(f, "asking {}", side.letter()),
+            Stage::AskingAgain(side) => write!(f, "asking {} again", side.letter()),
             Stage::Hashing(side) => write!(f, "hashing {}, MB", side.letter()),
         }
     }
@@ -148,6 +156,11 @@ pub fn compare(
         ask(Side::A, a, &mut sessions[0], &options.suite, progress)?,
         ask(Side::B, b, &mut sessions[1], &options.suite, progress)?,
     ];
+    let some = some_of(&options.suite);
+    let again = [
+        ask_again(Side::A, a, &mut sessions[0], &some, progress)?,
+        ask_again(Side::B, b, &mut sessions[1], &some, progress)?,
+    ];
 
     let facts = Side::BOTH.map(|side| facts(side, &contestants[side.index()], progress));
     let seen = Side::BOTH.map(|side| side.index()).map(|i| Evidence {
@@ -158,6 +171,8 @@ pub fn compare(
         timings: timings[i].clone(),
         prompting: prompting(&sessions[i]).to_owned(),
         outcomes: outcomes[i].clone(),
+        again: again[i].clone(),
+        verified: contestants[i].verified.clone(),
     });
     let circumstances = Circumstances {
         device,
@@ -288,4 +303,26 @@ fn ask(
     let of = suite.items.len();
     runner::run(suite, session, |done| progress(Progress { stage: Stage::Asking(side), done, of }))
         .map_err(|source| contestant.run_error(source))
+}
+
+/// Every so many-th question, over all categories.
+fn some_of(suite: &Suite) -> Vec<&Item> {
+    let stride = suite.items.len().div_ceil(ASKED_AGAIN).max(1);
+    suite.items.iter().step_by(stride).collect()
+}
+
+fn ask_again(
+    side: Side,
+    contestant: &Contestant,
+    session: &mut Session,
+    items: &[&Item],
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Vec<Outcome>, CompareError> {
+    let (stage, of) = (Stage::AskingAgain(side), items.len());
+    let asked = items.iter().enumerate().map(|(index, item)| {
+        let outcome = runner::answer(item, session).map_err(|source| contestant.run_error(source))?;
+        progress(Progress { stage, done: index + 1, of });
+        Ok(outcome)
+    });
+    asked.collect()
 }

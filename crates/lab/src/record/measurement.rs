@@ -35,6 +35,12 @@ pub enum Unit {
     /// One value divided by another.
     #[serde(rename = "ratio")]
     Ratio,
+    /// A difference of logits.
+    #[serde(rename = "logits")]
+    Logits,
+    /// A share for each gigabyte.
+    #[serde(rename = "share/GB")]
+    SharePerGigabyte,
 }
 
 /// How a value came about.
@@ -106,10 +112,11 @@ impl Measurement {
 
     /// Whether the id belongs to the rest of the record.
     pub fn is_intact(&self) -> bool {
-        self.id == self.hash()
+        self.id == self.expected_id()
     }
 
-    fn hash(&self) -> String {
+    /// The id that belongs to the rest of the record.
+    pub fn expected_id(&self) -> String {
         let without_id = Measurement { id: String::new(), ..self.clone() };
         sha256_hex(canonical_json(&without_id).as_bytes())[..ID_DIGITS].to_owned()
     }
@@ -154,7 +161,7 @@ impl MeasurementBuilder {
 
     /// The finished record with its id.
     pub fn record(mut self) -> Measurement {
-        self.0.id = self.0.hash();
+        self.0.id = self.0.expected_id();
         self.0
     }
 }

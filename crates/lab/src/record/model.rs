@@ -71,6 +71,9 @@ pub struct ModelRecord {
     pub speed: Vec<SpeedAtDepth>,
     /// How many answers were right.
     pub quality: Quality,
+    /// Its numbers beside those of the reference implementation, where golden outputs are at hand.
+    #[serde(default)]
+    pub verified: Option<VerifiedRecord>,
 }
 
 impl ModelRecord {
@@ -84,6 +87,8 @@ impl ModelRecord {
         }
         all.push(&self.quality.overall.rate);
         all.extend(self.quality.categories.iter().map(|category| &category.rate));
+        all.extend(&self.quality.stable);
+        all.extend(self.verified.as_ref().map(|verified| &verified.max_delta));
         all
     }
 }
@@ -175,6 +180,22 @@ pub struct Quality {
     pub categories: Vec<Rate>,
     /// What became of each item, in the order of the suite.
     pub outcomes: Vec<Outcome>,
+    /// Share of answers that were the same when some questions were asked again.
+    #[serde(default)]
+    pub stable: Option<Measurement>,
+}
+
+/// Whether a model's numbers are the reference implementation's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VerifiedRecord {
+    /// Whether everything agreed: ids, rendered chats, logits within the tolerance, greedy tokens.
+    pub passed: bool,
+    /// Which implementation wrote the golden outputs.
+    pub reference: String,
+    /// Largest difference of a logit that still agrees.
+    pub tolerance: f64,
+    /// Largest difference of a logit, in f32 arithmetic.
+    pub max_delta: Measurement,
 }
 
 /// The share of right answers in one category or in all.

@@ -15,7 +15,7 @@ pub struct Scale {
 
 /// Decimal prefixes, as files and memory are sold; none below a byte.
 const BYTES: [(f64, &str); 4] = [(1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "bytes")];
-const SECONDS: [(f64, &str); 3] = [(1.0, "s"), (1e-3, "ms"), (1e-6, "µs")];
+const SECONDS: [(f64, &str); 4] = [(86_400.0, "days"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs")];
 const BYTES_PER_SECOND: [(f64, &str); 2] = [(1e9, "GB/s"), (1e6, "MB/s")];
 const FLOPS: [(f64, &str); 2] = [(1e9, "GFLOP/s"), (1e6, "MFLOP/s")];
 
@@ -43,6 +43,8 @@ impl Unit {
             Unit::Share => (0.01, "%"),
             Unit::ShareDifference => (0.01, "points"),
             Unit::Ratio => (1.0, ""),
+            Unit::Logits => (1.0, "logits"),
+            Unit::SharePerGigabyte => (0.01, "%/GB"),
         };
         Scale { unit: self, divisor, suffix }
     }
@@ -67,6 +69,8 @@ impl Scale {
         let decimals = match self.unit {
             Unit::Share | Unit::ShareDifference => 1,
             _ if model == 0.0 || !model.is_finite() => 0,
+            // Differences of logits are rounding, whose size alone matters.
+            Unit::Logits if model < 1e-2 => return format!("{value:.1e}"),
             _ => (2 - model.log10().floor() as i32).clamp(0, 4) as usize,
         };
         let shown = format!("{:.decimals$}", value.abs());

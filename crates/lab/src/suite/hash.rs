@@ -5,8 +5,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// JSON with the keys of every object sorted and no spaces, so that equal values have equal bytes.
-pub(crate) fn canonical_json<T: Serialize>(value: &T) -> String {
-    let mut value = serde_json::to_value(value).expect("suites hold only strings, numbers and lists");
+pub fn canonical_json<T: Serialize>(value: &T) -> String {
+    let mut value = serde_json::to_value(value).expect("records hold only strings, numbers and lists");
     sort_keys(&mut value);
     value.to_string()
 }
@@ -23,7 +23,7 @@ fn sort_keys(value: &mut Value) {
 }
 
 /// Lower-case hexadecimal SHA-256.
-pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
+pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 

@@ -7,7 +7,7 @@
 mod categories;
 pub mod drawing;
 mod draws;
-pub(crate) mod hash;
+pub mod hash;
 mod vision;
 mod words;
 

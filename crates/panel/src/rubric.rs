@@ -1,0 +1,286 @@
+//! The rubric: what each reviewer asks, and how a measurement becomes a utility. A file that a user may replace.
+
+use std::path::Path;
+
+use plimsoll_lab::hash::sha256_hex;
+use serde::{Deserialize, Serialize};
+
+/// The rubric inside the binary.
+const BUILT_IN: &str = include_str!("../rubric.toml");
+
+/// What four reviewers ask.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rubric {
+    /// SHA-256 of the file's bytes: the same rubric and the same evidence give the same review.
+    #[serde(skip)]
+    pub sha256: String,
+    /// Score from which a reviewer says ship, if no gate failed.
+    pub ship_at: f64,
+    /// Part of the weight that must have evidence; with less a reviewer abstains.
+    pub least_evidence: f64,
+    /// What is taken for granted and not measured.
+    pub assumptions: Assumptions,
+    /// The reviewers in the order of the page.
+    #[serde(rename = "reviewer")]
+    pub reviewers: Vec<Reviewer>,
+}
+
+/// Prices and habits that the break-even rests on; nobody can measure them here.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Assumptions {
+    /// What an API asks for a million tokens. [USD]
+    pub api_usd_per_million_tokens: f64,
+    /// What a machine to run on costs. [USD]
+    pub device_usd: f64,
+    /// The day these prices are of.
+    pub dated: String,
+    /// Share of the day in which tokens are wanted.
+    pub duty: f64,
+}
+
+/// One of the four.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reviewer {
+    /// Stable name.
+    pub id: String,
+    /// Name on the page.
+    pub name: String,
+    /// The question in its own words.
+    pub asks: String,
+    /// Facts that must hold whatever the score.
+    #[serde(default)]
+    pub gates: Vec<Gate>,
+    /// A forecast: shown as an opinion, never scored.
+    #[serde(default)]
+    pub opinion: Option<String>,
+    /// What is scored.
+    #[serde(rename = "criterion")]
+    pub criteria: Vec<Criterion>,
+}
+
+/// A fact that must hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gate {
+    /// The model was loaded and answered its canary.
+    Loads,
+    /// Its numbers are those of the reference implementation, where golden outputs are at hand.
+    Verifies,
+    /// Its licence permits the declared use.
+    Licence,
+}
+
+/// One thing that is scored.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Criterion {
+    /// What it is, in words without figures.
+    pub about: String,
+    /// Its part of the score, relative to the others.
+    pub weight: f64,
+    /// Name of a measurement; a criterion has this or `fact`.
+    #[serde(default)]
+    metric: Option<String>,
+    /// Value and utility, ascending by value.
+    #[serde(default)]
+    points: Vec<(f64, f64)>,
+    /// Name of a licence condition.
+    #[serde(default)]
+    fact: Option<String>,
+    /// Utility where the condition is so.
+    #[serde(default)]
+    yes: Option<f64>,
+    /// Utility where it is not.
+    #[serde(default)]
+    no: Option<f64>,
+}
+
+/// Where a criterion's utility comes from.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Asked<'a> {
+    /// A measurement and its breakpoints.
+    Metric(&'a str, &'a [(f64, f64)]),
+    /// A licence condition, its utility where it is so and where it is not.
+    Fact { condition: &'a str, yes: f64, no: f64 },
+}
+
+/// Why a rubric cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RubricError {
+    /// The file could not be read.
+    #[error("rubric `{file}`: {source}")]
+    Read {
+        /// The file.
+        file: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// It is no rubric.
+    #[error("rubric `{file}`: {source}")]
+    Parse {
+        /// The file.
+        file: String,
+        /// Where and why.
+        source: Box<toml::de::Error>,
+    },
+    /// It contradicts itself.
+    #[error("rubric `{file}`: {about}")]
+    Meaning {
+        /// The file.
+        file: String,
+        /// What is wrong, and where.
+        about: String,
+    },
+}
+
+impl Rubric {
+    /// The rubric inside the binary.
+    pub fn builtin() -> Rubric {
+        Rubric::parse("built in", BUILT_IN).expect("a test reads the rubric inside the binary")
+    }
+
+    /// Reads a file of the same form.
+    ///
+    /// # Errors
+    /// [`RubricError`], which names the file and the reviewer.
+    pub fn open(path: &Path) -> Result<Rubric, RubricError> {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|source| RubricError::Read { file: file.clone(), source })?;
+        Rubric::parse(&file, &text)
+    }
+
+    fn parse(file: &str, text: &str) -> Result<Rubric, RubricError> {
+        let mut rubric: Rubric = toml::from_str(text)
+            .map_err(|source| RubricError::Parse { file: file.to_owned(), source: Box::new(source) })?;
+        rubric.sha256 = sha256_hex(text.as_bytes());
+        rubric.check().map_err(|about| RubricError::Meaning { file: file.to_owned(), about })?;
+        Ok(rubric)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let within = |name: &str, value: f64, low: f64, high: f64| {
+            let is_within = (low..=high).contains(&value);
+            if is_within { Ok(()) } else { Err(format!("`{name}` is {value}, expected {low} to {high}")) }
+        };
+        within("ship_at", self.ship_at, 0.0, 100.0)?;
+        within("least_evidence", self.least_evidence, 0.0, 1.0)?;
+        within("duty", self.assumptions.duty, f64::MIN_POSITIVE, 1.0)?;
+        within("api_usd_per_million_tokens", self.assumptions.api_usd_per_million_tokens, f64::MIN_POSITIVE, 1e6)?;
+        within("device_usd", self.assumptions.device_usd, 0.0, 1e9)?;
+        if self.reviewers.is_empty() {
+            return Err("there is no [[reviewer]]".to_owned());
+        }
+        for reviewer in &self.reviewers {
+            reviewer.check().map_err(|about| format!("reviewer `{}`: {about}", reviewer.id))?;
+        }
+        Ok(())
+    }
+}
+
+impl Reviewer {
+    fn check(&self) -> Result<(), String> {
+        if self.criteria.is_empty() {
+            return Err("there is no [[reviewer.criterion]]".to_owned());
+        }
+        for text in [&self.name, &self.asks].into_iter().chain(&self.opinion) {
+            plain(text)?;
+        }
+        self.criteria.iter().try_for_each(|c| c.check().map_err(|about| format!("criterion `{}`: {about}", c.about)))
+    }
+}
+
+impl Criterion {
+    /// What it asks for.
+    pub fn asked(&self) -> Asked<'_> {
+        match (&self.metric, &self.fact) {
+            (_, Some(condition)) => {
+                Asked::Fact { condition, yes: self.yes.unwrap_or_default(), no: self.no.unwrap_or_default() }
+            }
+            (metric, None) => Asked::Metric(metric.as_deref().unwrap_or_default(), &self.points),
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        plain(&self.about)?;
+        if !(self.weight > 0.0 && self.weight.is_finite()) {
+            return Err(format!("`weight` is {}, expected more than nothing", self.weight));
+        }
+        let is_utility = |utility: f64| (0.0..=100.0).contains(&utility);
+        match (&self.metric, &self.fact, self.yes, self.no) {
+            (Some(_), None, None, None) => {
+                if self.points.len() < 2 {
+                    return Err("`points` needs two pairs or more".to_owned());
+                }
+                if !self.points.windows(2).all(|pair| pair[0].0 < pair[1].0) {
+                    return Err("`points` must ascend by value".to_owned());
+                }
+                let utilities: Vec<f64> = self.points.iter().map(|point| point.1).collect();
+                if !(utilities.is_sorted() || utilities.is_sorted_by(|a, b| a >= b)) {
+                    return Err("utilities in `points` must only rise or only fall".to_owned());
+                }
+                if utilities.into_iter().all(is_utility) { Ok(()) } else { Err("a utility is 0 to 100".to_owned()) }
+            }
+            (None, Some(_), Some(yes), Some(no)) if self.points.is_empty() => {
+                if is_utility(yes) && is_utility(no) { Ok(()) } else { Err("a utility is 0 to 100".to_owned()) }
+            }
+            _ => Err("expected `metric` with `points`, or `fact` with `yes` and `no`".to_owned()),
+        }
+    }
+}
+
+/// Words of a rubric stand in paragraphs, in which every figure is traced to a measurement.
+fn plain(text: &str) -> Result<(), String> {
+    let has_figures = text.chars().any(char::is_numeric);
+    if has_figures { Err(format!("`{text}` holds figures, which nothing would stand behind")) } else { Ok(()) }
+}
+
+/// Whether more of what `points` rate is welcome.
+pub(crate) fn more_is_better(points: &[(f64, f64)]) -> bool {
+    points.first().map(|point| point.1) <= points.last().map(|point| point.1)
+}
+
+/// The utility of `value`: linear between the points, flat beyond them.
+pub(crate) fn utility(points: &[(f64, f64)], value: f64) -> f64 {
+    let after = points.partition_point(|point| point.0 <= value);
+    match (after.checked_sub(1).map(|before| points[before]), points.get(after)) {
+        (Some((x0, y0)), Some((x1, y1))) => y0 + (y1 - y0) * (value - x0) / (x1 - x0),
+        (Some(end), None) => end.1,
+        (None, Some(start)) => start.1,
+        (None, None) => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn utilities_are_linear_between_points_and_flat_beyond() {
+        let points = [(2.0, 0.0), (5.0, 40.0), (10.0, 70.0)];
+        let read: Vec<f64> = [1.0, 2.0, 3.5, 5.0, 10.0, 99.0].iter().map(|value| utility(&points, *value)).collect();
+        assert_eq!(read, [0.0, 0.0, 20.0, 40.0, 70.0, 70.0]);
+    }
+
+    #[test]
+    fn the_rubric_inside_the_binary_has_four_reviewers() {
+        let rubric = Rubric::builtin();
+        let ids: Vec<&str> = rubric.reviewers.iter().map(|reviewer| reviewer.id.as_str()).collect();
+        assert_eq!(ids, ["builder", "skeptic", "futurist", "founder"]);
+    }
+
+    #[test]
+    fn a_rubric_that_contradicts_itself_says_where() {
+        let told = |from: &str, to: &str| {
+            let text = BUILT_IN.replacen(from, to, 1);
+            assert_ne!(text, BUILT_IN, "nothing was changed");
+            Rubric::parse("r.toml", &text).unwrap_err().to_string()
+        };
+        assert!(told("ship_at = 60", "ship_at = 600").contains("`ship_at` is 600, expected 0 to 100"));
+        assert!(told("[0.2, 60]", "[0.2, 160]").contains("reviewer `builder`: criterion `memory left free"));
+        assert!(told("about = \"time to load\"", "about = \"time to load 7B\"").contains("holds figures"));
+        assert!(told("weight = 30", "wieght = 30").contains("unknown field `wieght`"));
+    }
+}

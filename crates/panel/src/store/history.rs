@@ -1,0 +1,208 @@
+//! What was compared and judged, and when.
+
+use rusqlite::{OptionalExtension, Row, params};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::records::{Kind, id_of, put};
+use super::{Store, StoreError, now};
+
+/// A comparison in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    /// Its id.
+    pub comparison: String,
+    /// The model measured as A: a catalogue's id, or a name made fit for addresses.
+    pub a: String,
+    /// The model measured as B.
+    pub b: String,
+    /// When it was finished, RFC 3339 in UTC.
+    pub created: String,
+}
+
+/// A review in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Judged {
+    /// The review's id.
+    pub review: String,
+    /// What it was made from.
+    pub comparison: String,
+    /// The model.
+    pub model: String,
+    /// The declared use.
+    pub usage: String,
+    /// The device.
+    pub device: String,
+    /// The verdict with its counts.
+    pub verdict: String,
+    /// When, RFC 3339 in UTC.
+    pub created: String,
+}
+
+/// A review to be kept, with what it is found by.
+#[derive(Debug, Clone)]
+pub struct ReviewToKeep<'a> {
+    /// The review.
+    pub body: &'a Value,
+    /// The model's id.
+    pub model: &'a str,
+    /// The declared use in words.
+    pub usage: &'a str,
+    /// The device in words.
+    pub device: &'a str,
+    /// The verdict with its counts.
+    pub verdict: &'a str,
+}
+
+const JUDGED: &str = "SELECT review, comparison, model, usage, device, verdict, created FROM judged";
+
+impl Store {
+    /// Keeps what the panel said of a comparison's models, with the rubric it judged by.
+    ///
+    /// # Errors
+    /// When the store fails; then nothing was kept.
+    pub fn judge(&mut self, comparison: &str, rubric: &str, reviews: &[ReviewToKeep]) -> Result<Vec<String>, StoreError> {
+        let rubric = Value::from(rubric);
+        let id = |kind, body: &Value| id_of(kind, body).expect("only a measurement's id can fail");
+        self.write(|db| {
+            put(db, &id(Kind::Rubric, &rubric), Kind::Rubric, &rubric)?;
+            let mut ids = Vec::new();
+            for ReviewToKeep { body, model, usage, device, verdict } in reviews {
+                let id = id(Kind::Review, body);
+                put(db, &id, Kind::Review, body)?;
+                db.execute(
+                    "INSERT INTO judged(review, comparison, model, usage, device, verdict, created) \
+                     VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                    params![id, comparison, model, usage, device, verdict, now()],
+                )?;
+                ids.push(id);
+            }
+            Ok(ids)
+        })
+    }
+
+    /// The latest comparisons, withdrawn ones left out, at most `most`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn comparisons(&self, most: usize) -> Result<Vec<Listed>, StoreError> {
+        self.listed("ORDER BY created DESC LIMIT ?1", params![most as i64])
+    }
+
+    /// The latest comparison of two models, whichever of them was A.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn latest_of(&self, a: &str, b: &str) -> Result<Option<Listed>, StoreError> {
+        let found = self.listed(
+            "AND ((a = ?1 AND b = ?2) OR (a = ?2 AND b = ?1)) ORDER BY created DESC LIMIT 1",
+            params![a, b],
+        )?;
+        Ok(found.into_iter().next())
+    }
+
+    /// The latest comparisons that a model was in, at most `most`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn comparisons_with(&self, model: &str, most: usize) -> Result<Vec<Listed>, StoreError> {
+        self.listed("AND (a = ?1 OR b = ?1) ORDER BY created DESC LIMIT ?2", params![model, most as i64])
+    }
+
+    /// The comparison of this id in the list.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn listed_as(&self, comparison: &str) -> Result<Option<Listed>, StoreError> {
+        Ok(self.listed("AND comparison = ?1", params![comparison])?.into_iter().next())
+    }
+
+    fn listed(&self, which: &str, params: &[&dyn rusqlite::ToSql]) -> Result<Vec<Listed>, StoreError> {
+        let failed = self.failed();
+        let sql = format!(
+            "SELECT comparison, a, b, created FROM compared \
+             WHERE NOT EXISTS (SELECT 1 FROM tombstone WHERE id = comparison) {which}"
+        );
+        let mut find = self.db.prepare_cached(&sql).map_err(&failed)?;
+        let rows = find.query_map(params, |row| {
+            Ok(Listed { comparison: row.get(0)?, a: row.get(1)?, b: row.get(2)?, created: row.get(3)? })
+        });
+        rows.and_then(Iterator::collect).map_err(&failed)
+    }
+
+    /// What the panel said of a model, or of all, the latest first, at most `most`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn history(&self, model: Option<&str>, most: usize) -> Result<Vec<Judged>, StoreError> {
+        match model {
+            Some(model) => {
+                self.judged("WHERE model = ?1 ORDER BY seq DESC LIMIT ?2", params![model, most as i64])
+            }
+            None => self.judged("ORDER BY seq DESC LIMIT ?1", params![most as i64]),
+        }
+    }
+
+    /// What the panel said from `since` on, the earliest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn judged_since(&self, since: &str) -> Result<Vec<Judged>, StoreError> {
+        self.judged("WHERE created >= ?1 ORDER BY seq", params![since])
+    }
+
+    /// What was last said of the same model, use and device before `since`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn judged_before(&self, like: &Judged, since: &str) -> Result<Option<Judged>, StoreError> {
+        let which = "WHERE model = ?1 AND usage = ?2 AND device = ?3 AND created < ?4 ORDER BY seq DESC LIMIT 1";
+        Ok(self.judged(which, params![like.model, like.usage, like.device, since])?.into_iter().next())
+    }
+
+    fn judged(&self, which: &str, params: &[&dyn rusqlite::ToSql]) -> Result<Vec<Judged>, StoreError> {
+        let failed = self.failed();
+        let mut find = self.db.prepare_cached(&format!("{JUDGED} {which}")).map_err(&failed)?;
+        let rows = find.query_map(params, judged_row);
+        rows.and_then(Iterator::collect).map_err(&failed)
+    }
+
+    /// Ids of the reviews made from a comparison.
+    pub(super) fn reviews_of(&self, comparison: &str) -> Result<Vec<String>, StoreError> {
+        let all = self.judged("WHERE comparison = ?1 ORDER BY seq", params![comparison])?;
+        Ok(all.into_iter().map(|judged| judged.review).collect())
+    }
+
+    /// The text of the rubric with this SHA-256.
+    ///
+    /// # Errors
+    /// When the store fails, or the text was changed.
+    pub fn rubric_text(&self, sha256: &str) -> Result<Option<String>, StoreError> {
+        let failed = self.failed();
+        let ids: Option<Vec<String>> = self
+            .db
+            .prepare("SELECT id FROM record WHERE kind = 'rubric'")
+            .and_then(|mut find| find.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>())
+            .optional()
+            .map_err(&failed)?;
+        for id in ids.unwrap_or_default() {
+            let text = self.record(&id)?.and_then(|record| record.body.as_str().map(str::to_owned));
+            if let Some(text) = text.filter(|text| plimsoll_lab::hash::sha256_hex(text.as_bytes()) == sha256) {
+                return Ok(Some(text));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn judged_row(row: &Row<'_>) -> rusqlite::Result<Judged> {
+    Ok(Judged {
+        review: row.get(0)?,
+        comparison: row.get(1)?,
+        model: row.get(2)?,
+        usage: row.get(3)?,
+        device: row.get(4)?,
+        verdict: row.get(5)?,
+        created: row.get(6)?,
+    })
+}

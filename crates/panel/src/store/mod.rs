@@ -1,0 +1,136 @@
+//! The evidence store: one SQLite file in which everything measured is kept under the hash of what it says.
+//!
+//! Records are immutable and never deleted; a withdrawn one is marked. Every change is one transaction on a
+//! write-ahead log that is synced before it is acknowledged, so that a process killed at any moment loses nothing it
+//! had acknowledged, and two processes take turns.
+
+mod bookmarks;
+mod bundle;
+mod history;
+mod journal;
+mod parts;
+mod records;
+mod schema;
+mod votes;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+pub use bundle::BundleError;
+pub use history::{Judged, Listed, ReviewToKeep};
+pub use journal::Partial;
+pub use records::{Kind, Record};
+pub use votes::{Audit, Ballot, Choice, Tally, Vote, VoteError};
+
+/// How long one process waits for another that writes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An open evidence store.
+#[derive(Debug)]
+pub struct Store {
+    pub(crate) db: Connection,
+    path: PathBuf,
+}
+
+/// Why the store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The folder of the store cannot be made.
+    #[error("cannot make the folder `{}` for evidence: {source}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// SQLite refused.
+    #[error("evidence store `{}`: {source}", path.display())]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+    /// The file was written by a later version of this program.
+    #[error("evidence store `{}` has version {found}; this program knows up to {known}", path.display())]
+    TooNew {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The latest known here.
+        known: u32,
+    },
+    /// A record is not what its id says.
+    #[error("record {id} ({kind}) was changed after it was stored: {about}")]
+    Tampered {
+        /// The record's id.
+        id: String,
+        /// What it is.
+        kind: &'static str,
+        /// What does not agree.
+        about: String,
+    },
+    /// A record that another one rests on is not there.
+    #[error("record {id} is not in the store")]
+    Missing {
+        /// The id.
+        id: String,
+    },
+}
+
+impl Store {
+    /// Opens the store at `path`, making file and folder where they are not there, and brings it up to this version.
+    ///
+    /// # Errors
+    /// [`StoreError`], which names the path.
+    pub fn open(path: &Path) -> Result<Store, StoreError> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder)
+                .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
+        }
+        let failed = |source| StoreError::Sqlite { path: path.to_owned(), source };
+        let mut store = Store { db: Connection::open(path).map_err(failed)?, path: path.to_owned() };
+        store.prepare().map_err(failed)?;
+        schema::migrate(&mut store)?;
+        Ok(store)
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn prepare(&mut self) -> rusqlite::Result<()> {
+        self.db.busy_timeout(PATIENCE)?;
+        self.db.pragma_update(None, "journal_mode", "WAL")?;
+        self.db.pragma_update(None, "synchronous", "FULL")?;
+        self.db.pragma_update(None, "foreign_keys", true)?;
+        self.db.pragma_update(None, "trusted_schema", false)
+    }
+
+    pub(crate) fn failed(&self) -> impl Fn(rusqlite::Error) -> StoreError + use<> {
+        let path = self.path.clone();
+        move |source| StoreError::Sqlite { path: path.clone(), source }
+    }
+
+    /// One transaction: all of `work` or nothing, and nobody writes in between.
+    pub(crate) fn write<T>(
+        &mut self,
+        work: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let failed = self.failed();
+        let transaction =
+            self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(&failed)?;
+        let done = work(&transaction).map_err(&failed)?;
+        transaction.commit().map_err(&failed)?;
+        Ok(done)
+    }
+}
+
+/// Now, RFC 3339 in UTC, to the second.
+pub(crate) fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

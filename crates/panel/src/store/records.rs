@@ -1,0 +1,168 @@
+//! Records by the hash of their content.
+
+use plimsoll_lab::hash::{canonical_json, sha256_hex};
+use plimsoll_lab::record::Measurement;
+use rusqlite::{OptionalExtension, Transaction, params};
+use serde_json::Value;
+
+use super::{Store, StoreError, now};
+
+/// What a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A number with its samples.
+    Measurement,
+    /// A machine.
+    Device,
+    /// A set of questions.
+    Suite,
+    /// A model's files.
+    Artifact,
+    /// What was seen of an artifact on a device.
+    Run,
+    /// Two runs laid side by side.
+    Comparison,
+    /// By what the panel judges.
+    Rubric,
+    /// What the panel says of one model.
+    Review,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 8] = [
+        Kind::Measurement,
+        Kind::Device,
+        Kind::Suite,
+        Kind::Artifact,
+        Kind::Run,
+        Kind::Comparison,
+        Kind::Rubric,
+        Kind::Review,
+    ];
+
+    /// Its stable name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::Measurement => "measurement",
+            Kind::Device => "device",
+            Kind::Suite => "suite",
+            Kind::Artifact => "artifact",
+            Kind::Run => "run",
+            Kind::Comparison => "comparison",
+            Kind::Rubric => "rubric",
+            Kind::Review => "review",
+        }
+    }
+
+    /// The kind of this name.
+    pub fn named(name: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+/// A record as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// Its id.
+    pub id: String,
+    /// What it is.
+    pub kind: Kind,
+    /// What it says; other records stand in it as `{"record": ID}`.
+    pub body: Value,
+    /// When it was stored here, RFC 3339 in UTC.
+    pub created: String,
+    /// Why it was withdrawn, if it was.
+    pub withdrawn: Option<String>,
+}
+
+impl Record {
+    /// Whether the id is that of the content.
+    ///
+    /// # Errors
+    /// [`StoreError::Tampered`], which names the record.
+    pub fn check(&self) -> Result<(), StoreError> {
+        let tampered = |about: String| {
+            Err(StoreError::Tampered { id: self.id.clone(), kind: self.kind.as_str(), about })
+        };
+        let expected = match id_of(self.kind, &self.body) {
+            Ok(expected) => expected,
+            Err(error) => return tampered(error.to_string()),
+        };
+        if expected == self.id { Ok(()) } else { tampered(format!("its content hashes to {expected}")) }
+    }
+}
+
+/// Measurements keep the id they were born with, which is a hash as well; everything else gets the whole SHA-256.
+pub(super) fn id_of(kind: Kind, body: &Value) -> serde_json::Result<String> {
+    if kind == Kind::Measurement {
+        let measurement: Measurement = serde_json::from_value(body.clone())?;
+        return Ok(measurement.expected_id());
+    }
+    Ok(sha256_hex(format!("{}\n{}", kind.as_str(), canonical_json(body)).as_bytes()))
+}
+
+/// Puts a record in; one that is there already stays as it is.
+pub(super) fn put(db: &Transaction<'_>, id: &str, kind: Kind, body: &Value) -> rusqlite::Result<()> {
+    let mut insert = db.prepare_cached(
+        "INSERT INTO record(id, kind, body, created) VALUES(?1, ?2, ?3, ?4) ON CONFLICT(id) DO NOTHING",
+    )?;
+    insert.execute(params![id, kind.as_str(), canonical_json(body), now()]).map(drop)
+}
+
+impl Store {
+    /// The record of this id, whole and unchanged; `None` if there is none.
+    ///
+    /// # Errors
+    /// When the content is not what the id says, or the store fails.
+    pub fn record(&self, id: &str) -> Result<Option<Record>, StoreError> {
+        let found = self.record_unchecked(id)?;
+        if let Some(record) = &found {
+            record.check()?;
+        }
+        Ok(found)
+    }
+
+    pub(super) fn record_unchecked(&self, id: &str) -> Result<Option<Record>, StoreError> {
+        let failed = self.failed();
+        let mut find = self
+            .db
+            .prepare_cached(
+                "SELECT kind, body, record.created, reason FROM record LEFT JOIN tombstone USING(id) WHERE id = ?1",
+            )
+            .map_err(&failed)?;
+        let row = find
+            .query_row([id], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get(3)?))
+            })
+            .optional()
+            .map_err(&failed)?;
+        let Some((kind, body, created, withdrawn)) = row else { return Ok(None) };
+        let tampered = |about: &str| StoreError::Tampered {
+            id: id.to_owned(),
+            kind: "unknown",
+            about: about.to_owned(),
+        };
+        let kind = Kind::named(&kind).ok_or_else(|| tampered("its kind is not known"))?;
+        let body = serde_json::from_str(&body).map_err(|_| tampered("it is not JSON"))?;
+        Ok(Some(Record { id: id.to_owned(), kind, body, created, withdrawn }))
+    }
+
+    /// Marks a record as withdrawn; it stays, and says so.
+    ///
+    /// # Errors
+    /// When there is no such record, or the store fails.
+    pub fn withdraw(&mut self, id: &str, reason: &str) -> Result<(), StoreError> {
+        if self.record_unchecked(id)?.is_none() {
+            return Err(StoreError::Missing { id: id.to_owned() });
+        }
+        self.write(|db| {
+            db.execute(
+                "INSERT INTO tombstone(id, reason, created) VALUES(?1, ?2, ?3) \
+                 ON CONFLICT(id) DO UPDATE SET reason = excluded.reason",
+                params![id, reason, now()],
+            )
+            .map(drop)
+        })
+    }
+}
