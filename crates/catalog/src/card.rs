@@ -1,0 +1,202 @@
+//! What is known of a model without opening it.
+
+use std::path::PathBuf;
+
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::conditions::Answer;
+
+/// A model as its maker announces it, and as others reviewed it. Nothing here was measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelCard {
+    /// Lower-case letters, digits, `.`, `-`, `_` and `:`; part of addresses.
+    pub id: String,
+    /// As its maker writes it.
+    pub name: String,
+    /// Who makes it.
+    pub maker: String,
+    /// The family of models that it belongs to.
+    pub family: String,
+    /// What it takes in.
+    pub category: Category,
+    /// As announced, such as `3B`.
+    pub size: Option<String>,
+    /// What it is announced for, in a phrase.
+    pub best_for: String,
+    /// A few sentences.
+    pub description: String,
+    /// What it is said to be weak at.
+    #[serde(default)]
+    pub limits: Vec<String>,
+    /// What is claimed of it.
+    #[serde(default)]
+    pub claims: Vec<Claim>,
+    /// What it costs, with the day on which that was so.
+    #[serde(default)]
+    pub prices: Vec<Price>,
+    /// Reviews published elsewhere. They never enter a score.
+    pub published: Option<PublishedPanel>,
+    /// Other names by which people ask for it.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// Names on the Hugging Face hub, `organisation/name`; the first is the one meant by the id.
+    #[serde(default)]
+    pub hub: Vec<String>,
+    /// `model_type` of its configuration.
+    pub architecture: Option<String>,
+    /// Id of its licence in the catalogue.
+    pub licence: Option<String>,
+    /// The licence in the words of the announcement.
+    pub licence_as_announced: Option<String>,
+    /// Its files on this machine; in a user's cards only. A relative path starts at the card's folder.
+    pub artifact: Option<PathBuf>,
+    /// Whether it can be had.
+    pub availability: Availability,
+    /// Ids of cards that it is compared with.
+    #[serde(default)]
+    pub rivals: Vec<String>,
+    /// What people ask before they take it up.
+    #[serde(default)]
+    pub asks: Asks,
+}
+
+/// What a model takes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Category {
+    /// Text only.
+    Text,
+    /// Text and pictures, perhaps video.
+    VisionLanguage,
+}
+
+impl Category {
+    /// As a person reads it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Category::Text => "text model",
+            Category::VisionLanguage => "vision-language model",
+        }
+    }
+}
+
+/// Whether a model can be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Availability {
+    /// Anyone can fetch its files.
+    Published,
+    /// Its files are given out after a request or an agreement.
+    Gated,
+    /// Announced; no files are known here.
+    Announced,
+}
+
+impl Availability {
+    /// As a person reads it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Availability::Published => "published",
+            Availability::Gated => "published behind a request",
+            Availability::Announced => "announced; no files are known",
+        }
+    }
+}
+
+/// Something said of a model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claim {
+    /// What is claimed, in our words.
+    pub text: String,
+    /// Who claims it.
+    pub source: String,
+    /// What would have to be measured for it to hold.
+    pub metric: Option<ClaimMetric>,
+    /// Whether someone independent has confirmed it.
+    pub verified: bool,
+}
+
+/// A claim as a bound on something that can be measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClaimMetric {
+    /// Such as `mmlu`, `humaneval.pass@1` or `peak_memory`.
+    pub name: String,
+    /// The measured value is claimed to be this or more.
+    pub at_least: Option<f64>,
+    /// The measured value is claimed to be this or less.
+    pub at_most: Option<f64>,
+    /// Such as `bytes` or `%`.
+    pub unit: Option<String>,
+}
+
+/// What something costs on a day.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// What is paid for: `weights`, or the name of a service.
+    pub what: String,
+    /// US dollars for a million tokens of prompt.
+    pub usd_per_million_input: Option<f64>,
+    /// US dollars for a million tokens of answer.
+    pub usd_per_million_output: Option<f64>,
+    /// As a person reads it: `free`.
+    pub text: String,
+    /// When that was so.
+    pub date: Date,
+}
+
+/// Four reviews published elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedPanel {
+    /// Where they stand.
+    pub source: String,
+    /// Builder, Skeptic, Futurist, Founder.
+    pub reviewers: [PublishedReviewer; 4],
+    /// `Ship`, `Mixed` or `Skip`.
+    pub verdict: String,
+    /// Per cent of reviewers that say ship.
+    pub share: u8,
+}
+
+/// One review published elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedReviewer {
+    /// Who reviews.
+    pub name: String,
+    /// Of 100, if it was printed.
+    pub score: Option<u8>,
+    /// Whether the reviewer would ship the model.
+    pub ship: bool,
+}
+
+/// What people ask before they take a model up. Answers are announcements, not measurements.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Asks {
+    /// Does it load in a standard stack?
+    pub standard_stack: Answer,
+    /// Does it run without a network?
+    pub offline: Answer,
+    /// Are quantised variants published?
+    pub quantised: Answer,
+    /// Can it be fine-tuned?
+    pub fine_tunes: Answer,
+    /// Is it published as GGUF, or exported to it?
+    pub gguf: Answer,
+    /// Is it published as ONNX, or exported to it?
+    pub onnx: Answer,
+    /// Is it published for MLX, or exported to it?
+    pub mlx: Answer,
+    /// Does it see pictures?
+    pub images: Answer,
+    /// Does it read documents?
+    pub documents: Answer,
+    /// Does it see video?
+    pub video: Answer,
+}

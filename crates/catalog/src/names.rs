@@ -1,0 +1,94 @@
+//! When two names are the same: spelling aside, never by a part of one.
+
+use std::path::{Component, Path};
+
+/// What a GGUF's file name may end with beside the model's name.
+const STORED: [&str; 5] = ["f16", "f32", "bf16", "mxfp4", "fp16"];
+
+/// Lower case, anything but letters, digits, dots and slashes as one dash: `SmolLM3 3B` is `smollm3-3b`.
+pub(crate) fn normal(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for c in name.trim().chars() {
+        if c.is_alphanumeric() || matches!(c, '.' | '/' | ':') {
+            out.extend(c.to_lowercase());
+        } else if !out.is_empty() && !out.ends_with('-') {
+            out.push('-');
+        }
+    }
+    out.truncate(out.trim_end_matches('-').len());
+    out
+}
+
+/// The last part of a hub id.
+pub(crate) fn without_owner(hub: &str) -> &str {
+    hub.rsplit('/').next().unwrap_or(hub)
+}
+
+/// Every name under which the files at `argument` may be known, the surest first.
+pub(crate) fn names_of_path(argument: &str) -> Vec<String> {
+    let parts: Vec<String> = Path::new(argument)
+        .components()
+        .filter_map(|part| match part {
+            Component::Normal(part) => Some(part.to_string_lossy().into_owned()),
+            _ => None,
+        })
+        .collect();
+    // A folder of the hub's cache tells the whole id.
+    if let Some(id) = parts.iter().rev().find_map(|part| part.strip_prefix("models--")) {
+        return id.split_once("--").map(|(owner, name)| vec![format!("{owner}/{name}")]).unwrap_or_default();
+    }
+    let Some(last) = parts.last() else { return Vec::new() };
+    let stem = last.strip_suffix(".gguf").unwrap_or(last);
+    let whole = without_part(stem);
+    let mut names = Vec::new();
+    if parts.len() >= 2 {
+        names.push(format!("{}/{whole}", parts[parts.len() - 2]));
+    }
+    names.push(whole.to_owned());
+    names.extend(without_stored_type(whole).map(str::to_owned));
+    names
+}
+
+/// `name-00001-of-00003` as `name`.
+fn without_part(stem: &str) -> &str {
+    let digits = |text: &str| text.len() == 5 && text.bytes().all(|b| b.is_ascii_digit());
+    match stem.rsplit_once("-of-") {
+        Some((head, total)) if digits(total) => match head.rsplit_once('-') {
+            Some((name, part)) if digits(part) => name,
+            _ => stem,
+        },
+        _ => stem,
+    }
+}
+
+/// `name-Q4_K_M` as `name`, if the last word names a stored type.
+fn without_stored_type(stem: &str) -> Option<&str> {
+    let at = stem.rfind(['-', '.'])?;
+    let word = stem[at + 1..].to_ascii_lowercase();
+    let numbered = ["iq", "tq", "q"].iter().any(|prefix| {
+        word.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()) && rest.contains('_'))
+    });
+    (numbered || STORED.contains(&word.as_str())).then(|| &stem[..at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spelling_is_set_aside_and_nothing_else() {
+        assert_eq!(normal("SmolLM3 3B"), normal("smollm3-3B"));
+        assert_eq!(normal(" Meta Llama 3.1_8B  "), "meta-llama-3.1-8b");
+        assert_ne!(normal("SmolLM3-3B-Base"), normal("SmolLM3-3B"));
+    }
+
+    #[test]
+    fn a_path_gives_the_name_without_part_and_stored_type() {
+        assert_eq!(names_of_path("/m/SmolLM3-3B-Q4_K_M.gguf"), ["m/SmolLM3-3B-Q4_K_M", "SmolLM3-3B-Q4_K_M", "SmolLM3-3B"]);
+        assert_eq!(names_of_path("x.BF16-00001-of-00002.gguf"), ["x.BF16", "x"]);
+        assert_eq!(names_of_path("org/name/"), ["org/name", "name"]);
+        assert_eq!(names_of_path("/c/models--Org--Name/snapshots/0a1b"), ["Org/Name"]);
+        assert_eq!(names_of_path("Qwen2.5-3B"), ["Qwen2.5-3B"]);
+        assert!(names_of_path("").is_empty() && names_of_path("/").is_empty());
+    }
+}
