@@ -3,11 +3,12 @@
 #[path = "../tests/fixture/mod.rs"]
 mod fixture;
 
+use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::{ReportPaths, Style, render_text, write_report};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| ".".to_owned());
-    let comparison = fixture::comparison();
-    print!("{}", render_text(&comparison, Style::Plain));
-    Ok(write_report(&ReportPaths::in_folder(folder.as_ref()), &comparison)?)
+    let report = fixture::report();
+    print!("{}", render_text(&report, Style::Plain));
+    Ok(write_report(&ReportPaths::in_folder(folder.as_ref()), &report, &Rubric::builtin().text)?)
 }

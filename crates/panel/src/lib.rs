@@ -1,12 +1,15 @@
-//! What a comparison looks like: a table for the terminal, one self-contained HTML page, and the record as JSON.
+//! What follows from measurements: evidence that is kept, four reviewers who judge by it, and pages that show both.
 //!
-//! Nothing is measured or concluded here. Every number on the page is read off a record and links to it; the four
-//! reviewers of the panel have their place on the page, which says that they have not judged yet.
+//! Nothing is measured here. [`store`] keeps records under their hashes, [`judge`] makes a verdict of them by a
+//! [`rubric`] and checks that every figure in it can be traced, [`pages`] shows it as HTML and [`render_text`] on a
+//! terminal; a [`Report`] is all of it in one.
 #![forbid(unsafe_code)]
 
 mod chart;
 mod foreign;
-mod page;
+pub mod judge;
+pub mod pages;
+mod report;
 pub mod rubric;
 pub mod store;
 mod table;
@@ -14,6 +17,6 @@ mod text;
 mod write;
 
 pub use foreign::shown_text;
-pub use page::render_html;
+pub use report::{Report, model_id, slug};
 pub use text::{Style, render_text};
-pub use write::{ReportError, ReportPaths, write_report};
+pub use write::{ReportError, ReportPaths, render_html, write_report};

@@ -12,6 +12,9 @@ const BUILT_IN: &str = include_str!("../rubric.toml");
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rubric {
+    /// The file.
+    #[serde(skip)]
+    pub text: String,
     /// SHA-256 of the file's bytes: the same rubric and the same evidence give the same review.
     #[serde(skip)]
     pub sha256: String,
@@ -103,8 +106,15 @@ pub struct Criterion {
 pub enum Asked<'a> {
     /// A measurement and its breakpoints.
     Metric(&'a str, &'a [(f64, f64)]),
-    /// A licence condition, its utility where it is so and where it is not.
-    Fact { condition: &'a str, yes: f64, no: f64 },
+    /// A licence condition.
+    Fact {
+        /// Its name.
+        condition: &'a str,
+        /// Utility where it is so.
+        yes: f64,
+        /// Utility where it is not.
+        no: f64,
+    },
 }
 
 /// Why a rubric cannot be used.
@@ -152,10 +162,15 @@ impl Rubric {
         Rubric::parse(&file, &text)
     }
 
-    fn parse(file: &str, text: &str) -> Result<Rubric, RubricError> {
+    /// Reads the text of a rubric that is called `file`.
+    ///
+    /// # Errors
+    /// [`RubricError`].
+    pub fn parse(file: &str, text: &str) -> Result<Rubric, RubricError> {
         let mut rubric: Rubric = toml::from_str(text)
             .map_err(|source| RubricError::Parse { file: file.to_owned(), source: Box::new(source) })?;
         rubric.sha256 = sha256_hex(text.as_bytes());
+        text.clone_into(&mut rubric.text);
         rubric.check().map_err(|about| RubricError::Meaning { file: file.to_owned(), about })?;
         Ok(rubric)
     }

@@ -1,8 +1,11 @@
 //! The comparison side by side on a terminal of 80 columns. Colour says nothing that the words do not.
 
+use plimsoll_catalog::Outcome;
 use plimsoll_lab::record::{Comparison, Measurement, Side};
 
 use crate::foreign::shown_text;
+use crate::judge::{Opinion, Review};
+use crate::report::Report;
 use crate::table::{Cell, Row, sections};
 
 /// Columns of the terminal that the table is made for.
@@ -23,7 +26,8 @@ pub enum Style {
 }
 
 /// The table, the sentence and what was compared, each line at most 80 columns.
-pub fn render_text(comparison: &Comparison, style: Style) -> String {
+pub fn render_text(report: &Report, style: Style) -> String {
+    let comparison = &report.comparison;
     let mut out = String::new();
     for side in Side::BOTH {
         let facts = &comparison.models[side.index()].facts;
@@ -47,7 +51,41 @@ pub fn render_text(comparison: &Comparison, style: Style) -> String {
     out +=
         &format!("{}\n", style.dim(&wrapped(&format!("{}, {}, {} threads", device.cpu, device.isa, device.threads))));
     out += &format!("\n{}\n", wrapped(&sentence(comparison)));
+    out += &panel(report, style);
     out
+}
+
+/// What the four reviewers say, and which model to ship.
+fn panel(report: &Report, style: Style) -> String {
+    let judgement = &report.judgement;
+    let [a, b] = &judgement.reviews;
+    let title = format!("Panel, {} use", judgement.usage);
+    let mut out = format!("\n{}\n", style.bold(&line([&title, "A", "B", ""])));
+    let call = |opinion: &Opinion| match opinion.score {
+        Some(score) => format!("{} ({score:.0})", opinion.call.words()),
+        None => opinion.call.words().to_owned(),
+    };
+    for (a, b) in a.opinions.iter().zip(&b.opinions) {
+        out += &format!("{}\n", line([&a.name, &call(a), &call(b), ""]));
+    }
+    let counts = |review: &Review| {
+        let verdict = review.verdict;
+        format!("({} of {} ship)", verdict.ship, verdict.ship + verdict.skip)
+    };
+    let words = [a, b].map(|review| review.verdict.word.to_string());
+    out += &style.bold(&format!("{}\n", line(["verdict", &words[0], &words[1], ""])));
+    out += &format!("{}\n", style.dim(&line(["", &counts(a), &counts(b), ""])));
+    for (letter, review) in [("A", a), ("B", b)] {
+        for reason in review.licence.decisive().filter(|_| review.licence.outcome != Outcome::Passed) {
+            let clause = reason.clause.as_ref().map_or(String::new(), |clause| format!(": {clause}"));
+            out += &format!("{}\n", wrapped(&shown_text(&format!("licence of {letter}: {}{clause}", reason.words), 2000)));
+        }
+    }
+    let mut advice = judgement.advice.text();
+    for name in report.comparison.models.each_ref().map(|model| &model.facts.name) {
+        advice = advice.replace(name.as_str(), &shown_text(name, NAME));
+    }
+    out + &format!("\n{}\n", style.bold(&wrapped(&advice)))
 }
 
 /// The conclusion with names that fit a line.

@@ -4,10 +4,11 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use plimsoll_lab::record::Comparison;
+use plimsoll_lab::suite::Suite;
 use tempfile::NamedTempFile;
 
-use crate::page::render_html;
+use crate::pages::{Chrome, ComparePage};
+use crate::report::Report;
 
 /// Where the two files of a report go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,13 +53,27 @@ pub enum ReportError {
 ///
 /// # Errors
 /// [`ReportError`], which names the path.
-pub fn write_report(paths: &ReportPaths, comparison: &Comparison) -> Result<(), ReportError> {
-    let page = render_html(comparison);
-    let mut record = serde_json::to_string_pretty(comparison).expect("records hold only strings, numbers and lists");
+pub fn write_report(paths: &ReportPaths, report: &Report, rubric: &str) -> Result<(), ReportError> {
+    let page = render_html(report, rubric);
+    let mut record = serde_json::to_string_pretty(report).expect("records hold only strings, numbers and lists");
     record.push('\n');
     let html = prepared(&paths.html, page.as_bytes())?;
     let json = prepared(&paths.json, record.as_bytes())?;
     both(paths, json, html)
+}
+
+/// The report as one page that needs nothing else: no network, no script, no second file. `rubric` is the text of the
+/// rubric that it was judged by.
+pub fn render_html(report: &Report, rubric: &str) -> String {
+    let suite = questions(report);
+    ComparePage::of_report(report, suite.as_ref(), rubric, Chrome::File).html()
+}
+
+/// The questions of a report, made again from their seed; none where this version makes others.
+pub(crate) fn questions(report: &Report) -> Option<Suite> {
+    let facts = &report.comparison.suite;
+    let each = facts.categories.first()?.n;
+    Suite::builtin(&facts.name, facts.seed, each).ok().filter(|suite| suite.id() == facts.id)
 }
 
 /// Renames both, or neither.

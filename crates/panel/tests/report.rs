@@ -7,16 +7,22 @@ use std::collections::{BTreeSet, HashMap};
 
 use html::{Token, attribute, tokens};
 use plimsoll_lab::record::{Comparison, Measurement, show_p};
+use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::{Style, render_html, render_text};
+
+/// The page of a comparison that was judged.
+fn page(comparison: &Comparison) -> String {
+    render_html(&fixture::report_of(comparison.clone()), &Rubric::builtin().text)
+}
 
 #[test]
 fn the_table_for_the_terminal() {
-    insta::assert_snapshot!(render_text(&fixture::comparison(), Style::Plain));
+    insta::assert_snapshot!(render_text(&fixture::report(), Style::Plain));
 }
 
 #[test]
 fn no_line_of_the_table_is_wider_than_80_columns() {
-    for line in render_text(&fixture::comparison(), Style::Plain).lines() {
+    for line in render_text(&fixture::report(), Style::Plain).lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
 }
@@ -30,7 +36,7 @@ fn long_and_hostile_names_break_neither_the_lines_nor_the_terminal() {
     comparison.models[0].facts.name = long.clone();
     comparison.models[1].facts.architecture = long.clone();
     comparison.device.cpu = long;
-    let text = render_text(&comparison, Style::Plain);
+    let text = render_text(&fixture::report_of(comparison.clone()), Style::Plain);
     assert!(!text.contains('\u{1b}') && text.contains("/models/") && text.contains("[2J.gguf"), "{text}");
     for line in text.lines() {
         assert!(line.chars().count() <= 80, "{line}");
@@ -39,12 +45,12 @@ fn long_and_hostile_names_break_neither_the_lines_nor_the_terminal() {
 
 #[test]
 fn colour_adds_nothing_to_the_words() {
-    let mut coloured = render_text(&fixture::comparison(), Style::Ansi);
+    let mut coloured = render_text(&fixture::report(), Style::Ansi);
     assert!(coloured.contains('\u{1b}'));
     for code in ["\u{1b}[0m", "\u{1b}[1m", "\u{1b}[2m"] {
         coloured = coloured.replace(code, "");
     }
-    let plain = render_text(&fixture::comparison(), Style::Plain);
+    let plain = render_text(&fixture::report(), Style::Plain);
     let unwrapped = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(unwrapped(&coloured), unwrapped(&plain));
 }
@@ -55,7 +61,7 @@ fn the_outline_of_the_page() {
     let mut outline = String::new();
     let mut open: Vec<String> = Vec::new();
     let mut text = String::new();
-    for token in tokens(&render_html(&fixture::comparison())) {
+    for token in tokens(&page(&fixture::comparison())) {
         match token {
             Token::Open(name, _) => {
                 if matches!(name.as_str(), "h1" | "h2" | "h3" | "caption" | "figcaption") {
@@ -78,7 +84,7 @@ fn the_outline_of_the_page() {
 
 #[test]
 fn every_element_is_closed_and_every_anchor_is_there_once() {
-    let page = render_html(&fixture::comparison());
+    let page = page(&fixture::comparison());
     let mut open = Vec::new();
     let (mut ids, mut links) = (BTreeSet::new(), BTreeSet::new());
     for token in tokens(&page) {
@@ -102,7 +108,7 @@ fn every_element_is_closed_and_every_anchor_is_there_once() {
 
 #[test]
 fn the_page_asks_for_nothing_from_outside_and_runs_nothing() {
-    let page = render_html(&fixture::comparison());
+    let page = page(&fixture::comparison());
     let lower = page.to_lowercase().replace("http://www.w3.org/2000/svg", "");
     for forbidden in ["http:", "https:", "//cdn", "<script", "<link", "<img", "<iframe", "@import", "url(", "onclick"] {
         assert!(!lower.contains(forbidden), "{forbidden}");
@@ -118,7 +124,7 @@ fn names_from_files_cannot_write_into_the_page() {
     comparison.models[1].facts.licence.declared[0].value = hostile.into();
     comparison.device.cpu = hostile.into();
     comparison.reproduce = hostile.into();
-    let page = render_html(&comparison);
+    let page = page(&comparison);
     assert!(!page.contains("<script"));
     assert!(page.contains("&#60;script&#62;") || page.contains("&lt;script&gt;"));
 }
@@ -130,7 +136,7 @@ fn every_number_in_the_tables_is_read_off_the_record_it_links_to() {
     let mut in_cell = false;
     let mut link: Option<String> = None;
     let mut checked = 0;
-    for token in tokens(&render_html(&comparison)) {
+    for token in tokens(&page(&comparison)) {
         match token {
             Token::Open(name, _) if name == "td" => in_cell = true,
             Token::Close(name) if name == "td" => in_cell = false,
@@ -178,17 +184,23 @@ fn a_comparison_without_timings_says_so() {
     let mut comparison = fixture::comparison();
     comparison.models.iter_mut().for_each(|model| model.speed.clear());
     comparison.differences.retain(|difference| !difference.metric.contains('@'));
-    assert!(render_html(&comparison).contains("Not measured."));
-    assert!(!render_text(&comparison, Style::Plain).contains("Speed"));
+    assert!(page(&comparison).contains("Not measured."));
+    assert!(!render_text(&fixture::report_of(comparison.clone()), Style::Plain).contains("Speed"));
 }
 
 #[test]
-fn the_panel_says_that_it_has_not_judged() {
-    let page = render_html(&fixture::comparison());
-    assert!(page.contains("Not judged yet."));
-    for word in ["Ship", "Skip", "Mixed"] {
-        assert!(!page.contains(word), "a verdict was made up");
-    }
+fn the_verdict_and_what_to_do_stand_first() {
+    let page = page(&fixture::comparison());
+    let advice = page.find("Ship demo:large: the panel says ship to it, and mixed to demo:small.");
+    let advice = advice.or_else(|| page.find("lead advice")).unwrap();
+    assert!(advice < page.find("The two models").unwrap());
+}
+
+#[test]
+fn questions_are_shown_with_both_answers() {
+    let page = page(&fixture::comparison());
+    assert!(page.contains("Questions and both answers"));
+    assert!(page.matches("<dt>expected</dt>").count() >= 30);
 }
 
 /// Whatever may stand for each record: its value and interval in every scale, its n, and of a difference p and what

@@ -9,7 +9,8 @@ use std::fs;
 use std::path::Path;
 
 use plimsoll_lab::record::Comparison;
-use plimsoll_panel::{ReportError, ReportPaths, write_report};
+use plimsoll_panel::rubric::Rubric;
+use plimsoll_panel::{Report, ReportError, ReportPaths, write_report};
 
 fn names(folder: &Path) -> Vec<OsString> {
     let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -17,15 +18,22 @@ fn names(folder: &Path) -> Vec<OsString> {
     names
 }
 
+/// Writes the report of a comparison that was judged.
+fn written(paths: &ReportPaths, comparison: Comparison) -> Result<(), ReportError> {
+    write_report(paths, &fixture::report_of(comparison), &Rubric::builtin().text)
+}
+
 #[test]
 fn a_report_is_a_page_and_a_record_that_reads_back_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let paths = ReportPaths::in_folder(folder.path());
-    write_report(&paths, &fixture::comparison()).unwrap();
+    written(&paths, fixture::comparison()).unwrap();
     assert_eq!(names(folder.path()), ["plimsoll-report.html", "plimsoll-report.json"]);
     assert!(fs::read_to_string(&paths.html).unwrap().trim_end().ends_with("</html>"));
-    let back: Comparison = serde_json::from_slice(&fs::read(&paths.json).unwrap()).unwrap();
+    let bytes = fs::read(&paths.json).unwrap();
+    let back: Comparison = serde_json::from_slice(&bytes).unwrap();
     assert_eq!(back, fixture::comparison());
+    assert_eq!(serde_json::from_slice::<Report>(&bytes).unwrap(), fixture::report());
     assert!(back.measurements().iter().all(|measurement| measurement.is_intact()));
 }
 
@@ -33,10 +41,10 @@ fn a_report_is_a_page_and_a_record_that_reads_back_as_it_was() {
 fn a_second_report_replaces_the_first() {
     let folder = tempfile::tempdir().unwrap();
     let paths = ReportPaths::in_folder(folder.path());
-    write_report(&paths, &fixture::comparison()).unwrap();
+    written(&paths, fixture::comparison()).unwrap();
     let mut second = fixture::comparison();
     second.created = "2027-01-01T00:00:00Z".into();
-    write_report(&paths, &second).unwrap();
+    written(&paths, second).unwrap();
     assert!(fs::read_to_string(&paths.json).unwrap().contains("2027-01-01"));
     assert_eq!(names(folder.path()).len(), 2);
 }
@@ -45,7 +53,7 @@ fn a_second_report_replaces_the_first() {
 fn a_missing_folder_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let paths = ReportPaths::in_folder(&folder.path().join("nowhere"));
-    let message = write_report(&paths, &fixture::comparison()).unwrap_err().to_string();
+    let message = written(&paths, fixture::comparison()).unwrap_err().to_string();
     assert!(message.contains("nowhere/plimsoll-report.html"), "{message}");
     assert_eq!(names(folder.path()), Vec::<OsString>::new());
 }

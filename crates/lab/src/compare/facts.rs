@@ -25,7 +25,7 @@ pub fn model_facts(argument: &str, checkpoint: &Checkpoint, progress: impl FnMut
         sha256: weights_sha256(checkpoint, progress),
         licence: LicenceRecord {
             spdx: licence.spdx.clone(),
-            declared: declared.map(|d| Declared { source: d.source.clone(), value: d.value.clone() }).collect(),
+            declared: declared.map(|d| Declared { source: d.source.clone(), kind: d.kind.to_owned(), value: d.value.clone() }).collect(),
             conflicts: licence.conflicts.clone(),
         },
         context: checkpoint.hyperparams.max_seq_len,

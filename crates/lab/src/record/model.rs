@@ -118,8 +118,16 @@ pub struct LicenceRecord {
 pub struct Declared {
     /// File and key.
     pub source: String,
+    /// `license`, `license_name` or `license_link`.
+    #[serde(default = "licence_itself")]
+    pub kind: String,
     /// What stands there.
     pub value: String,
+}
+
+/// What every declaration was before there were kinds.
+fn licence_itself() -> String {
+    "license".to_owned()
 }
 
 /// Memory of a process that loads the model and answers with it. [bytes]

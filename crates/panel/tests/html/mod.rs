@@ -12,7 +12,7 @@ pub enum Token {
 }
 
 /// Elements that have no end.
-const VOID: [&str; 3] = ["meta", "br", "!doctype"];
+const VOID: [&str; 4] = ["meta", "br", "img", "!doctype"];
 
 /// The page in order; `<br/>` and its kin count as open and closed.
 pub fn tokens(html: &str) -> Vec<Token> {

@@ -1,0 +1,256 @@
+//! The page of two models side by side, measured or not.
+
+use askama::Template;
+use plimsoll_catalog::{DeclaredUse, ModelCard, Outcome, PublishedPanel, Terms};
+use plimsoll_lab::record::{Measurement, ModelRecord, Piece};
+use plimsoll_lab::suite::Suite;
+
+use super::items::{Asked, asked};
+use super::measured::{Measured, Sample, sample, with_unit};
+use super::shown::{bytes, count};
+use super::{Chrome, Site};
+use crate::judge::{Advice, Call, Opinion, Part, Review};
+use crate::report::{Report, model_id};
+use crate::store::{Judged, Tally};
+use crate::table::Cell;
+
+/// One of the two models.
+pub struct Contender<'a> {
+    /// In addresses.
+    pub id: String,
+    /// As it is read.
+    pub name: String,
+    /// What the catalogue knows.
+    pub card: Option<&'a ModelCard>,
+    /// What was measured.
+    pub record: Option<&'a ModelRecord>,
+    /// What its licence says.
+    pub terms: &'a Terms,
+    /// What the panel says.
+    pub review: &'a Review,
+}
+
+/// What readers prefer.
+pub struct Community {
+    /// The reader's own vote, if there is one; counts are shown only then.
+    pub voted: Option<String>,
+    /// Counts by choice.
+    pub tallies: Vec<Tally>,
+}
+
+impl Community {
+    fn counted(&self) -> i64 {
+        self.tallies.iter().map(|tally| tally.counted).sum()
+    }
+
+    fn raw(&self) -> i64 {
+        self.tallies.iter().map(|tally| tally.raw).sum()
+    }
+
+    fn per_cent(&self, tally: &Tally) -> i64 {
+        if self.counted() == 0 { 0 } else { (100 * tally.counted + self.counted() / 2) / self.counted() }
+    }
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "compare.html")]
+pub struct ComparePage<'a> {
+    chrome: Chrome<'a>,
+    heading: String,
+    page: String,
+    usage: &'a DeclaredUse,
+    models: [Model<'a>; 2],
+    advice: Option<&'a Advice>,
+    conclusion: Vec<&'a Piece>,
+    measured: Option<Measured<'a>>,
+    asked: Option<Asked<'a>>,
+    rubric: &'a str,
+    prices: bool,
+    community: Option<Community>,
+    history: &'a [Judged],
+    command: String,
+    samples: Vec<Sample<'a>>,
+}
+
+/// A contender with its facts in words.
+struct Model<'a> {
+    letter: &'static str,
+    of: Contender<'a>,
+    facts: Vec<(&'static str, String)>,
+    licence: String,
+    fit: Option<(Cell, String)>,
+    declared: Vec<String>,
+}
+
+impl Model<'_> {
+    fn published(&self) -> Option<&PublishedPanel> {
+        self.of.card.and_then(|card| card.published.as_ref())
+    }
+
+    fn gate(&self) -> &'static str {
+        match self.of.review.licence.outcome {
+            Outcome::Passed => "passed",
+            Outcome::Failed => "failed",
+            Outcome::Unknown => "cannot be told",
+        }
+    }
+
+    fn price(&self) -> String {
+        let prices = self.of.card.map(|card| &card.prices[..]).unwrap_or_default();
+        let shown: Vec<String> = prices.iter().map(|price| format!("{} ({})", price.text, price.date)).collect();
+        if shown.is_empty() { "not known".to_owned() } else { shown.join("; ") }
+    }
+
+    fn best_for(&self) -> &str {
+        self.of.card.map_or("not known", |card| card.best_for.as_str())
+    }
+
+    fn category(&self) -> &'static str {
+        self.of.card.map_or("not known", |card| card.category.words())
+    }
+
+    fn break_even(&self) -> Option<Cell> {
+        self.of.review.derived.iter().find(|derived| derived.metric == "break_even").map(with_unit)
+    }
+}
+
+impl<'a> ComparePage<'a> {
+    /// The page of a report. `suite` holds its questions, to be shown with both answers.
+    pub fn of_report(report: &'a Report, suite: Option<&'a Suite>, rubric: &'a str, chrome: Chrome<'a>) -> Self {
+        let contenders = [0, 1].map(|side| {
+            let (record, known) = (&report.comparison.models[side], &report.background[side]);
+            Contender {
+                id: model_id(known.card.as_ref(), &record.facts.path, &record.facts.name),
+                name: record.facts.name.clone(),
+                card: known.card.as_ref(),
+                record: Some(record),
+                terms: &known.terms,
+                review: &report.judgement.reviews[side],
+            }
+        });
+        let mut page = ComparePage::of_cards(contenders, &report.judgement.usage, rubric, chrome);
+        let comparison = &report.comparison;
+        page.advice = Some(&report.judgement.advice);
+        page.conclusion = comparison.conclusion.clauses.iter().flat_map(|clause| &clause.pieces).collect();
+        page.asked = suite.map(|suite| asked(comparison, suite));
+        page.command.clone_from(&comparison.reproduce);
+        for (side, model) in page.models.iter_mut().enumerate() {
+            model.facts.splice(0..0, facts(&comparison.models[side]));
+            let peak = &comparison.models[side].memory.peak;
+            model.fit = Some((with_unit(peak), format!("of {}", bytes(comparison.device.memory_bytes))));
+            let declared = &comparison.models[side].facts.licence.declared;
+            model.declared = declared.iter().map(|said| format!("“{}” in {}", said.value, said.source)).collect();
+        }
+        let mut all: Vec<&Measurement> = comparison.measurements();
+        all.extend(report.judgement.reviews.iter().flat_map(|review| &review.derived));
+        all.extend(report.background.iter().flat_map(|known| &known.further));
+        page.samples = all.into_iter().map(sample).collect();
+        page.measured = Some(Measured::of(comparison));
+        page
+    }
+
+    /// The page of two models that were not measured against each other.
+    pub fn of_cards(
+        contenders: [Contender<'a>; 2],
+        usage: &'a DeclaredUse,
+        rubric: &'a str,
+        chrome: Chrome<'a>,
+    ) -> Self {
+        let [a, b] = &contenders;
+        ComparePage {
+            heading: format!("{} against {}", a.name, b.name),
+            page: format!("{}-vs-{}", a.id, b.id),
+            command: format!("plimsoll compare {} {} --use {}", a.id, b.id, usage.purpose),
+            prices: contenders.iter().any(|of| of.review.derived.iter().any(|derived| derived.metric == "break_even")),
+            chrome,
+            usage,
+            models: contenders.map(|of| Model {
+                letter: "A",
+                facts: card_facts(&of),
+                licence: licence(of.terms),
+                fit: None,
+                declared: Vec::new(),
+                of,
+            }),
+            advice: None,
+            conclusion: Vec::new(),
+            measured: None,
+            asked: None,
+            rubric,
+            community: None,
+            history: &[],
+            samples: Vec::new(),
+        }
+        .lettered()
+    }
+
+    /// With what readers prefer.
+    pub fn with_community(mut self, community: Community) -> Self {
+        self.community = Some(community);
+        self
+    }
+
+    /// With earlier verdicts on these models.
+    pub fn with_history(mut self, history: &'a [Judged]) -> Self {
+        self.history = history;
+        self
+    }
+
+    /// The page as HTML.
+    pub fn html(&self) -> String {
+        self.render().expect("writing to a string cannot fail")
+    }
+
+    fn lettered(mut self) -> Self {
+        self.models[1].letter = "B";
+        self
+    }
+
+    fn title(&self) -> &str {
+        &self.heading
+    }
+
+    /// Each reviewer with both opinions.
+    fn split(&self) -> Vec<(&str, [&Opinion; 2])> {
+        let [a, b] = self.models.each_ref().map(|model| &model.of.review.opinions);
+        a.iter().zip(b).map(|(a, b)| (a.name.as_str(), [a, b])).collect()
+    }
+
+    fn site(&self) -> Option<Site<'a>> {
+        self.chrome.site()
+    }
+
+    fn name_of(&self, choice: &str) -> &str {
+        self.models.iter().find(|model| model.of.id == choice).map_or("Neither", |model| model.of.name.as_str())
+    }
+}
+
+fn facts(record: &ModelRecord) -> Vec<(&'static str, String)> {
+    let facts = &record.facts;
+    let types: Vec<&str> = facts.types.iter().map(|stored| stored.dtype.as_str()).collect();
+    let sha256 = facts.sha256.get(..12).unwrap_or(&facts.sha256);
+    vec![
+        ("Architecture", facts.architecture.clone()),
+        ("Parameters", count(facts.parameters)),
+        ("Files", format!("{}, {}", facts.format, bytes(facts.file_bytes))),
+        ("Stored as", types.join(", ")),
+        ("Context", format!("{} tokens", facts.context)),
+        ("SHA-256", format!("{sha256}…")),
+    ]
+}
+
+fn card_facts(of: &Contender) -> Vec<(&'static str, String)> {
+    let Some(card) = of.card else { return Vec::new() };
+    let mut facts = vec![("Maker", card.maker.clone()), ("Family", card.family.clone())];
+    facts.push(("Size", card.size.clone().unwrap_or_else(|| "not stated".to_owned())));
+    facts.push(("Files", card.availability.words().to_owned()));
+    facts
+}
+
+/// The licence by name; whether it permits a use is the gate's to say.
+fn licence(terms: &Terms) -> String {
+    let said = terms.sources.first().map(|reading| format!("“{}”", reading.said));
+    let base = terms.expression.clone().or(said).unwrap_or_else(|| "none declared".to_owned());
+    if terms.conflicts.is_empty() { base } else { format!("{base}; sources disagree") }
+}

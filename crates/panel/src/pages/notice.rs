@@ -1,0 +1,78 @@
+//! Small pages: bookmarks, a comparison under way, and why there is nothing to show.
+
+use askama::Template;
+
+use super::Chrome;
+
+/// The reader's bookmarks.
+#[derive(Template)]
+#[template(path = "bookmarks.html")]
+pub struct BookmarksPage<'a> {
+    /// What stands around it.
+    pub chrome: Chrome<'a>,
+    /// Paths of the marked pages.
+    pub pages: &'a [String],
+}
+
+impl BookmarksPage<'_> {
+    /// The page as HTML.
+    pub fn html(&self) -> String {
+        self.render().expect("writing to a string cannot fail")
+    }
+
+    fn title(&self) -> &'static str {
+        "Bookmarks"
+    }
+}
+
+/// A comparison under way.
+#[derive(Template)]
+#[template(path = "progress.html")]
+pub struct ProgressPage<'a> {
+    /// What stands around it.
+    pub chrome: Chrome<'a>,
+    /// The job's number.
+    pub job: u64,
+    /// The pair, `a-vs-b`.
+    pub pair: &'a str,
+    /// What it is busy with.
+    pub stage: &'a str,
+    /// Steps done and in all.
+    pub steps: (usize, usize),
+    /// How it ended: nothing yet, done, or what went wrong.
+    pub ended: Option<Result<(), String>>,
+}
+
+impl ProgressPage<'_> {
+    /// The page as HTML.
+    pub fn html(&self) -> String {
+        self.render().expect("writing to a string cannot fail")
+    }
+
+    fn title(&self) -> &'static str {
+        "Measuring"
+    }
+}
+
+/// Why there is nothing to show, and what to do.
+#[derive(Template)]
+#[template(path = "notice.html")]
+pub struct NoticePage<'a> {
+    /// What stands around it.
+    pub chrome: Chrome<'a>,
+    /// What happened, in a few words.
+    pub heading: &'a str,
+    /// The rest.
+    pub about: &'a str,
+}
+
+impl NoticePage<'_> {
+    fn title(&self) -> &str {
+        self.heading
+    }
+
+    /// The page as HTML.
+    pub fn html(&self) -> String {
+        self.render().expect("writing to a string cannot fail")
+    }
+}

@@ -1,0 +1,92 @@
+//! A comparison with what the panel says of it: what is written to disk, kept and shown.
+
+use plimsoll_catalog::{Catalog, DeclaredUse, ModelCard, Statement, Terms, Text};
+use plimsoll_lab::record::{Comparison, Measurement, ModelFacts};
+use serde::{Deserialize, Serialize};
+
+use crate::judge::{Background, Judgement, judge};
+use crate::rubric::Rubric;
+
+/// A comparison, everything else the panel had before it, and what it said.
+///
+/// In JSON the comparison's fields stand at the top, as they did before there was a panel.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// What was measured.
+    #[serde(flatten)]
+    pub comparison: Comparison,
+    /// What was known of model A and model B besides.
+    pub background: [Background; 2],
+    /// What the panel says.
+    pub judgement: Judgement,
+}
+
+impl Report {
+    /// Has the panel judge a comparison.
+    pub fn judged(comparison: Comparison, background: [Background; 2], usage: &DeclaredUse, rubric: &Rubric) -> Report {
+        let judgement = judge(&comparison, background.each_ref(), usage, rubric);
+        Report { comparison, background, judgement }
+    }
+
+    /// Names of model A and model B by which pages are found.
+    pub fn ids(&self) -> [String; 2] {
+        [0, 1].map(|side| {
+            let facts = &self.comparison.models[side].facts;
+            model_id(self.background[side].card.as_ref(), &facts.path, &facts.name)
+        })
+    }
+}
+
+impl Background {
+    /// What the catalogue and a model's own files say of it.
+    pub fn of(catalog: &Catalog, facts: &ModelFacts, texts: &[Text], further: Vec<Measurement>) -> Background {
+        let card = catalog.card_of(&facts.path, &facts.name).cloned();
+        let statement = |declared: &plimsoll_lab::record::Declared| Statement {
+            source: declared.source.clone(),
+            kind: declared.kind.clone(),
+            value: declared.value.clone(),
+        };
+        let statements: Vec<Statement> = facts.licence.declared.iter().map(statement).collect();
+        let terms: Terms = catalog.terms(&statements, texts, card.as_ref());
+        Background { terms, card, further }
+    }
+}
+
+/// The name of a model in addresses: its card's id, else its own name with everything that has a meaning there replaced.
+pub fn model_id(card: Option<&ModelCard>, path: &str, name: &str) -> String {
+    if let Some(card) = card {
+        return slug(&card.id);
+    }
+    let slug = slug(if path.starts_with("demo:") { path } else { name });
+    if slug.is_empty() { "unnamed".to_owned() } else { slug }
+}
+
+/// Lower-case letters, digits, dots and single dashes; never `-vs-`, which stands between two names.
+pub fn slug(name: &str) -> String {
+    let mut slug = String::new();
+    for c in name.to_lowercase().chars() {
+        match c {
+            'a'..='z' | '0'..='9' | '.' => slug.push(c),
+            _ if !slug.is_empty() && !slug.ends_with('-') => slug.push('-'),
+            _ => {}
+        }
+    }
+    while slug.contains("-vs-") {
+        slug = slug.replace("-vs-", "-versus-");
+    }
+    slug.trim_matches(['-', '.']).chars().take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::slug;
+
+    #[test]
+    fn a_slug_is_fit_for_an_address() {
+        assert_eq!(slug("HuggingFaceTB/SmolLM3-3B"), "huggingfacetb-smollm3-3b");
+        assert_eq!(slug("demo:small"), "demo-small");
+        assert_eq!(slug("../../etc/passwd"), "etc-passwd");
+        assert_eq!(slug("a-vs-vs-b"), "a-versus-vs-b");
+        assert_eq!(slug("東京"), "");
+    }
+}

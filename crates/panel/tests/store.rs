@@ -1,0 +1,226 @@
+//! The evidence store keeps what it was given, notices what was changed, and survives company.
+
+mod fixture;
+
+use std::path::Path;
+
+use plimsoll_panel::store::{BundleError, Choice, Store, StoreError, Vote, VoteError};
+
+fn opened(folder: &Path) -> Store {
+    Store::open(&folder.join("evidence.db")).unwrap()
+}
+
+fn kept() -> (tempfile::TempDir, Store, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = opened(folder.path());
+    let id = store.keep(&fixture::comparison(), ["demo-large", "demo-small"]).unwrap();
+    (folder, store, id)
+}
+
+fn sql(folder: &Path, change: &str) -> usize {
+    rusqlite::Connection::open(folder.join("evidence.db")).unwrap().execute(change, []).unwrap()
+}
+
+#[test]
+fn a_comparison_comes_back_as_it_went_in() {
+    let (_folder, mut store, id) = kept();
+    assert_eq!(store.comparison(&id).unwrap(), fixture::comparison());
+    assert_eq!(store.keep(&fixture::comparison(), ["demo-large", "demo-small"]).unwrap(), id, "the same is kept once");
+    assert_eq!(store.comparisons(10).unwrap().len(), 1);
+    assert_eq!(store.latest_of("demo-small", "demo-large").unwrap().unwrap().comparison, id);
+}
+
+#[test]
+fn every_measurement_is_a_record_of_its_own() {
+    let (_folder, store, _) = kept();
+    for measurement in fixture::comparison().measurements() {
+        let record = store.record(&measurement.id).unwrap().expect("it was kept");
+        assert_eq!(record.body["samples"], serde_json::json!(measurement.samples));
+    }
+}
+
+#[test]
+fn one_changed_sample_is_named() {
+    let (folder, store, id) = kept();
+    let decode = &fixture::comparison().models[0].speed[0].decode;
+    let first = decode.samples[0].to_string();
+    let changed = sql(
+        folder.path(),
+        &format!("UPDATE record SET body = replace(body, '{first}', '9999.5') WHERE id = '{}'", decode.id),
+    );
+    assert_eq!(changed, 1);
+    match store.comparison(&id).unwrap_err() {
+        StoreError::Tampered { id, .. } => assert_eq!(id, decode.id),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_later_version_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(opened(folder.path()));
+    sql(folder.path(), "PRAGMA user_version = 9");
+    let told = Store::open(&folder.path().join("evidence.db")).unwrap_err().to_string();
+    assert!(told.contains("has version 9; this program knows up to"), "{told}");
+}
+
+#[test]
+fn a_withdrawn_comparison_leaves_the_lists_and_stays_readable() {
+    let (_folder, mut store, id) = kept();
+    store.withdraw(&id, "the machine was throttled").unwrap();
+    assert!(store.comparisons(10).unwrap().is_empty());
+    assert_eq!(store.record(&id).unwrap().unwrap().withdrawn.as_deref(), Some("the machine was throttled"));
+    assert!(store.comparison(&id).is_ok());
+    assert!(matches!(store.withdraw("no such id", ""), Err(StoreError::Missing { .. })));
+}
+
+#[test]
+fn evidence_travels_and_arrives_whole() {
+    let (folder, store, id) = kept();
+    let bundle = folder.path().join("evidence.tar");
+    let sent = store.export(&bundle, &[]).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut other = opened(elsewhere.path());
+    assert_eq!(other.import(&bundle).unwrap(), sent);
+    assert_eq!(other.import(&bundle).unwrap(), 0, "nothing is new the second time");
+    assert_eq!(other.comparison(&id).unwrap(), fixture::comparison());
+}
+
+#[test]
+fn a_tampered_bundle_is_refused_with_the_records_name() {
+    let (folder, store, _) = kept();
+    let bundle = folder.path().join("evidence.tar");
+    store.export(&bundle, &[]).unwrap();
+    let decode = &fixture::comparison().models[0].speed[0].decode;
+    let mut bytes = std::fs::read(&bundle).unwrap();
+    // The same number of bytes, so that the tar itself stays whole.
+    let sample = decode.samples[0].to_string();
+    let forged = sample.chars().rev().collect::<String>().replace('.', "1");
+    let at: Vec<usize> =
+        bytes.windows(sample.len()).enumerate().filter(|(_, w)| *w == sample.as_bytes()).map(|(at, _)| at).collect();
+    assert!(!at.is_empty() && forged.len() == sample.len());
+    bytes[at[0]..at[0] + sample.len()].copy_from_slice(forged.as_bytes());
+    std::fs::write(&bundle, &bytes).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut other = opened(elsewhere.path());
+    match other.import(&bundle).unwrap_err() {
+        BundleError::Store(StoreError::Tampered { id, kind, .. }) => assert_eq!((id, kind), (decode.id.clone(), "measurement")),
+        error => panic!("{error}"),
+    }
+    assert!(other.comparisons(10).unwrap().is_empty(), "nothing of it was taken");
+}
+
+#[test]
+fn any_bytes_are_refused_as_a_bundle() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = opened(folder.path());
+    let (_kept, from, _) = kept();
+    let whole = folder.path().join("whole.tar");
+    from.export(&whole, &[]).unwrap();
+    let bytes = std::fs::read(&whole).unwrap();
+    for cut in [0, 1, 511, 512, 700, bytes.len() / 2, bytes.len() - 2000] {
+        let path = folder.path().join("cut.tar");
+        std::fs::write(&path, &bytes[..cut]).unwrap();
+        store.import(&path).unwrap_err();
+    }
+    assert!(store.comparisons(1).unwrap().is_empty());
+}
+
+#[test]
+fn two_processes_take_turns() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(opened(folder.path()));
+    let writers: Vec<_> = (0..4)
+        .map(|writer| {
+            let path = folder.path().to_owned();
+            std::thread::spawn(move || {
+                let mut store = opened(&path);
+                let mut partial = store.partial(&format!("run {writer}"));
+                for step in 0..25 {
+                    partial.record(&format!("step {step}"), &serde_json::json!(step)).unwrap();
+                }
+            })
+        })
+        .collect();
+    writers.into_iter().for_each(|writer| writer.join().unwrap());
+    let mut store = opened(folder.path());
+    for writer in 0..4 {
+        assert_eq!(store.partial(&format!("run {writer}")).len().unwrap(), 25);
+    }
+}
+
+#[test]
+fn a_run_goes_on_where_it_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    opened(folder.path()).partial("one").record("asked/3", &serde_json::json!({"correct": true})).unwrap();
+    let mut store = opened(folder.path());
+    let partial = store.partial("one");
+    assert_eq!(partial.recall("asked/3").unwrap(), Some(serde_json::json!({"correct": true})));
+    assert_eq!(partial.recall("asked/4").unwrap(), None);
+    partial.forget().unwrap();
+    assert!(store.partial("one").is_empty().unwrap());
+}
+
+fn vote(voter: &str, network: &str, choice: &str) -> Vote {
+    let choice = if choice == "neither" { Choice::Neither } else { Choice::Model(choice.to_owned()) };
+    Vote { page: "a-vs-b".into(), voter: voter.into(), network: network.into(), choice }
+}
+
+fn counts(store: &Store) -> Vec<(String, i64, i64)> {
+    store.tally("a-vs-b").unwrap().into_iter().map(|tally| (tally.choice, tally.raw, tally.counted)).collect()
+}
+
+#[test]
+fn a_vote_can_be_changed_and_counts_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = opened(folder.path());
+    store.vote(&vote("one", "net", "a")).unwrap();
+    store.vote(&vote("one", "net", "b")).unwrap();
+    store.vote(&vote("two", "net", "b")).unwrap();
+    assert_eq!(counts(&store), [("b".into(), 2, 2)]);
+    assert_eq!(store.ballot("a-vs-b", "one").unwrap().unwrap().choice, "b");
+    assert!(store.audit_votes().unwrap().passed());
+}
+
+#[test]
+fn stuffing_from_one_network_is_filtered_and_visible() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = opened(folder.path());
+    for voter in 0..40 {
+        store.vote(&vote(&format!("voter {voter}"), "one network", "a")).unwrap();
+    }
+    store.vote(&vote("someone else", "another network", "b")).unwrap();
+    assert_eq!(counts(&store), [("a".into(), 40, 5), ("b".into(), 1, 1)]);
+    let audit = store.audit_votes().unwrap();
+    assert!(audit.passed());
+    assert_eq!(audit.filtered.iter().map(|filtered| filtered.voters).collect::<Vec<_>>(), [35]);
+    let refused = (40..200).find_map(|voter| store.vote(&vote(&format!("voter {voter}"), "one network", "a")).err());
+    assert!(matches!(refused, Some(VoteError::TooMany)));
+}
+
+#[test]
+fn a_changed_log_or_count_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = opened(folder.path());
+    for voter in ["one", "two", "three"] {
+        store.vote(&vote(voter, voter, "a")).unwrap();
+    }
+    sql(folder.path(), "UPDATE vote SET choice = 'b' WHERE seq = 2");
+    let audit = store.audit_votes().unwrap();
+    assert_eq!((audit.broken_at, audit.wrong_counts), (Some(2), vec!["a-vs-b".to_owned()]));
+    sql(folder.path(), "UPDATE vote SET choice = 'a' WHERE seq = 2");
+    assert!(store.audit_votes().unwrap().passed());
+    sql(folder.path(), "DELETE FROM vote WHERE seq = 1");
+    assert_eq!(store.audit_votes().unwrap().broken_at, Some(2));
+    sql(folder.path(), "UPDATE tally SET counted = 9");
+    assert_eq!(store.audit_votes().unwrap().wrong_counts, ["a-vs-b"]);
+}
+
+#[test]
+fn keys_hide_what_they_are_made_of_and_stay_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = opened(folder.path()).key("192.0.2.7").unwrap();
+    assert_eq!(opened(folder.path()).key("192.0.2.7").unwrap(), key);
+    assert_ne!(opened(folder.path()).key("192.0.2.8").unwrap(), key);
+    assert_ne!(opened(tempfile::tempdir().unwrap().path()).key("192.0.2.7").unwrap(), key, "another store, another salt");
+}
