@@ -255,7 +255,8 @@ mod tests {
     #[test]
     fn copies_of_one_licence_have_the_same_words() {
         let one = "MIT License\n\nCopyright (c) 2019 A\nAll rights reserved.\n\nThe \"Software\" is  provided";
-        let other = "# MIT License\r\n\r\nCopyright 2024 B <b@c.d>\r\n\r\nThe \u{201c}Software\u{201d} is\r\nprovided\r\n";
+        let other =
+            "# MIT License\r\n\r\nCopyright 2024 B <b@c.d>\r\n\r\nThe \u{201c}Software\u{201d} is\r\nprovided\r\n";
         let [one, other] = [one, other].map(|text| text_facts("LICENSE".to_owned(), text.as_bytes()));
         assert_eq!(one.head, "mit license the software is provided");
         assert_eq!(one.words_sha256, other.words_sha256);

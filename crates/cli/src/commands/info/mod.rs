@@ -4,6 +4,7 @@ mod sight;
 
 use std::io::Write;
 
+use plimsoll_catalog::ModelCard;
 use plimsoll_engine::{ChatTemplate, Tokenizer};
 use plimsoll_formats::{Checkpoint, Format, Hyperparams, LayerKind, LicenceFacts};
 use plimsoll_kernels::Cpu;
@@ -12,17 +13,17 @@ use plimsoll_panel::shown_text;
 use plimsoll_runtime::{CacheType, Program, measure_machine, resident_bytes};
 use serde_json::{Value, json};
 
+use super::catalog;
 use crate::args::Info;
-use crate::model;
+use crate::licence::{self, Licensing};
+use crate::model::{self, NoArtifact};
+use crate::rows::{WIDTH, write_rows};
 use crate::settings::Settings;
 use crate::style::Style;
 use sight::SightFacts;
 
 /// Tokens of the prompt that prefill is predicted for.
 const PREFILL_TOKENS: usize = 256;
-
-/// Columns beside the names of the rows.
-const WIDTH: usize = 65;
 
 /// Everything that is shown.
 struct Facts<'a> {
@@ -34,11 +35,19 @@ struct Facts<'a> {
     speed: SpeedPrediction,
     sight: Option<SightFacts>,
     settings: Settings,
+    card: Option<&'static ModelCard>,
+    licensing: Licensing,
 }
 
-/// Prints what a model is, what may be done with it by its files' account, and what it will take here.
+/// Prints what a model is, what its licence allows, and what it will take here; of a model without files, its card.
 pub fn run(command: &Info, settings: Settings, as_json: bool) -> anyhow::Result<()> {
-    let checkpoint = model::open(&command.model)?;
+    let checkpoint = match model::open(&command.model) {
+        Ok(checkpoint) => checkpoint,
+        Err(error) => {
+            let Some(NoArtifact { card, .. }) = error.downcast_ref() else { return Err(error) };
+            return catalog::show(card, &Licensing::of(None, Some(card), command.usage.declared())?, as_json);
+        }
+    };
     let facts = facts(command, settings, &checkpoint)?;
     if as_json { super::print_json(&as_value(&facts)) } else { print(command, &facts) }
 }
@@ -59,14 +68,15 @@ fn facts<'a>(command: &Info, settings: Settings, checkpoint: &'a Checkpoint) -> 
     let memory = MemoryPrediction::new(&cost, process, context, cache);
     let speed = SpeedPrediction::new(&cost, &machine, 0, PREFILL_TOKENS.min(context), cache);
     let sight = SightFacts::new(command, checkpoint, &settings, &cpu)?;
-    Ok(Facts { checkpoint, template, vocabulary, memory, speed, sight, settings })
+    let (licensing, card) = licence::of_checkpoint(&command.model, checkpoint, command.usage.declared())?;
+    Ok(Facts { checkpoint, template, vocabulary, memory, speed, sight, settings, card, licensing })
 }
 
 fn as_value(facts: &Facts<'_>) -> Value {
     let Facts { checkpoint, memory, speed, .. } = facts;
     let hp = &checkpoint.hyperparams;
     let licence = &checkpoint.licence;
-    json!({
+    let mut value = json!({
         "name": checkpoint.name,
         "path": checkpoint.path,
         "format": format_name(checkpoint.format),
@@ -83,7 +93,9 @@ fn as_value(facts: &Facts<'_>) -> Value {
         "licence": {
             "spdx": licence.spdx,
             "declared": licence.declared.iter().map(|d| json!({ "source": d.source, "kind": d.kind, "value": d.value })).collect::<Vec<_>>(),
-            "texts": licence.texts.iter().map(|t| json!({ "file": t.file, "sha256": t.sha256 })).collect::<Vec<_>>(),
+            "texts": licence.texts.iter().map(|t| json!({
+                "file": t.file, "sha256": t.sha256, "words_sha256": t.words_sha256,
+            })).collect::<Vec<_>>(),
             "conflicts": licence.conflicts,
         },
         "template": facts.template.as_ref().map(|t| json!({
@@ -92,15 +104,17 @@ fn as_value(facts: &Facts<'_>) -> Value {
         "vision": facts.sight.as_ref().map(SightFacts::as_value),
         "predicted": { "memory": memory, "memory_bytes": memory.total(), "speed": speed },
         "isa": facts.settings.isa.to_string(), "threads": facts.settings.threads,
-    })
+        "card": facts.card.map(|card| &card.id),
+    });
+    facts.licensing.add_to(&mut value);
+    value
 }
 
 fn print(command: &Info, facts: &Facts<'_>) -> anyhow::Result<()> {
     let Facts { checkpoint, memory, speed, settings, .. } = facts;
     let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
     let hp = &checkpoint.hyperparams;
-    let mut row =
-        |name: &str, value: String| writeln!(out, "{:<14} {value}", style.dim(&format!("{name:<14}")).trim_end());
+    let mut row = row_writer(&mut out, style);
     row("model", style.bold(&shown_text(&checkpoint.display(), WIDTH)))?;
     row("architecture", format!("{} ({})", hp.arch.as_str(), format_name(checkpoint.format)))?;
     row("parameters", count(checkpoint.n_params()))?;
@@ -130,6 +144,10 @@ fn print(command: &Info, facts: &Facts<'_>) -> anyhow::Result<()> {
     for (i, line) in licence_lines(&checkpoint.licence).into_iter().enumerate() {
         row(if i == 0 { "licence" } else { "" }, shown_text(&line, WIDTH))?;
     }
+    row("", format!("taken for {}", shown_text(&facts.licensing.taken_for(), WIDTH - 10)))?;
+    write_rows(&mut out, style, "terms", &facts.licensing.term_lines())?;
+    write_rows(&mut out, style, "gate", &facts.licensing.gate_lines())?;
+    let mut row = row_writer(&mut out, style);
     row("memory here", format!("{} for {} tokens, predicted", bytes(memory.total()), memory.tokens))?;
     row(
         "",
@@ -161,6 +179,11 @@ fn print(command: &Info, facts: &Facts<'_>) -> anyhow::Result<()> {
         writeln!(out, "\n{}", template.source())?;
     }
     Ok(())
+}
+
+/// Writes a row whose value is no longer than a line.
+fn row_writer(out: &mut impl Write, style: Style) -> impl FnMut(&str, String) -> std::io::Result<()> {
+    move |name, value| writeln!(out, "{:<14} {value}", style.dim(&format!("{name:<14}")).trim_end())
 }
 
 fn format_name(format: Format) -> String {
@@ -197,8 +220,7 @@ fn licence_lines(licence: &LicenceFacts) -> Vec<String> {
         .texts
         .iter()
         .map(|text| format!("text {} sha256 {}…", text.file, &text.sha256[..12.min(text.sha256.len())]));
-    let conflicts = licence.conflicts.iter().map(|conflict| format!("conflict: {conflict}"));
-    let lines: Vec<String> = declared.chain(texts).chain(conflicts).collect();
+    let lines: Vec<String> = declared.chain(texts).collect();
     if lines.is_empty() { vec!["nothing is said of it in these files".to_owned()] } else { lines }
 }
 
