@@ -4,15 +4,14 @@ use std::io::{self, Write};
 
 use plimsoll_catalog::{Answer, Asks, Claim, ModelCard, PublishedPanel};
 
-use crate::rows::write_rows;
-use crate::style::Style;
+use crate::rows::Rows;
 
 /// Writes everything that a card says; its licence is written by [`crate::licence`].
 ///
 /// # Errors
 /// As the writer's.
-pub fn write_card(out: &mut impl Write, style: Style, card: &ModelCard) -> io::Result<()> {
-    let mut row = |name: &str, values: Vec<String>| write_rows(out, style, name, &values);
+pub fn write_card(rows: &mut Rows<impl Write>, card: &ModelCard) -> io::Result<()> {
+    let mut row = |name: &str, values: Vec<String>| rows.many(name, &values);
     row("model", vec![format!("{} ({})", card.name, card.id)])?;
     row("maker", vec![format!("{}, family {}", card.maker, card.family)])?;
     let size = card.size.as_ref().map(|size| format!(", {size}")).unwrap_or_else(|| ", size not stated".to_owned());

@@ -11,17 +11,47 @@ pub const WIDTH: usize = 65;
 /// Characters of a value that are shown; what is longer was written to annoy.
 const LONGEST: usize = 2000;
 
-/// Writes one row for each line of `values`, the name beside the first; long lines are broken between words.
-///
-/// # Errors
-/// As the writer's.
-pub fn write_rows(out: &mut impl Write, style: Style, name: &str, values: &[String]) -> io::Result<()> {
-    let mut name = name;
-    for line in values.iter().flat_map(|value| broken(&shown_text(value, LONGEST), WIDTH)) {
-        writeln!(out, "{:<14} {line}", style.dim(&format!("{name:<14}")).trim_end())?;
-        name = "";
+/// Where rows go.
+pub struct Rows<W> {
+    out: W,
+    style: Style,
+}
+
+impl<W: Write> Rows<W> {
+    /// Rows on `out`.
+    pub fn new(out: W, style: Style) -> Rows<W> {
+        Rows { out, style }
     }
-    Ok(())
+
+    /// One row; the value is written as it stands.
+    ///
+    /// # Errors
+    /// As the writer's.
+    pub fn one(&mut self, name: &str, value: &str) -> io::Result<()> {
+        writeln!(self.out, "{:<14} {value}", self.style.dim(&format!("{name:<14}")).trim_end())
+    }
+
+    /// A row for each line of `values`, the name beside the first; long lines are broken between words, and what a
+    /// terminal would obey is escaped.
+    ///
+    /// # Errors
+    /// As the writer's.
+    pub fn many(&mut self, name: &str, values: &[String]) -> io::Result<()> {
+        let mut name = name;
+        for line in values.iter().flat_map(|value| broken(&shown_text(value, LONGEST), WIDTH)) {
+            self.one(name, &line)?;
+            name = "";
+        }
+        Ok(())
+    }
+
+    /// What follows the rows.
+    ///
+    /// # Errors
+    /// As the writer's.
+    pub fn end(mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "\n{text}")
+    }
 }
 
 /// `text` in lines of at most `width` characters; lines after the first stand two columns in.

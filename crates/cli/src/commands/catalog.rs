@@ -11,7 +11,8 @@ use crate::args::CatalogArgs;
 use crate::card::write_card;
 use crate::catalogue;
 use crate::licence::Licensing;
-use crate::rows::write_rows;
+use crate::model;
+use crate::rows::Rows;
 use crate::style::Style;
 
 /// Lists the cards, or shows one.
@@ -19,7 +20,10 @@ pub fn run(command: &CatalogArgs, as_json: bool) -> anyhow::Result<()> {
     let catalog = catalogue::open()?;
     let Some(name) = &command.name else { return list(catalog, as_json) };
     match catalog.resolve(name) {
-        Some(card) => show(card, &Licensing::of(None, Some(card), None)?, as_json),
+        Some(card) => {
+            let artifact = model::locate(&card.id).ok();
+            show(card, artifact.as_deref(), &Licensing::of(None, Some(card), None)?, as_json)
+        }
         None => bail!("no card of the catalogue is called `{name}`"),
     }
 }
@@ -50,20 +54,21 @@ fn line(id: &str, maker: &str, sees: &str, licence: &str) -> String {
     format!("{id:<26} {maker:<14} {sees:<5} {licence}")
 }
 
-/// One card with the terms of its licence, and what nobody measured said so.
-pub fn show(card: &ModelCard, licensing: &Licensing, as_json: bool) -> anyhow::Result<()> {
+/// One card with the terms of its licence; where no files of it are known it is said to be unmeasured.
+pub fn show(card: &ModelCard, artifact: Option<&str>, licensing: &Licensing, as_json: bool) -> anyhow::Result<()> {
     if as_json {
-        let mut value = json!({ "card": card, "artifact": null, "measured": false });
+        let mut value = json!({ "card": card, "artifact": artifact });
         licensing.add_to(&mut value);
         return super::print_json(&value);
     }
-    let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
-    write_card(&mut out, style, card)?;
+    let mut rows = Rows::new(std::io::stdout().lock(), Style::stdout());
+    write_card(&mut rows, card)?;
     let announced = card.licence_as_announced.iter().map(|words| format!("announced: {words}"));
-    let licence: Vec<String> = announced.chain([licensing.taken_for()]).collect();
-    write_rows(&mut out, style, "licence", &licence)?;
-    write_rows(&mut out, style, "terms", &licensing.term_lines())?;
-    write_rows(&mut out, style, "gate", &licensing.gate_lines())?;
-    write_rows(&mut out, style, "measured", &["unmeasured: nothing here was seen on a machine".to_owned()])?;
+    let licence: Vec<String> = announced.chain([format!("taken for {}", licensing.taken_for())]).collect();
+    rows.many("licence", &licence)?;
+    rows.many("terms", &licensing.term_lines())?;
+    rows.many("gate", &licensing.gate_lines())?;
+    let here = artifact.unwrap_or("unmeasured: no artifact known here");
+    rows.many("here", &[here.to_owned()])?;
     Ok(())
 }
