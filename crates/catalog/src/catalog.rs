@@ -107,8 +107,7 @@ impl Catalog {
         let name = name.trim();
         self.licence(name).or_else(|| {
             self.licences.values().find(|licence| {
-                licence.name.eq_ignore_ascii_case(name)
-                    || licence.tags.iter().any(|tag| tag.eq_ignore_ascii_case(name))
+                licence.name.eq_ignore_ascii_case(name) || licence.tags.iter().any(|tag| tag.eq_ignore_ascii_case(name))
             })
         })
     }
@@ -148,7 +147,11 @@ impl Catalog {
         }
         let called = |card: &&ModelCard| {
             let hub = card.hub.iter().flat_map(|hub| [hub.as_str(), without_owner(hub)]);
-            [card.id.as_str()].into_iter().chain(card.aliases.iter().map(String::as_str)).chain(hub).any(|n| normal(n) == name)
+            [card.id.as_str()]
+                .into_iter()
+                .chain(card.aliases.iter().map(String::as_str))
+                .chain(hub)
+                .any(|n| normal(n) == name)
         };
         let mut found = self.cards.values().filter(called);
         match (found.next(), found.next()) {

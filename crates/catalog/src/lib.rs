@@ -28,9 +28,7 @@ mod recognise;
 mod region;
 mod terms;
 
-pub use card::{
-    Asks, Availability, Category, Claim, ClaimMetric, ModelCard, Price, PublishedPanel, PublishedReviewer,
-};
+pub use card::{Asks, Availability, Category, Claim, ClaimMetric, ModelCard, Price, PublishedPanel, PublishedReviewer};
 pub use catalog::Catalog;
 pub use conditions::{Answer, Condition, Conditions, Topic};
 pub use error::CatalogError;

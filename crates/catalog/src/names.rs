@@ -66,7 +66,8 @@ fn without_stored_type(stem: &str) -> Option<&str> {
     let at = stem.rfind(['-', '.'])?;
     let word = stem[at + 1..].to_ascii_lowercase();
     let numbered = ["iq", "tq", "q"].iter().any(|prefix| {
-        word.strip_prefix(prefix).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()) && rest.contains('_'))
+        word.strip_prefix(prefix)
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()) && rest.contains('_'))
     });
     (numbered || STORED.contains(&word.as_str())).then(|| &stem[..at])
 }
@@ -84,7 +85,10 @@ mod tests {
 
     #[test]
     fn a_path_gives_the_name_without_part_and_stored_type() {
-        assert_eq!(names_of_path("/m/SmolLM3-3B-Q4_K_M.gguf"), ["m/SmolLM3-3B-Q4_K_M", "SmolLM3-3B-Q4_K_M", "SmolLM3-3B"]);
+        assert_eq!(
+            names_of_path("/m/SmolLM3-3B-Q4_K_M.gguf"),
+            ["m/SmolLM3-3B-Q4_K_M", "SmolLM3-3B-Q4_K_M", "SmolLM3-3B"]
+        );
         assert_eq!(names_of_path("x.BF16-00001-of-00002.gguf"), ["x.BF16", "x"]);
         assert_eq!(names_of_path("org/name/"), ["org/name", "name"]);
         assert_eq!(names_of_path("/c/models--Org--Name/snapshots/0a1b"), ["Org/Name"]);

@@ -3,6 +3,7 @@
 use crate::catalog::Catalog;
 use crate::conditions::Conditions;
 use crate::expression;
+use crate::licence::Licence;
 use crate::terms::{Reading, Recognition, Statement, Text, is_placeholder};
 
 /// Characters of foreign text that a reading quotes.
@@ -40,7 +41,8 @@ pub(crate) fn read_text(catalog: &Catalog, text: &Text) -> Option<Found> {
         let begins = |title: &String| {
             head.strip_prefix(title.as_str()).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
         };
-        catalog.licences().find(|licence| licence.titles.iter().any(begins))
+        let longest = |licence: &&Licence| licence.titles.iter().filter(|title| begins(title)).map(String::len).max();
+        catalog.licences().filter(|licence| longest(licence).is_some()).max_by_key(longest)
     };
     let (how, licence) = match by_hash {
         Some(licence) => (Recognition::TextHash, Some(licence)),

@@ -8,6 +8,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use plimsoll_vision::DEFAULT_MAX_PIXELS;
 
 use crate::show::ShowArgs;
+use crate::use_args::UseArgs;
 
 /// Runs open-weight models from their published files, measures them on this machine, and lays two side by side.
 #[derive(Parser, Debug)]
@@ -38,6 +39,9 @@ pub struct Common {
     /// Pre-tokenizer to use where the file names one that is not known
     #[arg(long, global = true, value_name = "TAG")]
     pub pre: Option<String>,
+    /// Folder of your own model cards [default: plimsoll/catalog in the configuration folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub catalog: Option<PathBuf>,
 }
 
 /// What to do.
@@ -45,8 +49,10 @@ pub struct Common {
 pub enum Command {
     /// Answer a prompt, or chat when there is none
     Run(Box<Run>),
-    /// Tell what a model is, what its files say of its licence, and how much it will take here
+    /// Tell what a model is, what its licence allows, and how much it will take here
     Info(Info),
+    /// List the models that are known without files, or show the card of one
+    Catalog(CatalogArgs),
     /// Compare with the numbers of the reference implementation; exit status 0 if they agree, 1 if not
     Verify(Verify),
     /// Turn text into token ids, printed as a JSON array
@@ -64,7 +70,7 @@ pub enum Command {
     MeasureMemory(MeasureMemory),
 }
 
-const MODEL_HELP: &str = "A folder in Hugging Face layout, a .gguf file, demo:small, demo:large or demo:vision";
+const MODEL_HELP: &str = "A folder in Hugging Face layout, a .gguf file, demo:small, demo:large, demo:vision, or a name of `plimsoll catalog`";
 
 /// Sampling and stopping.
 #[derive(ClapArgs, Debug, Clone)]
@@ -164,7 +170,9 @@ pub struct Run {
 
 /// `info`
 #[derive(ClapArgs, Debug)]
-#[command(after_help = "Example:\n  plimsoll info demo:large")]
+#[command(
+    after_help = "Examples:\n  plimsoll info demo:large\n  plimsoll info claude-haiku-open-weights --use commercial --users 50000 --region EU"
+)]
 pub struct Info {
     #[arg(help = MODEL_HELP)]
     pub model: String,
@@ -186,6 +194,16 @@ pub struct Info {
     /// Print the chat template too
     #[arg(long)]
     pub show_template: bool,
+    #[command(flatten)]
+    pub usage: UseArgs,
+}
+
+/// `catalog`
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "Example:\n  plimsoll catalog smollm3")]
+pub struct CatalogArgs {
+    /// Id, other name or name on the hub; without it, all are listed
+    pub name: Option<String>,
 }
 
 /// `verify`

@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use plimsoll_catalog::CatalogError;
 use plimsoll_engine::{SessionError, SightError, TokenizerError};
 use plimsoll_formats::FormatError;
 use plimsoll_kernels::CpuError;
@@ -11,6 +12,8 @@ use plimsoll_panel::shown_text;
 use plimsoll_runtime::LoadError;
 use plimsoll_vision::VisionError;
 
+use crate::catalogue;
+use crate::model::NoArtifact;
 use crate::notice::say;
 use crate::style::Style;
 
@@ -59,6 +62,12 @@ fn message(error: &anyhow::Error) -> String {
 
 /// What to do about one cause. Errors that stand for another hand the question on.
 fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(error) = cause.downcast_ref::<NoArtifact>() {
+        return Some(no_artifact_hint(error));
+    }
+    if let Some(error) = cause.downcast_ref::<CatalogError>() {
+        return Some(catalog_hint(error).to_owned());
+    }
     if let Some(error) = cause.downcast_ref::<SessionError>() {
         return session_hint(error);
     }
@@ -81,6 +90,24 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
         return error.hint();
     }
     cause.downcast_ref::<TokenizerError>().and_then(tokenizer_hint)
+}
+
+fn no_artifact_hint(error: &NoArtifact) -> String {
+    let looked: Vec<String> = error.looked.iter().map(|path| format!("  looked for {}", path.display())).collect();
+    let own = catalogue::folder().map_or_else(String::new, |folder| format!(" in {}", folder.display()));
+    format!(
+        "{}`plimsoll info {}` shows what is known of it; MODEL may be the path of its files,\n\
+         or a card of your own{own} may name them as `artifact`",
+        looked.into_iter().fold(String::new(), |all, line| format!("{all}{}\n", line.trim_start())),
+        error.card.id
+    )
+}
+
+fn catalog_hint(error: &CatalogError) -> &'static str {
+    match error {
+        CatalogError::Io { .. } => "--catalog names a folder of cards",
+        CatalogError::Malformed { .. } | CatalogError::Key { .. } => "CONTRIBUTING.md tells what a card holds",
+    }
 }
 
 fn session_hint(error: &SessionError) -> Option<String> {

@@ -3,18 +3,26 @@
 
 mod answer;
 mod args;
+mod card;
+mod catalogue;
 mod chat;
 mod commands;
 mod conversation;
 mod demo;
 mod failure;
+mod hub_cache;
 mod interrupt;
+mod licence;
+mod licence_notice;
 mod model;
 mod notice;
+mod places;
 mod progress;
+mod rows;
 mod settings;
 mod show;
 mod style;
+mod use_args;
 
 use std::process::ExitCode;
 

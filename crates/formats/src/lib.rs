@@ -29,7 +29,7 @@ pub use checkpoint::{Checkpoint, Format, Vocabulary, open_vocabulary};
 pub use config::{Activation, ArchId, Biases, Hyperparams, LayerKind, Rope, RopeScaling, VisionParams};
 pub use error::{FormatError, HyperparamError};
 pub use generation::GenerationDefaults;
-pub use licence::{Declaration, LicenceFacts, LicenceText};
+pub use licence::{Declaration, LicenceFacts, LicenceText, normalised_text};
 pub use mapping::FileBytes;
 pub use names::{known_architectures, known_towers};
 pub use template::ChatTemplateSource;

@@ -39,7 +39,14 @@ pub struct LicenceText {
     pub file: String,
     /// SHA-256 of its bytes, in hex.
     pub sha256: String,
+    /// SHA-256 of its words, in hex: see [`normalised_text`].
+    pub words_sha256: String,
+    /// Its first words, up to [`MAX_HEAD`] bytes.
+    pub head: String,
 }
+
+/// Bytes of a licence's first words that are kept.
+pub const MAX_HEAD: usize = 400;
 
 /// What is longer is no licence's text, whatever its name.
 const MAX_TEXT: usize = 1 << 20;
@@ -118,11 +125,58 @@ fn from_folder(folder: &Folder, facts: &mut LicenceFacts) -> Result<(), FormatEr
             }
         } else if ["LICENSE", "LICENCE", "COPYING", "USE_POLICY", "NOTICE"].iter().any(|p| upper.starts_with(p)) {
             let Some(bytes) = folder.open(&name)?.filter(|bytes| bytes.len() <= MAX_TEXT) else { continue };
-            let sha256 = Sha256::digest(&bytes[..]).iter().map(|b| format!("{b:02x}")).collect();
-            facts.texts.push(LicenceText { file: name, sha256 });
+            facts.texts.push(text_facts(name, &bytes));
         }
     }
     Ok(())
+}
+
+/// What is kept of a licence file of this name and these bytes.
+pub fn text_facts(file: String, bytes: &[u8]) -> LicenceText {
+    let words = normalised_text(&String::from_utf8_lossy(bytes));
+    let mut head = words.clone();
+    head.truncate(words.floor_char_boundary(MAX_HEAD));
+    LicenceText { file, sha256: hex_sha256(bytes), words_sha256: hex_sha256(words.as_bytes()), head }
+}
+
+fn hex_sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The words of a licence's text in lower case, one space between them: line breaks, numbering marks, quotation marks and
+/// mark-up differ between copies of one licence. Lines that tell whose work it is are left out for the same reason.
+///
+/// ```
+/// use plimsoll_formats::normalised_text;
+/// let text = "# MIT License\n\nCopyright (c) 2026 Somebody\n\nPermission is hereby granted, \u{201c}as is\u{201d}";
+/// assert_eq!(normalised_text(text), "mit license permission is hereby granted as is");
+/// ```
+pub fn normalised_text(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        let lower = line.to_lowercase();
+        let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        if names_the_owner(&words) {
+            continue;
+        }
+        for word in words {
+            if !out.is_empty() {
+                out.push(' ');
+            }
+            out.push_str(word);
+        }
+    }
+    out
+}
+
+/// `Copyright (c) 2026 Somebody`, `Copyright [yyyy] [name]`, `All rights reserved.`
+fn names_the_owner(words: &[&str]) -> bool {
+    let is_year = |word: &&str| word.len() == 4 && word.bytes().all(|b| b.is_ascii_digit());
+    match words {
+        ["copyright"] | ["copyright", "c" | "yyyy" | "year", ..] => true,
+        ["copyright", rest @ ..] => rest.iter().any(is_year),
+        _ => words == ["all", "rights", "reserved"],
+    }
 }
 
 /// The licence keys of a model card's YAML front matter: plain scalars and lists of them.
@@ -196,6 +250,28 @@ mod tests {
         );
         assert_eq!(front_matter("# A card\nlicense: mit"), []);
         assert_eq!(front_matter("---\nlicense: mit"), [("license", "mit".to_owned())]);
+    }
+
+    #[test]
+    fn copies_of_one_licence_have_the_same_words() {
+        let one = "MIT License\n\nCopyright (c) 2019 A\nAll rights reserved.\n\nThe \"Software\" is  provided";
+        let other =
+            "# MIT License\r\n\r\nCopyright 2024 B <b@c.d>\r\n\r\nThe \u{201c}Software\u{201d} is\r\nprovided\r\n";
+        let [one, other] = [one, other].map(|text| text_facts("LICENSE".to_owned(), text.as_bytes()));
+        assert_eq!(one.head, "mit license the software is provided");
+        assert_eq!(one.words_sha256, other.words_sha256);
+        assert_ne!(one.sha256, other.sha256);
+    }
+
+    #[test]
+    fn what_speaks_of_copyright_and_names_nobody_is_kept() {
+        assert_eq!(normalised_text("Copyright and related rights\nare"), "copyright and related rights are");
+    }
+
+    #[test]
+    fn a_long_head_ends_between_characters() {
+        let facts = text_facts("LICENSE".to_owned(), "é".repeat(1000).as_bytes());
+        assert_eq!(facts.head.len(), MAX_HEAD);
     }
 
     #[test]

@@ -10,5 +10,6 @@ use crate::settings::Settings;
 /// Loads a model, answers once, and prints what that took as JSON.
 pub fn run(command: &MeasureMemory, settings: Settings) -> anyhow::Result<()> {
     let options = model::session_options(settings, None, CacheType::default());
-    super::print_json(&bench::measure_start(|| model::open_files(&command.model), &options)?)
+    let files = model::locate(&command.model)?;
+    super::print_json(&bench::measure_start(|| model::open_files(&files), &options)?)
 }

@@ -1,6 +1,7 @@
 //! One file for each command.
 
 mod bench;
+mod catalog;
 mod compare;
 mod eval;
 mod info;
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::args::{Args, Command, Compare};
+use crate::catalogue;
 use crate::settings::Settings;
 
 /// Runs the command asked for; without one, the comparison of the embedded models.
@@ -25,10 +27,14 @@ use crate::settings::Settings;
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let settings = Settings::new(&args.common)?;
     let json = args.common.json;
+    if let Some(folder) = &args.common.catalog {
+        catalogue::use_folder(folder);
+    }
     match &args.command {
         None => compare::run(&Compare::demo(), settings, json)?,
         Some(Command::Run(command)) => return run::run(command, settings, json),
         Some(Command::Info(command)) => info::run(command, settings, json)?,
+        Some(Command::Catalog(command)) => catalog::run(command, json)?,
         Some(Command::Verify(command)) => return verify::run(command, settings, json),
         Some(Command::Tokenize(command)) => tokenize::run(command, &settings)?,
         Some(Command::Template(command)) => template::run(command, &settings, json)?,

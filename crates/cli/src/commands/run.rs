@@ -15,15 +15,16 @@ use crate::args::{Run, Sampling};
 use crate::chat;
 use crate::conversation::Conversation;
 use crate::interrupt::{self, Interrupt};
-use crate::model;
 use crate::notice::say;
 use crate::settings::Settings;
 use crate::show::Looked;
 use crate::style::Style;
+use crate::{licence_notice, model};
 
 /// Answers one prompt, or chats.
 pub fn run(command: &Run, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
     let checkpoint = model::open(&command.model)?;
+    licence_notice::tell_once(&command.model, &checkpoint)?;
     let options = model::session_options(settings, command.context, command.cache.into());
     let options = SessionOptions { mmproj: command.show.mmproj.clone(), ..options };
     let mut session = Session::open(&checkpoint, &options)?;

@@ -1,28 +1,25 @@
 //! `plimsoll info`
 
 mod sight;
+mod text;
 
-use std::io::Write;
-
+use plimsoll_catalog::ModelCard;
 use plimsoll_engine::{ChatTemplate, Tokenizer};
-use plimsoll_formats::{Checkpoint, Format, Hyperparams, LayerKind, LicenceFacts};
+use plimsoll_formats::{Checkpoint, Format, Hyperparams, LayerKind};
 use plimsoll_kernels::Cpu;
 use plimsoll_lab::predict::{MemoryPrediction, SpeedPrediction};
-use plimsoll_panel::shown_text;
 use plimsoll_runtime::{CacheType, Program, measure_machine, resident_bytes};
 use serde_json::{Value, json};
 
+use super::catalog;
 use crate::args::Info;
-use crate::model;
+use crate::licence::{self, Licensing};
+use crate::model::{self, NoArtifact};
 use crate::settings::Settings;
-use crate::style::Style;
 use sight::SightFacts;
 
 /// Tokens of the prompt that prefill is predicted for.
 const PREFILL_TOKENS: usize = 256;
-
-/// Columns beside the names of the rows.
-const WIDTH: usize = 65;
 
 /// Everything that is shown.
 struct Facts<'a> {
@@ -34,13 +31,21 @@ struct Facts<'a> {
     speed: SpeedPrediction,
     sight: Option<SightFacts>,
     settings: Settings,
+    card: Option<&'static ModelCard>,
+    licensing: Licensing,
 }
 
-/// Prints what a model is, what may be done with it by its files' account, and what it will take here.
+/// Prints what a model is, what its licence allows, and what it will take here; of a model without files, its card.
 pub fn run(command: &Info, settings: Settings, as_json: bool) -> anyhow::Result<()> {
-    let checkpoint = model::open(&command.model)?;
+    let checkpoint = match model::open(&command.model) {
+        Ok(checkpoint) => checkpoint,
+        Err(error) => {
+            let Some(NoArtifact { card, .. }) = error.downcast_ref() else { return Err(error) };
+            return catalog::show(card, None, &Licensing::of(None, Some(card), command.usage.declared())?, as_json);
+        }
+    };
     let facts = facts(command, settings, &checkpoint)?;
-    if as_json { super::print_json(&as_value(&facts)) } else { print(command, &facts) }
+    if as_json { super::print_json(&as_value(&facts)) } else { text::print(command, &facts) }
 }
 
 fn facts<'a>(command: &Info, settings: Settings, checkpoint: &'a Checkpoint) -> anyhow::Result<Facts<'a>> {
@@ -59,14 +64,15 @@ fn facts<'a>(command: &Info, settings: Settings, checkpoint: &'a Checkpoint) -> 
     let memory = MemoryPrediction::new(&cost, process, context, cache);
     let speed = SpeedPrediction::new(&cost, &machine, 0, PREFILL_TOKENS.min(context), cache);
     let sight = SightFacts::new(command, checkpoint, &settings, &cpu)?;
-    Ok(Facts { checkpoint, template, vocabulary, memory, speed, sight, settings })
+    let (licensing, card) = licence::of_checkpoint(&command.model, checkpoint, command.usage.declared())?;
+    Ok(Facts { checkpoint, template, vocabulary, memory, speed, sight, settings, card, licensing })
 }
 
 fn as_value(facts: &Facts<'_>) -> Value {
     let Facts { checkpoint, memory, speed, .. } = facts;
     let hp = &checkpoint.hyperparams;
     let licence = &checkpoint.licence;
-    json!({
+    let mut value = json!({
         "name": checkpoint.name,
         "path": checkpoint.path,
         "format": format_name(checkpoint.format),
@@ -83,7 +89,9 @@ fn as_value(facts: &Facts<'_>) -> Value {
         "licence": {
             "spdx": licence.spdx,
             "declared": licence.declared.iter().map(|d| json!({ "source": d.source, "kind": d.kind, "value": d.value })).collect::<Vec<_>>(),
-            "texts": licence.texts.iter().map(|t| json!({ "file": t.file, "sha256": t.sha256 })).collect::<Vec<_>>(),
+            "texts": licence.texts.iter().map(|t| json!({
+                "file": t.file, "sha256": t.sha256, "words_sha256": t.words_sha256,
+            })).collect::<Vec<_>>(),
             "conflicts": licence.conflicts,
         },
         "template": facts.template.as_ref().map(|t| json!({
@@ -92,75 +100,10 @@ fn as_value(facts: &Facts<'_>) -> Value {
         "vision": facts.sight.as_ref().map(SightFacts::as_value),
         "predicted": { "memory": memory, "memory_bytes": memory.total(), "speed": speed },
         "isa": facts.settings.isa.to_string(), "threads": facts.settings.threads,
-    })
-}
-
-fn print(command: &Info, facts: &Facts<'_>) -> anyhow::Result<()> {
-    let Facts { checkpoint, memory, speed, settings, .. } = facts;
-    let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
-    let hp = &checkpoint.hyperparams;
-    let mut row =
-        |name: &str, value: String| writeln!(out, "{:<14} {value}", style.dim(&format!("{name:<14}")).trim_end());
-    row("model", style.bold(&shown_text(&checkpoint.display(), WIDTH)))?;
-    row("architecture", format!("{} ({})", hp.arch.as_str(), format_name(checkpoint.format)))?;
-    row("parameters", count(checkpoint.n_params()))?;
-    row("file", bytes(checkpoint.file_bytes()))?;
-    let types: Vec<_> = checkpoint.bytes_by_type().iter().map(|(t, n)| format!("{} {}", t.name(), bytes(*n))).collect();
-    row("types", types.join(", "))?;
-    row("layers", format!("{} of width {}, MLP {}", hp.n_layers, hp.d_model, hp.d_ff))?;
-    row(
-        "attention",
-        format!(
-            "{} heads, {} for keys and values, of {}; {}",
-            hp.n_heads,
-            hp.n_kv_heads,
-            hp.head_dim,
-            attention_words(hp)
-        ),
-    )?;
-    row(
-        "vocabulary",
-        match &facts.vocabulary {
-            Ok(tokens) => format!("{tokens} tokens"),
-            Err(problem) => format!("not usable: {}", shown_text(problem, WIDTH)),
-        },
-    )?;
-    row("context", format!("{} tokens", hp.max_seq_len))?;
-    row("template", template_words(facts.template.as_ref()))?;
-    for (i, line) in licence_lines(&checkpoint.licence).into_iter().enumerate() {
-        row(if i == 0 { "licence" } else { "" }, shown_text(&line, WIDTH))?;
-    }
-    row("memory here", format!("{} for {} tokens, predicted", bytes(memory.total()), memory.tokens))?;
-    row(
-        "",
-        format!(
-            "weights {}, cache {}, buffers {}, process {}",
-            bytes(memory.weights),
-            bytes(memory.cache),
-            bytes(memory.buffers),
-            bytes(memory.process)
-        ),
-    )?;
-    row(
-        "speed here",
-        format!(
-            "prefill {:.0}, decode {:.1} tokens/s, predicted for {} {} threads",
-            speed.prefill, speed.decode, settings.isa, settings.threads
-        ),
-    )?;
-    if let Some(sight) = &facts.sight {
-        for (i, line) in sight.lines().into_iter().enumerate() {
-            row(if i == 0 { "vision" } else { "" }, shown_text(&line, WIDTH))?;
-        }
-        for (path, line) in command.images.iter().zip(sight.picture_lines()) {
-            row("picture", shown_text(&path.display().to_string(), WIDTH))?;
-            row("", line)?;
-        }
-    }
-    if let (true, Some(template)) = (command.show_template, &facts.template) {
-        writeln!(out, "\n{}", template.source())?;
-    }
-    Ok(())
+        "card": facts.card.map(|card| &card.id),
+    });
+    facts.licensing.add_to(&mut value);
+    value
 }
 
 fn format_name(format: Format) -> String {
@@ -176,45 +119,5 @@ fn attention_words(hp: &Hyperparams) -> String {
         (0, 0, _) => "full".to_owned(),
         (0, chunked, _) => format!("chunked in {chunked} layers"),
         (sliding, _, window) => format!("window of {} in {sliding} layers", window.unwrap_or_default()),
-    }
-}
-
-fn template_words(template: Option<&ChatTemplate>) -> String {
-    let Some(template) = template else { return "none: `run` needs --raw".to_owned() };
-    let mut words = vec!["chat"];
-    if template.supports_tools() {
-        words.push("tools");
-    }
-    if template.supports_thinking() {
-        words.push("reasoning switch");
-    }
-    words.join(", ")
-}
-
-fn licence_lines(licence: &LicenceFacts) -> Vec<String> {
-    let declared = licence.declared.iter().map(|d| format!("{}: {} ({})", d.kind, d.value, d.source));
-    let texts = licence
-        .texts
-        .iter()
-        .map(|text| format!("text {} sha256 {}…", text.file, &text.sha256[..12.min(text.sha256.len())]));
-    let conflicts = licence.conflicts.iter().map(|conflict| format!("conflict: {conflict}"));
-    let lines: Vec<String> = declared.chain(texts).chain(conflicts).collect();
-    if lines.is_empty() { vec!["nothing is said of it in these files".to_owned()] } else { lines }
-}
-
-/// Three figures and a unit.
-fn count(n: u64) -> String {
-    match n {
-        0..1_000_000 => format!("{:.0} thousand", n as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} million", n as f64 / 1e6),
-        _ => format!("{:.2} billion", n as f64 / 1e9),
-    }
-}
-
-fn bytes(n: u64) -> String {
-    match n {
-        0..1_000_000 => format!("{:.0} kB", n as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} MB", n as f64 / 1e6),
-        _ => format!("{:.2} GB", n as f64 / 1e9),
     }
 }

@@ -83,7 +83,8 @@ impl SightFacts {
 
     /// Lines for people: what is seen with.
     pub fn lines(&self) -> Vec<String> {
-        let types: Vec<String> = self.types.iter().map(|(name, n)| format!("{name} {}", super::bytes(*n))).collect();
+        let types: Vec<String> =
+            self.types.iter().map(|(name, n)| format!("{name} {}", super::text::bytes(*n))).collect();
         let mut lines = vec![
             format!(
                 "{} layers of width {}, tiles of {}, patches of {}",
@@ -98,7 +99,7 @@ impl SightFacts {
     /// One line for each picture.
     pub fn picture_lines(&self) -> Vec<String> {
         let line = |p: &PictureCost| {
-            let (tiles, tokens, memory) = (p.tiles, p.tokens, super::bytes(p.memory));
+            let (tiles, tokens, memory) = (p.tiles, p.tokens, super::text::bytes(p.memory));
             format!(
                 "{} x {}: {tiles} tiles, {tokens} tokens; {:.2} s and {memory}, predicted",
                 p.width, p.height, p.seconds

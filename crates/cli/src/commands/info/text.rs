@@ -1,0 +1,120 @@
+//! `plimsoll info` for people.
+
+use std::io::Write;
+
+use plimsoll_engine::ChatTemplate;
+use plimsoll_formats::LicenceFacts;
+use plimsoll_panel::shown_text;
+
+use super::{Facts, attention_words, format_name};
+use crate::args::Info;
+use crate::rows::{Rows, WIDTH};
+use crate::style::Style;
+
+/// Prints everything in rows.
+pub fn print(command: &Info, facts: &Facts<'_>) -> anyhow::Result<()> {
+    let mut rows = Rows::new(std::io::stdout().lock(), Style::stdout());
+    network(&mut rows, facts)?;
+    licence(&mut rows, facts)?;
+    here(&mut rows, facts)?;
+    if let Some(sight) = &facts.sight {
+        for (i, line) in sight.lines().into_iter().enumerate() {
+            rows.one(if i == 0 { "vision" } else { "" }, &shown_text(&line, WIDTH))?;
+        }
+        for (path, line) in command.images.iter().zip(sight.picture_lines()) {
+            rows.one("picture", &shown_text(&path.display().to_string(), WIDTH))?;
+            rows.one("", &line)?;
+        }
+    }
+    if let (true, Some(template)) = (command.show_template, &facts.template) {
+        rows.end(template.source())?;
+    }
+    Ok(())
+}
+
+fn network(rows: &mut Rows<impl Write>, facts: &Facts<'_>) -> anyhow::Result<()> {
+    let checkpoint = facts.checkpoint;
+    let hp = &checkpoint.hyperparams;
+    rows.one("model", &Style::stdout().bold(&shown_text(&checkpoint.display(), WIDTH)))?;
+    rows.one("architecture", &format!("{} ({})", hp.arch.as_str(), format_name(checkpoint.format)))?;
+    rows.one("parameters", &count(checkpoint.n_params()))?;
+    rows.one("file", &bytes(checkpoint.file_bytes()))?;
+    let types: Vec<_> = checkpoint.bytes_by_type().iter().map(|(t, n)| format!("{} {}", t.name(), bytes(*n))).collect();
+    rows.one("types", &types.join(", "))?;
+    rows.one("layers", &format!("{} of width {}, MLP {}", hp.n_layers, hp.d_model, hp.d_ff))?;
+    let (heads, kv_heads, head_dim) = (hp.n_heads, hp.n_kv_heads, hp.head_dim);
+    let words = attention_words(hp);
+    rows.one("attention", &format!("{heads} heads, {kv_heads} for keys and values, of {head_dim}; {words}"))?;
+    let vocabulary = match &facts.vocabulary {
+        Ok(tokens) => format!("{tokens} tokens"),
+        Err(problem) => format!("not usable: {}", shown_text(problem, WIDTH)),
+    };
+    rows.one("vocabulary", &vocabulary)?;
+    rows.one("context", &format!("{} tokens", hp.max_seq_len))?;
+    rows.one("template", &template_words(facts.template.as_ref()))?;
+    Ok(())
+}
+
+fn licence(rows: &mut Rows<impl Write>, facts: &Facts<'_>) -> anyhow::Result<()> {
+    if let Some(card) = facts.card {
+        rows.many("card", &[format!("{}, by {} (`plimsoll catalog {}`)", card.name, card.maker, card.id)])?;
+    }
+    for (i, line) in licence_lines(&facts.checkpoint.licence).into_iter().enumerate() {
+        rows.one(if i == 0 { "licence" } else { "" }, &shown_text(&line, WIDTH))?;
+    }
+    rows.many("", &[format!("taken for {}", facts.licensing.taken_for())])?;
+    rows.many("terms", &facts.licensing.term_lines())?;
+    rows.many("gate", &facts.licensing.gate_lines())?;
+    Ok(())
+}
+
+fn here(rows: &mut Rows<impl Write>, facts: &Facts<'_>) -> anyhow::Result<()> {
+    let Facts { memory, speed, settings, .. } = facts;
+    rows.one("memory here", &format!("{} for {} tokens, predicted", bytes(memory.total()), memory.tokens))?;
+    let parts = [memory.weights, memory.cache, memory.buffers, memory.process].map(bytes);
+    let [weights, cache, buffers, process] = parts;
+    rows.one("", &format!("weights {weights}, cache {cache}, buffers {buffers}, process {process}"))?;
+    let speeds = format!("prefill {:.0}, decode {:.1} tokens/s", speed.prefill, speed.decode);
+    rows.one("speed here", &format!("{speeds}, predicted for {} {} threads", settings.isa, settings.threads))?;
+    Ok(())
+}
+
+fn template_words(template: Option<&ChatTemplate>) -> String {
+    let Some(template) = template else { return "none: `run` needs --raw".to_owned() };
+    let mut words = vec!["chat"];
+    if template.supports_tools() {
+        words.push("tools");
+    }
+    if template.supports_thinking() {
+        words.push("reasoning switch");
+    }
+    words.join(", ")
+}
+
+fn licence_lines(licence: &LicenceFacts) -> Vec<String> {
+    let declared = licence.declared.iter().map(|d| format!("{}: {} ({})", d.kind, d.value, d.source));
+    let texts = licence
+        .texts
+        .iter()
+        .map(|text| format!("text {} sha256 {}…", text.file, &text.sha256[..12.min(text.sha256.len())]));
+    let lines: Vec<String> = declared.chain(texts).collect();
+    if lines.is_empty() { vec!["nothing is said of it in these files".to_owned()] } else { lines }
+}
+
+/// Three figures and a unit.
+fn count(n: u64) -> String {
+    match n {
+        0..1_000_000 => format!("{:.0} thousand", n as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} million", n as f64 / 1e6),
+        _ => format!("{:.2} billion", n as f64 / 1e9),
+    }
+}
+
+/// Three figures and a unit.
+pub(super) fn bytes(n: u64) -> String {
+    match n {
+        0..1_000_000 => format!("{:.0} kB", n as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", n as f64 / 1e6),
+        _ => format!("{:.2} GB", n as f64 / 1e9),
+    }
+}

@@ -1,0 +1,45 @@
+//! `--use`, `--users`, `--region`: what a model is wanted for.
+
+use clap::{Args as ClapArgs, ValueEnum};
+use plimsoll_catalog::{DeclaredUse, Purpose, region_code};
+
+/// What a model is wanted for, to be held against its licence.
+#[derive(ClapArgs, Debug, Clone)]
+pub struct UseArgs {
+    /// Say whether the licence allows this use
+    #[arg(long = "use", value_name = "PURPOSE", value_enum)]
+    pub purpose: Option<PurposeArg>,
+    /// Monthly users of everything that you offer
+    #[arg(long, value_name = "N", requires = "purpose")]
+    pub users: Option<u64>,
+    /// Where you are established: a country's two letters, or EU
+    #[arg(long, value_name = "CODE", requires = "purpose", value_parser = parse_region)]
+    pub region: Option<String>,
+}
+
+/// A purpose as the command line spells it.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PurposeArg {
+    /// Research that is not commercial
+    Research,
+    /// Inside an organisation that offers it to nobody else
+    Internal,
+    /// In products or services that earn money
+    Commercial,
+}
+
+impl UseArgs {
+    /// The use, if one was declared.
+    pub fn declared(&self) -> Option<DeclaredUse> {
+        let purpose = match self.purpose? {
+            PurposeArg::Research => Purpose::Research,
+            PurposeArg::Internal => Purpose::Internal,
+            PurposeArg::Commercial => Purpose::Commercial,
+        };
+        Some(DeclaredUse { purpose, users: self.users, region: self.region.clone() })
+    }
+}
+
+fn parse_region(text: &str) -> Result<String, String> {
+    region_code(text).ok_or_else(|| "expected two letters, such as DE or US, or EU".to_owned())
+}
