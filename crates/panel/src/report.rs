@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(slug("HuggingFaceTB/SmolLM3-3B"), "huggingfacetb-smollm3-3b");
         assert_eq!(slug("demo:small"), "demo-small");
         assert_eq!(slug("../../etc/passwd"), "etc-passwd");
-        assert_eq!(slug("a-vs-vs-b"), "a-versus-vs-b");
+        assert_eq!(slug("a-vs-vs-b"), "a-versus-versus-b");
         assert_eq!(slug("東京"), "");
     }
 }

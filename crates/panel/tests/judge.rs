@@ -122,7 +122,9 @@ fn a_failed_verification_fails_the_builder() {
 
 #[test]
 fn the_better_verdict_is_advised() {
-    let comparison = fixture::comparison();
+    let mut comparison = fixture::comparison();
+    comparison.models[1].verified.as_mut().unwrap().passed = false;
+    comparison.models[0].quality.overall.rate = comparison.models[1].quality.overall.rate.clone();
     let judgement = judged(&comparison);
     let words = judgement.reviews.each_ref().map(|review| review.verdict.word);
     assert_eq!((words, judgement.advice.preferred), ([Word::Ship, Word::Mixed], Preferred::A));

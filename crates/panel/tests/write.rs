@@ -63,7 +63,7 @@ fn a_folder_in_the_way_of_either_file_stops_both() {
     for taken in ["plimsoll-report.html", "plimsoll-report.json"] {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join(taken)).unwrap();
-        let error = write_report(&ReportPaths::in_folder(folder.path()), &fixture::comparison()).unwrap_err();
+        let error = write_report(&ReportPaths::in_folder(folder.path()), &fixture::report(), "").unwrap_err();
         assert!(matches!(&error, ReportError::IsFolder { path } if path.ends_with(taken)), "{error}");
         assert_eq!(names(folder.path()), [taken]);
     }
@@ -86,7 +86,7 @@ mod unix {
             return;
         }
         let message =
-            write_report(&ReportPaths::in_folder(folder.path()), &fixture::comparison()).unwrap_err().to_string();
+            write_report(&ReportPaths::in_folder(folder.path()), &fixture::report(), "").unwrap_err().to_string();
         assert!(message.contains("plimsoll-report.html`: permission denied"), "{message}");
         assert_eq!(names(folder.path()), Vec::<OsString>::new());
     }
@@ -94,7 +94,7 @@ mod unix {
     /// Not for this file system, but for the folder of a process table: nobody may make files there.
     #[test]
     fn a_folder_that_takes_no_files_is_named() {
-        let error = write_report(&ReportPaths::in_folder(Path::new("/proc")), &fixture::comparison()).unwrap_err();
+        let error = write_report(&ReportPaths::in_folder(Path::new("/proc")), &fixture::report(), "").unwrap_err();
         assert!(error.to_string().contains("/proc/plimsoll-report.html"), "{error}");
     }
 
@@ -120,7 +120,7 @@ mod unix {
     #[ignore = "run by the test above, under a limit"]
     fn under_a_limit() {
         let folder = std::env::var_os("PLIMSOLL_TEST_FOLDER").expect("set by the test above");
-        let error = write_report(&ReportPaths::in_folder(folder.as_ref()), &fixture::comparison()).unwrap_err();
+        let error = write_report(&ReportPaths::in_folder(folder.as_ref()), &fixture::report(), "").unwrap_err();
         assert!(error.to_string().contains("plimsoll-report.html"), "{error}");
     }
 }
