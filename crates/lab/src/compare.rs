@@ -7,6 +7,7 @@ mod device;
 mod differences;
 mod evidence;
 mod facts;
+mod fidelity;
 mod ratio;
 mod run;
 
@@ -35,7 +36,8 @@ pub struct Circumstances {
     pub reproduce: String,
 }
 
-/// Statistics, differences and the sentence that follow from what was seen of A and B.
+/// Statistics, differences and the sentence that follow from what was seen of A and B, each by itself; how faithful one is
+/// to the other is for who has both ([`compare`]).
 ///
 /// # Errors
 /// When the models did not answer the same items.
@@ -54,6 +56,7 @@ pub fn conclude(circumstances: Circumstances, evidence: [Evidence; 2]) -> Result
         suite,
         settings,
         models,
+        fidelity: None,
         differences,
         conclusion,
         reproduce,

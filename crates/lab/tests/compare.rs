@@ -94,3 +94,28 @@ fn a_start_measures_load_first_token_and_a_peak_above_where_it_began() {
     assert!(start.peak_bytes > start.process_bytes && start.process_bytes > 0, "{start:?}");
     assert!(start.tokens > 16);
 }
+
+#[test]
+fn a_model_against_itself_is_faithful_to_the_bit_and_one_of_another_shape_is_not_asked() {
+    let options = Options { starts: 1, ..options() };
+    let against = |a: &str, b: &str| {
+        let start = &mut |_: Side| Ok(imagined_start(Side::A));
+        compare(&contestants(a, b), &options, start, &mut |_| ()).unwrap()
+    };
+    let found = against("small", "small");
+    let fidelity = found.fidelity.as_ref().expect("one model has one vocabulary and one shape");
+    assert_eq!((fidelity.base, fidelity.right_to_wrong, fidelity.wrong_to_right), (Side::A, 0, 0));
+    assert_eq!((fidelity.flips.value, fidelity.changed.value, fidelity.flips.n), (0.0, 0.0, 6));
+    for distance in [&fidelity.text, &fidelity.answers] {
+        assert_eq!((distance.kl_mean.value, distance.kl_high.value, distance.same_top.value), (0.0, 0.0, 1.0));
+        assert!(distance.kl_mean.n >= 6 && distance.kl_mean.samples.len() == distance.kl_mean.n);
+    }
+    assert!(fidelity.measurements().iter().all(|measurement| measurement.is_intact()));
+    let facts = found.models.each_ref().map(|model| &model.facts);
+    assert!(facts[0].tokenizer_sha256.is_some() && facts[0].tokenizer_sha256 == facts[1].tokenizer_sha256);
+    assert!(facts[0].template_sha256.is_some());
+
+    let apart = against("small", "large");
+    assert_eq!(apart.fidelity, None);
+    assert_eq!(apart.models[0].facts.tokenizer_sha256, apart.models[1].facts.tokenizer_sha256);
+}

@@ -8,9 +8,11 @@ use plimsoll_graph::cost::{Cost, Machine};
 use plimsoll_runtime::{Program, measure_machine};
 
 use super::device::device;
+use super::fidelity::faithfulness;
 use super::{Circumstances, Evidence, Prediction, conclude, model_facts, suite_facts};
 use crate::answerer::prompting;
 use crate::bench::{self, BenchError, Plan, ProgramTimer, Start, Timed, Timings};
+use crate::fidelity::FidelityError;
 use crate::paired::PairError;
 use crate::predict::{MemoryPrediction, SpeedPrediction};
 use crate::record::{Comparison, ModelFacts, Settings, Side};
@@ -52,6 +54,8 @@ pub enum Stage {
     Timing,
     /// Putting the questions to a model.
     Asking(Side),
+    /// Passing the same tokens through both.
+    Predicting,
     /// Hashing a model's weights, in megabytes.
     Hashing(Side),
 }
@@ -62,6 +66,7 @@ impl fmt::Display for Stage {
             Stage::Starting => f.write_str("starting afresh"),
             Stage::Timing => f.write_str("timing in turn"),
             Stage::Asking(side) => write!(f, "asking {}", side.letter()),
+            Stage::Predicting => f.write_str("comparing predictions"),
             Stage::Hashing(side) => write!(f, "hashing {}, MB", side.letter()),
         }
     }
@@ -108,6 +113,16 @@ pub enum CompareError {
         /// What failed.
         source: RunError,
     },
+    /// The predictions of the models, A and B, cannot be compared.
+    #[error("{a} against {b}: {source}")]
+    Fidelity {
+        /// Model A.
+        a: String,
+        /// Model B.
+        b: String,
+        /// What failed.
+        source: FidelityError,
+    },
     /// The answers cannot be paired.
     #[error(transparent)]
     Pair(#[from] PairError),
@@ -148,8 +163,9 @@ pub fn compare(
         ask(Side::A, a, &mut sessions[0], &options.suite, progress)?,
         ask(Side::B, b, &mut sessions[1], &options.suite, progress)?,
     ];
+    let fidelity = faithfulness(contestants, &mut sessions, &outcomes, &options.suite, progress)?;
 
-    let facts = Side::BOTH.map(|side| facts(side, &contestants[side.index()], progress));
+    let facts = Side::BOTH.map(|side| facts(side, &contestants[side.index()], &sessions[side.index()], progress));
     let seen = Side::BOTH.map(|side| side.index()).map(|i| Evidence {
         facts: facts[i].clone(),
         prediction: predictions[i].clone(),
@@ -173,7 +189,7 @@ pub fn compare(
         created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         reproduce: options.reproduce.clone(),
     };
-    Ok(conclude(circumstances, seen)?)
+    Ok(Comparison { fidelity, ..conclude(circumstances, seen)? })
 }
 
 impl Contestant {
@@ -269,11 +285,11 @@ fn timings(
     Ok(bench::interleaved(&mut pair, plan, |done| progress(Progress { stage: Stage::Timing, done, of }))?)
 }
 
-fn facts(side: Side, contestant: &Contestant, progress: &mut dyn FnMut(Progress)) -> ModelFacts {
+fn facts(side: Side, contestant: &Contestant, session: &Session, progress: &mut dyn FnMut(Progress)) -> ModelFacts {
     let checkpoint = &contestant.checkpoint;
     let megabytes = |bytes: u64| (bytes / 1_000_000) as usize;
     let of = megabytes(checkpoint.file_bytes());
-    model_facts(&contestant.argument, checkpoint, |done| {
+    model_facts(&contestant.argument, checkpoint, session, |done| {
         progress(Progress { stage: Stage::Hashing(side), done: megabytes(done), of });
     })
 }

@@ -52,6 +52,12 @@ pub struct ModelFacts {
     pub types: Vec<TypeBytes>,
     /// SHA-256 over every tensor's name, type, shape and stored bytes, in the order of the names.
     pub sha256: String,
+    /// SHA-256 over every token's id and bytes; absent from records of earlier versions.
+    #[serde(default)]
+    pub tokenizer_sha256: Option<String>,
+    /// SHA-256 of its chat template's source; absent if it has none, and from records of earlier versions.
+    #[serde(default)]
+    pub template_sha256: Option<String>,
     /// What its files say of its licence.
     pub licence: LicenceRecord,
     /// Longest sequence that the model is made for. [tokens]
