@@ -229,6 +229,17 @@ pub struct Verify {
     pub fast: bool,
 }
 
+impl Verify {
+    /// `plimsoll verify MODEL` with every default.
+    pub fn of(model: &str) -> Verify {
+        let args = Args::parse_from(["plimsoll", "verify", "--", model]);
+        match args.command {
+            Some(Command::Verify(verify)) => verify,
+            _ => unreachable!("`verify` was asked for"),
+        }
+    }
+}
+
 /// `tokenize`
 #[derive(ClapArgs, Debug)]
 #[command(after_help = "Example:\n  plimsoll tokenize demo:large \"Once upon a time\"")]
@@ -311,7 +322,7 @@ pub struct Eval {
 
 /// `compare`
 #[derive(ClapArgs, Debug)]
-#[command(after_help = "Example:\n  plimsoll compare ./smollm3-q4.gguf ./qwen3.gguf --report out")]
+#[command(after_help = "Examples:\n  plimsoll compare ./smollm3-q4.gguf ./qwen3.gguf --report out\n  plimsoll compare smollm3 ./mine.gguf --use commercial --users 50000 --region EU")]
 pub struct Compare {
     /// First model [default: demo:small]
     #[arg(requires = "b")]
@@ -330,6 +341,21 @@ pub struct Compare {
     /// Repetitions of each speed measurement
     #[arg(long, value_name = "N", default_value = "5")]
     pub repeat: NonZeroUsize,
+    #[command(flatten)]
+    pub usage: UseArgs,
+    /// What the panel judges by [default: the rubric inside]
+    #[arg(long, value_name = "FILE")]
+    pub rubric: Option<PathBuf>,
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// Where evidence is kept.
+#[derive(ClapArgs, Debug, Clone, Default)]
+pub struct StoreArgs {
+    /// The evidence store [default: plimsoll/evidence.db in the data folder]
+    #[arg(long, value_name = "FILE")]
+    pub store: Option<PathBuf>,
 }
 
 impl Compare {

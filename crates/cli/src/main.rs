@@ -9,6 +9,7 @@ mod chat;
 mod commands;
 mod conversation;
 mod demo;
+mod evidence;
 mod failure;
 mod hub_cache;
 mod interrupt;

@@ -13,6 +13,11 @@ pub fn state() -> Option<PathBuf> {
     base("XDG_STATE_HOME", ".local/state").map(|base| base.join("plimsoll"))
 }
 
+/// `~/.local/share/plimsoll`, or where `XDG_DATA_HOME` puts it.
+pub fn data() -> Option<PathBuf> {
+    base("XDG_DATA_HOME", ".local/share").map(|base| base.join("plimsoll"))
+}
+
 /// Where the hub's own tools keep what they fetched.
 pub fn hub_cache() -> Option<PathBuf> {
     absolute("HF_HUB_CACHE")

@@ -86,6 +86,19 @@ fn every_fixture_encodes_its_texts_exactly_from_both_formats() {
 }
 
 #[test]
+fn every_fixture_has_one_vocabulary_in_both_formats() {
+    let folders = fixtures();
+    for folder in &folders {
+        let hashes: Vec<_> =
+            fixture_tokenizers(folder).iter().map(|(_, tokenizer)| tokenizer.vocabulary_sha256()).collect();
+        assert!(hashes.len() > 1 && hashes.iter().all(|hash| *hash == hashes[0]), "{}", folder.display());
+    }
+    let different: std::collections::BTreeSet<_> =
+        folders.iter().map(|folder| tokenizer(folder).vocabulary_sha256()).collect();
+    assert!(folders.is_empty() || different.len() > 1);
+}
+
+#[test]
 fn every_fixture_renders_and_encodes_its_chats_exactly_from_both_formats() {
     for folder in fixtures() {
         let golden = golden(&folder);

@@ -42,7 +42,7 @@ fn request(template: Option<&ChatTemplate>, content: Value) -> TemplateRequest {
 }
 
 /// A question's ids, and what it shows: its picture stands before its words.
-fn asked(session: &mut Session, question: Question) -> Result<(Vec<u32>, Vec<Seen>), AnswerError> {
+pub(crate) fn asked(session: &mut Session, question: Question) -> Result<(Vec<u32>, Vec<Seen>), AnswerError> {
     let Some(scene) = question.picture else { return Ok((prompt_ids(session, question.prompt)?, Vec::new())) };
     let side = SIDE as usize;
     let seen = vec![session.look(&Shown::Picture(Picture::new(side, side, scene.rgb8())))?];

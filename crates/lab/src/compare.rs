@@ -7,12 +7,17 @@ mod device;
 mod differences;
 mod evidence;
 mod facts;
+mod fidelity;
 mod ratio;
 mod run;
+mod stage;
+mod steps;
 
 pub use evidence::{Evidence, Prediction, Verified};
 pub use facts::model_facts;
-pub use run::{CompareError, Contestant, Options, Progress, Stage, compare};
+pub use run::{CompareError, Contestant, Options, compare};
+pub use stage::{Progress, Stage};
+pub use steps::FreshStart;
 
 use crate::paired::PairError;
 use crate::record::{CategoryFacts, Comparison, Device, SCHEMA_VERSION, Settings, Side, SuiteFacts};
@@ -35,7 +40,8 @@ pub struct Circumstances {
     pub reproduce: String,
 }
 
-/// Statistics, differences and the sentence that follow from what was seen of A and B.
+/// Statistics, differences and the sentence that follow from what was seen of A and B, each by itself; how faithful one is
+/// to the other is for who has both ([`compare`]).
 ///
 /// # Errors
 /// When the models did not answer the same items.
@@ -54,6 +60,7 @@ pub fn conclude(circumstances: Circumstances, evidence: [Evidence; 2]) -> Result
         suite,
         settings,
         models,
+        fidelity: None,
         differences,
         conclusion,
         reproduce,

@@ -9,6 +9,9 @@
 pub mod answerer;
 pub mod bench;
 pub mod compare;
+pub mod divergence;
+pub mod fidelity;
+pub mod journal;
 pub mod paired;
 pub mod predict;
 pub mod record;

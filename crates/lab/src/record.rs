@@ -4,6 +4,7 @@
 //! The JSON form is stable: [`SCHEMA_VERSION`] is raised whenever a reader of the old one would misread the new.
 
 mod difference;
+mod fidelity;
 mod measurement;
 mod model;
 mod show;
@@ -11,9 +12,10 @@ mod show;
 use serde::{Deserialize, Serialize};
 
 pub use difference::{Better, Clause, ClauseKind, Conclusion, Difference, Piece, Test, Words};
+pub use fidelity::{Distance, Fidelity};
 pub use measurement::{Measurement, MeasurementBuilder, Origin, Unit};
 pub use model::{
-    Declared, LicenceRecord, MemoryRecord, ModelFacts, ModelRecord, Quality, Rate, Side, SpeedAtDepth, StartRecord,
+    Declared, LicenceRecord, LicenceText, MemoryRecord, ModelFacts, ModelRecord, Quality, Rate, Side, SpeedAtDepth, StartRecord,
     TypeBytes, VerifiedRecord,
 };
 pub use show::{Scale, show_p};
@@ -132,6 +134,9 @@ pub struct Comparison {
     pub settings: Settings,
     /// Model A and model B.
     pub models: [ModelRecord; 2],
+    /// How faithful one is to the other; absent where they cannot be artifacts of one model.
+    #[serde(default)]
+    pub fidelity: Option<Fidelity>,
     /// Every difference looked at, none left out for being small.
     pub differences: Vec<Difference>,
     /// What follows and what does not.
@@ -141,12 +146,13 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Every measurement in it, device first, then A, B and the differences.
+    /// Every measurement in it, device first, then A, B, how faithful one is to the other, and the differences.
     pub fn measurements(&self) -> Vec<&Measurement> {
         let mut all = vec![&self.device.read_bandwidth, &self.device.arithmetic_rate];
         for model in &self.models {
             all.extend(model.measurements());
         }
+        all.extend(self.fidelity.iter().flat_map(Fidelity::measurements));
         all.extend(self.differences.iter().map(|difference| &difference.difference));
         all
     }

@@ -6,6 +6,7 @@ use plimsoll_engine::SessionOptions;
 use plimsoll_formats::Checkpoint;
 use plimsoll_lab::bench::{Plan, Start, measure_start};
 use plimsoll_lab::compare::{CompareError, Contestant, Options, Progress, Stage, compare};
+use plimsoll_lab::journal::NoJournal;
 use plimsoll_lab::record::{Side, Words};
 use plimsoll_lab::suite::Suite;
 
@@ -43,7 +44,7 @@ fn imagined_start(side: Side) -> Start {
 #[test]
 fn a_comparison_holds_every_sample_and_every_answer() {
     let mut heard = Vec::new();
-    let found = compare(&contestants("small", "large"), &options(), &mut |side| Ok(imagined_start(side)), &mut |p| {
+    let found = compare(&contestants("small", "large"), &options(), &mut NoJournal, &mut |side| Ok(imagined_start(side)), &mut |p| {
         heard.push(p)
     })
     .unwrap();
@@ -69,7 +70,7 @@ fn a_comparison_holds_every_sample_and_every_answer() {
 fn a_model_against_itself_shows_no_difference_in_its_answers() {
     let options = Options { starts: 1, ..options() };
     let found =
-        compare(&contestants("small", "small"), &options, &mut |_| Ok(imagined_start(Side::A)), &mut |_| ()).unwrap();
+        compare(&contestants("small", "small"), &options, &mut NoJournal, &mut |_| Ok(imagined_start(Side::A)), &mut |_| ()).unwrap();
     let accuracy = found.difference("accuracy").unwrap();
     assert_eq!((accuracy.words, accuracy.only_right), (Words::NoDifferenceSeen, Some([0, 0])));
     assert!(found.conclusion.sentence.contains("show no difference in accuracy"), "{}", found.conclusion.sentence);
@@ -78,7 +79,7 @@ fn a_model_against_itself_shows_no_difference_in_its_answers() {
 
 #[test]
 fn a_failed_start_names_the_model_and_leaves_no_comparison() {
-    let failed = compare(&contestants("small", "large"), &options(), &mut |_| Err("out of memory".into()), &mut |_| ());
+    let failed = compare(&contestants("small", "large"), &options(), &mut NoJournal, &mut |_| Err("out of memory".into()), &mut |_| ());
     match failed {
         Err(error @ CompareError::Start { .. }) => {
             assert_eq!(error.to_string(), "demo:small, in a fresh process: out of memory")
@@ -93,4 +94,29 @@ fn a_start_measures_load_first_token_and_a_peak_above_where_it_began() {
     assert!(start.load > 0.0 && start.first_token > 0.0, "{start:?}");
     assert!(start.peak_bytes > start.process_bytes && start.process_bytes > 0, "{start:?}");
     assert!(start.tokens > 16);
+}
+
+#[test]
+fn a_model_against_itself_is_faithful_to_the_bit_and_one_of_another_shape_is_not_asked() {
+    let options = Options { starts: 1, ..options() };
+    let against = |a: &str, b: &str| {
+        let start = &mut |_: Side| Ok(imagined_start(Side::A));
+        compare(&contestants(a, b), &options, &mut NoJournal, start, &mut |_| ()).unwrap()
+    };
+    let found = against("small", "small");
+    let fidelity = found.fidelity.as_ref().expect("one model has one vocabulary and one shape");
+    assert_eq!((fidelity.base, fidelity.right_to_wrong, fidelity.wrong_to_right), (Side::A, 0, 0));
+    assert_eq!((fidelity.flips.value, fidelity.changed.value, fidelity.flips.n), (0.0, 0.0, 6));
+    for distance in [&fidelity.text, &fidelity.answers] {
+        assert_eq!((distance.kl_mean.value, distance.kl_high.value, distance.same_top.value), (0.0, 0.0, 1.0));
+        assert!(distance.kl_mean.n >= 6 && distance.kl_mean.samples.len() == distance.kl_mean.n);
+    }
+    assert!(fidelity.measurements().iter().all(|measurement| measurement.is_intact()));
+    let facts = found.models.each_ref().map(|model| &model.facts);
+    assert!(facts[0].tokenizer_sha256.is_some() && facts[0].tokenizer_sha256 == facts[1].tokenizer_sha256);
+    assert!(facts[0].template_sha256.is_some());
+
+    let apart = against("small", "large");
+    assert_eq!(apart.fidelity, None);
+    assert_eq!(apart.models[0].facts.tokenizer_sha256, apart.models[1].facts.tokenizer_sha256);
 }

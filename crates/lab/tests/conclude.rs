@@ -29,7 +29,9 @@ fn evidence(name: &str, decode: [f64; 5], right: &[(&str, [bool; 40])]) -> Evide
             file_bytes: 1,
             types: vec![],
             sha256: String::new(),
-            licence: LicenceRecord { spdx: None, declared: vec![], conflicts: vec![] },
+            tokenizer_sha256: None,
+            template_sha256: None,
+            licence: LicenceRecord { spdx: None, declared: vec![], texts: vec![], conflicts: vec![] },
             context: 512,
         },
         prediction: Prediction {

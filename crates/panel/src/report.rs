@@ -39,15 +39,21 @@ impl Report {
 
 impl Background {
     /// What the catalogue and a model's own files say of it.
-    pub fn of(catalog: &Catalog, facts: &ModelFacts, texts: &[Text], further: Vec<Measurement>) -> Background {
-        let card = catalog.card_of(&facts.path, &facts.name).cloned();
+    pub fn of(catalog: &Catalog, facts: &ModelFacts, card: Option<&ModelCard>, further: Vec<Measurement>) -> Background {
+        let card = card.or_else(|| catalog.card_of(&facts.path, &facts.name)).cloned();
+        let text = |text: &plimsoll_lab::record::LicenceText| Text {
+            file: text.file.clone(),
+            sha256: text.words_sha256.clone(),
+            head: text.head.clone(),
+        };
+        let texts: Vec<Text> = facts.licence.texts.iter().map(text).collect();
         let statement = |declared: &plimsoll_lab::record::Declared| Statement {
             source: declared.source.clone(),
             kind: declared.kind.clone(),
             value: declared.value.clone(),
         };
         let statements: Vec<Statement> = facts.licence.declared.iter().map(statement).collect();
-        let terms: Terms = catalog.terms(&statements, texts, card.as_ref());
+        let terms: Terms = catalog.terms(&statements, &texts, card.as_ref());
         Background { terms, card, further }
     }
 }

@@ -1,7 +1,7 @@
 //! The comparison side by side on a terminal of 80 columns. Colour says nothing that the words do not.
 
 use plimsoll_catalog::Outcome;
-use plimsoll_lab::record::{Comparison, Measurement, Side};
+use plimsoll_lab::record::{Comparison, Distance, Fidelity, Measurement, Side};
 
 use crate::foreign::shown_text;
 use crate::judge::{Opinion, Review};
@@ -46,6 +46,9 @@ pub fn render_text(report: &Report, style: Style) -> String {
         }
     }
     out += &predictions(comparison, style);
+    if let Some(found) = &comparison.fidelity {
+        out += &format!("\n{}\n", wrapped(&faithfulness(found)));
+    }
     let device = &comparison.device;
     out += "\nIntervals hold 95 % where the samples allow, each by itself. `≈`: no difference\nseen; these marks are corrected for the number of comparisons (Holm).\n";
     out +=
@@ -116,6 +119,25 @@ fn predictions(comparison: &Comparison, style: Style) -> String {
     }
     row("peak memory", [a, b].map(|model| (&model.memory.predicted, &model.memory.error)));
     out
+}
+
+/// How far one model's predictions lie from the other's, and what became of its answers.
+fn faithfulness(found: &Fidelity) -> String {
+    let (base, other) = (found.base.letter(), found.other().letter());
+    let read = |distance: &Distance| {
+        let Distance { kl_mean, kl_high, same_top } = distance;
+        let (mean, high, top) = (kl_mean.text(), kl_high.text(), same_top.text());
+        format!("KL {mean}, 99.9 % of positions within {high}, same top token {top}")
+    };
+    format!(
+        "{other} against {base}, if {base} is its base: on text {}; at right answers {}; answers changed {}, {} from \
+         right to wrong and {} from wrong to right. Large numbers are an alarm; small ones do not say which is better.",
+        read(&found.text),
+        read(&found.answers),
+        found.changed.text(),
+        found.right_to_wrong,
+        found.wrong_to_right
+    )
 }
 
 fn row_lines(row: &Row, with_unit: bool, style: Style) -> String {

@@ -135,30 +135,29 @@ fn two_processes_take_turns() {
             let path = folder.path().to_owned();
             std::thread::spawn(move || {
                 let mut store = opened(&path);
-                let mut partial = store.partial(&format!("run {writer}"));
                 for step in 0..25 {
-                    partial.record(&format!("step {step}"), &serde_json::json!(step)).unwrap();
+                    store.keep_steps(&[(format!("run {writer}/step {step}"), serde_json::json!(step))]).unwrap();
                 }
             })
         })
         .collect();
     writers.into_iter().for_each(|writer| writer.join().unwrap());
-    let mut store = opened(folder.path());
+    let store = opened(folder.path());
     for writer in 0..4 {
-        assert_eq!(store.partial(&format!("run {writer}")).len().unwrap(), 25);
+        assert_eq!(store.n_steps(&format!("run {writer}")).unwrap(), 25);
     }
 }
 
 #[test]
 fn a_run_goes_on_where_it_stopped() {
     let folder = tempfile::tempdir().unwrap();
-    opened(folder.path()).partial("one").record("asked/3", &serde_json::json!({"correct": true})).unwrap();
+    let done = serde_json::json!({"correct": true});
+    opened(folder.path()).keep_steps(&[("one/asked/3".to_owned(), done.clone())]).unwrap();
     let mut store = opened(folder.path());
-    let partial = store.partial("one");
-    assert_eq!(partial.recall("asked/3").unwrap(), Some(serde_json::json!({"correct": true})));
-    assert_eq!(partial.recall("asked/4").unwrap(), None);
-    partial.forget().unwrap();
-    assert!(store.partial("one").is_empty().unwrap());
+    assert_eq!(store.step("one", "asked/3").unwrap(), Some(done));
+    assert_eq!(store.step("one", "asked/4").unwrap(), None);
+    store.forget_steps("one").unwrap();
+    assert_eq!(store.n_steps("one").unwrap(), 0);
 }
 
 fn vote(voter: &str, network: &str, choice: &str) -> Vote {

@@ -171,6 +171,13 @@ fn an_mmproj_says_what_its_metadata_holds() {
     assert_eq!(grid(&older).unwrap(), Grid { rows: 4, cols: 4 });
     let llama = MmprojParameters { projector: "llama4".into(), ..idefics.clone() };
     assert_eq!(Processor::from_mmproj(&llama).unwrap().family(), Family::Llama4);
+    let wide = Processor::from_mmproj(&llama).unwrap().grid(56 * 40, 56);
+    assert_eq!((wide.rows, wide.cols), (1, 16), "as it is assumed");
+    assert!(Processor::assumed_of_mmproj("llama4").unwrap().contains("16 tiles"));
+    let sampling = Processor::from_mmproj(&idefics).unwrap().sampling().unwrap();
+    assert_eq!((sampling.fps, sampling.max_frames), (1.0, 64));
+    let said = Processor::assumed_of_mmproj("idefics3").unwrap();
+    assert!(said.contains("1 frame a second, at most 64"), "{said}");
     for (broken, key) in [
         (MmprojParameters { projector: "pixtral".into(), ..idefics.clone() }, "clip.projector_type"),
         (MmprojParameters { image_size: 0, ..idefics.clone() }, "clip.vision.image_size"),

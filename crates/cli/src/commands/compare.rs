@@ -6,20 +6,26 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, bail};
+use plimsoll_catalog::{DeclaredUse, Purpose};
 use plimsoll_formats::Vision;
 use plimsoll_lab::bench::{Plan, Start};
 use plimsoll_lab::compare::{self, Contestant, Options, Stage};
-use plimsoll_lab::record::Side;
+use plimsoll_lab::record::{Comparison, Side};
 use plimsoll_lab::suite::{self, Suite};
-use plimsoll_panel::{ReportPaths, Style as TextStyle, render_text, shown_text, write_report};
+use plimsoll_panel::judge::Background;
+use plimsoll_panel::rubric::Rubric;
+use plimsoll_panel::{Report, ReportPaths, Style as TextStyle, render_text, shown_text, write_report};
 use plimsoll_runtime::CacheType;
 
 use crate::args::Compare;
+use crate::evidence::{self, StoreJournal};
 use crate::notice::say;
 use crate::settings::Settings;
 use crate::style::Style;
-use crate::{demo, model, progress};
+use crate::{catalogue, demo, model, progress};
 
+/// What a model is wanted for where nobody says: the use with the most conditions.
+const DEFAULT_USE: DeclaredUse = DeclaredUse { purpose: Purpose::Commercial, users: None, region: None };
 /// Fresh processes in which each model is started.
 const STARTS: usize = 3;
 
@@ -28,9 +34,12 @@ type StartError = Box<dyn std::error::Error + Send + Sync>;
 /// Measures two models, prints them side by side and writes the report.
 pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Result<()> {
     let contestants = [
-        contestant(command.a.as_deref().unwrap_or(demo::NAMES[0]))?,
-        contestant(command.b.as_deref().unwrap_or(demo::NAMES[1]))?,
+        contestant(command.a.as_deref().unwrap_or(demo::NAMES[0]), &settings)?,
+        contestant(command.b.as_deref().unwrap_or(demo::NAMES[1]), &settings)?,
     ];
+    let rubric = command.rubric.as_deref().map_or_else(|| Ok(Rubric::builtin()), Rubric::open)?;
+    let usage = command.usage.declared().unwrap_or(DEFAULT_USE);
+    let mut store = evidence::open(&command.store)?;
     let paths = ReportPaths::in_folder(&command.report);
     require_writable(&command.report)?;
     let options = options(command, &settings, &contestants)?;
@@ -48,24 +57,49 @@ pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Resu
         }
     };
     let mut fresh_start = |side: Side| start_in_a_process(&contestants[side.index()].argument, &settings);
-    let comparison = compare::compare(&contestants, &options, &mut fresh_start, &mut on_progress)?;
+    let mut journal = StoreJournal::new(&mut store);
+    let found = compare::compare(&contestants, &options, &mut journal, &mut fresh_start, &mut on_progress);
+    journal.flush()?; // also of a comparison that failed: the next one goes on from there
+    let comparison = found?;
+    journal.forget()?;
     if let Some((_, bar)) = shown {
         bar.finish_and_clear();
     }
-    write_report(&paths, &comparison)?;
+    let report = judged(comparison, &contestants, &usage, &rubric)?;
+    store.keep_report(&report, &rubric)?;
+    write_report(&paths, &report, &rubric.text)?;
     if as_json {
-        return super::print_json(&comparison);
+        return super::print_json(&report);
     }
     let style = if Style::stdout().coloured() { TextStyle::Ansi } else { TextStyle::Plain };
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", render_text(&comparison, style).trim_end())?;
+    writeln!(out, "{}", render_text(&report, style).trim_end())?;
     writeln!(out, "\nreport: {}\n        {}", paths.html.display(), paths.json.display())?;
     Ok(())
 }
 
-fn contestant(argument: &str) -> anyhow::Result<Contestant> {
-    Ok(Contestant { argument: argument.to_owned(), checkpoint: model::open(argument)? })
+fn contestant(argument: &str, settings: &Settings) -> anyhow::Result<Contestant> {
+    let checkpoint = model::open(argument)?;
+    let verified = super::verify::beside_weights(argument, &checkpoint, settings)?;
+    Ok(Contestant { argument: argument.to_owned(), checkpoint, verified })
 }
+
+/// Has the panel judge what was measured.
+fn judged(
+    comparison: Comparison,
+    contestants: &[Contestant; 2],
+    usage: &DeclaredUse,
+    rubric: &Rubric,
+) -> anyhow::Result<Report> {
+    let catalog = catalogue::open()?;
+    let mut background = [Background::default(), Background::default()];
+    for ((known, contestant), model) in background.iter_mut().zip(contestants).zip(&comparison.models) {
+        let card = catalogue::card_of(&contestant.argument, &contestant.checkpoint)?;
+        *known = Background::of(catalog, &model.facts, card, Vec::new());
+    }
+    Ok(Report::judged(comparison, background, usage, rubric))
+}
+
 
 fn options(command: &Compare, settings: &Settings, contestants: &[Contestant; 2]) -> anyhow::Result<Options> {
     let context = contestants.iter().map(|c| c.checkpoint.hyperparams.max_seq_len).min().unwrap_or(0);
@@ -114,7 +148,14 @@ fn reproduce(
     let Compare { items, seed, repeat, .. } = command;
     let pre = settings.pre.as_ref().map_or(String::new(), |pre| format!(" --pre {}", quoted(pre)));
     let threads = settings.threads;
-    format!("{isa}plimsoll compare {a} {b} --items {items} --seed {seed} --repeat {repeat} --threads {threads}{pre}")
+    let usage = command.usage.declared().unwrap_or(DEFAULT_USE);
+    let users = usage.users.map_or(String::new(), |users| format!(" --users {users}"));
+    let region = usage.region.as_ref().map_or(String::new(), |region| format!(" --region {}", quoted(region)));
+    let rubric = command.rubric.as_ref().map_or(String::new(), |file| format!(" --rubric {}", quoted(&file.to_string_lossy())));
+    let usage = format!("--use {}{users}{region}{rubric}", usage.purpose);
+    format!(
+        "{isa}plimsoll compare {a} {b} --items {items} --seed {seed} --repeat {repeat} --threads {threads}{pre} {usage}"
+    )
 }
 
 /// A word for a POSIX shell, in quotes where it needs them.

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use plimsoll_engine::{ChatTemplate, Clock, SightError, Special, Tokenizer};
 use plimsoll_formats::Checkpoint;
+use plimsoll_lab::compare::Verified;
 use plimsoll_lab::verify::{
     self, BUILT_IN_TEXT, CaseReport, ChatReport, FastReport, Golden, GoldenCase, GoldenPixels, Greedy, KL_BOUND,
     LEVELS, PicturesReport, Sight,
@@ -59,6 +60,27 @@ pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Resul
         }
     }
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What came of comparing a model with the golden outputs beside its weights, if there are any; `compare` shows it.
+pub fn beside_weights(
+    model: &str,
+    checkpoint: &Checkpoint,
+    settings: &Settings,
+) -> anyhow::Result<Option<Verified>> {
+    let command = Verify::of(model);
+    let is_there = demo::golden(model).is_some() || golden_path(&command, checkpoint).exists();
+    let Some(golden) = is_there.then(|| golden(&command, checkpoint)).transpose()?.flatten() else { return Ok(None) };
+    let tokenizer = Tokenizer::of(checkpoint, settings.pre.as_deref())?;
+    let mut program = Program::load(checkpoint, settings.isa, settings.threads, Arithmetic::Exact)?;
+    let mut sight = sight(&command, &golden, checkpoint, &tokenizer, settings)?;
+    let found = against_reference(&command, &golden, checkpoint, &tokenizer, &mut program, sight.as_mut())?;
+    Ok(Some(Verified {
+        passed: found.passed,
+        reference: golden.made_with.clone().unwrap_or_else(|| "the reference implementation".to_owned()),
+        tolerance: command.tolerance,
+        max_deltas: found.cases.iter().filter_map(|case| case.max_delta).collect(),
+    }))
 }
 
 /// The golden file named, or the one beside the weights; fast arithmetic can be measured without.

@@ -16,6 +16,26 @@ impl Session {
         prompt: impl Into<Prompt<'p>>,
         continuation: &[u32],
     ) -> Result<f64, SessionError> {
+        let mut sum = 0.0;
+        let mut broken = None;
+        self.predict(prompt, continuation, |index, logits| match log_probability(logits, continuation[index]) {
+            Ok(log_probability) => sum += log_probability,
+            Err(error) => broken = broken.take().or(Some(error)),
+        })?;
+        broken.map_or(Ok(sum), |error| Err(error.into()))
+    }
+
+    /// The logits from which each token of `continuation` is predicted after `prompt`; `each` hears them with the token's
+    /// index.
+    ///
+    /// # Errors
+    /// The prompt is empty, both together do not fit the context, a token is unknown.
+    pub fn predict<'p>(
+        &mut self,
+        prompt: impl Into<Prompt<'p>>,
+        continuation: &[u32],
+        each: impl FnMut(usize, &[f32]),
+    ) -> Result<(), SessionError> {
         let prompt = prompt.into();
         let n = prompt.ids.len();
         let length = n + continuation.len();
@@ -26,19 +46,12 @@ impl Session {
         let reused = self.reuse(&told)?;
         let last = prompt.ids[n - 1];
         self.append(Input::with_rows(prompt.ids, &rows), &told, reused..n - 1, || false)?;
-        let Some((_, given)) = continuation.split_last() else { return Ok(0.0) };
+        let Some((_, given)) = continuation.split_last() else { return Ok(()) };
         // Each token is predicted from the one before it.
         let inputs: Vec<u32> = std::iter::once(last).chain(given.iter().copied()).collect();
-        let mut sum = 0.0;
-        let mut broken = None;
-        self.program.step_each(&mut self.cache, &inputs, |index, logits| {
-            match log_probability(logits, continuation[index]) {
-                Ok(log_probability) => sum += log_probability,
-                Err(error) => broken = broken.take().or(Some(error)),
-            }
-        })?;
+        self.program.step_each(&mut self.cache, &inputs, each)?;
         self.held.extend(inputs.into_iter().map(|id| (id, None)));
-        broken.map_or(Ok(sum), |error| Err(error.into()))
+        Ok(())
     }
 
     /// [`Session::log_likelihood`] of each continuation. The prompt is computed once.

@@ -14,6 +14,7 @@ mod vocabulary;
 use std::collections::BTreeSet;
 
 use plimsoll_formats::{Checkpoint, TokenizerSource};
+use sha2::{Digest, Sha256};
 
 use crate::template::{ControlTexts, GuardedText};
 use pieces::Pieces;
@@ -278,6 +279,21 @@ impl Tokenizer {
     /// One more than the highest id.
     pub fn vocab_size(&self) -> usize {
         self.pieces.len()
+    }
+
+    /// SHA-256 over every token's id and bytes, in hexadecimal: equal for two files whose ids mean the same, whatever
+    /// their format. Ids without a token, which llama.cpp's converter fills with `[PAD<id>]`, do not count.
+    pub fn vocabulary_sha256(&self) -> String {
+        let mut hash = Sha256::new();
+        for id in 0..self.vocab_size() as u32 {
+            let bytes = self.token_bytes(id);
+            if !bytes.is_empty() && bytes != format!("[PAD{id}]").as_bytes() {
+                hash.update(id.to_le_bytes());
+                hash.update((bytes.len() as u64).to_le_bytes());
+                hash.update(bytes);
+            }
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// `bos_token`, `eos_token` and others with their texts, as templates read them.

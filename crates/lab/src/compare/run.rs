@@ -1,24 +1,25 @@
 //! The comparison from end to end: everything that is measured, in the order in which it is measured.
 
-use std::fmt;
-
-use plimsoll_engine::{Session, SessionError, SessionOptions};
+use plimsoll_engine::{SessionError, SessionOptions};
 use plimsoll_formats::Checkpoint;
 use plimsoll_graph::cost::{Cost, Machine};
 use plimsoll_runtime::{Program, measure_machine};
 
 use super::device::device;
-use super::{Circumstances, Evidence, Prediction, Verified, conclude, model_facts, suite_facts};
+use super::fidelity::faithfulness;
+use super::stage::Progress;
+use super::steps::{FreshStart, Steps, facts, open};
+use super::{Circumstances, Evidence, Prediction, Verified, conclude, suite_facts};
 use crate::answerer::prompting;
-use crate::bench::{self, BenchError, Plan, ProgramTimer, Start, Timed, Timings};
+use crate::bench::{BenchError, Plan, Start};
+use crate::fidelity::FidelityError;
 use crate::paired::PairError;
 use crate::predict::{MemoryPrediction, SpeedPrediction};
-use crate::record::{Comparison, ModelFacts, Settings, Side};
-use crate::runner::{self, Outcome, RunError};
-use crate::suite::{Item, Suite};
-
-/// Questions that are asked again, about: among so many, one answer in twenty that changes would mostly show.
-const ASKED_AGAIN: usize = 50;
+use crate::hash;
+use crate::journal::{Journal, Within};
+use crate::record::{Comparison, Device, ModelFacts, Settings, Side, SuiteFacts};
+use crate::runner::{self, RunError};
+use crate::suite::Suite;
 
 /// A model of a comparison.
 #[derive(Debug, Clone)]
@@ -46,44 +47,6 @@ pub struct Options {
     pub program: String,
     /// The command that makes the comparison again.
     pub reproduce: String,
-}
-
-/// What a comparison is busy with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// Loading in fresh processes.
-    Starting,
-    /// Timing prefill and decode in turn.
-    Timing,
-    /// Putting the questions to a model.
-    Asking(Side),
-    /// Putting some of them again.
-    AskingAgain(Side),
-    /// Hashing a model's weights, in megabytes.
-    Hashing(Side),
-}
-
-impl fmt::Display for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Stage::Starting => f.write_str("starting afresh"),
-            Stage::Timing => f.write_str("timing in turn"),
-            Stage::Asking(side) => write!(f, "asking {}", side.letter()),
-            Stage::AskingAgain(side) => write!(f, "asking {} again", side.letter()),
-            Stage::Hashing(side) => write!(f, "hashing {}, MB", side.letter()),
-        }
-    }
-}
-
-/// How far a stage is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// The stage.
-    pub stage: Stage,
-    /// Steps done.
-    pub done: usize,
-    /// Steps in all.
-    pub of: usize,
 }
 
 /// Why there is no comparison.
@@ -116,13 +79,25 @@ pub enum CompareError {
         /// What failed.
         source: RunError,
     },
+    /// The predictions of the models, A and B, cannot be compared.
+    #[error("{a} against {b}: {source}")]
+    Fidelity {
+        /// Model A.
+        a: String,
+        /// Model B.
+        b: String,
+        /// What failed.
+        source: FidelityError,
+    },
     /// The answers cannot be paired.
     #[error(transparent)]
     Pair(#[from] PairError),
 }
 
 /// Measures both models and lays them side by side. `fresh_start` has one model measured by
-/// [`bench::measure_start`] in a process of its own.
+/// [`bench::measure_start`](crate::bench::measure_start) in a process of its own. What `journal` remembers of the same
+/// artifacts, questions, settings and machine is not measured again; every key in it begins with a hash of these and a
+/// slash.
 ///
 /// The canary comes first: a broken run should end within seconds and not after hours.
 ///
@@ -131,7 +106,8 @@ pub enum CompareError {
 pub fn compare(
     contestants: &[Contestant; 2],
     options: &Options,
-    fresh_start: &mut dyn FnMut(Side) -> Result<Start, Box<dyn std::error::Error + Send + Sync>>,
+    journal: &mut dyn Journal,
+    fresh_start: &mut FreshStart,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Comparison, CompareError> {
     let [a, b] = contestants;
@@ -139,30 +115,39 @@ pub fn compare(
     for (contestant, session) in contestants.iter().zip(&mut sessions) {
         runner::check_canary(&options.suite, session).map_err(|source| contestant.run_error(source))?;
     }
+    let facts = Side::BOTH.map(|side| facts(side, &contestants[side.index()], &sessions[side.index()], progress));
     let mut products = a.cost()?.products();
     products.extend(b.cost()?.products());
     products.sort_unstable_by_key(|(dtype, values)| (dtype.name(), *values));
     products.dedup();
     let machine = measure_machine(sessions[0].program().cpu(), &products);
     let device = device(sessions[0].program().cpu(), &machine);
-
-    let starts = starts(contestants, options.starts.max(1), fresh_start, progress)?;
     let plan = options.plan.within(a.context().min(b.context()));
+    let settings = Settings {
+        prefill_tokens: plan.prefill_tokens,
+        decode_tokens: plan.decode_tokens,
+        repetitions: plan.repetitions,
+        starts: options.starts.max(1),
+        cache_type: format!("{:?}", options.session.cache).to_lowercase(),
+    };
+    let suite = suite_facts(&options.suite);
+    let mut steps = Steps {
+        contestants,
+        options,
+        plan: &plan,
+        journal: Within::new(&run_key(&facts, &device, &suite, &settings, options), journal),
+        progress,
+    };
+
+    let starts = steps.starts(fresh_start)?;
     let predictions =
         [a.prediction(&machine, &starts[0], &plan, options)?, b.prediction(&machine, &starts[1], &plan, options)?];
-    let warm = first_tokens(contestants, &mut sessions, plan.repetitions)?;
-    let timings = timings(&mut sessions, &plan, options, progress)?;
-    let outcomes = [
-        ask(Side::A, a, &mut sessions[0], &options.suite, progress)?,
-        ask(Side::B, b, &mut sessions[1], &options.suite, progress)?,
-    ];
-    let some = some_of(&options.suite);
-    let again = [
-        ask_again(Side::A, a, &mut sessions[0], &some, progress)?,
-        ask_again(Side::B, b, &mut sessions[1], &some, progress)?,
-    ];
+    let warm = steps.first_tokens(&mut sessions)?;
+    let timings = steps.timings(&mut sessions)?;
+    let outcomes = [steps.ask(Side::A, &mut sessions[0])?, steps.ask(Side::B, &mut sessions[1])?];
+    let again = [steps.ask_again(Side::A, &mut sessions[0])?, steps.ask_again(Side::B, &mut sessions[1])?];
+    let fidelity = faithfulness(contestants, &mut sessions, &outcomes, &options.suite, steps.progress)?;
 
-    let facts = Side::BOTH.map(|side| facts(side, &contestants[side.index()], progress));
     let seen = Side::BOTH.map(|side| side.index()).map(|i| Evidence {
         facts: facts[i].clone(),
         prediction: predictions[i].clone(),
@@ -176,19 +161,26 @@ pub fn compare(
     });
     let circumstances = Circumstances {
         device,
-        suite: suite_facts(&options.suite),
-        settings: Settings {
-            prefill_tokens: plan.prefill_tokens,
-            decode_tokens: plan.decode_tokens,
-            repetitions: plan.repetitions,
-            starts: options.starts.max(1),
-            cache_type: format!("{:?}", options.session.cache).to_lowercase(),
-        },
+        suite,
+        settings,
         program: options.program.clone(),
         created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         reproduce: options.reproduce.clone(),
     };
-    Ok(conclude(circumstances, seen)?)
+    Ok(Comparison { fidelity, ..conclude(circumstances, seen)? })
+}
+
+/// A hash of everything that a step's result hangs on, but for the moment.
+fn run_key(
+    facts: &[ModelFacts; 2],
+    device: &Device,
+    suite: &SuiteFacts,
+    settings: &Settings,
+    options: &Options,
+) -> String {
+    let artifacts = facts.each_ref().map(|facts| (&facts.sha256, &facts.tokenizer_sha256, &facts.template_sha256));
+    let machine = (&device.cpu, &device.isa, device.threads);
+    hash::sha256_hex(hash::canonical_json(&(artifacts, machine, suite, settings, &options.program)).as_bytes())
 }
 
 impl Contestant {
@@ -219,110 +211,11 @@ impl Contestant {
         })
     }
 
-    fn session_error(&self, source: impl Into<SessionError>) -> CompareError {
+    pub(super) fn session_error(&self, source: impl Into<SessionError>) -> CompareError {
         CompareError::Session { model: self.argument.clone(), source: Box::new(source.into()) }
     }
 
-    fn run_error(&self, source: RunError) -> CompareError {
+    pub(super) fn run_error(&self, source: RunError) -> CompareError {
         CompareError::Run { model: self.argument.clone(), source }
     }
-}
-
-fn open(contestant: &Contestant, options: &Options) -> Result<Session, CompareError> {
-    Session::open(&contestant.checkpoint, &options.session).map_err(|error| contestant.session_error(error))
-}
-
-/// Fresh processes, A B A B.
-fn starts(
-    contestants: &[Contestant; 2],
-    n: usize,
-    fresh_start: &mut dyn FnMut(Side) -> Result<Start, Box<dyn std::error::Error + Send + Sync>>,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<[Vec<Start>; 2], CompareError> {
-    let mut found = [Vec::new(), Vec::new()];
-    for repetition in 0..n {
-        for side in Side::BOTH {
-            let model = &contestants[side.index()].argument;
-            let start = fresh_start(side).map_err(|source| CompareError::Start { model: model.clone(), source })?;
-            found[side.index()].push(start);
-            progress(Progress { stage: Stage::Starting, done: 2 * repetition + side.index() + 1, of: 2 * n });
-        }
-    }
-    Ok(found)
-}
-
-/// Warm first tokens, A B A B, after one of each that does not count. [s]
-fn first_tokens(
-    contestants: &[Contestant; 2],
-    sessions: &mut [Session; 2],
-    n: usize,
-) -> Result<[Vec<f64>; 2], CompareError> {
-    let mut found = [Vec::new(), Vec::new()];
-    for repetition in 0..=n {
-        for side in Side::BOTH.map(Side::index) {
-            let (seconds, _) =
-                bench::first_token(&mut sessions[side]).map_err(|error| contestants[side].session_error(error))?;
-            if repetition > 0 {
-                found[side].push(seconds);
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn timings(
-    sessions: &mut [Session; 2],
-    plan: &Plan,
-    options: &Options,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Vec<Vec<Timings>>, CompareError> {
-    let [a, b] = sessions;
-    let timer = |program| ProgramTimer::new(program, plan.longest(), plan.sequences, options.session.cache);
-    let (mut a, mut b) = (timer(a.program_and_cache().0)?, timer(b.program_and_cache().0)?);
-    let mut pair: [&mut dyn Timed; 2] = [&mut a, &mut b];
-    let of = bench::n_steps(2, plan);
-    Ok(bench::interleaved(&mut pair, plan, |done| progress(Progress { stage: Stage::Timing, done, of }))?)
-}
-
-fn facts(side: Side, contestant: &Contestant, progress: &mut dyn FnMut(Progress)) -> ModelFacts {
-    let checkpoint = &contestant.checkpoint;
-    let megabytes = |bytes: u64| (bytes / 1_000_000) as usize;
-    let of = megabytes(checkpoint.file_bytes());
-    model_facts(&contestant.argument, checkpoint, |done| {
-        progress(Progress { stage: Stage::Hashing(side), done: megabytes(done), of });
-    })
-}
-
-fn ask(
-    side: Side,
-    contestant: &Contestant,
-    session: &mut Session,
-    suite: &Suite,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Vec<Outcome>, CompareError> {
-    let of = suite.items.len();
-    runner::run(suite, session, |done| progress(Progress { stage: Stage::Asking(side), done, of }))
-        .map_err(|source| contestant.run_error(source))
-}
-
-/// Every so many-th question, over all categories.
-fn some_of(suite: &Suite) -> Vec<&Item> {
-    let stride = suite.items.len().div_ceil(ASKED_AGAIN).max(1);
-    suite.items.iter().step_by(stride).collect()
-}
-
-fn ask_again(
-    side: Side,
-    contestant: &Contestant,
-    session: &mut Session,
-    items: &[&Item],
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Vec<Outcome>, CompareError> {
-    let (stage, of) = (Stage::AskingAgain(side), items.len());
-    let asked = items.iter().enumerate().map(|(index, item)| {
-        let outcome = runner::answer(item, session).map_err(|source| contestant.run_error(source))?;
-        progress(Progress { stage, done: index + 1, of });
-        Ok(outcome)
-    });
-    asked.collect()
 }

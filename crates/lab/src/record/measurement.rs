@@ -29,6 +29,9 @@ pub enum Unit {
     /// A part of a whole, 1 being all of it.
     #[serde(rename = "share")]
     Share,
+    /// Natural units of information, by which distributions diverge.
+    #[serde(rename = "nats")]
+    Nats,
     /// One share less another.
     #[serde(rename = "share difference")]
     ShareDifference,

@@ -52,6 +52,12 @@ pub struct ModelFacts {
     pub types: Vec<TypeBytes>,
     /// SHA-256 over every tensor's name, type, shape and stored bytes, in the order of the names.
     pub sha256: String,
+    /// SHA-256 over every token's id and bytes; absent from records of earlier versions.
+    #[serde(default)]
+    pub tokenizer_sha256: Option<String>,
+    /// SHA-256 of its chat template's source; absent if it has none, and from records of earlier versions.
+    #[serde(default)]
+    pub template_sha256: Option<String>,
     /// What its files say of its licence.
     pub licence: LicenceRecord,
     /// Longest sequence that the model is made for. [tokens]
@@ -109,8 +115,22 @@ pub struct LicenceRecord {
     pub spdx: Option<String>,
     /// Each declaration with the place it was read from.
     pub declared: Vec<Declared>,
+    /// Licence texts that lie beside the weights.
+    #[serde(default)]
+    pub texts: Vec<LicenceText>,
     /// Declarations that contradict each other, in words.
     pub conflicts: Vec<String>,
+}
+
+/// A licence text that lies beside the weights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenceText {
+    /// File name.
+    pub file: String,
+    /// SHA-256 of its words, in hex.
+    pub words_sha256: String,
+    /// Its first words.
+    pub head: String,
 }
 
 /// A declaration and where it stands.

@@ -16,6 +16,8 @@ pub struct Scale {
 /// Decimal prefixes, as files and memory are sold; none below a byte.
 const BYTES: [(f64, &str); 4] = [(1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "bytes")];
 const SECONDS: [(f64, &str); 4] = [(86_400.0, "days"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs")];
+/// Below it a divergence is shown by its order of magnitude. [nats]
+const SMALL_DIVERGENCE: f64 = 0.1;
 const BYTES_PER_SECOND: [(f64, &str); 2] = [(1e9, "GB/s"), (1e6, "MB/s")];
 const FLOPS: [(f64, &str); 2] = [(1e9, "GFLOP/s"), (1e6, "MFLOP/s")];
 
@@ -40,6 +42,7 @@ impl Unit {
             Unit::BytesPerSecond => choose(&BYTES_PER_SECOND),
             Unit::FlopsPerSecond => choose(&FLOPS),
             Unit::TokensPerSecond => (1.0, "tokens/s"),
+            Unit::Nats => (1.0, "nats"),
             Unit::Share => (0.01, "%"),
             Unit::ShareDifference => (0.01, "points"),
             Unit::Ratio => (1.0, ""),
@@ -66,6 +69,10 @@ impl Scale {
 
     fn show_like(&self, value: f64, model: f64) -> String {
         let (value, model) = (value / self.divisor, (model / self.divisor).abs());
+        // Divergences span orders of magnitude, and the order is what is read.
+        if self.unit == Unit::Nats && model < SMALL_DIVERGENCE {
+            return if value == 0.0 { "0".to_owned() } else { format!("{value:.1e}") };
+        }
         let decimals = match self.unit {
             Unit::Share | Unit::ShareDifference => 1,
             _ if model == 0.0 || !model.is_finite() => 0,
@@ -142,6 +149,8 @@ mod tests {
         assert_eq!(read(Unit::TokensPerSecond, 1234.4, 999.6, 1300.0), "1234 tokens/s (1000–1300)");
         assert_eq!(read(Unit::Share, 0.782, 0.744, 0.816), "78.2 % (74.4–81.6)");
         assert_eq!(read(Unit::ShareDifference, 0.05, -0.01, 0.11), "+5.0 points (−1.0 to +11.0)");
+        assert_eq!(read(Unit::Nats, 0.00074, 0.0, 0.0012), "7.4e-4 nats (0–1.2e-3)");
+        assert_eq!(read(Unit::Nats, 0.7431, 0.02, 1.5), "0.743 nats (0.020–1.500)");
         assert_eq!(read(Unit::Ratio, 0.2871, 0.28, 0.3), "0.287 × (0.280–0.300)");
     }
 

@@ -11,7 +11,10 @@ use plimsoll_engine::{ChatTemplate, Clock, Special, TemplateRequest, Tokenizer, 
 use plimsoll_runtime::{CacheError, CacheType, Input, KvCache, Program, StepError, likeliest};
 use serde::Serialize;
 
-pub use fast::{BUILT_IN_TEXT, Divergence, FastReport, KL_BOUND, verify_fast};
+use crate::divergence::max_delta;
+
+pub use crate::divergence::Divergence;
+pub use fast::{BUILT_IN_TEXT, FastReport, KL_BOUND, verify_fast};
 pub use golden::{Golden, GoldenCase, GoldenChat, GoldenVideo, Sampled};
 pub use pictures::{LEVELS, PicturesReport, verify_pictures};
 pub use sight::{FEATURE_TOLERANCE, GoldenPixels, SEEING_TOLERANCE, Sight};
@@ -316,17 +319,6 @@ impl Seen {
             None => self.last = logits.to_vec(),
         }
     }
-}
-
-fn max_delta(ours: &[f32], reference: &[f32]) -> f32 {
-    if ours.len() != reference.len() {
-        return f32::INFINITY;
-    }
-    let worst = |worst: f32, (a, b): (&f32, &f32)| {
-        let delta = (a - b).abs();
-        if delta.is_nan() { f32::INFINITY } else { worst.max(delta) }
-    };
-    ours.iter().zip(reference).fold(0.0, worst)
 }
 
 /// How far `token` lies below the best; infinite for an id that does not exist or a logit that is no number.

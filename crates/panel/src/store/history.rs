@@ -6,6 +6,8 @@ use serde_json::Value;
 
 use super::records::{Kind, id_of, put};
 use super::{Store, StoreError, now};
+use crate::report::Report;
+use crate::rubric::Rubric;
 
 /// A comparison in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -39,46 +41,44 @@ pub struct Judged {
     pub created: String,
 }
 
-/// A review to be kept, with what it is found by.
-#[derive(Debug, Clone)]
-pub struct ReviewToKeep<'a> {
-    /// The review.
-    pub body: &'a Value,
-    /// The model's id.
-    pub model: &'a str,
-    /// The declared use in words.
-    pub usage: &'a str,
-    /// The device in words.
-    pub device: &'a str,
-    /// The verdict with its counts.
-    pub verdict: &'a str,
-}
-
 const JUDGED: &str = "SELECT review, comparison, model, usage, device, verdict, created FROM judged";
 
 impl Store {
-    /// Keeps what the panel said of a comparison's models, with the rubric it judged by.
+    /// Keeps a comparison, what the panel said of it, and the rubric that it judged by. Returns the comparison's id.
     ///
     /// # Errors
-    /// When the store fails; then nothing was kept.
-    pub fn judge(&mut self, comparison: &str, rubric: &str, reviews: &[ReviewToKeep]) -> Result<Vec<String>, StoreError> {
-        let rubric = Value::from(rubric);
+    /// When the store fails; what was kept then is whole.
+    pub fn keep_report(&mut self, report: &Report, rubric: &Rubric) -> Result<String, StoreError> {
+        let ids = report.ids();
+        let comparison = self.keep(&report.comparison, [&ids[0], &ids[1]])?;
         let id = |kind, body: &Value| id_of(kind, body).expect("only a measurement's id can fail");
+        let text = Value::from(rubric.text.as_str());
         self.write(|db| {
-            put(db, &id(Kind::Rubric, &rubric), Kind::Rubric, &rubric)?;
-            let mut ids = Vec::new();
-            for ReviewToKeep { body, model, usage, device, verdict } in reviews {
-                let id = id(Kind::Review, body);
-                put(db, &id, Kind::Review, body)?;
+            put(db, &id(Kind::Rubric, &text), Kind::Rubric, &text)?;
+            for (side, model) in ids.iter().enumerate() {
+                let (review, known) = (&report.judgement.reviews[side], &report.background[side]);
+                let (review_body, known) = (json(review), json(known));
+                put(db, &id(Kind::Background, &known), Kind::Background, &known)?;
+                let review_id = id(Kind::Review, &review_body);
+                put(db, &review_id, Kind::Review, &review_body)?;
                 db.execute(
-                    "INSERT INTO judged(review, comparison, model, usage, device, verdict, created) \
-                     VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                    params![id, comparison, model, usage, device, verdict, now()],
+                    "INSERT INTO judged(review, comparison, background, model, usage, device, verdict, created) \
+                     VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                    params![
+                        review_id,
+                        comparison,
+                        id(Kind::Background, &known),
+                        model,
+                        review.usage.to_string(),
+                        review.device,
+                        review.verdict.to_string(),
+                        now()
+                    ],
                 )?;
-                ids.push(id);
             }
-            Ok(ids)
-        })
+            Ok(())
+        })?;
+        Ok(comparison)
     }
 
     /// The latest comparisons, withdrawn ones left out, at most `most`.
@@ -193,6 +193,10 @@ impl Store {
         }
         Ok(None)
     }
+}
+
+fn json(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).expect("records hold only strings, numbers and lists")
 }
 
 fn judged_row(row: &Row<'_>) -> rusqlite::Result<Judged> {

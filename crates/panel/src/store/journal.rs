@@ -5,74 +5,60 @@ use serde_json::Value;
 
 use super::{Store, StoreError, now};
 
-/// The steps done of one run, found by the hash of everything that determines it.
-#[derive(Debug)]
-pub struct Partial<'a> {
-    store: &'a mut Store,
-    run: String,
-}
+/// Days after which the steps of a run that nobody finished are forgotten.
+const KEPT_DAYS: i64 = 30;
 
 impl Store {
-    /// The steps done of `run`.
-    pub fn partial(&mut self, run: &str) -> Partial<'_> {
-        Partial { store: self, run: run.to_owned() }
-    }
-}
-
-impl Partial<'_> {
-    /// How many steps are done.
+    /// What came of a step of `run`, if it was done. Runs are found by the hash of everything that determines them.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn len(&self) -> Result<usize, StoreError> {
-        let count = self.store.db.query_row("SELECT COUNT(*) FROM partial WHERE run = ?1", [&self.run], |row| row.get(0));
-        count.map_err(self.store.failed())
-    }
-
-    /// Whether none is.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn is_empty(&self) -> Result<bool, StoreError> {
-        Ok(self.len()? == 0)
-    }
-
-    /// What came of a step, if it was done.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn recall(&self, step: &str) -> Result<Option<Value>, StoreError> {
-        let failed = self.store.failed();
+    pub fn step(&self, run: &str, step: &str) -> Result<Option<Value>, StoreError> {
+        let failed = self.failed();
         let mut find =
-            self.store.db.prepare_cached("SELECT body FROM partial WHERE run = ?1 AND step = ?2").map_err(&failed)?;
-        let body: Option<String> =
-            find.query_row(params![self.run, step], |row| row.get(0)).optional().map_err(&failed)?;
+            self.db.prepare_cached("SELECT body FROM partial WHERE run = ?1 AND step = ?2").map_err(&failed)?;
+        let body: Option<String> = find.query_row(params![run, step], |row| row.get(0)).optional().map_err(&failed)?;
         // A step that cannot be read is done again.
         Ok(body.and_then(|body| serde_json::from_str(&body).ok()))
     }
 
-    /// Keeps what came of a step; when this returns, it is on disk.
+    /// How many steps of `run` are done.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn record(&mut self, step: &str, value: &Value) -> Result<(), StoreError> {
-        let run = &self.run;
-        self.store.write(|db| {
-            db.execute(
+    pub fn n_steps(&self, run: &str) -> Result<usize, StoreError> {
+        let count = self.db.query_row("SELECT COUNT(*) FROM partial WHERE run = ?1", [run], |row| row.get(0));
+        count.map_err(self.failed())
+    }
+
+    /// Keeps what came of steps, each named by its run, a slash and its name. When this returns, they are on disk.
+    ///
+    /// # Errors
+    /// When the store fails; then none was kept.
+    pub fn keep_steps(&mut self, steps: &[(String, Value)]) -> Result<(), StoreError> {
+        if steps.is_empty() {
+            return Ok(());
+        }
+        self.write(|db| {
+            let mut insert = db.prepare_cached(
                 "INSERT INTO partial(run, step, body, created) VALUES(?1, ?2, ?3, ?4) \
                  ON CONFLICT(run, step) DO UPDATE SET body = excluded.body",
-                params![run, step, value.to_string(), now()],
-            )
-            .map(drop)
+            )?;
+            for (key, value) in steps {
+                let (run, step) = key.split_once('/').unwrap_or((key, ""));
+                insert.execute(params![run, step, value.to_string(), now()])?;
+            }
+            Ok(())
         })
     }
 
-    /// Forgets the steps: the run is complete and kept as a whole.
+    /// Forgets the steps of `run`, which is complete and kept as a whole, and those of runs that nobody finished.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn forget(self) -> Result<(), StoreError> {
-        let run = &self.run;
-        self.store.write(|db| db.execute("DELETE FROM partial WHERE run = ?1", [run]).map(drop))
+    pub fn forget_steps(&mut self, run: &str) -> Result<(), StoreError> {
+        let old = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * KEPT_DAYS);
+        let old = old.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        self.write(|db| db.execute("DELETE FROM partial WHERE run = ?1 OR created < ?2", params![run, old]).map(drop))
     }
 }

@@ -19,8 +19,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 pub use bundle::BundleError;
-pub use history::{Judged, Listed, ReviewToKeep};
-pub use journal::Partial;
+pub use history::{Judged, Listed};
 pub use records::{Kind, Record};
 pub use votes::{Audit, Ballot, Choice, Tally, Vote, VoteError};
 

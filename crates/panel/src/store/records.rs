@@ -22,6 +22,8 @@ pub enum Kind {
     Run,
     /// Two runs laid side by side.
     Comparison,
+    /// What was known of a model besides what was measured.
+    Background,
     /// By what the panel judges.
     Rubric,
     /// What the panel says of one model.
@@ -30,13 +32,14 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 8] = [
+    pub const ALL: [Kind; 9] = [
         Kind::Measurement,
         Kind::Device,
         Kind::Suite,
         Kind::Artifact,
         Kind::Run,
         Kind::Comparison,
+        Kind::Background,
         Kind::Rubric,
         Kind::Review,
     ];
@@ -50,6 +53,7 @@ impl Kind {
             Kind::Artifact => "artifact",
             Kind::Run => "run",
             Kind::Comparison => "comparison",
+            Kind::Background => "background",
             Kind::Rubric => "rubric",
             Kind::Review => "review",
         }

@@ -35,6 +35,7 @@ CREATE TABLE judged(
     seq INTEGER PRIMARY KEY,
     review TEXT NOT NULL REFERENCES record(id),
     comparison TEXT NOT NULL REFERENCES record(id),
+    background TEXT NOT NULL REFERENCES record(id),
     model TEXT NOT NULL,
     usage TEXT NOT NULL,
     device TEXT NOT NULL,

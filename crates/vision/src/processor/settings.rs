@@ -13,6 +13,8 @@ const DEFAULT_TILE: usize = 364;
 const LONGEST_EDGE_IN_TILES: usize = 4;
 /// What SmolVLM2's published settings sample, for files that cannot say it.
 const PUBLISHED_SAMPLING: Sampling = Sampling { max_frames: 64, fps: 1.0 };
+/// Tiles that the published Llama 4 models cut a picture into at most.
+const PUBLISHED_MAX_PATCHES: usize = 16;
 
 /// The largest sides and numbers of tiles that settings may ask for; published ones have 512, 2048 and 16.
 const MAX_TILE: usize = 4096;
@@ -124,8 +126,18 @@ impl Processor {
         Ok(processor)
     }
 
+    /// What an mmproj with this projector has no key for and is taken as published, for who looks at one.
+    pub fn assumed_of_mmproj(projector: &str) -> Option<String> {
+        let Sampling { max_frames, fps } = PUBLISHED_SAMPLING;
+        match projector {
+            "idefics3" => Some(format!("videos: {fps} frame a second, at most {max_frames}; assumed, it does not say")),
+            "llama4" => Some(format!("pictures: at most {PUBLISHED_MAX_PATCHES} tiles; assumed, it does not say")),
+            _ => None,
+        }
+    }
+
     /// What an mmproj says, the rest being the class's defaults: Lanczos for Idefics3, which SmolVLM's files also call
-    /// themselves, bilinear and 16 tiles for Llama 4.
+    /// themselves, bilinear for Llama 4, and what [`Processor::assumed_of_mmproj`] names.
     ///
     /// # Errors
     /// The projector is not known, or a number is out of range.
@@ -174,7 +186,7 @@ impl Processor {
                 family: Family::Llama4,
                 filter: Filter::Bilinear,
                 levels: Levels::new(normalisation, Steps::Bf16),
-                shape: Shape::Canvas(Canvas { tile, max_patches: 16, resize_to_max_canvas: false }),
+                shape: Shape::Canvas(Canvas { tile, max_patches: PUBLISHED_MAX_PATCHES, resize_to_max_canvas: false }),
                 video: None,
                 image_seq_len: None,
             }),
@@ -346,7 +358,7 @@ fn canvas(keys: &Keys) -> Result<Canvas, VisionError> {
         Some(Size::Exactly { height, width }) if height == width => height,
         Some(_) => return Err(keys.error("size", "height and width, the same: tiles are square")),
     };
-    let max_patches = keys.whole("max_patches", MAX_PATCHES)?.unwrap_or(16);
+    let max_patches = keys.whole("max_patches", MAX_PATCHES)?.unwrap_or(PUBLISHED_MAX_PATCHES);
     if max_patches * tile * tile > MAX_CANVAS_PIXELS {
         return Err(keys.error("max_patches", format!("at most {MAX_CANVAS_PIXELS} pixels in all of its tiles")));
     }

@@ -8,7 +8,7 @@ use plimsoll_formats::{Checkpoint, Vision};
 use plimsoll_graph::cost::Cost;
 use plimsoll_kernels::Cpu;
 use plimsoll_runtime::{Arithmetic, Tower, measure_machine};
-use plimsoll_vision::{Medium, Picture};
+use plimsoll_vision::{Medium, Picture, Processor};
 use serde_json::{Value, json};
 
 use crate::args::Info;
@@ -24,6 +24,8 @@ pub struct SightFacts {
     types: Vec<(&'static str, u64)>,
     /// The file that it comes from, if it is not the model's own.
     mmproj: Option<String>,
+    /// What that file leaves open.
+    assumed: Option<String>,
     pictures: Vec<PictureCost>,
 }
 
@@ -77,6 +79,7 @@ impl SightFacts {
             patch_size: params.patch_size,
             types,
             mmproj: vision.mmproj.as_deref().map(|path| path.display().to_string()),
+            assumed: vision.mmproj.as_ref().and_then(|_| Processor::assumed_of_mmproj(params.family)),
             pictures,
         }))
     }
@@ -93,6 +96,7 @@ impl SightFacts {
             types.join(", "),
         ];
         lines.extend(self.mmproj.as_ref().map(|path| format!("from {path}")));
+        lines.extend(self.assumed.clone());
         lines
     }
 
@@ -113,7 +117,7 @@ impl SightFacts {
         json!({
             "layers": self.layers, "d_model": self.d_model, "tile_size": self.tile_size, "patch_size": self.patch_size,
             "types": self.types.iter().map(|(name, n)| json!({ "type": name, "bytes": n })).collect::<Vec<_>>(),
-            "mmproj": self.mmproj,
+            "mmproj": self.mmproj, "assumed": self.assumed,
             "images": self.pictures.iter().map(|p| json!({
                 "file": p.file, "width": p.width, "height": p.height, "tiles": p.tiles, "tokens": p.tokens,
                 "predicted": { "seconds": p.seconds, "memory_bytes": p.memory },

@@ -1,0 +1,45 @@
+//! What is said on a terminal of how faithful one model is to the other.
+
+#[allow(dead_code)] // shared with the tests of the page
+mod fixture;
+
+use plimsoll_lab::record::{Distance, Fidelity, Measurement, Origin, Side, Unit};
+use plimsoll_panel::{Style, render_text};
+
+fn measured(unit: Unit, value: f64) -> Measurement {
+    Measurement::of("A against B", "fidelity", unit, Origin::Measured, value).record()
+}
+
+fn distance(mean: f64, high: f64, same_top: f64) -> Distance {
+    Distance {
+        kl_mean: measured(Unit::Nats, mean),
+        kl_high: measured(Unit::Nats, high),
+        same_top: measured(Unit::Share, same_top),
+    }
+}
+
+#[test]
+fn the_base_is_named_and_every_number_has_its_unit() {
+    let mut comparison = fixture::comparison();
+    assert!(!render_text(&comparison, Style::Plain).contains("its base"));
+    comparison.fidelity = Some(Fidelity {
+        base: Side::B,
+        text: distance(0.00074, 0.0131, 0.979),
+        answers: distance(0.31, 1.25, 0.9),
+        flips: measured(Unit::Share, 0.02),
+        changed: measured(Unit::Share, 0.034),
+        right_to_wrong: 7,
+        wrong_to_right: 3,
+    });
+    let text = render_text(&comparison, Style::Plain);
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words.contains(
+            "A against B, if B is its base: on text KL 7.4e-4 nats, 99.9 % of positions within 1.3e-2 nats, same top \
+             token 97.9 %; at right answers KL 0.310 nats, 99.9 % of positions within 1.25 nats, same top token 90.0 \
+             %; answers changed 3.4 %, 7 from right to wrong and 3 from wrong to right."
+        ),
+        "{words}"
+    );
+}
