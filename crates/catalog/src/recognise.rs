@@ -35,7 +35,7 @@ pub(crate) fn read_text(catalog: &Catalog, text: &Text) -> Option<Found> {
     if !["LICENSE", "LICENCE", "COPYING"].iter().any(|prefix| name.starts_with(prefix)) {
         return None;
     }
-    let by_hash = catalog.licences().find(|licence| licence.text_sha256.iter().any(|known| *known == text.sha256));
+    let by_hash = catalog.licences().find(|licence| licence.text_sha256.contains(&text.sha256));
     let by_title = || {
         let head = text.head.trim_start_matches(|c: char| !c.is_alphanumeric());
         let begins = |title: &String| {
