@@ -15,6 +15,8 @@ pub(crate) struct Found {
     pub(crate) conditions: Conditions,
     /// It says no more than that no id fits.
     pub(crate) is_placeholder: bool,
+    /// It is a licence's text, not a declaration.
+    pub(crate) is_text: bool,
 }
 
 /// A declared id, name or SPDX expression.
@@ -26,6 +28,7 @@ pub(crate) fn read_statement(catalog: &Catalog, statement: &Statement) -> Found 
         reading: Reading { source: statement.source.clone(), said: quote(&statement.value), read_as, how },
         conditions,
         is_placeholder: is_placeholder(&statement.value),
+        is_text: false,
     }
 }
 
@@ -35,7 +38,7 @@ pub(crate) fn read_text(catalog: &Catalog, text: &Text) -> Option<Found> {
     if !["LICENSE", "LICENCE", "COPYING"].iter().any(|prefix| name.starts_with(prefix)) {
         return None;
     }
-    let by_hash = catalog.licences().find(|licence| licence.text_sha256.iter().any(|known| *known == text.sha256));
+    let by_hash = catalog.licences().find(|licence| licence.text_sha256.contains(&text.sha256));
     let by_title = || {
         let head = text.head.trim_start_matches(|c: char| !c.is_alphanumeric());
         let begins = |title: &String| {
@@ -57,6 +60,7 @@ pub(crate) fn read_text(catalog: &Catalog, text: &Text) -> Option<Found> {
         },
         conditions: licence.map(|licence| licence.signed_conditions()).unwrap_or_default(),
         is_placeholder: false,
+        is_text: true,
     })
 }
 

@@ -156,9 +156,17 @@ fn resolved(mut conditions: Conditions, category: Option<Category>) -> Condition
     conditions
 }
 
+/// One sentence, if the sources do not say the same.
 fn conflicts(found: &[Found]) -> Vec<String> {
-    let differ = found.iter().any(|other| other.reading.read_as != found[0].reading.read_as);
-    if !differ {
+    let declared = |found: &&Found| !found.is_text && found.reading.read_as.is_none();
+    let unknown = found.iter().find(declared).map(|found| found.reading.said.to_lowercase());
+    let meant = |found: &Found| match &found.reading.read_as {
+        Some(licence) => Some(licence.to_lowercase()),
+        // A text that is not known may well be that of a licence that is not known.
+        None if found.is_text => unknown.clone(),
+        None => Some(found.reading.said.to_lowercase()),
+    };
+    if !found.iter().any(|other| meant(other) != meant(&found[0])) {
         return Vec::new();
     }
     let said = |Found { reading, .. }: &Found| match &reading.read_as {

@@ -120,6 +120,17 @@ fn a_friendly_name_beside_a_known_id_is_no_conflict_and_an_unknown_one_alone_is_
 }
 
 #[test]
+fn two_unknown_licences_are_a_conflict_and_an_unknown_text_beside_an_unknown_name_is_none() {
+    let two = terms(&[said("a", "license", "acme-1"), said("b", "license", "acme-2")], &[]);
+    assert!(two.conflicts[0].contains("`acme-1`, which is not known; b, key `license` says `acme-2`"), "{two:?}");
+    let own = terms(&[said("a", "license", "acme-1")], &[text("LICENSE", "The Acme Licence, version 1")]);
+    assert_eq!(own.conflicts, [""; 0]);
+    let beside_a_known_one = terms(&[said("a", "license", "mit")], &[text("LICENSE", "The Acme Licence, version 1")]);
+    assert_eq!(beside_a_known_one.conflicts.len(), 1);
+    assert_eq!(beside_a_known_one.conditions.commercial.answer, Answer::Unknown);
+}
+
+#[test]
 fn the_catalogues_card_is_one_of_the_sources() {
     let catalog = Catalog::builtin();
     let card = catalog.card("qwen2.5-3b").unwrap();

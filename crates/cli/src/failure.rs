@@ -93,12 +93,11 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
 }
 
 fn no_artifact_hint(error: &NoArtifact) -> String {
-    let looked: Vec<String> = error.looked.iter().map(|path| format!("  looked for {}", path.display())).collect();
+    let looked: String = error.looked.iter().map(|path| format!("looked for {}\n", path.display())).collect();
     let own = catalogue::folder().map_or_else(String::new, |folder| format!(" in {}", folder.display()));
     format!(
-        "{}`plimsoll info {}` shows what is known of it; MODEL may be the path of its files,\n\
+        "{looked}`plimsoll info {}` shows what is known of it; MODEL may be the path of its files,\n\
          or a card of your own{own} may name them as `artifact`",
-        looked.into_iter().fold(String::new(), |all, line| format!("{all}{}\n", line.trim_start())),
         error.card.id
     )
 }

@@ -1,6 +1,8 @@
 //! What a model's licence allows, for people and for machines.
 
-use plimsoll_catalog::{Answer, DeclaredUse, Gate, ModelCard, Outcome, Statement, Terms, Text, Topic, gate};
+use plimsoll_catalog::{
+    Answer, DeclaredUse, Gate, ModelCard, Outcome, Reading, Recognition, Statement, Terms, Text, Topic, gate,
+};
 use plimsoll_formats::{Checkpoint, LicenceFacts};
 use serde_json::{Value, json};
 
@@ -31,24 +33,39 @@ impl Licensing {
         Ok(Licensing { terms, gate })
     }
 
-    /// Each condition with its clause.
+    /// Where sources disagree, then each condition with its clause; neighbours that say the same stand together.
     pub fn term_lines(&self) -> Vec<String> {
-        let line = |topic: Topic| {
-            let condition = self.terms.conditions.get(topic);
-            let mut line = format!("{}: {}", topic.words(), condition.answer);
-            if let Some(limit) = condition.limit {
+        let mut lines: Vec<String> =
+            self.terms.conflicts.iter().map(|conflict| format!("conflict: {conflict}")).collect();
+        let said = |topic: &Topic| {
+            let condition = self.terms.conditions.get(*topic);
+            (condition.answer, condition.limit, &condition.regions, &condition.clause)
+        };
+        for alike in Topic::ALL.chunk_by(|a, b| said(a) == said(b)) {
+            let (answer, limit, regions, clause) = said(&alike[0]);
+            let topics: Vec<&str> = alike.iter().map(|topic| topic.words()).collect();
+            let mut line = format!("{}: {answer}", topics.join(", "));
+            if let Some(limit) = limit {
                 line += &format!(", {limit}");
             }
-            if !condition.regions.is_empty() {
-                line += &format!(", {}", condition.regions.join(", "));
+            if !regions.is_empty() {
+                line += &format!(", {}", regions.join(", "));
             }
-            match &condition.clause {
-                Some(clause) => format!("{line} ({clause})"),
-                None => line,
+            lines.push(with_clause(line, clause.as_deref()));
+        }
+        lines
+    }
+
+    /// How each licence text was known, for a title is less than a text.
+    pub fn text_lines(&self) -> Vec<String> {
+        let line = |reading: &Reading| match (reading.how, &reading.read_as) {
+            (Recognition::TextHash, Some(licence)) => Some(format!("{} is the text of {licence}", reading.source)),
+            (Recognition::TextTitle, Some(licence)) => {
+                Some(format!("{} begins as {licence} does; the rest was not compared", reading.source))
             }
+            _ => None,
         };
-        let conflicts = self.terms.conflicts.iter().map(|conflict| format!("conflict: {conflict}"));
-        conflicts.chain(Topic::ALL.map(line)).collect()
+        self.terms.sources.iter().filter_map(line).collect()
     }
 
     /// What they were taken for.

@@ -1,5 +1,5 @@
 //! The processor settings that every command shares. `PLIMSOLL_ISA` is the one environment
-//! variable that changes arithmetic; `NO_COLOR` is read in `style`.
+//! variable that changes arithmetic; `NO_COLOR` is read in `style`, folders in `places`.
 
 use std::num::NonZeroUsize;
 

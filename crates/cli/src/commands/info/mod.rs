@@ -100,7 +100,7 @@ fn as_value(facts: &Facts<'_>) -> Value {
         "vision": facts.sight.as_ref().map(SightFacts::as_value),
         "predicted": { "memory": memory, "memory_bytes": memory.total(), "speed": speed },
         "isa": facts.settings.isa.to_string(), "threads": facts.settings.threads,
-        "card": facts.card.map(|card| &card.id),
+        "card": facts.card,
     });
     facts.licensing.add_to(&mut value);
     value

@@ -62,6 +62,7 @@ fn licence(rows: &mut Rows<impl Write>, facts: &Facts<'_>) -> anyhow::Result<()>
     for (i, line) in licence_lines(&facts.checkpoint.licence).into_iter().enumerate() {
         rows.one(if i == 0 { "licence" } else { "" }, &shown_text(&line, WIDTH))?;
     }
+    rows.many("", &facts.licensing.text_lines())?;
     rows.many("", &[format!("taken for {}", facts.licensing.taken_for())])?;
     rows.many("terms", &facts.licensing.term_lines())?;
     rows.many("gate", &facts.licensing.gate_lines())?;
