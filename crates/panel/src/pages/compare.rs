@@ -244,7 +244,7 @@ fn card_facts(of: &Contender) -> Vec<(&'static str, String)> {
     let Some(card) = of.card else { return Vec::new() };
     let mut facts = vec![("Maker", card.maker.clone()), ("Family", card.family.clone())];
     facts.push(("Size", card.size.clone().unwrap_or_else(|| "not stated".to_owned())));
-    facts.push(("Files", card.availability.words().to_owned()));
+    facts.push(("Availability", card.availability.words().to_owned()));
     facts
 }
 
