@@ -65,6 +65,8 @@ pub enum Command {
     Eval(Eval),
     /// Measure two models and lay them side by side, with a report
     Compare(Compare),
+    /// Show the catalogue, comparisons and verdicts as pages, on this machine only unless told otherwise
+    Serve(Serve),
     /// Measure the memory of one model in a process of its own (used by `compare`)
     #[command(hide = true)]
     MeasureMemory(MeasureMemory),
@@ -332,6 +334,12 @@ pub struct Compare {
     /// Folder for plimsoll-report.html and plimsoll-report.json
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub report: PathBuf,
+    /// Keep the evidence and write no report
+    #[arg(long, conflicts_with = "report")]
+    pub no_report: bool,
+    /// Tell how far it is as JSON lines on standard error (used by `serve`)
+    #[arg(long, hide = true)]
+    pub progress_json: bool,
     /// Items per category
     #[arg(long, value_name = "N", default_value = "50")]
     pub items: NonZeroUsize,
@@ -367,6 +375,42 @@ impl Compare {
             _ => unreachable!("`compare` was asked for"),
         }
     }
+}
+
+/// `serve`
+#[derive(ClapArgs, Debug)]
+#[command(
+    after_help = "Examples:\n  plimsoll serve\n  plimsoll serve --host 0.0.0.0 --token \"$(openssl rand -hex 16)\"\n\nThe digest is mailed once a week where --smtp, --mail-from and --mail-to are given; a password in the address is\nbetter put into PLIMSOLL_SMTP, which stands for --smtp."
+)]
+pub struct Serve {
+    /// Address to listen on; one that other machines reach asks for a token
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub host: std::net::IpAddr,
+    /// Port to listen on; 0 takes any that is free
+    #[arg(long, value_name = "N", default_value_t = 7777)]
+    pub port: u16,
+    /// What every reader has to show [default: none on this machine, else a random one that is printed]
+    #[arg(long, value_name = "TEXT", value_parser = parse_token)]
+    pub token: Option<String>,
+    /// What the panel judges by [default: the rubric inside]
+    #[arg(long, value_name = "FILE")]
+    pub rubric: Option<PathBuf>,
+    /// Mail server for the digest, such as smtps://user@host
+    #[arg(long, value_name = "URL", requires_all = ["mail_from", "mail_to"])]
+    pub smtp: Option<String>,
+    /// Sender of the digest
+    #[arg(long, value_name = "ADDRESS")]
+    pub mail_from: Option<String>,
+    /// Receiver of the digest, any number of times
+    #[arg(long, value_name = "ADDRESS", requires = "mail_from")]
+    pub mail_to: Vec<String>,
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+fn parse_token(text: &str) -> Result<String, String> {
+    let is_fit = text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if is_fit { Ok(text.to_owned()) } else { Err("expected 16 or more letters, digits, - or _".to_owned()) }
 }
 
 /// `measure-memory`

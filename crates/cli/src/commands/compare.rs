@@ -41,11 +41,17 @@ pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Resu
     let usage = command.usage.declared().unwrap_or(DEFAULT_USE);
     let mut store = evidence::open(&command.store)?;
     let paths = ReportPaths::in_folder(&command.report);
-    require_writable(&command.report)?;
+    if !command.no_report {
+        require_writable(&command.report)?;
+    }
     let options = options(command, &settings, &contestants)?;
 
     let mut shown: Option<(Stage, indicatif::ProgressBar)> = None;
     let mut on_progress = |now: compare::Progress| {
+        if command.progress_json {
+            let line = serde_json::json!({ "stage": now.stage.to_string(), "done": now.done, "of": now.of });
+            return say(format_args!("{line}"));
+        }
         if shown.as_ref().is_none_or(|(stage, _)| *stage != now.stage) {
             if let Some((_, bar)) = shown.take() {
                 bar.finish_and_clear();
@@ -67,14 +73,18 @@ pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Resu
     }
     let report = judged(comparison, &contestants, &usage, &rubric)?;
     store.keep_report(&report, &rubric)?;
-    write_report(&paths, &report, &rubric.text)?;
+    if !command.no_report {
+        write_report(&paths, &report, &rubric.text)?;
+    }
     if as_json {
         return super::print_json(&report);
     }
     let style = if Style::stdout().coloured() { TextStyle::Ansi } else { TextStyle::Plain };
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", render_text(&report, style).trim_end())?;
-    writeln!(out, "\nreport: {}\n        {}", paths.html.display(), paths.json.display())?;
+    if !command.no_report {
+        writeln!(out, "\nreport: {}\n        {}", paths.html.display(), paths.json.display())?;
+    }
     Ok(())
 }
 

@@ -7,6 +7,7 @@ mod eval;
 mod info;
 mod measure_memory;
 mod run;
+mod serve;
 mod template;
 mod tokenize;
 mod verify;
@@ -41,6 +42,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Some(Command::Bench(command)) => bench::run(command, settings, json)?,
         Some(Command::Eval(command)) => eval::run(command, settings, json)?,
         Some(Command::Compare(command)) => compare::run(command, settings, json)?,
+        Some(Command::Serve(command)) => serve::run(command, &settings, args)?,
         Some(Command::MeasureMemory(command)) => measure_memory::run(command, settings)?,
     }
     Ok(ExitCode::SUCCESS)

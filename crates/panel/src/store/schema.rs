@@ -22,6 +22,11 @@ CREATE TABLE secret(
     value BLOB NOT NULL
 ) STRICT;
 
+CREATE TABLE note(
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE compared(
     comparison TEXT PRIMARY KEY REFERENCES record(id),
     a TEXT NOT NULL,
