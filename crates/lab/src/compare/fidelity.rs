@@ -34,7 +34,7 @@ pub(super) fn faithfulness(
     let hear = |done| progress(Progress { stage: Stage::Predicting, done, of });
     let found = distances(from, to, suite, hear).map_err(|source| {
         let [a, b] = contestants.each_ref().map(|contestant| contestant.argument.clone());
-        CompareError::Fidelity { a, b, source }
+        CompareError::Fidelity { a, b, source: Box::new(source) }
     })?;
     let [outcomes_a, outcomes_b] = outcomes;
     let flips = match base {
