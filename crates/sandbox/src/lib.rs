@@ -29,6 +29,8 @@
 //!   makes to its arguments is not seen by the test either.
 //! - The code's own word is believed against it: who raises `MemoryError` is told to have run out of memory, and who
 //!   exits with 128 and a signal's number to have been ended by it. None of that is a pass.
+//! - The order of a set of texts changes from run to run, as Python's `-I` wants it: code that rests on it may pass once
+//!   and fail the next time.
 //! - The limit on memory holds for each process; a run takes at most twice as much, and twice the size of `/tmp`.
 //! - Running as root, the number of threads is bounded by memory alone, for the kernel does not count root's.
 #![forbid(unsafe_code)]

@@ -16,7 +16,7 @@ const JUDGE: &str = concat!(include_str!("harness/codec.py"), include_str!("harn
 const CANDIDATE: &str = concat!(include_str!("harness/codec.py"), include_str!("harness/candidate.py"));
 /// Bytes that the judge may say; a verdict takes a few hundred.
 const LONGEST_VERDICT: usize = 16 << 10;
-/// How long a candidate that closed its pipe may take to end. [ms]
+/// How long a process that closed its pipe may take to end.
 const TIME_TO_END: Duration = Duration::from_millis(500);
 /// What bubblewrap adds to the number of the signal that ended a process, as shells do.
 const SIGNALLED: i32 = 128;
@@ -90,7 +90,12 @@ pub(crate) fn run(bubblewrap: &Bubblewrap, limits: Limits, program: &Program) ->
         Ok(bytes) => bytes,
         Err(verdict) => return Ok(verdict),
     };
-    let verdict = match said(&bytes, &nonce, program)? {
+    let said = match said(&bytes, &nonce, program) {
+        Ok(said) => said,
+        // The code's answers can burden the tests until a limit ends them: that is no fault of the tests.
+        Err(error) => return signalled(judge.ended()).ok_or(error),
+    };
+    let verdict = match said {
         Said::Passed => Verdict::Passed,
         Said::Failed { reason } => Verdict::Failed { reason },
         Said::Memory => Verdict::OutOfMemory,
@@ -141,13 +146,21 @@ fn said(bytes: &[u8], nonce: &str, program: &Program) -> Result<Said, SandboxErr
 
 /// What became of a candidate that left a call unanswered.
 fn gone(status: Option<ExitStatus>) -> Verdict {
-    let reason = match status.and_then(|status| status.code()) {
-        None => "it closed its pipes before it answered".to_owned(),
-        Some(code) if code == SIGNALLED + libc::SIGXCPU => return Verdict::TimedOut,
-        Some(code) if code > SIGNALLED => return Verdict::Killed { signal: code - SIGNALLED },
-        Some(code) => format!("it exited with status {code} before it answered"),
-    };
-    Verdict::Failed { reason }
+    signalled(status).unwrap_or_else(|| Verdict::Failed {
+        reason: match status.and_then(|status| status.code()) {
+            None => "it closed its pipes before it answered".to_owned(),
+            Some(code) => format!("it exited with status {code} before it answered"),
+        },
+    })
+}
+
+/// What a signal that ended a process says; `None` where none did.
+fn signalled(status: Option<ExitStatus>) -> Option<Verdict> {
+    match status?.code()? - SIGNALLED {
+        libc::SIGXCPU => Some(Verdict::TimedOut),
+        signal @ 1.. => Some(Verdict::Killed { signal }),
+        _ => None,
+    }
 }
 
 fn listen_to_judge(judge: &mut Child, tell: Sender<Heard>) {

@@ -103,6 +103,8 @@ def judge(job, candidate):
         candidate.reply()
         check(candidate)
         verdict = {"verdict": "passed"}
+    except MemoryError:
+        verdict = {"verdict": "memory"}
     except BaseException as error:
         verdict = {"verdict": "failed", "reason": reason(error, job["test"])[:500]}
     if isinstance(candidate.broken, Garbled):
