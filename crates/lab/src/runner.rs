@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::score::Scoring;
+use crate::journal::{Journal, NoJournal, recall_or};
+use crate::score::{SCORER_VERSION, Scoring};
 use crate::suite::drawing::Scene;
-use crate::suite::{Item, Suite};
+use crate::suite::{Item, Suite, hash};
 
 /// Whatever failed inside the model.
 pub type AnswerError = Box<dyn std::error::Error + Send + Sync>;
@@ -101,7 +102,20 @@ pub enum RunError {
 /// # Errors
 /// When marking is broken, the canary fails, or the model cannot answer an item: never a score made from part of
 /// the items.
-pub fn run(suite: &Suite, model: &mut dyn Answerer, mut progress: impl FnMut(usize)) -> Result<Vec<Outcome>, RunError> {
+pub fn run(suite: &Suite, model: &mut dyn Answerer, progress: impl FnMut(usize)) -> Result<Vec<Outcome>, RunError> {
+    run_with(suite, model, &mut NoJournal, progress)
+}
+
+/// The same, but an item that `journal` remembers is not put to the model again; the canary always is.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(
+    suite: &Suite,
+    model: &mut dyn Answerer,
+    journal: &mut dyn Journal,
+    mut progress: impl FnMut(usize),
+) -> Result<Vec<Outcome>, RunError> {
     check_marking(suite)?;
     check_canary(suite, model)?;
     suite
@@ -109,11 +123,16 @@ pub fn run(suite: &Suite, model: &mut dyn Answerer, mut progress: impl FnMut(usi
         .iter()
         .enumerate()
         .map(|(index, item)| {
-            let outcome = answer(item, model)?;
+            let outcome = recall_or(journal, &key(item), || answer(item, model))?;
             progress(index + 1);
             Ok(outcome)
         })
         .collect()
+}
+
+/// What an item's outcome hangs on, but for the model: all of the item, and the rules of marking.
+fn key(item: &Item) -> String {
+    format!("item/{}/{SCORER_VERSION}/{}", item.id, hash::sha256_hex(hash::canonical_json(item).as_bytes()))
 }
 
 /// Puts one item to `model`.
@@ -145,7 +164,7 @@ pub fn answer(item: &Item, model: &mut dyn Answerer) -> Result<Outcome, RunError
 }
 
 /// The index of the one largest value; none where two share it or any is not a number.
-fn leader(values: &[f64]) -> Option<usize> {
+pub(crate) fn leader(values: &[f64]) -> Option<usize> {
     let best = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mut at_best = values.iter().enumerate().filter(|(_, value)| **value == best);
     let (index, _) = at_best.next()?;
