@@ -6,6 +6,8 @@ use std::process::ExitCode;
 use plimsoll_engine::{SessionError, SightError, TokenizerError};
 use plimsoll_formats::FormatError;
 use plimsoll_kernels::CpuError;
+use plimsoll_lab::code::run::CodeError;
+use plimsoll_lab::runner::RunError;
 use plimsoll_models::ModelError;
 use plimsoll_panel::shown_text;
 use plimsoll_runtime::LoadError;
@@ -59,6 +61,12 @@ fn message(error: &anyhow::Error) -> String {
 
 /// What to do about one cause. Errors that stand for another hand the question on.
 fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(found) = cause.downcast_ref::<RunError>().and_then(run_hint) {
+        return Some(found);
+    }
+    if let Some(found) = cause.downcast_ref::<CodeError>().and_then(code_hint) {
+        return Some(found);
+    }
     if let Some(error) = cause.downcast_ref::<SessionError>() {
         return session_hint(error);
     }
@@ -83,12 +91,30 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     cause.downcast_ref::<TokenizerError>().and_then(tokenizer_hint)
 }
 
+/// Only a question with examples before it can be longer than a context.
+fn run_hint(error: &RunError) -> Option<String> {
+    let RunError::Answer { source, .. } = error else { return None };
+    matches!(source.downcast_ref::<SessionError>()?, SessionError::PromptTooLong { .. })
+        .then(|| "`plimsoll eval --mmlu` shows fewer examples before each question with --shots N".to_owned())
+}
+
+fn code_hint(error: &CodeError) -> Option<String> {
+    match error {
+        CodeError::TooFewSamples { k, .. } => Some(format!("sample more with --samples {k} --temperature 0.8")),
+        CodeError::Alike { .. } => Some("draw them at a temperature above 0, such as --temperature 0.8".to_owned()),
+        _ => None,
+    }
+}
+
 fn session_hint(error: &SessionError) -> Option<String> {
     match error {
         SessionError::PromptTooLong { .. } => {
             Some("shorten the prompt; if the model has more context, `plimsoll run` takes --context N".to_owned())
         }
-        SessionError::NoTemplate { .. } => Some("`plimsoll run` continues a prompt as it stands with --raw".to_owned()),
+        SessionError::NoTemplate { .. } => Some(
+            "`plimsoll run` continues a prompt as it stands with --raw, `plimsoll eval` with --prompting base"
+                .to_owned(),
+        ),
         SessionError::Cache(_) => Some("`plimsoll run` takes less memory with --context N".to_owned()),
         SessionError::Load(error) => load_hint(error),
         SessionError::Tokenizer(error) => tokenizer_hint(error),
