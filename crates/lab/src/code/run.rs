@@ -228,9 +228,11 @@ pub fn pass_at(k: usize, attempts: &[Attempt]) -> Option<PassAtK> {
     let estimates = estimates?;
     let value = estimates.iter().sum::<f64>() / estimates.len() as f64;
     let one_each = attempts.iter().all(|attempt| attempt.samples.len() == 1);
-    let (interval, method) = if one_each {
-        let passed = attempts.iter().map(|attempt| attempt.passed).sum();
-        (wilson(passed, attempts.len(), LEVEL)?, "Wilson")
+    // Problems that all came out alike would leave a bootstrap without any doubt, however few they are.
+    let alike = estimates.windows(2).all(|two| two[0] == two[1]);
+    let (interval, method) = if one_each || alike {
+        let n = estimates.len();
+        (wilson((value * n as f64).round() as usize, n, LEVEL)?, "Wilson")
     } else {
         (paired_bootstrap(&estimates, LEVEL, BOOTSTRAP_SEED)?, "bootstrap over problems")
     };

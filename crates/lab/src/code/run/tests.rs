@@ -90,6 +90,21 @@ fn every_sample_has_a_seed_of_its_own_and_the_mean_is_over_problems() {
 }
 
 #[test]
+fn problems_that_all_came_out_alike_leave_doubt() {
+    let sample = Sample { answer: String::new(), verdict: Verdict::TimedOut };
+    let attempt = |problem: &str| Attempt {
+        problem: problem.to_owned(),
+        category: String::new(),
+        passed: 0,
+        samples: vec![sample.clone(), sample.clone()],
+    };
+    let found = pass_at(2, &[attempt("a"), attempt("b")]).unwrap();
+    assert_eq!((found.value, found.interval.low, found.method), (0.0, 0.0, "Wilson"));
+    assert!(found.interval.high > 0.5, "{found:?}");
+    assert_eq!(pass_at(1, &[]), None);
+}
+
+#[test]
 fn an_interrupted_run_goes_on_where_it_stopped() {
     let (mut journal, judge) = (MemoryJournal::default(), Reads::default());
     let mut model = writer();
