@@ -25,6 +25,9 @@ use crate::{model, progress};
 
 /// Exit status where nothing was measured because there is no sandbox.
 const SKIPPED: u8 = 2;
+/// How programs end, in the order in which they are told.
+const ENDS: [&str; 6] =
+    ["passed", "failed", "took too long", "ran out of memory", "printed too much", "ended by a signal"];
 
 /// What is to be written, and whence it came.
 struct Tasks {
@@ -141,16 +144,20 @@ fn rates(attempts: &[Attempt]) -> Vec<Rate> {
 
 /// How the programs ended, in a line: one that was stopped says more than one that was wrong.
 fn ends(attempts: &[Attempt]) -> String {
-    let verdicts = || attempts.iter().flat_map(|attempt| &attempt.samples).map(|sample| &sample.verdict);
-    let kinds: [(&str, fn(&Verdict) -> bool); 6] = [
-        ("passed", |verdict| *verdict == Verdict::Passed),
-        ("failed", |verdict| matches!(verdict, Verdict::Failed { .. })),
-        ("took too long", |verdict| *verdict == Verdict::TimedOut),
-        ("ran out of memory", |verdict| *verdict == Verdict::OutOfMemory),
-        ("printed too much", |verdict| *verdict == Verdict::OutputLimit),
-        ("ended by a signal", |verdict| matches!(verdict, Verdict::Killed { .. })),
-    ];
-    let counted = kinds.iter().map(|(name, meant)| (verdicts().filter(|verdict| meant(verdict)).count(), name));
+    let verdicts = || attempts.iter().flat_map(|attempt| &attempt.samples).map(|sample| end(&sample.verdict));
+    let counted = ENDS.iter().map(|name| (verdicts().filter(|end| end == name).count(), name));
     let told: Vec<String> = counted.filter(|(n, _)| *n > 0).map(|(n, name)| format!("{n} {name}")).collect();
     format!("of {} programs: {}", verdicts().count(), told.join(", "))
+}
+
+/// One of [`ENDS`].
+fn end(verdict: &Verdict) -> &'static str {
+    ENDS[match verdict {
+        Verdict::Passed => 0,
+        Verdict::Failed { .. } => 1,
+        Verdict::TimedOut => 2,
+        Verdict::OutOfMemory => 3,
+        Verdict::OutputLimit => 4,
+        Verdict::Killed { .. } => 5,
+    }]
 }
