@@ -61,7 +61,8 @@ pub enum Command {
     Template(Template),
     /// Measure prefill and decode speed at several depths
     Bench(Bench),
-    /// Put a model through the built-in questions, or measure bits per byte on a text
+    /// Put a model through the built-in questions, small programs, MMLU or HumanEval, or measure bits per byte
+    /// on a text
     Eval(Eval),
     /// Measure two models and lay them side by side, with a report
     Compare(Compare),
@@ -115,6 +116,13 @@ pub struct Sampling {
 fn parse_tolerance(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(tolerance) if tolerance >= 0.0 && tolerance.is_finite() => Ok(tolerance),
+        _ => Err("expected a number, 0 or more".to_owned()),
+    }
+}
+
+fn parse_temperature(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(temperature) if temperature >= 0.0 && temperature.is_finite() => Ok(temperature),
         _ => Err("expected a number, 0 or more".to_owned()),
     }
 }
@@ -303,23 +311,55 @@ pub struct Bench {
 /// `eval`
 #[derive(ClapArgs, Debug)]
 #[command(
-    after_help = "Examples:\n  plimsoll eval demo:large --suite text\n  plimsoll eval MODEL --suite arithmetic --items 20\n  plimsoll eval MODEL --text book.txt"
+    after_help = "Examples:\n  plimsoll eval demo:large --suite text\n  plimsoll eval MODEL --suite arithmetic --items 20\n  plimsoll eval MODEL --suite code\n  plimsoll eval MODEL --humaneval HumanEval.jsonl.gz --samples 20 --k 1,10 --temperature 0.8\n  plimsoll eval MODEL --mmlu data --shots 5\n  plimsoll eval MODEL --text book.txt\n\nPrograms that the model writes (--suite code, --humaneval) run in a sandbox that needs\nLinux, bwrap and python3. Where there is none nothing is run: `skipped:` says why, and\nthe exit status is 2."
 )]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["suite", "humaneval", "mmlu", "text"]))]
 pub struct Eval {
     #[arg(help = MODEL_HELP)]
     pub model: String,
-    /// Built-in suite: text (all categories) or the name of one category
-    #[arg(long, value_name = "S", required_unless_present = "text")]
+    /// Built-in suite: text (all categories), vision, code (small programs), or the name of one category
+    #[arg(long, value_name = "S")]
     pub suite: Option<String>,
-    /// Measure bits per byte on this file instead
-    #[arg(long, value_name = "FILE", conflicts_with = "suite")]
+    /// Have the model write the programs of HumanEval, from its published file (.jsonl or .jsonl.gz)
+    #[arg(long, value_name = "FILE")]
+    pub humaneval: Option<PathBuf>,
+    /// Ask the questions of MMLU, from its published folder (dev/ and test/ with SUBJECT_dev.csv and SUBJECT_test.csv)
+    #[arg(long, value_name = "DIR")]
+    pub mmlu: Option<PathBuf>,
+    /// Measure bits per byte on this file
+    #[arg(long, value_name = "FILE")]
     pub text: Option<PathBuf>,
-    /// Items per category
-    #[arg(long, value_name = "N", default_value = "50")]
-    pub items: NonZeroUsize,
-    /// Seed that the items are made from
+    /// Items per category, or only the first N of each MMLU subject or of HumanEval [default: 50 questions or 5
+    /// programs of each category; all of MMLU and HumanEval]
+    #[arg(long, value_name = "N")]
+    pub items: Option<NonZeroUsize>,
+    /// Seed that items are made from and programs sampled with
     #[arg(long, default_value_t = plimsoll_lab::suite::DEFAULT_SEED)]
     pub seed: u64,
+    /// How programs and MMLU are asked for [default: chat where the model has a template, else base]
+    #[arg(long, value_enum, conflicts_with = "text")]
+    pub prompting: Option<PromptingArg>,
+    /// Programs sampled for each problem
+    #[arg(long, value_name = "N", default_value = "1", conflicts_with_all = ["text", "mmlu"])]
+    pub samples: NonZeroUsize,
+    /// The k of pass@k, a list
+    #[arg(long, value_name = "K,K", value_delimiter = ',', default_value = "1", conflicts_with_all = ["text", "mmlu"])]
+    pub k: Vec<NonZeroUsize>,
+    /// Temperature that programs are sampled at; 0 takes the likeliest token every time
+    #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = parse_temperature, conflicts_with_all = ["text", "mmlu"])]
+    pub temperature: f32,
+    /// Answered examples before each question of MMLU
+    #[arg(long, value_name = "N", default_value_t = plimsoll_lab::mmlu::DEFAULT_SHOTS, conflicts_with_all = ["suite", "humaneval", "text"])]
+    pub shots: usize,
+}
+
+/// How a model is asked.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PromptingArg {
+    /// As a message in its own chat template
+    Chat,
+    /// As a text to be continued
+    Base,
 }
 
 /// `compare`

@@ -7,6 +7,8 @@ use plimsoll_catalog::CatalogError;
 use plimsoll_engine::{SessionError, SightError, TokenizerError};
 use plimsoll_formats::FormatError;
 use plimsoll_kernels::CpuError;
+use plimsoll_lab::code::run::CodeError;
+use plimsoll_lab::runner::RunError;
 use plimsoll_models::ModelError;
 use plimsoll_panel::shown_text;
 use plimsoll_runtime::LoadError;
@@ -68,6 +70,12 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<CatalogError>() {
         return Some(catalog_hint(error).to_owned());
     }
+    if let Some(found) = cause.downcast_ref::<RunError>().and_then(run_hint) {
+        return Some(found);
+    }
+    if let Some(found) = cause.downcast_ref::<CodeError>().and_then(code_hint) {
+        return Some(found);
+    }
     if let Some(error) = cause.downcast_ref::<SessionError>() {
         return session_hint(error);
     }
@@ -109,12 +117,30 @@ fn catalog_hint(error: &CatalogError) -> &'static str {
     }
 }
 
+/// Only a question with examples before it can be longer than a context.
+fn run_hint(error: &RunError) -> Option<String> {
+    let RunError::Answer { source, .. } = error else { return None };
+    matches!(source.downcast_ref::<SessionError>()?, SessionError::PromptTooLong { .. })
+        .then(|| "`plimsoll eval --mmlu` shows fewer examples before each question with --shots N".to_owned())
+}
+
+fn code_hint(error: &CodeError) -> Option<String> {
+    match error {
+        CodeError::TooFewSamples { k, .. } => Some(format!("sample more with --samples {k} --temperature 0.8")),
+        CodeError::Alike { .. } => Some("draw them at a temperature above 0, such as --temperature 0.8".to_owned()),
+        _ => None,
+    }
+}
+
 fn session_hint(error: &SessionError) -> Option<String> {
     match error {
         SessionError::PromptTooLong { .. } => {
             Some("shorten the prompt; if the model has more context, `plimsoll run` takes --context N".to_owned())
         }
-        SessionError::NoTemplate { .. } => Some("`plimsoll run` continues a prompt as it stands with --raw".to_owned()),
+        SessionError::NoTemplate { .. } => Some(
+            "`plimsoll run` continues a prompt as it stands with --raw, `plimsoll eval` with --prompting base"
+                .to_owned(),
+        ),
         SessionError::Cache(_) => Some("`plimsoll run` takes less memory with --context N".to_owned()),
         SessionError::Load(error) => load_hint(error),
         SessionError::Tokenizer(error) => tokenizer_hint(error),

@@ -30,6 +30,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    // Before arguments are parsed: inside the sandbox this program is only the step before Python.
+    plimsoll_sandbox::enter_if_asked();
     let args = args::Args::parse();
     match commands::run(&args) {
         Ok(code) => code,

@@ -40,7 +40,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Some(Command::Tokenize(command)) => tokenize::run(command, &settings)?,
         Some(Command::Template(command)) => template::run(command, &settings, json)?,
         Some(Command::Bench(command)) => bench::run(command, settings, json)?,
-        Some(Command::Eval(command)) => eval::run(command, settings, json)?,
+        Some(Command::Eval(command)) => return eval::run(command, settings, json),
         Some(Command::Compare(command)) => compare::run(command, settings, json)?,
         Some(Command::Serve(command)) => serve::run(command, &settings, args)?,
         Some(Command::MeasureMemory(command)) => measure_memory::run(command, settings)?,
