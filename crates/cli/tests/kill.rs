@@ -1,0 +1,75 @@
+//! Killed at any moment, the server has lost nothing that it had acknowledged.
+
+#[path = "../../server/tests/client/mod.rs"]
+mod client;
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use client::ask;
+use plimsoll_panel::store::Store;
+
+const KILLS: usize = 100;
+/// More would be refused: so many may come from one network in an hour.
+const VOTES_PER_STORE: usize = 50;
+const PAGE: &str = "demo-large-vs-demo-small";
+
+fn serve(store: &Path) -> (Child, SocketAddr) {
+    let mut server = Command::new(env!("CARGO_BIN_EXE_plimsoll"))
+        .args(["serve", "--port", "0", "--store"])
+        .arg(store)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().rsplit('/').next().unwrap().parse().unwrap_or_else(|_| panic!("{line}"));
+    (server, address)
+}
+
+/// Votes as new readers until the server is gone; sends how many were acknowledged after each.
+fn vote_on(address: SocketAddr, acknowledged: &mpsc::Sender<()>) {
+    let vote = || {
+        let page = ask(address, &format!("/compare/{PAGE}"), &[], None).ok()?;
+        if page.status != 200 {
+            return None;
+        }
+        let body = format!("csrf={}&page={PAGE}&choice=neither", page.csrf());
+        let answer = ask(address, "/vote", &[("Cookie", page.cookie())], Some(&body)).ok()?;
+        (answer.status == 303).then_some(())
+    };
+    while vote().is_some() && acknowledged.send(()).is_ok() {}
+}
+
+#[test]
+fn no_acknowledged_vote_is_lost_in_a_hundred_kills() {
+    let mut folder = tempfile::tempdir().unwrap();
+    let mut acknowledged = 0;
+    for kill in 0..KILLS {
+        if acknowledged >= VOTES_PER_STORE {
+            folder = tempfile::tempdir().unwrap();
+            acknowledged = 0;
+        }
+        let store = folder.path().join("evidence.db");
+        let (mut server, address) = serve(&store);
+        let (tell, heard) = mpsc::channel();
+        let voting = std::thread::spawn(move || vote_on(address, &tell));
+        // At another moment each time: before, within and after the first votes.
+        let deadline = Duration::from_micros(500 + 1_700 * (kill as u64 % 23));
+        let first = heard.recv_timeout(deadline).is_ok();
+        server.kill().unwrap(); // SIGKILL
+        server.wait().unwrap();
+        voting.join().unwrap();
+        acknowledged += usize::from(first) + heard.try_iter().count();
+        let store = Store::open(&store).unwrap();
+        let kept: i64 = store.tally(PAGE).unwrap().iter().map(|tally| tally.raw).sum();
+        assert!(kept as usize >= acknowledged, "kill {kill}: {acknowledged} acknowledged, {kept} kept");
+        assert!(store.audit_votes().unwrap().passed(), "kill {kill}");
+        acknowledged = kept as usize; // one that was kept and not yet acknowledged when the server died
+    }
+}

@@ -1,0 +1,262 @@
+//! What a reader gets, and what a stranger does not.
+
+mod client;
+#[path = "../../panel/tests/fixture/mod.rs"]
+mod fixture;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+
+use client::{Answer, ask};
+use plimsoll_catalog::Catalog;
+use plimsoll_panel::rubric::Rubric;
+use plimsoll_panel::store::Store;
+use plimsoll_server::{Launch, Options, bind};
+
+/// Measures nothing; what it starts tells of one step and ends as it is told to.
+struct Imagined(&'static str);
+
+impl Launch for Imagined {
+    fn command(&self, _: &str, _: &str, _: &Path) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", self.0]);
+        command
+    }
+
+    fn refusal(&self, model: &str) -> Option<String> {
+        (!model.starts_with("demo-")).then(|| format!("no artifact known of `{model}`"))
+    }
+}
+
+/// A server with one comparison in its store, until it is dropped.
+struct Running {
+    address: SocketAddr,
+    folder: tempfile::TempDir,
+    comparison: String,
+    _stop: tokio::sync::oneshot::Sender<()>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+fn running_with(token: Option<&str>, script: &'static str) -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("evidence.db");
+    let comparison = Store::open(&store).unwrap().keep_report(&fixture::report(), &Rubric::builtin()).unwrap();
+    let options = Options {
+        address: "127.0.0.1:0".parse().unwrap(),
+        token: token.map(str::to_owned),
+        store,
+        catalog: Catalog::builtin(),
+        rubric: Rubric::builtin(),
+        launch: Arc::new(Imagined(script)),
+        mail: None,
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(bind(options)).unwrap();
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let address = server.address();
+    runtime.spawn(server.run(async move { drop(stopped.await) }));
+    Running { address, folder, comparison, _stop: stop, _runtime: runtime }
+}
+
+fn running() -> Running {
+    running_with(None, "true")
+}
+
+impl Running {
+    fn get(&self, path: &str) -> Answer {
+        ask(self.address, path, &[], None).unwrap()
+    }
+
+    fn post(&self, path: &str, cookie: &str, body: &str) -> Answer {
+        ask(self.address, path, &[("Cookie", cookie)], Some(body)).unwrap()
+    }
+}
+
+const PAIR: &str = "/compare/demo-large-vs-demo-small";
+
+#[test]
+fn every_kind_of_page_is_there() {
+    let server = running();
+    let run = format!("/run/{}", server.comparison);
+    for (path, says) in [
+        ("/", "Catalogue"),
+        ("/?q=smollm3&use=commercial&allowed=yes", "SmolLM3"),
+        ("/model/smollm3", "Apache-2.0"),
+        ("/model/demo-large", "History of verdicts"),
+        (PAIR, "Ship demo:large"),
+        ("/compare/demo-small-vs-demo-large?use=research", "For research use"),
+        ("/compare/claude-haiku-open-weights-vs-smollm3", "commercial use is not allowed"),
+        ("/digest", "judged for the first time"),
+        ("/digest.atom", "<feed"),
+        ("/bookmarks", "None yet"),
+        (&run, "Checked just now"),
+        ("/api/openapi.json", "\"/api/v1/models\""),
+        ("/api/v1/models", "claude-haiku-open-weights"),
+        ("/api/v1/compare/demo-large-vs-demo-small", "\"judgement\""),
+        ("/healthz", "ok"),
+        ("/metrics", "http_requests_total"),
+        ("/assets/plimsoll.css", "--paper"),
+    ] {
+        let answer = server.get(path);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        assert!(answer.body.to_lowercase().contains(&says.to_lowercase()), "{path} does not say {says}");
+    }
+}
+
+#[test]
+fn nothing_inline_and_nothing_from_elsewhere_is_allowed_or_needed() {
+    let answer = running().get(PAIR);
+    let policy = &answer.headers["content-security-policy"];
+    assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    for inline in ["<style", " style=", " onclick=", "javascript:", "http://cdn", "https://"] {
+        assert!(!answer.body.contains(inline), "{inline}");
+    }
+}
+
+#[test]
+fn a_vote_is_counted_once_shown_after_and_can_be_changed() {
+    let server = running();
+    let page = server.get(PAIR);
+    let (cookie, csrf) = (page.cookie(), page.csrf());
+    assert!(page.body.contains("to see how others did"));
+    let vote = |choice: &str| {
+        let body = format!("csrf={csrf}&page=demo-large-vs-demo-small&choice={choice}");
+        assert_eq!(server.post("/vote", cookie, &body).status, 303);
+        ask(server.address, PAIR, &[("Cookie", cookie)], None).unwrap().body
+    };
+    assert!(vote("demo-small").contains("You voted for demo:small"));
+    let after = vote("demo-large");
+    assert!(after.contains("You voted for demo:large") && after.contains("1 votes count of 1 cast"), "{after}");
+    let body = format!("csrf={csrf}&page=demo-large-vs-demo-small&choice=smollm3");
+    assert_eq!(server.post("/vote", cookie, &body).status, 400, "not one of the two");
+}
+
+#[test]
+fn forms_that_others_make_a_reader_send_are_refused() {
+    let server = running();
+    let page = server.get(PAIR);
+    let body = |csrf: &str| format!("csrf={csrf}&page=demo-large-vs-demo-small&choice=neither");
+    let other = server.get(PAIR);
+    for (cookie, csrf) in [(page.cookie(), "0"), (page.cookie(), other.csrf()), ("a=b", page.csrf())] {
+        assert_eq!(server.post("/vote", cookie, &body(csrf)).status, 403);
+    }
+    assert_eq!(server.post("/vote", page.cookie(), &body(page.csrf())).status, 303);
+}
+
+#[test]
+fn what_is_too_large_misnamed_or_elsewhere_is_refused() {
+    let server = running();
+    let page = server.get("/");
+    assert_eq!(server.post("/vote", page.cookie(), &"x".repeat(20_000)).status, 413);
+    for path in [
+        "/assets/../../etc/passwd",
+        "/assets/..%2f..%2fetc%2fpasswd",
+        "/run/..%2f..%2fx",
+        "/model/nobody",
+        "/compare/one",
+        "/compare/a-vs-b",
+        "/nothing",
+        "/api/v1/nothing",
+        "/job/7",
+    ] {
+        assert_eq!(server.get(path).status, 404, "{path}");
+    }
+    assert_eq!(server.get("/?use=war").status, 400);
+    assert_eq!(server.get("/model/smollm3?region=Atlantis").status, 400);
+    let elsewhere = ask(server.address, "/", &[("Host", "evil.example")], None).unwrap();
+    assert_eq!(elsewhere.status, 403);
+}
+
+#[test]
+fn a_token_keeps_strangers_out() {
+    let server = running_with(Some("0123456789abcdef"), "true");
+    assert_eq!(server.get("/").status, 401);
+    assert_eq!(server.get("/?token=wrong-wrong-wrong").status, 401);
+    assert_eq!(server.get("/healthz").status, 200);
+    let come_in = server.get("/?token=0123456789abcdef");
+    assert_eq!((come_in.status, come_in.headers["location"].as_str()), (303, "/"));
+    let with = |header: (&str, &str)| ask(server.address, "/", &[header], None).unwrap().status;
+    assert_eq!(with(("Cookie", come_in.cookie())), 200);
+    assert_eq!(with(("Authorization", "Bearer 0123456789abcdef")), 200);
+}
+
+#[test]
+fn nobody_listens_to_the_world_without_a_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options {
+        address: "0.0.0.0:0".parse().unwrap(),
+        token: None,
+        store: folder.path().join("evidence.db"),
+        catalog: Catalog::builtin(),
+        rubric: Rubric::builtin(),
+        launch: Arc::new(Imagined("true")),
+        mail: None,
+    };
+    let refused = tokio::runtime::Runtime::new().unwrap().block_on(bind(options)).err().unwrap();
+    assert!(refused.to_string().contains("can be reached from other machines"), "{refused}");
+}
+
+#[test]
+fn a_flood_from_one_network_is_held_back() {
+    let server = running();
+    let statuses: Vec<u16> = (0..400).map(|_| server.get("/assets/plimsoll.svg").status).collect();
+    assert!(statuses.contains(&429) && statuses[0] == 200);
+}
+
+#[test]
+fn bookmarks_belong_to_one_browser() {
+    let server = running();
+    let page = server.get("/model/smollm3");
+    let (cookie, csrf) = (page.cookie(), page.csrf());
+    let mark = |page: &str| server.post("/bookmark", cookie, &format!("csrf={csrf}&page={page}&marked=yes")).status;
+    assert_eq!(mark("/model/smollm3"), 303);
+    assert_eq!(mark("//evil.example/model/x"), 400);
+    assert_eq!(mark("/vote"), 400);
+    let own = ask(server.address, "/bookmarks", &[("Cookie", cookie)], None).unwrap();
+    assert!(own.body.contains("href=\"/model/smollm3\""));
+    assert!(server.get("/bookmarks").body.contains("None yet"));
+}
+
+#[test]
+fn changed_evidence_is_told_and_not_shown() {
+    let server = running();
+    let decode = fixture::comparison().models[0].speed[0].decode.clone();
+    let db = rusqlite::Connection::open(server.folder.path().join("evidence.db")).unwrap();
+    let sample = decode.samples[0].to_string();
+    let change = "UPDATE record SET body = replace(body, ?1, '9999.5') WHERE id = ?2";
+    assert_eq!(db.execute(change, [&sample, &decode.id]).unwrap(), 1);
+    for path in [PAIR, &format!("/run/{}", server.comparison)] {
+        let answer = server.get(path);
+        assert_eq!(answer.status, 409, "{path}");
+        assert!(answer.body.contains("checker rejects") && answer.body.contains(&decode.id), "{}", answer.body);
+    }
+}
+
+#[test]
+fn a_comparison_is_started_and_watched_to_its_end() {
+    let server = running_with(None, r#"echo '{"stage":"timing","done":1,"of":2}' >&2"#);
+    let page = server.get(PAIR);
+    let (cookie, csrf) = (page.cookie(), page.csrf());
+    let start = |a: &str, b: &str| server.post("/compare", cookie, &format!("csrf={csrf}&a={a}&b={b}"));
+    let started = start("demo-small", "demo-vision");
+    let job = started.headers["location"].clone();
+    assert_eq!((started.status, job.as_str()), (303, "/job/1"));
+    let events = server.get(&format!("{job}/events"));
+    assert!(events.body.contains("event: ended") && events.body.contains(r#""ended":{"Ok":null}"#), "{}", events.body);
+    assert!(server.get(&job).body.contains("Done."));
+    let refused = start("demo-small", "smollm3");
+    assert!(refused.status == 400 && refused.body.contains("no artifact known"), "{}", refused.body);
+    assert_eq!(start("demo-small", "etc-passwd").status, 404);
+}
+
+#[test]
+fn a_comparison_that_fails_says_why() {
+    let server = running_with(None, "echo 'error: no memory left' >&2; exit 1");
+    let page = server.get(PAIR);
+    let body = format!("csrf={}&a=demo-small&b=demo-vision", page.csrf());
+    let job = server.post("/compare", page.cookie(), &body).headers["location"].clone();
+    server.get(&format!("{job}/events"));
+    assert!(server.get(&job).body.contains("no memory left"));
+}
