@@ -152,6 +152,12 @@ impl Rubric {
         Rubric::parse("built in", BUILT_IN).expect("a test reads the rubric inside the binary")
     }
 
+    /// The rubric with this SHA-256, if it is one of those given or the one inside.
+    pub fn at_hand(sha256: &str, given: &[Rubric]) -> Option<Rubric> {
+        let given = given.iter().find(|rubric| rubric.sha256 == sha256).cloned();
+        given.or_else(|| Some(Rubric::builtin()).filter(|rubric| rubric.sha256 == sha256))
+    }
+
     /// Reads a file of the same form.
     ///
     /// # Errors

@@ -43,6 +43,8 @@ pub struct Options {
     pub starts: usize,
     /// The questions.
     pub suite: Suite,
+    /// By how much shares of right answers may differ and still be called no loss, if that was declared.
+    pub margin: Option<f64>,
     /// The program and its version.
     pub program: String,
     /// The command that makes the comparison again.
@@ -129,6 +131,7 @@ pub fn compare(
         repetitions: plan.repetitions,
         starts: options.starts.max(1),
         cache_type: format!("{:?}", options.session.cache).to_lowercase(),
+        margin: options.margin,
     };
     let suite = suite_facts(&options.suite);
     let mut steps = Steps {

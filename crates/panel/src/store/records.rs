@@ -5,7 +5,7 @@ use plimsoll_lab::record::Measurement;
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::Value;
 
-use super::{Store, StoreError, now};
+use super::{LEAST_DIGITS, Store, StoreError, now};
 
 /// What a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -150,6 +150,30 @@ impl Store {
         let kind = Kind::named(&kind).ok_or_else(|| tampered("its kind is not known"))?;
         let body = serde_json::from_str(&body).map_err(|_| tampered("it is not JSON"))?;
         Ok(Some(Record { id: id.to_owned(), kind, body, created, withdrawn }))
+    }
+
+    /// The id of the record, or of the one `kind` of record, that begins with `start`.
+    ///
+    /// # Errors
+    /// When there is none or more than one, or `start` is too short to be sure.
+    pub fn find(&self, start: &str, kind: Option<Kind>) -> Result<String, StoreError> {
+        if start.len() < LEAST_DIGITS || !start.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(StoreError::NoId { start: start.to_owned() });
+        }
+        let failed = self.failed();
+        // `g` follows the last hexadecimal digit, so this range is every id that begins so, by the index.
+        let start = start.to_ascii_lowercase();
+        let mut find = self
+            .db
+            .prepare_cached("SELECT id FROM record WHERE id >= ?1 AND id < ?1 || 'g' AND kind = coalesce(?2, kind)")
+            .map_err(&failed)?;
+        let rows = find.query_map(params![start, kind.map(Kind::as_str)], |row| row.get(0));
+        let mut found: Vec<String> = rows.and_then(Iterator::collect).map_err(&failed)?;
+        match found.len() {
+            0 => Err(StoreError::Missing { id: start }),
+            1 => Ok(found.remove(0)),
+            found => Err(StoreError::Ambiguous { start, found }),
+        }
     }
 
     /// Marks a record as withdrawn; it stays, and says so.
