@@ -213,8 +213,10 @@ fn questions_are_shown_with_both_answers() {
 /// Whatever may stand for each record: its value and interval in every scale, its n, and of a difference p and what
 /// could have been shown.
 fn shown_numbers(comparison: &Comparison) -> HashMap<String, BTreeSet<String>> {
+    let judgement = fixture::report_of(comparison.clone()).judgement;
+    let derived = judgement.reviews.iter().flat_map(|review| &review.derived);
     let mut all: HashMap<String, BTreeSet<String>> =
-        comparison.measurements().into_iter().map(|m| (m.id.clone(), in_every_scale(m))).collect();
+        comparison.measurements().into_iter().chain(derived).map(|m| (m.id.clone(), in_every_scale(m))).collect();
     for difference in &comparison.differences {
         let p = show_p(difference.test.p_holm);
         let shown = all.get_mut(&difference.difference.id).unwrap();
