@@ -333,7 +333,9 @@ pub struct Eval {
 
 /// `compare`
 #[derive(ClapArgs, Debug)]
-#[command(after_help = "Examples:\n  plimsoll compare ./smollm3-q4.gguf ./qwen3.gguf --report out\n  plimsoll compare smollm3 ./mine.gguf --use commercial --users 50000 --region EU")]
+#[command(
+    after_help = "Examples:\n  plimsoll compare ./smollm3-q4.gguf ./qwen3.gguf --report out\n  plimsoll compare smollm3 ./mine.gguf --use commercial --users 50000 --region EU"
+)]
 pub struct Compare {
     /// First model [default: demo:small]
     #[arg(requires = "b")]

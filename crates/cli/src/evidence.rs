@@ -33,7 +33,10 @@ pub fn open(args: &StoreArgs) -> anyhow::Result<Store> {
 /// There is no home to keep it in.
 pub fn path(args: &StoreArgs) -> anyhow::Result<PathBuf> {
     let own = || places::data().map(|data| data.join("evidence.db"));
-    args.store.clone().or_else(own).context("no folder for evidence: neither HOME nor XDG_DATA_HOME is set; name a file with --store")
+    args.store
+        .clone()
+        .or_else(own)
+        .context("no folder for evidence: neither HOME nor XDG_DATA_HOME is set; name a file with --store")
 }
 
 /// A report as `compare` wrote it.

@@ -81,9 +81,7 @@ pub struct Check {
 
 /// `evidence withdraw`
 #[derive(ClapArgs, Debug)]
-#[command(
-    after_help = "Example:\n  plimsoll evidence withdraw 3f2a9c1b4d5e --reason \"the machine was throttled\""
-)]
+#[command(after_help = "Example:\n  plimsoll evidence withdraw 3f2a9c1b4d5e --reason \"the machine was throttled\"")]
 pub struct Withdraw {
     /// The record's id or the beginning of it
     pub id: String,

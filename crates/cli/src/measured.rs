@@ -181,7 +181,8 @@ fn reproduce(
     let usage = args.usage.declared().unwrap_or(DEFAULT_USE);
     let users = usage.users.map_or(String::new(), |users| format!(" --users {users}"));
     let region = usage.region.as_ref().map_or(String::new(), |region| format!(" --region {}", quoted(region)));
-    let rubric = args.rubric.as_ref().map_or(String::new(), |file| format!(" --rubric {}", quoted(&file.to_string_lossy())));
+    let rubric =
+        args.rubric.as_ref().map_or(String::new(), |file| format!(" --rubric {}", quoted(&file.to_string_lossy())));
     let margin = args.margin.map_or(String::new(), |margin| format!(" --margin {margin}"));
     let usage = format!("--use {}{users}{region}{rubric}{margin}", usage.purpose);
     format!(

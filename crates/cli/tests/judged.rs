@@ -173,7 +173,10 @@ fn a_bundle_carries_the_verdicts_and_a_tampered_one_is_refused() {
     bytes[at..at + 4].copy_from_slice(b"PEAK");
     fs::write(bundle, bytes).unwrap();
     let message = refused(1, &["evidence", "import", bundle, "--store", elsewhere]);
-    assert!(message.contains("(measurement) was changed after it was stored") && message.contains("hint:"), "{message}");
+    assert!(
+        message.contains("(measurement) was changed after it was stored") && message.contains("hint:"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -199,7 +202,8 @@ fn rules(folder: &Path, text: &str) -> String {
 fn the_gates_status_tells_passed_failed_inconclusive_and_error_apart() {
     let folder = tempfile::tempdir().unwrap();
     let from = file("plimsoll-report.json");
-    let judged = |status: i32, text: &str| told(status, &["gate", "--from", &from, "--rules", &rules(folder.path(), text)]);
+    let judged =
+        |status: i32, text: &str| told(status, &["gate", "--from", &from, "--rules", &rules(folder.path(), text)]);
     let fast = "[[rule]]\nname = \"fast enough\"\nmetric = \"decode@0\"\nat_least = 1\n";
     let slow = "[[rule]]\nmetric = \"decode@0\"\nat_least = 1e12\n";
     // Four right answers of four leave room for far more than a tenth of a point.
@@ -227,7 +231,8 @@ fn every_mistake_on_the_gates_own_line_is_status_3() {
     let pair = ["gate", "--model", "demo:small", "--baseline", "demo:large", "--rules", &rules];
     let with_store = [&pair[..], &["--store", store.to_str().unwrap()]].concat();
     assert!(refused(3, &with_store).contains("--use says what the model is wanted for"));
-    let missing = ["gate", "--model", "no/such/model", "--baseline", "demo:large", "--use", "research", "--rules", &rules];
+    let missing =
+        ["gate", "--model", "no/such/model", "--baseline", "demo:large", "--use", "research", "--rules", &rules];
     refused(3, &missing);
     assert!(refused(3, &["gate", "--nonsense"]).contains("--nonsense"));
     refused(3, &["--threads", "1", "gate"]);
@@ -249,17 +254,36 @@ fn the_gate_measures_both_and_writes_junit() {
     );
     let (xml, store) = (folder.path().join("gate.xml"), folder.path().join("evidence.db"));
     let args = [
-        "gate", "--model", "demo:small", "--baseline", "demo:large", "--rules", &rules, "--items", "1", "--repeat", "3",
-        "--use", "research", "--junit", xml.to_str().unwrap(), "--store", store.to_str().unwrap(),
+        "gate",
+        "--model",
+        "demo:small",
+        "--baseline",
+        "demo:large",
+        "--rules",
+        &rules,
+        "--items",
+        "1",
+        "--repeat",
+        "3",
+        "--use",
+        "research",
+        "--junit",
+        xml.to_str().unwrap(),
+        "--store",
+        store.to_str().unwrap(),
     ];
     let found = json_of(1, &args);
-    let standings: Vec<&str> = found["rules"].as_array().unwrap().iter().map(|r| r["standing"].as_str().unwrap()).collect();
+    let standings: Vec<&str> =
+        found["rules"].as_array().unwrap().iter().map(|r| r["standing"].as_str().unwrap()).collect();
     assert_eq!((found["standing"].as_str(), &standings[..]), (Some("failed"), &["passed", "failed", "passed"][..]));
     let xml = fs::read_to_string(xml).unwrap();
     assert!(xml.contains("tests=\"3\" failures=\"1\"") && xml.contains("name=\"memory\""), "{xml}");
     let kept = json_of(0, &["history", "--store", store.to_str().unwrap()]);
     assert_eq!(kept["verdicts"].as_array().unwrap().len(), 2, "what was measured is kept");
-    assert_eq!(fs::read_dir(folder.path()).unwrap().filter(|e| e.as_ref().unwrap().file_name() == "gate.xml").count(), 1);
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().filter(|e| e.as_ref().unwrap().file_name() == "gate.xml").count(),
+        1
+    );
 }
 
 #[test]
@@ -270,7 +294,8 @@ fn an_audit_of_votes_finds_a_log_that_was_changed() {
     let text = told(0, &["votes", "audit", "--store", store]);
     assert!(text.contains("whole, 0 votes") && text.contains("passed"), "{text}");
     let db = rusqlite::Connection::open(store).unwrap();
-    db.execute("INSERT INTO vote VALUES(1, 'a-vs-b', 'v', 'n', 'a', '2026-11-21T00:00:00Z', 1, '', 'forged')", []).unwrap();
+    db.execute("INSERT INTO vote VALUES(1, 'a-vs-b', 'v', 'n', 'a', '2026-11-21T00:00:00Z', 1, '', 'forged')", [])
+        .unwrap();
     drop(db);
     let found = json_of(1, &["votes", "audit", "--store", store]);
     assert_eq!((&found["passed"], &found["audit"]["broken_at"]), (&json!(false), &json!(1)));

@@ -15,8 +15,8 @@ pub use difference::{Better, Clause, ClauseKind, Conclusion, Difference, Equival
 pub use fidelity::{Distance, Fidelity};
 pub use measurement::{Measurement, MeasurementBuilder, Origin, Unit};
 pub use model::{
-    Declared, LicenceRecord, LicenceText, MemoryRecord, ModelFacts, ModelRecord, Quality, Rate, Side, SpeedAtDepth, StartRecord,
-    TypeBytes, VerifiedRecord,
+    Declared, LicenceRecord, LicenceText, MemoryRecord, ModelFacts, ModelRecord, Quality, Rate, Side, SpeedAtDepth,
+    StartRecord, TypeBytes, VerifiedRecord,
 };
 pub use show::{Scale, show_p};
 

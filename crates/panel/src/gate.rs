@@ -255,7 +255,9 @@ mod tests {
         let metric = "[[rule]]\nmetric = \"decode@0\"\n";
         assert!(told("").contains("`gate.toml`: there is no [[rule]]"));
         assert!(told(&format!("{metric}at_leats = 3")).contains("unknown field `at_leats`"));
-        assert!(told(&format!("{metric}name = \"fast\"")).contains("rule 1 (`fast`): `metric` needs a bound: `at_least`"));
+        assert!(
+            told(&format!("{metric}name = \"fast\"")).contains("rule 1 (`fast`): `metric` needs a bound: `at_least`")
+        );
         assert!(told(&format!("{metric}at_least = 3\nat_most = 4")).contains("rule 1: expected one of"));
         assert!(told(&format!("{metric}at_least = nan")).contains("rule 1: `at_least` is NaN, expected a number"));
         assert!(told(&format!("{metric}at_most_of_baseline = 0")).contains("is 0, expected more than 0"));

@@ -245,7 +245,11 @@ impl Criterion {
                 if utilities.into_iter().all(is_utility) { Ok(()) } else { Err("a utility is 0 to 100".to_owned()) }
             }
             (None, Some(_), Some(yes), Some(no)) if self.points.is_empty() => {
-                if is_utility(yes) && is_utility(no) { Ok(()) } else { Err("a utility is 0 to 100".to_owned()) }
+                if is_utility(yes) && is_utility(no) {
+                    Ok(())
+                } else {
+                    Err("a utility is 0 to 100".to_owned())
+                }
             }
             _ => Err("expected `metric` with `points`, or `fact` with `yes` and `no`".to_owned()),
         }

@@ -87,7 +87,8 @@ fn panel(report: &Report, style: Style) -> String {
     for (letter, review) in [("A", a), ("B", b)] {
         for reason in review.licence.decisive().filter(|_| review.licence.outcome != Outcome::Passed) {
             let clause = reason.clause.as_ref().map_or(String::new(), |clause| format!(": {clause}"));
-            out += &format!("{}\n", wrapped(&shown_text(&format!("licence of {letter}: {}{clause}", reason.words), 2000)));
+            out +=
+                &format!("{}\n", wrapped(&shown_text(&format!("licence of {letter}: {}{clause}", reason.words), 2000)));
         }
     }
     let mut advice = judgement.advice.text();

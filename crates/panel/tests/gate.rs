@@ -5,8 +5,8 @@ mod fixture;
 
 use plimsoll_lab::record::Comparison;
 use plimsoll_panel::Report;
-use plimsoll_panel::judge::Word;
 use plimsoll_panel::gate::{Found, Gated, Rules, Standing, evaluate, junit};
+use plimsoll_panel::judge::Word;
 
 fn rules(text: &str) -> Rules {
     Rules::parse("gate.toml", text).unwrap()
@@ -63,9 +63,7 @@ fn beside_the_baseline_the_comparisons_own_interval_decides() {
 #[test]
 fn no_worse_needs_the_whole_paired_interval_above_the_margin() {
     let report = fixture::report();
-    let by = |metric: &str, margin: &str| {
-        standing(&report, &format!("metric = \"{metric}\"\nno_worse_by = {margin}"))
-    };
+    let by = |metric: &str, margin: &str| standing(&report, &format!("metric = \"{metric}\"\nno_worse_by = {margin}"));
     assert_eq!(by("accuracy", "0.0"), Standing::Passed, "the model is right far more often");
     // Both right in all 50: as many items could still have missed a difference of 7.1 points.
     assert_eq!(by("accuracy.copying", "0.02"), Standing::Inconclusive);

@@ -158,10 +158,15 @@ fn every_number_in_the_tables_is_read_off_the_record_it_links_to() {
                     }
                     None if in_cell => {
                         let is_count = |word: &str| ["0", "1", "2", "3", "4"].contains(&word);
-                        let is_counts = text.contains(" ship / ") && text.split(' ').filter(|w| is_count(w)).count() == 3;
+                        let is_counts =
+                            text.contains(" ship / ") && text.split(' ').filter(|w| is_count(w)).count() == 3;
                         let is_price = text.starts_with("free (2026-");
                         let is_clause = text.starts_with("commercial use is allowed: section ");
-                        let known = text.is_empty() || is_counts || is_price || is_clause || ["Apache-2.0", "of 24.9 GB"].contains(&text);
+                        let known = text.is_empty()
+                            || is_counts
+                            || is_price
+                            || is_clause
+                            || ["Apache-2.0", "of 24.9 GB"].contains(&text);
                         assert!(known || !text.contains(|c: char| c.is_ascii_digit()), "`{text}` has no record");
                     }
                     _ => {}

@@ -105,7 +105,9 @@ fn a_tampered_bundle_is_refused_with_the_records_name() {
     let elsewhere = tempfile::tempdir().unwrap();
     let mut other = opened(elsewhere.path());
     match other.import(&bundle).unwrap_err() {
-        BundleError::Store(StoreError::Tampered { id, kind, .. }) => assert_eq!((id, kind), (decode.id.clone(), "measurement")),
+        BundleError::Store(StoreError::Tampered { id, kind, .. }) => {
+            assert_eq!((id, kind), (decode.id.clone(), "measurement"))
+        }
         error => panic!("{error}"),
     }
     assert!(other.comparisons(10).unwrap().is_empty(), "nothing of it was taken");
@@ -325,5 +327,9 @@ fn keys_hide_what_they_are_made_of_and_stay_the_same() {
     let key = opened(folder.path()).key("192.0.2.7").unwrap();
     assert_eq!(opened(folder.path()).key("192.0.2.7").unwrap(), key);
     assert_ne!(opened(folder.path()).key("192.0.2.8").unwrap(), key);
-    assert_ne!(opened(tempfile::tempdir().unwrap().path()).key("192.0.2.7").unwrap(), key, "another store, another salt");
+    assert_ne!(
+        opened(tempfile::tempdir().unwrap().path()).key("192.0.2.7").unwrap(),
+        key,
+        "another store, another salt"
+    );
 }

@@ -75,7 +75,8 @@ fn check(command: &Check, as_json: bool) -> anyhow::Result<ExitCode> {
     };
     let passed = found.iter().all(|found| found.faults.is_empty());
     if as_json {
-        let checked = found.iter().map(|found| json!({ "of": found.name, "about": found.about, "faults": found.faults }));
+        let checked =
+            found.iter().map(|found| json!({ "of": found.name, "about": found.about, "faults": found.faults }));
         super::print_json(&json!({ "passed": passed, "checked": checked.collect::<Vec<_>>() }))?;
     } else {
         print(&found)?;

@@ -73,7 +73,8 @@ impl Writer<'_> {
         let clause = clause.number(&first.1.text(), first.1).words(" against ").number(&second.1.text(), second.1);
         if let Some((found, equivalence)) = kept.and_then(|found| Some((found, found.equivalence?))) {
             let difference = &found.difference;
-            let shown = difference.unit.scale(&[difference.value]).show_interval(equivalence.interval, difference.value);
+            let shown =
+                difference.unit.scale(&[difference.value]).show_interval(equivalence.interval, difference.value);
             let level = format!("{:.0} %", 100.0 * equivalence.interval.level);
             return clause
                 .words(" (")

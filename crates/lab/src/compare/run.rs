@@ -13,10 +13,10 @@ use super::{Circumstances, Evidence, Prediction, Verified, conclude, suite_facts
 use crate::answerer::prompting;
 use crate::bench::{BenchError, Plan, Start};
 use crate::fidelity::FidelityError;
-use crate::paired::PairError;
-use crate::predict::{MemoryPrediction, SpeedPrediction};
 use crate::hash;
 use crate::journal::{Journal, Within};
+use crate::paired::PairError;
+use crate::predict::{MemoryPrediction, SpeedPrediction};
 use crate::record::{Comparison, Device, ModelFacts, Settings, Side, SuiteFacts};
 use crate::runner::{self, RunError};
 use crate::suite::Suite;

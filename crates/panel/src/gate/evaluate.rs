@@ -192,13 +192,7 @@ impl Case<'_> {
     }
 
     /// The model beside the baseline, by the comparison's own interval of the difference.
-    fn beside(
-        &self,
-        metric: &str,
-        bound: f64,
-        wanted: Wanted,
-        looked_for: LookedFor,
-    ) -> Result<Found, UnknownMetric> {
+    fn beside(&self, metric: &str, bound: f64, wanted: Wanted, looked_for: LookedFor) -> Result<Found, UnknownMetric> {
         let differences = &self.report.comparison.differences;
         let of_kind = |difference: &&Difference| difference.difference.unit == looked_for.unit();
         let Some(found) = differences.iter().filter(of_kind).find(|difference| difference.metric == metric) else {

@@ -141,7 +141,8 @@ fn miscounted(model: &ModelRecord) -> Vec<Fault> {
     let is_so = |said: &&Rate| {
         let found = expected.iter().find(|expected| expected.category == said.category);
         found.map_or(said.n == 0, |found| {
-            (found.correct, found.n) == (said.correct, said.n) && said.rate.value == found.correct as f64 / found.n as f64
+            (found.correct, found.n) == (said.correct, said.n)
+                && said.rate.value == found.correct as f64 / found.n as f64
         })
     };
     let wrong = said.filter(|said| !is_so(said));
@@ -154,9 +155,7 @@ fn miscounted(model: &ModelRecord) -> Vec<Fault> {
 fn traced(part: &Part, place: &str, index: &Index, rules: &dyn Fn(&str) -> Option<String>) -> Option<Fault> {
     let (place, text) = (place.to_owned(), part.text().to_owned());
     match part {
-        Part::Words { text: words } => {
-            words.chars().any(char::is_numeric).then_some(Fault::Untraced { place, text })
-        }
+        Part::Words { text: words } => words.chars().any(char::is_numeric).then_some(Fault::Untraced { place, text }),
         Part::Value { measurement: id, .. } => {
             let Some(measurement) = index.get(id.as_str()) else {
                 return Some(Fault::Unknown { place, text, id: id.clone() });

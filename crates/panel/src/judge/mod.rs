@@ -72,12 +72,7 @@ pub struct Background {
 }
 
 /// Judges both models of a comparison for one use.
-pub fn judge(
-    comparison: &Comparison,
-    background: [&Background; 2],
-    usage: &DeclaredUse,
-    rubric: &Rubric,
-) -> Judgement {
+pub fn judge(comparison: &Comparison, background: [&Background; 2], usage: &DeclaredUse, rubric: &Rubric) -> Judgement {
     let reviews = Side::BOTH.map(|side| review(&subject(comparison, background, usage, side), rubric));
     let advice = advice::advice(comparison, &reviews);
     Judgement { usage: usage.clone(), rubric: rubric.sha256.clone(), reviews, advice }

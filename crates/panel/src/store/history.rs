@@ -90,10 +90,8 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub fn latest_of(&self, a: &str, b: &str) -> Result<Option<Listed>, StoreError> {
-        let found = self.listed(
-            "AND ((a = ?1 AND b = ?2) OR (a = ?2 AND b = ?1)) ORDER BY created DESC LIMIT 1",
-            params![a, b],
-        )?;
+        let found = self
+            .listed("AND ((a = ?1 AND b = ?2) OR (a = ?2 AND b = ?1)) ORDER BY created DESC LIMIT 1", params![a, b])?;
         Ok(found.into_iter().next())
     }
 

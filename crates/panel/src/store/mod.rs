@@ -106,8 +106,7 @@ impl Store {
     /// [`StoreError`], which names the path.
     pub fn open(path: &Path) -> Result<Store, StoreError> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)
-                .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
+            std::fs::create_dir_all(folder).map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
         }
         let failed = |source| StoreError::Sqlite { path: path.to_owned(), source };
         let mut store = Store { db: Connection::open(path).map_err(failed)?, path: path.to_owned() };

@@ -86,9 +86,8 @@ impl Record {
     /// # Errors
     /// [`StoreError::Tampered`], which names the record.
     pub fn check(&self) -> Result<(), StoreError> {
-        let tampered = |about: String| {
-            Err(StoreError::Tampered { id: self.id.clone(), kind: self.kind.as_str(), about })
-        };
+        let tampered =
+            |about: String| Err(StoreError::Tampered { id: self.id.clone(), kind: self.kind.as_str(), about });
         let expected = match id_of(self.kind, &self.body) {
             Ok(expected) => expected,
             Err(error) => return tampered(error.to_string()),
@@ -136,17 +135,12 @@ impl Store {
             )
             .map_err(&failed)?;
         let row = find
-            .query_row([id], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get(3)?))
-            })
+            .query_row([id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get(3)?)))
             .optional()
             .map_err(&failed)?;
         let Some((kind, body, created, withdrawn)) = row else { return Ok(None) };
-        let tampered = |about: &str| StoreError::Tampered {
-            id: id.to_owned(),
-            kind: "unknown",
-            about: about.to_owned(),
-        };
+        let tampered =
+            |about: &str| StoreError::Tampered { id: id.to_owned(), kind: "unknown", about: about.to_owned() };
         let kind = Kind::named(&kind).ok_or_else(|| tampered("its kind is not known"))?;
         let body = serde_json::from_str(&body).map_err(|_| tampered("it is not JSON"))?;
         Ok(Some(Record { id: id.to_owned(), kind, body, created, withdrawn }))

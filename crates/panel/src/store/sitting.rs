@@ -83,17 +83,10 @@ impl Store {
 }
 
 /// Makes reviews findable by their models. The use, the device and the verdict in the list are those of the review.
-pub(super) fn seat(
-    db: &rusqlite::Transaction<'_>,
-    sitting: &Sitting,
-    reviews: [&Review; 2],
-) -> rusqlite::Result<()> {
+pub(super) fn seat(db: &rusqlite::Transaction<'_>, sitting: &Sitting, reviews: [&Review; 2]) -> rusqlite::Result<()> {
     let known = "SELECT COUNT(*) FROM judged WHERE comparison = ?1 AND review = ?2 AND created = ?3";
-    let known: i64 = db.query_row(
-        known,
-        params![sitting.comparison, sitting.reviews[0], sitting.created],
-        |row| row.get(0),
-    )?;
+    let known: i64 =
+        db.query_row(known, params![sitting.comparison, sitting.reviews[0], sitting.created], |row| row.get(0))?;
     if known > 0 {
         return Ok(());
     }
