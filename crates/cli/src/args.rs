@@ -64,7 +64,8 @@ pub enum Command {
     Template(Template),
     /// Measure prefill and decode speed at several depths
     Bench(Bench),
-    /// Put a model through the built-in questions, or measure bits per byte on a text
+    /// Put a model through the built-in questions, small programs, MMLU or HumanEval, or measure bits per byte
+    /// on a text
     Eval(Eval),
     /// Measure two models and lay them side by side, with a report
     Compare(Compare),
@@ -76,6 +77,8 @@ pub enum Command {
     Evidence(Evidence),
     /// Audit what readers voted
     Votes(Votes),
+    /// Show the catalogue, comparisons and verdicts as pages, on this machine only unless told otherwise
+    Serve(Serve),
     /// Measure the memory of one model in a process of its own (used by `compare`)
     #[command(hide = true)]
     MeasureMemory(MeasureMemory),
@@ -124,6 +127,13 @@ pub struct Sampling {
 fn parse_tolerance(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(tolerance) if tolerance >= 0.0 && tolerance.is_finite() => Ok(tolerance),
+        _ => Err("expected a number, 0 or more".to_owned()),
+    }
+}
+
+fn parse_temperature(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(temperature) if temperature >= 0.0 && temperature.is_finite() => Ok(temperature),
         _ => Err("expected a number, 0 or more".to_owned()),
     }
 }
@@ -312,23 +322,57 @@ pub struct Bench {
 /// `eval`
 #[derive(ClapArgs, Debug)]
 #[command(
-    after_help = "Examples:\n  plimsoll eval demo:large --suite text\n  plimsoll eval MODEL --suite arithmetic --items 20\n  plimsoll eval MODEL --text book.txt"
+    after_help = "Examples:\n  plimsoll eval demo:large --suite text\n  plimsoll eval MODEL --suite arithmetic --items 20\n  plimsoll eval MODEL --suite code\n  plimsoll eval MODEL --humaneval HumanEval.jsonl.gz --samples 20 --k 1,10 --temperature 0.8\n  plimsoll eval MODEL --mmlu data --shots 5\n  plimsoll eval MODEL --text book.txt\n\nPrograms that the model writes (--suite code, --humaneval) run in a sandbox that needs\nLinux, bwrap and python3. Where there is none nothing is run: `skipped:` says why, and\nthe exit status is 2."
 )]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["suite", "humaneval", "mmlu", "text"]))]
 pub struct Eval {
     #[arg(help = MODEL_HELP)]
     pub model: String,
-    /// Built-in suite: text (all categories) or the name of one category
-    #[arg(long, value_name = "S", required_unless_present = "text")]
+    /// Built-in suite: text (all categories), vision, code (small programs), or the name of one category
+    #[arg(long, value_name = "S")]
     pub suite: Option<String>,
-    /// Measure bits per byte on this file instead
-    #[arg(long, value_name = "FILE", conflicts_with = "suite")]
+    /// Have the model write the programs of HumanEval, from its published file (.jsonl or .jsonl.gz)
+    #[arg(long, value_name = "FILE")]
+    pub humaneval: Option<PathBuf>,
+    /// Ask the questions of MMLU, from its published folder (dev/ and test/ with SUBJECT_dev.csv and SUBJECT_test.csv)
+    #[arg(long, value_name = "DIR")]
+    pub mmlu: Option<PathBuf>,
+    /// Measure bits per byte on this file
+    #[arg(long, value_name = "FILE")]
     pub text: Option<PathBuf>,
-    /// Items per category
-    #[arg(long, value_name = "N", default_value = "50")]
-    pub items: NonZeroUsize,
-    /// Seed that the items are made from
+    /// Items per category, or only the first N of each MMLU subject or of HumanEval [default: 50 questions or 5
+    /// programs of each category; all of MMLU and HumanEval]
+    #[arg(long, value_name = "N")]
+    pub items: Option<NonZeroUsize>,
+    /// Seed that items are made from and programs sampled with
     #[arg(long, default_value_t = plimsoll_lab::suite::DEFAULT_SEED)]
     pub seed: u64,
+    /// How programs and MMLU are asked for [default: chat where the model has a template, else base]
+    #[arg(long, value_enum, conflicts_with = "text")]
+    pub prompting: Option<PromptingArg>,
+    /// Programs sampled for each problem
+    #[arg(long, value_name = "N", default_value = "1", conflicts_with_all = ["text", "mmlu"])]
+    pub samples: NonZeroUsize,
+    /// The k of pass@k, a list
+    #[arg(long, value_name = "K,K", value_delimiter = ',', default_value = "1", conflicts_with_all = ["text", "mmlu"])]
+    pub k: Vec<NonZeroUsize>,
+    /// Temperature that programs are sampled at; 0 takes the likeliest token every time
+    #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = parse_temperature, conflicts_with_all = ["text", "mmlu"])]
+    pub temperature: f32,
+    /// Answered examples before each question of MMLU
+    #[arg(long, value_name = "N", default_value_t = plimsoll_lab::mmlu::DEFAULT_SHOTS, conflicts_with_all = ["suite", "humaneval", "text"])]
+    pub shots: usize,
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// How a model is asked.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PromptingArg {
+    /// As a message in its own chat template
+    Chat,
+    /// As a text to be continued
+    Base,
 }
 
 /// `compare`
@@ -345,6 +389,12 @@ pub struct Compare {
     /// Folder for plimsoll-report.html and plimsoll-report.json
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub report: PathBuf,
+    /// Keep the evidence and write no report
+    #[arg(long, conflicts_with = "report")]
+    pub no_report: bool,
+    /// Tell how far it is as JSON lines on standard error (used by `serve`)
+    #[arg(long, hide = true)]
+    pub progress_json: bool,
     #[command(flatten)]
     pub measure: MeasureArgs,
 }
@@ -366,6 +416,42 @@ impl Compare {
             _ => unreachable!("`compare` was asked for"),
         }
     }
+}
+
+/// `serve`
+#[derive(ClapArgs, Debug)]
+#[command(
+    after_help = "Examples:\n  plimsoll serve\n  plimsoll serve --host 0.0.0.0 --token \"$(openssl rand -hex 16)\"\n\nThe digest is mailed once a week where --smtp, --mail-from and --mail-to are given; a password in the address is\nbetter put into PLIMSOLL_SMTP, which stands for --smtp."
+)]
+pub struct Serve {
+    /// Address to listen on; one that other machines reach asks for a token
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub host: std::net::IpAddr,
+    /// Port to listen on; 0 takes any that is free
+    #[arg(long, value_name = "N", default_value_t = 7777)]
+    pub port: u16,
+    /// What every reader has to show [default: none on this machine, else a random one that is printed]
+    #[arg(long, value_name = "TEXT", value_parser = parse_token)]
+    pub token: Option<String>,
+    /// What the panel judges by [default: the rubric inside]
+    #[arg(long, value_name = "FILE")]
+    pub rubric: Option<PathBuf>,
+    /// Mail server for the digest, such as smtps://user@host
+    #[arg(long, value_name = "URL", requires_all = ["mail_from", "mail_to"])]
+    pub smtp: Option<String>,
+    /// Sender of the digest
+    #[arg(long, value_name = "ADDRESS")]
+    pub mail_from: Option<String>,
+    /// Receiver of the digest, any number of times
+    #[arg(long, value_name = "ADDRESS", requires = "mail_from")]
+    pub mail_to: Vec<String>,
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+fn parse_token(text: &str) -> Result<String, String> {
+    let is_fit = text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if is_fit { Ok(text.to_owned()) } else { Err("expected 16 or more letters, digits, - or _".to_owned()) }
 }
 
 /// `measure-memory`

@@ -7,11 +7,15 @@ use plimsoll_catalog::CatalogError;
 use plimsoll_engine::{SessionError, SightError, TokenizerError};
 use plimsoll_formats::FormatError;
 use plimsoll_kernels::CpuError;
+use plimsoll_lab::code::run::CodeError;
+use plimsoll_lab::runner::RunError;
 use plimsoll_models::ModelError;
 use plimsoll_panel::gate::{RulesError, UnknownMetric};
+use plimsoll_panel::rubric::RubricError;
 use plimsoll_panel::shown_text;
 use plimsoll_panel::store::{BundleError, StoreError};
 use plimsoll_runtime::LoadError;
+use plimsoll_server::ServeError;
 use plimsoll_vision::VisionError;
 
 use crate::catalogue;
@@ -83,8 +87,20 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if cause.is::<NoRubric>() {
         return Some("name the file that it was with --rubric FILE".to_owned());
     }
+    if cause.downcast_ref::<RubricError>().is_some() {
+        return Some("crates/panel/rubric.toml, shown at the end of every report, is one to start from".to_owned());
+    }
+    if let Some(error) = cause.downcast_ref::<ServeError>() {
+        return serve_hint(error).map(str::to_owned);
+    }
     if let Some(error) = cause.downcast_ref::<CatalogError>() {
         return Some(catalog_hint(error).to_owned());
+    }
+    if let Some(found) = cause.downcast_ref::<RunError>().and_then(run_hint) {
+        return Some(found);
+    }
+    if let Some(found) = cause.downcast_ref::<CodeError>().and_then(code_hint) {
+        return Some(found);
     }
     if let Some(error) = cause.downcast_ref::<SessionError>() {
         return session_hint(error);
@@ -108,6 +124,15 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
         return error.hint();
     }
     cause.downcast_ref::<TokenizerError>().and_then(tokenizer_hint)
+}
+
+fn serve_hint(error: &ServeError) -> Option<&'static str> {
+    match error {
+        ServeError::Bind { .. } => Some("another program may listen there; take another port with --port N"),
+        ServeError::Open(_) => Some("name a token with --token"),
+        ServeError::Store(error) => store_hint(error),
+        ServeError::Random(_) => None,
+    }
 }
 
 fn no_artifact_hint(error: &NoArtifact) -> String {
@@ -165,12 +190,30 @@ fn catalog_hint(error: &CatalogError) -> &'static str {
     }
 }
 
+/// Only a question with examples before it can be longer than a context.
+fn run_hint(error: &RunError) -> Option<String> {
+    let RunError::Answer { source, .. } = error else { return None };
+    matches!(source.downcast_ref::<SessionError>()?, SessionError::PromptTooLong { .. })
+        .then(|| "`plimsoll eval --mmlu` shows fewer examples before each question with --shots N".to_owned())
+}
+
+fn code_hint(error: &CodeError) -> Option<String> {
+    match error {
+        CodeError::TooFewSamples { k, .. } => Some(format!("sample more with --samples {k} --temperature 0.8")),
+        CodeError::Alike { .. } => Some("draw them at a temperature above 0, such as --temperature 0.8".to_owned()),
+        _ => None,
+    }
+}
+
 fn session_hint(error: &SessionError) -> Option<String> {
     match error {
         SessionError::PromptTooLong { .. } => {
             Some("shorten the prompt; if the model has more context, `plimsoll run` takes --context N".to_owned())
         }
-        SessionError::NoTemplate { .. } => Some("`plimsoll run` continues a prompt as it stands with --raw".to_owned()),
+        SessionError::NoTemplate { .. } => Some(
+            "`plimsoll run` continues a prompt as it stands with --raw, `plimsoll eval` with --prompting base"
+                .to_owned(),
+        ),
         SessionError::Cache(_) => Some("`plimsoll run` takes less memory with --context N".to_owned()),
         SessionError::Load(error) => load_hint(error),
         SessionError::Tokenizer(error) => tokenizer_hint(error),

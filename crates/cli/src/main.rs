@@ -9,6 +9,7 @@ mod chat;
 mod commands;
 mod conversation;
 mod demo;
+mod evaluation;
 mod evidence;
 mod evidence_args;
 mod failure;
@@ -34,6 +35,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 fn main() -> ExitCode {
+    // Before arguments are parsed: inside the sandbox this program is only the step before Python.
+    plimsoll_sandbox::enter_if_asked();
     let args = match args::Args::try_parse() {
         Ok(args) => args,
         Err(error) if error.use_stderr() && asked_for_gate() => {

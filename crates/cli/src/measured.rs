@@ -14,6 +14,7 @@ use plimsoll_lab::record::{Comparison, Side};
 use plimsoll_lab::suite::{self, Suite};
 use plimsoll_panel::judge::Background;
 use plimsoll_panel::rubric::Rubric;
+use plimsoll_panel::store::Store;
 use plimsoll_panel::{Report, shown_text};
 use plimsoll_runtime::CacheType;
 
@@ -71,11 +72,20 @@ pub struct Measured {
     pub rubric: Rubric,
 }
 
+/// How it is told how far a measurement is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// To people: a bar on a terminal.
+    Bar,
+    /// To a program: JSON lines on standard error.
+    JsonLines,
+}
+
 /// Measures `a` and `b`, has the panel judge them, and keeps everything in the store.
 ///
 /// # Errors
 /// A model cannot be opened or measured, the rubric cannot be read, or the store fails.
-pub fn measured(a: &str, b: &str, args: &MeasureArgs, settings: &Settings) -> anyhow::Result<Measured> {
+pub fn measured(a: &str, b: &str, args: &MeasureArgs, settings: &Settings, told: Told) -> anyhow::Result<Measured> {
     let contestants = [contestant(a, settings)?, contestant(b, settings)?];
     let rubric = args.rubric.as_deref().map_or_else(|| Ok(Rubric::builtin()), Rubric::open)?;
     let usage = args.usage.declared().unwrap_or(DEFAULT_USE);
@@ -84,6 +94,10 @@ pub fn measured(a: &str, b: &str, args: &MeasureArgs, settings: &Settings) -> an
 
     let mut shown: Option<(Stage, indicatif::ProgressBar)> = None;
     let mut on_progress = |now: compare::Progress| {
+        if told == Told::JsonLines {
+            let line = serde_json::json!({ "stage": now.stage.to_string(), "done": now.done, "of": now.of });
+            return say(format_args!("{line}"));
+        }
         if shown.as_ref().is_none_or(|(stage, _)| *stage != now.stage) {
             if let Some((_, bar)) = shown.take() {
                 bar.finish_and_clear();
@@ -94,7 +108,8 @@ pub fn measured(a: &str, b: &str, args: &MeasureArgs, settings: &Settings) -> an
             bar.set_position(now.done as u64);
         }
     };
-    let mut fresh_start = |side: Side| start_in_a_process(&contestants[side.index()].argument, settings);
+    let files = [model::locate(a)?, model::locate(b)?]; // the process is not told of a folder of cards
+    let mut fresh_start = |side: Side| start_in_a_process(&files[side.index()], settings);
     let mut journal = StoreJournal::new(&mut store);
     let found = compare::compare(&contestants, &options, &mut journal, &mut fresh_start, &mut on_progress);
     journal.flush()?; // also of a comparison that failed: the next one goes on from there
@@ -103,7 +118,7 @@ pub fn measured(a: &str, b: &str, args: &MeasureArgs, settings: &Settings) -> an
     if let Some((_, bar)) = shown {
         bar.finish_and_clear();
     }
-    let report = judged(comparison, &contestants, &usage, &rubric)?;
+    let report = judged(&store, comparison, &contestants, &usage, &rubric)?;
     store.keep_report(&report, &rubric)?;
     Ok(Measured { report, rubric })
 }
@@ -116,6 +131,7 @@ fn contestant(argument: &str, settings: &Settings) -> anyhow::Result<Contestant>
 
 /// Has the panel judge what was measured.
 fn judged(
+    store: &Store,
     comparison: Comparison,
     contestants: &[Contestant; 2],
     usage: &DeclaredUse,
@@ -125,7 +141,7 @@ fn judged(
     let mut background = [Background::default(), Background::default()];
     for ((known, contestant), model) in background.iter_mut().zip(contestants).zip(&comparison.models) {
         let card = catalogue::card_of(&contestant.argument, &contestant.checkpoint)?;
-        *known = Background::of(catalog, &model.facts, card, Vec::new());
+        *known = Background::of(catalog, &model.facts, card, store.measurements_of(&model.facts.sha256)?);
     }
     Ok(Report::judged(comparison, background, usage, rubric))
 }

@@ -40,8 +40,10 @@ pub enum FidelityError {
 pub struct Distances {
     /// At every position of the built-in text and of the questions' words, as plain text.
     pub text: Gathered,
-    /// Where the tokens of a right answer are predicted, behind the question and its picture as they are asked.
+    /// Where the tokens of a right answer are predicted, behind the question as it is asked.
     pub answers: Gathered,
+    /// The same of questions about pictures, which are shown.
+    pub pictures: Gathered,
 }
 
 /// How many answers a model gives otherwise than its base.
@@ -87,13 +89,14 @@ pub fn distances(
     text(base, other, BUILT_IN_TEXT, &mut found.text)?;
     for (done, item) in chosen(suite).enumerate() {
         text(base, other, &item.prompt, &mut found.text)?;
-        answer(base, other, item, &mut found.answers)?;
+        let behind = if item.picture.is_some() { &mut found.pictures } else { &mut found.answers };
+        answer(base, other, item, behind)?;
         progress(done + 1);
     }
-    if found.text.kl().iter().chain(found.answers.kl()).all(|kl| kl.is_finite()) {
-        Ok(found)
-    } else {
-        Err(FidelityError::NotFinite)
+    let all = [&found.text, &found.answers, &found.pictures];
+    match all.iter().flat_map(|gathered| gathered.kl()).all(|kl| kl.is_finite()) {
+        true => Ok(found),
+        false => Err(FidelityError::NotFinite),
     }
 }
 

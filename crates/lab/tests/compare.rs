@@ -124,7 +124,8 @@ fn a_model_against_itself_is_faithful_to_the_bit_and_one_of_another_shape_is_not
     let fidelity = found.fidelity.as_ref().expect("one model has one vocabulary and one shape");
     assert_eq!((fidelity.base, fidelity.right_to_wrong, fidelity.wrong_to_right), (Side::A, 0, 0));
     assert_eq!((fidelity.flips.value, fidelity.changed.value, fidelity.flips.n), (0.0, 0.0, 6));
-    for distance in [&fidelity.text, &fidelity.answers] {
+    assert!(fidelity.pictures.is_none(), "nothing was asked about pictures");
+    for distance in [Some(&fidelity.text), fidelity.answers.as_ref()].map(Option::unwrap) {
         assert_eq!((distance.kl_mean.value, distance.kl_high.value, distance.same_top.value), (0.0, 0.0, 1.0));
         assert!(distance.kl_mean.n >= 6 && distance.kl_mean.samples.len() == distance.kl_mean.n);
     }

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use plimsoll_lab::runner::{AnswerError, Answerer, Question, RunError, run};
+use plimsoll_lab::journal::MemoryJournal;
+use plimsoll_lab::runner::{AnswerError, Answerer, Question, RunError, run, run_with};
 use plimsoll_lab::score::Scoring;
 use plimsoll_lab::suite::drawing::Scene;
 use plimsoll_lab::suite::{ALL, Suite, VISION};
@@ -92,6 +93,23 @@ fn an_item_that_cannot_be_answered_ends_the_run_with_its_id() {
     model.answers.remove(&key(&last.prompt, last.picture.as_ref()));
     let error = run(&suite, &mut model, |_| ()).expect_err("one answer is missing");
     assert!(error.to_string().contains(&last.id), "{error}");
+}
+
+#[test]
+fn an_interrupted_run_goes_on_where_it_stopped() {
+    let suite = suite();
+    let mut journal = MemoryJournal::default();
+    let mut model = Oracle::of(&suite, "");
+    let last = suite.items.last().expect("items");
+    model.answers.remove(&key(&last.prompt, last.picture.as_ref()));
+    run_with(&suite, &mut model, &mut journal, |_| ()).expect_err("one answer is missing");
+    assert_eq!(journal.0.len(), suite.items.len() - 1);
+    // This one knows the canary and the last item alone.
+    let mut rest = Oracle::of(&suite, "");
+    let needed = [key(&last.prompt, None), key(&suite.canary.prompt, None)];
+    rest.answers.retain(|question, _| needed.contains(question));
+    let outcomes = run_with(&suite, &mut rest, &mut journal, |_| ()).expect("a whole run");
+    assert_eq!(outcomes, run(&suite, &mut Oracle::of(&suite, ""), |_| ()).expect("a whole run"));
 }
 
 #[test]

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod chart;
+pub mod digest;
 mod foreign;
 pub mod gate;
 pub mod judge;
@@ -20,4 +21,4 @@ mod write;
 pub use foreign::shown_text;
 pub use report::{Report, model_id, slug};
 pub use text::{Style, render_text};
-pub use write::{ReportError, ReportPaths, render_html, write_report, write_whole};
+pub use write::{ReportError, ReportPaths, questions, render_html, write_report, write_whole};

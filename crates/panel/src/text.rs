@@ -136,11 +136,15 @@ fn faithfulness(found: &Fidelity) -> String {
         let (mean, high, top) = (kl_mean.text(), kl_high.text(), same_top.text());
         format!("KL {mean}, 99.9 % of positions within {high}, same top token {top}")
     };
+    let behind = |what: &str, distance: &Option<Distance>| {
+        distance.as_ref().map_or(String::new(), |distance| format!("; {what} {}", read(distance)))
+    };
+    let answers = behind("at right answers", &found.answers);
+    let pictures = behind("at right answers about pictures", &found.pictures);
     format!(
-        "{other} against {base}, if {base} is its base: on text {}; at right answers {}; answers changed {}, {} from \
-         right to wrong and {} from wrong to right. Large numbers are an alarm; small ones do not say which is better.",
+        "{other} against {base}, if {base} is its base: on text {}{answers}{pictures}; answers changed {}, {} from right \
+         to wrong and {} from wrong to right. Large numbers are an alarm; small ones do not say which is better.",
         read(&found.text),
-        read(&found.answers),
         found.changed.text(),
         found.right_to_wrong,
         found.wrong_to_right

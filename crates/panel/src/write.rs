@@ -78,7 +78,7 @@ pub fn render_html(report: &Report, rubric: &str) -> String {
 }
 
 /// The questions of a report, made again from their seed; none where this version makes others.
-pub(crate) fn questions(report: &Report) -> Option<Suite> {
+pub fn questions(report: &Report) -> Option<Suite> {
     let facts = &report.comparison.suite;
     let each = facts.categories.first()?.n;
     Suite::builtin(&facts.name, facts.seed, each).ok().filter(|suite| suite.id() == facts.id)

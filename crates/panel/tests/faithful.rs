@@ -25,7 +25,8 @@ fn the_base_is_named_and_every_number_has_its_unit() {
     comparison.fidelity = Some(Fidelity {
         base: Side::B,
         text: distance(0.00074, 0.0131, 0.979),
-        answers: distance(0.31, 1.25, 0.9),
+        answers: Some(distance(0.31, 1.25, 0.9)),
+        pictures: Some(distance(0.00002, 0.5, 1.0)),
         flips: measured(Unit::Share, 0.02),
         changed: measured(Unit::Share, 0.034),
         right_to_wrong: 7,
@@ -38,7 +39,8 @@ fn the_base_is_named_and_every_number_has_its_unit() {
         words.contains(
             "A against B, if B is its base: on text KL 7.4e-4 nats, 99.9 % of positions within 1.3e-2 nats, same top \
              token 97.9 %; at right answers KL 0.310 nats, 99.9 % of positions within 1.25 nats, same top token 90.0 \
-             %; answers changed 3.4 %, 7 from right to wrong and 3 from wrong to right."
+             %; at right answers about pictures KL 2.0e-5 nats, 99.9 % of positions within 0.500 nats, same top token \
+             100.0 %; answers changed 3.4 %, 7 from right to wrong and 3 from wrong to right."
         ),
         "{words}"
     );

@@ -8,25 +8,32 @@ use plimsoll_panel::{ReportPaths, Style as TextStyle, render_text, write_report}
 
 use crate::args::Compare;
 use crate::demo;
-use crate::measured::{Measured, measured};
+use crate::measured::{Measured, Told, measured};
 use crate::settings::Settings;
 use crate::style::Style;
 
 /// Measures two models, prints them side by side and writes the report.
 pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Result<()> {
     let paths = ReportPaths::in_folder(&command.report);
-    require_writable(&command.report)?;
+    if !command.no_report {
+        require_writable(&command.report)?;
+    }
     let a = command.a.as_deref().unwrap_or(demo::NAMES[0]);
     let b = command.b.as_deref().unwrap_or(demo::NAMES[1]);
-    let Measured { report, rubric } = measured(a, b, &command.measure, &settings)?;
-    write_report(&paths, &report, &rubric.text)?;
+    let told = if command.progress_json { Told::JsonLines } else { Told::Bar };
+    let Measured { report, rubric } = measured(a, b, &command.measure, &settings, told)?;
+    if !command.no_report {
+        write_report(&paths, &report, &rubric.text)?;
+    }
     if as_json {
         return super::print_json(&report);
     }
     let style = if Style::stdout().coloured() { TextStyle::Ansi } else { TextStyle::Plain };
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", render_text(&report, style).trim_end())?;
-    writeln!(out, "\nreport: {}\n        {}", paths.html.display(), paths.json.display())?;
+    if !command.no_report {
+        writeln!(out, "\nreport: {}\n        {}", paths.html.display(), paths.json.display())?;
+    }
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use plimsoll_panel::{Report, shown_text, write_whole};
 use super::compare::require_writable;
 use crate::evidence;
 use crate::gate_args::Gate;
-use crate::measured::measured;
+use crate::measured::{Told, measured};
 use crate::settings::Settings;
 use crate::style::Style;
 
@@ -36,7 +36,7 @@ pub fn run(command: &Gate, settings: &Settings, as_json: bool) -> anyhow::Result
             if let (Some(rule), None) = (rules.on_the_licence(), command.measure.usage.declared()) {
                 bail!("rule `{}` is about the licence: --use says what the model is wanted for", rule.name);
             }
-            measured(model, baseline, &command.measure, settings)?.report
+            measured(model, baseline, &command.measure, settings, Told::Bar)?.report
         }
         _ => unreachable!("the arguments require one of them"),
     };

@@ -10,6 +10,7 @@ mod history;
 mod info;
 mod measure_memory;
 mod run;
+mod serve;
 mod template;
 mod tokenize;
 pub mod verify;
@@ -43,12 +44,13 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Some(Command::Tokenize(command)) => tokenize::run(command, &settings)?,
         Some(Command::Template(command)) => template::run(command, &settings, json)?,
         Some(Command::Bench(command)) => bench::run(command, settings, json)?,
-        Some(Command::Eval(command)) => eval::run(command, settings, json)?,
+        Some(Command::Eval(command)) => return eval::run(command, settings, json),
         Some(Command::Compare(command)) => compare::run(command, settings, json)?,
         Some(Command::Gate(command)) => return gate::run(command, &settings, json),
         Some(Command::History(command)) => history::run(command, json)?,
         Some(Command::Evidence(command)) => return evidence::run(command, json),
         Some(Command::Votes(command)) => return votes::run(command, json),
+        Some(Command::Serve(command)) => serve::run(command, &settings, args)?,
         Some(Command::MeasureMemory(command)) => measure_memory::run(command, settings)?,
     }
     Ok(ExitCode::SUCCESS)

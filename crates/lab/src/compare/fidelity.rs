@@ -34,7 +34,7 @@ pub(super) fn faithfulness(
     let hear = |done| progress(Progress { stage: Stage::Predicting, done, of });
     let found = distances(from, to, suite, hear).map_err(|source| {
         let [a, b] = contestants.each_ref().map(|contestant| contestant.argument.clone());
-        CompareError::Fidelity { a, b, source }
+        CompareError::Fidelity { a, b, source: Box::new(source) }
     })?;
     let [outcomes_a, outcomes_b] = outcomes;
     let flips = match base {
@@ -52,7 +52,9 @@ fn fidelity(base: Side, distances: &Distances, flips: Flips) -> Fidelity {
     };
     let text = "predictions over the built-in text and the questions' words as plain text, the same tokens for both";
     let answers = "predictions of the right answer's tokens behind questions spread evenly over the suite, as each model \
-                   is asked, pictures included";
+                   is asked";
+    let behind =
+        |over: &str, found: &Gathered| (!found.kl().is_empty()).then(|| distance(subject, over, found, answers));
     let share = |metric: &str, count: usize, how: &str| {
         Measurement::of(subject, metric, Unit::Share, Origin::Derived, count as f64 / flips.n as f64)
             .within(wilson(count, flips.n, LEVEL))
@@ -63,7 +65,8 @@ fn fidelity(base: Side, distances: &Distances, flips: Flips) -> Fidelity {
     Fidelity {
         base,
         text: distance(subject, "text", &distances.text, text),
-        answers: distance(subject, "answers", &distances.answers, answers),
+        answers: behind("answers", &distances.answers),
+        pictures: behind("pictures", &distances.pictures),
         flips: share(
             "fidelity.flips",
             flips.lost + flips.gained,

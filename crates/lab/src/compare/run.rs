@@ -89,7 +89,7 @@ pub enum CompareError {
         /// Model B.
         b: String,
         /// What failed.
-        source: FidelityError,
+        source: Box<FidelityError>,
     },
     /// The answers cannot be paired.
     #[error(transparent)]

@@ -13,8 +13,10 @@ pub struct Fidelity {
     pub base: Side,
     /// Predictions of plain text: the built-in one and the words of the questions.
     pub text: Distance,
-    /// Predictions of right answers behind the questions as they are asked, pictures included.
-    pub answers: Distance,
+    /// Predictions of right answers behind the questions of text as they are asked, if the suite has such.
+    pub answers: Option<Distance>,
+    /// The same behind questions about pictures, which are shown.
+    pub pictures: Option<Distance>,
     /// Share of items that one of the two got right and the other wrong.
     pub flips: Measurement,
     /// Share of items whose answer is another, right or wrong.
@@ -47,7 +49,7 @@ impl Fidelity {
 
     /// Every measurement in it.
     pub fn measurements(&self) -> Vec<&Measurement> {
-        let distances = [&self.text, &self.answers].into_iter();
+        let distances = [&self.text].into_iter().chain(&self.answers).chain(&self.pictures);
         let mut all: Vec<_> = distances.flat_map(|found| [&found.kl_mean, &found.kl_high, &found.same_top]).collect();
         all.extend([&self.flips, &self.changed]);
         all

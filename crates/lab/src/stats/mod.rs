@@ -4,6 +4,7 @@ mod bootstrap;
 mod holm;
 mod mcnemar;
 mod median;
+mod pass_at_k;
 mod wilson;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ pub use bootstrap::paired_bootstrap;
 pub use holm::holm;
 pub use mcnemar::{detectable_difference, mcnemar_exact};
 pub use median::{Median, median};
+pub use pass_at_k::pass_at_k;
 pub use wilson::wilson;
 
 /// The level of every interval in a report.

@@ -9,7 +9,7 @@ pub mod drawing;
 mod draws;
 pub mod hash;
 mod vision;
-mod words;
+pub(crate) mod words;
 
 use std::collections::HashSet;
 
@@ -84,7 +84,7 @@ pub struct Suite {
 pub enum SuiteError {
     /// No suite has this name.
     #[error(
-        "no built-in suite is named `{name}`; there are `{ALL}` (every category of text), `{VISION}` (every one about pictures), `{TEXT_AND_VISION}` and {known}"
+        "no built-in suite is named `{name}`; there are `{ALL}` (every category of text), `{VISION}` (every one about pictures), `{TEXT_AND_VISION}`, `code` (small programs) and {known}"
     )]
     Unknown {
         /// The name asked for.

@@ -54,10 +54,10 @@ pub(super) fn advice(comparison: &Comparison, reviews: &[Review; 2]) -> Advice {
     let chosen = |says: &mut Paragraph, side: Side| {
         says.words("Ship ").name(name(side));
         if ranks[0] == ranks[1] {
+            let rate = |side: Side| &comparison.models[side.index()].quality.overall.rate;
+            let other = if side == Side::A { Side::B } else { Side::A };
             says.words(": the panel says the same of both, and it is right more often, ");
-            accuracy.into_iter().for_each(|difference| {
-                says.value(&difference.difference).words(" (A minus B)");
-            });
+            says.value_alone(rate(side)).words(" against ").value_alone(rate(other));
         } else {
             says.words(": the panel says ").words(&reviews[side.index()].verdict.word.to_string().to_lowercase());
             let other = if side == Side::A { Side::B } else { Side::A };

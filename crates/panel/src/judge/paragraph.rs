@@ -83,11 +83,16 @@ impl Paragraph {
 
     /// The value, and its interval in brackets if it has one.
     pub fn value(&mut self, measurement: &Measurement) -> &mut Self {
-        let mut read = |text| self.0.push(Part::Value { text, measurement: measurement.id.clone() });
-        read(measurement.text());
+        self.value_alone(measurement);
         if let Some(interval) = measurement.interval_text() {
-            read(format!(" ({interval})"));
+            self.0.push(Part::Value { text: format!(" ({interval})"), measurement: measurement.id.clone() });
         }
+        self
+    }
+
+    /// The value without its interval, where another sentence has that.
+    pub fn value_alone(&mut self, measurement: &Measurement) -> &mut Self {
+        self.0.push(Part::Value { text: measurement.text(), measurement: measurement.id.clone() });
         self
     }
 

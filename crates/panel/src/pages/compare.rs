@@ -158,6 +158,9 @@ impl<'a> ComparePage<'a> {
         chrome: Chrome<'a>,
     ) -> Self {
         let [a, b] = &contenders;
+        let measured = contenders.iter().flat_map(|of| of.record.map(ModelRecord::measurements).unwrap_or_default());
+        let derived = contenders.iter().flat_map(|of| &of.review.derived);
+        let samples = measured.chain(derived).map(sample).collect();
         ComparePage {
             heading: format!("{} against {}", a.name, b.name),
             page: format!("{}-vs-{}", a.id, b.id),
@@ -180,7 +183,7 @@ impl<'a> ComparePage<'a> {
             rubric,
             community: None,
             history: &[],
-            samples: Vec::new(),
+            samples,
         }
         .lettered()
     }
@@ -209,6 +212,10 @@ impl<'a> ComparePage<'a> {
 
     fn title(&self) -> &str {
         &self.heading
+    }
+
+    fn is(&self, purpose: &str) -> bool {
+        self.usage.purpose.to_string() == purpose
     }
 
     /// Each reviewer with both opinions.
@@ -244,7 +251,7 @@ fn card_facts(of: &Contender) -> Vec<(&'static str, String)> {
     let Some(card) = of.card else { return Vec::new() };
     let mut facts = vec![("Maker", card.maker.clone()), ("Family", card.family.clone())];
     facts.push(("Size", card.size.clone().unwrap_or_else(|| "not stated".to_owned())));
-    facts.push(("Files", card.availability.words().to_owned()));
+    facts.push(("Availability", card.availability.words().to_owned()));
     facts
 }
 

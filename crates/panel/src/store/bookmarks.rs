@@ -1,6 +1,6 @@
-//! Pages that a browser marked.
+//! Pages that a browser marked, and what a server has to remember of itself.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::{Store, StoreError, now};
 
@@ -8,6 +8,24 @@ use super::{Store, StoreError, now};
 const MOST: i64 = 500;
 
 impl Store {
+    /// What was remembered under `name`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn note(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let found = self.db.query_row("SELECT value FROM note WHERE name = ?1", [name], |row| row.get(0));
+        found.optional().map_err(self.failed())
+    }
+
+    /// Remembers `value` under `name`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn set_note(&mut self, name: &str, value: &str) -> Result<(), StoreError> {
+        let upsert = "INSERT INTO note VALUES(?1, ?2) ON CONFLICT(name) DO UPDATE SET value = excluded.value";
+        self.write(|db| db.execute(upsert, params![name, value]).map(drop))
+    }
+
     /// Marks `page` for `owner`, or takes the mark away. Returns whether it is marked now: one mark more than are
     /// allowed is not set.
     ///

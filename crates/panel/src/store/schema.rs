@@ -22,6 +22,19 @@ CREATE TABLE secret(
     value BLOB NOT NULL
 ) STRICT;
 
+CREATE TABLE note(
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE noted(
+    artifact TEXT NOT NULL,
+    metric TEXT NOT NULL,
+    measurement TEXT NOT NULL REFERENCES record(id),
+    created TEXT NOT NULL,
+    PRIMARY KEY(artifact, metric)
+) STRICT;
+
 CREATE TABLE compared(
     comparison TEXT PRIMARY KEY REFERENCES record(id),
     a TEXT NOT NULL,

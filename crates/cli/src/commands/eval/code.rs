@@ -1,0 +1,197 @@
+//! Programs that the model writes: the built-in tasks, and HumanEval's.
+
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::process::ExitCode;
+
+use plimsoll_lab::code::run::{Attempt, PassAtK, Sampling, check, check_canaries, pass_at, run};
+use plimsoll_lab::code::{CodeSuite, DEFAULT_CODE_ITEMS, Problem, humaneval as file};
+use plimsoll_lab::paired::{OVERALL, Rate};
+use plimsoll_lab::stats::{LEVEL, wilson};
+use plimsoll_panel::shown_text;
+use plimsoll_sandbox::{Sandbox, Verdict};
+use serde_json::{Value, json};
+
+use super::suite::write_rates;
+use super::{prompting, words};
+use crate::args::Eval;
+use crate::commands::print_json;
+use crate::evaluation::Evaluation;
+use crate::notice::say;
+use crate::settings::Settings;
+use crate::style::Style;
+use crate::{model, progress};
+
+/// Exit status where nothing was measured because there is no sandbox.
+const SKIPPED: u8 = 2;
+/// How programs end, in the order in which they are told.
+const ENDS: [&str; 6] =
+    ["passed", "failed", "took too long", "ran out of memory", "printed too much", "ended by a signal"];
+
+/// What is to be written, and whence it came.
+struct Tasks {
+    problems: Vec<Problem>,
+    /// Problems whose own solutions are tried first.
+    canaries: Vec<Problem>,
+    title: String,
+    source: Value,
+    /// Whether these are all that there are.
+    is_whole: bool,
+}
+
+/// The built-in tasks.
+pub fn builtin(command: &Eval, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
+    let suite = CodeSuite::builtin(command.seed, command.items.map_or(DEFAULT_CODE_ITEMS, NonZeroUsize::get))?;
+    let (id, n) = (suite.id(), suite.problems.len());
+    let tasks = Tasks {
+        title: format!("suite {} of {n} programs, seed {}", suite.name, suite.seed),
+        source: json!({ "name": suite.name, "id": id, "seed": suite.seed, "items": n }),
+        canaries: vec![suite.canary],
+        problems: suite.problems,
+        is_whole: command.items.is_none(),
+    };
+    evaluate(command, tasks, settings, as_json)
+}
+
+/// HumanEval's.
+pub fn humaneval(command: &Eval, path: &Path, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
+    let mut problems = file::read(path)?;
+    let all = problems.len();
+    problems.truncate(command.items.map_or(all, NonZeroUsize::get));
+    let n = problems.len();
+    let part = if n < all { format!("the first {n} of {all}") } else { n.to_string() };
+    let tasks = Tasks {
+        title: format!("HumanEval, {part} problems"),
+        source: json!({ "name": file::HUMANEVAL, "file": path, "items": n, "of": all }),
+        canaries: problems.clone(),
+        problems,
+        is_whole: n == all,
+    };
+    evaluate(command, tasks, settings, as_json)
+}
+
+fn evaluate(command: &Eval, tasks: Tasks, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
+    let sandbox = match Sandbox::available() {
+        Ok(sandbox) => sandbox,
+        Err(why) => {
+            say(format_args!("skipped: {}", shown_text(&why.to_string(), 1000)));
+            if as_json {
+                print_json(&json!({ "model": command.model, "suite": tasks.source, "skipped": why.to_string() }))?;
+            }
+            return Ok(ExitCode::from(SKIPPED));
+        }
+    };
+    let checkpoint = model::open(&command.model)?;
+    let mut session = model::session(&checkpoint, settings.clone())?;
+    let mut evaluation = Evaluation::of(&command.model, &checkpoint, &session, &settings, &command.store)?;
+    let Eval { temperature, seed, .. } = *command;
+    let prompting = prompting(command, &session);
+    let sampling = Sampling { prompting, samples: command.samples.get(), temperature, seed };
+    let mut ks: Vec<usize> = command.k.iter().map(|k| k.get()).collect();
+    ks.dedup();
+    check(&sampling, &ks)?;
+    check_canaries(&tasks.canaries, &sandbox)?;
+    let bar = progress::bar((tasks.problems.len() * sampling.samples) as u64, "writing programs");
+    let heard = |done| bar.set_position(done as u64);
+    let attempts = evaluation.remembering(|journal| {
+        Ok(run(&tasks.problems, &sampling, &mut session, &sandbox, journal, heard)?)
+    })?;
+    bar.finish_and_clear();
+    let found: Vec<PassAtK> = ks.iter().filter_map(|k| pass_at(*k, &attempts)).collect();
+    keep(&mut evaluation, &tasks, &sampling, &found, &attempts)?;
+    if as_json {
+        print_json(&json!({
+            "model": command.model, "suite": tasks.source, "sampling": sampling, "pass_at_k": found,
+            "attempts": attempts,
+        }))?;
+    } else {
+        print(command, &tasks, &sampling, &found, &attempts)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Keeps what was found of a whole benchmark; of a part it would be another number by the same name.
+fn keep(
+    evaluation: &mut Evaluation,
+    tasks: &Tasks,
+    sampling: &Sampling,
+    found: &[PassAtK],
+    attempts: &[Attempt],
+) -> anyhow::Result<()> {
+    if !tasks.is_whole {
+        return Ok(());
+    }
+    let name = tasks.source["name"].as_str().unwrap_or_default();
+    let shares: Vec<f64> =
+        attempts.iter().map(|attempt| attempt.passed as f64 / attempt.samples.len().max(1) as f64).collect();
+    for PassAtK { k, value, interval, method } in found {
+        let (asked, temperature, samples) = (words(sampling.prompting), sampling.temperature, sampling.samples);
+        let how = format!(
+            "pass@{k} over problems, {asked}, {samples} samples each at temperature {temperature}, judged in a sandbox; \
+             {method}; one share of passed samples for each problem"
+        );
+        evaluation.keep_share(&format!("{name}.pass@{k}"), *value, *interval, &shares, &how)?;
+    }
+    Ok(())
+}
+
+fn print(
+    command: &Eval,
+    tasks: &Tasks,
+    sampling: &Sampling,
+    found: &[PassAtK],
+    attempts: &[Attempt],
+) -> anyhow::Result<()> {
+    let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
+    writeln!(out, "{}  {}", style.bold(&shown_text(&command.model, 120)), tasks.title)?;
+    writeln!(out, "{}, temperature {}", words(sampling.prompting), sampling.temperature)?;
+    let n = sampling.samples;
+    writeln!(out, "{n} sample{} a problem, each judged in a sandbox\n", if n == 1 { "" } else { "s" })?;
+    let rates = rates(attempts);
+    // Samples of one problem are no independent draws: their rates have no Wilson interval.
+    if sampling.samples == 1 && rates.len() > 2 {
+        write_rates(&mut out, "category", &rates)?;
+        writeln!(out)?;
+    }
+    for PassAtK { k, value, interval, method } in found {
+        let (value, low, high) = (100.0 * value, 100.0 * interval.low, 100.0 * interval.high);
+        let pass = format!("pass@{k}");
+        writeln!(out, "{pass:<9} {value:>5.1} %  {low:.1}…{high:.1} %  95 %, {method}")?;
+    }
+    writeln!(out, "\n{}", ends(attempts))?;
+    Ok(())
+}
+
+/// Passed problems of every category and of all, where each has one sample.
+fn rates(attempts: &[Attempt]) -> Vec<Rate> {
+    let mut categories: Vec<&str> = attempts.iter().map(|attempt| attempt.category.as_str()).collect();
+    categories.dedup();
+    categories.push(OVERALL);
+    let rate = |category: &&str| {
+        let meant = attempts.iter().filter(|attempt| *category == OVERALL || attempt.category == *category);
+        let (n, correct) = meant.fold((0, 0), |(n, passed), attempt| (n + 1, passed + attempt.passed));
+        Some(Rate { category: (*category).to_owned(), correct, n, interval: wilson(correct, n, LEVEL)? })
+    };
+    categories.iter().filter_map(rate).collect()
+}
+
+/// How the programs ended, in a line: one that was stopped says more than one that was wrong.
+fn ends(attempts: &[Attempt]) -> String {
+    let verdicts = || attempts.iter().flat_map(|attempt| &attempt.samples).map(|sample| end(&sample.verdict));
+    let counted = ENDS.iter().map(|name| (verdicts().filter(|end| end == name).count(), name));
+    let told: Vec<String> = counted.filter(|(n, _)| *n > 0).map(|(n, name)| format!("{n} {name}")).collect();
+    format!("of {} programs: {}", verdicts().count(), told.join(", "))
+}
+
+/// One of [`ENDS`].
+fn end(verdict: &Verdict) -> &'static str {
+    ENDS[match verdict {
+        Verdict::Passed => 0,
+        Verdict::Failed { .. } => 1,
+        Verdict::TimedOut => 2,
+        Verdict::OutOfMemory => 3,
+        Verdict::OutputLimit => 4,
+        Verdict::Killed { .. } => 5,
+    }]
+}

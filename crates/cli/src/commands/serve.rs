@@ -1,0 +1,112 @@
+//! `plimsoll serve`
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use anyhow::Context;
+use plimsoll_catalog::Catalog;
+use plimsoll_panel::rubric::Rubric;
+use plimsoll_panel::slug;
+use plimsoll_server::{Launch, Mail, Options, bind};
+
+use crate::args::{Args, Serve};
+use crate::settings::Settings;
+use crate::{catalogue, evidence, model};
+
+/// Serves until it is interrupted.
+pub fn run(command: &Serve, settings: &Settings, args: &Args) -> anyhow::Result<()> {
+    let address = SocketAddr::new(command.host, command.port);
+    let token = match &command.token {
+        None if !command.host.is_loopback() => Some(random_token()?),
+        given => given.clone(),
+    };
+    let catalog = catalogue::open()?.clone();
+    let options = Options {
+        address,
+        token: token.clone(),
+        store: evidence::path(&command.store)?,
+        launch: Arc::new(Compare::new(settings, args, catalog.clone())?),
+        catalog,
+        rubric: command.rubric.as_deref().map_or_else(|| Ok(Rubric::builtin()), Rubric::open)?,
+        mail: mail(command)?,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        let stop = stopped()?;
+        let server = bind(options).await?;
+        let query = token.map_or(String::new(), |token| format!("/?token={token}"));
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "serving at http://{}{query}", server.address())?;
+        out.flush()?;
+        drop(out);
+        server.run(stop).await;
+        Ok(())
+    })
+}
+
+/// Ends with Ctrl-C, and where a service manager says so.
+fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    let mut interrupted = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
+        }
+    })
+}
+
+fn random_token() -> anyhow::Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).context("the system gives no random bytes for a token; name one with --token")?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn mail(command: &Serve) -> anyhow::Result<Option<Mail>> {
+    let Some(url) = command.smtp.clone().or_else(|| std::env::var("PLIMSOLL_SMTP").ok()) else { return Ok(None) };
+    let from = command.mail_from.as_deref().context("mail needs a sender; name one with --mail-from")?;
+    Ok(Some(Mail::new(&url, from, &command.mail_to)?))
+}
+
+/// Measures in a process of this same program.
+struct Compare {
+    program: PathBuf,
+    catalog: Catalog,
+    /// Flags that the process is started with.
+    flags: Vec<String>,
+}
+
+impl Compare {
+    fn new(settings: &Settings, args: &Args, catalog: Catalog) -> anyhow::Result<Compare> {
+        let mut flags = vec!["--threads".to_owned(), settings.threads.to_string()];
+        if let Some(pre) = &settings.pre {
+            flags.extend(["--pre".to_owned(), pre.clone()]);
+        }
+        if let Some(folder) = &args.common.catalog {
+            flags.extend(["--catalog".to_owned(), folder.to_str().context("--catalog: not UTF-8")?.to_owned()]);
+        }
+        Ok(Compare { program: std::env::current_exe()?, catalog, flags })
+    }
+
+    /// The catalogue's own name of a model that pages call `id`.
+    fn name<'a>(&'a self, id: &'a str) -> &'a str {
+        self.catalog.cards().find(|card| slug(&card.id) == id).map_or(id, |card| &card.id)
+    }
+}
+
+impl Launch for Compare {
+    fn command(&self, a: &str, b: &str, store: &Path) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(["compare", self.name(a), self.name(b), "--progress-json"]).arg("--store").arg(store);
+        // The report is in the store; files of it would lie about.
+        command.arg("--no-report").args(&self.flags);
+        command
+    }
+
+    fn refusal(&self, id: &str) -> Option<String> {
+        model::locate(self.name(id)).err().map(|error| error.to_string())
+    }
+}

@@ -1,0 +1,69 @@
+//! Which verdicts changed lately, and which measurements changed with them.
+
+use plimsoll_lab::record::{Comparison, Measurement, ModelRecord};
+
+use crate::pages::Change;
+use crate::store::{Judged, Store, StoreError};
+
+/// Seven days before now, RFC 3339 in UTC.
+pub fn week_ago() -> String {
+    (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * 7)).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Verdicts from `since` on that differ from the one before on the same model, use and device, the latest first.
+///
+/// # Errors
+/// When the store fails or evidence was changed.
+pub fn changes_since(store: &Store, since: &str) -> Result<Vec<Change>, StoreError> {
+    let mut last: Vec<Judged> = Vec::new();
+    let mut changes = Vec::new();
+    for now in store.judged_since(since)? {
+        let is_like = |other: &&Judged| {
+            (&other.model, &other.usage, &other.device) == (&now.model, &now.usage, &now.device)
+        };
+        let before = match last.iter().rev().find(is_like) {
+            Some(earlier) => Some(earlier.clone()),
+            None => store.judged_before(&now, since)?,
+        };
+        last.retain(|other| !is_like(&other));
+        last.push(now.clone());
+        if before.as_ref().is_none_or(|before| before.verdict != now.verdict) {
+            let because = match &before {
+                Some(before) => because(store, before, &now)?,
+                None => Vec::new(),
+            };
+            changes.push(Change { now, before, because });
+        }
+    }
+    changes.reverse();
+    Ok(changes)
+}
+
+/// Measurements of the model whose intervals do not meet.
+fn because(store: &Store, before: &Judged, now: &Judged) -> Result<Vec<String>, StoreError> {
+    let (old, new) = (store.comparison(&before.comparison)?, store.comparison(&now.comparison)?);
+    let (Some(old), Some(new)) = (side(store, before, &old)?, side(store, now, &new)?) else { return Ok(Vec::new()) };
+    let (old, new) = (old.measurements(), new.measurements());
+    let changed = new.iter().filter_map(|after| {
+        let before = old.iter().find(|before| before.metric == after.metric)?;
+        apart(before, after).then(|| format!("{}: {} was {}", after.metric, after.text(), before.text()))
+    });
+    Ok(changed.collect())
+}
+
+/// The model in a comparison that a verdict is on.
+fn side<'a>(store: &Store, judged: &Judged, comparison: &'a Comparison) -> Result<Option<&'a ModelRecord>, StoreError> {
+    let listed = store.listed_as(&judged.comparison)?;
+    Ok(listed.and_then(|listed| match &judged.model {
+        model if *model == listed.a => Some(&comparison.models[0]),
+        model if *model == listed.b => Some(&comparison.models[1]),
+        _ => None,
+    }))
+}
+
+fn apart(before: &Measurement, after: &Measurement) -> bool {
+    match (before.interval, after.interval) {
+        (Some(before), Some(after)) => before.high < after.low || after.high < before.low,
+        _ => false,
+    }
+}

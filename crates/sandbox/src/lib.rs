@@ -1,0 +1,126 @@
+//! Runs Python that nobody has read, and tells whether it does what its tests ask.
+//!
+//! # Two processes
+//!
+//! The code under test and its tests never share a process. The *candidate* runs the code; the *judge* holds the tests
+//! and calls the candidate's function over a pipe, on which only plain values travel (numbers, text, bytes, lists,
+//! tuples, sets, dictionaries). Each of the two has a sandbox of its own, made anew for every program. What the code
+//! may do to its interpreter, it does to itself: it can exit with any status, patch whatever it likes, and write
+//! whatever it likes to every descriptor, and has still only given an answer that the judge compares with the one that
+//! the test wants. The verdict comes from the judge over a pipe that the candidate does not have, behind a nonce that
+//! it never saw; there is nothing in its memory, environment or files to look for.
+//!
+//! # Walls
+//!
+//! Around each process, from the outside in: bubblewrap (own user, mount, process, network, IPC and host name
+//! namespaces; no capabilities; no environment; read-only Python and system libraries and nothing else, not even
+//! `/proc` or `/dev`; `/tmp` in memory, of limited size), limits of resources, Landlock, seccomp with a list of what is
+//! allowed. The last three are set by our own program inside ([`enter_if_asked`]), which then becomes Python. The
+//! clock and the amount of output are watched from outside. Where any of it is missing [`Sandbox::available`] says
+//! what, and nothing is run.
+//!
+//! # What it does not do
+//!
+//! - It shares the kernel and the processor: a hole in either is a hole in the sandbox, and what one learns from timing
+//!   is not kept from it.
+//! - Code that recognises the arguments of the tests and returns what it learned by heart passes: that is what tests are.
+//! - An object with methods, a generator or a `Fraction` does not cross; a test sees in its place something equal to
+//!   nothing, so that code which returns one fails where it might have passed in one process. A change that the code
+//!   makes to its arguments is not seen by the test either.
+//! - The code's own word is believed against it: who raises `MemoryError` is told to have run out of memory, and who
+//!   exits with 128 and a signal's number to have been ended by it. None of that is a pass.
+//! - The order of a set of texts changes from run to run, as Python's `-I` wants it: code that rests on it may pass once
+//!   and fail the next time.
+//! - The limit on memory holds for each process; a run takes at most twice as much, and twice the size of `/tmp`.
+//! - Running as root, the number of threads is bounded by memory alone, for the kernel does not count root's.
+#![forbid(unsafe_code)]
+
+#[cfg(target_os = "linux")]
+mod bubblewrap;
+#[cfg(target_os = "linux")]
+mod child;
+mod limits;
+#[cfg(target_os = "linux")]
+mod python;
+#[cfg(target_os = "linux")]
+mod run;
+mod verdict;
+
+pub use limits::Limits;
+pub use verdict::{Program, SandboxError, Unavailable, Verdict};
+
+#[cfg(target_os = "linux")]
+pub use child::enter_if_asked;
+#[cfg(not(target_os = "linux"))]
+/// Does nothing: code is run on Linux only.
+pub fn enter_if_asked() {}
+
+/// A place to run code in. Holds nothing open; every run makes its own processes.
+#[derive(Debug, Clone)]
+pub struct Sandbox {
+    #[cfg(target_os = "linux")]
+    bubblewrap: bubblewrap::Bubblewrap,
+    limits: Limits,
+}
+
+impl Sandbox {
+    /// The sandbox of this machine, tried: a right program must pass in it and a wrong one must fail.
+    ///
+    /// # Errors
+    /// What is missing, or does not hold, in words.
+    #[cfg(target_os = "linux")]
+    pub fn available() -> Result<Sandbox, Unavailable> {
+        let sandbox = Sandbox { bubblewrap: bubblewrap::Bubblewrap::find()?, limits: Limits::default() };
+        let test = "def check(candidate):\n    assert candidate(20) == 41";
+        for (code, passes) in [("def f(n): return 2 * n + 1", true), ("def f(n): return n", false)] {
+            let program = Program { code, entry: "f", setup: "", test };
+            let verdict = sandbox.run(&program).map_err(|error| Unavailable::Refused { said: said(&error) })?;
+            if verdict.passed() != passes {
+                return Err(Unavailable::Refused { said: format!("a program that is known to its tests: {verdict}") });
+            }
+        }
+        Ok(sandbox)
+    }
+
+    /// Code is run on Linux only.
+    ///
+    /// # Errors
+    /// Always.
+    #[cfg(not(target_os = "linux"))]
+    pub fn available() -> Result<Sandbox, Unavailable> {
+        Err(Unavailable::System)
+    }
+
+    /// The same with other limits.
+    pub fn with_limits(self, limits: Limits) -> Sandbox {
+        Sandbox { limits, ..self }
+    }
+
+    /// Runs `program` from an empty state and puts its tests to it.
+    ///
+    /// # Errors
+    /// The sandbox could not be made, or the tests are broken: nothing is said of the code then.
+    #[cfg(target_os = "linux")]
+    pub fn run(&self, program: &Program) -> Result<Verdict, SandboxError> {
+        run::run(&self.bubblewrap, self.limits, program)
+    }
+
+    /// Cannot be called, for there is no sandbox here.
+    ///
+    /// # Errors
+    /// Always.
+    #[cfg(not(target_os = "linux"))]
+    pub fn run(&self, program: &Program) -> Result<Verdict, SandboxError> {
+        Err(SandboxError::Silent { entry: program.entry.to_owned(), said: Unavailable::System.to_string() })
+    }
+}
+
+/// What an error and its causes say.
+#[cfg(target_os = "linux")]
+fn said(error: &SandboxError) -> String {
+    match error {
+        SandboxError::Silent { said, .. } => said.clone(),
+        SandboxError::Start(error) => error.to_string(),
+        SandboxError::Tests { .. } => error.to_string(),
+    }
+}

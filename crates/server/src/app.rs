@@ -1,0 +1,74 @@
+//! What all requests share.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use plimsoll_catalog::Catalog;
+use plimsoll_lab::hash::sha256_hex;
+use plimsoll_panel::rubric::Rubric;
+
+use crate::error::Problem;
+use crate::guard::Limits;
+use crate::jobs::Jobs;
+use crate::mail::Mail;
+use crate::metrics::Meter;
+use crate::pool::{Pool, Taken};
+use crate::{Options, ServeError};
+
+/// What all requests share.
+pub struct App {
+    pub(crate) address: SocketAddr,
+    pub(crate) token: Option<String>,
+    pub(crate) pool: Pool,
+    pub(crate) catalog: Catalog,
+    pub(crate) rubric: Rubric,
+    pub(crate) jobs: Jobs,
+    pub(crate) mail: Option<Mail>,
+    pub(crate) limits: Mutex<Limits>,
+    pub(crate) meter: Meter,
+    /// Known to this process alone: what forms carry is made of it.
+    secret: String,
+}
+
+impl App {
+    pub(crate) fn new(options: Options, address: SocketAddr) -> Result<App, ServeError> {
+        let Options { token, store, catalog, rubric, launch, mail, .. } = options;
+        Ok(App {
+            address,
+            token,
+            pool: Pool::open(store.clone())?,
+            catalog,
+            rubric,
+            jobs: Jobs::new(launch, store),
+            mail,
+            limits: Mutex::new(Limits::default()),
+            meter: Meter::new(),
+            secret: random_hex()?,
+        })
+    }
+
+    /// What forms of this reader carry.
+    pub(crate) fn csrf(&self, reader: &str) -> String {
+        sha256_hex(format!("{}\n{reader}\n{}", self.secret, self.secret).as_bytes())
+    }
+
+    /// Runs `work` with a connection to the store, where it may block.
+    pub(crate) async fn with_store<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&App, &mut Taken) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let app = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || {
+            let mut store = app.pool.take()?;
+            work(&app, &mut store)
+        });
+        done.await.map_err(|_| Problem::Internal("a request ended before its time".to_owned()))?
+    }
+}
+
+/// 128 random bits.
+pub(crate) fn random_hex() -> Result<String, ServeError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| ServeError::Random(error.to_string()))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,95 @@
+//! What went wrong, for a person or a program.
+
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use plimsoll_panel::pages::{Chrome, NoticePage, Site};
+use plimsoll_panel::store::{StoreError, VoteError};
+use serde_json::json;
+
+/// Why a request was not answered as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// The request makes no sense.
+    #[error("{0}")]
+    Bad(String),
+    /// The reader may not.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The token is missing or another.
+    #[error("this server asks for a token: open the address that `plimsoll serve` printed")]
+    Unauthorised,
+    /// Too much at once.
+    #[error("{0}")]
+    TooMany(String),
+    /// Evidence that is not what its hash says.
+    #[error("{0}")]
+    Tampered(String),
+    /// A fault of the server or its disk.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Problem {
+        match error {
+            StoreError::Missing { .. } => Problem::NotFound(error.to_string()),
+            StoreError::Tampered { .. } => Problem::Tampered(error.to_string()),
+            _ => Problem::Internal(error.to_string()),
+        }
+    }
+}
+
+impl From<VoteError> for Problem {
+    fn from(error: VoteError) -> Problem {
+        match error {
+            VoteError::TooMany => Problem::TooMany(error.to_string()),
+            VoteError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Problem {
+    fn status(&self) -> StatusCode {
+        match self {
+            Problem::NotFound(_) => StatusCode::NOT_FOUND,
+            Problem::Bad(_) => StatusCode::BAD_REQUEST,
+            Problem::Forbidden(_) => StatusCode::FORBIDDEN,
+            Problem::Unauthorised => StatusCode::UNAUTHORIZED,
+            Problem::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            Problem::Tampered(_) => StatusCode::CONFLICT,
+            Problem::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn heading(&self) -> &'static str {
+        match self {
+            Problem::NotFound(_) => "Not here",
+            Problem::Bad(_) => "That could not be read",
+            Problem::Forbidden(_) | Problem::Unauthorised => "Not allowed",
+            Problem::TooMany(_) => "Too much at once",
+            Problem::Tampered(_) => "The checker rejects this evidence",
+            Problem::Internal(_) => "Something went wrong here",
+        }
+    }
+
+    /// As JSON, for programs.
+    pub fn json(&self) -> Response {
+        (self.status(), Json(json!({ "error": self.to_string() }))).into_response()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let chrome = Chrome::Site(Site { csrf: "", path: "", bookmarked: false });
+        let page = NoticePage { chrome, heading: self.heading(), about: &self.to_string() }.html();
+        let mut response = (self.status(), Html(page)).into_response();
+        if let Problem::TooMany(_) = self {
+            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("60"));
+        }
+        response
+    }
+}

@@ -1,0 +1,198 @@
+//! What stands before every request: who may come in, how often, and what browsers are told.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use plimsoll_lab::hash::sha256_hex;
+
+use crate::app::App;
+use crate::error::Problem;
+use crate::reader::cookie;
+
+/// Longer than any page takes; what streams is not held to it.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Requests that a network may make in a burst, and how many it earns back each second.
+const BURST: f64 = 240.0;
+const EARNED: f64 = 20.0;
+/// A form costs as much as this many pages.
+const FORM_COST: f64 = 4.0;
+/// Networks that are remembered.
+const NETWORKS: usize = 10_000;
+
+/// The cookie that holds the server's token.
+const TOKEN_COOKIE: &str = "plimsoll_token";
+
+/// Nothing inline, nothing from elsewhere, in nobody's frame.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
+    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// How much each network asked for lately.
+#[derive(Default)]
+pub struct Limits(HashMap<String, (f64, Instant)>);
+
+impl Limits {
+    /// Whether `network` may ask for something of this cost now.
+    fn allows(&mut self, network: String, cost: f64, now: Instant) -> bool {
+        if self.0.len() >= NETWORKS && !self.0.contains_key(&network) {
+            self.0.retain(|_, (left, at)| *left + EARNED * now.duration_since(*at).as_secs_f64() < BURST);
+            if self.0.len() >= NETWORKS {
+                return false;
+            }
+        }
+        let (left, at) = self.0.entry(network).or_insert((BURST, now));
+        *left = (*left + EARNED * now.duration_since(*at).as_secs_f64()).min(BURST);
+        *at = now;
+        let may = *left >= cost;
+        if may {
+            *left -= cost;
+        }
+        may
+    }
+}
+
+/// The network that an address belongs to: what one household or office has.
+pub fn network(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            format!("{a}.{b}.{c}.0/24")
+        }
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => network(IpAddr::V4(v4)),
+            None => {
+                let [a, b, c, ..] = v6.segments();
+                format!("{a:x}:{b:x}:{c:x}::/48")
+            }
+        },
+    }
+}
+
+/// Lets a request pass, or says why not.
+pub async fn guard(
+    State(app): State<Arc<App>>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (path, started) = (request.uri().path().to_owned(), Instant::now());
+    let route = request.extensions().get::<axum::extract::MatchedPath>().map(|path| path.as_str().to_owned());
+    let mut response = match admitted(&app, from, &request) {
+        Err(problem) if path.starts_with("/api/") => problem.json(),
+        Err(problem) => problem.into_response(),
+        Ok(Some(response)) => response,
+        Ok(None) if path.ends_with("/events") => next.run(request).await,
+        Ok(None) => match tokio::time::timeout(PATIENCE, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "it took too long").into_response(),
+        },
+    };
+    app.meter.answered(route.as_deref().unwrap_or("none"), response.status(), started.elapsed());
+    let mut tell = |name: HeaderName, value: &'static str| {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    tell(header::CONTENT_SECURITY_POLICY, POLICY);
+    tell(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    tell(header::REFERRER_POLICY, "no-referrer");
+    tell(header::CACHE_CONTROL, "no-store");
+    tell(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    tell(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    response
+}
+
+/// Nothing where the request may pass; a response where it is answered already.
+fn admitted(app: &App, from: SocketAddr, request: &Request) -> Result<Option<Response>, Problem> {
+    if request.uri().path() == "/healthz" {
+        return Ok(None);
+    }
+    let cost = if request.method() == Method::POST { FORM_COST } else { 1.0 };
+    let mut limits = app.limits.lock().unwrap_or_else(PoisonError::into_inner);
+    if !limits.allows(network(from.ip()), cost, Instant::now()) {
+        return Err(Problem::TooMany("too many requests from this network; try again in a minute".to_owned()));
+    }
+    drop(limits);
+    match &app.token {
+        None => named_as_loopback(request.headers()).map(|()| None),
+        Some(token) => with_token(token, request),
+    }
+}
+
+/// A page elsewhere that has its name point here must not be able to read answers as its own.
+fn named_as_loopback(headers: &HeaderMap) -> Result<(), Problem> {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, port)| match port.parse::<u16>() {
+        Ok(_) => name,
+        Err(_) => host,
+    });
+    let is_local = name.eq_ignore_ascii_case("localhost")
+        || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    if is_local { Ok(()) } else { Err(Problem::Forbidden(format!("`{host}` is not a name of this server"))) }
+}
+
+fn with_token(token: &str, request: &Request) -> Result<Option<Response>, Problem> {
+    let headers = request.headers();
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let shown = bearer.map(str::to_owned).or_else(|| cookie(headers, TOKEN_COOKIE));
+    if shown.is_some_and(|shown| is_same(&shown, token)) {
+        return Ok(None);
+    }
+    let in_query = query_token(request.uri());
+    if !in_query.is_some_and(|shown| is_same(&shown, token)) {
+        return Err(Problem::Unauthorised);
+    }
+    // From the address into a cookie, so that it does not stay in the history of what is read.
+    let cookie = format!("{TOKEN_COOKIE}={token}; HttpOnly; SameSite=Strict; Path=/");
+    let path = request.uri().path().to_owned();
+    let headers = [(header::SET_COOKIE, cookie), (header::LOCATION, path)];
+    Ok(Some((StatusCode::SEE_OTHER, headers).into_response()))
+}
+
+fn query_token(uri: &Uri) -> Option<String> {
+    let query = uri.query()?;
+    query.split('&').find_map(|pair| pair.strip_prefix("token=")).map(str::to_owned)
+}
+
+/// Compares hashes, so that the time it takes tells nothing of how much was right.
+fn is_same(shown: &str, token: &str) -> bool {
+    sha256_hex(shown.as_bytes()) == sha256_hex(token.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_allowed_and_a_flood_is_not() {
+        let (mut limits, now) = (Limits::default(), Instant::now());
+        let mut ask = |network: &str, at: Instant| limits.allows(network.to_owned(), 1.0, at);
+        assert!((0..240).all(|_| ask("a", now)));
+        assert!(!ask("a", now));
+        assert!(ask("b", now), "another network is not held to it");
+        assert!(ask("a", now + Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn addresses_of_one_network_share_a_name() {
+        let of = |address: &str| network(address.parse().unwrap());
+        assert_eq!(of("192.0.2.7"), of("192.0.2.200"));
+        assert_ne!(of("192.0.2.7"), of("192.0.3.7"));
+        assert_eq!(of("::ffff:192.0.2.7"), of("192.0.2.9"));
+        assert_eq!(of("2001:db8:1::1"), of("2001:db8:1:ffff::1"));
+    }
+
+    #[test]
+    fn only_names_of_this_machine_reach_a_server_without_a_token() {
+        let with = |host: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().unwrap());
+            named_as_loopback(&headers).is_ok()
+        };
+        assert!(["localhost", "localhost:7777", "127.0.0.1:7777", "[::1]:7777"].iter().all(|host| with(host)));
+        assert!(!["evil.example", "evil.example:7777", "10.0.0.1", "localhost.evil.example"].iter().any(|h| with(h)));
+    }
+}

@@ -1,0 +1,147 @@
+//! Comparisons that were started from a page, each in a process of its own, one after the other.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::Command;
+use tokio::sync::{Semaphore, watch};
+
+use crate::error::Problem;
+
+/// Comparisons that may wait.
+const WAITING: usize = 8;
+/// Jobs that are remembered after they ended.
+const REMEMBERED: usize = 100;
+/// Bytes of a failed process's last words that are shown.
+const LAST_WORDS: usize = 4000;
+
+/// How two models are measured: the command that does it and keeps the result in `store`. It writes one JSON object
+/// `{"stage", "done", "of"}` a line on standard error while it goes on.
+pub trait Launch: Send + Sync {
+    /// The command.
+    fn command(&self, a: &str, b: &str, store: &Path) -> std::process::Command;
+    /// Why a model cannot be measured, if it cannot.
+    fn refusal(&self, model: &str) -> Option<String>;
+}
+
+/// How far a comparison is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measuring {
+    /// What it is busy with.
+    pub stage: String,
+    /// Steps done.
+    pub done: usize,
+    /// Steps in all.
+    pub of: usize,
+}
+
+/// A job as a reader sees it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Seen {
+    /// The pair, `a-vs-b`.
+    pub pair: String,
+    /// How far it is.
+    pub now: Measuring,
+    /// Whether it ended, and if not well, how.
+    pub ended: Option<Result<(), String>>,
+}
+
+/// All jobs of this server.
+pub struct Jobs {
+    launch: Arc<dyn Launch>,
+    store: PathBuf,
+    one_at_a_time: Arc<Semaphore>,
+    all: Mutex<BTreeMap<u64, watch::Receiver<Seen>>>,
+    stop: watch::Sender<bool>,
+}
+
+impl Jobs {
+    pub fn new(launch: Arc<dyn Launch>, store: PathBuf) -> Jobs {
+        let one_at_a_time = Arc::new(Semaphore::new(1));
+        Jobs { launch, store, one_at_a_time, all: Mutex::default(), stop: watch::Sender::new(false) }
+    }
+
+    /// Starts measuring `a` and `b`, or gives the job that does so already.
+    ///
+    /// # Errors
+    /// When one of them cannot be measured, or too many wait.
+    pub fn start(&self, a: &str, b: &str) -> Result<u64, Problem> {
+        if let Some(why) = [a, b].into_iter().find_map(|model| self.launch.refusal(model)) {
+            return Err(Problem::Bad(why));
+        }
+        let pair = format!("{a}-vs-{b}");
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let under_way = |seen: &watch::Receiver<Seen>| seen.borrow().ended.is_none();
+        if let Some((id, _)) = all.iter().find(|(_, seen)| under_way(seen) && seen.borrow().pair == pair) {
+            return Ok(*id);
+        }
+        if all.values().filter(|seen| under_way(seen)).count() >= WAITING {
+            return Err(Problem::TooMany("enough comparisons are waiting already; try again later".to_owned()));
+        }
+        while all.len() >= REMEMBERED {
+            let oldest = all.iter().find(|(_, seen)| !under_way(seen)).map(|(id, _)| *id);
+            all.remove(&oldest.expect("fewer wait than are remembered"));
+        }
+        let id = all.keys().last().map_or(1, |last| last + 1);
+        let waiting = Measuring { stage: "waiting for its turn".to_owned(), done: 0, of: 1 };
+        let (tell, seen) = watch::channel(Seen { pair, now: waiting, ended: None });
+        all.insert(id, seen);
+        let command = self.launch.command(a, b, &self.store);
+        let (turn, stop) = (Arc::clone(&self.one_at_a_time), self.stop.subscribe());
+        tokio::spawn(async move {
+            let turn = turn.acquire_owned().await;
+            let ended = measure(command, &tell, stop).await;
+            tell.send_modify(|seen| seen.ended = Some(ended));
+            drop(turn);
+        });
+        Ok(id)
+    }
+
+    /// What a job shows, now and as it changes.
+    pub fn watch(&self, id: u64) -> Option<watch::Receiver<Seen>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    /// Ends what is under way.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+}
+
+/// Runs the process to its end, telling how far it is.
+async fn measure(
+    command: std::process::Command,
+    tell: &watch::Sender<Seen>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), String> {
+    let mut command = Command::from(command);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().map_err(|error| format!("it could not be started: {error}"))?;
+    let mut last_words = String::new();
+    if let Some(heard) = child.stderr.take() {
+        // Progress comes in short lines; whatever else comes is a message, and as long as it likes.
+        let mut lines = BufReader::new(heard.take(64 << 20)).lines();
+        loop {
+            let line = tokio::select! {
+                line = lines.next_line() => line,
+                _ = stop.wait_for(|stop| *stop) => return Err("the server was stopped; it goes on when asked for again".to_owned()),
+            };
+            let Ok(Some(line)) = line else { break };
+            match serde_json::from_str::<Measuring>(&line) {
+                Ok(now) => tell.send_modify(|seen| seen.now = now),
+                Err(_) if last_words.len() + line.len() < LAST_WORDS => last_words += &format!("{line}\n"),
+                Err(_) => {}
+            }
+        }
+    }
+    match child.wait().await {
+        Ok(status) if status.success() => Ok(()),
+        Ok(_) if !last_words.trim().is_empty() => Err(last_words.trim().to_owned()),
+        Ok(status) => Err(format!("it ended with {status}")),
+        Err(error) => Err(error.to_string()),
+    }
+}

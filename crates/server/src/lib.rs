@@ -1,0 +1,112 @@
+//! The catalogue, the comparisons of this machine's store and the panel's verdicts as pages and as JSON.
+//!
+//! [`bind`] takes the address, [`Server::run`] answers until it is told to stop. Pages come from
+//! [`plimsoll_panel::pages`]; what stands here is HTTP: who reads, what they may, and how long it may take. Measuring is
+//! done by another process of the same program, so that nothing a model does can take the server down.
+#![forbid(unsafe_code)]
+
+mod api;
+mod app;
+mod assets;
+mod contenders;
+mod error;
+mod forms;
+mod guard;
+mod jobs;
+mod listen;
+mod mail;
+mod metrics;
+mod pages;
+mod pool;
+mod reader;
+mod routes;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use plimsoll_catalog::Catalog;
+use plimsoll_panel::rubric::Rubric;
+use plimsoll_panel::store::StoreError;
+
+pub use app::App;
+pub use jobs::{Launch, Measuring};
+pub use mail::{Mail, MailError};
+
+/// What a server is started with.
+pub struct Options {
+    /// Where it listens; port 0 takes any that is free.
+    pub address: SocketAddr,
+    /// What every request has to show; none on loopback only.
+    pub token: Option<String>,
+    /// The evidence store.
+    pub store: PathBuf,
+    /// The models.
+    pub catalog: Catalog,
+    /// What the panel judges by.
+    pub rubric: Rubric,
+    /// How two models are measured.
+    pub launch: Arc<dyn Launch>,
+    /// How the digest is mailed, if it is.
+    pub mail: Option<Mail>,
+}
+
+/// Why there is no server.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Reachable from elsewhere, and anyone could come in.
+    #[error("{0} can be reached from other machines, and there is no token to keep them out")]
+    Open(SocketAddr),
+    /// The address cannot be had.
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system gives no randomness, without which nothing here is safe.
+    #[error("the system gives no random bytes: {0}")]
+    Random(String),
+}
+
+/// A server that listens and does not answer yet.
+pub struct Server {
+    listener: tokio::net::TcpListener,
+    app: Arc<App>,
+}
+
+/// Takes the address and opens the store.
+///
+/// # Errors
+/// [`ServeError`].
+pub async fn bind(options: Options) -> Result<Server, ServeError> {
+    let address = options.address;
+    if !address.ip().is_loopback() && options.token.is_none() {
+        return Err(ServeError::Open(address));
+    }
+    let listener =
+        tokio::net::TcpListener::bind(address).await.map_err(|source| ServeError::Bind { address, source })?;
+    let local = listener.local_addr().map_err(|source| ServeError::Bind { address, source })?;
+    Ok(Server { listener, app: Arc::new(App::new(options, local)?) })
+}
+
+impl Server {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.app.address
+    }
+
+    /// Answers until `stop` is there; what is under way then is finished, and a comparison under way ended: it goes on
+    /// where it stopped when it is asked for again.
+    pub async fn run(self, stop: impl Future<Output = ()>) {
+        let mail = tokio::spawn(mail::weekly(Arc::clone(&self.app)));
+        let routes = routes::routes(Arc::clone(&self.app));
+        listen::serve(self.listener, routes, stop).await;
+        mail.abort();
+        self.app.jobs.stop();
+    }
+}

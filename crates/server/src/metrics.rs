@@ -1,0 +1,43 @@
+//! Counts of requests, for Prometheus.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use metrics::{Key, Label, Level, Metadata, Recorder};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+/// What stands with every number.
+const ABOUT: Metadata<'static> = Metadata::new("plimsoll", Level::INFO, None);
+/// Bounds of the histogram. [s]
+const BUCKETS: [f64; 8] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
+
+/// Counts requests of one server; two servers in one process count apart.
+pub struct Meter {
+    recorder: PrometheusRecorder,
+    handle: PrometheusHandle,
+}
+
+impl Meter {
+    pub fn new() -> Meter {
+        let builder = PrometheusBuilder::new().set_buckets(&BUCKETS).expect("the buckets above ascend");
+        let recorder = builder.build_recorder();
+        recorder.describe_counter("http_requests_total".into(), None, "Requests by route and status".into());
+        recorder.describe_histogram("http_request_seconds".into(), None, "Seconds a request took".into());
+        Meter { handle: recorder.handle(), recorder }
+    }
+
+    /// Counts a request to `route`, a pattern and never the path itself.
+    pub fn answered(&self, route: &str, status: StatusCode, took: Duration) {
+        let labels = vec![Label::new("route", route.to_owned()), Label::new("status", status.as_str().to_owned())];
+        self.recorder.register_counter(&Key::from_parts("http_requests_total", labels), &ABOUT).increment(1);
+        let labels = vec![Label::new("route", route.to_owned())];
+        let histogram = self.recorder.register_histogram(&Key::from_parts("http_request_seconds", labels), &ABOUT);
+        histogram.record(took.as_secs_f64());
+    }
+
+    /// Everything counted, in Prometheus' text format.
+    pub fn render(&self) -> String {
+        self.handle.run_upkeep();
+        self.handle.render()
+    }
+}

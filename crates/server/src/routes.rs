@@ -1,0 +1,56 @@
+//! Which path is answered by what.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::header;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+
+use crate::app::App;
+use crate::error::Problem;
+use crate::guard::guard;
+use crate::{api, assets, forms, pages};
+
+/// Bytes that a form may have.
+const FORM: usize = 16 << 10;
+
+/// All routes behind the guard.
+pub fn routes(app: Arc<App>) -> Router {
+    let api = Router::new()
+        .route("/openapi.json", get(api::openapi))
+        .route("/v1/models", get(api::models))
+        .route("/v1/models/{id}", get(api::model))
+        .route("/v1/comparisons", get(api::comparisons))
+        .route("/v1/compare/{pair}", get(api::compare))
+        .route("/v1/records/{id}", get(api::record))
+        .route("/v1/digest", get(api::digest))
+        .fallback(|| async { Problem::NotFound("no such path; see /api/openapi.json".to_owned()).json() });
+    Router::new()
+        .route("/", get(pages::catalogue))
+        .route("/model/{id}", get(pages::model))
+        .route("/compare", get(pages::compare_form).post(forms::compare))
+        .route("/compare/{pair}", get(pages::compare))
+        .route("/run/{id}", get(pages::run))
+        .route("/job/{id}", get(pages::job))
+        .route("/job/{id}/events", get(forms::events))
+        .route("/digest", get(pages::digest))
+        .route("/digest.atom", get(pages::feed))
+        .route("/bookmarks", get(pages::bookmarks))
+        .route("/vote", post(forms::vote))
+        .route("/bookmark", post(forms::bookmark))
+        .route("/assets/{name}", get(assets::asset))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/metrics", get(metrics))
+        .nest("/api", api)
+        .fallback(|| async { Problem::NotFound("there is no such page".to_owned()) })
+        .layer(DefaultBodyLimit::max(FORM))
+        .layer(from_fn_with_state(Arc::clone(&app), guard))
+        .with_state(app)
+}
+
+async fn metrics(State(app): State<Arc<App>>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.meter.render()).into_response()
+}
