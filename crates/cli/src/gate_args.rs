@@ -48,13 +48,14 @@ pub struct Gate {
     /// What must hold
     #[arg(long, value_name = "FILE")]
     pub rules: PathBuf,
-    /// Judge this report of `compare`, whose A is the model, instead of measuring
+    /// Judge a report of `compare`, whose A is the model, instead of measuring: its JSON file, or a comparison of the
+    /// store by its id or the beginning of it
     #[arg(
         long,
-        value_name = "FILE",
-        conflicts_with_all = ["model", "baseline", "items", "seed", "repeat", "margin", "purpose", "users", "region", "store"]
+        value_name = "FILE|ID",
+        conflicts_with_all = ["model", "baseline", "items", "seed", "repeat", "margin", "purpose", "users", "region"]
     )]
-    pub from: Option<PathBuf>,
+    pub from: Option<String>,
     /// Write the answer as JUnit XML too
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,

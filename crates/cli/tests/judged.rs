@@ -213,6 +213,11 @@ fn the_gates_status_tells_passed_failed_inconclusive_and_error_apart() {
     assert!(judged(1, &format!("{fast}{slow}{open}")).contains("failed: 1 passed, 1 failed, 1 inconclusive"));
     assert!(judged(2, &format!("{fast}{open}")).contains("inconclusive"));
 
+    let (store, id) = (file("evidence.db"), comparison_id());
+    let rules_again = rules(folder.path(), fast);
+    told(0, &["gate", "--from", &id[..12], "--store", &store, "--rules", &rules_again]);
+    refused(3, &["gate", "--from", "0123456789ab", "--store", &store, "--rules", &rules_again]);
+
     let gate = |text: &str| refused(3, &["gate", "--from", &from, "--rules", &rules(folder.path(), text)]);
     let message = gate("[[rule]]\nmetric = \"decode\"\nat_least = 1");
     assert!(message.contains("no metric `decode`") && message.contains("decode@0"), "{message}");

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use plimsoll_panel::gate::{Found, Gated, Rules, Standing, evaluate, junit};
 use plimsoll_panel::rubric::Rubric;
+use plimsoll_panel::store::Kind;
 use plimsoll_panel::{Report, shown_text, write_whole};
 
 use super::compare::require_writable;
@@ -31,7 +32,7 @@ pub fn run(command: &Gate, settings: &Settings, as_json: bool) -> anyhow::Result
         require_writable(file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
     }
     let report = match (&command.from, &command.model, &command.baseline) {
-        (Some(file), ..) => read(file, command)?,
+        (Some(from), ..) => read(from, command)?,
         (None, Some(model), Some(baseline)) => {
             if let (Some(rule), None) = (rules.on_the_licence(), command.measure.usage.declared()) {
                 bail!("rule `{}` is about the licence: --use says what the model is wanted for", rule.name);
@@ -59,13 +60,25 @@ pub fn run(command: &Gate, settings: &Settings, as_json: bool) -> anyhow::Result
     })
 }
 
-/// A report that says what it said when it was written.
-fn read(file: &Path, command: &Gate) -> anyhow::Result<Report> {
+/// A report that says what it said when it was written: of a file, or of the store.
+fn read(from: &str, command: &Gate) -> anyhow::Result<Report> {
     let rubrics: Vec<Rubric> = command.measure.rubric.as_deref().map(Rubric::open).transpose()?.into_iter().collect();
-    let report = evidence::read_report(file)?;
-    match &evidence::faults(&report, &rubrics)?[..] {
-        [] => Ok(report),
-        [fault, ..] => bail!("report `{}`: {fault}", file.display()),
+    let (report, faults) = if Path::new(from).is_file() {
+        let report = evidence::read_report(Path::new(from))?;
+        let faults = evidence::faults(&report, &rubrics)?;
+        (Some(report), faults)
+    } else if from.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let store = evidence::open(&command.measure.store)?;
+        let id = store.find(from, Some(Kind::Comparison))?;
+        let faults = store.check(&id, &rubrics)?.faults;
+        (if faults.is_empty() { store.report(&id)? } else { None }, faults)
+    } else {
+        bail!("`{from}` is neither a report's file nor the id of a comparison");
+    };
+    match (report, &faults[..]) {
+        (_, [fault, ..]) => bail!("report `{from}`: {fault}"),
+        (Some(report), []) => Ok(report),
+        (None, []) => bail!("comparison {from} was never judged"),
     }
 }
 
