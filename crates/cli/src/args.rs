@@ -7,6 +7,9 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use plimsoll_vision::DEFAULT_MAX_PIXELS;
 
+use crate::evidence_args::{Evidence, History, Votes};
+use crate::gate_args::Gate;
+use crate::measured::MeasureArgs;
 use crate::show::ShowArgs;
 use crate::use_args::UseArgs;
 
@@ -66,6 +69,14 @@ pub enum Command {
     Eval(Eval),
     /// Measure two models and lay them side by side, with a report
     Compare(Compare),
+    /// Hold a model beside a baseline against rules, for CI; exit status 0 passed, 1 failed, 2 inconclusive, 3 error
+    Gate(Gate),
+    /// List what the panel said before, the latest first
+    History(History),
+    /// Export, import, check or withdraw what was measured
+    Evidence(Evidence),
+    /// Audit what readers voted
+    Votes(Votes),
     /// Show the catalogue, comparisons and verdicts as pages, on this machine only unless told otherwise
     Serve(Serve),
     /// Measure the memory of one model in a process of its own (used by `compare`)
@@ -366,7 +377,9 @@ pub enum PromptingArg {
 
 /// `compare`
 #[derive(ClapArgs, Debug)]
-#[command(after_help = "Examples:\n  plimsoll compare ./smollm3-q4.gguf ./qwen3.gguf --report out\n  plimsoll compare smollm3 ./mine.gguf --use commercial --users 50000 --region EU")]
+#[command(
+    after_help = "Examples:\n  plimsoll compare ./smollm3-q4.gguf ./qwen3.gguf --report out\n  plimsoll compare smollm3 ./mine.gguf --use commercial --users 50000 --region EU"
+)]
 pub struct Compare {
     /// First model [default: demo:small]
     #[arg(requires = "b")]
@@ -382,22 +395,8 @@ pub struct Compare {
     /// Tell how far it is as JSON lines on standard error (used by `serve`)
     #[arg(long, hide = true)]
     pub progress_json: bool,
-    /// Items per category
-    #[arg(long, value_name = "N", default_value = "50")]
-    pub items: NonZeroUsize,
-    /// Seed that the items are made from
-    #[arg(long, default_value_t = plimsoll_lab::suite::DEFAULT_SEED)]
-    pub seed: u64,
-    /// Repetitions of each speed measurement
-    #[arg(long, value_name = "N", default_value = "5")]
-    pub repeat: NonZeroUsize,
     #[command(flatten)]
-    pub usage: UseArgs,
-    /// What the panel judges by [default: the rubric inside]
-    #[arg(long, value_name = "FILE")]
-    pub rubric: Option<PathBuf>,
-    #[command(flatten)]
-    pub store: StoreArgs,
+    pub measure: MeasureArgs,
 }
 
 /// Where evidence is kept.

@@ -1,10 +1,13 @@
 //! The evidence store of this user, and the journal that a long run keeps in it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use plimsoll_lab::journal::Journal;
+use plimsoll_panel::Report;
+use plimsoll_panel::judge::check_judgement;
+use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::store::{Store, StoreError};
 use serde_json::Value;
 
@@ -30,7 +33,40 @@ pub fn open(args: &StoreArgs) -> anyhow::Result<Store> {
 /// There is no home to keep it in.
 pub fn path(args: &StoreArgs) -> anyhow::Result<PathBuf> {
     let own = || places::data().map(|data| data.join("evidence.db"));
-    args.store.clone().or_else(own).context("no folder for evidence: neither HOME nor XDG_DATA_HOME is set; name a file with --store")
+    args.store
+        .clone()
+        .or_else(own)
+        .context("no folder for evidence: neither HOME nor XDG_DATA_HOME is set; name a file with --store")
+}
+
+/// A report as `compare` wrote it.
+///
+/// # Errors
+/// The file cannot be read, or holds no report.
+pub fn read_report(file: &Path) -> anyhow::Result<Report> {
+    let bytes = std::fs::read(file).with_context(|| format!("report `{}`", file.display()))?;
+    serde_json::from_slice(&bytes).with_context(|| format!("report `{}`", file.display()))
+}
+
+/// What does not hold in a report: figures that were changed, and what does not follow from them by the rubric that it
+/// names, one of `rubrics` or the one inside.
+///
+/// # Errors
+/// The rubric is not at hand.
+pub fn faults(report: &Report, rubrics: &[Rubric]) -> Result<Vec<String>, NoRubric> {
+    let Report { comparison, background: [a, b], judgement } = report;
+    let sha256 = &judgement.rubric;
+    let rubric = Rubric::at_hand(sha256, rubrics).ok_or_else(|| NoRubric { sha256: sha256.clone() })?;
+    let faults = check_judgement(judgement, comparison, [a, b], &rubric);
+    Ok(faults.iter().map(ToString::to_string).collect())
+}
+
+/// A report was judged by a rubric that is neither inside nor was given.
+#[derive(Debug, thiserror::Error)]
+#[error("the rubric with SHA-256 {sha256}, by which the panel judged, is not at hand")]
+pub struct NoRubric {
+    /// Of the file.
+    sha256: String,
 }
 
 /// Steps of runs, kept in the store. A step's key is its run and a slash before its name.

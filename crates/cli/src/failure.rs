@@ -10,14 +10,16 @@ use plimsoll_kernels::CpuError;
 use plimsoll_lab::code::run::CodeError;
 use plimsoll_lab::runner::RunError;
 use plimsoll_models::ModelError;
+use plimsoll_panel::gate::{RulesError, UnknownMetric};
 use plimsoll_panel::rubric::RubricError;
 use plimsoll_panel::shown_text;
-use plimsoll_panel::store::StoreError;
+use plimsoll_panel::store::{BundleError, StoreError};
 use plimsoll_runtime::LoadError;
 use plimsoll_server::ServeError;
 use plimsoll_vision::VisionError;
 
 use crate::catalogue;
+use crate::evidence::NoRubric;
 use crate::model::NoArtifact;
 use crate::notice::say;
 use crate::style::Style;
@@ -73,6 +75,18 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<StoreError>() {
         return store_hint(error).map(str::to_owned);
     }
+    if let Some(error) = cause.downcast_ref::<BundleError>() {
+        return bundle_hint(error).map(str::to_owned);
+    }
+    if let Some(error) = cause.downcast_ref::<UnknownMetric>() {
+        return Some(listed("there are", &error.known));
+    }
+    if cause.is::<RulesError>() {
+        return Some("`plimsoll gate --help` shows a file with every kind of rule".to_owned());
+    }
+    if cause.is::<NoRubric>() {
+        return Some("name the file that it was with --rubric FILE".to_owned());
+    }
     if cause.downcast_ref::<RubricError>().is_some() {
         return Some("crates/panel/rubric.toml, shown at the end of every report, is one to start from".to_owned());
     }
@@ -112,15 +126,6 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     cause.downcast_ref::<TokenizerError>().and_then(tokenizer_hint)
 }
 
-fn store_hint(error: &StoreError) -> Option<&'static str> {
-    match error {
-        StoreError::Folder { .. } | StoreError::Sqlite { .. } => Some("--store names another file for evidence"),
-        StoreError::TooNew { .. } => Some("use the program that wrote it, or another file with --store"),
-        StoreError::Tampered { .. } => Some("evidence that was changed is not shown; import it again from where it came"),
-        StoreError::Missing { .. } => Some("`plimsoll history` lists what is there"),
-    }
-}
-
 fn serve_hint(error: &ServeError) -> Option<&'static str> {
     match error {
         ServeError::Bind { .. } => Some("another program may listen there; take another port with --port N"),
@@ -138,6 +143,44 @@ fn no_artifact_hint(error: &NoArtifact) -> String {
          or a card of your own{own} may name them as `artifact`",
         error.card.id
     )
+}
+
+/// Names behind `words`, in lines of eighty columns.
+fn listed(words: &str, names: &[String]) -> String {
+    let mut lines = vec![words.to_owned()];
+    for (index, name) in names.iter().enumerate() {
+        let comma = if index + 1 < names.len() { "," } else { "" };
+        let last = lines.last_mut().expect("there is always a line");
+        // The first line has `hint: ` before it.
+        if last.chars().count() + name.chars().count() > 70 {
+            lines.push(format!("{name}{comma}"));
+        } else {
+            *last += &format!(" {name}{comma}");
+        }
+    }
+    lines.join("\n")
+}
+
+fn store_hint(error: &StoreError) -> Option<&'static str> {
+    match error {
+        StoreError::Folder { .. } | StoreError::Sqlite { .. } => Some("--store names another file for evidence"),
+        StoreError::TooNew { .. } => Some("take the later program, or another file with --store"),
+        StoreError::Missing { .. } | StoreError::Ambiguous { .. } | StoreError::NoId { .. } => {
+            Some("`plimsoll history` lists comparisons with their ids")
+        }
+        StoreError::Tampered { .. } => Some("`plimsoll evidence check` tells everything that does not hold"),
+    }
+}
+
+fn bundle_hint(error: &BundleError) -> Option<&'static str> {
+    match error {
+        BundleError::Store(StoreError::Tampered { .. }) => {
+            Some("a bundle holds only what is as it was measured; nothing was written or taken")
+        }
+        BundleError::Store(error) => store_hint(error),
+        BundleError::Form { .. } => Some("`plimsoll evidence export` writes bundles; nothing of this one was taken"),
+        BundleError::Io { .. } => None,
+    }
 }
 
 fn catalog_hint(error: &CatalogError) -> &'static str {

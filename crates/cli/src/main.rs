@@ -11,11 +11,14 @@ mod conversation;
 mod demo;
 mod evaluation;
 mod evidence;
+mod evidence_args;
 mod failure;
+mod gate_args;
 mod hub_cache;
 mod interrupt;
 mod licence;
 mod licence_notice;
+mod measured;
 mod model;
 mod notice;
 mod places;
@@ -26,16 +29,37 @@ mod show;
 mod style;
 mod use_args;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 fn main() -> ExitCode {
     // Before arguments are parsed: inside the sandbox this program is only the step before Python.
     plimsoll_sandbox::enter_if_asked();
-    let args = args::Args::parse();
+    let args = match args::Args::try_parse() {
+        Ok(args) => args,
+        Err(error) if error.use_stderr() && asked_for_gate() => {
+            notice::say(error.render());
+            return ExitCode::from(commands::gate::ERROR);
+        }
+        Err(error) => error.exit(),
+    };
+    let is_gate = matches!(args.command, Some(args::Command::Gate(_)));
     match commands::run(&args) {
         Ok(code) => code,
+        // Where 1 and 2 are answers, an error is neither.
+        Err(error) if is_gate => {
+            failure::tell(&error);
+            ExitCode::from(commands::gate::ERROR)
+        }
         Err(error) => failure::report(&error),
     }
+}
+
+/// Whether the first command on the line is `gate`, whose mistakes have an exit status of their own.
+fn asked_for_gate() -> bool {
+    let commands = args::Args::command();
+    let is_command = |word: &OsString| commands.get_subcommands().any(|command| word == command.get_name());
+    std::env::args_os().skip(1).find(is_command).is_some_and(|command| command == "gate")
 }

@@ -251,7 +251,10 @@ fn a_level_that_does_not_exist_is_refused() {
 
 #[test]
 fn every_command_shows_an_example() {
-    for command in ["run", "info", "verify", "tokenize", "template", "bench", "eval", "compare"] {
+    for command in [
+        "run", "info", "verify", "tokenize", "template", "bench", "eval", "compare", "gate", "history", "evidence",
+        "votes",
+    ] {
         let help = stdout(&[command, "--help"]);
         assert!(help.contains("Example") && help.contains(&format!("plimsoll {command}")), "{command}: {help}");
     }

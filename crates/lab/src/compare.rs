@@ -49,7 +49,7 @@ pub fn conclude(circumstances: Circumstances, evidence: [Evidence; 2]) -> Result
     let [a, b] = evidence;
     let device = &circumstances.device;
     let models = [assemble::model_record(Side::A, a, device), assemble::model_record(Side::B, b, device)];
-    let differences = differences::differences(&models)?;
+    let differences = differences::differences(&models, circumstances.settings.margin)?;
     let conclusion = conclusion::conclusion(&models, &differences);
     let Circumstances { device, suite, settings, program, created, reproduce } = circumstances;
     Ok(Comparison {

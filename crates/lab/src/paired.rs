@@ -46,6 +46,9 @@ pub struct Difference {
     pub p_adjusted: f64,
     /// The smallest true difference that so many items would have shown in four runs of five.
     pub detectable: Option<f64>,
+    /// Item by item: 1 where the first model alone was right, -1 where the second was, else 0.
+    #[serde(skip)]
+    items: Vec<f64>,
 }
 
 /// What the evidence says of a difference.
@@ -93,6 +96,14 @@ impl Difference {
         } else {
             Finding::SecondBetter
         }
+    }
+
+    /// The interval for two one-sided tests at 5 %. It is never narrower than full agreement on so many items would give:
+    /// with a handful of disagreements a bootstrap is surer than the items allow.
+    pub fn equivalence_interval(&self) -> Option<Interval> {
+        let level = 1.0 - 2.0 * (1.0 - LEVEL);
+        let (found, least) = (interval(&self.items, level)?, wilson(0, self.n, level)?.high);
+        Some(Interval { low: found.low.min(-least), high: found.high.max(least), level })
     }
 }
 
@@ -142,21 +153,22 @@ fn difference(category: String, indices: &[usize], a: &[Outcome], b: &[Outcome])
         only_a,
         only_b,
         difference: (only_a as f64 - only_b as f64) / n as f64,
-        interval: interval(&item_differences)?,
+        interval: interval(&item_differences, LEVEL)?,
         p,
         p_adjusted: p,
         detectable: detectable_difference(n, only_a + only_b, 1.0 - LEVEL, POWER),
+        items: item_differences,
     })
 }
 
 /// The bootstrap's interval; but where the models agree on every item, resampling could only say "exactly none", so the
 /// bound is then the share of disagreement that so many items could have missed.
-fn interval(item_differences: &[f64]) -> Option<Interval> {
+fn interval(item_differences: &[f64], level: f64) -> Option<Interval> {
     if item_differences.iter().all(|difference| *difference == 0.0) {
-        let most = wilson(0, item_differences.len(), LEVEL)?.high;
-        return Some(Interval { low: -most, high: most, level: LEVEL });
+        let most = wilson(0, item_differences.len(), level)?.high;
+        return Some(Interval { low: -most, high: most, level });
     }
-    paired_bootstrap(item_differences, LEVEL, BOOTSTRAP_SEED)
+    paired_bootstrap(item_differences, level, BOOTSTRAP_SEED)
 }
 
 /// All items, then those of each category. A suite of one category is its own overall.
@@ -222,6 +234,17 @@ mod tests {
         let a = outcomes(&[("dates", &[true; 50])]);
         let interval = differences(&a, &a).unwrap()[0].interval;
         assert!((interval.high - 0.0713).abs() < 1e-4 && interval.low == -interval.high, "{interval:?}");
+    }
+
+    #[test]
+    fn a_single_disagreement_does_not_make_the_items_surer_than_none() {
+        let mut marks = [true; 50];
+        let a = outcomes(&[("dates", &marks)]);
+        let all_agree = differences(&a, &a).unwrap()[0].equivalence_interval().unwrap();
+        assert!((all_agree.high - 0.0513).abs() < 1e-4, "Wilson, 0 of 50 at 90 %: {all_agree:?}");
+        marks[0] = false;
+        let one_differs = differences(&a, &outcomes(&[("dates", &marks)])).unwrap()[0].equivalence_interval().unwrap();
+        assert!(one_differs.low <= all_agree.low && one_differs.high >= all_agree.high, "{one_differs:?}");
     }
 
     #[test]

@@ -11,12 +11,12 @@ mod show;
 
 use serde::{Deserialize, Serialize};
 
-pub use difference::{Better, Clause, ClauseKind, Conclusion, Difference, Piece, Test, Words};
+pub use difference::{Better, Clause, ClauseKind, Conclusion, Difference, Equivalence, Piece, Test, Words};
 pub use fidelity::{Distance, Fidelity};
 pub use measurement::{Measurement, MeasurementBuilder, Origin, Unit};
 pub use model::{
-    Declared, LicenceRecord, LicenceText, MemoryRecord, ModelFacts, ModelRecord, Quality, Rate, Side, SpeedAtDepth, StartRecord,
-    TypeBytes, VerifiedRecord,
+    Declared, LicenceRecord, LicenceText, MemoryRecord, ModelFacts, ModelRecord, Quality, Rate, Side, SpeedAtDepth,
+    StartRecord, TypeBytes, VerifiedRecord,
 };
 pub use show::{Scale, show_p};
 
@@ -102,8 +102,8 @@ pub struct CategoryFacts {
     pub n: usize,
 }
 
-/// How speed and memory were measured: the same for both models.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// How both models were measured, fixed before the first of them ran.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     /// Tokens of a timed prefill.
     pub prefill_tokens: usize,
@@ -115,6 +115,9 @@ pub struct Settings {
     pub starts: usize,
     /// Type of the cached keys and values.
     pub cache_type: String,
+    /// By how much shares of right answers may differ and still be called no loss; without it nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
 }
 
 /// Two models measured on one device and laid side by side.

@@ -31,6 +31,7 @@ fn options() -> Options {
         },
         starts: 2,
         suite: Suite::builtin("choice", 7, 6).unwrap(),
+        margin: None,
         program: "test".into(),
         reproduce: "test".into(),
     }
@@ -44,9 +45,13 @@ fn imagined_start(side: Side) -> Start {
 #[test]
 fn a_comparison_holds_every_sample_and_every_answer() {
     let mut heard = Vec::new();
-    let found = compare(&contestants("small", "large"), &options(), &mut NoJournal, &mut |side| Ok(imagined_start(side)), &mut |p| {
-        heard.push(p)
-    })
+    let found = compare(
+        &contestants("small", "large"),
+        &options(),
+        &mut NoJournal,
+        &mut |side| Ok(imagined_start(side)),
+        &mut |p| heard.push(p),
+    )
     .unwrap();
     assert!(found.measurements().iter().all(|measurement| measurement.is_intact()));
     for model in &found.models {
@@ -69,8 +74,14 @@ fn a_comparison_holds_every_sample_and_every_answer() {
 #[test]
 fn a_model_against_itself_shows_no_difference_in_its_answers() {
     let options = Options { starts: 1, ..options() };
-    let found =
-        compare(&contestants("small", "small"), &options, &mut NoJournal, &mut |_| Ok(imagined_start(Side::A)), &mut |_| ()).unwrap();
+    let found = compare(
+        &contestants("small", "small"),
+        &options,
+        &mut NoJournal,
+        &mut |_| Ok(imagined_start(Side::A)),
+        &mut |_| (),
+    )
+    .unwrap();
     let accuracy = found.difference("accuracy").unwrap();
     assert_eq!((accuracy.words, accuracy.only_right), (Words::NoDifferenceSeen, Some([0, 0])));
     assert!(found.conclusion.sentence.contains("show no difference in accuracy"), "{}", found.conclusion.sentence);
@@ -79,7 +90,13 @@ fn a_model_against_itself_shows_no_difference_in_its_answers() {
 
 #[test]
 fn a_failed_start_names_the_model_and_leaves_no_comparison() {
-    let failed = compare(&contestants("small", "large"), &options(), &mut NoJournal, &mut |_| Err("out of memory".into()), &mut |_| ());
+    let failed = compare(
+        &contestants("small", "large"),
+        &options(),
+        &mut NoJournal,
+        &mut |_| Err("out of memory".into()),
+        &mut |_| (),
+    );
     match failed {
         Err(error @ CompareError::Start { .. }) => {
             assert_eq!(error.to_string(), "demo:small, in a fresh process: out of memory")

@@ -86,6 +86,7 @@ fn circumstances() -> Circumstances {
             repetitions: 5,
             starts: 3,
             cache_type: "f16".into(),
+            margin: None,
         },
         program: String::new(),
         created: String::new(),
@@ -137,6 +138,53 @@ fn no_difference_seen_comes_with_what_would_have_been_seen_and_never_as_no_loss(
         assert!(!sentence.contains(claim), "{sentence}");
     }
     assert!(found.differences.iter().all(|d| d.words == Words::NoDifferenceSeen && !d.real));
+}
+
+/// Compared with a margin that was declared beforehand.
+fn compared_within(margin: f64, a: Evidence, b: Evidence) -> Comparison {
+    let mut circumstances = circumstances();
+    circumstances.settings.margin = Some(margin);
+    conclude(circumstances, [a, b]).unwrap()
+}
+
+#[test]
+fn no_loss_is_said_only_of_right_answers_and_only_within_a_margin_declared_beforehand() {
+    let a = evidence("one", FAST, &[("dates", ALL), ("units", NONE)]);
+    // Full agreement on 80 items leaves 3.3 points at 90 % (Wilson), on 40 of a category 6.3.
+    let found = compared_within(0.05, a.clone(), a.clone());
+    let words = |metric: &str| found.difference(metric).unwrap().words;
+    assert_eq!(words("accuracy"), Words::NoLossBeyondMargin);
+    assert_eq!(words("accuracy.dates"), Words::NoDifferenceSeen);
+    assert_eq!(words("decode@0"), Words::NoDifferenceSeen);
+    assert!(found.differences.iter().all(|difference| !difference.real && difference.winner().is_none()));
+    let sentence = &found.conclusion.sentence;
+    let expected = "show no loss beyond the declared margin of 5.0 points in accuracy, 50.0 % against 50.0 % \
+                    (90 % interval of A minus B −3.3 to +3.3)";
+    assert!(sentence.contains(expected), "{sentence}");
+
+    let sentence = compared_within(0.07, a.clone(), a.clone()).conclusion.sentence;
+    assert!(sentence.contains("margin of 7.0 points was seen in dates and units"), "{sentence}");
+    let sentence = compared_within(0.03, a.clone(), a).conclusion.sentence;
+    assert!(sentence.contains("show no difference in accuracy"), "{sentence}");
+    assert!(sentence.contains("does not rule out a loss beyond the declared margin of 3.0 points"), "{sentence}");
+}
+
+#[test]
+fn a_difference_that_was_seen_is_told_whatever_the_margin() {
+    let a = evidence("one", FAST, &[("dates", ALL), ("units", ALL)]);
+    let mut some = ALL;
+    some[..10].fill(false);
+    let found = compared_within(0.9, a, evidence("two", FAST, &[("dates", some), ("units", ALL)]));
+    let overall = found.difference("accuracy").unwrap();
+    assert!(overall.equivalence.unwrap().holds());
+    assert_eq!((overall.words, overall.real), (Words::ABetter, true));
+}
+
+#[test]
+fn without_a_margin_a_record_is_what_it_always_was() {
+    let a = evidence("one", FAST, &[("dates", ALL)]);
+    let json = serde_json::to_string(&compared(a.clone(), a)).unwrap();
+    assert!(!json.contains("margin") && !json.contains("equivalence"), "{json}");
 }
 
 #[test]

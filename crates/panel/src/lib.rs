@@ -2,12 +2,13 @@
 //!
 //! Nothing is measured here. [`store`] keeps records under their hashes, [`judge`] makes a verdict of them by a
 //! [`rubric`] and checks that every figure in it can be traced, [`pages`] shows it as HTML and [`render_text`] on a
-//! terminal; a [`Report`] is all of it in one.
+//! terminal; a [`Report`] is all of it in one. [`gate`] holds one against rules, for continuous integration.
 #![forbid(unsafe_code)]
 
 mod chart;
 pub mod digest;
 mod foreign;
+pub mod gate;
 pub mod judge;
 pub mod pages;
 mod report;
@@ -20,4 +21,4 @@ mod write;
 pub use foreign::shown_text;
 pub use report::{Report, model_id, slug};
 pub use text::{Style, render_text};
-pub use write::{ReportError, ReportPaths, questions, render_html, write_report};
+pub use write::{ReportError, ReportPaths, questions, render_html, write_report, write_whole};

@@ -152,6 +152,12 @@ impl Rubric {
         Rubric::parse("built in", BUILT_IN).expect("a test reads the rubric inside the binary")
     }
 
+    /// The rubric with this SHA-256, if it is one of those given or the one inside.
+    pub fn at_hand(sha256: &str, given: &[Rubric]) -> Option<Rubric> {
+        let given = given.iter().find(|rubric| rubric.sha256 == sha256).cloned();
+        given.or_else(|| Some(Rubric::builtin()).filter(|rubric| rubric.sha256 == sha256))
+    }
+
     /// Reads a file of the same form.
     ///
     /// # Errors
@@ -239,7 +245,11 @@ impl Criterion {
                 if utilities.into_iter().all(is_utility) { Ok(()) } else { Err("a utility is 0 to 100".to_owned()) }
             }
             (None, Some(_), Some(yes), Some(no)) if self.points.is_empty() => {
-                if is_utility(yes) && is_utility(no) { Ok(()) } else { Err("a utility is 0 to 100".to_owned()) }
+                if is_utility(yes) && is_utility(no) {
+                    Ok(())
+                } else {
+                    Err("a utility is 0 to 100".to_owned())
+                }
             }
             _ => Err("expected `metric` with `points`, or `fact` with `yes` and `no`".to_owned()),
         }

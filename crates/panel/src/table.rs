@@ -34,7 +34,7 @@ impl Row {
     /// The letter of the better model, if the difference is real.
     pub fn winner(&self) -> Option<&'static str> {
         match self.words {
-            Words::NoDifferenceSeen => None,
+            Words::NoDifferenceSeen | Words::NoLossBeyondMargin => None,
             Words::ABetter => Some(Side::A.letter()),
             Words::BBetter => Some(Side::B.letter()),
         }

@@ -1,7 +1,7 @@
 //! The comparison side by side on a terminal of 80 columns. Colour says nothing that the words do not.
 
 use plimsoll_catalog::Outcome;
-use plimsoll_lab::record::{Comparison, Distance, Fidelity, Measurement, Side};
+use plimsoll_lab::record::{Comparison, Distance, Fidelity, Measurement, Side, Unit, Words};
 
 use crate::foreign::shown_text;
 use crate::judge::{Opinion, Review};
@@ -51,6 +51,12 @@ pub fn render_text(report: &Report, style: Style) -> String {
     }
     let device = &comparison.device;
     out += "\nIntervals hold 95 % where the samples allow, each by itself. `≈`: no difference\nseen; these marks are corrected for the number of comparisons (Holm).\n";
+    if let Some(margin) = comparison.settings.margin {
+        let margin = Unit::ShareDifference.text(margin);
+        let margin = margin.trim_start_matches('+');
+        let about = format!("`=`: no loss beyond the margin of {margin}; the 90 % interval of each lies within it.");
+        out += &format!("{}\n", wrapped(&about));
+    }
     out +=
         &format!("{}\n", style.dim(&wrapped(&format!("{}, {}, {} threads", device.cpu, device.isa, device.threads))));
     out += &format!("\n{}\n", wrapped(&sentence(comparison)));
@@ -81,7 +87,8 @@ fn panel(report: &Report, style: Style) -> String {
     for (letter, review) in [("A", a), ("B", b)] {
         for reason in review.licence.decisive().filter(|_| review.licence.outcome != Outcome::Passed) {
             let clause = reason.clause.as_ref().map_or(String::new(), |clause| format!(": {clause}"));
-            out += &format!("{}\n", wrapped(&shown_text(&format!("licence of {letter}: {}{clause}", reason.words), 2000)));
+            out +=
+                &format!("{}\n", wrapped(&shown_text(&format!("licence of {letter}: {}{clause}", reason.words), 2000)));
         }
     }
     let mut advice = judgement.advice.text();
@@ -146,10 +153,13 @@ fn faithfulness(found: &Fidelity) -> String {
 
 fn row_lines(row: &Row, with_unit: bool, style: Style) -> String {
     let label = if with_unit { format!("{}, {}", row.about, row.unit) } else { row.about.clone() };
-    let verdict = match row.winner() {
-        Some(letter) => format!("{letter}  {}", row.difference.value),
-        None => format!("≈  {}", row.difference.value),
+    let mark = match row.words {
+        Words::NoDifferenceSeen => "≈",
+        Words::NoLossBeyondMargin => "=",
+        Words::ABetter => Side::A.letter(),
+        Words::BBetter => Side::B.letter(),
     };
+    let verdict = format!("{mark}  {}", row.difference.value);
     let values = line([&label, &row.a.value, &row.b.value, &verdict]);
     let intervals = line(["", &in_brackets(&row.a), &in_brackets(&row.b), &in_brackets(&row.difference)]);
     let values = if row.winner().is_some() { style.bold(&values) } else { values };

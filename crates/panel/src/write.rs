@@ -62,6 +62,14 @@ pub fn write_report(paths: &ReportPaths, report: &Report, rubric: &str) -> Resul
     both(paths, json, html)
 }
 
+/// Writes one file: the whole of it, or an older one stays as it was.
+///
+/// # Errors
+/// [`ReportError`], which names the path.
+pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), ReportError> {
+    prepared(path, content)?.persist(path).map(drop).map_err(|error| failed(path, &error.error))
+}
+
 /// The report as one page that needs nothing else: no network, no script, no second file. `rubric` is the text of the
 /// rubric that it was judged by.
 pub fn render_html(report: &Report, rubric: &str) -> String {

@@ -1,5 +1,6 @@
 //! The panel judges from evidence alone, and what it says can be held against it.
 
+#[allow(dead_code)] // shared with the tests of the page
 mod fixture;
 
 use plimsoll_catalog::{Answer, Catalog, DeclaredUse, Purpose, Statement, Terms};

@@ -4,7 +4,8 @@ mod fixture;
 
 use std::path::Path;
 
-use plimsoll_panel::store::{BundleError, Choice, Store, StoreError, Vote, VoteError};
+use plimsoll_panel::rubric::Rubric;
+use plimsoll_panel::store::{BundleError, Choice, Kind, Store, StoreError, Vote, VoteError};
 
 fn opened(folder: &Path) -> Store {
     Store::open(&folder.join("evidence.db")).unwrap()
@@ -104,10 +105,115 @@ fn a_tampered_bundle_is_refused_with_the_records_name() {
     let elsewhere = tempfile::tempdir().unwrap();
     let mut other = opened(elsewhere.path());
     match other.import(&bundle).unwrap_err() {
-        BundleError::Store(StoreError::Tampered { id, kind, .. }) => assert_eq!((id, kind), (decode.id.clone(), "measurement")),
+        BundleError::Store(StoreError::Tampered { id, kind, .. }) => {
+            assert_eq!((id, kind), (decode.id.clone(), "measurement"))
+        }
         error => panic!("{error}"),
     }
     assert!(other.comparisons(10).unwrap().is_empty(), "nothing of it was taken");
+}
+
+fn judged() -> (tempfile::TempDir, Store, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = opened(folder.path());
+    let id = store.keep_report(&fixture::report(), &Rubric::builtin()).unwrap();
+    (folder, store, id)
+}
+
+#[test]
+fn a_report_is_put_together_again_with_its_advice() {
+    let (_folder, mut store, id) = judged();
+    assert_eq!(store.report(&id).unwrap(), Some(fixture::report()));
+    let alone = store.keep(&fixture::comparison(), ["demo-large", "demo-small"]).unwrap();
+    assert_eq!(alone, id, "the comparison is one record, judged or not");
+    let (_folder, store, never) = kept();
+    assert_eq!(store.report(&never).unwrap(), None);
+}
+
+#[test]
+fn what_the_panel_said_travels_with_the_evidence() {
+    let (folder, mut store, id) = judged();
+    store.withdraw(&id, "the machine was throttled").unwrap();
+    let bundle = folder.path().join("evidence.tar");
+    store.export(&bundle, &[]).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut other = opened(elsewhere.path());
+    for _ in 0..2 {
+        other.import(&bundle).unwrap();
+        assert_eq!(other.history(None, 10).unwrap(), store.history(None, 10).unwrap(), "taken once");
+    }
+    assert_eq!(other.history(Some("demo-large"), 10).unwrap().len(), 1);
+    assert_eq!(other.report(&id).unwrap(), Some(fixture::report()));
+    assert_eq!(other.history(None, 1).unwrap()[0].withdrawn.as_deref(), Some("the machine was throttled"));
+    assert_eq!(other.rubric_text(&Rubric::builtin().sha256).unwrap(), Some(Rubric::builtin().text));
+    assert_eq!(other.check(&id, &[]).unwrap().faults, [] as [&str; 0]);
+}
+
+#[test]
+fn a_check_tells_which_measurement_was_changed_and_what_else() {
+    let (folder, store, id) = judged();
+    let found = store.check(&id, &[]).unwrap();
+    assert!(found.passed() && found.records > 50 && found.judgements == 1, "{found:?}");
+    let decode = &fixture::comparison().models[0].speed[0].decode;
+    let (sample, value) = (decode.samples[0].to_string(), decode.value.to_string());
+    let change = |from: &str| {
+        sql(
+            folder.path(),
+            &format!("UPDATE record SET body = replace(body, '{from}', '9999.5') WHERE id = '{}'", decode.id),
+        )
+    };
+    assert_eq!(change(&sample), 1);
+    let told = store.check(&id, &[]).unwrap().faults;
+    assert_eq!(told, [format!("measurement {} (decode@0 of A) was changed after it was made", decode.id)]);
+    change(&value);
+    let told = store.check(&id, &[]).unwrap().faults;
+    assert!(told.len() > 1, "a changed value does not give the same review either: {told:?}");
+    sql(folder.path(), "UPDATE record SET body = replace(body, '\"Ship\"', '\"Skip\"') WHERE kind = 'review'");
+    let told = store.check(&id, &[]).unwrap().faults;
+    assert!(told.iter().any(|fault| fault.contains("(review) was changed after it was stored")), "{told:?}");
+    assert!(told.iter().any(|fault| fault.contains("the verdict is not what this rubric makes")), "{told:?}");
+}
+
+#[test]
+fn an_answer_that_was_changed_is_found_though_no_sample_was() {
+    let (folder, store, id) = judged();
+    let changed = sql(
+        folder.path(),
+        "UPDATE record SET body = json_set(body, '$.quality.outcomes[0].correct', \
+         json(iif(json_extract(body, '$.quality.outcomes[0].correct'), 'false', 'true'))) WHERE kind = 'run'",
+    );
+    assert_eq!(changed, 2);
+    let told = store.check(&id, &[]).unwrap().faults.join("\n");
+    assert!(told.contains("(run) was changed") && told.contains("accuracy of A is not what the answers"), "{told}");
+}
+
+#[test]
+fn the_beginning_of_an_id_stands_for_it_where_it_is_long_enough_and_alone() {
+    let (_folder, store, id) = judged();
+    assert_eq!(store.find(&id[..8], Some(Kind::Comparison)).unwrap(), id);
+    assert_eq!(store.find(&id.to_uppercase(), None).unwrap(), id);
+    assert!(matches!(store.find(&id[..7], None), Err(StoreError::NoId { .. })));
+    assert!(matches!(store.find("not an id", None), Err(StoreError::NoId { .. })));
+    assert!(matches!(store.find(&id[..8], Some(Kind::Review)), Err(StoreError::Missing { .. })));
+    assert!(matches!(store.find("00000000", None), Err(StoreError::Missing { .. })));
+}
+
+#[test]
+fn a_bundle_cannot_name_pages_or_moments_as_it_likes() {
+    let (folder, store, _) = judged();
+    let bundle = folder.path().join("evidence.tar");
+    store.export(&bundle, &[]).unwrap();
+    let whole = std::fs::read(&bundle).unwrap();
+    for (from, to) in [("demo-large", "../../etc/"), ("T", "X")] {
+        let mut bytes = whole.clone();
+        let head = bytes.windows(9).position(|window| window == b"\"judged\":").unwrap();
+        let at = head + bytes[head..].windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        std::fs::write(&bundle, &bytes).unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let told = opened(elsewhere.path()).import(&bundle).unwrap_err().to_string();
+        assert!(told.contains("is no name that pages") || told.contains("is no moment"), "{told}");
+    }
 }
 
 #[test]
@@ -221,5 +327,9 @@ fn keys_hide_what_they_are_made_of_and_stay_the_same() {
     let key = opened(folder.path()).key("192.0.2.7").unwrap();
     assert_eq!(opened(folder.path()).key("192.0.2.7").unwrap(), key);
     assert_ne!(opened(folder.path()).key("192.0.2.8").unwrap(), key);
-    assert_ne!(opened(tempfile::tempdir().unwrap().path()).key("192.0.2.7").unwrap(), key, "another store, another salt");
+    assert_ne!(
+        opened(tempfile::tempdir().unwrap().path()).key("192.0.2.7").unwrap(),
+        key,
+        "another store, another salt"
+    );
 }

@@ -4,13 +4,17 @@ mod bench;
 mod catalog;
 mod compare;
 mod eval;
+mod evidence;
+pub mod gate;
+mod history;
 mod info;
 mod measure_memory;
 mod run;
 mod serve;
 mod template;
 mod tokenize;
-mod verify;
+pub mod verify;
+mod votes;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -42,6 +46,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Some(Command::Bench(command)) => bench::run(command, settings, json)?,
         Some(Command::Eval(command)) => return eval::run(command, settings, json),
         Some(Command::Compare(command)) => compare::run(command, settings, json)?,
+        Some(Command::Gate(command)) => return gate::run(command, &settings, json),
+        Some(Command::History(command)) => history::run(command, json)?,
+        Some(Command::Evidence(command)) => return evidence::run(command, json),
+        Some(Command::Votes(command)) => return votes::run(command, json),
         Some(Command::Serve(command)) => serve::run(command, &settings, args)?,
         Some(Command::MeasureMemory(command)) => measure_memory::run(command, settings)?,
     }

@@ -11,7 +11,9 @@ pub fn conclusion(models: &[ModelRecord; 2], differences: &[Difference]) -> Conc
     clauses.extend(writer.decode());
     clauses.extend(writer.memory());
     clauses.extend(writer.exceptions());
+    clauses.extend(writer.kept());
     clauses.extend(writer.unseen());
+    clauses.extend(writer.not_ruled_out());
     clauses.push(writer.beyond());
     join(&mut clauses);
     let sentence = clauses.iter().flat_map(|clause| &clause.pieces).map(|piece| piece.text.as_str()).collect();
@@ -60,11 +62,28 @@ impl Writer<'_> {
             None => clause.words(" and "),
         };
         let clause = clause.model(second.0, &self.models[second.0.index()].facts);
-        let clause = match winner {
-            Some(_) => clause.words(", "),
-            None => clause.words(" show no difference in accuracy, "),
+        let kept = found.filter(|found| found.words == Words::NoLossBeyondMargin);
+        let clause = match (winner, kept.and_then(|found| Some((found, found.equivalence?)))) {
+            (Some(_), _) => clause.words(", "),
+            (None, Some((found, equivalence))) => {
+                clause.words(" show no loss beyond ").margin(equivalence.margin, found).words(" in accuracy, ")
+            }
+            (None, None) => clause.words(" show no difference in accuracy, "),
         };
         let clause = clause.number(&first.1.text(), first.1).words(" against ").number(&second.1.text(), second.1);
+        if let Some((found, equivalence)) = kept.and_then(|found| Some((found, found.equivalence?))) {
+            let difference = &found.difference;
+            let shown =
+                difference.unit.scale(&[difference.value]).show_interval(equivalence.interval, difference.value);
+            let level = format!("{:.0} %", 100.0 * equivalence.interval.level);
+            return clause
+                .words(" (")
+                .number(&level, difference)
+                .words(" interval of A minus B ")
+                .number(&shown, difference)
+                .words(")")
+                .done();
+        }
         match found.map(|found| (&found.difference, found.difference.interval_text(), found.detectable)) {
             Some((difference, Some(interval), _)) if winner.is_some() => clause
                 .words(" (A minus B ")
@@ -112,7 +131,7 @@ impl Writer<'_> {
         let contrary = match self.overall()? {
             Words::ABetter => Words::BBetter,
             Words::BBetter => Words::ABetter,
-            Words::NoDifferenceSeen => return None,
+            Words::NoDifferenceSeen | Words::NoLossBeyondMargin => return None,
         };
         let (names, winner) = (self.categories(contrary), if contrary == Words::ABetter { "A" } else { "B" });
         (!names.is_empty())
@@ -122,11 +141,27 @@ impl Writer<'_> {
     /// The categories that do not tell the models apart.
     fn unseen(&self) -> Option<Clause> {
         let names = self.categories(Words::NoDifferenceSeen);
-        if names.is_empty() || self.overall()? == Words::NoDifferenceSeen {
+        if names.is_empty() || !matches!(self.overall()?, Words::ABetter | Words::BBetter) {
             return None;
         }
         let clause = open().words(&format!("shows no difference in {}", listed(&names)));
         Some(clause.words(", which is not to say that there is none").done())
+    }
+
+    /// The categories in which the declared margin was kept.
+    fn kept(&self) -> Option<Clause> {
+        let names = self.categories(Words::NoLossBeyondMargin);
+        let found = self.differences.iter().find(|difference| difference.words == Words::NoLossBeyondMargin)?;
+        let clause = supported().words("no loss beyond ").margin(found.equivalence?.margin, found);
+        (!names.is_empty()).then(|| clause.words(&format!(" was seen in {}", listed(&names))).done())
+    }
+
+    /// That too few items were asked to say more than that no difference was seen.
+    fn not_ruled_out(&self) -> Option<Clause> {
+        let overall = self.differences.iter().find(|difference| difference.metric == "accuracy")?;
+        let is_open = overall.words == Words::NoDifferenceSeen;
+        let margin = overall.equivalence.filter(|_| is_open)?.margin;
+        Some(open().words("does not rule out a loss beyond ").margin(margin, overall).done())
     }
 
     fn overall(&self) -> Option<Words> {
@@ -172,6 +207,13 @@ impl Draft {
     fn number(mut self, text: &str, from: &Measurement) -> Draft {
         self.0.pieces.push(Piece { text: text.to_owned(), from: Some(from.id.clone()) });
         self
+    }
+
+    /// The margin of equivalence that a difference was held against.
+    fn margin(self, margin: f64, held_against: &Difference) -> Draft {
+        let scale = held_against.difference.unit.scale(&[margin]);
+        let shown = format!("{} {}", scale.show(margin).trim_start_matches('+'), scale.suffix);
+        self.words("the declared margin of ").number(&shown, &held_against.difference)
     }
 
     fn model(self, side: Side, facts: &ModelFacts) -> Draft {

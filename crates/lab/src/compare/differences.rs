@@ -3,23 +3,24 @@
 use super::assemble::accuracy_metric;
 use super::ratio::{self, PairedRatio, paired_ratio};
 use crate::paired::{self, Finding, OVERALL, PairError};
-use crate::record::{Better, Difference, Measurement, ModelRecord, Origin, Test, Unit, Words};
+use crate::record::{Better, Difference, Equivalence, Measurement, ModelRecord, Origin, Test, Unit, Words};
 use crate::stats::{LEVEL, holm};
 
 /// What the differences of two models are called in their records.
 const SUBJECT: &str = "A against B";
 
-/// All differences: accuracy over all and by category, then start, speed and memory.
+/// All differences: accuracy over all and by category, then start, speed and memory. Where accuracy differs by less than
+/// `margin`, that may be said.
 ///
 /// # Errors
 /// When the models did not answer the same items.
-pub fn differences(models: &[ModelRecord; 2]) -> Result<Vec<Difference>, PairError> {
-    let mut all = accuracy(models)?;
+pub fn differences(models: &[ModelRecord; 2], margin: Option<f64>) -> Result<Vec<Difference>, PairError> {
+    let mut all = accuracy(models, margin)?;
     all.extend(quantities(models));
     Ok(all)
 }
 
-fn accuracy(models: &[ModelRecord; 2]) -> Result<Vec<Difference>, PairError> {
+fn accuracy(models: &[ModelRecord; 2], margin: Option<f64>) -> Result<Vec<Difference>, PairError> {
     let [a, b] = models;
     let found = paired::differences(&a.quality.outcomes, &b.quality.outcomes)?;
     let n_categories = found.len().saturating_sub(1);
@@ -28,7 +29,11 @@ fn accuracy(models: &[ModelRecord; 2]) -> Result<Vec<Difference>, PairError> {
     };
     let (a_rates, b_rates) = (rates(a), rates(b));
     let laid_out = found.into_iter().zip(a_rates.iter().zip(&b_rates)).map(|(found, (a, b))| {
+        let against = |margin| Some(Equivalence { margin, interval: found.equivalence_interval()? });
+        let equivalence = margin.and_then(against);
         let words = match found.finding() {
+            // A difference that was seen is told, however small the margin makes it.
+            Finding::NoDifferenceSeen if equivalence.is_some_and(|found| found.holds()) => Words::NoLossBeyondMargin,
             Finding::NoDifferenceSeen => Words::NoDifferenceSeen,
             Finding::FirstBetter => Words::ABetter,
             Finding::SecondBetter => Words::BBetter,
@@ -56,9 +61,10 @@ fn accuracy(models: &[ModelRecord; 2]) -> Result<Vec<Difference>, PairError> {
                 family: if is_overall { "accuracy overall".into() } else { "accuracy by category".into() },
                 family_size: if is_overall { 1 } else { n_categories },
             },
-            real: words != Words::NoDifferenceSeen,
+            real: found.finding() != Finding::NoDifferenceSeen,
             words,
             detectable: found.detectable,
+            equivalence,
         }
     });
     Ok(laid_out.collect())
@@ -125,6 +131,7 @@ impl Quantity<'_> {
                 (true, false) => Words::BBetter,
             },
             detectable: found.detectable,
+            equivalence: None,
         }
     }
 }

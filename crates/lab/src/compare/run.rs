@@ -13,10 +13,10 @@ use super::{Circumstances, Evidence, Prediction, Verified, conclude, suite_facts
 use crate::answerer::prompting;
 use crate::bench::{BenchError, Plan, Start};
 use crate::fidelity::FidelityError;
-use crate::paired::PairError;
-use crate::predict::{MemoryPrediction, SpeedPrediction};
 use crate::hash;
 use crate::journal::{Journal, Within};
+use crate::paired::PairError;
+use crate::predict::{MemoryPrediction, SpeedPrediction};
 use crate::record::{Comparison, Device, ModelFacts, Settings, Side, SuiteFacts};
 use crate::runner::{self, RunError};
 use crate::suite::Suite;
@@ -43,6 +43,8 @@ pub struct Options {
     pub starts: usize,
     /// The questions.
     pub suite: Suite,
+    /// By how much shares of right answers may differ and still be called no loss, if that was declared.
+    pub margin: Option<f64>,
     /// The program and its version.
     pub program: String,
     /// The command that makes the comparison again.
@@ -129,6 +131,7 @@ pub fn compare(
         repetitions: plan.repetitions,
         starts: options.starts.max(1),
         cache_type: format!("{:?}", options.session.cache).to_lowercase(),
+        margin: options.margin,
     };
     let suite = suite_facts(&options.suite);
     let mut steps = Steps {

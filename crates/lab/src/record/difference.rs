@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Measurement, Side, Unit};
+use crate::stats::Interval;
 
 /// Which direction of a metric is welcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,8 +17,8 @@ pub enum Better {
     Lower,
 }
 
-/// What may be said of a difference. There are no words for "equal": without a margin of equivalence fixed before
-/// the run, a sample cannot show that.
+/// What may be said of a difference. There are no words for "equal", which no sample can show; for "no loss" there are
+/// where a margin of equivalence was fixed before the run, and only for right answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Words {
     /// The sample does not tell the models apart.
@@ -29,6 +30,9 @@ pub enum Words {
     /// The second model has the better value.
     #[serde(rename = "B is better")]
     BBetter,
+    /// The sample does not tell the models apart, and would have if they differed by the margin.
+    #[serde(rename = "no loss beyond the margin")]
+    NoLossBeyondMargin,
 }
 
 impl fmt::Display for Words {
@@ -37,6 +41,7 @@ impl fmt::Display for Words {
             Words::NoDifferenceSeen => "no difference seen",
             Words::ABetter => "A is better",
             Words::BBetter => "B is better",
+            Words::NoLossBeyondMargin => "no loss beyond the margin",
         })
     }
 }
@@ -84,13 +89,33 @@ pub struct Difference {
     /// The smallest true difference that a sample of this size shows four times out of five, on the scale of
     /// `difference`; before Holm's correction.
     pub detectable: Option<f64>,
+    /// The difference held against the margin of equivalence, where one was declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub equivalence: Option<Equivalence>,
+}
+
+/// Two one-sided tests at 5 %: the models differ by less than the margin if the whole 90 % interval lies within it.
+/// Source: Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15 (1987).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Equivalence {
+    /// Declared before the run, on the scale of the difference.
+    pub margin: f64,
+    /// Of the difference.
+    pub interval: Interval,
+}
+
+impl Equivalence {
+    /// Whether the whole interval lies within the margin on either side.
+    pub fn holds(&self) -> bool {
+        -self.margin < self.interval.low && self.interval.high < self.margin
+    }
 }
 
 impl Difference {
     /// The model with the better value, if the difference is real.
     pub fn winner(&self) -> Option<Side> {
         match self.words {
-            Words::NoDifferenceSeen => None,
+            Words::NoDifferenceSeen | Words::NoLossBeyondMargin => None,
             Words::ABetter => Some(Side::A),
             Words::BBetter => Some(Side::B),
         }

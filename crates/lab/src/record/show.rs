@@ -51,6 +51,12 @@ impl Unit {
         };
         Scale { unit: self, divisor, suffix }
     }
+
+    /// A value with its unit, such as `31.4 MB`.
+    pub fn text(self, value: f64) -> String {
+        let scale = self.scale(&[value]);
+        scale.with_suffix(&scale.show(value))
+    }
 }
 
 impl Scale {
@@ -102,8 +108,7 @@ impl Scale {
 impl Measurement {
     /// The value with its unit, such as `31.4 MB`.
     pub fn text(&self) -> String {
-        let scale = self.unit.scale(&[self.value]);
-        scale.with_suffix(&scale.show(self.value))
+        self.unit.text(self.value)
     }
 
     /// The interval in the unit of [`Measurement::text`], without naming it again.

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use super::paragraph::{Paragraph, Part};
 use super::review::Review;
-use super::verdict::Word;
 
 /// Which of two models the panel would ship.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +37,7 @@ impl Advice {
 
 /// The better verdict wins; between equal ones the overall difference in right answers decides, where there is one.
 pub(super) fn advice(comparison: &Comparison, reviews: &[Review; 2]) -> Advice {
-    let ranks = reviews.each_ref().map(|review| rank(review.verdict.word));
+    let ranks = reviews.each_ref().map(|review| review.verdict.word.rank());
     let accuracy = comparison.difference("accuracy");
     let preferred = match ranks {
         [0 | 1, 0 | 1] => Preferred::Neither,
@@ -78,14 +77,4 @@ pub(super) fn advice(comparison: &Comparison, reviews: &[Review; 2]) -> Advice {
         }
     }
     Advice { preferred, paragraph: says.done() }
-}
-
-/// From what a panel cannot recommend to what it does.
-fn rank(word: Word) -> u8 {
-    match word {
-        Word::Unmeasured => 0,
-        Word::Skip => 1,
-        Word::Mixed => 2,
-        Word::Ship => 3,
-    }
 }

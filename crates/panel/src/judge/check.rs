@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use plimsoll_lab::record::{Comparison, Measurement, Side};
+use plimsoll_lab::paired::rates;
+use plimsoll_lab::record::{Comparison, Measurement, ModelRecord, Rate, Side};
 
 use super::paragraph::{Part, points};
 use super::review::{Opinion, Review};
@@ -36,6 +37,14 @@ pub enum Fault {
         /// The measurement.
         id: String,
         /// What it measures.
+        metric: String,
+    },
+    /// A share of right answers that is not that of the answers.
+    #[error("{metric} of {subject} is not what the answers kept with it give")]
+    Miscounted {
+        /// Which model.
+        subject: String,
+        /// Which share.
         metric: String,
     },
     /// A figure that the measurement does not show.
@@ -107,6 +116,7 @@ pub fn check_judgement(
     }
     let all = comparison.measurements();
     faults.extend(changed(&all));
+    faults.extend(comparison.models.iter().flat_map(miscounted));
     faults.dedup();
     let index: Index = all.into_iter().map(|measurement| (measurement.id.as_str(), measurement)).collect();
     let advice = &found.advice.paragraph;
@@ -124,13 +134,29 @@ fn changed(evidence: &[&Measurement]) -> Vec<Fault> {
     broken.map(|m| Fault::Changed { id: m.id.clone(), metric: format!("{} of {}", m.metric, m.subject) }).collect()
 }
 
+/// Shares of right answers whose samples are the answers, which no hash of theirs covers.
+fn miscounted(model: &ModelRecord) -> Vec<Fault> {
+    let quality = &model.quality;
+    let expected = rates(&quality.outcomes);
+    let said = std::iter::once(&quality.overall).chain(&quality.categories);
+    let is_so = |said: &&Rate| {
+        let found = expected.iter().find(|expected| expected.category == said.category);
+        found.map_or(said.n == 0, |found| {
+            (found.correct, found.n) == (said.correct, said.n)
+                && said.rate.value == found.correct as f64 / found.n as f64
+        })
+    };
+    let wrong = said.filter(|said| !is_so(said));
+    wrong
+        .map(|said| Fault::Miscounted { subject: said.rate.subject.clone(), metric: said.rate.metric.clone() })
+        .collect()
+}
+
 /// The fault of one part of a paragraph, if it has one.
 fn traced(part: &Part, place: &str, index: &Index, rules: &dyn Fn(&str) -> Option<String>) -> Option<Fault> {
     let (place, text) = (place.to_owned(), part.text().to_owned());
     match part {
-        Part::Words { text: words } => {
-            words.chars().any(char::is_numeric).then_some(Fault::Untraced { place, text })
-        }
+        Part::Words { text: words } => words.chars().any(char::is_numeric).then_some(Fault::Untraced { place, text }),
         Part::Value { measurement: id, .. } => {
             let Some(measurement) = index.get(id.as_str()) else {
                 return Some(Fault::Unknown { place, text, id: id.clone() });

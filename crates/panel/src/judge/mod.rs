@@ -54,6 +54,14 @@ pub struct Judgement {
     pub advice: Advice,
 }
 
+impl Judgement {
+    /// Put together again from both reviews: which to ship follows from them and the comparison.
+    pub fn of_reviews(comparison: &Comparison, reviews: [Review; 2]) -> Judgement {
+        let advice = advice::advice(comparison, &reviews);
+        Judgement { usage: reviews[0].usage.clone(), rubric: reviews[0].rubric.clone(), reviews, advice }
+    }
+}
+
 /// What is known of a compared model besides the comparison.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Background {
@@ -66,12 +74,7 @@ pub struct Background {
 }
 
 /// Judges both models of a comparison for one use.
-pub fn judge(
-    comparison: &Comparison,
-    background: [&Background; 2],
-    usage: &DeclaredUse,
-    rubric: &Rubric,
-) -> Judgement {
+pub fn judge(comparison: &Comparison, background: [&Background; 2], usage: &DeclaredUse, rubric: &Rubric) -> Judgement {
     let reviews = Side::BOTH.map(|side| review(&subject(comparison, background, usage, side), rubric));
     let advice = advice::advice(comparison, &reviews);
     Judgement { usage: usage.clone(), rubric: rubric.sha256.clone(), reviews, advice }

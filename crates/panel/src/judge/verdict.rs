@@ -19,6 +19,18 @@ pub enum Word {
     Unmeasured,
 }
 
+impl Word {
+    /// From what a panel cannot recommend to what it does.
+    pub(crate) fn rank(self) -> u8 {
+        match self {
+            Word::Unmeasured => 0,
+            Word::Skip => 1,
+            Word::Mixed => 2,
+            Word::Ship => 3,
+        }
+    }
+}
+
 impl fmt::Display for Word {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -5,12 +5,15 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use plimsoll_lab::hash::canonical_json;
+use rusqlite::params;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::parts::list;
-use super::records::{Kind, Record, put};
-use super::{Store, StoreError};
+use super::parts::{list, references};
+use super::records::{Kind, Record, id_of, put};
+use super::sitting::{Sitting, seat};
+use super::{Store, StoreError, now};
+use crate::judge::Review;
 
 /// Version of the layout.
 const LAYOUT: u32 = 1;
@@ -19,6 +22,9 @@ const MANIFEST: &str = "manifest.json";
 /// Records that a bundle may hold, and bytes that one record may have: more was written to annoy.
 const MOST_RECORDS: usize = 1_000_000;
 const MOST_BYTES: u64 = 256 << 20;
+
+/// Bytes of a name that pages are found by.
+const LONGEST_NAME: usize = 80;
 
 /// What is in a bundle.
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,14 +35,19 @@ struct Manifest {
     records: BTreeMap<String, String>,
     /// Comparisons with the pair that their pages are found by.
     compared: Vec<Compared>,
+    /// What the panel said of them, the earliest first.
+    judged: Vec<Sitting>,
+    /// Ids of records that were withdrawn, with the reason.
+    withdrawn: BTreeMap<String, String>,
 }
 
+/// A comparison with the pair of names that its page is found by.
 #[derive(Debug, Serialize, Deserialize)]
-struct Compared {
-    comparison: String,
-    a: String,
-    b: String,
-    created: String,
+pub(super) struct Compared {
+    pub comparison: String,
+    pub a: String,
+    pub b: String,
+    pub created: String,
 }
 
 /// Why a bundle was not written or not taken.
@@ -73,19 +84,27 @@ impl Store {
         let failed = |source: io::Error| BundleError::Io { file: file.display().to_string(), source };
         let compared = self.compared_for(comparisons)?;
         let mut records: BTreeMap<String, Record> = BTreeMap::new();
+        let mut judged = Vec::new();
         for row in &compared {
             let mut ids = self.closure(&row.comparison)?;
-            ids.extend(self.reviews_of(&row.comparison)?);
+            for sitting in self.sittings(&row.comparison)? {
+                ids.extend(sitting.reviews.iter().chain(&sitting.backgrounds).cloned());
+                ids.extend(self.rubric_behind(&sitting)?);
+                judged.push(sitting);
+            }
             for id in ids {
                 let record = self.record(&id)?.ok_or_else(|| StoreError::Missing { id: id.clone() })?;
                 records.insert(id, record);
             }
         }
+        let reason = |(id, record): (&String, &Record)| Some((id.clone(), record.withdrawn.clone()?));
         let manifest = Manifest {
             layout: LAYOUT,
             program: concat!("plimsoll ", env!("CARGO_PKG_VERSION")).to_owned(),
             records: records.iter().map(|(id, record)| (id.clone(), record.kind.as_str().to_owned())).collect(),
+            withdrawn: records.iter().filter_map(reason).collect(),
             compared,
+            judged,
         };
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let whole = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
@@ -110,22 +129,8 @@ impl Store {
         let name = file.display().to_string();
         let source = std::fs::File::open(file).map_err(|source| BundleError::Io { file: name.clone(), source })?;
         let (manifest, records) = read(&name, source)?;
-        let form = |about: String| BundleError::Form { file: name.clone(), about };
-        if let Some(id) = manifest.records.keys().find(|id| !records.contains_key(*id)) {
-            return Err(form(format!("record {id} is in its list and not in it")));
-        }
-        for (id, record) in &records {
-            let listed = manifest.records.get(id).ok_or_else(|| form(format!("record {id} is not in its list")))?;
-            if listed != record.kind.as_str() {
-                return Err(form(format!("record {id} is listed as {listed}")));
-            }
-            record.check()?;
-        }
-        for row in &manifest.compared {
-            if !records.contains_key(&row.comparison) {
-                return Err(form(format!("comparison {} is in its list and not in it", row.comparison)));
-            }
-        }
+        check(&manifest, &records).map_err(|fault| fault.in_file(&name))?;
+        let reviews = reviews(&manifest, &records).map_err(|fault| fault.in_file(&name))?;
         let before = self.count()?;
         self.write(|db| {
             for (id, record) in &records {
@@ -134,16 +139,32 @@ impl Store {
             for row in &manifest.compared {
                 list(db, &row.comparison, [&row.a, &row.b], &row.created)?;
             }
+            for (sitting, [a, b]) in manifest.judged.iter().zip(&reviews) {
+                seat(db, sitting, [a, b])?;
+            }
+            for (id, reason) in &manifest.withdrawn {
+                let mark = "INSERT INTO tombstone(id, reason, created) VALUES(?1, ?2, ?3) ON CONFLICT(id) DO NOTHING";
+                db.execute(mark, params![id, reason, now()])?;
+            }
             Ok(())
         })?;
         Ok(self.count()? - before)
+    }
+
+    /// The id of the rubric that a review was made by, where it was kept.
+    fn rubric_behind(&self, sitting: &Sitting) -> Result<Option<String>, StoreError> {
+        let review = self.record(&sitting.reviews[0])?;
+        let Some(sha256) = review.as_ref().and_then(|review| review.body["rubric"].as_str()) else { return Ok(None) };
+        let text = self.rubric_text(sha256)?;
+        Ok(text.and_then(|text| id_of(Kind::Rubric, &Value::from(text)).ok()))
     }
 
     fn count(&self) -> Result<usize, StoreError> {
         self.db.query_row("SELECT COUNT(*) FROM record", [], |row| row.get(0)).map_err(self.failed())
     }
 
-    fn compared_for(&self, ids: &[String]) -> Result<Vec<Compared>, StoreError> {
+    /// The comparisons of these ids, or all, withdrawn ones too.
+    pub(super) fn compared_for(&self, ids: &[String]) -> Result<Vec<Compared>, StoreError> {
         let failed = self.failed();
         let mut find =
             self.db.prepare("SELECT comparison, a, b, created FROM compared ORDER BY created").map_err(&failed)?;
@@ -157,6 +178,87 @@ impl Store {
         all.retain(|row| ids.is_empty() || ids.contains(&row.comparison));
         Ok(all)
     }
+}
+
+/// What is wrong with the content of a bundle.
+enum Fault {
+    Form(String),
+    Record(StoreError),
+}
+
+impl Fault {
+    fn in_file(self, file: &str) -> BundleError {
+        match self {
+            Fault::Form(about) => BundleError::Form { file: file.to_owned(), about },
+            Fault::Record(error) => BundleError::Store(error),
+        }
+    }
+}
+
+/// Whether every record is what its id says and the list is that of the records.
+fn check(manifest: &Manifest, records: &BTreeMap<String, Record>) -> Result<(), Fault> {
+    if let Some(id) = manifest.records.keys().find(|id| !records.contains_key(*id)) {
+        return Err(Fault::Form(format!("record {id} is in its list and not in it")));
+    }
+    for (id, record) in records {
+        let listed = manifest.records.get(id).map(String::as_str);
+        if listed != Some(record.kind.as_str()) {
+            return Err(Fault::Form(format!("record {id} is listed as {}", listed.unwrap_or("nothing"))));
+        }
+        record.check().map_err(Fault::Record)?;
+        let mut inner = Vec::new();
+        references(&record.body, &mut inner);
+        if let Some(missing) = inner.iter().find(|id| !records.contains_key(*id)) {
+            return Err(Fault::Form(format!("record {id} rests on record {missing}, which is not in it")));
+        }
+    }
+    let is = |id: &String, kind| records.get(id).is_some_and(|record| record.kind == kind);
+    for Compared { comparison, a, b, created } in &manifest.compared {
+        if !is(comparison, Kind::Comparison) {
+            return Err(Fault::Form(format!("comparison {comparison} is in its list and not in it")));
+        }
+        named(comparison, [a, b], created)?;
+    }
+    for Sitting { comparison, reviews, backgrounds, models: [a, b], created } in &manifest.judged {
+        let are = |ids: &[String; 2], kind| ids.iter().all(|id| is(id, kind));
+        let is_listed = manifest.compared.iter().any(|row| row.comparison == *comparison);
+        if !(is_listed && are(reviews, Kind::Review) && are(backgrounds, Kind::Background)) {
+            return Err(Fault::Form(format!("what the panel said of comparison {comparison} is not in it")));
+        }
+        named(comparison, [a, b], created)?;
+    }
+    match manifest.withdrawn.keys().find(|id| !records.contains_key(*id)) {
+        Some(id) => Err(Fault::Form(format!("record {id} was withdrawn and is not in it"))),
+        None => Ok(()),
+    }
+}
+
+/// Names go into addresses and moments into lists; the records do not vouch for either.
+fn named(comparison: &str, names: [&String; 2], created: &str) -> Result<(), Fault> {
+    let is_name = |name: &&String| {
+        let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-');
+        (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(allowed) && !name.contains("-vs-")
+    };
+    if let Some(name) = names.into_iter().find(|name| !is_name(name)) {
+        return Err(Fault::Form(format!("comparison {comparison}: `{name}` is no name that pages are found by")));
+    }
+    // As this program writes moments, so that they sort as text.
+    let written = created.parse::<jiff::Timestamp>().map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    match written {
+        Ok(written) if written == created => Ok(()),
+        _ => Err(Fault::Form(format!("comparison {comparison}: `{created}` is no moment"))),
+    }
+}
+
+/// The reviews of every judgement in the list.
+fn reviews(manifest: &Manifest, records: &BTreeMap<String, Record>) -> Result<Vec<[Review; 2]>, Fault> {
+    let read = |id: &String| {
+        let review: Result<Review, _> = serde_json::from_value(records[id].body.clone());
+        let review = review.map_err(|error| Fault::Form(format!("record {id}: {error}")))?;
+        let is_of_files = review.device.is_some();
+        is_of_files.then_some(review).ok_or_else(|| Fault::Form(format!("record {id} is a review without a device")))
+    };
+    manifest.judged.iter().map(|sitting| Ok([read(&sitting.reviews[0])?, read(&sitting.reviews[1])?])).collect()
 }
 
 fn append(tar: &mut tar::Builder<impl Write>, path: &str, text: &str) -> io::Result<()> {

@@ -1,10 +1,11 @@
-//! What was compared and judged, and when.
+//! What was compared and judged, and when: by when it was made, not by when it came here, for evidence travels.
 
 use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::records::{Kind, id_of, put};
+use super::sitting::{Sitting, json, seat};
 use super::{Store, StoreError, now};
 use crate::report::Report;
 use crate::rubric::Rubric;
@@ -39,9 +40,12 @@ pub struct Judged {
     pub verdict: String,
     /// When, RFC 3339 in UTC.
     pub created: String,
+    /// Why the comparison was withdrawn, if it was.
+    pub withdrawn: Option<String>,
 }
 
-const JUDGED: &str = "SELECT review, comparison, model, usage, device, verdict, created FROM judged";
+const JUDGED: &str = "SELECT review, comparison, model, usage, device, verdict, created, \
+     (SELECT reason FROM tombstone WHERE id = comparison) FROM judged";
 
 impl Store {
     /// Keeps a comparison, what the panel said of it, and the rubric that it judged by. Returns the comparison's id.
@@ -53,30 +57,22 @@ impl Store {
         let comparison = self.keep(&report.comparison, [&ids[0], &ids[1]])?;
         let id = |kind, body: &Value| id_of(kind, body).expect("only a measurement's id can fail");
         let text = Value::from(rubric.text.as_str());
+        let reviews = report.judgement.reviews.each_ref();
+        let (review_bodies, known) = (reviews.map(json), report.background.each_ref().map(json));
+        let sitting = Sitting {
+            comparison: comparison.clone(),
+            reviews: review_bodies.each_ref().map(|body| id(Kind::Review, body)),
+            backgrounds: known.each_ref().map(|body| id(Kind::Background, body)),
+            models: ids,
+            created: now(),
+        };
         self.write(|db| {
             put(db, &id(Kind::Rubric, &text), Kind::Rubric, &text)?;
-            for (side, model) in ids.iter().enumerate() {
-                let (review, known) = (&report.judgement.reviews[side], &report.background[side]);
-                let (review_body, known) = (json(review), json(known));
-                put(db, &id(Kind::Background, &known), Kind::Background, &known)?;
-                let review_id = id(Kind::Review, &review_body);
-                put(db, &review_id, Kind::Review, &review_body)?;
-                db.execute(
-                    "INSERT INTO judged(review, comparison, background, model, usage, device, verdict, created) \
-                     VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                    params![
-                        review_id,
-                        comparison,
-                        id(Kind::Background, &known),
-                        model,
-                        review.usage.to_string(),
-                        review.device,
-                        review.verdict.to_string(),
-                        now()
-                    ],
-                )?;
+            for side in [0, 1] {
+                put(db, &sitting.backgrounds[side], Kind::Background, &known[side])?;
+                put(db, &sitting.reviews[side], Kind::Review, &review_bodies[side])?;
             }
-            Ok(())
+            seat(db, &sitting, reviews)
         })?;
         Ok(comparison)
     }
@@ -94,10 +90,8 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub fn latest_of(&self, a: &str, b: &str) -> Result<Option<Listed>, StoreError> {
-        let found = self.listed(
-            "AND ((a = ?1 AND b = ?2) OR (a = ?2 AND b = ?1)) ORDER BY created DESC LIMIT 1",
-            params![a, b],
-        )?;
+        let found = self
+            .listed("AND ((a = ?1 AND b = ?2) OR (a = ?2 AND b = ?1)) ORDER BY created DESC LIMIT 1", params![a, b])?;
         Ok(found.into_iter().next())
     }
 
@@ -137,9 +131,9 @@ impl Store {
     pub fn history(&self, model: Option<&str>, most: usize) -> Result<Vec<Judged>, StoreError> {
         match model {
             Some(model) => {
-                self.judged("WHERE model = ?1 ORDER BY seq DESC LIMIT ?2", params![model, most as i64])
+                self.judged("WHERE model = ?1 ORDER BY created DESC, seq DESC LIMIT ?2", params![model, most as i64])
             }
-            None => self.judged("ORDER BY seq DESC LIMIT ?1", params![most as i64]),
+            None => self.judged("ORDER BY created DESC, seq DESC LIMIT ?1", params![most as i64]),
         }
     }
 
@@ -148,7 +142,7 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub fn judged_since(&self, since: &str) -> Result<Vec<Judged>, StoreError> {
-        self.judged("WHERE created >= ?1 ORDER BY seq", params![since])
+        self.judged("WHERE created >= ?1 ORDER BY created, seq", params![since])
     }
 
     /// What was last said of the same model, use and device before `since`.
@@ -156,7 +150,8 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub fn judged_before(&self, like: &Judged, since: &str) -> Result<Option<Judged>, StoreError> {
-        let which = "WHERE model = ?1 AND usage = ?2 AND device = ?3 AND created < ?4 ORDER BY seq DESC LIMIT 1";
+        let which = "WHERE model = ?1 AND usage = ?2 AND device = ?3 AND created < ?4 \
+                     ORDER BY created DESC, seq DESC LIMIT 1";
         Ok(self.judged(which, params![like.model, like.usage, like.device, since])?.into_iter().next())
     }
 
@@ -167,16 +162,10 @@ impl Store {
         rows.and_then(Iterator::collect).map_err(&failed)
     }
 
-    /// Ids of the reviews made from a comparison.
-    pub(super) fn reviews_of(&self, comparison: &str) -> Result<Vec<String>, StoreError> {
-        let all = self.judged("WHERE comparison = ?1 ORDER BY seq", params![comparison])?;
-        Ok(all.into_iter().map(|judged| judged.review).collect())
-    }
-
     /// The text of the rubric with this SHA-256.
     ///
     /// # Errors
-    /// When the store fails, or the text was changed.
+    /// When the store fails.
     pub fn rubric_text(&self, sha256: &str) -> Result<Option<String>, StoreError> {
         let failed = self.failed();
         let ids: Option<Vec<String>> = self
@@ -186,17 +175,14 @@ impl Store {
             .optional()
             .map_err(&failed)?;
         for id in ids.unwrap_or_default() {
-            let text = self.record(&id)?.and_then(|record| record.body.as_str().map(str::to_owned));
+            // The text's own hash decides: one that was changed is not the one that was asked for.
+            let text = self.record_unchecked(&id)?.and_then(|record| record.body.as_str().map(str::to_owned));
             if let Some(text) = text.filter(|text| plimsoll_lab::hash::sha256_hex(text.as_bytes()) == sha256) {
                 return Ok(Some(text));
             }
         }
         Ok(None)
     }
-}
-
-fn json(value: &impl Serialize) -> Value {
-    serde_json::to_value(value).expect("records hold only strings, numbers and lists")
 }
 
 fn judged_row(row: &Row<'_>) -> rusqlite::Result<Judged> {
@@ -208,5 +194,6 @@ fn judged_row(row: &Row<'_>) -> rusqlite::Result<Judged> {
         device: row.get(4)?,
         verdict: row.get(5)?,
         created: row.get(6)?,
+        withdrawn: row.get(7)?,
     })
 }

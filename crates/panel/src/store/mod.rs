@@ -6,11 +6,13 @@
 
 mod bookmarks;
 mod bundle;
+mod check;
 mod history;
 mod journal;
 mod parts;
 mod records;
 mod schema;
+mod sitting;
 mod votes;
 
 use std::path::{Path, PathBuf};
@@ -19,10 +21,13 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 pub use bundle::BundleError;
+pub use check::Checked;
 pub use history::{Judged, Listed};
 pub use records::{Kind, Record};
-pub use votes::{Audit, Ballot, Choice, Tally, Vote, VoteError};
+pub use votes::{Audit, Ballot, Choice, Filtered, Tally, Vote, VoteError};
 
+/// Digits of an id that stand for the whole of it.
+const LEAST_DIGITS: usize = 8;
 /// How long one process waits for another that writes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -78,6 +83,20 @@ pub enum StoreError {
         /// The id.
         id: String,
     },
+    /// The beginning of an id does not say which.
+    #[error("`{start}` begins {found} ids of the store; give more of its digits")]
+    Ambiguous {
+        /// What was given.
+        start: String,
+        /// How many ids begin so.
+        found: usize,
+    },
+    /// The beginning of an id is too short to mean one.
+    #[error("`{start}` is no id: expected its first {LEAST_DIGITS} hexadecimal digits or more")]
+    NoId {
+        /// What was given.
+        start: String,
+    },
 }
 
 impl Store {
@@ -87,8 +106,7 @@ impl Store {
     /// [`StoreError`], which names the path.
     pub fn open(path: &Path) -> Result<Store, StoreError> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)
-                .map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
+            std::fs::create_dir_all(folder).map_err(|source| StoreError::Folder { path: folder.to_owned(), source })?;
         }
         let failed = |source| StoreError::Sqlite { path: path.to_owned(), source };
         let mut store = Store { db: Connection::open(path).map_err(failed)?, path: path.to_owned() };

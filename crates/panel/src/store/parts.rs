@@ -11,7 +11,7 @@ use super::records::{Kind, id_of, put};
 use super::{Store, StoreError};
 
 /// How deep records stand in records: comparison, run, artifact, measurement.
-const DEEPEST: usize = 8;
+pub(super) const DEEPEST: usize = 8;
 
 /// Records in the order in which they are stored: what stands in another comes first.
 type Parts = Vec<(String, Kind, Value)>;
@@ -145,12 +145,13 @@ pub(super) fn list(db: &Transaction<'_>, id: &str, [a, b]: [&str; 2], created: &
 }
 
 /// The id, if `value` stands for another record.
-fn reference(value: &Value) -> Option<String> {
+pub(super) fn reference(value: &Value) -> Option<String> {
     let object = value.as_object().filter(|object| object.len() == 1)?;
     object.get("record")?.as_str().map(str::to_owned)
 }
 
-fn references(value: &Value, found: &mut Vec<String>) {
+/// Ids of the records that stand in `value`.
+pub(super) fn references(value: &Value, found: &mut Vec<String>) {
     match value {
         _ if reference(value).is_some() => found.extend(reference(value)),
         Value::Object(object) => object.values().for_each(|inner| references(inner, found)),

@@ -5,7 +5,7 @@ use plimsoll_lab::record::Measurement;
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde_json::Value;
 
-use super::{Store, StoreError, now};
+use super::{LEAST_DIGITS, Store, StoreError, now};
 
 /// What a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -86,9 +86,8 @@ impl Record {
     /// # Errors
     /// [`StoreError::Tampered`], which names the record.
     pub fn check(&self) -> Result<(), StoreError> {
-        let tampered = |about: String| {
-            Err(StoreError::Tampered { id: self.id.clone(), kind: self.kind.as_str(), about })
-        };
+        let tampered =
+            |about: String| Err(StoreError::Tampered { id: self.id.clone(), kind: self.kind.as_str(), about });
         let expected = match id_of(self.kind, &self.body) {
             Ok(expected) => expected,
             Err(error) => return tampered(error.to_string()),
@@ -136,20 +135,39 @@ impl Store {
             )
             .map_err(&failed)?;
         let row = find
-            .query_row([id], |row| {
-                Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get(3)?))
-            })
+            .query_row([id], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get(2)?, row.get(3)?)))
             .optional()
             .map_err(&failed)?;
         let Some((kind, body, created, withdrawn)) = row else { return Ok(None) };
-        let tampered = |about: &str| StoreError::Tampered {
-            id: id.to_owned(),
-            kind: "unknown",
-            about: about.to_owned(),
-        };
+        let tampered =
+            |about: &str| StoreError::Tampered { id: id.to_owned(), kind: "unknown", about: about.to_owned() };
         let kind = Kind::named(&kind).ok_or_else(|| tampered("its kind is not known"))?;
         let body = serde_json::from_str(&body).map_err(|_| tampered("it is not JSON"))?;
         Ok(Some(Record { id: id.to_owned(), kind, body, created, withdrawn }))
+    }
+
+    /// The id of the record, or of the one `kind` of record, that begins with `start`.
+    ///
+    /// # Errors
+    /// When there is none or more than one, or `start` is too short to be sure.
+    pub fn find(&self, start: &str, kind: Option<Kind>) -> Result<String, StoreError> {
+        if start.len() < LEAST_DIGITS || !start.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(StoreError::NoId { start: start.to_owned() });
+        }
+        let failed = self.failed();
+        // `g` follows the last hexadecimal digit, so this range is every id that begins so, by the index.
+        let start = start.to_ascii_lowercase();
+        let mut find = self
+            .db
+            .prepare_cached("SELECT id FROM record WHERE id >= ?1 AND id < ?1 || 'g' AND kind = coalesce(?2, kind)")
+            .map_err(&failed)?;
+        let rows = find.query_map(params![start, kind.map(Kind::as_str)], |row| row.get(0));
+        let mut found: Vec<String> = rows.and_then(Iterator::collect).map_err(&failed)?;
+        match found.len() {
+            0 => Err(StoreError::Missing { id: start }),
+            1 => Ok(found.remove(0)),
+            found => Err(StoreError::Ambiguous { start, found }),
+        }
     }
 
     /// Keeps a measurement of the weights with this SHA-256; of each metric the latest stands for them.

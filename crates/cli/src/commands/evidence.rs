@@ -1,0 +1,129 @@
+//! `plimsoll evidence`
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use plimsoll_panel::rubric::Rubric;
+use plimsoll_panel::shown_text;
+use plimsoll_panel::store::{Checked, Kind};
+use serde_json::json;
+
+use crate::evidence;
+use crate::evidence_args::{Check, Evidence, EvidenceCommand, Export, Import, Withdraw};
+use crate::style::Style;
+
+/// Characters of a fault; what is longer quotes a file that was written to annoy.
+const LONGEST_FAULT: usize = 600;
+
+/// Exports, imports, checks or withdraws; status 1 where a check finds something that does not hold.
+pub fn run(command: &Evidence, as_json: bool) -> anyhow::Result<ExitCode> {
+    match &command.command {
+        EvidenceCommand::Export(command) => export(command, as_json)?,
+        EvidenceCommand::Import(command) => import(command, as_json)?,
+        EvidenceCommand::Check(command) => return check(command, as_json),
+        EvidenceCommand::Withdraw(command) => withdraw(command, as_json)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn export(command: &Export, as_json: bool) -> anyhow::Result<()> {
+    let store = evidence::open(&command.store)?;
+    let ids = command.comparisons.iter().map(|start| store.find(start, Some(Kind::Comparison)));
+    let ids = ids.collect::<Result<Vec<_>, _>>()?;
+    let records = store.export(&command.file, &ids)?;
+    if as_json {
+        return super::print_json(&json!({ "file": command.file, "records": records }));
+    }
+    writeln!(std::io::stdout().lock(), "{records} records in {}", command.file.display())?;
+    Ok(())
+}
+
+fn import(command: &Import, as_json: bool) -> anyhow::Result<()> {
+    let mut store = evidence::open(&command.store)?;
+    let new = store.import(&command.file)?;
+    if as_json {
+        return super::print_json(&json!({ "file": command.file, "new_records": new }));
+    }
+    writeln!(std::io::stdout().lock(), "{new} new records from {}", command.file.display())?;
+    Ok(())
+}
+
+fn withdraw(command: &Withdraw, as_json: bool) -> anyhow::Result<()> {
+    let mut store = evidence::open(&command.store)?;
+    let id = store.find(&command.id, None)?;
+    store.withdraw(&id, &command.reason)?;
+    if as_json {
+        return super::print_json(&json!({ "withdrawn": id, "reason": command.reason }));
+    }
+    writeln!(std::io::stdout().lock(), "withdrawn: {id}")?;
+    Ok(())
+}
+
+/// One line of what was checked, with its faults.
+struct Found {
+    name: String,
+    about: String,
+    faults: Vec<String>,
+}
+
+fn check(command: &Check, as_json: bool) -> anyhow::Result<ExitCode> {
+    let rubrics: Vec<Rubric> = command.rubric.as_deref().map(Rubric::open).transpose()?.into_iter().collect();
+    let found = match command.what.as_deref() {
+        Some(file) if Path::new(file).is_file() => vec![check_report(Path::new(file), &rubrics)?],
+        what => check_store(command, what, &rubrics)?,
+    };
+    let passed = found.iter().all(|found| found.faults.is_empty());
+    if as_json {
+        let checked =
+            found.iter().map(|found| json!({ "of": found.name, "about": found.about, "faults": found.faults }));
+        super::print_json(&json!({ "passed": passed, "checked": checked.collect::<Vec<_>>() }))?;
+    } else {
+        print(&found)?;
+    }
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn check_report(file: &Path, rubrics: &[Rubric]) -> anyhow::Result<Found> {
+    let report = evidence::read_report(file)?;
+    let faults = evidence::faults(&report, rubrics)?;
+    let about = format!("{} measurements", report.comparison.measurements().len());
+    Ok(Found { name: file.display().to_string(), about, faults })
+}
+
+fn check_store(command: &Check, what: Option<&str>, rubrics: &[Rubric]) -> anyhow::Result<Vec<Found>> {
+    let store = evidence::open(&command.store)?;
+    let ids = match what {
+        Some(start) => vec![store.find(start, Some(Kind::Comparison))?],
+        None => store.all_comparisons()?,
+    };
+    let mut found = Vec::new();
+    for id in ids {
+        let Checked { comparison, models: [a, b], records, judgements, faults } = store.check(&id, rubrics)?;
+        let judged = match judgements {
+            0 => "never judged".to_owned(),
+            1 => "judged once".to_owned(),
+            times => format!("judged {times} times"),
+        };
+        let (a, b) = (shown_text(&a, 24), shown_text(&b, 24));
+        found.push(Found { name: comparison, about: format!("{a} against {b}: {records} records, {judged}"), faults });
+    }
+    Ok(found)
+}
+
+fn print(found: &[Found]) -> anyhow::Result<()> {
+    let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
+    if found.is_empty() {
+        writeln!(out, "the store holds no comparisons; `plimsoll compare A B` makes one")?;
+    }
+    for Found { name, about, faults } in found {
+        let is_id = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let name = if is_id { name[..12].to_owned() } else { shown_text(name, 60) };
+        let word = if faults.is_empty() { style.green("passed") } else { style.red("FAILED") };
+        writeln!(out, "{word}  {name}\n        {about}")?;
+        for fault in faults {
+            writeln!(out, "        {}", shown_text(fault, LONGEST_FAULT))?;
+        }
+    }
+    Ok(())
+}

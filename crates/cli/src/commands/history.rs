@@ -1,0 +1,66 @@
+//! `plimsoll history`
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::Path;
+
+use plimsoll_panel::store::Judged;
+use plimsoll_panel::{model_id, shown_text, slug};
+use serde_json::json;
+
+use crate::evidence_args::History;
+use crate::style::Style;
+use crate::{catalogue, evidence, model};
+
+/// Characters of a model's name and of a device.
+const NAME: usize = 18;
+const DEVICE: usize = 78;
+
+/// Lists what the panel said, the latest first.
+pub fn run(command: &History, as_json: bool) -> anyhow::Result<()> {
+    let store = evidence::open(&command.store)?;
+    let found: Vec<Judged> = match &command.model {
+        None => store.history(None, command.most)?,
+        Some(model) => {
+            let mut found = Vec::new();
+            for id in ids(model)? {
+                found.extend(store.history(Some(&id), command.most)?);
+            }
+            found.sort_by(|a, b| b.created.cmp(&a.created));
+            found.truncate(command.most);
+            found
+        }
+    };
+    if as_json {
+        return super::print_json(&json!({ "verdicts": found }));
+    }
+    let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
+    if found.is_empty() {
+        let of = command.model.as_ref().map_or(String::new(), |model| format!(" of {}", shown_text(model, NAME)));
+        writeln!(out, "no verdicts{of} in {}", store.path().display())?;
+        writeln!(out, "`plimsoll compare A B` measures two models and keeps the panel's verdict of both")?;
+        return Ok(());
+    }
+    for judged in &found {
+        let name = shown_text(&judged.model, NAME);
+        let mark = judged.withdrawn.as_ref().map_or(String::new(), |reason| format!(", withdrawn: {reason}"));
+        let when = judged.created.get(..16).unwrap_or(&judged.created).replace('T', " ");
+        writeln!(out, "{when}  {}", style.bold(&format!("{name:<NAME$}  {}", judged.verdict)))?;
+        let about = format!("{}, {}", judged.usage, judged.device);
+        let id = judged.comparison.get(..12).unwrap_or(&judged.comparison);
+        writeln!(out, "  {}", style.dim(&shown_text(&about, DEVICE)))?;
+        writeln!(out, "  {}", style.dim(&shown_text(&format!("comparison {id}{mark}"), DEVICE)))?;
+    }
+    Ok(())
+}
+
+/// Names by which verdicts of the model are found: its card's, its files', or what was given as an address has it.
+fn ids(model: &str) -> anyhow::Result<BTreeSet<String>> {
+    let mut ids = BTreeSet::from([slug(model)]);
+    ids.extend(catalogue::open()?.resolve(model).map(|card| slug(&card.id)));
+    if Path::new(model).exists() {
+        let checkpoint = model::open_files(model)?;
+        ids.insert(model_id(catalogue::card_of(model, &checkpoint)?, model, &checkpoint.name));
+    }
+    Ok(ids)
+}

@@ -1,0 +1,244 @@
+//! Two models measured in turn, judged and kept: what `compare` and `gate` both do.
+
+use std::borrow::Cow;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::Command;
+
+use clap::Args as ClapArgs;
+use plimsoll_catalog::{DeclaredUse, Purpose};
+use plimsoll_formats::Vision;
+use plimsoll_lab::bench::{Plan, Start};
+use plimsoll_lab::compare::{self, Contestant, Options, Stage};
+use plimsoll_lab::record::{Comparison, Side};
+use plimsoll_lab::suite::{self, Suite};
+use plimsoll_panel::judge::Background;
+use plimsoll_panel::rubric::Rubric;
+use plimsoll_panel::store::Store;
+use plimsoll_panel::{Report, shown_text};
+use plimsoll_runtime::CacheType;
+
+use crate::args::StoreArgs;
+use crate::commands::verify;
+use crate::evidence::{self, StoreJournal};
+use crate::notice::say;
+use crate::settings::Settings;
+use crate::use_args::UseArgs;
+use crate::{catalogue, model, progress};
+
+/// What a model is wanted for where nobody says: the use with the most conditions.
+const DEFAULT_USE: DeclaredUse = DeclaredUse { purpose: Purpose::Commercial, users: None, region: None };
+/// Fresh processes in which each model is started.
+const STARTS: usize = 3;
+
+type StartError = Box<dyn std::error::Error + Send + Sync>;
+
+/// With what two models are measured, and what the panel holds them against.
+#[derive(ClapArgs, Debug, Clone)]
+pub struct MeasureArgs {
+    /// Items per category
+    #[arg(long, value_name = "N", default_value = "50")]
+    pub items: NonZeroUsize,
+    /// Seed that the items are made from
+    #[arg(long, default_value_t = suite::DEFAULT_SEED)]
+    pub seed: u64,
+    /// Repetitions of each speed measurement
+    #[arg(long, value_name = "N", default_value = "5")]
+    pub repeat: NonZeroUsize,
+    /// Say "no loss" where right answers differ by less than this share, such as 0.03
+    #[arg(long, value_name = "SHARE", value_parser = parse_margin)]
+    pub margin: Option<f64>,
+    #[command(flatten)]
+    pub usage: UseArgs,
+    /// What the panel judges by [default: the rubric inside]
+    #[arg(long, value_name = "FILE")]
+    pub rubric: Option<PathBuf>,
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+fn parse_margin(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(margin) if margin > 0.0 && margin < 1.0 => Ok(margin),
+        _ => Err("expected a share between 0 and 1, such as 0.03 for 3 points".to_owned()),
+    }
+}
+
+/// Two models measured and judged.
+pub struct Measured {
+    /// What was seen and said.
+    pub report: Report,
+    /// What the panel judged by.
+    pub rubric: Rubric,
+}
+
+/// How it is told how far a measurement is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// To people: a bar on a terminal.
+    Bar,
+    /// To a program: JSON lines on standard error.
+    JsonLines,
+}
+
+/// Measures `a` and `b`, has the panel judge them, and keeps everything in the store.
+///
+/// # Errors
+/// A model cannot be opened or measured, the rubric cannot be read, or the store fails.
+pub fn measured(a: &str, b: &str, args: &MeasureArgs, settings: &Settings, told: Told) -> anyhow::Result<Measured> {
+    let contestants = [contestant(a, settings)?, contestant(b, settings)?];
+    let rubric = args.rubric.as_deref().map_or_else(|| Ok(Rubric::builtin()), Rubric::open)?;
+    let usage = args.usage.declared().unwrap_or(DEFAULT_USE);
+    let mut store = evidence::open(&args.store)?;
+    let options = options(args, settings, &contestants)?;
+
+    let mut shown: Option<(Stage, indicatif::ProgressBar)> = None;
+    let mut on_progress = |now: compare::Progress| {
+        if told == Told::JsonLines {
+            let line = serde_json::json!({ "stage": now.stage.to_string(), "done": now.done, "of": now.of });
+            return say(format_args!("{line}"));
+        }
+        if shown.as_ref().is_none_or(|(stage, _)| *stage != now.stage) {
+            if let Some((_, bar)) = shown.take() {
+                bar.finish_and_clear();
+            }
+            shown = Some((now.stage, progress::bar(now.of as u64, &now.stage.to_string())));
+        }
+        if let Some((_, bar)) = &shown {
+            bar.set_position(now.done as u64);
+        }
+    };
+    let files = [model::locate(a)?, model::locate(b)?]; // the process is not told of a folder of cards
+    let mut fresh_start = |side: Side| start_in_a_process(&files[side.index()], settings);
+    let mut journal = StoreJournal::new(&mut store);
+    let found = compare::compare(&contestants, &options, &mut journal, &mut fresh_start, &mut on_progress);
+    journal.flush()?; // also of a comparison that failed: the next one goes on from there
+    let comparison = found?;
+    journal.forget()?;
+    if let Some((_, bar)) = shown {
+        bar.finish_and_clear();
+    }
+    let report = judged(&store, comparison, &contestants, &usage, &rubric)?;
+    store.keep_report(&report, &rubric)?;
+    Ok(Measured { report, rubric })
+}
+
+fn contestant(argument: &str, settings: &Settings) -> anyhow::Result<Contestant> {
+    let checkpoint = model::open(argument)?;
+    let verified = verify::beside_weights(argument, &checkpoint, settings)?;
+    Ok(Contestant { argument: argument.to_owned(), checkpoint, verified })
+}
+
+/// Has the panel judge what was measured.
+fn judged(
+    store: &Store,
+    comparison: Comparison,
+    contestants: &[Contestant; 2],
+    usage: &DeclaredUse,
+    rubric: &Rubric,
+) -> anyhow::Result<Report> {
+    let catalog = catalogue::open()?;
+    let mut background = [Background::default(), Background::default()];
+    for ((known, contestant), model) in background.iter_mut().zip(contestants).zip(&comparison.models) {
+        let card = catalogue::card_of(&contestant.argument, &contestant.checkpoint)?;
+        *known = Background::of(catalog, &model.facts, card, store.measurements_of(&model.facts.sha256)?);
+    }
+    Ok(Report::judged(comparison, background, usage, rubric))
+}
+
+fn options(args: &MeasureArgs, settings: &Settings, contestants: &[Contestant; 2]) -> anyhow::Result<Options> {
+    let context = contestants.iter().map(|c| c.checkpoint.hyperparams.max_seq_len).min().unwrap_or(0);
+    // A model with a short context is timed on what fits it.
+    let plan = Plan {
+        prefill_tokens: 256.min(context / 2).max(1),
+        decode_tokens: 32.min(context / 2).max(1),
+        repetitions: args.repeat.get(),
+        ..Plan::default()
+    };
+    Ok(Options {
+        session: model::session_options(settings.clone(), None, CacheType::default()),
+        plan,
+        starts: STARTS,
+        suite: Suite::builtin(suite_for(contestants)?, args.seed, args.items.get())?,
+        margin: args.margin,
+        program: concat!("plimsoll ", env!("CARGO_PKG_VERSION")).to_owned(),
+        reproduce: reproduce(args, settings, contestants, std::env::var("PLIMSOLL_ISA").ok().as_deref()),
+    })
+}
+
+/// Questions of text, and about pictures where both models see. That only one does is said.
+fn suite_for(contestants: &[Contestant; 2]) -> anyhow::Result<&'static str> {
+    let mut seeing = Vec::new();
+    for contestant in contestants {
+        if Vision::of(&contestant.checkpoint, None)?.is_some() {
+            seeing.push(&contestant.argument);
+        }
+    }
+    match &seeing[..] {
+        [_, _] => return Ok(suite::TEXT_AND_VISION),
+        [only] => say(format_args!("note: only {} sees, so nothing is asked about pictures", shown_text(only, 120))),
+        _ => {}
+    }
+    Ok(suite::ALL)
+}
+
+/// The command that makes the comparison again, as a shell takes it.
+fn reproduce(
+    args: &MeasureArgs,
+    settings: &Settings,
+    contestants: &[Contestant; 2],
+    forced_isa: Option<&str>,
+) -> String {
+    let isa = forced_isa.map_or(String::new(), |isa| format!("PLIMSOLL_ISA={} ", quoted(isa)));
+    let [a, b] = contestants.each_ref().map(|contestant| quoted(&contestant.argument));
+    let MeasureArgs { items, seed, repeat, .. } = args;
+    let pre = settings.pre.as_ref().map_or(String::new(), |pre| format!(" --pre {}", quoted(pre)));
+    let threads = settings.threads;
+    let usage = args.usage.declared().unwrap_or(DEFAULT_USE);
+    let users = usage.users.map_or(String::new(), |users| format!(" --users {users}"));
+    let region = usage.region.as_ref().map_or(String::new(), |region| format!(" --region {}", quoted(region)));
+    let rubric =
+        args.rubric.as_ref().map_or(String::new(), |file| format!(" --rubric {}", quoted(&file.to_string_lossy())));
+    let margin = args.margin.map_or(String::new(), |margin| format!(" --margin {margin}"));
+    let usage = format!("--use {}{users}{region}{rubric}{margin}", usage.purpose);
+    format!(
+        "{isa}plimsoll compare {a} {b} --items {items} --seed {seed} --repeat {repeat} --threads {threads}{pre} {usage}"
+    )
+}
+
+/// A word for a POSIX shell, in quotes where it needs them.
+fn quoted(word: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:,=@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return Cow::Borrowed(word);
+    }
+    Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
+}
+
+/// Has a process of its own load the model and answer once, so that its memory is its own.
+fn start_in_a_process(model: &str, settings: &Settings) -> Result<Start, StartError> {
+    let output = Command::new(std::env::current_exe()?)
+        .args(["measure-memory", model, "--threads", &settings.threads.to_string()])
+        .args(settings.pre.iter().flat_map(|pre| ["--pre", pre]))
+        .env("PLIMSOLL_ISA", settings.isa.to_string())
+        .output()?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned().into());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_path_comes_back_whole_from_a_shell() {
+        assert_eq!(quoted("./smollm3-q4.gguf"), "./smollm3-q4.gguf");
+        for path in ["my models/it's $HOME.gguf", "", "a;b", "~/m"] {
+            let script = format!("printf %s {}", quoted(path));
+            let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), path, "{script}");
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! What was compared once is listed, checked, sent, withdrawn and held against rules.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+
+/// A home of nobody, so that no evidence, no cards and no cache of this machine are seen.
+fn plimsoll(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
+    for variable in ["XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "HF_HUB_CACHE", "HF_HOME", "PLIMSOLL_ISA"] {
+        command.env_remove(variable);
+    }
+    command.args(args).env("HOME", compared().path()).output().unwrap()
+}
+
+/// What stands on standard output, where the exit status is `status`; no line is wider than a terminal.
+fn told(status: i32, args: &[&str]) -> String {
+    let output = plimsoll(args);
+    let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    assert_eq!(output.status.code(), Some(status), "{args:?}\n{out}\n{err}");
+    let is_wide = |line: &&str| line.chars().count() > 80 && !args.contains(&"--json") && !args.contains(&"--help");
+    assert_eq!(out.lines().find(is_wide), None, "{args:?}");
+    out
+}
+
+fn json_of(status: i32, args: &[&str]) -> Value {
+    serde_json::from_str(&told(status, &[args, &["--json"]].concat())).unwrap()
+}
+
+/// What a mistake is answered with.
+fn refused(status: i32, args: &[&str]) -> String {
+    let output = plimsoll(args);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(status), "{args:?}: {message}");
+    message
+}
+
+/// A folder with a report and an evidence store of one small comparison of the demo pair; measured once for all tests.
+fn compared() -> &'static tempfile::TempDir {
+    static COMPARED: OnceLock<tempfile::TempDir> = OnceLock::new();
+    COMPARED.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_plimsoll"))
+            .args(["compare", "--items", "4", "--repeat", "5", "--store", "evidence.db", "--margin", "0.9"])
+            .current_dir(folder.path())
+            .env("HOME", folder.path())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+        folder
+    })
+}
+
+fn file(name: &str) -> String {
+    compared().path().join(name).to_str().unwrap().to_owned()
+}
+
+/// A store of one's own, to be changed.
+fn copied(folder: &Path) -> (String, rusqlite::Connection) {
+    let path = folder.join("copy.db");
+    fs::copy(file("evidence.db"), &path).unwrap();
+    let db = rusqlite::Connection::open(&path).unwrap();
+    (path.to_str().unwrap().to_owned(), db)
+}
+
+fn report() -> Value {
+    serde_json::from_slice(&fs::read(file("plimsoll-report.json")).unwrap()).unwrap()
+}
+
+fn comparison_id() -> String {
+    let listed = json_of(0, &["history", "--store", &file("evidence.db")]);
+    listed["verdicts"][0]["comparison"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn history_lists_both_verdicts_and_one_models_by_its_name() {
+    let store = file("evidence.db");
+    let text = told(0, &["history", "--store", &store]);
+    assert!(text.contains("demo-small") && text.contains("demo-large") && text.contains("ship /"), "{text}");
+    assert!(text.contains(&format!("comparison {}", &comparison_id()[..12])), "{text}");
+    let one = json_of(0, &["history", "demo:small", "--store", &store]);
+    let models: Vec<&str> = one["verdicts"].as_array().unwrap().iter().map(|v| v["model"].as_str().unwrap()).collect();
+    assert_eq!(models, ["demo-small"]);
+    assert_eq!(one["verdicts"][0]["usage"], "commercial");
+}
+
+#[test]
+fn an_empty_store_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("e.db");
+    let store = store.to_str().unwrap();
+    let output = plimsoll(&["history", "demo:large", "--store", store]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("no verdicts of demo:large") && text.contains("plimsoll compare A B"), "{text}");
+    assert!(told(0, &["evidence", "check", "--store", store]).contains("no comparisons"));
+}
+
+#[test]
+fn evidence_is_checked_by_id_by_the_beginning_of_it_and_from_a_reports_file() {
+    let (store, id) = (file("evidence.db"), comparison_id());
+    for what in [&id[..], &id[..8]] {
+        assert!(told(0, &["evidence", "check", what, "--store", &store]).starts_with("passed  "));
+    }
+    let of_report = plimsoll(&["evidence", "check", &file("plimsoll-report.json")]);
+    assert!(of_report.status.success(), "{}", String::from_utf8_lossy(&of_report.stdout));
+    assert!(refused(1, &["evidence", "check", "1234", "--store", &store]).contains("is no id"));
+    assert!(refused(1, &["evidence", "check", "0000000000", "--store", &store]).contains("plimsoll history"));
+}
+
+#[test]
+fn one_changed_sample_in_a_copied_store_fails_the_check_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, db) = copied(folder.path());
+    let decode = &report()["models"][0]["speed"][0]["decode"];
+    let id = decode["id"].as_str().unwrap();
+    let change = "UPDATE record SET body = json_set(body, '$.samples[2]', 12345.5) WHERE id = ?1";
+    assert_eq!(db.execute(change, [id]).unwrap(), 1);
+    drop(db);
+    let found = json_of(1, &["evidence", "check", "--store", &store]);
+    let faults = found["checked"][0]["faults"].as_array().unwrap();
+    assert_eq!(faults, &[json!(format!("measurement {id} (decode@0 of A) was changed after it was made"))]);
+    assert!(told(1, &["evidence", "check", &comparison_id(), "--store", &store]).contains("FAILED"));
+}
+
+/// A report with `change` made to it, as a file.
+fn changed_report(folder: &Path, change: impl Fn(&mut Value)) -> String {
+    let mut report = report();
+    change(&mut report);
+    let path = folder.join("changed.json");
+    fs::write(&path, report.to_string()).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_report_that_was_changed_fails_the_check_and_is_not_gated() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = rules(folder.path(), "[[rule]]\nverdict = \"Mixed\"");
+    let path = changed_report(folder.path(), |report| report["models"][0]["memory"]["peak"]["value"] = json!(1.0));
+    let output = plimsoll(&["evidence", "check", &path]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("(peak_memory of A) was changed"));
+    assert!(refused(3, &["gate", "--from", &path, "--rules", &rules]).contains("(peak_memory of A) was changed"));
+    let path = changed_report(folder.path(), |report| {
+        report["judgement"]["reviews"][0]["verdict"]["ship"] = json!(40);
+    });
+    assert!(refused(3, &["gate", "--from", &path, "--rules", &rules]).contains("is not what this rubric makes"));
+    let path = changed_report(folder.path(), |report| report["judgement"]["rubric"] = json!("0".repeat(64)));
+    assert!(refused(1, &["evidence", "check", &path]).contains("--rubric FILE"));
+}
+
+#[test]
+fn a_bundle_carries_the_verdicts_and_a_tampered_one_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = folder.path().join("evidence.tar");
+    let bundle = bundle.to_str().unwrap();
+    let id = comparison_id();
+    told(0, &["evidence", "export", bundle, "--comparison", &id[..10], "--store", &file("evidence.db"), "--json"]);
+    let elsewhere = folder.path().join("elsewhere.db");
+    let elsewhere = elsewhere.to_str().unwrap();
+    let new = json_of(0, &["evidence", "import", bundle, "--store", elsewhere])["new_records"].as_u64().unwrap();
+    assert!(new > 50, "{new}");
+    assert_eq!(json_of(0, &["evidence", "import", bundle, "--store", elsewhere])["new_records"], 0);
+    let listed = json_of(0, &["history", "--store", elsewhere]);
+    assert_eq!(listed, json_of(0, &["history", "--store", &file("evidence.db")]));
+    told(0, &["evidence", "check", "--store", elsewhere]);
+
+    let mut bytes = fs::read(bundle).unwrap();
+    let of = b"peak resident size";
+    let at = bytes.windows(of.len()).position(|window| window == of).unwrap();
+    bytes[at..at + 4].copy_from_slice(b"PEAK");
+    fs::write(bundle, bytes).unwrap();
+    let message = refused(1, &["evidence", "import", bundle, "--store", elsewhere]);
+    assert!(
+        message.contains("(measurement) was changed after it was stored") && message.contains("hint:"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_withdrawn_comparison_stays_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, db) = copied(folder.path());
+    drop(db);
+    let id = comparison_id();
+    told(0, &["evidence", "withdraw", &id[..12], "--reason", "the machine was throttled", "--store", &store]);
+    let text = told(0, &["history", "--store", &store]);
+    assert!(text.contains("withdrawn: the machine was throttled"), "{text}");
+    told(0, &["evidence", "check", &id, "--store", &store]);
+}
+
+/// A file of rules.
+fn rules(folder: &Path, text: &str) -> String {
+    let path: PathBuf = folder.join("gate.toml");
+    fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_gates_status_tells_passed_failed_inconclusive_and_error_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = file("plimsoll-report.json");
+    let judged =
+        |status: i32, text: &str| told(status, &["gate", "--from", &from, "--rules", &rules(folder.path(), text)]);
+    let fast = "[[rule]]\nname = \"fast enough\"\nmetric = \"decode@0\"\nat_least = 1\n";
+    let slow = "[[rule]]\nmetric = \"decode@0\"\nat_least = 1e12\n";
+    // Four right answers of four leave room for far more than a tenth of a point.
+    let open = "[[rule]]\nmetric = \"accuracy.choice\"\nno_worse_by = 0.001\n";
+    let text = judged(0, &format!("{fast}[[rule]]\nlicence = \"passed\"\n"));
+    assert!(text.contains("passed        fast enough") && text.contains("passed: 2 passed, 0 failed"), "{text}");
+    assert!(judged(1, &format!("{fast}{slow}{open}")).contains("failed: 1 passed, 1 failed, 1 inconclusive"));
+    assert!(judged(2, &format!("{fast}{open}")).contains("inconclusive"));
+
+    let (store, id) = (file("evidence.db"), comparison_id());
+    let rules_again = rules(folder.path(), fast);
+    told(0, &["gate", "--from", &id[..12], "--store", &store, "--rules", &rules_again]);
+    refused(3, &["gate", "--from", "0123456789ab", "--store", &store, "--rules", &rules_again]);
+
+    let gate = |text: &str| refused(3, &["gate", "--from", &from, "--rules", &rules(folder.path(), text)]);
+    let message = gate("[[rule]]\nmetric = \"decode\"\nat_least = 1");
+    assert!(message.contains("no metric `decode`") && message.contains("decode@0"), "{message}");
+    assert!(message.lines().all(|line| line.chars().count() <= 80), "{message}");
+    assert!(gate("[[rule]]\nmetric = \"decode@0\"").contains("rule 1: `metric` needs a bound"));
+    assert!(gate("[[rules]]").contains("unknown field `rules`"));
+    refused(3, &["gate", "--from", &from, "--rules", "/no/such/gate.toml"]);
+    refused(3, &["gate", "--from", "/no/such/report.json", "--rules", &rules(folder.path(), fast)]);
+}
+
+#[test]
+fn every_mistake_on_the_gates_own_line_is_status_3() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = rules(folder.path(), "[[rule]]\nlicence = \"passed\"");
+    let store = folder.path().join("e.db");
+    let pair = ["gate", "--model", "demo:small", "--baseline", "demo:large", "--rules", &rules];
+    let with_store = [&pair[..], &["--store", store.to_str().unwrap()]].concat();
+    assert!(refused(3, &with_store).contains("--use says what the model is wanted for"));
+    let missing =
+        ["gate", "--model", "no/such/model", "--baseline", "demo:large", "--use", "research", "--rules", &rules];
+    refused(3, &missing);
+    assert!(refused(3, &["gate", "--nonsense"]).contains("--nonsense"));
+    refused(3, &["--threads", "1", "gate"]);
+    let report = file("plimsoll-report.json");
+    let both = [&pair[..], &["--from", &report]].concat();
+    assert!(refused(3, &both).contains("cannot be used with"));
+    refused(3, &[&with_store[..], &["--use", "research", "--junit", "/no/such/folder/gate.xml"]].concat());
+    assert!(told(0, &["gate", "--help"]).contains("no_worse_by"));
+    assert_eq!(plimsoll(&["run", "--nonsense", "gate"]).status.code(), Some(2), "other commands keep theirs");
+}
+
+#[test]
+fn the_gate_measures_both_and_writes_junit() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = rules(
+        folder.path(),
+        "[[rule]]\nname = \"memory\"\nmetric = \"peak_memory\"\nat_most = 1e9\n[[rule]]\nmetric = \"decode@0\"\n\
+         at_least_of_baseline = 1e6\n[[rule]]\nlicence = \"passed\"\n",
+    );
+    let (xml, store) = (folder.path().join("gate.xml"), folder.path().join("evidence.db"));
+    let args = [
+        "gate",
+        "--model",
+        "demo:small",
+        "--baseline",
+        "demo:large",
+        "--rules",
+        &rules,
+        "--items",
+        "1",
+        "--repeat",
+        "3",
+        "--use",
+        "research",
+        "--junit",
+        xml.to_str().unwrap(),
+        "--store",
+        store.to_str().unwrap(),
+    ];
+    let found = json_of(1, &args);
+    let standings: Vec<&str> =
+        found["rules"].as_array().unwrap().iter().map(|r| r["standing"].as_str().unwrap()).collect();
+    assert_eq!((found["standing"].as_str(), &standings[..]), (Some("failed"), &["passed", "failed", "passed"][..]));
+    let xml = fs::read_to_string(xml).unwrap();
+    assert!(xml.contains("tests=\"3\" failures=\"1\"") && xml.contains("name=\"memory\""), "{xml}");
+    let kept = json_of(0, &["history", "--store", store.to_str().unwrap()]);
+    assert_eq!(kept["verdicts"].as_array().unwrap().len(), 2, "what was measured is kept");
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().filter(|e| e.as_ref().unwrap().file_name() == "gate.xml").count(),
+        1
+    );
+}
+
+#[test]
+fn an_audit_of_votes_finds_a_log_that_was_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("e.db");
+    let store = store.to_str().unwrap();
+    let text = told(0, &["votes", "audit", "--store", store]);
+    assert!(text.contains("whole, 0 votes") && text.contains("passed"), "{text}");
+    let db = rusqlite::Connection::open(store).unwrap();
+    db.execute("INSERT INTO vote VALUES(1, 'a-vs-b', 'v', 'n', 'a', '2026-11-21T00:00:00Z', 1, '', 'forged')", [])
+        .unwrap();
+    drop(db);
+    let found = json_of(1, &["votes", "audit", "--store", store]);
+    assert_eq!((&found["passed"], &found["audit"]["broken_at"]), (&json!(false), &json!(1)));
+    let text = told(1, &["votes", "audit", "--store", store]);
+    assert!(text.contains("BROKEN at vote 1") && text.contains("a-vs-b") && text.contains("FAILED"), "{text}");
+}
