@@ -8,10 +8,10 @@ const HAIKU = "claude-haiku-open-weights";
 /** What the pages announced of each other model. */
 const RIVALS = {
   "llama-4-compact-12b": { panel: "Ship, 100 %", category: "text model", scores: ["82", "75", "80", "72"] },
-  "llama-4-scout-int4": { panel: "Ship, 100 %", category: "vision-language", scores: null },
+  "llama-4-scout-int4": { panel: "Ship, 100 %", category: "vision-language model", scores: null },
   smollm3: { panel: "Ship, 100 %", category: "text model", scores: null },
-  "smolvlm-3b": { panel: "Ship, 75 %", category: "vision-language", scores: null },
-  "smolvlm2-turbo": { panel: "Ship, 100 %", category: "vision-language", scores: ["85", "78", "82", "72"] },
+  "smolvlm-3b": { panel: "Ship, 75 %", category: "vision-language model", scores: null },
+  "smolvlm2-turbo": { panel: "Ship, 100 %", category: "vision-language model", scores: ["85", "78", "82", "72"] },
 };
 
 /** The cells of the row of the decision table that asks `question`. */
