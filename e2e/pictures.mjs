@@ -1,4 +1,4 @@
-// Every kind of page as a picture, for eyes: `node pictures.mjs FOLDER`.
+// Every kind of page as a picture, for eyes: `node --test pictures.mjs`. It claims nothing, so it is no test file.
 import path from "node:path";
 import test from "node:test";
 import { DESKTOP, PHONE, browse, measuredStore, open, serve } from "./plimsoll.mjs";

@@ -351,6 +351,8 @@ pub struct Eval {
     /// Answered examples before each question of MMLU
     #[arg(long, value_name = "N", default_value_t = plimsoll_lab::mmlu::DEFAULT_SHOTS, conflicts_with_all = ["suite", "humaneval", "text"])]
     pub shots: usize,
+    #[command(flatten)]
+    pub store: StoreArgs,
 }
 
 /// How a model is asked.

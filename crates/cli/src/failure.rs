@@ -10,8 +10,11 @@ use plimsoll_kernels::CpuError;
 use plimsoll_lab::code::run::CodeError;
 use plimsoll_lab::runner::RunError;
 use plimsoll_models::ModelError;
+use plimsoll_panel::rubric::RubricError;
 use plimsoll_panel::shown_text;
+use plimsoll_panel::store::StoreError;
 use plimsoll_runtime::LoadError;
+use plimsoll_server::ServeError;
 use plimsoll_vision::VisionError;
 
 use crate::catalogue;
@@ -67,6 +70,15 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<NoArtifact>() {
         return Some(no_artifact_hint(error));
     }
+    if let Some(error) = cause.downcast_ref::<StoreError>() {
+        return store_hint(error).map(str::to_owned);
+    }
+    if cause.downcast_ref::<RubricError>().is_some() {
+        return Some("crates/panel/rubric.toml, shown at the end of every report, is one to start from".to_owned());
+    }
+    if let Some(error) = cause.downcast_ref::<ServeError>() {
+        return serve_hint(error).map(str::to_owned);
+    }
     if let Some(error) = cause.downcast_ref::<CatalogError>() {
         return Some(catalog_hint(error).to_owned());
     }
@@ -98,6 +110,24 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
         return error.hint();
     }
     cause.downcast_ref::<TokenizerError>().and_then(tokenizer_hint)
+}
+
+fn store_hint(error: &StoreError) -> Option<&'static str> {
+    match error {
+        StoreError::Folder { .. } | StoreError::Sqlite { .. } => Some("--store names another file for evidence"),
+        StoreError::TooNew { .. } => Some("use the program that wrote it, or another file with --store"),
+        StoreError::Tampered { .. } => Some("evidence that was changed is not shown; import it again from where it came"),
+        StoreError::Missing { .. } => Some("`plimsoll history` lists what is there"),
+    }
+}
+
+fn serve_hint(error: &ServeError) -> Option<&'static str> {
+    match error {
+        ServeError::Bind { .. } => Some("another program may listen there; take another port with --port N"),
+        ServeError::Open(_) => Some("name a token with --token"),
+        ServeError::Store(error) => store_hint(error),
+        ServeError::Random(_) => None,
+    }
 }
 
 fn no_artifact_hint(error: &NoArtifact) -> String {

@@ -9,6 +9,7 @@ mod chat;
 mod commands;
 mod conversation;
 mod demo;
+mod evaluation;
 mod evidence;
 mod failure;
 mod hub_cache;

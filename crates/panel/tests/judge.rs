@@ -100,7 +100,7 @@ fn without_files_reviewers_abstain_and_the_licence_still_decides() {
     terms.conditions.commercial.answer = Answer::No;
     terms.conditions.research.answer = Answer::Yes;
     let usage = commercial();
-    let unseen = Subject { name: "unseen", seen: None, further: &[], card: None, terms: &terms, usage: &usage };
+    let unseen = Subject { name: "unseen", seen: None, further: &[], fidelity: None, card: None, terms: &terms, usage: &usage };
     let said = review(&unseen, &Rubric::builtin());
     let calls: Vec<Call> = said.opinions.iter().map(|opinion| opinion.call).collect();
     assert_eq!(calls, [Call::Abstain, Call::Abstain, Call::Abstain, Call::Skip]);

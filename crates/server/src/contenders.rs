@@ -81,7 +81,7 @@ impl Known {
         let comparison = store.comparison(&listed.comparison)?;
         let side = if listed.a == id { Side::A } else { Side::B };
         let facts = &comparison.models[side.index()].facts;
-        let background = Background::of(&app.catalog, facts, card, Vec::new());
+        let background = Background::of(&app.catalog, facts, card, store.measurements_of(&facts.sha256)?);
         let name = card.map_or_else(|| facts.name.clone(), |card| card.name.clone());
         Ok(Known { id: id.to_owned(), name, background, seen: Some((listed, comparison, side)) })
     }
@@ -90,7 +90,11 @@ impl Known {
     pub fn review(&self, app: &App, usage: &DeclaredUse) -> Review {
         let seen = self.seen.as_ref().map(|(_, comparison, side)| (&comparison.models[side.index()], &comparison.device));
         let Background { terms, card, further } = &self.background;
-        review(&Subject { name: &self.name, seen, further, card: card.as_ref(), terms, usage }, &app.rubric)
+        let fidelity = self.seen.as_ref().and_then(|(_, comparison, side)| {
+            comparison.fidelity.as_ref().filter(|found| found.other() == *side)
+        });
+        let subject = Subject { name: &self.name, seen, further, fidelity, card: card.as_ref(), terms, usage };
+        review(&subject, &app.rubric)
     }
 }
 
@@ -120,13 +124,25 @@ pub fn ballot_page(ids: [&str; 2]) -> String {
 pub fn report(app: &App, store: &Store, ids: [&str; 2], usage: &DeclaredUse) -> Result<Option<Report>, Problem> {
     let Some(listed) = store.latest_of(ids[0], ids[1])? else { return Ok(None) };
     let comparison = store.comparison(&listed.comparison)?;
-    Ok(Some(judged(app, &listed, comparison, usage)))
+    judged(app, store, &listed, comparison, usage).map(Some)
 }
 
 /// A comparison of the store with what the panel says of it for `usage`.
-pub fn judged(app: &App, listed: &Listed, comparison: Comparison, usage: &DeclaredUse) -> Report {
-    let background = [(0, &listed.a), (1, &listed.b)].map(|(side, id)| {
-        Background::of(&app.catalog, &comparison.models[side].facts, card(&app.catalog, id), Vec::new())
-    });
-    Report::judged(comparison, background, usage, &app.rubric)
+///
+/// # Errors
+/// When the store fails or the evidence was changed.
+pub fn judged(
+    app: &App,
+    store: &Store,
+    listed: &Listed,
+    comparison: Comparison,
+    usage: &DeclaredUse,
+) -> Result<Report, Problem> {
+    let known = |side: usize, id: &str| -> Result<Background, Problem> {
+        let facts = &comparison.models[side].facts;
+        let further = store.measurements_of(&facts.sha256)?;
+        Ok(Background::of(&app.catalog, facts, card(&app.catalog, id), further))
+    };
+    let background = [known(0, &listed.a)?, known(1, &listed.b)?];
+    Ok(Report::judged(comparison, background, usage, &app.rubric))
 }

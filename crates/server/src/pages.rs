@@ -179,7 +179,7 @@ pub async fn run(State(app): State<Arc<App>>, reader: Reader, Path(id): Path<Str
         let listed = store.listed_as(&id)?.ok_or_else(nothing)?;
         let comparison = store.comparison(&id)?;
         let withdrawn = store.record(&id)?.and_then(|record| record.withdrawn);
-        let report = judged(app, &listed, comparison, &UseQuery::default().declared()?);
+        let report = judged(app, store, &listed, comparison, &UseQuery::default().declared()?)?;
         let faults: Vec<Fault> =
             check_judgement(&report.judgement, &report.comparison, report.background.each_ref(), &app.rubric);
         let path = format!("/run/{id}");

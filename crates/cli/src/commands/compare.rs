@@ -14,6 +14,7 @@ use plimsoll_lab::record::{Comparison, Side};
 use plimsoll_lab::suite::{self, Suite};
 use plimsoll_panel::judge::Background;
 use plimsoll_panel::rubric::Rubric;
+use plimsoll_panel::store::Store;
 use plimsoll_panel::{Report, ReportPaths, Style as TextStyle, render_text, shown_text, write_report};
 use plimsoll_runtime::CacheType;
 
@@ -62,7 +63,10 @@ pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Resu
             bar.set_position(now.done as u64);
         }
     };
-    let mut fresh_start = |side: Side| start_in_a_process(&contestants[side.index()].argument, &settings);
+    let files = [0, 1].map(|side| model::locate(&contestants[side].argument));
+    let [a, b] = files;
+    let files = [a?, b?]; // the process is not told of a folder of cards
+    let mut fresh_start = |side: Side| start_in_a_process(&files[side.index()], &settings);
     let mut journal = StoreJournal::new(&mut store);
     let found = compare::compare(&contestants, &options, &mut journal, &mut fresh_start, &mut on_progress);
     journal.flush()?; // also of a comparison that failed: the next one goes on from there
@@ -71,7 +75,7 @@ pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Resu
     if let Some((_, bar)) = shown {
         bar.finish_and_clear();
     }
-    let report = judged(comparison, &contestants, &usage, &rubric)?;
+    let report = judged(&store, comparison, &contestants, &usage, &rubric)?;
     store.keep_report(&report, &rubric)?;
     if !command.no_report {
         write_report(&paths, &report, &rubric.text)?;
@@ -96,6 +100,7 @@ fn contestant(argument: &str, settings: &Settings) -> anyhow::Result<Contestant>
 
 /// Has the panel judge what was measured.
 fn judged(
+    store: &Store,
     comparison: Comparison,
     contestants: &[Contestant; 2],
     usage: &DeclaredUse,
@@ -105,7 +110,7 @@ fn judged(
     let mut background = [Background::default(), Background::default()];
     for ((known, contestant), model) in background.iter_mut().zip(contestants).zip(&comparison.models) {
         let card = catalogue::card_of(&contestant.argument, &contestant.checkpoint)?;
-        *known = Background::of(catalog, &model.facts, card, Vec::new());
+        *known = Background::of(catalog, &model.facts, card, store.measurements_of(&model.facts.sha256)?);
     }
     Ok(Report::judged(comparison, background, usage, rubric))
 }

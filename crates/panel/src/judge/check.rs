@@ -73,6 +73,7 @@ pub enum Fault {
 /// Every fault of a review, held against the evidence that it claims to rest on.
 pub fn check(found: &Review, subject: &Subject, rubric: &Rubric) -> Vec<Fault> {
     let mut evidence: Vec<&Measurement> = subject.further.iter().collect();
+    evidence.extend(subject.fidelity.into_iter().flat_map(|found| found.measurements()));
     if let Some((model, device)) = subject.seen {
         evidence.extend(model.measurements());
         evidence.extend([&device.read_bandwidth, &device.arithmetic_rate]);

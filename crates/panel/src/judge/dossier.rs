@@ -21,6 +21,7 @@ impl Dossier {
     /// Everything that is known of `subject`.
     pub fn of(subject: &Subject, assumptions: &Assumptions) -> Dossier {
         let mut measured: Vec<Measurement> = subject.further.to_vec();
+        measured.extend(subject.fidelity.into_iter().flat_map(|found| found.measurements()).cloned());
         let mut derived = Vec::new();
         if let Some((model, device)) = subject.seen {
             measured.extend(model.measurements().into_iter().cloned());

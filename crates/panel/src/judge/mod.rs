@@ -11,7 +11,7 @@ mod review;
 mod verdict;
 
 use plimsoll_catalog::{DeclaredUse, ModelCard, Terms};
-use plimsoll_lab::record::{Comparison, Device, Measurement, ModelRecord, Side};
+use plimsoll_lab::record::{Comparison, Device, Fidelity, Measurement, ModelRecord, Side};
 use serde::{Deserialize, Serialize};
 
 pub use advice::{Advice, Preferred};
@@ -29,8 +29,10 @@ pub struct Subject<'a> {
     pub name: &'a str,
     /// What was seen of it, and where; a model without files has none.
     pub seen: Option<(&'a ModelRecord, &'a Device)>,
-    /// Further measurements of the same artifact: published benchmarks, quantisation.
+    /// Further measurements of the same artifact, such as published benchmarks.
     pub further: &'a [Measurement],
+    /// How far it is from its base, if it was compared with that.
+    pub fidelity: Option<&'a Fidelity>,
     /// What the catalogue knows of it.
     pub card: Option<&'a ModelCard>,
     /// What its licence says.
@@ -87,6 +89,7 @@ fn subject<'a>(
         name: &model.facts.name,
         seen: Some((model, &comparison.device)),
         further: &known.further,
+        fidelity: comparison.fidelity.as_ref().filter(|found| found.other() == side),
         card: known.card.as_ref(),
         terms: &known.terms,
         usage,

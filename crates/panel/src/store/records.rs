@@ -152,6 +152,43 @@ impl Store {
         Ok(Some(Record { id: id.to_owned(), kind, body, created, withdrawn }))
     }
 
+    /// Keeps a measurement of the weights with this SHA-256; of each metric the latest stands for them.
+    ///
+    /// # Errors
+    /// When the store fails; then it was not kept.
+    pub fn keep_measurement(&mut self, artifact: &str, found: &Measurement) -> Result<(), StoreError> {
+        let body = serde_json::to_value(found).expect("records hold only strings, numbers and lists");
+        self.write(|db| {
+            put(db, &found.id, Kind::Measurement, &body)?;
+            db.execute(
+                "INSERT INTO noted(artifact, metric, measurement, created) VALUES(?1, ?2, ?3, ?4) \
+                 ON CONFLICT(artifact, metric) DO UPDATE SET measurement = excluded.measurement, created = excluded.created",
+                params![artifact, found.metric, found.id, now()],
+            )
+            .map(drop)
+        })
+    }
+
+    /// What was measured of the weights with this SHA-256 outside comparisons, the latest of each metric.
+    ///
+    /// # Errors
+    /// When the store fails, or a measurement was changed.
+    pub fn measurements_of(&self, artifact: &str) -> Result<Vec<Measurement>, StoreError> {
+        let failed = self.failed();
+        let mut find = self
+            .db
+            .prepare_cached("SELECT measurement FROM noted WHERE artifact = ?1 ORDER BY metric")
+            .map_err(&failed)?;
+        let ids = find.query_map([artifact], |row| row.get(0)).map_err(&failed)?;
+        let ids = ids.collect::<rusqlite::Result<Vec<String>>>().map_err(&failed)?;
+        let mut found = Vec::new();
+        for id in ids {
+            let record = self.record(&id)?.ok_or_else(|| StoreError::Missing { id: id.clone() })?;
+            found.extend(serde_json::from_value::<Measurement>(record.body).ok());
+        }
+        Ok(found)
+    }
+
     /// Marks a record as withdrawn; it stays, and says so.
     ///
     /// # Errors

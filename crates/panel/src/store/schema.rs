@@ -27,6 +27,14 @@ CREATE TABLE note(
     value TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE noted(
+    artifact TEXT NOT NULL,
+    metric TEXT NOT NULL,
+    measurement TEXT NOT NULL REFERENCES record(id),
+    created TEXT NOT NULL,
+    PRIMARY KEY(artifact, metric)
+) STRICT;
+
 CREATE TABLE compared(
     comparison TEXT PRIMARY KEY REFERENCES record(id),
     a TEXT NOT NULL,

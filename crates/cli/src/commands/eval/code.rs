@@ -7,7 +7,6 @@ use std::process::ExitCode;
 
 use plimsoll_lab::code::run::{Attempt, PassAtK, Sampling, check, check_canaries, pass_at, run};
 use plimsoll_lab::code::{CodeSuite, DEFAULT_CODE_ITEMS, Problem, humaneval as file};
-use plimsoll_lab::journal::NoJournal;
 use plimsoll_lab::paired::{OVERALL, Rate};
 use plimsoll_lab::stats::{LEVEL, wilson};
 use plimsoll_panel::shown_text;
@@ -18,6 +17,7 @@ use super::suite::write_rates;
 use super::{prompting, words};
 use crate::args::Eval;
 use crate::commands::print_json;
+use crate::evaluation::Evaluation;
 use crate::notice::say;
 use crate::settings::Settings;
 use crate::style::Style;
@@ -36,6 +36,8 @@ struct Tasks {
     canaries: Vec<Problem>,
     title: String,
     source: Value,
+    /// Whether these are all that there are.
+    is_whole: bool,
 }
 
 /// The built-in tasks.
@@ -47,6 +49,7 @@ pub fn builtin(command: &Eval, settings: Settings, as_json: bool) -> anyhow::Res
         source: json!({ "name": suite.name, "id": id, "seed": suite.seed, "items": n }),
         canaries: vec![suite.canary],
         problems: suite.problems,
+        is_whole: command.items.is_none(),
     };
     evaluate(command, tasks, settings, as_json)
 }
@@ -63,6 +66,7 @@ pub fn humaneval(command: &Eval, path: &Path, settings: Settings, as_json: bool)
         source: json!({ "name": file::HUMANEVAL, "file": path, "items": n, "of": all }),
         canaries: problems.clone(),
         problems,
+        is_whole: n == all,
     };
     evaluate(command, tasks, settings, as_json)
 }
@@ -78,7 +82,9 @@ fn evaluate(command: &Eval, tasks: Tasks, settings: Settings, as_json: bool) -> 
             return Ok(ExitCode::from(SKIPPED));
         }
     };
-    let mut session = model::session(&model::open(&command.model)?, settings)?;
+    let checkpoint = model::open(&command.model)?;
+    let mut session = model::session(&checkpoint, settings.clone())?;
+    let mut evaluation = Evaluation::of(&command.model, &checkpoint, &session, &settings, &command.store)?;
     let Eval { temperature, seed, .. } = *command;
     let prompting = prompting(command, &session);
     let sampling = Sampling { prompting, samples: command.samples.get(), temperature, seed };
@@ -88,9 +94,12 @@ fn evaluate(command: &Eval, tasks: Tasks, settings: Settings, as_json: bool) -> 
     check_canaries(&tasks.canaries, &sandbox)?;
     let bar = progress::bar((tasks.problems.len() * sampling.samples) as u64, "writing programs");
     let heard = |done| bar.set_position(done as u64);
-    let attempts = run(&tasks.problems, &sampling, &mut session, &sandbox, &mut NoJournal, heard)?;
+    let attempts = evaluation.remembering(|journal| {
+        Ok(run(&tasks.problems, &sampling, &mut session, &sandbox, journal, heard)?)
+    })?;
     bar.finish_and_clear();
     let found: Vec<PassAtK> = ks.iter().filter_map(|k| pass_at(*k, &attempts)).collect();
+    keep(&mut evaluation, &tasks, &sampling, &found, &attempts)?;
     if as_json {
         print_json(&json!({
             "model": command.model, "suite": tasks.source, "sampling": sampling, "pass_at_k": found,
@@ -100,6 +109,31 @@ fn evaluate(command: &Eval, tasks: Tasks, settings: Settings, as_json: bool) -> 
         print(command, &tasks, &sampling, &found, &attempts)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Keeps what was found of a whole benchmark; of a part it would be another number by the same name.
+fn keep(
+    evaluation: &mut Evaluation,
+    tasks: &Tasks,
+    sampling: &Sampling,
+    found: &[PassAtK],
+    attempts: &[Attempt],
+) -> anyhow::Result<()> {
+    if !tasks.is_whole {
+        return Ok(());
+    }
+    let name = tasks.source["name"].as_str().unwrap_or_default();
+    let shares: Vec<f64> =
+        attempts.iter().map(|attempt| attempt.passed as f64 / attempt.samples.len().max(1) as f64).collect();
+    for PassAtK { k, value, interval, method } in found {
+        let (asked, temperature, samples) = (words(sampling.prompting), sampling.temperature, sampling.samples);
+        let how = format!(
+            "pass@{k} over problems, {asked}, {samples} samples each at temperature {temperature}, judged in a sandbox; \
+             {method}; one share of passed samples for each problem"
+        );
+        evaluation.keep_share(&format!("{name}.pass@{k}"), *value, *interval, &shares, &how)?;
+    }
+    Ok(())
 }
 
 fn print(

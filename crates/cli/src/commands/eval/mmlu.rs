@@ -4,7 +4,6 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use plimsoll_lab::journal::NoJournal;
 use plimsoll_lab::mmlu::{self, Asking, Mean};
 use plimsoll_lab::paired::{self, OVERALL, Rate};
 use plimsoll_panel::shown_text;
@@ -14,6 +13,7 @@ use super::suite::write_rates;
 use super::{prompting, words};
 use crate::args::Eval;
 use crate::commands::print_json;
+use crate::evaluation::Evaluation;
 use crate::settings::Settings;
 use crate::style::Style;
 use crate::{model, progress};
@@ -22,15 +22,28 @@ use crate::{model, progress};
 pub fn run(command: &Eval, folder: &Path, settings: Settings, as_json: bool) -> anyhow::Result<()> {
     let subjects = mmlu::read(folder, command.shots)?;
     let all: usize = subjects.iter().map(|subject| subject.questions.len()).sum();
-    let mut session = model::session(&model::open(&command.model)?, settings)?;
+    let checkpoint = model::open(&command.model)?;
+    let mut session = model::session(&checkpoint, settings.clone())?;
+    let mut evaluation = Evaluation::of(&command.model, &checkpoint, &session, &settings, &command.store)?;
     let questions = command.items.map(NonZeroUsize::get);
     let asking = Asking { prompting: prompting(command, &session), questions };
     let asked = asking.count(&subjects);
     let bar = progress::bar(asked as u64, "answering");
-    let outcomes = mmlu::run(&subjects, asking, &mut session, &mut NoJournal, |done| bar.set_position(done as u64))?;
+    let outcomes = evaluation.remembering(|journal| {
+        Ok(mmlu::run(&subjects, asking, &mut session, journal, |done| bar.set_position(done as u64))?)
+    })?;
     bar.finish_and_clear();
     let mut rates = paired::rates(&outcomes);
     let average = mmlu::macro_average(&rates);
+    if let (true, Some(overall)) = (asked == all, rates.iter().find(|rate| rate.category == OVERALL)) {
+        let marks: Vec<f64> = outcomes.iter().map(|outcome| f64::from(u8::from(outcome.correct))).collect();
+        let how = format!(
+            "right answers over all questions, {} shots, {}, likeliest letter; Wilson interval; one mark for each question",
+            command.shots,
+            words(asking.prompting)
+        );
+        evaluation.keep_share("mmlu", overall.correct as f64 / overall.n as f64, overall.interval, &marks, &how)?;
+    }
     if as_json {
         return print_json(&json!({
             "model": command.model,

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::args::Eval;
 use crate::commands::print_json;
+use crate::evaluation::Evaluation;
 use crate::settings::Settings;
 use crate::style::Style;
 use crate::{model, progress};
@@ -19,9 +20,13 @@ use crate::{model, progress};
 pub fn run(command: &Eval, name: &str, settings: Settings, as_json: bool) -> anyhow::Result<()> {
     let items = command.items.map_or(DEFAULT_ITEMS, std::num::NonZeroUsize::get);
     let suite = Suite::builtin(name, command.seed, items)?;
-    let mut session = model::session(&model::open(&command.model)?, settings)?;
+    let checkpoint = model::open(&command.model)?;
+    let mut session = model::session(&checkpoint, settings.clone())?;
+    let mut evaluation = Evaluation::of(&command.model, &checkpoint, &session, &settings, &command.store)?;
     let bar = progress::bar(suite.items.len() as u64, "answering");
-    let outcomes = runner::run(&suite, &mut session, |done| bar.set_position(done as u64))?;
+    let outcomes = evaluation.remembering(|journal| {
+        Ok(runner::run_with(&suite, &mut session, journal, |done| bar.set_position(done as u64))?)
+    })?;
     bar.finish_and_clear();
     let rates = paired::rates(&outcomes);
     let asked = prompting(&session);
