@@ -33,9 +33,13 @@ export async function kinds(address) {
       for (const remove of await page.getByRole("button", { name: /^Remove/ }).all()) await remove.click();
     },
     progress: async (page) => {
+      // Held where it is: a page that follows would move on while it is looked at.
+      const body = "retry: 600000\n\n";
+      await page.route("**/job/*/events", (route) => route.fulfill({ contentType: "text/event-stream", body }));
       await page.goto("/compare/demo-small-vs-demo-vision");
       const start = page.getByRole("button", { name: "Measure them now" });
-      if (await start.count()) await start.click();
+      await ((await start.count()) ? start.click() : page.goto("/job/1"));
+      await page.waitForURL(/\/job\/\d+$/);
     },
     "not-here": at("/no/such/page"),
   };

@@ -40,7 +40,7 @@ async function draw(place) {
     const options = {
       width: Math.max(place.clientWidth, 240),
       height: 240,
-      title: `${phase}, tokens/s by tokens already in the context`,
+      title: `${phase === "decode" ? "Decode" : "Prefill"}, tokens/s by tokens already in the context`,
       scales: { x: { time: false }, y: { range: (_, low, high) => [0, high * 1.1] } },
       axes: [axis, { ...axis, size: 70 }],
       series: [
