@@ -33,18 +33,20 @@ async function draw(place) {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(name).trim();
   const values = (model, phase) => model.speed.map((row) => row[phase].value);
-  const axis = { stroke: colour("--soft"), grid: { stroke: colour("--grid") }, ticks: { stroke: colour("--grid") } };
+  const line = { stroke: colour("--grid"), width: 1 };
+  const axis = { stroke: colour("--soft"), grid: line, ticks: line };
+  const points = { show: true, fill: colour("--paper") };
   for (const phase of ["decode", "prefill"]) {
     const options = {
       width: Math.max(place.clientWidth, 240),
       height: 240,
-      title: `${phase}, tokens/s by tokens already in the context`,
+      title: `${phase === "decode" ? "Decode" : "Prefill"}, tokens/s by tokens already in the context`,
       scales: { x: { time: false }, y: { range: (_, low, high) => [0, high * 1.1] } },
       axes: [axis, { ...axis, size: 70 }],
       series: [
         { label: "depth" },
-        { label: "A", stroke: colour("--a"), width: 2, points: { show: true } },
-        { label: "B", stroke: colour("--b"), width: 2, dash: [6, 4], points: { show: true } },
+        { label: "A", stroke: colour("--a"), width: 2, points },
+        { label: "B", stroke: colour("--b"), width: 2, dash: [6, 4], points },
       ],
     };
     const data = [depths, values(report.models[0], phase), values(report.models[1], phase)];

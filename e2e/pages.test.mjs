@@ -1,0 +1,57 @@
+// What holds of every kind of page: fit for a phone, for a screen reader and for dark rooms, and nothing fetched from
+// elsewhere.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import test from "node:test";
+import { kinds } from "./kinds.mjs";
+import { DESKTOP, PHONE, browse, measuredStore, open, overflow, serve } from "./plimsoll.mjs";
+
+const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** The faults that keep somebody out, each with the place and the reason. */
+async function serious(page) {
+  // The page's own policy lets no script of others in, so this one comes in through the debugger.
+  await page.evaluate(axe);
+  const found = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
+  return found.violations
+    .filter((fault) => fault.impact === "serious" || fault.impact === "critical")
+    .flatMap((fault) => fault.nodes.map((node) => `${fault.id}: ${node.target.join(" ")}: ${node.failureSummary}`));
+}
+
+test("every kind of page", async (t) => {
+  const address = await serve(t, await measuredStore(t));
+  const browser = await browse(t);
+  const pages = await kinds(address);
+
+  for (const [size, viewport] of Object.entries({ phone: PHONE, desktop: DESKTOP })) {
+    for (const colorScheme of ["light", "dark"]) {
+      await t.test(`${size}, ${colorScheme}`, async (t) => {
+        const { page, faults } = await open(browser, address, { viewport, colorScheme });
+        for (const [name, show] of Object.entries(pages)) {
+          await t.test(`${name} is fit for everyone`, async () => {
+            await show(page);
+            assert.ok((await overflow(page)) <= 0, "nothing is cut off at the side");
+            // What is folded away is read too.
+            await page.evaluate(() => document.querySelectorAll("details").forEach((folded) => (folded.open = true)));
+            assert.deepEqual(await serious(page), []);
+            assert.ok((await overflow(page)) <= 0, "nor when everything is unfolded");
+            // The browser itself reports the status of the page that is meant to be missing.
+            const expected = name === "not-here" ? (fault) => /404/.test(fault) : () => false;
+            assert.deepEqual(faults.splice(0).filter((fault) => !expected(fault)), []);
+          });
+        }
+      });
+    }
+  }
+
+  await t.test("each reads without a script", async () => {
+    const { page, faults } = await open(browser, address, { javaScriptEnabled: false });
+    for (const [name, show] of Object.entries(pages)) {
+      await show(page);
+      assert.ok((await page.locator("h1").innerText()).length > 3, name);
+      assert.ok((await page.locator("main").innerText()).length > 20, name);
+    }
+    assert.deepEqual(faults.filter((fault) => !/404/.test(fault)), []);
+  });
+});
