@@ -1,6 +1,9 @@
 //! Which verdicts changed lately, and which measurements changed with them.
 
+use std::collections::HashMap;
+
 use plimsoll_lab::record::{Comparison, Measurement, ModelRecord};
+use serde::Serialize;
 
 use crate::pages::Change;
 use crate::store::{Judged, Store, StoreError};
@@ -10,33 +13,52 @@ pub fn week_ago() -> String {
     (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * 7)).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// Changed verdicts that a digest tells one by one; of the others it says how many there are.
+const TOLD: usize = 50;
+
+/// A week's changed verdicts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Digest {
+    /// The latest, at most fifty.
+    pub changes: Vec<Change>,
+    /// How many there are in all.
+    pub total: usize,
+}
+
+impl Digest {
+    /// How many are not among [`Digest::changes`].
+    pub fn untold(&self) -> usize {
+        self.total - self.changes.len()
+    }
+}
+
 /// Verdicts from `since` on that differ from the one before on the same model, use and device, the latest first.
 ///
 /// # Errors
 /// When the store fails or evidence was changed.
-pub fn changes_since(store: &Store, since: &str) -> Result<Vec<Change>, StoreError> {
-    let mut last: Vec<Judged> = Vec::new();
-    let mut changes = Vec::new();
+pub fn digest_since(store: &Store, since: &str) -> Result<Digest, StoreError> {
+    let mut last: HashMap<(String, String, String), Judged> = HashMap::new();
+    let mut changed = Vec::new();
     for now in store.judged_since(since)? {
-        let is_like = |other: &&Judged| {
-            (&other.model, &other.usage, &other.device) == (&now.model, &now.usage, &now.device)
-        };
-        let before = match last.iter().rev().find(is_like) {
-            Some(earlier) => Some(earlier.clone()),
+        let key = (now.model.clone(), now.usage.clone(), now.device.clone());
+        let before = match last.insert(key, now.clone()) {
+            Some(earlier) => Some(earlier),
             None => store.judged_before(&now, since)?,
         };
-        last.retain(|other| !is_like(&other));
-        last.push(now.clone());
         if before.as_ref().is_none_or(|before| before.verdict != now.verdict) {
-            let because = match &before {
-                Some(before) => because(store, before, &now)?,
-                None => Vec::new(),
-            };
-            changes.push(Change { now, before, because });
+            changed.push((now, before));
         }
     }
-    changes.reverse();
-    Ok(changes)
+    let total = changed.len();
+    let told = changed.into_iter().rev().take(TOLD);
+    let changes = told.map(|(now, before)| {
+        let because = match &before {
+            Some(before) => because(store, before, &now)?,
+            None => Vec::new(),
+        };
+        Ok(Change { now, before, because })
+    });
+    Ok(Digest { changes: changes.collect::<Result<_, StoreError>>()?, total })
 }
 
 /// Measurements of the model whose intervals do not meet.

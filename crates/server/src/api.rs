@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use plimsoll_catalog::gate;
-use plimsoll_panel::digest::{changes_since, week_ago};
+use plimsoll_panel::digest::{digest_since, week_ago};
 use plimsoll_panel::slug;
 use serde_json::{Value, json};
 use utoipa::OpenApi;
@@ -120,7 +120,7 @@ pub async fn record(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answ
 }
 
 /// Verdicts that changed within a week.
-#[utoipa::path(get, path = "/api/v1/digest", responses((status = 200, description = "Changes", body = Vec<Object>)))]
+#[utoipa::path(get, path = "/api/v1/digest", responses((status = 200, description = "The latest `changes`, and how many there are in `total`", body = Object)))]
 pub async fn digest(State(app): State<Arc<App>>) -> Answer {
-    Answer(app.with_store(|_, store| Ok(json!(changes_since(store, &week_ago())?))).await)
+    Answer(app.with_store(|_, store| Ok(json!(digest_since(store, &week_ago())?))).await)
 }

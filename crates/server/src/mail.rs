@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use lettre::message::Mailbox;
 use lettre::{Message, SmtpTransport, Transport};
-use plimsoll_panel::digest::{changes_since, week_ago};
+use plimsoll_panel::digest::{Digest, digest_since, week_ago};
 use plimsoll_panel::pages::Change;
 
 use crate::app::App;
@@ -81,9 +81,9 @@ pub async fn weekly(app: Arc<App>) {
                 if last.is_some_and(|last| now.duration_since(last) < SignedDuration::from_hours(24 * 7)) {
                     return Ok(());
                 }
-                let changes = changes_since(store, &due)?;
-                if let Some(mail) = app.mail.as_ref().filter(|_| !changes.is_empty()) {
-                    mail.send(&text(&changes)).map_err(Problem::Internal)?;
+                let digest = digest_since(store, &due)?;
+                if let Some(mail) = app.mail.as_ref().filter(|_| digest.total > 0) {
+                    mail.send(&text(&digest)).map_err(Problem::Internal)?;
                 }
                 Ok(store.set_note(LAST, &now.to_string())?)
             });
@@ -96,9 +96,9 @@ pub async fn weekly(app: Arc<App>) {
 }
 
 /// The digest as plain text.
-fn text(changes: &[Change]) -> String {
+fn text(digest: &Digest) -> String {
     let mut text = "Verdicts that changed this week:\n\n".to_owned();
-    for Change { now, before, because } in changes {
+    for Change { now, before, because } in &digest.changes {
         text += &format!("{}: {}\n", now.model, now.verdict);
         match before {
             Some(before) => text += &format!("  before: {}\n", before.verdict),
@@ -106,6 +106,9 @@ fn text(changes: &[Change]) -> String {
         }
         because.iter().for_each(|because| text += &format!("  {because}\n"));
         text += &format!("  {} use, {}\n\n", now.usage, now.device);
+    }
+    if digest.untold() > 0 {
+        text += &format!("and {} earlier ones: `plimsoll history` lists all\n", digest.untold());
     }
     text
 }

@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use plimsoll_catalog::{Category, Outcome, gate};
-use plimsoll_panel::digest::{changes_since, week_ago};
+use plimsoll_panel::digest::{digest_since, week_ago};
 use plimsoll_panel::judge::{check_judgement, Fault};
 use plimsoll_panel::pages::{
     BookmarksPage, CataloguePage, Community, ComparePage, Contender, DigestPage, Entry, ModelPage, ProgressPage, RunPage,
@@ -196,9 +196,9 @@ pub async fn run(State(app): State<Arc<App>>, reader: Reader, Path(id): Path<Str
 pub async fn digest(State(app): State<Arc<App>>, reader: Reader) -> Result<Response, Problem> {
     app.with_store(move |app, store| {
         let since = week_ago();
-        let changes = changes_since(store, &since)?;
+        let digest = digest_since(store, &since)?;
         let chrome = reader.chrome("/digest", false);
-        let page = DigestPage { chrome, since: &since, changes: &changes, mail: app.mail.is_some() };
+        let page = DigestPage { chrome, since: &since, digest: &digest, mail: app.mail.is_some() };
         Ok(reader.page(page.html()))
     })
     .await
@@ -207,7 +207,7 @@ pub async fn digest(State(app): State<Arc<App>>, reader: Reader) -> Result<Respo
 /// `/digest.atom`
 pub async fn feed(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     app.with_store(|app, store| {
-        let changes = changes_since(store, &week_ago())?;
+        let changes = digest_since(store, &week_ago())?.changes;
         let updated = changes.first().map_or_else(week_ago, |change| change.now.created.clone());
         let feed = atom(&changes, &format!("http://{}", app.address), &updated);
         Ok(([(header::CONTENT_TYPE, "application/atom+xml; charset=utf-8")], feed).into_response())

@@ -6,6 +6,7 @@ use askama::Template;
 
 use super::Chrome;
 use crate::chart::escaped;
+use crate::digest::Digest;
 use crate::store::Judged;
 
 /// A verdict that changed, with what it was before.
@@ -28,7 +29,7 @@ pub struct DigestPage<'a> {
     /// The first day of the week, RFC 3339.
     pub since: &'a str,
     /// What changed, the latest first.
-    pub changes: &'a [Change],
+    pub digest: &'a Digest,
     /// Whether mail can be sent.
     pub mail: bool,
 }

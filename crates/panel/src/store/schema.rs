@@ -42,6 +42,7 @@ CREATE TABLE compared(
     created TEXT NOT NULL
 ) STRICT;
 CREATE INDEX compared_pair ON compared(a, b, created);
+CREATE INDEX compared_b ON compared(b, created);
 CREATE INDEX compared_time ON compared(created);
 
 CREATE TABLE judged(
