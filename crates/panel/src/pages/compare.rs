@@ -70,6 +70,7 @@ pub struct ComparePage<'a> {
     community: Option<Community>,
     history: &'a [Judged],
     command: String,
+    refusal: Option<String>,
     samples: Vec<Sample<'a>>,
 }
 
@@ -183,6 +184,7 @@ impl<'a> ComparePage<'a> {
             rubric,
             community: None,
             history: &[],
+            refusal: None,
             samples,
         }
         .lettered()
@@ -197,6 +199,12 @@ impl<'a> ComparePage<'a> {
     /// With earlier verdicts on these models.
     pub fn with_history(mut self, history: &'a [Judged]) -> Self {
         self.history = history;
+        self
+    }
+
+    /// With why the two cannot be measured from this page, if they cannot.
+    pub fn with_refusal(mut self, refusal: Option<String>) -> Self {
+        self.refusal = refusal;
         self
     }
 
