@@ -30,6 +30,13 @@ pub struct Contender<'a> {
     pub review: &'a Review,
 }
 
+impl Contender<'_> {
+    /// What the command line calls it: `demo:small`, which is `demo-small` in addresses.
+    fn argument(&self) -> &str {
+        self.card.map_or(&self.id, |card| &card.id)
+    }
+}
+
 /// What readers prefer.
 pub struct Community {
     /// The reader's own vote, if there is one; counts are shown only then.
@@ -165,7 +172,7 @@ impl<'a> ComparePage<'a> {
         ComparePage {
             heading: format!("{} against {}", a.name, b.name),
             page: format!("{}-vs-{}", a.id, b.id),
-            command: format!("plimsoll compare {} {} --use {}", a.id, b.id, usage.purpose),
+            command: format!("plimsoll compare {} {} --use {}", a.argument(), b.argument(), usage.purpose),
             prices: contenders.iter().any(|of| of.review.derived.iter().any(|derived| derived.metric == "break_even")),
             chrome,
             usage,
