@@ -70,6 +70,8 @@ test("a reader's way", async (t) => {
     async () => {
       const { page, faults } = await open(browser, address);
       await page.goto("/compare/demo-small-vs-demo-vision");
+      const command = page.getByRole("region", { name: "Reproduce this" }).locator("code").first();
+      assert.match(await command.innerText(), /^plimsoll compare demo:small demo:vision /);
       await page.getByRole("button", { name: "Measure them now" }).click();
       await page.waitForURL(/\/job\/\d+$/);
       const stage = page.locator("[data-stage]");

@@ -47,6 +47,8 @@ test("the seed pairs", async (t) => {
         assert.deepEqual(await cells(page, "Fits this device"), ["unmeasured", "unmeasured"]);
         assert.deepEqual(await cells(page, "Headline difference"), ["unmeasured"]);
         await page.getByText("Unmeasured.", { exact: true }).waitFor();
+        await page.getByText(/They cannot be measured from this page: no artifact known/).waitFor();
+        assert.equal(await page.getByRole("button", { name: "Measure them now" }).count(), 0);
       });
 
       await t.test("refuses commercial use with the clause", async () => {

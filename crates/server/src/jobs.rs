@@ -65,12 +65,17 @@ impl Jobs {
         Jobs { launch, store, one_at_a_time, all: Mutex::default(), stop: watch::Sender::new(false) }
     }
 
+    /// Why two models cannot be measured, if they cannot.
+    pub fn refusal(&self, models: [&str; 2]) -> Option<String> {
+        models.into_iter().find_map(|model| self.launch.refusal(model))
+    }
+
     /// Starts measuring `a` and `b`, or gives the job that does so already.
     ///
     /// # Errors
     /// When one of them cannot be measured, or too many wait.
     pub fn start(&self, a: &str, b: &str) -> Result<u64, Problem> {
-        if let Some(why) = [a, b].into_iter().find_map(|model| self.launch.refusal(model)) {
+        if let Some(why) = self.refusal([a, b]) {
             return Err(Problem::Bad(why));
         }
         let pair = format!("{a}-vs-{b}");

@@ -164,6 +164,7 @@ pub async fn compare(
                     review: &reviews[at],
                 });
                 let page = ComparePage::of_cards(contenders, &usage, rubric, chrome);
+                let page = page.with_refusal(app.jobs.refusal(ids));
                 page.with_community(community).with_history(&history).html()
             }
         };

@@ -30,6 +30,13 @@ pub struct Contender<'a> {
     pub review: &'a Review,
 }
 
+impl Contender<'_> {
+    /// What the command line calls it: `demo:small`, which is `demo-small` in addresses.
+    fn argument(&self) -> &str {
+        self.card.map_or(&self.id, |card| &card.id)
+    }
+}
+
 /// What readers prefer.
 pub struct Community {
     /// The reader's own vote, if there is one; counts are shown only then.
@@ -70,6 +77,7 @@ pub struct ComparePage<'a> {
     community: Option<Community>,
     history: &'a [Judged],
     command: String,
+    refusal: Option<String>,
     samples: Vec<Sample<'a>>,
 }
 
@@ -164,7 +172,7 @@ impl<'a> ComparePage<'a> {
         ComparePage {
             heading: format!("{} against {}", a.name, b.name),
             page: format!("{}-vs-{}", a.id, b.id),
-            command: format!("plimsoll compare {} {} --use {}", a.id, b.id, usage.purpose),
+            command: format!("plimsoll compare {} {} --use {}", a.argument(), b.argument(), usage.purpose),
             prices: contenders.iter().any(|of| of.review.derived.iter().any(|derived| derived.metric == "break_even")),
             chrome,
             usage,
@@ -183,6 +191,7 @@ impl<'a> ComparePage<'a> {
             rubric,
             community: None,
             history: &[],
+            refusal: None,
             samples,
         }
         .lettered()
@@ -197,6 +206,12 @@ impl<'a> ComparePage<'a> {
     /// With earlier verdicts on these models.
     pub fn with_history(mut self, history: &'a [Judged]) -> Self {
         self.history = history;
+        self
+    }
+
+    /// With why the two cannot be measured from this page, if they cannot.
+    pub fn with_refusal(mut self, refusal: Option<String>) -> Self {
+        self.refusal = refusal;
         self
     }
 
