@@ -1,7 +1,7 @@
 //! What is known of a model by its name in addresses, and of a pair of them.
 
 use plimsoll_catalog::{Catalog, DeclaredUse, ModelCard, Purpose, region_code};
-use plimsoll_lab::record::{Comparison, Side};
+use plimsoll_lab::record::{Comparison, Measurement, Side};
 use plimsoll_panel::judge::{Background, Review, Subject, review};
 use plimsoll_panel::store::{Listed, Store};
 use plimsoll_panel::{Report, slug};
@@ -84,6 +84,12 @@ impl Known {
         let background = Background::of(&app.catalog, facts, card, store.measurements_of(&facts.sha256)?);
         let name = card.map_or_else(|| facts.name.clone(), |card| card.name.clone());
         Ok(Known { id: id.to_owned(), name, background, seen: Some((listed, comparison, side)) })
+    }
+
+    /// Everything measured of it.
+    pub fn measurements(&self) -> Vec<&Measurement> {
+        let seen = self.seen.iter().flat_map(|(_, comparison, side)| comparison.models[side.index()].measurements());
+        self.background.further.iter().chain(seen).collect()
     }
 
     /// What the panel says of it.

@@ -104,6 +104,7 @@ pub async fn model(
             from: known.seen.as_ref().map(|(listed, ..)| listed.comparison.clone()),
             comparisons: &store.comparisons_with(&id, HISTORY)?,
             history: &store.history(Some(&id), HISTORY)?,
+            measured: known.measurements(),
             rivals,
         };
         Ok(reader.page(page.html()))

@@ -1,7 +1,8 @@
 //! One model: its card, its licence, what was measured of it and what the panel says.
 
 use askama::Template;
-use plimsoll_catalog::{Answer, DeclaredUse, ModelCard, Terms, Topic};
+use plimsoll_catalog::{Answer, Claim, DeclaredUse, ModelCard, Terms, Topic};
+use plimsoll_lab::record::Measurement;
 
 use super::{Chrome, Site};
 use crate::judge::{Part, Review};
@@ -31,6 +32,8 @@ pub struct ModelPage<'a> {
     pub comparisons: &'a [Listed],
     /// Earlier verdicts.
     pub history: &'a [Judged],
+    /// Everything measured of it here, which claims are held against.
+    pub measured: Vec<&'a Measurement>,
     /// Ids of models to compare it with.
     pub rivals: Vec<String>,
 }
@@ -55,6 +58,16 @@ impl ModelPage<'_> {
             (topic.words(), condition.answer, condition.clause.as_deref())
         };
         Topic::ALL.into_iter().map(of).collect()
+    }
+
+    /// What is claimed, each with what was measured of it here.
+    fn claims(&self) -> Vec<(&Claim, Option<&Measurement>)> {
+        let claims = self.card.map(|card| &card.claims[..]).unwrap_or_default();
+        let measured = |claim: &Claim| {
+            let name = &claim.metric.as_ref()?.name;
+            self.measured.iter().copied().find(|measurement| measurement.metric == *name)
+        };
+        claims.iter().map(|claim| (claim, measured(claim))).collect()
     }
 
     fn asks(&self) -> Vec<(&'static str, Answer)> {
