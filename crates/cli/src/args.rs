@@ -450,7 +450,8 @@ pub struct Serve {
 }
 
 fn parse_token(text: &str) -> Result<String, String> {
-    let is_fit = text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    let is_fit =
+        text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
     if is_fit { Ok(text.to_owned()) } else { Err("expected 16 or more letters, digits, - or _".to_owned()) }
 }
 

@@ -51,10 +51,7 @@ impl Evaluation {
     ///
     /// # Errors
     /// Those of `work`, or the store's; what was answered until then is kept.
-    pub fn remembering<T>(
-        &mut self,
-        work: impl FnOnce(&mut dyn Journal) -> anyhow::Result<T>,
-    ) -> anyhow::Result<T> {
+    pub fn remembering<T>(&mut self, work: impl FnOnce(&mut dyn Journal) -> anyhow::Result<T>) -> anyhow::Result<T> {
         let mut journal = StoreJournal::new(&mut self.store);
         let done = work(&mut Within::new(&self.run, &mut journal));
         journal.flush()?;

@@ -39,7 +39,12 @@ impl Report {
 
 impl Background {
     /// What the catalogue and a model's own files say of it.
-    pub fn of(catalog: &Catalog, facts: &ModelFacts, card: Option<&ModelCard>, further: Vec<Measurement>) -> Background {
+    pub fn of(
+        catalog: &Catalog,
+        facts: &ModelFacts,
+        card: Option<&ModelCard>,
+        further: Vec<Measurement>,
+    ) -> Background {
         let card = card.or_else(|| catalog.card_of(&facts.path, &facts.name)).cloned();
         let text = |text: &plimsoll_lab::record::LicenceText| Text {
             file: text.file.clone(),

@@ -1,6 +1,5 @@
 //! What is said on a terminal of how faithful one model is to the other.
 
-#[allow(dead_code)] // shared with the tests of the page
 mod fixture;
 
 use plimsoll_lab::record::{Distance, Fidelity, Measurement, Origin, Side, Unit};

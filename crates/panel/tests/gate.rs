@@ -1,6 +1,5 @@
 //! Rules held against a report: three answers, by whole intervals, and never a guess.
 
-#[allow(dead_code)] // shared with the tests of the page
 mod fixture;
 
 use plimsoll_lab::record::Comparison;

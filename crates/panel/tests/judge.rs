@@ -1,6 +1,5 @@
 //! The panel judges from evidence alone, and what it says can be held against it.
 
-#[allow(dead_code)] // shared with the tests of the page
 mod fixture;
 
 use plimsoll_catalog::{Answer, Catalog, DeclaredUse, Purpose, Statement, Terms};
@@ -101,7 +100,8 @@ fn without_files_reviewers_abstain_and_the_licence_still_decides() {
     terms.conditions.commercial.answer = Answer::No;
     terms.conditions.research.answer = Answer::Yes;
     let usage = commercial();
-    let unseen = Subject { name: "unseen", seen: None, further: &[], fidelity: None, card: None, terms: &terms, usage: &usage };
+    let unseen =
+        Subject { name: "unseen", seen: None, further: &[], fidelity: None, card: None, terms: &terms, usage: &usage };
     let said = review(&unseen, &Rubric::builtin());
     let calls: Vec<Call> = said.opinions.iter().map(|opinion| opinion.call).collect();
     assert_eq!(calls, [Call::Abstain, Call::Abstain, Call::Abstain, Call::Skip]);

@@ -110,7 +110,12 @@ fn fill(path: &Path) -> Result<(), Box<dyn std::error::Error>> {
             0 => "demo-large-vs-demo-small".to_owned(),
             _ => format!("demo-large-{}-vs-demo-small-{}", n % 2000, n % 2000),
         };
-        Vote { page, voter: format!("voter {n}"), network: format!("network {}", n % 50_000), choice: Choice::Model(model) }
+        Vote {
+            page,
+            voter: format!("voter {n}"),
+            network: format!("network {}", n % 50_000),
+            choice: Choice::Model(model),
+        }
     };
     for part in 0..100 {
         store.vote_all((0..VOTES / 100).map(|n| vote(part * VOTES / 100 + n)))?;

@@ -21,7 +21,10 @@ const LISTED: usize = 1000;
 /// The description.
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Plimsoll", description = "Measurements of open-weight models on this machine, and what a panel makes of them. The forms of records are those of `plimsoll … --json`."),
+    info(
+        title = "Plimsoll",
+        description = "Measurements of open-weight models on this machine, and what a panel makes of them. The forms of records are those of `plimsoll … --json`."
+    ),
     paths(models, model, comparisons, compare, record, digest)
 )]
 struct Description;

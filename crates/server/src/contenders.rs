@@ -94,11 +94,13 @@ impl Known {
 
     /// What the panel says of it.
     pub fn review(&self, app: &App, usage: &DeclaredUse) -> Review {
-        let seen = self.seen.as_ref().map(|(_, comparison, side)| (&comparison.models[side.index()], &comparison.device));
+        let seen =
+            self.seen.as_ref().map(|(_, comparison, side)| (&comparison.models[side.index()], &comparison.device));
         let Background { terms, card, further } = &self.background;
-        let fidelity = self.seen.as_ref().and_then(|(_, comparison, side)| {
-            comparison.fidelity.as_ref().filter(|found| found.other() == *side)
-        });
+        let fidelity = self
+            .seen
+            .as_ref()
+            .and_then(|(_, comparison, side)| comparison.fidelity.as_ref().filter(|found| found.other() == *side));
         let subject = Subject { name: &self.name, seen, further, fidelity, card: card.as_ref(), terms, usage };
         review(&subject, &app.rubric)
     }

@@ -7,10 +7,10 @@ use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use plimsoll_catalog::{Category, Outcome, gate};
 use plimsoll_panel::digest::{digest_since, week_ago};
-use plimsoll_panel::judge::{check_judgement, Fault};
+use plimsoll_panel::judge::{Fault, check_judgement};
 use plimsoll_panel::pages::{
-    BookmarksPage, CataloguePage, Community, ComparePage, Contender, DigestPage, Entry, ModelPage, ProgressPage, RunPage,
-    atom,
+    BookmarksPage, CataloguePage, Community, ComparePage, Contender, DigestPage, Entry, ModelPage, ProgressPage,
+    RunPage, atom,
 };
 use plimsoll_panel::{questions, slug};
 use serde::Deserialize;

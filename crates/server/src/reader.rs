@@ -55,7 +55,8 @@ impl Reader {
         if self.known && csrf == self.csrf {
             return Ok(());
         }
-        let about = "this form was not made for this browser, or the server was started again since: load the page anew";
+        let about =
+            "this form was not made for this browser, or the server was started again since: load the page anew";
         Err(Problem::Forbidden(about.to_owned()))
     }
 

@@ -63,11 +63,7 @@ pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Resul
 }
 
 /// What came of comparing a model with the golden outputs beside its weights, if there are any; `compare` shows it.
-pub fn beside_weights(
-    model: &str,
-    checkpoint: &Checkpoint,
-    settings: &Settings,
-) -> anyhow::Result<Option<Verified>> {
+pub fn beside_weights(model: &str, checkpoint: &Checkpoint, settings: &Settings) -> anyhow::Result<Option<Verified>> {
     let command = Verify::of(model);
     let is_there = demo::golden(model).is_some() || golden_path(&command, checkpoint).exists();
     let Some(golden) = is_there.then(|| golden(&command, checkpoint)).transpose()?.flatten() else { return Ok(None) };

@@ -14,7 +14,8 @@ use crate::stats::{LEVEL, median, wilson};
 /// The records of one model of a comparison.
 pub fn model_record(side: Side, evidence: Evidence, device: &Device) -> ModelRecord {
     let subject = side.letter();
-    let Evidence { facts, prediction, starts, first_token_warm, timings, prompting, outcomes, again, verified } = evidence;
+    let Evidence { facts, prediction, starts, first_token_warm, timings, prompting, outcomes, again, verified } =
+        evidence;
     ModelRecord {
         facts,
         memory: memory(subject, &prediction, &starts),
@@ -173,15 +174,16 @@ impl Phase<'_> {
 
 /// Share of `again` that says the same as the first time.
 fn stable(subject: &str, outcomes: &[Outcome], again: &[Outcome]) -> Option<Measurement> {
-    let is_same = |second: &&Outcome| {
-        outcomes.iter().any(|first| first.item == second.item && first.answer == second.answer)
-    };
+    let is_same =
+        |second: &&Outcome| outcomes.iter().any(|first| first.item == second.item && first.answer == second.answer);
     let (same, n) = (again.iter().filter(is_same).count(), again.len());
     let interval = wilson(same, n, LEVEL)?;
     let share = Measurement::of(subject, "answers_stable", Unit::Share, Origin::Measured, same as f64 / n as f64)
         .within(Some(interval))
         .n(n)
-        .by("answers equal letter by letter when the same questions were asked again after all others; Wilson interval");
+        .by(
+            "answers equal letter by letter when the same questions were asked again after all others; Wilson interval",
+        );
     Some(share.record())
 }
 

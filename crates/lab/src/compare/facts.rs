@@ -34,7 +34,9 @@ pub fn model_facts(
         template_sha256: session.template().map(|template| sha256_hex(template.source().as_bytes())),
         licence: LicenceRecord {
             spdx: licence.spdx.clone(),
-            declared: declared.map(|d| Declared { source: d.source.clone(), kind: d.kind.to_owned(), value: d.value.clone() }).collect(),
+            declared: declared
+                .map(|d| Declared { source: d.source.clone(), kind: d.kind.to_owned(), value: d.value.clone() })
+                .collect(),
             texts: licence.texts.iter().map(licence_text).collect(),
             conflicts: licence.conflicts.clone(),
         },

@@ -2,9 +2,9 @@
 
 use plimsoll_engine::Session;
 
+use super::model_facts;
 use super::run::{CompareError, Contestant, Options};
 use super::stage::{Progress, Stage};
-use super::model_facts;
 use crate::bench::{self, Plan, ProgramTimer, Start, Timed, Timings};
 use crate::journal::{Within, recall_or};
 use crate::record::{ModelFacts, Side};
@@ -115,7 +115,12 @@ pub(super) fn open(contestant: &Contestant, options: &Options) -> Result<Session
     Session::open(&contestant.checkpoint, &options.session).map_err(|error| contestant.session_error(error))
 }
 
-pub(super) fn facts(side: Side, contestant: &Contestant, session: &Session, progress: &mut dyn FnMut(Progress)) -> ModelFacts {
+pub(super) fn facts(
+    side: Side,
+    contestant: &Contestant,
+    session: &Session,
+    progress: &mut dyn FnMut(Progress),
+) -> ModelFacts {
     let checkpoint = &contestant.checkpoint;
     let megabytes = |bytes: u64| (bytes / 1_000_000) as usize;
     let of = megabytes(checkpoint.file_bytes());

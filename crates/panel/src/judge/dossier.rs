@@ -138,9 +138,8 @@ impl Deriver<'_> {
             let at: Vec<f64> = ends.iter().enumerate().map(|(i, pair)| pair[corner >> i & 1]).collect();
             of(&at)
         });
-        let (low, high) = corners.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-            (low.min(value), high.max(value))
-        });
+        let (low, high) =
+            corners.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
         let has_interval = from.iter().any(|measurement| measurement.interval.is_some());
         let interval = has_interval.then_some(Interval { low, high, level: LEVEL });
         Measurement::of(self.name, metric, unit, Origin::Derived, of(&values))

@@ -4,10 +4,10 @@ use plimsoll_catalog::{Answer, DeclaredUse, Gate, Outcome, Topic, gate};
 use plimsoll_lab::record::Measurement;
 use serde::{Deserialize, Serialize};
 
+use super::Subject;
 use super::dossier::Dossier;
 use super::paragraph::{Paragraph, Part, points};
 use super::verdict::Verdict;
-use super::Subject;
 use crate::rubric::{self, Asked, Criterion, Reviewer, Rubric, more_is_better, utility};
 
 /// What the panel says of one model, under a use, on a device.

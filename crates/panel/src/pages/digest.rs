@@ -59,10 +59,10 @@ pub fn atom(changes: &[Change], base: &str, updated: &str) -> String {
         let title = format!("{}: {}", now.model, now.verdict);
         let was = before.as_ref().map_or("judged for the first time".to_owned(), |b| format!("before: {}", b.verdict));
         let summary = format!("{} use, {}. {was}. {}", now.usage, now.device, because.join("; "));
-        let _ = write!(
+        let _ = writeln!(
             feed,
             "<entry><title>{}</title><id>urn:sha256:{}:{}</id><updated>{}</updated>\
-             <link href=\"{base}/run/{}\"/><summary>{}</summary></entry>\n",
+             <link href=\"{base}/run/{}\"/><summary>{}</summary></entry>",
             escaped(&title),
             escaped(&now.review),
             escaped(&now.comparison),

@@ -62,7 +62,10 @@ pub(super) fn asked<'a>(comparison: &'a Comparison, suite: &'a Suite) -> Asked<'
 fn shown<'a>(item: &'a Item, outcomes: [&&'a Outcome; 2]) -> Shown<'a> {
     Shown {
         prompt: &item.prompt,
-        picture: item.picture.as_ref().map(|scene| format!("data:image/png;base64,{}", BASE64_STANDARD.encode(scene.png()))),
+        picture: item
+            .picture
+            .as_ref()
+            .map(|scene| format!("data:image/png;base64,{}", BASE64_STANDARD.encode(scene.png()))),
         expected: item.scoring.reference(),
         answers: outcomes.map(|outcome| Answer { text: outcome.answer.trim(), correct: outcome.correct }),
     }

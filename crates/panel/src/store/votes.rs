@@ -172,7 +172,8 @@ impl Store {
             .db
             .prepare_cached("SELECT choice, counted FROM ballot WHERE page = ?1 AND voter = ?2")
             .map_err(&failed)?;
-        let found = find.query_row(params![page, voter], |row| Ok(Ballot { choice: row.get(0)?, counted: row.get(1)? }));
+        let found =
+            find.query_row(params![page, voter], |row| Ok(Ballot { choice: row.get(0)?, counted: row.get(1)? }));
         found.optional().map_err(&failed)
     }
 
@@ -186,7 +187,8 @@ impl Store {
             .db
             .prepare_cached("SELECT choice, raw, counted FROM tally WHERE page = ?1 AND raw > 0 ORDER BY choice")
             .map_err(&failed)?;
-        let rows = find.query_map([page], |row| Ok(Tally { choice: row.get(0)?, raw: row.get(1)?, counted: row.get(2)? }));
+        let rows =
+            find.query_map([page], |row| Ok(Tally { choice: row.get(0)?, raw: row.get(1)?, counted: row.get(2)? }));
         rows.and_then(Iterator::collect).map_err(&failed)
     }
 
@@ -199,7 +201,9 @@ impl Store {
         let mut audit = Auditor::default();
         let mut all = self
             .db
-            .prepare("SELECT seq, page, voter, network, choice, created, counted, previous, hash FROM vote ORDER BY seq")
+            .prepare(
+                "SELECT seq, page, voter, network, choice, created, counted, previous, hash FROM vote ORDER BY seq",
+            )
             .map_err(&failed)?;
         let mut rows = all.query([]).map_err(&failed)?;
         while let Some(row) = rows.next().map_err(&failed)? {
@@ -371,10 +375,8 @@ impl Auditor {
         let surplus = stored.keys().filter(|key| !counts.contains_key(*key));
         let pages: std::collections::BTreeSet<&String> = differing.chain(surplus).map(|(page, _)| page).collect();
         audit.wrong_counts = pages.into_iter().cloned().collect();
-        audit.filtered = filtered
-            .into_iter()
-            .map(|((page, network), voters)| Filtered { page, network, voters })
-            .collect();
+        audit.filtered =
+            filtered.into_iter().map(|((page, network), voters)| Filtered { page, network, voters }).collect();
         audit
     }
 }

@@ -94,9 +94,8 @@ fn evaluate(command: &Eval, tasks: Tasks, settings: Settings, as_json: bool) -> 
     check_canaries(&tasks.canaries, &sandbox)?;
     let bar = progress::bar((tasks.problems.len() * sampling.samples) as u64, "writing programs");
     let heard = |done| bar.set_position(done as u64);
-    let attempts = evaluation.remembering(|journal| {
-        Ok(run(&tasks.problems, &sampling, &mut session, &sandbox, journal, heard)?)
-    })?;
+    let attempts = evaluation
+        .remembering(|journal| Ok(run(&tasks.problems, &sampling, &mut session, &sandbox, journal, heard)?))?;
     bar.finish_and_clear();
     let found: Vec<PassAtK> = ks.iter().filter_map(|k| pass_at(*k, &attempts)).collect();
     keep(&mut evaluation, &tasks, &sampling, &found, &attempts)?;
