@@ -13,7 +13,8 @@ const HUMANEVAL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../lab/tests/data/
 const SKIPPED: i32 = 2;
 
 fn eval(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_plimsoll")).arg("eval").args(args).output().unwrap()
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
+    command.env("XDG_DATA_HOME", env!("CARGO_TARGET_TMPDIR")).arg("eval").args(args).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> &str {
