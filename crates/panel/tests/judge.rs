@@ -135,7 +135,7 @@ fn the_better_verdict_is_advised() {
 fn between_equal_verdicts_right_answers_decide_where_they_differ() {
     let mut comparison = fixture::comparison();
     let judgement = judged(&comparison);
-    assert_eq!(judgement.reviews[0].verdict, judgement.reviews[1].verdict);
+    assert_eq!(judgement.reviews[0].verdict.word, judgement.reviews[1].verdict.word);
     assert!(judgement.advice.text().contains("it is right more often, "), "{}", judgement.advice.text());
     comparison.differences.retain(|difference| difference.metric != "accuracy");
     assert_eq!(judged(&comparison).advice.preferred, Preferred::NotToldApart);
