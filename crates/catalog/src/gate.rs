@@ -170,17 +170,22 @@ fn user_cap(condition: &Condition, usage: &DeclaredUse) -> Reason {
     let (outcome, words) = match (condition.answer, condition.limit, users) {
         (Answer::No, ..) => (Outcome::Passed, "there is no cap on users".to_owned()),
         (Answer::Yes, Some(limit), Some(users)) if users > limit => {
-            (Outcome::Failed, format!("{users} users are more than the {limit} that the licence covers"))
+            (Outcome::Failed, format!("{} users are more than the {} that the licence covers", people(users), people(limit)))
         }
-        (Answer::Yes, Some(limit), Some(_)) => (Outcome::Passed, format!("users stay within {limit}")),
+        (Answer::Yes, Some(limit), Some(_)) => (Outcome::Passed, format!("users stay within {}", people(limit))),
         (Answer::Yes, Some(limit), None) => {
-            (Outcome::Unknown, format!("the licence ends above {limit} users, and no number was declared"))
+            (Outcome::Unknown, format!("the licence ends above {} users, and no number was declared", people(limit)))
         }
         (Answer::Yes, None, _) | (Answer::Unknown, ..) => {
             (Outcome::Unknown, "whether there is a cap on users is not known".to_owned())
         }
     };
     reason(condition, Topic::UserCap, outcome, words)
+}
+
+/// A number of people as it is spoken of, where it is round: `700 million`.
+fn people(n: u64) -> String {
+    if n > 0 && n.is_multiple_of(1_000_000) { format!("{} million", n / 1_000_000) } else { n.to_string() }
 }
 
 fn region(condition: &Condition, usage: &DeclaredUse) -> Reason {

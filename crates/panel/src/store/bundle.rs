@@ -269,11 +269,12 @@ fn append(tar: &mut tar::Builder<impl Write>, path: &str, text: &str) -> io::Res
 }
 
 fn read(name: &str, source: impl Read) -> Result<(Manifest, BTreeMap<String, Record>), BundleError> {
-    let failed = |source| BundleError::Io { file: name.to_owned(), source };
     let form = |about: String| BundleError::Form { file: name.to_owned(), about };
+    // The library says of a file that is cut, and of one that never was a tar, that a block is not whole.
+    let no_tar = |error: io::Error| form(format!("it is no whole tar ({error})"));
     let (mut manifest, mut records): (Option<Manifest>, _) = (None, BTreeMap::new());
-    for entry in tar::Archive::new(source).entries().map_err(failed)? {
-        let entry = entry.map_err(failed)?;
+    for entry in tar::Archive::new(source).entries().map_err(no_tar)? {
+        let entry = entry.map_err(no_tar)?;
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         if entry.size() > MOST_BYTES || records.len() > MOST_RECORDS {
             return Err(form(format!("`{path}` makes it larger than any evidence")));
