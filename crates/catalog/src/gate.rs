@@ -169,9 +169,10 @@ fn user_cap(condition: &Condition, usage: &DeclaredUse) -> Reason {
     let users = usage.users.or((usage.purpose != Purpose::Commercial).then_some(0));
     let (outcome, words) = match (condition.answer, condition.limit, users) {
         (Answer::No, ..) => (Outcome::Passed, "there is no cap on users".to_owned()),
-        (Answer::Yes, Some(limit), Some(users)) if users > limit => {
-            (Outcome::Failed, format!("{} users are more than the {} that the licence covers", people(users), people(limit)))
-        }
+        (Answer::Yes, Some(limit), Some(users)) if users > limit => (
+            Outcome::Failed,
+            format!("{} users are more than the {} that the licence covers", people(users), people(limit)),
+        ),
         (Answer::Yes, Some(limit), Some(_)) => (Outcome::Passed, format!("users stay within {}", people(limit))),
         (Answer::Yes, Some(limit), None) => {
             (Outcome::Unknown, format!("the licence ends above {} users, and no number was declared", people(limit)))

@@ -43,9 +43,11 @@ pub enum EvidenceCommand {
 
 /// `evidence export`
 #[derive(ClapArgs, Debug)]
-#[command(after_help = "Example:\n  plimsoll evidence export evidence.tar --comparison 3f2a9c1b4d5e")]
+#[command(
+    after_help = "Examples:\n  plimsoll evidence export evidence.tar --comparison 3f2a9c1b4d5e\n  plimsoll evidence export samples.csv"
+)]
 pub struct Export {
-    /// The bundle to write, a tar
+    /// What to write: a bundle (.tar), every raw sample (.csv), or what the panel said (.md)
     pub file: PathBuf,
     /// Only this comparison, its id or the beginning of it; may be given several times [default: all]
     #[arg(long = "comparison", value_name = "ID")]

@@ -7,6 +7,7 @@
 
 mod chart;
 pub mod digest;
+mod export;
 mod foreign;
 pub mod gate;
 pub mod judge;
@@ -18,6 +19,7 @@ mod table;
 mod text;
 mod write;
 
+pub use export::{CSV_HEADER, markdown, samples_csv};
 pub use foreign::shown_text;
 pub use report::{Report, model_id, slug};
 pub use text::{Style, render_text};

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use plimsoll_panel::rubric::Rubric;
-use plimsoll_panel::shown_text;
-use plimsoll_panel::store::{Checked, Kind};
+use plimsoll_panel::store::{Checked, Kind, Store};
+use plimsoll_panel::{CSV_HEADER, markdown, samples_csv, shown_text, write_whole};
 use serde_json::json;
 
 use crate::evidence;
@@ -31,11 +31,34 @@ fn export(command: &Export, as_json: bool) -> anyhow::Result<()> {
     let store = evidence::open(&command.store)?;
     let ids = command.comparisons.iter().map(|start| store.find(start, Some(Kind::Comparison)));
     let ids = ids.collect::<Result<Vec<_>, _>>()?;
+    let kind = command.file.extension().and_then(|kind| kind.to_str()).map(str::to_lowercase);
+    if let Some(kind @ ("csv" | "md")) = kind.as_deref() {
+        return export_text(command, &store, ids, kind, as_json);
+    }
     let records = store.export(&command.file, &ids)?;
     if as_json {
         return super::print_json(&json!({ "file": command.file, "records": records }));
     }
     writeln!(std::io::stdout().lock(), "{records} records in {}", command.file.display())?;
+    Ok(())
+}
+
+/// Samples as CSV, or what the panel said as Markdown.
+fn export_text(command: &Export, store: &Store, ids: Vec<String>, kind: &str, as_json: bool) -> anyhow::Result<()> {
+    let ids = if ids.is_empty() { store.all_comparisons()? } else { ids };
+    let mut text = if kind == "csv" { CSV_HEADER.to_owned() } else { String::new() };
+    for id in &ids {
+        if kind == "csv" {
+            text += &samples_csv(id, &store.comparison(id)?);
+        } else if let Some(report) = store.report(id)? {
+            text += &format!("{}\n", markdown(&report));
+        }
+    }
+    write_whole(&command.file, text.as_bytes())?;
+    if as_json {
+        return super::print_json(&json!({ "file": command.file, "comparisons": ids.len() }));
+    }
+    writeln!(std::io::stdout().lock(), "{} comparisons in {}", ids.len(), command.file.display())?;
     Ok(())
 }
 
