@@ -333,3 +333,44 @@ fn keys_hide_what_they_are_made_of_and_stay_the_same() {
         "another store, another salt"
     );
 }
+
+/// Names the store to the process below.
+const STORE: &str = "PLIMSOLL_TEST_STORE";
+
+#[test]
+#[ignore = "run and killed by the test below"]
+fn keeps_steps_until_it_is_killed() {
+    use std::io::Write;
+    let path = std::env::var_os(STORE).expect("set by the test below");
+    let mut store = Store::open(Path::new(&path)).unwrap();
+    let mut out = std::io::stdout().lock();
+    for step in 0.. {
+        store.keep_steps(&[(format!("run/{step}"), serde_json::json!(step))]).unwrap();
+        writeln!(out, "kept {step}").unwrap();
+    }
+}
+
+#[test]
+fn no_acknowledged_step_is_lost_in_a_hundred_kills() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+    let program = std::env::current_exe().unwrap();
+    for kill in 0..100 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("evidence.db");
+        let mut child = Command::new(&program)
+            .args(["--ignored", "--exact", "keeps_steps_until_it_is_killed", "--nocapture"])
+            .env(STORE, &path)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let kept = lines.map_while(Result::ok).filter_map(|line| line.strip_prefix("kept ")?.parse::<usize>().ok());
+        let acknowledged = kept.take(1 + kill % 7).last().expect("it keeps steps");
+        child.kill().unwrap(); // SIGKILL
+        child.wait().unwrap();
+        let store = Store::open(&path).unwrap();
+        assert!(store.n_steps("run").unwrap() > acknowledged, "kill {kill}: step {acknowledged} was acknowledged");
+        assert_eq!(store.step("run", &acknowledged.to_string()).unwrap(), Some(serde_json::json!(acknowledged)));
+    }
+}
