@@ -58,7 +58,8 @@ fn export_text(command: &Export, store: &Store, ids: Vec<String>, kind: &str, as
     if as_json {
         return super::print_json(&json!({ "file": command.file, "comparisons": ids.len() }));
     }
-    writeln!(std::io::stdout().lock(), "{} comparisons in {}", ids.len(), command.file.display())?;
+    let s = if ids.len() == 1 { "" } else { "s" };
+    writeln!(std::io::stdout().lock(), "{} comparison{s} in {}", ids.len(), command.file.display())?;
     Ok(())
 }
 
