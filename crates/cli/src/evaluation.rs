@@ -55,8 +55,11 @@ impl Evaluation {
         let mut journal = StoreJournal::new(&mut self.store);
         let done = work(&mut Within::new(&self.run, &mut journal));
         journal.flush()?;
+        let run = journal.into_run();
         let done = done?;
-        journal.forget()?;
+        if let Some(run) = run {
+            self.store.forget_steps(&run)?;
+        }
         Ok(done)
     }
 

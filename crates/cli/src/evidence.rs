@@ -1,5 +1,6 @@
 //! The evidence store of this user, and the journal that a long run keeps in it.
 
+use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -74,16 +75,17 @@ pub struct StoreJournal<'a> {
     store: &'a mut Store,
     waiting: Vec<(String, Value)>,
     written: Instant,
-    run: Option<String>,
+    /// Whose steps were recalled or recorded.
+    run: RefCell<Option<String>>,
     failed: Option<StoreError>,
-    recalled: std::cell::Cell<bool>,
+    recalled: Cell<bool>,
 }
 
 impl<'a> StoreJournal<'a> {
     /// Nothing is read before it is asked for.
     pub fn new(store: &'a mut Store) -> StoreJournal<'a> {
-        let recalled = std::cell::Cell::new(false);
-        StoreJournal { store, waiting: Vec::new(), written: Instant::now(), run: None, failed: None, recalled }
+        let (run, recalled) = (RefCell::new(None), Cell::new(false));
+        StoreJournal { store, waiting: Vec::new(), written: Instant::now(), run, failed: None, recalled }
     }
 
     /// Writes what waits.
@@ -98,15 +100,9 @@ impl<'a> StoreJournal<'a> {
         self.store.keep_steps(&std::mem::take(&mut self.waiting))
     }
 
-    /// Forgets the steps of the run: it is kept as a whole.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn forget(self) -> Result<(), StoreError> {
-        match &self.run {
-            Some(run) => self.store.forget_steps(run),
-            None => Ok(()),
-        }
+    /// The run whose steps were recalled or recorded, if any were: to be forgotten once it is kept as a whole.
+    pub fn into_run(self) -> Option<String> {
+        self.run.into_inner()
     }
 }
 
@@ -114,6 +110,9 @@ impl Journal for StoreJournal<'_> {
     fn recall(&self, key: &str) -> Option<Value> {
         let (run, step) = key.split_once('/')?;
         let found = self.store.step(run, step).ok().flatten();
+        if found.is_some() {
+            self.run.replace(Some(run.to_owned()));
+        }
         if found.is_some() && !self.recalled.replace(true) {
             say(format_args!("note: going on where an interrupted run of the same comparison stopped"));
         }
@@ -121,10 +120,25 @@ impl Journal for StoreJournal<'_> {
     }
 
     fn record(&mut self, key: &str, value: &Value) {
-        self.run = key.split_once('/').map(|(run, _)| run.to_owned());
+        self.run.replace(key.split_once('/').map(|(run, _)| run.to_owned()));
         self.waiting.push((key.to_owned(), value.clone()));
         if self.failed.is_none() && self.written.elapsed() >= BETWEEN_WRITES {
             self.failed = self.flush().err();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_of_which_everything_was_recalled_is_known_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("evidence.db")).unwrap();
+        store.keep_steps(&[("run/step".to_owned(), Value::from(7))]).unwrap();
+        let journal = StoreJournal::new(&mut store);
+        assert_eq!(journal.recall("run/step"), Some(Value::from(7)));
+        assert_eq!(journal.into_run().as_deref(), Some("run"));
     }
 }

@@ -113,13 +113,16 @@ pub fn measured(a: &str, b: &str, args: &MeasureArgs, settings: &Settings, told:
     let mut journal = StoreJournal::new(&mut store);
     let found = compare::compare(&contestants, &options, &mut journal, &mut fresh_start, &mut on_progress);
     journal.flush()?; // also of a comparison that failed: the next one goes on from there
+    let run = journal.into_run();
     let comparison = found?;
-    journal.forget()?;
     if let Some((_, bar)) = shown {
         bar.finish_and_clear();
     }
     let report = judged(&store, comparison, &contestants, &usage, &rubric)?;
     store.keep_report(&report, &rubric)?;
+    if let Some(run) = run {
+        store.forget_steps(&run)?; // only now: until here they were all that there was of it
+    }
     Ok(Measured { report, rubric })
 }
 
