@@ -6,11 +6,11 @@ use plimsoll_lab::record::{Comparison, Measurement, ModelRecord};
 use serde::Serialize;
 
 use crate::pages::Change;
-use crate::store::{Judged, Store, StoreError};
+use crate::store::{Judged, Store, StoreError, hours_ago};
 
 /// Seven days before now, RFC 3339 in UTC.
 pub fn week_ago() -> String {
-    (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * 7)).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    hours_ago(24 * 7)
 }
 
 /// Changed verdicts that a digest tells one by one; of the others it says how many there are.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::parts::{DEEPEST, reference};
+use super::parts::{DEEPEST, fill};
 use super::records::Kind;
 use super::sitting::Sitting;
 use super::{Store, StoreError};
@@ -135,20 +135,8 @@ impl Reader<'_> {
             return Ok(Value::Null);
         }
         let mut body = self.record(id)?;
-        self.fill(&mut body, depth)?;
+        fill(&mut body, &mut |id| self.whole(id, depth + 1))?;
         Ok(body)
-    }
-
-    fn fill(&mut self, value: &mut Value, depth: usize) -> Result<(), StoreError> {
-        if let Some(id) = reference(value) {
-            *value = self.whole(&id, depth + 1)?;
-            return Ok(());
-        }
-        match value {
-            Value::Object(object) => object.values_mut().try_for_each(|inner| self.fill(inner, depth)),
-            Value::Array(array) => array.iter_mut().try_for_each(|inner| self.fill(inner, depth)),
-            _ => Ok(()),
-        }
     }
 
     fn read_as<T: DeserializeOwned>(&mut self, id: &str, what: &str) -> Result<Option<T>, StoreError> {

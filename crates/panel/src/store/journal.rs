@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value;
 
-use super::{Store, StoreError, now};
+use super::{Store, StoreError, hours_ago, now};
 
 /// Days after which the steps of a run that nobody finished are forgotten.
 const KEPT_DAYS: i64 = 30;
@@ -57,8 +57,7 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub fn forget_steps(&mut self, run: &str) -> Result<(), StoreError> {
-        let old = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * KEPT_DAYS);
-        let old = old.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let old = hours_ago(24 * KEPT_DAYS);
         self.write(|db| db.execute("DELETE FROM partial WHERE run = ?1 OR created < ?2", params![run, old]).map(drop))
     }
 }

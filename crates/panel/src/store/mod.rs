@@ -151,7 +151,12 @@ impl Store {
     }
 }
 
+/// So many hours before now, RFC 3339 in UTC, to the second.
+pub(crate) fn hours_ago(hours: i64) -> String {
+    (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(hours)).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// Now, RFC 3339 in UTC, to the second.
 pub(crate) fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    hours_ago(0)
 }

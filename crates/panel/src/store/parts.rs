@@ -104,20 +104,8 @@ impl Store {
             return Err(StoreError::Tampered { id: id.to_owned(), kind: record.kind.as_str(), about });
         }
         let mut body = record.body;
-        self.fill(&mut body, depth)?;
+        fill(&mut body, &mut |id| self.whole(id, depth + 1))?;
         Ok(body)
-    }
-
-    fn fill(&self, value: &mut Value, depth: usize) -> Result<(), StoreError> {
-        if let Some(id) = reference(value) {
-            *value = self.whole(&id, depth + 1)?;
-            return Ok(());
-        }
-        match value {
-            Value::Object(object) => object.values_mut().try_for_each(|inner| self.fill(inner, depth)),
-            Value::Array(array) => array.iter_mut().try_for_each(|inner| self.fill(inner, depth)),
-            _ => Ok(()),
-        }
     }
 
     /// Ids of every record that `id` rests on, itself first.
@@ -142,6 +130,22 @@ pub(super) fn list(db: &Transaction<'_>, id: &str, [a, b]: [&str; 2], created: &
         params![id, a, b, created],
     )
     .map(drop)
+}
+
+/// Puts what `whole` gives for an id in the place of every reference to it.
+pub(super) fn fill(
+    value: &mut Value,
+    whole: &mut dyn FnMut(&str) -> Result<Value, StoreError>,
+) -> Result<(), StoreError> {
+    if let Some(id) = reference(value) {
+        *value = whole(&id)?;
+        return Ok(());
+    }
+    match value {
+        Value::Object(object) => object.values_mut().try_for_each(|inner| fill(inner, whole)),
+        Value::Array(array) => array.iter_mut().try_for_each(|inner| fill(inner, whole)),
+        _ => Ok(()),
+    }
 }
 
 /// The id, if `value` stands for another record.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use plimsoll_lab::hash::sha256_hex;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{Store, StoreError, now};
+use super::{Store, StoreError, hours_ago, now};
 
 /// Voters of one network whose votes on a page count.
 pub const COUNTED_PER_NETWORK: i64 = 5;
@@ -118,10 +118,19 @@ impl Store {
     /// # Errors
     /// When the store fails.
     pub fn key(&mut self, what: &str) -> Result<String, StoreError> {
-        let salt = self.write(|db| {
-            db.execute("INSERT INTO secret(name, value) VALUES('salt', randomblob(32)) ON CONFLICT DO NOTHING", [])?;
-            db.query_row("SELECT value FROM secret WHERE name = 'salt'", [], |row| row.get::<_, Vec<u8>>(0))
-        })?;
+        const SALT: &str = "SELECT value FROM secret WHERE name = 'salt'";
+        // Every page asks for a key: only the first waits for whoever writes.
+        let held = self.db.query_row(SALT, [], |row| row.get::<_, Vec<u8>>(0)).optional().map_err(self.failed())?;
+        let salt = match held {
+            Some(salt) => salt,
+            None => self.write(|db| {
+                db.execute(
+                    "INSERT INTO secret(name, value) VALUES('salt', randomblob(32)) ON CONFLICT DO NOTHING",
+                    [],
+                )?;
+                db.query_row(SALT, [], |row| row.get(0))
+            })?,
+        };
         let mut bytes = salt.clone();
         bytes.extend(what.as_bytes());
         bytes.extend(salt); // on both ends, so that no longer text has a key that continues this one
@@ -133,11 +142,11 @@ impl Store {
     /// # Errors
     /// [`VoteError::TooMany`], or the store's failure; nothing was cast then.
     pub fn vote(&mut self, vote: &Vote) -> Result<Ballot, VoteError> {
-        let hour_ago = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1)).strftime("%Y-%m-%dT%H:%M:%SZ");
+        let hour_ago = hours_ago(1);
         let cast = self.write(|db| {
             let recent: i64 = db.query_row(
                 "SELECT COUNT(*) FROM vote WHERE network = ?1 AND created > ?2",
-                params![vote.network, hour_ago.to_string()],
+                params![vote.network, hour_ago],
                 |row| row.get(0),
             )?;
             if recent >= PER_NETWORK_AND_HOUR {
