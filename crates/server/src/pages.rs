@@ -12,13 +12,13 @@ use plimsoll_panel::pages::{
     BookmarksPage, CataloguePage, Community, ComparePage, Contender, DigestPage, Entry, ModelPage, ProgressPage,
     RunPage, atom,
 };
+use plimsoll_panel::store::Store;
 use plimsoll_panel::{questions, slug};
 use serde::Deserialize;
 
 use crate::app::App;
 use crate::contenders::{Known, UseQuery, ballot_page, judged, pair, report};
 use crate::error::Problem;
-use crate::pool::Taken;
 use crate::reader::Reader;
 
 /// Comparisons on the first page.
@@ -91,7 +91,8 @@ pub async fn model(
     app.with_store(move |app, store| {
         let known = Known::find(app, store, &id)?;
         let path = format!("/model/{id}");
-        let bookmarked = is_bookmarked(&reader, store, &path)?;
+        let key = reader.key(store)?;
+        let bookmarked = is_bookmarked(store, &key, &path)?;
         let rivals = known.background.card.iter().flat_map(|card| &card.rivals).map(|id| slug(id)).collect();
         let page = ModelPage {
             chrome: reader.chrome(&path, bookmarked),
@@ -137,10 +138,10 @@ pub async fn compare(
     app.with_store(move |app, store| {
         let ids = pair(&text)?;
         let path = format!("/compare/{text}");
-        let bookmarked = is_bookmarked(&reader, store, &path)?;
-        let voter = reader.key(store)?;
+        let key = reader.key(store)?;
+        let bookmarked = is_bookmarked(store, &key, &path)?;
         let ballots = ballot_page(ids);
-        let voted = store.ballot(&ballots, &voter)?.map(|ballot| ballot.choice);
+        let voted = store.ballot(&ballots, &key)?.map(|ballot| ballot.choice);
         let community = Community { voted, tallies: store.tally(&ballots)? };
         let mut history = store.history(Some(ids[0]), HISTORY)?;
         history.extend(store.history(Some(ids[1]), HISTORY)?);
@@ -243,7 +244,6 @@ pub async fn job(State(app): State<Arc<App>>, reader: Reader, Path(id): Path<u64
     Ok(reader.page(page.html()))
 }
 
-fn is_bookmarked(reader: &Reader, store: &mut Taken, path: &str) -> Result<bool, Problem> {
-    let key = reader.key(store)?;
-    Ok(store.bookmarks(&key)?.iter().any(|page| page == path))
+fn is_bookmarked(store: &Store, key: &str, path: &str) -> Result<bool, Problem> {
+    Ok(store.bookmarks(key)?.iter().any(|page| page == path))
 }
