@@ -122,7 +122,7 @@ fn info_tells_a_conflict_between_card_and_text() {
     fs::write(folder.join("LICENSE"), "LLAMA 3.1 COMMUNITY LICENSE AGREEMENT\nLlama 3.1 Version").unwrap();
     let model = folder.to_str().unwrap();
     let text = stdout(home.path(), &["info", model, "--use", "commercial", "--users", "800000000", "--region", "US"]);
-    assert!(text.contains("conflict:") && text.contains("FAILED: 800000000 users"), "{text}");
+    assert!(text.contains("conflict:") && text.contains("FAILED: 800 million users"), "{text}");
     assert!(text.contains("LICENSE begins as LicenseRef-Llama-3.1-Community does"), "{text}");
     let value = json(home.path(), &["info", model, "--json"]);
     assert_eq!(value["terms"]["conflicts"].as_array().unwrap().len(), 1);
