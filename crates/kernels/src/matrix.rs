@@ -173,6 +173,18 @@ impl<'a> Matrix<'a> {
         &self.bytes[stored * self.row_bytes()..][..self.row_bytes()]
     }
 
+    /// Where logical row `first` lies, and the bytes from each of `len` rows to the next, if they are equally far apart.
+    pub(crate) fn evenly_spaced(&self, first: usize, len: usize) -> Option<(*const u8, usize)> {
+        let stride = match self.layout {
+            Layout::Rows => self.row_bytes(),
+            Layout::RotaryPairs { head_dim } if (self.first + first) % (head_dim / 2) + len <= head_dim / 2 => {
+                2 * self.row_bytes()
+            }
+            _ => return None,
+        };
+        Some((self.row(first).as_ptr(), stride))
+    }
+
     /// Outputs from one stored input to the next; for transposed matrices.
     pub(crate) fn stride(&self) -> usize {
         let Layout::Transposed { stride } = self.layout else { unreachable!("columns of a matrix stored by rows") };

@@ -76,6 +76,26 @@ fn shapes_at_the_edges_of_stripes_steps_and_tiles_agree() {
 }
 
 #[test]
+fn the_greatest_codes_and_sums_fit_where_they_are_added() {
+    for dtype in block_types() {
+        let (rows, cols) = (19, 512);
+        let mut random = Random(17);
+        for fill in [0x00, 0xff, 0x7f, 0x80] {
+            let mut bytes = vec![fill; rows * dtype.row_bytes(cols).unwrap()];
+            bytes.chunks_exact_mut(dtype.block_bytes()).for_each(|block| random.moderate_scales(dtype, block));
+            let w = Matrix::new(dtype, rows, cols, &bytes).unwrap();
+            let x: Vec<f32> = (0..3 * cols).map(|i| if i / cols == 1 { -3.0 } else { 3.0 }).collect();
+            let expected = multiply(&cpu(Isa::Scalar, 1), &w, &x);
+            for isa in Isa::available() {
+                assert_eq!(bits(&multiply(&cpu(isa, 1), &w, &x)), bits(&expected), "{dtype} of {fill} at {isa}");
+                let alone = multiply(&cpu(isa, 1), &w, &x[..cols]);
+                assert_eq!(bits(&alone), bits(&expected[..rows]), "{dtype} of {fill} at {isa}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_error_is_within_half_a_step_of_each_activation() {
     for dtype in block_types() {
         let (rows, cols) = (40, 1024);

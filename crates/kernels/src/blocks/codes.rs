@@ -20,6 +20,25 @@ pub(crate) struct Codes {
     pub offsets: [f32; STEP / 16],
 }
 
+/// A block of [`STEP`] values in units of its own: the scale of every 16 values is `d` times an integer, and what is
+/// taken from every 32 values, where anything is, `dmin` times one.
+pub(crate) struct Units {
+    pub d: f32,
+    pub scales: [i8; STEP / 16],
+    pub minima: Option<(f32, [u8; STEP / 32])>,
+}
+
+impl Units {
+    /// Of the types whose products are summed in such units; one whole block.
+    pub fn of(dtype: DType, block: &[u8]) -> Option<Units> {
+        match dtype {
+            DType::Q4_K => Some(q4_k::units(block)),
+            DType::Q6_K => Some(q6_k::units(block)),
+            _ => None,
+        }
+    }
+}
+
 /// The scales of a block whose values are scale times code.
 pub(super) struct Scaled<const GROUPS: usize>(pub [f32; GROUPS]);
 

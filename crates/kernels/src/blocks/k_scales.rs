@@ -17,16 +17,16 @@ pub(crate) fn affine(block: &[u8]) -> Affine<8> {
 }
 
 /// Scale and minimum codes of eight runs of 32 values.
-struct ScalesMins {
+pub(super) struct ScalesMins {
     /// Eight 6-bit scales, one a byte.
-    scales: [u8; 8],
+    pub scales: [u8; 8],
     /// Eight 6-bit minima, one a byte.
-    mins: [u8; 8],
+    pub mins: [u8; 8],
 }
 
 /// Unpacks all sixteen at once, in 32-bit words of four codes.
 #[inline(always)]
-fn unpack(packed: &[u8; 12]) -> ScalesMins {
+pub(super) fn unpack(packed: &[u8; 12]) -> ScalesMins {
     let word = |i: usize| u32::from_le_bytes([packed[i], packed[i + 1], packed[i + 2], packed[i + 3]]);
     let (a, b, c) = (word(0), word(4), word(8));
     let join = |low: u32, high: u32| (u64::from(high) << 32 | u64::from(low)).to_le_bytes();

@@ -28,7 +28,7 @@ mod tq;
 pub use q4_0::quantise as quantise_q4_0;
 pub use q8_0::quantise as quantise_q8_0;
 
-pub(crate) use codes::{Affine, Codes, STEP, decode};
+pub(crate) use codes::{Affine, Codes, STEP, Units, decode};
 pub(crate) use float::half;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use iq4::IQ4_LEVELS;

@@ -10,12 +10,22 @@
 //! A value is `d * scale * q - dmin * minimum`. Both products and `d * scale * q` are exact in f32 (11 + 6 + 4 bits),
 //! so that a fused multiply-subtract gives the same bits.
 
-use super::{Affine, k_scales};
+use super::codes::Units;
+use super::{Affine, half_at, k_scales};
 
 #[inline(always)]
 pub(super) fn codes(block: &[u8; 144], codes: &mut [i8; 256]) -> Affine<8> {
     nibbles(&block[16..], codes);
     k_scales::affine(block)
+}
+
+pub(super) fn units(block: &[u8]) -> Units {
+    let codes = k_scales::unpack(block[4..16].try_into().expect("twelve bytes"));
+    Units {
+        d: half_at(block, 0),
+        scales: std::array::from_fn(|run| codes.scales[run / 2] as i8), // 6 bits
+        minima: Some((half_at(block, 2), codes.mins)),
+    }
 }
 
 /// Byte `32 g + i` holds value `64 g + i` low and `64 g + 32 + i` high.

@@ -9,6 +9,7 @@
 //!
 //! A value is `(d * scale) * (q - 32)`, rounded once: `d * scale` is exact in f32.
 
+use super::codes::Units;
 use super::{Scaled, half_at};
 
 #[inline(always)]
@@ -22,4 +23,8 @@ pub(super) fn codes(block: &[u8; 210], codes: &mut [i8; 256]) -> Scaled<16> {
     }
     let d = half_at(block, 208);
     Scaled(std::array::from_fn(|run| d * f32::from(block[192 + run] as i8)))
+}
+
+pub(super) fn units(block: &[u8]) -> Units {
+    Units { d: half_at(block, 208), scales: std::array::from_fn(|run| block[192 + run] as i8), minima: None }
 }

@@ -79,12 +79,6 @@ pub(crate) trait Vector: Copy {
         let _ = from;
     }
 
-    /// Asks for a cache line that is wanted much later, into the second level. Any address is allowed.
-    #[inline(always)]
-    unsafe fn prefetch_far(from: *const u8) {
-        let _ = from;
-    }
-
     #[inline(always)]
     unsafe fn zero() -> Self {
         Self::splat(0.0)

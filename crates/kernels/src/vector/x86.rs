@@ -74,11 +74,6 @@ impl Vector for F32x8 {
     }
 
     #[inline(always)]
-    unsafe fn prefetch_far(from: *const u8) {
-        _mm_prefetch::<_MM_HINT_T1>(from.cast())
-    }
-
-    #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
         F32x8(_mm256_add_ps(self.0, other.0))
     }
@@ -193,11 +188,6 @@ impl Vector for F32x16 {
     #[inline(always)]
     unsafe fn prefetch(from: *const u8) {
         _mm_prefetch::<_MM_HINT_T0>(from.cast())
-    }
-
-    #[inline(always)]
-    unsafe fn prefetch_far(from: *const u8) {
-        _mm_prefetch::<_MM_HINT_T1>(from.cast())
     }
 
     #[inline(always)]

@@ -60,7 +60,8 @@ impl Random {
         }
     }
 
-    fn moderate_scales(&mut self, dtype: DType, block: &mut [u8]) {
+    /// Makes the half-precision scales of a block finite and moderate.
+    pub fn moderate_scales(&mut self, dtype: DType, block: &mut [u8]) {
         let halves: &[usize] = match dtype {
             DType::Q4_1 | DType::Q5_1 | DType::Q4_K | DType::Q5_K => &[0, 2],
             DType::Q2_K => &[80, 82],

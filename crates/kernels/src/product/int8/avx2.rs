@@ -3,8 +3,9 @@
 use std::arch::x86_64::*;
 
 use super::bytes::Bytes;
+use super::pairs::{InPairs, by_pairs, sums_of_pairs};
 use super::panel::{STRIPES, by_dots};
-use super::rows::{MOST, Rows};
+use super::rows::Rows;
 use super::stored::Stored;
 use crate::DType;
 use crate::blocks::Codes;
@@ -13,10 +14,11 @@ use crate::vector::F32x8;
 
 #[derive(Clone, Copy)]
 #[repr(transparent)]
-pub(super) struct U8x32(__m256i);
+pub(super) struct U8x32(pub __m256i);
 
 impl Bytes for U8x32 {
     type Floats = F32x8;
+    type Scales = InPairs;
     const BIAS: i32 = 0;
     /// Eight of sixteen registers hold sums.
     const TOKENS: usize = 4;
@@ -130,18 +132,9 @@ impl Bytes for U8x32 {
         }
     }
 
-    /// In a register: a load that meets eight stores of two bytes would wait for them.
     #[inline(always)]
-    unsafe fn collect_words(rows: Rows, at: usize, to: &mut [u16; MOST]) {
-        let word = |row| i32::from(rows.row(row).add(at).cast::<u16>().read_unaligned());
-        let words = _mm_cvtsi32_si128(word(0));
-        let words = _mm_insert_epi16::<1>(words, word(1));
-        let words = _mm_insert_epi16::<2>(words, word(2));
-        let words = _mm_insert_epi16::<3>(words, word(3));
-        let words = _mm_insert_epi16::<4>(words, word(4));
-        let words = _mm_insert_epi16::<5>(words, word(5));
-        let words = _mm_insert_epi16::<6>(words, word(6));
-        _mm_storeu_si128(to.as_mut_ptr().cast(), _mm_insert_epi16::<7>(words, word(7)));
+    unsafe fn halves(rows: Rows, at: usize) -> F32x8 {
+        F32x8(_mm256_cvtph_ps(eight_words(rows, 0, at)))
     }
 
     #[inline(always)]
@@ -151,7 +144,10 @@ impl Bytes for U8x32 {
     ) -> [[Self; STRIPES]; T] {
         match sums_of_pairs(S::MOST).min(S::GROUP / 4) {
             1 => by_dots::<Self, S, T>(codes, x),
-            steps => by_pairs::<T>(codes, x, S::GROUP / 4, steps),
+            _ => {
+                let ones = U8x32(_mm256_set1_epi16(1));
+                by_pairs::<S, T>([[Self::zero(); STRIPES]; T], codes, x, [ones; STRIPES])
+            }
         }
     }
 
@@ -161,51 +157,17 @@ impl Bytes for U8x32 {
     }
 }
 
-/// How many sums of two products of codes up to `most` cannot overflow 16 bits together, a power of two: 8 of 15 times
-/// 127, 4 of 31, 2 of 63.
+/// The two-byte words at `at` of the rows from `first` on, in a register: a load that meets eight stores of two bytes
+/// would wait for them.
 #[inline(always)]
-fn sums_of_pairs(most: i32) -> usize {
-    match i32::from(i16::MAX) / (2 * 127 * most) {
-        0..=1 => 1,
-        2..=3 => 2,
-        4..=7 => 4,
-        _ => 8,
-    }
-}
-
-/// [`by_dots`] of small codes without a sign: sums of pairs are widened to 32 bits once for every `steps` registers. All
-/// of them stay in registers, so that what is loaded serves every token and both stripes.
-#[inline(always)]
-unsafe fn by_pairs<const T: usize>(
-    codes: [*const U8x32; STRIPES],
-    x: [*const i8; T],
-    registers: usize,
-    steps: usize,
-) -> [[U8x32; STRIPES]; T] {
-    let ones = _mm256_set1_epi16(1);
-    let mut products = [[U8x32::zero(); STRIPES]; T];
-    let mut k = 0;
-    while k < registers {
-        let mut pairs = [[_mm256_setzero_si256(); STRIPES]; T];
-        let mut i = k;
-        while i < k + steps {
-            let (first, second) = (codes[0].add(i).read().0, codes[1].add(i).read().0);
-            let mut t = 0;
-            while t < T {
-                let input = U8x32::repeat_4(x[t].add(4 * i).cast()).0;
-                pairs[t][0] = _mm256_add_epi16(pairs[t][0], _mm256_maddubs_epi16(first, input));
-                pairs[t][1] = _mm256_add_epi16(pairs[t][1], _mm256_maddubs_epi16(second, input));
-                t += 1;
-            }
-            i += 1;
-        }
-        let mut t = 0;
-        while t < T {
-            products[t][0] = products[t][0].add_32(U8x32(_mm256_madd_epi16(pairs[t][0], ones)));
-            products[t][1] = products[t][1].add_32(U8x32(_mm256_madd_epi16(pairs[t][1], ones)));
-            t += 1;
-        }
-        k += steps;
-    }
-    products
+pub(super) unsafe fn eight_words(rows: Rows, first: usize, at: usize) -> __m128i {
+    let word = |row| i32::from(rows.row(first + row).add(at).cast::<u16>().read_unaligned());
+    let words = _mm_cvtsi32_si128(word(0));
+    let words = _mm_insert_epi16::<1>(words, word(1));
+    let words = _mm_insert_epi16::<2>(words, word(2));
+    let words = _mm_insert_epi16::<3>(words, word(3));
+    let words = _mm_insert_epi16::<4>(words, word(4));
+    let words = _mm_insert_epi16::<5>(words, word(5));
+    let words = _mm_insert_epi16::<6>(words, word(6));
+    _mm_insert_epi16::<7>(words, word(7))
 }

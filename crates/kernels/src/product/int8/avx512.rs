@@ -2,8 +2,10 @@
 
 use std::arch::x86_64::*;
 
+use super::avx2::eight_words;
 use super::bytes::Bytes;
 use super::rows::Rows;
+use super::units::InFloats;
 use crate::DType;
 use crate::blocks::Codes;
 use crate::unpack;
@@ -15,6 +17,7 @@ pub(super) struct U8x64(__m512i);
 
 impl Bytes for U8x64 {
     type Floats = F32x16;
+    type Scales = InFloats;
     /// `vpdpbusd` takes codes from 0 to 255.
     const BIAS: i32 = 128;
     /// Twelve registers of integer sums, twelve of float sums, two of codes.
@@ -113,6 +116,11 @@ impl Bytes for U8x64 {
     #[inline(always)]
     unsafe fn dot<const SIGNED: bool>(self, codes: Self, x: Self) -> Self {
         U8x64(_mm512_dpbusd_epi32(self.0, codes.0, x.0))
+    }
+
+    #[inline(always)]
+    unsafe fn halves(rows: Rows, at: usize) -> F32x16 {
+        F32x16(_mm512_cvtph_ps(_mm256_set_m128i(eight_words(rows, 8, at), eight_words(rows, 0, at))))
     }
 
     #[inline(always)]

@@ -8,6 +8,7 @@
 use super::panel::{self, STRIPES};
 use super::rows::{MOST, Rows};
 use super::stored::Stored;
+use super::units::Scales;
 use crate::DType;
 use crate::blocks::Codes;
 use crate::vector::Vector;
@@ -20,6 +21,8 @@ pub(crate) trait Bytes: Copy {
     const ROWS: usize = Self::Floats::LANES;
     /// What [`Bytes::signed`] adds to a code.
     const BIAS: i32;
+    /// Where types with integers for scales multiply by them.
+    type Scales: Scales<Self>;
     /// Most tokens of a tile, at most 6: the integer sums of two stripes stay in registers.
     const TOKENS: usize;
 
@@ -65,14 +68,16 @@ pub(crate) trait Bytes: Copy {
         S::dot(S::dot(Self::zero(), codes[0], x[0]), codes[1], x[1])
     }
 
-    /// The two-byte word at `at` of every row. Scalar moves leave the vector units, which are the bottleneck, alone.
+    /// The half-precision number at `at` of every row, widened.
     #[inline(always)]
-    unsafe fn collect_words(rows: Rows, at: usize, to: &mut [u16; MOST]) {
+    unsafe fn halves(rows: Rows, at: usize) -> Self::Floats {
+        let mut halves = [0u16; MOST];
         let mut row = 0;
         while row < Self::ROWS {
-            to[row] = rows.row(row).add(at).cast::<u16>().read_unaligned();
+            halves[row] = rows.row(row).add(at).cast::<u16>().read_unaligned();
             row += 1;
         }
+        Self::Floats::load_f16(halves.as_ptr().cast())
     }
 
     /// The four registers of a stripe, in the order in which [`Bytes::group`] wants them.

@@ -19,7 +19,7 @@ pub(crate) struct Group {
 }
 
 /// Codes of `(n, cols)` activations, a record for each token: `cols` codes of -127 to 127, a [`Group`] for every 32 of
-/// them, and one for every 16, since some weights come in groups of 16.
+/// them, one for every 16, since some weights come in groups of 16, and the sums of these once more, as integers.
 pub(crate) struct Inputs {
     base: *const u8,
     pub cols: usize,
@@ -32,7 +32,7 @@ unsafe impl Sync for Inputs {}
 /// Bytes from one token's record to the next: whole cache lines. `cols` is a multiple of 32.
 pub(crate) fn record_len(cols: usize) -> usize {
     let groups = cols / GROUP + cols / (GROUP / 2);
-    (cols + groups * size_of::<Group>()).next_multiple_of(64)
+    (cols + groups * size_of::<Group>() + cols / (GROUP / 2) * size_of::<i16>()).next_multiple_of(64)
 }
 
 impl Inputs {
@@ -58,6 +58,14 @@ impl Inputs {
         let skipped = if len == GROUP { 0 } else { self.cols / GROUP };
         self.record(token).wrapping_add(self.cols).cast::<Group>().wrapping_add(skipped + col / len)
     }
+
+    /// The sums of every 16 codes of a token from `col` on.
+    #[inline(always)]
+    pub unsafe fn sums(&self, token: usize, col: usize) -> *const i16 {
+        let groups = self.cols / GROUP + self.cols / (GROUP / 2);
+        let all = self.record(token).wrapping_add(self.cols).cast::<Group>().wrapping_add(groups);
+        all.cast::<i16>().wrapping_add(col / (GROUP / 2))
+    }
 }
 
 /// Writes the record of one token to `record`: codes are the nearest integers, ties to even. What is no finite number
@@ -67,12 +75,14 @@ pub(crate) unsafe fn quantise(x: &[f32], record: *mut u8) {
     let cols = x.len();
     let groups = record.add(cols).cast::<Group>();
     let halves = groups.add(cols / GROUP);
+    let sums = halves.add(2 * (cols / GROUP)).cast::<[i16; 2]>();
     for (g, x) in x.as_chunks::<GROUP>().0.iter().enumerate() {
         let (codes, [first, second], scale) = codes_of_group(x);
         record.cast::<[i8; GROUP]>().add(g).write(codes);
         groups.add(g).write(group(scale, first + second));
         halves.add(2 * g).write(group(scale, first));
         halves.add(2 * g + 1).write(group(scale, second));
+        sums.add(g).write([first as i16, second as i16]);
     }
 }
 

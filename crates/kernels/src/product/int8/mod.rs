@@ -10,7 +10,7 @@
 //! sum = fma(o, dx * S, sum)    for types with offsets
 //! ```
 //!
-//! So every kernel gives the same bits, at every level, for any number of tokens and threads:
+//! `Q4_K` and `Q6_K` go by blocks: [`units`]. So every kernel gives the same bits, at every level, for any number of tokens and threads:
 //! * [`portable`]: any type by way of [`crate::blocks::decode`]; the reference.
 //! * [`dots`]: one token times a [`rows::Stripe`], lanes being rows. Codes are unpacked in registers.
 //! * [`panel`]: several tokens. Codes are unpacked into a panel in the first-level cache, then multiplied in tiles.
@@ -30,10 +30,13 @@ mod dots;
 pub(crate) mod inputs;
 #[cfg(target_arch = "aarch64")]
 pub(crate) mod neon;
+#[cfg(target_arch = "x86_64")]
+mod pairs;
 mod panel;
 mod portable;
 mod rows;
 mod stored;
+mod units;
 
 use std::ops::Range;
 

@@ -8,6 +8,7 @@ use super::bytes::Bytes;
 use super::panel::{self, STRIPES};
 use super::rows::Rows;
 use super::stored::Stored;
+use super::units::InFloats;
 use crate::DType;
 use crate::blocks::{Codes, decode};
 use crate::vector::F32x4;
@@ -174,6 +175,7 @@ fn decode_neon(dtype: DType, bytes: &[u8], to: &mut Codes) {
 
 impl<D: DotProduct> Bytes for U8x16<D> {
     type Floats = F32x4;
+    type Scales = InFloats;
     const BIAS: i32 = 0;
     /// Twelve of thirty-two registers hold integer sums, as many float sums.
     const TOKENS: usize = 6;

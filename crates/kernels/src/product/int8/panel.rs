@@ -2,9 +2,10 @@
 
 use super::bytes::Bytes;
 use super::dots::fold;
-use super::inputs::{Group, Inputs};
+use super::inputs::{GROUP, Group, Inputs, record_len};
 use super::rows::{Stage, Stripe};
 use super::stored::{Opened, Stored, Visit};
+use super::units::{self, Scales};
 use super::{Int8Task, Workspace};
 use crate::blocks::STEP;
 use crate::vector::Vector;
@@ -23,7 +24,7 @@ pub(super) struct Panels<'a, B: Bytes> {
 
 /// One step of a stripe, unpacked.
 #[repr(C)]
-pub(super) struct Panel<B: Bytes> {
+pub(crate) struct Panel<B: Bytes> {
     /// Four registers for each run of 16 values, as [`Bytes::arrange`] makes them.
     codes: [B; STEP / 4],
     pub opened: Opened<B>,
@@ -61,7 +62,7 @@ impl<B: Bytes> Panel<B> {
     #[inline(always)]
     unsafe fn fill<S: Stored<B>>(&mut self, stored: S, stripe: &Stripe, col: usize, values: usize, stage: &mut Stage) {
         let rows = stripe.step(stored.bytes(col), stored.bytes(values), stage);
-        stored.collect(rows, values, &mut self.opened);
+        stored.open(rows, values, &mut self.opened);
         let mut part = 0;
         while part < values / (16 * S::RUNS) {
             let a = stored.part(rows, &self.opened, 0, part);
@@ -70,19 +71,26 @@ impl<B: Bytes> Panel<B> {
             let d = stored.part(rows, &self.opened, 3, part);
             let mut i = 0;
             while i < S::RUNS {
-                let to = self.codes.as_mut_ptr().add(4 * S::run(part, i));
+                let to = self.codes.as_mut_ptr().add(4 * (part * S::RUNS + i));
                 to.cast::<[B; 4]>().write(B::arrange([a[i], b[i], c[i], d[i]]));
                 i += 1;
             }
             part += 1;
         }
-        stored.open(rows, values, &mut self.opened);
+        if S::UNITS {
+            return B::Scales::spread::<S>(&mut self.opened);
+        }
+        let mut g = 0;
+        while g < values / S::GROUP {
+            self.opened.groups[g] = stored.group(rows, &self.opened, g);
+            g += 1;
+        }
     }
 }
 
 /// A step of two stripes and the activations that it meets.
-struct Tile<'a, B: Bytes> {
-    panels: &'a [Panel<B>; STRIPES],
+pub(crate) struct Tile<'a, B: Bytes> {
+    pub panels: &'a [Panel<B>; STRIPES],
     /// Rows of each that count.
     stripes: [usize; STRIPES],
     x: &'a Inputs,
@@ -119,36 +127,12 @@ impl<B: Bytes> Tile<'_, B> {
     #[inline(always)]
     unsafe fn tokens<S: Stored<B>, const T: usize>(&self, first: usize) {
         let carry = self.carry.add(first * STRIPES * B::ROWS).cast::<[[B::Floats; STRIPES]; T]>();
-        let mut sums = [[B::Floats::zero(); STRIPES]; T];
-        let (mut codes, mut groups) = ([std::ptr::null::<i8>(); T], [std::ptr::null::<Group>(); T]);
-        let mut t = 0;
-        while t < T {
-            codes[t] = self.x.codes(first + t, self.col);
-            groups[t] = self.x.groups(first + t, S::GROUP, self.col);
-            t += 1;
-        }
-        if self.col > 0 {
-            sums = carry.read();
-        }
-        let mut g = 0;
-        while g < self.values / S::GROUP {
-            let products = self.group::<S, T>(g, &codes);
-            let mut t = 0;
-            while t < T {
-                // The next tile's activations, a cache line for each group: they wait in the second-level cache.
-                let line = if g < 4 {
-                    self.x.codes(first + T + t, self.col).cast::<u8>()
-                } else {
-                    self.x.groups(first + T + t, S::GROUP, self.col).cast()
-                };
-                B::Floats::prefetch(line.wrapping_add(g % 4 * 64));
-                let input = &*groups[t].add(g);
-                sums[t][0] = fold::<B, S>(sums[t][0], products[t][0], &self.panels[0].opened, g, input);
-                sums[t][1] = fold::<B, S>(sums[t][1], products[t][1], &self.panels[1].opened, g, input);
-                t += 1;
-            }
-            g += 1;
-        }
+        let sums = if self.col > 0 { carry.read() } else { [[B::Floats::zero(); STRIPES]; T] };
+        let tokens = Tokens::new(self.x, S::GROUP, first, self.col);
+        let sums = match S::UNITS {
+            true => self.add_block::<S, T>(&tokens, sums),
+            false => self.add_groups::<S, T>(&tokens, sums),
+        };
         let Some(out) = self.out else { return carry.write(sums) };
         let mut t = 0;
         while t < T {
@@ -159,18 +143,146 @@ impl<B: Bytes> Tile<'_, B> {
         }
     }
 
-    /// The dot products of group `g`.
+    /// `sums` and the step.
     #[inline(always)]
-    unsafe fn group<S: Stored<B>, const T: usize>(&self, g: usize, x: &[*const i8; T]) -> [[B; STRIPES]; T] {
-        let first = g * S::GROUP;
-        let codes = [self.panels[0].codes.as_ptr().add(first / 4), self.panels[1].codes.as_ptr().add(first / 4)];
-        let mut inputs = *x;
+    unsafe fn add_groups<S: Stored<B>, const T: usize>(
+        &self,
+        tokens: &Tokens,
+        mut sums: [[B::Floats; STRIPES]; T],
+    ) -> [[B::Floats; STRIPES]; T] {
+        let mut g = 0;
+        while g < self.values / S::GROUP {
+            let products = B::group::<S, T>(self.codes(g * S::GROUP), tokens.codes(g * S::GROUP));
+            let mut t = 0;
+            while t < T {
+                tokens.fetch_next::<B>(T + t, g);
+                let input = tokens.group(t, g);
+                sums[t][0] = fold::<B, S>(sums[t][0], products[t][0], self.panels[0].opened.groups[g], input);
+                sums[t][1] = fold::<B, S>(sums[t][1], products[t][1], self.panels[1].opened.groups[g], input);
+                t += 1;
+            }
+            g += 1;
+        }
+        sums
+    }
+
+    /// The same of types with integers for scales.
+    #[inline(always)]
+    unsafe fn add_block<S: Stored<B>, const T: usize>(
+        &self,
+        tokens: &Tokens,
+        mut sums: [[B::Floats; STRIPES]; T],
+    ) -> [[B::Floats; STRIPES]; T] {
+        let opened = [&self.panels[0].opened, &self.panels[1].opened];
+        let mut scaled = [[B::Floats::zero(); STRIPES]; T];
+        let mut pair = 0;
+        while pair < STEP / GROUP {
+            let products = B::Scales::tile::<S, T>(self, tokens, pair);
+            let mut t = 0;
+            while t < T {
+                tokens.fetch_next::<B>(T + t, pair);
+                let scale = B::Floats::splat(tokens.pair(t, pair).scale);
+                scaled[t] = [products[t][0].mul_add(scale, scaled[t][0]), products[t][1].mul_add(scale, scaled[t][1])];
+                t += 1;
+            }
+            pair += 1;
+        }
         let mut t = 0;
         while t < T {
-            inputs[t] = inputs[t].add(first);
+            let mut offsets = [B::Floats::zero(); STRIPES];
+            let mut pair = 0;
+            while S::OFFSETS && pair < STEP / GROUP {
+                let moment = B::Floats::splat(tokens.pair(t, pair).moment);
+                offsets = [
+                    opened[0].groups[pair].offset.mul_add(moment, offsets[0]),
+                    opened[1].groups[pair].offset.mul_add(moment, offsets[1]),
+                ];
+                pair += 1;
+            }
+            sums[t] = [
+                units::close::<B, S>(sums[t][0], scaled[t][0], offsets[0], &opened[0].block),
+                units::close::<B, S>(sums[t][1], scaled[t][1], offsets[1], &opened[1].block),
+            ];
             t += 1;
         }
-        B::group::<S, T>(codes, inputs)
+        sums
+    }
+
+    /// Where the codes of both stripes from value `at` of the step on lie.
+    #[inline(always)]
+    pub unsafe fn codes(&self, at: usize) -> [*const B; STRIPES] {
+        [self.panels[0].codes.as_ptr().add(at / 4), self.panels[1].codes.as_ptr().add(at / 4)]
+    }
+}
+
+/// Where the activations that a tile's tokens bring to a step lie: at equal distances, so that few registers know all.
+pub(crate) struct Tokens {
+    first: *const u8,
+    /// Bytes from one token to the next.
+    record_len: usize,
+    /// From `first` to the codes, to the groups of the length that the weights' have, to those of 32 values, to the sums.
+    codes: usize,
+    groups: usize,
+    pairs: usize,
+    sums: usize,
+}
+
+impl Tokens {
+    #[inline(always)]
+    unsafe fn new(x: &Inputs, group: usize, first: usize, col: usize) -> Tokens {
+        let codes = x.codes(first, 0).cast::<u8>();
+        let from = |part: *const u8| part as usize - codes as usize;
+        Tokens {
+            first: codes,
+            record_len: record_len(x.cols),
+            codes: col,
+            groups: from(x.groups(first, group, col).cast()),
+            pairs: from(x.groups(first, GROUP, col).cast()),
+            sums: from(x.sums(first, col).cast()),
+        }
+    }
+
+    #[inline(always)]
+    fn at(&self, token: usize, offset: usize) -> *const u8 {
+        self.first.wrapping_add(token * self.record_len + offset)
+    }
+
+    /// The codes of `T` tokens from value `at` of the step on.
+    #[inline(always)]
+    pub fn codes<const T: usize>(&self, at: usize) -> [*const i8; T] {
+        let mut codes = [std::ptr::null(); T];
+        let mut t = 0;
+        while t < T {
+            codes[t] = self.at(t, self.codes + at).cast();
+            t += 1;
+        }
+        codes
+    }
+
+    /// Group `g`, of the length that the weights' groups have.
+    #[inline(always)]
+    pub unsafe fn group(&self, token: usize, g: usize) -> &Group {
+        &*self.at(token, self.groups).cast::<Group>().add(g)
+    }
+
+    /// The `pair`th group of 32 values.
+    #[inline(always)]
+    pub unsafe fn pair(&self, token: usize, pair: usize) -> &Group {
+        &*self.at(token, self.pairs).cast::<Group>().add(pair)
+    }
+
+    /// Where the sums of its two halves lie.
+    #[inline(always)]
+    pub fn sums(&self, token: usize, pair: usize) -> *const [i16; 2] {
+        self.at(token, self.sums).cast::<[i16; 2]>().wrapping_add(pair)
+    }
+
+    /// Asks for what a token beyond the tile brings, a cache line for each group: it waits in the
+    /// second-level cache.
+    #[inline(always)]
+    unsafe fn fetch_next<B: Bytes>(&self, token: usize, g: usize) {
+        let line = if g < 4 { self.codes } else { self.groups };
+        B::Floats::prefetch(self.at(token, line + g % 4 * 64));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Int8Task;
 use super::inputs::{GROUP, Group};
-use crate::blocks::{Codes, STEP, decode};
+use crate::blocks::{Codes, STEP, Units, decode};
 
 #[inline(always)]
 pub(super) unsafe fn multiply(task: &Int8Task) {
@@ -17,12 +17,17 @@ pub(super) unsafe fn multiply(task: &Int8Task) {
         for (step, bytes) in task.w.row(row).chunks(step_bytes).enumerate() {
             decode(dtype, bytes, &mut weights);
             let col = step * STEP;
+            let units = Units::of(dtype, bytes);
+            let len = if units.is_some() { GROUP } else { len };
             let groups = STEP.min(task.x.cols - col) / len;
             for token in 0..task.x.n {
                 let codes = std::slice::from_raw_parts(task.x.codes(token, col), groups * len);
                 let inputs = std::slice::from_raw_parts(task.x.groups(token, len, col), groups);
                 let sum = task.out.add(token * task.w.rows() + row);
-                sum.write(fold(&weights, len, dtype.has_offsets(), codes, inputs, sum.read()));
+                sum.write(match &units {
+                    Some(units) => fold_block(&weights, units, codes, inputs, sum.read()),
+                    None => fold(&weights, len, dtype.has_offsets(), codes, inputs, sum.read()),
+                });
             }
         }
     }
@@ -42,6 +47,22 @@ fn fold(weights: &Codes, len: usize, offsets: bool, codes: &[i8], inputs: &[Grou
         }
     }
     sum
+}
+
+/// `sum` and one block of a row and a token: see [`super::units`].
+#[inline(always)]
+fn fold_block(weights: &Codes, units: &Units, codes: &[i8], inputs: &[Group], sum: f32) -> f32 {
+    let (mut scaled, mut offset) = (0.0, 0.0);
+    for (pair, input) in inputs.iter().enumerate() {
+        let product = |run: usize| dot(&weights.codes[16 * run..][..16], &codes[16 * run..][..16]);
+        let [first, second] = [2 * pair, 2 * pair + 1].map(|run| i32::from(units.scales[run]) * product(run));
+        scaled = ((first + second) as f32).mul_add(input.scale, scaled);
+        if let Some((_, minima)) = units.minima {
+            offset = f32::from(minima[pair]).mul_add(input.moment, offset);
+        }
+    }
+    let sum = units.d.mul_add(scaled, sum);
+    units.minima.map_or(sum, |(dmin, _)| (-dmin).mul_add(offset, sum))
 }
 
 #[inline(always)]

@@ -1,5 +1,6 @@
 //! Stripes: as many rows as a register has 32-bit lanes, which the kernels multiply side by side.
 
+use super::bytes::Bytes;
 use crate::Matrix;
 use crate::blocks::STEP;
 use crate::vector::Vector;
@@ -13,7 +14,7 @@ const CACHE_LINE: usize = 64;
 /// Rows at equal distances in memory.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows {
-    /// Row 0, and bytes from one row to the next; the stored order may run backwards.
+    /// Row 0, and bytes from one row to the next.
     pub base: *const u8,
     pub stride: usize,
 }
@@ -46,7 +47,10 @@ impl<'a> Stripe<'a> {
     #[inline(always)]
     pub unsafe fn new(w: &'a Matrix<'a>, first: usize, end: usize, most: usize) -> Stripe<'a> {
         let len = most.min(end - first);
-        let rows = if len == most { evenly_spaced(w, first, len) } else { None };
+        let rows = match (len == most).then(|| w.evenly_spaced(first, len)) {
+            Some(Some((base, stride))) => Some(Rows { base, stride }),
+            _ => None,
+        };
         Stripe { w, first, len, rows }
     }
 
@@ -68,72 +72,49 @@ impl<'a> Stripe<'a> {
         Rows { base: stage.0.as_ptr().cast(), stride: STEP_BYTES }
     }
 
-    /// What [`Ahead::fetch`] asks for of this stripe.
+    /// The walk over this stripe's bytes.
+    #[inline(always)]
     pub fn ahead(&self) -> Ahead {
-        let Some(Rows { base, stride }) = self.rows else { return Ahead::nothing() };
-        match self.w.row_bytes() {
-            row_bytes if row_bytes == stride => Ahead::rows(base, stride, self.len * row_bytes, 1),
-            row_bytes => Ahead::rows(base, stride, row_bytes, self.len),
-        }
+        let (at, stride) = self.rows.map_or((std::ptr::null(), 0), |rows| (rows.base, rows.stride));
+        Ahead { at, stride, touching: stride == self.w.row_bytes() }
     }
-}
-
-fn evenly_spaced(w: &Matrix, first: usize, len: usize) -> Option<Rows> {
-    let base = w.row(first).as_ptr();
-    let stride = (w.row(first + 1).as_ptr() as usize).checked_sub(base as usize)?;
-    let even = (2..len).all(|i| w.row(first + i).as_ptr() as usize == base as usize + i * stride);
-    even.then_some(Rows { base, stride })
 }
 
 /// Room for one step of rows that are not evenly spaced.
 pub(super) struct Stage([[u8; STEP_BYTES]; MOST]);
 
-/// A walk over the cache lines of a stripe in the order of memory, while the stripe before it is multiplied: memory
-/// gives most when it is read in order, and streams of single rows are too short for the hardware to run ahead of.
+/// A walk over the bytes of a stripe, of whole rows or in the order of memory where they touch, while the stripe before
+/// it is multiplied: streams of single rows are too short for the hardware to run ahead of.
 pub(super) struct Ahead {
-    /// The next line, and where the run of bytes that it belongs to ends.
+    /// What comes next, of the first row where they do not touch.
     at: *const u8,
-    end: *const u8,
-    /// From the start of a run to that of the next, and the bytes of each.
     stride: usize,
-    run_bytes: usize,
-    /// Runs left, this one included: rows, or all of them where they touch.
-    runs: usize,
+    touching: bool,
 }
 
 impl Ahead {
-    pub fn nothing() -> Ahead {
-        Ahead::rows(std::ptr::null(), 0, 0, 0)
-    }
-
-    fn rows(base: *const u8, stride: usize, run_bytes: usize, runs: usize) -> Ahead {
-        let end = base.wrapping_add(if runs > 0 { run_bytes } else { 0 });
-        Ahead { at: base, end, stride, run_bytes, runs }
-    }
-
-    /// Cache lines that hold `bytes` bytes.
-    pub const fn lines(bytes: usize) -> usize {
-        bytes.div_ceil(CACHE_LINE)
-    }
-
-    /// Asks for the next `lines` cache lines, or as many as are left.
+    /// Asks for as much as `bytes` bytes of each row.
     #[inline(always)]
-    pub unsafe fn fetch<V: Vector>(&mut self, lines: usize) {
-        let mut i = 0;
-        while i < lines && self.at < self.end {
-            V::prefetch_far(self.at);
-            self.at = self.at.wrapping_add(CACHE_LINE);
-            if self.at >= self.end && self.runs > 1 {
-                self.next_run();
+    pub unsafe fn fetch<B: Bytes>(&mut self, bytes: usize) {
+        if self.touching {
+            fetch_lines::<B>(self.at, B::ROWS * bytes);
+            self.at = self.at.wrapping_add(B::ROWS * bytes);
+        } else {
+            let mut row = 0;
+            while row < B::ROWS {
+                fetch_lines::<B>(self.at.wrapping_add(row * self.stride), bytes);
+                row += 1;
             }
-            i += 1;
+            self.at = self.at.wrapping_add(bytes);
         }
     }
+}
 
-    #[cold]
-    fn next_run(&mut self) {
-        self.runs -= 1;
-        self.end = self.end.wrapping_add(self.stride);
-        self.at = self.end.wrapping_sub(self.run_bytes);
+#[inline(always)]
+unsafe fn fetch_lines<B: Bytes>(from: *const u8, bytes: usize) {
+    let mut at = 0;
+    while at < bytes {
+        B::Floats::prefetch(from.wrapping_add(at));
+        at += CACHE_LINE;
     }
 }

@@ -2,7 +2,7 @@
 
 use super::super::bytes::Bytes;
 use super::super::rows::Rows;
-use super::{Opened, Stored};
+use super::{MOST_RUNS, Opened, Stored, runs};
 use crate::DType;
 use crate::vector::Vector;
 
@@ -24,30 +24,27 @@ impl<B: Bytes, const GROUP: usize, const OFFSETS: bool> Stored<B> for Decoded<GR
     }
 
     #[inline(always)]
-    unsafe fn collect(self, rows: Rows, values: usize, to: &mut Opened<B>) {
+    unsafe fn open(self, rows: Rows, values: usize, to: &mut Opened<B>) {
         let bytes = Stored::<B>::bytes(self, values);
         for (row, decoded) in to.decoded[..B::ROWS].iter_mut().enumerate() {
             B::decode(self.0, std::slice::from_raw_parts(rows.row(row), bytes), decoded);
         }
         for group in 0..values / GROUP {
             for (row, decoded) in to.decoded[..B::ROWS].iter().enumerate() {
-                lane(&mut to.scales[group], row).write(decoded.scales[group]);
+                lane(&mut to.groups[group].scale, row).write(decoded.scales[group]);
                 if OFFSETS {
-                    lane(&mut to.offsets[group], row).write(decoded.offsets[group]);
+                    lane(&mut to.groups[group].offset, row).write(decoded.offsets[group]);
                 }
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn open(self, _: Rows, _: usize, _: &mut Opened<B>) {}
-
-    #[inline(always)]
-    unsafe fn part(self, _: Rows, opened: &Opened<B>, q: usize, part: usize) -> [B; 4] {
+    unsafe fn part(self, _: Rows, opened: &Opened<B>, q: usize, part: usize) -> [B; MOST_RUNS] {
         let codes = Rows { base: opened.decoded[0].codes.as_ptr().cast(), stride: size_of_val(&opened.decoded[0]) };
         let first = B::load(codes, q, 32 * part).signed();
         let second = B::load(codes, q, 32 * part + 16).signed();
-        [first, second, B::zero(), B::zero()]
+        runs([first, second])
     }
 }
 

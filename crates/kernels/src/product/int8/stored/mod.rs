@@ -8,6 +8,7 @@ mod q8_0;
 
 use super::bytes::Bytes;
 use super::rows::{MOST, Rows};
+use super::units::Scales;
 use crate::DType;
 use crate::blocks::{Codes, STEP};
 use crate::vector::Vector;
@@ -20,6 +21,11 @@ pub(crate) trait Stored<B: Bytes>: Copy {
     const GROUP: usize;
     /// Whether groups have offsets.
     const OFFSETS: bool = false;
+    /// Whether scales are integers under one of their block, see [`units`](super::units): then [`Stored::group`] is not
+    /// called, and [`Opened`] has what it would say in units of the block.
+    const UNITS: bool = false;
+    /// Whether those integers have a sign.
+    const SIGNED_SCALES: bool = false;
     /// Whether codes are made by [`Bytes::signed`]; else they are at most 127.
     const SIGNED: bool = false;
     /// The greatest code, or magnitude of one.
@@ -27,27 +33,26 @@ pub(crate) trait Stored<B: Bytes>: Copy {
     const MOST: i32;
     /// The code of zero.
     const ZERO: i32;
-    /// Runs of 16 values in a part, 2 or 4: as many as are unpacked together. Whole groups.
+    /// Runs of 16 values in a part, at most [`MOST_RUNS`]: as many as are unpacked together. Whole groups.
     const RUNS: usize;
 
     /// Stored bytes of `values` values, whole blocks.
     fn bytes(self, values: usize) -> usize;
 
-    /// Moves what lies scattered to where [`Stored::open`] finds it side by side, and decodes what [`Stored::part`] wants
-    /// in memory, of the next `values` values. To be called long before `open`: registers read what was just written
-    /// piece by piece only after a wait.
-    unsafe fn collect(self, rows: Rows, values: usize, to: &mut Opened<B>);
-
-    /// Makes scales and offsets of the groups of the next `values` values, for whose step `collect` was called.
-    unsafe fn open(self, rows: Rows, values: usize, to: &mut Opened<B>);
+    /// Reads what the groups of the next `values` values share.
+    #[inline(always)]
+    unsafe fn open(self, rows: Rows, values: usize, to: &mut Opened<B>) {
+        let _ = (rows, values, to);
+    }
 
     /// The codes of part `part` of the step, of the rows `q, q + 4, …`: the first [`Stored::RUNS`] registers count.
-    unsafe fn part(self, rows: Rows, opened: &Opened<B>, q: usize, part: usize) -> [B; 4];
+    unsafe fn part(self, rows: Rows, opened: &Opened<B>, q: usize, part: usize) -> [B; MOST_RUNS];
 
-    /// Which run of 16 values of the step is run `i` of part `part`. Runs of a group are adjacent.
+    /// Scale and offset of group `g` of the step; lanes are rows.
     #[inline(always)]
-    fn run(part: usize, i: usize) -> usize {
-        part * Self::RUNS + i
+    unsafe fn group(self, rows: Rows, opened: &Opened<B>, g: usize) -> Affine<B::Floats> {
+        let _ = rows;
+        opened.groups[g]
     }
 
     /// Codes of this type times activations, onto 32-bit `sums`.
@@ -60,14 +65,25 @@ pub(crate) trait Stored<B: Bytes>: Copy {
     }
 }
 
-/// A step of a stripe, opened. Lanes, and elements of `halves`, are rows.
+/// Most runs of 16 values in a part.
+pub(crate) const MOST_RUNS: usize = 8;
+
+/// What turns the codes of a group into weights; lanes are rows.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(crate) struct Affine<V> {
+    pub scale: V,
+    /// Of types that have one.
+    pub offset: V,
+}
+
+/// What the groups of a step of a stripe share.
 #[repr(C)]
 pub(crate) struct Opened<B: Bytes> {
-    pub scales: [B::Floats; STEP / 16],
-    /// Of types that have them.
-    pub offsets: [B::Floats; STEP / 16],
-    /// Half-precision scales, as they are stored.
-    pub halves: [[u16; MOST]; STEP / 32],
+    pub groups: [Affine<B::Floats>; STEP / 16],
+    /// What one unit of these is, where they are [`Stored::UNITS`].
+    pub block: Affine<B::Floats>,
+    pub kept: <B::Scales as Scales<B>>::Kept,
     /// Of types without codes in registers: those of each row.
     pub decoded: [Codes; MOST],
 }
@@ -94,37 +110,20 @@ pub(crate) unsafe fn with<B: Bytes>(dtype: DType, visit: impl Visit<B>) {
     }
 }
 
-/// The two-byte words that the rows have at `at`, `at + pitch`, …, the first `count` of them.
+/// The group of a type whose blocks begin with the scale of their 32 values.
 #[inline(always)]
-unsafe fn collect_halves<B: Bytes>(rows: Rows, at: usize, pitch: usize, count: usize, to: &mut Opened<B>) {
+unsafe fn scale_of_block<B: Bytes>(rows: Rows, block: usize, g: usize) -> Affine<B::Floats> {
+    Affine { scale: B::halves(rows, g * block), offset: B::Floats::zero() }
+}
+
+/// The runs of a part, and zeros for those that do not count.
+#[inline(always)]
+unsafe fn runs<B: Bytes, const N: usize>(codes: [B; N]) -> [B; MOST_RUNS] {
+    let mut all = [B::zero(); MOST_RUNS];
     let mut i = 0;
-    while i < count {
-        B::collect_words(rows, at + i * pitch, &mut to.halves[i]);
+    while i < N {
+        all[i] = codes[i];
         i += 1;
     }
-}
-
-/// The same where every group of a step of 32-value blocks has one, at the block's start.
-#[inline(always)]
-unsafe fn collect_scales<B: Bytes>(rows: Rows, block: usize, values: usize, to: &mut Opened<B>) {
-    match values {
-        STEP => collect_halves(rows, 0, block, STEP / 32, to),
-        _ => collect_halves(rows, 0, block, values / 32, to),
-    }
-}
-
-/// Widens what [`collect_scales`] has collected.
-#[inline(always)]
-unsafe fn open_scales<B: Bytes>(values: usize, to: &mut Opened<B>) {
-    let mut g = 0;
-    while g < values / 32 {
-        to.scales[g] = widened(to, g);
-        g += 1;
-    }
-}
-
-/// Word `i` of each row, widened.
-#[inline(always)]
-unsafe fn widened<B: Bytes>(opened: &Opened<B>, i: usize) -> B::Floats {
-    B::Floats::load_f16(opened.halves[i].as_ptr().cast())
+    all
 }

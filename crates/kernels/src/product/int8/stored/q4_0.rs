@@ -2,7 +2,7 @@
 
 use super::super::bytes::Bytes;
 use super::super::rows::Rows;
-use super::{Opened, Stored, collect_scales, open_scales};
+use super::{Affine, MOST_RUNS, Opened, Stored, runs, scale_of_block};
 
 const BLOCK: usize = 18;
 
@@ -21,18 +21,13 @@ impl<B: Bytes> Stored<B> for Q4_0 {
     }
 
     #[inline(always)]
-    unsafe fn collect(self, rows: Rows, values: usize, to: &mut Opened<B>) {
-        collect_scales(rows, BLOCK, values, to);
-    }
-
-    #[inline(always)]
-    unsafe fn open(self, _: Rows, values: usize, to: &mut Opened<B>) {
-        open_scales(values, to);
-    }
-
-    #[inline(always)]
-    unsafe fn part(self, rows: Rows, _: &Opened<B>, q: usize, block: usize) -> [B; 4] {
+    unsafe fn part(self, rows: Rows, _: &Opened<B>, q: usize, block: usize) -> [B; MOST_RUNS] {
         let packed = B::load(rows, q, block * BLOCK + 2);
-        [packed.low_nibbles(), packed.high_nibbles(), B::zero(), B::zero()]
+        runs([packed.low_nibbles(), packed.high_nibbles()])
+    }
+
+    #[inline(always)]
+    unsafe fn group(self, rows: Rows, _: &Opened<B>, g: usize) -> Affine<B::Floats> {
+        scale_of_block::<B>(rows, BLOCK, g)
     }
 }

@@ -2,7 +2,8 @@
 
 use super::super::bytes::Bytes;
 use super::super::rows::Rows;
-use super::{Opened, Stored, collect_halves, widened};
+use super::super::units::Scales;
+use super::{Affine, MOST_RUNS, Opened, Stored, runs};
 use crate::blocks::STEP;
 use crate::vector::Vector;
 
@@ -14,6 +15,7 @@ pub(crate) struct Q4K;
 impl<B: Bytes> Stored<B> for Q4K {
     const GROUP: usize = 32;
     const OFFSETS: bool = true;
+    const UNITS: bool = true;
     const MOST: i32 = 15;
     const ZERO: i32 = 0;
     const RUNS: usize = 4;
@@ -24,39 +26,28 @@ impl<B: Bytes> Stored<B> for Q4K {
     }
 
     #[inline(always)]
-    unsafe fn collect(self, rows: Rows, _: usize, to: &mut Opened<B>) {
-        collect_halves(rows, 0, 2, 2, to);
-    }
-
-    #[inline(always)]
     unsafe fn open(self, rows: Rows, _: usize, to: &mut Opened<B>) {
-        scales_and_minima(rows, to);
+        let codes = [
+            codes_of_groups(B::load(rows, 0, 0)),
+            codes_of_groups(B::load(rows, 1, 0)),
+            codes_of_groups(B::load(rows, 2, 0)),
+            codes_of_groups(B::load(rows, 3, 0)),
+        ];
+        B::Scales::keep::<Self>(codes, to);
+        let codes = B::transpose_bytes(codes);
+        let mut g = 0;
+        while g < 8 {
+            to.groups[g].offset = codes[2 + g / 4].widen(g % 4).to_floats();
+            g += 1;
+        }
+        to.block = Affine { scale: B::halves(rows, 0), offset: B::Floats::splat(-1.0).mul(B::halves(rows, 2)) };
     }
 
     #[inline(always)]
-    unsafe fn part(self, rows: Rows, _: &Opened<B>, q: usize, pair: usize) -> [B; 4] {
+    unsafe fn part(self, rows: Rows, _: &Opened<B>, q: usize, pair: usize) -> [B; MOST_RUNS] {
         let first = B::load(rows, q, 16 + 32 * pair);
         let second = B::load(rows, q, 32 + 32 * pair);
-        [first.low_nibbles(), second.low_nibbles(), first.high_nibbles(), second.high_nibbles()]
-    }
-}
-
-/// Scales, and minima as negative offsets, of the eight groups of a block that begins with `d`, `dmin`, which have been
-/// collected, and 12 bytes.
-#[inline(always)]
-pub(super) unsafe fn scales_and_minima<B: Bytes>(rows: Rows, to: &mut Opened<B>) {
-    let (d, negative_dmin) = (widened(to, 0), B::Floats::splat(-1.0).mul(widened(to, 1)));
-    let codes = B::transpose_bytes([
-        codes_of_groups(B::load(rows, 0, 0)),
-        codes_of_groups(B::load(rows, 1, 0)),
-        codes_of_groups(B::load(rows, 2, 0)),
-        codes_of_groups(B::load(rows, 3, 0)),
-    ]);
-    let mut g = 0;
-    while g < 8 {
-        to.scales[g] = codes[g / 4].widen(g % 4).to_floats().mul(d);
-        to.offsets[g] = codes[2 + g / 4].widen(g % 4).to_floats().mul(negative_dmin);
-        g += 1;
+        runs([first.low_nibbles(), second.low_nibbles(), first.high_nibbles(), second.high_nibbles()])
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::super::bytes::Bytes;
 use super::super::rows::Rows;
-use super::{Opened, Stored, collect_halves, widened};
+use super::super::units::Scales;
+use super::{Affine, MOST_RUNS, Opened, Stored};
 use crate::blocks::STEP;
 use crate::vector::Vector;
 
@@ -16,9 +17,11 @@ pub(crate) struct Q6K;
 
 impl<B: Bytes> Stored<B> for Q6K {
     const GROUP: usize = 16;
+    const UNITS: bool = true;
+    const SIGNED_SCALES: bool = true;
     const MOST: i32 = 63;
     const ZERO: i32 = 32;
-    const RUNS: usize = 4;
+    const RUNS: usize = 8;
 
     #[inline(always)]
     fn bytes(self, values: usize) -> usize {
@@ -26,44 +29,29 @@ impl<B: Bytes> Stored<B> for Q6K {
     }
 
     #[inline(always)]
-    unsafe fn collect(self, rows: Rows, _: usize, to: &mut Opened<B>) {
-        collect_halves(rows, D, 2, 1, to);
-    }
-
-    #[inline(always)]
     unsafe fn open(self, rows: Rows, _: usize, to: &mut Opened<B>) {
-        let d = widened(to, 0);
-        let codes = B::transpose_bytes([
-            B::load(rows, 0, SCALES),
-            B::load(rows, 1, SCALES),
-            B::load(rows, 2, SCALES),
-            B::load(rows, 3, SCALES),
-        ]);
-        let mut g = 0;
-        while g < 16 {
-            to.scales[g] = codes[g / 4].widen_signed(g % 4).to_floats().mul(d);
-            g += 1;
-        }
+        let codes =
+            [B::load(rows, 0, SCALES), B::load(rows, 1, SCALES), B::load(rows, 2, SCALES), B::load(rows, 3, SCALES)];
+        B::Scales::keep::<Self>(codes, to);
+        to.block = Affine { scale: B::halves(rows, D), offset: B::Floats::zero() };
     }
 
-    /// Of a half, bytes `16 (part % 2) ..` of each 32: a run of each quarter.
+    /// A half.
     #[inline(always)]
-    unsafe fn part(self, rows: Rows, _: &Opened<B>, q: usize, part: usize) -> [B; 4] {
-        let (half, run) = (part / 2, 16 * (part % 2));
-        let first = B::load(rows, q, 64 * half + run);
-        let second = B::load(rows, q, 64 * half + 32 + run);
-        let upper = B::load(rows, q, UPPER + 32 * half + run);
+    unsafe fn part(self, rows: Rows, _: &Opened<B>, q: usize, half: usize) -> [B; MOST_RUNS] {
+        let mut codes = [B::zero(); MOST_RUNS];
         let pairs = B::splat(0x30);
-        [
-            first.low_nibbles().or(upper.shl_16::<4>().and(pairs)),
-            second.low_nibbles().or(upper.shl_16::<2>().and(pairs)),
-            first.high_nibbles().or(upper.and(pairs)),
-            second.high_nibbles().or(upper.shr_16::<2>().and(pairs)),
-        ]
-    }
-
-    #[inline(always)]
-    fn run(part: usize, quarter: usize) -> usize {
-        part / 2 * 8 + quarter * 2 + part % 2
+        let mut i = 0;
+        while i < 2 {
+            let first = B::load(rows, q, 64 * half + 16 * i);
+            let second = B::load(rows, q, 64 * half + 32 + 16 * i);
+            let upper = B::load(rows, q, UPPER + 32 * half + 16 * i);
+            codes[i] = first.low_nibbles().or(upper.shl_16::<4>().and(pairs));
+            codes[2 + i] = second.low_nibbles().or(upper.shl_16::<2>().and(pairs));
+            codes[4 + i] = first.high_nibbles().or(upper.and(pairs));
+            codes[6 + i] = second.high_nibbles().or(upper.shr_16::<2>().and(pairs));
+            i += 1;
+        }
+        codes
     }
 }

@@ -1,0 +1,236 @@
+//! AVX2: codes without a sign, whose products are added in pairs of 16 bits as long as these cannot overflow. Widening
+//! them is a multiplication, which integers for scales ride on.
+
+use std::arch::x86_64::*;
+
+use super::avx2::U8x32;
+use super::bytes::Bytes;
+use super::dots::Step;
+use super::inputs::GROUP;
+use super::panel::{STRIPES, Tile, Tokens};
+use super::stored::{Opened, Stored};
+use super::units::{MOST_PAIRS, Scales};
+use crate::blocks::STEP;
+use crate::vector::{F32x8, Vector};
+
+/// How many sums of two products of codes up to `most` cannot overflow 16 bits together, a power of two: 8 of 15 times
+/// 127, 4 of 31, 2 of 63.
+#[inline(always)]
+pub(super) fn sums_of_pairs(most: i32) -> usize {
+    match i32::from(i16::MAX) / (2 * 127 * most) {
+        0..=1 => 1,
+        2..=3 => 2,
+        4..=7 => 4,
+        _ => 8,
+    }
+}
+
+/// Onto `products`, the dot products of a group times `scales`, of 16 bits. Sums of pairs are widened to 32 bits as
+/// seldom as can be. All of them stay in registers, so that what is loaded serves every token and both stripes.
+#[inline(always)]
+pub(super) unsafe fn by_pairs<S: Stored<U8x32>, const T: usize>(
+    mut products: [[U8x32; STRIPES]; T],
+    codes: [*const U8x32; STRIPES],
+    x: [*const i8; T],
+    scales: [U8x32; STRIPES],
+) -> [[U8x32; STRIPES]; T] {
+    let registers = S::GROUP / 4;
+    let steps = if sums_of_pairs(S::MOST) < registers { sums_of_pairs(S::MOST) } else { registers };
+    let mut k = 0;
+    while k < registers {
+        let mut pairs = [[_mm256_setzero_si256(); STRIPES]; T];
+        let mut i = k;
+        while i < k + steps {
+            let (first, second) = (codes[0].add(i).read().0, codes[1].add(i).read().0);
+            let mut t = 0;
+            while t < T {
+                let input = U8x32::repeat_4(x[t].add(4 * i).cast()).0;
+                pairs[t][0] = _mm256_add_epi16(pairs[t][0], _mm256_maddubs_epi16(first, input));
+                pairs[t][1] = _mm256_add_epi16(pairs[t][1], _mm256_maddubs_epi16(second, input));
+                t += 1;
+            }
+            i += 1;
+        }
+        let mut t = 0;
+        while t < T {
+            products[t][0] = products[t][0].add_32(U8x32(_mm256_madd_epi16(pairs[t][0], scales[0].0)));
+            products[t][1] = products[t][1].add_32(U8x32(_mm256_madd_epi16(pairs[t][1], scales[1].0)));
+            t += 1;
+        }
+        k += steps;
+    }
+    products
+}
+
+/// Onto the pairs of 16 bits as they are widened.
+pub(crate) struct InPairs;
+
+/// The scales of a step as words of 16 bits.
+pub(crate) struct Words {
+    /// Of the rows of register `q`, those of 8 groups to a lane: `[q]`, then the upper 8 groups.
+    by_rows: [[U8x32; 2]; 4],
+    /// Of one group, twice in every 32 bits; these are rows in order.
+    by_groups: [U8x32; STEP / 16],
+    /// [`Stored::ZERO`] times scale: of 32 values' two groups in every 32 bits, rows in order.
+    zeros_of_groups: [U8x32; STEP / GROUP],
+    /// What [`Stored::ZERO`] adds to each sum of 32 values that meets the one token, 32 bits, rows in order.
+    zeros: [U8x32; STEP / GROUP],
+}
+
+impl Scales<U8x32> for InPairs {
+    type Kept = Words;
+
+    #[inline(always)]
+    unsafe fn keep<S: Stored<U8x32>>(codes: [U8x32; 4], to: &mut Opened<U8x32>) {
+        let mut q = 0;
+        while q < 4 {
+            let words = &mut to.kept.by_rows[q];
+            *words = match S::SIGNED_SCALES {
+                true => [
+                    U8x32(_mm256_srai_epi16::<8>(U8x32::zero().zip_low::<1>(codes[q]).0)),
+                    U8x32(_mm256_srai_epi16::<8>(U8x32::zero().zip_high::<1>(codes[q]).0)),
+                ],
+                false => [codes[q].zip_low::<1>(U8x32::zero()), codes[q].zip_high::<1>(U8x32::zero())],
+            };
+            q += 1;
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn meet<S: Stored<U8x32>>(step: &Step, opened: &mut Opened<U8x32>) {
+        if S::ZERO == 0 {
+            return;
+        }
+        let Words { by_rows, zeros, .. } = &mut opened.kept;
+        let mut h = 0;
+        while h < STEP / S::GROUP / 8 {
+            let sums = U8x32::repeat_16(step.x.sums(0, step.col).add(8 * h).cast());
+            zeros.as_mut_ptr().add(4 * h).cast::<[U8x32; 4]>().write(U8x32::transpose([
+                zeros_with::<S>(by_rows[0][h], sums),
+                zeros_with::<S>(by_rows[1][h], sums),
+                zeros_with::<S>(by_rows[2][h], sums),
+                zeros_with::<S>(by_rows[3][h], sums),
+            ]));
+            h += 1;
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn spread<S: Stored<U8x32>>(opened: &mut Opened<U8x32>) {
+        let Words { by_rows, by_groups, zeros_of_groups, .. } = &mut opened.kept;
+        let mut h = 0;
+        while h < STEP / S::GROUP / 8 {
+            let pairs = U8x32::transpose([by_rows[0][h], by_rows[1][h], by_rows[2][h], by_rows[3][h]]);
+            let mut i = 0;
+            while i < 4 {
+                by_groups[8 * h + 2 * i] = pairs[i].shuffle([0, 1, 0, 1, 4, 5, 4, 5, 8, 9, 8, 9, 12, 13, 12, 13]);
+                by_groups[8 * h + 2 * i + 1] =
+                    pairs[i].shuffle([2, 3, 2, 3, 6, 7, 6, 7, 10, 11, 10, 11, 14, 15, 14, 15]);
+                if S::ZERO != 0 {
+                    zeros_of_groups[4 * h + i] = zeros::<S>(pairs[i]);
+                }
+                i += 1;
+            }
+            h += 1;
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn dots<S: Stored<U8x32>>(
+        step: &Step,
+        stored: S,
+        opened: &Opened<U8x32>,
+        part: usize,
+    ) -> [F32x8; MOST_PAIRS] {
+        let mut sums = [[U8x32::zero(); 4]; MOST_PAIRS];
+        let first = part * S::RUNS / 2;
+        let mut q = 0;
+        while q < 4 {
+            let codes = stored.part(step.rows, opened, q, part);
+            let mut i = 0;
+            while i < S::RUNS / 2 {
+                let x = step.x.codes(0, step.col).add(GROUP * (first + i)).cast::<u8>();
+                let a = _mm256_maddubs_epi16(codes[2 * i].0, U8x32::repeat_16(x).0);
+                let b = _mm256_maddubs_epi16(codes[2 * i + 1].0, U8x32::repeat_16(x.add(16)).0);
+                sums[i][q] = U8x32(if S::GROUP == GROUP {
+                    _mm256_madd_epi16(_mm256_add_epi16(a, b), scale_of(opened, q, first + i))
+                } else {
+                    let (first, second) = (2 * (first + i), 2 * (first + i) + 1);
+                    let a = _mm256_madd_epi16(a, scale_of(opened, q, first));
+                    _mm256_add_epi32(a, _mm256_madd_epi16(b, scale_of(opened, q, second)))
+                });
+                i += 1;
+            }
+            q += 1;
+        }
+        let mut products = [F32x8::zero(); MOST_PAIRS];
+        let mut i = 0;
+        while i < S::RUNS / 2 {
+            let sum = U8x32::sum_rows(sums[i]).0;
+            products[i] = U8x32(match S::ZERO {
+                0 => sum,
+                _ => _mm256_sub_epi32(sum, opened.kept.zeros[first + i].0),
+            })
+            .to_floats();
+            i += 1;
+        }
+        products
+    }
+
+    #[inline(always)]
+    unsafe fn tile<S: Stored<U8x32>, const T: usize>(
+        tile: &Tile<U8x32>,
+        tokens: &Tokens,
+        pair: usize,
+    ) -> [[F32x8; STRIPES]; T] {
+        let kept = [&tile.panels[0].opened.kept, &tile.panels[1].opened.kept];
+        let mut sums = [[U8x32::zero(); STRIPES]; T];
+        let mut g = pair * GROUP / S::GROUP;
+        while g < (pair + 1) * GROUP / S::GROUP {
+            let (codes, inputs) = (tile.codes(g * S::GROUP), tokens.codes(g * S::GROUP));
+            sums = by_pairs::<S, T>(sums, codes, inputs, [kept[0].by_groups[g], kept[1].by_groups[g]]);
+            g += 1;
+        }
+        let mut products = [[F32x8::zero(); STRIPES]; T];
+        let mut t = 0;
+        while t < T {
+            if S::ZERO != 0 {
+                let of_input = U8x32::repeat_4(tokens.sums(t, pair).cast()).0;
+                let zeros = [kept[0].zeros_of_groups[pair].0, kept[1].zeros_of_groups[pair].0];
+                sums[t][0] = U8x32(_mm256_sub_epi32(sums[t][0].0, _mm256_madd_epi16(zeros[0], of_input)));
+                sums[t][1] = U8x32(_mm256_sub_epi32(sums[t][1].0, _mm256_madd_epi16(zeros[1], of_input)));
+            }
+            products[t] = [sums[t][0].to_floats(), sums[t][1].to_floats()];
+            t += 1;
+        }
+        products
+    }
+}
+
+/// [`Stored::ZERO`] times scales: 32 times 128 at most, where sums of codes leave no room for a factor.
+#[inline(always)]
+unsafe fn zeros<S: Stored<U8x32>>(scales: U8x32) -> U8x32 {
+    U8x32(_mm256_mullo_epi16(scales.0, _mm256_set1_epi16(S::ZERO as i16)))
+}
+
+/// What they add to two groups' products with codes of these `sums`.
+#[inline(always)]
+unsafe fn zeros_with<S: Stored<U8x32>>(scales: U8x32, sums: U8x32) -> U8x32 {
+    U8x32(_mm256_madd_epi16(zeros::<S>(scales).0, sums.0))
+}
+
+/// The scale of group `g` of the rows of register `q`, in all 16-bit units of their lanes.
+#[inline(always)]
+unsafe fn scale_of(opened: &Opened<U8x32>, q: usize, g: usize) -> __m256i {
+    static WORDS: [[u8; 16]; 8] = {
+        let mut words = [[0; 16]; 8];
+        let mut i = 0;
+        while i < 8 * 16 {
+            words[i / 16][i % 16] = (2 * (i / 16) + i % 2) as u8;
+            i += 1;
+        }
+        words
+    };
+    let words = opened.kept.by_rows[q][g / 8].0;
+    _mm256_shuffle_epi8(words, U8x32::repeat_16(WORDS[g % 8].as_ptr()).0)
+}

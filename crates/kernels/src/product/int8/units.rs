@@ -1,0 +1,138 @@
+//! Types whose groups have integers for scales, under one scale of their block: `Q4_K` and `Q6_K`.
+//!
+//! The products of 32 values with the activations that share a scale are one integer, the sum of each group's scale `k`
+//! times its dot product `I`, below 2^24: exact in f32, wherever a level multiplies by `k`. Of a block, with offsets'
+//! integers `m`, each (row, token) is
+//!
+//! ```text
+//! scaled = fma(sum of k I, dx, scaled)    for every 32 values
+//! offset = fma(m, dx * S, offset)
+//! sum = fma(d, scaled, sum)
+//! sum = fma(-dmin, offset, sum)           for types with offsets
+//! ```
+
+use super::bytes::Bytes;
+use super::dots::Step;
+use super::inputs::{GROUP, Group};
+use super::panel::{STRIPES, Tile, Tokens};
+use super::stored::{Affine, MOST_RUNS, Opened, Stored};
+use crate::blocks::STEP;
+use crate::vector::Vector;
+
+/// Most groups of 32 values in a part.
+pub(super) const MOST_PAIRS: usize = MOST_RUNS / 2;
+
+/// Where a level multiplies by `k`.
+pub(crate) trait Scales<B: Bytes<Scales = Self>>: Sized {
+    /// How it keeps the scales of a step, beside [`Opened::groups`].
+    type Kept;
+
+    /// Keeps the scales of a step: `codes` has 16 bytes of each row, which begin with them.
+    unsafe fn keep<S: Stored<B>>(codes: [B; 4], to: &mut Opened<B>);
+
+    /// What [`Scales::dots`] wants beside that for the one token of the step.
+    #[inline(always)]
+    unsafe fn meet<S: Stored<B>>(step: &Step, opened: &mut Opened<B>) {
+        let _ = (step, opened);
+    }
+
+    /// What [`Scales::tile`] wants beside that for any token.
+    #[inline(always)]
+    unsafe fn spread<S: Stored<B>>(opened: &mut Opened<B>) {
+        let _ = opened;
+    }
+
+    /// The sums of `k I` of a part for one token, those of each 32 values.
+    unsafe fn dots<S: Stored<B>>(step: &Step, stored: S, opened: &Opened<B>, part: usize) -> [B::Floats; MOST_PAIRS];
+
+    /// The sums of `k I` of the `pair`th 32 values for each token.
+    unsafe fn tile<S: Stored<B>, const T: usize>(
+        tile: &Tile<B>,
+        tokens: &Tokens,
+        pair: usize,
+    ) -> [[B::Floats; STRIPES]; T];
+}
+
+/// Onto floats: where sums of four products are 32 bits wide at once.
+pub(crate) struct InFloats;
+
+impl<B: Bytes<Scales = Self>> Scales<B> for InFloats {
+    type Kept = ();
+
+    #[inline(always)]
+    unsafe fn keep<S: Stored<B>>(codes: [B; 4], to: &mut Opened<B>) {
+        let codes = B::transpose_bytes(codes);
+        let mut g = 0;
+        while g < STEP / S::GROUP {
+            let scales = codes[g / 4];
+            let scales = if S::SIGNED_SCALES { scales.widen_signed(g % 4) } else { scales.widen(g % 4) };
+            to.groups[g].scale = scales.to_floats();
+            g += 1;
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn dots<S: Stored<B>>(step: &Step, stored: S, opened: &Opened<B>, part: usize) -> [B::Floats; MOST_PAIRS] {
+        let sums = step.multiply_part(stored, opened, part);
+        let (of_part, of_pair) = (16 * S::RUNS / S::GROUP, GROUP / S::GROUP);
+        let inputs = step.x.groups(0, S::GROUP, step.col);
+        let mut products = [B::Floats::zero(); MOST_PAIRS];
+        let mut i = 0;
+        while i < of_part {
+            let g = part * of_part + i;
+            let product = centred::<B, S>(B::sum_rows(sums[i]), &*inputs.add(g));
+            products[i / of_pair] = product.mul_add(opened.groups[g].scale, products[i / of_pair]);
+            i += 1;
+        }
+        products
+    }
+
+    #[inline(always)]
+    unsafe fn tile<S: Stored<B>, const T: usize>(
+        tile: &Tile<B>,
+        tokens: &Tokens,
+        pair: usize,
+    ) -> [[B::Floats; STRIPES]; T] {
+        let mut products = [[B::Floats::zero(); STRIPES]; T];
+        let mut g = pair * GROUP / S::GROUP;
+        while g < (pair + 1) * GROUP / S::GROUP {
+            let sums = B::group::<S, T>(tile.codes(g * S::GROUP), tokens.codes(g * S::GROUP));
+            let scales = [tile.panels[0].opened.groups[g].scale, tile.panels[1].opened.groups[g].scale];
+            let mut t = 0;
+            while t < T {
+                let input = tokens.group(t, g);
+                products[t][0] = centred::<B, S>(sums[t][0], input).mul_add(scales[0], products[t][0]);
+                products[t][1] = centred::<B, S>(sums[t][1], input).mul_add(scales[1], products[t][1]);
+                t += 1;
+            }
+            g += 1;
+        }
+        products
+    }
+}
+
+/// The dot product of a group whose codes are stored with [`Stored::ZERO`] added.
+#[inline(always)]
+pub(super) unsafe fn centred<B: Bytes, S: Stored<B>>(product: B, input: &Group) -> B::Floats {
+    let product = product.to_floats();
+    match S::ZERO {
+        0 => product,
+        // Integers far below 2^24: nothing is rounded.
+        _ => B::Floats::splat(-S::ZERO as f32).mul_add(B::Floats::splat(input.sum), product),
+    }
+}
+
+/// `sum` and a block, of whose chains these are the ends.
+#[inline(always)]
+pub(super) unsafe fn close<B: Bytes, S: Stored<B>>(
+    sum: B::Floats,
+    scaled: B::Floats,
+    offset: B::Floats,
+    block: &Affine<B::Floats>,
+) -> B::Floats {
+    let sum = block.scale.mul_add(scaled, sum);
+    match S::OFFSETS {
+        true => block.offset.mul_add(offset, sum),
+        false => sum,
+    }
+}
