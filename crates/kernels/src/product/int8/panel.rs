@@ -272,6 +272,7 @@ impl Tokens {
     }
 
     /// Where the sums of its two halves lie.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only AVX2 multiplies scales as integers"))]
     #[inline(always)]
     pub fn sums(&self, token: usize, pair: usize) -> *const [i16; 2] {
         self.at(token, self.sums).cast::<[i16; 2]>().wrapping_add(pair)
