@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::bytes::Bytes;
-use super::pairs::{InPairs, by_pairs, sums_of_pairs};
+use super::pairs::{InPairs, by_pairs, group_fits, opaque, two_fit, two_of};
 use super::panel::{STRIPES, by_dots};
 use super::rows::Rows;
 use super::stored::Stored;
@@ -123,12 +123,9 @@ impl Bytes for U8x32 {
 
     #[inline(always)]
     unsafe fn dot_two<S: Stored<Self>>([a, b]: [Self; 2], [x, y]: [Self; 2]) -> Self {
-        match sums_of_pairs(S::MOST) {
-            1 => S::dot(S::dot(Self::zero(), a, x), b, y),
-            _ => {
-                let pairs = _mm256_add_epi16(_mm256_maddubs_epi16(a.0, x.0), _mm256_maddubs_epi16(b.0, y.0));
-                U8x32(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
-            }
+        match two_fit(S::MOST) {
+            true => two_of([a, b], [x, y], U8x32(_mm256_set1_epi16(1))),
+            false => S::dot(S::dot(Self::zero(), a, x), b, y),
         }
     }
 
@@ -142,12 +139,9 @@ impl Bytes for U8x32 {
         codes: [*const Self; STRIPES],
         x: [*const i8; T],
     ) -> [[Self; STRIPES]; T] {
-        match sums_of_pairs(S::MOST).min(S::GROUP / 4) {
-            1 => by_dots::<Self, S, T>(codes, x),
-            _ => {
-                let ones = U8x32(_mm256_set1_epi16(1));
-                by_pairs::<S, T>([[Self::zero(); STRIPES]; T], codes, x, [ones; STRIPES])
-            }
+        match group_fits(S::MOST, S::GROUP) {
+            true => by_pairs::<T>(S::GROUP / 4, codes, x, [U8x32(_mm256_set1_epi16(1)); STRIPES]),
+            false => by_dots::<Self, S, T>(opaque(S::GROUP / 4), codes, x),
         }
     }
 

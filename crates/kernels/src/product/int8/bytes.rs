@@ -92,7 +92,7 @@ pub(crate) trait Bytes: Copy {
         codes: [*const Self; STRIPES],
         x: [*const i8; T],
     ) -> [[Self; STRIPES]; T] {
-        panel::by_dots::<Self, S, T>(codes, x)
+        panel::by_dots::<Self, S, T>(S::GROUP / 4, codes, x)
     }
 
     /// [`crate::blocks::decode`], as compiled for the level.

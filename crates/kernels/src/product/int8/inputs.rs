@@ -29,10 +29,12 @@ pub(crate) struct Inputs {
 // SAFETY: a shared view; whoever fills the records has finished when it is made.
 unsafe impl Sync for Inputs {}
 
-/// Bytes from one token's record to the next: whole cache lines. `cols` is a multiple of 32.
+/// Bytes from one token's record to the next: whole cache lines, an odd number of them, so that what the tokens of a
+/// batch bring to a step spreads over all sets of a cache. `cols` is a multiple of 32.
 pub(crate) fn record_len(cols: usize) -> usize {
     let groups = cols / GROUP + cols / (GROUP / 2);
-    (cols + groups * size_of::<Group>() + cols / (GROUP / 2) * size_of::<i16>()).next_multiple_of(64)
+    let bytes = cols + groups * size_of::<Group>() + cols / (GROUP / 2) * size_of::<i16>();
+    64 * (bytes.div_ceil(64) | 1)
 }
 
 impl Inputs {

@@ -35,7 +35,7 @@ pub(crate) trait DotProduct: Copy {
         codes: [*const U8x16<Self>; STRIPES],
         x: [*const i8; T],
     ) -> [[U8x16<Self>; STRIPES]; T] {
-        panel::by_dots::<U8x16<Self>, S, T>(codes, x)
+        panel::by_dots::<U8x16<Self>, S, T>(S::GROUP / 4, codes, x)
     }
 }
 

@@ -290,12 +290,13 @@ impl Tokens {
 /// [`Bytes::group`] of transposed codes: register `k` has the codes `4 k .. 4 k + 4` of every row.
 #[inline(always)]
 pub(super) unsafe fn by_dots<B: Bytes, S: Stored<B>, const T: usize>(
+    registers: usize,
     codes: [*const B; STRIPES],
     x: [*const i8; T],
 ) -> [[B; STRIPES]; T] {
     let mut products = [[B::zero(); STRIPES]; T];
     let mut k = 0;
-    while k < S::GROUP / 4 {
+    while k < registers {
         let codes = [codes[0].add(k).read(), codes[1].add(k).read()];
         let mut t = 0;
         while t < T {
