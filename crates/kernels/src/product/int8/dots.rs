@@ -20,11 +20,12 @@ impl<B: Bytes> Visit<B> for Dots<'_, B> {
     unsafe fn visit<S: Stored<B>>(self, stored: S) {
         let Int8Task { w, rows, x, out } = self.task;
         let mut first = rows.start;
-        Stripe::new(w, first, rows.end, B::ROWS).ahead().fetch::<B>(w.row_bytes());
+        let mut stripe = Stripe::new(w, first, rows.end, B::ROWS);
+        stripe.ahead().fetch::<B>(w.row_bytes());
         while first < rows.end {
-            let stripe = Stripe::new(w, first, rows.end, B::ROWS);
-            let next = first + stripe.len;
-            let mut ahead = Stripe::new(w, if next < rows.end { next } else { first }, rows.end, B::ROWS).ahead();
+            let end = first + stripe.len;
+            let next = if end < rows.end { Stripe::new(w, end, rows.end, B::ROWS) } else { stripe };
+            let mut ahead = next.ahead();
             let mut sum = B::Floats::zero();
             let mut col = 0;
             while col < x.cols {
@@ -40,7 +41,7 @@ impl<B: Bytes> Visit<B> for Dots<'_, B> {
                 col += values;
             }
             sum.store_partial(out.add(first), stripe.len);
-            first = next;
+            (first, stripe) = (end, next);
         }
     }
 }

@@ -33,6 +33,7 @@ impl Rows {
 }
 
 /// The rows `first .. first + len` of a matrix, in steps of [`STEP`] values.
+#[derive(Clone, Copy)]
 pub(super) struct Stripe<'a> {
     w: &'a Matrix<'a>,
     first: usize,
