@@ -64,9 +64,8 @@ impl Inputs {
     /// The sums of every 16 codes of a token from `col` on.
     #[inline(always)]
     pub unsafe fn sums(&self, token: usize, col: usize) -> *const i16 {
-        let groups = self.cols / GROUP + self.cols / (GROUP / 2);
-        let all = self.record(token).wrapping_add(self.cols).cast::<Group>().wrapping_add(groups);
-        all.cast::<i16>().wrapping_add(col / (GROUP / 2))
+        let after_groups = self.groups(token, GROUP / 2, self.cols);
+        after_groups.cast::<i16>().wrapping_add(col / (GROUP / 2))
     }
 }
 

@@ -48,10 +48,8 @@ impl<'a> Stripe<'a> {
     #[inline(always)]
     pub unsafe fn new(w: &'a Matrix<'a>, first: usize, end: usize, most: usize) -> Stripe<'a> {
         let len = most.min(end - first);
-        let rows = match (len == most).then(|| w.evenly_spaced(first, len)) {
-            Some(Some((base, stride))) => Some(Rows { base, stride }),
-            _ => None,
-        };
+        let spaced = if len == most { w.evenly_spaced(first, len) } else { None };
+        let rows = spaced.map(|(base, stride)| Rows { base, stride });
         Stripe { w, first, len, rows }
     }
 
