@@ -173,6 +173,12 @@ impl<'a> Matrix<'a> {
         &self.bytes[stored * self.row_bytes()..][..self.row_bytes()]
     }
 
+    /// The stored bytes from logical row `first` to the last of this view, if they follow one another in memory.
+    pub(crate) fn bytes_from(&self, first: usize) -> Option<&'a [u8]> {
+        let row = |row| (self.first + row) * self.row_bytes();
+        (self.layout == Layout::Rows).then(|| &self.bytes[row(first)..row(self.rows)])
+    }
+
     /// Where logical row `first` lies, and the bytes from each of `len` rows to the next, if they are equally far apart.
     pub(crate) fn evenly_spaced(&self, first: usize, len: usize) -> Option<(*const u8, usize)> {
         let stride = match self.layout {

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use bench::Bench;
-use shared::{Job, Shared};
+use shared::Shared;
 
 /// Threads that share out the tasks of one job at a time; the caller is one of them.
 ///
@@ -54,7 +54,7 @@ impl Pool {
         for i in 1..threads.get() {
             let shared = Arc::clone(&pool.shared);
             let builder = std::thread::Builder::new().name(format!("plimsoll-{i}"));
-            pool.workers.push(builder.spawn(move || shared.work_until_shutdown())?);
+            pool.workers.push(builder.spawn(move || shared.work_until_shutdown(i))?);
         }
         Ok(pool)
     }
@@ -83,7 +83,7 @@ impl Pool {
         let task: &(dyn Fn(usize) + Sync) = &task;
         // SAFETY: only the lifetime changes; this function does not return while a task may still run.
         let task = unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(task) };
-        let outcome = self.shared.run(Job { task, n_tasks });
+        let outcome = self.shared.run(task, n_tasks);
         if !outcome.wasted.is_zero() {
             bench.note(outcome.wasted, Instant::now());
         }

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering, fence};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,24 +22,49 @@ const STRETCH: Duration = Duration::from_millis(1);
 /// What a panic carries.
 pub(super) type Payload = Box<dyn Any + Send>;
 
-/// What a worker needs of the job at hand.
+/// The caller's closure; its lifetime is erased because [`Shared::run`] outlives every use.
+pub(super) type Task = *const (dyn Fn(usize) + Sync);
+
+/// Neighbouring tasks of the job at hand.
 #[derive(Clone, Copy)]
-pub(super) struct Job {
-    /// The caller's closure; its lifetime is erased because [`Shared::run`] outlives every use.
-    pub task: *const (dyn Fn(usize) + Sync),
-    pub n_tasks: usize,
+struct Share {
+    task: Task,
+    end: usize,
 }
 
 /// Two cache lines to itself (processors fetch them in pairs): who polls it is not disturbed by writes to others.
 #[repr(align(128))]
 struct OwnLines<T>(T);
 
-/// A job on offer; what a worker reads to take part lies on one line.
+/// What a job offers to a thread; all that it reads to take part lies on one line.
 struct Offer {
     /// Tasks nobody has claimed yet; zero or less if there are none. Claiming decrements it; only a claim that found
-    /// it positive permits reading `job`.
+    /// it positive permits reading `share`.
     unclaimed: AtomicIsize,
-    job: UnsafeCell<Option<Job>>,
+    share: UnsafeCell<Option<Share>>,
+}
+
+impl Offer {
+    fn none() -> Offer {
+        Offer { unclaimed: AtomicIsize::new(0), share: UnsafeCell::new(None) }
+    }
+
+    /// The next task nobody has claimed, with its index.
+    fn claim(&self) -> Option<(Task, usize)> {
+        // The look before keeps the count from falling without end, and the line shared, while there is no job.
+        if self.unclaimed.load(Ordering::Relaxed) <= 0 {
+            return None;
+        }
+        // Acquire: everything before `publish` stored the count, through the other claims in between. A thread that
+        // comes late, from a job that is over, claims a task of the next one, and reads that share.
+        let left = self.unclaimed.fetch_sub(1, Ordering::Acquire);
+        if left <= 0 {
+            return None;
+        }
+        // SAFETY: the claimed task keeps the job alive, and `share` unwritten, until it counts as ended.
+        let Share { task, end } = unsafe { (*self.share.get()).expect("a claimed task belongs to a job") };
+        Some((task, end - left as usize))
+    }
 }
 
 /// How a job went.
@@ -51,9 +76,9 @@ pub(super) struct Outcome {
 }
 
 pub(super) struct Shared {
-    /// The caller and the workers.
-    threads: usize,
-    offer: OwnLines<Offer>,
+    /// To the caller, then to each worker. Neighbouring tasks read neighbouring memory, which a thread has asked for ahead;
+    /// who is done with its own helps with the others'.
+    offers: Vec<OwnLines<Offer>>,
     /// Tasks of this job that workers have run to their end.
     finished: OwnLines<AtomicUsize>,
     /// What `finished` must reach for the caller to be woken; 0 while the caller is not parked, nor about to be.
@@ -68,8 +93,8 @@ pub(super) struct Shared {
     panic: Mutex<Option<Payload>>,
 }
 
-// SAFETY: `job` is written only by the one thread within `run`, while `unclaimed` permits no claim and every claimed
-// task has ended, so that nobody reads it; it is read only after a claim, which the write happens before (release
+// SAFETY: a `share` is written only by the one thread within `run`, while its `unclaimed` permits no claim and every
+// claimed task has ended, so that nobody reads it; it is read only after a claim, which the write happens before (release
 // store, acquire decrement), and no job ends before its claimed tasks do. The closure it points to is `Sync`.
 unsafe impl Send for Shared {}
 // SAFETY: as above.
@@ -78,8 +103,7 @@ unsafe impl Sync for Shared {}
 impl Shared {
     pub fn new(threads: usize) -> Shared {
         Shared {
-            threads,
-            offer: OwnLines(Offer { unclaimed: AtomicIsize::new(0), job: UnsafeCell::new(None) }),
+            offers: (0..threads).map(|_| OwnLines(Offer::none())).collect(),
             finished: OwnLines(AtomicUsize::new(0)),
             awaited: AtomicUsize::new(0),
             done: Condvar::new(),
@@ -93,29 +117,35 @@ impl Shared {
 
     /// Runs a job, the calling thread and the workers together, and returns when all tasks have ended. Only one thread
     /// at a time may call this.
-    pub fn run(&self, job: Job) -> Outcome {
-        self.publish(job);
+    pub fn run(&self, task: Task, n_tasks: usize) -> Outcome {
+        self.publish(task, n_tasks);
         let mut own = 0;
-        while self.run_one() {
+        while self.run_one(0) {
             own += 1;
         }
-        let waited = self.wait_for_workers(job.n_tasks - own);
+        let waited = self.wait_for_workers(n_tasks - own);
         // A worker that found all tasks claimed and parked before they ended: it held the caller's core, perhaps.
         let idle = if self.workers_sleep.load(Ordering::Relaxed) { SPIN } else { Duration::ZERO };
         // With few tasks, threads wait for one another because the tasks do not share out evenly.
-        let wasted = if job.n_tasks >= 4 * self.threads { waited.max(idle) } else { Duration::ZERO };
+        let wasted = if n_tasks >= 4 * self.offers.len() { waited.max(idle) } else { Duration::ZERO };
         Outcome { wasted, panic: lock(&self.panic).take() }
     }
 
-    fn publish(&self, job: Job) {
-        // Relaxed: a worker adds to it only after a claim, which acquires the store below.
+    fn publish(&self, task: Task, n_tasks: usize) {
+        // Relaxed: a worker adds to it only after a claim, which acquires a store below.
         self.finished.0.store(0, Ordering::Relaxed);
-        // SAFETY: `unclaimed` is not positive and the last job's claimed tasks have ended: nobody reads `job`.
-        unsafe { *self.offer.0.job.get() = Some(job) };
-        // A worker says that it sleeps before it looks at `unclaimed` for the last time, here it is the other way
-        // round, all sequentially consistent: one side sees the other.
-        self.offer.0.unclaimed.store(job.n_tasks as isize, Ordering::SeqCst);
-        if self.workers_sleep.load(Ordering::SeqCst) {
+        let threads = self.offers.len();
+        for (i, OwnLines(offer)) in self.offers.iter().enumerate() {
+            // Rounded up: where tasks are few, the caller has one of them.
+            let [start, end] = [i, i + 1].map(|i| (n_tasks * i).div_ceil(threads));
+            // SAFETY: `unclaimed` is not positive and the last job's claimed tasks have ended: nobody reads `share`.
+            unsafe { *offer.share.get() = Some(Share { task, end }) };
+            offer.unclaimed.store((end - start) as isize, Ordering::Release);
+        }
+        // A worker says that it sleeps before it looks at its offer for the last time, here it is the other way round,
+        // with a fence between on either side: one of them sees the other.
+        fence(Ordering::SeqCst);
+        if self.workers_sleep.load(Ordering::Relaxed) {
             self.wake_workers();
         }
     }
@@ -128,24 +158,13 @@ impl Shared {
         self.work.notify_all();
     }
 
-    /// Claims a task and runs it; false if none is left.
-    fn run_one(&self) -> bool {
-        let Offer { unclaimed, job } = &self.offer.0;
-        // The look before keeps the count from falling without end, and the line shared, while there is no job.
-        if unclaimed.load(Ordering::Relaxed) <= 0 {
-            return false;
-        }
-        // Acquire: everything before `publish` stored the count, through the other claims in between. A thread that
-        // comes late, from a job that is over, claims a task of the next one, and reads that job.
-        let left = unclaimed.fetch_sub(1, Ordering::Acquire);
-        if left <= 0 {
-            return false;
-        }
-        // SAFETY: the claimed task keeps the job alive, and `job` unwritten, until it counts as ended.
-        let Job { task, n_tasks } = unsafe { (*job.get()).expect("a claimed task belongs to a job") };
+    /// Claims a task, of a thread's own share while there are any, and runs it; false if none is left.
+    fn run_one(&self, thread: usize) -> bool {
+        let (before, from) = self.offers.split_at(thread);
+        let Some((task, index)) = from.iter().chain(before).find_map(|offer| offer.0.claim()) else { return false };
         IN_TASK.set(true);
-        // SAFETY: as above, for the closure behind the pointer.
-        let outcome = catch_unwind(AssertUnwindSafe(|| unsafe { (*task)(n_tasks - left as usize) }));
+        // SAFETY: the claimed task keeps the closure alive until it counts as ended.
+        let outcome = catch_unwind(AssertUnwindSafe(|| unsafe { (*task)(index) }));
         IN_TASK.set(false);
         if let Err(payload) = outcome {
             lock(&self.panic).get_or_insert(payload);
@@ -180,23 +199,25 @@ impl Shared {
         }
     }
 
-    /// The life of a worker.
-    pub fn work_until_shutdown(&self) {
+    /// The life of the worker that is the pool's `thread`th thread; the caller is the first.
+    pub fn work_until_shutdown(&self, thread: usize) {
         let mut since = Instant::now();
         while !self.shutdown.load(Ordering::Relaxed) {
-            while self.run_one() {
+            while self.run_one(thread) {
                 self.finish_one();
                 if since.elapsed() > STRETCH {
                     std::thread::yield_now();
                     since = Instant::now();
                 }
             }
-            let awake = || self.offer.0.unclaimed.load(Ordering::SeqCst) > 0 || self.shutdown.load(Ordering::SeqCst);
+            let own = &self.offers[thread].0.unclaimed;
+            let awake = || own.load(Ordering::Relaxed) > 0 || self.shutdown.load(Ordering::Relaxed);
             if spin_until(awake) {
                 continue;
             }
             let guard = lock(&self.sleep);
-            self.workers_sleep.store(true, Ordering::SeqCst);
+            self.workers_sleep.store(true, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
             if !awake() {
                 // Once: who wakes too late for the job spins again, and is in time for the next.
                 drop(self.work.wait(guard).unwrap_or_else(PoisonError::into_inner));
@@ -238,9 +259,9 @@ mod tests {
     #[test]
     fn every_task_of_every_job_runs_once_and_is_seen_by_the_caller() {
         for workers in 1..8 {
-            let shared = Shared::new(1 + workers);
+            let shared = &Shared::new(1 + workers);
             std::thread::scope(|scope| {
-                (0..workers).for_each(|_| drop(scope.spawn(|| shared.work_until_shutdown())));
+                (1..=workers).for_each(|i| drop(scope.spawn(move || shared.work_until_shutdown(i))));
                 for round in 1..400 {
                     let n_tasks = 1 + round % 9;
                     let ran: Vec<AtomicUsize> = (0..n_tasks).map(|_| AtomicUsize::new(0)).collect();
@@ -252,7 +273,7 @@ mod tests {
                     };
                     // SAFETY: only the lifetime changes; `run` returns when no task runs any more.
                     let task = unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static _>(task) };
-                    assert!(shared.run(Job { task, n_tasks }).panic.is_none());
+                    assert!(shared.run(task, n_tasks).panic.is_none());
                     assert!(ran.iter().all(|ran| ran.load(Ordering::Relaxed) == round), "{workers} workers, {round}");
                 }
                 shared.shut_down();

@@ -21,11 +21,11 @@ impl<B: Bytes> Visit<B> for Dots<'_, B> {
         let Int8Task { w, rows, x, out } = self.task;
         let mut first = rows.start;
         let mut stripe = Stripe::new(w, first, rows.end, B::ROWS);
-        stripe.ahead().fetch::<B>(w.row_bytes());
+        let mut ahead = Ahead::new::<B>(&stripe);
         while first < rows.end {
             let end = first + stripe.len;
             let next = if end < rows.end { Stripe::new(w, end, rows.end, B::ROWS) } else { stripe };
-            let mut ahead = next.ahead();
+            ahead.turn_to(&next);
             let mut sum = B::Floats::zero();
             let mut col = 0;
             while col < x.cols {

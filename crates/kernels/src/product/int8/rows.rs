@@ -1,5 +1,7 @@
 //! Stripes: as many rows as a register has 32-bit lanes, which the kernels multiply side by side.
 
+use std::ops::Range;
+
 use super::bytes::Bytes;
 use crate::Matrix;
 use crate::blocks::STEP;
@@ -10,6 +12,8 @@ pub(super) const MOST: usize = 16;
 /// Most bytes of a step of any type: 256 values of `Q8_0`.
 const STEP_BYTES: usize = STEP / 32 * 34;
 const CACHE_LINE: usize = 64;
+/// Bytes that are asked for before they are multiplied, at least: what memory delivers in the time that it takes to answer.
+const LEAST_AHEAD: usize = 8 << 10;
 
 /// Rows at equal distances in memory.
 #[derive(Clone, Copy)]
@@ -70,34 +74,52 @@ impl<'a> Stripe<'a> {
         }
         Rows { base: stage.0.as_ptr().cast(), stride: STEP_BYTES }
     }
-
-    /// The walk over this stripe's bytes.
-    #[inline(always)]
-    pub fn ahead(&self) -> Ahead {
-        let (at, stride) = self.rows.map_or((std::ptr::null(), 0), |rows| (rows.base, rows.stride));
-        Ahead { at, stride, touching: stride == self.w.row_bytes() }
-    }
 }
 
 /// Room for one step of rows that are not evenly spaced.
 pub(super) struct Stage([[u8; STEP_BYTES]; MOST]);
 
-/// A walk over the bytes of a stripe, of whole rows or in the order of memory where they touch, while the stripe before
-/// it is multiplied: streams of single rows are too short for the hardware to run ahead of.
+/// A walk over the bytes of the stripes to come, as much of them as is multiplied meanwhile: streams of single rows are
+/// too short for the hardware to run ahead of.
 pub(super) struct Ahead {
     /// What comes next, of the first row where they do not touch.
     at: *const u8,
     stride: usize,
-    touching: bool,
+    /// Where the matrix ends, if its rows touch: in the order of memory then, on into what the next task multiplies.
+    end: Option<*const u8>,
 }
 
 impl Ahead {
+    /// Asks for the first stripe of a task, and for [`LEAST_AHEAD`] at least.
+    #[inline(always)]
+    pub unsafe fn new<B: Bytes>(stripe: &Stripe) -> Ahead {
+        let (at, end) = stripe.w.bytes_from(stripe.first).map_or((std::ptr::null(), None), |bytes| {
+            let Range { start, end } = bytes.as_ptr_range();
+            (start, Some(end))
+        });
+        let mut ahead = Ahead { at, stride: 0, end };
+        ahead.turn_to(stripe);
+        let row_bytes = stripe.w.row_bytes();
+        ahead.fetch::<B>(if end.is_some() { row_bytes.max(LEAST_AHEAD / B::ROWS) } else { row_bytes });
+        ahead
+    }
+
+    /// Goes on with `stripe`.
+    #[inline(always)]
+    pub fn turn_to(&mut self, stripe: &Stripe) {
+        if self.end.is_none() {
+            (self.at, self.stride) = stripe.rows.map_or((std::ptr::null(), 0), |rows| (rows.base, rows.stride));
+        }
+    }
+
     /// Asks for as much as `bytes` bytes of each row.
     #[inline(always)]
     pub unsafe fn fetch<B: Bytes>(&mut self, bytes: usize) {
-        if self.touching {
-            fetch_lines::<B>(self.at, B::ROWS * bytes);
-            self.at = self.at.wrapping_add(B::ROWS * bytes);
+        if let Some(end) = self.end {
+            if self.at < end {
+                fetch_lines::<B>(self.at, B::ROWS * bytes);
+                self.at = self.at.wrapping_add(B::ROWS * bytes);
+            }
         } else {
             let mut row = 0;
             while row < B::ROWS {
