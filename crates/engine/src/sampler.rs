@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_runtime::likeliest;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -149,6 +150,14 @@ fn compare(a: f32, b: f32) -> std::cmp::Ordering {
     a.partial_cmp(&b).unwrap_or(std::cmp::Ordering::Equal)
 }
 
+/// The first logit that is no number; searched by blocks without a branch, for vector registers.
+fn first_not_finite(logits: &[f32]) -> Option<(usize, f32)> {
+    const BLOCK: usize = 64;
+    let finite = |block: &[f32]| block.iter().fold(true, |all, logit| all & logit.is_finite());
+    let from = BLOCK * logits.chunks(BLOCK).position(|block| !finite(block))?;
+    (from..).zip(logits[from..].iter().copied()).find(|(_, logit)| !logit.is_finite())
+}
+
 impl Sampler {
     /// A sampler at the start of an answer to `prompt`.
     pub fn new(params: SamplingParams, prompt: &[u32]) -> Result<Self, SamplerError> {
@@ -162,12 +171,11 @@ impl Sampler {
 
     /// Chooses a token by `logits` (vocab_size,) and counts it as part of the answer.
     pub fn next(&mut self, logits: &[f32]) -> Result<u32, SamplerError> {
-        if let Some((token, &value)) = logits.iter().enumerate().find(|(_, logit)| !logit.is_finite()) {
+        if let Some((token, value)) = first_not_finite(logits) {
             return Err(SamplerError::NotFinite { token, value });
         }
         if self.params.is_plainly_greedy() {
-            let best = logits.iter().enumerate().rev().max_by(|(_, a), (_, b)| compare(**a, **b));
-            return best.map(|(token, _)| token as u32).ok_or(SamplerError::NothingLeft);
+            return if logits.is_empty() { Err(SamplerError::NothingLeft) } else { Ok(likeliest(logits)) };
         }
         let mut candidates = std::mem::take(&mut self.scratch);
         candidates.clear();

@@ -163,6 +163,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// The stored bytes of logical row `row`; not for transposed matrices.
+    #[inline]
     pub(crate) fn row(&self, row: usize) -> &'a [u8] {
         assert!(row < self.rows, "row {row} of {}", self.rows);
         let stored = match self.layout {
@@ -180,6 +181,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// Where logical row `first` lies, and the bytes from each of `len` rows to the next, if they are equally far apart.
+    #[inline]
     pub(crate) fn evenly_spaced(&self, first: usize, len: usize) -> Option<(*const u8, usize)> {
         let stride = match self.layout {
             Layout::Rows => self.row_bytes(),

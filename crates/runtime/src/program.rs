@@ -232,11 +232,37 @@ impl Program {
 
 /// The likeliest token id, the lowest on a tie; a logit that is no number is never it.
 pub fn likeliest(logits: &[f32]) -> u32 {
-    let mut best = 0;
-    for (id, logit) in logits.iter().enumerate() {
-        if *logit > logits[best] || logits[best].is_nan() {
-            best = id;
+    // The greatest first, in a loop for vector registers, then where it stands: a vocabulary of 128256 takes a
+    // thirtieth of a small model's step if each logit waits for the one before.
+    let greater = |most: f32, logit: f32| if logit > most { logit } else { most };
+    let (blocks, rest) = logits.as_chunks::<32>();
+    let mut most = [f32::NEG_INFINITY; 32];
+    for block in blocks {
+        for (most, logit) in most.iter_mut().zip(block) {
+            *most = greater(*most, *logit);
         }
     }
-    best as u32
+    let most = most.iter().chain(rest).copied().fold(f32::NEG_INFINITY, greater);
+    logits.iter().position(|logit| *logit == most).unwrap_or(0) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::likeliest;
+
+    #[test]
+    fn the_likeliest_is_the_first_of_the_greatest_wherever_it_stands_and_never_no_number() {
+        for len in [1, 31, 32, 33, 100] {
+            for at in 0..len {
+                let mut logits = vec![-2.0; len];
+                (logits[at], logits[len - 1]) = (-1.0, -1.0);
+                assert_eq!(likeliest(&logits), at as u32, "{at} of {len}");
+                logits.fill(f32::NAN);
+                assert_eq!(likeliest(&logits), 0, "of {len} that are no numbers");
+                logits[at] = f32::NEG_INFINITY;
+                assert_eq!(likeliest(&logits), at as u32, "{at} of {len}, the only number");
+            }
+        }
+        assert_eq!(likeliest(&[-0.0, 0.0]), 0);
+    }
 }

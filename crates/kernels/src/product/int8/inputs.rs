@@ -1,5 +1,8 @@
 //! Activations rounded to 8 bits.
 
+use super::bytes::Bytes;
+use crate::vector::Vector;
+
 /// Values under one scale.
 pub(crate) const GROUP: usize = 32;
 
@@ -66,6 +69,78 @@ impl Inputs {
     pub unsafe fn sums(&self, token: usize, col: usize) -> *const i16 {
         let after_groups = self.groups(token, GROUP / 2, self.cols);
         after_groups.cast::<i16>().wrapping_add(col / (GROUP / 2))
+    }
+}
+
+/// Where what some tokens bring to a step lies: at equal distances, so that few registers know all.
+pub(crate) struct Tokens {
+    first: *const u8,
+    /// Bytes from one token to the next.
+    record_len: usize,
+    /// From `first` to the codes, to the groups of the length that the weights' have, to those of 32 values, to the sums.
+    codes: usize,
+    groups: usize,
+    pairs: usize,
+    sums: usize,
+}
+
+impl Tokens {
+    #[inline(always)]
+    pub unsafe fn new(x: &Inputs, group: usize, first: usize, col: usize) -> Tokens {
+        let codes = x.codes(first, 0).cast::<u8>();
+        let from = |part: *const u8| part as usize - codes as usize;
+        Tokens {
+            first: codes,
+            record_len: record_len(x.cols),
+            codes: col,
+            groups: from(x.groups(first, group, col).cast()),
+            pairs: from(x.groups(first, GROUP, col).cast()),
+            sums: from(x.sums(first, col).cast()),
+        }
+    }
+
+    #[inline(always)]
+    fn at(&self, token: usize, offset: usize) -> *const u8 {
+        self.first.wrapping_add(token * self.record_len + offset)
+    }
+
+    /// The codes of `T` tokens from value `at` of the step on.
+    #[inline(always)]
+    pub fn codes<const T: usize>(&self, at: usize) -> [*const i8; T] {
+        let mut codes = [std::ptr::null(); T];
+        let mut t = 0;
+        while t < T {
+            codes[t] = self.at(t, self.codes + at).cast();
+            t += 1;
+        }
+        codes
+    }
+
+    /// Group `g`, of the length that the weights' groups have.
+    #[inline(always)]
+    pub unsafe fn group(&self, token: usize, g: usize) -> &Group {
+        &*self.at(token, self.groups).cast::<Group>().add(g)
+    }
+
+    /// The `pair`th group of 32 values.
+    #[inline(always)]
+    pub unsafe fn pair(&self, token: usize, pair: usize) -> &Group {
+        &*self.at(token, self.pairs).cast::<Group>().add(pair)
+    }
+
+    /// Where the sums of its two halves lie.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only AVX2 multiplies scales as integers"))]
+    #[inline(always)]
+    pub fn sums(&self, token: usize, pair: usize) -> *const [i16; 2] {
+        self.at(token, self.sums).cast::<[i16; 2]>().wrapping_add(pair)
+    }
+
+    /// Asks for what a token beyond the tile brings, a cache line for each group: it waits in the
+    /// second-level cache.
+    #[inline(always)]
+    pub unsafe fn fetch_next<B: Bytes>(&self, token: usize, g: usize) {
+        let line = if g < 4 { self.codes } else { self.groups };
+        B::Floats::prefetch(self.at(token, line + g % 4 * 64));
     }
 }
 

@@ -12,8 +12,8 @@
 //!
 //! `Q4_K` and `Q6_K` go by blocks: [`units`]. So every kernel gives the same bits, at every level, for any number of tokens and threads:
 //! * [`portable`]: any type by way of [`crate::blocks::decode`]; the reference.
-//! * [`dots`]: one token times a [`rows::Stripe`], lanes being rows. Codes are unpacked in registers.
-//! * [`panel`]: several tokens. Codes are unpacked into a panel in the first-level cache, then multiplied in tiles.
+//! * [`dots`]: a few tokens times a [`rows::Stripe`], lanes being rows. Codes are unpacked in registers.
+//! * [`panel`]: more tokens. Codes are unpacked into a panel in the first-level cache, then multiplied in tiles.
 //!
 //! Both take their codes from [`stored`], where each type is written once over the registers of [`bytes`].
 //!
@@ -115,13 +115,13 @@ const fn scratch_len<B: Bytes>() -> usize {
     size_of::<Workspace<B>>() / size_of::<f32>()
 }
 
-/// One token by [`dots`], several through [`panel`].
+/// A few tokens by [`dots`], more through [`panel`].
 #[inline(always)]
 pub(crate) unsafe fn multiply<B: Bytes>(task: &Int8Task, scratch: &mut [f32]) {
     let (work, carry) = scratch.split_at_mut(scratch_len::<B>());
     let (work, carry) = (&mut *work.as_mut_ptr().cast::<Workspace<B>>(), carry.as_mut_ptr());
     match task.x.n {
-        1 => stored::with::<B>(task.w.dtype(), dots::Dots { task, work }),
+        ..=dots::MOST_TOKENS => stored::with::<B>(task.w.dtype(), dots::Dots { task, work }),
         _ => stored::with::<B>(task.w.dtype(), panel::Panels { task, work, carry }),
     }
 }

@@ -5,11 +5,11 @@ use std::arch::x86_64::*;
 
 use super::avx2::U8x32;
 use super::bytes::Bytes;
-use super::dots::Step;
-use super::inputs::GROUP;
-use super::panel::{STRIPES, Tile, Tokens};
+use super::dots::Part;
+use super::inputs::{GROUP, Tokens};
+use super::panel::{STRIPES, Tile};
 use super::stored::{Opened, Stored};
-use super::units::{MOST_PAIRS, Scales};
+use super::units::Scales;
 use crate::blocks::STEP;
 use crate::vector::{F32x8, Vector};
 
@@ -107,9 +107,29 @@ pub(crate) struct Words {
     /// Of one group, twice in every 32 bits; these are rows in order.
     by_groups: [U8x32; STEP / 16],
     /// [`Stored::ZERO`] times scale: of 32 values' two groups in every 32 bits, rows in order.
-    zeros_of_groups: [U8x32; STEP / GROUP],
-    /// What [`Stored::ZERO`] adds to each sum of 32 values that meets the one token, 32 bits, rows in order.
     zeros: [U8x32; STEP / GROUP],
+}
+
+impl Words {
+    /// Of the `h`th eight groups, two by two in every 32 bits, rows in order.
+    #[inline(always)]
+    unsafe fn pairs(&self, h: usize) -> [U8x32; 4] {
+        let [a, b, c, d] = &self.by_rows;
+        U8x32::transpose([a[h], b[h], c[h], d[h]])
+    }
+
+    /// The sums of products of the `pair`th 32 values, less what [`Stored::ZERO`] adds to those with codes of these `sums`.
+    #[inline(always)]
+    unsafe fn centred<S: Stored<U8x32>>(&self, products: U8x32, pair: usize, sums: *const [i16; 2]) -> U8x32 {
+        match S::ZERO {
+            0 => products,
+            // 32 times 128 at most, where sums of codes leave no room for a factor.
+            _ => {
+                let zeros = _mm256_madd_epi16(self.zeros[pair].0, U8x32::repeat_4(sums.cast()).0);
+                U8x32(_mm256_sub_epi32(products.0, zeros))
+            }
+        }
+    }
 }
 
 impl Scales<U8x32> for InPairs {
@@ -129,41 +149,29 @@ impl Scales<U8x32> for InPairs {
             };
             q += 1;
         }
-    }
-
-    #[inline(always)]
-    unsafe fn meet<S: Stored<U8x32>>(step: &Step, opened: &mut Opened<U8x32>) {
-        if S::ZERO == 0 {
-            return;
-        }
-        let Words { by_rows, zeros, .. } = &mut opened.kept;
         let mut h = 0;
-        while h < STEP / S::GROUP / 8 {
-            let sums = U8x32::repeat_16(step.x.sums(0, step.col).add(8 * h).cast());
-            zeros.as_mut_ptr().add(4 * h).cast::<[U8x32; 4]>().write(U8x32::transpose([
-                zeros_with::<S>(by_rows[0][h], sums),
-                zeros_with::<S>(by_rows[1][h], sums),
-                zeros_with::<S>(by_rows[2][h], sums),
-                zeros_with::<S>(by_rows[3][h], sums),
-            ]));
+        while S::ZERO != 0 && h < STEP / S::GROUP / 8 {
+            let pairs = to.kept.pairs(h);
+            let mut i = 0;
+            while i < 4 {
+                to.kept.zeros[4 * h + i] = U8x32(_mm256_mullo_epi16(pairs[i].0, _mm256_set1_epi16(S::ZERO as i16)));
+                i += 1;
+            }
             h += 1;
         }
     }
 
     #[inline(always)]
     unsafe fn spread<S: Stored<U8x32>>(opened: &mut Opened<U8x32>) {
-        let Words { by_rows, by_groups, zeros_of_groups, .. } = &mut opened.kept;
         let mut h = 0;
         while h < STEP / S::GROUP / 8 {
-            let pairs = U8x32::transpose([by_rows[0][h], by_rows[1][h], by_rows[2][h], by_rows[3][h]]);
+            let pairs = opened.kept.pairs(h);
+            let by_groups = &mut opened.kept.by_groups;
             let mut i = 0;
             while i < 4 {
                 by_groups[8 * h + 2 * i] = pairs[i].shuffle([0, 1, 0, 1, 4, 5, 4, 5, 8, 9, 8, 9, 12, 13, 12, 13]);
                 by_groups[8 * h + 2 * i + 1] =
                     pairs[i].shuffle([2, 3, 2, 3, 6, 7, 6, 7, 10, 11, 10, 11, 14, 15, 14, 15]);
-                if S::ZERO != 0 {
-                    zeros_of_groups[4 * h + i] = zeros::<S>(pairs[i]);
-                }
                 i += 1;
             }
             h += 1;
@@ -171,43 +179,40 @@ impl Scales<U8x32> for InPairs {
     }
 
     #[inline(always)]
-    unsafe fn dots<S: Stored<U8x32>>(
-        step: &Step,
-        stored: S,
+    unsafe fn dots<S: Stored<U8x32>, const T: usize>(
+        codes: &Part<U8x32>,
+        i: usize,
+        tokens: &Tokens,
         opened: &Opened<U8x32>,
-        part: usize,
-    ) -> [F32x8; MOST_PAIRS] {
-        let mut sums = [[U8x32::zero(); 4]; MOST_PAIRS];
-        let first = part * S::RUNS / 2;
+        pair: usize,
+    ) -> [F32x8; T] {
+        let (first, last) = (pair * GROUP / S::GROUP, (pair + 1) * GROUP / S::GROUP - 1);
+        let mut scales = [[U8x32::zero(); 2]; 4];
         let mut q = 0;
         while q < 4 {
-            let codes = stored.part(step.rows, opened, q, part);
-            let mut i = 0;
-            while i < S::RUNS / 2 {
-                let x = step.x.codes(0, step.col).add(GROUP * (first + i)).cast::<u8>();
-                let x = [U8x32::repeat_16(x), U8x32::repeat_16(x.add(16))];
-                sums[i][q] = if S::GROUP == GROUP {
-                    two_of([codes[2 * i], codes[2 * i + 1]], x, scale_of(opened, q, first + i))
-                } else {
-                    let a = _mm256_maddubs_epi16(codes[2 * i].0, x[0].0);
-                    let b = _mm256_maddubs_epi16(codes[2 * i + 1].0, x[1].0);
-                    let a = U8x32(_mm256_madd_epi16(a, scale_of(opened, q, 2 * (first + i)).0));
-                    a.add_32(U8x32(_mm256_madd_epi16(b, scale_of(opened, q, 2 * (first + i) + 1).0)))
-                };
-                i += 1;
-            }
+            scales[q] = [scale_of(opened, q, first), scale_of(opened, q, last)];
             q += 1;
         }
-        let mut products = [F32x8::zero(); MOST_PAIRS];
-        let mut i = 0;
-        while i < S::RUNS / 2 {
-            let sum = U8x32::sum_rows(sums[i]).0;
-            products[i] = U8x32(match S::ZERO {
-                0 => sum,
-                _ => _mm256_sub_epi32(sum, opened.kept.zeros[first + i].0),
-            })
-            .to_floats();
-            i += 1;
+        let mut products = [F32x8::zero(); T];
+        let mut t = 0;
+        while t < T {
+            let x = tokens.codes::<T>(GROUP * pair)[t].cast::<u8>();
+            let x = [U8x32::repeat_16(x), U8x32::repeat_16(x.add(16))];
+            let mut sums = [U8x32::zero(); 4];
+            let mut q = 0;
+            while q < 4 {
+                let codes = [codes[q][2 * i], codes[q][2 * i + 1]];
+                sums[q] = if first == last {
+                    two_of(codes, x, scales[q][0])
+                } else {
+                    let a = _mm256_madd_epi16(_mm256_maddubs_epi16(codes[0].0, x[0].0), scales[q][0].0);
+                    let b = _mm256_madd_epi16(_mm256_maddubs_epi16(codes[1].0, x[1].0), scales[q][1].0);
+                    U8x32(_mm256_add_epi32(a, b))
+                };
+                q += 1;
+            }
+            products[t] = opened.kept.centred::<S>(U8x32::sum_rows(sums), pair, tokens.sums(t, pair)).to_floats();
+            t += 1;
         }
         products
     }
@@ -220,7 +225,7 @@ impl Scales<U8x32> for InPairs {
     ) -> [[F32x8; STRIPES]; T] {
         let kept = [&tile.panels[0].opened.kept, &tile.panels[1].opened.kept];
         let (codes, x) = (tile.codes(GROUP * pair), tokens.codes(GROUP * pair));
-        let mut sums = if S::GROUP == GROUP {
+        let sums = if S::GROUP == GROUP {
             by_pairs::<T>(GROUP / 4, codes, x, [kept[0].by_groups[pair], kept[1].by_groups[pair]])
         } else {
             by_twos::<T>(codes, x, [&raw const kept[0].by_groups[2 * pair], &raw const kept[1].by_groups[2 * pair]])
@@ -228,29 +233,16 @@ impl Scales<U8x32> for InPairs {
         let mut products = [[F32x8::zero(); STRIPES]; T];
         let mut t = 0;
         while t < T {
-            if S::ZERO != 0 {
-                let of_input = U8x32::repeat_4(tokens.sums(t, pair).cast()).0;
-                let zeros = [kept[0].zeros_of_groups[pair].0, kept[1].zeros_of_groups[pair].0];
-                sums[t][0] = U8x32(_mm256_sub_epi32(sums[t][0].0, _mm256_madd_epi16(zeros[0], of_input)));
-                sums[t][1] = U8x32(_mm256_sub_epi32(sums[t][1].0, _mm256_madd_epi16(zeros[1], of_input)));
-            }
-            products[t] = [sums[t][0].to_floats(), sums[t][1].to_floats()];
+            let of_input = tokens.sums(t, pair);
+            let [first, second] = sums[t];
+            products[t] = [
+                kept[0].centred::<S>(first, pair, of_input).to_floats(),
+                kept[1].centred::<S>(second, pair, of_input).to_floats(),
+            ];
             t += 1;
         }
         products
     }
-}
-
-/// [`Stored::ZERO`] times scales: 32 times 128 at most, where sums of codes leave no room for a factor.
-#[inline(always)]
-unsafe fn zeros<S: Stored<U8x32>>(scales: U8x32) -> U8x32 {
-    U8x32(_mm256_mullo_epi16(scales.0, _mm256_set1_epi16(S::ZERO as i16)))
-}
-
-/// What they add to two groups' products with codes of these `sums`.
-#[inline(always)]
-unsafe fn zeros_with<S: Stored<U8x32>>(scales: U8x32, sums: U8x32) -> U8x32 {
-    U8x32(_mm256_madd_epi16(zeros::<S>(scales).0, sums.0))
 }
 
 /// The scale of group `g` of the rows of register `q`, in all 16-bit units of their lanes.

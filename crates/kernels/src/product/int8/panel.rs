@@ -2,8 +2,8 @@
 
 use super::bytes::Bytes;
 use super::dots::fold;
-use super::inputs::{GROUP, Group, Inputs, record_len};
-use super::rows::{Stage, Stripe};
+use super::inputs::{GROUP, Inputs, Tokens};
+use super::rows::{Rows, Stripe};
 use super::stored::{Opened, Stored, Visit};
 use super::units::{self, Scales};
 use super::{Int8Task, Workspace};
@@ -40,12 +40,20 @@ impl<B: Bytes> Visit<B> for Panels<'_, B> {
             let middle = (first + B::ROWS).min(rows.end);
             let last = (middle + B::ROWS).min(rows.end);
             let stripes = [Stripe::new(w, first, middle, B::ROWS), Stripe::new(w, middle, last, B::ROWS)];
+            let (after, end) = ((last + B::ROWS).min(rows.end), (last + 2 * B::ROWS).min(rows.end));
+            let next = [Stripe::new(w, last, after, B::ROWS), Stripe::new(w, after, end, B::ROWS)];
             let mut col = 0;
             while col < x.cols {
                 let values = STEP.min(x.cols - col);
-                panels[0].fill(stored, &stripes[0], col, values, stage);
-                if stripes[1].len > 0 {
-                    panels[1].fill(stored, &stripes[1], col, values, stage);
+                let mut s = 0;
+                while s < STRIPES && stripes[s].len > 0 {
+                    let ahead = match col + values < x.cols {
+                        true => stripes[s].rows_from(stored.bytes(col + values)),
+                        false => next[s].rows_from(0),
+                    };
+                    let rows = stripes[s].step(stored.bytes(col), stored.bytes(values), stage);
+                    panels[s].fill(stored, rows, values, ahead);
+                    s += 1;
                 }
                 let out = if col + values == x.cols { Some(out.add(first)) } else { None };
                 let stripes = [stripes[0].len, stripes[1].len];
@@ -59,12 +67,16 @@ impl<B: Bytes> Visit<B> for Panels<'_, B> {
 }
 
 impl<B: Bytes> Panel<B> {
+    /// Unpacks a step of some rows, and asks for the one `ahead` a few rows at a time: more at once would hold it up.
     #[inline(always)]
-    unsafe fn fill<S: Stored<B>>(&mut self, stored: S, stripe: &Stripe, col: usize, values: usize, stage: &mut Stage) {
-        let rows = stripe.step(stored.bytes(col), stored.bytes(values), stage);
+    unsafe fn fill<S: Stored<B>>(&mut self, stored: S, rows: Rows, values: usize, ahead: Option<Rows>) {
         stored.open(rows, values, &mut self.opened);
+        let parts = values / (16 * S::RUNS);
         let mut part = 0;
-        while part < values / (16 * S::RUNS) {
+        while part < parts {
+            if let Some(ahead) = ahead {
+                ahead.fetch::<B>(part * B::ROWS / parts..(part + 1) * B::ROWS / parts, stored.bytes(STEP));
+            }
             let a = stored.part(rows, &self.opened, 0, part);
             let b = stored.part(rows, &self.opened, 1, part);
             let c = stored.part(rows, &self.opened, 2, part);
@@ -212,78 +224,6 @@ impl<B: Bytes> Tile<'_, B> {
     #[inline(always)]
     pub unsafe fn codes(&self, at: usize) -> [*const B; STRIPES] {
         [self.panels[0].codes.as_ptr().add(at / 4), self.panels[1].codes.as_ptr().add(at / 4)]
-    }
-}
-
-/// Where the activations that a tile's tokens bring to a step lie: at equal distances, so that few registers know all.
-pub(crate) struct Tokens {
-    first: *const u8,
-    /// Bytes from one token to the next.
-    record_len: usize,
-    /// From `first` to the codes, to the groups of the length that the weights' have, to those of 32 values, to the sums.
-    codes: usize,
-    groups: usize,
-    pairs: usize,
-    sums: usize,
-}
-
-impl Tokens {
-    #[inline(always)]
-    unsafe fn new(x: &Inputs, group: usize, first: usize, col: usize) -> Tokens {
-        let codes = x.codes(first, 0).cast::<u8>();
-        let from = |part: *const u8| part as usize - codes as usize;
-        Tokens {
-            first: codes,
-            record_len: record_len(x.cols),
-            codes: col,
-            groups: from(x.groups(first, group, col).cast()),
-            pairs: from(x.groups(first, GROUP, col).cast()),
-            sums: from(x.sums(first, col).cast()),
-        }
-    }
-
-    #[inline(always)]
-    fn at(&self, token: usize, offset: usize) -> *const u8 {
-        self.first.wrapping_add(token * self.record_len + offset)
-    }
-
-    /// The codes of `T` tokens from value `at` of the step on.
-    #[inline(always)]
-    pub fn codes<const T: usize>(&self, at: usize) -> [*const i8; T] {
-        let mut codes = [std::ptr::null(); T];
-        let mut t = 0;
-        while t < T {
-            codes[t] = self.at(t, self.codes + at).cast();
-            t += 1;
-        }
-        codes
-    }
-
-    /// Group `g`, of the length that the weights' groups have.
-    #[inline(always)]
-    pub unsafe fn group(&self, token: usize, g: usize) -> &Group {
-        &*self.at(token, self.groups).cast::<Group>().add(g)
-    }
-
-    /// The `pair`th group of 32 values.
-    #[inline(always)]
-    pub unsafe fn pair(&self, token: usize, pair: usize) -> &Group {
-        &*self.at(token, self.pairs).cast::<Group>().add(pair)
-    }
-
-    /// Where the sums of its two halves lie.
-    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only AVX2 multiplies scales as integers"))]
-    #[inline(always)]
-    pub fn sums(&self, token: usize, pair: usize) -> *const [i16; 2] {
-        self.at(token, self.sums).cast::<[i16; 2]>().wrapping_add(pair)
-    }
-
-    /// Asks for what a token beyond the tile brings, a cache line for each group: it waits in the
-    /// second-level cache.
-    #[inline(always)]
-    unsafe fn fetch_next<B: Bytes>(&self, token: usize, g: usize) {
-        let line = if g < 4 { self.codes } else { self.groups };
-        B::Floats::prefetch(self.at(token, line + g % 4 * 64));
     }
 }
 

@@ -29,6 +29,16 @@ impl Rows {
         self.base.add(row * self.stride)
     }
 
+    /// Asks for the first `bytes` bytes of some rows.
+    #[inline(always)]
+    pub unsafe fn fetch<B: Bytes>(self, rows: Range<usize>, bytes: usize) {
+        let mut row = rows.start;
+        while row < rows.end {
+            fetch_lines::<B>(self.row(row), bytes);
+            row += 1;
+        }
+    }
+
     /// The same rows, `bytes` later.
     #[inline(always)]
     pub unsafe fn at(self, bytes: usize) -> Rows {
@@ -66,6 +76,12 @@ impl<'a> Stripe<'a> {
         }
     }
 
+    /// The rows from byte `at` on, if they need no stage.
+    #[inline(always)]
+    pub unsafe fn rows_from(&self, at: usize) -> Option<Rows> {
+        self.rows.map(|rows| rows.at(at))
+    }
+
     /// Lanes without a row keep what the stage holds: any bytes are blocks, and nobody reads their results.
     #[cold]
     unsafe fn staged(&self, at: usize, bytes: usize, stage: &mut Stage) -> Rows {
@@ -99,8 +115,8 @@ impl Ahead {
         });
         let mut ahead = Ahead { at, stride: 0, end };
         ahead.turn_to(stripe);
-        let row_bytes = stripe.w.row_bytes();
-        ahead.fetch::<B>(if end.is_some() { row_bytes.max(LEAST_AHEAD / B::ROWS) } else { row_bytes });
+        let bytes = B::ROWS * stripe.w.row_bytes();
+        ahead.fetch::<B>(if end.is_some() { bytes.max(LEAST_AHEAD) } else { bytes });
         ahead
     }
 
@@ -112,21 +128,18 @@ impl Ahead {
         }
     }
 
-    /// Asks for as much as `bytes` bytes of each row.
+    /// Asks for `bytes` more, of all rows together.
     #[inline(always)]
     pub unsafe fn fetch<B: Bytes>(&mut self, bytes: usize) {
         if let Some(end) = self.end {
             if self.at < end {
-                fetch_lines::<B>(self.at, B::ROWS * bytes);
-                self.at = self.at.wrapping_add(B::ROWS * bytes);
+                fetch_lines::<B>(self.at, bytes);
+                self.at = self.at.wrapping_add(bytes);
             }
         } else {
-            let mut row = 0;
-            while row < B::ROWS {
-                fetch_lines::<B>(self.at.wrapping_add(row * self.stride), bytes);
-                row += 1;
-            }
-            self.at = self.at.wrapping_add(bytes);
+            let of_row = bytes / B::ROWS;
+            Rows { base: self.at, stride: self.stride }.fetch::<B>(0..B::ROWS, of_row);
+            self.at = self.at.wrapping_add(of_row);
         }
     }
 }

@@ -12,15 +12,12 @@
 //! ```
 
 use super::bytes::Bytes;
-use super::dots::Step;
-use super::inputs::{GROUP, Group};
-use super::panel::{STRIPES, Tile, Tokens};
-use super::stored::{Affine, MOST_RUNS, Opened, Stored};
+use super::dots::{self, Part};
+use super::inputs::{GROUP, Group, Tokens};
+use super::panel::{STRIPES, Tile};
+use super::stored::{Affine, Opened, Stored};
 use crate::blocks::STEP;
 use crate::vector::Vector;
-
-/// Most groups of 32 values in a part.
-pub(super) const MOST_PAIRS: usize = MOST_RUNS / 2;
 
 /// Where a level multiplies by `k`.
 pub(crate) trait Scales<B: Bytes<Scales = Self>>: Sized {
@@ -30,22 +27,22 @@ pub(crate) trait Scales<B: Bytes<Scales = Self>>: Sized {
     /// Keeps the scales of a step: `codes` has 16 bytes of each row, which begin with them.
     unsafe fn keep<S: Stored<B>>(codes: [B; 4], to: &mut Opened<B>);
 
-    /// What [`Scales::dots`] wants beside that for the one token of the step.
-    #[inline(always)]
-    unsafe fn meet<S: Stored<B>>(step: &Step, opened: &mut Opened<B>) {
-        let _ = (step, opened);
-    }
-
-    /// What [`Scales::tile`] wants beside that for any token.
+    /// What [`Scales::tile`] wants beside that.
     #[inline(always)]
     unsafe fn spread<S: Stored<B>>(opened: &mut Opened<B>) {
         let _ = opened;
     }
 
-    /// The sums of `k I` of a part for one token, those of each 32 values.
-    unsafe fn dots<S: Stored<B>>(step: &Step, stored: S, opened: &Opened<B>, part: usize) -> [B::Floats; MOST_PAIRS];
+    /// The sums of `k I` of the `pair`th 32 values, the `i`th of the part whose codes these are, for each token.
+    unsafe fn dots<S: Stored<B>, const T: usize>(
+        codes: &Part<B>,
+        i: usize,
+        tokens: &Tokens,
+        opened: &Opened<B>,
+        pair: usize,
+    ) -> [B::Floats; T];
 
-    /// The sums of `k I` of the `pair`th 32 values for each token.
+    /// The same of the codes in a tile's panels.
     unsafe fn tile<S: Stored<B>, const T: usize>(
         tile: &Tile<B>,
         tokens: &Tokens,
@@ -72,17 +69,27 @@ impl<B: Bytes<Scales = Self>> Scales<B> for InFloats {
     }
 
     #[inline(always)]
-    unsafe fn dots<S: Stored<B>>(step: &Step, stored: S, opened: &Opened<B>, part: usize) -> [B::Floats; MOST_PAIRS] {
-        let sums = step.multiply_part(stored, opened, part);
-        let (of_part, of_pair) = (16 * S::RUNS / S::GROUP, GROUP / S::GROUP);
-        let inputs = step.x.groups(0, S::GROUP, step.col);
-        let mut products = [B::Floats::zero(); MOST_PAIRS];
-        let mut i = 0;
-        while i < of_part {
-            let g = part * of_part + i;
-            let product = centred::<B, S>(B::sum_rows(sums[i]), &*inputs.add(g));
-            products[i / of_pair] = product.mul_add(opened.groups[g].scale, products[i / of_pair]);
-            i += 1;
+    unsafe fn dots<S: Stored<B>, const T: usize>(
+        codes: &Part<B>,
+        i: usize,
+        tokens: &Tokens,
+        opened: &Opened<B>,
+        pair: usize,
+    ) -> [B::Floats; T] {
+        let of_pair = GROUP / S::GROUP;
+        let mut products = [B::Floats::zero(); T];
+        let mut t = 0;
+        while t < T {
+            let mut of_group = 0;
+            while of_group < of_pair {
+                let g = pair * of_pair + of_group;
+                let x = tokens.codes::<T>(g * S::GROUP)[t];
+                let product = B::sum_rows(dots::products::<B, S>(codes, i * of_pair + of_group, x));
+                let product = centred::<B, S>(product, tokens.group(t, g));
+                products[t] = product.mul_add(opened.groups[g].scale, products[t]);
+                of_group += 1;
+            }
+            t += 1;
         }
         products
     }
