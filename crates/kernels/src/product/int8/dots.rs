@@ -9,33 +9,15 @@ use super::{Int8Task, Workspace};
 use crate::blocks::STEP;
 use crate::vector::Vector;
 
-/// Most tokens of a task. More gain by unpacking codes once for all: with four, the first-level cache's panels take as long
-/// (Zen 3, 2048 columns from memory).
-pub(super) const MOST_TOKENS: usize = 4;
-
-/// A task with at most [`MOST_TOKENS`].
-pub(super) struct Dots<'a, B: Bytes> {
+/// A task with `T` tokens: one, or a few that share the unpacking of codes.
+pub(super) struct Dots<'a, B: Bytes, const T: usize> {
     pub task: &'a Int8Task<'a>,
     pub work: &'a mut Workspace<B>,
 }
 
-impl<B: Bytes> Visit<B> for Dots<'_, B> {
+impl<B: Bytes, const T: usize> Visit<B> for Dots<'_, B, T> {
     #[inline(always)]
     unsafe fn visit<S: Stored<B>>(self, stored: S) {
-        match self.task.x.n {
-            1 => self.tokens::<S, 1>(stored),
-            2 => self.tokens::<S, 2>(stored),
-            3 => self.tokens::<S, 3>(stored),
-            MOST_TOKENS => self.tokens::<S, MOST_TOKENS>(stored),
-            n => unreachable!("{n} tokens are too many or too few"),
-        }
-    }
-}
-
-impl<B: Bytes> Dots<'_, B> {
-    /// The task, which has `T` tokens.
-    #[inline(always)]
-    unsafe fn tokens<S: Stored<B>, const T: usize>(self, stored: S) {
         let Int8Task { w, rows, x, out } = self.task;
         let mut first = rows.start;
         let mut stripe = Stripe::new(w, first, rows.end, B::ROWS);
