@@ -52,10 +52,10 @@ impl<B: Bytes, const T: usize> Visit<B> for Dots<'_, B, T> {
 }
 
 /// One step of a stripe.
-struct Step<'a, B: Bytes> {
+pub(crate) struct Step<'a, B: Bytes> {
     values: usize,
-    rows: Rows,
-    opened: &'a Opened<B>,
+    pub rows: Rows,
+    pub opened: &'a Opened<B>,
 }
 
 /// The codes of a part: register `q` of the stripe, then the run.
@@ -75,7 +75,8 @@ impl<B: Bytes> Step<'_, B> {
         let groups_of_part = 16 * S::RUNS / S::GROUP;
         let mut part = 0;
         while part < self.values / (16 * S::RUNS) {
-            let codes = self.part(stored, part, ahead);
+            ahead.fetch::<B>(B::ROWS * stored.bytes(STEP) * 16 * S::RUNS / STEP);
+            let codes = self.part(stored, part);
             let mut i = 0;
             while i < groups_of_part {
                 let g = part * groups_of_part + i;
@@ -106,15 +107,15 @@ impl<B: Bytes> Step<'_, B> {
         let (mut scaled, mut offsets) = ([B::Floats::zero(); T], [B::Floats::zero(); T]);
         let mut part = 0;
         while part < STEP / (16 * S::RUNS) {
-            let codes = self.part(stored, part, ahead);
+            ahead.fetch::<B>(B::ROWS * stored.bytes(STEP) * 16 * S::RUNS / STEP);
+            let products = B::Scales::dots::<S, T>(self, stored, part, tokens);
             let mut i = 0;
             while i < S::RUNS / 2 {
                 let pair = part * S::RUNS / 2 + i;
-                let products = B::Scales::dots::<S, T>(&codes, i, tokens, self.opened, pair);
                 let mut t = 0;
                 while t < T {
                     let input = tokens.pair(t, pair);
-                    scaled[t] = products[t].mul_add(B::Floats::splat(input.scale), scaled[t]);
+                    scaled[t] = products[i][t].mul_add(B::Floats::splat(input.scale), scaled[t]);
                     if S::OFFSETS {
                         let moment = B::Floats::splat(input.moment);
                         offsets[t] = self.opened.groups[pair].offset.mul_add(moment, offsets[t]);
@@ -133,9 +134,9 @@ impl<B: Bytes> Step<'_, B> {
         sums
     }
 
+    /// All codes of a part.
     #[inline(always)]
-    unsafe fn part<S: Stored<B>>(&self, stored: S, part: usize, ahead: &mut Ahead) -> Part<B> {
-        ahead.fetch::<B>(B::ROWS * stored.bytes(STEP) * 16 * S::RUNS / STEP);
+    pub unsafe fn part<S: Stored<B>>(&self, stored: S, part: usize) -> Part<B> {
         [
             stored.part(self.rows, self.opened, 0, part),
             stored.part(self.rows, self.opened, 1, part),

@@ -5,11 +5,11 @@ use std::arch::x86_64::*;
 
 use super::avx2::U8x32;
 use super::bytes::Bytes;
-use super::dots::Part;
+use super::dots::Step;
 use super::inputs::{GROUP, Tokens};
 use super::panel::{STRIPES, Tile};
 use super::stored::{Opened, Stored};
-use super::units::Scales;
+use super::units::{MOST_PAIRS, Scales};
 use crate::blocks::STEP;
 use crate::vector::{F32x8, Vector};
 
@@ -88,6 +88,12 @@ unsafe fn by_twos<const T: usize>(
 pub(super) unsafe fn two_of(codes: [U8x32; 2], x: [U8x32; 2], scales: U8x32) -> U8x32 {
     let pairs = _mm256_add_epi16(_mm256_maddubs_epi16(codes[0].0, x[0].0), _mm256_maddubs_epi16(codes[1].0, x[1].0));
     U8x32(_mm256_madd_epi16(pairs, scales.0))
+}
+
+/// Products of codes without a sign times `scales`.
+#[inline(always)]
+unsafe fn one_of(codes: U8x32, x: U8x32, scales: U8x32) -> U8x32 {
+    U8x32(_mm256_madd_epi16(_mm256_maddubs_epi16(codes.0, x.0), scales.0))
 }
 
 /// `n`, of which the optimiser knows nothing: what it knows it unrolls, and then it turns the loop inside out and keeps
@@ -178,41 +184,50 @@ impl Scales<U8x32> for InPairs {
         }
     }
 
+    /// Codes are multiplied as soon as they are unpacked: those of a part would not find room in registers.
     #[inline(always)]
     unsafe fn dots<S: Stored<U8x32>, const T: usize>(
-        codes: &Part<U8x32>,
-        i: usize,
+        step: &Step<U8x32>,
+        stored: S,
+        part: usize,
         tokens: &Tokens,
-        opened: &Opened<U8x32>,
-        pair: usize,
-    ) -> [F32x8; T] {
-        let (first, last) = (pair * GROUP / S::GROUP, (pair + 1) * GROUP / S::GROUP - 1);
-        let mut scales = [[U8x32::zero(); 2]; 4];
+    ) -> [[F32x8; T]; MOST_PAIRS] {
+        let (pairs, opened) = (S::RUNS / 2, step.opened);
+        let mut sums = [[[U8x32::zero(); 4]; T]; MOST_PAIRS];
         let mut q = 0;
         while q < 4 {
-            scales[q] = [scale_of(opened, q, first), scale_of(opened, q, last)];
+            let codes = stored.part(step.rows, opened, q, part);
+            let mut i = 0;
+            while i < pairs {
+                let pair = part * pairs + i;
+                let codes = [codes[2 * i], codes[2 * i + 1]];
+                let (first, last) = (pair * GROUP / S::GROUP, (pair + 1) * GROUP / S::GROUP - 1);
+                let scales = [scale_of(opened, q, first), scale_of(opened, q, last)];
+                let x = tokens.codes::<T>(GROUP * pair);
+                let mut t = 0;
+                while t < T {
+                    let x = [U8x32::repeat_16(x[t].cast()), U8x32::repeat_16(x[t].add(16).cast())];
+                    sums[i][t][q] = match S::GROUP {
+                        GROUP => two_of(codes, x, scales[0]),
+                        _ => one_of(codes[0], x[0], scales[0]).add_32(one_of(codes[1], x[1], scales[1])),
+                    };
+                    t += 1;
+                }
+                i += 1;
+            }
             q += 1;
         }
-        let mut products = [F32x8::zero(); T];
-        let mut t = 0;
-        while t < T {
-            let x = tokens.codes::<T>(GROUP * pair)[t].cast::<u8>();
-            let x = [U8x32::repeat_16(x), U8x32::repeat_16(x.add(16))];
-            let mut sums = [U8x32::zero(); 4];
-            let mut q = 0;
-            while q < 4 {
-                let codes = [codes[q][2 * i], codes[q][2 * i + 1]];
-                sums[q] = if first == last {
-                    two_of(codes, x, scales[q][0])
-                } else {
-                    let a = _mm256_madd_epi16(_mm256_maddubs_epi16(codes[0].0, x[0].0), scales[q][0].0);
-                    let b = _mm256_madd_epi16(_mm256_maddubs_epi16(codes[1].0, x[1].0), scales[q][1].0);
-                    U8x32(_mm256_add_epi32(a, b))
-                };
-                q += 1;
+        let mut products = [[F32x8::zero(); T]; MOST_PAIRS];
+        let mut i = 0;
+        while i < pairs {
+            let pair = part * pairs + i;
+            let mut t = 0;
+            while t < T {
+                let product = U8x32::sum_rows(sums[i][t]);
+                products[i][t] = opened.kept.centred::<S>(product, pair, tokens.sums(t, pair)).to_floats();
+                t += 1;
             }
-            products[t] = opened.kept.centred::<S>(U8x32::sum_rows(sums), pair, tokens.sums(t, pair)).to_floats();
-            t += 1;
+            i += 1;
         }
         products
     }

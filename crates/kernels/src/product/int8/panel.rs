@@ -7,6 +7,7 @@ use super::rows::{Rows, Stripe};
 use super::stored::{Opened, Stored, Visit};
 use super::units::{self, Scales};
 use super::{Int8Task, Workspace};
+use crate::Matrix;
 use crate::blocks::STEP;
 use crate::vector::Vector;
 
@@ -36,12 +37,9 @@ impl<B: Bytes> Visit<B> for Panels<'_, B> {
         let Int8Task { w, rows, x, out } = self.task;
         let Workspace { panels, stage } = self.work;
         let mut first = rows.start;
+        let mut stripes = stripes_from::<B>(w, first, rows.end);
         while first < rows.end {
-            let middle = (first + B::ROWS).min(rows.end);
-            let last = (middle + B::ROWS).min(rows.end);
-            let stripes = [Stripe::new(w, first, middle, B::ROWS), Stripe::new(w, middle, last, B::ROWS)];
-            let (after, end) = ((last + B::ROWS).min(rows.end), (last + 2 * B::ROWS).min(rows.end));
-            let next = [Stripe::new(w, last, after, B::ROWS), Stripe::new(w, after, end, B::ROWS)];
+            let next = stripes_from::<B>(w, first + STRIPES * B::ROWS, rows.end);
             let mut col = 0;
             while col < x.cols {
                 let values = STEP.min(x.cols - col);
@@ -56,14 +54,21 @@ impl<B: Bytes> Visit<B> for Panels<'_, B> {
                     s += 1;
                 }
                 let out = if col + values == x.cols { Some(out.add(first)) } else { None };
-                let stripes = [stripes[0].len, stripes[1].len];
-                let tile = Tile { panels, stripes, x, col, values, carry: self.carry, out, out_stride: w.rows() };
+                let lens = [stripes[0].len, stripes[1].len];
+                let tile = Tile { panels, stripes: lens, x, col, values, carry: self.carry, out, out_stride: w.rows() };
                 tile.all_tokens::<S>();
                 col += values;
             }
-            first = last;
+            (first, stripes) = (first + STRIPES * B::ROWS, next);
         }
     }
+}
+
+/// Two stripes from row `first` on, where there are so many rows before `end`.
+#[inline(always)]
+unsafe fn stripes_from<'a, B: Bytes>(w: &'a Matrix<'a>, first: usize, end: usize) -> [Stripe<'a>; STRIPES] {
+    let (first, second) = (first.min(end), (first + B::ROWS).min(end));
+    [Stripe::new(w, first, end, B::ROWS), Stripe::new(w, second, end, B::ROWS)]
 }
 
 impl<B: Bytes> Panel<B> {

@@ -12,12 +12,15 @@
 //! ```
 
 use super::bytes::Bytes;
-use super::dots::{self, Part};
+use super::dots::{self, Step};
 use super::inputs::{GROUP, Group, Tokens};
 use super::panel::{STRIPES, Tile};
-use super::stored::{Affine, Opened, Stored};
+use super::stored::{Affine, MOST_RUNS, Opened, Stored};
 use crate::blocks::STEP;
 use crate::vector::Vector;
+
+/// Most groups of 32 values in a part.
+pub(super) const MOST_PAIRS: usize = MOST_RUNS / 2;
 
 /// Where a level multiplies by `k`.
 pub(crate) trait Scales<B: Bytes<Scales = Self>>: Sized {
@@ -33,16 +36,15 @@ pub(crate) trait Scales<B: Bytes<Scales = Self>>: Sized {
         let _ = opened;
     }
 
-    /// The sums of `k I` of the `pair`th 32 values, the `i`th of the part whose codes these are, for each token.
+    /// The sums of `k I` of a part, those of each 32 values for each token.
     unsafe fn dots<S: Stored<B>, const T: usize>(
-        codes: &Part<B>,
-        i: usize,
+        step: &Step<B>,
+        stored: S,
+        part: usize,
         tokens: &Tokens,
-        opened: &Opened<B>,
-        pair: usize,
-    ) -> [B::Floats; T];
+    ) -> [[B::Floats; T]; MOST_PAIRS];
 
-    /// The same of the codes in a tile's panels.
+    /// The same of the `pair`th 32 values in a tile's panels.
     unsafe fn tile<S: Stored<B>, const T: usize>(
         tile: &Tile<B>,
         tokens: &Tokens,
@@ -70,26 +72,27 @@ impl<B: Bytes<Scales = Self>> Scales<B> for InFloats {
 
     #[inline(always)]
     unsafe fn dots<S: Stored<B>, const T: usize>(
-        codes: &Part<B>,
-        i: usize,
+        step: &Step<B>,
+        stored: S,
+        part: usize,
         tokens: &Tokens,
-        opened: &Opened<B>,
-        pair: usize,
-    ) -> [B::Floats; T] {
-        let of_pair = GROUP / S::GROUP;
-        let mut products = [B::Floats::zero(); T];
-        let mut t = 0;
-        while t < T {
-            let mut of_group = 0;
-            while of_group < of_pair {
-                let g = pair * of_pair + of_group;
-                let x = tokens.codes::<T>(g * S::GROUP)[t];
-                let product = B::sum_rows(dots::products::<B, S>(codes, i * of_pair + of_group, x));
+    ) -> [[B::Floats; T]; MOST_PAIRS] {
+        let (groups, of_pair) = (16 * S::RUNS / S::GROUP, GROUP / S::GROUP);
+        let codes = step.part(stored, part);
+        let mut products = [[B::Floats::zero(); T]; MOST_PAIRS];
+        let mut i = 0;
+        while i < groups {
+            let g = part * groups + i;
+            let x = tokens.codes::<T>(g * S::GROUP);
+            let mut t = 0;
+            while t < T {
+                let product = B::sum_rows(dots::products::<B, S>(&codes, i, x[t]));
                 let product = centred::<B, S>(product, tokens.group(t, g));
-                products[t] = product.mul_add(opened.groups[g].scale, products[t]);
-                of_group += 1;
+                let of_pair = &mut products[i / of_pair][t];
+                *of_pair = product.mul_add(step.opened.groups[g].scale, *of_pair);
+                t += 1;
             }
-            t += 1;
+            i += 1;
         }
         products
     }
