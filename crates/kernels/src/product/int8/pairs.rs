@@ -129,7 +129,6 @@ impl Words {
     unsafe fn centred<S: Stored<U8x32>>(&self, products: U8x32, pair: usize, sums: *const [i16; 2]) -> U8x32 {
         match S::ZERO {
             0 => products,
-            // 32 times 128 at most, where sums of codes leave no room for a factor.
             _ => {
                 let zeros = _mm256_madd_epi16(self.zeros[pair].0, U8x32::repeat_4(sums.cast()).0);
                 U8x32(_mm256_sub_epi32(products.0, zeros))
@@ -155,6 +154,7 @@ impl Scales<U8x32> for InPairs {
             };
             q += 1;
         }
+        // 32 times 128 at most: it is the scales that have room for the factor, not the sums of codes.
         let mut h = 0;
         while S::ZERO != 0 && h < STEP / S::GROUP / 8 {
             let pairs = to.kept.pairs(h);
