@@ -233,7 +233,7 @@ impl Program {
 /// The likeliest token id, the lowest on a tie; a logit that is no number is never it.
 pub fn likeliest(logits: &[f32]) -> u32 {
     // The greatest first, in a loop for vector registers, then where it stands: a vocabulary of 128256 takes a
-    // thirtieth of a small model's step if each logit waits for the one before.
+    // twentieth of a small model's step if each logit waits for the one before.
     let greater = |most: f32, logit: f32| if logit > most { logit } else { most };
     let (blocks, rest) = logits.as_chunks::<32>();
     let mut most = [f32::NEG_INFINITY; 32];

@@ -106,21 +106,23 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
-    /// Asks for the first stripe of a task, and for [`LEAST_AHEAD`] at least.
+    /// Asks for the first stripe of a task; where rows touch, for [`LEAST_AHEAD`] at least.
     #[inline(always)]
     pub unsafe fn new<B: Bytes>(stripe: &Stripe) -> Ahead {
-        let (at, end) = stripe.w.bytes_from(stripe.first).map_or((std::ptr::null(), None), |bytes| {
-            let Range { start, end } = bytes.as_ptr_range();
-            (start, Some(end))
-        });
-        let mut ahead = Ahead { at, stride: 0, end };
-        ahead.turn_to(stripe);
-        let bytes = B::ROWS * stripe.w.row_bytes();
-        ahead.fetch::<B>(if end.is_some() { bytes.max(LEAST_AHEAD) } else { bytes });
+        let mut ahead = Ahead { at: std::ptr::null(), stride: 0, end: None };
+        let stripe_bytes = B::ROWS * stripe.w.row_bytes();
+        if let Some(touching) = stripe.w.bytes_from(stripe.first) {
+            let Range { start, end } = touching.as_ptr_range();
+            (ahead.at, ahead.end) = (start, Some(end));
+            ahead.fetch::<B>(stripe_bytes.max(LEAST_AHEAD));
+        } else {
+            ahead.turn_to(stripe);
+            ahead.fetch::<B>(stripe_bytes);
+        }
         ahead
     }
 
-    /// Goes on with `stripe`.
+    /// Goes on with `stripe`, where rows do not touch; where they do, it goes on by itself.
     #[inline(always)]
     pub fn turn_to(&mut self, stripe: &Stripe) {
         if self.end.is_none() {
