@@ -58,7 +58,7 @@ fn decode(cpu: &Cpu, shape: &AttentionShape, kind: &str, depth: usize) -> f64 {
     let seconds = best_of(5, || {
         for [k, v] in &caches {
             let sequence = KvSequence { k: k.rows(), v: v.rows(), spans: std::slice::from_ref(&span) };
-            cpu.attention(Activations::F32, shape, &q, &[sequence], &mut out);
+            cpu.attention(Phase::Decode, Activations::F32, shape, &q, &[sequence], &mut out);
         }
     });
     (layers * layer_bytes) as f64 / seconds
@@ -72,7 +72,7 @@ fn prefill(cpu: &Cpu, shape: &AttentionShape, kind: &str, depth: usize) -> f64 {
     let spans: Vec<Range<usize>> = (depth - TOKENS..depth).map(|position| 0..position + 1).collect();
     let sequence = KvSequence { k: k.rows(), v: v.rows(), spans: &spans };
     let activations = cpu.fastest_attention(Phase::Prefill);
-    let seconds = best_of(3, || cpu.attention(activations, shape, &q, &[sequence], &mut out));
+    let seconds = best_of(3, || cpu.attention(Phase::Prefill, activations, shape, &q, &[sequence], &mut out));
     let seen: usize = spans.iter().map(Range::len).sum();
     (4 * seen * shape.n_heads * shape.head_dim) as f64 / seconds
 }

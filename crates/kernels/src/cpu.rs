@@ -312,13 +312,14 @@ impl Cpu {
     /// `activations`.
     pub fn attention(
         &self,
+        phase: Phase,
         activations: Activations,
         shape: &AttentionShape,
         q: &[f32],
         sequences: &[KvSequence],
         out: &mut [f32],
     ) {
-        let attention = Attention { shape, q, sequences };
+        let attention = Attention { phase, shape, q, sequences };
         attention.check(out);
         match activations {
             Activations::F32 => attention.run(self.kernels, &self.pool, out),

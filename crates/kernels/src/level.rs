@@ -14,14 +14,16 @@ pub(crate) trait Level: Vector {
     const TILE_ROWS: usize;
     /// Tokens of a full tile.
     const TILE_TOKENS: usize;
-    /// Registers of outputs in a full tile of weights stored by inputs; its tokens are the same.
+    /// Registers of outputs in a full tile of weights stored by inputs.
     const OUTER_VECTORS: usize;
+    /// Tokens of it.
+    const OUTER_TOKENS: usize;
 
     /// Calls `visit` with this level's unpacker of `dtype`.
     unsafe fn with(dtype: DType, visit: impl Visit<Self>);
     /// A tile of `TILE_ROWS` or 1 rows by up to `TILE_TOKENS` tokens.
     unsafe fn tile<E: Element<Self>>(tile: &Tile, rows: usize, tokens: usize);
-    /// A tile of `OUTER_VECTORS` or 1 registers of outputs by up to `TILE_TOKENS` tokens.
+    /// A tile of `OUTER_VECTORS` or 1 registers of outputs by up to `OUTER_TOKENS` tokens.
     unsafe fn outer<E: Element<Self>>(outer: &Outer, vectors: usize, tokens: usize);
 }
 
@@ -40,6 +42,7 @@ impl Level for Portable {
     const TILE_ROWS: usize = 2;
     const TILE_TOKENS: usize = 2;
     const OUTER_VECTORS: usize = 2;
+    const OUTER_TOKENS: usize = 2;
 
     #[inline(always)]
     unsafe fn with(dtype: DType, visit: impl Visit<Self>) {
@@ -96,6 +99,7 @@ mod x86 {
         const TILE_ROWS: usize = 3;
         const TILE_TOKENS: usize = 4;
         const OUTER_VECTORS: usize = 2;
+        const OUTER_TOKENS: usize = 6;
 
         #[inline(always)]
         unsafe fn with(dtype: DType, visit: impl Visit<Self>) {
@@ -110,7 +114,7 @@ mod x86 {
         #[inline(always)]
         unsafe fn outer<E: Element<Self>>(outer: &Outer, vectors: usize, tokens: usize) {
             outer_tiles!(outer, vectors, tokens; Self, E;
-                2 x 4, 2 x 3, 2 x 2, 2 x 1, 1 x 4, 1 x 3, 1 x 2, 1 x 1,)
+                2 x 6, 2 x 5, 2 x 4, 2 x 3, 2 x 2, 2 x 1, 1 x 6, 1 x 5, 1 x 4, 1 x 3, 1 x 2, 1 x 1,)
         }
     }
 
@@ -119,6 +123,7 @@ mod x86 {
         const TILE_ROWS: usize = 4;
         const TILE_TOKENS: usize = 6;
         const OUTER_VECTORS: usize = 4;
+        const OUTER_TOKENS: usize = 6;
 
         #[inline(always)]
         unsafe fn with(dtype: DType, visit: impl Visit<Self>) {
@@ -150,6 +155,7 @@ mod neon {
         const TILE_ROWS: usize = 4;
         const TILE_TOKENS: usize = 6;
         const OUTER_VECTORS: usize = 4;
+        const OUTER_TOKENS: usize = 6;
 
         #[inline(always)]
         unsafe fn with(dtype: DType, visit: impl Visit<Self>) {

@@ -5,8 +5,12 @@ mod common;
 use common::attention::{Case, Eights, alone, causal, reference, widen};
 use common::{bits, cases, cpu};
 use half::f16;
-use plimsoll_kernels::{Activations, Isa, KvRows, KvSequence};
+use plimsoll_kernels::{Activations, Isa, KvRows, KvSequence, Phase};
 use proptest::prelude::*;
+
+fn phases() -> impl Strategy<Value = Phase> {
+    prop_oneof![Just(Phase::Prefill), Just(Phase::Decode)]
+}
 
 proptest! {
     #![proptest_config(cases(60))]
@@ -14,9 +18,10 @@ proptest! {
     #[test]
     fn any_shape_attends_right_at_every_level(
         group in 1..9usize, n_kv_heads in 1..4usize, head_dim in 1..70usize, cap in prop::option::of(1.0..50.0f32),
-        start in 0..300usize, n in 1..30usize, window in 1..400usize, seed: u64,
+        start in 0..300usize, n in 1..70usize, window in 1..400usize, phase in phases(), seed: u64,
     ) {
-        let case = Case::random(seed, (group * n_kv_heads, n_kv_heads), head_dim, cap, causal(start, n, window));
+        let spans = causal(start, n, window);
+        let case = Case::random(seed, (group * n_kv_heads, n_kv_heads), head_dim, cap, spans).in_phase(phase);
         for isa in Isa::available() {
             case.check(&cpu(isa, 1));
         }
@@ -24,10 +29,11 @@ proptest! {
 
     #[test]
     fn company_and_threads_leave_every_bit_alone(
-        group in 1..5usize, n_kv_heads in 1..3usize, start in 0..700usize, n in 1..40usize,
-        window in 1..1000usize, threads in 1..=8usize, seed: u64,
+        group in 1..5usize, n_kv_heads in 1..3usize, start in 0..700usize, n in 1..130usize,
+        window in 1..1000usize, threads in 1..=8usize, phase in phases(), seed: u64,
     ) {
-        let case = Case::random(seed, (group * n_kv_heads, n_kv_heads), 32, None, causal(start, n, window));
+        let spans = causal(start, n, window);
+        let case = Case::random(seed, (group * n_kv_heads, n_kv_heads), 32, None, spans).in_phase(phase);
         let width = case.shape.n_heads * case.shape.head_dim;
         for isa in Isa::available() {
             let together = case.run(&cpu(isa, threads));
@@ -45,7 +51,8 @@ proptest! {
 fn sequences_in_one_call_are_as_alone() {
     let heads = (6, 2);
     let lengths = [(0..1, 1), (0..700, 1), (3..140, 2), (0..0, 1), (0..5000, 1), (100..101, 3)];
-    let cases = lengths.map(|(span, n)| Case::random(span.end as u64, heads, 64, None, vec![span; n]));
+    let cases =
+        lengths.map(|(span, n)| Case::random(span.end as u64, heads, 64, None, vec![span; n]).in_phase(Phase::Decode));
     let sequences: Vec<KvSequence> = cases
         .iter()
         .map(|case| KvSequence { k: KvRows::F16(&case.k), v: KvRows::F16(&case.v), spans: &case.spans })
@@ -57,7 +64,14 @@ fn sequences_in_one_call_are_as_alone() {
             for count in [1, 3, sequences.len()] {
                 let len = cases[..count].iter().map(|case| case.q.len()).sum();
                 let mut out = vec![f32::NAN; len];
-                cpu.attention(Activations::F32, &cases[0].shape, &q[..len], &sequences[..count], &mut out);
+                cpu.attention(
+                    Phase::Decode,
+                    Activations::F32,
+                    &cases[0].shape,
+                    &q[..len],
+                    &sequences[..count],
+                    &mut out,
+                );
                 let alone: Vec<f32> = cases[..count].iter().flat_map(|case| case.run(&cpu)).collect();
                 assert_eq!(bits(&out), bits(&alone), "{isa}, {threads} threads, {count} sequences");
             }
@@ -69,7 +83,7 @@ fn sequences_in_one_call_are_as_alone() {
 /// 1 and queries below 1, half of 1/127 each, times the root of the width for a score (errors are as good as random).
 #[test]
 fn eight_bits_err_as_much_as_their_scales_say() {
-    let case = Case::random(11, (8, 2), 128, None, alone(0..3000));
+    let case = Case::random(11, (8, 2), 128, None, alone(0..3000)).in_phase(Phase::Decode);
     let (k, v) = (widen(&case.k), widen(&case.v));
     let expected = reference(&case.shape, &case.q, &k, &v, &case.spans);
     let (k, v) = (Eights::of(&k, 128), Eights::of(&v, 128));
@@ -85,9 +99,10 @@ fn eight_bits_err_as_much_as_their_scales_say() {
 #[test]
 fn spans_that_share_nothing_keep_apart() {
     // Chunked attention, an empty span and one far from the others in one call.
-    let case = Case::random(1, (6, 2), 64, None, vec![0..5, 3..3, 900..1000, 127..129, 0..1000, 512..640]);
-    for isa in Isa::available() {
-        for threads in [1, 2, 5] {
+    let spans = vec![0..5, 3..3, 900..1000, 127..129, 0..1000, 512..640];
+    for phase in [Phase::Prefill, Phase::Decode] {
+        let case = Case::random(1, (6, 2), 64, None, spans.clone()).in_phase(phase);
+        for (isa, threads) in Isa::available().into_iter().flat_map(|isa| [1, 2, 5].map(|threads| (isa, threads))) {
             case.check(&cpu(isa, threads));
             assert_eq!(case.run(&cpu(isa, threads))[6 * 64..2 * 6 * 64], [0.0; 6 * 64]);
         }
@@ -97,7 +112,7 @@ fn spans_that_share_nothing_keep_apart() {
 #[test]
 fn a_long_context_decodes_right_on_every_number_of_threads() {
     for heads in [(1, 1), (9, 3), (32, 8)] {
-        let case = Case::random(2, heads, 128, None, alone(0..5000));
+        let case = Case::random(2, heads, 128, None, alone(0..5000)).in_phase(Phase::Decode);
         for isa in Isa::available() {
             let once = case.run(&cpu(isa, 1));
             case.check(&cpu(isa, 2));
@@ -118,19 +133,19 @@ fn no_tokens_are_no_work() {
 
 #[test]
 fn what_is_no_number_in_a_query_or_key_reaches_the_result() {
-    for isa in Isa::available() {
+    for (isa, phase) in Isa::available().into_iter().flat_map(|isa| [(isa, Phase::Prefill), (isa, Phase::Decode)]) {
         let cpu = cpu(isa, 2);
         for broken in [f32::NAN, f32::INFINITY] {
-            let mut case = Case::random(5, (4, 2), 24, None, causal(0, 150, usize::MAX));
+            let mut case = Case::random(5, (4, 2), 24, None, causal(0, 150, usize::MAX)).in_phase(phase);
             case.q[149 * 4 * 24] = broken; // the last token's first head
             let out = case.run(&cpu);
             let last = &out[149 * 4 * 24..][..24];
-            assert!(last.iter().all(|x| x.is_nan()), "{isa} {broken}: {last:?}");
-            let mut case = Case::random(6, (4, 2), 24, None, causal(0, 150, usize::MAX));
+            assert!(last.iter().all(|x| x.is_nan()), "{isa} {phase:?} {broken}: {last:?}");
+            let mut case = Case::random(6, (4, 2), 24, None, causal(0, 150, usize::MAX)).in_phase(phase);
             case.k[3 * 2 * 24] = f16::NAN;
             let out = case.run(&cpu);
-            assert!(out[149 * 4 * 24..][..24].iter().all(|x| x.is_nan()), "{isa}: key");
-            assert!(out[..2 * 4 * 24].iter().all(|x| x.is_finite()), "{isa}: tokens that do not see the key");
+            assert!(out[149 * 4 * 24..][..24].iter().all(|x| x.is_nan()), "{isa} {phase:?}: key");
+            assert!(out[..2 * 4 * 24].iter().all(|x| x.is_finite()), "{isa} {phase:?}: tokens that do not see the key");
         }
     }
 }

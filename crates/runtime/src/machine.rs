@@ -78,7 +78,8 @@ fn attention_rate(cpu: &Cpu, phase: Phase) -> f64 {
     let spans = vec![0..positions; n_tokens];
     let sequence = KvSequence { k: KvRows::F32(&kv), v: KvRows::F32(&kv), spans: &spans };
     let activations = cpu.fastest_attention(phase);
-    let seconds = typical_seconds(|| cpu.attention(activations, &shape, &q, std::slice::from_ref(&sequence), &mut out));
+    let seconds =
+        typical_seconds(|| cpu.attention(phase, activations, &shape, &q, std::slice::from_ref(&sequence), &mut out));
     (4 * n_tokens * n_heads * head_dim * positions) as f64 / seconds
 }
 
@@ -106,7 +107,7 @@ fn node_seconds(cpu: &Cpu) -> f64 {
         (0..sums).for_each(|_| cpu.add(&x, &x, &mut z));
         let span = 0..1;
         let sequence = KvSequence { k: KvRows::F32(&x), v: KvRows::F32(&x), spans: std::slice::from_ref(&span) };
-        cpu.attention(Activations::F32, &attention, &x, std::slice::from_ref(&sequence), &mut y);
+        cpu.attention(Phase::Decode, Activations::F32, &attention, &x, std::slice::from_ref(&sequence), &mut y);
         cpu.gated(Activation::Silu, &x, &y, &mut z);
     };
     typical_seconds(layer) / (products + norms + ropes + sums + 2) as f64

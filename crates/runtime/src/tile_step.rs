@@ -89,7 +89,7 @@ impl TileStep<'_> {
         let tiles: Vec<KvSequence> =
             tiles.map(|(k, v)| KvSequence { k: KvRows::F32(k), v: KvRows::F32(v), spans: &spans }).collect();
         let activations = executor.arithmetic.attention(&executor.cpu, self.phase());
-        executor.cpu.attention(activations, &shape, q, &tiles, out);
+        executor.cpu.attention(self.phase(), activations, &shape, q, &tiles, out);
     }
 
     /// Row `(Y, X)` of the result is rows `(Y s + y, X s + x)` side by side, by `y`, then by `x`.

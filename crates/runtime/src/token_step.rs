@@ -50,7 +50,7 @@ impl<'a, 'c> TokenStep<'a, 'c> {
         });
         let sequences: Vec<KvSequence> = cached.collect();
         let activations = executor.arithmetic.attention(&executor.cpu, self.phase);
-        executor.cpu.attention(activations, &shape, q, &sequences, out);
+        executor.cpu.attention(self.phase, activations, &shape, q, &sequences, out);
     }
 }
 

@@ -15,9 +15,9 @@ use std::ops::Range;
 
 use super::prompt::PromptTask;
 use super::rows::KvRows;
-use crate::product::amx::pack::{pairs, transposed};
+use crate::product::amx::pack::pairs;
 use crate::product::amx::tiles::{Block, DEPTH, MatrixUnit, Operand, ROW_BYTES, SIDE, Sums, TILE_BYTES};
-use crate::vector::{F32x16, Vector, soft_cap};
+use crate::vector::{F32x16, Vector, soft_cap, transposed};
 
 /// Positions of a chunk.
 const POSITIONS: usize = 128;

@@ -4,10 +4,9 @@
 use std::ops::Range;
 
 use super::rows::{Ahead, KvRows};
-use super::{Attention, fold};
+use super::{Attention, fold, score};
 use crate::level::Level;
 use crate::product::outer::{Outer, outer};
-use crate::product::tile::{Tile, tiled};
 use crate::unpack::F32;
 use crate::vector::{exp, soft_cap};
 
@@ -16,7 +15,7 @@ pub(crate) const POSITIONS: usize = 128;
 
 /// Keys or values that are widened together, unless a position has more: they stay in the first-level cache until they
 /// are used.
-const STRIP: usize = 4096;
+pub(super) const STRIP: usize = 4096;
 
 /// The query rows that share their passes over keys and values: a few tokens of one sequence, all heads of the groups of
 /// some key-value heads. Rows are in order of key-value head, then of token, then of head within the group.
@@ -47,22 +46,16 @@ pub(crate) struct ChunkTask<'a> {
     pub chunk: usize,
 }
 
-/// Positions whose scores are computed, and values that are weighed, between two requests for memory.
-const POSITIONS_AT_ONCE: usize = 4;
+/// Values that are weighed between two requests for memory.
 const VALUES_AT_ONCE: usize = 64;
-
-/// Floats of working memory that [`attend`] wants: queries and scores of each row, and a strip of keys or values.
+/// Floats of working memory that [`attend`] wants: queries and scores of each row, and what keys or values take.
 pub(crate) fn scratch_len(rows: usize, kv_heads: usize, head_dim: usize) -> usize {
-    rows * (head_dim + POSITIONS) + STRIP.max(kv_heads * head_dim)
+    rows * (head_dim + POSITIONS) + score::scratch_len(kv_heads, head_dim)
 }
 
-/// Positions of a strip.
-fn strip_positions(kv_heads: usize, head_dim: usize) -> usize {
-    match STRIP / (kv_heads * head_dim) {
-        0 => 1,
-        few @ 1..POSITIONS_AT_ONCE => few,
-        many => many / POSITIONS_AT_ONCE * POSITIONS_AT_ONCE,
-    }
+/// Positions whose keys, or values, make a strip.
+pub(super) fn strip_positions(kv_heads: usize, head_dim: usize) -> usize {
+    (STRIP / (kv_heads * head_dim)).max(1)
 }
 
 /// Writes the share of each row (see [`fold`]) to `part`.
@@ -76,7 +69,7 @@ pub(crate) unsafe fn attend<L: Level>(task: &ChunkTask, part: &mut [f32], scratc
     let (queries, scratch) = scratch.split_at_mut(rows * head_dim);
     let (scores, strip) = scratch.split_at_mut(rows * POSITIONS);
     gather(task, queries);
-    score::<L>(task, &seen, queries, scores, strip);
+    score::score::<L>(task, &seen, queries, scores, strip);
     let (group, share) = (task.of.group(), fold::share_len(head_dim));
     let mut row = 0;
     while row < rows {
@@ -100,50 +93,6 @@ fn gather(task: &ChunkTask, queries: &mut [f32]) {
             let from = token * shape.n_heads * shape.head_dim + kv_head * group;
             rows.copy_from_slice(&task.of.q[from..][..group]);
         }
-    }
-}
-
-/// Scores of all rows at the `seen` positions of the chunk. Meanwhile the next keys, at last the first values, come from
-/// memory.
-#[inline(always)]
-unsafe fn score<L: Level>(
-    task: &ChunkTask,
-    seen: &Range<usize>,
-    queries: &[f32],
-    scores: &mut [f32],
-    strip: &mut [f32],
-) {
-    let (heads, head_dim) = (task.block.kv_heads.len(), task.of.shape.head_dim);
-    let (rows, most) = (task.of.rows(task.block) / heads, strip_positions(heads, head_dim));
-    let mut at = seen.start;
-    while at < seen.end {
-        let n = most.min(seen.end - at);
-        let mut ahead = match at + n < seen.end {
-            true => task.ahead(task.block.k, at + n..seen.end.min(at + n + most)),
-            false => task.ahead(task.block.v, seen.start..seen.end.min(seen.start + most)),
-        };
-        let part = ahead.part(heads * n.div_ceil(POSITIONS_AT_ONCE));
-        task.widen::<L>(task.block.k, at..at + n, strip);
-        let (mut head, mut i) = (0, 0);
-        while head < heads {
-            ahead.ask::<L>(part);
-            let keys = Tile {
-                w: strip.as_ptr().add((head * n + i) * head_dim).cast(),
-                w_stride: head_dim * size_of::<f32>(),
-                x: queries.as_ptr().add(head * rows * head_dim),
-                x_stride: head_dim,
-                k: head_dim,
-                out: scores.as_mut_ptr().add(head * rows * POSITIONS + at + i),
-                out_stride: POSITIONS,
-                carry: std::ptr::null_mut(),
-                carry_stride: 0,
-                first: true,
-                last: true,
-            };
-            tiled::<L, F32>(&keys, POSITIONS_AT_ONCE.min(n - i), rows);
-            (head, i) = if i + POSITIONS_AT_ONCE < n { (head, i + POSITIONS_AT_ONCE) } else { (head + 1, 0) };
-        }
-        at += n;
     }
 }
 
@@ -183,8 +132,16 @@ unsafe fn weigh<L: Level>(task: &ChunkTask, seen: &Range<usize>, scores: &[f32],
 impl ChunkTask<'_> {
     /// Widens some positions of the chunk for the block's heads.
     #[inline(always)]
-    unsafe fn widen<L: Level>(&self, rows: &KvRows, positions: Range<usize>, strip: &mut [f32]) {
+    pub(super) unsafe fn widen<L: Level>(&self, rows: &KvRows, positions: Range<usize>, strip: &mut [f32]) {
         rows.widen::<L>(self.of.shape, self.positions(positions), self.block.kv_heads.clone(), strip);
+    }
+
+    /// Keys of up to `most` positions from `next` on; where no more are seen, the first values.
+    pub(super) fn keys_ahead(&self, seen: &Range<usize>, next: usize, most: usize) -> Ahead {
+        match next < seen.end {
+            true => self.ahead(self.block.k, next..seen.end.min(next + most)),
+            false => self.ahead(self.block.v, seen.start..seen.end.min(seen.start + most)),
+        }
     }
 
     fn ahead(&self, rows: &KvRows, positions: Range<usize>) -> Ahead {
@@ -192,7 +149,7 @@ impl ChunkTask<'_> {
     }
 
     /// Positions of the chunk, counted from the start of the sequence.
-    fn positions(&self, within: Range<usize>) -> Range<usize> {
+    pub(super) fn positions(&self, within: Range<usize>) -> Range<usize> {
         self.chunk * POSITIONS + within.start..self.chunk * POSITIONS + within.end
     }
 }

@@ -11,11 +11,13 @@ pub(crate) mod chunk;
 pub(crate) mod fold;
 pub(crate) mod prompt;
 mod rows;
+mod score;
 
 use std::ops::Range;
 
 pub use rows::{KvRows, kv_groups, quantise_kv};
 
+use crate::Phase;
 use crate::kernels::{Kernels, MatrixUnit};
 use crate::pool::{Pool, Shareable};
 use crate::scratch;
@@ -47,13 +49,15 @@ pub struct KvSequence<'a> {
     pub spans: &'a [Range<usize>],
 }
 
-/// Query rows (tokens by heads of a group) that share one pass over a chunk.
-const BLOCK_ROWS: usize = 24;
+/// Query rows (tokens by heads of a group) that share one pass over a chunk: for fewer, widening and turning keys and
+/// values is much of the work.
+const BLOCK_ROWS: usize = 96;
 /// Multiply-adds that are done before another thread would be awake.
 const SMALL: usize = 1 << 15;
 
 /// One call: its arguments, with the shapes checked.
 pub(crate) struct Attention<'a> {
+    pub phase: Phase,
     pub shape: &'a AttentionShape,
     pub q: &'a [f32],
     pub sequences: &'a [KvSequence<'a>],

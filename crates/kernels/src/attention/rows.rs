@@ -122,6 +122,35 @@ impl KvRows<'_> {
         }
     }
 
+    /// The values of a register's worth of positions, or fewer and then zeros, for one head, to `(head_dim, position)`,
+    /// `stride` floats from one value to the next. `square` has room for as many heads as a register has lanes.
+    #[inline(always)]
+    pub(super) unsafe fn widen_turned<L: Level>(
+        &self,
+        shape: &AttentionShape,
+        positions: Range<usize>,
+        kv_head: usize,
+        square: &mut [f32],
+        (out, stride): (*mut f32, usize),
+    ) {
+        let (head_dim, n) = (shape.head_dim, positions.len());
+        self.widen::<L>(shape, positions, kv_head..kv_head + 1, square);
+        square[n * head_dim..L::LANES * head_dim].fill(0.0);
+        let (square, mut value) = (square.as_ptr(), 0);
+        while value + L::LANES <= head_dim {
+            L::transpose(square.add(value), head_dim, out.add(value * stride), stride);
+            value += L::LANES;
+        }
+        while value < head_dim {
+            let mut position = 0;
+            while position < L::LANES {
+                out.add(value * stride + position).write(*square.add(position * head_dim + value));
+                position += 1;
+            }
+            value += 1;
+        }
+    }
+
     #[inline(always)]
     unsafe fn widen_head<L: Level>(&self, head_dim: usize, head: usize, out: *mut f32) {
         match self {

@@ -41,7 +41,7 @@ impl Outer {
 pub(crate) unsafe fn outer<L: Level, E: Element<L>>(o: &Outer, outputs: usize, tokens: usize) {
     let mut token = 0;
     while token < tokens {
-        let n = L::TILE_TOKENS.min(tokens - token);
+        let n = L::OUTER_TOKENS.min(tokens - token);
         let mut output = 0;
         while output < outputs {
             let part = o.at::<L, E>(output, token);

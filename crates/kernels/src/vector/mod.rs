@@ -18,7 +18,7 @@ pub(crate) use math::{exp, gelu, gelu_tanh, silu, soft_cap};
 pub(crate) use neon::F32x4;
 pub(crate) use portable::Portable;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use x86::{F32x8, F32x16};
+pub(crate) use x86::{F32x8, F32x16, transposed};
 
 /// `LANES` floats. Arithmetic is IEEE single precision; every level rounds each operation once.
 pub(crate) trait Vector: Copy {
@@ -70,6 +70,21 @@ pub(crate) trait Vector: Copy {
         while i < R {
             to.add(i).write(registers[i].sum());
             i += 1;
+        }
+    }
+
+    /// Writes the square of `LANES` rows and columns at `from` with rows as columns; `stride` and `to_stride` are floats
+    /// from one row to the next.
+    #[inline(always)]
+    unsafe fn transpose(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
+        let mut row = 0;
+        while row < Self::LANES {
+            let mut column = 0;
+            while column < Self::LANES {
+                to.add(column * to_stride + row).write(*from.add(row * stride + column));
+                column += 1;
+            }
+            row += 1;
         }
     }
 

@@ -145,6 +145,18 @@ impl Vector for F32x4 {
     unsafe fn sum(self) -> f32 {
         vpadds_f32(vadd_f32(vget_low_f32(self.0), vget_high_f32(self.0)))
     }
+
+    #[inline(always)]
+    unsafe fn transpose(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
+        let (a, b) = (vld1q_f32(from), vld1q_f32(from.add(stride)));
+        let (c, d) = (vld1q_f32(from.add(2 * stride)), vld1q_f32(from.add(3 * stride)));
+        let (ac, bd) = (vzipq_f32(a, c), vzipq_f32(b, d));
+        let (low, high) = (vzipq_f32(ac.0, bd.0), vzipq_f32(ac.1, bd.1));
+        vst1q_f32(to, low.0);
+        vst1q_f32(to.add(to_stride), low.1);
+        vst1q_f32(to.add(2 * to_stride), high.0);
+        vst1q_f32(to.add(3 * to_stride), high.1);
+    }
 }
 
 #[inline(always)]

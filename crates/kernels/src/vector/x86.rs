@@ -128,6 +128,31 @@ impl Vector for F32x8 {
     unsafe fn sum(self) -> f32 {
         sum_of_four(_mm_add_ps(_mm256_castps256_ps128(self.0), _mm256_extractf128_ps::<1>(self.0)))
     }
+
+    /// Four columns at a time, rows four apart side by side in a register: then nothing has to cross its middle.
+    #[inline(always)]
+    unsafe fn transpose(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
+        let mut column = 0;
+        while column < 8 {
+            let from = from.add(column);
+            let (a, b) = (two_rows(from, 4 * stride), two_rows(from.add(stride), 4 * stride));
+            let (c, d) = (two_rows(from.add(2 * stride), 4 * stride), two_rows(from.add(3 * stride), 4 * stride));
+            let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d));
+            let to = to.add(column * to_stride);
+            _mm256_storeu_ps(to, _mm256_shuffle_ps::<0b01_00_01_00>(ab, cd));
+            _mm256_storeu_ps(to.add(to_stride), _mm256_shuffle_ps::<0b11_10_11_10>(ab, cd));
+            let (ab, cd) = (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d));
+            _mm256_storeu_ps(to.add(2 * to_stride), _mm256_shuffle_ps::<0b01_00_01_00>(ab, cd));
+            _mm256_storeu_ps(to.add(3 * to_stride), _mm256_shuffle_ps::<0b11_10_11_10>(ab, cd));
+            column += 4;
+        }
+    }
+}
+
+/// Four floats and the four that lie `further` floats on.
+#[inline(always)]
+unsafe fn two_rows(from: *const f32, further: usize) -> __m256 {
+    _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(_mm_loadu_ps(from)), _mm_loadu_ps(from.add(further)))
 }
 
 impl Vector for F32x16 {
@@ -263,6 +288,56 @@ impl Vector for F32x16 {
         let one = _mm512_add_ps(two, _mm512_movehdup_ps(two));
         _mm_storeu_ps(to, _mm512_castps512_ps128(_mm512_maskz_compress_ps(0x1111, one)));
     }
+
+    #[inline(always)]
+    unsafe fn transpose(from: *const f32, stride: usize, to: *mut f32, to_stride: usize) {
+        let mut rows = [_mm512_setzero_ps(); 16];
+        let mut i = 0;
+        while i < 16 {
+            rows[i] = _mm512_loadu_ps(from.add(i * stride));
+            i += 1;
+        }
+        let columns = transposed(rows);
+        let mut i = 0;
+        while i < 16 {
+            _mm512_storeu_ps(to.add(i * to_stride), columns[i]);
+            i += 1;
+        }
+    }
+}
+
+/// Rows to columns.
+#[inline(always)]
+pub(crate) unsafe fn transposed(mut r: [__m512; 16]) -> [__m512; 16] {
+    let mut i = 0;
+    while i < 16 {
+        (r[i], r[i + 1]) = (_mm512_unpacklo_ps(r[i], r[i + 1]), _mm512_unpackhi_ps(r[i], r[i + 1]));
+        i += 2;
+    }
+    let mut i = 0;
+    while i < 16 {
+        let [a, b, c, d] = [r[i], r[i + 1], r[i + 2], r[i + 3]].map(|row| _mm512_castps_pd(row));
+        r[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, c));
+        r[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, c));
+        r[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(b, d));
+        r[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(b, d));
+        i += 4;
+    }
+    // Register `4 i + j` now holds columns j, j + 4, j + 8 and j + 12 of rows `4 i ..`, a quarter each.
+    const EVEN: i32 = 0b10_00_10_00;
+    const ODD: i32 = 0b11_01_11_01;
+    let mut j = 0;
+    while j < 4 {
+        let [a, b, c, d] = [r[j], r[j + 4], r[j + 8], r[j + 12]];
+        let (even, odd) = (_mm512_shuffle_f32x4::<EVEN>(a, b), _mm512_shuffle_f32x4::<ODD>(a, b));
+        let (even_below, odd_below) = (_mm512_shuffle_f32x4::<EVEN>(c, d), _mm512_shuffle_f32x4::<ODD>(c, d));
+        r[j] = _mm512_shuffle_f32x4::<EVEN>(even, even_below);
+        r[j + 4] = _mm512_shuffle_f32x4::<EVEN>(odd, odd_below);
+        r[j + 8] = _mm512_shuffle_f32x4::<ODD>(even, even_below);
+        r[j + 12] = _mm512_shuffle_f32x4::<ODD>(odd, odd_below);
+        j += 1;
+    }
+    r
 }
 
 /// The upper half of each register added onto its lower half, side by side.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use half::f16;
-use plimsoll_kernels::{Activations, AttentionShape, Cpu, KvRows, KvSequence, kv_groups, quantise_kv};
+use plimsoll_kernels::{Activations, AttentionShape, Cpu, KvRows, KvSequence, Phase, kv_groups, quantise_kv};
 
 use super::{Random, bits};
 
@@ -38,6 +38,8 @@ pub struct Case {
     pub k: Vec<f16>,
     pub v: Vec<f16>,
     pub spans: Vec<Range<usize>>,
+    /// Prefill, unless told otherwise.
+    pub phase: Phase,
 }
 
 impl Case {
@@ -54,7 +56,11 @@ impl Case {
         let shape = AttentionShape { n_heads, n_kv_heads, head_dim, scale: 2.0 / (head_dim as f32).sqrt(), softcap };
         let q = random.floats(spans.len() * n_heads * head_dim);
         let mut halves = || random.floats(positions * n_kv_heads * head_dim).into_iter().map(f16::from_f32).collect();
-        Case { shape, q, k: halves(), v: halves(), spans }
+        Case { shape, q, k: halves(), v: halves(), spans, phase: Phase::Prefill }
+    }
+
+    pub fn in_phase(self, phase: Phase) -> Case {
+        Case { phase, ..self }
     }
 
     pub fn run(&self, cpu: &Cpu) -> Vec<f32> {
@@ -68,7 +74,7 @@ impl Case {
     pub fn run_in(&self, cpu: &Cpu, activations: Activations, k: KvRows, v: KvRows) -> Vec<f32> {
         let mut out = vec![f32::NAN; self.q.len()];
         let sequence = KvSequence { k, v, spans: &self.spans };
-        cpu.attention(activations, &self.shape, &self.q, &[sequence], &mut out);
+        cpu.attention(self.phase, activations, &self.shape, &self.q, &[sequence], &mut out);
         out
     }
 
@@ -101,7 +107,14 @@ impl Case {
     pub fn alone(&self, t: usize) -> Case {
         let width = self.shape.n_heads * self.shape.head_dim;
         let q = self.q[t * width..][..width].to_vec();
-        Case { shape: self.shape, q, k: self.k.clone(), v: self.v.clone(), spans: vec![self.spans[t].clone()] }
+        Case {
+            shape: self.shape,
+            q,
+            k: self.k.clone(),
+            v: self.v.clone(),
+            spans: vec![self.spans[t].clone()],
+            phase: self.phase,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 
 use super::tiles::{ROW_BYTES, SIDE, TILE_BYTES};
 use crate::product::bf16::{BLOCK_INPUTS, BLOCK_TOKENS, PackTask};
-use crate::vector::{F32x16, Vector};
+use crate::vector::{F32x16, Vector, transposed};
 
 /// Rounds one block of tokens: each token's 32 inputs are a register of sixteen pairs, and the tile its transposition.
 #[inline(always)]
@@ -44,40 +44,6 @@ pub(crate) unsafe fn pack(task: &PackTask) {
 #[inline(always)]
 pub(crate) unsafe fn pairs(low: F32x16, high: F32x16) -> __m512 {
     std::mem::transmute::<__m512bh, __m512>(_mm512_cvtne2ps_pbh(high.0, low.0))
-}
-
-/// Rows to columns.
-#[inline(always)]
-pub(crate) unsafe fn transposed(mut r: [__m512; SIDE]) -> [__m512; SIDE] {
-    let mut i = 0;
-    while i < SIDE {
-        (r[i], r[i + 1]) = (_mm512_unpacklo_ps(r[i], r[i + 1]), _mm512_unpackhi_ps(r[i], r[i + 1]));
-        i += 2;
-    }
-    let mut i = 0;
-    while i < SIDE {
-        let [a, b, c, d] = [r[i], r[i + 1], r[i + 2], r[i + 3]].map(|row| _mm512_castps_pd(row));
-        r[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, c));
-        r[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, c));
-        r[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(b, d));
-        r[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(b, d));
-        i += 4;
-    }
-    // Register `4 i + j` now holds columns j, j + 4, j + 8 and j + 12 of rows `4 i ..`, a quarter each.
-    const EVEN: i32 = 0b10_00_10_00;
-    const ODD: i32 = 0b11_01_11_01;
-    let mut j = 0;
-    while j < 4 {
-        let [a, b, c, d] = [r[j], r[j + 4], r[j + 8], r[j + 12]];
-        let (even, odd) = (_mm512_shuffle_f32x4::<EVEN>(a, b), _mm512_shuffle_f32x4::<ODD>(a, b));
-        let (even_below, odd_below) = (_mm512_shuffle_f32x4::<EVEN>(c, d), _mm512_shuffle_f32x4::<ODD>(c, d));
-        r[j] = _mm512_shuffle_f32x4::<EVEN>(even, even_below);
-        r[j + 4] = _mm512_shuffle_f32x4::<EVEN>(odd, odd_below);
-        r[j + 8] = _mm512_shuffle_f32x4::<ODD>(even, even_below);
-        r[j + 12] = _mm512_shuffle_f32x4::<ODD>(odd, odd_below);
-        j += 1;
-    }
-    r
 }
 
 /// Writes a tile of sums, `(row, token)`, to the first `rows` floats of `tokens` tokens, `stride` floats apart.
