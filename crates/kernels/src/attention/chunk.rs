@@ -1,6 +1,7 @@
 //! One chunk of positions for one block of query rows.
 #![allow(unsafe_op_in_unsafe_fn)] // the contract of `crate::vector`; slices have the shapes `Attention::check` checked
 
+use std::f32::consts::LOG2_E;
 use std::ops::Range;
 
 use super::rows::{Ahead, KvRows};
@@ -8,7 +9,7 @@ use super::{Attention, fold, score};
 use crate::level::Level;
 use crate::product::outer::{Outer, outer};
 use crate::unpack::F32;
-use crate::vector::{exp, soft_cap};
+use crate::vector::{exp2, soft_cap};
 
 /// Positions in a chunk.
 pub(crate) const POSITIONS: usize = 128;
@@ -68,7 +69,7 @@ pub(crate) unsafe fn attend<L: Level>(task: &ChunkTask, part: &mut [f32], scratc
     let seen = task.block.positions.start.max(start) - start..task.block.positions.end.min(start + POSITIONS) - start;
     let (queries, scratch) = scratch.split_at_mut(rows * head_dim);
     let (scores, strip) = scratch.split_at_mut(rows * POSITIONS);
-    gather(task, queries);
+    gather::<L>(task, queries);
     score::score::<L>(task, &seen, queries, scores, strip);
     let (group, share) = (task.of.group(), fold::share_len(head_dim));
     let mut row = 0;
@@ -84,14 +85,22 @@ pub(crate) unsafe fn attend<L: Level>(task: &ChunkTask, part: &mut [f32], scratc
     weigh::<L>(task, &seen, scores, part, strip);
 }
 
-/// Lays the block's query rows side by side.
-fn gather(task: &ChunkTask, queries: &mut [f32]) {
+/// Lays the block's query rows side by side, times the scale and the logarithm of e: scores are exponents of 2.
+#[inline(always)]
+unsafe fn gather<L: Level>(task: &ChunkTask, queries: &mut [f32]) {
     let (shape, group) = (task.of.shape, task.of.group() * task.of.shape.head_dim);
-    let mut rows = queries.chunks_exact_mut(group);
+    let scale = L::splat(shape.scale * LOG2_E);
+    let mut to = queries.as_mut_ptr();
     for kv_head in task.block.kv_heads.clone() {
-        for (token, rows) in task.block.tokens.clone().zip(&mut rows) {
-            let from = token * shape.n_heads * shape.head_dim + kv_head * group;
-            rows.copy_from_slice(&task.of.q[from..][..group]);
+        for token in task.block.tokens.clone() {
+            let from = task.of.q.as_ptr().add(token * shape.n_heads * shape.head_dim + kv_head * group);
+            let mut at = 0;
+            while at + L::LANES <= group {
+                L::load(from.add(at)).mul(scale).store(to.add(at));
+                at += L::LANES;
+            }
+            L::load_partial(from.add(at), group - at).mul(scale).store_partial(to.add(at), group - at);
+            to = to.add(group);
         }
     }
 }
@@ -167,7 +176,9 @@ unsafe fn soften<L: Level>(
         scores.fill(0.0);
         return (f32::NEG_INFINITY, 0.0);
     }
-    scale::<L>(task, scores, seen);
+    if let Some(cap) = task.of.shape.softcap {
+        bound::<L>(scores, seen, cap * LOG2_E);
+    }
     scores[..own.start].fill(f32::NEG_INFINITY);
     scores[own.end..].fill(f32::NEG_INFINITY);
     // Lanes follow the position within the chunk, so that other rows' positions leave the sums' order alone.
@@ -181,7 +192,7 @@ unsafe fn soften<L: Level>(
     let mut sum = L::zero();
     at = begin;
     while at < end {
-        let weights = exp(L::load(scores.as_ptr().add(at)).sub(L::splat(max)));
+        let weights = exp2(L::load(scores.as_ptr().add(at)).sub(L::splat(max)));
         weights.store(scores.as_mut_ptr().add(at));
         sum = sum.add(weights);
         at += L::LANES;
@@ -189,15 +200,13 @@ unsafe fn soften<L: Level>(
     (max, sum.sum())
 }
 
+/// See [`super::AttentionShape::softcap`].
 #[inline(always)]
-unsafe fn scale<L: Level>(task: &ChunkTask, scores: &mut [f32], seen: &Range<usize>) {
+unsafe fn bound<L: Level>(scores: &mut [f32], seen: &Range<usize>, cap: f32) {
     let mut at = seen.start / L::LANES * L::LANES;
     while at < seen.end {
-        let mut score = L::load(scores.as_ptr().add(at)).mul(L::splat(task.of.shape.scale));
-        if let Some(cap) = task.of.shape.softcap {
-            score = soft_cap(score, L::splat(cap));
-        }
-        score.store(scores.as_mut_ptr().add(at));
+        let score = scores.as_mut_ptr().add(at);
+        soft_cap(L::load(score), L::splat(cap)).store(score);
         at += L::LANES;
     }
 }

@@ -1,11 +1,11 @@
 //! Shares of a softmax-weighted sum, and how two become one.
 //!
-//! A share is `head_dim` weighted sums of values, the greatest score and the sum of exponentials relative to it, padded
-//! to whole cache lines. The sum is 0 for a share of no position and for no other: the greatest score adds 1, and one
+//! A share is `head_dim` weighted sums of values, the greatest score (an exponent of 2) and the sum of weights relative to
+//! it, padded to whole cache lines. The sum is 0 for a share of no position and for no other: the greatest score adds 1, and one
 //! that is no number makes a sum that is none, which stays until it reaches the logits.
 #![allow(unsafe_op_in_unsafe_fn)] // the contract of `crate::vector`
 
-use crate::vector::{Vector, exp};
+use crate::vector::{Vector, exp2};
 
 /// Floats of one share.
 pub(super) fn share_len(head_dim: usize) -> usize {
@@ -40,7 +40,7 @@ unsafe fn onto_one<V: Vector>(total: &mut [f32], part: &[f32], head_dim: usize) 
     }
     let (earlier, later) = (total[head_dim], part[head_dim]);
     let max = earlier.max(later);
-    let (keep, add) = (exp(V::splat(earlier - max)), exp(V::splat(later - max)));
+    let (keep, add) = (exp2(V::splat(earlier - max)), exp2(V::splat(later - max)));
     // The greatest scores, which this spoils, and the padding are scaled along: a share is whole registers.
     let mut at = 0;
     while at < total.len() {
