@@ -26,6 +26,7 @@ def main():
     p.add_argument("models", nargs="+", type=pathlib.Path, help="GGUF files")
     p.add_argument("--text", type=pathlib.Path, default=HERE.parent / "ARCHITECTURE.md", help="default: %(default)s")
     p.add_argument("--chunk", type=int, default=256, help="tokens of a context; the later half of each is compared")
+    p.add_argument("--cache", default="f16", choices=("f32", "f16", "q8_0"), help="how keys and values are stored")
     p.add_argument("--level", default="native", help="build of llama.cpp and level of Plimsoll")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--peers", type=pathlib.Path, default=HERE / "peers")
@@ -45,13 +46,13 @@ def of_llama_cpp(model, args):
         run = lambda file, *more: output([tool, "-m", file, "-f", args.text, "-c", args.chunk, "-t", args.threads,
                                           "-fa", "on", "--kl-divergence-base", logits, *more])
         run(widened)
-        out = run(model, "--kl-divergence")
+        out = run(model, "--kl-divergence", "-ctk", args.cache, "-ctv", args.cache)
     number = lambda name: float(re.search(rf"^{name}:\s*([-\d.]+)", out, re.MULTILINE)[1])
     return "llama.cpp", number(r"Mean\s+KLD"), number(r"99\.9%\s+KLD"), number("Same top p") / 100
 
 
 def of_plimsoll(model, args):
-    argv = [args.plimsoll, "verify", model, "--fast", "--json", "--threads", args.threads]
+    argv = [args.plimsoll, "verify", model, "--fast", "--cache", args.cache, "--json", "--threads", args.threads]
     env = [] if args.level == "native" else ["env", f"PLIMSOLL_ISA={args.level}"]
     fast = json.loads(output(env + argv, allowed=(0, 1)))["fast"]  # 1: above its bound
     return [(f"plimsoll, {phase}", *(fast[phase][key] for key in ("kl_mean", "kl_high", "same_top"))) for phase in fast]

@@ -157,6 +157,17 @@ pub enum CacheArg {
     F32,
 }
 
+impl CacheArg {
+    /// As it is given.
+    pub fn name(self) -> &'static str {
+        match self {
+            CacheArg::F16 => "f16",
+            CacheArg::Q8_0 => "q8_0",
+            CacheArg::F32 => "f32",
+        }
+    }
+}
+
 /// `run`
 #[derive(ClapArgs, Debug)]
 #[command(after_help = "Example:\n  plimsoll run demo:large \"Add 12 and 7. Answer with the number only.\"")]
@@ -230,7 +241,7 @@ pub struct CatalogArgs {
 /// `verify`
 #[derive(ClapArgs, Debug)]
 #[command(
-    after_help = "Example:\n  plimsoll verify demo:large\n  plimsoll verify demo:large --fast\n\nMake goldens for any checkpoint with tools/make_golden.py."
+    after_help = "Example:\n  plimsoll verify demo:large\n  plimsoll verify demo:large --fast --cache q8_0\n\nMake goldens for any checkpoint with tools/make_golden.py."
 )]
 pub struct Verify {
     #[arg(help = MODEL_HELP)]
@@ -248,6 +259,9 @@ pub struct Verify {
     /// there is no golden file, on a built-in text
     #[arg(long)]
     pub fast: bool,
+    /// How keys and values are stored for the fast arithmetic
+    #[arg(long, value_enum, default_value = "f16", requires = "fast")]
+    pub cache: CacheArg,
 }
 
 impl Verify {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use plimsoll_formats::Checkpoint;
 use plimsoll_kernels::Isa;
 use plimsoll_lab::verify::verify_fast;
-use plimsoll_runtime::{Arithmetic, Program};
+use plimsoll_runtime::{Arithmetic, CacheType, Program};
 
 fn fixture(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures").join(name);
@@ -41,7 +41,7 @@ fn rounded_activations_change_little_of_what_a_model_in_blocks_predicts_at_every
         std::fs::write(&model, quantised::quantised(&gguf)).unwrap();
         for isa in Isa::available() {
             let [mut exact, mut fast] = [Arithmetic::Exact, Arithmetic::Fast].map(|a| load(&model, isa, a));
-            let report = verify_fast(&mut exact, &mut fast, &[&tokens()], |_| ()).unwrap();
+            let report = verify_fast(&mut exact, &mut fast, CacheType::F16, &[&tokens()], |_| ()).unwrap();
             assert!(report.passed(), "{name} at {isa}: {report:?}");
             let rounded = [report.prefill, report.decode].iter().all(|found| found.max_delta > 1e-4);
             assert!(rounded, "{name} at {isa} was not fast: {report:?}");
@@ -50,10 +50,23 @@ fn rounded_activations_change_little_of_what_a_model_in_blocks_predicts_at_every
 }
 
 #[test]
+fn keys_and_values_in_8_bits_move_predictions_further_and_still_pass() {
+    let Some(model) = fixture("smollm3") else { return };
+    let [f16, q8_0] = [CacheType::F16, CacheType::Q8_0].map(|cache| {
+        let [mut exact, mut fast] = [Arithmetic::Exact, Arithmetic::Fast].map(|a| load(&model, Isa::best(), a));
+        verify_fast(&mut exact, &mut fast, cache, &[&tokens()], |_| ()).unwrap()
+    });
+    assert!(q8_0.passed(), "{q8_0:?}");
+    for (f16, q8_0) in [(f16.prefill, q8_0.prefill), (f16.decode, q8_0.decode)] {
+        assert!(q8_0.kl_mean > f16.kl_mean, "{q8_0:?} after {f16:?}");
+    }
+}
+
+#[test]
 fn a_program_of_other_weights_does_not_pass() {
     let (Some(one), Some(other)) = (fixture("llama-f32"), fixture("smollm3")) else { return };
     let mut exact = load(&one, Isa::best(), Arithmetic::Exact);
     let mut fast = load(&other, Isa::best(), Arithmetic::Fast);
-    let report = verify_fast(&mut exact, &mut fast, &[&tokens()], |_| ()).unwrap();
+    let report = verify_fast(&mut exact, &mut fast, CacheType::F16, &[&tokens()], |_| ()).unwrap();
     assert!(!report.passed(), "{report:?}");
 }

@@ -36,7 +36,7 @@ pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Resul
         None => None,
     };
     let fast = match command.fast {
-        true => Some(fast(golden.as_ref(), &checkpoint, &settings, &tokenizer, &mut program)?),
+        true => Some(fast(command, golden.as_ref(), &checkpoint, &settings, &tokenizer, &mut program)?),
         false => None,
     };
     let passed = reference.as_ref().is_none_or(|found| found.passed) && fast.as_ref().is_none_or(FastReport::passed);
@@ -46,7 +46,7 @@ pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Resul
         super::print_json(&json!({
             "model": command.model, "isa": settings.isa.to_string(), "threads": settings.threads,
             "tolerance": command.tolerance, "passed": passed, "cases": cases, "pictures": pictures, "chats": chats,
-            "fast": fast, "kl_bound": KL_BOUND,
+            "fast": fast, "kl_bound": KL_BOUND, "cache": fast.map(|_| command.cache.name()),
         }))?;
     } else {
         let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
@@ -56,7 +56,7 @@ pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Resul
             print_reference(&mut out, command, golden, found)?;
         }
         if let Some(fast) = &fast {
-            print_fast(&mut out, fast)?;
+            print_fast(&mut out, command, fast)?;
         }
     }
     Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -204,6 +204,7 @@ fn from_pictures(
 
 /// Fast arithmetic on the sequences of the golden file, or on the built-in text.
 fn fast(
+    command: &Verify,
     golden: Option<&Golden>,
     checkpoint: &Checkpoint,
     settings: &Settings,
@@ -222,7 +223,8 @@ fn fast(
     };
     let mut fast = Program::load(checkpoint, settings.isa, settings.threads, Arithmetic::Fast)?;
     let bar = progress::bar(texts.iter().map(|text| text.len() as u64).sum(), "fast and exact");
-    let report = verify::verify_fast(exact, &mut fast, &texts, |done| bar.set_position(done as u64))?;
+    let report =
+        verify::verify_fast(exact, &mut fast, command.cache.into(), &texts, |done| bar.set_position(done as u64))?;
     bar.finish_and_clear();
     Ok(report)
 }
@@ -301,9 +303,11 @@ fn print_pictures(out: &mut impl Write, pictures: &[PicturesReport]) -> anyhow::
     Ok(())
 }
 
-fn print_fast(out: &mut impl Write, report: &FastReport) -> anyhow::Result<()> {
-    let style = Style::stdout();
-    writeln!(out, "\nfast arithmetic against f32, {} positions; KL divergence in nats\n", report.prefill.positions)?;
+fn print_fast(out: &mut impl Write, command: &Verify, report: &FastReport) -> anyhow::Result<()> {
+    let (style, positions) = (Style::stdout(), report.prefill.positions);
+    let cache = command.cache.name();
+    writeln!(out, "\nfast arithmetic, cache in {cache}, against f32, {positions} positions")?;
+    writeln!(out, "KL divergence in nats\n")?;
     writeln!(out, "{:<8} {:>9} {:>9} {:>9} {:>9}", "phase", "KL mean", "KL 99.9 %", "same top", "max |Δ|")?;
     for (phase, found) in [("prefill", &report.prefill), ("decode", &report.decode)] {
         let (mean, high, top) = (found.kl_mean, found.kl_high, 100.0 * found.same_top);

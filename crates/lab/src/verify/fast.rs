@@ -38,13 +38,14 @@ impl FastReport {
 }
 
 /// Passes every text through both programs. Keys and values of the exact one are kept in f32, those of the fast one as
-/// sessions keep them. `progress` hears how many tokens are done.
+/// `cache` says. `progress` hears how many tokens are done.
 ///
 /// # Errors
 /// A text does not fit a cache, or holds ids that the model does not know.
 pub fn verify_fast(
     exact: &mut Program,
     fast: &mut Program,
+    cache: CacheType,
     texts: &[&[u32]],
     mut progress: impl FnMut(usize),
 ) -> Result<FastReport, VerifyError> {
@@ -53,8 +54,8 @@ pub fn verify_fast(
     for (case, text) in texts.iter().enumerate() {
         let mut caches = [
             exact.new_cache(text.len(), CacheType::F32)?,
-            fast.new_cache(text.len(), CacheType::default())?,
-            fast.new_cache(text.len(), CacheType::default())?,
+            fast.new_cache(text.len(), cache)?,
+            fast.new_cache(text.len(), cache)?,
         ];
         for tokens in text.chunks(POSITIONS) {
             compare(exact, fast, &mut caches, tokens, &mut found)
