@@ -15,6 +15,9 @@ pub use start::{Start, StartError, first_token, measure_start};
 
 /// Warm-ups after which timing begins, however unsteady the machine is.
 const MAX_WARM_UPS: usize = 8;
+/// Seconds of work after which timing begins, however unsteady the machine is: a prompt of many thousand tokens has warmed
+/// whatever there is, and takes minutes.
+const LONGEST_WARM_UP: f64 = 30.0;
 /// Two times in a row that differ by less than this count as steady.
 const STEADY: f64 = 0.05;
 
@@ -135,15 +138,16 @@ pub fn n_steps(n_subjects: usize, plan: &Plan) -> usize {
     (n_subjects * plan.depths.len()).saturating_mul(plan.repetitions)
 }
 
-/// Runs until two times in a row agree: caches filled, pages touched, clock speed settled. Returns the last seconds
-/// of a prefill and of a decode.
+/// Runs until two times in a row agree, or long enough: caches filled, pages touched, clock speed settled. Returns the
+/// last seconds of a prefill and of a decode.
 fn warm_up(subject: &mut dyn Timed, depth: usize, plan: &Plan) -> Result<[f64; 2], BenchError> {
-    let mut last = [f64::INFINITY; 2];
+    let (mut last, mut spent) = ([f64::INFINITY; 2], 0.0);
     for _ in 0..MAX_WARM_UPS {
         let now = [subject.prefill(depth, plan.prefill_tokens)?, subject.decode(depth, plan.decode_tokens)?];
         let is_steady = now.iter().zip(last).all(|(now, last)| (now - last).abs() <= STEADY * now);
         last = now;
-        if is_steady {
+        spent += now.iter().sum::<f64>();
+        if is_steady || spent >= LONGEST_WARM_UP {
             break;
         }
     }
@@ -217,9 +221,18 @@ mod tests {
                 Ok(1.0)
             }
         }
-        let mut subject = Unsteady(1.0);
+        let mut subject = Unsteady(1.0 / 64.0); // seconds, which double: the eighth is 4
         interleaved(&mut [&mut subject], &Plan { depths: vec![0], ..plan() }, |_| ()).unwrap();
-        assert_eq!(subject.0.log2() as usize, MAX_WARM_UPS + 3);
+        assert_eq!((64.0 * subject.0).log2() as usize, MAX_WARM_UPS + 3);
+    }
+
+    #[test]
+    fn what_takes_long_is_warm_after_once() {
+        let diary = RefCell::default();
+        let mut slow = Clock { name: 'S', slowness: 1.0, diary: &diary };
+        let plan = Plan { prefill_tokens: 8192, depths: vec![0], repetitions: 1, ..plan() };
+        interleaved(&mut [&mut slow], &plan, |_| ()).unwrap();
+        assert_eq!(diary.borrow().as_str(), "SS");
     }
 
     #[test]

@@ -49,6 +49,7 @@ pub(crate) struct ChunkTask<'a> {
 
 /// Values that are weighed between two requests for memory.
 const VALUES_AT_ONCE: usize = 64;
+
 /// Floats of working memory that [`attend`] wants: queries and scores of each row, and what keys or values take.
 pub(crate) fn scratch_len(rows: usize, kv_heads: usize, head_dim: usize) -> usize {
     rows * (head_dim + POSITIONS) + score::scratch_len(kv_heads, head_dim)
