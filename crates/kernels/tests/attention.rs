@@ -8,9 +8,7 @@ use half::f16;
 use plimsoll_kernels::{Activations, Isa, KvRows, KvSequence, Phase};
 use proptest::prelude::*;
 
-fn phases() -> impl Strategy<Value = Phase> {
-    prop_oneof![Just(Phase::Prefill), Just(Phase::Decode)]
-}
+const PHASES: [Phase; 2] = [Phase::Prefill, Phase::Decode];
 
 proptest! {
     #![proptest_config(cases(60))]
@@ -18,7 +16,7 @@ proptest! {
     #[test]
     fn any_shape_attends_right_at_every_level(
         group in 1..9usize, n_kv_heads in 1..4usize, head_dim in 1..70usize, cap in prop::option::of(1.0..50.0f32),
-        start in 0..300usize, n in 1..70usize, window in 1..400usize, phase in phases(), seed: u64,
+        start in 0..300usize, n in 1..70usize, window in 1..400usize, phase in prop::sample::select(&PHASES[..]), seed: u64,
     ) {
         let spans = causal(start, n, window);
         let case = Case::random(seed, (group * n_kv_heads, n_kv_heads), head_dim, cap, spans).in_phase(phase);
@@ -30,7 +28,7 @@ proptest! {
     #[test]
     fn company_and_threads_leave_every_bit_alone(
         group in 1..5usize, n_kv_heads in 1..3usize, start in 0..700usize, n in 1..130usize,
-        window in 1..1000usize, threads in 1..=8usize, phase in phases(), seed: u64,
+        window in 1..1000usize, threads in 1..=8usize, phase in prop::sample::select(&PHASES[..]), seed: u64,
     ) {
         let spans = causal(start, n, window);
         let case = Case::random(seed, (group * n_kv_heads, n_kv_heads), 32, None, spans).in_phase(phase);
@@ -51,29 +49,23 @@ proptest! {
 fn sequences_in_one_call_are_as_alone() {
     let heads = (6, 2);
     let lengths = [(0..1, 1), (0..700, 1), (3..140, 2), (0..0, 1), (0..5000, 1), (100..101, 3)];
-    let cases =
-        lengths.map(|(span, n)| Case::random(span.end as u64, heads, 64, None, vec![span; n]).in_phase(Phase::Decode));
-    let sequences: Vec<KvSequence> = cases
-        .iter()
-        .map(|case| KvSequence { k: KvRows::F16(&case.k), v: KvRows::F16(&case.v), spans: &case.spans })
-        .collect();
-    let q: Vec<f32> = cases.iter().flat_map(|case| &case.q).copied().collect();
-    for isa in Isa::available() {
-        for threads in [1, 2, 7] {
+    for phase in PHASES {
+        let cases = lengths
+            .clone()
+            .map(|(span, n)| Case::random(span.end as u64, heads, 64, None, vec![span; n]).in_phase(phase));
+        let sequences: Vec<KvSequence> = cases
+            .iter()
+            .map(|case| KvSequence { k: KvRows::F16(&case.k), v: KvRows::F16(&case.v), spans: &case.spans })
+            .collect();
+        let q: Vec<f32> = cases.iter().flat_map(|case| &case.q).copied().collect();
+        for (isa, threads) in Isa::available().into_iter().flat_map(|isa| [1, 2, 7].map(|threads| (isa, threads))) {
             let cpu = cpu(isa, threads);
             for count in [1, 3, sequences.len()] {
-                let len = cases[..count].iter().map(|case| case.q.len()).sum();
-                let mut out = vec![f32::NAN; len];
-                cpu.attention(
-                    Phase::Decode,
-                    Activations::F32,
-                    &cases[0].shape,
-                    &q[..len],
-                    &sequences[..count],
-                    &mut out,
-                );
+                let q = &q[..cases[..count].iter().map(|case| case.q.len()).sum()];
+                let mut out = vec![f32::NAN; q.len()];
+                cpu.attention(phase, Activations::F32, &cases[0].shape, q, &sequences[..count], &mut out);
                 let alone: Vec<f32> = cases[..count].iter().flat_map(|case| case.run(&cpu)).collect();
-                assert_eq!(bits(&out), bits(&alone), "{isa}, {threads} threads, {count} sequences");
+                assert_eq!(bits(&out), bits(&alone), "{isa}, {phase:?}, {threads} threads, {count} sequences");
             }
         }
     }
@@ -100,7 +92,7 @@ fn eight_bits_err_as_much_as_their_scales_say() {
 fn spans_that_share_nothing_keep_apart() {
     // Chunked attention, an empty span and one far from the others in one call.
     let spans = vec![0..5, 3..3, 900..1000, 127..129, 0..1000, 512..640];
-    for phase in [Phase::Prefill, Phase::Decode] {
+    for phase in PHASES {
         let case = Case::random(1, (6, 2), 64, None, spans.clone()).in_phase(phase);
         for (isa, threads) in Isa::available().into_iter().flat_map(|isa| [1, 2, 5].map(|threads| (isa, threads))) {
             case.check(&cpu(isa, threads));
@@ -133,7 +125,7 @@ fn no_tokens_are_no_work() {
 
 #[test]
 fn what_is_no_number_in_a_query_or_key_reaches_the_result() {
-    for (isa, phase) in Isa::available().into_iter().flat_map(|isa| [(isa, Phase::Prefill), (isa, Phase::Decode)]) {
+    for (isa, phase) in Isa::available().into_iter().flat_map(|isa| PHASES.map(|phase| (isa, phase))) {
         let cpu = cpu(isa, 2);
         for broken in [f32::NAN, f32::INFINITY] {
             let mut case = Case::random(5, (4, 2), 24, None, causal(0, 150, usize::MAX)).in_phase(phase);
