@@ -159,12 +159,8 @@ pub enum CacheArg {
 
 impl CacheArg {
     /// As it is given.
-    pub fn name(self) -> &'static str {
-        match self {
-            CacheArg::F16 => "f16",
-            CacheArg::Q8_0 => "q8_0",
-            CacheArg::F32 => "f32",
-        }
+    pub fn name(self) -> String {
+        self.to_possible_value().expect("no way of storing is hidden").get_name().to_owned()
     }
 }
 
