@@ -1,9 +1,10 @@
 //! What the kernels reach, beside what the machine allows: `cargo run --release -p plimsoll-kernels --example
 //! kernel_table [-- THREADS [ISA [TYPE [TOKENS]]]]`.
 //!
-//! `decode` is a product with one token over weights larger than the last-level cache, in bytes of stored weights per
-//! second; `prefill` is a product with TOKENS tokens (256), in operations per second (a multiply-add counts two). Each
-//! type is measured with every rounding of activations that the level offers for it.
+//! `decode` is a product with one token, in bytes of stored weights per second: over weights that the second-level cache
+//! holds, with the cycles that each thread spends on 64 weights, and over weights larger than the last-level cache.
+//! `prefill` is a product with TOKENS tokens (256), in operations per second (a multiply-add counts two). Each type is
+//! measured with every rounding of activations that the level offers for it.
 
 use std::num::NonZeroUsize;
 use std::time::Instant;
@@ -15,6 +16,8 @@ const COLS: usize = 4096;
 const TOKENS: usize = 256;
 /// Weights of one decoding pass take at least this, so that no cache holds them from one pass to the next.
 const DECODE_BYTES: usize = 256 << 20;
+/// Weights of one decoding pass that a second-level cache of 512 KiB holds, for each thread.
+const CACHED_BYTES: usize = 384 << 10;
 
 fn main() {
     let mut words = std::env::args().skip(1);
@@ -32,20 +35,26 @@ fn main() {
         if let Some(rate) = probe::matrix_rate(&cpu) {
             println!("the matrix unit reaches {:.0} GFLOP/s on bf16", rate / 1e9);
         }
+        let clock = clock_rate();
+        println!("the clock runs at {:.2} GHz", clock / 1e9);
         println!(
-            "{:<8} {:<5} {:>12} {:>7} {:>16} {:>7}",
-            "type", "", "decode GB/s", "share", "prefill GFLOP/s", "share"
+            "{:<8} {:<5} {:>12} {:>9} {:>12} {:>6} {:>16} {:>6}",
+            "type", "", "decode GB/s", "cycles/64", "from memory", "share", "prefill GFLOP/s", "share"
         );
         for dtype in DType::ALL.iter().filter(|dtype| only.as_ref().is_none_or(|only| only == dtype.name())) {
             let mut all =
                 vec![Activations::F32, cpu.fastest(Phase::Decode, *dtype), cpu.fastest(Phase::Prefill, *dtype)];
             all.dedup();
             for activations in all {
-                let decode = decode(&cpu, activations, *dtype) / 1e9;
+                let cached = decode(&cpu, activations, *dtype, CACHED_BYTES * cpu.threads(), 1000) / 1e9;
+                let weights_per_byte = COLS as f64 / dtype.row_bytes(COLS).expect("whole blocks") as f64;
+                let cycles = 64.0 * clock * cpu.threads() as f64 / (1e9 * cached * weights_per_byte);
+                let decode = decode(&cpu, activations, *dtype, DECODE_BYTES, 5) / 1e9;
                 let prefill = prefill(&cpu, activations, *dtype, tokens) / 1e9;
                 let (of_bandwidth, of_rate) = (100.0 * decode / bandwidth, 100.0 * prefill / rate);
                 println!(
-                    "{:<8} {:<5} {decode:>12.1} {of_bandwidth:>6.0}% {prefill:>16.0} {of_rate:>6.0}%",
+                    "{:<8} {:<5} {cached:>12.1} {cycles:>9.2} {decode:>12.1} {of_bandwidth:>5.0}% {prefill:>16.0} \
+                     {of_rate:>5.0}%",
                     dtype.name(),
                     format!("{activations:?}")
                 );
@@ -54,14 +63,29 @@ fn main() {
     }
 }
 
-/// Bytes of stored weights per second with one token.
-fn decode(cpu: &Cpu, activations: Activations, dtype: DType) -> f64 {
+/// Cycles of this thread's processor per second: each step of the chain waits for the one before, three cycles for the
+/// multiplication and one for the operand on x86.
+fn clock_rate() -> f64 {
+    const STEPS: usize = 20_000_000;
+    let seconds = best_of(3, || {
+        let mut x = std::hint::black_box(1_u64);
+        for _ in 0..STEPS {
+            x = x.wrapping_mul(x | 5);
+        }
+        std::hint::black_box(x);
+    });
+    (4 * STEPS) as f64 / seconds
+}
+
+/// Stored bytes per second of `bytes` weights with one token, the best of `passes`.
+fn decode(cpu: &Cpu, activations: Activations, dtype: DType, bytes: usize, passes: usize) -> f64 {
     let row = dtype.row_bytes(COLS).expect("whole blocks");
-    let rows = (DECODE_BYTES / row).next_multiple_of(4);
+    let rows = (bytes / row).next_multiple_of(16);
     let bytes = weights(rows * row);
     let w = Matrix::new(dtype, rows, COLS, &bytes).expect("the right length");
     let (x, mut out) = (vec![0.25; COLS], vec![0.0; rows]);
-    bytes.len() as f64 / best_of(3, || cpu.multiply(activations, &x, &mut [Product { w, out: &mut out }]))
+    bytes.len() as f64
+        / best_of(passes, || cpu.multiply(Phase::Decode, activations, &x, &mut [Product { w, out: &mut out }]))
 }
 
 /// Operations per second with many tokens.
@@ -70,7 +94,7 @@ fn prefill(cpu: &Cpu, activations: Activations, dtype: DType, tokens: usize) -> 
     let bytes = weights(rows * dtype.row_bytes(COLS).expect("whole blocks"));
     let w = Matrix::new(dtype, rows, COLS, &bytes).expect("the right length");
     let (x, mut out) = (vec![0.25; tokens * COLS], vec![0.0; tokens * rows]);
-    let seconds = best_of(3, || cpu.multiply(activations, &x, &mut [Product { w, out: &mut out }]));
+    let seconds = best_of(3, || cpu.multiply(Phase::Prefill, activations, &x, &mut [Product { w, out: &mut out }]));
     (2 * rows * COLS * tokens) as f64 / seconds
 }
 

@@ -5,10 +5,11 @@ use std::ops::Range;
 
 use crate::attention::Attention;
 use crate::elementwise::turn;
-use crate::kernels::Kernels;
+use crate::kernels::{ByRow, Kernels};
 use crate::matrix::Layout;
 use crate::pool::Shareable;
 use crate::product::bf16::{Bf16Task, PackTask, Packed};
+use crate::product::by_row::{self, RowTask};
 use crate::product::columns::ColumnsTask;
 use crate::product::dots::Dots;
 use crate::product::int8::Int8Task;
@@ -18,6 +19,21 @@ use crate::{
     Activation, Activations, AttentionShape, DType, Isa, KvSequence, Matrix, Phase, Pool, RopeShape, dequantise,
     scratch,
 };
+
+/// How many tokens' inputs `x` holds, once the shapes of all products are checked; without inputs, the results are zeros.
+fn tokens_of(x: &[f32], products: &mut [Product]) -> Option<usize> {
+    let cols = products.first().map_or(0, |product| product.w.cols());
+    if cols == 0 || x.is_empty() {
+        products.iter_mut().for_each(|product| product.out.fill(0.0));
+        return None;
+    }
+    let n = x.len() / cols;
+    assert_eq!(x.len(), n * cols, "inputs of {cols}");
+    for Product { w, out } in &*products {
+        assert_eq!((w.cols(), out.len()), (cols, n * w.rows()), "a product of {n} tokens");
+    }
+    Some(n)
+}
 
 /// Values that a task of an elementwise operation takes at least: some microseconds of work.
 const VALUES_PER_TASK: usize = 1 << 14;
@@ -112,11 +128,50 @@ impl Cpu {
     }
 
     /// Every product of `products` with the same inputs: `out = x @ w.T` with `x` `(n, cols)` and each `out` `(n, rows)`.
-    /// They are one job, and what is made of `x` is made once.
+    /// Neighbours that one kernel multiplies are one job, and what is made of `x` is made once for them.
     ///
     /// # Panics
     /// If the slices do not have these shapes for one `n`, or the level does not offer `activations` for a type of theirs.
-    pub fn multiply(&self, activations: Activations, x: &[f32], products: &mut [Product]) {
+    pub fn multiply(&self, phase: Phase, activations: Activations, x: &[f32], products: &mut [Product]) {
+        for alike in
+            products.chunk_by_mut(|a, b| self.by_row(phase, activations, a) == self.by_row(phase, activations, b))
+        {
+            match self.by_row(phase, activations, &alike[0]) {
+                true => self.multiply_by_row(activations, x, alike),
+                false => self.multiply_by_tiles(activations, x, alike),
+            }
+        }
+    }
+
+    /// Whether the level multiplies `product` row by row.
+    fn by_row(&self, phase: Phase, activations: Activations, product: &Product) -> bool {
+        let by_rows = !matches!(product.w.layout, Layout::Transposed { .. });
+        let offered = |by_row: &ByRow| (by_row.activations)(product.w.dtype()) == Some(activations);
+        phase == Phase::Decode && by_rows && self.kernels.by_row.as_ref().is_some_and(offered)
+    }
+
+    fn multiply_by_row(&self, activations: Activations, x: &[f32], products: &mut [Product]) {
+        let by_row = self.kernels.by_row.as_ref().expect("a level that multiplies row by row");
+        let Some(n) = tokens_of(x, products) else { return };
+        let cols = products[0].w.cols();
+        let record = (by_row.record_len)(activations, cols);
+        scratch::with(n * record / size_of::<f32>(), |records| {
+            self.pool.chunks_mut(records, record / size_of::<f32>(), |token, to| {
+                // SAFETY: the level is available; `to` is as long as the record of `cols` values.
+                unsafe { (by_row.prepare)(activations, &x[token * cols..][..cols], to.as_mut_ptr().cast()) }
+            });
+            // SAFETY: the records are written and outlive the tasks.
+            let x = unsafe { by_row::Inputs::new(records.as_ptr().cast(), activations, cols, n) };
+            self.run_products(
+                products,
+                |w| self.rows_per_task(w, n, 1),
+                // SAFETY: the level is available, shapes are checked; each task writes its own rows of `out`.
+                |w, rows, out| unsafe { (by_row.multiply)(&RowTask { w, rows, x: &x, out }) },
+            );
+        });
+    }
+
+    fn multiply_by_tiles(&self, activations: Activations, x: &[f32], products: &mut [Product]) {
         match activations {
             Activations::F32 => products.iter_mut().for_each(|Product { w, out }| self.matmul(w, x, out)),
             Activations::Int8 => self.multiply_int8(x, products),
@@ -125,15 +180,10 @@ impl Cpu {
     }
 
     fn multiply_int8(&self, x: &[f32], products: &mut [Product]) {
-        let cols = products.first().map_or(0, |product| product.w.cols());
-        if cols == 0 || x.is_empty() {
-            return products.iter_mut().for_each(|product| product.out.fill(0.0));
-        }
-        let n = x.len() / cols;
-        assert_eq!(x.len(), n * cols, "inputs of {cols}");
-        for Product { w, out } in &*products {
+        let Some(n) = tokens_of(x, products) else { return };
+        let cols = products[0].w.cols();
+        for Product { w, .. } in &*products {
             assert!(!w.dtype().is_float(), "{} weights have no integer codes", w.dtype());
-            assert_eq!((w.cols(), out.len()), (cols, n * w.rows()), "a product of {n} tokens");
         }
         let record = inputs::record_len(cols);
         scratch::with(n * record / size_of::<f32>(), |records| {

@@ -6,12 +6,13 @@ use crate::attention::prompt::PromptTask;
 use crate::elementwise::{self, Activation};
 use crate::level::Level;
 use crate::product::bf16::{Bf16Task, PackTask};
+use crate::product::by_row::RowTask;
 use crate::product::columns::{self, ColumnsTask};
 use crate::product::dots::Dots;
 use crate::product::int8::{Int8, Int8Task, inputs};
 use crate::product::panel::{self, PanelTask};
 use crate::vector::{Portable, Vector};
-use crate::{Isa, probe};
+use crate::{Activations, DType, Isa, probe};
 
 /// `x`, `weight`, `eps`, `width`, `out`: see [`crate::Cpu::rms_norm`].
 type RmsNorm = unsafe fn(&[f32], Option<&[f32]>, f32, usize, &mut [f32]);
@@ -46,8 +47,23 @@ pub(crate) struct Kernels {
     /// Values, and how many of them ahead memory is asked for: see [`probe::sum`].
     pub sum: unsafe fn(&[f32], usize) -> f32,
     pub multiply_tiles: unsafe fn(usize),
+    /// What the level has for generated tokens, if its registers are wide enough.
+    pub by_row: Option<ByRow>,
     /// What the level has for bf16 operands, if it has a matrix unit.
     pub matrix_unit: Option<MatrixUnit>,
+}
+
+/// The entry points of products row by row, with the contract of [`Kernels`].
+#[derive(Clone, Copy)]
+pub(crate) struct ByRow {
+    /// What activations are rounded to before they meet weights of a type, if there is a kernel for it.
+    pub activations: fn(DType) -> Option<Activations>,
+    /// Bytes of a token's record, for so many inputs.
+    pub record_len: fn(Activations, usize) -> usize,
+    /// A token's activations, to its record.
+    pub prepare: unsafe fn(Activations, &[f32], *mut u8),
+    /// Tokens, activations, their rounding, rows of the weights, results.
+    pub multiply: unsafe fn(&RowTask),
 }
 
 /// The entry points of a matrix unit, with the contract of [`Kernels`].
@@ -76,7 +92,7 @@ impl Kernels {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => &avx2::KERNELS,
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => &avx512::KERNELS,
+            Isa::Avx512 => &AVX512,
             #[cfg(target_arch = "x86_64")]
             Isa::Amx => &AMX,
             #[cfg(not(target_arch = "x86_64"))]
@@ -116,6 +132,7 @@ macro_rules! level {
                 activate,
                 sum,
                 multiply_tiles,
+                by_row: None,
                 matrix_unit: None,
             };
 
@@ -205,13 +222,42 @@ level!(scalar, Portable);
 #[cfg(target_arch = "x86_64")]
 use crate::attention;
 #[cfg(target_arch = "x86_64")]
-use crate::product::amx;
+use crate::product::{amx, by_row};
 #[cfg(target_arch = "x86_64")]
 use crate::vector::{F32x8, F32x16};
 #[cfg(target_arch = "x86_64")]
 level!(avx2, F32x8, "avx2,fma,f16c");
 #[cfg(target_arch = "x86_64")]
 level!(avx512, F32x16, "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni");
+
+/// AVX-512, with products row by row.
+#[cfg(target_arch = "x86_64")]
+static AVX512: Kernels = Kernels {
+    by_row: Some(ByRow {
+        activations: by_row::activations,
+        record_len: by_row::record_len,
+        prepare: by_row_entries::prepare,
+        multiply: by_row_entries::multiply,
+    }),
+    ..avx512::KERNELS
+};
+
+#[cfg(target_arch = "x86_64")]
+mod by_row_entries {
+    use super::*;
+
+    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
+    pub(super) unsafe fn prepare(activations: Activations, x: &[f32], record: *mut u8) {
+        // SAFETY: the contract of `Kernels`, here and below.
+        unsafe { by_row::prepare(activations, x, record) }
+    }
+
+    #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
+    pub(super) unsafe fn multiply(task: &RowTask) {
+        // SAFETY: as above.
+        unsafe { by_row::multiply(task) }
+    }
+}
 
 /// AVX-512 with a matrix unit beside it.
 #[cfg(target_arch = "x86_64")]
@@ -226,7 +272,7 @@ static AMX: Kernels = Kernels {
         attend: amx_entries::attend,
         attend_scratch_len: attention::amx::scratch_len,
     }),
-    ..avx512::KERNELS
+    ..AVX512
 };
 
 #[cfg(target_arch = "x86_64")]

@@ -23,7 +23,7 @@ fn rounded(values: &[f32]) -> Vec<f32> {
 
 fn multiply(cpu: &Cpu, w: Matrix, x: &[f32]) -> Vec<f32> {
     let mut out = vec![f32::NAN; x.len() / w.cols() * w.rows()];
-    cpu.multiply(Activations::Bf16, x, &mut [Product { w, out: &mut out }]);
+    cpu.multiply(Phase::Prefill, Activations::Bf16, x, &mut [Product { w, out: &mut out }]);
     out
 }
 
@@ -109,7 +109,7 @@ fn several_products_of_one_input_are_what_each_is_alone() {
     };
     let mut products: Vec<_> =
         stored.iter().zip(&mut outs).map(|(stored, out)| Product { w: matrix(stored), out }).collect();
-    cpu.multiply(Activations::Bf16, &x, &mut products);
+    cpu.multiply(Phase::Prefill, Activations::Bf16, &x, &mut products);
     for (stored, out) in stored.iter().zip(&outs) {
         assert_eq!(bits(out), bits(&multiply(&cpu, matrix(stored), &x)), "{}", stored.0);
     }

@@ -4,13 +4,13 @@ mod common;
 
 use common::{Random, bits, cases, cpu, matmul};
 use half::f16;
-use plimsoll_kernels::{Activations, Cpu, DType, Isa, Matrix, Product};
+use plimsoll_kernels::{Activations, Cpu, DType, Isa, Matrix, Phase, Product};
 use proptest::prelude::*;
 
 /// `x @ w.T` with rounded activations.
 fn multiply(cpu: &Cpu, w: &Matrix, x: &[f32]) -> Vec<f32> {
     let mut out = vec![f32::NAN; x.len() / w.cols() * w.rows()];
-    cpu.multiply(Activations::Int8, x, &mut [Product { w: *w, out: &mut out }]);
+    cpu.multiply(Phase::Prefill, Activations::Int8, x, &mut [Product { w: *w, out: &mut out }]);
     out
 }
 
@@ -162,7 +162,7 @@ fn products_of_one_input_are_what_each_is_alone() {
             let cpu = cpu(isa, 3);
             let mut outs: Vec<_> = all.iter().map(|w| vec![f32::NAN; n * w.rows()]).collect();
             let mut products: Vec<_> = all.iter().zip(&mut outs).map(|(&w, out)| Product { w, out }).collect();
-            cpu.multiply(Activations::Int8, &x, &mut products);
+            cpu.multiply(Phase::Prefill, Activations::Int8, &x, &mut products);
             for (w, out) in all.iter().zip(&outs) {
                 assert_eq!(bits(out), bits(&multiply(&cpu, w, &x)), "{} at {isa}", w.dtype());
             }

@@ -39,11 +39,19 @@ pub(crate) struct Multiplier<'a> {
 }
 
 impl Multiplier<'_> {
+    /// The phase whose kernels sum: of exact products always the same.
+    fn order(&self) -> Phase {
+        match self.arithmetic {
+            Arithmetic::Exact => Phase::Prefill,
+            Arithmetic::Fast => self.phase,
+        }
+    }
+
     /// All `products` of `x`: one job for neighbours that want the same of `x`, which types of one model mostly do.
     pub fn multiply(&self, x: &[f32], products: &mut [Product]) {
         let wanted = |product: &Product| self.arithmetic.activations(self.cpu, self.phase, product.w.dtype());
         for alike in products.chunk_by_mut(|a, b| wanted(a) == wanted(b)) {
-            self.cpu.multiply(wanted(&alike[0]), x, alike);
+            self.cpu.multiply(self.order(), wanted(&alike[0]), x, alike);
         }
     }
 }

@@ -55,7 +55,7 @@ fn product_rate(cpu: &Cpu, dtype: DType, values: usize) -> ProductRate {
         let weights = Matrix::new(dtype, rows, cols, &bytes).expect("a whole matrix");
         let (x, mut out) = (vec![1.0; tokens * cols], vec![0.0; tokens * rows]);
         let activations = Arithmetic::Fast.activations(cpu, phase, dtype);
-        let multiply = || cpu.multiply(activations, &x, &mut [Product { w: weights, out: &mut out }]);
+        let multiply = || cpu.multiply(phase, activations, &x, &mut [Product { w: weights, out: &mut out }]);
         let seconds = typical_seconds(multiply);
         (2 * rows * cols * tokens) as f64 / seconds
     };
@@ -100,7 +100,7 @@ fn node_seconds(cpu: &Cpu) -> f64 {
             let product =
                 |out| Product { w: Matrix::new(DType::F32, width, width, &bytes).expect("a whole matrix"), out };
             let mut products: Vec<Product> = outs.chunks_exact_mut(width).take(job).map(product).collect();
-            cpu.multiply(Activations::F32, &x, &mut products);
+            cpu.multiply(Phase::Decode, Activations::F32, &x, &mut products);
         }
         (0..norms).for_each(|_| cpu.rms_norm(&x, Some(&x), 1e-5, width, &mut y));
         (0..ropes).for_each(|_| cpu.rope(&rope, &mut y, &x[..head_dim / 2], &x[..head_dim / 2]));

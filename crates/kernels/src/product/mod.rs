@@ -14,6 +14,8 @@
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod amx;
 pub(crate) mod bf16;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod by_row;
 pub(crate) mod columns;
 pub(crate) mod dots;
 pub(crate) mod int8;

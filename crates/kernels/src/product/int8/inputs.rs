@@ -172,7 +172,7 @@ const ROUND: f32 = (3 << 22) as f32;
 
 /// The codes of a group, their sums by halves, and the scale.
 #[inline(always)]
-fn codes_of_group(x: &[f32; GROUP]) -> ([i8; GROUP], [f32; 2], f32) {
+pub(crate) fn codes_of_group(x: &[f32; GROUP]) -> ([i8; GROUP], [f32; 2], f32) {
     // As integers, magnitudes are in order, infinity and then NaN above all others.
     let most = x.iter().map(|x| x.to_bits() & 0x7fff_ffff).fold(0, u32::max);
     let most = f32::from_bits(most);
