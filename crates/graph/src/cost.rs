@@ -17,13 +17,13 @@ pub const PROBED_HEAD_DIM: usize = 64;
 pub struct Machine {
     /// Bytes per second read from memory.
     pub read_bandwidth: f64,
-    /// Weights of up to this many bytes stay in cache from one token to the next.
+    /// What one token reads stays in cache for the next, as long as it is no more bytes than this.
     pub cache_bytes: f64,
     /// Floating-point operations per second that the unit which multiplies prompts allows.
     pub arithmetic_rate: f64,
     /// What that unit multiplies.
     pub arithmetic: Activations,
-    /// How fast stored types multiply when nothing has to come from memory.
+    /// How fast stored types multiply.
     pub products: Vec<ProductRate>,
     /// Operations per second of attention over cached keys and values, for one token.
     pub attention_rate: f64,
@@ -40,8 +40,11 @@ pub struct ProductRate {
     pub dtype: DType,
     /// Values of one such matrix: small ones pay more for being handed to threads.
     pub values: usize,
-    /// With one token.
+    /// With one token, when nothing has to come from memory.
     pub decode: f64,
+    /// Stored bytes per second with one token, where the weights come from memory: reading and multiplying overlap as
+    /// much as the kernel lets them.
+    pub streamed: f64,
     /// With a batch of tokens, which share the unpacking.
     pub prefill: f64,
 }
@@ -49,15 +52,29 @@ pub struct ProductRate {
 impl Machine {
     /// The rates of matrices of a type and size: those of the measured size that is nearest; of a type
     /// that was not measured, the slowest.
-    fn product(&self, dtype: DType, values: f64) -> (f64, f64) {
+    fn product(&self, dtype: DType, values: f64) -> ProductRate {
         let distance = |rate: &&ProductRate| (rate.values as f64 / values).ln().abs();
         let of_type = self.products.iter().filter(|rate| rate.dtype == dtype);
-        match of_type.min_by(|a, b| distance(a).total_cmp(&distance(b))) {
-            Some(rate) => (rate.decode, rate.prefill),
-            None => self.products.iter().fold((self.arithmetic_rate, self.arithmetic_rate), |slowest, rate| {
-                (slowest.0.min(rate.decode), slowest.1.min(rate.prefill))
-            }),
-        }
+        let limits = ProductRate {
+            dtype,
+            values: values as usize,
+            decode: self.arithmetic_rate,
+            streamed: self.read_bandwidth,
+            prefill: self.arithmetic_rate,
+        };
+        of_type.min_by(|a, b| distance(a).total_cmp(&distance(b))).copied().unwrap_or_else(|| {
+            self.products.iter().fold(limits, |slowest, rate| ProductRate {
+                decode: slowest.decode.min(rate.decode),
+                streamed: slowest.streamed.min(rate.streamed),
+                prefill: slowest.prefill.min(rate.prefill),
+                ..slowest
+            })
+        })
+    }
+
+    /// Which part of what is read over and over comes from memory: what exceeds the cache drives out as much again.
+    fn from_memory(&self, bytes: f64) -> f64 {
+        if bytes <= self.cache_bytes { 0.0 } else { ((bytes - self.cache_bytes) / self.cache_bytes).min(1.0) }
     }
 }
 
@@ -198,7 +215,7 @@ impl Cost {
     pub fn tower_seconds(&self, n_tiles: usize, patches: usize, at_once: usize, machine: &Machine) -> f64 {
         let (size, steps) = (tiles(n_tiles, patches), n_tiles.div_ceil(at_once) as f64);
         let products = self.products.iter().map(|products| {
-            let (_, prefill) = machine.product(products.dtype, products.mean_values());
+            let prefill = machine.product(products.dtype, products.mean_values()).prefill;
             (steps * products.bytes / machine.read_bandwidth).max(products.step_flops(size) / prefill)
         });
         let tile_flops =
@@ -209,18 +226,21 @@ impl Cost {
             + steps * self.n_nodes as f64 * machine.node_seconds
     }
 
-    /// Predicted seconds of one decoded token after `depth` others: what comes from memory is read,
-    /// then multiplied (the kernels wait for what they read), and every node takes its least besides.
+    /// Predicted seconds of one decoded token after `depth` others: products as fast as their weights come from cache or
+    /// memory, keys and values read, then attended to, and every node takes its least besides.
     pub fn decode_seconds(&self, depth: usize, head_bytes: impl Fn(usize) -> usize, machine: &Machine) -> f64 {
-        let products = self
-            .products
-            .iter()
-            .map(|products| products.step_flops(prompt(1)) / machine.product(products.dtype, products.mean_values()).0);
-        let attention = self.attention_flops(depth) / machine.attention_rate;
-        let computing = products.sum::<f64>() + attention + self.n_nodes as f64 * machine.node_seconds;
         let bytes = self.decode_bytes(depth, 1, head_bytes);
-        let reading = if bytes > machine.cache_bytes { bytes / machine.read_bandwidth } else { 0.0 };
-        reading + computing
+        let from_memory = machine.from_memory(bytes);
+        let weights: f64 = self.products.iter().map(|products| products.touched_bytes(1.0)).sum();
+        let products = self.products.iter().map(|products| {
+            let rate = machine.product(products.dtype, products.mean_values());
+            let cached = products.step_flops(prompt(1)) / rate.decode;
+            let streamed = products.touched_bytes(1.0) / rate.streamed;
+            cached + from_memory * (streamed - cached).max(0.0)
+        });
+        let reading = from_memory * (bytes - weights) / machine.read_bandwidth;
+        let attention = reading + self.attention_flops(depth) / machine.attention_rate;
+        products.sum::<f64>() + attention + self.n_nodes as f64 * machine.node_seconds
     }
 
     /// Seconds of one decoded token for each of `n_sequences` if reading weights, once for all, and caches from memory
@@ -246,7 +266,7 @@ impl Cost {
     pub fn prefill_seconds(&self, n_tokens: usize, depth: usize, n_batch: usize, machine: &Machine) -> f64 {
         let (n, steps) = (n_tokens as f64, n_tokens.div_ceil(n_batch) as f64);
         let products = self.products.iter().map(|products| {
-            let (_, prefill) = machine.product(products.dtype, products.mean_values());
+            let prefill = machine.product(products.dtype, products.mean_values()).prefill;
             let bytes = steps * products.touched_bytes(n / steps);
             (bytes / machine.read_bandwidth).max(products.step_flops(prompt(n_tokens)) / prefill)
         });
@@ -309,7 +329,7 @@ mod tests {
     }
 
     fn machine() -> Machine {
-        let products = vec![ProductRate { dtype: DType::F32, values: 30, decode: 1e6, prefill: 1e7 }];
+        let products = vec![ProductRate { dtype: DType::F32, values: 30, decode: 1e6, streamed: 500.0, prefill: 1e7 }];
         Machine {
             read_bandwidth: 1e3,
             cache_bytes: 0.0,
@@ -339,13 +359,14 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_stay_in_cache_is_read_and_then_multiplied() {
+    fn products_are_as_fast_as_their_weights_come() {
         let cost = Cost::new(&tiny(true), as_f32);
-        let multiplied = 176.0 / 1e6;
-        let from_memory = cost.decode_seconds(0, |values| 2 * values, &machine());
-        assert!((from_memory - (352.0 / 1e3 + multiplied)).abs() < 1e-9, "{from_memory}");
-        let from_cache = cost.decode_seconds(0, |values| 2 * values, &Machine { cache_bytes: 1e3, ..machine() });
-        assert!((from_cache - multiplied).abs() < 1e-9, "{from_cache}");
+        let seconds = |cache_bytes| cost.decode_seconds(0, |values| 2 * values, &Machine { cache_bytes, ..machine() });
+        let (cached, streamed) = (176.0 / 1e6, 352.0 / 500.0);
+        assert!((seconds(0.0) - streamed).abs() < 1e-9);
+        assert!((seconds(176.0) - streamed).abs() < 1e-9);
+        assert!((seconds(352.0 / 1.5) - (cached + streamed) / 2.0).abs() < 1e-9);
+        assert!((seconds(352.0) - cached).abs() < 1e-9);
     }
 
     #[test]

@@ -163,7 +163,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// The stored bytes of logical row `row`; not for transposed matrices.
-    #[inline]
+    #[inline(always)] // a row can be as short as some cache lines
     pub(crate) fn row(&self, row: usize) -> &'a [u8] {
         assert!(row < self.rows, "row {row} of {}", self.rows);
         let stored = match self.layout {

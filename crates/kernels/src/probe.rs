@@ -87,14 +87,31 @@ fn best_of(passes: usize, mut work: impl FnMut()) -> f64 {
         .fold(f64::INFINITY, f64::min)
 }
 
-/// Bytes of the largest cache that Linux reports for the first core, or 32 MiB where it reports none.
-pub fn last_level_cache() -> usize {
-    (0..5)
-        .filter_map(|i| std::fs::read_to_string(format!("/sys/devices/system/cpu/cpu0/cache/index{i}/size")).ok())
-        .filter_map(|size| size.trim().strip_suffix('K')?.parse::<usize>().ok())
-        .map(|kib| kib << 10)
-        .max()
-        .unwrap_or(32 << 20)
+/// How often faster than from memory a cache must be read to count as one: a matter of bandwidth, which other programs
+/// share, so a little more is chance.
+const CACHED: f64 = 1.5;
+
+/// Bytes that stay in cache while they are read again and again: the largest of some sizes, from 1 MiB to 128 MiB, that
+/// all threads of `cpu` together read at [`CACHED`] times `read_bandwidth` at least; 0 if none is. What the system
+/// reports is not asked: in a virtual machine it is a whole socket's cache, which others use too.
+///
+/// # Panics
+/// If there is no memory for it.
+pub fn cached_bytes(cpu: &Cpu, read_bandwidth: f64) -> usize {
+    const MOST: usize = 128 << 20;
+    let values = vec![1.0f32; MOST / size_of::<f32>()];
+    let fast = |bytes: &usize| {
+        let values = &values[..bytes / size_of::<f32>()];
+        let parts: Vec<&[f32]> = values.chunks(values.len().div_ceil(4 * cpu.threads())).collect();
+        let seconds = best_of(PASSES, || {
+            cpu.pool().run(parts.len(), |i| {
+                // SAFETY: `cpu` exists, so its level is available.
+                std::hint::black_box(unsafe { (cpu.kernels().sum)(parts[i], AHEAD[0] / size_of::<f32>()) });
+            });
+        });
+        *bytes as f64 / seconds > CACHED * read_bandwidth
+    };
+    (20..=27).map(|power| 1 << power).take_while(fast).last().unwrap_or(0)
 }
 
 /// The sum of all values, in four running registers, memory being asked for `ahead` values before it is read.

@@ -51,7 +51,7 @@ pub struct Device {
 pub struct Rates {
     /// Weights of up to this many bytes stay in cache from one token to the next. [bytes]
     pub cache_bytes: f64,
-    /// How fast stored types multiply when nothing has to come from memory.
+    /// How fast stored types multiply.
     pub products: Vec<ProductRates>,
     /// Attention of one token over cached keys and values. [flop/s]
     pub attention: f64,
@@ -68,6 +68,9 @@ pub struct ProductRates {
     pub values: usize,
     /// With one token. [flop/s]
     pub decode: f64,
+    /// With one token, where the weights come from memory. [bytes of weights/s] Older records lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub streamed: Option<f64>,
     /// With a batch of tokens. [flop/s]
     pub prefill: f64,
 }

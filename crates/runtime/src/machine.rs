@@ -16,22 +16,26 @@ const BLOCK: usize = 256;
 const MOST_COLS: usize = 1024;
 /// Most bytes of the matrix for one token: more than a first-level cache, less than any last-level one.
 const DECODE_BYTES: usize = 2 << 20;
+/// Bytes of the matrix that comes from memory, at least.
+const LEAST_STREAMED: usize = 64 << 20;
 /// Most rows of the matrix for a batch.
 const PREFILL_ROWS: usize = 256;
 /// Tokens of the part of a prompt whose attention is measured.
 const PREFILL_TOKENS: usize = 64;
 
 /// Measures what predictions rest on, products in [`Arithmetic::Fast`] for the stored types and matrix sizes that
-/// [`plimsoll_graph::cost::Cost::products`] lists; takes about a second.
+/// [`plimsoll_graph::cost::Cost::products`] lists; takes a second or two.
 pub fn measure_machine(cpu: &Cpu, products: &[(DType, usize)]) -> Machine {
     let (arithmetic, arithmetic_rate) = arithmetic(cpu, products);
+    let read_bandwidth = probe::read_bandwidth(cpu);
+    let cache_bytes = probe::cached_bytes(cpu, read_bandwidth);
+    let beyond_cache = vec![0x11; (4 * cache_bytes).max(LEAST_STREAMED)];
     Machine {
-        read_bandwidth: probe::read_bandwidth(cpu),
-        // Half of it, the rest being other programs' and the activations'.
-        cache_bytes: probe::last_level_cache() as f64 / 2.0,
+        read_bandwidth,
+        cache_bytes: cache_bytes as f64,
         arithmetic_rate,
         arithmetic,
-        products: products.iter().map(|(dtype, values)| product_rate(cpu, *dtype, *values)).collect(),
+        products: products.iter().map(|(dtype, values)| product_rate(cpu, *dtype, *values, &beyond_cache)).collect(),
         attention_rate: attention_rate(cpu, Phase::Decode),
         prompt_attention_rate: attention_rate(cpu, Phase::Prefill),
         node_seconds: node_seconds(cpu),
@@ -46,8 +50,8 @@ fn arithmetic(cpu: &Cpu, products: &[(DType, usize)]) -> (Activations, f64) {
     matrix_rate.map_or_else(|| (Activations::F32, probe::arithmetic_rate(cpu)), |rate| (Activations::Bf16, rate))
 }
 
-/// Products of cached matrices with one token and with many.
-fn product_rate(cpu: &Cpu, dtype: DType, values: usize) -> ProductRate {
+/// Products of cached matrices with one token and with many, and of one as large as `beyond_cache`, any bytes, with one.
+fn product_rate(cpu: &Cpu, dtype: DType, values: usize, beyond_cache: &[u8]) -> ProductRate {
     let cols = values.isqrt().next_multiple_of(BLOCK).clamp(BLOCK, MOST_COLS);
     let row_bytes = dtype.row_bytes(cols).expect("whole blocks");
     let rate = |phase: Phase, rows: usize, tokens: usize| {
@@ -64,8 +68,20 @@ fn product_rate(cpu: &Cpu, dtype: DType, values: usize) -> ProductRate {
         dtype,
         values,
         decode: rate(Phase::Decode, rows, 1),
+        streamed: streamed(cpu, dtype, cols, beyond_cache),
         prefill: rate(Phase::Prefill, rows.min(PREFILL_ROWS), BATCH_TOKENS),
     }
+}
+
+/// Stored bytes per second with one token, of a matrix of `cols` columns that takes as much of `bytes` as whole rows do.
+fn streamed(cpu: &Cpu, dtype: DType, cols: usize, bytes: &[u8]) -> f64 {
+    let row_bytes = dtype.row_bytes(cols).expect("whole blocks");
+    let rows = bytes.len() / row_bytes;
+    let w = Matrix::new(dtype, rows, cols, &bytes[..rows * row_bytes]).expect("a whole matrix");
+    let (x, mut out) = (vec![1.0; cols], vec![0.0; rows]);
+    let activations = Arithmetic::Fast.activations(cpu, Phase::Decode, dtype);
+    let multiply = || cpu.multiply(Phase::Decode, activations, &x, &mut [Product { w, out: &mut out }]);
+    (rows * row_bytes) as f64 / typical_seconds(multiply)
 }
 
 /// Attention over a few hundred cached positions, of one token or of a part of a prompt.

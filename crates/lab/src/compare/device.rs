@@ -34,6 +34,7 @@ fn rates(machine: &Machine) -> Rates {
         dtype: rate.dtype.name().to_owned(),
         values: rate.values,
         decode: rate.decode,
+        streamed: Some(rate.streamed),
         prefill: rate.prefill,
     });
     Rates {
