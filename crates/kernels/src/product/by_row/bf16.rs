@@ -18,6 +18,8 @@ pub(super) struct Bf16;
 impl Stored for Bf16 {
     type Sum = [F32x16; 4];
     const BYTES: usize = 2 * VALUES;
+    const WHOLE: usize = 96;
+    const PART: usize = 16;
 
     #[inline(always)]
     unsafe fn add<const T: usize>(mut sums: [Self::Sum; T], w: *const u8, x: Step) -> [Self::Sum; T] {

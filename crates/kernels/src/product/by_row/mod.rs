@@ -38,6 +38,8 @@ pub(crate) use inputs::{Inputs, prepare, record_len};
 
 /// Tokens that share the unpacking of a step: their sums and dot products stay in registers.
 const TOKENS: usize = 4;
+/// Rows that several tokens meet side by side.
+const ROWS: usize = 8;
 const CACHE_LINE: usize = 64;
 /// Bytes that are asked for before they are multiplied: of 1, 2, 4 and 8 KiB the best on Zen 5.
 const AHEAD: usize = 4096;
@@ -70,6 +72,10 @@ trait Stored {
     type Sum: Sum;
     /// Stored bytes of a step.
     const BYTES: usize;
+    /// Most steps of a row that one token takes whole: what it brings to them stays in the first-level cache.
+    const WHOLE: usize = 48;
+    /// Steps of a row that are multiplied before the next row's, of longer rows and with several tokens.
+    const PART: usize = 4;
 
     /// `sums` and a step of weights at `w`, which meets the step `x` of `T` tokens.
     unsafe fn add<const T: usize>(sums: [Self::Sum; T], w: *const u8, x: inputs::Step) -> [Self::Sum; T];
@@ -105,48 +111,81 @@ pub(crate) unsafe fn multiply(task: &RowTask) {
     }
 }
 
+/// One token takes rows whole, unless it brings so much to them that it would not stay in the first-level cache, as several
+/// tokens do: they take some rows in parts.
 #[inline(always)]
 unsafe fn rows<S: Stored>(task: &RowTask) {
-    for row in task.rows.clone() {
+    let (n, end) = (task.x.n, task.rows.end);
+    let mut row = task.rows.start;
+    while row < end {
+        let whole = n == 1 && task.w.row_bytes() <= S::WHOLE * S::BYTES;
+        let rows = if whole { row..row + 1 } else { row..end.min(row + ROWS) };
         let mut first = 0;
-        while first < task.x.n {
-            match task.x.n - first {
-                1 => one_row::<S, 1>(task, row, first),
-                2 => one_row::<S, 2>(task, row, first),
-                3 => one_row::<S, 3>(task, row, first),
-                _ => one_row::<S, TOKENS>(task, row, first),
+        while first < n {
+            match n - first {
+                1 if whole => few_tokens::<S, 1, 1>(task, rows.clone(), first),
+                1 => few_tokens::<S, 1, ROWS>(task, rows.clone(), first),
+                2 => few_tokens::<S, 2, ROWS>(task, rows.clone(), first),
+                3 => few_tokens::<S, 3, ROWS>(task, rows.clone(), first),
+                _ => few_tokens::<S, TOKENS, ROWS>(task, rows.clone(), first),
             }
             first += TOKENS;
         }
+        row = rows.end;
     }
 }
 
-/// A row by `T` tokens from `first` on.
+/// Some rows, at most `R`, by `T` tokens from `first` on.
 #[inline(always)]
-unsafe fn one_row<S: Stored, const T: usize>(task: &RowTask, row: usize, first: usize) {
-    let weights = task.w.row(row);
-    let mut sums = [S::Sum::zero(); T];
-    let (steps, rest) = (weights.len() / S::BYTES, weights.len() % S::BYTES);
-    let mut step = 0;
-    while step < steps {
-        let w = weights.as_ptr().add(step * S::BYTES);
-        let mut line = 0;
-        while line < S::BYTES {
-            F32x16::prefetch(w.wrapping_add(AHEAD + line));
-            line += CACHE_LINE;
+unsafe fn few_tokens<S: Stored, const T: usize, const R: usize>(task: &RowTask, rows: Range<usize>, first: usize) {
+    let (row_bytes, n_rows) = (task.w.row_bytes(), rows.len());
+    let (steps, rest) = (row_bytes / S::BYTES, row_bytes % S::BYTES);
+    let part = if R == 1 { steps } else { S::PART };
+    let mut sums = [[S::Sum::zero(); T]; R];
+    let mut begin = 0;
+    while begin < steps {
+        let end = steps.min(begin + part);
+        let mut i = 0;
+        while i < n_rows {
+            let row = task.w.row(rows.start + i).as_ptr();
+            // Rows whole: what comes next in memory. In parts: the next part of the row, or the first of one that is
+            // as far on as rows go together.
+            let ahead = match R {
+                1 => AHEAD,
+                _ if end < steps => part * S::BYTES,
+                _ => R * row_bytes - begin * S::BYTES,
+            };
+            let mut step = begin;
+            let mut of_row = sums[i];
+            while step < end {
+                let w = row.add(step * S::BYTES);
+                let mut line = if first == 0 { 0 } else { S::BYTES };
+                while line < S::BYTES {
+                    F32x16::prefetch(w.wrapping_add(ahead + line));
+                    line += CACHE_LINE;
+                }
+                of_row = S::add(of_row, w, task.x.step(first, step));
+                step += 1;
+            }
+            sums[i] = of_row;
+            i += 1;
         }
-        sums = S::add(sums, w, task.x.step(first, step));
-        step += 1;
+        begin = end;
     }
-    if rest > 0 {
-        // Blocks of zeros meet inputs of zeros.
-        let mut stage = [0; STEP_BYTES];
-        stage[..rest].copy_from_slice(&weights[steps * S::BYTES..]);
-        sums = S::add(sums, stage.as_ptr(), task.x.step(first, step));
-    }
-    let mut t = 0;
-    while t < T {
-        task.out.add((first + t) * task.w.rows() + row).write(sums[t].total());
-        t += 1;
+    let mut i = 0;
+    while i < n_rows {
+        let row = rows.start + i;
+        if rest > 0 {
+            // Blocks of zeros meet inputs of zeros.
+            let mut stage = [0; STEP_BYTES];
+            stage[..rest].copy_from_slice(&task.w.row(row)[steps * S::BYTES..]);
+            sums[i] = S::add(sums[i], stage.as_ptr(), task.x.step(first, steps));
+        }
+        let mut t = 0;
+        while t < T {
+            task.out.add((first + t) * task.w.rows() + row).write(sums[i][t].total());
+            t += 1;
+        }
+        i += 1;
     }
 }

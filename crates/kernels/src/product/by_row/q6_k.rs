@@ -20,29 +20,31 @@ impl Stored for Q6K {
     /// Registers of 64 values in order: each 128 bits are a group of 16.
     #[inline(always)]
     unsafe fn add<const T: usize>(mut sums: [F32x16; T], w: *const u8, x: Step) -> [F32x16; T] {
-        let mut dots = [[_mm512_setzero_si512(); 8]; T];
+        let scales = _mm256_castsi128_si256(_mm_loadu_si128(w.add(SCALES).cast()));
+        let scales = _mm256_inserti128_si256::<1>(scales, _mm_loadu_si128(w.add(BLOCK + SCALES).cast()));
+        let scales = _mm512_cvtepi8_epi16(scales);
+        let mut scaled = [[_mm512_setzero_si512(); 4]; T];
         let mut half = 0;
         while half < 4 {
             let block = w.add(half / 2 * BLOCK);
-            let codes = codes_of_half(block.add(64 * (half % 2)), block.add(UPPER + 32 * (half % 2)));
+            let [low, high] = codes_of_half(block.add(64 * (half % 2)), block.add(UPPER + 32 * (half % 2)));
+            let scales = scales_of_half(scales, half);
             let mut t = 0;
             while t < T {
-                let [first, second] = [x.in_order(t, 2 * half), x.in_order(t, 2 * half + 1)];
-                dots[t][2 * half] = _mm512_dpbusd_epi32(_mm512_setzero_si512(), codes[0], first);
-                dots[t][2 * half + 1] = _mm512_dpbusd_epi32(_mm512_setzero_si512(), codes[1], second);
+                // Four products of at most 63 · 127 to a lane: they fit 16 bits.
+                let first = _mm512_dpbusd_epi32(_mm512_setzero_si512(), low, x.in_order(t, 2 * half));
+                let second = _mm512_dpbusd_epi32(_mm512_setzero_si512(), high, x.in_order(t, 2 * half + 1));
+                scaled[t][half] = _mm512_madd_epi16(reduce::pack(first, second), scales);
                 t += 1;
             }
             half += 1;
         }
-        let scales = _mm256_castsi128_si256(_mm_loadu_si128(w.add(SCALES).cast()));
-        let scales = _mm256_inserti128_si256::<1>(scales, _mm_loadu_si128(w.add(BLOCK + SCALES).cast()));
-        let scales = _mm512_cvtepi8_epi16(scales);
         let d = scales_of_blocks(w);
         let mut t = 0;
         while t < T {
             // A code is 32 more than what it says.
             let offset = _mm512_slli_epi32::<5>(_mm512_madd_epi16(scales, x.half_sums(t)));
-            let scaled = _mm512_sub_epi32(scaled_sums(&dots[t], scales), offset);
+            let scaled = _mm512_sub_epi32(sums_of_groups(scaled[t]), offset);
             sums[t] = F32x16(_mm512_cvtepi32_ps(scaled)).mul_add(d.mul(x.scales(t)), sums[t]);
             t += 1;
         }
@@ -79,24 +81,21 @@ unsafe fn scales_of_blocks(w: *const u8) -> F32x16 {
     F32x16(_mm512_permutexvar_ps(block, _mm512_castps128_ps512(both)))
 }
 
-/// Of each 32 values, the sum of both groups' scales times dot products. Register `r` of these has the groups
-/// `4 r .. 4 r + 4`, four products of at most 63 · 127 to a lane, which fit 16 bits.
+/// Of 128 values the scales of the groups, as [`reduce::pack`] puts their lanes: within 128 bits four times that of group
+/// `8 half + i`, four times that of group `8 half + 4 + i`.
 #[inline(always)]
-unsafe fn scaled_sums(dots: &[__m512i; 8], scales: __m512i) -> __m512i {
-    let mut scaled = [_mm512_setzero_si512(); 4];
-    let mut j = 0;
-    while j < 4 {
-        // Within 128 bits: four lanes of group `8 j + i`, four of group `8 j + 4 + i`.
-        let groups = _mm512_add_epi16(_mm512_loadu_si512(GROUPS.as_ptr().cast()), _mm512_set1_epi16(8 * j as i16));
-        let scales = _mm512_permutexvar_epi16(groups, scales);
-        scaled[j] = _mm512_madd_epi16(reduce::pack(dots[2 * j], dots[2 * j + 1]), scales);
-        j += 1;
-    }
-    let first = reduce::add_lanes(scaled[0], scaled[1]);
-    let second = reduce::add_lanes(scaled[2], scaled[3]);
-    let (a, b) = (_mm512_castsi512_ps(first), _mm512_castsi512_ps(second));
-    let even = _mm512_castps_si512(_mm512_shuffle_ps::<0b10_00_10_00>(a, b));
-    let odd = _mm512_castps_si512(_mm512_shuffle_ps::<0b11_01_11_01>(a, b));
+unsafe fn scales_of_half(scales: __m512i, half: usize) -> __m512i {
+    let groups = _mm512_add_epi16(_mm512_loadu_si512(GROUPS.as_ptr().cast()), _mm512_set1_epi16(8 * half as i16));
+    _mm512_permutexvar_epi16(groups, scales)
+}
+
+/// Of each 32 values, the sum over both of its groups, which have two lanes each.
+#[inline(always)]
+unsafe fn sums_of_groups([a, b, c, d]: [__m512i; 4]) -> __m512i {
+    let (first, second) = (reduce::add_lanes(a, b), reduce::add_lanes(c, d));
+    let (first, second) = (_mm512_castsi512_ps(first), _mm512_castsi512_ps(second));
+    let even = _mm512_castps_si512(_mm512_shuffle_ps::<0b10_00_10_00>(first, second));
+    let odd = _mm512_castps_si512(_mm512_shuffle_ps::<0b11_01_11_01>(first, second));
     reduce::reorder(_mm512_add_epi32(even, odd), TO_ORDER)
 }
 
