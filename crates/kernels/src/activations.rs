@@ -9,7 +9,7 @@ pub enum Activations {
     /// Nothing: f32 times widened weights, summed in f32. What descriptions are verified with.
     F32,
     /// 8 bits for each token and group of 32 values, under a scale in f32: exact products of integers, folded in order.
-    /// For block types, at every level, to the same bits.
+    /// For block types, at every level; in [`Phase::Prefill`] to the same bits.
     Int8,
     /// To bf16, as are the weights (both to nearest even); products of the two are exact and summed in f32. Numbers below
     /// the smallest normal one count as zero. For a level with a matrix unit.

@@ -10,7 +10,8 @@
 //! sum = fma(o, dx * S, sum)    for types with offsets
 //! ```
 //!
-//! `Q4_K` and `Q6_K` go by blocks: [`units`]. So every kernel gives the same bits, at every level, for any number of tokens and threads:
+//! `Q4_K` and `Q6_K` go by blocks: [`units`]. So every kernel here gives the same bits, at every level, for any number of
+//! tokens and threads ([`super::by_row`], which AVX-512 has for generated tokens, sums in another order):
 //! * [`portable`]: any type by way of [`crate::blocks::decode`]; the reference.
 //! * [`dots`]: a few tokens times a [`rows::Stripe`], lanes being rows. Codes are unpacked in registers.
 //! * [`panel`]: more tokens. Codes are unpacked into a panel in the first-level cache, then multiplied in tiles.
