@@ -1,6 +1,7 @@
 //! Activations rounded to 8 bits.
 
 use super::bytes::Bytes;
+use crate::blocks::STEP;
 use crate::vector::Vector;
 
 /// Values under one scale.
@@ -21,8 +22,18 @@ pub(crate) struct Group {
     pub moment: f32,
 }
 
-/// Codes of `(n, cols)` activations, a record for each token: `cols` codes of -127 to 127, a [`Group`] for every 32 of
-/// them, one for every 16, since some weights come in groups of 16, and the sums of these once more, as integers.
+/// Where lies in a step of a token, 256 values, all of it in [`STEP_LEN`] bytes: so one address finds what a step meets.
+const CODES: usize = 0;
+/// A [`Group`] for every 32 codes.
+const PAIRS: usize = CODES + STEP;
+/// One for every 16, since some weights come in groups of 16.
+const HALVES: usize = PAIRS + STEP / GROUP * size_of::<Group>();
+/// The sums of these once more, as integers.
+const SUMS: usize = HALVES + 2 * STEP / GROUP * size_of::<Group>();
+const STEP_LEN: usize = SUMS + 2 * STEP / GROUP * size_of::<i16>();
+const CACHE_LINE: usize = 64;
+
+/// Codes of `(n, cols)` activations, a record for each token, in steps: codes of -127 to 127 and their groups.
 pub(crate) struct Inputs {
     base: *const u8,
     pub cols: usize,
@@ -35,9 +46,14 @@ unsafe impl Sync for Inputs {}
 /// Bytes from one token's record to the next: whole cache lines, an odd number of them, so that what the tokens of a
 /// batch bring to a step spreads over all sets of a cache. `cols` is a multiple of 32.
 pub(crate) fn record_len(cols: usize) -> usize {
-    let groups = cols / GROUP + cols / (GROUP / 2);
-    let bytes = cols + groups * size_of::<Group>() + cols / (GROUP / 2) * size_of::<i16>();
-    64 * (bytes.div_ceil(64) | 1)
+    let bytes = cols.div_ceil(STEP) * STEP_LEN;
+    CACHE_LINE * (bytes.div_ceil(CACHE_LINE) | 1)
+}
+
+/// From a step to its groups of `len` codes, 16 or 32.
+#[inline(always)]
+fn groups_of(len: usize) -> usize {
+    if len == GROUP { PAIRS } else { HALVES }
 }
 
 impl Inputs {
@@ -46,57 +62,38 @@ impl Inputs {
         Inputs { base, cols, n }
     }
 
+    /// The step of a token that begins with value `col`.
     #[inline(always)]
-    unsafe fn record(&self, token: usize) -> *const u8 {
-        self.base.wrapping_add(token * record_len(self.cols))
+    fn step(&self, token: usize, col: usize) -> *const u8 {
+        self.base.wrapping_add(token * record_len(self.cols) + col / STEP * STEP_LEN)
     }
 
-    /// The codes of a token from `col` on.
+    /// The codes of the step of a token that begins with value `col`.
     #[inline(always)]
-    pub unsafe fn codes(&self, token: usize, col: usize) -> *const i8 {
-        self.record(token).wrapping_add(col).cast()
+    pub fn codes(&self, token: usize, col: usize) -> *const i8 {
+        self.step(token, col).wrapping_add(CODES).cast()
     }
 
-    /// The groups of `len` values, 16 or 32, of a token from `col` on.
+    /// Its groups of `len` codes, 16 or 32.
     #[inline(always)]
-    pub unsafe fn groups(&self, token: usize, len: usize, col: usize) -> *const Group {
-        let skipped = if len == GROUP { 0 } else { self.cols / GROUP };
-        self.record(token).wrapping_add(self.cols).cast::<Group>().wrapping_add(skipped + col / len)
-    }
-
-    /// The sums of every 16 codes of a token from `col` on.
-    #[inline(always)]
-    pub unsafe fn sums(&self, token: usize, col: usize) -> *const i16 {
-        let after_groups = self.groups(token, GROUP / 2, self.cols);
-        after_groups.cast::<i16>().wrapping_add(col / (GROUP / 2))
+    pub fn groups(&self, token: usize, len: usize, col: usize) -> *const Group {
+        self.step(token, col).wrapping_add(groups_of(len)).cast()
     }
 }
 
-/// Where what some tokens bring to a step lies: at equal distances, so that few registers know all.
+/// What some tokens bring to a step: at equal distances, so that few registers know all.
 pub(crate) struct Tokens {
     first: *const u8,
     /// Bytes from one token to the next.
     record_len: usize,
-    /// From `first` to the codes, to the groups of the length that the weights' have, to those of 32 values, to the sums.
-    codes: usize,
-    groups: usize,
-    pairs: usize,
-    sums: usize,
+    /// Length of the groups that the weights have.
+    group: usize,
 }
 
 impl Tokens {
     #[inline(always)]
     pub unsafe fn new(x: &Inputs, group: usize, first: usize, col: usize) -> Tokens {
-        let codes = x.codes(first, 0).cast::<u8>();
-        let from = |part: *const u8| part as usize - codes as usize;
-        Tokens {
-            first: codes,
-            record_len: record_len(x.cols),
-            codes: col,
-            groups: from(x.groups(first, group, col).cast()),
-            pairs: from(x.groups(first, GROUP, col).cast()),
-            sums: from(x.sums(first, col).cast()),
-        }
+        Tokens { first: x.step(first, col), record_len: record_len(x.cols), group }
     }
 
     #[inline(always)]
@@ -110,7 +107,7 @@ impl Tokens {
         let mut codes = [std::ptr::null(); T];
         let mut t = 0;
         while t < T {
-            codes[t] = self.at(t, self.codes + at).cast();
+            codes[t] = self.at(t, CODES + at).cast();
             t += 1;
         }
         codes
@@ -119,28 +116,27 @@ impl Tokens {
     /// Group `g`, of the length that the weights' groups have.
     #[inline(always)]
     pub unsafe fn group(&self, token: usize, g: usize) -> &Group {
-        &*self.at(token, self.groups).cast::<Group>().add(g)
+        &*self.at(token, groups_of(self.group)).cast::<Group>().add(g)
     }
 
     /// The `pair`th group of 32 values.
     #[inline(always)]
     pub unsafe fn pair(&self, token: usize, pair: usize) -> &Group {
-        &*self.at(token, self.pairs).cast::<Group>().add(pair)
+        &*self.at(token, PAIRS).cast::<Group>().add(pair)
     }
 
     /// Where the sums of its two halves lie.
     #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "only AVX2 multiplies scales as integers"))]
     #[inline(always)]
     pub fn sums(&self, token: usize, pair: usize) -> *const [i16; 2] {
-        self.at(token, self.sums).cast::<[i16; 2]>().wrapping_add(pair)
+        self.at(token, SUMS).cast::<[i16; 2]>().wrapping_add(pair)
     }
 
     /// Asks for what a token beyond the tile brings, a cache line for each group: it waits in the
     /// second-level cache.
     #[inline(always)]
     pub unsafe fn fetch_next<B: Bytes>(&self, token: usize, g: usize) {
-        let line = if g < 4 { self.codes } else { self.groups };
-        B::Floats::prefetch(self.at(token, line + g % 4 * 64));
+        B::Floats::prefetch(self.at(token, g * CACHE_LINE));
     }
 }
 
@@ -148,17 +144,13 @@ impl Tokens {
 /// makes its group's scale NaN. Plain Rust, compiled with the features of its caller: the same bits at every level.
 #[inline(always)]
 pub(crate) unsafe fn quantise(x: &[f32], record: *mut u8) {
-    let cols = x.len();
-    let groups = record.add(cols).cast::<Group>();
-    let halves = groups.add(cols / GROUP);
-    let sums = halves.add(2 * (cols / GROUP)).cast::<[i16; 2]>();
     for (g, x) in x.as_chunks::<GROUP>().0.iter().enumerate() {
         let (codes, [first, second], scale) = codes_of_group(x);
-        record.cast::<[i8; GROUP]>().add(g).write(codes);
-        groups.add(g).write(group(scale, first + second));
-        halves.add(2 * g).write(group(scale, first));
-        halves.add(2 * g + 1).write(group(scale, second));
-        sums.add(g).write([first as i16, second as i16]);
+        let (step, g) = (record.add(g / (STEP / GROUP) * STEP_LEN), g % (STEP / GROUP));
+        step.add(CODES).cast::<[i8; GROUP]>().add(g).write(codes);
+        step.add(PAIRS).cast::<Group>().add(g).write(group(scale, first + second));
+        step.add(HALVES).cast::<[Group; 2]>().add(g).write([group(scale, first), group(scale, second)]);
+        step.add(SUMS).cast::<[i16; 2]>().add(g).write([first as i16, second as i16]);
     }
 }
 
