@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use clap::Args as ClapArgs;
-use plimsoll_catalog::{Catalog, DeclaredUse, Gate, ModelCard, Outcome, Shape, gate};
-use plimsoll_lab::predict::before::{Floats, Prediction, Range};
+use plimsoll_catalog::{Catalog, DeclaredUse, EngineThere, Gate, ModelCard, Outcome, Shape, gate};
+use plimsoll_lab::predict::before::{Floats, Prediction, Range, Runner};
 use plimsoll_lab::predict::mix::Quantisation;
 use plimsoll_lab::predict::need::{Need, NeedError, Wanted};
 use plimsoll_panel::shown_text;
@@ -88,6 +88,8 @@ struct Floating<'a> {
     prediction: Prediction,
     gate: Option<Gate>,
     floats: Floats,
+    /// Whether this program does not read it, on a device where it computes.
+    needs_another_engine: bool,
 }
 
 /// A model that does not float, or of which that cannot be said.
@@ -174,7 +176,9 @@ fn judged<'a>(
         let (kind, why) = why_not(command, &prediction);
         return no(kind, why);
     }
-    Ok(Ok(Floating { card, shape, prediction, gate, floats }))
+    let computes_there = !matches!(device, Device::There(profile) if profile.engine == EngineThere::Other);
+    let needs_another_engine = computes_there && prediction.runner == Runner::Another;
+    Ok(Ok(Floating { card, shape, prediction, gate, floats, needs_another_engine }))
 }
 
 /// How a prediction stands to a need.
@@ -248,6 +252,9 @@ fn print(command: &Fit, device: &Device, floating: &[Floating<'_>], sunk: &[Sunk
         }
     }
     rows.many("others", &[others(sunk, command.all)])?;
+    if floating[..shown].iter().any(|found| found.needs_another_engine) {
+        rows.many("*", &["another engine would be needed: Plimsoll does not read its architecture".to_owned()])?;
+    }
     if !floating.is_empty() {
         rows.many("ranked", &[RANKED_BY.to_owned()])?;
     }
@@ -266,8 +273,9 @@ fn floating_line(found: &Floating<'_>) -> String {
             licence.map_or("unknown", |id| id.strip_prefix("LicenseRef-").unwrap_or(id)).to_owned()
         }
     };
+    let mark = if found.needs_another_engine { " *" } else { "" };
     line(
-        &shown_text(&predicted::name(found.card, found.shape), 24),
+        &format!("{}{mark}", shown_text(&predicted::name(found.card, found.shape), 24 - mark.len())),
         &p.quantisation.to_string(),
         &bytes(p.memory.total.high),
         &predicted::speed(p.decode),
@@ -316,7 +324,8 @@ fn others(sunk: &[Sunk], all_told: bool) -> String {
 
 /// A command that leads on.
 fn next(device: &Device, floating: &[Floating<'_>]) -> String {
-    match floating.first() {
+    // One that this program runs, where there is one: the others cannot be measured with it.
+    match floating.iter().find(|found| !found.needs_another_engine).or(floating.first()) {
         Some(first) => format!(
             "`plimsoll info {}{}` predicts every quantisation; how good its answers are only a measurement tells: fetch \
              two that float and `plimsoll compare` them",
