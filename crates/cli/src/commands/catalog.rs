@@ -50,7 +50,7 @@ fn devices(catalog: &Catalog, query: &str, as_json: bool) -> anyhow::Result<()> 
             return super::print_json(&json!({ "devices": catalog.devices().collect::<Vec<_>>() }));
         }
         let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
-        writeln!(out, "{}", style.dim(&device_line("id", "kind", "an app may take", "reads", "Plimsoll runs")))?;
+        writeln!(out, "{}", style.dim(&device_line("id", "kind", "an app may take", "reads", "by Plimsoll")))?;
         for device in catalog.devices() {
             let reads = device.read_bandwidth.as_ref();
             let reads = reads.map_or("not known".to_owned(), |figure| format!("{:.0} GB/s", figure.value / 1e9));

@@ -30,11 +30,14 @@ pub fn cards(a: &str, b: &str, device: Option<&str>) -> anyhow::Result<Option<[&
     for name in [a, b] {
         match catalog.resolve(model::known_as(name)) {
             Some(card) => cards.push(card),
-            // It has files and no card, or neither: what is said of the files is what matters.
-            None => match missing.into_iter().flatten().next() {
-                Some(error) => return Err(error),
-                None => anyhow::bail!("no card of the catalogue is called `{name}`, so nothing is predicted of it"),
-            },
+            // A name that nobody knows is told before what the other lacks.
+            None => {
+                model::locate(name)?;
+                match missing.into_iter().flatten().next() {
+                    Some(error) => return Err(error),
+                    None => anyhow::bail!("no card of the catalogue is called `{name}`, so nothing is predicted of it"),
+                }
+            }
         }
     }
     Ok(cards.try_into().ok())
