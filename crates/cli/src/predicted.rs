@@ -5,7 +5,7 @@ use plimsoll_catalog::{Gate, ModelCard, Outcome, Shape};
 use plimsoll_lab::predict::before::{Asked, Floats, Prediction, Range, Runner, predict};
 use plimsoll_lab::predict::mix::Quantisation;
 use plimsoll_lab::predict::need::quantity;
-use plimsoll_lab::predict::published::{Published, ShapeProblem};
+use plimsoll_lab::predict::published::Published;
 use plimsoll_runtime::CacheType;
 
 use crate::device::{Device, bytes};
@@ -45,7 +45,7 @@ pub fn of_shape(
     device: &Device,
     room: Option<Range>,
     asked: Asked,
-) -> Result<Vec<Prediction>, ShapeProblem> {
+) -> anyhow::Result<Vec<Prediction>> {
     let published = Published::new(card, shape)?;
     let one = |quantisation| predict(&published, quantisation, device.place(), room, asked);
     Ok(Quantisation::ALL.into_iter().map(one).collect())

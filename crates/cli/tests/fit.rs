@@ -36,7 +36,7 @@ fn told(args: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
-fn ids<'a>(value: &'a Value) -> Vec<&'a str> {
+fn ids(value: &Value) -> Vec<&str> {
     value["models"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap()).collect()
 }
 

@@ -169,7 +169,7 @@ impl On<'_> {
 
     fn of_shape(&self, card: &ModelCard, shape: &Shape) -> anyhow::Result<Vec<Prediction>> {
         let asked = predicted::asked(shape, self.context.unwrap_or(CONTEXT), 0);
-        Ok(predicted::of_shape(card, shape, self.device, self.device.room(None), asked)?)
+        predicted::of_shape(card, shape, self.device, self.device.room(None), asked)
     }
 
     fn write(&self, rows: &mut Rows<impl Write>, card: &ModelCard) -> anyhow::Result<()> {
