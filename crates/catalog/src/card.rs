@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::conditions::Answer;
+use crate::shape::Shape;
 
 /// A model as its maker announces it, and as others reviewed it. Nothing here was measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,6 +55,11 @@ pub struct ModelCard {
     pub artifact: Option<PathBuf>,
     /// Whether it can be had.
     pub availability: Availability,
+    /// Where the card's own facts come from, if not from the pages that announce it.
+    pub source: Option<String>,
+    /// Its published checkpoints, as far as their shapes are known; the first is the one meant by the id.
+    #[serde(default)]
+    pub shapes: Vec<Shape>,
     /// Ids of cards that it is compared with.
     #[serde(default)]
     pub rivals: Vec<String>,

@@ -1,4 +1,4 @@
-//! The cards and licences that come inside, and those that a user adds.
+//! The cards, licences and devices that come inside, and those that a user adds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::builtin;
 use crate::card::ModelCard;
+use crate::device::DeviceProfile;
 use crate::error::CatalogError;
 use crate::licence::Licence;
 use crate::names::{names_of_path, normal, without_owner};
@@ -14,11 +15,15 @@ use crate::names::{names_of_path, normal, without_owner};
 /// What is longer is no card, whatever its name.
 const MAX_FILE: u64 = 1 << 20;
 
-/// Models by id, and licences by id.
+/// A key of a file, and what is wrong with it.
+pub(crate) type Wrong = (String, String);
+
+/// Models by id, licences by id, and devices by id.
 #[derive(Debug, Clone)]
 pub struct Catalog {
     cards: BTreeMap<String, ModelCard>,
     licences: BTreeMap<String, Licence>,
+    devices: BTreeMap<String, DeviceProfile>,
     /// Ids of the cards that a user added or replaced: they are asked first.
     own: BTreeSet<String>,
 }
@@ -26,7 +31,12 @@ pub struct Catalog {
 impl Catalog {
     /// What comes inside.
     pub fn builtin() -> Catalog {
-        let mut catalog = Catalog { cards: BTreeMap::new(), licences: BTreeMap::new(), own: BTreeSet::new() };
+        let mut catalog = Catalog {
+            cards: BTreeMap::new(),
+            licences: BTreeMap::new(),
+            devices: BTreeMap::new(),
+            own: BTreeSet::new(),
+        };
         for (file, text) in builtin::LICENCES {
             let licence: Licence = parse(file, text).expect("a test reads every licence that comes inside");
             catalog.licences.insert(licence.id.clone(), licence);
@@ -35,11 +45,15 @@ impl Catalog {
             let card: ModelCard = parse(file, text).expect("a test reads every card that comes inside");
             catalog.cards.insert(card.id.clone(), card);
         }
+        for (file, text) in builtin::DEVICES {
+            let device: DeviceProfile = parse(file, text).expect("a test reads every device that comes inside");
+            catalog.devices.insert(device.id.clone(), device);
+        }
         catalog
     }
 
-    /// Adds the cards in `dir` (`*.toml`) and the licences in its folder `licences`; what has the id of one that is there
-    /// takes its place.
+    /// Adds the cards in `dir` (`*.toml`), the licences in its folder `licences` and the devices in its folder `devices`;
+    /// what has the id of one that is there takes its place.
     ///
     /// # Errors
     /// The folder cannot be read, or a file in it is no card; the error names the file and the key.
@@ -49,6 +63,13 @@ impl Catalog {
             for path in toml_files(&licences)? {
                 let licence: Licence = parse(&path.display().to_string(), &read(&path)?)?;
                 self.licences.insert(licence.id.clone(), licence);
+            }
+        }
+        let devices = dir.join("devices");
+        if devices.is_dir() {
+            for path in toml_files(&devices)? {
+                let device = read_device(&path)?;
+                self.devices.insert(device.id.clone(), device);
             }
         }
         for path in toml_files(dir)? {
@@ -64,11 +85,8 @@ impl Catalog {
 
     /// What types cannot tell.
     pub(crate) fn check(&self, file: &str, card: &ModelCard) -> Result<(), CatalogError> {
-        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._:".contains(c);
-        if card.id.is_empty() || !card.id.chars().all(fits) {
-            let what = "expected lower-case letters, digits, `-`, `.`, `_` and `:`";
-            return Err(CatalogError::key(file, "id", what));
-        }
+        let wrong = |(key, what): Wrong| CatalogError::key(file, &key, what);
+        check_id(&card.id).map_err(wrong)?;
         if let Some(licence) = card.licence.as_ref().filter(|id| self.licence(id).is_none()) {
             let what = format!("no licence `{licence}` is in the catalogue; `licence_as_announced` takes any words");
             return Err(CatalogError::key(file, "licence", what));
@@ -77,6 +95,12 @@ impl Catalog {
             let prices = [price.usd_per_million_input, price.usd_per_million_output];
             if prices.into_iter().flatten().any(|usd| !usd.is_finite() || usd < 0.0) {
                 return Err(CatalogError::key(file, &format!("prices[{i}]"), "expected 0 or more dollars"));
+            }
+        }
+        for (i, shape) in card.shapes.iter().enumerate() {
+            shape.check().map_err(|(key, what)| wrong((format!("shapes[{i}].{key}"), what)))?;
+            if shape.hub.as_ref().is_some_and(|hub| !card.hub.contains(hub)) {
+                return Err(wrong((format!("shapes[{i}].hub"), "expected one of the names in `hub`".to_owned())));
             }
         }
         Ok(())
@@ -95,6 +119,21 @@ impl Catalog {
     /// Every licence, by id.
     pub fn licences(&self) -> impl Iterator<Item = &Licence> {
         self.licences.values()
+    }
+
+    /// Every device, by id.
+    pub fn devices(&self) -> impl Iterator<Item = &DeviceProfile> {
+        self.devices.values()
+    }
+
+    /// The device of this id, name or alias, in any case and spelling.
+    pub fn device(&self, name: &str) -> Option<&DeviceProfile> {
+        let name = normal(name);
+        let called = |device: &&DeviceProfile| {
+            let mut names = [&device.id, &device.name].into_iter().chain(&device.aliases);
+            names.any(|other| normal(other) == name)
+        };
+        self.devices.get(&name).or_else(|| self.devices.values().find(called))
     }
 
     /// The licence of this id, in any case.
@@ -124,6 +163,24 @@ impl Catalog {
             })
         };
         find(true).or_else(|| find(false))
+    }
+
+    /// The cards in which every word of `query` stands: in an id, an alias, a name on the hub, a maker, a family, a licence or
+    /// a category, spelling aside. All of them where there is no word.
+    pub fn search(&self, query: &str) -> Vec<&ModelCard> {
+        let words: Vec<String> = query.split_whitespace().map(letters).filter(|word| !word.is_empty()).collect();
+        let holds = |card: &&ModelCard| {
+            let licence = card.licence.iter().flat_map(|id| {
+                let known = self.licence(id);
+                known.into_iter().flat_map(|licence| [&licence.name].into_iter().chain(&licence.tags)).chain([id])
+            });
+            let texts = [&card.id, &card.name, &card.maker, &card.family].into_iter();
+            let texts = texts.chain(&card.aliases).chain(&card.hub).chain(licence);
+            let texts = texts.chain(&card.licence_as_announced).map(String::as_str).chain([card.category.words()]);
+            let texts: Vec<String> = texts.map(letters).collect();
+            words.iter().all(|word| texts.iter().any(|text| text.contains(word.as_str())))
+        };
+        self.cards.values().filter(holds).collect()
     }
 
     /// The card of a model that was opened as `argument` (a path, or a name) and calls itself `declared_name`. Names must
@@ -161,7 +218,32 @@ impl Catalog {
     }
 }
 
-/// A card or a licence from TOML.
+/// Reads the profile of one device.
+///
+/// # Errors
+/// The file cannot be read, or is no profile; the error names the file and the key.
+pub fn read_device(path: &Path) -> Result<DeviceProfile, CatalogError> {
+    let file = path.display().to_string();
+    let device: DeviceProfile = parse(&file, &read(path)?)?;
+    device.check().map_err(|(key, what)| CatalogError::key(&file, &key, what))?;
+    Ok(device)
+}
+
+/// Ids are parts of addresses and of file names.
+pub(crate) fn check_id(id: &str) -> Result<(), Wrong> {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-._:".contains(c);
+    if !id.is_empty() && id.chars().all(fits) {
+        return Ok(());
+    }
+    Err(("id".to_owned(), "expected lower-case letters, digits, `-`, `.`, `_` and `:`".to_owned()))
+}
+
+/// The letters and digits of a text, in lower case: `gemma3` stands in `Gemma 3`.
+fn letters(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// A card, a licence or a device from TOML.
 pub(crate) fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, CatalogError> {
     let malformed =
         |error: &toml::de::Error| CatalogError::Malformed { file: file.to_owned(), what: one_line(error, text) };

@@ -100,6 +100,9 @@ pub struct Reason {
     pub clause: Option<String>,
     /// As a sentence without its full stop.
     pub words: String,
+    /// The bound within which it would pass, where it is unknown only because something was not declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<String>,
 }
 
 /// What whoever uses the model has to do or to leave.
@@ -131,6 +134,27 @@ impl Gate {
     pub fn decisive(&self) -> impl Iterator<Item = &Reason> {
         self.reasons.iter().filter(|reason| reason.outcome == self.outcome)
     }
+
+    /// Within what the use is allowed, where all that is not known is what was not declared: a number of users, a region.
+    /// The outcome stays what it is; this says what would make it a pass.
+    pub fn allowed_within(&self) -> Option<String> {
+        if self.outcome != Outcome::Unknown {
+            return None;
+        }
+        let bounds: Option<Vec<&str>> = self.decisive().map(|reason| reason.within.as_deref()).collect();
+        bounds.filter(|bounds| !bounds.is_empty()).map(|bounds| format!("allowed {}", bounds.join(", ")))
+    }
+
+    /// How the use stands, in a phrase.
+    pub fn summary(&self) -> String {
+        match self.outcome {
+            Outcome::Passed => "the licence allows this use".to_owned(),
+            Outcome::Failed => "the licence does not allow this use".to_owned(),
+            Outcome::Unknown => {
+                self.allowed_within().unwrap_or_else(|| "whether the licence allows this use cannot be told".to_owned())
+            }
+        }
+    }
 }
 
 /// Holds `terms` against `usage`.
@@ -152,7 +176,14 @@ pub fn gate(terms: &Terms, usage: &DeclaredUse) -> Gate {
 }
 
 fn reason(condition: &Condition, topic: Topic, outcome: Outcome, words: String) -> Reason {
-    Reason { condition: topic, outcome, answer: condition.answer, clause: condition.clause.clone(), words }
+    Reason {
+        condition: topic,
+        outcome,
+        answer: condition.answer,
+        clause: condition.clause.clone(),
+        words,
+        within: None,
+    }
 }
 
 fn purpose(condition: &Condition, purpose: Purpose) -> Reason {
@@ -175,7 +206,9 @@ fn user_cap(condition: &Condition, usage: &DeclaredUse) -> Reason {
         ),
         (Answer::Yes, Some(limit), Some(_)) => (Outcome::Passed, format!("users stay within {}", people(limit))),
         (Answer::Yes, Some(limit), None) => {
-            (Outcome::Unknown, format!("the licence ends above {} users, and no number was declared", people(limit)))
+            let within = format!("up to {} monthly users", people(limit));
+            let words = format!("allowed {within}, and no number was declared");
+            return Reason { within: Some(within), ..reason(condition, Topic::UserCap, Outcome::Unknown, words) };
         }
         (Answer::Yes, None, _) | (Answer::Unknown, ..) => {
             (Outcome::Unknown, "whether there is a cap on users is not known".to_owned())
@@ -193,7 +226,11 @@ fn region(condition: &Condition, usage: &DeclaredUse) -> Reason {
     let excluded = condition.regions.join(", ");
     let (outcome, words) = match (condition.answer, usage.region.as_deref()) {
         (Answer::No, _) => (Outcome::Passed, "no region is excluded".to_owned()),
-        (Answer::Yes, None) => (Outcome::Unknown, format!("{excluded} is excluded, and no region was declared")),
+        (Answer::Yes, None) => {
+            let words = format!("{excluded} is excluded, and no region was declared");
+            let within = Some(format!("outside {excluded}"));
+            return Reason { within, ..reason(condition, Topic::Region, Outcome::Unknown, words) };
+        }
         (Answer::Yes, Some(place)) => {
             let lies: Vec<Answer> = condition.regions.iter().map(|region| lies_in(place, region)).collect();
             if lies.contains(&Answer::Yes) {

@@ -135,3 +135,26 @@ fn a_gate_goes_through_json_unchanged() {
     assert_eq!(serde_json::from_str::<Gate>(&text).unwrap(), gate);
     assert!(text.contains("\"outcome\":\"failed\"") && text.contains("\"condition\":\"region\""), "{text}");
 }
+
+#[test]
+fn a_cap_on_users_is_told_as_a_bound_and_stays_unknown_until_a_number_is_declared() {
+    for card in ["llama-3.1-8b", "llama-3.2-1b", "llama-3.3-70b", "llama-4-compact-12b"] {
+        let gate = gate(&terms_of(card), &usage(Purpose::Commercial, None, Some("US")));
+        assert_eq!(gate.outcome, Outcome::Unknown, "{card}: the gate is as strict as before");
+        assert_eq!(gate.summary(), "allowed up to 700 million monthly users", "{card}");
+    }
+    let declared = gate(&terms_of("llama-3.1-8b"), &usage(Purpose::Commercial, Some(5), Some("US")));
+    assert_eq!((declared.allowed_within(), declared.summary().as_str()), (None, "the licence allows this use"));
+}
+
+#[test]
+fn every_bound_is_told_and_what_is_truly_not_known_has_none() {
+    let scout = gate(&terms_of("llama-4-scout-int4"), &usage(Purpose::Commercial, None, None));
+    let within = scout.allowed_within().unwrap();
+    assert!(within.contains("up to 700 million monthly users") && within.contains("outside EU"), "{within}");
+    let unknown = gate(&terms_said("my-own-licence"), &usage(Purpose::Commercial, None, None));
+    assert_eq!(unknown.allowed_within(), None);
+    assert!(unknown.summary().contains("cannot be told"));
+    let forbidden = gate(&terms_of("qwen2.5-3b"), &usage(Purpose::Commercial, None, None));
+    assert_eq!((forbidden.outcome, forbidden.allowed_within()), (Outcome::Failed, None));
+}

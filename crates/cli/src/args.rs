@@ -7,9 +7,11 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use plimsoll_vision::DEFAULT_MAX_PIXELS;
 
+use crate::commands::fit::Fit;
 use crate::evidence_args::{Evidence, History, Votes};
 use crate::gate_args::Gate;
 use crate::measured::MeasureArgs;
+use crate::predicted::DeviceArgs;
 use crate::show::ShowArgs;
 use crate::use_args::UseArgs;
 
@@ -54,7 +56,9 @@ pub enum Command {
     Run(Box<Run>),
     /// Tell what a model is, what its licence allows, and how much it will take here
     Info(Info),
-    /// List the models that are known without files, or show the card of one
+    /// List the models that would float on a device, before anything is fetched
+    Fit(Fit),
+    /// List the models that are known without files, search them, or show the card of one
     Catalog(CatalogArgs),
     /// Compare with the numbers of the reference implementation; exit status 0 if they agree, 1 if not
     Verify(Verify),
@@ -199,7 +203,7 @@ pub struct Run {
 /// `info`
 #[derive(ClapArgs, Debug)]
 #[command(
-    after_help = "Examples:\n  plimsoll info demo:large\n  plimsoll info claude-haiku-open-weights --use commercial --users 50000 --region EU"
+    after_help = "Examples:\n  plimsoll info demo:large\n  plimsoll info smollm3 --device pixel-10\n  plimsoll info claude-haiku-open-weights --use commercial --users 50000 --region EU"
 )]
 pub struct Info {
     #[arg(help = MODEL_HELP)]
@@ -223,15 +227,22 @@ pub struct Info {
     #[arg(long)]
     pub show_template: bool,
     #[command(flatten)]
+    pub on: DeviceArgs,
+    #[command(flatten)]
     pub usage: UseArgs,
 }
 
 /// `catalog`
 #[derive(ClapArgs, Debug)]
-#[command(after_help = "Example:\n  plimsoll catalog smollm3")]
+#[command(
+    after_help = "Examples:\n  plimsoll catalog smollm3\n  plimsoll catalog qwen apache\n  plimsoll catalog --devices\n  plimsoll catalog --devices pixel-10"
+)]
 pub struct CatalogArgs {
-    /// Id, other name or name on the hub; without it, all are listed
-    pub name: Option<String>,
+    /// Id, other name or name on the hub of one, or words to search for; without them, all are listed
+    pub name: Vec<String>,
+    /// The devices that are known, in place of models
+    #[arg(long)]
+    pub devices: bool,
 }
 
 /// `verify`
@@ -388,7 +399,7 @@ pub enum PromptingArg {
 /// `compare`
 #[derive(ClapArgs, Debug)]
 #[command(
-    after_help = "Examples:\n  plimsoll compare ./smollm3-q4.gguf ./qwen3.gguf --report out\n  plimsoll compare smollm3 ./mine.gguf --use commercial --users 50000 --region EU"
+    after_help = "Examples:\n  plimsoll compare ./smollm3-q4.gguf ./qwen3.gguf --report out\n  plimsoll compare smollm3 ./mine.gguf --use commercial --users 50000 --region EU\n  plimsoll compare smollm3 llama-3.1-8b --device pixel-10   (predicted: nothing is measured)"
 )]
 pub struct Compare {
     /// First model [default: demo:small]
@@ -405,6 +416,8 @@ pub struct Compare {
     /// Tell how far it is as JSON lines on standard error (used by `serve`)
     #[arg(long, hide = true)]
     pub progress_json: bool,
+    #[command(flatten)]
+    pub on: DeviceArgs,
     #[command(flatten)]
     pub measure: MeasureArgs,
 }

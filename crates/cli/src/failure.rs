@@ -3,7 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
-use plimsoll_catalog::CatalogError;
+use plimsoll_catalog::{Availability, CatalogError};
 use plimsoll_engine::{SessionError, SightError, TokenizerError};
 use plimsoll_formats::FormatError;
 use plimsoll_kernels::CpuError;
@@ -19,10 +19,12 @@ use plimsoll_server::ServeError;
 use plimsoll_vision::VisionError;
 
 use crate::catalogue;
+use crate::device::{NoDevice, bytes};
 use crate::evidence::NoRubric;
-use crate::model::NoArtifact;
+use crate::model::{NoArtifact, NoModel};
 use crate::notice::say;
 use crate::style::Style;
+use crate::wrong_download::WrongDownload;
 
 /// Characters of a line of a message; what is longer was written to annoy.
 const LONGEST_LINE: usize = 4000;
@@ -71,6 +73,15 @@ fn message(error: &anyhow::Error) -> String {
 fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<NoArtifact>() {
         return Some(no_artifact_hint(error));
+    }
+    if let Some(error) = cause.downcast_ref::<NoModel>() {
+        return Some(no_model_hint(error));
+    }
+    if let Some(error) = cause.downcast_ref::<NoDevice>() {
+        return Some(no_device_hint(error));
+    }
+    if let Some(error) = cause.downcast_ref::<WrongDownload>() {
+        return Some(error.kind.hint().to_owned());
     }
     if let Some(error) = cause.downcast_ref::<StoreError>() {
         return store_hint(error).map(str::to_owned);
@@ -136,13 +147,37 @@ fn serve_hint(error: &ServeError) -> Option<&'static str> {
 }
 
 fn no_artifact_hint(error: &NoArtifact) -> String {
-    let looked: String = error.looked.iter().map(|path| format!("looked for {}\n", path.display())).collect();
+    let card = &error.card;
+    let mut lines = Vec::new();
+    if let Some(hub) = card.hub.first().filter(|_| card.availability != Availability::Announced) {
+        let shape = card.shapes.iter().find(|shape| shape.hub.as_ref() == Some(hub));
+        let size = shape.map(|shape| shape.native.as_ref().map_or(2.0 * shape.parameters as f64, |file| file.bytes));
+        let about = size.map_or(String::new(), |size| format!(" (about {})", bytes(size)));
+        lines.push(format!("`hf download {hub}`{about}, then the same command"));
+        if card.availability == Availability::Gated {
+            lines.push("its maker asks for a login and for its terms to be accepted first".to_owned());
+        }
+    }
+    lines.push(format!("`plimsoll info {}` shows what is known of it, and predicts what it takes", card.id));
+    lines.push(
+        "MODEL may be the path of its files, such as a GGUF of it, or a card of your own may name them".to_owned(),
+    );
     let own = catalogue::folder().map_or_else(String::new, |folder| format!(" in {}", folder.display()));
-    format!(
-        "{looked}`plimsoll info {}` shows what is known of it; MODEL may be the path of its files,\n\
-         or a card of your own{own} may name them as `artifact`",
-        error.card.id
-    )
+    lines.push(format!("as `artifact`{own}"));
+    lines.extend(error.looked.iter().map(|path| format!("looked for {}", path.display())));
+    lines.join("\n")
+}
+
+fn no_model_hint(error: &NoModel) -> String {
+    let near = error.near.as_ref().map_or(String::new(), |near| format!("did you mean `{near}`?\n"));
+    format!("{near}`plimsoll catalog` lists the names that are known; `plimsoll catalog WORD` searches them")
+}
+
+fn no_device_hint(error: &NoDevice) -> String {
+    match &error.near {
+        Some(near) => format!("did you mean `{near}`? `plimsoll catalog --devices` lists them all"),
+        None => listed("there are", &error.known),
+    }
 }
 
 /// Names behind `words`, in lines of eighty columns.

@@ -9,6 +9,7 @@ mod chat;
 mod commands;
 mod conversation;
 mod demo;
+mod device;
 mod evaluation;
 mod evidence;
 mod evidence_args;
@@ -20,18 +21,23 @@ mod licence;
 mod licence_notice;
 mod measured;
 mod model;
+mod names;
 mod notice;
+mod other_words;
 mod places;
+mod predicted;
 mod progress;
 mod rows;
 mod settings;
 mod show;
 mod style;
 mod use_args;
+mod wrong_download;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 
 fn main() -> ExitCode {
@@ -43,7 +49,13 @@ fn main() -> ExitCode {
             notice::say(error.render());
             return ExitCode::from(commands::gate::ERROR);
         }
-        Err(error) => error.exit(),
+        Err(error) => match word_of_others(&error) {
+            Some(meant) => {
+                notice::say(format_args!("error: `{}` is no command here\n\nhint: {}", meant.0, meant.1));
+                return ExitCode::from(2);
+            }
+            None => error.exit(),
+        },
     };
     let is_gate = matches!(args.command, Some(args::Command::Gate(_)));
     match commands::run(&args) {
@@ -54,6 +66,14 @@ fn main() -> ExitCode {
             ExitCode::from(commands::gate::ERROR)
         }
         Err(error) => failure::report(&error),
+    }
+}
+
+/// The command of another program that stands in the place of one, and what is meant here.
+fn word_of_others(error: &clap::Error) -> Option<(String, &'static str)> {
+    match error.get(ContextKind::InvalidSubcommand)? {
+        ContextValue::String(word) => Some((word.clone(), other_words::meant(word)?)),
+        _ => None,
     }
 }
 

@@ -27,7 +27,7 @@ use crate::use_args::UseArgs;
 use crate::{catalogue, model, progress};
 
 /// What a model is wanted for where nobody says: the use with the most conditions.
-const DEFAULT_USE: DeclaredUse = DeclaredUse { purpose: Purpose::Commercial, users: None, region: None };
+pub const DEFAULT_USE: DeclaredUse = DeclaredUse { purpose: Purpose::Commercial, users: None, region: None };
 /// Fresh processes in which each model is started.
 const STARTS: usize = 3;
 

@@ -3,18 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use plimsoll_catalog::ModelCard;
+use plimsoll_catalog::{Availability, ModelCard};
 use plimsoll_engine::{Session, SessionOptions, context_length};
 use plimsoll_formats::{Checkpoint, FormatError};
 use plimsoll_runtime::CacheType;
 
 use crate::args::CacheArg;
 use crate::settings::Settings;
-use crate::{catalogue, demo, hub_cache, places};
+use crate::{catalogue, demo, hub_cache, names, places, wrong_download};
 
 /// A model of the catalogue whose files are not on this machine.
 #[derive(Debug, thiserror::Error)]
-#[error("no artifact known of `{}` by {}: {}", card.id, card.maker, card.availability.words())]
+#[error("`{}` is known, but {}", card.id, missing(card))]
 pub struct NoArtifact {
     /// What is known of it.
     pub card: ModelCard,
@@ -22,12 +22,33 @@ pub struct NoArtifact {
     pub looked: Vec<PathBuf>,
 }
 
+/// Nothing is called so.
+#[derive(Debug, thiserror::Error)]
+#[error("no file, no folder and no model of the catalogue is called `{name}`")]
+pub struct NoModel {
+    /// As it was asked for.
+    pub name: String,
+    /// What it was most likely meant for.
+    pub near: Option<String>,
+}
+
+fn missing(card: &ModelCard) -> String {
+    match card.availability {
+        Availability::Announced => format!("no files of it are: {} has announced it", card.maker),
+        Availability::Published | Availability::Gated => "its files are not on this machine".to_owned(),
+    }
+}
+
 /// Opens a folder, a GGUF file, an embedded model, or the files of a model that the catalogue knows.
 ///
 /// # Errors
 /// What is wrong with the files, or that there are none of this name: [`NoArtifact`] where the catalogue has a card.
 pub fn open(model: &str) -> anyhow::Result<Checkpoint> {
-    Ok(open_files(&locate(model)?)?)
+    let files = locate(model)?;
+    open_files(&files).map_err(|error| match wrong_download::recognise(Path::new(&files)) {
+        Some(wrong) => wrong.into(),
+        None => error.into(),
+    })
 }
 
 /// What [`open_files`] opens for a MODEL argument: an embedded model and a path that is there stand for themselves, and
@@ -36,14 +57,20 @@ pub fn open(model: &str) -> anyhow::Result<Checkpoint> {
 /// # Errors
 /// There is no such embedded model, the catalogue cannot be read, or it knows the model and no files of it.
 pub fn locate(model: &str) -> anyhow::Result<String> {
-    if model.starts_with("demo:") && demo::files(model).is_none() {
-        bail!("no embedded model `{model}`; there are {}", demo::NAMES.join(", "));
-    }
     if demo::files(model).is_some() || Path::new(model).exists() {
         return Ok(model.to_owned());
     }
-    // What nobody knows is told as a path that is not there.
-    let Some(card) = catalogue::open()?.resolve(model) else { return Ok(model.to_owned()) };
+    let catalog = catalogue::open()?;
+    let model = known_as(model);
+    let Some(card) = catalog.resolve(model) else {
+        // What looks like a path is told as one that is not there.
+        if model.contains(['/', '\\']) || model.ends_with(".gguf") {
+            return Ok(model.to_owned());
+        }
+        let known = catalog.cards().flat_map(|card| [&card.id].into_iter().chain(&card.aliases).chain(&card.hub));
+        let known: Vec<&str> = known.map(String::as_str).chain(demo::NAMES).collect();
+        return Err(NoModel { name: model.to_owned(), near: names::nearest(model, known) }.into());
+    };
     let cache = places::hub_cache();
     let in_cache = || cache.iter().flat_map(|cache| asked_of_hub(card, model).map(move |hub| (cache, hub)));
     let looked: Vec<PathBuf> =
@@ -55,6 +82,11 @@ pub fn locate(model: &str) -> anyhow::Result<String> {
         Some(Err(path)) => bail!("`{}`: the path is not UTF-8", path.to_string_lossy()),
         None => Err(NoArtifact { card: card.clone(), looked }.into()),
     }
+}
+
+/// The name under which the catalogue may know a MODEL argument: an address of the hub is a name on the hub.
+pub fn known_as(model: &str) -> &str {
+    names::of_address(model)
 }
 
 /// Who asks for one model of a family by its name on the hub gets that one.

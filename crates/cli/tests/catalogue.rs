@@ -61,12 +61,13 @@ fn a_model_without_files_has_its_card_and_its_gate_fails_with_the_clause() {
 }
 
 #[test]
-fn running_a_model_without_files_says_who_makes_it_and_where_files_would_be_looked_for() {
+fn running_a_model_without_files_says_how_to_fetch_it_and_where_files_were_looked_for() {
     let home = tempfile::tempdir().unwrap();
     let output = plimsoll(home.path(), &["run", "smollm3", "hi"]);
     let told = stderr(&output);
     assert_eq!(output.status.code(), Some(1));
-    assert!(told.contains("no artifact known of `smollm3` by Hugging Face"), "{told}");
+    assert!(told.contains("`smollm3` is known, but its files are not on this machine"), "{told}");
+    assert!(told.contains("`hf download HuggingFaceTB/SmolLM3-3B` (about 6.2 GB)"), "{told}");
     assert!(told.contains("models--HuggingFaceTB--SmolLM3-3B"), "{told}");
     assert!(told.contains("plimsoll/catalog"), "{told}");
 }
@@ -173,7 +174,7 @@ fn the_catalogue_is_listed_and_one_card_is_shown() {
     assert!(card.contains("Ship, 100 %") && card.contains("Skeptic 78 ship"), "{card}");
     assert!(card.contains("not verified") && card.contains("published, not measured"), "{card}");
     assert!(card.lines().all(|line| line.chars().count() <= 80), "{card}");
-    assert_eq!(json(home.path(), &["catalog", "--json"])["cards"].as_array().unwrap().len(), 22);
+    assert_eq!(json(home.path(), &["catalog", "--json"])["cards"].as_array().unwrap().len(), 85);
     let unknown = plimsoll(home.path(), &["catalog", "nobody"]);
     assert!(stderr(&unknown).contains("`nobody`"));
 }

@@ -31,7 +31,7 @@ pub use error::{FormatError, HyperparamError};
 pub use generation::GenerationDefaults;
 pub use licence::{Declaration, LicenceFacts, LicenceText, normalised_text};
 pub use mapping::FileBytes;
-pub use names::{known_architectures, known_towers};
+pub use names::{known_architectures, known_towers, stores_qkv_as_one};
 pub use template::ChatTemplateSource;
 pub use tensor::Tensor;
 pub use tokenizer::{GgufVocab, JsonTokenizer, TokenizerSource};

@@ -59,6 +59,12 @@ pub(crate) fn family(name: &str) -> Option<&'static str> {
     found.map(|(gguf, ..)| *gguf)
 }
 
+/// Whether GGUF files of an architecture, in either spelling, hold queries, keys and values of a layer in one tensor.
+pub fn stores_qkv_as_one(name: &str) -> bool {
+    let found = GgufArch::ALL.iter().find(|(gguf, model_types, _)| *gguf == name || model_types.contains(&name));
+    found.is_some_and(|(.., arch)| module_name(*arch, "attn_qkv").is_some())
+}
+
 /// Every architecture that is known, as config.json and GGUF spell it; sorted.
 pub fn known_architectures() -> Vec<&'static str> {
     let spelled =

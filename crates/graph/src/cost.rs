@@ -1,6 +1,10 @@
 //! What a network costs, read off its description: bytes kept and moved, operations done.
 //! With a machine's measured limits this predicts memory and speed before anything runs.
 
+mod outline;
+
+pub use outline::{CachedLayers, Met, Outline, Part};
+
 use plimsoll_kernels::{Activations, DType};
 
 use crate::id::WeightId;
@@ -122,6 +126,8 @@ pub struct Cost {
     table_bytes: u64,
     /// Bytes of short vectors, held in f32 beside the file.
     vector_bytes: u64,
+    /// Bytes of a sequence's state that does not grow.
+    state_bytes: u64,
     attention: Vec<AttentionOp>,
     tile_attention: Vec<TileAttention>,
     plan: BufferPlan,
@@ -136,6 +142,7 @@ impl Cost {
             products: vec![],
             table_bytes: 0,
             vector_bytes: 0,
+            state_bytes: 0,
             attention: vec![],
             tile_attention: vec![],
             plan: BufferPlan::new(network),
@@ -201,6 +208,29 @@ impl Cost {
         self.caches.iter().map(position).sum::<usize>() as u64 * n_positions as u64
     }
 
+    /// Bytes of keys, values and other state that queries behind `n_positions` can still see: what an engine keeps that
+    /// lets the rest go.
+    pub fn held_bytes(&self, n_positions: usize, head_bytes: impl Fn(usize) -> usize) -> u64 {
+        let last = n_positions.saturating_sub(1);
+        self.seen_bytes(last, head_bytes) as u64 + self.state_bytes
+    }
+
+    /// Bytes of all weights in a file of these types.
+    pub fn stored_bytes(&self) -> u64 {
+        let products: f64 = self.products.iter().map(|products| products.bytes).sum();
+        products as u64 + self.table_bytes + self.vector_bytes
+    }
+
+    /// Bytes of weights, keys and values that a decoded token reads after `depth` others.
+    pub fn read_bytes(&self, depth: usize, head_bytes: impl Fn(usize) -> usize) -> f64 {
+        self.decode_bytes(depth, 1, head_bytes)
+    }
+
+    /// Operations of a decoded token's products, which is what a prompt's tokens cost too, its one row of logits aside.
+    pub fn product_flops(&self, n_tokens: usize) -> f64 {
+        self.products.iter().map(|products| products.step_flops(prompt(n_tokens))).sum()
+    }
+
     /// Bytes of activations for a step of `n_tokens`, logits for one.
     pub fn buffer_bytes(&self, n_tokens: usize) -> u64 {
         self.plan.bytes(prompt(n_tokens))
@@ -258,8 +288,13 @@ impl Cost {
     /// Bytes of weights, keys and values that one decoded token of each sequence reads.
     fn decode_bytes(&self, depth: usize, n_sequences: usize, head_bytes: impl Fn(usize) -> usize) -> f64 {
         let weights: f64 = self.products.iter().map(|products| products.touched_bytes(n_sequences as f64)).sum();
-        let cached = |a: &AttentionOp| a.mask.span(depth).len() * 2 * a.n_kv_heads * head_bytes(a.head_dim);
-        weights + (n_sequences * self.attention.iter().map(cached).sum::<usize>()) as f64
+        weights + (n_sequences * self.seen_bytes(depth, head_bytes)) as f64
+    }
+
+    /// Bytes of the keys and values that a query at `position` sees.
+    fn seen_bytes(&self, position: usize, head_bytes: impl Fn(usize) -> usize) -> usize {
+        let seen = |a: &AttentionOp| a.mask.span(position).len() * 2 * a.n_kv_heads * head_bytes(a.head_dim);
+        self.attention.iter().map(seen).sum()
     }
 
     /// Predicted seconds of a prompt of `n_tokens` after `depth` others, in steps of `n_batch`.
@@ -276,8 +311,7 @@ impl Cost {
 
     /// Seconds of a prompt if the arithmetic units were all.
     pub fn prefill_limit_seconds(&self, n_tokens: usize, depth: usize, machine: &Machine) -> f64 {
-        let products: f64 = self.products.iter().map(|products| products.step_flops(prompt(n_tokens))).sum();
-        (products + self.prompt_attention_flops(depth, n_tokens)) / machine.arithmetic_rate
+        (self.product_flops(n_tokens) + self.prompt_attention_flops(depth, n_tokens)) / machine.arithmetic_rate
     }
 
     /// Operations of attention for a whole prompt, the mean over some of its positions: a

@@ -1,4 +1,10 @@
-//! What a model will take and give on this machine, calculated before its weights are touched.
+//! What a model will take and give on this machine, calculated before its weights are touched; and, from the shape on a
+//! card, what a checkpoint will take and give here or elsewhere before it is fetched.
+
+pub mod before;
+pub mod mix;
+pub mod need;
+pub mod published;
 
 use plimsoll_graph::cost::{Cost, Machine};
 use plimsoll_runtime::{BATCH_TOKENS, CacheType};

@@ -3,38 +3,102 @@
 use std::io::Write;
 
 use anyhow::bail;
-use plimsoll_catalog::{Catalog, Category, ModelCard};
+use plimsoll_catalog::{Catalog, Category, DeviceProfile, EngineThere, ModelCard, Shape, VisionShape};
+use plimsoll_lab::predict::before::Prediction;
+use plimsoll_lab::predict::mix::Quantisation;
 use plimsoll_panel::shown_text;
 use serde_json::json;
 
 use crate::args::CatalogArgs;
 use crate::card::write_card;
 use crate::catalogue;
+use crate::device::{Device, bytes};
 use crate::licence::Licensing;
-use crate::model;
+use crate::model::{self, NoModel, known_as};
+use crate::names::nearest;
+use crate::predicted::{self, CONTEXT};
 use crate::rows::Rows;
 use crate::style::Style;
 
-/// Lists the cards, or shows one.
+/// Lists the cards or the devices, searches them, or shows one.
 pub fn run(command: &CatalogArgs, as_json: bool) -> anyhow::Result<()> {
     let catalog = catalogue::open()?;
-    let Some(name) = &command.name else { return list(catalog, as_json) };
-    match catalog.resolve(name) {
-        Some(card) => {
-            let artifact = model::locate(&card.id).ok();
-            show(card, artifact.as_deref(), &Licensing::of(None, Some(card), None)?, as_json)
-        }
-        None => bail!("no card of the catalogue is called `{name}`"),
+    let query = command.name.join(" ");
+    if command.devices {
+        return devices(catalog, &query, as_json);
     }
+    if query.is_empty() {
+        return list(catalog.cards().collect(), as_json);
+    }
+    if let Some(card) = catalog.resolve(known_as(&query)) {
+        let artifact = model::locate(&card.id).ok();
+        return show(card, artifact.as_deref(), &Licensing::of(None, Some(card), None)?, None, as_json);
+    }
+    let found = catalog.search(&query);
+    if found.is_empty() {
+        let known = catalog.cards().flat_map(|card| [&card.id].into_iter().chain(&card.aliases).chain(&card.hub));
+        let near = nearest(&query, known.map(String::as_str));
+        return Err(NoModel { name: query, near }.into());
+    }
+    list(found, as_json)
 }
 
-fn list(catalog: &Catalog, as_json: bool) -> anyhow::Result<()> {
+/// The devices, or one of them with everything that is known.
+fn devices(catalog: &Catalog, query: &str, as_json: bool) -> anyhow::Result<()> {
+    if query.is_empty() {
+        if as_json {
+            return super::print_json(&json!({ "devices": catalog.devices().collect::<Vec<_>>() }));
+        }
+        let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
+        writeln!(out, "{}", style.dim(&device_line("id", "kind", "an app may take", "reads", "by Plimsoll")))?;
+        for device in catalog.devices() {
+            let reads = device.read_bandwidth.as_ref();
+            let reads = reads.map_or("not known".to_owned(), |figure| format!("{:.0} GB/s", figure.value / 1e9));
+            let runs = if device.engine == EngineThere::Processor { "yes" } else { "no" };
+            let (id, takes) = (shown_text(&device.id, 24), bytes(device.app_memory.value));
+            writeln!(out, "{}", device_line(&id, device.kind.words(), &takes, &reads, runs))?;
+        }
+        return Ok(());
+    }
+    let Some(device) = catalog.device(query) else {
+        let near = nearest(query, catalog.devices().map(|device| device.id.as_str()));
+        bail!(
+            "no device is called `{query}`{}",
+            near.map_or(String::new(), |near| format!("; did you mean `{near}`?"))
+        );
+    };
+    if as_json { super::print_json(device) } else { show_device(device) }
+}
+
+fn device_line(id: &str, kind: &str, takes: &str, reads: &str, runs: &str) -> String {
+    format!("{id:<24} {kind:<14} {takes:>15}  {reads:<10} {runs}")
+}
+
+fn show_device(device: &DeviceProfile) -> anyhow::Result<()> {
+    let mut rows = Rows::new(std::io::stdout().lock(), Style::stdout());
+    rows.many("device", &Device::There(Box::new(device.clone())).lines())?;
+    rows.many("memory", &[format!("{} in all ({})", bytes(device.memory.value), device.memory.words())])?;
+    for reach in device.reach.iter().skip(1) {
+        let share = format!("{:.0} % of the bandwidth ({})", 100.0 * reach.four_bit.value, reach.four_bit.words());
+        rows.many("also", &[format!("its {} reaches {share}", reach.unit)])?;
+    }
+    for compute in &device.compute {
+        let rate = format!("{:.1} T operations a second", compute.rate.value / 1e12);
+        rows.many("computes", &[format!("{} {}: {rate} ({})", compute.unit, compute.of, compute.rate.words())])?;
+    }
+    rows.many("processor", &device.processor.iter().cloned().collect::<Vec<_>>())?;
+    rows.many("also called", &device.aliases)?;
+    rows.many("next", &[format!("`plimsoll fit --device {}` lists the models that would float on it", device.id)])?;
+    Ok(())
+}
+
+fn list(cards: Vec<&ModelCard>, as_json: bool) -> anyhow::Result<()> {
     if as_json {
-        return super::print_json(&json!({ "cards": catalog.cards().collect::<Vec<_>>() }));
+        return super::print_json(&json!({ "cards": cards }));
     }
     let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
     writeln!(out, "{}", style.dim(&line("id", "maker", "sees", "licence")))?;
-    for card in catalog.cards() {
+    for card in cards {
         let licence = card.licence.as_deref().or(card.licence_as_announced.as_deref()).unwrap_or("unknown");
         let sees = match card.category {
             Category::Text => "",
@@ -54,10 +118,21 @@ fn line(id: &str, maker: &str, sees: &str, licence: &str) -> String {
     format!("{id:<26} {maker:<14} {sees:<5} {licence}")
 }
 
-/// One card with the terms of its licence; where no files of it are known it is said to be unmeasured.
-pub fn show(card: &ModelCard, artifact: Option<&str>, licensing: &Licensing, as_json: bool) -> anyhow::Result<()> {
+/// One card with the terms of its licence; where no files of it are known it is said to be unmeasured. What is `asked` of a
+/// device is predicted from the shapes on the card.
+pub fn show(
+    card: &ModelCard,
+    artifact: Option<&str>,
+    licensing: &Licensing,
+    asked: Option<On<'_>>,
+    as_json: bool,
+) -> anyhow::Result<()> {
     if as_json {
         let mut value = json!({ "card": card, "artifact": artifact });
+        if let Some(on) = &asked {
+            value["device"] = on.device.as_value();
+            value["predicted"] = json!(on.predictions(card)?);
+        }
         licensing.add_to(&mut value);
         return super::print_json(&value);
     }
@@ -70,5 +145,72 @@ pub fn show(card: &ModelCard, artifact: Option<&str>, licensing: &Licensing, as_
     rows.many("gate", &licensing.gate_lines())?;
     let here = artifact.unwrap_or("unmeasured: no artifact known here");
     rows.many("here", &[here.to_owned()])?;
+    if let Some(on) = asked {
+        on.write(&mut rows, card)?;
+    }
     Ok(())
+}
+
+/// What is asked of a card before there are files.
+pub struct On<'a> {
+    /// Where it is to run.
+    pub device: &'a Device,
+    /// Tokens of context.
+    pub context: Option<usize>,
+}
+
+impl On<'_> {
+    fn predictions(&self, card: &ModelCard) -> anyhow::Result<Vec<serde_json::Value>> {
+        let one = |shape| -> anyhow::Result<serde_json::Value> {
+            Ok(json!({ "hub": shape_name(card, shape), "quantisations": self.of_shape(card, shape)? }))
+        };
+        card.shapes.iter().map(one).collect()
+    }
+
+    fn of_shape(&self, card: &ModelCard, shape: &Shape) -> anyhow::Result<Vec<Prediction>> {
+        let asked = predicted::asked(shape, self.context.unwrap_or(CONTEXT), 0);
+        predicted::of_shape(card, shape, self.device, self.device.room(None), asked)
+    }
+
+    fn write(&self, rows: &mut Rows<impl Write>, card: &ModelCard) -> anyhow::Result<()> {
+        if card.shapes.is_empty() {
+            rows.many("predicted", &["nothing: its shape is not published".to_owned()])?;
+            return Ok(());
+        }
+        rows.many("device", &self.device.lines())?;
+        for shape in &card.shapes {
+            let predictions = self.of_shape(card, shape)?;
+            let context = predictions.first().map_or(CONTEXT, |prediction| prediction.context);
+            let of = format!("{}, {context} tokens of context", shape_name(card, shape));
+            rows.many("predicted", &[of])?;
+            for line in predicted::lines(&predictions, shape) {
+                rows.one("", line.trim_end())?;
+            }
+            let shown = predictions.iter().find(|prediction| prediction.quantisation == Quantisation::Q4_K_M);
+            if let Some(prediction) = shown {
+                let runner = predicted::runner_words(card, prediction, self.device);
+                rows.many("", &runner.into_iter().collect::<Vec<_>>())?;
+                rows.many("how", &prediction.derived)?;
+            }
+            if let Some(vision) = &shape.vision {
+                rows.many("pictures", &[pictures(vision)])?;
+            }
+            rows.many("figures", &[shape.provenance.words()])?;
+        }
+        rows.many("~", &["a size that is predicted; without it, it is published".to_owned()])?;
+        Ok(())
+    }
+}
+
+fn pictures(vision: &VisionShape) -> String {
+    let tower = format!("{} more for the tower", bytes(2.0 * vision.parameters as f64));
+    match (vision.picture_tokens, &vision.picture) {
+        (Some(tokens), Some(picture)) => format!("{tower}, and {tokens} tokens each ({picture})"),
+        (Some(tokens), None) => format!("{tower}, and {tokens} tokens each"),
+        (None, _) => format!("{tower}; how many tokens each takes is not known"),
+    }
+}
+
+fn shape_name(card: &ModelCard, shape: &Shape) -> String {
+    shape.hub.clone().unwrap_or_else(|| card.id.clone())
 }

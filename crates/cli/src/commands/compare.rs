@@ -6,20 +6,27 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use plimsoll_panel::{ReportPaths, Style as TextStyle, render_text, write_report};
 
+use super::compare_before;
 use crate::args::Compare;
 use crate::demo;
 use crate::measured::{Measured, Told, measured};
 use crate::settings::Settings;
 use crate::style::Style;
 
-/// Measures two models, prints them side by side and writes the report.
+/// Measures two models, prints them side by side and writes the report; of models without files says what is predicted.
 pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Result<()> {
+    let a = command.a.as_deref().unwrap_or(demo::NAMES[0]);
+    let b = command.b.as_deref().unwrap_or(demo::NAMES[1]);
+    // Who waits for a measurement's progress wants nothing else.
+    if !command.progress_json
+        && let Some(cards) = compare_before::cards(a, b, command.on.device.as_deref())?
+    {
+        return compare_before::run(cards, command, &settings, as_json);
+    }
     let paths = ReportPaths::in_folder(&command.report);
     if !command.no_report {
         require_writable(&command.report)?;
     }
-    let a = command.a.as_deref().unwrap_or(demo::NAMES[0]);
-    let b = command.b.as_deref().unwrap_or(demo::NAMES[1]);
     let told = if command.progress_json { Told::JsonLines } else { Told::Bar };
     let Measured { report, rubric } = measured(a, b, &command.measure, &settings, told)?;
     if !command.no_report {

@@ -3,8 +3,10 @@
 mod bench;
 mod catalog;
 mod compare;
+mod compare_before;
 mod eval;
 mod evidence;
+pub mod fit;
 pub mod gate;
 mod history;
 mod info;
@@ -39,6 +41,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         None => compare::run(&Compare::demo(), settings, json)?,
         Some(Command::Run(command)) => return run::run(command, settings, json),
         Some(Command::Info(command)) => info::run(command, settings, json)?,
+        Some(Command::Fit(command)) => fit::run(command, &settings, json)?,
         Some(Command::Catalog(command)) => catalog::run(command, json)?,
         Some(Command::Verify(command)) => return verify::run(command, settings, json),
         Some(Command::Tokenize(command)) => tokenize::run(command, &settings)?,

@@ -1,7 +1,7 @@
 //! Every model that is known, measured or not.
 
 use askama::Template;
-use plimsoll_catalog::{Category, DeclaredUse, Gate, ModelCard, Outcome};
+use plimsoll_catalog::{Category, DeclaredUse, Gate, ModelCard};
 
 use super::Chrome;
 use crate::store::Listed;
@@ -19,12 +19,8 @@ pub struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    fn gate_words(&self) -> &'static str {
-        match self.gate.outcome {
-            Outcome::Passed => "licence allows this use",
-            Outcome::Failed => "licence does not allow this use",
-            Outcome::Unknown => "whether the licence allows this use cannot be told",
-        }
+    fn gate_words(&self) -> String {
+        self.gate.summary()
     }
 }
 

@@ -3,6 +3,7 @@
 mod sight;
 mod text;
 
+use anyhow::bail;
 use plimsoll_catalog::ModelCard;
 use plimsoll_engine::{ChatTemplate, Tokenizer};
 use plimsoll_formats::{Checkpoint, Format, Hyperparams, LayerKind};
@@ -11,8 +12,10 @@ use plimsoll_lab::predict::{MemoryPrediction, SpeedPrediction};
 use plimsoll_runtime::{CacheType, Program, measure_machine, resident_bytes};
 use serde_json::{Value, json};
 
-use super::catalog;
+use super::catalog::{self, On};
 use crate::args::Info;
+use crate::catalogue;
+use crate::device::Device;
 use crate::licence::{self, Licensing};
 use crate::model::{self, NoArtifact};
 use crate::settings::Settings;
@@ -37,15 +40,33 @@ struct Facts<'a> {
 
 /// Prints what a model is, what its licence allows, and what it will take here; of a model without files, its card.
 pub fn run(command: &Info, settings: Settings, as_json: bool) -> anyhow::Result<()> {
+    if command.on.device.is_some() {
+        let Some(card) = catalogue::open()?.resolve(model::known_as(&command.model)) else {
+            bail!("--device predicts from the shape on a card, and no card is called `{}`", command.model);
+        };
+        return before(command, card, &settings, as_json);
+    }
     let checkpoint = match model::open(&command.model) {
         Ok(checkpoint) => checkpoint,
         Err(error) => {
             let Some(NoArtifact { card, .. }) = error.downcast_ref() else { return Err(error) };
-            return catalog::show(card, None, &Licensing::of(None, Some(card), command.usage.declared())?, as_json);
+            return before(command, card, &settings, as_json);
         }
     };
     let facts = facts(command, settings, &checkpoint)?;
     if as_json { super::print_json(&as_value(&facts)) } else { text::print(command, &facts) }
+}
+
+/// What is known of a card, and what it would take on the device asked for.
+fn before(command: &Info, card: &ModelCard, settings: &Settings, as_json: bool) -> anyhow::Result<()> {
+    let licensing = Licensing::of(None, Some(card), command.usage.declared())?;
+    if card.shapes.is_empty() {
+        return catalog::show(card, None, &licensing, None, as_json);
+    }
+    let device = Device::of(command.on.device.as_deref(), settings)?;
+    let artifact = model::locate(&card.id).ok();
+    let on = On { device: &device, context: command.context };
+    catalog::show(card, artifact.as_deref(), &licensing, Some(on), as_json)
 }
 
 fn facts<'a>(command: &Info, settings: Settings, checkpoint: &'a Checkpoint) -> anyhow::Result<Facts<'a>> {

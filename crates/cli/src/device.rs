@@ -1,0 +1,191 @@
+//! `--device`: where a model is to run, this machine or one of which only published figures are known.
+
+use std::fs;
+use std::path::Path;
+
+use plimsoll_catalog::{DeviceProfile, EngineThere, read_device};
+use plimsoll_graph::cost::Machine;
+use plimsoll_kernels::{Cpu, DType};
+use plimsoll_lab::predict::before::{Place, Range};
+use plimsoll_panel::shown_text;
+use plimsoll_runtime::measure_machine;
+use serde_json::{Value, json};
+
+use crate::catalogue;
+use crate::names::nearest;
+use crate::settings::Settings;
+
+/// Stored types of the usual quantisations, and those that take their place in narrow models.
+const TYPES: [DType; 10] = [
+    DType::F32,
+    DType::F16,
+    DType::BF16,
+    DType::Q8_0,
+    DType::Q6_K,
+    DType::Q5_K,
+    DType::Q4_K,
+    DType::Q4_0,
+    DType::Q5_0,
+    DType::MXFP4,
+];
+/// Values of the matrices that rates are measured with: those of a layer of a few billion parameters.
+const VALUES: usize = 1 << 22;
+
+/// Where a model is to run.
+pub enum Device {
+    /// This machine, measured.
+    Here {
+        machine: Box<Machine>,
+        /// Bytes that are free now, and all that there are.
+        memory: Option<(f64, f64)>,
+        /// Level and threads.
+        processor: String,
+    },
+    /// Another, by its profile.
+    There(Box<DeviceProfile>),
+}
+
+/// No device is called so.
+#[derive(Debug, thiserror::Error)]
+#[error("no device is called `{name}`")]
+pub struct NoDevice {
+    /// As it was asked for.
+    pub name: String,
+    /// What it was most likely meant for.
+    pub near: Option<String>,
+    /// All that there are.
+    pub known: Vec<String>,
+}
+
+impl Device {
+    /// The device of this name, or of the profile in this file; without either this machine, which is measured.
+    ///
+    /// # Errors
+    /// [`NoDevice`], or the file is no profile.
+    pub fn of(named: Option<&str>, settings: &Settings) -> anyhow::Result<Device> {
+        let Some(name) = named.filter(|name| *name != "here") else { return Device::here(settings) };
+        if name.ends_with(".toml") || name.contains('/') {
+            return Ok(Device::There(Box::new(read_device(Path::new(name))?)));
+        }
+        let catalog = catalogue::open()?;
+        if let Some(device) = catalog.device(name) {
+            return Ok(Device::There(Box::new(device.clone())));
+        }
+        let known: Vec<String> = catalog.devices().map(|device| device.id.clone()).collect();
+        let near = nearest(name, known.iter().map(String::as_str));
+        Err(NoDevice { name: name.to_owned(), near, known }.into())
+    }
+
+    fn here(settings: &Settings) -> anyhow::Result<Device> {
+        let cpu = Cpu::new(settings.isa, settings.threads)?;
+        let machine = measure_machine(&cpu, &TYPES.map(|dtype| (dtype, VALUES)));
+        let processor = format!("{}, {} threads", settings.isa, settings.threads);
+        Ok(Device::Here { machine: Box::new(machine), memory: memory_here(), processor })
+    }
+
+    /// For predictions.
+    pub fn place(&self) -> Place<'_> {
+        match self {
+            Device::Here { machine, .. } => Place::Here(machine),
+            Device::There(profile) => Place::There(profile),
+        }
+    }
+
+    /// What a model may take: what was asked for, else what is known of the device.
+    pub fn room(&self, asked: Option<f64>) -> Option<Range> {
+        if let Some(bytes) = asked {
+            return Some(Range { low: bytes, value: bytes, high: bytes });
+        }
+        match self {
+            Device::Here { memory, .. } => memory.map(|(free, all)| Range { low: free, value: free, high: all }),
+            Device::There(profile) => {
+                let app = &profile.app_memory;
+                Some(Range { low: app.least(), value: app.value, high: app.most() })
+            }
+        }
+    }
+
+    /// How it is asked for on a command line; nothing where it is this machine.
+    pub fn flag(&self) -> String {
+        match self {
+            Device::Here { .. } => String::new(),
+            Device::There(profile) => format!(" --device {}", profile.id),
+        }
+    }
+
+    /// What is known of it, each figure with how it is known.
+    pub fn lines(&self) -> Vec<String> {
+        match self {
+            Device::Here { machine, memory, processor } => {
+                let mut lines = vec![format!(
+                    "this machine, measured: {processor}, reads {:.1} GB/s",
+                    machine.read_bandwidth / 1e9
+                )];
+                lines.extend(memory.map(|(free, all)| format!("memory: {} free of {}", bytes(free), bytes(all))));
+                lines
+            }
+            Device::There(profile) => there_lines(profile),
+        }
+    }
+
+    /// The same for machines.
+    pub fn as_value(&self) -> Value {
+        match self {
+            Device::Here { machine, memory, processor } => json!({
+                "measured": true, "processor": processor, "read_bandwidth": machine.read_bandwidth,
+                "memory_free": memory.map(|memory| memory.0), "memory": memory.map(|memory| memory.1),
+            }),
+            Device::There(profile) => json!({ "measured": false, "profile": **profile }),
+        }
+    }
+}
+
+fn there_lines(profile: &DeviceProfile) -> Vec<String> {
+    let DeviceProfile { name, kind, chip, app_memory, read_bandwidth, .. } = profile;
+    let what = if chip == name { kind.words().to_owned() } else { format!("{}, {chip}", kind.words()) };
+    let mut lines = vec![format!("{name} ({what}), by published figures; nothing was measured on one")];
+    let range = match (app_memory.low, app_memory.high) {
+        (Some(low), Some(high)) if low < high => format!("{} to {}", bytes(low), bytes(high)),
+        (Some(low), None) if low < app_memory.value => format!("{} to {}", bytes(low), bytes(app_memory.value)),
+        _ => bytes(app_memory.value),
+    };
+    lines.push(format!("an app may take {range} ({})", app_memory.words()));
+    lines.push(match read_bandwidth {
+        Some(figure) => format!("reads {:.1} GB/s ({})", figure.value / 1e9, figure.words()),
+        None => "how fast it reads is not known".to_owned(),
+    });
+    if let Some(reach) = profile.reach.first() {
+        let share = &reach.four_bit;
+        let [low, high] = [share.low, share.high].map(|end| 100.0 * end.unwrap_or(share.value));
+        let range = if low < high { format!("{low:.0} to {high:.0} %") } else { format!("{high:.0} %") };
+        lines.push(format!("engines reach {range} of that on its {} ({})", reach.unit, share.words()));
+    }
+    if profile.engine == EngineThere::Other && profile.notes.is_empty() {
+        lines.push("Plimsoll computes on processors: another engine would be needed".to_owned());
+    }
+    lines.extend(profile.notes.iter().cloned());
+    lines.into_iter().map(|line| shown_text(&line, 400)).collect()
+}
+
+/// Three figures and a unit.
+pub fn bytes(n: f64) -> String {
+    match n {
+        n if n < 1e6 => format!("{:.0} kB", n / 1e3),
+        n if n < 1e9 => format!("{:.0} MB", n / 1e6),
+        n if n < 99.95e9 => format!("{:.1} GB", n / 1e9),
+        _ => format!("{:.0} GB", n / 1e9),
+    }
+}
+
+/// Bytes of memory that are free, and all: of the machine, or of the group of processes that this one is confined to.
+fn memory_here() -> Option<(f64, f64)> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let field = |key: &str| -> Option<f64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+        line.split_whitespace().next()?.parse::<f64>().ok().map(|kib| kib * 1024.0)
+    };
+    let (free, all) = (field("MemAvailable:")?, field("MemTotal:")?);
+    let limit = fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse::<f64>().ok());
+    let all = limit.map_or(all, |limit| all.min(limit));
+    Some((free.min(all), all))
+}

@@ -1,0 +1,232 @@
+//! The cost of a published checkpoint from the shape on its card, without any file.
+
+use plimsoll_catalog::{CacheShape, ModelCard, Shape, VisionShape};
+use plimsoll_formats::{FormatError, Hyperparams, VisionParams, stores_qkv_as_one};
+use plimsoll_graph::cost::{CachedLayers, Cost, Met, Outline, Part};
+use plimsoll_graph::{Mask, Network, WeightDecl};
+use plimsoll_kernels::DType;
+use plimsoll_models::ModelError;
+use serde_json::{Map, Value, json};
+
+use super::mix::{Mix, Quantisation};
+
+/// Bytes for each token of a vocabulary that a GGUF file holds beside its weights: text, type, score and merges. Llama 3's
+/// take 61, those of SmolLM2 27, and a vocabulary without merges fewer.
+const VOCABULARY_BYTES: u64 = 40;
+
+/// Why nothing can be said of a shape: a card's figures do not make the network that it names.
+#[derive(Debug, thiserror::Error)]
+pub enum ShapeProblem {
+    /// A figure is none that such a network can have.
+    #[error("shape of `{card}`: {source}")]
+    Hyperparams {
+        /// The card.
+        card: String,
+        /// Which, and why.
+        source: FormatError,
+    },
+    /// The figures contradict each other, or nobody wrote the network down.
+    #[error("shape of `{card}`: {source}")]
+    Model {
+        /// The card.
+        card: String,
+        /// Which, and why.
+        source: ModelError,
+    },
+}
+
+/// A published checkpoint as its card describes it.
+#[derive(Debug)]
+pub struct Published<'a> {
+    /// Its shape.
+    pub shape: &'a Shape,
+    /// Whether this program runs its text model from its maker's files.
+    pub runs_here: bool,
+    text: Text,
+    tower: Option<Tower>,
+}
+
+/// What is known of the text model.
+#[derive(Debug)]
+enum Text {
+    /// The network itself, to be walked.
+    Network(Network),
+    /// No more than an outline.
+    Outline,
+}
+
+/// What a picture passes through.
+#[derive(Debug)]
+struct Tower {
+    weight_bytes: u64,
+    buffer_bytes: u64,
+}
+
+impl<'a> Published<'a> {
+    /// Builds the network that the shape describes, or takes its outline.
+    ///
+    /// # Errors
+    /// [`ShapeProblem`], which names the card and the figure.
+    pub fn new(card: &ModelCard, shape: &'a Shape) -> Result<Published<'a>, ShapeProblem> {
+        let hyperparams = |source: FormatError| ShapeProblem::Hyperparams { card: card.id.clone(), source };
+        let model = |source: ModelError| ShapeProblem::Model { card: card.id.clone(), source };
+        let file = format!("catalogue, card {}", card.id);
+        let mut tower = shape.vision.as_ref().map(Tower::of_outline);
+        let text = match &shape.network {
+            None => Text::Outline,
+            Some(network) => {
+                let hp =
+                    Hyperparams::from_config_json(&file, &config(shape, network).to_string()).map_err(hyperparams)?;
+                let seen = VisionParams::of_wrapped(&hp).map_err(|e| hyperparams(FormatError::Hyperparam(e)))?;
+                if let Some(params) = seen {
+                    tower = Some(Tower::of_network(&params).map_err(model)?);
+                }
+                Text::Network(plimsoll_models::from_hyperparams(&hp).map_err(model)?)
+            }
+        };
+        let runs_here = shape.network.is_some() && card.architecture.as_deref().is_some_and(is_read_here);
+        Ok(Published { shape, runs_here, text, tower })
+    }
+
+    /// Whether memory and reading were added up weight by weight; else they follow from counts.
+    pub fn is_walked(&self) -> bool {
+        matches!(self.text, Text::Network(_))
+    }
+
+    /// What the text model costs so quantised.
+    pub fn cost(&self, quantisation: Quantisation) -> Cost {
+        match &self.text {
+            Text::Network(network) => {
+                let mix = mix(self.shape, quantisation);
+                Cost::new(network, |weight: &WeightDecl| Some(mix.stored(weight)))
+            }
+            Text::Outline => Cost::of_outline(&outline(self.shape, quantisation)),
+        }
+    }
+
+    /// Bytes of a GGUF file of the text model.
+    pub fn file_bytes(&self, quantisation: Quantisation) -> u64 {
+        self.cost(quantisation).stored_bytes() + self.shape.vocab_size as u64 * VOCABULARY_BYTES
+    }
+
+    /// Bytes of the tower's weights in 16 bits, and of its buffers; 0 of a model that reads text only.
+    pub fn tower_bytes(&self) -> (u64, u64) {
+        self.tower.as_ref().map_or((0, 0), |tower| (tower.weight_bytes, tower.buffer_bytes))
+    }
+}
+
+impl Tower {
+    fn of_network(params: &VisionParams) -> Result<Tower, ModelError> {
+        let tower = plimsoll_models::tower_from_params(params)?;
+        let in_halves = |weight: &WeightDecl| Some((DType::BF16, 2 * weight.shape.iter().product::<usize>() as u64));
+        let cost = Cost::new(&tower.network, in_halves);
+        let patches = (params.tile_size / params.patch_size).pow(2);
+        Ok(Tower { weight_bytes: cost.stored_bytes(), buffer_bytes: cost.tower_buffer_bytes(1, patches) })
+    }
+
+    /// Four rows of the tower's width and two of its MLP's are alive for each patch.
+    fn of_outline(vision: &VisionShape) -> Tower {
+        let width = 4 * vision.d_model.unwrap_or(0) + 2 * vision.d_ff.unwrap_or(0);
+        let buffers = (vision.patches_at_once.unwrap_or(0) * width * size_of::<f32>()) as u64;
+        Tower { weight_bytes: 2 * vision.parameters, buffer_bytes: buffers }
+    }
+}
+
+/// Whether files that declare `architecture` are read here.
+fn is_read_here(architecture: &str) -> bool {
+    let config = json!({ "model_type": architecture }).to_string();
+    Hyperparams::from_config_json("", &config).is_ok()
+}
+
+fn mix(shape: &Shape, quantisation: Quantisation) -> Mix {
+    Mix {
+        quantisation,
+        n_layers: shape.n_layers,
+        tied: shape.tied_embeddings,
+        qkv_as_one: shape.network.as_deref().is_some_and(stores_qkv_as_one),
+    }
+}
+
+/// The shape as the `config.json` of the network that it names.
+fn config(shape: &Shape, network: &str) -> Value {
+    let mut text = Map::new();
+    let sizes = [
+        ("num_hidden_layers", shape.n_layers),
+        ("hidden_size", shape.d_model),
+        ("intermediate_size", shape.d_ff),
+        ("num_attention_heads", shape.n_heads),
+        ("num_key_value_heads", shape.n_kv_heads),
+        ("head_dim", shape.head_dim),
+        ("vocab_size", shape.vocab_size),
+        ("max_position_embeddings", shape.max_seq_len),
+    ];
+    text.extend(sizes.map(|(key, size)| (key.to_owned(), json!(size))));
+    text.insert("model_type".to_owned(), json!(network));
+    text.insert("tie_word_embeddings".to_owned(), json!(shape.tied_embeddings));
+    text.extend(shape.rope_theta.map(|theta| ("rope_theta".to_owned(), json!(theta))));
+    text.extend(shape.config.iter().map(|(key, value)| (key.clone(), json!(value))));
+    let tower = shape.vision.as_ref().and_then(|vision| Some((vision.network.as_ref()?, &vision.config)));
+    match tower {
+        None => Value::Object(text),
+        Some((wrapper, vision)) => json!({
+            "model_type": wrapper, "tie_word_embeddings": shape.tied_embeddings, "text_config": text,
+            "vision_config": vision,
+        }),
+    }
+}
+
+/// The shape in outline, so quantised.
+fn outline(shape: &Shape, quantisation: Quantisation) -> Outline {
+    let part = |met, values: u64, dtype, bytes| Part { met, values, matrices: shape.n_layers as u64, dtype, bytes };
+    let body = |met, values: u64| part(met, values, quantisation.dtype(), quantisation.body_bytes(values));
+    let table = |met, is_head: bool| {
+        let (dtype, bytes) = quantisation.table(shape.vocab_size, shape.d_model, is_head);
+        Part { matrices: 1, ..part(met, shape.embedding_parameters(), dtype, bytes) }
+    };
+    let mut parts = vec![table(Met::ForLogits, true), body(Met::Always, shape.body_parameters())];
+    if !shape.tied_embeddings {
+        parts.push(table(Met::Table, false));
+    }
+    if shape.lookup_parameters > 0 {
+        // Gemma 4 E2B as Q4_0 has its tables as it has its output projection.
+        let (dtype, bytes) = quantisation.table(shape.lookup_parameters as usize / 256, 256, true);
+        parts.push(part(Met::Table, shape.lookup_parameters, dtype, bytes));
+    }
+    if shape.idle_parameters > 0 {
+        parts.push(body(Met::Routed(0.0), shape.idle_parameters));
+    }
+    if let Some(experts) = &shape.experts {
+        let values = shape.expert_parameters();
+        let (dtype, bytes) = match kept_type(experts.stored.as_deref()) {
+            Some(dtype) => (dtype, values / dtype.block_len() as u64 * dtype.block_bytes() as u64),
+            None => (quantisation.dtype(), quantisation.body_bytes(values)),
+        };
+        let matrices = (experts.n_layers * experts.n_experts * experts.matrices) as u64;
+        let met = Met::Routed(experts.top_k as f64 / experts.n_experts as f64);
+        parts.push(Part { matrices, ..part(met, values, dtype, bytes) });
+    }
+    let used = shape.experts.as_ref().map_or(0, |experts| experts.top_k * experts.d_ff);
+    Outline {
+        n_layers: shape.n_layers,
+        parts,
+        caches: shape.caches.iter().map(|cache| cached(shape, cache)).collect(),
+        state_bytes: shape.state_bytes,
+        row_width: 4 * shape.d_model + 2 * shape.d_ff.max(used) + 3 * shape.n_heads * shape.head_dim,
+        vocab_size: shape.vocab_size,
+    }
+}
+
+fn cached(shape: &Shape, cache: &CacheShape) -> CachedLayers {
+    CachedLayers {
+        n_layers: cache.n_layers,
+        n_heads: shape.n_heads,
+        n_kv_heads: cache.n_kv_heads,
+        head_dim: cache.head_dim,
+        mask: cache.window.map_or(Mask::Causal, Mask::Sliding),
+    }
+}
+
+/// The type that every file keeps experts in.
+fn kept_type(name: Option<&str>) -> Option<DType> {
+    DType::ALL.iter().copied().find(|dtype| Some(dtype.name()) == name)
+}
