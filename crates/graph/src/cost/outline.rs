@@ -148,6 +148,7 @@ mod tests {
                 dtype: DType::Q8_0,
                 values: 1,
                 decode: f64::INFINITY,
+                streamed: 1e6,
                 prefill: f64::INFINITY,
             }],
             attention_rate: f64::INFINITY,
