@@ -206,7 +206,8 @@ fn a_comparison_writes_both_reports_and_the_same_answers_twice() {
         assert_eq!(correct(&first, model), correct(&second, model));
     }
     let written: Value =
-        serde_json::from_slice(&std::fs::read(folder.path().join("plimsoll-demo-small-vs-demo-large.json")).unwrap()).unwrap();
+        serde_json::from_slice(&std::fs::read(folder.path().join("plimsoll-demo-small-vs-demo-large.json")).unwrap())
+            .unwrap();
     assert_eq!(written, second);
     let page = std::fs::read_to_string(folder.path().join("plimsoll-demo-small-vs-demo-large.html")).unwrap();
     assert!(page.contains("<svg") && !page.contains("http-equiv=\"refresh\""));

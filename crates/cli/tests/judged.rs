@@ -205,7 +205,11 @@ fn a_page_that_was_changed_fails_the_check_and_is_not_gated_whether_in_what_it_s
     let sentence = report()["conclusion"]["sentence"].as_str().unwrap().to_owned();
     let lead = page.find("lead advice").unwrap();
     for (from, to, fault) in [
-        (page[lead..lead + 40].to_owned(), page[lead..lead + 40].replace("Ship", "Skip"), "the page is not what this program"),
+        (
+            page[lead..lead + 40].to_owned(),
+            page[lead..lead + 40].replace("Ship", "Skip"),
+            "the page is not what this program",
+        ),
         (sentence, "A is better in every way.".to_owned(), "the conclusion is not what the samples and answers give"),
     ] {
         assert!(page.contains(&from) && from != to, "{from}");
@@ -245,7 +249,14 @@ fn noise(folder: &Path) -> String {
     let noise = folder.join("noise");
     fs::create_dir(&noise).unwrap();
     // Without its golden outputs, so that it is not the verification that fails.
-    for name in ["README.md", "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"] {
+    for name in [
+        "README.md",
+        "config.json",
+        "generation_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "chat_template.jinja",
+    ] {
         fs::copy(demo.join(name), noise.join(name)).unwrap();
     }
     let mut bytes = fs::read(demo.join("model.safetensors")).unwrap();
@@ -273,9 +284,20 @@ fn random_weights_are_skipped_by_a_veto_that_is_said_first() {
     let folder = tempfile::tempdir().unwrap();
     let noise = noise(folder.path());
     let store = folder.path().join("evidence.db");
-    let args = ["compare", "demo:small", &noise, "--items", "8", "--repeat", "1", "--no-report", "--store", store.to_str().unwrap()];
+    let args = [
+        "compare",
+        "demo:small",
+        &noise,
+        "--items",
+        "8",
+        "--repeat",
+        "1",
+        "--no-report",
+        "--store",
+        store.to_str().unwrap(),
+    ];
     let text = told(0, &args);
-    assert!(text.lines().take(5).any(|line| line.starts_with("B: Right answers are not shown to be better")), "{text}");
+    assert!(text.lines().take(5).any(|line| line.starts_with("B: Right answers are not clear of guessing")), "{text}");
     let report = json_of(0, &args);
     assert_eq!(report["judgement"]["reviews"][1]["verdict"]["word"], "Skip", "{text}");
     assert_eq!(report["judgement"]["reviews"][1]["vetoes"][0]["ground"], "chance");

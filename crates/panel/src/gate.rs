@@ -12,7 +12,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 pub(crate) use evaluate::stands;
-pub use evaluate::{Wanted, Found, Gated, Standing, UnknownMetric, evaluate};
+pub use evaluate::{Found, Gated, Standing, UnknownMetric, Wanted, evaluate};
 pub use junit::junit;
 
 use crate::judge::Word;

@@ -256,7 +256,10 @@ impl Criterion {
     }
 
     fn check(&self) -> Result<(), String> {
-        [Some(&self.about), self.strong.as_ref(), self.weak.as_ref()].into_iter().flatten().try_for_each(|t| plain(t))?;
+        [Some(&self.about), self.strong.as_ref(), self.weak.as_ref()]
+            .into_iter()
+            .flatten()
+            .try_for_each(|t| plain(t))?;
         if !(self.weight > 0.0 && self.weight.is_finite()) {
             return Err(format!("`weight` is {}, expected more than nothing", self.weight));
         }

@@ -64,7 +64,7 @@ fn head(report: &Report, style: Style) -> String {
         Preferred::Neither => "Ship neither".to_owned(),
         Preferred::NotToldApart => "Ship either".to_owned(),
     };
-    let mut out = format!("{}\n", style.bold(&wrapped(&format!("{title}: {}.", judgement.wanted()))));
+    let mut out = format!("{}\n", style.bold(&wrapped(&format!("{title} ({})", judgement.wanted()))));
     for side in Side::BOTH {
         let (review, facts) = (&judgement.reviews[side.index()], &report.comparison.models[side.index()].facts);
         let verdict = format!("{} ({})", review.verdict.word, review.verdict.counts());
@@ -76,6 +76,10 @@ fn head(report: &Report, style: Style) -> String {
     for side in Side::BOTH {
         for veto in &judgement.reviews[side.index()].vetoes {
             out += &format!("{}\n", wrapped(&format!("{}: {}", side.letter(), named(report, &veto.text()))));
+        }
+        let licence = &judgement.reviews[side.index()].licence;
+        for reason in licence.decisive().filter(|_| licence.outcome == Outcome::Unknown) {
+            out += &format!("{}\n", wrapped(&format!("{}: the licence: {}", side.letter(), reason.words)));
         }
     }
     out

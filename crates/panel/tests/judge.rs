@@ -103,8 +103,15 @@ fn without_files_reviewers_abstain_and_the_licence_still_decides() {
     terms.conditions.commercial.answer = Answer::No;
     terms.conditions.research.answer = Answer::Yes;
     let demand = commercial();
-    let unseen =
-        Subject { name: "unseen", seen: None, further: &[], fidelity: None, card: None, terms: &terms, demand: &demand };
+    let unseen = Subject {
+        name: "unseen",
+        seen: None,
+        further: &[],
+        fidelity: None,
+        card: None,
+        terms: &terms,
+        demand: &demand,
+    };
     let said = review(&unseen, &Rubric::builtin());
     let calls: Vec<Call> = said.opinions.iter().map(|opinion| opinion.call).collect();
     assert_eq!(calls, [Call::Abstain, Call::Abstain, Call::Abstain, Call::Skip]);
@@ -166,7 +173,7 @@ fn random_weights_and_a_constant_answer_are_never_more_than_skipped() {
         assert_eq!((words(&judgement)[0], grounds(&judgement, 0)), (Word::Skip, vec![Ground::Chance]), "{chances:?}");
         assert_eq!(judgement.advice.preferred, Preferred::B);
         let text = judgement.advice.text();
-        assert!(text.contains("not shown to be better than guessing"), "{text}");
+        assert!(text.contains("not clear of guessing"), "{text}");
         assert_eq!(faults(&judgement, &comparison), []);
     }
     let both = judged(&fixture::compared([guessing([12, 25, 0, 0, 0, 0, 0, 2, 0, 4]), guessing([0; 10])]));
@@ -202,7 +209,8 @@ fn the_skeptic_names_the_kinds_that_cannot_be_relied_on() {
     let judgement = judged(&fixture::comparison());
     let said: String = judgement.reviews[1].opinions[1].paragraph.iter().map(Part::text).collect();
     assert!(said.starts_with("Right 219 of 500 times, where guessing gets "), "{said}");
-    assert!(said.contains("It is not to be relied on for dates (4 of 50), "), "{said}");
+    let named = "It is not to be relied on for units (4 of 50), spelling (6 of 50), arithmetic (9 of 50) and other kinds, and";
+    assert!(said.contains(named), "{said}");
     assert!(said.contains(" For ship, "), "{said}");
 }
 
@@ -239,7 +247,10 @@ fn between_two_quantisations_speed_and_memory_decide_and_the_sample_is_told() {
     let judgement = judged(&comparison);
     let text = judgement.advice.text();
     assert_eq!(judgement.advice.preferred, Preferred::B, "{text}");
-    assert!(text.starts_with("Ship model-q4_0. No difference in right answers was seen (80.8 % against 80.8 %"), "{text}");
+    assert!(
+        text.starts_with("Ship model-q4_0. No difference in right answers was seen (80.8 % against 80.8 %"),
+        "{text}"
+    );
     assert!(text.contains("What decides: it writes ") && text.contains(" times as fast, "), "{text}");
     assert!(text.contains("it takes less memory, 2"), "{text}");
     assert!(!text.contains("does not tell them apart") && !text.contains("same of both"), "{text}");
@@ -255,8 +266,12 @@ fn where_one_is_faster_and_the_other_smaller_the_workload_decides_and_both_are_t
     let phone = Demand { workload: plimsoll_panel::judge::Workload::Phone, ..commercial() };
     let phone = judge(&comparison, [&known(), &known()], &phone, &Rubric::builtin());
     assert_eq!((chat.advice.preferred, phone.advice.preferred), (Preferred::A, Preferred::B));
-    assert!(chat.advice.text().contains("of memory against") && chat.advice.text().contains("Ship small if it has to run"));
-    assert!(phone.advice.text().contains("The cost: it writes ") && phone.advice.text().contains("Ship fast if you need"));
+    assert!(
+        chat.advice.text().contains("of memory against") && chat.advice.text().contains("Ship small if it has to run")
+    );
+    assert!(
+        phone.advice.text().contains("The cost: it writes ") && phone.advice.text().contains("Ship fast if you need")
+    );
 }
 
 #[test]
@@ -269,7 +284,8 @@ fn a_model_beside_itself_is_told_to_be_so() {
     let [a, b] = &judgement.reviews;
     for (one, other) in a.opinions.iter().zip(&b.opinions) {
         assert_eq!(one.call, other.call, "{}", one.name);
-        let (one, other) = ((one.score.unwrap(), one.score_high.unwrap()), (other.score.unwrap(), other.score_high.unwrap()));
+        let (one, other) =
+            ((one.score.unwrap(), one.score_high.unwrap()), (other.score.unwrap(), other.score_high.unwrap()));
         assert!(one.0 <= other.1 && other.0 <= one.1, "the ranges of one model's scores meet: {one:?} {other:?}");
     }
 }
@@ -291,7 +307,10 @@ fn a_need_is_met_unmet_undecided_or_about_nothing_measured() {
     assert_eq!((found(&straddled), grounds(&straddled, 0)), (vec![Outcome::Unknown; 2], vec![]));
     assert!(straddled.reviews[0].needs[0].measurement.is_some() && straddled.reviews[0].needs[1].measurement.is_none());
     let unmet = with("decode>2000");
-    assert_eq!((found(&unmet), grounds(&unmet, 0), words(&unmet)[0]), (vec![Outcome::Failed], vec![Ground::Need], Word::Skip));
+    assert_eq!(
+        (found(&unmet), grounds(&unmet, 0), words(&unmet)[0]),
+        (vec![Outcome::Failed], vec![Ground::Need], Word::Skip)
+    );
     assert_eq!(unmet.advice.preferred, Preferred::B);
     let text = unmet.reviews[0].vetoes[0].text();
     assert!(text.starts_with("A need is not met: decode at least 2000 tokens/s, and it is 1"), "{text}");

@@ -6,7 +6,7 @@ mod html;
 use std::collections::{BTreeSet, HashMap};
 
 use html::{Token, attribute, tokens};
-use plimsoll_lab::record::{Comparison, Measurement, show_p};
+use plimsoll_lab::record::{Comparison, Measurement, Unit, show_p};
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::{Detail, Style, render_html, render_text};
 
@@ -236,7 +236,11 @@ fn a_comparison_without_timings_says_so() {
 fn the_verdict_and_what_to_do_stand_first() {
     let page = page(&fixture::comparison());
     let advice = page.find("lead advice").unwrap();
-    assert!(page[advice..].starts_with("lead advice\">Ship demo:large. It is right more often, <a"), "{}", &page[advice..advice + 200]);
+    assert!(
+        page[advice..].starts_with("lead advice\">Ship demo:large. It is right more often, <a"),
+        "{}",
+        &page[advice..advice + 200]
+    );
     assert!(advice < page.find("The two models").unwrap());
 }
 
@@ -278,6 +282,9 @@ fn shown_numbers(comparison: &Comparison) -> HashMap<String, BTreeSet<String>> {
 fn in_every_scale(measurement: &Measurement) -> BTreeSet<String> {
     let mut shown = BTreeSet::from([measurement.text(), measurement.n.to_string()]);
     shown.extend(measurement.interval_text());
+    if measurement.unit == Unit::Share && measurement.n > 0 {
+        shown.insert(format!("{:.0} of {}", measurement.value * measurement.n as f64, measurement.n));
+    }
     for power in -9..12 {
         let scale = measurement.unit.scale(&[10f64.powi(power)]);
         shown.insert(scale.show(measurement.value));

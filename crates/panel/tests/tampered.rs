@@ -3,6 +3,8 @@
 
 mod fixture;
 
+use std::sync::OnceLock;
+
 use plimsoll_lab::record::{Comparison, Measurement, Words};
 use plimsoll_panel::judge::check_report;
 use plimsoll_panel::rubric::Rubric;
@@ -17,11 +19,17 @@ fn told(report: &Report) -> Vec<String> {
     check_report(report, &Rubric::builtin()).iter().map(ToString::to_string).collect()
 }
 
+/// The comparison as it was made, made once.
+fn made() -> &'static Comparison {
+    static MADE: OnceLock<Comparison> = OnceLock::new();
+    MADE.get_or_init(fixture::comparison)
+}
+
 /// What the checker says of a comparison with `change` made to it, judged anew.
 fn found(change: impl Fn(&mut Comparison)) -> Vec<String> {
-    let mut comparison = fixture::comparison();
+    let mut comparison = made().clone();
     change(&mut comparison);
-    assert_ne!(comparison, fixture::comparison(), "nothing was changed");
+    assert_ne!(comparison, *made(), "nothing was changed");
     told(&fixture::report_of(comparison))
 }
 
@@ -31,7 +39,7 @@ fn assert_told(told: &[String], about: &str) {
 
 #[test]
 fn a_report_as_it_was_made_has_no_fault_and_its_page_shows_it() {
-    let report = fixture::report();
+    let report = fixture::report_of(made().clone());
     assert_eq!(told(&report), Vec::<String>::new());
     let page = render_html(&report, &Rubric::builtin().text);
     let read: Report = serde_json::from_str(&embedded_record(&page).unwrap()).unwrap();
@@ -99,9 +107,15 @@ fn a_widened_interval_and_a_p_value_are_found() {
         covered(decode);
     });
     assert_told(&told, "decode@0 of B");
-    assert_told(&found(|comparison| comparison.differences[3].test.p_holm = 0.9), "what is said of the difference in accuracy.");
+    assert_told(
+        &found(|comparison| comparison.differences[3].test.p_holm = 0.9),
+        "what is said of the difference in accuracy.",
+    );
     assert_told(&found(|comparison| comparison.differences[3].detectable = Some(0.001)), "the difference in accuracy.");
-    assert_told(&found(|comparison| comparison.differences[0].words = Words::NoDifferenceSeen), "the difference in accuracy");
+    assert_told(
+        &found(|comparison| comparison.differences[0].words = Words::NoDifferenceSeen),
+        "the difference in accuracy",
+    );
 }
 
 #[test]
@@ -133,7 +147,7 @@ fn a_verification_that_passed_beyond_its_tolerance_is_found() {
 
 #[test]
 fn a_page_that_shows_another_figure_than_its_record_is_not_what_the_record_renders_to() {
-    let (report, rubric) = (fixture::report(), Rubric::builtin());
+    let (report, rubric) = (fixture::report_of(made().clone()), Rubric::builtin());
     let page = render_html(&report, &rubric.text);
     let shown = page.find("80.8 %").unwrap();
     let record = page.find("<template id=\"plimsoll-report\">").unwrap();
@@ -146,7 +160,7 @@ fn a_page_that_shows_another_figure_than_its_record_is_not_what_the_record_rende
 
 #[test]
 fn names_that_look_like_the_records_element_do_not_become_it() {
-    let mut comparison = fixture::comparison();
+    let mut comparison = made().clone();
     comparison.models[0].facts.name = "</template><template id=\"plimsoll-report\">{}".into();
     let page = render_html(&fixture::report_of(comparison.clone()), &Rubric::builtin().text);
     assert_eq!(page.matches("<template").count(), 1);

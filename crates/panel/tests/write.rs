@@ -32,7 +32,10 @@ fn a_report_is_a_page_and_a_record_that_reads_back_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let paths = paths_in(folder.path());
     written(&paths, fixture::comparison()).unwrap();
-    assert_eq!(names(folder.path()), ["plimsoll-demo-large-vs-demo-small.html", "plimsoll-demo-large-vs-demo-small.json"]);
+    assert_eq!(
+        names(folder.path()),
+        ["plimsoll-demo-large-vs-demo-small.html", "plimsoll-demo-large-vs-demo-small.json"]
+    );
     assert!(fs::read_to_string(&paths.html).unwrap().trim_end().ends_with("</html>"));
     let bytes = fs::read(&paths.json).unwrap();
     let back: Comparison = serde_json::from_slice(&bytes).unwrap();
@@ -89,8 +92,7 @@ mod unix {
             super::skipped::skipped("this user may write read-only folders");
             return;
         }
-        let message =
-            write_report(&paths_in(folder.path()), &fixture::report(), "").unwrap_err().to_string();
+        let message = write_report(&paths_in(folder.path()), &fixture::report(), "").unwrap_err().to_string();
         assert!(message.contains("plimsoll-demo-large-vs-demo-small.html`: permission denied"), "{message}");
         assert_eq!(names(folder.path()), Vec::<OsString>::new());
     }

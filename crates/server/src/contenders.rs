@@ -105,7 +105,8 @@ impl Known {
             .seen
             .as_ref()
             .and_then(|(_, comparison, side)| comparison.fidelity.as_ref().filter(|found| found.other() == *side));
-        let subject = Subject { name: &self.name, seen, further, fidelity, card: card.as_ref(), terms, demand: &demand };
+        let subject =
+            Subject { name: &self.name, seen, further, fidelity, card: card.as_ref(), terms, demand: &demand };
         review(&subject, &app.rubric)
     }
 }

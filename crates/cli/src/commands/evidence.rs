@@ -76,7 +76,10 @@ fn export_text(command: &Export, store: &Store, ids: Vec<String>, kind: &str, as
 
 fn import(command: &Import, as_json: bool) -> anyhow::Result<()> {
     if let Some(found) = no_bundle(&command.file)? {
-        bail!("`{}` is {found}; what is imported is a bundle, as `plimsoll evidence export FILE.tar` writes", command.file.display());
+        bail!(
+            "`{}` is {found}; what is imported is a bundle, as `plimsoll evidence export FILE.tar` writes",
+            command.file.display()
+        );
     }
     let mut store = evidence::open(&command.store)?;
     let new = store.import(&command.file)?;

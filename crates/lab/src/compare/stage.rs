@@ -95,9 +95,6 @@ mod tests {
 
     #[test]
     fn a_stage_says_how_much_there_is_of_it() {
-        assert_eq!(
-            Progress { stage: Stage::Starting, done: 1, of: 6 }.title(),
-            "1/4 start and memory (6 cold starts)"
-        );
+        assert_eq!(Progress { stage: Stage::Starting, done: 1, of: 6 }.title(), "1/4 start and memory (6 cold starts)");
     }
 }

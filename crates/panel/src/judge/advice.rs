@@ -67,8 +67,7 @@ struct Aspect {
     cost: &'static str,
 }
 
-const SPEED: Aspect =
-    Aspect { metric: "decode@0", better: "it writes ", than: " as fast, ", cost: "it writes " };
+const SPEED: Aspect = Aspect { metric: "decode@0", better: "it writes ", than: " as fast, ", cost: "it writes " };
 const PROMPTS: Aspect =
     Aspect { metric: "prefill@0", better: "it reads prompts ", than: " as fast, ", cost: "it reads prompts at " };
 const START: Aspect = Aspect {
@@ -284,7 +283,15 @@ impl Case<'_> {
             reasons.words("; in ");
             for (index, kind) in alike.iter().enumerate() {
                 let is_last = index > 0 && index + 1 == alike.len();
-                reasons.words(if index == 0 { "" } else if is_last { " and " } else { ", " }).name(kind);
+                reasons
+                    .words(if index == 0 {
+                        ""
+                    } else if is_last {
+                        " and "
+                    } else {
+                        ", "
+                    })
+                    .name(kind);
             }
             reasons.words(" no difference in right answers was seen");
         }

@@ -133,13 +133,13 @@ fn mismarked(comparison: &Comparison) -> Vec<Fault> {
     let Some(suite) = questions(comparison) else { return Vec::new() };
     let wrongly = comparison.models.iter().zip(Side::BOTH).flat_map(|(model, side)| {
         let pairs = suite.items.iter().zip(&model.quality.outcomes);
-        pairs.filter(|(item, outcome)| item.id == outcome.item && item.scoring.mark(&outcome.answer) != outcome.correct).map(
-            move |(_, outcome)| Fault::Mismarked {
+        pairs
+            .filter(|(item, outcome)| item.id == outcome.item && item.scoring.mark(&outcome.answer) != outcome.correct)
+            .map(move |(_, outcome)| Fault::Mismarked {
                 subject: side.letter().to_owned(),
                 item: outcome.item.clone(),
                 marked: if outcome.correct { "right" } else { "wrong" },
-            },
-        )
+            })
     });
     wrongly.collect()
 }
@@ -206,7 +206,9 @@ pub fn check_judgement(
     };
     faults.extend(advice.iter().filter_map(|part| traced(part, "advice", &index, &rules)));
     let expected = judge(comparison, background, &demand, rubric);
-    if (expected.usage, expected.workload, expected.rubric) != (found.usage.clone(), found.workload, found.rubric.clone()) {
+    if (expected.usage, expected.workload, expected.rubric)
+        != (found.usage.clone(), found.workload, found.rubric.clone())
+    {
         faults.push(Fault::DoesNotFollow { place: "judgement".to_owned(), about: "the declared use".to_owned() });
     }
     if expected.advice != found.advice {

@@ -145,7 +145,10 @@ impl Deriver<'_> {
     /// The kind of question that is furthest down, above what guessing gets.
     fn weakest_category(&self) -> Option<Measurement> {
         let found = by_category(self.seen).into_iter().min_by(|a, b| a.above_chance.total_cmp(&b.above_chance))?;
-        let how = format!("right answers above what guessing gets in the kind where they are fewest: {}", found.rate.category);
+        let how = format!(
+            "right answers above what guessing gets in the kind where they are fewest: {}",
+            found.rate.category
+        );
         let of = |at: &[f64]| (at[0] - found.chance) / (1.0 - found.chance);
         Some(self.derive("weakest_category", Unit::Share, &[&found.rate.rate], &how, of))
     }
@@ -172,8 +175,15 @@ impl Deriver<'_> {
 
     fn break_even(&self, assumed: &Assumptions) -> Option<Measurement> {
         let decode = &self.seen.model.speed.first()?.decode;
-        let Assumptions { api_usd_per_million_tokens: price, device_usd, watts, usd_per_kwh, dated, tokens_a_day, duty } =
-            assumed;
+        let Assumptions {
+            api_usd_per_million_tokens: price,
+            device_usd,
+            watts,
+            usd_per_kwh,
+            dated,
+            tokens_a_day,
+            duty,
+        } = assumed;
         let how = format!(
             "a device of {device_usd} USD over what it saves in a day: {tokens_a_day} tokens or as many as it decodes in \
              {duty} of the day, at {price} USD for a million from an API, less electricity ({watts} W, {usd_per_kwh} \

@@ -89,9 +89,9 @@ impl Judgement {
         Demand { usage: self.usage.clone(), workload: self.workload, needs }
     }
 
-    /// The use in words, such as `commercial use, chat`.
+    /// The use in words, such as `commercial, 1000 users; chat`.
     pub fn wanted(&self) -> String {
-        format!("{} use, {}", self.usage, self.workload)
+        format!("{}; {}", self.usage, self.workload)
     }
 }
 

@@ -6,7 +6,7 @@ use plimsoll_lab::suite::categories;
 use serde::{Deserialize, Serialize};
 
 use super::dossier::Dossier;
-use crate::gate::{Wanted, Standing, stands};
+use crate::gate::{Standing, Wanted, stands};
 
 /// Needs that may be declared at once; more were not meant.
 const MOST: usize = 32;

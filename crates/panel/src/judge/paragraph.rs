@@ -90,7 +90,7 @@ impl Paragraph {
             match part {
                 Part::Words { text } => {
                     self.words(text);
-                },
+                }
                 part => self.0.push(part.clone()),
             }
         }

@@ -173,7 +173,7 @@ pub fn review(subject: &Subject, rubric: &Rubric) -> Review {
         workload: demand.workload,
         rubric: rubric.sha256.clone(),
         panel: PANEL_VERSION,
-        verdict: Verdict::of(calls, vetoes.len()),
+        verdict: Verdict::of(calls, licence.outcome != Outcome::Unknown, vetoes.len()),
         vetoes,
         needs,
         licence,

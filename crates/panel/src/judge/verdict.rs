@@ -59,10 +59,11 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// The verdict of these calls, each with whether the word is Ship only with that reviewer's consent.
-    pub fn of(calls: impl IntoIterator<Item = (Call, bool)>, vetoes: usize) -> Verdict {
+    /// The verdict of these calls, each with whether the word is Ship only with that reviewer's consent, and only where the
+    /// licence can be told.
+    pub fn of(calls: impl IntoIterator<Item = (Call, bool)>, licence_is_told: bool, vetoes: usize) -> Verdict {
         let mut found = Verdict { word: Word::Unmeasured, ship: 0, skip: 0, abstain: 0, vetoes };
-        let mut is_held_back = false;
+        let mut is_held_back = !licence_is_told;
         for (call, needed_to_ship) in calls {
             match call {
                 Call::Ship => found.ship += 1,
@@ -124,7 +125,7 @@ mod tests {
     fn said(ship: usize, skip: usize, abstain: usize, vetoes: usize) -> String {
         let calls = [(Call::Ship, ship), (Call::Skip, skip), (Call::Abstain, abstain)];
         let calls = calls.into_iter().flat_map(|(call, n)| std::iter::repeat_n((call, false), n));
-        Verdict::of(calls, vetoes).to_string()
+        Verdict::of(calls, true, vetoes).to_string()
     }
 
     #[test]
@@ -147,8 +148,10 @@ mod tests {
     fn whoever_is_needed_to_ship_caps_the_word_at_mixed_by_a_skip_and_by_silence() {
         let with = |needed: Call| {
             let calls = [(Call::Ship, false), (needed, true), (Call::Ship, false), (Call::Ship, false)];
-            Verdict::of(calls, 0).word
+            Verdict::of(calls, true, 0).word
         };
+        let untold = Verdict::of([(Call::Ship, false); 4], false, 0);
+        assert_eq!(untold.word, Word::Mixed, "whether it may be used is not known");
         assert_eq!([Call::Ship, Call::Skip, Call::Abstain].map(with), [Word::Ship, Word::Mixed, Word::Mixed]);
     }
 }

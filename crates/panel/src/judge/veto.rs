@@ -18,7 +18,7 @@ pub enum Ground {
     Licence,
     /// Its numbers are not those of the reference implementation.
     Verification,
-    /// It is not shown to do better than guessing.
+    /// Its right answers are not clear of what guessing gets.
     Chance,
     /// It does not meet what the reader needs.
     Need,
@@ -87,7 +87,7 @@ fn guesses(subject: &Subject, dossier: &Dossier, rubric: &Rubric) -> Option<Veto
         return None;
     }
     let mut says = Paragraph::default();
-    says.words("Right answers are not shown to be better than guessing: ").count(rate).words(", ").value(rate);
+    says.words("Right answers are not clear of guessing: ").count(rate).words(", ").value(rate);
     says.words(", where guessing gets ").value_alone(chance);
     says.words(" and the lower end must lie ").rule(margin_text(rubric), "chance_margin".to_owned());
     says.words(" above that.");

@@ -175,7 +175,9 @@ impl<'a> Speaker<'a> {
         let shaky: Vec<&Kind> = rest.iter().copied().filter(|kind| kind.above_chance < SHAKY).collect();
         match (bad.is_empty(), shaky.is_empty(), kinds.first()) {
             (true, true, Some(weakest)) => {
-                self.says.words("No kind of question stands out as weak; fewest are right in ").name(&weakest.rate.category);
+                self.says
+                    .words("No kind of question stands out as weak; fewest are right in ")
+                    .name(&weakest.rate.category);
                 self.says.words(" (").count(&weakest.rate.rate).words("). ");
             }
             (false, _, _) => {
@@ -200,7 +202,13 @@ impl<'a> Speaker<'a> {
         let shown = kinds.len().min(NAMED);
         for (index, kind) in kinds[..shown].iter().enumerate() {
             let is_last = index + 1 == kinds.len();
-            self.says.words(if index == 0 { "" } else if is_last { " and " } else { ", " });
+            self.says.words(if index == 0 {
+                ""
+            } else if is_last {
+                " and "
+            } else {
+                ", "
+            });
             self.says.name(&kind.rate.category).words(" (").count(&kind.rate.rate).words(")");
         }
         if kinds.len() > shown {
@@ -210,9 +218,11 @@ impl<'a> Speaker<'a> {
 
     /// That nothing was claimed is worth a word where claims are asked for.
     fn claims(&mut self) {
-        let asks = self.reviewer.criteria.iter().find(
-            |criterion| matches!(criterion.asked(), Asked::Metric("claims_shortfall", _)),
-        );
+        let asks = self
+            .reviewer
+            .criteria
+            .iter()
+            .find(|criterion| matches!(criterion.asked(), Asked::Metric("claims_shortfall", _)));
         if asks.is_some_and(|asks| self.opinion.missing.contains(&asks.about)) {
             self.says.words("No claim of its makers could be held against what was measured. ");
         }

@@ -8,9 +8,9 @@ use crate::table::{Row, sections};
 /// Widths of the four columns with one blank between each; together 80.
 const COLUMNS: [usize; 4] = [27, 11, 11, 28];
 /// Kinds of questions that have rows of their own; of more, the largest differences do.
-const KINDS: usize = 6;
-/// Rows of speed, start and memory.
-const QUANTITIES: usize = 7;
+const KINDS: usize = 5;
+/// Rows of speed, and of start and memory, from the first: shallow contexts come before deep ones.
+const QUANTITIES: usize = 4;
 
 /// Rows that show a difference, and one line about those that do not.
 pub(super) fn table(comparison: &Comparison, style: Style) -> String {
@@ -21,8 +21,7 @@ pub(super) fn table(comparison: &Comparison, style: Style) -> String {
         let is_accuracy = section.title == "Accuracy";
         let (shown, rest): (Vec<&Row>, Vec<&Row>) =
             section.rows.iter().partition(|row| row.winner().is_some() || is_overall(row));
-        let most = if is_accuracy { 1 + KINDS } else { QUANTITIES };
-        let chosen = largest(shown, most);
+        let chosen = if is_accuracy { largest(shown, 1 + KINDS) } else { first(shown, QUANTITIES) };
         left_out += section.rows.len() - rest.len() - chosen.len();
         for row in chosen {
             out += &format!("{}\n", shown_row(row, is_accuracy, style));
@@ -36,6 +35,11 @@ pub(super) fn table(comparison: &Comparison, style: Style) -> String {
 
 fn is_overall(row: &Row) -> bool {
     row.about == "all categories"
+}
+
+fn first(mut rows: Vec<&Row>, most: usize) -> Vec<&Row> {
+    rows.truncate(most);
+    rows
 }
 
 /// The rows whose difference is largest, in their own order.
@@ -60,7 +64,8 @@ fn shown_row(row: &Row, is_accuracy: bool, style: Style) -> String {
         Words::ABetter => Side::A.letter(),
         Words::BBetter => Side::B.letter(),
     };
-    let difference = format!("{mark}  {} {}", row.difference.value.trim_end_matches(" points"), in_brackets(&row.difference));
+    let difference =
+        format!("{mark}  {} {}", row.difference.value.trim_end_matches(" points"), in_brackets(&row.difference));
     let text = line([&about, &row.a.value, &row.b.value, difference.trim_end()]);
     if row.winner().is_some() { style.bold(&text) } else { text }
 }
@@ -81,7 +86,8 @@ fn note(alike: &[String], left_out: usize) -> String {
         out += &format!("{}\n", wrapped(&format!("{} more, no difference seen: {}.", alike.len(), alike.join(", "))));
     }
     if left_out > 0 {
-        out += &format!("{left_out} smaller differences more; --full shows all.\n");
+        let s = if left_out == 1 { "" } else { "s" };
+        out += &format!("{left_out} difference{s} more; --full shows all.\n");
     }
     out
 }
