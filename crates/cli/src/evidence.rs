@@ -75,11 +75,7 @@ pub fn faults(written: &Written, rubrics: &[Rubric]) -> Result<Vec<String>, NoRu
     let rubric = Rubric::at_hand(sha256, rubrics).ok_or_else(|| NoRubric { sha256: sha256.clone() })?;
     let mut faults: Vec<String> = check_report(report, &rubric).iter().map(ToString::to_string).collect();
     if page.as_ref().is_some_and(|page| *page != render_html(report, &rubric.text)) {
-        let made_by = &report.comparison.program;
-        faults.push(format!(
-            "the page is not what this program, {}, shows of the record that it carries (made by {made_by})",
-            concat!("plimsoll ", env!("CARGO_PKG_VERSION"))
-        ));
+        faults.push("the page is not what this program shows of the record that it carries".to_owned());
     }
     Ok(faults)
 }

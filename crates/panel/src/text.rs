@@ -13,7 +13,7 @@ use crate::table::{Cell, Row, sections};
 /// Columns of the terminal that the table is made for.
 const WIDTH: usize = 80;
 /// Widths of the four columns with one blank between each; together [`WIDTH`].
-const COLUMNS: [usize; 4] = [26, 17, 17, 17];
+const COLUMNS: [usize; 4] = [25, 17, 17, 18];
 
 /// Characters that a model's name may take.
 const NAME: usize = 44;

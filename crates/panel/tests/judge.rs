@@ -209,7 +209,8 @@ fn the_skeptic_names_the_kinds_that_cannot_be_relied_on() {
     let judgement = judged(&fixture::comparison());
     let said: String = judgement.reviews[1].opinions[1].paragraph.iter().map(Part::text).collect();
     assert!(said.starts_with("Right 219 of 500 times, where guessing gets "), "{said}");
-    let named = "It is not to be relied on for units (4 of 50), spelling (6 of 50), arithmetic (9 of 50) and other kinds, and";
+    let named =
+        "It is not to be relied on for units (4 of 50), spelling (6 of 50), arithmetic (9 of 50) and other kinds, and";
     assert!(said.contains(named), "{said}");
     assert!(said.contains(" For ship, "), "{said}");
 }

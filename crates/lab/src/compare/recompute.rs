@@ -114,7 +114,7 @@ fn verified(record: &VerifiedRecord) -> Verified {
 /// A verification that passed with a difference beyond its tolerance did not pass.
 fn verification(model: &ModelRecord) -> Option<String> {
     let found = model.verified.as_ref()?;
-    let strays = found.passed && found.max_delta.samples.iter().any(|delta| !(*delta <= found.tolerance));
+    let strays = found.passed && found.max_delta.samples.iter().any(|delta| delta.is_nan() || *delta > found.tolerance);
     strays.then(|| format!("the verification of {}", found.max_delta.subject))
 }
 

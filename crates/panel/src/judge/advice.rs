@@ -262,17 +262,13 @@ impl Case<'_> {
             reasons.words(if is_first { "" } else { " or " });
             is_first = false;
         };
-        if self.winner(SPEED.metric) == Some(rival) {
-            if let Some(own) = self.measured(SPEED.metric, side) {
-                joint(&mut reasons);
-                reasons.words("if you need more than ").value_alone(own);
-            }
+        if let (Some(own), true) = (self.measured(SPEED.metric, side), self.winner(SPEED.metric) == Some(rival)) {
+            joint(&mut reasons);
+            reasons.words("if you need more than ").value_alone(own);
         }
-        if self.winner(MEMORY) == Some(rival) {
-            if let Some(own) = self.measured(MEMORY, side) {
-                joint(&mut reasons);
-                reasons.words("if it has to run in less than ").value_alone(own);
-            }
+        if let Some([_, own]) = self.memory(rival) {
+            joint(&mut reasons);
+            reasons.words("if it has to run in less than ").value_alone(own);
         }
         if self.winner("accuracy") == Some(rival) {
             joint(&mut reasons);
