@@ -399,7 +399,7 @@ pub enum PromptingArg {
 /// `compare`
 #[derive(ClapArgs, Debug)]
 #[command(
-    after_help = "Examples:\n  plimsoll compare ./smollm3-q4.gguf ./qwen3.gguf --report out\n  plimsoll compare smollm3 ./mine.gguf --use commercial --users 50000 --region EU\n  plimsoll compare smollm3 llama-3.1-8b --device pixel-10   (predicted: nothing is measured)"
+    after_help = "Examples:\n  plimsoll compare ./smollm3-q4.gguf ./qwen3.gguf --report out\n  plimsoll compare smollm3 ./mine.gguf --use commercial --users 50000 --region EU\n  plimsoll compare a.gguf b.gguf --workload phone --need \"memory<2GB, decode>10, accuracy.dates>0.8\"\n  plimsoll compare smollm3 llama-3.1-8b --device pixel-10   (predicted: nothing is measured)"
 )]
 pub struct Compare {
     /// First model [default: demo:small]
@@ -407,9 +407,12 @@ pub struct Compare {
     pub a: Option<String>,
     /// Second model [default: demo:large]
     pub b: Option<String>,
-    /// Folder for plimsoll-report.html and plimsoll-report.json
+    /// Folder for the report, plimsoll-A-vs-B.html and .json
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub report: PathBuf,
+    /// Print every number with its interval, what the reviewers say and their arithmetic
+    #[arg(long)]
+    pub full: bool,
     /// Keep the evidence and write no report
     #[arg(long, conflicts_with = "report")]
     pub no_report: bool,

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use plimsoll_lab::journal::Journal;
-use plimsoll_panel::Report;
-use plimsoll_panel::judge::check_judgement;
+use plimsoll_panel::judge::check_report;
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::store::{Store, StoreError};
+use plimsoll_panel::{Report, embedded_record, render_html};
 use serde_json::Value;
 
 use crate::args::StoreArgs;
@@ -41,25 +41,43 @@ pub fn path(args: &StoreArgs) -> anyhow::Result<PathBuf> {
 }
 
 /// A report as `compare` wrote it.
+pub struct Written {
+    /// What it says.
+    pub report: Report,
+    /// The page that it was read from, if it was one.
+    page: Option<String>,
+}
+
+/// Reads a report's JSON, or the page that carries it.
 ///
 /// # Errors
 /// The file cannot be read, or holds no report.
-pub fn read_report(file: &Path) -> anyhow::Result<Report> {
-    let bytes = std::fs::read(file).with_context(|| format!("report `{}`", file.display()))?;
-    serde_json::from_slice(&bytes).with_context(|| format!("report `{}`", file.display()))
+pub fn read_report(file: &Path) -> anyhow::Result<Written> {
+    let place = || format!("report `{}`", file.display());
+    let bytes = std::fs::read(file).with_context(place)?;
+    if !bytes.trim_ascii_start().starts_with(b"<") {
+        return Ok(Written { report: serde_json::from_slice(&bytes).with_context(place)?, page: None });
+    }
+    let page = String::from_utf8(bytes).with_context(place)?;
+    let record = embedded_record(&page).context("the page carries no record that it could be held against");
+    let report = serde_json::from_str(&record.with_context(place)?).with_context(place)?;
+    Ok(Written { report, page: Some(page) })
 }
 
-/// What does not hold in a report: figures that were changed, and what does not follow from them by the rubric that it
-/// names, one of `rubrics` or the one inside.
+/// What does not hold in a report: figures that were changed, what does not follow from samples and answers, or from them
+/// by the rubric that it names, one of `rubrics` or the one inside; and of a page, that it shows something else.
 ///
 /// # Errors
 /// The rubric is not at hand.
-pub fn faults(report: &Report, rubrics: &[Rubric]) -> Result<Vec<String>, NoRubric> {
-    let Report { comparison, background: [a, b], judgement } = report;
-    let sha256 = &judgement.rubric;
+pub fn faults(written: &Written, rubrics: &[Rubric]) -> Result<Vec<String>, NoRubric> {
+    let Written { report, page } = written;
+    let sha256 = &report.judgement.rubric;
     let rubric = Rubric::at_hand(sha256, rubrics).ok_or_else(|| NoRubric { sha256: sha256.clone() })?;
-    let faults = check_judgement(judgement, comparison, [a, b], &rubric);
-    Ok(faults.iter().map(ToString::to_string).collect())
+    let mut faults: Vec<String> = check_report(report, &rubric).iter().map(ToString::to_string).collect();
+    if page.as_ref().is_some_and(|page| *page != render_html(report, &rubric.text)) {
+        faults.push("the page is not what this program shows of the record that it carries".to_owned());
+    }
+    Ok(faults)
 }
 
 /// A report was judged by a rubric that is neither inside nor was given.

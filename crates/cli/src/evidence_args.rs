@@ -69,10 +69,10 @@ pub struct Import {
 /// `evidence check`
 #[derive(ClapArgs, Debug)]
 #[command(
-    after_help = "Examples:\n  plimsoll evidence check\n  plimsoll evidence check 3f2a9c1b4d5e\n  plimsoll evidence check plimsoll-report.json"
+    after_help = "Examples:\n  plimsoll evidence check\n  plimsoll evidence check 3f2a9c1b4d5e\n  plimsoll evidence check plimsoll-demo-small-vs-demo-large.html"
 )]
 pub struct Check {
-    /// A comparison, its id or the beginning of it, or a report's JSON file [default: everything in the store]
+    /// A comparison, its id or the beginning of it, or a report's file, .json or .html [default: everything in the store]
     pub what: Option<String>,
     /// What the panel judged by, where that is neither inside nor kept in the store
     #[arg(long, value_name = "FILE")]

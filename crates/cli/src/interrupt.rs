@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 
+use crate::notice::say;
+
 /// Exit status of a program ended by Ctrl-C: 128 and the number of SIGINT.
 pub const EXIT: u8 = 130;
 
@@ -13,6 +15,18 @@ pub const EXIT: u8 = 130;
 pub struct Interrupt {
     answering: AtomicBool,
     asked: AtomicBool,
+}
+
+/// Ends a comparison at Ctrl-C with a word on what becomes of it: every step that was done is in the store already.
+///
+/// # Errors
+/// If the system does not let Ctrl-C be taken over.
+pub fn say_what_is_kept() -> anyhow::Result<()> {
+    let handler = || {
+        say("\nstopped; what was measured is kept, and the same command goes on from here");
+        std::process::exit(i32::from(EXIT));
+    };
+    ctrlc::set_handler(handler).context("cannot take over Ctrl-C")
 }
 
 impl Interrupt {

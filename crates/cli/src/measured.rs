@@ -5,14 +5,14 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::Command;
 
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueEnum};
 use plimsoll_catalog::{DeclaredUse, Purpose};
 use plimsoll_formats::Vision;
 use plimsoll_lab::bench::{Plan, Start};
-use plimsoll_lab::compare::{self, Contestant, Options, Stage};
+use plimsoll_lab::compare::{self, Contestant, Options};
 use plimsoll_lab::record::{Comparison, Side};
 use plimsoll_lab::suite::{self, Suite};
-use plimsoll_panel::judge::Background;
+use plimsoll_panel::judge::{Background, Demand, Need, NeedError, Workload};
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::store::Store;
 use plimsoll_panel::{Report, shown_text};
@@ -22,9 +22,10 @@ use crate::args::StoreArgs;
 use crate::commands::verify;
 use crate::evidence::{self, StoreJournal};
 use crate::notice::say;
+use crate::progress::Waiting;
 use crate::settings::Settings;
 use crate::use_args::UseArgs;
-use crate::{catalogue, model, progress};
+use crate::{catalogue, interrupt, model};
 
 /// What a model is wanted for where nobody says: the use with the most conditions.
 pub const DEFAULT_USE: DeclaredUse = DeclaredUse { purpose: Purpose::Commercial, users: None, region: None };
@@ -50,11 +51,56 @@ pub struct MeasureArgs {
     pub margin: Option<f64>,
     #[command(flatten)]
     pub usage: UseArgs,
+    /// The kind of work, against which speed and memory are judged
+    #[arg(long, value_enum, default_value = "chat")]
+    pub workload: WorkloadArg,
+    /// What must hold of a model, or it is not for you: names, < or >, limits with units, between commas, such as
+    /// "memory<2GB, decode>10, accuracy.dates>0.8"; may be given several times
+    #[arg(long = "need", value_name = "NEEDS", value_parser = parse_needs)]
+    pub needs: Vec<Needs>,
     /// What the panel judges by [default: the rubric inside]
     #[arg(long, value_name = "FILE")]
     pub rubric: Option<PathBuf>,
     #[command(flatten)]
     pub store: StoreArgs,
+}
+
+/// The kind of work as the command line spells it.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorkloadArg {
+    /// Somebody waits and reads along
+    Chat,
+    /// Nobody waits; what counts is how much is done in an hour
+    Batch,
+    /// Somebody waits, and the memory is a phone's
+    Phone,
+}
+
+/// The needs of one `--need`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Needs {
+    /// As they were written.
+    text: String,
+    read: Vec<Need>,
+}
+
+fn parse_needs(text: &str) -> Result<Needs, NeedError> {
+    Ok(Needs { text: text.to_owned(), read: Need::read(text)? })
+}
+
+impl MeasureArgs {
+    /// What the models are wanted for.
+    fn demand(&self) -> Demand {
+        Demand {
+            usage: self.usage.declared().unwrap_or(DEFAULT_USE),
+            workload: match self.workload {
+                WorkloadArg::Chat => Workload::Chat,
+                WorkloadArg::Batch => Workload::Batch,
+                WorkloadArg::Phone => Workload::Phone,
+            },
+            needs: self.needs.iter().flat_map(|needs| needs.read.clone()).collect(),
+        }
+    }
 }
 
 fn parse_margin(text: &str) -> Result<f64, String> {
@@ -88,25 +134,18 @@ pub enum Told {
 pub fn measured(a: &str, b: &str, args: &MeasureArgs, settings: &Settings, told: Told) -> anyhow::Result<Measured> {
     let contestants = [contestant(a, settings)?, contestant(b, settings)?];
     let rubric = args.rubric.as_deref().map_or_else(|| Ok(Rubric::builtin()), Rubric::open)?;
-    let usage = args.usage.declared().unwrap_or(DEFAULT_USE);
+    let demand = args.demand();
     let mut store = evidence::open(&args.store)?;
     let options = options(args, settings, &contestants)?;
 
-    let mut shown: Option<(Stage, indicatif::ProgressBar)> = None;
-    let mut on_progress = |now: compare::Progress| {
-        if told == Told::JsonLines {
-            let line = serde_json::json!({ "stage": now.stage.to_string(), "done": now.done, "of": now.of });
-            return say(format_args!("{line}"));
+    interrupt::say_what_is_kept()?;
+    let mut waiting = Waiting::new();
+    let mut on_progress = |now: compare::Progress| match told {
+        Told::JsonLines => {
+            let line = serde_json::json!({ "stage": now.title(), "done": now.done, "of": now.of });
+            say(format_args!("{line}"));
         }
-        if shown.as_ref().is_none_or(|(stage, _)| *stage != now.stage) {
-            if let Some((_, bar)) = shown.take() {
-                bar.finish_and_clear();
-            }
-            shown = Some((now.stage, progress::bar(now.of as u64, &now.stage.to_string())));
-        }
-        if let Some((_, bar)) = &shown {
-            bar.set_position(now.done as u64);
-        }
+        Told::Bar => waiting.hear(now),
     };
     let files = [model::locate(a)?, model::locate(b)?]; // the process is not told of a folder of cards
     let mut fresh_start = |side: Side| start_in_a_process(&files[side.index()], settings);
@@ -114,11 +153,9 @@ pub fn measured(a: &str, b: &str, args: &MeasureArgs, settings: &Settings, told:
     let found = compare::compare(&contestants, &options, &mut journal, &mut fresh_start, &mut on_progress);
     journal.flush()?; // also of a comparison that failed: the next one goes on from there
     let run = journal.into_run();
+    waiting.done();
     let comparison = found?;
-    if let Some((_, bar)) = shown {
-        bar.finish_and_clear();
-    }
-    let report = judged(&store, comparison, &contestants, &usage, &rubric)?;
+    let report = judged(&store, comparison, &contestants, &demand, &rubric)?;
     store.keep_report(&report, &rubric)?;
     if let Some(run) = run {
         store.forget_steps(&run)?; // only now: until here they were all that there was of it
@@ -137,7 +174,7 @@ fn judged(
     store: &Store,
     comparison: Comparison,
     contestants: &[Contestant; 2],
-    usage: &DeclaredUse,
+    demand: &Demand,
     rubric: &Rubric,
 ) -> anyhow::Result<Report> {
     let catalog = catalogue::open()?;
@@ -146,7 +183,7 @@ fn judged(
         let card = catalogue::card_of(&contestant.argument, &contestant.checkpoint)?;
         *known = Background::of(catalog, &model.facts, card, store.measurements_of(&model.facts.sha256)?);
     }
-    Ok(Report::judged(comparison, background, usage, rubric))
+    Ok(Report::judged(comparison, background, demand, rubric))
 }
 
 fn options(args: &MeasureArgs, settings: &Settings, contestants: &[Contestant; 2]) -> anyhow::Result<Options> {
@@ -203,7 +240,13 @@ fn reproduce(
     let rubric =
         args.rubric.as_ref().map_or(String::new(), |file| format!(" --rubric {}", quoted(&file.to_string_lossy())));
     let margin = args.margin.map_or(String::new(), |margin| format!(" --margin {margin}"));
-    let usage = format!("--use {}{users}{region}{rubric}{margin}", usage.purpose);
+    let workload = match args.workload {
+        WorkloadArg::Chat => "",
+        WorkloadArg::Batch => " --workload batch",
+        WorkloadArg::Phone => " --workload phone",
+    };
+    let needs: String = args.needs.iter().map(|needs| format!(" --need {}", quoted(&needs.text))).collect();
+    let usage = format!("--use {}{users}{region}{workload}{needs}{rubric}{margin}", usage.purpose);
     format!(
         "{isa}plimsoll compare {a} {b} --items {items} --seed {seed} --repeat {repeat} --threads {threads}{pre} {usage}"
     )

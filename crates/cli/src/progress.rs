@@ -1,9 +1,15 @@
-//! A progress bar for people; nothing in a pipe.
+//! A progress bar for people; of a comparison, a line for each stage in a pipe.
 
 use std::io::IsTerminal;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use plimsoll_lab::compare::{Progress, Stage};
+
+use crate::notice::say;
+
+/// Below this share of the whole nobody can tell how long the rest takes.
+const TELLING: f64 = 0.02;
 
 /// A bar of `len` steps on standard error, hidden unless that is a terminal.
 pub fn bar(len: u64, what: &str) -> ProgressBar {
@@ -15,4 +21,75 @@ pub fn bar(len: u64, what: &str) -> ProgressBar {
     bar.set_message(what.to_owned());
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
+}
+
+/// A comparison as somebody waits for it.
+pub struct Waiting {
+    began: Instant,
+    shown: Option<(Stage, ProgressBar)>,
+}
+
+impl Waiting {
+    /// From now on.
+    pub fn new() -> Waiting {
+        Waiting { began: Instant::now(), shown: None }
+    }
+
+    /// Shows how far it is: a bar on a terminal, in a pipe a line where a stage begins.
+    pub fn hear(&mut self, now: Progress) {
+        let left = self.left(now);
+        if self.shown.as_ref().is_none_or(|(stage, _)| *stage != now.stage) {
+            self.done();
+            if !std::io::stderr().is_terminal() {
+                let left = left.as_ref().map_or(String::new(), |left| format!("; {left}"));
+                say(format_args!("{}{left}", now.title()));
+            }
+            self.shown = Some((now.stage, whole_bar(now)));
+        }
+        if let Some((_, bar)) = &self.shown {
+            bar.set_position(now.done as u64);
+            bar.set_prefix(left.unwrap_or_default());
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn done(&mut self) {
+        if let Some((_, bar)) = self.shown.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// What is left of the whole.
+    fn left(&self, now: Progress) -> Option<String> {
+        let done = now.whole();
+        let left = self.began.elapsed().as_secs_f64() * (1.0 - done) / done;
+        (done >= TELLING && left.is_finite()).then(|| format!("about {} left in all", spoken(left)))
+    }
+}
+
+/// A bar whose end is the stage's and whose time is the whole comparison's.
+fn whole_bar(now: Progress) -> ProgressBar {
+    let bar = bar(now.of as u64, &now.title());
+    let style = ProgressStyle::with_template("{msg:<37!} {wide_bar} {pos}/{len} {prefix}").expect("a valid template");
+    bar.set_style(style);
+    bar
+}
+
+/// A time as one speaks of it.
+fn spoken(seconds: f64) -> String {
+    match seconds {
+        s if s < 90.0 => format!("{:.0} s", s.max(1.0)),
+        s if s < 90.0 * 60.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spoken;
+
+    #[test]
+    fn a_time_is_spoken_of_in_the_unit_that_fits() {
+        assert_eq!([0.2, 42.0, 600.0, 9000.0].map(spoken), ["1 s", "42 s", "10 min", "2.5 h"]);
+    }
 }

@@ -206,9 +206,10 @@ fn a_comparison_writes_both_reports_and_the_same_answers_twice() {
         assert_eq!(correct(&first, model), correct(&second, model));
     }
     let written: Value =
-        serde_json::from_slice(&std::fs::read(folder.path().join("plimsoll-report.json")).unwrap()).unwrap();
+        serde_json::from_slice(&std::fs::read(folder.path().join("plimsoll-demo-small-vs-demo-large.json")).unwrap())
+            .unwrap();
     assert_eq!(written, second);
-    let page = std::fs::read_to_string(folder.path().join("plimsoll-report.html")).unwrap();
+    let page = std::fs::read_to_string(folder.path().join("plimsoll-demo-small-vs-demo-large.html")).unwrap();
     assert!(page.contains("<svg") && !page.contains("http-equiv=\"refresh\""));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing but the reports is left");
 }

@@ -67,7 +67,7 @@ fn copied(folder: &Path) -> (String, rusqlite::Connection) {
 }
 
 fn report() -> Value {
-    serde_json::from_slice(&fs::read(file("plimsoll-report.json")).unwrap()).unwrap()
+    serde_json::from_slice(&fs::read(file("plimsoll-demo-small-vs-demo-large.json")).unwrap()).unwrap()
 }
 
 fn comparison_id() -> String {
@@ -104,8 +104,11 @@ fn evidence_is_checked_by_id_by_the_beginning_of_it_and_from_a_reports_file() {
     for what in [&id[..], &id[..8]] {
         assert!(told(0, &["evidence", "check", what, "--store", &store]).starts_with("passed  "));
     }
-    let of_report = plimsoll(&["evidence", "check", &file("plimsoll-report.json")]);
-    assert!(of_report.status.success(), "{}", String::from_utf8_lossy(&of_report.stdout));
+    for kind in ["json", "html"] {
+        let report = file(&format!("plimsoll-demo-small-vs-demo-large.{kind}"));
+        let of_report = plimsoll(&["evidence", "check", &report]);
+        assert!(of_report.status.success(), "{kind}: {}", String::from_utf8_lossy(&of_report.stdout));
+    }
     assert!(refused(1, &["evidence", "check", "1234", "--store", &store]).contains("is no id"));
     assert!(refused(1, &["evidence", "check", "0000000000", "--store", &store]).contains("plimsoll history"));
 }
@@ -191,6 +194,133 @@ fn a_withdrawn_comparison_stays_and_says_so() {
     told(0, &["evidence", "check", &id, "--store", &store]);
 }
 
+#[test]
+fn a_page_that_was_changed_fails_the_check_and_is_not_gated_whether_in_what_it_shows_or_in_its_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = rules(folder.path(), "[[rule]]\nmetric = \"decode@0\"\nat_least = 1");
+    let page = fs::read_to_string(file("plimsoll-demo-small-vs-demo-large.html")).unwrap();
+    let whole = folder.path().join("whole.html");
+    fs::write(&whole, &page).unwrap();
+    told(0, &["gate", "--from", whole.to_str().unwrap(), "--rules", &rules]);
+    let sentence = report()["conclusion"]["sentence"].as_str().unwrap().to_owned();
+    let lead = page.find("lead advice").unwrap();
+    for (from, to, fault) in [
+        (
+            page[lead..lead + 40].to_owned(),
+            page[lead..lead + 40].replace("Ship", "Skip"),
+            "the page is not what this program",
+        ),
+        (sentence, "A is better in every way.".to_owned(), "the conclusion is not what the samples and answers give"),
+    ] {
+        assert!(page.contains(&from) && from != to, "{from}");
+        let changed = folder.path().join("changed.html");
+        fs::write(&changed, page.replacen(&from, &to, 1)).unwrap();
+        let changed = changed.to_str().unwrap();
+        assert!(told(1, &["evidence", "check", changed]).contains(fault), "{fault}");
+        assert!(refused(3, &["gate", "--from", changed, "--rules", &rules]).contains("report `"), "{fault}");
+    }
+    let empty = folder.path().join("other.html");
+    fs::write(&empty, "<!doctype html><title>x</title>").unwrap();
+    assert!(refused(1, &["evidence", "check", empty.to_str().unwrap()]).contains("carries no record"));
+}
+
+#[test]
+fn evidence_goes_out_only_in_forms_that_there_are_and_comes_in_only_as_a_bundle() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = file("evidence.db");
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    for name in ["out.pdf", "out", "out.zip"] {
+        let message = refused(1, &["evidence", "export", &path(name), "--store", &store]);
+        assert!(message.contains(".tar") && message.contains(".csv") && message.contains(".md"), "{message}");
+        assert!(!folder.path().join(name).exists(), "{name}");
+    }
+    told(0, &["evidence", "export", &path("out.md"), "--store", &store]);
+    told(0, &["evidence", "export", &path("out.csv"), "--store", &store]);
+    let report = file("plimsoll-demo-small-vs-demo-large.json");
+    for (name, about) in [(path("out.md"), "as Markdown"), (path("out.csv"), "samples as CSV"), (report, "is JSON")] {
+        let message = refused(1, &["evidence", "import", &name, "--store", &path("in.db")]);
+        assert!(message.contains(about) && message.chars().count() < 500, "the file itself is not printed: {message}");
+    }
+}
+
+/// The demo model of this folder with every matrix drawn at random.
+fn noise(folder: &Path) -> String {
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo/small");
+    let noise = folder.join("noise");
+    fs::create_dir(&noise).unwrap();
+    // Without its golden outputs, so that it is not the verification that fails.
+    for name in [
+        "README.md",
+        "config.json",
+        "generation_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "chat_template.jinja",
+    ] {
+        fs::copy(demo.join(name), noise.join(name)).unwrap();
+    }
+    let mut bytes = fs::read(demo.join("model.safetensors")).unwrap();
+    let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let tensors: Value = serde_json::from_slice(&bytes[8..8 + header]).unwrap();
+    let mut state = 7_u64;
+    for (name, tensor) in tensors.as_object().unwrap().iter().filter(|(name, _)| *name != "__metadata__") {
+        assert_eq!(tensor["dtype"], "BF16", "{name}");
+        if tensor["shape"].as_array().unwrap().len() < 2 {
+            continue;
+        }
+        let at = |end: usize| 8 + header + tensor["data_offsets"][end].as_u64().unwrap() as usize;
+        for value in bytes[at(0)..at(1)].chunks_exact_mut(2) {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let uniform = (state >> 33) as f32 / (1_u64 << 30) as f32 - 1.0;
+            value.copy_from_slice(&(((0.2 * uniform).to_bits() >> 16) as u16).to_le_bytes());
+        }
+    }
+    fs::write(noise.join("model.safetensors"), bytes).unwrap();
+    noise.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn random_weights_are_skipped_by_a_veto_that_is_said_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let noise = noise(folder.path());
+    let store = folder.path().join("evidence.db");
+    let args = [
+        "compare",
+        "demo:small",
+        &noise,
+        "--items",
+        "8",
+        "--repeat",
+        "1",
+        "--no-report",
+        "--store",
+        store.to_str().unwrap(),
+    ];
+    let text = told(0, &args);
+    assert!(text.lines().take(5).any(|line| line.starts_with("B: Right answers are not clear of guessing")), "{text}");
+    let report = json_of(0, &args);
+    assert_eq!(report["judgement"]["reviews"][1]["verdict"]["word"], "Skip", "{text}");
+    assert_eq!(report["judgement"]["reviews"][1]["vetoes"][0]["ground"], "chance");
+    assert_ne!(report["judgement"]["advice"]["preferred"], "B");
+}
+
+#[test]
+fn needs_are_read_before_anything_is_measured_and_an_unmet_one_is_a_veto() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, out) = (folder.path().join("evidence.db"), folder.path().to_str().unwrap());
+    let message = refused(2, &["compare", "--need", "memroy<2GB"]);
+    assert!(message.contains("did you mean `memory`?"), "{message}");
+    let args = ["compare", "--items", "2", "--repeat", "2", "--report", out, "--store", store.to_str().unwrap()];
+    let text = told(0, &[&args[..], &["--need", "memory<1MB, decode>1"]].concat());
+    assert!(text.starts_with("Ship neither"), "{text}");
+    assert!(text.contains("A need is not met: memory at most 1 MB, and it is "), "{text}");
+    assert!(text.lines().count() <= 40, "{text}");
+    let again = told(0, &[&args[..], &["--workload", "phone", "--full"]].concat());
+    assert!(again.contains("(replaced)") && again.lines().count() > 40, "{again}");
+    let report = folder.path().join("plimsoll-demo-small-vs-demo-large.html");
+    assert!(told(0, &["evidence", "check", report.to_str().unwrap()]).starts_with("passed"));
+}
+
 /// A file of rules.
 fn rules(folder: &Path, text: &str) -> String {
     let path: PathBuf = folder.join("gate.toml");
@@ -201,7 +331,7 @@ fn rules(folder: &Path, text: &str) -> String {
 #[test]
 fn the_gates_status_tells_passed_failed_inconclusive_and_error_apart() {
     let folder = tempfile::tempdir().unwrap();
-    let from = file("plimsoll-report.json");
+    let from = file("plimsoll-demo-small-vs-demo-large.json");
     let judged =
         |status: i32, text: &str| told(status, &["gate", "--from", &from, "--rules", &rules(folder.path(), text)]);
     let fast = "[[rule]]\nname = \"fast enough\"\nmetric = \"decode@0\"\nat_least = 1\n";
@@ -241,7 +371,7 @@ fn every_mistake_on_the_gates_own_line_is_status_3() {
     refused(3, &missing);
     assert!(refused(3, &["gate", "--nonsense"]).contains("--nonsense"));
     refused(3, &["--threads", "1", "gate"]);
-    let report = file("plimsoll-report.json");
+    let report = file("plimsoll-demo-small-vs-demo-large.json");
     let both = [&pair[..], &["--from", &report]].concat();
     assert!(refused(3, &both).contains("cannot be used with"));
     refused(3, &[&with_store[..], &["--use", "research", "--junit", "/no/such/folder/gate.xml"]].concat());

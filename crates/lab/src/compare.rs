@@ -9,12 +9,14 @@ mod evidence;
 mod facts;
 mod fidelity;
 mod ratio;
+mod recompute;
 mod run;
 mod stage;
 mod steps;
 
 pub use evidence::{Evidence, Prediction, Verified};
 pub use facts::model_facts;
+pub use recompute::recomputed;
 pub use run::{CompareError, Contestant, Options, compare};
 pub use stage::{Progress, Stage};
 pub use steps::FreshStart;
@@ -70,8 +72,8 @@ pub fn conclude(circumstances: Circumstances, evidence: [Evidence; 2]) -> Result
 /// The facts of a suite that make it reproducible.
 pub fn suite_facts(suite: &Suite) -> SuiteFacts {
     let n_in = |id: &str| suite.items.iter().filter(|item| item.category == id).count();
-    let about = |id: &str| categories().find(|category| category.id == id).map_or("", |category| category.about);
-    let categories = suite.categories().into_iter();
+    let known = |id: &str| categories().find(|category| category.id == id);
+    let kinds = suite.categories().into_iter();
     SuiteFacts {
         id: suite.id(),
         name: suite.name.clone(),
@@ -79,8 +81,13 @@ pub fn suite_facts(suite: &Suite) -> SuiteFacts {
         n: suite.items.len(),
         scorer_version: suite.scorer_version,
         licence: suite.licence.clone(),
-        categories: categories
-            .map(|id| CategoryFacts { id: id.to_owned(), about: about(id).to_owned(), n: n_in(id) })
+        categories: kinds
+            .map(|id| CategoryFacts {
+                id: id.to_owned(),
+                about: known(id).map_or("", |category| category.about).to_owned(),
+                n: n_in(id),
+                chance: known(id).map_or(0.0, |category| category.chance),
+            })
             .collect(),
     }
 }

@@ -29,6 +29,11 @@ pub struct Gathered {
 }
 
 impl Gathered {
+    /// What was gathered before: the divergence at each position, and how many have the same likeliest token.
+    pub(crate) fn of(kl: Vec<f64>, same_top: usize) -> Gathered {
+        Gathered { kl, same_top, max_delta: 0.0 }
+    }
+
     /// Adds a position: the logits of the distribution measured from, and of the other.
     pub fn take(&mut self, base: &[f32], other: &[f32]) {
         self.kl.push(kl_divergence(base, other));

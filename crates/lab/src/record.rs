@@ -76,7 +76,7 @@ pub struct ProductRates {
 }
 
 /// Which questions were put.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SuiteFacts {
     /// SHA-256 of the suite's canonical JSON.
     pub id: String,
@@ -94,8 +94,17 @@ pub struct SuiteFacts {
     pub categories: Vec<CategoryFacts>,
 }
 
+impl SuiteFacts {
+    /// Share of right answers that guessing gets over all questions; `None` where there are none.
+    pub fn chance(&self) -> Option<f64> {
+        let n: usize = self.categories.iter().map(|category| category.n).sum();
+        let guessed: f64 = self.categories.iter().map(|category| category.chance * category.n as f64).sum();
+        (n > 0).then(|| guessed / n as f64)
+    }
+}
+
 /// One kind of question.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CategoryFacts {
     /// Its stable name.
     pub id: String,
@@ -103,6 +112,9 @@ pub struct CategoryFacts {
     pub about: String,
     /// Items in it.
     pub n: usize,
+    /// Share of right answers that guessing gets, see [`Category::chance`](crate::suite::Category).
+    #[serde(default)]
+    pub chance: f64,
 }
 
 /// How both models were measured, fixed before the first of them ran.

@@ -4,11 +4,12 @@
 mod fixture;
 
 use plimsoll_panel::rubric::Rubric;
-use plimsoll_panel::{ReportPaths, Style, render_text, write_report};
+use plimsoll_panel::{Detail, ReportPaths, Style, render_text, write_report};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| ".".to_owned());
     let report = fixture::report();
-    print!("{}", render_text(&report, Style::Plain));
-    Ok(write_report(&ReportPaths::in_folder(folder.as_ref()), &report, &Rubric::builtin().text)?)
+    print!("{}", render_text(&report, Style::Plain, Detail::Full));
+    write_report(&ReportPaths::of(folder.as_ref(), &report), &report, &Rubric::builtin().text)?;
+    Ok(())
 }

@@ -84,17 +84,20 @@ fn panel(out: &mut String, report: &Report, names: &[String; 2]) {
     let reviews = &report.judgement.reviews;
     let verdicts = reviews.each_ref().map(|review| review.verdict.to_string());
     let _ =
-        writeln!(out, "## Panel, {} use\n\n| | {} | {} |\n|---|---|---|", report.judgement.usage, names[0], names[1]);
+        writeln!(out, "## Panel, {}\n\n| | {} | {} |\n|---|---|---|", report.judgement.wanted(), names[0], names[1]);
     let _ = writeln!(out, "| verdict | {} | {} |", verdicts[0], verdicts[1]);
     for (a, b) in reviews[0].opinions.iter().zip(&reviews[1].opinions) {
-        let said = [a, b].map(|opinion| match opinion.score {
-            Some(score) => format!("{}, {score:.0}", opinion.call.words()),
+        let said = [a, b].map(|opinion| match opinion.range() {
+            Some(range) => format!("{}, {range}", opinion.call.words()),
             None => opinion.call.words().to_owned(),
         });
         let _ = writeln!(out, "| {} | {} | {} |", plain(&a.name), said[0], said[1]);
     }
     for side in Side::BOTH {
         let _ = writeln!(out, "\n### {}\n", names[side.index()]);
+        for veto in &reviews[side.index()].vetoes {
+            let _ = writeln!(out, "- **Veto**: {}", plain(&veto.text()));
+        }
         for opinion in &reviews[side.index()].opinions {
             let text: String = opinion.paragraph.iter().map(Part::text).collect();
             let _ = writeln!(out, "- **{}**: {}", plain(&opinion.name), plain(&text));

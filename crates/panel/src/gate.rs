@@ -11,7 +11,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-pub use evaluate::{Found, Gated, Standing, UnknownMetric, evaluate};
+pub(crate) use evaluate::stands;
+pub use evaluate::{Found, Gated, Standing, UnknownMetric, Wanted, evaluate};
 pub use junit::junit;
 
 use crate::judge::Word;

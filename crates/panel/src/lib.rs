@@ -22,5 +22,5 @@ mod write;
 pub use export::{CSV_HEADER, markdown, samples_csv};
 pub use foreign::shown_text;
 pub use report::{Report, model_id, slug};
-pub use text::{Style, render_text};
-pub use write::{ReportError, ReportPaths, questions, render_html, write_report, write_whole};
+pub use text::{Detail, Style, render_text};
+pub use write::{ReportError, ReportPaths, embedded_record, questions, render_html, write_report, write_whole};

@@ -1,10 +1,10 @@
 //! A comparison with what the panel says of it: what is written to disk, kept and shown.
 
-use plimsoll_catalog::{Catalog, DeclaredUse, ModelCard, Statement, Terms, Text};
+use plimsoll_catalog::{Catalog, ModelCard, Statement, Terms, Text};
 use plimsoll_lab::record::{Comparison, Measurement, ModelFacts};
 use serde::{Deserialize, Serialize};
 
-use crate::judge::{Background, Judgement, judge};
+use crate::judge::{Background, Demand, Judgement, judge};
 use crate::rubric::Rubric;
 
 /// A comparison, everything else the panel had before it, and what it said.
@@ -23,8 +23,8 @@ pub struct Report {
 
 impl Report {
     /// Has the panel judge a comparison.
-    pub fn judged(comparison: Comparison, background: [Background; 2], usage: &DeclaredUse, rubric: &Rubric) -> Report {
-        let judgement = judge(&comparison, background.each_ref(), usage, rubric);
+    pub fn judged(comparison: Comparison, background: [Background; 2], demand: &Demand, rubric: &Rubric) -> Report {
+        let judgement = judge(&comparison, background.each_ref(), demand, rubric);
         Report { comparison, background, judgement }
     }
 

@@ -5,6 +5,8 @@ use std::path::Path;
 use plimsoll_lab::hash::sha256_hex;
 use serde::{Deserialize, Serialize};
 
+use crate::judge::Workload;
+
 /// The rubric inside the binary.
 const BUILT_IN: &str = include_str!("../rubric.toml");
 
@@ -22,6 +24,8 @@ pub struct Rubric {
     pub ship_at: f64,
     /// Part of the weight that must have evidence; with less a reviewer abstains.
     pub least_evidence: f64,
+    /// By how much the lower end of right answers must lie above what guessing gets; below it a model is skipped.
+    pub chance_margin: f64,
     /// What is taken for granted and not measured.
     pub assumptions: Assumptions,
     /// The reviewers in the order of the page.
@@ -37,9 +41,15 @@ pub struct Assumptions {
     pub api_usd_per_million_tokens: f64,
     /// What a machine to run on costs. [USD]
     pub device_usd: f64,
+    /// What it draws while it computes. [W]
+    pub watts: f64,
+    /// What electricity costs. [USD/kWh]
+    pub usd_per_kwh: f64,
     /// The day these prices are of.
     pub dated: String,
-    /// Share of the day in which tokens are wanted.
+    /// Tokens that are wanted in a day.
+    pub tokens_a_day: f64,
+    /// Share of the day that the machine can be at work.
     pub duty: f64,
 }
 
@@ -56,6 +66,9 @@ pub struct Reviewer {
     /// Facts that must hold whatever the score.
     #[serde(default)]
     pub gates: Vec<Gate>,
+    /// Whether the word is Ship only with this reviewer's consent; without it, Mixed at best.
+    #[serde(default)]
+    pub needed_to_ship: bool,
     /// A forecast: shown as an opinion, never scored.
     #[serde(default)]
     pub opinion: Option<String>,
@@ -82,6 +95,15 @@ pub enum Gate {
 pub struct Criterion {
     /// What it is, in words without figures.
     pub about: String,
+    /// What is said where it is good, a clause without figures; the value follows.
+    #[serde(default)]
+    pub strong: Option<String>,
+    /// What is said where it is bad.
+    #[serde(default)]
+    pub weak: Option<String>,
+    /// The workloads it is scored for; all where none is named.
+    #[serde(default, rename = "for")]
+    workloads: Vec<Workload>,
     /// Its part of the score, relative to the others.
     pub weight: f64,
     /// Name of a measurement; a criterion has this or `fact`.
@@ -188,6 +210,10 @@ impl Rubric {
         };
         within("ship_at", self.ship_at, 0.0, 100.0)?;
         within("least_evidence", self.least_evidence, 0.0, 1.0)?;
+        within("chance_margin", self.chance_margin, 0.0, 1.0)?;
+        within("watts", self.assumptions.watts, 0.0, 1e6)?;
+        within("usd_per_kwh", self.assumptions.usd_per_kwh, 0.0, 1e3)?;
+        within("tokens_a_day", self.assumptions.tokens_a_day, 1.0, 1e15)?;
         within("duty", self.assumptions.duty, f64::MIN_POSITIVE, 1.0)?;
         within("api_usd_per_million_tokens", self.assumptions.api_usd_per_million_tokens, f64::MIN_POSITIVE, 1e6)?;
         within("device_usd", self.assumptions.device_usd, 0.0, 1e9)?;
@@ -214,6 +240,11 @@ impl Reviewer {
 }
 
 impl Criterion {
+    /// Whether it counts for this workload.
+    pub fn is_for(&self, workload: Workload) -> bool {
+        self.workloads.is_empty() || self.workloads.contains(&workload)
+    }
+
     /// What it asks for.
     pub fn asked(&self) -> Asked<'_> {
         match (&self.metric, &self.fact) {
@@ -225,7 +256,10 @@ impl Criterion {
     }
 
     fn check(&self) -> Result<(), String> {
-        plain(&self.about)?;
+        [Some(&self.about), self.strong.as_ref(), self.weak.as_ref()]
+            .into_iter()
+            .flatten()
+            .try_for_each(|t| plain(t))?;
         if !(self.weight > 0.0 && self.weight.is_finite()) {
             return Err(format!("`weight` is {}, expected more than nothing", self.weight));
         }
@@ -267,6 +301,13 @@ pub(crate) fn more_is_better(points: &[(f64, f64)]) -> bool {
     points.first().map(|point| point.1) <= points.last().map(|point| point.1)
 }
 
+/// The value from which on `points` give `wanted`; `None` where they never do.
+pub(crate) fn value_for(points: &[(f64, f64)], wanted: f64) -> Option<f64> {
+    let crossed = points.windows(2).find(|pair| (pair[0].1 < wanted) != (pair[1].1 < wanted))?;
+    let [(x0, y0), (x1, y1)] = [crossed[0], crossed[1]];
+    Some(x0 + (x1 - x0) * (wanted - y0) / (y1 - y0))
+}
+
 /// The utility of `value`: linear between the points, flat beyond them.
 pub(crate) fn utility(points: &[(f64, f64)], value: f64) -> f64 {
     let after = points.partition_point(|point| point.0 <= value);
@@ -290,6 +331,14 @@ mod tests {
     }
 
     #[test]
+    fn the_value_that_a_utility_asks_for_is_read_off_the_same_line() {
+        let (rising, falling) = ([(2.0, 0.0), (5.0, 40.0), (10.0, 70.0)], [(1.0, 100.0), (3.0, 0.0)]);
+        assert_eq!(value_for(&rising, 20.0), Some(3.5));
+        assert_eq!(value_for(&falling, 75.0), Some(1.5));
+        assert_eq!(value_for(&rising, 71.0), None);
+    }
+
+    #[test]
     fn the_rubric_inside_the_binary_has_four_reviewers() {
         let rubric = Rubric::builtin();
         let ids: Vec<&str> = rubric.reviewers.iter().map(|reviewer| reviewer.id.as_str()).collect();
@@ -304,7 +353,7 @@ mod tests {
             Rubric::parse("r.toml", &text).unwrap_err().to_string()
         };
         assert!(told("ship_at = 60", "ship_at = 600").contains("`ship_at` is 600, expected 0 to 100"));
-        assert!(told("[0.2, 60]", "[0.2, 160]").contains("reviewer `builder`: criterion `memory left free"));
+        assert!(told("[0.25, 60]", "[0.25, 160]").contains("reviewer `builder`: criterion `memory left free"));
         assert!(told("about = \"time to load\"", "about = \"time to load 7B\"").contains("holds figures"));
         assert!(told("weight = 30", "wieght = 30").contains("unknown field `wieght`"));
     }

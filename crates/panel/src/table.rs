@@ -26,6 +26,8 @@ pub(crate) struct Row {
     pub words: Words,
     /// Holm's p-value, such as `p = 0.012`.
     pub p: String,
+    /// How far apart the models are, on a scale of its own for each unit.
+    pub size: f64,
     /// The difference that the sample would mostly have shown.
     pub detectable: Option<String>,
 }
@@ -88,6 +90,7 @@ fn row(difference: &Difference, index: &Index) -> Option<Row> {
         difference: Cell { value: found.text(), interval: found.interval_text(), id: found.id.clone() },
         words: difference.words,
         p: p_value(difference.test.p_holm),
+        size: if found.unit == Unit::Ratio { found.value.ln().abs() } else { found.value.abs() },
         detectable: difference.detectable.map(|least| detectable(least, found_scale)),
     })
 }

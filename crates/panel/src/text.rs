@@ -1,17 +1,19 @@
 //! The comparison side by side on a terminal of 80 columns. Colour says nothing that the words do not.
 
+mod summary;
+
 use plimsoll_catalog::Outcome;
 use plimsoll_lab::record::{Comparison, Distance, Fidelity, Measurement, Side, Unit, Words};
 
 use crate::foreign::shown_text;
-use crate::judge::{Opinion, Review};
+use crate::judge::{Opinion, Part, Preferred, range_text};
 use crate::report::Report;
 use crate::table::{Cell, Row, sections};
 
 /// Columns of the terminal that the table is made for.
 const WIDTH: usize = 80;
 /// Widths of the four columns with one blank between each; together [`WIDTH`].
-const COLUMNS: [usize; 4] = [26, 17, 17, 17];
+const COLUMNS: [usize; 4] = [25, 17, 17, 18];
 
 /// Characters that a model's name may take.
 const NAME: usize = 44;
@@ -25,18 +27,115 @@ pub enum Style {
     Ansi,
 }
 
-/// The table, the sentence and what was compared, each line at most 80 columns.
-pub fn render_text(report: &Report, style: Style) -> String {
+/// How much is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// What decides, in forty lines: where no difference was seen, one line for all.
+    Summary,
+    /// Every row with the intervals of both models, what reviewers say and what they calculated.
+    Full,
+}
+
+/// The verdict, what it rests on, and the verdict again; each line at most 80 columns.
+pub fn render_text(report: &Report, style: Style, detail: Detail) -> String {
+    let mut out = head(report, style);
+    match detail {
+        Detail::Summary => {
+            out += &scores(report, style);
+            out += &summary::table(&report.comparison, style);
+        }
+        Detail::Full => {
+            out += &full(report, style);
+            out += &scores(report, style);
+            out += &opinions(report, style);
+        }
+    }
+    out += &undecided(report);
+    out + &format!("\n{}\n", style.bold(&wrapped(&named(report, &report.judgement.advice.text()))))
+}
+
+/// Both words, and why a model is out whatever the reviewers say.
+fn head(report: &Report, style: Style) -> String {
+    let judgement = &report.judgement;
+    let names = report.comparison.models.each_ref().map(|model| shown_text(&model.facts.name, NAME));
+    let title = match judgement.advice.preferred {
+        Preferred::A => format!("Ship {}", names[0]),
+        Preferred::B => format!("Ship {}", names[1]),
+        Preferred::Neither => "Ship neither".to_owned(),
+        Preferred::NotToldApart => "Ship either".to_owned(),
+    };
+    let mut out = format!("{}\n", style.bold(&wrapped(&format!("{title} ({})", judgement.wanted()))));
+    for side in Side::BOTH {
+        let (review, facts) = (&judgement.reviews[side.index()], &report.comparison.models[side.index()].facts);
+        let verdict = format!("{} ({})", review.verdict.word, review.verdict.counts());
+        let about = format!("{verdict}  {}, {}", facts.architecture, facts.format);
+        let name = &names[side.index()];
+        let room = WIDTH.saturating_sub("A  ".len() + name.chars().count() + "  ".len());
+        out += &format!("{}  {}\n", style.bold(&format!("{}  {name}", side.letter())), shown_text(&about, room));
+    }
+    for side in Side::BOTH {
+        for veto in &judgement.reviews[side.index()].vetoes {
+            out += &format!("{}\n", wrapped(&format!("{}: {}", side.letter(), named(report, &veto.text()))));
+        }
+        let licence = &judgement.reviews[side.index()].licence;
+        for reason in licence.decisive().filter(|_| licence.outcome == Outcome::Unknown) {
+            out += &format!("{}\n", wrapped(&format!("{}: the licence: {}", side.letter(), reason.words)));
+        }
+    }
+    out
+}
+
+/// Needs that the evidence neither shows met nor unmet.
+fn undecided(report: &Report) -> String {
+    let mut out = String::new();
+    for (side, review) in Side::BOTH.into_iter().zip(&report.judgement.reviews) {
+        for found in review.needs.iter().filter(|found| found.outcome == Outcome::Unknown) {
+            let why = match found.measurement {
+                Some(_) => "not decided, the interval lies on both sides of it",
+                None => "nothing was measured of it",
+            };
+            out += &format!("\n{}", wrapped(&format!("need of {}: {}: {why}", side.letter(), found.need.text)));
+        }
+    }
+    if out.is_empty() { out } else { format!("{out}\n") }
+}
+
+/// The call and the score of each reviewer.
+fn scores(report: &Report, style: Style) -> String {
+    let [a, b] = &report.judgement.reviews;
+    let mut out = format!("\n{}\n", style.bold(&line(["Panel", "A", "B", ""])));
+    let call = |opinion: &Opinion| match opinion.range() {
+        Some(range) => format!("{} ({range})", opinion.call.words()),
+        None => opinion.call.words().to_owned(),
+    };
+    for (a, b) in a.opinions.iter().zip(&b.opinions) {
+        out += &format!("{}\n", line([&a.name, &call(a), &call(b), ""]));
+    }
+    out
+}
+
+/// What the reviewers say, and what each criterion was worth.
+fn opinions(report: &Report, style: Style) -> String {
+    let mut out = String::new();
+    for (side, review) in Side::BOTH.into_iter().zip(&report.judgement.reviews) {
+        for opinion in &review.opinions {
+            let text: String = opinion.paragraph.iter().map(Part::text).collect();
+            let said = format!("{} on {}: {}", opinion.name, side.letter(), named(report, &text));
+            out += &format!("\n{}\n", wrapped(&said));
+            for found in &opinion.scored {
+                let (worth, weight) = (range_text(found.utility, found.utility_high), found.weight);
+                let row = format!("  {}: worth {worth} at weight {weight:.0}", found.about);
+                out += &format!("{}\n", style.dim(&wrapped(&row)));
+            }
+        }
+    }
+    out
+}
+
+/// Every number side by side, with the sentence that follows from them.
+fn full(report: &Report, style: Style) -> String {
     let comparison = &report.comparison;
     let mut out = String::new();
-    for side in Side::BOTH {
-        let facts = &comparison.models[side.index()].facts;
-        let name = shown_text(&facts.name, NAME);
-        let about = format!("{}, {}", facts.architecture, facts.format);
-        let about = shown_text(&about, WIDTH - "A  ".len() - name.chars().count() - "  ".len());
-        out += &style.bold(&format!("{}  {name}", side.letter()));
-        out += &format!("  {}\n", style.dim(&about));
-    }
     for section in sections(comparison) {
         let unit = section.unit();
         let title = unit.map_or(section.title.to_owned(), |unit| format!("{}, {unit}", section.title));
@@ -49,7 +148,6 @@ pub fn render_text(report: &Report, style: Style) -> String {
     if let Some(found) = &comparison.fidelity {
         out += &format!("\n{}\n", wrapped(&faithfulness(found)));
     }
-    let device = &comparison.device;
     out += "\nIntervals hold 95 % where the samples allow, each by itself. `≈`: no difference\nseen; these marks are corrected for the number of comparisons (Holm).\n";
     if let Some(margin) = comparison.settings.margin {
         let margin = Unit::ShareDifference.text(margin);
@@ -57,57 +155,25 @@ pub fn render_text(report: &Report, style: Style) -> String {
         let about = format!("`=`: no loss beyond the margin of {margin}; the 90 % interval of each lies within it.");
         out += &format!("{}\n", wrapped(&about));
     }
-    out +=
-        &format!("{}\n", style.dim(&wrapped(&format!("{}, {}, {} threads", device.cpu, device.isa, device.threads))));
-    out += &format!("\n{}\n", wrapped(&sentence(comparison)));
-    out += &panel(report, style);
-    out
+    out += &device(comparison, style);
+    out + &format!("\n{}\n", wrapped(&named(report, &comparison.conclusion.sentence)))
 }
 
-/// What the four reviewers say, and which model to ship.
-fn panel(report: &Report, style: Style) -> String {
-    let judgement = &report.judgement;
-    let [a, b] = &judgement.reviews;
-    let title = format!("Panel, {} use", judgement.usage);
-    let mut out = format!("\n{}\n", style.bold(&line([&title, "A", "B", ""])));
-    let call = |opinion: &Opinion| match opinion.score {
-        Some(score) => format!("{} ({score:.0})", opinion.call.words()),
-        None => opinion.call.words().to_owned(),
-    };
-    for (a, b) in a.opinions.iter().zip(&b.opinions) {
-        out += &format!("{}\n", line([&a.name, &call(a), &call(b), ""]));
-    }
-    let counts = |review: &Review| {
-        let verdict = review.verdict;
-        format!("({} of {} ship)", verdict.ship, verdict.ship + verdict.skip)
-    };
-    let words = [a, b].map(|review| review.verdict.word.to_string());
-    out += &style.bold(&format!("{}\n", line(["verdict", &words[0], &words[1], ""])));
-    out += &format!("{}\n", style.dim(&line(["", &counts(a), &counts(b), ""])));
-    for (letter, review) in [("A", a), ("B", b)] {
-        for reason in review.licence.decisive().filter(|_| review.licence.outcome != Outcome::Passed) {
-            let clause = reason.clause.as_ref().map_or(String::new(), |clause| format!(": {clause}"));
-            out +=
-                &format!("{}\n", wrapped(&shown_text(&format!("licence of {letter}: {}{clause}", reason.words), 2000)));
-        }
-    }
-    let mut advice = judgement.advice.text();
+fn device(comparison: &Comparison, style: Style) -> String {
+    let device = &comparison.device;
+    format!("{}\n", style.dim(&wrapped(&format!("{}, {}, {} threads", device.cpu, device.isa, device.threads))))
+}
+
+/// Words with names of models that fit a line.
+fn named(report: &Report, text: &str) -> String {
+    let mut text = text.to_owned();
     for name in report.comparison.models.each_ref().map(|model| &model.facts.name) {
-        advice = advice.replace(name.as_str(), &shown_text(name, NAME));
-    }
-    out + &format!("\n{}\n", style.bold(&wrapped(&advice)))
-}
-
-/// The conclusion with names that fit a line.
-fn sentence(comparison: &Comparison) -> String {
-    let mut sentence = comparison.conclusion.sentence.clone();
-    for name in comparison.models.each_ref().map(|model| &model.facts.name) {
         let shown = shown_text(name, NAME);
         if shown != *name {
-            sentence = sentence.replace(name.as_str(), &shown);
+            text = text.replace(name.as_str(), &shown);
         }
     }
-    sentence
+    text
 }
 
 /// What was expected before anything ran, and how much of it came.
@@ -172,7 +238,11 @@ fn in_brackets(cell: &Cell) -> String {
 
 /// Four cells, the first flush left, the rest too, so that brackets stand under their number.
 fn line(cells: [&str; 4]) -> String {
-    let padded = cells.iter().zip(COLUMNS).map(|(cell, width)| {
+    padded(cells, COLUMNS)
+}
+
+fn padded(cells: [&str; 4], widths: [usize; 4]) -> String {
+    let padded = cells.iter().zip(widths).map(|(cell, width)| {
         let missing = width.saturating_sub(cell.chars().count());
         format!("{cell}{}", " ".repeat(missing))
     });

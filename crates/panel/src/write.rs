@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use plimsoll_lab::record::Comparison;
 use plimsoll_lab::suite::Suite;
 use tempfile::NamedTempFile;
 
@@ -20,9 +21,11 @@ pub struct ReportPaths {
 }
 
 impl ReportPaths {
-    /// `plimsoll-report.html` and `.json` in `folder`.
-    pub fn in_folder(folder: &Path) -> ReportPaths {
-        ReportPaths { html: folder.join("plimsoll-report.html"), json: folder.join("plimsoll-report.json") }
+    /// `plimsoll-A-vs-B.html` and `.json` in `folder`, after the names by which pages are found.
+    pub fn of(folder: &Path, report: &Report) -> ReportPaths {
+        let [a, b] = report.ids();
+        let name = format!("plimsoll-{a}-vs-{b}");
+        ReportPaths { html: folder.join(format!("{name}.html")), json: folder.join(format!("{name}.json")) }
     }
 }
 
@@ -51,15 +54,19 @@ pub enum ReportError {
 /// folder that may not be written leaves neither, and an older report stays as it was. If the page cannot be renamed
 /// after the record was, the record is put back as it was.
 ///
+/// Returns those of the two files that were there before and are replaced.
+///
 /// # Errors
 /// [`ReportError`], which names the path.
-pub fn write_report(paths: &ReportPaths, report: &Report, rubric: &str) -> Result<(), ReportError> {
+pub fn write_report(paths: &ReportPaths, report: &Report, rubric: &str) -> Result<Vec<PathBuf>, ReportError> {
     let page = render_html(report, rubric);
     let mut record = serde_json::to_string_pretty(report).expect("records hold only strings, numbers and lists");
     record.push('\n');
     let html = prepared(&paths.html, page.as_bytes())?;
     let json = prepared(&paths.json, record.as_bytes())?;
-    both(paths, json, html)
+    let old: Vec<PathBuf> = [&paths.html, &paths.json].into_iter().filter(|path| path.exists()).cloned().collect();
+    both(paths, json, html)?;
+    Ok(old)
 }
 
 /// Writes one file: the whole of it, or an older one stays as it was.
@@ -73,13 +80,33 @@ pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), ReportError> {
 /// The report as one page that needs nothing else: no network, no script, no second file. `rubric` is the text of the
 /// rubric that it was judged by.
 pub fn render_html(report: &Report, rubric: &str) -> String {
-    let suite = questions(report);
-    ComparePage::of_report(report, suite.as_ref(), rubric, Chrome::File).html()
+    let suite = questions(&report.comparison);
+    let record = embedded(report);
+    ComparePage::of_report(report, suite.as_ref(), rubric, Chrome::File).with_record(record).html()
 }
 
-/// The questions of a report, made again from their seed; none where this version makes others.
-pub fn questions(report: &Report) -> Option<Suite> {
-    let facts = &report.comparison.suite;
+/// What opens the record that a page carries; `template` is neither shown nor printed, and nothing in it runs.
+const OPENS: &str = "<template id=\"plimsoll-report\">";
+/// What closes it.
+const CLOSES: &str = "</template>";
+
+/// The record as text of an element: what HTML would read in it is spelled, and the rest stays as it is.
+fn embedded(report: &Report) -> String {
+    let json = serde_json::to_string(report).expect("records hold only strings, numbers and lists");
+    json.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// The JSON of the report that a page was rendered from; `None` where it carries none.
+pub fn embedded_record(page: &str) -> Option<String> {
+    // The record is last; whatever a name earlier in the page says is spelled so that it opens nothing.
+    let (_, behind) = page.rsplit_once(OPENS)?;
+    let (record, _) = behind.split_once(CLOSES)?;
+    Some(record.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+}
+
+/// The questions of a comparison, made again from their seed; none where this version makes others.
+pub fn questions(comparison: &Comparison) -> Option<Suite> {
+    let facts = &comparison.suite;
     let each = facts.categories.first()?.n;
     Suite::builtin(&facts.name, facts.seed, each).ok().filter(|suite| suite.id() == facts.id)
 }
@@ -140,7 +167,8 @@ mod tests {
     fn a_page_that_cannot_be_renamed_leaves_the_record_as_it_was() {
         for old in [None, Some("old record")] {
             let folder = tempfile::tempdir().unwrap();
-            let paths = ReportPaths::in_folder(folder.path());
+            let file = |kind: &str| folder.path().join(format!("report.{kind}"));
+            let paths = ReportPaths { html: file("html"), json: file("json") };
             if let Some(old) = old {
                 fs::write(&paths.json, old).unwrap();
             }

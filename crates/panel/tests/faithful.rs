@@ -3,7 +3,7 @@
 mod fixture;
 
 use plimsoll_lab::record::{Distance, Fidelity, Measurement, Origin, Side, Unit};
-use plimsoll_panel::{Style, render_text};
+use plimsoll_panel::{Detail, Style, render_text};
 
 fn measured(unit: Unit, value: f64) -> Measurement {
     Measurement::of("A against B", "fidelity", unit, Origin::Measured, value).record()
@@ -20,7 +20,7 @@ fn distance(mean: f64, high: f64, same_top: f64) -> Distance {
 #[test]
 fn the_base_is_named_and_every_number_has_its_unit() {
     let mut comparison = fixture::comparison();
-    assert!(!render_text(&fixture::report_of(comparison.clone()), Style::Plain).contains("its base"));
+    assert!(!render_text(&fixture::report_of(comparison.clone()), Style::Plain, Detail::Full).contains("its base"));
     comparison.fidelity = Some(Fidelity {
         base: Side::B,
         text: distance(0.00074, 0.0131, 0.979),
@@ -31,7 +31,7 @@ fn the_base_is_named_and_every_number_has_its_unit() {
         right_to_wrong: 7,
         wrong_to_right: 3,
     });
-    let text = render_text(&fixture::report_of(comparison.clone()), Style::Plain);
+    let text = render_text(&fixture::report_of(comparison.clone()), Style::Plain, Detail::Full);
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(

@@ -6,7 +6,7 @@ mod skipped;
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use plimsoll_lab::record::Comparison;
 use plimsoll_panel::rubric::Rubric;
@@ -18,17 +18,24 @@ fn names(folder: &Path) -> Vec<OsString> {
     names
 }
 
+fn paths_in(folder: &Path) -> ReportPaths {
+    ReportPaths::of(folder, &fixture::report())
+}
+
 /// Writes the report of a comparison that was judged.
-fn written(paths: &ReportPaths, comparison: Comparison) -> Result<(), ReportError> {
+fn written(paths: &ReportPaths, comparison: Comparison) -> Result<Vec<PathBuf>, ReportError> {
     write_report(paths, &fixture::report_of(comparison), &Rubric::builtin().text)
 }
 
 #[test]
 fn a_report_is_a_page_and_a_record_that_reads_back_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
-    let paths = ReportPaths::in_folder(folder.path());
+    let paths = paths_in(folder.path());
     written(&paths, fixture::comparison()).unwrap();
-    assert_eq!(names(folder.path()), ["plimsoll-report.html", "plimsoll-report.json"]);
+    assert_eq!(
+        names(folder.path()),
+        ["plimsoll-demo-large-vs-demo-small.html", "plimsoll-demo-large-vs-demo-small.json"]
+    );
     assert!(fs::read_to_string(&paths.html).unwrap().trim_end().ends_with("</html>"));
     let bytes = fs::read(&paths.json).unwrap();
     let back: Comparison = serde_json::from_slice(&bytes).unwrap();
@@ -40,11 +47,11 @@ fn a_report_is_a_page_and_a_record_that_reads_back_as_it_was() {
 #[test]
 fn a_second_report_replaces_the_first() {
     let folder = tempfile::tempdir().unwrap();
-    let paths = ReportPaths::in_folder(folder.path());
+    let paths = paths_in(folder.path());
     written(&paths, fixture::comparison()).unwrap();
     let mut second = fixture::comparison();
     second.created = "2027-01-01T00:00:00Z".into();
-    written(&paths, second).unwrap();
+    assert_eq!(written(&paths, second).unwrap(), [paths.html.clone(), paths.json.clone()], "what was replaced is told");
     assert!(fs::read_to_string(&paths.json).unwrap().contains("2027-01-01"));
     assert_eq!(names(folder.path()).len(), 2);
 }
@@ -52,18 +59,18 @@ fn a_second_report_replaces_the_first() {
 #[test]
 fn a_missing_folder_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let paths = ReportPaths::in_folder(&folder.path().join("nowhere"));
+    let paths = paths_in(&folder.path().join("nowhere"));
     let message = written(&paths, fixture::comparison()).unwrap_err().to_string();
-    assert!(message.contains("nowhere/plimsoll-report.html"), "{message}");
+    assert!(message.contains("nowhere/plimsoll-demo-large-vs-demo-small.html"), "{message}");
     assert_eq!(names(folder.path()), Vec::<OsString>::new());
 }
 
 #[test]
 fn a_folder_in_the_way_of_either_file_stops_both() {
-    for taken in ["plimsoll-report.html", "plimsoll-report.json"] {
+    for taken in ["plimsoll-demo-large-vs-demo-small.html", "plimsoll-demo-large-vs-demo-small.json"] {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join(taken)).unwrap();
-        let error = write_report(&ReportPaths::in_folder(folder.path()), &fixture::report(), "").unwrap_err();
+        let error = write_report(&paths_in(folder.path()), &fixture::report(), "").unwrap_err();
         assert!(matches!(&error, ReportError::IsFolder { path } if path.ends_with(taken)), "{error}");
         assert_eq!(names(folder.path()), [taken]);
     }
@@ -85,17 +92,16 @@ mod unix {
             super::skipped::skipped("this user may write read-only folders");
             return;
         }
-        let message =
-            write_report(&ReportPaths::in_folder(folder.path()), &fixture::report(), "").unwrap_err().to_string();
-        assert!(message.contains("plimsoll-report.html`: permission denied"), "{message}");
+        let message = write_report(&paths_in(folder.path()), &fixture::report(), "").unwrap_err().to_string();
+        assert!(message.contains("plimsoll-demo-large-vs-demo-small.html`: permission denied"), "{message}");
         assert_eq!(names(folder.path()), Vec::<OsString>::new());
     }
 
     /// Not for this file system, but for the folder of a process table: nobody may make files there.
     #[test]
     fn a_folder_that_takes_no_files_is_named() {
-        let error = write_report(&ReportPaths::in_folder(Path::new("/proc")), &fixture::report(), "").unwrap_err();
-        assert!(error.to_string().contains("/proc/plimsoll-report.html"), "{error}");
+        let error = write_report(&paths_in(Path::new("/proc")), &fixture::report(), "").unwrap_err();
+        assert!(error.to_string().contains("/proc/plimsoll-demo-large-vs-demo-small.html"), "{error}");
     }
 
     /// Runs this test program again under a limit on the size of files, which fails a write in the middle as a
@@ -103,7 +109,7 @@ mod unix {
     #[test]
     fn a_disk_that_fills_up_leaves_the_old_report_and_no_half_file() {
         let folder = tempfile::tempdir().unwrap();
-        let paths = ReportPaths::in_folder(folder.path());
+        let paths = paths_in(folder.path());
         fs::write(&paths.html, "old page").unwrap();
         let status = Command::new("sh")
             .args(["-c", r#"trap '' XFSZ; ulimit -f 8; exec "$0" --exact unix::under_a_limit --ignored"#])
@@ -112,7 +118,7 @@ mod unix {
             .output()
             .unwrap();
         assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stdout));
-        assert_eq!(names(folder.path()), ["plimsoll-report.html"]);
+        assert_eq!(names(folder.path()), ["plimsoll-demo-large-vs-demo-small.html"]);
         assert_eq!(fs::read_to_string(&paths.html).unwrap(), "old page");
     }
 
@@ -120,7 +126,7 @@ mod unix {
     #[ignore = "run by the test above, under a limit"]
     fn under_a_limit() {
         let folder = std::env::var_os("PLIMSOLL_TEST_FOLDER").expect("set by the test above");
-        let error = write_report(&ReportPaths::in_folder(folder.as_ref()), &fixture::report(), "").unwrap_err();
-        assert!(error.to_string().contains("plimsoll-report.html"), "{error}");
+        let error = write_report(&paths_in(folder.as_ref()), &fixture::report(), "").unwrap_err();
+        assert!(error.to_string().contains("plimsoll-demo-large-vs-demo-small.html"), "{error}");
     }
 }

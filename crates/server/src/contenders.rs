@@ -2,7 +2,7 @@
 
 use plimsoll_catalog::{Catalog, DeclaredUse, ModelCard, Purpose, region_code};
 use plimsoll_lab::record::{Comparison, Measurement, Side};
-use plimsoll_panel::judge::{Background, Review, Subject, review};
+use plimsoll_panel::judge::{Background, Demand, Review, Seen, Subject, review};
 use plimsoll_panel::store::{Listed, Store};
 use plimsoll_panel::{Report, slug};
 use serde::Deserialize;
@@ -94,14 +94,19 @@ impl Known {
 
     /// What the panel says of it.
     pub fn review(&self, app: &App, usage: &DeclaredUse) -> Review {
-        let seen =
-            self.seen.as_ref().map(|(_, comparison, side)| (&comparison.models[side.index()], &comparison.device));
+        let demand = Demand::from(usage.clone());
+        let seen = self.seen.as_ref().map(|(_, comparison, side)| Seen {
+            model: &comparison.models[side.index()],
+            device: &comparison.device,
+            suite: &comparison.suite,
+        });
         let Background { terms, card, further } = &self.background;
         let fidelity = self
             .seen
             .as_ref()
             .and_then(|(_, comparison, side)| comparison.fidelity.as_ref().filter(|found| found.other() == *side));
-        let subject = Subject { name: &self.name, seen, further, fidelity, card: card.as_ref(), terms, usage };
+        let subject =
+            Subject { name: &self.name, seen, further, fidelity, card: card.as_ref(), terms, demand: &demand };
         review(&subject, &app.rubric)
     }
 }
@@ -152,5 +157,5 @@ pub fn judged(
         Ok(Background::of(&app.catalog, facts, card(&app.catalog, id), further))
     };
     let background = [known(0, &listed.a)?, known(1, &listed.b)?];
-    Ok(Report::judged(comparison, background, usage, &app.rubric))
+    Ok(Report::judged(comparison, background, &usage.clone().into(), &app.rubric))
 }

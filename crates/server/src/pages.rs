@@ -150,7 +150,7 @@ pub async fn compare(
         let rubric = &app.rubric.text;
         let html = match report(app, store, ids, &usage)? {
             Some(report) => {
-                let suite = questions(&report);
+                let suite = questions(&report.comparison);
                 let page = ComparePage::of_report(&report, suite.as_ref(), rubric, chrome);
                 page.with_community(community).with_history(&history).html()
             }

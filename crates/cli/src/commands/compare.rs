@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use plimsoll_panel::{ReportPaths, Style as TextStyle, render_text, write_report};
+use plimsoll_panel::{Detail, ReportPaths, Style as TextStyle, render_text, write_report};
 
 use super::compare_before;
 use crate::args::Compare;
@@ -23,24 +23,27 @@ pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Resu
     {
         return compare_before::run(cards, command, &settings, as_json);
     }
-    let paths = ReportPaths::in_folder(&command.report);
     if !command.no_report {
         require_writable(&command.report)?;
     }
     let told = if command.progress_json { Told::JsonLines } else { Told::Bar };
     let Measured { report, rubric } = measured(a, b, &command.measure, &settings, told)?;
+    let mut written = String::new();
     if !command.no_report {
-        write_report(&paths, &report, &rubric.text)?;
+        let paths = ReportPaths::of(&command.report, &report);
+        let replaced = write_report(&paths, &report, &rubric.text)?;
+        let verb = |path: &Path| if replaced.iter().any(|old| old == path) { " (replaced)" } else { "" };
+        let [html, json] = [&paths.html, &paths.json].map(|path| format!("{}{}", path.display(), verb(path)));
+        written = format!("\nreport: {html}\n        {json}\n");
     }
     if as_json {
         return super::print_json(&report);
     }
     let style = if Style::stdout().coloured() { TextStyle::Ansi } else { TextStyle::Plain };
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", render_text(&report, style).trim_end())?;
-    if !command.no_report {
-        writeln!(out, "\nreport: {}\n        {}", paths.html.display(), paths.json.display())?;
-    }
+    let detail = if command.full { Detail::Full } else { Detail::Summary };
+    // The verdict is last, where a terminal stops, and first, where a pager and a log begin.
+    write!(out, "{}{written}", render_text(&report, style, detail))?;
     Ok(())
 }
 

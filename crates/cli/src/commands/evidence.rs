@@ -1,9 +1,10 @@
 //! `plimsoll evidence`
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::{Context, bail};
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::store::{Checked, Kind, Store};
 use plimsoll_panel::{CSV_HEADER, markdown, samples_csv, shown_text, write_whole};
@@ -15,6 +16,9 @@ use crate::style::Style;
 
 /// Characters of a fault; what is longer quotes a file that was written to annoy.
 const LONGEST_FAULT: usize = 600;
+
+/// Bytes that tell what a file is: the first block of a tar archive.
+const HEAD: u64 = 512;
 
 /// Exports, imports, checks or withdraws; status 1 where a check finds something that does not hold.
 pub fn run(command: &Evidence, as_json: bool) -> anyhow::Result<ExitCode> {
@@ -28,10 +32,17 @@ pub fn run(command: &Evidence, as_json: bool) -> anyhow::Result<ExitCode> {
 }
 
 fn export(command: &Export, as_json: bool) -> anyhow::Result<()> {
+    let kind = command.file.extension().and_then(|kind| kind.to_str()).map(str::to_lowercase);
+    if !matches!(kind.as_deref(), Some("tar" | "csv" | "md")) {
+        bail!(
+            "`{}`: evidence is written as .tar (a bundle to import elsewhere), .csv (every raw sample) or .md (what the \
+             panel said), told by the file's name",
+            command.file.display()
+        );
+    }
     let store = evidence::open(&command.store)?;
     let ids = command.comparisons.iter().map(|start| store.find(start, Some(Kind::Comparison)));
     let ids = ids.collect::<Result<Vec<_>, _>>()?;
-    let kind = command.file.extension().and_then(|kind| kind.to_str()).map(str::to_lowercase);
     if let Some(kind @ ("csv" | "md")) = kind.as_deref() {
         return export_text(command, &store, ids, kind, as_json);
     }
@@ -64,6 +75,12 @@ fn export_text(command: &Export, store: &Store, ids: Vec<String>, kind: &str, as
 }
 
 fn import(command: &Import, as_json: bool) -> anyhow::Result<()> {
+    if let Some(found) = no_bundle(&command.file)? {
+        bail!(
+            "`{}` is {found}; what is imported is a bundle, as `plimsoll evidence export FILE.tar` writes",
+            command.file.display()
+        );
+    }
     let mut store = evidence::open(&command.store)?;
     let new = store.import(&command.file)?;
     if as_json {
@@ -71,6 +88,26 @@ fn import(command: &Import, as_json: bool) -> anyhow::Result<()> {
     }
     writeln!(std::io::stdout().lock(), "{new} new records from {}", command.file.display())?;
     Ok(())
+}
+
+/// What a file is that was taken for a bundle; `None` for what begins as a tar archive does.
+fn no_bundle(file: &Path) -> anyhow::Result<Option<&'static str>> {
+    let mut head = Vec::new();
+    let opened = std::fs::File::open(file).with_context(|| file.display().to_string())?;
+    opened.take(HEAD).read_to_end(&mut head).with_context(|| file.display().to_string())?;
+    if head.get(257..262) == Some(b"ustar") {
+        return Ok(None);
+    }
+    let text = head.trim_ascii_start();
+    Ok(Some(match text {
+        [] => "empty",
+        [b'#', ..] => "what the panel said, as Markdown",
+        [b'{', ..] => "JSON; a report is read by `plimsoll evidence check`",
+        [b'<', ..] => "a page; a report is read by `plimsoll evidence check`",
+        [0x1f, 0x8b, ..] => "compressed; unpack it first",
+        _ if text.starts_with(CSV_HEADER.trim_end().as_bytes()) => "samples as CSV",
+        _ => "no tar archive",
+    }))
 }
 
 fn withdraw(command: &Withdraw, as_json: bool) -> anyhow::Result<()> {
@@ -109,9 +146,9 @@ fn check(command: &Check, as_json: bool) -> anyhow::Result<ExitCode> {
 }
 
 fn check_report(file: &Path, rubrics: &[Rubric]) -> anyhow::Result<Found> {
-    let report = evidence::read_report(file)?;
-    let faults = evidence::faults(&report, rubrics)?;
-    let about = format!("{} measurements", report.comparison.measurements().len());
+    let written = evidence::read_report(file)?;
+    let faults = evidence::faults(&written, rubrics)?;
+    let about = format!("{} measurements", written.report.comparison.measurements().len());
     Ok(Found { name: file.display().to_string(), about, faults })
 }
 

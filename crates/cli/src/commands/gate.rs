@@ -64,9 +64,9 @@ pub fn run(command: &Gate, settings: &Settings, as_json: bool) -> anyhow::Result
 fn read(from: &str, command: &Gate) -> anyhow::Result<Report> {
     let rubrics: Vec<Rubric> = command.measure.rubric.as_deref().map(Rubric::open).transpose()?.into_iter().collect();
     let (report, faults) = if Path::new(from).is_file() {
-        let report = evidence::read_report(Path::new(from))?;
-        let faults = evidence::faults(&report, &rubrics)?;
-        (Some(report), faults)
+        let written = evidence::read_report(Path::new(from))?;
+        let faults = evidence::faults(&written, &rubrics)?;
+        (Some(written.report), faults)
     } else if from.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let store = evidence::open(&command.measure.store)?;
         let id = store.find(from, Some(Kind::Comparison))?;

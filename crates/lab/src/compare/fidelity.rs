@@ -5,7 +5,7 @@ use plimsoll_engine::Session;
 use super::{CompareError, Contestant, Progress, Stage};
 use crate::divergence::Gathered;
 use crate::fidelity::{Distances, Flips, are_comparable, distances, flips, n_items};
-use crate::record::{Distance, Fidelity, Measurement, Origin, Side, Unit};
+use crate::record::{Distance, Fidelity, Measurement, ModelRecord, Origin, Side, Unit};
 use crate::runner::Outcome;
 use crate::stats::{LEVEL, paired_bootstrap, wilson};
 use crate::suite::Suite;
@@ -81,6 +81,20 @@ fn fidelity(base: Side, distances: &Distances, flips: Flips) -> Fidelity {
         right_to_wrong: flips.lost,
         wrong_to_right: flips.gained,
     }
+}
+
+/// The same record, calculated again from the divergence of each position and the answers of both models.
+pub(super) fn fidelity_again(found: &Fidelity, models: &[ModelRecord; 2]) -> Fidelity {
+    let gathered = |distance: &Distance| {
+        let n = distance.kl_mean.samples.len();
+        Gathered::of(distance.kl_mean.samples.clone(), (distance.same_top.value * n as f64).round() as usize)
+    };
+    let some = |distance: &Option<Distance>| distance.as_ref().map(gathered).unwrap_or_default();
+    let distances =
+        Distances { text: gathered(&found.text), answers: some(&found.answers), pictures: some(&found.pictures) };
+    let [a, b] = models.each_ref().map(|model| &model.quality.outcomes[..]);
+    let flips = if found.base == Side::A { flips(a, b) } else { flips(b, a) };
+    fidelity(found.base, &distances, flips)
 }
 
 fn distance(subject: &str, over: &str, found: &Gathered, how: &str) -> Distance {

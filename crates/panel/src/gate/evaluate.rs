@@ -5,7 +5,7 @@ use std::fmt;
 use plimsoll_catalog::{DeclaredUse, Outcome};
 use plimsoll_lab::record::{Difference, Measurement, Side, Unit};
 use plimsoll_lab::stats::{Interval, LEVEL};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Asks, Rule, Rules};
 use crate::judge::Word;
@@ -142,10 +142,13 @@ pub fn evaluate(report: &Report, rules: &Rules) -> Result<Gated, UnknownMetric> 
     })
 }
 
-/// On which side of a bound a metric is wanted.
-#[derive(Clone, Copy)]
-enum Wanted {
+/// On which side of a limit a metric is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wanted {
+    /// At the limit or above.
     AtLeast,
+    /// At the limit or below.
     AtMost,
 }
 
@@ -174,16 +177,7 @@ impl Case<'_> {
             let known = all.iter().map(|measurement| measurement.metric.clone()).collect();
             return Err(self.unknown(metric, LookedFor::Value, known));
         };
-        let (standing, why) = match measurement.interval {
-            _ if !measurement.value.is_finite() => (Standing::Inconclusive, "there is no value".to_owned()),
-            Some(interval) => lies(interval, bound, wanted),
-            // What was calculated before anything ran, or is a largest value, has no interval: it is compared as it is.
-            None => {
-                let alone = Interval { low: measurement.value, high: measurement.value, level: 1.0 };
-                let (standing, _) = lies(alone, bound, wanted);
-                (standing, "it has no interval; the value itself was compared".to_owned())
-            }
-        };
+        let (standing, why) = stands(measurement, bound, wanted);
         let asks = match wanted {
             Wanted::AtLeast => format!("{metric} at least {}", measurement.unit.text(bound)),
             Wanted::AtMost => format!("{metric} at most {}", measurement.unit.text(bound)),
@@ -264,6 +258,20 @@ impl Case<'_> {
         all.extend(&judgement.reviews[Side::A.index()].derived);
         all.extend(comparison.fidelity.iter().filter(|found| found.other() == Side::A).flat_map(|f| f.measurements()));
         all
+    }
+}
+
+/// How a measurement stands to a limit, and why.
+pub(crate) fn stands(measurement: &Measurement, limit: f64, wanted: Wanted) -> (Standing, String) {
+    match measurement.interval {
+        _ if !measurement.value.is_finite() => (Standing::Inconclusive, "there is no value".to_owned()),
+        Some(interval) => lies(interval, limit, wanted),
+        // What was calculated before anything ran, or is a largest value, has no interval: it is compared as it is.
+        None => {
+            let alone = Interval { low: measurement.value, high: measurement.value, level: 1.0 };
+            let (standing, _) = lies(alone, limit, wanted);
+            (standing, "it has no interval; the value itself was compared".to_owned())
+        }
     }
 }
 

@@ -2,13 +2,18 @@
 
 use std::collections::HashMap;
 
+use plimsoll_lab::compare::recomputed;
 use plimsoll_lab::paired::rates;
 use plimsoll_lab::record::{Comparison, Measurement, ModelRecord, Rate, Side};
 
-use super::paragraph::{Part, points};
-use super::review::{Opinion, Review};
-use super::{Background, Judgement, Subject, judge, review, subject};
+use super::advice::detectable_text;
+use super::paragraph::{Part, factor_text, readings};
+use super::review::{Opinion, PANEL_VERSION, Review};
+use super::veto::margin_text;
+use super::{Background, Judgement, Subject, judge, review, subject, words};
+use crate::report::Report;
 use crate::rubric::Rubric;
+use crate::write::questions;
 
 /// Something in a review that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +74,30 @@ pub enum Fault {
         /// Which.
         rule: String,
     },
+    /// The panel of another version of this program made something else of the same evidence.
+    #[error("{model} was judged by version {found} of the panel, and this is version {now}: judge it again", now = PANEL_VERSION)]
+    OtherPanel {
+        /// The model.
+        model: String,
+        /// That version.
+        found: u32,
+    },
+    /// What was calculated from samples is not what they give.
+    #[error("{about} is not what the samples and answers give")]
+    NotRecomputed {
+        /// What.
+        about: String,
+    },
+    /// An answer that is marked otherwise than it should be.
+    #[error("the answer of {subject} to `{item}` is marked {marked}, and it is not")]
+    Mismarked {
+        /// Which model.
+        subject: String,
+        /// The question.
+        item: String,
+        /// `right` or `wrong`.
+        marked: &'static str,
+    },
     /// The whole is not what the evidence gives.
     #[error("{place}: {about} is not what this rubric makes of this evidence")]
     DoesNotFollow {
@@ -79,13 +108,52 @@ pub enum Fault {
     },
 }
 
+/// Every fault of a report: of its judgement, and of everything in its comparison that follows from samples and answers.
+pub fn check_report(report: &Report, rubric: &Rubric) -> Vec<Fault> {
+    let Report { comparison, background: [a, b], judgement } = report;
+    let mut faults = check_judgement(judgement, comparison, [a, b], rubric);
+    faults.extend(check_comparison(comparison));
+    faults
+}
+
+/// What does not follow from the samples and answers of a comparison: differences, medians, intervals, the conclusion, marks.
+///
+/// Of a comparison in which a measurement is not what its id says nothing is calculated again: that is told, and nothing
+/// follows from its samples.
+pub fn check_comparison(comparison: &Comparison) -> Vec<Fault> {
+    let is_intact = comparison.measurements().iter().all(|measurement| measurement.is_intact());
+    let wrong = if is_intact { recomputed(comparison) } else { Vec::new() };
+    let mut faults: Vec<Fault> = wrong.into_iter().map(|about| Fault::NotRecomputed { about }).collect();
+    faults.extend(mismarked(comparison));
+    faults
+}
+
+/// Answers whose mark is not what this version's rules give, where the questions can be made again.
+fn mismarked(comparison: &Comparison) -> Vec<Fault> {
+    let Some(suite) = questions(comparison) else { return Vec::new() };
+    let wrongly = comparison.models.iter().zip(Side::BOTH).flat_map(|(model, side)| {
+        let pairs = suite.items.iter().zip(&model.quality.outcomes);
+        pairs
+            .filter(|(item, outcome)| item.id == outcome.item && item.scoring.mark(&outcome.answer) != outcome.correct)
+            .map(move |(_, outcome)| Fault::Mismarked {
+                subject: side.letter().to_owned(),
+                item: outcome.item.clone(),
+                marked: if outcome.correct { "right" } else { "wrong" },
+            })
+    });
+    wrongly.collect()
+}
+
 /// Every fault of a review, held against the evidence that it claims to rest on.
 pub fn check(found: &Review, subject: &Subject, rubric: &Rubric) -> Vec<Fault> {
     let mut evidence: Vec<&Measurement> = subject.further.iter().collect();
     evidence.extend(subject.fidelity.into_iter().flat_map(|found| found.measurements()));
-    if let Some((model, device)) = subject.seen {
-        evidence.extend(model.measurements());
-        evidence.extend([&device.read_bandwidth, &device.arithmetic_rate]);
+    if let Some(seen) = subject.seen {
+        evidence.extend(seen.model.measurements());
+        evidence.extend([&seen.device.read_bandwidth, &seen.device.arithmetic_rate]);
+    }
+    if found.panel != PANEL_VERSION {
+        return vec![Fault::OtherPanel { model: found.model.clone(), found: found.panel }];
     }
     let expected = review(subject, rubric);
     evidence.extend(&expected.derived);
@@ -93,8 +161,13 @@ pub fn check(found: &Review, subject: &Subject, rubric: &Rubric) -> Vec<Fault> {
     let index: Index = evidence.into_iter().map(|measurement| (measurement.id.as_str(), measurement)).collect();
     for opinion in &found.opinions {
         let place = format!("{}, {}", found.model, opinion.name);
-        let rules = |rule: &str| ruled(opinion, rule, rubric);
+        let rules = |rule: &str| ruled(opinion, rule, rubric, &index);
         faults.extend(opinion.paragraph.iter().filter_map(|part| traced(part, &place, &index, &rules)));
+    }
+    let place = format!("{}, veto", found.model);
+    let margin = |rule: &str| (rule == "chance_margin").then(|| margin_text(rubric));
+    for veto in &found.vetoes {
+        faults.extend(veto.paragraph.iter().filter_map(|part| traced(part, &place, &index, &margin)));
     }
     if *found != expected {
         faults.extend(differences(found, &expected));
@@ -110,18 +183,35 @@ pub fn check_judgement(
     rubric: &Rubric,
 ) -> Vec<Fault> {
     let mut faults = Vec::new();
+    let demand = found.demand();
     for side in Side::BOTH {
-        let subject = subject(comparison, background, &found.usage, side);
+        let subject = subject(comparison, background, &demand, side);
         faults.extend(check(&found.reviews[side.index()], &subject, rubric));
     }
-    let all = comparison.measurements();
+    let mut all = comparison.measurements();
+    all.extend(found.reviews.iter().flat_map(|review| &review.derived));
     faults.extend(changed(&all));
     faults.extend(comparison.models.iter().flat_map(miscounted));
     faults.dedup();
     let index: Index = all.into_iter().map(|measurement| (measurement.id.as_str(), measurement)).collect();
     let advice = &found.advice.paragraph;
-    faults.extend(advice.iter().filter_map(|part| traced(part, "advice", &index, &|_| None)));
-    if judge(comparison, background, &found.usage, rubric).advice != found.advice {
+    let rules = |rule: &str| {
+        let accuracy = comparison.difference("accuracy")?;
+        match rule {
+            "accuracy/n" => Some(accuracy.difference.n.to_string()),
+            "accuracy/detectable" => detectable_text(accuracy),
+            "chance_margin" => Some(margin_text(rubric)),
+            _ => None,
+        }
+    };
+    faults.extend(advice.iter().filter_map(|part| traced(part, "advice", &index, &rules)));
+    let expected = judge(comparison, background, &demand, rubric);
+    if (expected.usage, expected.workload, expected.rubric)
+        != (found.usage.clone(), found.workload, found.rubric.clone())
+    {
+        faults.push(Fault::DoesNotFollow { place: "judgement".to_owned(), about: "the declared use".to_owned() });
+    }
+    if expected.advice != found.advice {
         faults.push(Fault::DoesNotFollow { place: "advice".to_owned(), about: "which model to ship".to_owned() });
     }
     faults
@@ -161,11 +251,17 @@ fn traced(part: &Part, place: &str, index: &Index, rules: &dyn Fn(&str) -> Optio
             let Some(measurement) = index.get(id.as_str()) else {
                 return Some(Fault::Unknown { place, text, id: id.clone() });
             };
-            let interval = measurement.interval_text().map(|interval| format!(" ({interval})"));
-            let shown = [Some(measurement.text()), interval];
-            let is_shown = shown.iter().flatten().any(|shown| *shown == text);
-            let shown = shown.into_iter().flatten().collect();
-            (!is_shown).then(|| Fault::Misread { place, text, id: id.clone(), shown })
+            let readings = readings(measurement);
+            let is_shown = readings.contains(&text);
+            (!is_shown).then(|| Fault::Misread { place, text, id: id.clone(), shown: readings.concat() })
+        }
+        Part::Factor { of, .. } => {
+            let found = of.each_ref().map(|id| index.get(id.as_str()).copied());
+            let [Some(one), Some(other)] = found else {
+                return Some(Fault::Unknown { place, text, id: of.join(" and ") });
+            };
+            let is = one.unit == other.unit && factor_text([one, other]) == text;
+            (!is).then(|| Fault::Misread { place, text, id: of.join(" and "), shown: factor_text([one, other]) })
         }
         Part::Rule { rule, .. } => {
             (rules(rule).as_deref() != Some(text.as_str())).then(|| Fault::Misruled { place, text, rule: rule.clone() })
@@ -175,22 +271,16 @@ fn traced(part: &Part, place: &str, index: &Index, rules: &dyn Fn(&str) -> Optio
     }
 }
 
-/// What the rubric, and the opinion's own figures, give for a rule.
-fn ruled(opinion: &Opinion, rule: &str, rubric: &Rubric) -> Option<String> {
-    if rule == "ship_at" {
-        return Some(points(rubric.ship_at));
-    }
+/// What the rubric, and the opinion's own figures, give for a rule: `REVIEWER/CRITERION/needed`.
+fn ruled(opinion: &Opinion, rule: &str, rubric: &Rubric, index: &Index) -> Option<String> {
     let rule = rule.strip_prefix(&opinion.reviewer)?.strip_prefix('/')?;
-    if rule == "score" {
-        return opinion.score.map(points);
-    }
-    let (criterion, what) = rule.rsplit_once('/')?;
-    let scored = opinion.scored.iter().find(|scored| scored.criterion == criterion)?;
-    match what {
-        "utility" => Some(points(scored.utility)),
-        "weight" => Some(points(scored.weight)),
-        _ => None,
-    }
+    let criterion = rule.strip_suffix("/needed")?;
+    let of_it = opinion.scored.iter().filter(|scored| scored.criterion == criterion);
+    let found = of_it.filter_map(|scored| {
+        let unit = index.get(scored.measurement.as_deref()?)?.unit;
+        words::needed(opinion, scored, rubric, unit)
+    });
+    found.into_iter().next()
 }
 
 /// Where a review is not what it should be.
@@ -199,13 +289,16 @@ fn differences(found: &Review, expected: &Review) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (opinion, right) in found.opinions.iter().zip(&expected.opinions) {
         let place = format!("{}, {}", found.model, opinion.name);
-        if opinion.score != right.score {
+        if (opinion.score, opinion.score_high) != (right.score, right.score_high) {
             faults.push(fault(place, "the score"));
         } else if opinion.call != right.call {
             faults.push(fault(place, "the call"));
         } else if opinion != right {
             faults.push(fault(place, "the paragraph"));
         }
+    }
+    if found.vetoes != expected.vetoes || found.needs != expected.needs {
+        faults.push(fault(found.model.clone(), "a veto or a need"));
     }
     if found.verdict != expected.verdict {
         faults.push(fault(found.model.clone(), "the verdict"));

@@ -1,14 +1,20 @@
 //! Everything measured of one model by the names that a rubric uses, and what is calculated from it.
 
 use plimsoll_catalog::ClaimMetric;
-use plimsoll_lab::record::{Device, Measurement, ModelRecord, Origin, Unit};
+use plimsoll_lab::record::{Measurement, Origin, Rate, Unit};
 use plimsoll_lab::stats::{Interval, LEVEL};
 
-use super::Subject;
+use super::{Seen, Subject};
 use crate::rubric::Assumptions;
 
 /// Seconds of a day.
 const DAY: f64 = 86_400.0;
+/// Stands for never where something would pay for itself later. [s]
+const CENTURY: f64 = 36_525.0 * DAY;
+/// Memory below this is no use to anybody. [GB]
+const LEAST_GB: f64 = 1.0;
+/// Nobody reads along beyond this. [tokens/s]
+const MOST_READ: f64 = 100.0;
 
 /// Measurements of one model.
 pub(super) struct Dossier {
@@ -23,14 +29,9 @@ impl Dossier {
         let mut measured: Vec<Measurement> = subject.further.to_vec();
         measured.extend(subject.fidelity.into_iter().flat_map(|found| found.measurements()).cloned());
         let mut derived = Vec::new();
-        if let Some((model, device)) = subject.seen {
-            measured.extend(model.measurements().into_iter().cloned());
-            let deriver = Deriver { name: subject.name, model, device };
-            derived.push(deriver.memory_headroom());
-            derived.push(deriver.accuracy_per_gb());
-            derived.extend(deriver.right_tokens_per_second());
-            derived.extend(deriver.decode_kept());
-            derived.extend(deriver.break_even(assumptions));
+        if let Some(seen) = subject.seen {
+            measured.extend(seen.model.measurements().into_iter().cloned());
+            derived.extend(Deriver { name: subject.name, seen }.all(assumptions));
         }
         let mut dossier = Dossier { measured, derived };
         let shortfall = dossier.claims_shortfall(subject);
@@ -59,6 +60,24 @@ impl Dossier {
     }
 }
 
+/// Right answers to one kind of question, on the scale from guessing to all.
+pub(super) struct Kind<'a> {
+    pub rate: &'a Rate,
+    /// What guessing gets.
+    pub chance: f64,
+    pub above_chance: f64,
+}
+
+/// Every kind of question that was asked.
+pub(super) fn by_category(seen: Seen<'_>) -> Vec<Kind<'_>> {
+    let kinds = seen.model.quality.categories.iter().filter(|rate| rate.n > 0).filter_map(|rate| {
+        let facts = seen.suite.categories.iter().find(|facts| facts.id == rate.category)?;
+        let above_chance = (rate.rate.value - facts.chance) / (1.0 - facts.chance);
+        Some(Kind { rate, chance: facts.chance, above_chance })
+    });
+    kinds.collect()
+}
+
 /// By what part of itself a claim misses the measurement; 0 where it holds.
 fn shortfall(claim: &ClaimMetric, measured: &Measurement) -> Option<(f64, Option<Interval>)> {
     // Claims of shares are announced in per cent.
@@ -78,46 +97,104 @@ fn shortfall(claim: &ClaimMetric, measured: &Measurement) -> Option<(f64, Option
 /// Calculates from what was seen of one model.
 struct Deriver<'a> {
     name: &'a str,
-    model: &'a ModelRecord,
-    device: &'a Device,
+    seen: Seen<'a>,
 }
 
 impl Deriver<'_> {
+    fn all(&self, assumptions: &Assumptions) -> Vec<Measurement> {
+        let mut all = vec![self.memory_headroom()];
+        let chance = self.chance();
+        all.extend(self.decode_kept());
+        all.extend(self.break_even(assumptions));
+        if let Some(chance) = &chance {
+            let quality = self.above_chance("accuracy_above_chance", &self.seen.model.quality.overall, chance);
+            all.extend([self.quality_per_gb(&quality)]);
+            all.extend(self.quality_tokens_per_second(&quality));
+            all.push(quality);
+            all.extend(self.weakest_category());
+        }
+        all.extend(chance);
+        all
+    }
+
     fn memory_headroom(&self) -> Measurement {
-        let (peak, installed) = (&self.model.memory.peak, self.device.memory_bytes as f64);
+        let (peak, installed) = (&self.seen.model.memory.peak, self.seen.device.memory_bytes as f64);
         self.derive("memory_headroom", Unit::Share, &[peak], "one less peak memory over installed memory", |at| {
             1.0 - at[0] / installed
         })
     }
 
-    fn accuracy_per_gb(&self) -> Measurement {
-        let from = [&self.model.quality.overall.rate, &self.model.memory.peak];
-        self.derive("accuracy_per_gb", Unit::SharePerGigabyte, &from, "right answers over peak memory", |at| {
-            at[0] / (at[1] / 1e9)
-        })
+    /// What guessing gets over all questions; none where nothing was asked.
+    fn chance(&self) -> Option<Measurement> {
+        let chance = self.seen.suite.chance().filter(|_| self.seen.model.quality.overall.n > 0)?;
+        let how = "right answers that guessing gets, kind by kind: one of the options, names or orders, or always the \
+                   commonest answer";
+        let chance = Measurement::of(self.name, "chance", Unit::Share, Origin::Derived, chance)
+            .n(self.seen.model.quality.overall.n)
+            .by(how)
+            .record();
+        Some(chance)
     }
 
-    fn right_tokens_per_second(&self) -> Option<Measurement> {
-        let from = [&self.model.quality.overall.rate, &self.model.speed.first()?.decode];
-        let how = "decode speed at the least depth times right answers";
-        Some(self.derive("right_tokens_per_second", Unit::TokensPerSecond, &from, how, |at| at[0] * at[1]))
+    /// Right answers on a scale from guessing, 0, to all, 1; worse than guessing is below 0.
+    fn above_chance(&self, metric: &str, rate: &Rate, chance: &Measurement) -> Measurement {
+        let how = "right answers less what guessing gets, over one less what guessing gets";
+        self.derive(metric, Unit::Share, &[&rate.rate, chance], how, |at| (at[0] - at[1]) / (1.0 - at[1]))
+    }
+
+    /// The kind of question that is furthest down, above what guessing gets.
+    fn weakest_category(&self) -> Option<Measurement> {
+        let found = by_category(self.seen).into_iter().min_by(|a, b| a.above_chance.total_cmp(&b.above_chance))?;
+        let how = format!(
+            "right answers above what guessing gets in the kind where they are fewest: {}",
+            found.rate.category
+        );
+        let of = |at: &[f64]| (at[0] - found.chance) / (1.0 - found.chance);
+        Some(self.derive("weakest_category", Unit::Share, &[&found.rate.rate], &how, of))
+    }
+
+    fn quality_per_gb(&self, quality: &Measurement) -> Measurement {
+        let from = [quality, &self.seen.model.memory.peak];
+        let how = "right answers above chance over peak memory, less than a GB counted as one";
+        let of = |at: &[f64]| at[0].max(0.0) / (at[1] / 1e9).max(LEAST_GB);
+        self.derive("quality_per_gb", Unit::SharePerGigabyte, &from, how, of)
+    }
+
+    fn quality_tokens_per_second(&self, quality: &Measurement) -> Option<Measurement> {
+        let from = [quality, &self.seen.model.speed.first()?.decode];
+        let how = format!("right answers above chance times decode speed, at most {MOST_READ} tokens/s of it");
+        let of = |at: &[f64]| at[0].max(0.0) * at[1].min(MOST_READ);
+        Some(self.derive("quality_tokens_per_second", Unit::TokensPerSecond, &from, &how, of))
     }
 
     fn decode_kept(&self) -> Option<Measurement> {
-        let [first, .., last] = &self.model.speed[..] else { return None };
+        let [first, .., last] = &self.seen.model.speed[..] else { return None };
         let how = format!("decode speed after {} tokens over that after {}", last.depth, first.depth);
         Some(self.derive("decode_kept", Unit::Ratio, &[&last.decode, &first.decode], &how, |at| at[0] / at[1]))
     }
 
     fn break_even(&self, assumed: &Assumptions) -> Option<Measurement> {
-        let decode = &self.model.speed.first()?.decode;
-        let Assumptions { api_usd_per_million_tokens: price, device_usd, dated, duty } = assumed;
+        let decode = &self.seen.model.speed.first()?.decode;
+        let Assumptions {
+            api_usd_per_million_tokens: price,
+            device_usd,
+            watts,
+            usd_per_kwh,
+            dated,
+            tokens_a_day,
+            duty,
+        } = assumed;
         let how = format!(
-            "a device of {device_usd} USD over the tokens it decodes in {duty} of the day, at {price} USD for a million \
-             from an API (prices of {dated}, from the rubric)"
+            "a device of {device_usd} USD over what it saves in a day: {tokens_a_day} tokens or as many as it decodes in \
+             {duty} of the day, at {price} USD for a million from an API, less electricity ({watts} W, {usd_per_kwh} \
+             USD/kWh); prices of {dated}, from the rubric; a century stands for never"
         );
-        let saved_a_day = |speed: f64| speed * DAY * duty * price / 1e6;
-        let seconds = |at: &[f64]| device_usd / saved_a_day(at[0]) * DAY;
+        let seconds = |at: &[f64]| {
+            let tokens = tokens_a_day.min(at[0] * DAY * duty);
+            let electricity = tokens / at[0] * watts / 3.6e6 * usd_per_kwh;
+            let saved_a_day = tokens * price / 1e6 - electricity;
+            if saved_a_day > 0.0 { (device_usd / saved_a_day * DAY).min(CENTURY) } else { CENTURY }
+        };
         Some(self.derive("break_even", Unit::Seconds, &[decode], &how, seconds))
     }
 

@@ -5,20 +5,27 @@
 
 mod advice;
 mod check;
+mod demand;
 mod dossier;
+mod need;
 mod paragraph;
 mod review;
 mod verdict;
+mod veto;
+mod words;
 
 use plimsoll_catalog::{DeclaredUse, ModelCard, Terms};
-use plimsoll_lab::record::{Comparison, Device, Fidelity, Measurement, ModelRecord, Side};
+use plimsoll_lab::record::{Comparison, Device, Fidelity, Measurement, ModelRecord, Side, SuiteFacts};
 use serde::{Deserialize, Serialize};
 
 pub use advice::{Advice, Preferred};
-pub use check::{Fault, check, check_judgement};
-pub use paragraph::Part;
+pub use check::{Fault, check, check_comparison, check_judgement, check_report};
+pub use demand::{Demand, Workload};
+pub use need::{Need, NeedError, NeedFound};
+pub use paragraph::{Part, range_text};
 pub use review::{Call, GateFound, Opinion, Review, Scored, review};
 pub use verdict::{Verdict, Word};
+pub use veto::{Ground, Veto};
 
 use crate::rubric::Rubric;
 
@@ -28,7 +35,7 @@ pub struct Subject<'a> {
     /// What the model is called.
     pub name: &'a str,
     /// What was seen of it, and where; a model without files has none.
-    pub seen: Option<(&'a ModelRecord, &'a Device)>,
+    pub seen: Option<Seen<'a>>,
     /// Further measurements of the same artifact, such as published benchmarks.
     pub further: &'a [Measurement],
     /// How far it is from its base, if it was compared with that.
@@ -38,7 +45,18 @@ pub struct Subject<'a> {
     /// What its licence says.
     pub terms: &'a Terms,
     /// What it is wanted for.
-    pub usage: &'a DeclaredUse,
+    pub demand: &'a Demand,
+}
+
+/// What was seen of a model, where, and of which questions.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// Everything measured of it.
+    pub model: &'a ModelRecord,
+    /// The machine.
+    pub device: &'a Device,
+    /// The questions, with what guessing gets of them.
+    pub suite: &'a SuiteFacts,
 }
 
 /// What the panel says of two models that were compared.
@@ -46,6 +64,9 @@ pub struct Subject<'a> {
 pub struct Judgement {
     /// What the models are wanted for, declared before they were measured.
     pub usage: DeclaredUse,
+    /// What speed and memory are judged against.
+    #[serde(default)]
+    pub workload: Workload,
     /// SHA-256 of the rubric.
     pub rubric: String,
     /// Of model A and model B.
@@ -58,7 +79,19 @@ impl Judgement {
     /// Put together again from both reviews: which to ship follows from them and the comparison.
     pub fn of_reviews(comparison: &Comparison, reviews: [Review; 2]) -> Judgement {
         let advice = advice::advice(comparison, &reviews);
-        Judgement { usage: reviews[0].usage.clone(), rubric: reviews[0].rubric.clone(), reviews, advice }
+        let (usage, workload) = (reviews[0].usage.clone(), reviews[0].workload);
+        Judgement { usage, workload, rubric: reviews[0].rubric.clone(), reviews, advice }
+    }
+
+    /// What the models were wanted for.
+    pub fn demand(&self) -> Demand {
+        let needs = self.reviews[0].needs.iter().map(|found| found.need.clone()).collect();
+        Demand { usage: self.usage.clone(), workload: self.workload, needs }
+    }
+
+    /// The use in words, such as `commercial, 1000 users; chat`.
+    pub fn wanted(&self) -> String {
+        format!("{}; {}", self.usage, self.workload)
     }
 }
 
@@ -73,28 +106,29 @@ pub struct Background {
     pub further: Vec<Measurement>,
 }
 
-/// Judges both models of a comparison for one use.
-pub fn judge(comparison: &Comparison, background: [&Background; 2], usage: &DeclaredUse, rubric: &Rubric) -> Judgement {
-    let reviews = Side::BOTH.map(|side| review(&subject(comparison, background, usage, side), rubric));
-    let advice = advice::advice(comparison, &reviews);
-    Judgement { usage: usage.clone(), rubric: rubric.sha256.clone(), reviews, advice }
+/// Judges both models of a comparison for what they are wanted for.
+pub fn judge(comparison: &Comparison, background: [&Background; 2], demand: &Demand, rubric: &Rubric) -> Judgement {
+    Judgement::of_reviews(
+        comparison,
+        Side::BOTH.map(|side| review(&subject(comparison, background, demand, side), rubric)),
+    )
 }
 
 /// One side of a comparison as a review's subject.
 fn subject<'a>(
     comparison: &'a Comparison,
     background: [&'a Background; 2],
-    usage: &'a DeclaredUse,
+    demand: &'a Demand,
     side: Side,
 ) -> Subject<'a> {
     let (model, known) = (&comparison.models[side.index()], background[side.index()]);
     Subject {
         name: &model.facts.name,
-        seen: Some((model, &comparison.device)),
+        seen: Some(Seen { model, device: &comparison.device, suite: &comparison.suite }),
         further: &known.further,
         fidelity: comparison.fidelity.as_ref().filter(|found| found.other() == side),
         card: known.card.as_ref(),
         terms: &known.terms,
-        usage,
+        demand,
     }
 }

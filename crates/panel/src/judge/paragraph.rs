@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use plimsoll_lab::record::Measurement;
+use plimsoll_lab::record::{Measurement, Unit};
 
 /// A stretch of a paragraph.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,11 +25,18 @@ pub enum Part {
         /// The measurement's id.
         measurement: String,
     },
+    /// One measurement divided by another of the same unit.
+    Factor {
+        /// As read.
+        text: String,
+        /// The ids of both.
+        of: [String; 2],
+    },
     /// A number that the rubric gives or makes of a measurement.
     Rule {
         /// As read.
         text: String,
-        /// Which: `ship_at`, `score`, or a criterion's `…/utility` or `…/weight`.
+        /// Which: `ship_at`, `score`, `chance_margin`, or a criterion's `…/needed`.
         rule: String,
     },
     /// What the licence says.
@@ -46,6 +53,7 @@ impl Part {
             Part::Words { text }
             | Part::Name { text }
             | Part::Value { text, .. }
+            | Part::Factor { text, .. }
             | Part::Rule { text, .. }
             | Part::Term { text } => text,
         }
@@ -76,6 +84,19 @@ impl Paragraph {
         self
     }
 
+    /// Parts of another paragraph.
+    pub fn parts(&mut self, parts: &[Part]) -> &mut Self {
+        for part in parts {
+            match part {
+                Part::Words { text } => {
+                    self.words(text);
+                }
+                part => self.0.push(part.clone()),
+            }
+        }
+        self
+    }
+
     pub fn rule(&mut self, text: String, rule: String) -> &mut Self {
         self.0.push(Part::Rule { text, rule });
         self
@@ -96,12 +117,51 @@ impl Paragraph {
         self
     }
 
-    pub fn done(self) -> Vec<Part> {
+    /// Right answers as `39 of 50`.
+    pub fn count(&mut self, rate: &Measurement) -> &mut Self {
+        self.0.push(Part::Value { text: count_text(rate), measurement: rate.id.clone() });
+        self
+    }
+
+    /// One measurement as so many times the other, such as `5.9 times`.
+    pub fn factor(&mut self, of: [&Measurement; 2]) -> &mut Self {
+        self.0.push(Part::Factor { text: factor_text(of), of: of.map(|measurement| measurement.id.clone()) });
+        self
+    }
+
+    pub fn done(mut self) -> Vec<Part> {
+        if let Some(Part::Words { text }) = self.0.last_mut() {
+            text.truncate(text.trim_end().len());
+        }
         self.0
     }
 }
 
-/// A weight, a utility or a score: a whole number.
-pub(super) fn points(value: f64) -> String {
-    format!("{value:.0}")
+/// Every way in which a measurement may be read.
+pub(super) fn readings(measurement: &Measurement) -> Vec<String> {
+    let mut all = vec![measurement.text()];
+    all.extend(measurement.interval_text().map(|interval| format!(" ({interval})")));
+    if measurement.unit == Unit::Share && measurement.n > 0 {
+        all.push(count_text(measurement));
+    }
+    all
+}
+
+fn count_text(rate: &Measurement) -> String {
+    format!("{:.0} of {}", rate.value * rate.n as f64, rate.n)
+}
+
+/// Two digits: more is not carried by medians of a few samples.
+pub(super) fn factor_text([one, other]: [&Measurement; 2]) -> String {
+    let factor = one.value / other.value;
+    let decimals = if factor.is_finite() && factor > 0.0 { (1 - factor.log10().floor() as i32).clamp(0, 3) } else { 0 };
+    format!("{factor:.*} times", decimals as usize)
+}
+
+/// A score as the range that its inputs allow, no finer than they carry: `98`, `83–86`, `75–90`.
+pub fn range_text(low: f64, high: f64) -> String {
+    let (low, high) = (low.min(high), low.max(high));
+    let step = if high - low < 5.0 { 1.0 } else { 5.0 };
+    let [low, high] = [low, high].map(|score| (score / step).round() * step);
+    if low == high { format!("{low:.0}") } else { format!("{low:.0}–{high:.0}") }
 }

@@ -4,11 +4,21 @@ use plimsoll_catalog::{Answer, DeclaredUse, Gate, Outcome, Topic, gate};
 use plimsoll_lab::record::Measurement;
 use serde::{Deserialize, Serialize};
 
-use super::Subject;
 use super::dossier::Dossier;
-use super::paragraph::{Paragraph, Part, points};
+use super::need::NeedFound;
+use super::paragraph::Part;
 use super::verdict::Verdict;
+use super::veto::{Veto, vetoes};
+use super::{Subject, Workload, words};
 use crate::rubric::{self, Asked, Criterion, Reviewer, Rubric, more_is_better, utility};
+
+/// Raised whenever the panel makes something else of the same evidence and rubric.
+pub const PANEL_VERSION: u32 = 2;
+
+/// What reviews were before they said by which panel they were made.
+fn first_panel() -> u32 {
+    1
+}
 
 /// What the panel says of one model, under a use, on a device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,8 +31,20 @@ pub struct Review {
     pub device: Option<String>,
     /// What it is wanted for.
     pub usage: DeclaredUse,
+    /// What speed and memory were judged against.
+    #[serde(default)]
+    pub workload: Workload,
     /// SHA-256 of the rubric.
     pub rubric: String,
+    /// [`PANEL_VERSION`] at the time.
+    #[serde(default = "first_panel")]
+    pub panel: u32,
+    /// Why it is skipped whatever the reviewers say.
+    #[serde(default)]
+    pub vetoes: Vec<Veto>,
+    /// What the reader needs, held against the evidence.
+    #[serde(default)]
+    pub needs: Vec<NeedFound>,
     /// What its licence says to that use.
     pub licence: Gate,
     /// Numbers calculated from measurements for this review.
@@ -71,11 +93,14 @@ pub struct Opinion {
     pub scored: Vec<Scored>,
     /// Criteria without evidence, in words.
     pub missing: Vec<String>,
-    /// 0 to 100; none where the reviewer abstains.
+    /// 0 to 100, at the unfavourable end of every interval; none where the reviewer abstains.
     pub score: Option<f64>,
+    /// The same at the favourable ends: the score that the inputs allow at most.
+    #[serde(default)]
+    pub score_high: Option<f64>,
     /// Whether the reviewer would ship.
     pub call: Call,
-    /// Why.
+    /// What the reviewer would say, in two or three sentences; the arithmetic is in `scored`.
     pub paragraph: Vec<Part>,
     /// A forecast, which is an opinion and not scored.
     pub opinion: Option<String>,
@@ -103,23 +128,54 @@ pub struct Scored {
     pub measurement: Option<String>,
     /// The unfavourable end of the measurement's interval, in its own unit.
     pub pessimistic: Option<f64>,
-    /// 0 to 100.
+    /// 0 to 100, of that.
     pub utility: f64,
+    /// Of the favourable end.
+    #[serde(default)]
+    pub utility_high: f64,
+}
+
+impl Review {
+    /// What was wanted, by which verdicts on one model are told apart.
+    pub fn wanted(&self) -> String {
+        let workload = match self.workload {
+            Workload::Chat => String::new(),
+            other => format!(", {other}"),
+        };
+        let needs = if self.needs.is_empty() { "" } else { ", with needs" };
+        format!("{}{workload}{needs}", self.usage)
+    }
+}
+
+impl Opinion {
+    /// The score as the range that its inputs allow.
+    pub fn range(&self) -> Option<String> {
+        let low = self.score?;
+        Some(super::range_text(low, self.score_high.unwrap_or(low)))
+    }
 }
 
 /// Judges one model.
 pub fn review(subject: &Subject, rubric: &Rubric) -> Review {
     let dossier = Dossier::of(subject, &rubric.assumptions);
-    let licence = gate(subject.terms, subject.usage);
+    let demand = subject.demand;
+    let licence = gate(subject.terms, &demand.usage);
     let bench = Bench { subject, rubric, dossier: &dossier, licence: &licence };
     let opinions: Vec<Opinion> = rubric.reviewers.iter().map(|reviewer| bench.opinion(reviewer)).collect();
+    let needs: Vec<NeedFound> = demand.needs.iter().map(|need| need.found(&dossier)).collect();
+    let vetoes = vetoes(subject, &dossier, &licence, &needs, rubric);
+    let calls = opinions.iter().zip(&rubric.reviewers).map(|(opinion, by)| (opinion.call, by.needed_to_ship));
     Review {
         model: subject.name.to_owned(),
-        artifact: subject.seen.map(|(model, _)| model.facts.sha256.clone()),
-        device: subject.seen.map(|(_, device)| format!("{}, {} threads", device.cpu, device.threads)),
-        usage: subject.usage.clone(),
+        artifact: subject.seen.map(|seen| seen.model.facts.sha256.clone()),
+        device: subject.seen.map(|seen| format!("{}, {} threads", seen.device.cpu, seen.device.threads)),
+        usage: demand.usage.clone(),
+        workload: demand.workload,
         rubric: rubric.sha256.clone(),
-        verdict: Verdict::of(opinions.iter().map(|opinion| opinion.call)),
+        panel: PANEL_VERSION,
+        verdict: Verdict::of(calls, licence.outcome != Outcome::Unknown, vetoes.len()),
+        vetoes,
+        needs,
         licence,
         derived: dossier.derived,
         opinions,
@@ -127,11 +183,12 @@ pub fn review(subject: &Subject, rubric: &Rubric) -> Review {
 }
 
 /// What every reviewer has before them.
-struct Bench<'a> {
-    subject: &'a Subject<'a>,
-    rubric: &'a Rubric,
-    dossier: &'a Dossier,
-    licence: &'a Gate,
+#[derive(Clone, Copy)]
+pub(super) struct Bench<'a> {
+    pub subject: &'a Subject<'a>,
+    pub rubric: &'a Rubric,
+    pub dossier: &'a Dossier,
+    pub licence: &'a Gate,
 }
 
 impl Bench<'_> {
@@ -139,16 +196,20 @@ impl Bench<'_> {
         let gates: Vec<GateFound> =
             reviewer.gates.iter().map(|gate| GateFound { gate: *gate, outcome: self.stands(*gate) }).collect();
         let (mut scored, mut missing) = (Vec::new(), Vec::new());
-        for criterion in &reviewer.criteria {
+        let workload = self.subject.demand.workload;
+        let criteria: Vec<&Criterion> = reviewer.criteria.iter().filter(|c| c.is_for(workload)).collect();
+        for criterion in &criteria {
             match self.scored(criterion) {
                 Some(found) => scored.push(found),
                 None => missing.push(criterion.about.clone()),
             }
         }
-        let asked: f64 = reviewer.criteria.iter().map(|criterion| criterion.weight).sum();
+        let asked: f64 = criteria.iter().map(|criterion| criterion.weight).sum();
         let known: f64 = scored.iter().map(|found| found.weight).sum();
         let is_enough = known > 0.0 && known >= self.rubric.least_evidence * asked;
-        let score = is_enough.then(|| scored.iter().map(|found| found.weight * found.utility).sum::<f64>() / known);
+        let mean = |of: fn(&Scored) -> f64| scored.iter().map(|found| found.weight * of(found)).sum::<f64>() / known;
+        let score = is_enough.then(|| mean(|found| found.utility));
+        let score_high = is_enough.then(|| mean(|found| found.utility_high));
         let is = |outcome| gates.iter().any(|found| found.outcome == outcome && found.gate != rubric::Gate::Verifies);
         let failed = gates.iter().any(|found| found.outcome == Outcome::Failed);
         let call = match score {
@@ -166,11 +227,12 @@ impl Bench<'_> {
             scored,
             missing,
             score: score.filter(|_| call != Call::Abstain),
+            score_high: score_high.filter(|_| call != Call::Abstain),
             call,
             paragraph: Vec::new(),
-            opinion: reviewer.opinion.clone(),
+            opinion: reviewer.opinion.clone().filter(|_| call != Call::Abstain),
         };
-        opinion.paragraph = self.paragraph(&opinion);
+        opinion.paragraph = words::paragraph(*self, reviewer, &opinion);
         opinion
     }
 
@@ -179,7 +241,7 @@ impl Bench<'_> {
         match gate {
             rubric::Gate::Loads => self.subject.seen.map_or(Outcome::Unknown, |_| Outcome::Passed),
             rubric::Gate::Verifies => {
-                let verified = self.subject.seen.and_then(|(model, _)| model.verified.as_ref());
+                let verified = self.subject.seen.and_then(|seen| seen.model.verified.as_ref());
                 verified.map_or(Outcome::Unknown, |verified| passed(verified.passed))
             }
             rubric::Gate::Licence => self.licence.outcome,
@@ -187,20 +249,18 @@ impl Bench<'_> {
     }
 
     fn scored(&self, criterion: &Criterion) -> Option<Scored> {
-        let (name, measurement, pessimistic, utility) = match criterion.asked() {
+        let (name, measurement, pessimistic, utilities) = match criterion.asked() {
             Asked::Metric(metric, points) => {
                 let found = self.dossier.get(metric)?;
-                let end = |interval: plimsoll_lab::stats::Interval| {
-                    if more_is_better(points) { interval.low } else { interval.high }
-                };
-                let pessimistic = found.interval.map_or(found.value, end);
-                (metric, Some(found.id.clone()), Some(pessimistic), utility(points, pessimistic))
+                let ends = found.interval.map_or([found.value; 2], |interval| [interval.low, interval.high]);
+                let [worst, best] = if more_is_better(points) { ends } else { [ends[1], ends[0]] };
+                (metric, Some(found.id.clone()), Some(worst), [worst, best].map(|end| utility(points, end)))
             }
             Asked::Fact { condition, yes, no } => {
                 let topic = topic(condition)?;
                 match self.subject.terms.conditions.get(topic).answer {
-                    Answer::Yes => (condition, None, None, yes),
-                    Answer::No => (condition, None, None, no),
+                    Answer::Yes => (condition, None, None, [yes; 2]),
+                    Answer::No => (condition, None, None, [no; 2]),
                     Answer::Unknown => return None,
                 }
             }
@@ -211,109 +271,13 @@ impl Bench<'_> {
             weight: criterion.weight,
             measurement,
             pessimistic,
-            utility,
+            utility: utilities[0],
+            utility_high: utilities[1],
         })
-    }
-
-    fn paragraph(&self, opinion: &Opinion) -> Vec<Part> {
-        let mut says = Paragraph::default();
-        for found in &opinion.gates {
-            self.gate(&mut says, found);
-        }
-        for (index, found) in opinion.scored.iter().enumerate() {
-            says.words(if index == 0 { "Scored: " } else { "; " }).words(&found.about);
-            match found.measurement.as_ref().and_then(|_| self.dossier.get(&found.criterion)) {
-                Some(measurement) => says.words(" ").value(measurement),
-                None => self.fact(&mut says, &found.criterion),
-            };
-            let rule = |what: &str| format!("{}/{}/{what}", opinion.reviewer, found.criterion);
-            says.words(", worth ").rule(points(found.utility), rule("utility"));
-            says.words(" at weight ").rule(points(found.weight), rule("weight"));
-        }
-        if !opinion.scored.is_empty() {
-            says.words(". ");
-        }
-        if !opinion.missing.is_empty() {
-            says.words(&format!("No evidence of {}. ", opinion.missing.join(", ")));
-        }
-        self.conclusion(&mut says, opinion);
-        says.done()
-    }
-
-    fn gate(&self, says: &mut Paragraph, found: &GateFound) {
-        let verified = self.subject.seen.and_then(|(model, _)| model.verified.as_ref());
-        match (found.gate, found.outcome, verified) {
-            (rubric::Gate::Loads, Outcome::Passed, _) => says.words("It loads and answers its canary. "),
-            (rubric::Gate::Loads, ..) => says.words("No files of it were loaded here. "),
-            (rubric::Gate::Verifies, Outcome::Passed, Some(verified)) => says
-                .words("Its logits are those of ")
-                .name(&verified.reference)
-                .words(" within ")
-                .value(&verified.max_delta)
-                .words(". "),
-            (rubric::Gate::Verifies, Outcome::Failed, Some(verified)) => says
-                .words("Its logits stray from those of ")
-                .name(&verified.reference)
-                .words(" by ")
-                .value(&verified.max_delta)
-                .words(": the gate fails. "),
-            (rubric::Gate::Verifies, ..) => says.words("No reference outputs to verify it by are at hand. "),
-            (rubric::Gate::Licence, outcome, _) => {
-                says.words(match outcome {
-                    Outcome::Passed => "The licence allows the declared use: ",
-                    Outcome::Failed => "The licence does not allow the declared use: ",
-                    Outcome::Unknown => "Whether the licence allows the declared use cannot be told: ",
-                });
-                for (index, reason) in self.licence.decisive().enumerate() {
-                    says.words(if index == 0 { "" } else { "; " }).term(&reason.words);
-                    if let Some(clause) = &reason.clause {
-                        says.words(" (").term(clause).words(")");
-                    }
-                }
-                says.words(". ")
-            }
-        };
-    }
-
-    fn fact<'p>(&self, says: &'p mut Paragraph, condition: &str) -> &'p mut Paragraph {
-        let Some(condition) = topic(condition).map(|topic| self.subject.terms.conditions.get(topic)) else {
-            return says;
-        };
-        says.words(": ").term(&condition.answer.to_string());
-        if let Some(clause) = &condition.clause {
-            says.words(" (").term(clause).words(")");
-        }
-        says
-    }
-
-    fn conclusion(&self, says: &mut Paragraph, opinion: &Opinion) {
-        let failed = opinion.gates.iter().any(|found| found.outcome == Outcome::Failed);
-        let score = |says: &mut Paragraph, score: f64| {
-            says.rule(points(score), format!("{}/score", opinion.reviewer));
-        };
-        match (opinion.call, opinion.score) {
-            (Call::Skip, found) if failed => {
-                says.words("A failed gate means skip");
-                if let Some(found) = found {
-                    says.words(", whatever the score of ");
-                    score(says, found);
-                }
-                says.words(".");
-            }
-            (Call::Ship | Call::Skip, Some(found)) => {
-                says.words("Together ");
-                score(says, found);
-                says.words(" where ship begins at ").rule(points(self.rubric.ship_at), "ship_at".to_owned());
-                says.words(if opinion.call == Call::Ship { ": ship." } else { ": skip." });
-            }
-            _ => {
-                says.words("That is not enough to judge by.");
-            }
-        }
     }
 }
 
 /// The licence condition of this name.
-pub(super) fn topic(name: &str) -> Option<Topic> {
+fn topic(name: &str) -> Option<Topic> {
     serde_json::from_value(serde_json::Value::from(name)).ok()
 }

@@ -1,4 +1,4 @@
-//! From four calls to one word.
+//! From vetoes and four calls to one word.
 
 use std::fmt;
 
@@ -9,11 +9,11 @@ use super::review::Call;
 /// What the panel says of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Word {
-    /// Three of four or more of those who do not abstain say ship.
+    /// Three of four or more of those who do not abstain say ship, among them whoever is needed for that.
     Ship,
     /// Half or more.
     Mixed,
-    /// Less than half.
+    /// Less than half, or there is a veto.
     Skip,
     /// Nobody has evidence to judge by.
     Unmeasured,
@@ -53,23 +53,30 @@ pub struct Verdict {
     pub skip: usize,
     /// Reviewers that abstain.
     pub abstain: usize,
+    /// Vetoes, any of which makes the word Skip.
+    #[serde(default)]
+    pub vetoes: usize,
 }
 
 impl Verdict {
-    /// The verdict of these calls.
-    pub fn of(calls: impl IntoIterator<Item = Call>) -> Verdict {
-        let mut found = Verdict { word: Word::Unmeasured, ship: 0, skip: 0, abstain: 0 };
-        for call in calls {
+    /// The verdict of these calls, each with whether the word is Ship only with that reviewer's consent, and only where the
+    /// licence can be told.
+    pub fn of(calls: impl IntoIterator<Item = (Call, bool)>, licence_is_told: bool, vetoes: usize) -> Verdict {
+        let mut found = Verdict { word: Word::Unmeasured, ship: 0, skip: 0, abstain: 0, vetoes };
+        let mut is_held_back = !licence_is_told;
+        for (call, needed_to_ship) in calls {
             match call {
                 Call::Ship => found.ship += 1,
                 Call::Skip => found.skip += 1,
                 Call::Abstain => found.abstain += 1,
             }
+            is_held_back |= needed_to_ship && call != Call::Ship;
         }
         let judging = found.ship + found.skip;
         found.word = match 4 * found.ship {
+            _ if vetoes > 0 => Word::Skip,
             _ if judging == 0 => Word::Unmeasured,
-            quarters if quarters >= 3 * judging => Word::Ship,
+            quarters if quarters >= 3 * judging && !is_held_back => Word::Ship,
             quarters if quarters >= 2 * judging => Word::Mixed,
             _ => Word::Skip,
         };
@@ -81,13 +88,33 @@ impl Verdict {
         let judging = self.ship + self.skip;
         (judging > 0).then(|| self.ship as f64 / judging as f64)
     }
+
+    /// The counts without the word, such as `3 of 4 ship`, or `vetoed` where they do not count.
+    pub fn counts(&self) -> String {
+        let Verdict { ship, skip, abstain, vetoes, .. } = self;
+        match ship + skip {
+            _ if *vetoes > 0 => "vetoed".to_owned(),
+            0 => "all abstain".to_owned(),
+            judging if *abstain > 0 => format!("{ship} of {judging} ship, {abstain} abstain{}", plural(*abstain)),
+            judging => format!("{ship} of {judging} ship"),
+        }
+    }
+}
+
+/// The ending of a verb.
+fn plural(n: usize) -> &'static str {
+    if n == 1 { "s" } else { "" }
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Verdict { word, ship, skip, abstain } = self;
-        let abstains = if *abstain == 1 { "abstains" } else { "abstain" };
-        write!(f, "{word} · {ship} ship / {skip} skip / {abstain} {abstains}")
+        let Verdict { word, ship, skip, abstain, vetoes } = self;
+        write!(f, "{word} · {ship} ship / {skip} skip / {abstain} abstain{}", plural(*abstain))?;
+        match vetoes {
+            0 => Ok(()),
+            1 => f.write_str(", vetoed"),
+            vetoes => write!(f, ", {vetoes} vetoes"),
+        }
     }
 }
 
@@ -95,17 +122,36 @@ impl fmt::Display for Verdict {
 mod tests {
     use super::*;
 
+    fn said(ship: usize, skip: usize, abstain: usize, vetoes: usize) -> String {
+        let calls = [(Call::Ship, ship), (Call::Skip, skip), (Call::Abstain, abstain)];
+        let calls = calls.into_iter().flat_map(|(call, n)| std::iter::repeat_n((call, false), n));
+        Verdict::of(calls, true, vetoes).to_string()
+    }
+
     #[test]
     fn the_word_follows_from_those_who_judge() {
-        let said = |ship, skip, abstain| {
-            let calls = [(Call::Ship, ship), (Call::Skip, skip), (Call::Abstain, abstain)];
-            Verdict::of(calls.into_iter().flat_map(|(call, n)| std::iter::repeat_n(call, n))).to_string()
+        assert_eq!(said(3, 0, 1, 0), "Ship · 3 ship / 0 skip / 1 abstains");
+        assert_eq!(said(3, 1, 0, 0), "Ship · 3 ship / 1 skip / 0 abstain");
+        assert_eq!(said(2, 2, 0, 0), "Mixed · 2 ship / 2 skip / 0 abstain");
+        assert_eq!(said(2, 1, 1, 0), "Mixed · 2 ship / 1 skip / 1 abstains");
+        assert_eq!(said(1, 3, 0, 0), "Skip · 1 ship / 3 skip / 0 abstain");
+        assert_eq!(said(0, 0, 4, 0), "Unmeasured · 0 ship / 0 skip / 4 abstain");
+    }
+
+    #[test]
+    fn a_veto_outweighs_any_number_of_votes() {
+        assert_eq!(said(4, 0, 0, 1), "Skip · 4 ship / 0 skip / 0 abstain, vetoed");
+        assert_eq!(said(0, 0, 4, 2), "Skip · 0 ship / 0 skip / 4 abstain, 2 vetoes");
+    }
+
+    #[test]
+    fn whoever_is_needed_to_ship_caps_the_word_at_mixed_by_a_skip_and_by_silence() {
+        let with = |needed: Call| {
+            let calls = [(Call::Ship, false), (needed, true), (Call::Ship, false), (Call::Ship, false)];
+            Verdict::of(calls, true, 0).word
         };
-        assert_eq!(said(3, 0, 1), "Ship · 3 ship / 0 skip / 1 abstains");
-        assert_eq!(said(3, 1, 0), "Ship · 3 ship / 1 skip / 0 abstain");
-        assert_eq!(said(2, 2, 0), "Mixed · 2 ship / 2 skip / 0 abstain");
-        assert_eq!(said(2, 1, 1), "Mixed · 2 ship / 1 skip / 1 abstains");
-        assert_eq!(said(1, 3, 0), "Skip · 1 ship / 3 skip / 0 abstain");
-        assert_eq!(said(0, 0, 4), "Unmeasured · 0 ship / 0 skip / 4 abstain");
+        let untold = Verdict::of([(Call::Ship, false); 4], false, 0);
+        assert_eq!(untold.word, Word::Mixed, "whether it may be used is not known");
+        assert_eq!([Call::Ship, Call::Skip, Call::Abstain].map(with), [Word::Ship, Word::Mixed, Word::Mixed]);
     }
 }

@@ -9,7 +9,7 @@ use super::items::{Asked, asked};
 use super::measured::{Measured, Sample, sample, with_unit};
 use super::shown::{bytes, count};
 use super::{Chrome, Site};
-use crate::judge::{Advice, Call, Opinion, Part, Review};
+use crate::judge::{Advice, Opinion, Part, Review, Scored, Workload, range_text};
 use crate::report::{Report, model_id};
 use crate::store::{Judged, Tally};
 use crate::table::Cell;
@@ -67,6 +67,7 @@ pub struct ComparePage<'a> {
     heading: String,
     page: String,
     usage: &'a DeclaredUse,
+    workload: Workload,
     models: [Model<'a>; 2],
     advice: Option<&'a Advice>,
     conclusion: Vec<&'a Piece>,
@@ -79,6 +80,15 @@ pub struct ComparePage<'a> {
     command: String,
     refusal: Option<String>,
     samples: Vec<Sample<'a>>,
+    record: Option<String>,
+}
+
+/// A criterion as a reviewer scored it.
+struct Arithmetic {
+    about: String,
+    measured: Option<Cell>,
+    worth: String,
+    weight: String,
 }
 
 /// A contender with its facts in words.
@@ -176,6 +186,7 @@ impl<'a> ComparePage<'a> {
             prices: contenders.iter().any(|of| of.review.derived.iter().any(|derived| derived.metric == "break_even")),
             chrome,
             usage,
+            workload: contenders[0].review.workload,
             models: contenders.map(|of| Model {
                 letter: "A",
                 facts: card_facts(&of),
@@ -193,6 +204,7 @@ impl<'a> ComparePage<'a> {
             history: &[],
             refusal: None,
             samples,
+            record: None,
         }
         .lettered()
     }
@@ -212,6 +224,12 @@ impl<'a> ComparePage<'a> {
     /// With why the two cannot be measured from this page, if they cannot.
     pub fn with_refusal(mut self, refusal: Option<String>) -> Self {
         self.refusal = refusal;
+        self
+    }
+
+    /// With the record that everything on the page was read off, so that a page alone can be checked.
+    pub fn with_record(mut self, record: String) -> Self {
+        self.record = Some(record);
         self
     }
 
@@ -237,6 +255,20 @@ impl<'a> ComparePage<'a> {
     fn split(&self) -> Vec<(&str, [&Opinion; 2])> {
         let [a, b] = self.models.each_ref().map(|model| &model.of.review.opinions);
         a.iter().zip(b).map(|(a, b)| (a.name.as_str(), [a, b])).collect()
+    }
+
+    /// What an opinion was calculated from.
+    fn arithmetic(&self, opinion: &Opinion) -> Vec<Arithmetic> {
+        let row = |found: &Scored| Arithmetic {
+            about: found.about.clone(),
+            measured: found.measurement.as_ref().and_then(|id| {
+                let sample = self.samples.iter().find(|sample| sample.record.id == *id)?;
+                Some(with_unit(sample.record))
+            }),
+            worth: range_text(found.utility, found.utility_high),
+            weight: format!("{:.0}", found.weight),
+        };
+        opinion.scored.iter().map(row).collect()
     }
 
     fn site(&self) -> Option<Site<'a>> {

@@ -11,7 +11,7 @@ use super::parts::{DEEPEST, fill};
 use super::records::Kind;
 use super::sitting::Sitting;
 use super::{Store, StoreError};
-use crate::judge::{Background, Fault, Judgement, Review, check_judgement};
+use crate::judge::{Background, Fault, Judgement, Review, check_comparison, check_judgement};
 use crate::rubric::Rubric;
 
 /// What came of checking a comparison.
@@ -62,6 +62,9 @@ impl Store {
             }
             Err(error) => return Err(error),
         };
+        for fault in whole.iter().flat_map(check_comparison) {
+            reader.fault(fault.to_string());
+        }
         for sitting in &sittings {
             reader.judged(sitting, whole.as_ref(), rubrics)?;
         }

@@ -82,7 +82,7 @@ impl Store {
     }
 }
 
-/// Makes reviews findable by their models. The use, the device and the verdict in the list are those of the review.
+/// Makes reviews findable by their models. What was wanted, the device and the verdict in the list are those of the review.
 pub(super) fn seat(db: &rusqlite::Transaction<'_>, sitting: &Sitting, reviews: [&Review; 2]) -> rusqlite::Result<()> {
     let known = "SELECT COUNT(*) FROM judged WHERE comparison = ?1 AND review = ?2 AND created = ?3";
     let known: i64 =
@@ -99,7 +99,7 @@ pub(super) fn seat(db: &rusqlite::Transaction<'_>, sitting: &Sitting, reviews: [
                 sitting.comparison,
                 sitting.backgrounds[side],
                 sitting.models[side],
-                review.usage.to_string(),
+                review.wanted(),
                 review.device,
                 review.verdict.to_string(),
                 sitting.created

@@ -1,0 +1,165 @@
+//! Whether a comparison still follows from what was seen: everything calculated is calculated again from the samples and
+//! answers in it, and what comes out otherwise is named.
+
+use serde_json::Value;
+
+use super::evidence::{Evidence, Prediction, Verified};
+use super::fidelity::fidelity_again;
+use super::{Circumstances, conclude};
+use crate::bench::{Start, Timings};
+use crate::predict::SpeedPrediction;
+use crate::record::{Comparison, Measurement, ModelRecord, SpeedAtDepth, VerifiedRecord};
+use crate::stats::{LEVEL, wilson};
+
+/// Numbers may differ by so much of themselves: sums are taken in another order, limits are read off shares.
+const ROUNDING: f64 = 1e-9;
+/// What names a record and where it came from: both follow from the rest, and an id may change with the last bit of a
+/// value that a limit was read off.
+const NAMES: [&str; 3] = ["id", "from", "method"];
+/// Faults that are told; a file in which more is wrong was not changed but made up.
+const MOST: usize = 40;
+
+/// What in a comparison is not what its samples and answers give, in words; empty where everything follows.
+///
+/// Shares of the machine's limits, predicted speeds and answers that were asked for again rest on what is not kept, and
+/// are held only against themselves.
+pub fn recomputed(comparison: &Comparison) -> Vec<String> {
+    let mut faults = Vec::new();
+    for model in &comparison.models {
+        faults.extend(verification(model));
+        faults.extend(stability(model));
+    }
+    match again(comparison) {
+        Ok(again) => {
+            let [found, expected] =
+                [comparison, &again].map(|it| serde_json::to_value(it).expect("records hold only plain values"));
+            differing(&found, &expected, "the comparison", &mut faults);
+        }
+        Err(about) => faults.push(about),
+    }
+    faults.dedup();
+    faults.truncate(MOST);
+    faults
+}
+
+/// The same comparison, calculated from what was seen.
+fn again(comparison: &Comparison) -> Result<Comparison, String> {
+    let Comparison { device, suite, settings, program, created, reproduce, models, .. } = comparison.clone();
+    let circumstances = Circumstances { device, suite, settings, program, created, reproduce };
+    let [a, b] = &comparison.models;
+    let seen = [evidence(a)?, evidence(b)?];
+    let mut again = conclude(circumstances, seen).map_err(|error| error.to_string())?;
+    for (again, kept) in again.models.iter_mut().zip(models) {
+        again.quality.stable = kept.quality.stable;
+    }
+    again.fidelity = comparison.fidelity.as_ref().map(|found| fidelity_again(found, &comparison.models));
+    Ok(again)
+}
+
+/// What was seen of a model, read back from its record.
+fn evidence(model: &ModelRecord) -> Result<Evidence, String> {
+    let (start, memory) = (&model.start, &model.memory);
+    let samples = [&start.load.samples, &start.first_token_cold.samples, &memory.peak.samples];
+    let [loads, firsts, peaks] = samples;
+    if samples.iter().any(|samples| samples.len() != loads.len()) {
+        return Err(format!("samples of cold starts of {}", start.load.subject));
+    }
+    let starts = loads.iter().zip(firsts).zip(peaks);
+    Ok(Evidence {
+        facts: model.facts.clone(),
+        prediction: Prediction { memory: memory.parts, speed: model.speed.iter().map(predicted).collect() },
+        starts: starts
+            .map(|((&load, &first_token), &peak)| Start {
+                load,
+                first_token,
+                process_bytes: memory.parts.process,
+                peak_bytes: peak as u64,
+                tokens: memory.parts.tokens,
+            })
+            .collect(),
+        first_token_warm: start.first_token_warm.samples.clone(),
+        timings: model.speed.iter().map(timed).collect(),
+        prompting: model.quality.prompting.clone(),
+        outcomes: model.quality.outcomes.clone(),
+        again: Vec::new(),
+        verified: model.verified.as_ref().map(verified),
+    })
+}
+
+fn timed(row: &SpeedAtDepth) -> Timings {
+    Timings { depth: row.depth, prefill: row.prefill.samples.clone(), decode: row.decode.samples.clone() }
+}
+
+/// Limits are not kept, but the shares of them that were reached.
+fn predicted(row: &SpeedAtDepth) -> SpeedPrediction {
+    let limit = |seen: &Measurement, share: &Measurement| seen.value / share.value;
+    SpeedPrediction {
+        depth: row.depth,
+        prefill: row.prefill_predicted.value,
+        decode: row.decode_predicted.value,
+        prefill_limit: limit(&row.prefill, &row.arithmetic_share),
+        decode_limit: limit(&row.decode, &row.bandwidth_share),
+    }
+}
+
+fn verified(record: &VerifiedRecord) -> Verified {
+    Verified {
+        passed: record.passed,
+        reference: record.reference.clone(),
+        tolerance: record.tolerance as f32,
+        max_deltas: record.max_delta.samples.iter().map(|delta| *delta as f32).collect(),
+    }
+}
+
+/// A verification that passed with a difference beyond its tolerance did not pass.
+fn verification(model: &ModelRecord) -> Option<String> {
+    let found = model.verified.as_ref()?;
+    let strays = found.passed && found.max_delta.samples.iter().any(|delta| delta.is_nan() || *delta > found.tolerance);
+    strays.then(|| format!("the verification of {}", found.max_delta.subject))
+}
+
+/// Answers that were asked for again are not kept, but so many of so many have one share and one interval.
+fn stability(model: &ModelRecord) -> Option<String> {
+    let found = model.quality.stable.as_ref()?;
+    let same = (found.value * found.n as f64).round();
+    let is_count = (0.0..=found.n as f64).contains(&same) && (same / found.n as f64 - found.value).abs() < ROUNDING;
+    let follows = is_count && found.interval == wilson(same as usize, found.n, LEVEL);
+    (!follows).then(|| named(&found.metric, &found.subject))
+}
+
+fn named(metric: &str, subject: &str) -> String {
+    format!("{metric} of {subject}")
+}
+
+/// Names every place at which two records differ; of a measurement, once.
+fn differing(found: &Value, expected: &Value, place: &str, faults: &mut Vec<String>) {
+    match (found, expected) {
+        (Value::Object(one), Value::Object(other)) => {
+            let text = |key: &str| one.get(key).and_then(Value::as_str);
+            let place = match (text("metric"), text("subject")) {
+                (Some(metric), Some(subject)) => named(metric, subject),
+                (Some(metric), None) => format!("what is said of the difference in {metric}"),
+                _ => place.to_owned(),
+            };
+            let keys = one.keys().chain(other.keys().filter(|key| !one.contains_key(*key)));
+            for key in keys.filter(|key| !NAMES.contains(&key.as_str())) {
+                let within = if key == "conclusion" { "the conclusion" } else { &place };
+                let value = |of: &serde_json::Map<String, Value>| of.get(key).cloned().unwrap_or_default();
+                differing(&value(one), &value(other), within, faults);
+            }
+        }
+        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
+            one.iter().zip(other).for_each(|(one, other)| differing(one, other, place, faults));
+        }
+        (one, other) if alike(one, other) => {}
+        _ if faults.iter().any(|fault| fault == place) => {}
+        _ => faults.push(place.to_owned()),
+    }
+}
+
+fn alike(one: &Value, other: &Value) -> bool {
+    match (one.as_f64(), other.as_f64()) {
+        (Some(x), Some(y)) => x == y || (x - y).abs() <= ROUNDING * x.abs().max(y.abs()),
+        _ => one == other,
+    }
+}

@@ -1,0 +1,50 @@
+//! What a model is wanted for: a use that the licence is held against, a kind of work, and the reader's own needs.
+
+use std::fmt;
+
+use plimsoll_catalog::DeclaredUse;
+use serde::{Deserialize, Serialize};
+
+use super::need::Need;
+
+/// The kind of work, against which speed and memory are judged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Workload {
+    /// Somebody waits and reads along.
+    #[default]
+    Chat,
+    /// Nobody waits; what counts is how much is done in an hour.
+    Batch,
+    /// Somebody waits, and the memory is a phone's.
+    Phone,
+}
+
+impl fmt::Display for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Workload::Chat => "chat",
+            Workload::Batch => "batch",
+            Workload::Phone => "phone",
+        })
+    }
+}
+
+/// What a model is wanted for, declared before it was measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Demand {
+    /// What the licence is held against.
+    pub usage: DeclaredUse,
+    /// What speed and memory are judged against.
+    #[serde(default)]
+    pub workload: Workload,
+    /// What must hold besides.
+    #[serde(default)]
+    pub needs: Vec<Need>,
+}
+
+impl From<DeclaredUse> for Demand {
+    fn from(usage: DeclaredUse) -> Demand {
+        Demand { usage, workload: Workload::default(), needs: Vec::new() }
+    }
+}

@@ -1,0 +1,106 @@
+//! What stands above the vote: grounds on which a model is skipped whatever the reviewers say.
+
+use plimsoll_catalog::{Gate, Outcome};
+use plimsoll_lab::record::Measurement;
+use serde::{Deserialize, Serialize};
+
+use super::Subject;
+use super::dossier::Dossier;
+use super::need::NeedFound;
+use super::paragraph::{Paragraph, Part};
+use crate::rubric::Rubric;
+
+/// Why a model is skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ground {
+    /// The licence does not allow the declared use.
+    Licence,
+    /// Its numbers are not those of the reference implementation.
+    Verification,
+    /// Its right answers are not clear of what guessing gets.
+    Chance,
+    /// It does not meet what the reader needs.
+    Need,
+}
+
+/// A veto, with what it rests on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Veto {
+    /// On which ground.
+    pub ground: Ground,
+    /// Why, a sentence whose figures say where they come from.
+    pub paragraph: Vec<Part>,
+}
+
+impl Veto {
+    /// As one text.
+    pub fn text(&self) -> String {
+        self.paragraph.iter().map(Part::text).collect()
+    }
+}
+
+/// Every veto against a model: licence, verification, guessing, needs.
+pub(super) fn vetoes(
+    subject: &Subject,
+    dossier: &Dossier,
+    licence: &Gate,
+    needs: &[NeedFound],
+    rubric: &Rubric,
+) -> Vec<Veto> {
+    let mut found = Vec::new();
+    found.extend((licence.outcome == Outcome::Failed).then(|| forbidden(licence)));
+    found.extend(strays(subject));
+    found.extend(guesses(subject, dossier, rubric));
+    let unmet = needs.iter().filter(|found| found.outcome == Outcome::Failed);
+    found.extend(unmet.filter_map(|need| Some(unmet_need(need, dossier.get(&need.need.metric)?))));
+    found
+}
+
+fn forbidden(licence: &Gate) -> Veto {
+    let mut says = Paragraph::default();
+    says.words("The licence does not allow the declared use: ");
+    for (index, reason) in licence.decisive().enumerate() {
+        says.words(if index == 0 { "" } else { "; " }).term(&reason.words);
+        if let Some(clause) = &reason.clause {
+            says.words(" (").term(clause).words(")");
+        }
+    }
+    says.words(".");
+    Veto { ground: Ground::Licence, paragraph: says.done() }
+}
+
+fn strays(subject: &Subject) -> Option<Veto> {
+    let verified = subject.seen?.model.verified.as_ref().filter(|verified| !verified.passed)?;
+    let mut says = Paragraph::default();
+    says.words("Verification failed: its results are not those of ").name(&verified.reference);
+    says.words(" (largest difference of a logit ").value_alone(&verified.max_delta).words(").");
+    Some(Veto { ground: Ground::Verification, paragraph: says.done() })
+}
+
+/// Where nothing was asked nobody can say that it guesses, and nothing is vetoed.
+fn guesses(subject: &Subject, dossier: &Dossier, rubric: &Rubric) -> Option<Veto> {
+    let rate = &subject.seen?.model.quality.overall.rate;
+    let chance = dossier.get("chance")?;
+    let low = rate.interval.map_or(rate.value, |interval| interval.low);
+    if low >= chance.value + rubric.chance_margin {
+        return None;
+    }
+    let mut says = Paragraph::default();
+    says.words("Right answers are not clear of guessing: ").count(rate).words(", ").value(rate);
+    says.words(", where guessing gets ").value_alone(chance);
+    says.words(" and the lower end must lie ").rule(margin_text(rubric), "chance_margin".to_owned());
+    says.words(" above that.");
+    Some(Veto { ground: Ground::Chance, paragraph: says.done() })
+}
+
+/// The margin above chance in points.
+pub(super) fn margin_text(rubric: &Rubric) -> String {
+    format!("{} points", (rubric.chance_margin * 1e4).round() / 100.0)
+}
+
+fn unmet_need(found: &NeedFound, measured: &Measurement) -> Veto {
+    let mut says = Paragraph::default();
+    says.words("A need is not met: ").term(&found.need.text).words(", and it is ").value(measured).words(".");
+    Veto { ground: Ground::Need, paragraph: says.done() }
+}

@@ -1,0 +1,253 @@
+//! What a reviewer would say: the best and the worst of a model and what it would take, each with its figure.
+
+use plimsoll_catalog::Outcome;
+use plimsoll_lab::record::{Measurement, Unit};
+
+use super::dossier::{Kind, by_category};
+use super::paragraph::{Paragraph, Part};
+use super::review::{Bench, Call, GateFound, Opinion, Scored};
+use crate::rubric::{self, Asked, Criterion, Reviewer, Rubric, value_for};
+
+/// From this utility on a criterion is praised.
+const PRAISED: f64 = 75.0;
+/// Below this one it is blamed.
+const BLAMED: f64 = 50.0;
+/// A kind of question of which less than this is right, above what guessing gets, is not to be relied on.
+const NOT_TO_BE_RELIED_ON: f64 = 0.25;
+/// Below this it is shaky.
+const SHAKY: f64 = 0.6;
+/// Kinds of questions that are named before the sentence grows too long.
+const NAMED: usize = 3;
+
+/// Two or three sentences of one reviewer.
+pub(super) fn paragraph(bench: Bench, reviewer: &Reviewer, opinion: &Opinion) -> Vec<Part> {
+    let mut speaker = Speaker { bench, reviewer, opinion, says: Paragraph::default() };
+    for found in &opinion.gates {
+        speaker.gate(found);
+    }
+    if opinion.call == Call::Abstain {
+        speaker.abstains();
+    } else {
+        speaker.praise();
+        speaker.kinds();
+        speaker.blame();
+        speaker.claims();
+        speaker.takes();
+    }
+    speaker.says.done()
+}
+
+/// The value from which on this criterion alone would lift the opinion to a ship, as it is read; `None` where no value
+/// would. `unit` is that of its measurement.
+pub(super) fn needed(opinion: &Opinion, scored: &Scored, rubric: &Rubric, unit: Unit) -> Option<String> {
+    let known: f64 = opinion.scored.iter().map(|found| found.weight).sum();
+    let wanted = scored.utility + (rubric.ship_at - opinion.score?) * known / scored.weight;
+    let reviewer = rubric.reviewers.iter().find(|reviewer| reviewer.id == opinion.reviewer)?;
+    let criterion = reviewer.criteria.iter().find(|criterion| is_of(criterion, scored))?;
+    match criterion.asked() {
+        Asked::Metric(_, points) => value_for(points, wanted).map(|value| unit.text(value)),
+        Asked::Fact { .. } => None,
+    }
+}
+
+/// Whether this criterion was scored so: two may ask for one measurement, for different workloads.
+fn is_of(criterion: &Criterion, scored: &Scored) -> bool {
+    let metric = match criterion.asked() {
+        Asked::Metric(metric, _) => metric,
+        Asked::Fact { condition, .. } => condition,
+    };
+    metric == scored.criterion && criterion.about == scored.about
+}
+
+struct Speaker<'a> {
+    bench: Bench<'a>,
+    reviewer: &'a Reviewer,
+    opinion: &'a Opinion,
+    says: Paragraph,
+}
+
+impl<'a> Speaker<'a> {
+    fn measured(&self, scored: &Scored) -> Option<&'a Measurement> {
+        scored.measurement.as_ref().and_then(|_| self.bench.dossier.get(&scored.criterion))
+    }
+
+    fn criterion(&self, scored: &Scored) -> Option<&'a Criterion> {
+        self.reviewer.criteria.iter().find(|criterion| is_of(criterion, scored))
+    }
+
+    fn gate(&mut self, found: &GateFound) {
+        let verified = self.bench.subject.seen.and_then(|seen| seen.model.verified.as_ref());
+        let says = &mut self.says;
+        match (found.gate, found.outcome, verified) {
+            (rubric::Gate::Loads, Outcome::Passed, _) => {}
+            (rubric::Gate::Loads, ..) => {
+                says.words("No files of it were loaded here. ");
+            }
+            (rubric::Gate::Verifies, Outcome::Passed, Some(verified)) => {
+                says.words("It computes what ").name(&verified.reference).words(" computes. ");
+            }
+            (rubric::Gate::Verifies, Outcome::Failed, Some(verified)) => {
+                says.words("It does not compute what ").name(&verified.reference).words(" computes: logits differ by ");
+                says.value(&verified.max_delta).words(". ");
+            }
+            (rubric::Gate::Verifies, ..) => {}
+            (rubric::Gate::Licence, ..) => self.licence(),
+        }
+    }
+
+    fn licence(&mut self) {
+        let (licence, terms) = (self.bench.licence, self.bench.subject.terms);
+        let says = &mut self.says;
+        match (&terms.expression, licence.outcome) {
+            (Some(name), Outcome::Passed) => says.name(name).words(" allows the declared use"),
+            (None, Outcome::Passed) => says.words("The licence allows the declared use"),
+            (Some(name), Outcome::Failed) => says.name(name).words(" does not allow the declared use: "),
+            (None, Outcome::Failed) => says.words("The licence does not allow the declared use: "),
+            (_, Outcome::Unknown) => says.words("Whether the licence allows the declared use cannot be told: "),
+        };
+        if licence.outcome == Outcome::Passed {
+            for (index, duty) in licence.duties.iter().enumerate() {
+                says.words(if index == 0 { "; what it asks: " } else { ", " }).term(&duty.words);
+            }
+        } else {
+            for (index, reason) in licence.decisive().enumerate() {
+                says.words(if index == 0 { "" } else { "; " }).term(&reason.words);
+                if let Some(clause) = &reason.clause {
+                    says.words(" (").term(clause).words(")");
+                }
+            }
+        }
+        says.words(". ");
+    }
+
+    fn abstains(&mut self) {
+        let missing = self.opinion.missing.join(", ");
+        let known = if missing.is_empty() { String::new() } else { format!("Not measured: {missing}. ") };
+        self.says.words(&known).words("That is not enough to judge by.");
+    }
+
+    /// The best of it.
+    fn praise(&mut self) {
+        let opinion = self.opinion;
+        let praised = opinion.scored.iter().filter(|found| found.utility >= PRAISED);
+        let with = praised.filter_map(|found| Some((found, self.criterion(found)?.strong.clone()?)));
+        let best = with.max_by(|a, b| (a.0.weight * a.0.utility).total_cmp(&(b.0.weight * b.0.utility)));
+        if let Some((scored, phrase)) = best {
+            self.phrase(&phrase, scored);
+        }
+    }
+
+    /// The worst of it.
+    fn blame(&mut self) {
+        let lost = |found: &Scored| found.weight * (100.0 - found.utility);
+        let opinion = self.opinion;
+        let blamed = opinion.scored.iter().filter(|found| found.utility < BLAMED);
+        let with = blamed.filter_map(|found| Some((found, self.criterion(found)?.weak.clone()?)));
+        if let Some((scored, phrase)) = with.max_by(|a, b| lost(a.0).total_cmp(&lost(b.0))) {
+            self.phrase(&phrase, scored);
+        }
+    }
+
+    fn phrase(&mut self, phrase: &str, scored: &Scored) {
+        let measured = self.measured(scored).cloned();
+        let says = self.says.words(phrase);
+        if let Some(measured) = measured {
+            says.words(" (").value_alone(&measured).words(")");
+        }
+        says.words(". ");
+    }
+
+    /// How often it is right, and of which questions it is not, where kinds of questions are scored.
+    fn kinds(&mut self) {
+        let asks = |metric: &str| self.opinion.scored.iter().any(|found| found.criterion == metric);
+        let (Some(seen), true) = (self.bench.subject.seen, asks("weakest_category")) else { return };
+        let rate = &seen.model.quality.overall.rate;
+        let chance = self.bench.dossier.get("chance").cloned();
+        let says = self.says.words("Right ").count(rate).words(" times");
+        if let Some(chance) = chance {
+            says.words(", where guessing gets ").value_alone(&chance);
+        }
+        says.words(". ");
+        let mut kinds = by_category(seen);
+        kinds.sort_by(|a, b| a.above_chance.total_cmp(&b.above_chance));
+        let (bad, rest): (Vec<&Kind>, Vec<&Kind>) =
+            kinds.iter().partition(|kind| kind.above_chance < NOT_TO_BE_RELIED_ON);
+        let shaky: Vec<&Kind> = rest.iter().copied().filter(|kind| kind.above_chance < SHAKY).collect();
+        match (bad.is_empty(), shaky.is_empty(), kinds.first()) {
+            (true, true, Some(weakest)) => {
+                self.says
+                    .words("No kind of question stands out as weak; fewest are right in ")
+                    .name(&weakest.rate.category);
+                self.says.words(" (").count(&weakest.rate.rate).words("). ");
+            }
+            (false, _, _) => {
+                self.says.words("It is not to be relied on for ");
+                self.listed(&bad);
+                if !shaky.is_empty() {
+                    self.says.words(", and shaky on ");
+                    self.listed(&shaky);
+                }
+                self.says.words(". ");
+            }
+            (true, false, _) => {
+                self.says.words("It is shaky on ");
+                self.listed(&shaky);
+                self.says.words(". ");
+            }
+            (true, true, None) => {}
+        }
+    }
+
+    fn listed(&mut self, kinds: &[&Kind]) {
+        let shown = kinds.len().min(NAMED);
+        for (index, kind) in kinds[..shown].iter().enumerate() {
+            let is_last = index + 1 == kinds.len();
+            self.says.words(if index == 0 {
+                ""
+            } else if is_last {
+                " and "
+            } else {
+                ", "
+            });
+            self.says.name(&kind.rate.category).words(" (").count(&kind.rate.rate).words(")");
+        }
+        if kinds.len() > shown {
+            self.says.words(" and other kinds");
+        }
+    }
+
+    /// That nothing was claimed is worth a word where claims are asked for.
+    fn claims(&mut self) {
+        let asks = self
+            .reviewer
+            .criteria
+            .iter()
+            .find(|criterion| matches!(criterion.asked(), Asked::Metric("claims_shortfall", _)));
+        if asks.is_some_and(|asks| self.opinion.missing.contains(&asks.about)) {
+            self.says.words("No claim of its makers could be held against what was measured. ");
+        }
+    }
+
+    /// What would make it a ship, where one figure would.
+    fn takes(&mut self) {
+        let failed = self.opinion.gates.iter().any(|found| found.outcome == Outcome::Failed);
+        if self.opinion.call != Call::Skip || failed {
+            return;
+        }
+        let lost = |found: &Scored| found.weight * (100.0 - found.utility);
+        let alone = self.opinion.scored.iter().filter_map(|found| {
+            let text = needed(self.opinion, found, self.bench.rubric, self.measured(found)?.unit)?;
+            Some((found, text))
+        });
+        match alone.max_by(|a, b| lost(a.0).total_cmp(&lost(b.0))) {
+            Some((scored, text)) => {
+                let rule = format!("{}/{}/needed", self.opinion.reviewer, scored.criterion);
+                self.says.words("For ship, ").words(&scored.about).words(" would have to reach ").rule(text, rule);
+                self.says.words(".");
+            }
+            None => {
+                self.says.words("No single figure would make it a ship.");
+            }
+        }
+    }
+}
