@@ -92,7 +92,7 @@ fn subject<'a>(
         name: &model.facts.name,
         seen: Some((model, &comparison.device)),
         further: &known.further,
-        fidelity: comparison.fidelity.as_ref().filter(|found| found.other() == side),
+        fidelity: comparison.fidelity.as_ref().and_then(|found| found.of_derived(side)),
         card: known.card.as_ref(),
         terms: &known.terms,
         usage,
