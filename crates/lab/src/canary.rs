@@ -8,12 +8,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::runner::{Answerer, Question, RunError};
-use crate::suite::drawing::Scene;
-use crate::suite::{Suite, canary_scene};
+use crate::suite::Suite;
 
 /// A model may lose this part of an even guess per token, and no more.
 const BOUND: f64 = 0.6;
-/// Canaries of a kind that have to pass: a model made for stories or for sums cannot be at home in all of them, and a broken
+/// Canaries that have to pass: a model made for stories or for sums cannot be at home in all of them, and a broken
 /// one is at home in none.
 const NEEDED: usize = 2;
 
@@ -39,13 +38,6 @@ const TEXTS: [(&str, &str, &str); 6] = [
     ("capital", "What is the capital of France?", "The capital of France is Paris."),
 ];
 
-/// The same about a large red disc on white.
-const PICTURES: [(&str, &str, &str); 3] = [
-    ("colour", "What colour is the circle? Answer with one word.", "red"),
-    ("shape", "What shape is in the picture? Answer with one word.", "circle"),
-    ("ground", "What colour is the background? Answer with one word.", "white"),
-];
-
 /// How surely a model predicts a text behind a question.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Predicted {
@@ -60,8 +52,6 @@ pub struct Predicted {
 pub struct Canary {
     /// Which.
     pub name: String,
-    /// Whether it is about a picture.
-    pub picture: bool,
     /// Mean log-likelihood of a token. [nats]
     pub mean: f64,
     /// What an even guess over the vocabulary would give. [nats]
@@ -76,7 +66,7 @@ pub struct Canary {
 pub struct Canaries {
     /// In the order in which they were put.
     pub all: Vec<Canary>,
-    /// Whether enough passed, of those about text and of those about pictures. Then the model predicts text.
+    /// Whether enough passed. Then the model predicts text.
     pub passed: bool,
 }
 
@@ -101,11 +91,7 @@ pub fn likelier_broken(verified: Option<bool>, another_passed: bool) -> Broken {
 
 impl Canaries {
     fn of(all: Vec<Canary>) -> Canaries {
-        let enough = |picture: bool| {
-            let kind = || all.iter().filter(|canary| canary.picture == picture);
-            kind().count() == 0 || kind().filter(|canary| canary.passed).count() >= NEEDED
-        };
-        Canaries { passed: !all.is_empty() && enough(false) && enough(true), all }
+        Canaries { passed: all.iter().filter(|canary| canary.passed).count() >= NEEDED, all }
     }
 
     /// How many passed.
@@ -114,38 +100,34 @@ impl Canaries {
     }
 }
 
-/// Puts the canaries that fit the items of `suite` to `model`.
+/// Puts the canaries to `model`; none where `suite` asks about pictures alone, which a model may answer that predicts no
+/// other text.
 ///
 /// # Errors
 /// When the model cannot be asked; that canaries fail is no error but a finding.
-pub fn put(suite: &Suite, model: &mut dyn Answerer) -> Result<Canaries, RunError> {
-    let scene = canary_scene();
-    let asks = |pictures: bool| suite.items.iter().any(|item| item.picture.is_some() == pictures);
-    let texts = TEXTS.iter().filter(|_| asks(false)).map(|text| (text, None));
-    let pictures = PICTURES.iter().filter(|_| asks(true)).map(|text| (text, Some(&scene)));
-    texts.chain(pictures).map(|(text, scene)| one(*text, scene, model)).collect::<Result<_, _>>().map(Canaries::of)
+pub fn put(suite: &Suite, model: &mut dyn Answerer) -> Result<Option<Canaries>, RunError> {
+    if suite.items.iter().all(|item| item.picture.is_some()) {
+        return Ok(None);
+    }
+    let all: Result<Vec<Canary>, RunError> = TEXTS.iter().map(|text| one(*text, model)).collect();
+    Ok(Some(Canaries::of(all?)))
 }
 
-fn one(
-    (name, prompt, text): (&str, &str, &str),
-    picture: Option<&Scene>,
-    model: &mut dyn Answerer,
-) -> Result<Canary, RunError> {
+fn one((name, prompt, text): (&str, &str, &str), model: &mut dyn Answerer) -> Result<Canary, RunError> {
     let failed = |source| RunError::Answer { item: format!("canary {name}"), source };
-    let Predicted { mean, even } = model.predicted(Question { prompt, picture }, text).map_err(failed)?;
+    let Predicted { mean, even } = model.predicted(Question { prompt, picture: None }, text).map_err(failed)?;
     // Not a number is within no band.
     let passed = mean <= 0.0 && mean >= BOUND * even;
-    Ok(Canary { name: name.to_owned(), picture: picture.is_some(), mean, even, passed })
+    Ok(Canary { name: name.to_owned(), mean, even, passed })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn canaries(means: &[f64], picture: bool) -> Vec<Canary> {
+    fn canaries(means: &[f64]) -> Vec<Canary> {
         let canary = |mean: &f64| Canary {
             name: String::new(),
-            picture,
             mean: *mean,
             even: -6.0,
             passed: *mean <= 0.0 && *mean >= BOUND * -6.0,
@@ -154,11 +136,9 @@ mod tests {
     }
 
     #[test]
-    fn two_of_a_kind_have_to_pass_and_no_canary_is_no_pass() {
-        assert!(Canaries::of(canaries(&[-1.0, -0.1, -9.0, -6.0], false)).passed);
-        assert!(!Canaries::of(canaries(&[-1.0, -5.9, f64::NAN, 0.5], false)).passed);
-        let blind = [canaries(&[-1.0, -1.0], false), canaries(&[-6.0, -6.0, -1.0], true)].concat();
-        assert!(!Canaries::of(blind).passed, "a model that reads well may still not see");
+    fn two_have_to_pass_and_no_canary_is_no_pass() {
+        assert!(Canaries::of(canaries(&[-1.0, -0.1, -9.0, -6.0])).passed);
+        assert!(!Canaries::of(canaries(&[-1.0, -5.9, f64::NAN, 0.5])).passed);
         assert!(!Canaries::of(vec![]).passed);
     }
 

@@ -87,7 +87,7 @@ fn power(folder: &Path) -> Option<String> {
 
 /// The median clock of all processors.
 fn clock_mhz(root: &Path) -> Option<f64> {
-    let cpus = fs::read_dir(root.join("sys/devices/system/cpu")).ok()?.flatten();
+    let cpus = fs::read_dir(root.join("sys/devices/system/cpu")).into_iter().flatten().flatten();
     let khz = cpus.filter_map(|cpu| line(&cpu.path().join("cpufreq/scaling_cur_freq"))?.parse::<f64>().ok());
     let mut clocks: Vec<f64> = khz.map(|khz| khz / 1000.0).collect();
     if clocks.is_empty() {

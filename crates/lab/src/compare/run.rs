@@ -134,7 +134,7 @@ pub fn compare(
     }
     let mut canaries = [None, None];
     for ((contestant, session), found) in contestants.iter().zip(&mut sessions).zip(&mut canaries) {
-        *found = Some(canary::put(&options.suite, session).map_err(|source| contestant.run_error(source))?);
+        *found = canary::put(&options.suite, session).map_err(|source| contestant.run_error(source))?;
     }
     let facts = Side::BOTH.map(|side| facts(side, &contestants[side.index()], &sessions[side.index()], progress));
     let mut products = a.cost()?.products();

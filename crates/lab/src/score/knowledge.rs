@@ -152,9 +152,10 @@ fn chains(text: &str) -> Vec<Mention<String>> {
 
 /// Whether a line is the text, behind a number, a bullet or a sentence that ends in a colon.
 fn stands_in(line: &str, right: &str) -> bool {
-    let line = extract::without_numbering(line);
-    let behind_colon = line.split_once(": ").map(|(_, behind)| behind);
-    [Some(line), behind_colon].into_iter().flatten().any(|part| extract::text(part) == right)
+    let bare = extract::without_numbering(line);
+    let behind_colon = bare.split_once(": ").map(|(_, behind)| behind);
+    // As it stands too: what looks like a bullet may be the beginning of bold.
+    [Some(line), Some(bare), behind_colon].into_iter().flatten().any(|part| extract::text(part) == right)
 }
 
 /// Whether a part of an answer is the list, or a sentence that ends on it.

@@ -19,7 +19,6 @@ use categories::Draft;
 pub use categories::{CATEGORIES, Category};
 use drawing::Scene;
 pub(crate) use draws::Draws;
-pub(crate) use vision::canary_scene;
 pub use vision::{VISION_CATEGORIES, training_pictures};
 
 use crate::score::{SCORER_VERSION, Scoring};
@@ -266,7 +265,7 @@ fn canary() -> Item {
 fn picture_canary() -> Item {
     let options = vec![LINE_NOISE.to_owned(), "red".to_owned()];
     let prompt = "What colour is the circle? Answer with one word.".to_owned();
-    let picture = Some(canary_scene());
+    let picture = Some(vision::canary_scene());
     item("canary", Draft { key: String::new(), prompt, scoring: Scoring::Choice { options, answer: 1 }, picture })
 }
 

@@ -27,7 +27,7 @@ pub fn run(command: &Eval, name: &str, settings: Settings, as_json: bool) -> any
     let checkpoint = model::open(&command.model)?;
     let mut session = model::session(&checkpoint, settings.clone())?;
     let canaries = canary::put(&suite, &mut session)?;
-    if !canaries.passed {
+    if let Some(canaries) = canaries.as_ref().filter(|canaries| !canaries.passed) {
         say(format_args!(
             "note: {} of {} canaries passed: the model hardly predicts ordinary text, so that it or this run is broken \
              (`plimsoll verify` tells which)",

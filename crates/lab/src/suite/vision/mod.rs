@@ -156,7 +156,7 @@ pub fn training_pictures(seed: u64) -> impl Iterator<Item = (Scene, Vec<Item>)> 
 }
 
 /// One large red disc: what every model that sees can tell from line noise.
-pub(crate) fn canary_scene() -> Scene {
+pub(super) fn canary_scene() -> Scene {
     let red = Colour::Red;
     let disc =
         Mark { figure: Figure::Shape(Shape::Circle), colour: red, rgb: red.usual(), left: 36, top: 36, height: 56 };
