@@ -3,7 +3,7 @@
 mod bench;
 mod catalog;
 mod compare;
-mod eval;
+pub mod eval;
 mod evidence;
 pub mod gate;
 mod history;
