@@ -333,7 +333,7 @@ pub struct Bench {
     #[arg(long, value_name = "N,N", value_delimiter = ',')]
     pub depth: Vec<usize>,
     /// Repetitions of each measurement
-    #[arg(long, value_name = "N", default_value = "5")]
+    #[arg(long, value_name = "N", default_value = "7")]
     pub repeat: NonZeroUsize,
     /// How keys and values are stored
     #[arg(long, value_enum, default_value = "f16")]

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::Command;
 
+use anyhow::bail;
 use clap::{Args as ClapArgs, ValueEnum};
 use plimsoll_catalog::{DeclaredUse, Purpose};
 use plimsoll_formats::Vision;
@@ -19,6 +20,7 @@ use plimsoll_panel::{Report, shown_text};
 use plimsoll_runtime::CacheType;
 
 use crate::args::StoreArgs;
+use crate::commands::eval::say_what_is_short;
 use crate::commands::verify;
 use crate::evidence::{self, StoreJournal};
 use crate::notice::say;
@@ -30,7 +32,7 @@ use crate::{catalogue, interrupt, model};
 /// What a model is wanted for where nobody says: the use with the most conditions.
 pub const DEFAULT_USE: DeclaredUse = DeclaredUse { purpose: Purpose::Commercial, users: None, region: None };
 /// Fresh processes in which each model is started.
-const STARTS: usize = 3;
+const STARTS: usize = 7;
 
 type StartError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -44,11 +46,14 @@ pub struct MeasureArgs {
     #[arg(long, default_value_t = suite::DEFAULT_SEED)]
     pub seed: u64,
     /// Repetitions of each speed measurement
-    #[arg(long, value_name = "N", default_value = "5")]
+    #[arg(long, value_name = "N", default_value = "7")]
     pub repeat: NonZeroUsize,
     /// Say "no loss" where right answers differ by less than this share, such as 0.03
     #[arg(long, value_name = "SHARE", value_parser = parse_margin)]
     pub margin: Option<f64>,
+    /// The model that the other was made from, by quantisation or otherwise: A, B or as it was named
+    #[arg(long, value_name = "MODEL")]
+    pub base: Option<String>,
     #[command(flatten)]
     pub usage: UseArgs,
     /// The kind of work, against which speed and memory are judged
@@ -195,15 +200,31 @@ fn options(args: &MeasureArgs, settings: &Settings, contestants: &[Contestant; 2
         repetitions: args.repeat.get(),
         ..Plan::default()
     };
+    let suite = Suite::builtin(suite_for(contestants)?, args.seed, args.items.get())?;
+    say_what_is_short(&suite, args.items.get());
     Ok(Options {
         session: model::session_options(settings.clone(), None, CacheType::default()),
         plan,
         starts: STARTS,
-        suite: Suite::builtin(suite_for(contestants)?, args.seed, args.items.get())?,
+        suite,
+        base: args.base.as_deref().map(|named| base(named, contestants)).transpose()?,
         margin: args.margin,
         program: concat!("plimsoll ", env!("CARGO_PKG_VERSION")).to_owned(),
         reproduce: reproduce(args, settings, contestants, std::env::var("PLIMSOLL_ISA").ok().as_deref()),
     })
+}
+
+/// The model that `--base` names.
+fn base(named: &str, contestants: &[Contestant; 2]) -> anyhow::Result<Side> {
+    let is_meant = |side: &Side| {
+        let Contestant { argument, checkpoint, .. } = &contestants[side.index()];
+        named == side.letter() || named == argument || named == checkpoint.name
+    };
+    match Side::BOTH.into_iter().filter(is_meant).collect::<Vec<_>>()[..] {
+        [side] => Ok(side),
+        [] => bail!("--base is `{named}`, expected A, B or one of the two models as it was named"),
+        _ => bail!("--base is `{named}`, which names both models; say A or B"),
+    }
 }
 
 /// Questions of text, and about pictures where both models see. That only one does is said.
@@ -246,7 +267,8 @@ fn reproduce(
         WorkloadArg::Phone => " --workload phone",
     };
     let needs: String = args.needs.iter().map(|needs| format!(" --need {}", quoted(&needs.text))).collect();
-    let usage = format!("--use {}{users}{region}{workload}{needs}{rubric}{margin}", usage.purpose);
+    let base = args.base.as_ref().map_or(String::new(), |base| format!(" --base {}", quoted(base)));
+    let usage = format!("--use {}{users}{region}{workload}{needs}{rubric}{margin}{base}", usage.purpose);
     format!(
         "{isa}plimsoll compare {a} {b} --items {items} --seed {seed} --repeat {repeat} --threads {threads}{pre} {usage}"
     )

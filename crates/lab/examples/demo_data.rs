@@ -133,9 +133,10 @@ fn marked(path: &str) -> Result<Vec<Outcome>, Error> {
         .iter()
         .map(|item| {
             let answer = answers.remove(&item.id).ok_or_else(|| format!("{path}: no answer to `{}`", item.id))?;
-            let correct = item.scoring.mark(&answer);
+            let known = item.scoring.knows(&answer);
+            let correct = if item.asks_for_a_form() { item.scoring.mark(&answer) } else { known };
             let (id, category) = (item.id.clone(), item.category.clone());
-            Ok(Outcome { item: id, category, correct, answer, log_likelihoods: Vec::new() })
+            Ok(Outcome { item: id, category, correct, known: Some(known), answer, log_likelihoods: Vec::new() })
         })
         .collect()
 }

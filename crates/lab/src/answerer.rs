@@ -8,6 +8,7 @@ use plimsoll_engine::{
 use plimsoll_vision::Picture;
 use serde_json::{Map, Value, json};
 
+use crate::canary::Predicted;
 use crate::runner::{AnswerError, Answerer, Question};
 use crate::suite::drawing::SIDE;
 
@@ -63,5 +64,13 @@ impl Answerer for Session {
         let encoded: Result<Vec<Vec<u32>>, _> =
             options.iter().map(|option| self.tokenizer().encode(option, Special::AsText)).collect();
         Ok(Session::log_likelihoods(self, Prompt { ids: &ids, seen: &seen }, &encoded?)?)
+    }
+
+    fn predicted(&mut self, question: Question, text: &str) -> Result<Predicted, AnswerError> {
+        let (ids, seen) = asked(self, question)?;
+        let encoded = self.tokenizer().encode(text, Special::AsText)?;
+        let sum = self.log_likelihood(Prompt { ids: &ids, seen: &seen }, &encoded)?;
+        let even = -(self.program().network().vocab_size as f64).ln();
+        Ok(Predicted { mean: sum / encoded.len() as f64, even })
     }
 }

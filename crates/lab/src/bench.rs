@@ -58,7 +58,7 @@ pub struct Plan {
 
 impl Default for Plan {
     fn default() -> Plan {
-        Plan { prefill_tokens: 256, decode_tokens: 32, sequences: 1, depths: vec![0, 512, 4096], repetitions: 5 }
+        Plan { prefill_tokens: 256, decode_tokens: 32, sequences: 1, depths: vec![0, 512, 4096], repetitions: 7 }
     }
 }
 

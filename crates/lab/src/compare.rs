@@ -5,9 +5,11 @@ mod assemble;
 mod conclusion;
 mod device;
 mod differences;
+mod disturbed;
 mod evidence;
 mod facts;
 mod fidelity;
+mod machine;
 mod ratio;
 mod recompute;
 mod run;
@@ -21,8 +23,10 @@ pub use run::{CompareError, Contestant, Options, compare};
 pub use stage::{Progress, Stage};
 pub use steps::FreshStart;
 
+use crate::canary::likelier_broken;
+use crate::load::LoadLog;
 use crate::paired::PairError;
-use crate::record::{CategoryFacts, Comparison, Device, SCHEMA_VERSION, Settings, Side, SuiteFacts};
+use crate::record::{CategoryFacts, Comparison, Device, ModelRecord, SCHEMA_VERSION, Settings, Side, SuiteFacts};
 use crate::suite::{Suite, categories};
 
 /// What two models were compared under.
@@ -40,6 +44,8 @@ pub struct Circumstances {
     pub created: String,
     /// The command that makes the comparison again.
     pub reproduce: String,
+    /// What else the machine did meanwhile, if that was noted.
+    pub load: Option<LoadLog>,
 }
 
 /// Statistics, differences and the sentence that follow from what was seen of A and B, each by itself; how faithful one is
@@ -50,10 +56,13 @@ pub struct Circumstances {
 pub fn conclude(circumstances: Circumstances, evidence: [Evidence; 2]) -> Result<Comparison, PairError> {
     let [a, b] = evidence;
     let device = &circumstances.device;
-    let models = [assemble::model_record(Side::A, a, device), assemble::model_record(Side::B, b, device)];
+    let mut models = [assemble::model_record(Side::A, a, device), assemble::model_record(Side::B, b, device)];
+    blame(&mut models);
     let differences = differences::differences(&models, circumstances.settings.margin)?;
     let conclusion = conclusion::conclusion(&models, &differences);
-    let Circumstances { device, suite, settings, program, created, reproduce } = circumstances;
+    let mut disturbed = circumstances.load.as_ref().map_or(Vec::new(), LoadLog::disturbances);
+    disturbed.extend(disturbed::disturbances(&models));
+    let Circumstances { device, suite, settings, program, created, reproduce, load } = circumstances;
     Ok(Comparison {
         schema: SCHEMA_VERSION,
         program,
@@ -62,11 +71,25 @@ pub fn conclude(circumstances: Circumstances, evidence: [Evidence; 2]) -> Result
         suite,
         settings,
         models,
+        load,
+        disturbed,
         fidelity: None,
         differences,
         conclusion,
         reproduce,
     })
+}
+
+/// Says of every model whose canaries failed what is likelier broken.
+fn blame(models: &mut [ModelRecord; 2]) {
+    let passed = models.each_ref().map(|model| model.canaries.as_ref().is_some_and(|canaries| canaries.found.passed));
+    for side in Side::BOTH {
+        let model = &mut models[side.index()];
+        let verified = model.verified.as_ref().map(|verified| verified.passed);
+        if let Some(canaries) = model.canaries.as_mut().filter(|canaries| !canaries.found.passed) {
+            canaries.likelier_broken = Some(likelier_broken(verified, passed[side.other().index()]));
+        }
+    }
 }
 
 /// The facts of a suite that make it reproducible.

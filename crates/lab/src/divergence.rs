@@ -24,20 +24,20 @@ pub struct Divergence {
 pub struct Gathered {
     /// Of each position. [nats]
     kl: Vec<f64>,
-    same_top: usize,
+    same_top: Vec<bool>,
     max_delta: f32,
 }
 
 impl Gathered {
-    /// What was gathered before: the divergence at each position, and how many have the same likeliest token.
-    pub(crate) fn of(kl: Vec<f64>, same_top: usize) -> Gathered {
+    /// What was gathered before: the divergence at each position, and whether the likeliest token is the same there.
+    pub(crate) fn of(kl: Vec<f64>, same_top: Vec<bool>) -> Gathered {
         Gathered { kl, same_top, max_delta: 0.0 }
     }
 
     /// Adds a position: the logits of the distribution measured from, and of the other.
     pub fn take(&mut self, base: &[f32], other: &[f32]) {
         self.kl.push(kl_divergence(base, other));
-        self.same_top += usize::from(likeliest(base) == likeliest(other));
+        self.same_top.push(likeliest(base) == likeliest(other));
         self.max_delta = self.max_delta.max(max_delta(other, base));
     }
 
@@ -46,9 +46,9 @@ impl Gathered {
         &self.kl
     }
 
-    /// Positions at which the likeliest token is the same.
-    pub fn same_top(&self) -> usize {
-        self.same_top
+    /// Whether the likeliest token is the same at each position.
+    pub fn same_top(&self) -> &[bool] {
+        &self.same_top
     }
 
     /// What the positions amount to; of none, no numbers.
@@ -61,7 +61,7 @@ impl Gathered {
             positions,
             kl_mean: sorted.iter().sum::<f64>() / positions as f64,
             kl_high: high.checked_sub(1).map_or(f64::NAN, |at| sorted[at]),
-            same_top: self.same_top as f64 / positions as f64,
+            same_top: self.same_top.iter().filter(|same| **same).count() as f64 / positions as f64,
             max_delta: self.max_delta,
         }
     }

@@ -172,6 +172,7 @@ mod tests {
             item: String::new(),
             category: String::new(),
             correct: *correct,
+            known: None,
             answer: (*answer).to_owned(),
             log_likelihoods: Vec::new(),
         };

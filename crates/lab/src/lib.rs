@@ -8,11 +8,13 @@
 
 pub mod answerer;
 pub mod bench;
+pub mod canary;
 pub mod code;
 pub mod compare;
 pub mod divergence;
 pub mod fidelity;
 pub mod journal;
+pub mod load;
 pub mod mmlu;
 pub mod paired;
 pub mod predict;

@@ -3,12 +3,10 @@
 use serde::Serialize;
 
 use crate::runner::Outcome;
-use crate::stats::{Interval, LEVEL, POWER, detectable_difference, holm, mcnemar_exact, paired_bootstrap, wilson};
+use crate::stats::{Interval, LEVEL, POWER, detectable_difference, holm, mcnemar, tango, wilson};
 
 /// The name under which all categories are taken together.
 pub const OVERALL: &str = "overall";
-/// Seed of the bootstrap, fixed so that a report can be made again.
-const BOOTSTRAP_SEED: u64 = 1;
 
 /// One model's share of right answers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,6 +19,9 @@ pub struct Rate {
     pub n: usize,
     /// Wilson's interval of the share.
     pub interval: Interval,
+    /// Answers in which what was asked for stands in whatever form; absent where that was not looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub known: Option<usize>,
 }
 
 /// The difference of two models on the same items, first minus second.
@@ -38,17 +39,15 @@ pub struct Difference {
     pub only_b: usize,
     /// Share of right answers, first minus second, in -1 to 1.
     pub difference: f64,
-    /// Its interval, by a bootstrap over items; where both models agree on every item, the bound that so many items set.
+    /// Tango's score interval.
     pub interval: Interval,
-    /// McNemar's exact two-sided p-value.
+    /// Two-sided p-value of McNemar's score test, which is below 1 − [`LEVEL`] exactly where the interval excludes 0.
     pub p: f64,
-    /// The same after Holm's correction over the categories; for [`OVERALL`], the one question asked in advance, `p`.
+    /// The same after Holm's correction over everything that is said together.
     pub p_adjusted: f64,
-    /// The smallest true difference that so many items would have shown in four runs of five.
+    /// The smallest true difference that so many items show in four runs of five under the test that decides: at the
+    /// strictest step of Holm's correction.
     pub detectable: Option<f64>,
-    /// Item by item: 1 where the first model alone was right, -1 where the second was, else 0.
-    #[serde(skip)]
-    items: Vec<f64>,
 }
 
 /// What the evidence says of a difference.
@@ -98,12 +97,17 @@ impl Difference {
         }
     }
 
-    /// The interval for two one-sided tests at 5 %. It is never narrower than full agreement on so many items would give:
-    /// with a handful of disagreements a bootstrap is surer than the items allow.
+    /// The interval for two one-sided tests at 5 %.
     pub fn equivalence_interval(&self) -> Option<Interval> {
-        let level = 1.0 - 2.0 * (1.0 - LEVEL);
-        let (found, least) = (interval(&self.items, level)?, wilson(0, self.n, level)?.high);
-        Some(Interval { low: found.low.min(-least), high: found.high.max(least), level })
+        tango(self.n, self.only_a, self.only_b, 1.0 - 2.0 * (1.0 - LEVEL))
+    }
+
+    /// The same difference among `family_size` comparisons that are told together, with the p-value that Holm's correction
+    /// over all of them gives.
+    pub fn in_family(self, p_adjusted: f64, family_size: usize) -> Difference {
+        let alpha = (1.0 - LEVEL) / family_size.max(1) as f64;
+        let detectable = detectable_difference(self.n, self.only_a + self.only_b, alpha, POWER);
+        Difference { p_adjusted, detectable, ..self }
     }
 }
 
@@ -114,12 +118,14 @@ pub fn rates(outcomes: &[Outcome]) -> Vec<Rate> {
         .filter_map(|(category, indices)| {
             let correct = indices.iter().filter(|&&i| outcomes[i].correct).count();
             let n = indices.len();
-            Some(Rate { category, correct, n, interval: wilson(correct, n, LEVEL)? })
+            let known: Option<Vec<bool>> = indices.iter().map(|&i| outcomes[i].known).collect();
+            let known = known.map(|known| known.into_iter().filter(|known| *known).count());
+            Some(Rate { category, correct, n, interval: wilson(correct, n, LEVEL)?, known })
         })
         .collect()
 }
 
-/// The differences overall and in each category of two runs of one suite.
+/// The differences overall and in each category of two runs of one suite, corrected as one family.
 ///
 /// # Errors
 /// When the runs do not hold the same items in the same order.
@@ -130,22 +136,16 @@ pub fn differences(a: &[Outcome], b: &[Outcome]) -> Result<Vec<Difference>, Pair
     if let Some(index) = (0..a.len()).find(|&i| a[i].item != b[i].item) {
         return Err(PairError::Item { index, a: a[index].item.clone(), b: b[index].item.clone() });
     }
-    let mut found: Vec<Difference> =
+    let found: Vec<Difference> =
         groups(a).into_iter().filter_map(|(category, indices)| difference(category, &indices, a, b)).collect();
-    let by_category: Vec<f64> = found.iter().filter(|d| d.category != OVERALL).map(|d| d.p).collect();
-    let adjusted = holm(&by_category);
-    for (difference, p) in found.iter_mut().filter(|d| d.category != OVERALL).zip(adjusted) {
-        difference.p_adjusted = p;
-    }
-    Ok(found)
+    let (adjusted, size) = (holm(&found.iter().map(|difference| difference.p).collect::<Vec<_>>()), found.len());
+    Ok(found.into_iter().zip(adjusted).map(|(difference, p)| difference.in_family(p, size)).collect())
 }
 
 fn difference(category: String, indices: &[usize], a: &[Outcome], b: &[Outcome]) -> Option<Difference> {
     let count = |x: bool, y: bool| indices.iter().filter(|&&i| (a[i].correct, b[i].correct) == (x, y)).count();
     let (n, both, only_a, only_b) = (indices.len(), count(true, true), count(true, false), count(false, true));
-    let item_differences: Vec<f64> =
-        indices.iter().map(|&i| f64::from(u8::from(a[i].correct)) - f64::from(u8::from(b[i].correct))).collect();
-    let p = mcnemar_exact(only_a, only_b);
+    let p = mcnemar(only_a, only_b);
     Some(Difference {
         category,
         n,
@@ -153,22 +153,11 @@ fn difference(category: String, indices: &[usize], a: &[Outcome], b: &[Outcome])
         only_a,
         only_b,
         difference: (only_a as f64 - only_b as f64) / n as f64,
-        interval: interval(&item_differences, LEVEL)?,
+        interval: tango(n, only_a, only_b, LEVEL)?,
         p,
         p_adjusted: p,
-        detectable: detectable_difference(n, only_a + only_b, 1.0 - LEVEL, POWER),
-        items: item_differences,
+        detectable: None,
     })
-}
-
-/// The bootstrap's interval; but where the models agree on every item, resampling could only say "exactly none", so the
-/// bound is then the share of disagreement that so many items could have missed.
-fn interval(item_differences: &[f64], level: f64) -> Option<Interval> {
-    if item_differences.iter().all(|difference| *difference == 0.0) {
-        let most = wilson(0, item_differences.len(), level)?.high;
-        return Some(Interval { low: -most, high: most, level });
-    }
-    paired_bootstrap(item_differences, level, BOOTSTRAP_SEED)
 }
 
 /// All items, then those of each category. A suite of one category is its own overall.
@@ -193,6 +182,7 @@ mod tests {
             item: format!("{category}-{index}"),
             category: category.to_owned(),
             correct,
+            known: None,
             answer: String::new(),
             log_likelihoods: Vec::new(),
         };
@@ -218,33 +208,38 @@ mod tests {
     }
 
     #[test]
-    fn a_category_pays_for_being_one_of_many() {
-        // Six to nothing has p = 0.031: enough alone, not enough among three categories.
+    fn a_row_pays_for_being_one_of_many() {
+        // Six to nothing has p = 0.014: enough alone, not enough among four rows.
         let (six, none) = ([true; 6], [false; 6]);
         let a = outcomes(&[("dates", &six), ("units", &none), ("json", &none)]);
         let b = outcomes(&[("dates", &none), ("units", &none), ("json", &none)]);
         let found = differences(&a, &b).unwrap();
-        assert_eq!(found[0].finding(), Finding::FirstBetter);
-        assert_eq!(found[1].finding(), Finding::NoDifferenceSeen);
-        assert!((found[1].p_adjusted - 3.0 * 0.03125).abs() < 1e-12);
+        assert!((found[1].p_adjusted - 4.0 * 0.014305878).abs() < 1e-8, "{found:?}");
+        assert!(found.iter().all(|difference| difference.finding() == Finding::NoDifferenceSeen));
+        let [alone, among] = [1, 4].map(|size| found[1].clone().in_family(found[1].p, size));
+        assert_eq!(alone.finding(), Finding::FirstBetter);
+        assert!(among.detectable.unwrap_or(1.0) > alone.detectable.unwrap());
     }
 
     #[test]
     fn agreement_on_every_item_still_leaves_room_for_a_difference() {
         let a = outcomes(&[("dates", &[true; 50])]);
         let interval = differences(&a, &a).unwrap()[0].interval;
-        assert!((interval.high - 0.0713).abs() < 1e-4 && interval.low == -interval.high, "{interval:?}");
+        assert!((interval.high - 0.0713).abs() < 1e-4 && (interval.low + interval.high).abs() < 1e-12, "{interval:?}");
     }
 
     #[test]
     fn a_single_disagreement_does_not_make_the_items_surer_than_none() {
         let mut marks = [true; 50];
         let a = outcomes(&[("dates", &marks)]);
-        let all_agree = differences(&a, &a).unwrap()[0].equivalence_interval().unwrap();
-        assert!((all_agree.high - 0.0513).abs() < 1e-4, "Wilson, 0 of 50 at 90 %: {all_agree:?}");
+        let all_agree = differences(&a, &a).unwrap()[0].clone();
+        let bound = all_agree.equivalence_interval().unwrap();
+        assert!((bound.high - 0.0513).abs() < 1e-4, "Wilson, 0 of 50 at 90 %: {bound:?}");
         marks[0] = false;
-        let one_differs = differences(&a, &outcomes(&[("dates", &marks)])).unwrap()[0].equivalence_interval().unwrap();
-        assert!(one_differs.low <= all_agree.low && one_differs.high >= all_agree.high, "{one_differs:?}");
+        let one_differs = differences(&a, &outcomes(&[("dates", &marks)])).unwrap()[0].clone();
+        let wider = |a: super::Interval, b: super::Interval| a.high - a.low >= b.high - b.low;
+        assert!(wider(one_differs.interval, all_agree.interval), "{one_differs:?}");
+        assert!(wider(one_differs.equivalence_interval().unwrap(), bound));
     }
 
     #[test]

@@ -11,17 +11,22 @@ mod show;
 
 use serde::{Deserialize, Serialize};
 
+use crate::canary::Broken;
+use crate::load::{Disturbance, LoadLog};
+
 pub use difference::{Better, Clause, ClauseKind, Conclusion, Difference, Equivalence, Piece, Test, Words};
 pub use fidelity::{Distance, Fidelity};
 pub use measurement::{Measurement, MeasurementBuilder, Origin, Unit};
 pub use model::{
-    Declared, LicenceRecord, LicenceText, MemoryRecord, ModelFacts, ModelRecord, Quality, Rate, Side, SpeedAtDepth,
-    StartRecord, TypeBytes, VerifiedRecord,
+    CanaryRecord, Declared, LicenceRecord, LicenceText, MemoryRecord, ModelFacts, ModelRecord, Quality, Rate, Side,
+    SpeedAtDepth, StartRecord, TypeBytes, VerifiedRecord,
 };
 pub use show::{Scale, show_p};
 
-/// Version of the JSON form of [`Comparison`].
-pub const SCHEMA_VERSION: u32 = 1;
+/// Version of the JSON form of [`Comparison`]. Since 2 one family of tests holds everything that is compared, `detectable`
+/// includes its correction, intervals of shares are Tango's, a ratio is that of the medians beside it, and
+/// `fidelity.base` is a base only where `fidelity.declared` says so. Records of 1 are read as they are.
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// The machine that everything was measured on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +49,39 @@ pub struct Device {
     pub arithmetic_rate: Measurement,
     /// What else predictions of speed rest on.
     pub rates: Rates,
+    /// What kind of machine it is and what state it was in; absent from records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<MachineFacts>,
+}
+
+/// A machine of which there may be many: nothing in it tells one from another. Absent is what its system does not tell.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct MachineFacts {
+    /// Its maker's name for the kind, such as `ThinkPad X1`.
+    pub model: Option<String>,
+    /// The hypervisor, if it is a virtual machine.
+    pub virtualisation: Option<String>,
+    /// Version of the processor's microcode.
+    pub microcode: Option<String>,
+    /// What chooses the clock, such as `powersave`.
+    pub governor: Option<String>,
+    /// `mains` or `battery`.
+    pub power: Option<String>,
+    /// When measuring began.
+    pub before: Option<Momentary>,
+    /// When it was over.
+    pub after: Option<Momentary>,
+    /// SHA-256 of the program that measured.
+    pub program_sha256: Option<String>,
+}
+
+/// A machine's state at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Momentary {
+    /// Median clock of all processors. [MHz]
+    pub clock_mhz: Option<f64>,
+    /// Times that a processor was slowed for heat since the system started.
+    pub throttled: Option<u64>,
 }
 
 /// What a machine was measured to do, besides reading and computing at its best.
@@ -152,6 +190,12 @@ pub struct Comparison {
     pub settings: Settings,
     /// Model A and model B.
     pub models: [ModelRecord; 2],
+    /// What else the machine did meanwhile; absent from records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<LoadLog>,
+    /// What disturbed the measurement; where there is anything, speeds are noisy and better taken again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disturbed: Vec<Disturbance>,
     /// How faithful one is to the other; absent where they cannot be artifacts of one model.
     #[serde(default)]
     pub fidelity: Option<Fidelity>,
@@ -173,6 +217,35 @@ impl Comparison {
         all.extend(self.fidelity.iter().flat_map(Fidelity::measurements));
         all.extend(self.differences.iter().map(|difference| &difference.difference));
         all
+    }
+
+    /// What disturbed the measurement and what to do about it, in a sentence; `None` if nothing did.
+    pub fn noisy(&self) -> Option<String> {
+        let found: Vec<String> = self.disturbed.iter().map(ToString::to_string).collect();
+        let slowed = self.disturbed.iter().any(|found| matches!(found, Disturbance::Throttled { .. }));
+        let cool = if slowed { ", let the machine cool" } else { "" };
+        (!found.is_empty()).then(|| {
+            format!("Noisy: {}. Close other programs{cool} and run again: {}", found.join("; "), self.reproduce)
+        })
+    }
+
+    /// Of each model whose canaries failed, a sentence that says so and what is likelier broken.
+    pub fn broken(&self) -> Vec<String> {
+        let told = |side: Side| {
+            let CanaryRecord { found, likelier_broken } = self.models[side.index()].canaries.as_ref()?;
+            let (letter, passed, of) = (side.letter(), found.n_passed(), found.all.len());
+            let because = match likelier_broken.as_ref()? {
+                Broken::Model => "The model is likelier broken than the run",
+                Broken::Run => {
+                    "The run is likelier broken than the model: `plimsoll verify` holds it against a reference"
+                }
+            };
+            Some(format!(
+                "{letter} hardly predicts ordinary text: {passed} of {of} canaries passed. {because}, and what stands here \
+                 of its quality says nothing else."
+            ))
+        };
+        Side::BOTH.into_iter().filter_map(told).collect()
     }
 
     /// The difference in `metric`, if it was looked at.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::canary::Predicted;
 use crate::journal::{Journal, NoJournal, recall_or};
 use crate::score::{SCORER_VERSION, Scoring};
 use crate::suite::drawing::Scene;
@@ -34,6 +35,12 @@ pub trait Answerer {
     /// # Errors
     /// As for [`Answerer::generate`].
     fn log_likelihoods(&mut self, question: Question, options: &[String]) -> Result<Vec<f64>, AnswerError>;
+
+    /// How surely `text` is predicted behind `question`, per token of it.
+    ///
+    /// # Errors
+    /// As for [`Answerer::generate`].
+    fn predicted(&mut self, question: Question, text: &str) -> Result<Predicted, AnswerError>;
 }
 
 /// What became of one item.
@@ -43,8 +50,12 @@ pub struct Outcome {
     pub item: String,
     /// The item's category.
     pub category: String,
-    /// Whether the answer was marked right.
+    /// Whether the answer was marked right: where the question asks for a form, right in that form.
     pub correct: bool,
+    /// Whether the right answer stands in it, in whatever form; absent where marking does not tell the two apart, and from
+    /// records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<bool>,
     /// The text generated, or the likeliest option.
     pub answer: String,
     /// For likelihood items the log-probability of each option [nats]; else empty.
@@ -154,10 +165,12 @@ pub fn answer(item: &Item, model: &mut dyn Answerer) -> Result<Outcome, RunError
         }
         _ => (model.generate(question, item.max_tokens).map_err(failed)?, Vec::new()),
     };
+    let known = item.scoring.knows(&answer);
     Ok(Outcome {
         item: item.id.clone(),
         category: item.category.clone(),
-        correct: item.scoring.mark(&answer),
+        correct: if item.asks_for_a_form() { item.scoring.mark(&answer) } else { known },
+        known: Some(known),
         answer,
         log_likelihoods,
     })
@@ -194,7 +207,7 @@ fn check_marking(suite: &Suite) -> Result<(), RunError> {
         if !item.scoring.mark(&right) {
             return Err(RunError::Marking { item: item.id.clone(), answer: right, marked: "wrong" });
         }
-        if item.scoring.mark(&wrong) {
+        if item.scoring.knows(&wrong) {
             return Err(RunError::Marking { item: item.id.clone(), answer: wrong, marked: "right" });
         }
     }

@@ -31,6 +31,7 @@ fn options() -> Options {
         },
         starts: 2,
         suite: Suite::builtin("choice", 7, 6).unwrap(),
+        base: None,
         margin: None,
         program: "test".into(),
         reproduce: "test".into(),

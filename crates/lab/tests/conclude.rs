@@ -1,7 +1,9 @@
 //! From what was seen to what may be said.
 
 use plimsoll_lab::bench::{Start, Timings};
-use plimsoll_lab::compare::{Circumstances, Evidence, Prediction, conclude};
+use plimsoll_lab::canary::{Canaries, Canary};
+use plimsoll_lab::compare::{Circumstances, Evidence, Prediction, Verified, conclude};
+use plimsoll_lab::load::{Load, LoadLog};
 use plimsoll_lab::paired::PairError;
 use plimsoll_lab::predict::{MemoryPrediction, SpeedPrediction};
 use plimsoll_lab::record::{
@@ -15,6 +17,7 @@ fn evidence(name: &str, decode: [f64; 5], right: &[(&str, [bool; 40])]) -> Evide
         item: format!("{category}-{index}"),
         category: category.to_owned(),
         correct,
+        known: None,
         answer: String::new(),
         log_likelihoods: Vec::new(),
     };
@@ -54,6 +57,7 @@ fn evidence(name: &str, decode: [f64; 5], right: &[(&str, [bool; 40])]) -> Evide
             .collect(),
         again: vec![],
         verified: None,
+        canaries: None,
     }
 }
 
@@ -70,6 +74,7 @@ fn circumstances() -> Circumstances {
             read_bandwidth: measured("read_bandwidth", Unit::BytesPerSecond),
             arithmetic_rate: measured("arithmetic_rate", Unit::FlopsPerSecond),
             rates: Rates::default(),
+            machine: None,
         },
         suite: SuiteFacts {
             id: String::new(),
@@ -91,6 +96,7 @@ fn circumstances() -> Circumstances {
         program: String::new(),
         created: String::new(),
         reproduce: String::new(),
+        load: None,
     }
 }
 
@@ -110,7 +116,7 @@ fn the_better_model_is_named_first_and_what_is_not_shown_is_said() {
     assert_eq!(
         compared(a, b).conclusion.sentence,
         "On this machine and these 80 questions B (two) is right more often than A (one), 100.0 % against 50.0 % \
-         (A minus B −50.0 points, −61.2 to −38.8), A decodes at 2.00 × the speed of B, and no difference in peak \
+         (A minus B −50.0 points, −60.7 to −39.3), A decodes at 2.00 × the speed of B, and no difference in peak \
          memory was seen; the evidence shows no difference in units, which is not to say that there is none, and says \
          nothing of other tasks, other prompts or other machines."
     );
@@ -119,7 +125,7 @@ fn the_better_model_is_named_first_and_what_is_not_shown_is_said() {
 #[test]
 fn a_category_that_goes_the_other_way_is_not_left_out() {
     let mut some = ALL;
-    some[..20].fill(false);
+    some[..12].fill(false); // few enough that the whole still stands among eleven comparisons
     let a = evidence("one", FAST, &[("dates", ALL), ("units", some)]);
     let b = evidence("two", FAST, &[("dates", NONE), ("units", ALL)]);
     let sentence = compared(a, b).conclusion.sentence;
@@ -159,7 +165,7 @@ fn no_loss_is_said_only_of_right_answers_and_only_within_a_margin_declared_befor
     assert!(found.differences.iter().all(|difference| !difference.real && difference.winner().is_none()));
     let sentence = &found.conclusion.sentence;
     let expected = "show no loss beyond the declared margin of 5.0 points in accuracy, 50.0 % against 50.0 % \
-                    (90 % interval of A minus B −3.3 to +3.3)";
+                    (A minus B −3.3 to +3.3, 90 %)";
     assert!(sentence.contains(expected), "{sentence}");
 
     let sentence = compared_within(0.07, a.clone(), a.clone()).conclusion.sentence;
@@ -227,6 +233,112 @@ fn predictions_and_shares_lead_back_to_what_they_came_from() {
     assert_eq!(row.decode_error.from, [row.decode_predicted.id.clone(), row.decode.id.clone()]);
     assert_eq!((row.prefill_error.value, row.decode_error.value), (9.0 / 20.0, 9.0 / 10.0));
     let decode = found.difference("decode@0").unwrap();
-    assert_eq!(decode.test.family_size, 6, "prefill, decode, load, first token cold and warm, memory");
+    assert_eq!(decode.test.family_size, 8, "accuracy twice, prefill, decode, load, first token cold and warm, memory");
     assert!(decode.test.p_holm >= decode.test.p && decode.real && decode.words == Words::ABetter);
+}
+
+#[test]
+fn everything_that_a_report_says_is_corrected_together() {
+    let found = compared(evidence("one", FAST, &[("dates", ALL)]), evidence("two", SLOW, &[("dates", ALL)]));
+    let families: Vec<_> = found.differences.iter().map(|d| (d.test.family.as_str(), d.test.family_size)).collect();
+    assert_eq!(families, vec![("everything that is compared", found.differences.len()); 8]);
+}
+
+#[test]
+fn a_disturbed_run_says_what_disturbed_it_and_what_to_do() {
+    let load = |during: &str, others| Load {
+        during: during.into(),
+        seconds: 2.0,
+        average: Some(0.3),
+        others: Some(others),
+        steal: Some(0.0),
+        throttled: Some(0),
+    };
+    let quiet = evidence("one", FAST, &[("dates", ALL)]);
+    let under = |others: f64, evidence: &Evidence| {
+        let stretches = vec![load("before", 0.0), load("timing", others), load("after", 0.0)];
+        let log = LoadLog { cores: 2, threads: 2, stretches };
+        let circumstances =
+            Circumstances { load: Some(log), reproduce: "plimsoll compare a b".into(), ..circumstances() };
+        conclude(circumstances, [evidence.clone(), evidence.clone()]).unwrap()
+    };
+    assert_eq!(under(0.05, &quiet).noisy(), None);
+    let noisy = under(1.3, &quiet).noisy().unwrap();
+    assert_eq!(
+        noisy,
+        "Noisy: other programs kept 1.3 of 2 processors busy. Close other programs and run again: plimsoll compare a b"
+    );
+
+    let mut unsteady = quiet.clone();
+    unsteady.timings[0].decode = vec![10.0, 20.0, 40.0, 11.0, 30.0];
+    unsteady.prediction.speed[0].decode = 90.0;
+    unsteady.prediction.speed[0].prefill = 60.0;
+    let found = under(0.0, &unsteady);
+    let noisy = found.noisy().unwrap();
+    assert!(noisy.contains("the middle half of the repetitions of decode@0 of"), "{noisy}");
+    assert!(noisy.contains("everything ran slower than predicted, by a factor of 3.0 at least"), "{noisy}");
+    let read: Comparison = serde_json::from_str(&serde_json::to_string(&found).unwrap()).unwrap();
+    assert_eq!((read.load, read.disturbed), (found.load, found.disturbed));
+}
+
+/// A model of whose canaries so many passed.
+fn with_canaries(passed: usize) -> Evidence {
+    let canary = |index: usize| {
+        let passed = index < passed;
+        let mean = if passed { -0.5 } else { -6.5 };
+        Canary { name: format!("canary {index}"), mean, even: -6.5, passed }
+    };
+    let canaries = Canaries { all: (0..6).map(canary).collect(), passed: passed >= 2 };
+    Evidence { canaries: Some(canaries), ..evidence("one", FAST, &[("dates", ALL)]) }
+}
+
+#[test]
+fn canaries_that_fail_say_whether_the_run_or_the_model_is_likelier_broken() {
+    let fine = compared(with_canaries(6), with_canaries(2));
+    assert_eq!(fine.broken(), Vec::<String>::new());
+    let one = compared(with_canaries(6), with_canaries(0)).broken();
+    assert!(
+        one[0].starts_with("B hardly predicts ordinary text: 0 of 6 canaries passed. The model is likelier"),
+        "{one:?}"
+    );
+    let both = compared(with_canaries(1), with_canaries(0));
+    assert!(both.broken().iter().all(|said| said.contains("The run is likelier broken than the model")));
+    assert_eq!(both.broken().len(), 2);
+    let read: Comparison = serde_json::from_str(&serde_json::to_string(&both).unwrap()).unwrap();
+    assert_eq!(read.models[0].canaries, both.models[0].canaries);
+    let verified = Verified { passed: true, reference: "r".into(), tolerance: 1e-3, max_deltas: vec![1e-5] };
+    let exact = Evidence { verified: Some(verified), ..with_canaries(0) };
+    assert!(compared(exact, with_canaries(0)).broken()[0].contains("The model is likelier broken"));
+}
+
+#[test]
+fn what_a_model_knows_stands_beside_what_it_writes_as_it_was_asked_to() {
+    let mut a = evidence("one", FAST, &[("dates", NONE)]);
+    a.outcomes.iter_mut().enumerate().for_each(|(index, outcome)| outcome.known = Some(index < 30));
+    let found = compared(a, evidence("two", FAST, &[("dates", NONE)]));
+    let quality = &found.models[0].quality;
+    let known = quality.known.as_ref().unwrap();
+    assert_eq!((known.value, known.n, quality.overall.rate.value), (0.75, 40, 0.0));
+    assert_eq!((quality.categories[0].known, quality.categories[0].correct), (Some(30), 0));
+    assert!(known.is_intact() && found.measurements().iter().any(|measurement| measurement.id == known.id));
+    assert_eq!(found.models[1].quality.known, None, "where nobody looked nothing is said");
+}
+
+#[test]
+fn records_of_the_first_version_are_still_read() {
+    let found = compared(with_canaries(0), with_canaries(2));
+    let mut json = serde_json::to_value(&found).unwrap();
+    json["schema"] = 1.into();
+    // What they did not have.
+    for key in ["load", "disturbed", "fidelity"] {
+        json.as_object_mut().unwrap().remove(key);
+    }
+    json["device"].as_object_mut().unwrap().remove("machine");
+    for model in json["models"].as_array_mut().unwrap() {
+        model.as_object_mut().unwrap().remove("canaries");
+        model["quality"].as_object_mut().unwrap().remove("known");
+    }
+    let read: Comparison = serde_json::from_value(json).unwrap();
+    assert_eq!((read.schema, read.noisy(), read.broken()), (1, None, vec![]));
+    assert_eq!(read.differences, found.differences);
 }

@@ -3,7 +3,8 @@
 mod summary;
 
 use plimsoll_catalog::Outcome;
-use plimsoll_lab::record::{Comparison, Distance, Fidelity, Measurement, Side, Unit, Words};
+use plimsoll_lab::load::LoadLog;
+use plimsoll_lab::record::{Comparison, Distance, Fidelity, Measurement, ModelRecord, Side, Unit, Words};
 
 use crate::foreign::shown_text;
 use crate::judge::{Opinion, Part, Preferred, range_text};
@@ -13,10 +14,15 @@ use crate::table::{Cell, Row, sections};
 /// Columns of the terminal that the table is made for.
 const WIDTH: usize = 80;
 /// Widths of the four columns with one blank between each; together [`WIDTH`].
-const COLUMNS: [usize; 4] = [25, 17, 17, 18];
+const COLUMNS: [usize; 4] = [21, 19, 19, 18];
 
 /// Characters that a model's name may take.
 const NAME: usize = 44;
+
+/// What the brackets and marks of the table mean.
+const HOW_TO_READ: &str = "Intervals hold 95 %, each by itself, where no other level stands beside them. `A`, `B`: the \
+     better; `≈`: no difference seen. These marks are corrected for everything that is compared here (Holm), so `≈` may \
+     stand where an interval by itself leaves out no difference.";
 
 /// Whether escape codes may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,11 +150,12 @@ fn full(report: &Report, style: Style) -> String {
             out += &row_lines(row, unit.is_none(), style);
         }
     }
+    out += &in_any_form(comparison);
     out += &predictions(comparison, style);
     if let Some(found) = &comparison.fidelity {
         out += &format!("\n{}\n", wrapped(&faithfulness(found)));
     }
-    out += "\nIntervals hold 95 % where the samples allow, each by itself. `≈`: no difference\nseen; these marks are corrected for the number of comparisons (Holm).\n";
+    out += &format!("\n{}\n", wrapped(HOW_TO_READ));
     if let Some(margin) = comparison.settings.margin {
         let margin = Unit::ShareDifference.text(margin);
         let margin = margin.trim_start_matches('+');
@@ -159,9 +166,21 @@ fn full(report: &Report, style: Style) -> String {
     out + &format!("\n{}\n", wrapped(&named(report, &comparison.conclusion.sentence)))
 }
 
+/// Where it ran, and what makes the figures doubtful: other programs, or models that do not predict text.
 fn device(comparison: &Comparison, style: Style) -> String {
     let device = &comparison.device;
-    format!("{}\n", style.dim(&wrapped(&format!("{}, {}, {} threads", device.cpu, device.isa, device.threads))))
+    let load = comparison.load.as_ref().and_then(LoadLog::averages);
+    let load =
+        load.map_or(String::new(), |[before, after]| format!(", load average {before:.1} before, {after:.1} after"));
+    let about = format!("{}, {}, {} threads{load}", device.cpu, device.isa, device.threads);
+    let mut out = format!("{}\n", style.dim(&wrapped(&about)));
+    for broken in comparison.broken() {
+        out += &format!("{}\n", style.bold(&wrapped(&broken)));
+    }
+    if let Some(noisy) = comparison.noisy() {
+        out += &format!("{}\n", style.bold(&wrapped(&shown_text(&noisy, 2000))));
+    }
+    out
 }
 
 /// Words with names of models that fit a line.
@@ -174,6 +193,19 @@ fn named(report: &Report, text: &str) -> String {
         }
     }
     text
+}
+
+/// What both know, whatever form they write it in; nothing where that is what stands in the table.
+fn in_any_form(comparison: &Comparison) -> String {
+    let [Some(a), Some(b)] = comparison.models.each_ref().map(|model| model.quality.known.as_ref()) else {
+        return String::new();
+    };
+    let is_same = |model: &ModelRecord, known: &Measurement| model.quality.overall.rate.value == known.value;
+    if is_same(&comparison.models[0], a) && is_same(&comparison.models[1], b) {
+        return String::new();
+    }
+    let cell = |known: &Measurement| known.text();
+    format!("\n{}\n", line(["right in any form", &cell(a), &cell(b), ""]))
 }
 
 /// What was expected before anything ran, and how much of it came.
@@ -194,9 +226,20 @@ fn predictions(comparison: &Comparison, style: Style) -> String {
     out
 }
 
-/// How far one model's predictions lie from the other's, and what became of its answers.
+/// How far one model's predictions lie from the other's, and what became of its answers. Only a base that was declared is
+/// called one.
 fn faithfulness(found: &Fidelity) -> String {
     let (base, other) = (found.base.letter(), found.other().letter());
+    let [about, what_to_make_of_it] = match found.declared {
+        true => [
+            format!("{other} against its declared base {base}"),
+            "Large numbers are an alarm; small ones do not say which is better.".to_owned(),
+        ],
+        false => [
+            format!("Predictions of {other} against those of {base}"),
+            "No base was declared (`--base`), so nothing is judged by this.".to_owned(),
+        ],
+    };
     let read = |distance: &Distance| {
         let Distance { kl_mean, kl_high, same_top } = distance;
         let (mean, high, top) = (kl_mean.text(), kl_high.text(), same_top.text());
@@ -208,8 +251,8 @@ fn faithfulness(found: &Fidelity) -> String {
     let answers = behind("at right answers", &found.answers);
     let pictures = behind("at right answers about pictures", &found.pictures);
     format!(
-        "{other} against {base}, if {base} is its base: on text {}{answers}{pictures}; answers changed {}, {} from right \
-         to wrong and {} from wrong to right. Large numbers are an alarm; small ones do not say which is better.",
+        "{about}: on text {}{answers}{pictures}; answers that differ {}, {} right in {base} alone and {} in {other} alone. \
+         {what_to_make_of_it}",
         read(&found.text),
         found.changed.text(),
         found.right_to_wrong,
@@ -218,7 +261,8 @@ fn faithfulness(found: &Fidelity) -> String {
 }
 
 fn row_lines(row: &Row, with_unit: bool, style: Style) -> String {
-    let label = if with_unit { format!("{}, {}", row.about, row.unit) } else { row.about.clone() };
+    let about = row.about.trim_end_matches(" tokens");
+    let label = if with_unit { format!("{about}, {}", row.unit) } else { about.to_owned() };
     let mark = match row.words {
         Words::NoDifferenceSeen => "≈",
         Words::NoLossBeyondMargin => "=",

@@ -80,7 +80,7 @@ fn rated(category: &str, metric: &str, correct: usize, n: usize) -> Rate {
         .within(wilson(correct, n, LEVEL))
         .n(n)
         .record();
-    Rate { category: category.to_owned(), correct, n, rate }
+    Rate { category: category.to_owned(), correct, n, rate, known: None }
 }
 
 fn terms(licence: &str) -> Terms {

@@ -104,7 +104,7 @@ impl Known {
         let fidelity = self
             .seen
             .as_ref()
-            .and_then(|(_, comparison, side)| comparison.fidelity.as_ref().filter(|found| found.other() == *side));
+            .and_then(|(_, comparison, side)| comparison.fidelity.as_ref().and_then(|found| found.of_derived(*side)));
         let subject =
             Subject { name: &self.name, seen, further, fidelity, card: card.as_ref(), terms, demand: &demand };
         review(&subject, &app.rubric)

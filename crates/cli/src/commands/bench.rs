@@ -7,6 +7,7 @@ use plimsoll_graph::cost::{Cost, Machine};
 use plimsoll_kernels::Activations;
 use plimsoll_lab::bench::{self, Plan, ProgramTimer, Timings};
 use plimsoll_lab::predict::SpeedPrediction;
+use plimsoll_lab::record::Unit;
 use plimsoll_lab::stats::Median;
 use plimsoll_panel::shown_text;
 use plimsoll_runtime::{Arithmetic, CacheType, Program, measure_machine};
@@ -138,7 +139,8 @@ fn print(command: &Bench, settings: Settings, plan: &Plan, machine: &Machine, ro
         "depth", "tokens/s", "interval", "limit", "tokens/s", "interval", "limit"
     )?;
     for row in rows {
-        let interval = |median: &Median| format!("{:.1}…{:.1}", median.interval.low, median.interval.high);
+        let interval =
+            |median: &Median| Unit::TokensPerSecond.scale(&[median.value]).show_interval(median.interval, median.value);
         let share = |value: f64, limit: f64| format!("{:.0} %", 100.0 * value / limit);
         let (p, d) = (&row.prefill, &row.decode);
         writeln!(
@@ -154,8 +156,11 @@ fn print(command: &Bench, settings: Settings, plan: &Plan, machine: &Machine, ro
         )?;
     }
     let in_cache = rows.iter().any(|row| row.decode.value > row.decode_limit);
-    let level = rows.first().map_or(0.0, |row| 100.0 * row.decode.interval.level);
-    writeln!(out, "\nMedian of {} repetitions; the interval holds it in {level:.0} % of runs.", plan.repetitions)?;
+    writeln!(
+        out,
+        "\nMedian of {} repetitions; its interval holds 95 % where no other level stands there.",
+        plan.repetitions
+    )?;
     writeln!(out, "limit: share of what arithmetic (prefill) or reading weights and cache from")?;
     writeln!(
         out,

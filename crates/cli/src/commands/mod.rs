@@ -4,7 +4,7 @@ mod bench;
 mod catalog;
 mod compare;
 mod compare_before;
-mod eval;
+pub mod eval;
 mod evidence;
 pub mod fit;
 pub mod gate;

@@ -8,7 +8,7 @@ use super::{Judge, Problem};
 use crate::journal::{Journal, recall_or};
 use crate::prompted::{Prompted, Prompting, Writing};
 use crate::runner::AnswerError;
-use crate::stats::{Interval, LEVEL, paired_bootstrap, pass_at_k, wilson};
+use crate::stats::{Interval, LEVEL, bootstrap, pass_at_k, wilson};
 use crate::suite::hash;
 
 /// Problems whose reference and spoiled programs are judged before a model is asked.
@@ -234,7 +234,7 @@ pub fn pass_at(k: usize, attempts: &[Attempt]) -> Option<PassAtK> {
         let n = estimates.len();
         (wilson((value * n as f64).round() as usize, n, LEVEL)?, "Wilson")
     } else {
-        (paired_bootstrap(&estimates, LEVEL, BOOTSTRAP_SEED)?, "bootstrap over problems")
+        (bootstrap(&estimates, LEVEL, BOOTSTRAP_SEED)?, "bootstrap over problems")
     };
     Some(PassAtK { k, value, interval, method })
 }

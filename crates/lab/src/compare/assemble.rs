@@ -5,8 +5,8 @@ use crate::bench::{Start, Timings};
 use crate::paired::{OVERALL, rates};
 use crate::predict::SpeedPrediction;
 use crate::record::{
-    Device, Measurement, MemoryRecord, ModelRecord, Origin, Quality, Rate, Side, SpeedAtDepth, StartRecord, Unit,
-    VerifiedRecord,
+    CanaryRecord, Device, Measurement, MemoryRecord, ModelRecord, Origin, Quality, Rate, Side, SpeedAtDepth,
+    StartRecord, Unit, VerifiedRecord,
 };
 use crate::runner::Outcome;
 use crate::stats::{LEVEL, median, wilson};
@@ -14,8 +14,18 @@ use crate::stats::{LEVEL, median, wilson};
 /// The records of one model of a comparison.
 pub fn model_record(side: Side, evidence: Evidence, device: &Device) -> ModelRecord {
     let subject = side.letter();
-    let Evidence { facts, prediction, starts, first_token_warm, timings, prompting, outcomes, again, verified } =
-        evidence;
+    let Evidence {
+        facts,
+        prediction,
+        starts,
+        first_token_warm,
+        timings,
+        prompting,
+        outcomes,
+        again,
+        verified,
+        canaries,
+    } = evidence;
     ModelRecord {
         facts,
         memory: memory(subject, &prediction, &starts),
@@ -23,6 +33,7 @@ pub fn model_record(side: Side, evidence: Evidence, device: &Device) -> ModelRec
         speed: speed(subject, &prediction, &timings, device),
         quality: quality(subject, prompting, outcomes, &again),
         verified: verified.map(|found| self::verified(subject, found)),
+        canaries: canaries.map(|found| CanaryRecord { found, likelier_broken: None }),
     }
 }
 
@@ -201,6 +212,17 @@ fn verified(subject: &str, found: Verified) -> VerifiedRecord {
     }
 }
 
+/// Share of answers in which what was asked for stands in whatever form.
+fn known(subject: &str, overall: &Rate) -> Option<Measurement> {
+    let (known, n) = (overall.known?, overall.n);
+    let share =
+        Measurement::of(subject, "accuracy_in_any_form", Unit::Share, Origin::Measured, known as f64 / n as f64)
+            .within(wilson(known, n, LEVEL))
+            .n(n)
+            .by("answers that hold what was asked for, in whatever form, over items, greedy; Wilson interval");
+    Some(share.record())
+}
+
 fn quality(subject: &str, prompting: String, outcomes: Vec<Outcome>, again: &[Outcome]) -> Quality {
     let mut all = rates(&outcomes).into_iter().map(|found| {
         let value = found.correct as f64 / found.n as f64;
@@ -209,16 +231,18 @@ fn quality(subject: &str, prompting: String, outcomes: Vec<Outcome>, again: &[Ou
             .n(found.n)
             .by("right answers over items, greedy; Wilson interval; every outcome kept with the model")
             .record();
-        Rate { category: found.category, correct: found.correct, n: found.n, rate }
+        Rate { category: found.category, correct: found.correct, n: found.n, rate, known: found.known }
     });
     let none = || Rate {
         category: OVERALL.to_owned(),
         correct: 0,
         n: 0,
+        known: None,
         rate: Measurement::of(subject, "accuracy", Unit::Share, Origin::Measured, f64::NAN).by("no items").record(),
     };
     let overall = all.next().unwrap_or_else(none);
     let categories = all.collect();
     let stable = stable(subject, &outcomes, again);
-    Quality { prompting, overall, categories, outcomes, stable }
+    let known = known(subject, &overall);
+    Quality { prompting, overall, known, categories, outcomes, stable }
 }

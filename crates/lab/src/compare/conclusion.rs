@@ -75,14 +75,7 @@ impl Writer<'_> {
             let difference = &found.difference;
             let shown =
                 difference.unit.scale(&[difference.value]).show_interval(equivalence.interval, difference.value);
-            let level = format!("{:.0} %", 100.0 * equivalence.interval.level);
-            return clause
-                .words(" (")
-                .number(&level, difference)
-                .words(" interval of A minus B ")
-                .number(&shown, difference)
-                .words(")")
-                .done();
+            return clause.words(" (A minus B ").number(&shown, difference).words(")").done();
         }
         match found.map(|found| (&found.difference, found.difference.interval_text(), found.detectable)) {
             Some((difference, Some(interval), _)) if winner.is_some() => clause

@@ -5,7 +5,8 @@ use std::fs;
 use plimsoll_graph::cost::Machine;
 use plimsoll_kernels::Cpu;
 
-use crate::record::{Device, Measurement, Origin, ProductRates, Rates, Unit};
+use super::machine::{machine_facts, momentary};
+use crate::record::{Device, MachineFacts, Measurement, Origin, ProductRates, Rates, Unit};
 
 /// What this machine is and what it was measured to do.
 pub(super) fn device(cpu: &Cpu, machine: &Machine) -> Device {
@@ -17,6 +18,7 @@ pub(super) fn device(cpu: &Cpu, machine: &Machine) -> Device {
     };
     Device {
         rates: rates(machine),
+        machine: Some(MachineFacts { before: Some(momentary()), ..machine_facts() }),
         cpu: field("/proc/cpuinfo", "model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
         isa: cpu.isa().to_string(),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
@@ -26,6 +28,12 @@ pub(super) fn device(cpu: &Cpu, machine: &Machine) -> Device {
         read_bandwidth: measured("read_bandwidth", Unit::BytesPerSecond, machine.read_bandwidth),
         arithmetic_rate: measured("arithmetic_rate", Unit::FlopsPerSecond, machine.arithmetic_rate),
     }
+}
+
+/// The same after everything was measured.
+pub(super) fn when_over(device: Device) -> Device {
+    let machine = device.machine.map(|machine| MachineFacts { after: Some(momentary()), ..machine });
+    Device { machine, ..device }
 }
 
 /// What else a prediction needs, so that whoever has the record and the files can make it again.

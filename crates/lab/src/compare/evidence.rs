@@ -1,6 +1,7 @@
 //! What was seen of one model, before statistics.
 
 use crate::bench::{Start, Timings};
+use crate::canary::Canaries;
 use crate::predict::{MemoryPrediction, SpeedPrediction};
 use crate::record::ModelFacts;
 use crate::runner::Outcome;
@@ -26,6 +27,8 @@ pub struct Evidence {
     pub again: Vec<Outcome>,
     /// Its numbers beside the reference implementation's, where golden outputs are at hand.
     pub verified: Option<Verified>,
+    /// What came of the canaries, if they were put.
+    pub canaries: Option<Canaries>,
 }
 
 /// What came of verifying a model before it was compared.

@@ -7,14 +7,33 @@ use crate::divergence::Gathered;
 use crate::fidelity::{Distances, Flips, are_comparable, distances, flips, n_items};
 use crate::record::{Distance, Fidelity, Measurement, ModelRecord, Origin, Side, Unit};
 use crate::runner::Outcome;
-use crate::stats::{LEVEL, paired_bootstrap, wilson};
+use crate::stats::{LEVEL, block_mean, block_share, wilson};
 use crate::suite::Suite;
 
-/// Seed of the bootstrap, fixed so that a report can be made again.
-const BOOTSTRAP_SEED: u64 = 1;
+/// That a base which somebody declared can be one.
+///
+/// # Errors
+/// [`CompareError::NotOfOneShape`].
+pub(super) fn check_base(
+    base: Option<Side>,
+    contestants: &[Contestant; 2],
+    sessions: &[Session; 2],
+) -> Result<(), CompareError> {
+    let [a, b] = contestants;
+    let comparable = are_comparable((&a.checkpoint, &sessions[0]), (&b.checkpoint, &sessions[1]));
+    match base {
+        Some(base) if !comparable => {
+            let [base, other] = [base, base.other()].map(|side| contestants[side.index()].argument.clone());
+            Err(CompareError::NotOfOneShape { base, other })
+        }
+        _ => Ok(()),
+    }
+}
 
-/// How faithful the model of fewer bytes is to the other, if both can be artifacts of one.
+/// How far the predictions of the two lie apart, if both can be artifacts of one: from those of the base that was
+/// declared, else from A's.
 pub(super) fn faithfulness(
+    declared: Option<Side>,
     contestants: &[Contestant; 2],
     sessions: &mut [Session; 2],
     outcomes: &[Vec<Outcome>; 2],
@@ -26,9 +45,10 @@ pub(super) fn faithfulness(
     if !are_comparable((&a.checkpoint, session_a), (&b.checkpoint, session_b)) {
         return Ok(None);
     }
-    let (base, from, to) = match a.checkpoint.file_bytes() >= b.checkpoint.file_bytes() {
-        true => (Side::A, session_a, session_b),
-        false => (Side::B, session_b, session_a),
+    let base = declared.unwrap_or(Side::A);
+    let (from, to) = match base {
+        Side::A => (session_a, session_b),
+        Side::B => (session_b, session_a),
     };
     let of = n_items(suite);
     let hear = |done| progress(Progress { stage: Stage::Predicting, done, of });
@@ -41,20 +61,24 @@ pub(super) fn faithfulness(
         Side::A => flips(outcomes_a, outcomes_b),
         Side::B => flips(outcomes_b, outcomes_a),
     };
-    Ok(Some(fidelity(base, &found, flips)))
+    Ok(Some(Fidelity { declared: declared.is_some(), ..fidelity(base, &found, flips) }))
 }
 
-/// The record of what was found of the model that is not `base`.
-fn fidelity(base: Side, distances: &Distances, flips: Flips) -> Fidelity {
-    let subject = match base {
+/// The other model against `base`.
+fn subject(base: Side) -> &'static str {
+    match base {
         Side::A => "B against A",
         Side::B => "A against B",
-    };
+    }
+}
+
+/// The record of what was found of the model that is not `base`, whether or not anybody declared it to be one.
+fn fidelity(base: Side, distances: &Distances, flips: Flips) -> Fidelity {
+    let subject = subject(base);
     let text = "predictions over the built-in text and the questions' words as plain text, the same tokens for both";
     let answers = "predictions of the right answer's tokens behind questions spread evenly over the suite, as each model \
                    is asked";
-    let behind =
-        |over: &str, found: &Gathered| (!found.kl().is_empty()).then(|| distance(subject, over, found, answers));
+    let behind = |over: &str, found: &Gathered| (!found.kl().is_empty()).then(|| distance(base, over, found, answers));
     let share = |metric: &str, count: usize, how: &str| {
         Measurement::of(subject, metric, Unit::Share, Origin::Derived, count as f64 / flips.n as f64)
             .within(wilson(count, flips.n, LEVEL))
@@ -64,7 +88,8 @@ fn fidelity(base: Side, distances: &Distances, flips: Flips) -> Fidelity {
     };
     Fidelity {
         base,
-        text: distance(subject, "text", &distances.text, text),
+        declared: false,
+        text: distance(base, "text", &distances.text, text),
         answers: behind("answers", &distances.answers),
         pictures: behind("pictures", &distances.pictures),
         flips: share(
@@ -86,36 +111,39 @@ fn fidelity(base: Side, distances: &Distances, flips: Flips) -> Fidelity {
 /// The same record, calculated again from the divergence of each position and the answers of both models.
 pub(super) fn fidelity_again(found: &Fidelity, models: &[ModelRecord; 2]) -> Fidelity {
     let gathered = |distance: &Distance| {
-        let n = distance.kl_mean.samples.len();
-        Gathered::of(distance.kl_mean.samples.clone(), (distance.same_top.value * n as f64).round() as usize)
+        let same_top = distance.same_top.samples.iter().map(|same| *same == 1.0).collect();
+        Gathered::of(distance.kl_mean.samples.clone(), same_top)
     };
     let some = |distance: &Option<Distance>| distance.as_ref().map(gathered).unwrap_or_default();
     let distances =
         Distances { text: gathered(&found.text), answers: some(&found.answers), pictures: some(&found.pictures) };
     let [a, b] = models.each_ref().map(|model| &model.quality.outcomes[..]);
     let flips = if found.base == Side::A { flips(a, b) } else { flips(b, a) };
-    fidelity(found.base, &distances, flips)
+    Fidelity { declared: found.declared, ..fidelity(found.base, &distances, flips) }
 }
 
-fn distance(subject: &str, over: &str, found: &Gathered, how: &str) -> Distance {
+fn distance(base: Side, over: &str, found: &Gathered, how: &str) -> Distance {
+    let (subject, from) = (subject(base), base.letter());
     let (amounts, n) = (found.divergence(), found.kl().len());
     let measured = |name: &str, unit, value| {
         Measurement::of(subject, &format!("fidelity.{over}.{name}"), unit, Origin::Measured, value)
     };
     let kl_mean = measured("kl_mean", Unit::Nats, amounts.kl_mean)
-        .within(paired_bootstrap(found.kl(), LEVEL, BOOTSTRAP_SEED))
+        .within(block_mean(found.kl(), LEVEL))
         .samples(found.kl())
-        .by(&format!("mean KL divergence from the base's {how}; interval by bootstrap over positions"))
+        .by(&format!("mean KL divergence from {from}'s {how}; interval by Student's t on its logarithm over blocks of 100 positions"))
         .record();
     let kl_high = measured("kl_high", Unit::Nats, amounts.kl_high)
         .n(n)
         .by("the divergence that 99.9 % of the positions do not exceed; of fewer than a thousand, the largest")
         .from(&[&kl_mean])
         .record();
+    let hits: Vec<f64> = found.same_top().iter().map(|same| f64::from(u8::from(*same))).collect();
     let same_top = measured("same_top", Unit::Share, amounts.same_top)
-        .within(wilson(found.same_top(), n, LEVEL))
-        .n(n)
-        .by("positions with the same likeliest token over positions, those of the mean divergence; Wilson interval")
+        .within(block_share(found.same_top(), LEVEL))
+        .samples(&hits)
+        .by("positions with the same likeliest token over positions, those of the mean divergence; Wilson interval for as many \
+             as the spread between blocks of 100 makes them worth")
         .record();
     Distance { kl_mean, kl_high, same_top }
 }

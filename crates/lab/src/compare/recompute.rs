@@ -8,7 +8,7 @@ use super::fidelity::fidelity_again;
 use super::{Circumstances, conclude};
 use crate::bench::{Start, Timings};
 use crate::predict::SpeedPrediction;
-use crate::record::{Comparison, Measurement, ModelRecord, SpeedAtDepth, VerifiedRecord};
+use crate::record::{Comparison, Measurement, ModelRecord, SCHEMA_VERSION, SpeedAtDepth, VerifiedRecord};
 use crate::stats::{LEVEL, wilson};
 
 /// Numbers may differ by so much of themselves: sums are taken in another order, limits are read off shares.
@@ -24,6 +24,13 @@ const MOST: usize = 40;
 /// Shares of the machine's limits, predicted speeds and answers that were asked for again rest on what is not kept, and
 /// are held only against themselves.
 pub fn recomputed(comparison: &Comparison) -> Vec<String> {
+    if comparison.schema != SCHEMA_VERSION {
+        return vec![format!(
+            "every interval and mark: they were calculated by the rules of record version {}, this program knows those of \
+             {SCHEMA_VERSION}",
+            comparison.schema
+        )];
+    }
     let mut faults = Vec::new();
     for model in &comparison.models {
         faults.extend(verification(model));
@@ -44,8 +51,8 @@ pub fn recomputed(comparison: &Comparison) -> Vec<String> {
 
 /// The same comparison, calculated from what was seen.
 fn again(comparison: &Comparison) -> Result<Comparison, String> {
-    let Comparison { device, suite, settings, program, created, reproduce, models, .. } = comparison.clone();
-    let circumstances = Circumstances { device, suite, settings, program, created, reproduce };
+    let Comparison { device, suite, settings, program, created, reproduce, models, load, .. } = comparison.clone();
+    let circumstances = Circumstances { device, suite, settings, program, created, reproduce, load };
     let [a, b] = &comparison.models;
     let seen = [evidence(a)?, evidence(b)?];
     let mut again = conclude(circumstances, seen).map_err(|error| error.to_string())?;
@@ -83,6 +90,7 @@ fn evidence(model: &ModelRecord) -> Result<Evidence, String> {
         outcomes: model.quality.outcomes.clone(),
         again: Vec::new(),
         verified: model.verified.as_ref().map(verified),
+        canaries: model.canaries.as_ref().map(|record| record.found.clone()),
     })
 }
 

@@ -5,16 +5,18 @@ use plimsoll_formats::Checkpoint;
 use plimsoll_graph::cost::{Cost, Machine};
 use plimsoll_runtime::{Program, measure_machine};
 
-use super::device::device;
-use super::fidelity::faithfulness;
+use super::device::{device, when_over};
+use super::fidelity::{check_base, faithfulness};
 use super::stage::Progress;
 use super::steps::{FreshStart, Steps, facts, open};
 use super::{Circumstances, Evidence, Prediction, Verified, conclude, suite_facts};
 use crate::answerer::prompting;
 use crate::bench::{BenchError, Plan, Start};
+use crate::canary;
 use crate::fidelity::FidelityError;
 use crate::hash;
 use crate::journal::{Journal, Within};
+use crate::load::{LoadLog, Meter};
 use crate::paired::PairError;
 use crate::predict::{MemoryPrediction, SpeedPrediction};
 use crate::record::{Comparison, Device, ModelFacts, Settings, Side, SuiteFacts};
@@ -43,6 +45,8 @@ pub struct Options {
     pub starts: usize,
     /// The questions.
     pub suite: Suite,
+    /// The model that the other was made from, if that was declared.
+    pub base: Option<Side>,
     /// By how much shares of right answers may differ and still be called no loss, if that was declared.
     pub margin: Option<f64>,
     /// The program and its version.
@@ -91,6 +95,14 @@ pub enum CompareError {
         /// What failed.
         source: Box<FidelityError>,
     },
+    /// A model was declared as the base of one that cannot have been made from it.
+    #[error("`{base}` cannot be the base of `{other}`: their architecture, shape or vocabulary differs")]
+    NotOfOneShape {
+        /// The declared base.
+        base: String,
+        /// The other model.
+        other: String,
+    },
     /// The answers cannot be paired.
     #[error(transparent)]
     Pair(#[from] PairError),
@@ -101,7 +113,8 @@ pub enum CompareError {
 /// artifacts, questions, settings and machine is not measured again; every key in it begins with a hash of these and a
 /// slash.
 ///
-/// The canary comes first: a broken run should end within seconds and not after hours.
+/// The canaries come first: a run whose likelihoods are no numbers should end within seconds and not after hours. A model
+/// that predicts no ordinary text is compared all the same, and its record says so.
 ///
 /// # Errors
 /// [`CompareError`], which names the model; there is no partial comparison.
@@ -113,9 +126,15 @@ pub fn compare(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Comparison, CompareError> {
     let [a, b] = contestants;
+    let mut meter = Meter::new();
     let mut sessions = [open(a, options)?, open(b, options)?];
+    check_base(options.base, contestants, &sessions)?;
     for (contestant, session) in contestants.iter().zip(&mut sessions) {
         runner::check_canary(&options.suite, session).map_err(|source| contestant.run_error(source))?;
+    }
+    let mut canaries = [None, None];
+    for ((contestant, session), found) in contestants.iter().zip(&mut sessions).zip(&mut canaries) {
+        *found = canary::put(&options.suite, session).map_err(|source| contestant.run_error(source))?;
     }
     let facts = Side::BOTH.map(|side| facts(side, &contestants[side.index()], &sessions[side.index()], progress));
     let mut products = a.cost()?.products();
@@ -140,6 +159,8 @@ pub fn compare(
         plan: &plan,
         journal: Within::new(&run_key(&facts, &device, &suite, &settings, options), journal),
         progress,
+        stretches: vec![meter.ended("before")],
+        meter,
     };
 
     let starts = steps.starts(fresh_start)?;
@@ -149,7 +170,10 @@ pub fn compare(
     let timings = steps.timings(&mut sessions)?;
     let outcomes = [steps.ask(Side::A, &mut sessions[0])?, steps.ask(Side::B, &mut sessions[1])?];
     let again = [steps.ask_again(Side::A, &mut sessions[0])?, steps.ask_again(Side::B, &mut sessions[1])?];
-    let fidelity = faithfulness(contestants, &mut sessions, &outcomes, &options.suite, steps.progress)?;
+    steps.note("after");
+    let load =
+        LoadLog { cores: device.cores, threads: device.threads, stretches: std::mem::take(&mut steps.stretches) };
+    let fidelity = faithfulness(options.base, contestants, &mut sessions, &outcomes, &options.suite, steps.progress)?;
 
     let seen = Side::BOTH.map(|side| side.index()).map(|i| Evidence {
         facts: facts[i].clone(),
@@ -161,14 +185,16 @@ pub fn compare(
         outcomes: outcomes[i].clone(),
         again: again[i].clone(),
         verified: contestants[i].verified.clone(),
+        canaries: canaries[i].clone(),
     });
     let circumstances = Circumstances {
-        device,
+        device: when_over(device),
         suite,
         settings,
         program: options.program.clone(),
         created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         reproduce: options.reproduce.clone(),
+        load: Some(load),
     };
     Ok(Comparison { fidelity, ..conclude(circumstances, seen)? })
 }

@@ -1,12 +1,14 @@
 //! The steps of a comparison that take time, each remembered once it is done.
 
 use plimsoll_engine::Session;
+use serde::{Deserialize, Serialize};
 
 use super::model_facts;
 use super::run::{CompareError, Contestant, Options};
 use super::stage::{Progress, Stage};
 use crate::bench::{self, Plan, ProgramTimer, Start, Timed, Timings};
 use crate::journal::{Within, recall_or};
+use crate::load::{Load, Meter};
 use crate::record::{ModelFacts, Side};
 use crate::runner::{self, Outcome};
 use crate::suite::{Item, Suite};
@@ -15,7 +17,10 @@ use crate::suite::{Item, Suite};
 const ASKED_AGAIN: usize = 50;
 
 /// Has one model measured by [`bench::measure_start`] in a process of its own.
-pub type FreshStart<'a> = dyn FnMut(Side) -> Result<Start, Box<dyn std::error::Error + Send + Sync>> + 'a;
+pub type FreshStart<'a> = dyn FnMut(Side) -> Result<Start, StartFailed> + 'a;
+
+/// Why a process could not measure a start.
+type StartFailed = Box<dyn std::error::Error + Send + Sync>;
 
 /// What every step needs.
 pub(super) struct Steps<'a> {
@@ -24,6 +29,16 @@ pub(super) struct Steps<'a> {
     pub plan: &'a Plan,
     pub journal: Within<'a>,
     pub progress: &'a mut dyn FnMut(Progress),
+    /// What else the machine did, so far.
+    pub stretches: Vec<Load>,
+    pub meter: Meter,
+}
+
+/// What was measured, with what else the machine did meanwhile: remembered together.
+#[derive(Serialize, Deserialize)]
+struct Watched<T> {
+    found: T,
+    load: Vec<Load>,
 }
 
 impl Steps<'_> {
@@ -33,11 +48,18 @@ impl Steps<'_> {
         let n = self.options.starts.max(1);
         for repetition in 0..n {
             for side in Side::BOTH {
-                let key = format!("start/{}/{repetition}", side.letter());
+                let key = format!("start and load/{}/{repetition}", side.letter());
                 let model = &self.contestants[side.index()].argument;
-                let start = recall_or(&mut self.journal, &key, || fresh_start(side))
-                    .map_err(|source| CompareError::Start { model: model.clone(), source })?;
+                let meter = &mut self.meter;
+                let watched: Result<Watched<Start>, StartFailed> = recall_or(&mut self.journal, &key, || {
+                    meter.ended("between");
+                    let found = fresh_start(side)?;
+                    Ok(Watched { found, load: vec![meter.ended("start")] })
+                });
+                let Watched { found: start, load } =
+                    watched.map_err(|source| CompareError::Start { model: model.clone(), source })?;
                 found[side.index()].push(start);
+                self.stretches.extend(load);
                 self.tell(Stage::Starting, 2 * repetition + side.index() + 1, 2 * n);
             }
         }
@@ -64,15 +86,28 @@ impl Steps<'_> {
 
     /// Prefill and decode in turn. All of it is one step, for what is measured in turn is measured in one sitting.
     pub fn timings(&mut self, sessions: &mut [Session; 2]) -> Result<Vec<Vec<Timings>>, CompareError> {
-        let (plan, options, progress) = (self.plan, self.options, &mut *self.progress);
-        recall_or(&mut self.journal, "timings", || {
-            let [a, b] = sessions;
-            let timer = |program| ProgramTimer::new(program, plan.longest(), plan.sequences, options.session.cache);
-            let (mut a, mut b) = (timer(a.program_and_cache().0)?, timer(b.program_and_cache().0)?);
-            let mut pair: [&mut dyn Timed; 2] = [&mut a, &mut b];
-            let of = bench::n_steps(2, plan);
-            Ok(bench::interleaved(&mut pair, plan, |done| progress(Progress { stage: Stage::Timing, done, of }))?)
-        })
+        let (plan, options, progress, meter) = (self.plan, self.options, &mut *self.progress, &mut self.meter);
+        let watched: Result<Watched<Vec<Vec<Timings>>>, CompareError> =
+            recall_or(&mut self.journal, "timings and load", || {
+                let [a, b] = sessions;
+                let timer = |program| ProgramTimer::new(program, plan.longest(), plan.sequences, options.session.cache);
+                let (mut a, mut b) = (timer(a.program_and_cache().0)?, timer(b.program_and_cache().0)?);
+                let mut pair: [&mut dyn Timed; 2] = [&mut a, &mut b];
+                let of = bench::n_steps(2, plan);
+                let mut load = Vec::new();
+                meter.ended("between");
+                let found = bench::interleaved(&mut pair, plan, |done| {
+                    // A round is a repetition of each.
+                    if done % 2 == 0 {
+                        load.push(meter.ended("timing"));
+                    }
+                    progress(Progress { stage: Stage::Timing, done, of });
+                })?;
+                Ok(Watched { found, load })
+            });
+        let Watched { found, load } = watched?;
+        self.stretches.extend(load);
+        Ok(found)
     }
 
     /// All questions.
@@ -98,6 +133,12 @@ impl Steps<'_> {
             self.tell(Stage::AskingAgain(side), index + 1, of);
         }
         Ok(again)
+    }
+
+    /// Ends a stretch of time in which `during` went on.
+    pub fn note(&mut self, during: &str) {
+        let load = self.meter.ended(during);
+        self.stretches.push(load);
     }
 
     fn tell(&mut self, stage: Stage, done: usize, of: usize) {

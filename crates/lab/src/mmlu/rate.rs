@@ -44,7 +44,7 @@ mod tests {
     use crate::stats::wilson;
 
     fn rate(category: &str, correct: usize, n: usize) -> Rate {
-        Rate { category: category.to_owned(), correct, n, interval: wilson(correct, n, LEVEL).unwrap() }
+        Rate { category: category.to_owned(), correct, n, interval: wilson(correct, n, LEVEL).unwrap(), known: None }
     }
 
     #[test]

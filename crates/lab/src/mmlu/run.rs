@@ -72,6 +72,7 @@ fn ask(
     let likelihoods = recall_or(journal, &key, || likelihoods(&item, &prompt, prompting, &options, model))?;
     let leader = leader(&likelihoods);
     Ok(Outcome {
+        known: None,
         item,
         category: subject.name.clone(),
         correct: leader == Some(question.answer),

@@ -87,7 +87,7 @@ pub struct Difference {
     /// What may be said.
     pub words: Words,
     /// The smallest true difference that a sample of this size shows four times out of five, on the scale of
-    /// `difference`; before Holm's correction.
+    /// `difference`, under the test that decides: at the strictest step of Holm's correction.
     pub detectable: Option<f64>,
     /// The difference held against the margin of equivalence, where one was declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! How faithful one model of a comparison is to the other, if the other is its base.
+//! How far the predictions of one model lie from the other's: how faithful it is to its base, if the other was declared so.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,9 +8,13 @@ use super::{Measurement, Side};
 /// two near-lossless ones is better.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fidelity {
-    /// The model measured from: the one whose weights take more bytes, A of two alike. Whether the other was really made
-    /// from it the files do not say; architecture, shape and vocabulary are the same.
+    /// The model measured from: the declared base, else A. Architecture, shape and vocabulary are the same.
     pub base: Side,
+    /// Whether somebody declared that the other was made from it, which the files do not say. Without that it is a
+    /// divergence of two models, and nothing is to be scored by it. Absent from records of earlier versions, which guessed
+    /// by file size.
+    #[serde(default)]
+    pub declared: bool,
     /// Predictions of plain text: the built-in one and the words of the questions.
     pub text: Distance,
     /// Predictions of right answers behind the questions of text as they are asked, if the suite has such.
@@ -41,10 +45,12 @@ pub struct Distance {
 impl Fidelity {
     /// The model that is measured.
     pub fn other(&self) -> Side {
-        match self.base {
-            Side::A => Side::B,
-            Side::B => Side::A,
-        }
+        self.base.other()
+    }
+
+    /// The same, if it says how faithful the model on `side` is to a base that was declared.
+    pub fn of_derived(&self, side: Side) -> Option<&Fidelity> {
+        (self.declared && self.other() == side).then_some(self)
     }
 
     /// Every measurement in it.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Measurement;
+use crate::canary::{Broken, Canaries};
 use crate::predict::MemoryPrediction;
 use crate::runner::Outcome;
 
@@ -24,6 +25,14 @@ impl Side {
         match self {
             Side::A => "A",
             Side::B => "B",
+        }
+    }
+
+    /// The one that it is not.
+    pub fn other(self) -> Side {
+        match self {
+            Side::A => Side::B,
+            Side::B => Side::A,
         }
     }
 
@@ -80,6 +89,9 @@ pub struct ModelRecord {
     /// Its numbers beside those of the reference implementation, where golden outputs are at hand.
     #[serde(default)]
     pub verified: Option<VerifiedRecord>,
+    /// Whether it predicts ordinary text at all; absent from records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canaries: Option<CanaryRecord>,
 }
 
 impl ModelRecord {
@@ -92,11 +104,23 @@ impl ModelRecord {
             all.extend([&row.decode_predicted, &row.decode, &row.decode_error, &row.bandwidth_share]);
         }
         all.push(&self.quality.overall.rate);
+        all.extend(&self.quality.known);
         all.extend(self.quality.categories.iter().map(|category| &category.rate));
         all.extend(&self.quality.stable);
         all.extend(self.verified.as_ref().map(|verified| &verified.max_delta));
         all
     }
+}
+
+/// What came of the canaries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CanaryRecord {
+    /// All of them.
+    #[serde(flatten)]
+    pub found: Canaries,
+    /// Where they failed, what is likelier broken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub likelier_broken: Option<Broken>,
 }
 
 /// Bytes of weights stored in one type.
@@ -204,6 +228,10 @@ pub struct Quality {
     pub prompting: String,
     /// Over all items.
     pub overall: Rate,
+    /// Share of items in whose answer what was asked for stands in whatever form: what the model knows, beside what it
+    /// writes as it was asked to. Absent from records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<Measurement>,
     /// Category by category, in the order of the suite.
     pub categories: Vec<Rate>,
     /// What became of each item, in the order of the suite.
@@ -237,4 +265,7 @@ pub struct Rate {
     pub n: usize,
     /// Their share with its Wilson interval.
     pub rate: Measurement,
+    /// Answers in which what was asked for stands in whatever form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<usize>,
 }

@@ -1,7 +1,7 @@
 //! Numbers as they are read: three significant digits, in the unit that keeps them short.
 
 use super::{Measurement, Unit};
-use crate::stats::Interval;
+use crate::stats::{Interval, LEVEL};
 
 /// A divisor with its name: what a column or a row of numbers is shown in.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,12 +65,13 @@ impl Scale {
         self.show_like(value, value)
     }
 
-    /// `lo–hi` with as many decimals as `value` is shown with.
+    /// `lo–hi` with as many decimals as `value` is shown with, and behind it the level where that is not [`LEVEL`]:
+    /// `lo–hi, 75 %`. Every interval that is read is written here.
     pub fn show_interval(&self, interval: Interval, value: f64) -> String {
         let end = |x| self.show_like(x, value);
         // A range of negative numbers needs more than a dash between them.
         let between = if self.unit == Unit::ShareDifference { " to " } else { "–" };
-        format!("{}{between}{}", end(interval.low), end(interval.high))
+        format!("{}{between}{}{}", end(interval.low), end(interval.high), other_level(interval.level))
     }
 
     fn show_like(&self, value: f64, model: f64) -> String {
@@ -118,6 +119,14 @@ impl Measurement {
     }
 }
 
+/// A level that is not the usual one, with a comma before it.
+fn other_level(level: f64) -> String {
+    match level {
+        level if (level - LEVEL).abs() < 0.005 => String::new(),
+        level => format!(", {:.0} %", (100.0 * level).min(99.0)),
+    }
+}
+
 /// A p-value: two digits, and a bound where more would pretend.
 ///
 /// ```
@@ -157,6 +166,18 @@ mod tests {
         assert_eq!(read(Unit::Nats, 0.00074, 0.0, 0.0012), "7.4e-4 nats (0–1.2e-3)");
         assert_eq!(read(Unit::Nats, 0.7431, 0.02, 1.5), "0.743 nats (0.020–1.500)");
         assert_eq!(read(Unit::Ratio, 0.2871, 0.28, 0.3), "0.287 × (0.280–0.300)");
+    }
+
+    #[test]
+    fn a_level_that_is_not_95_per_cent_stands_beside_the_interval() {
+        let shown = |level| {
+            let interval = Interval { low: 3.0, high: 4.2, level };
+            Unit::TokensPerSecond.scale(&[3.5]).show_interval(interval, 3.5)
+        };
+        let levels = [0.95, 0.951, 0.75, 0.9375, 0.984375, 0.998, 0.0].map(shown);
+        let expected =
+            ["", "", ", 75 %", ", 94 %", ", 98 %", ", 99 %", ", 0 %"].map(|level| format!("3.00–4.20{level}"));
+        assert_eq!(levels, expected);
     }
 
     #[test]

@@ -35,19 +35,22 @@ pub fn text(raw: &str) -> &str {
 pub fn list(raw: &str) -> Vec<String> {
     let text = text(raw);
     let text = text.rsplit_once(':').map_or(text, |(_, elements)| elements);
-    let without_numbering = text.lines().map(|line| {
-        let line = line.trim().trim_start_matches(['-', '*', '•']).trim_start();
-        match line.split_once(['.', ')']) {
-            Some((n, rest)) if !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()) && rest.starts_with(' ') => rest,
-            _ => line,
-        }
-    });
-    without_numbering
+    text.lines()
+        .map(without_numbering)
         .flat_map(|line| line.split([',', '<', '>', ' ', ';']))
         .map(|element| element.trim_matches(|c: char| !c.is_alphanumeric()))
         .filter(|element| !element.is_empty() && !element.eq_ignore_ascii_case("and"))
         .map(str::to_owned)
         .collect()
+}
+
+/// A line without the bullet or the number (`1. `) that it begins with.
+pub(super) fn without_numbering(line: &str) -> &str {
+    let line = line.trim().trim_start_matches(['-', '*', '•']).trim_start();
+    match line.split_once(['.', ')']) {
+        Some((n, rest)) if !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()) && rest.starts_with(' ') => rest,
+        _ => line,
+    }
 }
 
 /// The last of `names` that stands in the answer as a whole word, in any case.

@@ -1,15 +1,17 @@
 //! Marking: is this answer right?
 //!
 //! Generated answers come from chat models that may think aloud, wrap the answer in a sentence or a code fence, or
-//! set it in bold. The rules in [`extract`] find the answer; marking is then exact.
+//! set it in bold. The rules in [`extract`] find the answer; marking is then exact. What a model knows and whether it keeps
+//! to a form are two questions: [`Scoring::mark`] asks both, [`Scoring::knows`] the first.
 
 pub mod extract;
+mod knowledge;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Raised whenever a rule here changes what is marked right; part of every suite's id.
-pub const SCORER_VERSION: u32 = 1;
+pub const SCORER_VERSION: u32 = 2;
 
 /// How an item is marked, with the right answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,6 +69,12 @@ impl Scoring {
         }
     }
 
+    /// Whether the right answer stands in `raw`, in whatever form: what is marked right, and what an explanation, capitals
+    /// or another order of day and month keep from being so.
+    pub fn knows(&self, raw: &str) -> bool {
+        self.mark(raw) || knowledge::holds(self, raw)
+    }
+
     /// The right answer as a terse model would write it.
     pub fn reference(&self) -> String {
         match self {
@@ -82,7 +90,10 @@ impl Scoring {
     pub fn spoiled(&self) -> String {
         match self {
             Scoring::Choice { options, answer } => options[(answer + 1) % options.len()].clone(),
-            Scoring::Text { answer } => format!("{answer} x"),
+            Scoring::Text { answer } => {
+                let reversed: String = answer.chars().rev().collect();
+                if reversed == *answer { format!("{answer}-x") } else { reversed }
+            }
             Scoring::List { answer } => answer.iter().rev().cloned().collect::<Vec<_>>().join(", "),
             Scoring::Named { names, answer } => names.iter().find(|name| *name != answer).cloned().unwrap_or_default(),
             Scoring::Number { answer } => (answer + 1).to_string(),

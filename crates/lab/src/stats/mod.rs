@@ -1,20 +1,24 @@
 //! Intervals and tests. Numbers carry the level they hold at; nothing here says "better" without one.
 
+mod blocks;
 mod bootstrap;
 mod holm;
 mod mcnemar;
 mod median;
 mod pass_at_k;
+mod tango;
 mod wilson;
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
-pub use bootstrap::paired_bootstrap;
+pub use blocks::{block_mean, block_share};
+pub use bootstrap::bootstrap;
 pub use holm::holm;
-pub use mcnemar::{detectable_difference, mcnemar_exact};
+pub use mcnemar::{detectable_difference, mcnemar};
 pub use median::{Median, median};
 pub use pass_at_k::pass_at_k;
+pub use tango::tango;
 pub use wilson::wilson;
 
 /// The level of every interval in a report.
@@ -34,6 +38,6 @@ pub struct Interval {
 }
 
 /// The point below which a standard normal variable stays with probability `p` in (0, 1).
-fn normal_quantile(p: f64) -> f64 {
+pub(crate) fn normal_quantile(p: f64) -> f64 {
     Normal::standard().inverse_cdf(p)
 }

@@ -13,15 +13,19 @@ pub fn wilson(successes: usize, n: usize, level: f64) -> Option<Interval> {
     if n == 0 || successes > n {
         return None;
     }
-    let z = normal_quantile(0.5 + level / 2.0);
-    let (k, n) = (successes as f64, n as f64);
-    let p = k / n;
-    let centre = (k + z * z / 2.0) / (n + z * z);
-    let half = z / (n + z * z) * (n * p * (1.0 - p) + z * z / 4.0).sqrt();
+    let found = wilson_of(successes as f64 / n as f64, n as f64, level);
     // At 0 and n the ends are exactly 0 and 1; rounding would leave a speck.
-    let low = if successes == 0 { 0.0 } else { centre - half };
-    let high = if k == n { 1.0 } else { centre + half };
+    let low = if successes == 0 { 0.0 } else { found.low };
+    let high = if successes == n { 1.0 } else { found.high };
     Some(Interval { low, high, level })
+}
+
+/// The same of a `share` that is worth `n` independent observations, a whole number or not.
+pub(super) fn wilson_of(share: f64, n: f64, level: f64) -> Interval {
+    let z = normal_quantile(0.5 + level / 2.0);
+    let centre = (share * n + z * z / 2.0) / (n + z * z);
+    let half = z / (n + z * z) * (n * share * (1.0 - share) + z * z / 4.0).sqrt();
+    Interval { low: (centre - half).max(0.0), high: (centre + half).min(1.0), level }
 }
 
 #[cfg(test)]

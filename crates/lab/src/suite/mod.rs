@@ -62,6 +62,15 @@ pub struct Item {
     pub picture: Option<Scene>,
 }
 
+impl Item {
+    /// Whether it asks for a bare answer, so that a sentence around it, or an explanation, is not what was asked for.
+    pub fn asks_for_a_form(&self) -> bool {
+        let is_built_in = categories().any(|category| category.id == self.category);
+        // How somebody else's questions ask for a form nobody here knows: they are marked as they say.
+        !is_built_in || ["only.", "one word.", "like this: 7 May."].iter().any(|plea| self.prompt.ends_with(plea))
+    }
+}
+
 /// A fixed list of questions with the facts that make it reproducible.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Suite {
@@ -92,7 +101,7 @@ pub enum SuiteError {
         /// The categories that there are.
         known: String,
     },
-    /// A category holds fewer different reserved questions than were asked for.
+    /// A kind of task holds fewer different ones than were asked for.
     #[error("category `{category}` gave only {found} different questions of {asked} asked for")]
     Exhausted {
         /// The category that ran dry.
@@ -115,6 +124,7 @@ pub enum SuiteError {
 
 impl Suite {
     /// The suite `name` ([`ALL`], [`VISION`], [`TEXT_AND_VISION`] or a category's id) of `per_category` questions in each category, drawn with `seed`.
+    /// A category that holds fewer gives those that it has; [`Suite::short`] says which.
     ///
     /// ```
     /// use plimsoll_lab::suite::Suite;
@@ -125,7 +135,7 @@ impl Suite {
     /// ```
     ///
     /// # Errors
-    /// When the name is unknown, none or far too many are asked for, or a category holds fewer questions than that.
+    /// When the name is unknown, none or far too many are asked for.
     pub fn builtin(name: &str, seed: u64, per_category: usize) -> Result<Suite, SuiteError> {
         let family = |category: &Category| if category.pictures { VISION } else { ALL };
         let is_meant = |c: &&Category| name == TEXT_AND_VISION || c.id == name || family(c) == name;
@@ -143,7 +153,7 @@ impl Suite {
         }
         let mut items = Vec::new();
         for category in chosen {
-            items.extend(reserved_items(category, seed, per_category)?);
+            items.extend(reserved_items(category, seed, per_category));
         }
         Ok(Suite {
             name: name.to_owned(),
@@ -158,6 +168,12 @@ impl Suite {
     /// SHA-256, in hexadecimal, of the suite's canonical JSON (sorted keys, no spaces).
     pub fn id(&self) -> String {
         hash::sha256_hex(hash::canonical_json(self).as_bytes())
+    }
+
+    /// The categories that gave fewer than `per_category` questions, with how many.
+    pub fn short(&self, per_category: usize) -> Vec<(&str, usize)> {
+        let n = |id: &str| self.items.iter().filter(|item| item.category == id).count();
+        self.categories().into_iter().map(|id| (id, n(id))).filter(|(_, n)| *n < per_category).collect()
     }
 
     /// The categories in it, in the order of the items.
@@ -191,7 +207,8 @@ fn is_reserved(within: &str, key: &str) -> bool {
     hash::sha256_u64(format!("{within}\n{key}").as_bytes()).is_multiple_of(RESERVED_ONE_IN)
 }
 
-fn reserved_items(category: &Category, seed: u64, n: usize) -> Result<Vec<Item>, SuiteError> {
+/// `n` questions of a category, or as many as there are.
+fn reserved_items(category: &Category, seed: u64, n: usize) -> Vec<Item> {
     let mut draws = Draws::new(seed, category_stream(category));
     let mut seen = HashSet::new();
     let mut items = Vec::new();
@@ -204,10 +221,10 @@ fn reserved_items(category: &Category, seed: u64, n: usize) -> Result<Vec<Item>,
         } else if in_vain < PATIENCE {
             in_vain += 1;
         } else {
-            return Err(SuiteError::Exhausted { category: category.id, asked: n, found: items.len() });
+            break;
         }
     }
-    Ok(items)
+    items
 }
 
 /// A stream that hangs on the category's name alone: a suite of one category holds the same questions as that
@@ -236,8 +253,8 @@ fn item(category: &str, draft: Draft) -> Item {
 const LINE_NOISE: &str = "q;Z#~w^ k}0v|X@ %j$";
 
 /// Goes on with a repeated word, or with line noise of the same length. It catches likelihoods that are no numbers or
-/// all the same, and scoring that mixes up its options. A model that predicts nothing but spreads its belief evenly
-/// passes too, for the noise takes more tokens: arithmetic that is merely wrong is for `verify` to find.
+/// all the same, and scoring that mixes up its options. A model that predicts nothing passes too, for the noise takes more
+/// tokens: that is for [`canary`](crate::canary) to find.
 fn canary() -> Item {
     let options = vec![LINE_NOISE.to_owned(), "ship ship ship ship".to_owned()];
     let prompt = "Repeat this text exactly: ship ship ship ship".to_owned();

@@ -250,13 +250,15 @@ impl Case<'_> {
     }
 
     /// Everything known of the model by a name: measured, published, calculated for its review, and how faithful it is to
-    /// the baseline where that can be its base.
+    /// the baseline where that was declared its base.
     fn measurements(&self) -> Vec<&Measurement> {
         let Report { comparison, background, judgement } = self.report;
         let mut all = comparison.models[Side::A.index()].measurements();
         all.extend(&background[Side::A.index()].further);
         all.extend(&judgement.reviews[Side::A.index()].derived);
-        all.extend(comparison.fidelity.iter().filter(|found| found.other() == Side::A).flat_map(|f| f.measurements()));
+        all.extend(
+            comparison.fidelity.iter().filter_map(|found| found.of_derived(Side::A)).flat_map(|f| f.measurements()),
+        );
         all
     }
 }

@@ -2,7 +2,7 @@
 
 use plimsoll_catalog::ClaimMetric;
 use plimsoll_lab::record::{Measurement, Origin, Rate, Unit};
-use plimsoll_lab::stats::{Interval, LEVEL};
+use plimsoll_lab::stats::Interval;
 
 use super::{Seen, Subject};
 use crate::rubric::Assumptions;
@@ -217,8 +217,9 @@ impl Deriver<'_> {
         });
         let (low, high) =
             corners.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-        let has_interval = from.iter().any(|measurement| measurement.interval.is_some());
-        let interval = has_interval.then_some(Interval { low, high, level: LEVEL });
+        // No surer than the least sure of what it was calculated from.
+        let levels = from.iter().filter_map(|measurement| Some(measurement.interval?.level));
+        let interval = levels.min_by(f64::total_cmp).map(|level| Interval { low, high, level });
         Measurement::of(self.name, metric, unit, Origin::Derived, of(&values))
             .within(interval)
             .n(from.iter().map(|measurement| measurement.n).min().unwrap_or(0))

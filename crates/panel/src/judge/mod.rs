@@ -126,7 +126,7 @@ fn subject<'a>(
         name: &model.facts.name,
         seen: Some(Seen { model, device: &comparison.device, suite: &comparison.suite }),
         further: &known.further,
-        fidelity: comparison.fidelity.as_ref().filter(|found| found.other() == side),
+        fidelity: comparison.fidelity.as_ref().and_then(|found| found.of_derived(side)),
         card: known.card.as_ref(),
         terms: &known.terms,
         demand,

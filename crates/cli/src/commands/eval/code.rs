@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use plimsoll_lab::code::run::{Attempt, PassAtK, Sampling, check, check_canaries, pass_at, run};
 use plimsoll_lab::code::{CodeSuite, DEFAULT_CODE_ITEMS, Problem, humaneval as file};
 use plimsoll_lab::paired::{OVERALL, Rate};
+use plimsoll_lab::record::Unit;
 use plimsoll_lab::stats::{LEVEL, wilson};
 use plimsoll_panel::shown_text;
 use plimsoll_sandbox::{Sandbox, Verdict};
@@ -154,9 +155,9 @@ fn print(
         writeln!(out)?;
     }
     for PassAtK { k, value, interval, method } in found {
-        let (value, low, high) = (100.0 * value, 100.0 * interval.low, 100.0 * interval.high);
-        let pass = format!("pass@{k}");
-        writeln!(out, "{pass:<9} {value:>5.1} %  {low:.1}…{high:.1} %  95 %, {method}")?;
+        let scale = Unit::Share.scale(&[*value]);
+        let (pass, interval) = (format!("pass@{k}"), scale.show_interval(*interval, *value));
+        writeln!(out, "{pass:<9} {:>5} %  {interval}  95 %, {method}", scale.show(*value))?;
     }
     writeln!(out, "\n{}", ends(attempts))?;
     Ok(())
@@ -170,7 +171,7 @@ fn rates(attempts: &[Attempt]) -> Vec<Rate> {
     let rate = |category: &&str| {
         let meant = attempts.iter().filter(|attempt| *category == OVERALL || attempt.category == *category);
         let (n, correct) = meant.fold((0, 0), |(n, passed), attempt| (n + 1, passed + attempt.passed));
-        Some(Rate { category: (*category).to_owned(), correct, n, interval: wilson(correct, n, LEVEL)? })
+        Some(Rate { category: (*category).to_owned(), correct, n, interval: wilson(correct, n, LEVEL)?, known: None })
     };
     categories.iter().filter_map(rate).collect()
 }

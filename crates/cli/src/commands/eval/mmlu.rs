@@ -6,6 +6,7 @@ use std::path::Path;
 
 use plimsoll_lab::mmlu::{self, Asking, Mean};
 use plimsoll_lab::paired::{self, OVERALL, Rate};
+use plimsoll_lab::record::Unit;
 use plimsoll_panel::shown_text;
 use serde_json::json;
 
@@ -63,8 +64,9 @@ pub fn run(command: &Eval, folder: &Path, settings: Settings, as_json: bool) -> 
     }
     write_rates(&mut out, "subject", &rates)?;
     if let Some(Mean { value, interval }) = average {
-        let [value, low, high] = [value, interval.low, interval.high].map(|share| 100.0 * share);
-        writeln!(out, "\nmean of the subjects (macro)  {value:.1} %  {low:.1}…{high:.1} %  95 %, bootstrap")?;
+        let scale = Unit::Share.scale(&[value]);
+        let (value, interval) = (scale.show(value), scale.show_interval(interval, value));
+        writeln!(out, "\nmean of the subjects (macro)  {value} %  {interval}  95 %, bootstrap")?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ use plimsoll_lab::prompted::Prompting;
 
 use crate::args::{Eval, PromptingArg};
 use crate::settings::Settings;
+pub use suite::say_what_is_short;
 
 /// Runs a suite, has programs written, asks a benchmark's questions, or measures a text.
 pub fn run(command: &Eval, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {

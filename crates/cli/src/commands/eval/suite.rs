@@ -3,7 +3,9 @@
 use std::io::Write;
 
 use plimsoll_lab::answerer::prompting;
+use plimsoll_lab::canary;
 use plimsoll_lab::paired::{self, Rate};
+use plimsoll_lab::record::Unit;
 use plimsoll_lab::runner;
 use plimsoll_lab::suite::{DEFAULT_ITEMS, Suite};
 use plimsoll_panel::shown_text;
@@ -12,6 +14,7 @@ use serde_json::json;
 use crate::args::Eval;
 use crate::commands::print_json;
 use crate::evaluation::Evaluation;
+use crate::notice::say;
 use crate::settings::Settings;
 use crate::style::Style;
 use crate::{model, progress};
@@ -20,8 +23,18 @@ use crate::{model, progress};
 pub fn run(command: &Eval, name: &str, settings: Settings, as_json: bool) -> anyhow::Result<()> {
     let items = command.items.map_or(DEFAULT_ITEMS, std::num::NonZeroUsize::get);
     let suite = Suite::builtin(name, command.seed, items)?;
+    say_what_is_short(&suite, items);
     let checkpoint = model::open(&command.model)?;
     let mut session = model::session(&checkpoint, settings.clone())?;
+    let canaries = canary::put(&suite, &mut session)?;
+    if let Some(canaries) = canaries.as_ref().filter(|canaries| !canaries.passed) {
+        say(format_args!(
+            "note: {} of {} canaries passed: the model hardly predicts ordinary text, so that it or this run is broken \
+             (`plimsoll verify` tells which)",
+            canaries.n_passed(),
+            canaries.all.len()
+        ));
+    }
     let mut evaluation = Evaluation::of(&command.model, &checkpoint, &session, &settings, &command.store)?;
     let bar = progress::bar(suite.items.len() as u64, "answering");
     let outcomes = evaluation.remembering(|journal| {
@@ -34,7 +47,7 @@ pub fn run(command: &Eval, name: &str, settings: Settings, as_json: bool) -> any
         return print_json(&json!({
             "model": command.model,
             "suite": { "name": name, "id": suite.id(), "seed": suite.seed, "items": suite.items.len() },
-            "prompting": asked,
+            "prompting": asked, "canaries": canaries,
             "rates": rates, "outcomes": outcomes,
         }));
     }
@@ -57,12 +70,25 @@ fn print(command: &Eval, suite: &Suite, asked: &str, rates: &[Rate]) -> anyhow::
 /// A table of rates, a line each.
 pub fn write_rates(out: &mut impl Write, heading: &str, rates: &[Rate]) -> anyhow::Result<()> {
     let width = rates.iter().map(|rate| rate.category.len()).max().unwrap_or(0).clamp(14, 40);
-    writeln!(out, "{heading:<width$} {:>11}  {:>7}  95 % interval", "right", "rate")?;
-    for Rate { category, correct, n, interval } in rates {
+    let in_any_form = if rates.iter().any(|rate| rate.known.is_some()) { "  in any form" } else { "" };
+    writeln!(out, "{heading:<width$} {:>11}  {:>7}  {:<13}{in_any_form}", "right", "rate", "95 % interval")?;
+    for Rate { category, correct, n, interval, known } in rates {
         let right = format!("{correct}/{n}");
-        let rate = 100.0 * *correct as f64 / *n as f64;
-        let (low, high) = (100.0 * interval.low, 100.0 * interval.high);
-        writeln!(out, "{category:<width$} {right:>11}  {rate:>5.1} %  {low:.1}…{high:.1} %")?;
+        let share = |count: usize| count as f64 / *n as f64;
+        let scale = Unit::Share.scale(&[share(*correct)]);
+        let shown = scale.show_interval(*interval, share(*correct));
+        let known = known.map_or(String::new(), |known| format!("  {:>9} %", scale.show(share(known))));
+        writeln!(out, "{category:<width$} {right:>11}  {:>5} %  {shown:<13}{known}", scale.show(share(*correct)))?;
+    }
+    if !in_any_form.is_empty() {
+        writeln!(out, "\nin any form: the right answer stands there, whether or not as it was asked for")?;
     }
     Ok(())
+}
+
+/// Tells of categories that hold fewer questions than were asked for.
+pub fn say_what_is_short(suite: &Suite, items: usize) {
+    for (category, n) in suite.short(items) {
+        say(format_args!("note: `{category}` holds {n} questions of the {items} asked for"));
+    }
 }

@@ -245,7 +245,7 @@ fn the_default_vision_suite_is_the_one_that_published_scores_were_made_on() {
     assert_eq!(suite.items.len(), VISION_CATEGORIES.len() * DEFAULT_ITEMS);
     let ids: HashSet<&str> = suite.items.iter().map(|item| item.id.as_str()).collect();
     assert_eq!(ids.len(), suite.items.len());
-    assert_eq!(suite.id(), "340ae4879b40152d0ef080408c2802382d115bd69915d271577c21159e4d8126");
+    assert_eq!(suite.id(), "e127b660f0791dbf51e2ebb1ed86afb9233d06d5a7b5a1f0ea2275f483531928");
 }
 
 #[test]
