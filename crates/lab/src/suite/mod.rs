@@ -7,20 +7,25 @@
 mod categories;
 pub mod drawing;
 mod draws;
+mod framing;
 pub mod hash;
 mod vision;
 pub(crate) mod words;
 
 use std::collections::HashSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use categories::Draft;
 pub use categories::{CATEGORIES, Category};
 use drawing::Scene;
 pub(crate) use draws::Draws;
+pub(crate) use framing::PLAIN;
+pub use framing::{Framing, Image, Message, Role};
 pub use vision::{VISION_CATEGORIES, training_pictures};
 
+use crate::questions::CHECKS_VERSION;
 use crate::score::{SCORER_VERSION, Scoring};
 
 /// Items per category unless asked otherwise.
@@ -45,38 +50,66 @@ const MAX_ITEMS: usize = 100_000;
 const MAX_ANSWER_TOKENS: usize = 96;
 
 /// One question.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Item {
     /// Category and a hash of the question; the same question has the same id in every suite.
     pub id: String,
-    /// One of [`CATEGORIES`]' or [`VISION_CATEGORIES`]' ids, or `canary`.
+    /// One of [`CATEGORIES`]' or [`VISION_CATEGORIES`]' ids, `canary`, or whatever a file of questions says.
     pub category: String,
-    /// The one user message, before any chat template.
+    /// The words of the question, before any chat template.
     pub prompt: String,
     /// How an answer is marked, with the right one.
     pub scoring: Scoring,
     /// How many tokens a generated answer may have.
     pub max_tokens: usize,
-    /// The picture that it is about, shown before the prompt.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The drawn picture that it is about, shown before the prompt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture: Option<Scene>,
+    /// How it is put, where that takes more than one message.
+    #[serde(flatten)]
+    pub framing: Framing,
+}
+
+impl Item {
+    /// Whether it is about a picture, drawn or from a file.
+    pub fn shows_pictures(&self) -> bool {
+        self.picture.is_some() || !self.framing.images.is_empty()
+    }
 }
 
 /// A fixed list of questions with the facts that make it reproducible.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Suite {
-    /// [`ALL`], [`VISION`] or a category's id.
+    /// [`ALL`], [`VISION`] or a category's id; for questions that were read, the names of their files or benchmarks.
     pub name: String,
-    /// What the items were drawn with.
+    /// What the items were drawn with; 0 where they were read.
     pub seed: u64,
-    /// Version of the marking rules, see [`SCORER_VERSION`].
+    /// Version of the marking rules: [`SCORER_VERSION`], or [`CHECKS_VERSION`] where the questions were read.
     pub scorer_version: u32,
     /// Licence of the questions.
     pub licence: String,
+    /// Where the questions were read; none where they were drawn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
     /// The questions, category by category.
     pub items: Vec<Item>,
     /// A question that every working model gets: if it fails, the run is broken and says nothing of the model.
     pub canary: Item,
+}
+
+/// A file that questions were read from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The benchmark's name, or the file's.
+    pub name: String,
+    /// How its questions are put and marked, in a few words.
+    pub variant: String,
+    /// Its path, as it was given. Not part of the suite's id: the same questions elsewhere are the same suite.
+    #[serde(skip)]
+    pub path: String,
+    /// SHA-256 of its bytes, not part of the suite's id either: a blank line more changes no question.
+    #[serde(skip)]
+    pub sha256: String,
 }
 
 /// Why a suite could not be made.
@@ -150,9 +183,29 @@ impl Suite {
             seed,
             scorer_version: SCORER_VERSION,
             licence: "Apache-2.0 OR MIT".to_owned(),
+            sources: Vec::new(),
             items,
             canary,
         })
+    }
+
+    /// A suite of questions that were read from `sources`. Nothing of it is drawn, and nobody has told its licence.
+    pub fn of_questions(sources: Vec<Source>, items: Vec<Item>) -> Suite {
+        let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+        Suite {
+            name: names.join("+"),
+            seed: 0,
+            scorer_version: CHECKS_VERSION,
+            licence: "not told by the files".to_owned(),
+            sources,
+            items,
+            canary: canary(),
+        }
+    }
+
+    /// The suite that a record holds, if it is the one of this id.
+    pub fn recorded(content: &Value, id: &str) -> Option<Suite> {
+        serde_json::from_value(content.clone()).ok().filter(|suite: &Suite| suite.id() == id)
     }
 
     /// SHA-256, in hexadecimal, of the suite's canonical JSON (sorted keys, no spaces).
@@ -229,6 +282,7 @@ fn item(category: &str, draft: Draft) -> Item {
         scoring: draft.scoring,
         max_tokens: MAX_ANSWER_TOKENS,
         picture: draft.picture,
+        framing: Framing::default(),
     }
 }
 
