@@ -23,6 +23,7 @@ mod model;
 mod notice;
 mod places;
 mod progress;
+mod questions;
 mod rows;
 mod settings;
 mod show;

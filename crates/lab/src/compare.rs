@@ -20,7 +20,9 @@ pub use stage::{Progress, Stage};
 pub use steps::FreshStart;
 
 use crate::paired::PairError;
-use crate::record::{CategoryFacts, Comparison, Device, SCHEMA_VERSION, Settings, Side, SuiteFacts};
+use crate::record::{
+    CategoryFacts, Comparison, Device, MOST_CONTENT_BYTES, SCHEMA_VERSION, Settings, Side, SourceFacts, SuiteFacts,
+};
 use crate::suite::{Suite, categories};
 
 /// What two models were compared under.
@@ -69,9 +71,26 @@ pub fn conclude(circumstances: Circumstances, evidence: [Evidence; 2]) -> Result
 
 /// The facts of a suite that make it reproducible.
 pub fn suite_facts(suite: &Suite) -> SuiteFacts {
-    let n_in = |id: &str| suite.items.iter().filter(|item| item.category == id).count();
-    let about = |id: &str| categories().find(|category| category.id == id).map_or("", |category| category.about);
-    let categories = suite.categories().into_iter();
+    let in_it = |id: &str| suite.items.iter().filter(move |item| item.category == id).collect::<Vec<_>>();
+    let category = |id: &str| {
+        let items = in_it(id);
+        let about =
+            categories().find(|category| category.id == id).map_or_else(|| suite.about(id), |found| found.about);
+        CategoryFacts {
+            id: id.to_owned(),
+            about: about.to_owned(),
+            n: items.len(),
+            chance: items.iter().map(|item| item.scoring.chance()).sum::<f64>() / items.len().max(1) as f64,
+        }
+    };
+    let sources = suite.sources.iter().map(|source| SourceFacts {
+        name: source.name.clone(),
+        variant: source.variant.clone(),
+        path: source.path.clone(),
+        sha256: source.sha256.clone(),
+    });
+    // Drawn questions are made again from the seed.
+    let content = (!suite.sources.is_empty()).then(|| serde_json::to_value(suite).ok()).flatten();
     SuiteFacts {
         id: suite.id(),
         name: suite.name.clone(),
@@ -79,8 +98,8 @@ pub fn suite_facts(suite: &Suite) -> SuiteFacts {
         n: suite.items.len(),
         scorer_version: suite.scorer_version,
         licence: suite.licence.clone(),
-        categories: categories
-            .map(|id| CategoryFacts { id: id.to_owned(), about: about(id).to_owned(), n: n_in(id) })
-            .collect(),
+        categories: suite.categories().into_iter().map(category).collect(),
+        sources: sources.collect(),
+        content: content.filter(|content| content.to_string().len() <= MOST_CONTENT_BYTES),
     }
 }

@@ -73,13 +73,13 @@ pub struct ProductRates {
 }
 
 /// Which questions were put.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SuiteFacts {
     /// SHA-256 of the suite's canonical JSON.
     pub id: String,
     /// Its name, `text` for every category.
     pub name: String,
-    /// What the items were drawn with.
+    /// What the items were drawn with; 0 where they were read from files.
     pub seed: u64,
     /// Items in all.
     pub n: usize,
@@ -89,10 +89,34 @@ pub struct SuiteFacts {
     pub licence: String,
     /// The categories in the order of the items.
     pub categories: Vec<CategoryFacts>,
+    /// The files that the questions were read from; none where they were drawn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<SourceFacts>,
+    /// The questions that were read, with how each is marked, as the suite's JSON whose hash `id` is. Pictures stand in
+    /// it by the hash of their files. Absent where they were drawn, for the seed makes them again, and where they take
+    /// more than [`MOST_CONTENT_BYTES`]: the files make them again then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<serde_json::Value>,
+}
+
+/// Bytes of questions that a record holds.
+pub const MOST_CONTENT_BYTES: usize = 4 << 20;
+
+/// A file that questions were read from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceFacts {
+    /// The benchmark's name, or the file's.
+    pub name: String,
+    /// How its questions are put and marked, in a few words.
+    pub variant: String,
+    /// Its path, as it was given.
+    pub path: String,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
 }
 
 /// One kind of question.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CategoryFacts {
     /// Its stable name.
     pub id: String,
@@ -100,6 +124,9 @@ pub struct CategoryFacts {
     pub about: String,
     /// Items in it.
     pub n: usize,
+    /// Share of right answers that guessing gets.
+    #[serde(default)]
+    pub chance: f64,
 }
 
 /// How both models were measured, fixed before the first of them ran.

@@ -77,9 +77,13 @@ pub fn render_html(report: &Report, rubric: &str) -> String {
     ComparePage::of_report(report, suite.as_ref(), rubric, Chrome::File).html()
 }
 
-/// The questions of a report, made again from their seed; none where this version makes others.
+/// The questions of a report, made again from their seed or read from the record; none where this version makes others, or
+/// where the record holds others than its suite's id says.
 pub fn questions(report: &Report) -> Option<Suite> {
     let facts = &report.comparison.suite;
+    if let Some(content) = &facts.content {
+        return Suite::recorded(content, &facts.id);
+    }
     let each = facts.categories.first()?.n;
     Suite::builtin(&facts.name, facts.seed, each).ok().filter(|suite| suite.id() == facts.id)
 }

@@ -24,9 +24,9 @@ pub struct ProgramTask {
 }
 
 impl ProgramTask {
-    /// A task whose programs `judge` runs.
-    pub fn new(problem: Problem, prompting: Prompting, judge: Arc<dyn Judge + Send + Sync>) -> ProgramTask {
-        ProgramTask { problem, prompting, judge: Some(judge) }
+    /// A task whose programs `judge` runs; without one none is marked.
+    pub fn new(problem: Problem, prompting: Prompting, judge: Option<Arc<dyn Judge + Send + Sync>>) -> ProgramTask {
+        ProgramTask { problem, prompting, judge }
     }
 
     /// Whether the program in `raw` passes its tests.

@@ -178,7 +178,8 @@ mod tests {
     #[test]
     fn an_exact_answer_may_be_wrapped_and_no_more() {
         let check = Check::Exact { expected: texts(&["Paris", "the City of Light."]), ignore_case: false };
-        for raw in ["Paris", " Paris.\n", "**Paris**", "The answer is: Paris", "the City of Light.", "<think>?</think>Paris"]
+        for raw in
+            ["Paris", " Paris.\n", "**Paris**", "The answer is: Paris", "the City of Light.", "<think>?</think>Paris"]
         {
             assert!(check.mark(raw), "{raw}");
         }

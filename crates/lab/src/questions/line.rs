@@ -148,9 +148,12 @@ impl Fields {
         match self.get(key) {
             None => Ok(None),
             Some(Value::Array(list)) if list.is_empty() => Err(Flaw::field(key, "a list of texts", "an empty one")),
-            Some(Value::Array(list)) => {
-                list.iter().enumerate().map(|(i, value)| one(value, format!("{key}[{i}]"))).collect::<Result<_, _>>().map(Some)
-            }
+            Some(Value::Array(list)) => list
+                .iter()
+                .enumerate()
+                .map(|(i, value)| one(value, format!("{key}[{i}]")))
+                .collect::<Result<_, _>>()
+                .map(Some),
             Some(value) => one(value, key.to_owned()).map(|text| Some(vec![text])),
         }
     }

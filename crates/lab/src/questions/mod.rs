@@ -26,7 +26,9 @@ mod read;
 
 pub use check::Check;
 pub(crate) use check::likeliest;
+pub(crate) use error::did_you_mean;
 pub use error::{Fault, Flaw, QuestionsError};
+pub(crate) use line::kind;
 pub use line::{DEFAULT_CATEGORY, DEFAULT_MAX_TOKENS, KEYS};
 pub use read::{VARIANT, parse, read};
 

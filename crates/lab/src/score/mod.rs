@@ -92,6 +92,11 @@ impl Scoring {
         }
     }
 
+    /// What marking a kept answer again gives; `None` for programs, which nobody runs again to check a record.
+    pub fn marked_again(&self, raw: &str) -> Option<bool> {
+        (!matches!(self, Scoring::Program(_))).then(|| self.mark(raw))
+    }
+
     /// The options that are chosen from by likelihood, as they follow the question, and the lengths that likelihoods are
     /// divided by, none where they are not; `None` where an answer is generated.
     pub fn options(&self) -> Option<(&[String], &[usize])> {

@@ -23,12 +23,15 @@ fn every_degree_is_worse_than_the_one_before_and_always_the_same() {
         let mut last = 0.0;
         for severity in 1..=SEVERITIES {
             assert_eq!(worn(severity), worn(severity), "{name}");
-            let (picture, now) = (worn(severity), match stress {
-                // Of another size: what is left or added of pixels is the measure.
-                Stress::Small => 1.0 - worn(severity).pixels().len() as f64 / chart.pixels().len() as f64,
-                Stress::Skew => worn(severity).pixels().len() as f64,
-                _ => distance(&worn(severity), &chart),
-            });
+            let (picture, now) = (
+                worn(severity),
+                match stress {
+                    // Of another size: what is left or added of pixels is the measure.
+                    Stress::Small => 1.0 - worn(severity).pixels().len() as f64 / chart.pixels().len() as f64,
+                    Stress::Skew => worn(severity).pixels().len() as f64,
+                    _ => distance(&worn(severity), &chart),
+                },
+            );
             assert!(now > last, "{name} {severity}: {now} after {last}");
             assert!(picture.width() > 0 && picture.height() > 0);
             last = now;

@@ -99,7 +99,11 @@ impl Image {
 
 impl std::fmt::Debug for Image {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Image").field("name", &self.name).field("sha256", &self.sha256).field("wear", &self.wear).finish()
+        f.debug_struct("Image")
+            .field("name", &self.name)
+            .field("sha256", &self.sha256)
+            .field("wear", &self.wear)
+            .finish()
     }
 }
 

@@ -189,8 +189,16 @@ impl Suite {
         })
     }
 
-    /// A suite of questions that were read from `sources`. Nothing of it is drawn, and nobody has told its licence.
-    pub fn of_questions(sources: Vec<Source>, items: Vec<Item>) -> Suite {
+    /// A suite of questions that were read from `sources`, put together category by category. Nothing of it is drawn, and
+    /// nobody has told its licence.
+    pub fn of_questions(sources: Vec<Source>, mut items: Vec<Item>) -> Suite {
+        let mut order: Vec<String> = Vec::new();
+        for item in &items {
+            if !order.contains(&item.category) {
+                order.push(item.category.clone());
+            }
+        }
+        items.sort_by_key(|item| order.iter().position(|category| *category == item.category)); // stable
         let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
         Suite {
             name: names.join("+"),
@@ -211,6 +219,16 @@ impl Suite {
     /// SHA-256, in hexadecimal, of the suite's canonical JSON (sorted keys, no spaces).
     pub fn id(&self) -> String {
         hash::sha256_hex(hash::canonical_json(self).as_bytes())
+    }
+
+    /// What a category of questions that were read shows: how its source is put and marked. Categories of a benchmark begin
+    /// with its name.
+    pub fn about(&self, category: &str) -> &str {
+        let name = category.split('.').next().unwrap_or_default();
+        let named = self.sources.iter().find(|source| source.name == name);
+        // A file of one's own has categories of its own.
+        let own = || self.sources.iter().find(|source| source.variant == crate::questions::VARIANT);
+        named.or_else(own).map_or("", |source| &source.variant)
     }
 
     /// The categories in it, in the order of the items.

@@ -65,10 +65,7 @@ fn every_malformed_line_is_told_with_its_number_and_field() {
         ),
         (r#"{"prompt": "Q", "expected": "a", "choices": ["a"]}"#, "field `choices` should be 2 to 64 texts, found 1"),
         (r#"{"prompt": "Q", "expected": "a", "choices": ["a", "a"]}"#, "found `a` twice"),
-        (
-            r#"{"prompt": "Q", "expected": "A", "tolerance": 1}"#,
-            "field `tolerance` is of no use to the check `exact`",
-        ),
+        (r#"{"prompt": "Q", "expected": "A", "tolerance": 1}"#, "field `tolerance` is of no use to the check `exact`"),
         (r#"{"prompt": "Q", "expected": "x", "check": "number"}"#, "should be a number, found \"x\""),
         (r#"{"prompt": "Q", "expected": 1, "tolerance": -1}"#, "field `tolerance` should be a number, 0 or more"),
         (r#"{"prompt": "Q", "expected": "A", "max_tokens": 0}"#, "field `max_tokens` should be a whole number from 1"),
