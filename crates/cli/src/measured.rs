@@ -24,7 +24,7 @@ use crate::args::{PromptingArg, StoreArgs};
 use crate::commands::verify;
 use crate::evidence::{self, StoreJournal};
 use crate::notice::say;
-use crate::questions::{BenchmarkArg, QuestionArgs};
+use crate::questions::{BenchmarkArg, QuestionArgs, check_askable};
 use crate::settings::Settings;
 use crate::use_args::UseArgs;
 use crate::{catalogue, model, progress};
@@ -191,7 +191,11 @@ fn suite(args: &MeasureArgs, contestants: &[Contestant; 2]) -> anyhow::Result<Su
         (None, true) => Prompting::Chat,
         (None, false) => Prompting::Base,
     };
-    questions.suite(prompting, args.shots.unwrap_or(mmlu::DEFAULT_SHOTS))
+    let suite = questions.suite(prompting, args.shots.unwrap_or(mmlu::DEFAULT_SHOTS))?;
+    for contestant in contestants {
+        check_askable(&suite, &contestant.argument, &contestant.checkpoint)?;
+    }
+    Ok(suite)
 }
 
 /// Questions of text, and about pictures where both models see. That only one does is said.

@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use clap::Args as ClapArgs;
+use plimsoll_formats::{Checkpoint, Vision};
 use plimsoll_lab::benchmark::{self, Benchmark, Reading};
 use plimsoll_lab::prompted::Prompting;
 use plimsoll_lab::questions;
 use plimsoll_lab::suite::Suite;
+use plimsoll_panel::shown_text;
 use plimsoll_sandbox::{Sandbox, Unavailable};
 
 /// Questions of one's own and of benchmarks.
@@ -23,7 +25,7 @@ pub struct QuestionArgs {
     pub items: Vec<ItemsArg>,
     /// The questions of a published benchmark, from its file (JSON lines, CSV or Parquet), in place of the built-in
     /// ones; may be given several times. NAME is mmlu (its folder of CSV too), mmlu-pro, gsm8k, arc, hellaswag,
-    /// ifeval, humaneval, mbpp, docvqa, chartqa, textvqa, ocrbench or mmmu
+    /// ifeval, humaneval, mbpp, docvqa, chartqa, textvqa, ocrbench, mmmu or bfcl (possible_answer/ beside the file)
     #[arg(long, value_name = "NAME=FILE")]
     pub benchmark: Vec<BenchmarkArg>,
 }
@@ -59,7 +61,6 @@ impl std::fmt::Display for ItemsArg {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             ItemsArg::Each(n) => write!(f, "{n}"),
-            // A path that is all digits would come back as a number.
             ItemsArg::File(path) => f.write_str(&path.to_string_lossy()),
         }
     }
@@ -143,6 +144,28 @@ impl QuestionArgs {
         }
         Ok(Suite::of_questions(sources, items))
     }
+}
+
+/// Whether the model opened as `argument` can be asked all of `suite`: said before anything is measured.
+///
+/// # Errors
+/// A question shows a picture and the model does not see, or is a conversation and the model has no chat template.
+pub fn check_askable(suite: &Suite, argument: &str, checkpoint: &Checkpoint) -> anyhow::Result<()> {
+    let model = shown_text(argument, 120);
+    if let Some(item) = suite.items.iter().find(|item| item.shows_pictures())
+        && Vision::of(checkpoint, None)?.is_none()
+    {
+        bail!("{model} reads text only, and question `{}` shows a picture", item.id);
+    }
+    if let Some(item) = suite.items.iter().find(|item| !item.framing.earlier.is_empty())
+        && checkpoint.chat_template.is_none()
+    {
+        bail!(
+            "{model} has no chat template, and question `{}` is a conversation: `prompt` asks in one message",
+            item.id
+        );
+    }
+    Ok(())
 }
 
 /// Programs cannot be run here.

@@ -182,7 +182,11 @@ fn a_model_that_sees_is_told_how_much_it_keeps_of_worn_pictures() {
     let said = folder.run(&args);
     assert!(text(&said.stdout).contains("blur: what is kept of "), "{}", text(&said.stdout));
     let blind = folder.run(&["eval", "demo:small", "--items", "scans.jsonl"]);
-    assert!(!blind.status.success() && text(&blind.stderr).contains("item `questions-"), "{}", text(&blind.stderr));
+    assert!(
+        !blind.status.success() && text(&blind.stderr).contains("demo:small reads text only, and question `questions-"),
+        "{}",
+        text(&blind.stderr)
+    );
     let idle = folder.run(&["eval", "demo:small", "--suite", "dates", "--items", "1", "--stress", "blur"]);
     assert!(text(&idle.stderr).contains("none of these questions shows one"), "{}", text(&idle.stderr));
 }

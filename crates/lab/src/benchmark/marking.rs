@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
+use super::bfcl::Calls;
 use super::ifeval::Instructions;
 use super::vqa::{anls, is_relaxed, reads, vqa_accuracy};
 use crate::prompted::Prompting;
@@ -47,6 +48,8 @@ pub enum Marking {
         /// The options, by which an answer in words is known.
         options: Vec<String>,
     },
+    /// BFCL's calls, all of them and no other.
+    Calls(Calls),
     /// IFEval's instructions, all of them followed.
     Ifeval(Instructions),
     /// DocVQA's: near enough to one of these, by an ANLS of 0.5 or more.
@@ -115,6 +118,7 @@ impl Marking {
             Marking::Letter { answer } => announced_letter(raw) == Some(*answer),
             Marking::LetterOf { answer, options } => letter_of(after_thinking(raw), options) == Some(*answer),
             Marking::Ifeval(instructions) => instructions.strict(after_thinking(raw)).iter().all(|followed| *followed),
+            Marking::Calls(calls) => calls.are_made(after_thinking(raw)),
             Marking::Anls { answers } => anls(after_thinking(raw), answers) >= 0.5,
             Marking::Relaxed { answer } => is_relaxed(after_thinking(raw), answer),
             Marking::Vqa { answers } => vqa_accuracy(after_thinking(raw), answers) >= 0.5,
@@ -152,9 +156,8 @@ impl Marking {
             Marking::Vqa { answers } => {
                 vec![Reading { name: "vqa_accuracy", right: vqa_accuracy(answer_alone, answers), of: 1 }]
             }
-            Marking::Letter { .. } | Marking::LetterOf { .. } | Marking::Relaxed { .. } | Marking::Reads { .. } => {
-                Vec::new()
-            }
+            // One rule alone.
+            _ => Vec::new(),
         }
     }
 
@@ -168,7 +171,7 @@ impl Marking {
             Marking::Anls { answers } | Marking::Reads { answers, .. } => answers.first().cloned().unwrap_or_default(),
             Marking::Relaxed { answer } => answer.clone(),
             // People need not agree, and no text is known to follow instructions.
-            Marking::Vqa { .. } | Marking::Ifeval(_) => String::new(),
+            Marking::Vqa { .. } | Marking::Ifeval(_) | Marking::Calls(_) => String::new(),
         }
     }
 
@@ -192,6 +195,7 @@ impl Marking {
                 answers.join(" | ")
             }
             Marking::Ifeval(_) => "every instruction followed".to_owned(),
+            Marking::Calls(_) => "the right calls".to_owned(),
             Marking::LetterOf { .. } | Marking::Relaxed { .. } => self.reference(),
         }
     }

@@ -4,6 +4,7 @@
 //! where lm-evaluation-harness 0.4.13 has the task, words and marking are its own. Nothing of a benchmark is inside.
 
 mod arc;
+mod bfcl;
 mod chartqa;
 mod docvqa;
 mod error;
@@ -28,6 +29,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
+pub use bfcl::Calls;
 pub use error::{BenchmarkError, FieldFlaw};
 pub use ifeval::{Instruction, Instructions};
 pub use marking::{Marking, Reading};
@@ -74,6 +76,8 @@ pub enum Benchmark {
     Ocrbench,
     /// Yue et al. 2024: questions of college exams about pictures.
     Mmmu,
+    /// Patil et al. 2024: calls of functions, checked without running them.
+    Bfcl,
 }
 
 /// How a benchmark is asked.
@@ -114,7 +118,7 @@ type Reader = fn(&Row, &Asking) -> Result<Option<Draft>, FieldFlaw>;
 
 impl Benchmark {
     /// Every benchmark with its name.
-    pub const ALL: [(Benchmark, &'static str); 13] = [
+    pub const ALL: [(Benchmark, &'static str); 14] = [
         (Benchmark::Mmlu, "mmlu"),
         (Benchmark::MmluPro, "mmlu-pro"),
         (Benchmark::Gsm8k, "gsm8k"),
@@ -128,6 +132,7 @@ impl Benchmark {
         (Benchmark::Textvqa, "textvqa"),
         (Benchmark::Ocrbench, "ocrbench"),
         (Benchmark::Mmmu, "mmmu"),
+        (Benchmark::Bfcl, "bfcl"),
     ];
 
     /// Its name.
@@ -146,8 +151,9 @@ impl Benchmark {
         matches!(self, Docvqa | Chartqa | Textvqa | Ocrbench | Mmmu)
     }
 
-    fn reader(self) -> Reader {
-        match self {
+    /// `answers` are those of BFCL, which lie in a file of their own.
+    fn question(self, row: &Row, answers: &bfcl::Answers, asking: &Asking) -> Result<Option<Draft>, FieldFlaw> {
+        let reader: Reader = match self {
             Benchmark::Mmlu => mmlu::question,
             Benchmark::MmluPro => mmlu_pro::question,
             Benchmark::Gsm8k => gsm8k::question,
@@ -161,7 +167,9 @@ impl Benchmark {
             Benchmark::Textvqa => textvqa::question,
             Benchmark::Ocrbench => ocrbench::question,
             Benchmark::Mmmu => mmmu::question,
-        }
+            Benchmark::Bfcl => return bfcl::question(row, answers, asking),
+        };
+        reader(row, asking)
     }
 
     /// How it is put and marked, in a few words.
@@ -180,6 +188,7 @@ impl Benchmark {
             (Benchmark::Textvqa, _) => "VQA accuracy of 0.5 or more",
             (Benchmark::Ocrbench, _) => "answer contains the text",
             (Benchmark::Mmmu, _) => "letter of the answer, multiple choice only",
+            (Benchmark::Bfcl, _) => "calls as the AST check wants them, own words",
         };
         format!("{shots}-shot {prompting}, {marked}")
     }
@@ -203,11 +212,12 @@ impl Benchmark {
     /// The questions of the rows of a file, and the SHA-256 of its bytes.
     fn rows(self, path: &Path, asking: &Asking) -> Result<(Vec<Item>, String), BenchmarkError> {
         let file = path.display().to_string();
+        let answers = if self == Benchmark::Bfcl { bfcl::answers(path)? } else { bfcl::Answers::new() };
         let (mut items, mut picture_bytes) = (Vec::new(), 0);
         let mut kept = std::collections::HashMap::<String, usize>::new();
         let sha256 = table::rows(path, |number, row| {
             let at = |flaw| BenchmarkError::Field { file: file.clone(), row: number, flaw };
-            let Some(draft) = self.reader()(row, asking).map_err(at)? else { return Ok(()) };
+            let Some(draft) = self.question(row, &answers, asking).map_err(at)? else { return Ok(()) };
             let item = self.item(draft, number, asking);
             let of_category = kept.entry(item.category.clone()).or_default();
             *of_category += 1;

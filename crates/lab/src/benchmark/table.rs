@@ -137,14 +137,11 @@ fn identity(file: &mut File) -> io::Result<(String, [u8; 4])> {
     }
 }
 
-type Hear<'a> = &'a mut dyn FnMut(usize, &Row) -> Result<(), BenchmarkError>;
-
 fn json(
     file: &str,
     text: &str,
     mut hear: impl FnMut(usize, &Row) -> Result<(), BenchmarkError>,
 ) -> Result<(), BenchmarkError> {
-    let hear: Hear = &mut hear;
     let wrong = |place: String, reason: String| BenchmarkError::Table { file: file.to_owned(), place, reason };
     let mut one = |place: String, number: usize, value: Value| match value {
         Value::Object(fields) => hear(number, &Row { fields, pictures: Vec::new() }),

@@ -32,7 +32,7 @@ fn asking(prompting: Prompting) -> Asking {
 /// The question of a row.
 fn item(benchmark: Benchmark, row: Value, prompting: Prompting) -> Item {
     let asking = asking(prompting);
-    let draft = benchmark.reader()(&Row::of(row), &asking).unwrap().unwrap();
+    let draft = benchmark.question(&Row::of(row), &Default::default(), &asking).unwrap().unwrap();
     benchmark.item(draft, 1, &asking)
 }
 
@@ -154,7 +154,12 @@ fn a_program_of_mbpp_is_held_against_its_assertions_by_its_own_name() {
     assert!(mbpp.scoring.marked("```python\ndef inc(n):\n    return n + 1\n```").unwrap());
     let mut other_split = row;
     other_split["task_id"] = json!(601);
-    assert!(Benchmark::Mbpp.reader()(&Row::of(other_split), &asking(Prompting::Base)).unwrap().is_none());
+    assert!(
+        Benchmark::Mbpp
+            .question(&Row::of(other_split), &Default::default(), &asking(Prompting::Base))
+            .unwrap()
+            .is_none()
+    );
 }
 
 #[test]
@@ -287,4 +292,24 @@ fn a_letter_is_found_as_people_and_models_write_it() {
     for raw in ["A", "", "it is the whale", "(B) or rather (C)"] {
         assert!(!marking.mark(raw), "{raw}");
     }
+}
+
+#[test]
+fn calls_are_read_with_the_answers_that_lie_beside_the_questions() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("BFCL_v3_simple.json");
+    let parameters = json!({"type": "dict", "properties": {"n": {"type": "integer"}}, "required": ["n"]});
+    let row = json!({
+        "id": "simple_0", "question": [[{"role": "user", "content": "Twice four?"}]],
+        "function": [{"name": "double", "description": "Doubles.", "parameters": parameters}],
+    });
+    std::fs::write(&path, row.to_string()).unwrap();
+    let missing = Benchmark::Bfcl.read(&path, &asking(Prompting::Chat)).unwrap_err().to_string();
+    assert!(missing.contains("possible_answer") && missing.contains("cannot be read"), "{missing}");
+    std::fs::create_dir(folder.path().join("possible_answer")).unwrap();
+    let answers = folder.path().join("possible_answer/BFCL_v3_simple.json");
+    std::fs::write(&answers, json!({"id": "simple_0", "ground_truth": [{"double": {"n": [4]}}]}).to_string()).unwrap();
+    let (_, items) = Benchmark::Bfcl.read(&path, &asking(Prompting::Chat)).unwrap();
+    assert_eq!((items[0].id.as_str(), items[0].category.as_str()), ("bfcl-simple_0", "bfcl.simple"));
+    assert!(items[0].scoring.mark("[double(n=4)]") && !items[0].scoring.mark("double(n=5)"));
 }

@@ -19,7 +19,7 @@ use super::{code, prompting, words};
 use crate::args::Eval;
 use crate::commands::print_json;
 use crate::evaluation::Evaluation;
-use crate::questions::{NoSandbox, readings};
+use crate::questions::{NoSandbox, check_askable, readings};
 use crate::settings::Settings;
 use crate::style::Style;
 use crate::{model, progress};
@@ -51,6 +51,7 @@ pub fn read(command: &Eval, settings: Settings, as_json: bool) -> anyhow::Result
             Err(error) => return Err(error),
         },
     };
+    check_askable(&suite, &command.model, &checkpoint)?;
     let facts = suite_facts(&suite);
     let facts = json!({
         "name": facts.name, "id": facts.id, "items": facts.n, "sources": facts.sources, "categories": facts.categories,
