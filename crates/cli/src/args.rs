@@ -397,7 +397,7 @@ mine.jsonl, a question a line:
   {"prompt": "Reset it how?", "expected": ["restart", "reboot"], "check": "contains"}
   {"prompt": "Which is a fish?", "choices": ["cod", "cow"], "expected": "cod"}
   {"prompt": "Ada, 36, as JSON", "schema": {"type": "object", "required": ["name"]}}
-  {"prompt": "Total?", "images": ["bill.png"], "expected": "9\.50", "check": "regex"}
+  {"prompt": "Total?", "images": ["bill.png"], "expected": "9\\.50", "check": "regex"}
 `check` is exact, contains, regex, number, choice or json-schema; left out, it
 follows from the other keys: schema, choices, a number, else exact. A list in
 `expected` means any of them. `messages` stands for `prompt` where there are

@@ -59,7 +59,11 @@ pub fn faults(report: &Report, rubrics: &[Rubric]) -> Result<Vec<String>, NoRubr
     let sha256 = &judgement.rubric;
     let rubric = Rubric::at_hand(sha256, rubrics).ok_or_else(|| NoRubric { sha256: sha256.clone() })?;
     let faults = check_judgement(judgement, comparison, [a, b], &rubric);
-    Ok(faults.iter().map(ToString::to_string).collect())
+    let mut faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    if !comparison.suite.holds_its_own() {
+        faults.push(format!("the questions in the record are not those of suite {}", comparison.suite.id));
+    }
+    Ok(faults)
 }
 
 /// A report was judged by a rubric that is neither inside nor was given.

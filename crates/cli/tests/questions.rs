@@ -65,7 +65,16 @@ fn own_questions_are_asked_of_one_model_and_paired_for_two() {
     assert_eq!(folder.json(&["eval", "demo:large", "--items", "mine.jsonl", "--json"]), one, "the same every time");
 
     let two = ["compare", "demo:small", "demo:large", "--items", "mine.jsonl", "--repeat", "2", "--json"];
-    let two = &folder.json(&two)["comparison"];
+    let report = folder.json(&two);
+    let checked = |report: &Value| {
+        folder.write("report.json", &report.to_string());
+        folder.run(&["evidence", "check", "report.json"]).status.code()
+    };
+    assert_eq!(checked(&report), Some(0));
+    let mut changed = report.clone();
+    changed["comparison"]["suite"]["content"]["items"][0]["scoring"]["expected"][0] = 20.into();
+    assert_eq!(checked(&changed), Some(1), "another right answer is another suite");
+    let two = &report["comparison"];
     let suite = &two["suite"];
     assert_eq!(suite["id"], one["suite"]["id"], "the same questions are the same suite");
     assert_eq!(suite["content"]["items"][0]["prompt"], "Add 12 and 7. Answer with the number only.");

@@ -11,6 +11,8 @@ mod show;
 
 use serde::{Deserialize, Serialize};
 
+use crate::suite::hash::{canonical_json, sha256_hex};
+
 pub use difference::{Better, Clause, ClauseKind, Conclusion, Difference, Equivalence, Piece, Test, Words};
 pub use fidelity::{Distance, Fidelity};
 pub use measurement::{Measurement, MeasurementBuilder, Origin, Unit};
@@ -97,6 +99,13 @@ pub struct SuiteFacts {
     /// more than [`MOST_CONTENT_BYTES`]: the files make them again then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<serde_json::Value>,
+}
+
+impl SuiteFacts {
+    /// Whether the questions that the record holds, if it holds any, are those whose hash `id` is.
+    pub fn holds_its_own(&self) -> bool {
+        self.content.as_ref().is_none_or(|content| sha256_hex(canonical_json(content).as_bytes()) == self.id)
+    }
 }
 
 /// Bytes of questions that a record holds.

@@ -21,7 +21,7 @@ struct Knows;
 impl Judge for Knows {
     fn judge(&self, program: &Program) -> Result<Verdict, SandboxError> {
         let passes = program.code.contains("return n + 1");
-        Ok(if passes { Verdict::Passed } else { Verdict::Failed { said: String::new() } })
+        Ok(if passes { Verdict::Passed } else { Verdict::Failed { reason: String::new() } })
     }
 }
 
