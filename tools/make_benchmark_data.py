@@ -37,7 +37,7 @@ def task(path):
 
 
 def render(template, doc):
-    env = Environment()
+    env = Environment(keep_trailing_newline=True)  # as lm_eval/utils.py has it
     env.filters["regex_replace"] = lambda text, pattern, by: re.sub(pattern, by, text)
     return env.from_string(template).render(**doc)
 
