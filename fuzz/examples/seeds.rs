@@ -51,5 +51,17 @@ fn main() -> std::io::Result<()> {
         "max_patches": 6, "image_mean": [0.5, 0.5, 0.5], "image_std": 0.5, "rescale_factor": 0.004}"#;
     seed("processor", "tiling", tiling.as_bytes())?;
     seed("processor", "canvas", canvas.as_bytes())?;
+    for (i, line) in [
+        r#"{"prompt": "Q", "expected": ["A", "B"], "check": "contains", "ignore_case": true, "id": "x", "category": "c"}"#,
+        r#"{"prompt": "Q", "expected": 1.5, "tolerance": 0.1}"#,
+        r#"{"prompt": "Q", "expected": "^[ab]+\\d{2}$", "check": "regex"}"#,
+        r#"{"prompt": "Q", "choices": ["a", "b"], "expected": "b"}"#,
+        r##"{"messages": [{"role": "user", "content": "Q"}], "schema": {"type": "object", "properties": {"a": {"$ref": "#"}}}}"##,
+    ]
+    .iter()
+    .enumerate()
+    {
+        seed("questions", &i.to_string(), line.as_bytes())?;
+    }
     seed("config", "wrapped", format!(r#"{{"model_type": "idefics3", "text_config": {CONFIG}}}"#).as_bytes())
 }

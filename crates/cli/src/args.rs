@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use plimsoll_lab::prompted::Prompting;
+use plimsoll_lab::stress::Stress;
 use plimsoll_vision::DEFAULT_MAX_PIXELS;
 
 use crate::commands::fit::Fit;
@@ -12,6 +14,7 @@ use crate::evidence_args::{Evidence, History, Votes};
 use crate::gate_args::Gate;
 use crate::measured::MeasureArgs;
 use crate::predicted::DeviceArgs;
+use crate::questions::QuestionArgs;
 use crate::show::ShowArgs;
 use crate::use_args::UseArgs;
 
@@ -68,8 +71,8 @@ pub enum Command {
     Template(Template),
     /// Measure prefill and decode speed at several depths
     Bench(Bench),
-    /// Put a model through the built-in questions, small programs, MMLU or HumanEval, or measure bits per byte
-    /// on a text
+    /// Put a model through the built-in questions, your own, a published benchmark or small programs, or measure bits
+    /// per byte on a text
     Eval(Eval),
     /// Measure two models and lay them side by side, with a report
     Compare(Compare),
@@ -342,10 +345,9 @@ pub struct Bench {
 
 /// `eval`
 #[derive(ClapArgs, Debug)]
-#[command(
-    after_help = "Examples:\n  plimsoll eval demo:large --suite text\n  plimsoll eval MODEL --suite arithmetic --items 20\n  plimsoll eval MODEL --suite code\n  plimsoll eval MODEL --humaneval HumanEval.jsonl.gz --samples 20 --k 1,10 --temperature 0.8\n  plimsoll eval MODEL --mmlu data --shots 5\n  plimsoll eval MODEL --text book.txt\n\nPrograms that the model writes (--suite code, --humaneval) run in a sandbox that needs\nLinux, bwrap and python3. Where there is none nothing is run: `skipped:` says why, and\nthe exit status is 2."
-)]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["suite", "humaneval", "mmlu", "text"]))]
+#[command(after_help = EVAL_HELP)]
+#[command(group = clap::ArgGroup::new("what").multiple(true).args(["suite", "humaneval", "mmlu", "text", "benchmark", "items"]).required(true))]
+#[command(group = clap::ArgGroup::new("one_of").args(["suite", "humaneval", "mmlu", "text", "benchmark"]))]
 pub struct Eval {
     #[arg(help = MODEL_HELP)]
     pub model: String,
@@ -361,24 +363,26 @@ pub struct Eval {
     /// Measure bits per byte on this file
     #[arg(long, value_name = "FILE")]
     pub text: Option<PathBuf>,
-    /// Items per category, or only the first N of each MMLU subject or of HumanEval [default: 50 questions or 5
-    /// programs of each category; all of MMLU and HumanEval]
-    #[arg(long, value_name = "N")]
-    pub items: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub questions: QuestionArgs,
+    /// Show pictures worn by five degrees too, and tell what is kept of the right answers: a list of low-light, noise,
+    /// blur, skew, jpeg, small
+    #[arg(long, value_name = "KIND,KIND", value_delimiter = ',', conflicts_with_all = ["text", "mmlu", "humaneval"])]
+    pub stress: Vec<Stress>,
     /// Seed that items are made from and programs sampled with
     #[arg(long, default_value_t = plimsoll_lab::suite::DEFAULT_SEED)]
     pub seed: u64,
-    /// How programs and MMLU are asked for [default: chat where the model has a template, else base]
+    /// How programs and benchmarks are asked for [default: chat where the model has a template, else base]
     #[arg(long, value_enum, conflicts_with = "text")]
     pub prompting: Option<PromptingArg>,
     /// Programs sampled for each problem
-    #[arg(long, value_name = "N", default_value = "1", conflicts_with_all = ["text", "mmlu"])]
+    #[arg(long, value_name = "N", default_value = "1", conflicts_with_all = ["text", "mmlu", "benchmark"])]
     pub samples: NonZeroUsize,
     /// The k of pass@k, a list
-    #[arg(long, value_name = "K,K", value_delimiter = ',', default_value = "1", conflicts_with_all = ["text", "mmlu"])]
+    #[arg(long, value_name = "K,K", value_delimiter = ',', default_value = "1", conflicts_with_all = ["text", "mmlu", "benchmark"])]
     pub k: Vec<NonZeroUsize>,
     /// Temperature that programs are sampled at; 0 takes the likeliest token every time
-    #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = parse_temperature, conflicts_with_all = ["text", "mmlu"])]
+    #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = parse_temperature, conflicts_with_all = ["text", "mmlu", "benchmark"])]
     pub temperature: f32,
     /// Answered examples before each question of MMLU
     #[arg(long, value_name = "N", default_value_t = plimsoll_lab::mmlu::DEFAULT_SHOTS, conflicts_with_all = ["suite", "humaneval", "text"])]
@@ -386,6 +390,34 @@ pub struct Eval {
     #[command(flatten)]
     pub store: StoreArgs,
 }
+
+const EVAL_HELP: &str = r#"Examples:
+  plimsoll eval demo:large --suite text
+  plimsoll eval MODEL --suite arithmetic --items 20
+  plimsoll eval MODEL --items mine.jsonl
+  plimsoll eval MODEL --benchmark gsm8k=test.jsonl --items 100
+  plimsoll eval MODEL --items scans.jsonl --stress blur,skew,jpeg
+  plimsoll eval MODEL --suite code
+  plimsoll eval MODEL --humaneval HumanEval.jsonl.gz --samples 20 --k 1,10 --temperature 0.8
+  plimsoll eval MODEL --mmlu data --shots 5
+  plimsoll eval MODEL --text book.txt
+
+mine.jsonl, a question a line:
+  {"prompt": "Capital of France?", "expected": "Paris"}
+  {"prompt": "12 * 12?", "expected": 144, "category": "sums"}
+  {"prompt": "Reset it how?", "expected": ["restart", "reboot"], "check": "contains"}
+  {"prompt": "Which is a fish?", "choices": ["cod", "cow"], "expected": "cod"}
+  {"prompt": "Ada, 36, as JSON", "schema": {"type": "object", "required": ["name"]}}
+  {"prompt": "Total?", "images": ["bill.png"], "expected": "9\\.50", "check": "regex"}
+`check` is exact, contains, regex, number, choice or json-schema; left out, it
+follows from the other keys: schema, choices, a number, else exact. A list in
+`expected` means any of them. `messages` stands for `prompt` where there are
+instructions or earlier turns. More keys: id, category, ignore_case,
+tolerance, max_tokens (256). Paths of pictures begin at the file's folder.
+
+Programs that the model writes (--suite code, --humaneval, humaneval and mbpp)
+run in a sandbox that needs Linux, bwrap and python3. Where there is none
+nothing is run: `skipped:` says why, and the exit status is 2."#;
 
 /// How a model is asked.
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
@@ -396,10 +428,19 @@ pub enum PromptingArg {
     Base,
 }
 
+impl From<PromptingArg> for Prompting {
+    fn from(asked: PromptingArg) -> Prompting {
+        match asked {
+            PromptingArg::Chat => Prompting::Chat,
+            PromptingArg::Base => Prompting::Base,
+        }
+    }
+}
+
 /// `compare`
 #[derive(ClapArgs, Debug)]
 #[command(
-    after_help = "Examples:\n  plimsoll compare ./smollm3-q4.gguf ./qwen3.gguf --report out\n  plimsoll compare smollm3 ./mine.gguf --use commercial --users 50000 --region EU\n  plimsoll compare a.gguf b.gguf --workload phone --need \"memory<2GB, decode>10, accuracy.dates>0.8\"\n  plimsoll compare smollm3 llama-3.1-8b --device pixel-10   (predicted: nothing is measured)"
+    after_help = "Examples:\n  plimsoll compare ./smollm3-q4.gguf ./qwen3.gguf --report out\n  plimsoll compare smollm3 ./mine.gguf --use commercial --users 50000 --region EU\n  plimsoll compare a.gguf b.gguf --items mine.jsonl\n  plimsoll compare a.gguf b.gguf --benchmark gsm8k=test.jsonl --items 100\n  plimsoll compare a.gguf b.gguf --workload phone --need \"memory<2GB, decode>10, accuracy.dates>0.8\"\n  plimsoll compare smollm3 llama-3.1-8b --device pixel-10   (predicted: nothing is measured)"
 )]
 pub struct Compare {
     /// First model [default: demo:small]

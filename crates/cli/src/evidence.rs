@@ -77,6 +77,10 @@ pub fn faults(written: &Written, rubrics: &[Rubric]) -> Result<Vec<String>, NoRu
     if page.as_ref().is_some_and(|page| *page != render_html(report, &rubric.text)) {
         faults.push("the page is not what this program shows of the record that it carries".to_owned());
     }
+    let suite = &report.comparison.suite;
+    if !suite.holds_its_own() {
+        faults.push(format!("the questions in the record are not those of suite {}", suite.id));
+    }
     Ok(faults)
 }
 

@@ -7,7 +7,9 @@ use plimsoll_catalog::{Availability, CatalogError};
 use plimsoll_engine::{SessionError, SightError, TokenizerError};
 use plimsoll_formats::FormatError;
 use plimsoll_kernels::CpuError;
+use plimsoll_lab::benchmark::BenchmarkError;
 use plimsoll_lab::code::run::CodeError;
+use plimsoll_lab::questions::QuestionsError;
 use plimsoll_lab::runner::RunError;
 use plimsoll_models::ModelError;
 use plimsoll_panel::gate::{RulesError, UnknownMetric};
@@ -106,6 +108,12 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     if let Some(error) = cause.downcast_ref::<CatalogError>() {
         return Some(catalog_hint(error).to_owned());
+    }
+    if cause.is::<QuestionsError>() {
+        return Some("`plimsoll eval --help` shows a line for every check".to_owned());
+    }
+    if let Some(error) = cause.downcast_ref::<BenchmarkError>() {
+        return benchmark_hint(error).map(str::to_owned);
     }
     if let Some(found) = cause.downcast_ref::<RunError>().and_then(run_hint) {
         return Some(found);
@@ -225,11 +233,30 @@ fn catalog_hint(error: &CatalogError) -> &'static str {
     }
 }
 
-/// Only a question with examples before it can be longer than a context.
+/// What makes a question fit, or the model see it.
 fn run_hint(error: &RunError) -> Option<String> {
     let RunError::Answer { source, .. } = error else { return None };
-    matches!(source.downcast_ref::<SessionError>()?, SessionError::PromptTooLong { .. })
-        .then(|| "`plimsoll eval --mmlu` shows fewer examples before each question with --shots N".to_owned())
+    if let Some(error) = source.downcast_ref::<VisionError>() {
+        return error.hint();
+    }
+    let error = source.downcast_ref::<SessionError>()?;
+    if matches!(error, SessionError::PromptTooLong { .. }) {
+        return Some(
+            "a question with all that stands before it must fit the context; MMLU shows fewer examples with --shots N"
+                .to_owned(),
+        );
+    }
+    session_hint(error)
+}
+
+fn benchmark_hint(error: &BenchmarkError) -> Option<&'static str> {
+    match error {
+        BenchmarkError::Table { .. } | BenchmarkError::Field { .. } | BenchmarkError::Empty { .. } => {
+            Some("the file is to be as its makers publish it; questions in a form of your own are for --items FILE")
+        }
+        BenchmarkError::Pictures { .. } => Some("--items N takes only the first N"),
+        _ => None,
+    }
 }
 
 fn code_hint(error: &CodeError) -> Option<String> {

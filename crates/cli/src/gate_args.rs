@@ -10,6 +10,8 @@ const HELP: &str = r#"Example:
   plimsoll gate --model ./new.gguf --baseline ./old.gguf --rules gate.toml \
       --use commercial --junit gate.xml
   plimsoll gate --from plimsoll-A-vs-B.json --rules gate.toml
+  plimsoll gate --model ./new.gguf --baseline ./old.gguf --rules gate.toml \
+      --items mine.jsonl                # your questions (`plimsoll eval --help`)
 
 gate.toml, each rule with a name if it needs one:
   [[rule]]
@@ -53,7 +55,7 @@ pub struct Gate {
     #[arg(
         long,
         value_name = "FILE|ID",
-        conflicts_with_all = ["model", "baseline", "items", "seed", "repeat", "margin", "purpose", "users", "region", "workload", "needs"]
+        conflicts_with_all = ["model", "baseline", "items", "benchmark", "prompting", "shots", "seed", "repeat", "margin", "purpose", "users", "region", "workload", "needs"]
     )]
     pub from: Option<String>,
     /// Write the answer as JUnit XML too

@@ -27,6 +27,7 @@ mod other_words;
 mod places;
 mod predicted;
 mod progress;
+mod questions;
 mod rows;
 mod settings;
 mod show;

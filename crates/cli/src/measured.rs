@@ -11,6 +11,8 @@ use plimsoll_catalog::{DeclaredUse, Purpose};
 use plimsoll_formats::Vision;
 use plimsoll_lab::bench::{Plan, Start};
 use plimsoll_lab::compare::{self, Contestant, Options};
+use plimsoll_lab::mmlu;
+use plimsoll_lab::prompted::Prompting;
 use plimsoll_lab::record::{Comparison, Side};
 use plimsoll_lab::suite::{self, Suite};
 use plimsoll_panel::judge::{Background, Demand, Need, NeedError, Workload};
@@ -19,12 +21,13 @@ use plimsoll_panel::store::Store;
 use plimsoll_panel::{Report, shown_text};
 use plimsoll_runtime::CacheType;
 
-use crate::args::StoreArgs;
+use crate::args::{PromptingArg, StoreArgs};
 use crate::commands::eval::say_what_is_short;
 use crate::commands::verify;
 use crate::evidence::{self, StoreJournal};
 use crate::notice::say;
 use crate::progress::Waiting;
+use crate::questions::{BenchmarkArg, QuestionArgs, check_askable};
 use crate::settings::Settings;
 use crate::use_args::UseArgs;
 use crate::{catalogue, interrupt, model};
@@ -39,10 +42,15 @@ type StartError = Box<dyn std::error::Error + Send + Sync>;
 /// With what two models are measured, and what the panel holds them against.
 #[derive(ClapArgs, Debug, Clone)]
 pub struct MeasureArgs {
-    /// Items per category
-    #[arg(long, value_name = "N", default_value = "50")]
-    pub items: NonZeroUsize,
-    /// Seed that the items are made from
+    #[command(flatten)]
+    pub questions: QuestionArgs,
+    /// How benchmarks are put to both [default: chat where both have a template, else base]
+    #[arg(long, value_enum, requires = "benchmark")]
+    pub prompting: Option<PromptingArg>,
+    /// Answered examples before each question of a benchmark's folder that has some (MMLU) [default: 5]
+    #[arg(long, value_name = "N", requires = "benchmark")]
+    pub shots: Option<usize>,
+    /// Seed that the built-in items are made from
     #[arg(long, default_value_t = suite::DEFAULT_SEED)]
     pub seed: u64,
     /// Repetitions of each speed measurement
@@ -200,13 +208,11 @@ fn options(args: &MeasureArgs, settings: &Settings, contestants: &[Contestant; 2
         repetitions: args.repeat.get(),
         ..Plan::default()
     };
-    let suite = Suite::builtin(suite_for(contestants)?, args.seed, args.items.get())?;
-    say_what_is_short(&suite, args.items.get());
     Ok(Options {
         session: model::session_options(settings.clone(), None, CacheType::default()),
         plan,
         starts: STARTS,
-        suite,
+        suite: suite(args, contestants)?,
         base: args.base.as_deref().map(|named| base(named, contestants)).transpose()?,
         margin: args.margin,
         program: concat!("plimsoll ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -225,6 +231,29 @@ fn base(named: &str, contestants: &[Contestant; 2]) -> anyhow::Result<Side> {
         [] => bail!("--base is `{named}`, expected A, B or one of the two models as it was named"),
         _ => bail!("--base is `{named}`, which names both models; say A or B"),
     }
+}
+
+/// The questions that were named, else the built-in ones.
+fn suite(args: &MeasureArgs, contestants: &[Contestant; 2]) -> anyhow::Result<Suite> {
+    let questions = &args.questions;
+    if !questions.are_given() {
+        let each = questions.each()?.map_or(suite::DEFAULT_ITEMS, NonZeroUsize::get);
+        let suite = Suite::builtin(suite_for(contestants)?, args.seed, each)?;
+        say_what_is_short(&suite, each);
+        return Ok(suite);
+    }
+    // The same words for both: what only one of them can be asked in would compare the words too.
+    let chats = contestants.iter().all(|contestant| contestant.checkpoint.chat_template.is_some());
+    let prompting = match (args.prompting, chats) {
+        (Some(asked), _) => asked.into(),
+        (None, true) => Prompting::Chat,
+        (None, false) => Prompting::Base,
+    };
+    let suite = questions.suite(prompting, args.shots.unwrap_or(mmlu::DEFAULT_SHOTS))?;
+    for contestant in contestants {
+        check_askable(&suite, &contestant.argument, &contestant.checkpoint)?;
+    }
+    Ok(suite)
 }
 
 /// Questions of text, and about pictures where both models see. That only one does is said.
@@ -252,7 +281,8 @@ fn reproduce(
 ) -> String {
     let isa = forced_isa.map_or(String::new(), |isa| format!("PLIMSOLL_ISA={} ", quoted(isa)));
     let [a, b] = contestants.each_ref().map(|contestant| quoted(&contestant.argument));
-    let MeasureArgs { items, seed, repeat, .. } = args;
+    let MeasureArgs { seed, repeat, .. } = args;
+    let asked = asked(args);
     let pre = settings.pre.as_ref().map_or(String::new(), |pre| format!(" --pre {}", quoted(pre)));
     let threads = settings.threads;
     let usage = args.usage.declared().unwrap_or(DEFAULT_USE);
@@ -269,9 +299,22 @@ fn reproduce(
     let needs: String = args.needs.iter().map(|needs| format!(" --need {}", quoted(&needs.text))).collect();
     let base = args.base.as_ref().map_or(String::new(), |base| format!(" --base {}", quoted(base)));
     let usage = format!("--use {}{users}{region}{workload}{needs}{rubric}{margin}{base}", usage.purpose);
-    format!(
-        "{isa}plimsoll compare {a} {b} --items {items} --seed {seed} --repeat {repeat} --threads {threads}{pre} {usage}"
-    )
+    format!("{isa}plimsoll compare {a} {b}{asked} --seed {seed} --repeat {repeat} --threads {threads}{pre} {usage}")
+}
+
+/// The flags that name the questions.
+fn asked(args: &MeasureArgs) -> String {
+    let QuestionArgs { items, benchmark } = &args.questions;
+    let mut flags = String::new();
+    if !args.questions.are_given() && items.is_empty() {
+        flags += &format!(" --items {}", suite::DEFAULT_ITEMS);
+    }
+    flags.extend(items.iter().map(|items| format!(" --items {}", quoted(&items.to_string()))));
+    let named = |one: &BenchmarkArg| quoted(&format!("{}={}", one.benchmark, one.path.display())).into_owned();
+    flags.extend(benchmark.iter().map(|one| format!(" --benchmark {}", named(one))));
+    flags.extend(args.prompting.map(|prompting| format!(" --prompting {}", Prompting::from(prompting))));
+    flags.extend(args.shots.map(|shots| format!(" --shots {shots}")));
+    flags
 }
 
 /// A word for a POSIX shell, in quotes where it needs them.

@@ -77,7 +77,7 @@ impl Machine {
     }
 
     /// Which part of what is read over and over comes from memory: what exceeds the cache drives out as much again.
-    fn from_memory(&self, bytes: f64) -> f64 {
+    fn share_from_memory(&self, bytes: f64) -> f64 {
         if bytes <= self.cache_bytes { 0.0 } else { ((bytes - self.cache_bytes) / self.cache_bytes).min(1.0) }
     }
 }
@@ -260,7 +260,7 @@ impl Cost {
     /// memory, keys and values read, then attended to, and every node takes its least besides.
     pub fn decode_seconds(&self, depth: usize, head_bytes: impl Fn(usize) -> usize, machine: &Machine) -> f64 {
         let bytes = self.decode_bytes(depth, 1, head_bytes);
-        let from_memory = machine.from_memory(bytes);
+        let from_memory = machine.share_from_memory(bytes);
         let weights: f64 = self.products.iter().map(|products| products.touched_bytes(1.0)).sum();
         let products = self.products.iter().map(|products| {
             let rate = machine.product(products.dtype, products.mean_values());

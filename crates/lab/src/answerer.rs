@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::canary::Predicted;
 use crate::runner::{AnswerError, Answerer, Question};
 use crate::suite::drawing::SIDE;
+use crate::suite::{Image, Message};
 
 /// How questions reach a model; stands in its record.
 pub fn prompting(session: &Session) -> &'static str {
@@ -29,37 +30,70 @@ pub fn prompt_ids(session: &Session, question: &str) -> Result<Vec<u32>, Session
     let Some(template) = session.template() else {
         return session.text_ids(&format!("{question}\n"));
     };
-    session.chat_ids(&request(Some(template), json!(question)))
+    session.chat_ids(&request(Some(template), &[], json!(question)))
 }
 
-/// A conversation of one message.
-fn request(template: Option<&ChatTemplate>, content: Value) -> TemplateRequest {
+/// A conversation: what was said before, and the question.
+fn request(template: Option<&ChatTemplate>, earlier: &[Message], content: Value) -> TemplateRequest {
     let mut variables = Map::new();
     if template.is_some_and(ChatTemplate::supports_thinking) {
         variables.insert("enable_thinking".to_owned(), json!(false));
     }
-    let messages = json!([{ "role": "user", "content": content }]);
-    TemplateRequest { messages, add_generation_prompt: true, variables, ..Default::default() }
+    let mut messages: Vec<Value> =
+        earlier.iter().map(|message| json!({ "role": message.role, "content": message.content })).collect();
+    messages.push(json!({ "role": "user", "content": content }));
+    TemplateRequest { messages: Value::Array(messages), add_generation_prompt: true, variables, ..Default::default() }
 }
 
-/// A question's ids, and what it shows: its picture stands before its words.
+/// A question's ids, and what it shows: its pictures stand before its words.
 pub(crate) fn asked(session: &mut Session, question: Question) -> Result<(Vec<u32>, Vec<Seen>), AnswerError> {
-    let Some(scene) = question.picture else { return Ok((prompt_ids(session, question.prompt)?, Vec::new())) };
-    let side = SIDE as usize;
-    let seen = vec![session.look(&Shown::Picture(Picture::new(side, side, scene.rgb8())))?];
-    let content = json!([seen[0].part(), { "type": "text", "text": question.prompt }]);
-    Ok((session.chat_ids_showing(&request(session.template(), content), &seen)?, seen))
+    let Question { prompt, picture, framing } = question;
+    if framing.continued {
+        return Ok((session.text_ids(prompt)?, Vec::new()));
+    }
+    let drawn = picture.map(|scene| Picture::new(SIDE as usize, SIDE as usize, scene.rgb8()));
+    let mut seen = Vec::new();
+    for picture in drawn.into_iter().map(Ok).chain(framing.images.iter().map(Image::picture)) {
+        seen.push(session.look(&Shown::Picture(picture?))?);
+    }
+    if seen.is_empty() && framing.earlier.is_empty() {
+        return Ok((prompt_ids(session, prompt)?, seen));
+    }
+    let content = match &seen[..] {
+        [] => json!(prompt),
+        _ => seen.iter().map(Seen::part).chain([json!({ "type": "text", "text": prompt })]).collect(),
+    };
+    Ok((session.chat_ids_showing(&request(session.template(), &framing.earlier, content), &seen)?, seen))
+}
+
+/// The ids of a text, and of what each option adds to it: from the token on at which the two tokenisations part, which
+/// may be before the text's end where a tokenizer joins it to the option.
+fn continued(session: &Session, text: &str, options: &[String]) -> Result<(Vec<u32>, Vec<Vec<u32>>), SessionError> {
+    let alone = session.text_ids(text)?;
+    let mut whole = Vec::with_capacity(options.len());
+    for option in options {
+        whole.push(session.text_ids(&format!("{text}{option}"))?);
+    }
+    let shared = |ids: &Vec<u32>| alone.iter().zip(ids).take_while(|(a, b)| a == b).count();
+    // An option always keeps a token of its own, and a prompt one to be predicted from.
+    let n = whole.iter().map(|ids| shared(ids).min(ids.len() - 1)).min().unwrap_or(alone.len()).max(1);
+    Ok((alone[..n].to_vec(), whole.into_iter().map(|mut ids| ids.split_off(n)).collect()))
 }
 
 impl Answerer for Session {
     fn generate(&mut self, question: Question, max_tokens: usize) -> Result<String, AnswerError> {
         let (ids, seen) = asked(self, question)?;
         let prompt = Prompt { ids: &ids, seen: &seen };
-        let options = GenerateOptions { max_tokens: Some(max_tokens), ..GenerateOptions::default() };
+        let stops = question.framing.stops.clone();
+        let options = GenerateOptions { max_tokens: Some(max_tokens), stops, ..GenerateOptions::default() };
         Ok(Session::generate(self, prompt, &options, |_| ControlFlow::Continue(()))?.text)
     }
 
     fn log_likelihoods(&mut self, question: Question, options: &[String]) -> Result<Vec<f64>, AnswerError> {
+        if question.framing.continued {
+            let (prompt, continuations) = continued(self, question.prompt, options)?;
+            return Ok(Session::log_likelihoods(self, &prompt, &continuations)?);
+        }
         let (ids, seen) = asked(self, question)?;
         let encoded: Result<Vec<Vec<u32>>, _> =
             options.iter().map(|option| self.tokenizer().encode(option, Special::AsText)).collect();

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::runner::{Answerer, Question, RunError};
-use crate::suite::Suite;
+use crate::suite::{Item, PLAIN, Suite};
 
 /// A model may lose this part of an even guess per token, and no more.
 const BOUND: f64 = 0.6;
@@ -106,7 +106,7 @@ impl Canaries {
 /// # Errors
 /// When the model cannot be asked; that canaries fail is no error but a finding.
 pub fn put(suite: &Suite, model: &mut dyn Answerer) -> Result<Option<Canaries>, RunError> {
-    if suite.items.iter().all(|item| item.picture.is_some()) {
+    if suite.items.iter().all(Item::shows_pictures) {
         return Ok(None);
     }
     let all: Result<Vec<Canary>, RunError> = TEXTS.iter().map(|text| one(*text, model)).collect();
@@ -115,7 +115,8 @@ pub fn put(suite: &Suite, model: &mut dyn Answerer) -> Result<Option<Canaries>, 
 
 fn one((name, prompt, text): (&str, &str, &str), model: &mut dyn Answerer) -> Result<Canary, RunError> {
     let failed = |source| RunError::Answer { item: format!("canary {name}"), source };
-    let Predicted { mean, even } = model.predicted(Question { prompt, picture: None }, text).map_err(failed)?;
+    let question = Question { prompt, picture: None, framing: &PLAIN };
+    let Predicted { mean, even } = model.predicted(question, text).map_err(failed)?;
     // Not a number is within no band.
     let passed = mean <= 0.0 && mean >= BOUND * even;
     Ok(Canary { name: name.to_owned(), mean, even, passed })

@@ -26,7 +26,10 @@ pub use steps::FreshStart;
 use crate::canary::likelier_broken;
 use crate::load::LoadLog;
 use crate::paired::PairError;
-use crate::record::{CategoryFacts, Comparison, Device, ModelRecord, SCHEMA_VERSION, Settings, Side, SuiteFacts};
+use crate::record::{
+    CategoryFacts, Comparison, Device, MOST_CONTENT_BYTES, ModelRecord, SCHEMA_VERSION, Settings, Side, SourceFacts,
+    SuiteFacts,
+};
 use crate::suite::{Suite, categories};
 
 /// What two models were compared under.
@@ -94,9 +97,26 @@ fn blame(models: &mut [ModelRecord; 2]) {
 
 /// The facts of a suite that make it reproducible.
 pub fn suite_facts(suite: &Suite) -> SuiteFacts {
-    let n_in = |id: &str| suite.items.iter().filter(|item| item.category == id).count();
-    let known = |id: &str| categories().find(|category| category.id == id);
-    let kinds = suite.categories().into_iter();
+    let in_it = |id: &str| suite.items.iter().filter(move |item| item.category == id).collect::<Vec<_>>();
+    let category = |id: &str| {
+        let items = in_it(id);
+        let drawn = categories().find(|category| category.id == id).filter(|_| suite.sources.is_empty());
+        let mean = items.iter().map(|item| item.scoring.chance()).sum::<f64>() / items.len().max(1) as f64;
+        CategoryFacts {
+            id: id.to_owned(),
+            about: drawn.as_ref().map_or_else(|| suite.about(id), |drawn| drawn.about).to_owned(),
+            n: items.len(),
+            chance: drawn.as_ref().map_or(mean, |drawn| drawn.chance),
+        }
+    };
+    let sources = suite.sources.iter().map(|source| SourceFacts {
+        name: source.name.clone(),
+        variant: source.variant.clone(),
+        path: source.path.clone(),
+        sha256: source.sha256.clone(),
+    });
+    // Drawn questions are made again from the seed.
+    let content = (!suite.sources.is_empty()).then(|| serde_json::to_value(suite).ok()).flatten();
     SuiteFacts {
         id: suite.id(),
         name: suite.name.clone(),
@@ -104,13 +124,8 @@ pub fn suite_facts(suite: &Suite) -> SuiteFacts {
         n: suite.items.len(),
         scorer_version: suite.scorer_version,
         licence: suite.licence.clone(),
-        categories: kinds
-            .map(|id| CategoryFacts {
-                id: id.to_owned(),
-                about: known(id).map_or("", |category| category.about).to_owned(),
-                n: n_in(id),
-                chance: known(id).map_or(0.0, |category| category.chance),
-            })
-            .collect(),
+        categories: suite.categories().into_iter().map(category).collect(),
+        sources: sources.collect(),
+        content: content.filter(|content| content.to_string().len() <= MOST_CONTENT_BYTES),
     }
 }

@@ -89,7 +89,7 @@ pub fn distances(
     text(base, other, BUILT_IN_TEXT, &mut found.text)?;
     for (done, item) in chosen(suite).enumerate() {
         text(base, other, &item.prompt, &mut found.text)?;
-        let behind = if item.picture.is_some() { &mut found.pictures } else { &mut found.answers };
+        let behind = if item.shows_pictures() { &mut found.pictures } else { &mut found.answers };
         answer(base, other, item, behind)?;
         progress(done + 1);
     }
@@ -134,7 +134,7 @@ fn text(base: &mut Session, other: &mut Session, text: &str, found: &mut Gathere
 
 /// The tokens of the right answer, behind the question.
 fn answer(base: &mut Session, other: &mut Session, item: &Item, found: &mut Gathered) -> Result<(), FidelityError> {
-    let question = Question { prompt: &item.prompt, picture: item.picture.as_ref() };
+    let question = Question::from(item);
     let failed = |source| FidelityError::Ask { item: item.id.clone(), source };
     let right = base.tokenizer().encode(&item.scoring.reference(), Special::AsText).map_err(SessionError::from)?;
     let mut rows = Rows::default();

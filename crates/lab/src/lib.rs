@@ -8,6 +8,7 @@
 
 pub mod answerer;
 pub mod bench;
+pub mod benchmark;
 pub mod canary;
 pub mod code;
 pub mod compare;
@@ -19,10 +20,12 @@ pub mod mmlu;
 pub mod paired;
 pub mod predict;
 pub mod prompted;
+pub mod questions;
 pub mod record;
 pub mod runner;
 pub mod score;
 pub mod stats;
+pub mod stress;
 pub mod suite;
 pub mod text_loss;
 pub mod verify;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::canary::Broken;
 use crate::load::{Disturbance, LoadLog};
+use crate::suite::hash::{canonical_json, sha256_hex};
 
 pub use difference::{Better, Clause, ClauseKind, Conclusion, Difference, Equivalence, Piece, Test, Words};
 pub use fidelity::{Distance, Fidelity};
@@ -120,7 +121,7 @@ pub struct SuiteFacts {
     pub id: String,
     /// Its name, `text` for every category.
     pub name: String,
-    /// What the items were drawn with.
+    /// What the items were drawn with; 0 where they were read from files.
     pub seed: u64,
     /// Items in all.
     pub n: usize,
@@ -130,6 +131,37 @@ pub struct SuiteFacts {
     pub licence: String,
     /// The categories in the order of the items.
     pub categories: Vec<CategoryFacts>,
+    /// The files that the questions were read from; none where they were drawn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<SourceFacts>,
+    /// The questions that were read, with how each is marked, as the suite's JSON whose hash `id` is. Pictures stand in
+    /// it by the hash of their files. Absent where they were drawn, for the seed makes them again, and where they take
+    /// more than [`MOST_CONTENT_BYTES`]: the files make them again then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<serde_json::Value>,
+}
+
+impl SuiteFacts {
+    /// Whether the questions that the record holds, if it holds any, are those whose hash `id` is.
+    pub fn holds_its_own(&self) -> bool {
+        self.content.as_ref().is_none_or(|content| sha256_hex(canonical_json(content).as_bytes()) == self.id)
+    }
+}
+
+/// Bytes of questions that a record holds.
+pub const MOST_CONTENT_BYTES: usize = 4 << 20;
+
+/// A file that questions were read from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceFacts {
+    /// The benchmark's name, or the file's.
+    pub name: String,
+    /// How its questions are put and marked, in a few words.
+    pub variant: String,
+    /// Its path, as it was given.
+    pub path: String,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
 }
 
 impl SuiteFacts {
@@ -150,7 +182,8 @@ pub struct CategoryFacts {
     pub about: String,
     /// Items in it.
     pub n: usize,
-    /// Share of right answers that guessing gets, see [`Category::chance`](crate::suite::Category).
+    /// Share of right answers that guessing gets: of a drawn category see [`Category::chance`](crate::suite::Category),
+    /// else the mean over its questions.
     #[serde(default)]
     pub chance: f64,
 }

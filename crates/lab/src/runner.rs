@@ -4,20 +4,36 @@ use serde::{Deserialize, Serialize};
 
 use crate::canary::Predicted;
 use crate::journal::{Journal, NoJournal, recall_or};
-use crate::score::{SCORER_VERSION, Scoring};
+use crate::questions::likeliest;
+use crate::score::Scoring;
 use crate::suite::drawing::Scene;
-use crate::suite::{Item, Suite, hash};
+use crate::suite::{Framing, Item, PLAIN, Suite, hash};
 
 /// Whatever failed inside the model.
 pub type AnswerError = Box<dyn std::error::Error + Send + Sync>;
 
-/// One user message.
+/// A question as it is put.
 #[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
     /// Its text.
     pub prompt: &'a str,
-    /// The picture shown before the text.
+    /// The drawn picture shown before the text.
     pub picture: Option<&'a Scene>,
+    /// What else stands around it.
+    pub framing: &'a Framing,
+}
+
+impl<'a> From<&'a Item> for Question<'a> {
+    fn from(item: &'a Item) -> Self {
+        Question { prompt: &item.prompt, picture: item.picture.as_ref(), framing: &item.framing }
+    }
+}
+
+impl<'a> Question<'a> {
+    /// One message of a user.
+    pub fn text(prompt: &'a str) -> Self {
+        Question { prompt, picture: None, framing: &PLAIN }
+    }
 }
 
 /// Something that answers questions: a model with its tokenizer and chat template, greedy and with reasoning off.
@@ -134,7 +150,7 @@ pub fn run_with(
         .iter()
         .enumerate()
         .map(|(index, item)| {
-            let outcome = recall_or(journal, &key(item), || answer(item, model))?;
+            let outcome = recall_or(journal, &key(item, suite.scorer_version), || answer(item, model))?;
             progress(index + 1);
             Ok(outcome)
         })
@@ -142,8 +158,8 @@ pub fn run_with(
 }
 
 /// What an item's outcome hangs on, but for the model: all of the item, and the rules of marking.
-fn key(item: &Item) -> String {
-    format!("item/{}/{SCORER_VERSION}/{}", item.id, hash::sha256_hex(hash::canonical_json(item).as_bytes()))
+fn key(item: &Item, scorer_version: u32) -> String {
+    format!("item/{}/{scorer_version}/{}", item.id, hash::sha256_hex(hash::canonical_json(item).as_bytes()))
 }
 
 /// Puts one item to `model`.
@@ -151,26 +167,26 @@ fn key(item: &Item) -> String {
 /// # Errors
 /// When the model cannot answer.
 pub fn answer(item: &Item, model: &mut dyn Answerer) -> Result<Outcome, RunError> {
-    let question = Question { prompt: &item.prompt, picture: item.picture.as_ref() };
+    let question = Question::from(item);
     let failed = |source| RunError::Answer { item: item.id.clone(), source };
-    let (answer, log_likelihoods) = match &item.scoring {
-        Scoring::Choice { options, .. } => {
+    let (answer, log_likelihoods) = match item.scoring.options() {
+        Some((options, lengths)) => {
             let likelihoods = model.log_likelihoods(question, options).map_err(failed)?;
             if likelihoods.len() != options.len() {
                 let (options, found) = (options.len(), likelihoods.len());
                 return Err(RunError::Likelihoods { item: item.id.clone(), options, found });
             }
-            let answer = leader(&likelihoods).map_or(String::new(), |index| options[index].clone());
+            let answer = likeliest(&likelihoods, lengths).map_or(String::new(), |index| options[index].clone());
             (answer, likelihoods)
         }
-        _ => (model.generate(question, item.max_tokens).map_err(failed)?, Vec::new()),
+        None => (model.generate(question, item.max_tokens).map_err(failed)?, Vec::new()),
     };
-    let known = item.scoring.knows(&answer);
+    let mark = item.marked(&answer).map_err(failed)?;
     Ok(Outcome {
         item: item.id.clone(),
         category: item.category.clone(),
-        correct: if item.asks_for_a_form() { item.scoring.mark(&answer) } else { known },
-        known: Some(known),
+        correct: mark.correct,
+        known: mark.known,
         answer,
         log_likelihoods,
     })
@@ -204,7 +220,12 @@ pub fn check_canary(suite: &Suite, model: &mut dyn Answerer) -> Result<(), RunEr
 fn check_marking(suite: &Suite) -> Result<(), RunError> {
     for item in suite.items.iter().chain([&suite.canary]) {
         let (right, wrong) = (item.scoring.reference(), item.scoring.spoiled());
-        if !item.scoring.mark(&right) {
+        // A program's tests take a process each: the first are tried where the tasks are read.
+        if matches!(item.scoring, Scoring::Program(_)) {
+            continue;
+        }
+        // A pattern or a schema has no answer that it is known to take.
+        if !right.is_empty() && !item.scoring.mark(&right) {
             return Err(RunError::Marking { item: item.id.clone(), answer: right, marked: "wrong" });
         }
         if item.scoring.knows(&wrong) {

@@ -84,6 +84,8 @@ fn circumstances() -> Circumstances {
             scorer_version: 1,
             licence: String::new(),
             categories: vec![],
+            sources: vec![],
+            content: None,
         },
         settings: Settings {
             prefill_tokens: 16,

@@ -104,9 +104,13 @@ pub fn embedded_record(page: &str) -> Option<String> {
     Some(record.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
 }
 
-/// The questions of a comparison, made again from their seed; none where this version makes others.
+/// The questions of a comparison, made again from their seed or read from the record; none where this version makes others,
+/// or where the record holds others than its suite's id says.
 pub fn questions(comparison: &Comparison) -> Option<Suite> {
     let facts = &comparison.suite;
+    if let Some(content) = &facts.content {
+        return Suite::recorded(content, &facts.id);
+    }
     // A category that holds fewer than were asked for gives what it has.
     let each = facts.categories.iter().map(|category| category.n).max()?;
     Suite::builtin(&facts.name, facts.seed, each).ok().filter(|suite| suite.id() == facts.id)

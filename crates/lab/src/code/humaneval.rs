@@ -128,7 +128,7 @@ fn problem(text: &str, file: &str, line: usize) -> Result<Problem, HumanEvalErro
     Ok(problem)
 }
 
-fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_alphabetic() || c == '_') && text.chars().all(|c| c.is_alphanumeric() || c == '_')
 }
 

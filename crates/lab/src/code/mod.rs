@@ -44,7 +44,7 @@ impl Problem {
     }
 
     /// `code` and the tests that it must stand. Their helpers come from the reference, never from `code`.
-    fn judged(&self, code: &str, judge: &dyn Judge) -> Result<Verdict, SandboxError> {
+    pub(crate) fn judged(&self, code: &str, judge: &dyn Judge) -> Result<Verdict, SandboxError> {
         let setup = self.reference();
         judge.judge(&Program { code, entry: &self.entry_point, setup: &setup, test: &self.test })
     }

@@ -14,7 +14,7 @@ use crate::suite::hash;
 /// Problems whose reference and spoiled programs are judged before a model is asked.
 const CANARIES: usize = 3;
 /// Room for a function with some words around it. [tokens]
-const MAX_TOKENS: usize = 768;
+pub(crate) const MAX_TOKENS: usize = 768;
 /// Seed of the bootstrap, fixed so that an interval can be made again.
 const BOOTSTRAP_SEED: u64 = 1;
 /// Raised whenever [`program`] or the wording of a chat changes what is judged.
@@ -212,7 +212,7 @@ fn sample(
 }
 
 /// What a chat is asked.
-fn question(problem: &Problem) -> String {
+pub(crate) fn question(problem: &Problem) -> String {
     let Problem { prompt, entry_point, .. } = problem;
     let prompt = prompt.trim_end();
     format!(

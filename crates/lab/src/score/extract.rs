@@ -97,7 +97,7 @@ fn unfenced(text: &str) -> &str {
 }
 
 /// What stands after the first announcement, if there is one.
-fn announced(text: &str) -> Option<&str> {
+pub(crate) fn announced(text: &str) -> Option<&str> {
     let lower = text.to_ascii_lowercase();
     let (at, len) = ANNOUNCEMENTS.iter().filter_map(|a| lower.find(a).map(|at| (at, a.len()))).min()?;
     Some(text[at + len..].trim_start_matches(|c: char| c == ':' || c.is_whitespace()))

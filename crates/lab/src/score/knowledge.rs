@@ -38,7 +38,11 @@ pub(super) fn holds(scoring: &Scoring, raw: &str) -> bool {
             names.iter().any(|name| name.eq_ignore_ascii_case(word)) && right.eq_ignore_ascii_case(word)
         }),
         Scoring::Number { answer: right } => opening_number(answer) == Some(*right),
-        Scoring::Choice { .. } | Scoring::Json { .. } => false,
+        Scoring::Choice { .. }
+        | Scoring::Json { .. }
+        | Scoring::Check(_)
+        | Scoring::Benchmark(_)
+        | Scoring::Program(_) => false,
     }
 }
 

@@ -10,6 +10,10 @@ mod knowledge;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::benchmark::{Marking, ProgramTask};
+use crate::questions::Check;
+use crate::runner::AnswerError;
+
 /// Raised whenever a rule here changes what is marked right; part of every suite's id.
 pub const SCORER_VERSION: u32 = 2;
 
@@ -51,6 +55,12 @@ pub enum Scoring {
         /// The right value.
         answer: Value,
     },
+    /// Of a question of one's own: by its check.
+    Check(Check),
+    /// Of a published benchmark: as that is marked.
+    Benchmark(Marking),
+    /// A generated program, run against its tests.
+    Program(ProgramTask),
 }
 
 impl Scoring {
@@ -66,6 +76,10 @@ impl Scoring {
             Scoring::Named { names, answer } => extract::last_named(raw, names) == Some(answer.as_str()),
             Scoring::Number { answer } => extract::number(raw) == Some(*answer),
             Scoring::Json { answer } => extract::json(raw).is_some_and(|found| same_json(&found, answer)),
+            Scoring::Check(check) => check.mark(raw),
+            Scoring::Benchmark(marking) => marking.mark(raw),
+            // Without a verdict nothing is right; `marked` tells why there is none.
+            Scoring::Program(task) => task.mark(raw).unwrap_or(false),
         }
     }
 
@@ -75,7 +89,56 @@ impl Scoring {
         self.mark(raw) || knowledge::holds(self, raw)
     }
 
-    /// The right answer as a terse model would write it.
+    /// Whether [`Scoring::knows`] tells more than [`Scoring::mark`]: not where questions say themselves how they are marked.
+    pub fn tells_forms_apart(&self) -> bool {
+        !matches!(self, Scoring::Check(_) | Scoring::Benchmark(_) | Scoring::Program(_))
+    }
+
+    /// Whether the answer `raw` is right, where telling may fail.
+    ///
+    /// # Errors
+    /// The sandbox that a program is run in gave no verdict.
+    pub fn marked(&self, raw: &str) -> Result<bool, AnswerError> {
+        match self {
+            Scoring::Program(task) => task.mark(raw),
+            _ => Ok(self.mark(raw)),
+        }
+    }
+
+    /// What marking a kept answer again gives; `None` for programs, which nobody runs again to check a record.
+    pub fn marked_again(&self, raw: &str) -> Option<bool> {
+        (!matches!(self, Scoring::Program(_))).then(|| self.mark(raw))
+    }
+
+    /// The options that are chosen from by likelihood, as they follow the question, and the lengths that likelihoods are
+    /// divided by, none where they are not; `None` where an answer is generated.
+    pub fn options(&self) -> Option<(&[String], &[usize])> {
+        match self {
+            Scoring::Choice { options, .. } => Some((options, &[])),
+            Scoring::Check(Check::Choice { options, lengths, .. }) => Some((options, lengths)),
+            Scoring::Benchmark(marking) => marking.options(),
+            _ => None,
+        }
+    }
+
+    /// The share of right answers that guessing among what may be answered would give; 0 where anything may be.
+    pub fn chance(&self) -> f64 {
+        match self {
+            Scoring::Named { names, .. } => 1.0 / names.len().max(1) as f64,
+            _ => self.options().map_or(0.0, |(options, _)| 1.0 / options.len().max(1) as f64),
+        }
+    }
+
+    /// What is right, in words for people.
+    pub fn wanted(&self) -> String {
+        match self {
+            Scoring::Check(check) => check.wanted(),
+            Scoring::Benchmark(marking) => marking.wanted(),
+            _ => self.reference(),
+        }
+    }
+
+    /// The right answer as a terse model would write it; empty where none follows from how it is marked.
     pub fn reference(&self) -> String {
         match self {
             Scoring::Choice { options, answer } => options[*answer].clone(),
@@ -83,6 +146,9 @@ impl Scoring {
             Scoring::List { answer } => answer.join(", "),
             Scoring::Number { answer } => answer.to_string(),
             Scoring::Json { answer } => spaced_json(answer),
+            Scoring::Check(check) => check.reference(),
+            Scoring::Benchmark(marking) => marking.reference(),
+            Scoring::Program(task) => task.reference(),
         }
     }
 
@@ -98,6 +164,9 @@ impl Scoring {
             Scoring::Named { names, answer } => names.iter().find(|name| *name != answer).cloned().unwrap_or_default(),
             Scoring::Number { answer } => (answer + 1).to_string(),
             Scoring::Json { answer } => format!("[{answer}]"),
+            Scoring::Check(check) => check.spoiled(),
+            Scoring::Benchmark(marking) => marking.spoiled(),
+            Scoring::Program(task) => task.spoiled(),
         }
     }
 }

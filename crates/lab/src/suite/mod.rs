@@ -7,20 +7,26 @@
 mod categories;
 pub mod drawing;
 mod draws;
+mod framing;
 pub mod hash;
 mod vision;
 pub(crate) mod words;
 
 use std::collections::HashSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use categories::Draft;
 pub use categories::{CATEGORIES, Category};
 use drawing::Scene;
 pub(crate) use draws::Draws;
+pub(crate) use framing::PLAIN;
+pub use framing::{Framing, Image, Message, Role};
 pub use vision::{VISION_CATEGORIES, training_pictures};
 
+use crate::questions::CHECKS_VERSION;
+use crate::runner::AnswerError;
 use crate::score::{SCORER_VERSION, Scoring};
 
 /// Items per category unless asked otherwise.
@@ -45,47 +51,100 @@ const MAX_ITEMS: usize = 100_000;
 const MAX_ANSWER_TOKENS: usize = 96;
 
 /// One question.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Item {
     /// Category and a hash of the question; the same question has the same id in every suite.
     pub id: String,
-    /// One of [`CATEGORIES`]' or [`VISION_CATEGORIES`]' ids, or `canary`.
+    /// One of [`CATEGORIES`]' or [`VISION_CATEGORIES`]' ids, `canary`, or whatever a file of questions says.
     pub category: String,
-    /// The one user message, before any chat template.
+    /// The words of the question, before any chat template.
     pub prompt: String,
     /// How an answer is marked, with the right one.
     pub scoring: Scoring,
     /// How many tokens a generated answer may have.
     pub max_tokens: usize,
-    /// The picture that it is about, shown before the prompt.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The drawn picture that it is about, shown before the prompt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture: Option<Scene>,
+    /// How it is put, where that takes more than one message.
+    #[serde(flatten)]
+    pub framing: Framing,
+}
+
+impl Item {
+    /// Whether it is about a picture, drawn or from a file.
+    pub fn shows_pictures(&self) -> bool {
+        self.picture.is_some() || !self.framing.images.is_empty()
+    }
+}
+
+/// What became of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// Whether it is right: where the question asks for a form, right in that form.
+    pub correct: bool,
+    /// Whether the right answer stands in it, in whatever form; `None` where marking does not tell the two apart.
+    pub known: Option<bool>,
 }
 
 impl Item {
     /// Whether it asks for a bare answer, so that a sentence around it, or an explanation, is not what was asked for.
     pub fn asks_for_a_form(&self) -> bool {
-        let is_built_in = categories().any(|category| category.id == self.category);
-        // How somebody else's questions ask for a form nobody here knows: they are marked as they say.
-        !is_built_in || ["only.", "one word.", "like this: 7 May."].iter().any(|plea| self.prompt.ends_with(plea))
+        ["only.", "one word.", "like this: 7 May."].iter().any(|plea| self.prompt.ends_with(plea))
+    }
+
+    /// Marks the answer `raw`.
+    ///
+    /// # Errors
+    /// The sandbox that a program is run in gave no verdict.
+    pub fn marked(&self, raw: &str) -> Result<Mark, AnswerError> {
+        Ok(self.mark(raw, self.scoring.marked(raw)?))
+    }
+
+    /// What marking a kept answer again gives; `None` for programs, which nobody runs again to check a record.
+    pub fn marked_again(&self, raw: &str) -> Option<Mark> {
+        Some(self.mark(raw, self.scoring.marked_again(raw)?))
+    }
+
+    fn mark(&self, raw: &str, in_form: bool) -> Mark {
+        let known = self.scoring.tells_forms_apart().then(|| self.scoring.knows(raw));
+        Mark { correct: if self.asks_for_a_form() { in_form } else { known.unwrap_or(in_form) }, known }
     }
 }
 
 /// A fixed list of questions with the facts that make it reproducible.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Suite {
-    /// [`ALL`], [`VISION`] or a category's id.
+    /// [`ALL`], [`VISION`] or a category's id; for questions that were read, the names of their files or benchmarks.
     pub name: String,
-    /// What the items were drawn with.
+    /// What the items were drawn with; 0 where they were read.
     pub seed: u64,
-    /// Version of the marking rules, see [`SCORER_VERSION`].
+    /// Version of the marking rules: [`SCORER_VERSION`], or [`CHECKS_VERSION`] where the questions were read.
     pub scorer_version: u32,
     /// Licence of the questions.
     pub licence: String,
+    /// Where the questions were read; none where they were drawn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
     /// The questions, category by category.
     pub items: Vec<Item>,
     /// A question that every working model gets: if it fails, the run is broken and says nothing of the model.
     pub canary: Item,
+}
+
+/// A file that questions were read from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The benchmark's name, or the file's.
+    pub name: String,
+    /// How its questions are put and marked, in a few words.
+    pub variant: String,
+    /// Its path, as it was given. Not part of the suite's id: the same questions elsewhere are the same suite.
+    #[serde(skip)]
+    pub path: String,
+    /// SHA-256 of its bytes, not part of the suite's id either: a blank line more changes no question.
+    #[serde(skip)]
+    pub sha256: String,
 }
 
 /// Why a suite could not be made.
@@ -160,9 +219,37 @@ impl Suite {
             seed,
             scorer_version: SCORER_VERSION,
             licence: "Apache-2.0 OR MIT".to_owned(),
+            sources: Vec::new(),
             items,
             canary,
         })
+    }
+
+    /// A suite of questions that were read from `sources`, put together category by category. Nothing of it is drawn, and
+    /// nobody has told its licence.
+    pub fn of_questions(sources: Vec<Source>, mut items: Vec<Item>) -> Suite {
+        let mut order: Vec<String> = Vec::new();
+        for item in &items {
+            if !order.contains(&item.category) {
+                order.push(item.category.clone());
+            }
+        }
+        items.sort_by_key(|item| order.iter().position(|category| *category == item.category)); // stable
+        let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+        Suite {
+            name: names.join("+"),
+            seed: 0,
+            scorer_version: CHECKS_VERSION,
+            licence: "not told by the files".to_owned(),
+            sources,
+            items,
+            canary: canary(),
+        }
+    }
+
+    /// The suite that a record holds, if it is the one of this id.
+    pub fn recorded(content: &Value, id: &str) -> Option<Suite> {
+        serde_json::from_value(content.clone()).ok().filter(|suite: &Suite| suite.id() == id)
     }
 
     /// SHA-256, in hexadecimal, of the suite's canonical JSON (sorted keys, no spaces).
@@ -174,6 +261,16 @@ impl Suite {
     pub fn short(&self, per_category: usize) -> Vec<(&str, usize)> {
         let n = |id: &str| self.items.iter().filter(|item| item.category == id).count();
         self.categories().into_iter().map(|id| (id, n(id))).filter(|(_, n)| *n < per_category).collect()
+    }
+
+    /// What a category of questions that were read shows: how its source is put and marked. Categories of a benchmark begin
+    /// with its name.
+    pub fn about(&self, category: &str) -> &str {
+        let name = category.split('.').next().unwrap_or_default();
+        let named = self.sources.iter().find(|source| source.name == name);
+        // A file of one's own has categories of its own.
+        let own = || self.sources.iter().find(|source| source.variant == crate::questions::VARIANT);
+        named.or_else(own).map_or("", |source| &source.variant)
     }
 
     /// The categories in it, in the order of the items.
@@ -246,6 +343,7 @@ fn item(category: &str, draft: Draft) -> Item {
         scoring: draft.scoring,
         max_tokens: MAX_ANSWER_TOKENS,
         picture: draft.picture,
+        framing: Framing::default(),
     }
 }
 

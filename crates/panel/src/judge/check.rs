@@ -134,7 +134,10 @@ fn mismarked(comparison: &Comparison) -> Vec<Fault> {
     let wrongly = comparison.models.iter().zip(Side::BOTH).flat_map(|(model, side)| {
         let pairs = suite.items.iter().zip(&model.quality.outcomes);
         pairs
-            .filter(|(item, outcome)| item.id == outcome.item && item.scoring.mark(&outcome.answer) != outcome.correct)
+            .filter(|(item, outcome)| {
+                let again = item.marked_again(&outcome.answer).map(|mark| mark.correct);
+                item.id == outcome.item && again.is_some_and(|again| again != outcome.correct)
+            })
             .map(move |(_, outcome)| Fault::Mismarked {
                 subject: side.letter().to_owned(),
                 item: outcome.item.clone(),

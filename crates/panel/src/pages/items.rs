@@ -66,7 +66,7 @@ fn shown<'a>(item: &'a Item, outcomes: [&&'a Outcome; 2]) -> Shown<'a> {
             .picture
             .as_ref()
             .map(|scene| format!("data:image/png;base64,{}", BASE64_STANDARD.encode(scene.png()))),
-        expected: item.scoring.reference(),
+        expected: item.scoring.wanted(),
         answers: outcomes.map(|outcome| Answer { text: outcome.answer.trim(), correct: outcome.correct }),
     }
 }

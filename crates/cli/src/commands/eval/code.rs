@@ -43,14 +43,15 @@ struct Tasks {
 
 /// The built-in tasks.
 pub fn builtin(command: &Eval, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
-    let suite = CodeSuite::builtin(command.seed, command.items.map_or(DEFAULT_CODE_ITEMS, NonZeroUsize::get))?;
+    let each = command.questions.each()?;
+    let suite = CodeSuite::builtin(command.seed, each.map_or(DEFAULT_CODE_ITEMS, NonZeroUsize::get))?;
     let (id, n) = (suite.id(), suite.problems.len());
     let tasks = Tasks {
         title: format!("suite {} of {n} programs, seed {}", suite.name, suite.seed),
         source: json!({ "name": suite.name, "id": id, "seed": suite.seed, "items": n }),
         canaries: vec![suite.canary],
         problems: suite.problems,
-        is_whole: command.items.is_none(),
+        is_whole: each.is_none(),
     };
     evaluate(command, tasks, settings, as_json)
 }
@@ -59,7 +60,7 @@ pub fn builtin(command: &Eval, settings: Settings, as_json: bool) -> anyhow::Res
 pub fn humaneval(command: &Eval, path: &Path, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
     let mut problems = file::read(path)?;
     let all = problems.len();
-    problems.truncate(command.items.map_or(all, NonZeroUsize::get));
+    problems.truncate(command.questions.each()?.map_or(all, NonZeroUsize::get));
     let n = problems.len();
     let part = if n < all { format!("the first {n} of {all}") } else { n.to_string() };
     let tasks = Tasks {
@@ -75,13 +76,7 @@ pub fn humaneval(command: &Eval, path: &Path, settings: Settings, as_json: bool)
 fn evaluate(command: &Eval, tasks: Tasks, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
     let sandbox = match Sandbox::available() {
         Ok(sandbox) => sandbox,
-        Err(why) => {
-            say(format_args!("skipped: {}", shown_text(&why.to_string(), 1000)));
-            if as_json {
-                print_json(&json!({ "model": command.model, "suite": tasks.source, "skipped": why.to_string() }))?;
-            }
-            return Ok(ExitCode::from(SKIPPED));
-        }
+        Err(why) => return skipped(command, &tasks.source, &why, as_json),
     };
     let checkpoint = model::open(&command.model)?;
     let mut session = model::session(&checkpoint, settings.clone())?;
@@ -109,6 +104,20 @@ fn evaluate(command: &Eval, tasks: Tasks, settings: Settings, as_json: bool) -> 
         print(command, &tasks, &sampling, &found, &attempts)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says that nothing was run, for there is no sandbox.
+pub(super) fn skipped(
+    command: &Eval,
+    suite: &Value,
+    why: &dyn std::error::Error,
+    as_json: bool,
+) -> anyhow::Result<ExitCode> {
+    say(format_args!("skipped: {}", shown_text(&why.to_string(), 1000)));
+    if as_json {
+        print_json(&json!({ "model": command.model, "suite": suite, "skipped": why.to_string() }))?;
+    }
+    Ok(ExitCode::from(SKIPPED))
 }
 
 /// Keeps what was found of a whole benchmark; of a part it would be another number by the same name.

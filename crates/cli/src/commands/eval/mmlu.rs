@@ -26,7 +26,7 @@ pub fn run(command: &Eval, folder: &Path, settings: Settings, as_json: bool) -> 
     let checkpoint = model::open(&command.model)?;
     let mut session = model::session(&checkpoint, settings.clone())?;
     let mut evaluation = Evaluation::of(&command.model, &checkpoint, &session, &settings, &command.store)?;
-    let questions = command.items.map(NonZeroUsize::get);
+    let questions = command.questions.each()?.map(NonZeroUsize::get);
     let asking = Asking { prompting: prompting(command, &session), questions };
     let asked = asking.count(&subjects);
     let bar = progress::bar(asked as u64, "answering");

@@ -1,32 +1,100 @@
-//! Built-in questions.
+//! Questions of a suite: built-in ones, those of files, those of published benchmarks.
 
 use std::io::Write;
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
 
-use plimsoll_lab::answerer::prompting;
+use anyhow::bail;
+use plimsoll_lab::answerer::prompting as asked_by;
+use plimsoll_lab::benchmark::Reading;
 use plimsoll_lab::canary;
-use plimsoll_lab::paired::{self, Rate};
+use plimsoll_lab::compare::suite_facts;
+use plimsoll_lab::paired::{self, OVERALL, Rate};
 use plimsoll_lab::record::Unit;
-use plimsoll_lab::runner;
+use plimsoll_lab::runner::{self, Outcome};
+use plimsoll_lab::stress::{Curve, Stress, worn_suites};
 use plimsoll_lab::suite::{DEFAULT_ITEMS, Suite};
 use plimsoll_panel::shown_text;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::{code, prompting, words};
 use crate::args::Eval;
 use crate::commands::print_json;
 use crate::evaluation::Evaluation;
 use crate::notice::say;
+use crate::questions::{NoSandbox, check_askable, readings};
 use crate::settings::Settings;
 use crate::style::Style;
 use crate::{model, progress};
 
-/// Puts a suite to a model.
-pub fn run(command: &Eval, name: &str, settings: Settings, as_json: bool) -> anyhow::Result<()> {
-    let items = command.items.map_or(DEFAULT_ITEMS, std::num::NonZeroUsize::get);
+/// Puts a built-in suite to a model.
+pub fn builtin(command: &Eval, name: &str, settings: Settings, as_json: bool) -> anyhow::Result<()> {
+    let items = command.questions.each()?.map_or(DEFAULT_ITEMS, NonZeroUsize::get);
     let suite = Suite::builtin(name, command.seed, items)?;
     say_what_is_short(&suite, items);
     let checkpoint = model::open(&command.model)?;
-    let mut session = model::session(&checkpoint, settings.clone())?;
-    let canaries = canary::put(&suite, &mut session)?;
+    let session = model::session(&checkpoint, settings.clone())?;
+    let prompting = asked_by(&session).to_owned();
+    let asked = format!("asked by {prompting}");
+    let facts = json!({ "name": name, "id": suite.id(), "seed": suite.seed, "items": suite.items.len() });
+    let title = format!("suite {} of {} items, seed {}", suite.name, suite.items.len(), suite.seed);
+    let put = Put { suite, facts, title, asked, prompting };
+    let mut evaluation = Evaluation::of(&command.model, &checkpoint, &session, &settings, &command.store)?;
+    evaluate(command, &put, session, &mut evaluation, as_json)
+}
+
+/// Puts the questions of files and benchmarks to a model.
+pub fn read(command: &Eval, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
+    let checkpoint = model::open(&command.model)?;
+    let session = model::session(&checkpoint, settings.clone())?;
+    let prompting = prompting(command, &session);
+    let suite = match command.questions.suite(prompting, command.shots) {
+        Ok(suite) => suite,
+        Err(error) => match error.downcast::<NoSandbox>() {
+            Ok(NoSandbox(why)) => return code::skipped(command, &Value::Null, &why, as_json),
+            Err(error) => return Err(error),
+        },
+    };
+    check_askable(&suite, &command.model, &checkpoint)?;
+    let facts = suite_facts(&suite);
+    let facts = json!({
+        "name": facts.name, "id": facts.id, "items": facts.n, "sources": facts.sources, "categories": facts.categories,
+    });
+    let title = format!("{}, {} questions", shown_text(&suite.name, 60), suite.items.len());
+    let mut asked: Vec<String> =
+        suite.sources.iter().map(|source| shown_text(&format!("{}: {}", source.name, source.variant), 80)).collect();
+    let prompting = match command.questions.benchmark.is_empty() {
+        true => format!("asked by {}", asked_by(&session)),
+        false => words(prompting).to_owned(),
+    };
+    asked.push(prompting.clone());
+    let put = Put { suite, facts, title, asked: asked.join("\n"), prompting };
+    let mut evaluation = Evaluation::of(&command.model, &checkpoint, &session, &settings, &command.store)?;
+    evaluate(command, &put, session, &mut evaluation, as_json)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is put, and how it is told.
+struct Put {
+    suite: Suite,
+    facts: Value,
+    title: String,
+    /// Lines about how it is put.
+    asked: String,
+    /// How questions reach the model.
+    prompting: String,
+}
+
+fn evaluate(
+    command: &Eval,
+    put: &Put,
+    mut session: plimsoll_engine::Session,
+    evaluation: &mut Evaluation,
+    as_json: bool,
+) -> anyhow::Result<()> {
+    let Put { suite, facts, title, asked, prompting } = put;
+    let asked_of = pictures(suite, &command.stress)?;
+    let canaries = canary::put(suite, &mut session)?;
     if let Some(canaries) = canaries.as_ref().filter(|canaries| !canaries.passed) {
         say(format_args!(
             "note: {} of {} canaries passed: the model hardly predicts ordinary text, so that it or this run is broken \
@@ -35,53 +103,129 @@ pub fn run(command: &Eval, name: &str, settings: Settings, as_json: bool) -> any
             canaries.all.len()
         ));
     }
-    let mut evaluation = Evaluation::of(&command.model, &checkpoint, &session, &settings, &command.store)?;
     let bar = progress::bar(suite.items.len() as u64, "answering");
-    let outcomes = evaluation.remembering(|journal| {
-        Ok(runner::run_with(&suite, &mut session, journal, |done| bar.set_position(done as u64))?)
+    let (outcomes, curves) = evaluation.remembering(|journal| {
+        let outcomes = runner::run_with(suite, &mut session, journal, |done| bar.set_position(done as u64))?;
+        let mut curves = Vec::new();
+        for stress in &command.stress {
+            let mut worn = Vec::new();
+            for (index, suite) in worn_suites(&asked_of, *stress).iter().enumerate() {
+                let bar = progress::bar(suite.items.len() as u64, &format!("{} {}", stress.name(), index + 1));
+                worn.push(runner::run_with(suite, &mut session, journal, |done| bar.set_position(done as u64))?);
+                bar.finish_and_clear();
+            }
+            curves.extend(Curve::of(*stress, &about_pictures(suite, &outcomes), &worn));
+        }
+        Ok((outcomes, curves))
     })?;
     bar.finish_and_clear();
-    let rates = paired::rates(&outcomes);
-    let asked = prompting(&session);
+    let (rates, readings) = (paired::rates(&outcomes), readings(suite, &outcomes));
     if as_json {
-        return print_json(&json!({
-            "model": command.model,
-            "suite": { "name": name, "id": suite.id(), "seed": suite.seed, "items": suite.items.len() },
-            "prompting": asked, "canaries": canaries,
+        let mut document = json!({
+            "model": command.model, "suite": facts, "prompting": prompting, "canaries": canaries,
             "rates": rates, "outcomes": outcomes,
-        }));
+        });
+        if !readings.is_empty() {
+            let told = |(benchmark, reading): &(String, Reading)| {
+                json!({
+                    "benchmark": benchmark, "rule": reading.name, "right": reading.right, "of": reading.of,
+                    "share": reading.right / reading.of as f64,
+                })
+            };
+            document["readings"] = readings.iter().map(told).collect();
+        }
+        if !curves.is_empty() {
+            document["stress"] = json!(curves);
+        }
+        return print_json(&document);
     }
-    print(command, &suite, asked, &rates)
+    let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
+    writeln!(out, "{}  {title}\n{asked}\n", style.bold(&shown_text(&command.model, 120)))?;
+    write_rates(&mut out, "category", &rates)?;
+    write_readings(&mut out, &readings)?;
+    for curve in &curves {
+        write_curve(&mut out, curve)?;
+    }
+    Ok(())
 }
 
-fn print(command: &Eval, suite: &Suite, asked: &str, rates: &[Rate]) -> anyhow::Result<()> {
-    let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
-    writeln!(
-        out,
-        "{}  suite {} of {} items, seed {}\nasked by {asked}\n",
-        style.bold(&shown_text(&command.model, 120)),
-        suite.name,
-        suite.items.len(),
-        suite.seed
-    )?;
-    write_rates(&mut out, "category", rates)
+/// What became of the questions about pictures.
+fn about_pictures(suite: &Suite, outcomes: &[Outcome]) -> Vec<Outcome> {
+    let shown = suite.items.iter().zip(outcomes).filter(|(item, _)| item.shows_pictures());
+    shown.map(|(_, outcome)| outcome.clone()).collect()
+}
+
+/// The questions about pictures, where pictures are to be worn.
+fn pictures(suite: &Suite, stress: &[Stress]) -> anyhow::Result<Suite> {
+    let mut asked = suite.clone();
+    asked.items.retain(|item| item.shows_pictures());
+    if !stress.is_empty() && asked.items.is_empty() {
+        bail!("--stress wears pictures, and none of these questions shows one");
+    }
+    Ok(asked)
 }
 
 /// A table of rates, a line each.
 pub fn write_rates(out: &mut impl Write, heading: &str, rates: &[Rate]) -> anyhow::Result<()> {
-    let width = rates.iter().map(|rate| rate.category.len()).max().unwrap_or(0).clamp(14, 40);
+    let width = rates.iter().map(|rate| shown_name(rate).chars().count()).max().unwrap_or(0).clamp(14, 40);
     let in_any_form = if rates.iter().any(|rate| rate.known.is_some()) { "  in any form" } else { "" };
     writeln!(out, "{heading:<width$} {:>11}  {:>7}  {:<13}{in_any_form}", "right", "rate", "95 % interval")?;
-    for Rate { category, correct, n, interval, known } in rates {
+    for rate in rates {
+        let Rate { correct, n, interval, known, .. } = rate;
         let right = format!("{correct}/{n}");
         let share = |count: usize| count as f64 / *n as f64;
         let scale = Unit::Share.scale(&[share(*correct)]);
         let shown = scale.show_interval(*interval, share(*correct));
         let known = known.map_or(String::new(), |known| format!("  {:>9} %", scale.show(share(known))));
-        writeln!(out, "{category:<width$} {right:>11}  {:>5} %  {shown:<13}{known}", scale.show(share(*correct)))?;
+        writeln!(
+            out,
+            "{:<width$} {right:>11}  {:>5} %  {shown:<13}{known}",
+            shown_name(rate),
+            scale.show(share(*correct))
+        )?;
     }
     if !in_any_form.is_empty() {
         writeln!(out, "\nin any form: the right answer stands there, whether or not as it was asked for")?;
+    }
+    Ok(())
+}
+
+/// A category's name may be anything that a file says.
+fn shown_name(rate: &Rate) -> String {
+    if rate.category == OVERALL { OVERALL.to_owned() } else { shown_text(&rate.category, 40) }
+}
+
+fn write_readings(out: &mut impl Write, readings: &[(String, Reading)]) -> anyhow::Result<()> {
+    if readings.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nthe same answers by each rule of the benchmark")?;
+    for (benchmark, Reading { name, right, of }) in readings {
+        let rule = format!("{} {name}", shown_text(benchmark, 20));
+        let share = 100.0 * right / *of as f64;
+        // Rules that give parts of a point add up to a fraction.
+        let right = if right.fract() == 0.0 { format!("{right}/{of}") } else { format!("{right:.2}/{of}") };
+        writeln!(out, "{rule:<34} {right:>11}  {share:>5.1} %")?;
+    }
+    Ok(())
+}
+
+/// What is kept of the right answers as pictures get worse, a line and a bar for each degree.
+fn write_curve(out: &mut impl Write, curve: &Curve) -> anyhow::Result<()> {
+    let before = curve.points.first().map_or(0, |point| point.correct);
+    writeln!(out, "\n{}: what is kept of {before} right answers", curve.stress.name())?;
+    for point in &curve.points {
+        let right = format!("{}/{}", point.correct, point.n);
+        let kept = match (point.severity, point.kept_share, point.kept_interval) {
+            (0, ..) => "pictures as they are".to_owned(),
+            (_, Some(share), Some(interval)) => {
+                let bar = "#".repeat((20.0 * share).round() as usize);
+                let (share, low, high) = (100.0 * share, 100.0 * interval.low, 100.0 * interval.high);
+                format!("{share:>5.1} % kept  {low:.1}…{high:.1} %  {bar}")
+            }
+            _ => "nothing to keep".to_owned(),
+        };
+        writeln!(out, "  {}  {right:>9} right  {kept}", point.severity)?;
     }
     Ok(())
 }

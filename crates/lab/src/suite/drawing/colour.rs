@@ -1,6 +1,6 @@
 //! Colours with a name that everybody would give them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::suite::Draws;
 
@@ -8,7 +8,7 @@ use crate::suite::Draws;
 const SPREAD: u32 = 18;
 
 /// A colour by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Colour {
     /// (215, 35, 35)

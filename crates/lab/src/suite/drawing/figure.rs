@@ -1,6 +1,6 @@
 //! What a mark shows, and which points of its box belong to it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::font;
 
@@ -19,7 +19,7 @@ const STAR: [(i64, i64); 10] = [
 ];
 
 /// A flat shape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Shape {
     /// A disc.
@@ -62,7 +62,7 @@ impl Shape {
 }
 
 /// What a mark shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Figure {
     /// A flat shape.

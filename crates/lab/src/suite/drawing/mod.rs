@@ -12,7 +12,7 @@ pub use figure::{Figure, Shape};
 pub(crate) use font::{DIGITS, LETTERS};
 
 use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Width and height of every picture. [pixels]
 pub const SIDE: u32 = 128;
@@ -22,7 +22,7 @@ const SAMPLES: u32 = 4;
 const PARTS: u32 = 2 * SAMPLES;
 
 /// A picture before it is drawn: `SIDE` × `SIDE` pixels.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scene {
     /// Name of the ground's colour, where it has one that can be asked for.
     pub ground: Option<Colour>,
@@ -33,7 +33,7 @@ pub struct Scene {
 }
 
 /// One shape, letter or digit.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mark {
     /// What it shows.
     pub figure: Figure,
