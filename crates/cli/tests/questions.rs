@@ -165,7 +165,7 @@ fn programs_of_a_benchmark_are_run_in_the_sandbox() {
     if output.status.code() == Some(2) {
         return skipped::skipped(text(&output.stderr).trim());
     }
-    let found: Value = serde_json::from_slice(&output.stdout).expect(text(&output.stderr));
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
     assert_eq!(ids(&found["outcomes"]), ["humaneval-Own/0", "humaneval-Own/1"]);
     assert_eq!(found["outcomes"][0]["correct"], false);
 }

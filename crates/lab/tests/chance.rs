@@ -14,7 +14,7 @@ fn guessed(items: &[Item]) -> f64 {
         Scoring::Choice { options, .. } => 1.0 / options.len() as f64,
         Scoring::Named { names, .. } => 1.0 / names.len() as f64,
         Scoring::List { answer } => 1.0 / (1..=answer.len()).product::<usize>() as f64,
-        Scoring::Text { .. } | Scoring::Number { .. } | Scoring::Json { .. } => 0.0,
+        _ => 0.0,
     };
     let picking = items.iter().map(|item| picked(&item.scoring)).sum::<f64>() / items.len() as f64;
     let mut said: HashMap<String, usize> = HashMap::new();
