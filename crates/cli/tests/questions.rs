@@ -10,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Questions that the demo models know some of, with every check.
-const MINE: &str = r#"{"id": "sum", "prompt": "Add 12 and 7. Answer with the number only.", "expected": 19, "category": "sums"}
+const MINE: &str = r#"{"id": "sum", "prompt": "What is 12 + 7?", "expected": 19, "category": "sums"}
 {"id": "more", "prompt": "Add 3 and 4. Answer with the number only.", "expected": 7, "category": "sums"}
 {"prompt": "Repeat this text exactly: ship", "expected": "ship", "check": "contains", "category": "words"}
 {"prompt": "Repeat this text exactly: boat 12", "expected": "(?i)boat\\s+\\d+", "check": "regex", "category": "words"}
@@ -72,12 +72,12 @@ fn own_questions_are_asked_of_one_model_and_paired_for_two() {
     };
     assert_eq!(checked(&report), Some(0));
     let mut changed = report.clone();
-    changed["comparison"]["suite"]["content"]["items"][0]["scoring"]["expected"][0] = 20.into();
+    changed["suite"]["content"]["items"][0]["scoring"]["expected"][0] = 20.into();
     assert_eq!(checked(&changed), Some(1), "another right answer is another suite");
-    let two = &report["comparison"];
+    let two = &report;
     let suite = &two["suite"];
     assert_eq!(suite["id"], one["suite"]["id"], "the same questions are the same suite");
-    assert_eq!(suite["content"]["items"][0]["prompt"], "Add 12 and 7. Answer with the number only.");
+    assert_eq!(suite["content"]["items"][0]["prompt"], "What is 12 + 7?");
     let outcomes = |side: usize| &two["models"][side]["quality"]["outcomes"];
     assert_eq!(ids(outcomes(0)), ids(outcomes(1)));
     assert_eq!(ids(outcomes(1)), ids(&one["outcomes"]));
@@ -150,7 +150,7 @@ fn benchmarks_are_told_with_their_variant_and_every_rule() {
     assert!(said.contains("gsm8k: 0-shot chat, number behind ####") && said.contains("arc acc_norm"), "{said}");
     assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
     let two = [&["compare", "demo:small"], &args[..], &["--repeat", "2", "--no-report", "--json"]].concat();
-    let two = &folder.json(&two)["comparison"];
+    let two = &folder.json(&two);
     assert_eq!(two["suite"]["name"], "gsm8k+arc");
     assert_eq!(two["suite"]["categories"][0]["about"], "0-shot chat, number behind ####");
     assert_eq!(ids(&two["models"][0]["quality"]["outcomes"]), ids(&two["models"][1]["quality"]["outcomes"]));
