@@ -4,8 +4,8 @@ use clap::Args as ClapArgs;
 use plimsoll_catalog::{Gate, ModelCard, Outcome, Shape};
 use plimsoll_lab::predict::before::{Asked, Floats, Prediction, Range, Runner, predict};
 use plimsoll_lab::predict::mix::Quantisation;
-use plimsoll_lab::predict::need::quantity;
 use plimsoll_lab::predict::published::Published;
+use plimsoll_panel::judge::size;
 use plimsoll_runtime::CacheType;
 
 use crate::device::{Device, bytes};
@@ -26,7 +26,7 @@ pub struct DeviceArgs {
 /// # Errors
 /// It is no size.
 pub fn parse_memory(text: &str) -> Result<f64, String> {
-    let bytes = quantity(text)?;
+    let bytes = size(text)?;
     if bytes >= 1e6 { Ok(bytes) } else { Err(format!("`{text}` is less than 1 MB: expected a size such as 24GB")) }
 }
 

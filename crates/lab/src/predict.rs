@@ -3,7 +3,6 @@
 
 pub mod before;
 pub mod mix;
-pub mod need;
 pub mod published;
 
 use plimsoll_graph::cost::{Cost, Machine};

@@ -7,7 +7,8 @@ use clap::Args as ClapArgs;
 use plimsoll_catalog::{Catalog, DeclaredUse, EngineThere, Gate, ModelCard, Outcome, Shape, gate};
 use plimsoll_lab::predict::before::{Floats, Prediction, Range, Runner};
 use plimsoll_lab::predict::mix::Quantisation;
-use plimsoll_lab::predict::need::{Need, NeedError, Wanted};
+use plimsoll_panel::gate::Wanted;
+use plimsoll_panel::judge::{Need, NeedError};
 use plimsoll_panel::shown_text;
 use serde_json::{Value, json};
 

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use advice::{Advice, Preferred};
 pub use check::{Fault, check, check_comparison, check_judgement, check_report};
 pub use demand::{Demand, Workload};
-pub use need::{Need, NeedError, NeedFound};
+pub use need::{Need, NeedError, NeedFound, size};
 pub use paragraph::{Part, range_text};
 pub use review::{Call, GateFound, Opinion, Review, Scored, review};
 pub use verdict::{Verdict, Word};

@@ -158,6 +158,14 @@ fn one(text: &str) -> Result<Need, String> {
     Ok(Need { text: format!("{name} {word} {}", limit_text(unit, limit)), metric, wanted, limit })
 }
 
+/// A size with its unit: `24GB`, `16 GiB`. [bytes]
+///
+/// # Errors
+/// What is wrong with it, in words: no number, no unit, or a unit of something else.
+pub fn size(text: &str) -> Result<f64, String> {
+    limit_of(text.trim(), Unit::Bytes, "a size")
+}
+
 /// As `1.5 GB` or `10 tokens/s`: without digits that nobody wrote.
 fn limit_text(unit: Unit, limit: f64) -> String {
     let scale = unit.scale(&[limit]);
