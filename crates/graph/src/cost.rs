@@ -236,6 +236,13 @@ impl Cost {
         self.plan.bytes(prompt(n_tokens))
     }
 
+    /// Most bytes that kernels take for the inputs of a product while they multiply: the widest value of a step of
+    /// `n_tokens`, rounded to 8 bits in several orders, or to 16, with scales.
+    pub fn rounded_bytes(&self, n_tokens: usize) -> u64 {
+        let widest = self.plan.slots.iter().filter(|slot| slot.0 == Rows::Tokens).map(|slot| slot.1).max();
+        4 * (widest.unwrap_or(0) * n_tokens) as u64
+    }
+
     /// Bytes of activations of a tower for so many tiles at once, of `patches` each.
     pub fn tower_buffer_bytes(&self, n_tiles: usize, patches: usize) -> u64 {
         self.plan.bytes(tiles(n_tiles, patches))

@@ -257,9 +257,8 @@ impl Comparison {
         let found: Vec<String> = self.disturbed.iter().map(ToString::to_string).collect();
         let slowed = self.disturbed.iter().any(|found| matches!(found, Disturbance::Throttled { .. }));
         let cool = if slowed { ", let the machine cool" } else { "" };
-        (!found.is_empty()).then(|| {
-            format!("Noisy: {}. Close other programs{cool} and run again: {}", found.join("; "), self.reproduce)
-        })
+        (!found.is_empty())
+            .then(|| format!("Noisy: {}. Close other programs{cool} and run the same command again.", found.join("; ")))
     }
 
     /// Of each model whose canaries failed, a sentence that says so and what is likelier broken.

@@ -268,7 +268,7 @@ fn a_disturbed_run_says_what_disturbed_it_and_what_to_do() {
     let noisy = under(1.3, &quiet).noisy().unwrap();
     assert_eq!(
         noisy,
-        "Noisy: other programs kept 1.3 of 2 processors busy. Close other programs and run again: plimsoll compare a b"
+        "Noisy: other programs kept 1.3 of 2 processors busy. Close other programs and run the same command again."
     );
 
     let mut unsteady = quiet.clone();
