@@ -154,14 +154,14 @@ impl Cpu {
         let by_row = self.kernels.by_row.as_ref().expect("a level that multiplies row by row");
         let Some(n) = tokens_of(x, products) else { return };
         let cols = products[0].w.cols();
-        let record = (by_row.record_len)(activations, cols);
-        scratch::with(n * record / size_of::<f32>(), |records| {
-            self.pool.chunks_mut(records, record / size_of::<f32>(), |token, to| {
+        let lens = (by_row.lens)(activations, cols);
+        scratch::with(n * lens.record / size_of::<f32>(), |records| {
+            self.pool.chunks_mut(records, lens.record / size_of::<f32>(), |token, to| {
                 // SAFETY: the level is available; `to` is as long as the record of `cols` values.
                 unsafe { (by_row.prepare)(activations, &x[token * cols..][..cols], to.as_mut_ptr().cast()) }
             });
             // SAFETY: the records are written and outlive the tasks.
-            let x = unsafe { by_row::Inputs::new(records.as_ptr().cast(), activations, cols, n) };
+            let x = unsafe { by_row::Inputs::new(records.as_ptr().cast(), n, lens) };
             self.run_products(
                 products,
                 |w| self.rows_per_task(w, n, 1),

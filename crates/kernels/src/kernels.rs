@@ -6,7 +6,7 @@ use crate::attention::prompt::PromptTask;
 use crate::elementwise::{self, Activation};
 use crate::level::Level;
 use crate::product::bf16::{Bf16Task, PackTask};
-use crate::product::by_row::RowTask;
+use crate::product::by_row::{Lens, RowTask};
 use crate::product::columns::{self, ColumnsTask};
 use crate::product::dots::Dots;
 use crate::product::int8::{Int8, Int8Task, inputs};
@@ -58,8 +58,8 @@ pub(crate) struct Kernels {
 pub(crate) struct ByRow {
     /// What activations are rounded to before they meet weights of a type, if there is a kernel for it.
     pub activations: fn(DType) -> Option<Activations>,
-    /// Bytes of a token's record, for so many inputs.
-    pub record_len: fn(Activations, usize) -> usize,
+    /// Bytes of what a token brings, for so many inputs.
+    pub lens: fn(Activations, usize) -> Lens,
     /// A token's activations, to its record.
     pub prepare: unsafe fn(Activations, &[f32], *mut u8),
     /// Tokens, activations, their rounding, rows of the weights, results.
@@ -234,8 +234,8 @@ level!(avx512, F32x16, "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512v
 #[cfg(target_arch = "x86_64")]
 static AVX512: Kernels = Kernels {
     by_row: Some(ByRow {
-        activations: by_row::activations,
-        record_len: by_row::record_len,
+        activations: by_row::avx512::activations,
+        lens: by_row::avx512::lens,
         prepare: by_row_entries::prepare,
         multiply: by_row_entries::multiply,
     }),
@@ -249,13 +249,13 @@ mod by_row_entries {
     #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
     pub(super) unsafe fn prepare(activations: Activations, x: &[f32], record: *mut u8) {
         // SAFETY: the contract of `Kernels`, here and below.
-        unsafe { by_row::prepare(activations, x, record) }
+        unsafe { by_row::avx512::prepare(activations, x, record) }
     }
 
     #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni")]
     pub(super) unsafe fn multiply(task: &RowTask) {
         // SAFETY: as above.
-        unsafe { by_row::multiply(task) }
+        unsafe { by_row::avx512::multiply(task) }
     }
 }
 

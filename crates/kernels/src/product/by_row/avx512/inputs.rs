@@ -2,6 +2,7 @@
 
 use std::arch::x86_64::*;
 
+use super::super::{Inputs, Lens};
 use super::{Activations, bf16};
 use crate::product::int8::inputs::{GROUP, codes_of_group};
 use crate::vector::F32x16;
@@ -21,44 +22,13 @@ const MOMENTS: usize = SUMS + 4 * GROUPS;
 const HALF_SUMS: usize = MOMENTS + 4 * GROUPS;
 const INT8_STEP: usize = HALF_SUMS + 4 * GROUPS;
 
-/// `(n, cols)` activations, a record for each token, in steps.
-pub(crate) struct Inputs {
-    base: *const u8,
-    pub n: usize,
-    record_len: usize,
-    step_len: usize,
-}
-
-// SAFETY: a shared view; whoever fills the records has finished when it is made.
-unsafe impl Sync for Inputs {}
-
-/// Bytes of a step, and of a token's record.
-fn lens(activations: Activations, cols: usize) -> (usize, usize) {
-    let (step_len, values) = match activations {
+/// Bytes of a token's record, whole cache lines, and of a step of it.
+pub(crate) fn lens(activations: Activations, cols: usize) -> Lens {
+    let (step, values) = match activations {
         Activations::Int8 => (INT8_STEP, STEP),
         _ => (bf16::STEP_LEN, bf16::VALUES),
     };
-    (step_len, cols.div_ceil(values) * step_len)
-}
-
-/// Bytes of a token's record, whole cache lines.
-pub(crate) fn record_len(activations: Activations, cols: usize) -> usize {
-    lens(activations, cols).1
-}
-
-impl Inputs {
-    /// A view of the records of `n` tokens at `base`, which [`prepare`] has written.
-    pub unsafe fn new(base: *const u8, activations: Activations, cols: usize, n: usize) -> Inputs {
-        let (step_len, record_len) = lens(activations, cols);
-        Inputs { base, n, record_len, step_len }
-    }
-
-    /// The `step`th step of the tokens from `first` on.
-    #[inline(always)]
-    pub(super) fn step(&self, first: usize, step: usize) -> Step {
-        let at = self.base.wrapping_add(first * self.record_len + step * self.step_len);
-        Step { at, record_len: self.record_len }
-    }
+    Lens { record: cols.div_ceil(values) * step, step }
 }
 
 /// What some tokens bring to a step.
@@ -69,6 +39,13 @@ pub(super) struct Step {
 }
 
 impl Step {
+    /// The `step`th step of the tokens from `first` on.
+    #[inline(always)]
+    pub fn of(inputs: &Inputs, first: usize, step: usize) -> Step {
+        let (at, record_len) = inputs.step(first, step);
+        Step { at, record_len }
+    }
+
     #[inline(always)]
     unsafe fn integers(self, token: usize, at: usize) -> __m512i {
         _mm512_loadu_si512(self.at.add(token * self.record_len + at).cast())
