@@ -1,5 +1,6 @@
 // A reader's way through the site: with a script, without one, and by keyboard alone.
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import test from "node:test";
 import { DESKTOP, PAIR, browse, measuredStore, open, overflow, serve } from "./plimsoll.mjs";
 
@@ -91,7 +92,8 @@ test("a reader's way", async (t) => {
 async function clickThrough(t, page) {
   await t.test("the catalogue is searched", async () => {
     await page.goto("/");
-    assert.equal((await listed(page)).length, 22);
+    const cards = readdirSync(new URL("../catalog/models", import.meta.url));
+    assert.equal((await listed(page)).length, cards.length);
     await page.getByRole("searchbox", { name: "Search" }).fill("hugging face");
     await page.getByRole("button", { name: "Show" }).click();
     assert.deepEqual(await listed(page), ["SmolLM3", "SmolVLM", "SmolVLM2 Turbo"]);

@@ -34,7 +34,7 @@ pub struct NoModel {
 
 fn missing(card: &ModelCard) -> String {
     match card.availability {
-        Availability::Announced => format!("no files of it are: {} has announced it", card.maker),
+        Availability::Announced => format!("no files of it are published: {} has only announced it", card.maker),
         Availability::Published | Availability::Gated => "its files are not on this machine".to_owned(),
     }
 }
