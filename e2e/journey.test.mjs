@@ -1,11 +1,19 @@
 // A reader's way through the site: with a script, without one, and by keyboard alone.
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import test from "node:test";
 import { DESKTOP, PAIR, browse, measuredStore, open, overflow, serve } from "./plimsoll.mjs";
 
 /** The names of the models that the catalogue lists. */
 const listed = (page) => page.getByRole("region", { name: "Catalogue" }).getByRole("heading", { level: 3 }).allInnerTexts();
+/** Name, maker and category of every card in the catalogue's files. */
+const folder = new URL("../catalog/models/", import.meta.url);
+const cards = readdirSync(folder).map((file) => {
+  const text = readFileSync(new URL(file, folder), "utf8");
+  const value = (key) => text.match(new RegExp(`^${key} = "(.*)"$`, "m"))?.[1];
+  return { name: value("name"), maker: value("maker"), category: value("category") };
+});
+const named = (wanted) => cards.filter(wanted).map((card) => card.name).sort();
 const votes = (page) => page.getByRole("table", { name: /votes count of/ });
 
 test("a reader's way", async (t) => {
@@ -92,18 +100,17 @@ test("a reader's way", async (t) => {
 async function clickThrough(t, page) {
   await t.test("the catalogue is searched", async () => {
     await page.goto("/");
-    const cards = readdirSync(new URL("../catalog/models", import.meta.url));
     assert.equal((await listed(page)).length, cards.length);
     await page.getByRole("searchbox", { name: "Search" }).fill("hugging face");
     await page.getByRole("button", { name: "Show" }).click();
-    assert.deepEqual(await listed(page), ["SmolLM3", "SmolVLM", "SmolVLM2 Turbo"]);
+    assert.deepEqual((await listed(page)).sort(), named((card) => card.maker === "Hugging Face"));
     assert.equal(await page.getByRole("searchbox", { name: "Search" }).inputValue(), "hugging face");
   });
 
   await t.test("and filtered by category, use and licence", async () => {
     await page.getByRole("combobox", { name: "Category" }).selectOption("text");
     await page.getByRole("button", { name: "Show" }).click();
-    assert.deepEqual(await listed(page), ["SmolLM3"]);
+    assert.deepEqual((await listed(page)).sort(), named((card) => card.maker === "Hugging Face" && card.category === "text"));
 
     const allowed = async (use) => {
       await page.goto("/");
