@@ -178,3 +178,10 @@ fn the_catalogue_is_listed_and_one_card_is_shown() {
     let unknown = plimsoll(home.path(), &["catalog", "nobody"]);
     assert!(stderr(&unknown).contains("`nobody`"));
 }
+
+#[test]
+fn a_picture_cannot_be_counted_from_a_card() {
+    let home = tempfile::tempdir().unwrap();
+    let output = plimsoll(home.path(), &["info", "smolvlm-3b", "--image", "any.png"]);
+    assert!(!output.status.success() && stderr(&output).contains("`plimsoll fit --pictures N`"), "{}", stderr(&output));
+}

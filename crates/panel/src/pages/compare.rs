@@ -106,11 +106,12 @@ impl Model<'_> {
         self.of.card.and_then(|card| card.published.as_ref())
     }
 
-    fn gate(&self) -> &'static str {
-        match self.of.review.licence.outcome {
-            Outcome::Passed => "passed",
-            Outcome::Failed => "failed",
-            Outcome::Unknown => "cannot be told",
+    fn gate(&self) -> String {
+        let licence = &self.of.review.licence;
+        match licence.outcome {
+            Outcome::Passed => "passed".to_owned(),
+            Outcome::Failed => "failed".to_owned(),
+            Outcome::Unknown => licence.allowed_within().unwrap_or_else(|| "cannot be told".to_owned()),
         }
     }
 

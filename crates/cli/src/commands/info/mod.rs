@@ -59,6 +59,11 @@ pub fn run(command: &Info, settings: Settings, as_json: bool) -> anyhow::Result<
 
 /// What is known of a card, and what it would take on the device asked for.
 fn before(command: &Info, card: &ModelCard, settings: &Settings, as_json: bool) -> anyhow::Result<()> {
+    if !command.images.is_empty() {
+        bail!(
+            "--image is looked at by a model's files, and this is predicted from a card; `plimsoll fit --pictures N` counts pictures"
+        );
+    }
     let licensing = Licensing::of(None, Some(card), command.usage.declared())?;
     if card.shapes.is_empty() {
         return catalog::show(card, None, &licensing, None, as_json);
