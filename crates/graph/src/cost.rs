@@ -226,7 +226,7 @@ impl Cost {
         self.decode_bytes(depth, 1, head_bytes)
     }
 
-    /// Operations of a decoded token's products, which is what a prompt's tokens cost too, its one row of logits aside.
+    /// Operations of the products of a step of `n_tokens`, logits for one.
     pub fn product_flops(&self, n_tokens: usize) -> f64 {
         self.products.iter().map(|products| products.step_flops(prompt(n_tokens))).sum()
     }
@@ -266,16 +266,14 @@ impl Cost {
     /// Predicted seconds of one decoded token after `depth` others: products as fast as their weights come from cache or
     /// memory, keys and values read, then attended to, and every node takes its least besides.
     pub fn decode_seconds(&self, depth: usize, head_bytes: impl Fn(usize) -> usize, machine: &Machine) -> f64 {
-        let bytes = self.decode_bytes(depth, 1, head_bytes);
-        let from_memory = machine.share_from_memory(bytes);
-        let weights: f64 = self.products.iter().map(|products| products.touched_bytes(1.0)).sum();
+        let from_memory = machine.share_from_memory(self.decode_bytes(depth, 1, &head_bytes));
         let products = self.products.iter().map(|products| {
             let rate = machine.product(products.dtype, products.mean_values());
             let cached = products.step_flops(prompt(1)) / rate.decode;
             let streamed = products.touched_bytes(1.0) / rate.streamed;
             cached + from_memory * (streamed - cached).max(0.0)
         });
-        let reading = from_memory * (bytes - weights) / machine.read_bandwidth;
+        let reading = from_memory * self.seen_bytes(depth, head_bytes) as f64 / machine.read_bandwidth;
         let attention = reading + self.attention_flops(depth) / machine.attention_rate;
         products.sum::<f64>() + attention + self.n_nodes as f64 * machine.node_seconds
     }

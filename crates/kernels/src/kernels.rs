@@ -62,7 +62,7 @@ pub(crate) struct ByRow {
     pub lens: fn(Activations, usize) -> Lens,
     /// A token's activations, to its record.
     pub prepare: unsafe fn(Activations, &[f32], *mut u8),
-    /// Tokens, activations, their rounding, rows of the weights, results.
+    /// Some rows of the weights times all tokens.
     pub multiply: unsafe fn(&RowTask),
 }
 

@@ -6,8 +6,9 @@
 //! the two multiplies follows from the phase.
 //!
 //! Of a row, lane `l` of the sum has every sixteenth group of 32 values from the `l`th on, in order (of BF16: see
-//! `avx512/bf16.rs`), then the lanes are added by [`Vector::sum`](crate::vector::Vector::sum). With `I` the dot product of codes, `dx` and `S` scale and sum
-//! of the activations' codes, `k` and `m` the integers of a group under the scales of its block:
+//! `avx512/bf16.rs`), then the lanes are added by [`Vector::sum`](crate::vector::Vector::sum). With `I` the dot product of
+//! codes, `dx` and `S` scale and sum of the activations' codes, `k` and `m` the integers of a group under the scales of its
+//! block:
 //!
 //! ```text
 //! sum = fma(I, s * dx, sum)                       Q4_0, Q8_0
