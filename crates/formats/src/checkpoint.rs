@@ -1,6 +1,7 @@
 //! A model as its maker published it, whichever files it comes in.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use plimsoll_kernels::DType;
 
@@ -49,8 +50,8 @@ pub struct Checkpoint {
     pub format: Format,
     /// What the network is like. `tied_embeddings` is what the tensors bear out.
     pub hyperparams: Hyperparams,
-    /// What its tokenizer is built from.
-    pub tokenizer: TokenizerSource,
+    /// What its tokenizer is built from; shared, as a vocabulary takes megabytes and checkpoints are cloned.
+    pub tokenizer: Arc<TokenizerSource>,
     /// Its own chat templates, if it has any.
     pub chat_template: Option<ChatTemplateSource>,
     /// Ids that end an answer, and recommended sampling.
@@ -256,7 +257,7 @@ fn from_safetensors(
         path: None,
         format: Format::Safetensors,
         hyperparams,
-        tokenizer,
+        tokenizer: Arc::new(tokenizer),
         chat_template: template::from_folder(folder, &tokenizer_config)?,
         generation: generation::from_folder(folder, &config)?,
         licence: licence::gather(Some(folder), None)?,
@@ -291,7 +292,7 @@ fn from_gguf(name: &str, parts: &[GgufFile], folder: Option<&Folder>) -> Result<
         path: None,
         format: Format::Gguf { version: metadata.version },
         hyperparams,
-        tokenizer: tokenizer::from_gguf(metadata)?,
+        tokenizer: Arc::new(tokenizer::from_gguf(metadata)?),
         chat_template: template::from_gguf(metadata)?,
         generation: generation::from_gguf(metadata)?,
         licence: licence::gather(folder, Some(metadata))?,

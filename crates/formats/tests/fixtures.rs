@@ -207,9 +207,9 @@ fn vocabulary_only_files_open_as_vocabularies_and_say_so_when_opened_as_models()
 #[test]
 fn the_tokenizer_of_a_folder_is_its_json_and_that_of_a_gguf_its_vocabulary() {
     for (name, original, converted) in pairs() {
-        let TokenizerSource::Json(json) = &original.tokenizer else { panic!("{name}") };
+        let TokenizerSource::Json(json) = &*original.tokenizer else { panic!("{name}") };
         assert!(json.tokenizer_json.starts_with(b"{") && json.config.contains_key("eos_token"), "{name}");
-        let TokenizerSource::Gguf(vocab) = &converted.tokenizer else { panic!("{name}") };
+        let TokenizerSource::Gguf(vocab) = &*converted.tokenizer else { panic!("{name}") };
         assert_eq!(vocab.tokens.len(), original.hyperparams.vocab_size, "{name}");
     }
 }

@@ -154,7 +154,7 @@ fn the_type_that_takes_most_bytes_comes_first() {
 #[test]
 fn a_tokenizer_that_cannot_be_read_is_absent_and_says_what_is_there() {
     let (_folder, checkpoint) = model(&[("tokenizer.model", b"\x0a")]);
-    let TokenizerSource::Absent { found } = checkpoint.tokenizer else { panic!("{:?}", checkpoint.tokenizer) };
+    let TokenizerSource::Absent { found } = &*checkpoint.tokenizer else { panic!("{:?}", checkpoint.tokenizer) };
     assert!(found.ends_with("has no tokenizer.json, only tokenizer.model"), "{found}");
 }
 
