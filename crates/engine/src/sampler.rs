@@ -1,10 +1,11 @@
 //! From logits to one token.
 //!
-//! The order is that of transformers' generation: logit bias, penalties, temperature, top-k, top-p, min-p, draw.
-//! At temperature 0 the best token after bias and penalties is taken, the lowest id among equals.
+//! The order is that of transformers' generation: logit bias, penalties, what may not come, temperature, top-k, top-p,
+//! min-p, draw. At temperature 0 the best token after bias and penalties is taken, the lowest id among equals.
 
 use std::collections::BTreeMap;
 
+use plimsoll_formats::{GenerationDefaults, TokenRules};
 use plimsoll_runtime::likeliest;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -29,6 +30,10 @@ pub struct SamplingParams {
     pub frequency_penalty: f32,
     /// Added to the logits of these tokens; negative infinity forbids one.
     pub logit_bias: BTreeMap<u32, f32>,
+    /// Which tokens may come, and when, as the model's maker has it.
+    pub rules: TokenRules,
+    /// Tokens that end an answer, which `rules` may hold back.
+    pub ends: Vec<u32>,
     /// Fixes the draws: the same seed, parameters and logits give the same tokens.
     pub seed: u64,
 }
@@ -44,6 +49,8 @@ impl Default for SamplingParams {
             presence_penalty: 0.0,
             frequency_penalty: 0.0,
             logit_bias: BTreeMap::new(),
+            rules: TokenRules::default(),
+            ends: Vec::new(),
             seed: 0,
         }
     }
@@ -113,6 +120,29 @@ impl SamplingParams {
             && self.presence_penalty == 0.0
             && self.frequency_penalty == 0.0
             && self.logit_bias.is_empty()
+            && self.rules == TokenRules::default()
+    }
+}
+
+/// Tokens that the reference draws from where nobody says how many.
+const TOP_K: usize = 50;
+
+impl SamplingParams {
+    /// What `generate` of transformers makes of the maker's settings, but for the seed; `ends` are the tokens that end an
+    /// answer. A `temperature` of one's own decides whether tokens are drawn, else `do_sample` does.
+    pub fn recommended(maker: &GenerationDefaults, ends: &[u32], temperature: Option<f32>) -> SamplingParams {
+        let makers = if maker.do_sample == Some(true) { maker.temperature.unwrap_or(1.0) } else { 0.0 };
+        let none = SamplingParams::default();
+        SamplingParams {
+            temperature: temperature.unwrap_or(makers),
+            top_k: maker.top_k.map_or(TOP_K, |k| k as usize),
+            top_p: maker.top_p.unwrap_or(none.top_p),
+            min_p: maker.min_p.unwrap_or(none.min_p),
+            repetition_penalty: maker.repetition_penalty.unwrap_or(none.repetition_penalty),
+            rules: maker.rules.clone(),
+            ends: ends.to_vec(),
+            ..none
+        }
     }
 }
 
@@ -131,6 +161,8 @@ pub struct Sampler {
     random: ChaCha8Rng,
     in_prompt: Vec<u32>,          // sorted, distinct
     answered: BTreeMap<u32, u32>, // token → how often in the answer
+    sequence: Vec<u32>,           // prompt and answer, where rules ask for it
+    n_prompt: usize,
     scratch: Vec<Candidate>,
 }
 
@@ -158,6 +190,12 @@ fn first_not_finite(logits: &[f32]) -> Option<(usize, f32)> {
     (from..).zip(logits[from..].iter().copied()).find(|(_, logit)| !logit.is_finite())
 }
 
+/// The candidate of a token that somebody named.
+fn candidate(candidates: &mut [Candidate], token: u32) -> Result<&mut Candidate, SamplerError> {
+    let last = candidates.len().saturating_sub(1);
+    candidates.get_mut(token as usize).ok_or(SamplerError::UnknownToken { token, last })
+}
+
 impl Sampler {
     /// A sampler at the start of an answer to `prompt`.
     pub fn new(params: SamplingParams, prompt: &[u32]) -> Result<Self, SamplerError> {
@@ -166,7 +204,16 @@ impl Sampler {
         let mut in_prompt = prompt.to_vec();
         in_prompt.sort_unstable();
         in_prompt.dedup();
-        Ok(Self { params, random, in_prompt, answered: BTreeMap::new(), scratch: Vec::new() })
+        let n_prompt = prompt.len();
+        Ok(Self {
+            params,
+            random,
+            in_prompt,
+            answered: BTreeMap::new(),
+            sequence: prompt.to_vec(),
+            n_prompt,
+            scratch: Vec::new(),
+        })
     }
 
     /// Chooses a token by `logits` (vocab_size,) and counts it as part of the answer.
@@ -184,15 +231,21 @@ impl Sampler {
         self.scratch = candidates;
         let token = token?;
         *self.answered.entry(token).or_default() += 1;
+        self.sequence.push(token);
         Ok(token)
     }
 
     fn adjust(&self, candidates: &mut [Candidate]) -> Result<(), SamplerError> {
         let SamplingParams { repetition_penalty, presence_penalty, frequency_penalty, .. } = self.params;
         for (&token, &bias) in &self.params.logit_bias {
-            let last = candidates.len().saturating_sub(1);
-            let candidate = candidates.get_mut(token as usize).ok_or(SamplerError::UnknownToken { token, last })?;
-            candidate.logit += bias;
+            candidate(candidates, token)?.logit += bias;
+        }
+        for (ids, bias) in &self.params.rules.sequence_bias {
+            let Some((&last, before)) = ids.split_last() else { continue };
+            let biased = candidate(candidates, last)?;
+            if self.sequence.ends_with(before) {
+                biased.logit += bias;
+            }
         }
         if repetition_penalty != 1.0 {
             let new_in_answer = self.answered.keys().filter(|token| self.in_prompt.binary_search(token).is_err());
@@ -205,7 +258,32 @@ impl Sampler {
             let Some(candidate) = candidates.get_mut(token as usize) else { continue };
             candidate.logit -= presence_penalty + frequency_penalty * count as f32;
         }
+        self.forbid(candidates);
         Ok(())
+    }
+
+    /// What may not come now, as transformers' logits processors have it.
+    fn forbid(&self, candidates: &mut [Candidate]) {
+        let TokenRules { suppressed, suppressed_first, min_new_tokens, min_length, no_repeat_ngram_size, .. } =
+            &self.params.rules;
+        let n_answered = self.sequence.len() - self.n_prompt;
+        let first = suppressed_first.iter().filter(|_| n_answered == 0);
+        let is_short = n_answered < *min_new_tokens || self.sequence.len() < *min_length;
+        let ends = self.params.ends.iter().filter(|_| is_short);
+        // Ids that the vocabulary does not have cannot come anyway.
+        let mut forbid = |token: u32| {
+            if let Some(candidate) = candidates.get_mut(token as usize) {
+                candidate.logit = f32::NEG_INFINITY;
+            }
+        };
+        suppressed.iter().chain(first).chain(ends).copied().for_each(&mut forbid);
+        if let Some(n_before) = no_repeat_ngram_size.checked_sub(1)
+            && let Some(from) = self.sequence.len().checked_sub(n_before)
+        {
+            let before = &self.sequence[from..];
+            let runs = self.sequence.windows(*no_repeat_ngram_size).filter(|run| run.starts_with(before));
+            runs.map(|run| run[n_before]).for_each(forbid);
+        }
     }
 
     fn choose(&mut self, candidates: &mut Vec<Candidate>) -> Result<u32, SamplerError> {

@@ -1,6 +1,7 @@
 //! What the sampler promises.
 
 use plimsoll_engine::{Sampler, SamplerError, SamplingParams};
+use plimsoll_formats::{GenerationDefaults, TokenRules};
 use proptest::prelude::*;
 
 fn draws(params: SamplingParams, logits: &[f32], n: usize) -> Vec<u32> {
@@ -140,4 +141,61 @@ proptest! {
         let params = SamplingParams { top_k: 1, ..warm(seed) };
         prop_assert_eq!(draws(params, &logits, 1), draws(SamplingParams::default(), &logits, 1));
     }
+}
+
+/// Greedy choices after `prompt` where `rules` hold and token 0 ends an answer.
+fn ruled(rules: TokenRules, prompt: &[u32], logits: &[f32], n: usize) -> Vec<u32> {
+    let params = SamplingParams { rules, ends: vec![0], ..Default::default() };
+    let mut sampler = Sampler::new(params, prompt).unwrap();
+    (0..n).map(|_| sampler.next(logits).unwrap()).collect()
+}
+
+// The values of the next tests follow transformers' logits processors (`generation/logits_process.py`).
+
+#[test]
+fn a_sequence_is_forbidden_at_its_last_token_and_only_behind_the_others() {
+    let sequence_bias = vec![(vec![1, 1], f32::NEG_INFINITY)];
+    assert_eq!(ruled(TokenRules { sequence_bias, ..Default::default() }, &[2], &[0.0, 3.0, 2.0], 4), [1, 2, 1, 2]);
+    let sequence_bias = vec![(vec![2, 1], -5.0), (vec![1], -0.5)];
+    assert_eq!(ruled(TokenRules { sequence_bias, ..Default::default() }, &[2], &[0.0, 3.0, 2.0], 3), [2, 2, 2]);
+}
+
+#[test]
+fn suppressed_tokens_never_come_and_others_do_not_begin() {
+    let logits = [0.0, 3.0, 2.0, 1.0];
+    let rules = TokenRules { suppressed: vec![1, 99], suppressed_first: vec![2], ..Default::default() };
+    assert_eq!(ruled(rules, &[3], &logits, 3), [3, 2, 2]);
+}
+
+#[test]
+fn no_answer_ends_before_its_least_length() {
+    let logits = [3.0, 2.0];
+    let rules = TokenRules { min_new_tokens: 2, ..Default::default() };
+    assert_eq!(ruled(rules, &[1, 1, 1], &logits, 3), [1, 1, 0]);
+    let rules = TokenRules { min_length: 4, ..Default::default() };
+    assert_eq!(ruled(rules, &[1, 1, 1], &logits, 3), [1, 0, 0]);
+}
+
+#[test]
+fn no_run_of_tokens_comes_twice() {
+    let logits = [0.0, 3.0, 2.0];
+    let rules = TokenRules { no_repeat_ngram_size: 2, ..Default::default() };
+    // 1 2 | 1; then 1 1 is new; 1 1 and 1 2 have been, so 0; 0 1; then neither 1 1 nor 1 2 nor 1 0.
+    assert_eq!(ruled(rules, &[1, 2], &logits, 4), [1, 1, 0, 1]);
+    let once = TokenRules { no_repeat_ngram_size: 1, ..Default::default() };
+    assert_eq!(ruled(once, &[1], &logits, 2), [2, 0]);
+}
+
+#[test]
+fn settings_combine_as_generate_combines_them() {
+    let maker = |do_sample, temperature| GenerationDefaults { do_sample, temperature, ..Default::default() };
+    let temperature = |maker: &GenerationDefaults, own| SamplingParams::recommended(maker, &[], own).temperature;
+    assert_eq!(temperature(&maker(Some(true), None), None), 1.0);
+    assert_eq!(temperature(&maker(Some(true), Some(0.7)), None), 0.7);
+    assert_eq!(temperature(&maker(None, Some(0.7)), None), 0.0, "without `do_sample` the likeliest is taken");
+    assert_eq!(temperature(&maker(Some(false), Some(0.7)), Some(0.3)), 0.3, "who asks for a temperature has it");
+    assert_eq!(temperature(&maker(Some(true), None), Some(0.0)), 0.0);
+    assert_eq!(SamplingParams::recommended(&maker(None, None), &[], None).top_k, 50);
+    let all = GenerationDefaults { top_k: Some(0), ..Default::default() };
+    assert_eq!(SamplingParams::recommended(&all, &[], None).top_k, 0);
 }

@@ -90,12 +90,23 @@ fn phi3_scales_by_length_under_all_its_names() {
 
 #[test]
 fn a_part_of_each_head_may_rotate() {
-    let outer = config(json!({ "partial_rotary_factor": 0.75 })).unwrap();
+    let outer = config(json!({ "model_type": "phi3", "partial_rotary_factor": 0.75 })).unwrap();
     assert_eq!(outer.rope.rotary_dim, 12);
-    let inner = json!({ "rope_parameters": { "rope_type": "default", "partial_rotary_factor": 0.5 } });
+    let inner =
+        json!({ "model_type": "phi3", "rope_parameters": { "rope_type": "default", "partial_rotary_factor": 0.5 } });
     assert_eq!(config(inner).unwrap().rope.rotary_dim, 8);
-    assert!(refused(json!({ "partial_rotary_factor": 0.7 })).contains("`partial_rotary_factor`: found 0.7"));
-    assert!(refused(json!({ "partial_rotary_factor": 1.5 })).contains("partial_rotary_factor"));
+    let part = |factor: f64| json!({ "model_type": "phi3", "partial_rotary_factor": factor });
+    assert!(refused(part(0.7)).contains("`partial_rotary_factor`: found 0.7"));
+    assert!(refused(part(1.5)).contains("partial_rotary_factor"));
+}
+
+// modeling_llama.py of transformers 5.24 reads neither key; modeling_rope_utils.py reads the part for scaled frequencies.
+#[test]
+fn keys_that_a_class_does_not_read_are_left_over() {
+    let left_over = config(json!({ "partial_rotary_factor": 0.5, "final_logit_softcapping": 30.0 })).unwrap();
+    assert_eq!((left_over.rope.rotary_dim, left_over.final_logit_softcap), (16, None));
+    let scaled = json!({ "rope_scaling": { "type": "linear", "factor": 2.0 }, "partial_rotary_factor": 0.5 });
+    assert_eq!(config(scaled).unwrap().rope.rotary_dim, 8);
 }
 
 #[test]

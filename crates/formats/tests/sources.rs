@@ -99,6 +99,36 @@ fn ids_come_from_the_generation_config_first() {
 }
 
 #[test]
+fn what_may_come_is_read_as_generate_reads_it() {
+    let generation =
+        br#"{ "eos_token_id": [7, null], "bad_words_ids": [[5], [7], [1, 2]], "sequence_bias": [[[3], -1.5]],
+        "suppress_tokens": [4], "begin_suppress_tokens": [6], "min_new_tokens": 2, "stop_strings": "END" }"#;
+    let (_folder, checkpoint) = model(&[("generation_config.json", generation)]);
+    let defaults = &checkpoint.generation;
+    assert_eq!((&defaults.eos_ids[..], &defaults.stop_strings[..]), (&[7][..], &["END".to_owned()][..]));
+    let rules = &defaults.rules;
+    // An answer may end whatever is forbidden.
+    let forbidden = f32::NEG_INFINITY;
+    assert_eq!(rules.sequence_bias, [(vec![3], -1.5), (vec![5], forbidden), (vec![1, 2], forbidden)]);
+    assert_eq!((&rules.suppressed[..], &rules.suppressed_first[..], rules.min_new_tokens), (&[4][..], &[6][..], 2));
+    assert_eq!(defaults.unusable, []);
+}
+
+#[test]
+fn a_setting_that_cannot_be_used_keeps_nobody_from_the_model() {
+    let generation =
+        br#"{ "top_k": -1, "temperature": "warm", "num_beams": 4, "typical_p": 1.0, "bad_words_ids": [[]] }"#;
+    let (_folder, checkpoint) = model(&[("generation_config.json", generation)]);
+    let unusable = &checkpoint.generation.unusable;
+    let found: Vec<_> = unusable.iter().map(|setting| (setting.key.as_str(), setting.of_sampling)).collect();
+    assert_eq!(found, [("temperature", true), ("top_k", true), ("bad_words_ids", false), ("num_beams", false)]);
+    assert!(unusable[1].what.ends_with("key `top_k`: found -1, expected a whole number"), "{}", unusable[1].what);
+    let (_folder, checkpoint) = model(&[("generation_config.json", b"")]);
+    let [file] = &checkpoint.generation.unusable[..] else { panic!("{:?}", checkpoint.generation.unusable) };
+    assert!(file.key.is_empty() && file.what.contains("generation_config.json"), "{file:?}");
+}
+
+#[test]
 fn a_gguf_gives_ids_and_sampling_of_its_own() {
     let none = u32::MAX;
     let gguf = Gguf::llama()

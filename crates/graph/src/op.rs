@@ -156,7 +156,7 @@ pub struct MoeOp {
 pub struct RopeSpec {
     /// Radians per position for each rotated pair; twice its length is the rotated width of a head.
     pub inv_freq: Vec<f32>,
-    /// Other frequencies for sequences that may grow longer (LongRoPE).
+    /// Other frequencies for longer sequences (LongRoPE).
     pub extended: Option<ExtendedRope>,
     /// Factor on cosine and sine (YaRN, LongRoPE), else 1.
     pub attention_factor: f32,
@@ -164,21 +164,21 @@ pub struct RopeSpec {
     pub layout: RopeLayout,
 }
 
-/// Frequencies of a sequence that may grow beyond the length a model was first trained on. Cached
-/// keys cannot be turned back, so the choice is made once, by the room that a sequence is given.
+/// Frequencies of a sequence beyond the length a model was first trained on. They hold for all of its positions: cached
+/// keys cannot be turned back, so a sequence that outgrows that length is computed again.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExtendedRope {
-    /// Contexts of more tokens than this use the extended frequencies.
+    /// Sequences of more tokens than this use the extended frequencies.
     pub beyond: usize,
     /// As [`RopeSpec::inv_freq`].
     pub inv_freq: Vec<f32>,
 }
 
 impl RopeSpec {
-    /// The frequencies for sequences of up to `context` tokens.
-    pub fn inv_freq_for(&self, context: usize) -> &[f32] {
+    /// The frequencies for a sequence of `length` tokens.
+    pub fn inv_freq_for(&self, length: usize) -> &[f32] {
         match &self.extended {
-            Some(extended) if context > extended.beyond => &extended.inv_freq,
+            Some(extended) if length > extended.beyond => &extended.inv_freq,
             _ => &self.inv_freq,
         }
     }

@@ -112,6 +112,10 @@ pub struct KvCache {
     layers: Vec<Layer>,
     len: usize,
     capacity: usize,
+    /// Tokens of the sequence that keys are turned for.
+    expected: usize,
+    /// Longer sequences have their keys turned otherwise, if there is such a length.
+    native: Option<usize>,
 }
 
 impl KvCache {
@@ -124,7 +128,8 @@ impl KvCache {
             Some(Layer { of: *of, keys: store()?, values: store()? })
         };
         let layers: Option<Vec<Layer>> = network.caches.iter().map(layer).collect();
-        Ok(KvCache { layers: layers.ok_or_else(refused)?, len: 0, capacity })
+        let native = network.native_context();
+        Ok(KvCache { layers: layers.ok_or_else(refused)?, len: 0, capacity, expected: capacity, native })
     }
 
     /// Positions filled.
@@ -140,6 +145,23 @@ impl KvCache {
     /// Positions that fit.
     pub fn capacity(&self) -> usize {
         self.capacity
+    }
+
+    /// Tokens of the sequence that keys are turned for: at first, as many as fit.
+    pub fn expected(&self) -> usize {
+        self.expected
+    }
+
+    /// Says that the sequence has `length` tokens, which rotary frequencies follow where a model has others for long
+    /// sequences. Keys cannot be turned back, so what was cached for the others is forgotten; returns whether it could stay.
+    pub fn expect(&mut self, length: usize) -> bool {
+        let is_long = |length| self.native.is_some_and(|native| length > native);
+        let stays = is_long(length) == is_long(self.expected);
+        self.expected = length;
+        if !stays {
+            self.truncate(0);
+        }
+        stays
     }
 
     /// Forgets every position from `len` on; what stays is as if the rest had never been seen.

@@ -111,7 +111,7 @@ impl Rotations {
     fn new(spec: &RopeSpec, sequences: &[&mut KvCache], each: usize) -> Rotations {
         let (mut cos, mut sin) = (Vec::new(), Vec::new());
         for cache in sequences {
-            let inv_freq = spec.inv_freq_for(cache.capacity());
+            let inv_freq = spec.inv_freq_for(cache.expected());
             let positions = cache.len()..cache.len() + each;
             for angle in positions.flat_map(|position| inv_freq.iter().map(move |freq| position as f32 * freq)) {
                 let (s, c) = f64::from(angle).sin_cos();

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use plimsoll_runtime::{BATCH_TOKENS, Input};
+use plimsoll_runtime::{BATCH_TOKENS, Given, Input};
 
 use super::{Session, SessionError};
 use crate::sampler::{Sampler, SamplingParams};
@@ -118,8 +118,8 @@ impl Session {
         let strip = begins && self.tokenizer.strips_first_space();
         let mut output = Output { stream: TextStream::new(options.stops.clone()), text: String::new(), strip, on_text };
         let told = self.tokens(prompt);
-        let reused = self.reuse(&told)?;
         let n = told.len();
+        let reused = self.reuse(&told, n)?;
         let mut timings = Timings { prompt_tokens: n, reused_tokens: reused, ..Timings::default() };
         let given = self.given(prompt);
         let input = Input::with_rows(prompt.ids, &given);
@@ -147,7 +147,13 @@ impl Session {
                     timings.first_token = started.elapsed();
                     first
                 }
-                Some(&token) => sampler.next(self.program.decode(&mut [(&mut self.cache, token)])?)?,
+                Some(&token) if self.cache.expect(n + tokens.len()) => {
+                    sampler.next(self.program.decode(&mut [(&mut self.cache, token)])?)?
+                }
+                Some(_) => match self.compute_again(prompt, &given, &tokens, || options.interrupted())? {
+                    Some(logits) => sampler.next(logits)?,
+                    None => break Finish::Interrupted,
+                },
             };
             if !options.ignore_ends && self.ends.contains(&next) {
                 break Finish::Stop;
@@ -161,6 +167,29 @@ impl Session {
         let finish = output.finish().unwrap_or(finish);
         timings.decode = started.elapsed().saturating_sub(timings.first_token);
         Ok(Generation { text: output.text, tokens, finish, timings })
+    }
+
+    /// The logits after `prompt` and `answered` where the cache lost both, as an answer has outgrown the length that its
+    /// keys were turned for; none if `stop` says so.
+    fn compute_again(
+        &mut self,
+        prompt: Prompt,
+        given: &[Given],
+        answered: &[u32],
+        stop: impl Fn() -> bool,
+    ) -> Result<Option<&[f32]>, SessionError> {
+        let ids: Vec<u32> = prompt.ids.iter().chain(answered).copied().collect();
+        let mut told = self.tokens(prompt);
+        told.extend(answered.iter().map(|id| (*id, None)));
+        self.held.clear();
+        let input = Input::with_rows(&ids, given);
+        let last = (ids.len() - 1) / BATCH_TOKENS * BATCH_TOKENS;
+        if !self.append(input, &told, 0..last, stop)? {
+            return Ok(None);
+        }
+        let logits = self.program.step(&mut self.cache, input.part(last..ids.len()))?;
+        self.held.extend_from_slice(&told[last..]);
+        Ok(Some(logits))
     }
 }
 

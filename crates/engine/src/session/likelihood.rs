@@ -43,7 +43,8 @@ impl Session {
             return Err(SessionError::PromptTooLong { prompt: length, context: self.context() });
         }
         let (told, rows) = (self.tokens(prompt), self.given(prompt));
-        let reused = self.reuse(&told)?;
+        // The last token is predicted and never seen.
+        let reused = self.reuse(&told, (length - 1).max(n))?;
         let last = prompt.ids[n - 1];
         self.append(Input::with_rows(prompt.ids, &rows), &told, reused..n - 1, || false)?;
         let Some((_, given)) = continuation.split_last() else { return Ok(()) };

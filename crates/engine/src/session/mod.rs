@@ -196,6 +196,7 @@ impl Session {
     pub fn program_and_cache(&mut self) -> (&mut Program, &mut KvCache) {
         self.held.clear();
         self.cache.truncate(0);
+        self.cache.expect(self.cache.capacity());
         (&mut self.program, &mut self.cache)
     }
 
@@ -276,11 +277,14 @@ impl Session {
     }
 
     /// Leaves of the cache what the prompt begins with, but for its last token, whose logits are always wanted; returns
-    /// how many tokens that are. `tokens` are the prompt's.
-    fn reuse(&mut self, tokens: &[(u32, Look)]) -> Result<usize, SessionError> {
+    /// how many tokens that are. `tokens` are the prompt's, of a sequence of `length`.
+    fn reuse(&mut self, tokens: &[(u32, Look)], length: usize) -> Result<usize, SessionError> {
         let (_, prefix) = tokens.split_last().ok_or(SessionError::EmptyPrompt)?;
         if tokens.len() > self.context() {
             return Err(SessionError::PromptTooLong { prompt: tokens.len(), context: self.context() });
+        }
+        if !self.cache.expect(length) {
+            self.held.clear();
         }
         let reused = prefix.iter().zip(&self.held).take_while(|(new, held)| new == held).count();
         self.cache.truncate(reused);

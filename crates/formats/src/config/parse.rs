@@ -87,8 +87,10 @@ pub(super) fn hyperparams(
     let gguf_factors = facts.and_then(|f| f.rope_factors.as_deref());
     let (rope, rope_local) =
         rope::parse(&RopeContext { config: &config, model_type, head_dim, max_seq_len, gguf_factors })?;
+    // Of the classes here Gemma's alone read these keys; in a configuration of another they are left over.
+    let is_capped = model_type == "gemma3_text";
     let softcap = |key| -> Result<Option<f32>, HyperparamError> {
-        config.get(key).map(|_| config.positive(key)).transpose().map(|v| v.map(|v| v as f32))
+        config.get(key).filter(|_| is_capped).map(|_| config.positive(key)).transpose().map(|v| v.map(|v| v as f32))
     };
     Ok(Hyperparams {
         n_layers,

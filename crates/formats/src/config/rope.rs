@@ -149,11 +149,15 @@ fn one_with(cx: &RopeContext, keys: &ConfigMap, outer_theta: f64) -> Result<Rope
     Ok(Rope { theta, rotary_dim, scaling: scaling(cx, keys, rotary_dim)? })
 }
 
-/// How many values of a head rotate: a GGUF counts them, a config.json gives the part.
+/// How many values of a head rotate: a GGUF counts them, a config.json gives the part. Of plain frequencies the classes
+/// here turn whole heads, but for Phi-3's; a part that stands there all the same is left over from another family.
 fn rotary_dim(cx: &RopeContext, keys: &ConfigMap) -> Result<usize, HyperparamError> {
     let part = "partial_rotary_factor";
+    let reads_part = cx.model_type == "phi3" || !matches!(rope_type(cx, keys)?.1, "default" | "none");
     let (holder, key, rotary_dim) = if let Some(counted) = cx.config.usize(ROTARY_DIM)? {
         (cx.config, ROTARY_DIM, counted)
+    } else if !reads_part {
+        (cx.config, "head_dim", cx.head_dim)
     } else {
         let holder = if keys.get(part).is_some() { keys } else { cx.config };
         match holder.f64(part)? {
@@ -167,15 +171,20 @@ fn rotary_dim(cx: &RopeContext, keys: &ConfigMap) -> Result<usize, HyperparamErr
     Ok(rotary_dim)
 }
 
+/// The name of the scaling, with the key that holds it.
+fn rope_type<'a>(cx: &RopeContext, keys: &'a ConfigMap) -> Result<(&'static str, &'a str), HyperparamError> {
+    let key = if keys.get("rope_type").is_some() { "rope_type" } else { "type" };
+    match (keys.str(key)?.unwrap_or("default"), cx.model_type) {
+        ("su" | "yarn", "phi3") => Ok((key, "longrope")), // what early Phi-3 files call it
+        (other, _) => Ok((key, other)),
+    }
+}
+
 fn scaling(cx: &RopeContext, keys: &ConfigMap, rotary_dim: usize) -> Result<RopeScaling, HyperparamError> {
     if keys.get("mrope_section").is_some() {
         return Err(keys.error("mrope_section", "none: multimodal rotary embedding is not supported"));
     }
-    let key = if keys.get("rope_type").is_some() { "rope_type" } else { "type" };
-    let rope_type = match (keys.str(key)?.unwrap_or("default"), cx.model_type) {
-        ("su" | "yarn", "phi3") => "longrope", // what early Phi-3 files call it
-        (other, _) => other,
-    };
+    let (key, rope_type) = rope_type(cx, keys)?;
     match rope_type {
         "default" | "none" if cx.gguf_factors.is_some() => gguf_factors(cx, rotary_dim),
         "default" | "none" | "dynamic" => Ok(RopeScaling::None),
