@@ -41,6 +41,7 @@ type StartError = Box<dyn std::error::Error + Send + Sync>;
 
 /// With what two models are measured, and what the panel holds them against.
 #[derive(ClapArgs, Debug, Clone)]
+#[command(next_help_heading = "Measuring and judging")]
 pub struct MeasureArgs {
     #[command(flatten)]
     pub questions: QuestionArgs,
@@ -111,8 +112,13 @@ impl MeasureArgs {
                 WorkloadArg::Batch => Workload::Batch,
                 WorkloadArg::Phone => Workload::Phone,
             },
-            needs: self.needs.iter().flat_map(|needs| needs.read.clone()).collect(),
+            needs: self.declared_needs(),
         }
+    }
+
+    /// What must hold of a model.
+    pub fn declared_needs(&self) -> Vec<Need> {
+        self.needs.iter().flat_map(|needs| needs.read.clone()).collect()
     }
 }
 
