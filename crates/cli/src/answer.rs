@@ -96,7 +96,9 @@ mod tests {
     #[test]
     fn nothing_that_a_terminal_obeys_reaches_it_and_text_does() {
         let mut harmless = Harmless::default();
-        let shown: String = ["Hi\u{1b}]0;owned\u{7}", "\u{9b}2J\r", "\nok\ttab\r", "x \u{202e}é 東"].map(|piece| harmless.of(piece)).concat();
+        let shown: String = ["Hi\u{1b}]0;owned\u{7}", "\u{9b}2J\r", "\nok\ttab\r", "x \u{202e}é 東"]
+            .map(|piece| harmless.of(piece))
+            .concat();
         assert_eq!(shown, "Hi\\u{1b}]0;owned\\u{7}\\u{9b}2J\nok\ttab\\u{d}x \\u{202e}é 東");
     }
 }

@@ -184,7 +184,9 @@ impl CacheArg {
 
 /// `run`
 #[derive(ClapArgs, Debug)]
-#[command(after_help = "Examples:\n  plimsoll run demo:large \"What is 12 + 7?\"\n  plimsoll run demo:large\n  plimsoll run MODEL --image photo.jpg \"What is this?\"\n  plimsoll run MODEL \"Sum this up.\" < notes.txt\n  plimsoll run MODEL --raw \"Once upon a time\"")]
+#[command(
+    after_help = "Examples:\n  plimsoll run demo:large \"What is 12 + 7?\"\n  plimsoll run demo:large\n  plimsoll run MODEL --image photo.jpg \"What is this?\"\n  plimsoll run MODEL \"Sum this up.\" < notes.txt\n  plimsoll run MODEL --raw \"Once upon a time\""
+)]
 pub struct Run {
     #[arg(help = MODEL_HELP)]
     pub model: String,
@@ -205,8 +207,6 @@ pub struct Run {
     /// In a chat, do not remember what is written (else in plimsoll/chat_history of the state folder)
     #[arg(long, conflicts_with = "prompt")]
     pub no_history: bool,
-    #[command(flatten)]
-    pub show: ShowArgs,
     /// Let the model reason before it answers, where its template has the switch
     #[arg(long, conflicts_with = "no_think")]
     pub think: bool,
@@ -219,6 +219,8 @@ pub struct Run {
     /// How keys and values are stored
     #[arg(long, value_enum, default_value = "f16")]
     pub cache: CacheArg,
+    #[command(flatten)]
+    pub show: ShowArgs,
     #[command(flatten)]
     pub sampling: Sampling,
 }
@@ -383,8 +385,6 @@ pub struct Eval {
     /// Measure bits per byte on this file
     #[arg(long, value_name = "FILE")]
     pub text: Option<PathBuf>,
-    #[command(flatten)]
-    pub questions: QuestionArgs,
     /// Show pictures worn by five degrees too, and tell what is kept of the right answers: a list of low-light, noise,
     /// blur, skew, jpeg, small
     #[arg(long, value_name = "KIND,KIND", value_delimiter = ',', conflicts_with_all = ["text", "mmlu", "humaneval"])]
@@ -409,6 +409,8 @@ pub struct Eval {
     pub shots: usize,
     #[command(flatten)]
     pub store: StoreArgs,
+    #[command(flatten)]
+    pub questions: QuestionArgs,
 }
 
 const EVAL_HELP: &str = r#"Examples:

@@ -51,6 +51,7 @@ fn a_question_that_waits_for_a_pipe_ends() {
 fn an_answer_that_is_broken_off_says_so_in_words_and_status() {
     // Its end forbidden, an answer goes on to the end of the context.
     let mut child = start(&["run", "demo:large", "a", "--raw", "--temperature", "1", "--logit-bias", END_FORBIDDEN]);
+    drop(child.stdin.take()); // a question waits for the end of what may be piped in before it
     let mut out = child.stdout.take().unwrap();
     out.read_exact(&mut [0]).unwrap();
     press_ctrl_c(&child);

@@ -143,6 +143,8 @@ fn statistics_are_told_only_to_who_asks() {
 fn flags_stand_under_headings() {
     let help = String::from_utf8(plimsoll(&["run", "--help"]).stdout).unwrap();
     let at = |text: &str| help.find(text).unwrap_or_else(|| panic!("no `{text}` in {help}"));
-    assert!(at("Sampling and stopping:") < at("--temperature") && at("--temperature") < at("Options of every command:"));
+    assert!(
+        at("Sampling and stopping:") < at("--temperature") && at("--temperature") < at("Options of every command:")
+    );
     assert!(at("Options of every command:") < at("--json") && at("--json") < at("--catalog"));
 }

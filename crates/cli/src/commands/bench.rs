@@ -13,8 +13,8 @@ use plimsoll_runtime::{Arithmetic, CacheType, Program, measure_machine};
 use serde_json::json;
 
 use crate::args::Bench;
-use crate::notice::say;
 use crate::mistake::Mistake;
+use crate::notice::say;
 use crate::settings::Settings;
 use crate::style::Style;
 use crate::{model, progress};

@@ -11,7 +11,12 @@ use crate::args::{Args, Completions, Man};
 /// Prints the script with which a shell completes commands, flags and paths.
 pub fn run(command: &Completions) -> anyhow::Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(command.shell, &mut Args::command(), "plimsoll", &mut script);
+    let all = Args::command();
+    // What is hidden from the help is nothing to be completed either.
+    let shown = all.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+    let mut shown = clap::Command::new("plimsoll").version(env!("CARGO_PKG_VERSION")).subcommands(shown);
+    shown = shown.args(all.get_arguments().cloned());
+    clap_complete::generate(command.shell, &mut shown, "plimsoll", &mut script);
     std::io::stdout().lock().write_all(&script)?;
     Ok(())
 }

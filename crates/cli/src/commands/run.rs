@@ -58,7 +58,10 @@ pub fn run(command: &Run, settings: Settings, as_json: bool) -> anyhow::Result<E
         return answer(asked, &mut session, conversation, &options, &interrupt, as_json);
     }
     if as_json {
-        return Err(Mistake::error("--json needs a prompt", "a chat is for people: plimsoll run MODEL --json \"prompt\""));
+        return Err(Mistake::error(
+            "--json needs a prompt",
+            "a chat is for people: plimsoll run MODEL --json \"prompt\"",
+        ));
     }
     let talk = if command.raw { Talk::Text(String::new()) } else { Talk::Messages(conversation) };
     Chat { session: &mut session, talk, command, options: &options, interrupt: &interrupt }.run()?;

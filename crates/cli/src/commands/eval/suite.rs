@@ -37,7 +37,7 @@ pub fn builtin(command: &Eval, name: &str, settings: Settings, as_json: bool) ->
     let checkpoint = model::open(&command.model)?;
     if suite.items.iter().any(Item::shows_pictures) && Vision::of(&checkpoint, None)?.is_none() {
         return Err(Mistake::error(
-            format!("{} reads text only, and suite `{name}` shows pictures", checkpoint.display()),
+            format!("`{}` reads text only, and suite `{name}` shows pictures", checkpoint.display()),
             "`--suite text` asks what it can read; a GGUF model sees through an mmproj file beside it",
         ));
     }

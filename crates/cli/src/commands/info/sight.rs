@@ -87,8 +87,7 @@ impl SightFacts {
 
     /// Lines for people: what is seen with.
     pub fn lines(&self) -> Vec<String> {
-        let types: Vec<String> =
-            self.types.iter().map(|(name, n)| format!("{name} {}", bytes(*n as f64))).collect();
+        let types: Vec<String> = self.types.iter().map(|(name, n)| format!("{name} {}", bytes(*n as f64))).collect();
         let mut lines = vec![
             format!(
                 "{} layers of width {}, tiles of {}, patches of {}",

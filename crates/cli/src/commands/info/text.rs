@@ -40,7 +40,8 @@ fn network(rows: &mut Rows<impl Write>, facts: &Facts<'_>) -> anyhow::Result<()>
     rows.one("architecture", &format!("{} ({})", hp.arch.as_str(), format_name(checkpoint.format)))?;
     rows.one("parameters", &count(checkpoint.n_params()))?;
     rows.one("file", &bytes(checkpoint.file_bytes() as f64))?;
-    let types: Vec<_> = checkpoint.bytes_by_type().iter().map(|(t, n)| format!("{} {}", t.name(), bytes(*n as f64))).collect();
+    let types: Vec<_> =
+        checkpoint.bytes_by_type().iter().map(|(t, n)| format!("{} {}", t.name(), bytes(*n as f64))).collect();
     rows.one("types", &types.join(", "))?;
     rows.one("layers", &format!("{} of width {}, MLP {}", hp.n_layers, hp.d_model, hp.d_ff))?;
     let (heads, kv_heads, head_dim) = (hp.n_heads, hp.n_kv_heads, hp.head_dim);
