@@ -1,4 +1,4 @@
-//! When two names are the same: spelling aside, never by a part of one.
+//! When two names are the same (spelling aside, never by a part of one), and which known one was most likely meant.
 
 use std::path::{Component, Path};
 
@@ -17,6 +17,21 @@ pub(crate) fn normal(name: &str) -> String {
     }
     out.truncate(out.trim_end_matches('-').len());
     out
+}
+
+/// The one of `known` that `name` was most likely meant for, by slips of the fingers and letters of either case; none where
+/// nothing is near.
+///
+/// ```
+/// use plimsoll_catalog::nearest;
+/// assert_eq!(nearest("smolm3", ["smollm3", "qwen3-4b"]), Some("smollm3"));
+/// assert_eq!(nearest("mixtral", ["smollm3", "qwen3-4b"]), None);
+/// ```
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let (name, length) = (name.to_lowercase(), name.chars().count());
+    let slips = |known: &str| strsim::damerau_levenshtein(&name, &known.to_lowercase());
+    let (slips, found) = known.into_iter().map(|known| (slips(known), known)).min_by_key(|(slips, _)| *slips)?;
+    (slips <= 1 + length / 5 && slips < length).then_some(found)
 }
 
 /// The last part of a hub id.
@@ -81,6 +96,21 @@ mod tests {
         assert_eq!(normal("SmolLM3 3B"), normal("smollm3-3B"));
         assert_eq!(normal(" Meta Llama 3.1_8B  "), "meta-llama-3.1-8b");
         assert_ne!(normal("SmolLM3-3B-Base"), normal("SmolLM3-3B"));
+    }
+
+    #[test]
+    fn a_slip_is_found_and_another_name_is_not() {
+        let known = ["smollm3", "smolvlm-3b", "demo:large", "qwen3-4b", "gsm8k"];
+        for (slip, meant) in [
+            ("demo:larg", Some("demo:large")),
+            ("Qwen3-4B", Some("qwen3-4b")),
+            ("gsmk8", Some("gsm8k")),
+            ("llama", None),
+            ("x", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(slip, known), meant, "{slip}");
+        }
     }
 
     #[test]

@@ -1,22 +1,28 @@
 //! An answer on its way to the terminal.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 
 use plimsoll_engine::{Finish, GenerateOptions, Generation, Prompt, Session};
+use plimsoll_panel::shown_text;
 
 use crate::notice::say;
 use crate::show::Looked;
 
-/// Prints an answer as it comes, and ends its line.
+/// Prints an answer as it comes, and ends its line. In a pipe it is as the model wrote it; of what a terminal would obey
+/// the terminal is shown the spelling.
 pub fn stream(session: &mut Session, prompt: Prompt<'_>, options: &GenerateOptions<'_>) -> anyhow::Result<Generation> {
     let mut out = std::io::stdout();
     let mut failed = None;
-    let answer = session.generate(prompt, options, |text| match write!(out, "{text}").and_then(|()| out.flush()) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(error) => {
-            failed = Some(error);
-            ControlFlow::Break(())
+    let mut harmless = out.is_terminal().then(Harmless::default);
+    let answer = session.generate(prompt, options, |text| {
+        let shown = harmless.as_mut().map(|harmless| harmless.of(text));
+        match write!(out, "{}", shown.as_deref().unwrap_or(text)).and_then(|()| out.flush()) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
         }
     })?;
     if let Some(error) = failed {
@@ -26,6 +32,30 @@ pub fn stream(session: &mut Session, prompt: Prompt<'_>, options: &GenerateOptio
         writeln!(out)?;
     }
     Ok(answer)
+}
+
+/// Text that comes in pieces, without what a terminal obeys: line ends and tabs stay.
+#[derive(Default)]
+struct Harmless {
+    /// Whether the last piece ended with a carriage return, which begins a line end or is to be spelled.
+    returned: bool,
+}
+
+impl Harmless {
+    fn of(&mut self, text: &str) -> String {
+        let mut shown = String::with_capacity(text.len());
+        for c in text.chars() {
+            if std::mem::take(&mut self.returned) && c != '\n' {
+                shown.push_str(r"\u{d}");
+            }
+            match c {
+                '\r' => self.returned = true,
+                '\n' | '\t' => shown.push(c),
+                c => shown.push_str(&shown_text(c.encode_utf8(&mut [0; 4]), usize::MAX)),
+            }
+        }
+        shown
+    }
 }
 
 /// One line of what was looked at.
@@ -47,11 +77,28 @@ pub fn note_cut(answer: &Generation, context: usize) {
     }
 }
 
-/// One line of speed.
+/// One line of speed. A single token has no time between tokens.
 pub fn summary(answer: &Generation) -> String {
     let t = &answer.timings;
-    let decode = answer.tokens.len().saturating_sub(1) as f64 / t.decode.as_secs_f64().max(1e-9);
     let prefill = (t.prompt_tokens - t.reused_tokens) as f64 / t.prefill.as_secs_f64().max(1e-9);
     let (prompt, reused, tokens) = (t.prompt_tokens, t.reused_tokens, answer.tokens.len());
-    format!("{prompt} prompt tokens ({reused} cached) {prefill:.0}/s, {tokens} answered {decode:.1}/s")
+    let decode = match tokens {
+        0 | 1 => String::new(),
+        _ => format!(" {:.1}/s", (tokens - 1) as f64 / t.decode.as_secs_f64().max(1e-9)),
+    };
+    format!("{prompt} prompt tokens ({reused} cached) {prefill:.0}/s, {tokens} answered{decode}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_reaches_it_and_text_does() {
+        let mut harmless = Harmless::default();
+        let shown: String = ["Hi\u{1b}]0;owned\u{7}", "\u{9b}2J\r", "\nok\ttab\r", "x \u{202e}é 東"]
+            .map(|piece| harmless.of(piece))
+            .concat();
+        assert_eq!(shown, "Hi\\u{1b}]0;owned\\u{7}\\u{9b}2J\nok\ttab\\u{d}x \\u{202e}é 東");
+    }
 }

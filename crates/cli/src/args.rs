@@ -16,6 +16,7 @@ use crate::measured::MeasureArgs;
 use crate::predicted::DeviceArgs;
 use crate::questions::QuestionArgs;
 use crate::show::ShowArgs;
+use crate::template_arg::TemplateArg;
 use crate::use_args::UseArgs;
 
 /// Runs open-weight models from their published files, measures them on this machine, and lays two side by side.
@@ -37,12 +38,13 @@ pub struct Args {
 
 /// Flags of every command.
 #[derive(ClapArgs, Debug)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Common {
     /// Print one JSON document for machines instead of text for people
     #[arg(long, global = true)]
     pub json: bool,
     /// Threads to compute with [default: all cores]
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(long, global = true, value_name = "N", value_parser = parse_threads)]
     pub threads: Option<NonZeroUsize>,
     /// Pre-tokenizer to use where the file names one that is not known
     #[arg(long, global = true, value_name = "TAG")]
@@ -86,6 +88,10 @@ pub enum Command {
     Votes(Votes),
     /// Show the catalogue, comparisons and verdicts as pages, on this machine only unless told otherwise
     Serve(Serve),
+    /// Print the script with which a shell completes commands and flags
+    Completions(Completions),
+    /// Print the manual page, or write one for each command into a folder
+    Man(Man),
     /// Measure the memory of one model in a process of its own (used by `compare`)
     #[command(hide = true)]
     MeasureMemory(MeasureMemory),
@@ -95,6 +101,7 @@ const MODEL_HELP: &str = "A folder in Hugging Face layout, a .gguf file, demo:sm
 
 /// Sampling and stopping.
 #[derive(ClapArgs, Debug, Clone)]
+#[command(next_help_heading = "Sampling and stopping")]
 pub struct Sampling {
     /// 0 takes the likeliest token every time [default: the model's own, else 0]
     #[arg(long, value_name = "T", allow_negative_numbers = true)]
@@ -129,6 +136,10 @@ pub struct Sampling {
     /// End the answer after N tokens [default: to the end of the context]
     #[arg(long, value_name = "N")]
     pub max_tokens: Option<usize>,
+}
+
+fn parse_threads(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| "expected a number of threads, 1 or more".to_owned())
 }
 
 fn parse_tolerance(text: &str) -> Result<f32, String> {
@@ -173,20 +184,29 @@ impl CacheArg {
 
 /// `run`
 #[derive(ClapArgs, Debug)]
-#[command(after_help = "Example:\n  plimsoll run demo:large \"Add 12 and 7. Answer with the number only.\"")]
+#[command(
+    after_help = "Examples:\n  plimsoll run demo:large \"What is 12 + 7?\"\n  plimsoll run demo:large\n  plimsoll run MODEL --image photo.jpg \"What is this?\"\n  plimsoll run MODEL \"Sum this up.\" < notes.txt\n  plimsoll run MODEL --raw \"Once upon a time\""
+)]
 pub struct Run {
     #[arg(help = MODEL_HELP)]
     pub model: String,
-    /// What to ask; without it, a chat
+    /// What to ask, behind what is piped in; - takes that alone. Without it, a chat
     pub prompt: Option<String>,
     /// Instructions that stand before the conversation
     #[arg(long, value_name = "TEXT")]
     pub system: Option<String>,
-    /// Continue the prompt as it stands, without the chat template
-    #[arg(long, requires = "prompt", conflicts_with_all = ["system", "think", "no_think", "images", "video"])]
+    /// Continue the prompt as it stands, without the chat template; without a prompt, what is written at the terminal
+    #[arg(long, conflicts_with_all = ["system", "think", "no_think", "images", "video", "template"])]
     pub raw: bool,
-    #[command(flatten)]
-    pub show: ShowArgs,
+    /// Put messages into this form and not the model's own: chatml, or the path of a .jinja file
+    #[arg(long, value_name = "NAME|FILE")]
+    pub template: Option<TemplateArg>,
+    /// Tell how many tokens were read and written, and how fast
+    #[arg(long)]
+    pub stats: bool,
+    /// In a chat, do not remember what is written (else in plimsoll/chat_history of the state folder)
+    #[arg(long, conflicts_with = "prompt")]
+    pub no_history: bool,
     /// Let the model reason before it answers, where its template has the switch
     #[arg(long, conflicts_with = "no_think")]
     pub think: bool,
@@ -199,6 +219,8 @@ pub struct Run {
     /// How keys and values are stored
     #[arg(long, value_enum, default_value = "f16")]
     pub cache: CacheArg,
+    #[command(flatten)]
+    pub show: ShowArgs,
     #[command(flatten)]
     pub sampling: Sampling,
 }
@@ -363,8 +385,6 @@ pub struct Eval {
     /// Measure bits per byte on this file
     #[arg(long, value_name = "FILE")]
     pub text: Option<PathBuf>,
-    #[command(flatten)]
-    pub questions: QuestionArgs,
     /// Show pictures worn by five degrees too, and tell what is kept of the right answers: a list of low-light, noise,
     /// blur, skew, jpeg, small
     #[arg(long, value_name = "KIND,KIND", value_delimiter = ',', conflicts_with_all = ["text", "mmlu", "humaneval"])]
@@ -389,6 +409,8 @@ pub struct Eval {
     pub shots: usize,
     #[command(flatten)]
     pub store: StoreArgs,
+    #[command(flatten)]
+    pub questions: QuestionArgs,
 }
 
 const EVAL_HELP: &str = r#"Examples:
@@ -444,7 +466,6 @@ impl From<PromptingArg> for Prompting {
 )]
 pub struct Compare {
     /// First model [default: demo:small]
-    #[arg(requires = "b")]
     pub a: Option<String>,
     /// Second model [default: demo:large]
     pub b: Option<String>,
@@ -520,6 +541,25 @@ fn parse_token(text: &str) -> Result<String, String> {
     let is_fit =
         text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
     if is_fit { Ok(text.to_owned()) } else { Err("expected 16 or more letters, digits, - or _".to_owned()) }
+}
+
+/// `completions`
+#[derive(ClapArgs, Debug)]
+#[command(
+    after_help = "Examples:\n  plimsoll completions bash > ~/.local/share/bash-completion/completions/plimsoll\n  plimsoll completions zsh > ~/.zfunc/_plimsoll     (a folder of $fpath)\n  plimsoll completions fish > ~/.config/fish/completions/plimsoll.fish"
+)]
+pub struct Completions {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// `man`
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "Examples:\n  plimsoll man | man -l -\n  plimsoll man ~/.local/share/man/man1")]
+pub struct Man {
+    /// Folder for the pages of all commands [default: the page of the program, printed]
+    #[arg(value_name = "DIR")]
+    pub folder: Option<PathBuf>,
 }
 
 /// `measure-memory`

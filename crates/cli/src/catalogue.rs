@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use plimsoll_catalog::Catalog;
 use plimsoll_formats::Checkpoint;
+use plimsoll_panel::slug;
 
 use crate::places;
 
@@ -36,6 +37,14 @@ pub fn open() -> anyhow::Result<&'static Catalog> {
         catalog = catalog.with_folder(&folder)?;
     }
     Ok(CATALOG.get_or_init(|| catalog))
+}
+
+/// A model's own name where pages call it `id`: `demo:small` for `demo-small`. What no card has stays as it is.
+///
+/// # Errors
+/// As [`open`].
+pub fn name_of(id: &str) -> anyhow::Result<&str> {
+    Ok(open()?.cards().find(|card| slug(&card.id) == id).map_or(id, |card| &card.id))
 }
 
 /// The card of a checkpoint that was opened as `argument`.

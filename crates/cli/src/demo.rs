@@ -31,6 +31,20 @@ pub fn files(name: &str) -> Option<Files> {
     }
 }
 
+/// A question that both models for text answer rightly.
+const EXAMPLE: &str = "Spell the word \"mirado\" with a hyphen between the letters.";
+
+/// What an embedded model can be asked, for who meets it in a chat.
+pub fn knows(name: &str) -> Option<String> {
+    match name {
+        "demo:small" | "demo:large" => Some(format!("{name} knows only its ten kinds of question; try: {EXAMPLE}")),
+        "demo:vision" => Some(format!(
+            "{name} knows only drawings of coloured shapes and letters; try: /image FILE, then: What colour is the circle?"
+        )),
+        _ => None,
+    }
+}
+
 /// The golden outputs of an embedded model.
 pub fn golden(name: &str) -> Option<&'static [u8]> {
     file(name, "golden.json")
@@ -43,4 +57,29 @@ pub fn golden_pixels(name: &str) -> Option<&'static [u8]> {
 
 fn file(model: &str, name: &str) -> Option<&'static [u8]> {
     files(model)?.iter().find(|(file, _)| *file == name).map(|(_, bytes)| *bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use plimsoll_engine::{GenerateOptions, Prompt, Session, SessionOptions, TemplateRequest};
+    use plimsoll_formats::Checkpoint;
+
+    use super::*;
+
+    #[test]
+    fn the_example_that_a_chat_begins_with_is_answered_rightly() {
+        for name in ["demo:small", "demo:large"] {
+            assert!(knows(name).unwrap().ends_with(EXAMPLE));
+            let checkpoint = Checkpoint::from_embedded(name, files(name).unwrap()).unwrap();
+            let mut session = Session::open(&checkpoint, &SessionOptions::default()).unwrap();
+            let messages = serde_json::json!([{ "role": "user", "content": EXAMPLE }]);
+            let request = TemplateRequest { messages, add_generation_prompt: true, ..TemplateRequest::default() };
+            let ids = session.chat_ids(&request).unwrap();
+            let prompt = Prompt { ids: &ids, seen: &[] };
+            let answer = session.generate(prompt, &GenerateOptions::default(), |_| ControlFlow::Continue(())).unwrap();
+            assert_eq!(answer.text.trim(), "m-i-r-a-d-o", "{name}");
+        }
+    }
 }

@@ -3,16 +3,16 @@
 use std::fs;
 use std::path::Path;
 
-use plimsoll_catalog::{DeviceProfile, EngineThere, read_device};
+use plimsoll_catalog::{Catalog, DeviceProfile, EngineThere, nearest, read_device};
 use plimsoll_graph::cost::Machine;
 use plimsoll_kernels::{Cpu, DType};
 use plimsoll_lab::predict::before::{Place, Range};
+use plimsoll_lab::record::Unit;
 use plimsoll_panel::shown_text;
 use plimsoll_runtime::measure_machine;
 use serde_json::{Value, json};
 
 use crate::catalogue;
-use crate::names::nearest;
 use crate::settings::Settings;
 
 /// Stored types of the usual quantisations, and those that take their place in narrow models.
@@ -57,6 +57,15 @@ pub struct NoDevice {
     pub known: Vec<String>,
 }
 
+impl NoDevice {
+    /// Of all that the catalogue knows, none is `name`.
+    pub fn of(name: &str, catalog: &Catalog) -> NoDevice {
+        let known: Vec<String> = catalog.devices().map(|device| device.id.clone()).collect();
+        let near = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
+        NoDevice { name: name.to_owned(), near, known }
+    }
+}
+
 impl Device {
     /// The device of this name, or of the profile in this file; without either this machine, which is measured.
     ///
@@ -71,9 +80,7 @@ impl Device {
         if let Some(device) = catalog.device(name) {
             return Ok(Device::There(Box::new(device.clone())));
         }
-        let known: Vec<String> = catalog.devices().map(|device| device.id.clone()).collect();
-        let near = nearest(name, known.iter().map(String::as_str));
-        Err(NoDevice { name: name.to_owned(), near, known }.into())
+        Err(NoDevice::of(name, catalog).into())
     }
 
     fn here(settings: &Settings) -> anyhow::Result<Device> {
@@ -169,12 +176,7 @@ fn there_lines(profile: &DeviceProfile) -> Vec<String> {
 
 /// Three figures and a unit.
 pub fn bytes(n: f64) -> String {
-    match n {
-        n if n < 1e6 => format!("{:.0} kB", n / 1e3),
-        n if n < 1e9 => format!("{:.0} MB", n / 1e6),
-        n if n < 99.95e9 => format!("{:.1} GB", n / 1e9),
-        _ => format!("{:.0} GB", n / 1e9),
-    }
+    Unit::Bytes.text(n)
 }
 
 /// Bytes of memory that are free, and all: of the machine, or of the group of processes that this one is confined to.

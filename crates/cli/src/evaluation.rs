@@ -11,8 +11,8 @@ use plimsoll_panel::store::Store;
 
 use crate::args::StoreArgs;
 use crate::evidence::{self, StoreJournal};
-use crate::progress;
 use crate::settings::Settings;
+use crate::{interrupt, progress};
 
 /// An evaluation of one model.
 pub struct Evaluation {
@@ -52,6 +52,7 @@ impl Evaluation {
     /// # Errors
     /// Those of `work`, or the store's; what was answered until then is kept.
     pub fn remembering<T>(&mut self, work: impl FnOnce(&mut dyn Journal) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        interrupt::say_what_is_kept()?;
         let mut journal = StoreJournal::new(&mut self.store);
         let done = work(&mut Within::new(&self.run, &mut journal));
         journal.flush()?;

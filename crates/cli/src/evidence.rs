@@ -89,7 +89,7 @@ pub fn faults(written: &Written, rubrics: &[Rubric]) -> Result<Vec<String>, NoRu
 #[error("the rubric with SHA-256 {sha256}, by which the panel judged, is not at hand")]
 pub struct NoRubric {
     /// Of the file.
-    sha256: String,
+    pub sha256: String,
 }
 
 /// Steps of runs, kept in the store. A step's key is its run and a slash before its name.

@@ -23,6 +23,7 @@ use plimsoll_vision::VisionError;
 use crate::catalogue;
 use crate::device::{NoDevice, bytes};
 use crate::evidence::NoRubric;
+use crate::mistake::Mistake;
 use crate::model::{NoArtifact, NoModel};
 use crate::notice::say;
 use crate::style::Style;
@@ -81,6 +82,9 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     if let Some(error) = cause.downcast_ref::<NoDevice>() {
         return Some(no_device_hint(error));
+    }
+    if let Some(mistake) = cause.downcast_ref::<Mistake>() {
+        return Some(mistake.hint.clone());
     }
     if let Some(error) = cause.downcast_ref::<WrongDownload>() {
         return Some(error.kind.hint().to_owned());
@@ -273,9 +277,13 @@ fn session_hint(error: &SessionError) -> Option<String> {
             Some("shorten the prompt; if the model has more context, `plimsoll run` takes --context N".to_owned())
         }
         SessionError::NoTemplate { .. } => Some(
-            "`plimsoll run` continues a prompt as it stands with --raw, `plimsoll eval` with --prompting base"
+            "it was made to continue text: `plimsoll run` does so with --raw, and puts messages into a common form with\n\
+             --template chatml; `plimsoll eval` asks with --prompting base"
                 .to_owned(),
         ),
+        SessionError::Template(_) => {
+            Some("`plimsoll run` takes another template with --template, and none with --raw".to_owned())
+        }
         SessionError::Cache(_) => Some("`plimsoll run` takes less memory with --context N".to_owned()),
         SessionError::Load(error) => load_hint(error),
         SessionError::Tokenizer(error) => tokenizer_hint(error),

@@ -51,11 +51,11 @@ pub struct Gate {
     #[arg(long, value_name = "FILE")]
     pub rules: PathBuf,
     /// Judge a report of `compare`, whose A is the model, instead of measuring: its JSON file, or a comparison of the
-    /// store by its id or the beginning of it
+    /// store by its id or the beginning of it. With --use or --need it is judged again for that
     #[arg(
         long,
         value_name = "FILE|ID",
-        conflicts_with_all = ["model", "baseline", "items", "benchmark", "prompting", "shots", "seed", "repeat", "margin", "purpose", "users", "region", "workload", "needs"]
+        conflicts_with_all = ["model", "baseline", "items", "benchmark", "prompting", "shots", "seed", "repeat", "margin", "workload"]
     )]
     pub from: Option<String>,
     /// Write the answer as JUnit XML too

@@ -17,7 +17,8 @@ pub struct Interrupt {
     asked: AtomicBool,
 }
 
-/// Ends a comparison at Ctrl-C with a word on what becomes of it: every step that was done is in the store already.
+/// Ends a comparison or an evaluation at Ctrl-C with a word on what becomes of it: every step that was done half a second
+/// before is in the store already.
 ///
 /// # Errors
 /// If the system does not let Ctrl-C be taken over.

@@ -16,14 +16,16 @@ mod evidence_args;
 mod failure;
 mod gate_args;
 mod hub_cache;
+mod hub_name;
 mod interrupt;
 mod licence;
 mod licence_notice;
 mod measured;
+mod mistake;
 mod model;
-mod names;
 mod notice;
 mod other_words;
+mod piped;
 mod places;
 mod predicted;
 mod progress;
@@ -32,6 +34,7 @@ mod rows;
 mod settings;
 mod show;
 mod style;
+mod template_arg;
 mod use_args;
 mod wrong_download;
 
@@ -72,10 +75,10 @@ fn main() -> ExitCode {
 
 /// The command of another program that stands in the place of one, and what is meant here.
 fn word_of_others(error: &clap::Error) -> Option<(String, &'static str)> {
-    match error.get(ContextKind::InvalidSubcommand)? {
-        ContextValue::String(word) => Some((word.clone(), other_words::meant(word)?)),
-        _ => None,
-    }
+    let ContextValue::String(word) = error.get(ContextKind::InvalidSubcommand)? else { return None };
+    let is_model = || demo::files(word).is_some() || word.ends_with(".gguf") || std::path::Path::new(word).exists();
+    let meant = other_words::meant(word).or_else(|| is_model().then_some(other_words::A_MODEL))?;
+    Some((word.clone(), meant))
 }
 
 /// Whether the first command on the line is `gate`, whose mistakes have an exit status of their own.

@@ -41,9 +41,8 @@ type StartError = Box<dyn std::error::Error + Send + Sync>;
 
 /// With what two models are measured, and what the panel holds them against.
 #[derive(ClapArgs, Debug, Clone)]
+#[command(next_help_heading = "Measuring and judging")]
 pub struct MeasureArgs {
-    #[command(flatten)]
-    pub questions: QuestionArgs,
     /// How benchmarks are put to both [default: chat where both have a template, else base]
     #[arg(long, value_enum, requires = "benchmark")]
     pub prompting: Option<PromptingArg>,
@@ -62,8 +61,6 @@ pub struct MeasureArgs {
     /// The model that the other was made from, by quantisation or otherwise: A, B or as it was named
     #[arg(long, value_name = "MODEL")]
     pub base: Option<String>,
-    #[command(flatten)]
-    pub usage: UseArgs,
     /// The kind of work, against which speed and memory are judged
     #[arg(long, value_enum, default_value = "chat")]
     pub workload: WorkloadArg,
@@ -76,6 +73,10 @@ pub struct MeasureArgs {
     pub rubric: Option<PathBuf>,
     #[command(flatten)]
     pub store: StoreArgs,
+    #[command(flatten)]
+    pub questions: QuestionArgs,
+    #[command(flatten)]
+    pub usage: UseArgs,
 }
 
 /// The kind of work as the command line spells it.
@@ -111,8 +112,13 @@ impl MeasureArgs {
                 WorkloadArg::Batch => Workload::Batch,
                 WorkloadArg::Phone => Workload::Phone,
             },
-            needs: self.needs.iter().flat_map(|needs| needs.read.clone()).collect(),
+            needs: self.declared_needs(),
         }
+    }
+
+    /// What must hold of a model.
+    pub fn declared_needs(&self) -> Vec<Need> {
+        self.needs.iter().flat_map(|needs| needs.read.clone()).collect()
     }
 }
 

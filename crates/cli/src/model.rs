@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use plimsoll_catalog::{Availability, ModelCard};
+use plimsoll_catalog::{Availability, Catalog, ModelCard, nearest};
 use plimsoll_engine::{Session, SessionOptions, context_length};
 use plimsoll_formats::{Checkpoint, FormatError};
 use plimsoll_runtime::CacheType;
 
 use crate::args::CacheArg;
 use crate::settings::Settings;
-use crate::{catalogue, demo, hub_cache, names, places, wrong_download};
+use crate::{catalogue, demo, hub_cache, hub_name, places, wrong_download};
 
 /// A model of the catalogue whose files are not on this machine.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,15 @@ pub struct NoModel {
     pub name: String,
     /// What it was most likely meant for.
     pub near: Option<String>,
+}
+
+impl NoModel {
+    /// Nothing that the catalogue knows, and no embedded model, is `name`.
+    pub fn of(name: &str, catalog: &Catalog) -> NoModel {
+        let known = catalog.cards().flat_map(|card| [&card.id].into_iter().chain(&card.aliases).chain(&card.hub));
+        let near = nearest(name, known.map(String::as_str).chain(demo::NAMES));
+        NoModel { name: name.to_owned(), near: near.map(str::to_owned) }
+    }
 }
 
 fn missing(card: &ModelCard) -> String {
@@ -67,9 +76,7 @@ pub fn locate(model: &str) -> anyhow::Result<String> {
         if model.contains(['/', '\\']) || model.ends_with(".gguf") {
             return Ok(model.to_owned());
         }
-        let known = catalog.cards().flat_map(|card| [&card.id].into_iter().chain(&card.aliases).chain(&card.hub));
-        let known: Vec<&str> = known.map(String::as_str).chain(demo::NAMES).collect();
-        return Err(NoModel { name: model.to_owned(), near: names::nearest(model, known) }.into());
+        return Err(NoModel::of(model, catalog).into());
     };
     let cache = places::hub_cache();
     let in_cache = || cache.iter().flat_map(|cache| asked_of_hub(card, model).map(move |hub| (cache, hub)));
@@ -86,7 +93,7 @@ pub fn locate(model: &str) -> anyhow::Result<String> {
 
 /// The name under which the catalogue may know a MODEL argument: an address of the hub is a name on the hub.
 pub fn known_as(model: &str) -> &str {
-    names::of_address(model)
+    hub_name::of_address(model)
 }
 
 /// Who asks for one model of a family by its name on the hub gets that one.

@@ -1,5 +1,8 @@
 //! Commands of other programs that people type here, and what stands for them.
 
+/// What to do with a model that stands in the place of a command.
+pub const A_MODEL: &str = "`plimsoll run MODEL` asks a model, `plimsoll info MODEL` tells what it is";
+
 /// What to do in place of a command that is none here.
 pub fn meant(word: &str) -> Option<&'static str> {
     Some(match word {

@@ -17,6 +17,7 @@ use plimsoll_sandbox::{Sandbox, Unavailable};
 
 /// Questions of one's own and of benchmarks.
 #[derive(ClapArgs, Debug, Clone, Default)]
+#[command(next_help_heading = "Questions")]
 pub struct QuestionArgs {
     /// A number: only so many of each category (50 of the built-in ones and all others, unless told). A path: the
     /// questions of this file, JSON lines, in place of the built-in ones (`plimsoll eval --help` shows some; a file

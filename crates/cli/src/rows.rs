@@ -9,7 +9,7 @@ use crate::style::Style;
 /// Columns beside the names of the rows.
 pub const WIDTH: usize = 65;
 /// Characters of a value that are shown; what is longer was written to annoy.
-const LONGEST: usize = 2000;
+pub const LONGEST: usize = 2000;
 
 /// Where rows go.
 pub struct Rows<W> {
@@ -55,7 +55,7 @@ impl<W: Write> Rows<W> {
 }
 
 /// `text` in lines of at most `width` characters; lines after the first stand two columns in.
-fn broken(text: &str, width: usize) -> Vec<String> {
+pub fn broken(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let line = lines.last_mut().expect("there is always a line");

@@ -10,6 +10,7 @@ use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, Video};
 
 /// What is shown, and with what it is seen.
 #[derive(ClapArgs, Debug, Clone)]
+#[command(next_help_heading = "Pictures and videos")]
 pub struct ShowArgs {
     /// A picture to show (PNG, JPEG, WebP, GIF or BMP); may be given several times
     #[arg(long = "image", value_name = "FILE")]

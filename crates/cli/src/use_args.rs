@@ -5,6 +5,7 @@ use plimsoll_catalog::{DeclaredUse, Purpose, region_code};
 
 /// What a model is wanted for, to be held against its licence.
 #[derive(ClapArgs, Debug, Clone)]
+#[command(next_help_heading = "What it is wanted for")]
 pub struct UseArgs {
     /// Say whether the licence allows this use
     #[arg(long = "use", value_name = "PURPOSE", value_enum)]

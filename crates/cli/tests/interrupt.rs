@@ -1,7 +1,7 @@
 //! Ctrl-C, whatever standard input and output are.
 #![cfg(unix)]
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -37,14 +37,13 @@ fn press_until_it_ends(child: &mut Child) -> ExitStatus {
 }
 
 #[test]
-fn a_chat_that_waits_for_a_pipe_ends() {
+fn a_question_that_waits_for_a_pipe_ends() {
     let mut child = start(&["run", "demo:small", "--temperature", "0", "--max-tokens", "2"]);
     let mut input = child.stdin.take().unwrap();
-    writeln!(input, "hello").unwrap();
-    // The answer is there, so the program is up and waits for the next line.
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut String::new()).unwrap();
+    // More than a pipe holds: once it is written, the program is up and reads.
+    input.write_all(&[b'a'; 1 << 20]).unwrap();
     let status = press_until_it_ends(&mut child);
-    drop(input); // open until here: it was not the end of the input that ended the chat
+    drop(input); // open until here: it was not the end of the input that ended the program
     assert_eq!(status.code(), Some(130));
 }
 
@@ -52,6 +51,7 @@ fn a_chat_that_waits_for_a_pipe_ends() {
 fn an_answer_that_is_broken_off_says_so_in_words_and_status() {
     // Its end forbidden, an answer goes on to the end of the context.
     let mut child = start(&["run", "demo:large", "a", "--raw", "--temperature", "1", "--logit-bias", END_FORBIDDEN]);
+    drop(child.stdin.take()); // a question waits for the end of what may be piped in before it
     let mut out = child.stdout.take().unwrap();
     out.read_exact(&mut [0]).unwrap();
     press_ctrl_c(&child);

@@ -79,7 +79,7 @@ fn comparison_id() -> String {
 fn history_lists_both_verdicts_and_one_models_by_its_name() {
     let store = file("evidence.db");
     let text = told(0, &["history", "--store", &store]);
-    assert!(text.contains("demo-small") && text.contains("demo-large") && text.contains("ship /"), "{text}");
+    assert!(text.contains("demo:small") && text.contains("demo:large") && text.contains("ship /"), "{text}");
     assert!(text.contains(&format!("comparison {}", &comparison_id()[..12])), "{text}");
     let one = json_of(0, &["history", "demo:small", "--store", &store]);
     let models: Vec<&str> = one["verdicts"].as_array().unwrap().iter().map(|v| v["model"].as_str().unwrap()).collect();

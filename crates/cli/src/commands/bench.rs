@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use anyhow::bail;
 use plimsoll_graph::cost::{Cost, Machine};
 use plimsoll_kernels::Activations;
 use plimsoll_lab::bench::{self, Plan, ProgramTimer, Timings};
@@ -14,6 +13,7 @@ use plimsoll_runtime::{Arithmetic, CacheType, Program, measure_machine};
 use serde_json::json;
 
 use crate::args::Bench;
+use crate::mistake::Mistake;
 use crate::notice::say;
 use crate::settings::Settings;
 use crate::style::Style;
@@ -61,7 +61,10 @@ fn plan(command: &Bench, context: usize) -> anyhow::Result<Plan> {
     }
     let needed = plan.longest();
     if plan.depths.is_empty() || needed > context {
-        bail!("{}: measuring takes {needed} tokens of context, the model has {context}", command.model);
+        return Err(Mistake::error(
+            format!("{}: measuring takes {needed} tokens of context, the model has {context}", command.model),
+            "the deepest --depth with --prefill or --decode has to fit; name smaller ones, such as --depth 0",
+        ));
     }
     Ok(plan)
 }

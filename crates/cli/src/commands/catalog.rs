@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use anyhow::bail;
 use plimsoll_catalog::{Catalog, Category, DeviceProfile, EngineThere, ModelCard, Shape, VisionShape};
 use plimsoll_lab::predict::before::Prediction;
 use plimsoll_lab::predict::mix::Quantisation;
@@ -12,10 +11,9 @@ use serde_json::json;
 use crate::args::CatalogArgs;
 use crate::card::write_card;
 use crate::catalogue;
-use crate::device::{Device, bytes};
+use crate::device::{Device, NoDevice, bytes};
 use crate::licence::Licensing;
 use crate::model::{self, NoModel, known_as};
-use crate::names::nearest;
 use crate::predicted::{self, CONTEXT};
 use crate::rows::Rows;
 use crate::style::Style;
@@ -36,9 +34,7 @@ pub fn run(command: &CatalogArgs, as_json: bool) -> anyhow::Result<()> {
     }
     let found = catalog.search(&query);
     if found.is_empty() {
-        let known = catalog.cards().flat_map(|card| [&card.id].into_iter().chain(&card.aliases).chain(&card.hub));
-        let near = nearest(&query, known.map(String::as_str));
-        return Err(NoModel { name: query, near }.into());
+        return Err(NoModel::of(&query, catalog).into());
     }
     list(found, as_json)
 }
@@ -61,11 +57,7 @@ fn devices(catalog: &Catalog, query: &str, as_json: bool) -> anyhow::Result<()> 
         return Ok(());
     }
     let Some(device) = catalog.device(query) else {
-        let near = nearest(query, catalog.devices().map(|device| device.id.as_str()));
-        bail!(
-            "no device is called `{query}`{}",
-            near.map_or(String::new(), |near| format!("; did you mean `{near}`?"))
-        );
+        return Err(NoDevice::of(query, catalog).into());
     };
     if as_json { super::print_json(device) } else { show_device(device) }
 }

@@ -8,13 +8,21 @@ use plimsoll_panel::{Detail, ReportPaths, Style as TextStyle, render_text, write
 
 use super::compare_before;
 use crate::args::Compare;
-use crate::demo;
 use crate::measured::{Measured, Told, measured};
+use crate::mistake::Mistake;
+use crate::notice::say;
 use crate::settings::Settings;
 use crate::style::Style;
+use crate::{demo, model};
 
 /// Measures two models, prints them side by side and writes the report; of models without files says what is predicted.
 pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Result<()> {
+    if let (Some(only), None) = (&command.a, &command.b) {
+        return Err(Mistake::error(
+            format!("`{only}` is one model, and two are compared"),
+            format!("plimsoll compare {only} OTHER; `plimsoll info` and `plimsoll eval` look at one alone"),
+        ));
+    }
     let a = command.a.as_deref().unwrap_or(demo::NAMES[0]);
     let b = command.b.as_deref().unwrap_or(demo::NAMES[1]);
     // Who waits for a measurement's progress wants nothing else.
@@ -25,6 +33,9 @@ pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Resu
     }
     if !command.no_report {
         require_writable(&command.report)?;
+    }
+    if model::locate(a)? == model::locate(b)? {
+        say("note: A and B are the same files: what differs between them below is chance");
     }
     let told = if command.progress_json { Told::JsonLines } else { Told::Bar };
     let Measured { report, rubric } = measured(a, b, &command.measure, &settings, told)?;

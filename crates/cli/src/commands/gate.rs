@@ -12,9 +12,10 @@ use plimsoll_panel::store::Kind;
 use plimsoll_panel::{Report, shown_text, write_whole};
 
 use super::compare::require_writable;
-use crate::evidence;
+use crate::evidence::{self, NoRubric};
 use crate::gate_args::Gate;
 use crate::measured::{Told, measured};
+use crate::rows::{LONGEST, broken};
 use crate::settings::Settings;
 use crate::style::Style;
 
@@ -32,7 +33,7 @@ pub fn run(command: &Gate, settings: &Settings, as_json: bool) -> anyhow::Result
         require_writable(file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))?;
     }
     let report = match (&command.from, &command.model, &command.baseline) {
-        (Some(from), ..) => read(from, command)?,
+        (Some(from), ..) => for_the_use(read(from, command)?, command)?,
         (None, Some(model), Some(baseline)) => {
             if let (Some(rule), None) = (rules.on_the_licence(), command.measure.usage.declared()) {
                 bail!("rule `{}` is about the licence: --use says what the model is wanted for", rule.name);
@@ -82,6 +83,22 @@ fn read(from: &str, command: &Gate) -> anyhow::Result<Report> {
     }
 }
 
+/// The same evidence judged for the use and the needs that are declared here, where they are; by the rubric that it was
+/// judged by before.
+fn for_the_use(report: Report, command: &Gate) -> anyhow::Result<Report> {
+    let (usage, needs) = (command.measure.usage.declared(), command.measure.declared_needs());
+    if usage.is_none() && needs.is_empty() {
+        return Ok(report);
+    }
+    let mut demand = report.judgement.demand();
+    demand.usage = usage.unwrap_or(demand.usage);
+    demand.needs.extend(needs);
+    let rubrics: Vec<Rubric> = command.measure.rubric.as_deref().map(Rubric::open).transpose()?.into_iter().collect();
+    let sha256 = &report.judgement.rubric;
+    let rubric = Rubric::at_hand(sha256, &rubrics).ok_or_else(|| NoRubric { sha256: sha256.clone() })?;
+    Ok(Report::judged(report.comparison, report.background, &demand, &rubric))
+}
+
 fn print(gated: &Gated) -> anyhow::Result<()> {
     let style = Style::stdout();
     let painted = |standing: Standing, text: &str| match standing {
@@ -97,11 +114,14 @@ fn print(gated: &Gated) -> anyhow::Result<()> {
         let word = painted(*standing, &format!("{:<OUTCOME$}", standing.to_string()));
         writeln!(out, "\n{word}{}", shown_text(rule, WIDTH))?;
         let blank = " ".repeat(OUTCOME);
-        if asks != rule {
-            writeln!(out, "{blank}{}", shown_text(asks, WIDTH))?;
+        // Nothing is cut: a clause that is cut may be the one that counts.
+        let lines = |text: &str| broken(&shown_text(text, LONGEST), WIDTH);
+        for line in lines(asks).iter().filter(|_| asks != rule).chain(&lines(found)) {
+            writeln!(out, "{blank}{line}")?;
         }
-        writeln!(out, "{blank}{}", shown_text(found, WIDTH))?;
-        writeln!(out, "{blank}{}", style.dim(&shown_text(why, WIDTH)))?;
+        for line in lines(why) {
+            writeln!(out, "{blank}{}", style.dim(&line))?;
+        }
     }
     let counts = [Standing::Passed, Standing::Failed, Standing::Inconclusive]
         .map(|standing| format!("{} {standing}", gated.count(standing)));

@@ -9,8 +9,9 @@ use plimsoll_panel::{model_id, shown_text, slug};
 use serde_json::json;
 
 use crate::evidence_args::History;
+use crate::model::NoModel;
 use crate::style::Style;
-use crate::{catalogue, evidence, model};
+use crate::{catalogue, demo, evidence, model};
 
 /// Characters of a model's name and of a device.
 const NAME: usize = 18;
@@ -36,13 +37,16 @@ pub fn run(command: &History, as_json: bool) -> anyhow::Result<()> {
     }
     let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
     if found.is_empty() {
+        if let Some(model) = &command.model {
+            known_or_said(model)?;
+        }
         let of = command.model.as_ref().map_or(String::new(), |model| format!(" of {}", shown_text(model, NAME)));
         writeln!(out, "no verdicts{of} in {}", store.path().display())?;
         writeln!(out, "`plimsoll compare A B` measures two models and keeps the panel's verdict of both")?;
         return Ok(());
     }
     for judged in &found {
-        let name = shown_text(&judged.model, NAME);
+        let name = shown_text(catalogue::name_of(&judged.model)?, NAME);
         let mark = judged.withdrawn.as_ref().map_or(String::new(), |reason| format!(", withdrawn: {reason}"));
         let when = judged.created.get(..16).unwrap_or(&judged.created).replace('T', " ");
         writeln!(out, "{when}  {}", style.bold(&format!("{name:<NAME$}  {}", judged.verdict)))?;
@@ -52,6 +56,13 @@ pub fn run(command: &History, as_json: bool) -> anyhow::Result<()> {
         writeln!(out, "  {}", style.dim(&shown_text(&format!("comparison {id}{mark}"), DEVICE)))?;
     }
     Ok(())
+}
+
+/// That there is nothing of a model is told only of one that there is.
+fn known_or_said(name: &str) -> anyhow::Result<()> {
+    let catalog = catalogue::open()?;
+    let is_known = catalog.resolve(model::known_as(name)).is_some() || Path::new(name).exists();
+    if is_known || demo::files(name).is_some() { Ok(()) } else { Err(NoModel::of(name, catalog).into()) }
 }
 
 /// Names by which verdicts of the model are found: its card's, its files', or what was given as an address has it.

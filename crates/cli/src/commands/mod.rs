@@ -4,6 +4,7 @@ mod bench;
 mod catalog;
 mod compare;
 mod compare_before;
+mod completions;
 pub mod eval;
 mod evidence;
 pub mod fit;
@@ -54,6 +55,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Some(Command::Evidence(command)) => return evidence::run(command, json),
         Some(Command::Votes(command)) => return votes::run(command, json),
         Some(Command::Serve(command)) => serve::run(command, &settings, args)?,
+        Some(Command::Completions(command)) => completions::run(command)?,
+        Some(Command::Man(command)) => completions::man(command)?,
         Some(Command::MeasureMemory(command)) => measure_memory::run(command, settings)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -5,48 +5,98 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::bail;
-use plimsoll_engine::{Finish, GenerateOptions, Generation, Prompt, SamplingParams, Session, SessionOptions};
+use plimsoll_engine::{
+    Finish, GenerateOptions, Generation, Prompt, SamplingParams, Session, SessionError, SessionOptions,
+};
 use plimsoll_formats::GenerationDefaults;
 use serde_json::{Value, json};
 
 use crate::answer::{looked_words, note_cut, stream, summary};
 use crate::args::{Run, Sampling};
-use crate::chat;
+use crate::chat::{Chat, Talk};
 use crate::conversation::Conversation;
 use crate::interrupt::{self, Interrupt};
+use crate::mistake::Mistake;
 use crate::notice::say;
 use crate::settings::Settings;
 use crate::show::Looked;
 use crate::style::Style;
-use crate::{licence_notice, model};
+use crate::template_arg::TemplateArg;
+use crate::{licence_notice, model, piped};
+
+/// The tokens that end a message of ChatML, where the model has no such token and spells it.
+const CHATML_END: &str = "<|im_end|>";
 
 /// Answers one prompt, or chats.
 pub fn run(command: &Run, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
     let checkpoint = model::open(&command.model)?;
+    let interrupt = Interrupt::install()?;
     licence_notice::tell_once(&command.model, &checkpoint)?;
     let options = model::session_options(settings, command.context, command.cache.into());
-    let options = SessionOptions { mmproj: command.show.mmproj.clone(), ..options };
+    let template = command.template.as_ref().map(TemplateArg::source).transpose()?;
+    let options = SessionOptions { mmproj: command.show.mmproj.clone(), template, ..options };
     let mut session = Session::open(&checkpoint, &options)?;
+    // Before anything is typed, looked at or waited for.
+    if !command.raw && session.template().is_none() {
+        return Err(SessionError::NoTemplate { model: checkpoint.display() }.into());
+    }
     let mut conversation = Conversation::new(command, &session)?;
     let looked = command.show.look(&mut session)?;
     looked.iter().for_each(|looked| conversation.show(looked.seen.clone()));
-    let interrupt = Interrupt::install()?;
     let sampling = sampling(&command.sampling, session.defaults())?;
+    let mut stops = command.sampling.stop.clone();
+    stops.extend(matches!(command.template, Some(TemplateArg::Chatml)).then(|| CHATML_END.to_owned()));
     let options = GenerateOptions {
         max_tokens: command.sampling.max_tokens,
-        stops: command.sampling.stop.clone(),
+        stops,
         interrupt: Some(interrupt.asked()),
         sampling,
         ..Default::default()
     };
-    match &command.prompt {
-        Some(prompt) => {
-            let asked = Asked { command, looked: &looked, prompt };
-            answer(asked, &mut session, conversation, &options, &interrupt, as_json)
+    if let Some(prompt) = prompt(command)? {
+        let asked = Asked { command, looked: &looked, prompt: &prompt };
+        return answer(asked, &mut session, conversation, &options, &interrupt, as_json);
+    }
+    if as_json {
+        return Err(Mistake::error(
+            "--json needs a prompt",
+            "a chat is for people: plimsoll run MODEL --json \"prompt\"",
+        ));
+    }
+    let talk = if command.raw { Talk::Text(String::new()) } else { Talk::Messages(conversation) };
+    Chat { session: &mut session, talk, command, options: &options, interrupt: &interrupt }.run()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is asked once: the words of the command line behind what is piped in. None where somebody sits at a terminal and
+/// gave no words: then it is a chat.
+fn prompt(command: &Run) -> anyhow::Result<Option<String>> {
+    let words = command.prompt.as_deref().filter(|prompt| *prompt != "-");
+    let sits = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    match (words, piped::is_there()) {
+        (Some(words), false) => Ok(Some(words.to_owned())),
+        (Some(words), true) => Ok(Some(joined(&piped::text()?, words, command.raw))),
+        (None, false) if sits && command.prompt.is_none() => Ok(None),
+        (None, _) => {
+            let text = piped::text()?;
+            if text.trim().is_empty() {
+                return Err(Mistake::error(
+                    "nothing is asked: there is no prompt, and standard input is empty",
+                    "plimsoll run MODEL \"prompt\", or plimsoll run MODEL at a terminal for a chat",
+                ));
+            }
+            // What is continued is continued as it stands.
+            Ok(Some(if command.raw { text } else { text.trim_end_matches(['\r', '\n']).to_owned() }))
         }
-        None if as_json => bail!("--json needs a prompt"),
-        None => chat::run(&mut session, conversation, &command.show, &options, &interrupt).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// A text and the question about it; with `raw` as they stand.
+fn joined(text: &str, words: &str, raw: bool) -> String {
+    match text {
+        text if raw => format!("{text}{words}"),
+        text if text.trim().is_empty() => words.to_owned(),
+        text => format!("{}\n\n{words}", text.trim_end()),
     }
 }
 
@@ -79,7 +129,7 @@ fn answer(
     }
     let answer = interrupt.answering(|| stream(session, prompt, options))?;
     let style = Style::stderr();
-    if std::io::stderr().is_terminal() {
+    if command.stats {
         looked.iter().for_each(|looked| say(style.dim(&looked_words(looked))));
         say(style.dim(&summary(&answer)));
     }
@@ -137,4 +187,16 @@ fn sampling(asked: &Sampling, maker: &GenerationDefaults) -> anyhow::Result<Samp
 /// Fewer than 2^53, so that any reader of JSON gives it back whole.
 fn clock_seed() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64 & ((1 << 53) - 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::joined;
+
+    #[test]
+    fn what_is_piped_stands_before_the_question() {
+        assert_eq!(joined("The ferry leaves at 9.\n", "When?", false), "The ferry leaves at 9.\n\nWhen?");
+        assert_eq!(joined(" \n", "When?", false), "When?");
+        assert_eq!(joined("a ", "b", true), "a b");
+    }
 }

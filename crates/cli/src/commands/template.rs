@@ -1,23 +1,27 @@
 //! `plimsoll template`
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
 
-use anyhow::{Context, bail};
-use plimsoll_engine::{ChatTemplate, Clock, TemplateRequest, Tokenizer};
+use anyhow::Context;
+use plimsoll_engine::{ChatTemplate, Clock, SessionError, TemplateRequest, Tokenizer};
 use serde_json::json;
 
 use crate::args::Template;
-use crate::model;
+use crate::mistake::Mistake;
 use crate::settings::Settings;
+use crate::{model, piped};
+
+const REQUEST_HINT: &str = r#"a chat request is such as {"messages": [{"role": "user", "content": "Hi"}]}"#;
 
 /// Prints the rendered prompt, exactly: no newline is added.
 pub fn run(command: &Template, settings: &Settings, as_json: bool) -> anyhow::Result<()> {
     let template = template(&command.model, settings.pre.as_deref())?;
     let shown = command.request.display();
+    let is_none = |error: &dyn std::fmt::Display| Mistake::error(format!("{shown}: {error}"), REQUEST_HINT);
     let request: serde_json::Value =
-        serde_json::from_slice(&read(&command.request)?).with_context(|| format!("{shown}: not JSON"))?;
-    let mut request = TemplateRequest::from_json(request).with_context(|| shown.to_string())?;
+        serde_json::from_slice(&read(&command.request)?).map_err(|error| is_none(&format!("not JSON: {error}")))?;
+    let mut request = TemplateRequest::from_json(request).map_err(|error| is_none(&error))?;
     if let Some(now) = &command.now {
         request.now = Some(Clock::parse(now).context("--now")?);
     }
@@ -33,11 +37,10 @@ pub fn run(command: &Template, settings: &Settings, as_json: bool) -> anyhow::Re
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     if path == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::stdin().read_to_end(&mut bytes).context("standard input")?;
-        return Ok(bytes);
+        return piped::whole(std::io::stdin().lock()).context("standard input");
     }
-    std::fs::read(path).with_context(|| path.display().to_string())
+    let place = || path.display().to_string();
+    piped::whole(std::fs::File::open(path).with_context(place)?).with_context(place)
 }
 
 /// The template of a model, or one in a file of its own.
@@ -50,6 +53,6 @@ fn template(name: &str, pre: Option<&str>) -> anyhow::Result<ChatTemplate> {
     let checkpoint = model::open(name)?;
     match ChatTemplate::of(&checkpoint, &Tokenizer::of(&checkpoint, pre)?)? {
         Some(template) => Ok(template),
-        None => bail!("{}: it has no chat template", checkpoint.display()),
+        None => Err(SessionError::NoTemplate { model: checkpoint.display() }.into()),
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use plimsoll_engine::{ChatTemplate, Clock, SightError, Special, Tokenizer};
 use plimsoll_formats::Checkpoint;
 use plimsoll_lab::compare::Verified;
@@ -17,6 +17,7 @@ use plimsoll_runtime::{Arithmetic, Program};
 use serde_json::json;
 
 use crate::args::Verify;
+use crate::mistake::Mistake;
 use crate::settings::Settings;
 use crate::style::Style;
 use crate::{demo, model, progress};
@@ -89,7 +90,11 @@ fn golden(command: &Verify, checkpoint: &Checkpoint) -> anyhow::Result<Option<Go
         if command.fast && command.golden.is_none() {
             return Ok(None);
         }
-        bail!("{}: no such golden file", path.display());
+        return Err(Mistake::error(
+            format!("{}: no such golden file", path.display()),
+            "tools/make_golden.py writes the reference's numbers of any checkpoint beside its weights; without them\n\
+             `plimsoll verify MODEL --fast` measures what the fast arithmetic costs, and nothing else",
+        ));
     }
     let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
     Ok(Some(verify::read_golden(&path.display().to_string(), &bytes)?))

@@ -92,6 +92,8 @@ pub struct SessionOptions {
     pub cache: CacheType,
     /// Replaces the pre-tokenizer tag of a GGUF.
     pub pre: Option<String>,
+    /// The source of a chat template that replaces the checkpoint's own.
+    pub template: Option<String>,
     /// The vision tower of a GGUF; `None` is the one mmproj file beside it.
     pub mmproj: Option<PathBuf>,
 }
@@ -106,6 +108,7 @@ impl Default for SessionOptions {
             context: None,
             cache: CacheType::default(),
             pre: None,
+            template: None,
             mmproj: None,
         }
     }
@@ -163,7 +166,10 @@ impl Session {
     /// What of the checkpoint cannot be used, or what of the options it does not allow.
     pub fn open(checkpoint: &Checkpoint, options: &SessionOptions) -> Result<Self, SessionError> {
         let tokenizer = Tokenizer::of(checkpoint, options.pre.as_deref())?;
-        let template = ChatTemplate::of(checkpoint, &tokenizer)?;
+        let template = match &options.template {
+            Some(source) => Some(ChatTemplate::new(source, tokenizer.template_variables().iter().cloned())?),
+            None => ChatTemplate::of(checkpoint, &tokenizer)?,
+        };
         let program = Program::load(checkpoint, options.isa, options.threads, options.arithmetic)?;
         let context = context_length(program.network(), checkpoint.hyperparams.max_seq_len, options.context)?;
         let cache = program.new_cache(context, options.cache)?;

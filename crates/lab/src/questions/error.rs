@@ -197,11 +197,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The one of `known` that `found` is most like, if it is like any.
+/// The one of `known` that `found` was most likely meant for.
 pub(crate) fn did_you_mean(found: &str, known: &[&'static str]) -> Option<&'static str> {
-    /// Alike enough for a slip of the fingers, by Jaro and Winkler's measure.
-    const ALIKE: f64 = 0.8;
-    let found = found.to_lowercase();
-    let scored = known.iter().map(|name| (strsim::jaro_winkler(&found, name), *name));
-    scored.filter(|(alike, _)| *alike >= ALIKE).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
+    plimsoll_catalog::nearest(found, known.iter().copied())
 }

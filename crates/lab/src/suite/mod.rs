@@ -152,11 +152,14 @@ pub struct Source {
 pub enum SuiteError {
     /// No suite has this name.
     #[error(
-        "no built-in suite is named `{name}`; there are `{ALL}` (every category of text), `{VISION}` (every one about pictures), `{TEXT_AND_VISION}`, `code` (small programs) and {known}"
+        "no built-in suite is named `{name}`{}; there are `{ALL}` (every category of text), `{VISION}` (every one about pictures), `{TEXT_AND_VISION}`, `code` (small programs) and {known}",
+        near.map_or_else(String::new, |near| format!(" (did you mean `{near}`?)"))
     )]
     Unknown {
         /// The name asked for.
         name: String,
+        /// The name that was most likely meant.
+        near: Option<&'static str>,
         /// The categories that there are.
         known: String,
     },
@@ -201,7 +204,9 @@ impl Suite {
         let chosen: Vec<&Category> = categories().filter(is_meant).collect();
         let Some(first) = chosen.first() else {
             let known = categories().map(|c| format!("`{}`", c.id)).collect::<Vec<_>>().join(", ");
-            return Err(SuiteError::Unknown { name: name.to_owned(), known });
+            let names = categories().map(|category| category.id).chain([ALL, VISION, TEXT_AND_VISION]);
+            let near = plimsoll_catalog::nearest(name, names);
+            return Err(SuiteError::Unknown { name: name.to_owned(), near, known });
         };
         let canary = if first.pictures { picture_canary() } else { canary() };
         if per_category == 0 {

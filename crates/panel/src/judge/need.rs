@@ -1,6 +1,6 @@
 //! What a reader needs of a model: `memory<2GB, decode>10, accuracy.dates>0.8`.
 
-use plimsoll_catalog::Outcome;
+use plimsoll_catalog::{Outcome, nearest};
 use plimsoll_lab::record::{Measurement, Unit};
 use plimsoll_lab::suite::categories;
 use serde::{Deserialize, Serialize};
@@ -190,7 +190,7 @@ fn named(name: &str) -> Result<(String, Unit), String> {
     if all.iter().any(|known| known == stable) {
         return Ok((stable.to_owned(), Unit::Share));
     }
-    let near = nearest(stable, &all);
+    let near = nearest(stable, all.iter().map(String::as_str));
     match (stable.strip_prefix("accuracy."), near) {
         (_, Some(near)) => Err(format!("nothing is called `{name}`; did you mean `{near}`?")),
         // Questions of one's own have kinds that nobody else knows.
@@ -203,13 +203,6 @@ fn listed() -> String {
     let short = SHORT.iter().map(|(short, _)| *short);
     let own = NEEDED.iter().map(|(metric, _)| *metric).filter(|metric| SHORT.iter().all(|(_, long)| long != metric));
     short.chain(own).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
-/// The known name that `name` was most likely meant for.
-fn nearest(name: &str, known: &[String]) -> Option<String> {
-    let near = known.iter().map(|known| (strsim::damerau_levenshtein(name, known), known));
-    let (distance, found) = near.min_by_key(|(distance, _)| *distance)?;
-    (distance <= 1 + name.chars().count() / 5).then(|| found.clone())
 }
 
 fn limit_of(text: &str, unit: Unit, metric: &str) -> Result<f64, String> {

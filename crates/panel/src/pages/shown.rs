@@ -4,8 +4,7 @@ use plimsoll_lab::record::Unit;
 
 /// A size, such as `5.40 MB`.
 pub(super) fn bytes(value: u64) -> String {
-    let scale = Unit::Bytes.scale(&[value as f64]);
-    format!("{} {}", scale.show(value as f64), scale.suffix)
+    Unit::Bytes.text(value as f64)
 }
 
 /// A count of parameters as it is spoken of: `2.82 million`.

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use anyhow::bail;
+use plimsoll_formats::Vision;
 use plimsoll_lab::answerer::prompting as asked_by;
 use plimsoll_lab::benchmark::Reading;
 use plimsoll_lab::canary;
@@ -13,7 +14,7 @@ use plimsoll_lab::paired::{self, OVERALL, Rate};
 use plimsoll_lab::record::Unit;
 use plimsoll_lab::runner::{self, Outcome};
 use plimsoll_lab::stress::{Curve, Stress, worn_suites};
-use plimsoll_lab::suite::{DEFAULT_ITEMS, Suite};
+use plimsoll_lab::suite::{DEFAULT_ITEMS, Item, Suite};
 use plimsoll_panel::shown_text;
 use serde_json::{Value, json};
 
@@ -21,6 +22,7 @@ use super::{code, prompting, words};
 use crate::args::Eval;
 use crate::commands::print_json;
 use crate::evaluation::Evaluation;
+use crate::mistake::Mistake;
 use crate::notice::say;
 use crate::questions::{NoSandbox, check_askable, readings};
 use crate::settings::Settings;
@@ -33,6 +35,12 @@ pub fn builtin(command: &Eval, name: &str, settings: Settings, as_json: bool) ->
     let suite = Suite::builtin(name, command.seed, items)?;
     say_what_is_short(&suite, items);
     let checkpoint = model::open(&command.model)?;
+    if suite.items.iter().any(Item::shows_pictures) && Vision::of(&checkpoint, None)?.is_none() {
+        return Err(Mistake::error(
+            format!("`{}` reads text only, and suite `{name}` shows pictures", checkpoint.display()),
+            "`--suite text` asks what it can read; a GGUF model sees through an mmproj file beside it",
+        ));
+    }
     let session = model::session(&checkpoint, settings.clone())?;
     let prompting = asked_by(&session).to_owned();
     let asked = format!("asked by {prompting}");

@@ -12,6 +12,7 @@ use plimsoll_vision::{Medium, Picture, Processor};
 use serde_json::{Value, json};
 
 use crate::args::Info;
+use crate::device::bytes;
 use crate::settings::Settings;
 
 /// A vision tower, and the pictures that were asked about.
@@ -86,8 +87,7 @@ impl SightFacts {
 
     /// Lines for people: what is seen with.
     pub fn lines(&self) -> Vec<String> {
-        let types: Vec<String> =
-            self.types.iter().map(|(name, n)| format!("{name} {}", super::text::bytes(*n))).collect();
+        let types: Vec<String> = self.types.iter().map(|(name, n)| format!("{name} {}", bytes(*n as f64))).collect();
         let mut lines = vec![
             format!(
                 "{} layers of width {}, tiles of {}, patches of {}",
@@ -103,7 +103,7 @@ impl SightFacts {
     /// One line for each picture.
     pub fn picture_lines(&self) -> Vec<String> {
         let line = |p: &PictureCost| {
-            let (tiles, tokens, memory) = (p.tiles, p.tokens, super::text::bytes(p.memory));
+            let (tiles, tokens, memory) = (p.tiles, p.tokens, bytes(p.memory as f64));
             format!(
                 "{} x {}: {tiles} tiles, {tokens} tokens; {:.2} s and {memory}, predicted",
                 p.width, p.height, p.seconds

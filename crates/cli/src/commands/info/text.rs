@@ -8,6 +8,7 @@ use plimsoll_panel::shown_text;
 
 use super::{Facts, attention_words, format_name};
 use crate::args::Info;
+use crate::device::bytes;
 use crate::rows::{Rows, WIDTH};
 use crate::style::Style;
 
@@ -38,8 +39,9 @@ fn network(rows: &mut Rows<impl Write>, facts: &Facts<'_>) -> anyhow::Result<()>
     rows.one("model", &Style::stdout().bold(&shown_text(&checkpoint.display(), WIDTH)))?;
     rows.one("architecture", &format!("{} ({})", hp.arch.as_str(), format_name(checkpoint.format)))?;
     rows.one("parameters", &count(checkpoint.n_params()))?;
-    rows.one("file", &bytes(checkpoint.file_bytes()))?;
-    let types: Vec<_> = checkpoint.bytes_by_type().iter().map(|(t, n)| format!("{} {}", t.name(), bytes(*n))).collect();
+    rows.one("file", &bytes(checkpoint.file_bytes() as f64))?;
+    let types: Vec<_> =
+        checkpoint.bytes_by_type().iter().map(|(t, n)| format!("{} {}", t.name(), bytes(*n as f64))).collect();
     rows.one("types", &types.join(", "))?;
     rows.one("layers", &format!("{} of width {}, MLP {}", hp.n_layers, hp.d_model, hp.d_ff))?;
     let (heads, kv_heads, head_dim) = (hp.n_heads, hp.n_kv_heads, hp.head_dim);
@@ -71,8 +73,8 @@ fn licence(rows: &mut Rows<impl Write>, facts: &Facts<'_>) -> anyhow::Result<()>
 
 fn here(rows: &mut Rows<impl Write>, facts: &Facts<'_>) -> anyhow::Result<()> {
     let Facts { memory, speed, settings, .. } = facts;
-    rows.one("memory here", &format!("{} for {} tokens, predicted", bytes(memory.total()), memory.tokens))?;
-    let parts = [memory.weights, memory.cache, memory.buffers, memory.process].map(bytes);
+    rows.one("memory here", &format!("{} for {} tokens, predicted", bytes(memory.total() as f64), memory.tokens))?;
+    let parts = [memory.weights, memory.cache, memory.buffers, memory.process].map(|part| bytes(part as f64));
     let [weights, cache, buffers, process] = parts;
     rows.one("", &format!("weights {weights}, cache {cache}, buffers {buffers}, process {process}"))?;
     let speeds = format!("prefill {:.0}, decode {:.1} tokens/s", speed.prefill, speed.decode);
@@ -108,14 +110,5 @@ fn count(n: u64) -> String {
         0..1_000_000 => format!("{:.0} thousand", n as f64 / 1e3),
         1_000_000..1_000_000_000 => format!("{:.1} million", n as f64 / 1e6),
         _ => format!("{:.2} billion", n as f64 / 1e9),
-    }
-}
-
-/// Three figures and a unit.
-pub(super) fn bytes(n: u64) -> String {
-    match n {
-        0..1_000_000 => format!("{:.0} kB", n as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} MB", n as f64 / 1e6),
-        _ => format!("{:.2} GB", n as f64 / 1e9),
     }
 }

@@ -1,12 +1,4 @@
-//! Names that somebody wrote, and those that were most likely meant.
-
-/// The known name that `name` was most likely meant for; none where nothing is near.
-pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let name = name.to_lowercase();
-    let distance = |known: &str| strsim::damerau_levenshtein(&name, &known.to_lowercase());
-    let (distance, found) = known.into_iter().map(|known| (distance(known), known)).min_by_key(|(far, _)| *far)?;
-    (distance <= 1 + name.chars().count() / 6).then(|| found.to_owned())
-}
+//! Names of models as people copy them from the hub.
 
 /// `owner/name` of an address or a name with a tag, as people copy them: `https://huggingface.co/owner/name`,
 /// `hf.co/owner/name:Q4_K_M`. What is none comes back as it is.
@@ -22,15 +14,6 @@ pub fn of_address(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_slip_is_found_and_another_name_is_not() {
-        let known = ["smollm3", "smolvlm-3b", "demo:large", "qwen3-4b"];
-        assert_eq!(nearest("smolm3", known).as_deref(), Some("smollm3"));
-        assert_eq!(nearest("demo:larg", known).as_deref(), Some("demo:large"));
-        assert_eq!(nearest("Qwen3-4B", known).as_deref(), Some("qwen3-4b"));
-        assert_eq!(nearest("mixtral", known), None);
-    }
 
     #[test]
     fn an_address_of_the_hub_is_a_name_of_the_hub() {
