@@ -65,13 +65,17 @@ pub fn looked_words(looked: &Looked) -> String {
     format!("{tiles} tile{} in {seconds:.2} s{kept}", if tiles == 1 { "" } else { "s" })
 }
 
-/// An answer that was not ended by the model says so.
-pub fn note_cut(answer: &Generation, context: usize) {
+/// An answer that was not ended by the model says so; `is_asked` tells whether its length was asked for here.
+pub fn note_cut(answer: &Generation, context: usize, is_asked: bool) {
     match answer.finish {
         Finish::ContextFull => {
             say(format_args!("note: the answer ends here because the context of {context} tokens is full"))
         }
-        Finish::Length => say("note: the answer ends here because of --max-tokens"),
+        Finish::Length if is_asked => say("note: the answer ends here because of --max-tokens"),
+        Finish::Length => say(
+            "note: the answer ends here because the model's generation_config.json allows no more; --max-tokens N allows \
+             another length",
+        ),
         Finish::Interrupted => say("note: interrupted"),
         Finish::Stop => {}
     }

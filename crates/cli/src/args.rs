@@ -106,7 +106,7 @@ pub struct Sampling {
     /// 0 takes the likeliest token every time [default: the model's own, else 0]
     #[arg(long, value_name = "T", allow_negative_numbers = true)]
     pub temperature: Option<f32>,
-    /// Keep the K likeliest tokens
+    /// Keep the K likeliest tokens; 0 keeps all [default: the model's own, else 50]
     #[arg(long, value_name = "K", allow_negative_numbers = true)]
     pub top_k: Option<usize>,
     /// Keep the likeliest tokens that together hold probability P
@@ -133,7 +133,7 @@ pub struct Sampling {
     /// End the answer where this text appears, any number of times
     #[arg(long, value_name = "TEXT")]
     pub stop: Vec<String>,
-    /// End the answer after N tokens [default: to the end of the context]
+    /// End the answer after N tokens [default: the model's own, else to the end of the context]
     #[arg(long, value_name = "N")]
     pub max_tokens: Option<usize>,
 }

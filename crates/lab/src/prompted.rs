@@ -65,8 +65,9 @@ pub trait Prompted {
 impl Prompted for Session {
     fn write(&mut self, text: &str, prompting: Prompting, writing: &Writing) -> Result<String, AnswerError> {
         let ids = ids(self, text, prompting)?;
-        let sampling =
-            SamplingParams { temperature: writing.temperature, seed: writing.seed, ..SamplingParams::default() };
+        // As the reference generates: what the maker forbids may not come here either.
+        let recommended = SamplingParams::recommended(self.defaults(), self.ends(), Some(writing.temperature));
+        let sampling = SamplingParams { seed: writing.seed, ..recommended };
         let stops = writing.stops.iter().map(|&stop| stop.to_owned()).collect();
         let options =
             GenerateOptions { sampling, max_tokens: Some(writing.max_tokens), stops, ..GenerateOptions::default() };

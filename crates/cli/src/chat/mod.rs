@@ -143,7 +143,7 @@ impl Chat<'_> {
         if self.command.stats {
             say(Style::stderr().dim(&summary(&answer)));
         }
-        note_cut(&answer, self.session.context());
+        note_cut(&answer, self.session.context(), self.command.sampling.max_tokens.is_some());
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use plimsoll_engine::{
     Finish, GenerateOptions, Generation, Prompt, SamplingParams, Session, SessionError, SessionOptions,
 };
-use plimsoll_formats::GenerationDefaults;
+use plimsoll_formats::{GenerationDefaults, Unusable};
 use serde_json::{Value, json};
 
 use crate::answer::{looked_words, note_cut, stream, summary};
@@ -43,11 +43,15 @@ pub fn run(command: &Run, settings: Settings, as_json: bool) -> anyhow::Result<E
     let mut conversation = Conversation::new(command, &session)?;
     let looked = command.show.look(&mut session)?;
     looked.iter().for_each(|looked| conversation.show(looked.seen.clone()));
-    let sampling = sampling(&command.sampling, session.defaults())?;
+    let maker = session.defaults();
+    let sampling = sampling(&command.sampling, maker, session.ends())?;
     let mut stops = command.sampling.stop.clone();
+    stops.extend(maker.stop_strings.iter().cloned());
+    let asked = command.sampling.max_tokens;
     stops.extend(matches!(command.template, Some(TemplateArg::Chatml)).then(|| CHATML_END.to_owned()));
     let options = GenerateOptions {
-        max_tokens: command.sampling.max_tokens,
+        max_tokens: asked.or(maker.max_new_tokens),
+        max_length: maker.max_length.filter(|_| asked.or(maker.max_new_tokens).is_none()),
         stops,
         interrupt: Some(interrupt.asked()),
         sampling,
@@ -133,7 +137,7 @@ fn answer(
         looked.iter().for_each(|looked| say(style.dim(&looked_words(looked))));
         say(style.dim(&summary(&answer)));
     }
-    note_cut(&answer, session.context());
+    note_cut(&answer, session.context(), command.sampling.max_tokens.is_some());
     Ok(status(&answer))
 }
 
@@ -165,23 +169,53 @@ fn as_value(command: &Run, looked: &[Looked], answer: &Generation, sampling: &Sa
 }
 
 /// The sampling asked for; what is not asked for is as the model's maker recommends, else greedy.
-fn sampling(asked: &Sampling, maker: &GenerationDefaults) -> anyhow::Result<SamplingParams> {
-    let none = SamplingParams::default();
-    let samples = maker.do_sample != Some(false);
-    let temperature = maker.temperature.filter(|_| samples).unwrap_or(none.temperature);
+fn sampling(asked: &Sampling, maker: &GenerationDefaults, ends: &[u32]) -> anyhow::Result<SamplingParams> {
+    let makers = SamplingParams::recommended(maker, ends, asked.temperature);
     let params = SamplingParams {
-        temperature: asked.temperature.unwrap_or(temperature),
-        top_k: asked.top_k.or(maker.top_k.map(|k| k as usize)).unwrap_or(none.top_k),
-        top_p: asked.top_p.or(maker.top_p).unwrap_or(none.top_p),
-        min_p: asked.min_p.or(maker.min_p).unwrap_or(none.min_p),
-        repetition_penalty: asked.repetition_penalty.or(maker.repetition_penalty).unwrap_or(none.repetition_penalty),
-        presence_penalty: asked.presence_penalty.unwrap_or(none.presence_penalty),
-        frequency_penalty: asked.frequency_penalty.unwrap_or(none.frequency_penalty),
+        top_k: asked.top_k.unwrap_or(makers.top_k),
+        top_p: asked.top_p.unwrap_or(makers.top_p),
+        min_p: asked.min_p.unwrap_or(makers.min_p),
+        repetition_penalty: asked.repetition_penalty.unwrap_or(makers.repetition_penalty),
+        presence_penalty: asked.presence_penalty.unwrap_or(makers.presence_penalty),
+        frequency_penalty: asked.frequency_penalty.unwrap_or(makers.frequency_penalty),
         logit_bias: asked.logit_bias.iter().copied().collect(),
         seed: asked.seed.unwrap_or_else(clock_seed),
+        ..makers
     };
     params.validate()?;
+    tell_unusable(asked, maker, &params)?;
     Ok(params)
+}
+
+/// Says which of the maker's settings are not honoured. One that says how tokens are drawn is refused where tokens are
+/// drawn, unless another was asked for in its place.
+fn tell_unusable(asked: &Sampling, maker: &GenerationDefaults, params: &SamplingParams) -> anyhow::Result<()> {
+    for Unusable { key, what, of_sampling } in &maker.unusable {
+        let is_replaced = match key.as_str() {
+            "temperature" => asked.temperature.is_some(),
+            "top_k" => asked.top_k.is_some(),
+            "top_p" => asked.top_p.is_some(),
+            "min_p" => asked.min_p.is_some(),
+            "repetition_penalty" => asked.repetition_penalty.is_some(),
+            "max_new_tokens" | "max_length" => asked.max_tokens.is_some(),
+            _ => false,
+        };
+        match (of_sampling, params.temperature > 0.0) {
+            _ if is_replaced => {}
+            (true, false) => {}
+            (true, true) => {
+                let flag = key.replace('_', "-");
+                return Err(Mistake::error(
+                    what,
+                    format!(
+                        "give a value of your own (--{flag}), or take the likeliest token every time: --temperature 0"
+                    ),
+                ));
+            }
+            (false, _) => say(format_args!("note: {what}; it is not honoured")),
+        }
+    }
+    Ok(())
 }
 
 /// Fewer than 2^53, so that any reader of JSON gives it back whole.

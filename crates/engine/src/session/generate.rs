@@ -19,6 +19,8 @@ pub struct GenerateOptions<'a> {
     pub sampling: SamplingParams,
     /// Tokens after which the answer ends; `None` lets it fill the context.
     pub max_tokens: Option<usize>,
+    /// Tokens that prompt and answer may have together. A longer prompt is answered with one token, as the reference does.
+    pub max_length: Option<usize>,
     /// Texts that end the answer and are no part of it.
     pub stops: Vec<String>,
     /// Whether tokens that end an answer are taken like any other, to measure or to compare.
@@ -132,7 +134,8 @@ impl Session {
             if !is_complete || options.interrupted() {
                 break Finish::Interrupted;
             }
-            if options.max_tokens.is_some_and(|max| tokens.len() >= max) {
+            let is_long = options.max_length.is_some_and(|max| n + tokens.len() >= max && !tokens.is_empty());
+            if is_long || options.max_tokens.is_some_and(|max| tokens.len() >= max) {
                 break Finish::Length;
             }
             if tokens.len() >= room {

@@ -54,6 +54,8 @@ fn network(rows: &mut Rows<impl Write>, facts: &Facts<'_>) -> anyhow::Result<()>
     rows.one("vocabulary", &vocabulary)?;
     rows.one("context", &format!("{} tokens", hp.max_seq_len))?;
     rows.one("template", &template_words(facts.template.as_ref()))?;
+    let unusable = checkpoint.generation.unusable.iter();
+    rows.many("not honoured", &unusable.map(|setting| shown_text(&setting.what, WIDTH)).collect::<Vec<_>>())?;
     Ok(())
 }
 
