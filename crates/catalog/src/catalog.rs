@@ -267,7 +267,8 @@ fn toml_files(dir: &Path) -> Result<Vec<PathBuf>, CatalogError> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(|e| CatalogError::io(dir, e))? {
         let path = entry.map_err(|e| CatalogError::io(dir, e))?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
+        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if path.extension().is_some_and(|extension| extension == "toml") && !is_hidden {
             files.push(path);
         }
     }

@@ -10,7 +10,11 @@ pub fn folder(cache: &Path, hub: &str) -> PathBuf {
 
 /// The files of `hub` in the cache: the revision that `refs/main` names, else the only one there is.
 pub fn snapshot(cache: &Path, hub: &str) -> Option<PathBuf> {
-    let folder = folder(cache, hub);
+    snapshot_in(&folder(cache, hub))
+}
+
+/// The files in the cache's folder of one model, which people name by its path.
+pub fn snapshot_in(folder: &Path) -> Option<PathBuf> {
     let snapshots = folder.join("snapshots");
     let main = fs::read_to_string(folder.join("refs/main")).ok().filter(|revision| is_revision(revision.trim()));
     if let Some(named) = main.map(|revision| snapshots.join(revision.trim())).filter(|path| path.is_dir()) {

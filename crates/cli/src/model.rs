@@ -66,8 +66,13 @@ pub fn open(model: &str) -> anyhow::Result<Checkpoint> {
 /// # Errors
 /// There is no such embedded model, the catalogue cannot be read, or it knows the model and no files of it.
 pub fn locate(model: &str) -> anyhow::Result<String> {
-    if demo::files(model).is_some() || Path::new(model).exists() {
+    if demo::files(model).is_some() {
         return Ok(model.to_owned());
+    }
+    let path = Path::new(model);
+    if path.exists() {
+        let in_cache = Some(path).filter(|path| path.join("snapshots").is_dir()).and_then(hub_cache::snapshot_in);
+        return Ok(in_cache.map_or_else(|| model.to_owned(), |files| files.display().to_string()));
     }
     let catalog = catalogue::open()?;
     let model = known_as(model);

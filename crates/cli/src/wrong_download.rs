@@ -37,7 +37,7 @@ pub struct WrongDownload {
 impl Kind {
     fn words(self) -> &'static str {
         match self {
-            Kind::LfsPointer => "a Git LFS pointer: a note of where the weights are, and not the weights",
+            Kind::LfsPointer => "a Git LFS pointer: a note of where the file is, and not the file",
             Kind::WebPage => "a saved web page, not a model",
             Kind::Adapter => "a LoRA adapter, which is no model by itself",
             Kind::Pickle => "PyTorch's own format, which can hold programs and is not opened",
@@ -48,7 +48,7 @@ impl Kind {
     /// What to do.
     pub fn hint(self) -> &'static str {
         match self {
-            Kind::LfsPointer => "`git lfs pull` in its repository fetches the weights, as `hf download` does",
+            Kind::LfsPointer => "`git lfs pull` in its repository fetches the file, as `hf download` does",
             Kind::WebPage => {
                 "the address led to a page: take the one behind “download”, or `hf download OWNER/NAME`; some models \
                  ask for a login and their terms first"

@@ -114,3 +114,20 @@ fn a_checkpoint_without_a_tokenizer_says_what_was_looked_for() {
     let error = Tokenizer::from_source(&source, &TokenizerOptions::default()).unwrap_err();
     assert!(error.to_string().contains("no tokenizer.json"));
 }
+
+#[test]
+fn a_gguf_vocabulary_without_optional_lists_takes_all_tokens_as_equal() {
+    // Of equal scores the leftmost pair joins first.
+    let without_scores = gguf("llama", |vocab| (vocab.scores, vocab.add_space_prefix) = (Vec::new(), Some(false)));
+    assert_eq!(without_scores.unwrap().encode("aab", Special::AsText).unwrap(), [0, 2]);
+    let untyped = |model: &str| {
+        gguf(model, |vocab| (vocab.types, vocab.eos_id, vocab.add_space_prefix) = (Vec::new(), Some(3), Some(false)))
+    };
+    for model in ["gpt2", "llama"] {
+        let tokenizer = untyped(model).unwrap();
+        assert_eq!(tokenizer.encode("ab</s>", Special::Parse).unwrap(), [2, 3], "{model}");
+        assert!(tokenizer.is_control(3), "{model}");
+    }
+    let atomic = gguf("gpt2", |vocab| vocab.merges.clear()).unwrap();
+    assert_eq!(atomic.encode("ab", Special::AsText).unwrap(), [0, 1]);
+}

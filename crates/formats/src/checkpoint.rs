@@ -270,7 +270,7 @@ fn from_gguf(name: &str, parts: &[GgufFile], folder: Option<&Folder>) -> Result<
     let Some(metadata) = parts.first() else {
         return Err(FormatError::NoModel { path: name.to_owned(), found: "no file at all".to_owned() });
     };
-    let architecture = metadata.text("general.architecture")?.unwrap_or_default();
+    let architecture = metadata.architecture()?;
     if architecture == "clip" {
         return Err(FormatError::NoModel {
             path: metadata.name().to_owned(),

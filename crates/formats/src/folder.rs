@@ -72,7 +72,7 @@ impl Folder {
         parse_object(&self.display_file(file), &text).map(Some)
     }
 
-    /// Names of the files directly inside, sorted.
+    /// Names of the files directly inside, sorted, without hidden ones: systems leave such (`._model.gguf`) beside others'.
     pub(crate) fn names(&self) -> Result<Vec<String>, FormatError> {
         let mut names = match self {
             Folder::Disk(path) => list(path)?,
@@ -98,8 +98,9 @@ fn list(path: &Path) -> Result<Vec<String>, FormatError> {
     let mut names = Vec::new();
     for entry in entries {
         let entry = entry.map_err(io)?;
-        if !entry.path().is_dir() {
-            names.push(entry.file_name().to_string_lossy().into_owned());
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.starts_with('.') && !entry.path().is_dir() {
+            names.push(name);
         }
     }
     Ok(names)

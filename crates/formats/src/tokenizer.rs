@@ -44,12 +44,12 @@ pub struct GgufVocab {
     pub pre: Option<String>,
     /// Token bytes by id, in the file's own spelling (byte-level BPE maps bytes to letters; not always UTF-8).
     pub tokens: Vec<Vec<u8>>,
-    /// SentencePiece scores by id, as long as `tokens`; empty if there are none, which `llama` cannot do without.
+    /// SentencePiece scores by id, as long as `tokens`; empty if there are none, which makes all equally probable.
     pub scores: Vec<f32>,
-    /// 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte; as long as
-    /// `tokens`, or empty if the file has none, which neither `gpt2` nor `llama` can do without.
+    /// 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte; as long as `tokens`, or empty if the file has
+    /// none.
     pub types: Vec<i32>,
-    /// BPE merges in order of priority, `left right`.
+    /// BPE merges in order of priority, `left right`; without any, tokens are atomic.
     pub merges: Vec<String>,
     /// Begins a sequence.
     pub bos_id: Option<u32>,
@@ -100,16 +100,12 @@ fn vocab(gguf: &GgufFile, tokens: &[&[u8]]) -> Result<GgufVocab, FormatError> {
     let key = |name: &str| format!("tokenizer.ggml.{name}");
     let model = gguf.text(&key("model"))?.ok_or_else(|| error(gguf, &key("model"), "nothing", "a tokenizer's name"))?;
     let n = tokens.len();
-    // Without these the model's tokenizer would cut text otherwise than it was trained on.
-    let (bpe, sentence_piece) = (model == "gpt2", model == "llama");
+    // GGUF's specification has these optional: without scores all tokens are equally probable, without merges atomic.
     let scores = gguf.f32s(&key("scores"))?;
-    one_per_token(gguf, &key("scores"), scores.as_ref().map(Vec::len), n, sentence_piece)?;
+    one_per_token(gguf, &key("scores"), scores.as_ref().map(Vec::len), n)?;
     let types = gguf.i32s(&key("token_type"))?;
-    one_per_token(gguf, &key("token_type"), types.as_ref().map(Vec::len), n, bpe || sentence_piece)?;
+    one_per_token(gguf, &key("token_type"), types.as_ref().map(Vec::len), n)?;
     let merges = merges(gguf, &key("merges"))?;
-    if bpe && merges.is_none() {
-        return Err(error(gguf, &key("merges"), "nothing", "the merges of a `gpt2` tokenizer").into());
-    }
     let id = |name: &str| -> Result<Option<u32>, HyperparamError> {
         let key = key(&format!("{name}_token_id"));
         match gguf_id(gguf, &key)? {
@@ -118,6 +114,10 @@ fn vocab(gguf: &GgufFile, tokens: &[&[u8]]) -> Result<GgufVocab, FormatError> {
             }
             id => Ok(id),
         }
+    };
+    // A token that no prompt needs and that can never come; converters leave its id beyond the vocabulary.
+    let spare = |name: &str| -> Result<Option<u32>, HyperparamError> {
+        Ok(gguf_id(gguf, &key(&format!("{name}_token_id")))?.filter(|id| (*id as usize) < n))
     };
     Ok(GgufVocab {
         file: gguf.name().to_owned(),
@@ -129,9 +129,9 @@ fn vocab(gguf: &GgufFile, tokens: &[&[u8]]) -> Result<GgufVocab, FormatError> {
         merges: merges.unwrap_or_default(),
         bos_id: id("bos")?,
         eos_id: id("eos")?,
-        eot_id: id("eot")?,
-        unk_id: id("unknown")?,
-        pad_id: id("padding")?,
+        eot_id: spare("eot")?,
+        unk_id: spare("unknown")?,
+        pad_id: spare("padding")?,
         add_bos: gguf.bool(&key("add_bos_token"))?,
         add_eos: gguf.bool(&key("add_eos_token"))?,
         add_space_prefix: gguf.bool(&key("add_space_prefix"))?,
@@ -149,20 +149,13 @@ fn merges(gguf: &GgufFile, key: &str) -> Result<Option<Vec<String>>, HyperparamE
 }
 
 /// A list that is absent (unless `needed`) or as long as the tokens.
-fn one_per_token(
-    gguf: &GgufFile,
-    key: &str,
-    found: Option<usize>,
-    tokens: usize,
-    needed: bool,
-) -> Result<(), HyperparamError> {
-    let found = match found {
-        Some(found) if found == tokens => return Ok(()),
-        None if !needed => return Ok(()),
-        Some(found) => format!("{found} entries"),
-        None => "nothing".to_owned(),
-    };
-    Err(error(gguf, key, &found, &format!("one for each of {tokens} tokens")))
+fn one_per_token(gguf: &GgufFile, key: &str, found: Option<usize>, tokens: usize) -> Result<(), HyperparamError> {
+    match found {
+        Some(found) if found != tokens => {
+            Err(error(gguf, key, &format!("{found} entries"), &format!("one for each of {tokens} tokens")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A token id. All bits set, as -1 or as its unsigned reading, says that there is none.

@@ -9,6 +9,7 @@ use super::vocabulary::{Model, SpecialToken, Vocabulary};
 use super::{Backend, SpecialIds, Tokenizer, TokenizerError, TokenizerOptions, byte_level, pre_tokenizers};
 
 /// Token types of GGUF, `tokenizer.ggml.token_type`.
+const NORMAL: i32 = 1;
 const UNKNOWN: i32 = 2;
 const CONTROL: i32 = 3;
 const USER_DEFINED: i32 = 4;
@@ -52,7 +53,24 @@ fn kind(vocab: &GgufVocab, id: usize) -> i32 {
     if ENDS.iter().any(is) || CONTROL_TEXTS.iter().any(is) {
         return CONTROL;
     }
-    vocab.types.get(id).copied().unwrap_or(1)
+    match vocab.types.get(id) {
+        Some(kind) => *kind,
+        None => untyped(vocab, id),
+    }
+}
+
+/// The type of a token where the file has none: what it names as a special token is one.
+fn untyped(vocab: &GgufVocab, id: usize) -> i32 {
+    let is = |named: Option<u32>| named.is_some_and(|named| named as usize == id);
+    if is(vocab.unk_id) {
+        UNKNOWN
+    } else if [vocab.bos_id, vocab.eos_id, vocab.eot_id, vocab.pad_id].into_iter().any(is) {
+        CONTROL
+    } else if vocab.model == "llama" && sentencepiece::byte_of(&vocab.tokens[id]).is_some() {
+        BYTE
+    } else {
+        NORMAL
+    }
 }
 
 fn is_control(kind: i32) -> bool {
@@ -90,7 +108,10 @@ fn byte_pairs(vocab: &GgufVocab, options: &TokenizerOptions) -> Result<Tokenizer
             _ => pieces.push(&byte_level::decode_lossy(token)),
         }
     }
-    let declared_control = |id: u32| vocab.types.get(id as usize).is_some_and(|&kind| is_control(kind));
+    let declared_control = |id: u32| match vocab.types.get(id as usize) {
+        Some(&kind) => is_control(kind),
+        None => is_control(untyped(vocab, id as usize)),
+    };
     let tokens = TextIndex::new(texts, |id| !declared_control(id));
     let model = Model::BytePairs(BytePairs::new(tokens, &vocab.merges, cutter)?);
     // A turn's opening is no beginning of a text: files that name it as BOS have none to add.
@@ -106,9 +127,13 @@ fn llama(vocab: &GgufVocab, options: &TokenizerOptions) -> Result<Tokenizer, Tok
             expected: "a `llama` vocabulary that keeps its spaces",
         });
     }
-    if vocab.scores.len() != vocab.tokens.len() {
+    let scores = match vocab.scores.len() {
+        0 => vec![0.0; vocab.tokens.len()],
+        _ => vocab.scores.clone(),
+    };
+    if scores.len() != vocab.tokens.len() {
         return Err(TokenizerError::Malformed {
-            what: format!("{} scores for {} tokens", vocab.scores.len(), vocab.tokens.len()),
+            what: format!("{} scores for {} tokens", scores.len(), vocab.tokens.len()),
             expected: "one score for each token",
         });
     }
@@ -127,7 +152,7 @@ fn llama(vocab: &GgufVocab, options: &TokenizerOptions) -> Result<Tokenizer, Tok
         may_join.push(!is_control(kind) && kind != BYTE);
     }
     let tokens = TextIndex::new(vocab.tokens.iter().collect(), |id| may_join[id as usize]);
-    let model = SentencePiece::new(tokens, vocab.scores.clone(), bytes, vocab.unk_id);
+    let model = SentencePiece::new(tokens, scores, bytes, vocab.unk_id);
     let space_prefix = vocab.add_space_prefix.unwrap_or(true);
     let strips_after = options.architecture.as_deref() == Some("phi3");
     let model = Model::SentencePiece { model, space_prefix };

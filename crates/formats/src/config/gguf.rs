@@ -67,7 +67,7 @@ const NEUTRAL: [(&str, f64); 12] = [
 
 /// Hyperparameters of a GGUF model; `metadata` is its first part.
 pub(crate) fn from_gguf(metadata: &GgufFile, arch: GgufArch, facts: &GgufFacts) -> Result<Hyperparams, FormatError> {
-    let name = metadata.text("general.architecture")?.unwrap_or_default().to_owned();
+    let name = metadata.architecture()?.to_owned();
     let config = Translation { gguf: metadata, name: &name, arch, facts }.config()?;
     Ok(parse::hyperparams(config, ArchId(name), arch.model_type(), None, Some(facts))?)
 }

@@ -147,6 +147,20 @@ impl GgufFile {
         }
     }
 
+    /// `general.architecture`, which every file has to have.
+    ///
+    /// # Errors
+    /// It is absent, or no text.
+    pub(crate) fn architecture(&self) -> Result<&str, HyperparamError> {
+        const KEY: &str = "general.architecture";
+        self.text(KEY)?.ok_or_else(|| HyperparamError {
+            file: self.name().to_owned(),
+            key: KEY.to_owned(),
+            found: "nothing".to_owned(),
+            expected: "the name of an architecture".to_owned(),
+        })
+    }
+
     fn array(&self, key: &str, element: &[MetaType], expected: &str) -> Result<Option<&MetaArray>, HyperparamError> {
         match self.get(key) {
             None => Ok(None),

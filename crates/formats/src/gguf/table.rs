@@ -59,7 +59,10 @@ pub(super) fn read(
         if !names.insert(tensor.name.clone()) {
             return Err(FormatError::tensor(file, &tensor.name, "appears twice"));
         }
-        described.push(tensor);
+        // Converters write placeholders without elements: there is nothing of them to place or to find.
+        if !tensor.shape.contains(&0) {
+            described.push(tensor);
+        }
     }
     let data_start = (cursor.at as u64).next_multiple_of(alignment);
     let end = cursor.at as u64 + cursor.remaining() as u64;
@@ -91,8 +94,8 @@ fn describe(cursor: &mut Cursor, file: &str, index: u64) -> Result<Described, Fo
     for _ in 0..n_dims {
         let dim = cursor.u64(&item)?;
         match usize::try_from(dim) {
-            Ok(dim) if dim > 0 => shape.push(dim),
-            _ => return Err(FormatError::tensor(file, &name, format!("has a dimension of {dim}"))),
+            Ok(dim) => shape.push(dim),
+            Err(_) => return Err(FormatError::tensor(file, &name, format!("has a dimension of {dim}"))),
         }
     }
     shape.reverse();

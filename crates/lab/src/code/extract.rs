@@ -1,5 +1,7 @@
 //! From an answer to a program.
 
+use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
+
 use super::Problem;
 use crate::prompted::Prompting;
 use crate::score::extract::after_thinking;
@@ -22,9 +24,10 @@ pub fn program(problem: &Problem, answer: &str, prompting: Prompting) -> String 
     let answer =
         if answer.contains("<think>") || answer.contains("</think>") { after_thinking(answer) } else { answer };
     let blocks = fenced(answer);
-    let defines = |code: &&&str| head(code, &problem.entry_point).is_some();
-    let code = blocks.iter().find(defines).or(blocks.first()).copied().unwrap_or(answer);
-    if head(code, &problem.entry_point).is_none() && code.starts_with([' ', '\t']) {
+    let defines = |code: &&String| head(code, &problem.entry_point).is_some();
+    let code = blocks.iter().find(defines).or(blocks.first()).map_or(answer, String::as_str);
+    let begins = code.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    if head(code, &problem.entry_point).is_none() && begins.starts_with([' ', '\t']) {
         return format!("{prompt}{code}\n");
     }
     let given = head(prompt, &problem.entry_point).map_or("", |at| &prompt[..at]);
@@ -47,20 +50,19 @@ fn head(code: &str, function: &str) -> Option<usize> {
     None
 }
 
-/// What stands between fences of three back-ticks; one that was not closed goes to the end.
-fn fenced(text: &str) -> Vec<&str> {
+/// What stands between the fences of a text, as CommonMark finds them: of any length, within lists and quotes, without the
+/// indentation of what holds them. One that was not closed goes to the end.
+fn fenced(text: &str) -> Vec<String> {
     let mut blocks = Vec::new();
-    let (mut at, mut open) = (0, None);
-    for line in text.split_inclusive('\n') {
-        if line.trim_start().starts_with("```") {
-            match open.take() {
-                None => open = Some(at + line.len()),
-                Some(start) => blocks.push(&text[start..at]),
-            }
+    let mut open: Option<String> = None;
+    for event in Parser::new(text) {
+        match (event, &mut open) {
+            (Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(_))), _) => open = Some(String::new()),
+            (Event::Text(line), Some(block)) => block.push_str(&line),
+            (Event::End(TagEnd::CodeBlock), _) => blocks.extend(open.take()),
+            _ => {}
         }
-        at += line.len();
     }
-    blocks.extend(open.map(|start| &text[start..]));
     blocks
 }
 
@@ -102,6 +104,23 @@ mod tests {
             let found = program(&problem(), answer, Prompting::Chat);
             assert_eq!(found.trim_end(), format!("{}    return half(n)", problem().prompt));
         }
+    }
+
+    // CommonMark 0.31, section 4.5.
+    #[test]
+    fn fences_are_those_of_commonmark() {
+        let written = |answer: &str| program(&problem(), answer, Prompting::Chat).trim_end().to_owned();
+        let listed = "1. Use it:\n\n   ```python\n   def f(n):\n       return 2\n   ```\n\n2. Done.";
+        let deeper = "- so:\n  1. and:\n\n     ~~~~python\n     def f(n):\n         return 2\n     ~~~~\n";
+        let longer = "````python\ndef f(n):\n    return 2\n````\n```\nf(1)\n```";
+        let after_inline = "```f(1)```\n\nin full:\n\n```python\ndef f(n):\n    return 2\n```";
+        for answer in [listed, deeper, longer, after_inline] {
+            assert_eq!(written(answer), format!("{GIVEN}def f(n):\n    return 2"), "{answer}");
+        }
+        let within = "```python\ndef f(n):\n    \"\"\"\n    ```\n    f(1)\n    ```\n    \"\"\"\n    return 2\n```";
+        assert!(written(within).ends_with("    \"\"\"\n    return 2"), "{}", written(within));
+        let blank_first = "```python\n\n    return half(n)\n```";
+        assert!(written(blank_first).starts_with(&problem().prompt), "{}", written(blank_first));
     }
 
     #[test]

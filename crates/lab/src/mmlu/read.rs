@@ -88,7 +88,8 @@ pub enum MmluError {
     },
 }
 
-/// Every subject of `folder` in the order of their names, each with its first `shots` examples.
+/// Every subject of `folder` in the order of their names, each with its first `shots` examples. Hidden files, which systems
+/// leave beside others' (`._law_test.csv`), are no subjects.
 ///
 /// # Errors
 /// The file, line and field that are not as published.
@@ -101,7 +102,8 @@ pub fn read(folder: &Path, shots: usize) -> Result<Vec<Subject>, MmluError> {
     };
     for entry in std::fs::read_dir(&tests).map_err(cannot(&tests))? {
         let name = entry.map_err(cannot(&tests))?.file_name();
-        names.extend(name.to_str().and_then(|name| name.strip_suffix(TEST)).map(str::to_owned));
+        let name = name.to_str().filter(|name| !name.starts_with('.'));
+        names.extend(name.and_then(|name| name.strip_suffix(TEST)).map(str::to_owned));
     }
     names.sort_unstable();
     if names.is_empty() {

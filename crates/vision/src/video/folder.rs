@@ -7,14 +7,16 @@ use crate::VisionError;
 
 const EXTENSIONS: [&str; 6] = ["png", "jpg", "jpeg", "webp", "gif", "bmp"];
 
-/// The pictures directly inside `folder`, told by their names' endings, in natural order.
+/// The pictures directly inside `folder`, told by their names' endings, in natural order; hidden files, which systems leave
+/// beside others' (`._frame.png`), are none.
 pub(super) fn pictures(folder: &Path) -> Result<Vec<PathBuf>, VisionError> {
     let io = |e| VisionError::io(folder, "list", e);
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(io)? {
         let path = entry.map_err(io)?.path();
+        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
-        if ending.is_some_and(|ending| EXTENSIONS.contains(&ending.as_str())) && !path.is_dir() {
+        if ending.is_some_and(|ending| EXTENSIONS.contains(&ending.as_str())) && !is_hidden && !path.is_dir() {
             paths.push(path);
         }
     }
