@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Writes what crates/vision/tests hold their pictures to: small files and what the reference's libraries make of them.
 
-    pip install "transformers==5.23.*" "pillow==13.*" torch torchvision num2words
+    pip install "transformers==5.24.*" "pillow==13.*" torch torchvision num2words
     python tools/make_vision_data.py                     # writes crates/vision/tests/data
 
   resize.json   pictures of noise (from `noise` below, which the test repeats), resized by Pillow and torchvision: the
                 CRC-32 of the result's bytes
-  pictures/     small files of every format, and decoded.json with size and CRC-32 of `load_image`'s pixels
+  pictures/     small files of every format, and decoded.json with size and CRC-32 of the pixels that `load_image` and
+                `convert_to_rgb` give
   grids.json    for many sizes and settings: rows and columns of tiles, and the resized size that leads to them
   sampling.json frames that SmolVLMVideoProcessor.sample_frames looks at
 """
@@ -22,6 +23,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional as tvF
+from transformers.image_transforms import convert_to_rgb
 from transformers.image_utils import SizeDict, load_image
 from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
 from transformers.models.llama4.image_processing_llama4 import (
@@ -87,6 +89,30 @@ def gif_with_small_frame():
     return screen + control + frame + bytes([2, 3, 0x44, 0x02, 0x05, 0]) + b";"
 
 
+def transparent():
+    """Transparency by a key: a level, a colour or an index, of every depth that Pillow reads in its own way."""
+    key = lambda *levels: chunk(b"tRNS", struct.pack(f">{len(levels)}H", *levels))
+    palette = chunk(b"PLTE", bytes([0, 0, 0, 10, 20, 30, 40, 50, 60, 10, 20, 30]))
+    indices = [bytes([0, 1, 2, 3]), bytes([3, 2, 1, 0])]
+    grey = [bytes([0, 7, 255, 7])]
+    return {
+        "key_palette.png": png(4, 2, 8, 3, indices, palette, chunk(b"tRNS", bytes([255, 0, 255]))),
+        "key_first_of_palette.png": png(4, 2, 8, 3, indices, palette, chunk(b"tRNS", bytes([0]))),
+        "partial_palette.png": png(4, 2, 8, 3, indices, palette, chunk(b"tRNS", bytes([0, 128, 255]))),
+        "all_of_palette.png": png(4, 2, 8, 3, indices, palette, chunk(b"tRNS", bytes([0, 0]))),
+        "key_beyond_palette.png": png(4, 2, 8, 3, indices, palette, chunk(b"tRNS", bytes([255] * 9 + [0]))),
+        "key_rgb.png": png(2, 1, 8, 2, [bytes([9, 8, 7, 9, 8, 6])], key(9, 8, 7)),
+        "key_rgb16.png": png(2, 1, 16, 2, [struct.pack(">6H", 0x0109, 0x0208, 0x0307, 0x0900, 0x0800, 0x0700)], key(0x0109, 0x0208, 0x0307)),
+        "key_grey.png": png(4, 1, 8, 0, grey, key(7)),
+        "key_grey_beyond.png": png(4, 1, 8, 0, grey, key(300)),
+        "key_grey4.png": png(4, 1, 4, 0, [bytes([0x0F, 0xA5])], key(0)),
+        "key_grey4_unscaled.png": png(4, 1, 4, 0, [bytes([0x0F, 0xA5])], key(5)),
+        "key_black_of_two.png": png(9, 1, 1, 0, [bytes([0b10110001, 0x80])], key(0)),
+        "key_white_of_two.png": png(9, 1, 1, 0, [bytes([0b10110001, 0x80])], key(1)),
+        "key_grey16_low.png": png(3, 1, 16, 0, [struct.pack(">3H", 0, 256, 700)], key(256)),
+    }
+
+
 def pictures():
     photo = Image.fromarray(noise(24, 16)).resize((45, 31), Image.Resampling.BICUBIC)
     files = {}
@@ -132,12 +158,22 @@ def pictures():
     files["grey4.png"] = png(3, 1, 4, 0, [bytes([0x3C, 0x90])])
     files["transparent_grey16.png"] = png(2, 1, 16, 0, [struct.pack(">2H", 5, 700)], chunk(b"tRNS", struct.pack(">H", 5)))
     files["one_pixel.png"] = png(1, 1, 8, 2, [bytes([9, 8, 7])])
+    files |= transparent()
+    profile = b"\nexif\n      30\n" + exif.tobytes().hex().encode() + b"\n"
+    body = [bytes(range(9)), bytes(range(9, 18))]
+    files["turned_by_text.png"] = png(3, 2, 8, 2, body, chunk(b"tEXt", b"Raw profile type exif\0" + profile))
+    packed = b"Raw profile type exif\0\0" + zlib.compress(profile)
+    files["turned_by_packed_text.png"] = png(3, 2, 8, 2, body, chunk(b"zTXt", packed))
+    unicode = b"Raw profile type exif\0\1\0\0\0" + zlib.compress(profile)
+    files["turned_by_unicode_text.png"] = png(3, 2, 8, 2, body, chunk(b"iTXt", unicode))
+    behind = png(3, 2, 8, 2, body)
+    files["turned_by_text_behind.png"] = behind[:-12] + chunk(b"zTXt", packed) + behind[-12:]
     folder = DATA / "pictures"
     folder.mkdir(exist_ok=True)
     decoded = {}
     for name, data in files.items():
         (folder / name).write_bytes(data)
-        pixels = np.array(load_image(str(folder / name)))
+        pixels = convert_to_rgb(load_image(str(folder / name)), return_numpy=True)
         decoded[name] = {"width": pixels.shape[1], "height": pixels.shape[0], "crc32": crc(pixels)}
     return decoded
 

@@ -54,6 +54,14 @@ pub enum SightError {
         /// The token's text.
         token: String,
     },
+    /// A prompt has not as many places as its pictures have features.
+    #[error("the prompt has {places} places for image features, and what it shows has {features} of them")]
+    Places {
+        /// Tokens in whose place features stand.
+        places: usize,
+        /// Features of what is shown.
+        features: usize,
+    },
     /// The token cannot be looked for.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
@@ -200,7 +208,11 @@ impl Sight {
     /// # Errors
     /// The frames of a video cannot be read, or the model takes no videos.
     pub fn look(&mut self, shown: &Shown) -> Result<Seen, SightError> {
-        let mut hash = Sha256::new();
+        // A picture is cut otherwise than the one frame of a video that has its pixels.
+        let mut hash = Sha256::new_with_prefix(match shown {
+            Shown::Picture(_) => b"picture",
+            Shown::Video { .. } => b"video  ",
+        });
         match shown {
             Shown::Picture(picture) => {
                 hash_picture(picture, &mut hash);
@@ -314,6 +326,17 @@ impl Sight {
             template
         };
         Ok(template.render_guarded(&template.with_expected_content(request), &self.controls)?)
+    }
+
+    /// Holds a prompt's places against the features of what it shows.
+    ///
+    /// # Errors
+    /// There are more of the one than of the other.
+    pub fn check_places(&self, prompt: Prompt) -> Result<(), SightError> {
+        let places = prompt.ids.iter().filter(|id| **id == self.place).count();
+        let features = prompt.seen.iter().map(|seen| seen.embeddings.rows.len() / self.d_model).sum();
+        // A text may hold the token without a picture, as a tokenizer's test does.
+        if prompt.seen.is_empty() || places == features { Ok(()) } else { Err(SightError::Places { places, features }) }
     }
 
     /// The rows for the places of a prompt.

@@ -11,7 +11,7 @@ use plimsoll_engine::{
 };
 use plimsoll_formats::Checkpoint;
 use plimsoll_runtime::{Arithmetic, CacheType};
-use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, VisionError};
+use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, Video, VisionError};
 use serde_json::{Value, json};
 
 const SEEING: [&str; 3] = ["idefics3", "smolvlm2", "llama4-vision"];
@@ -141,4 +141,30 @@ fn what_cannot_be_shown_is_refused() {
     let mut blind = open(&fixture("llama-f32").unwrap());
     let error = blind.look(&picture("d_shapes_48x160.png")).unwrap_err();
     assert!(matches!(error, SessionError::Sight(SightError::Blind { .. })), "{error}");
+}
+
+#[test]
+fn a_video_of_one_frame_is_not_the_picture_with_its_pixels() {
+    let (Some(path), Some(images)) = (fixture("smolvlm2"), fixture("images")) else { return };
+    let mut session = open(&path);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(images.join("d_shapes_48x160.png"), folder.path().join("0.png")).unwrap();
+    let video = Video::open_folder(folder.path(), 1.0).unwrap();
+    let seen = session.look(&picture("d_shapes_48x160.png")).unwrap();
+    let filmed = session.look(&Shown::Video { video, sampling: None, max_pixels: DEFAULT_MAX_PIXELS }).unwrap();
+    assert!(!filmed.remembered, "a picture's embeddings were taken for a video's");
+    assert_ne!(filmed.n_tiles, seen.n_tiles);
+}
+
+#[test]
+fn a_prompt_with_fewer_places_than_features_is_refused() {
+    let Some(path) = fixture("smolvlm2") else { return };
+    let mut session = open(&path);
+    let seen = [session.look(&picture("d_shapes_48x160.png")).unwrap()];
+    let mut ids = session.chat_ids_showing(&showing(1, "What?"), &seen).unwrap();
+    let place = session.sight().unwrap().place();
+    let at = ids.iter().position(|id| *id == place).unwrap();
+    ids.remove(at);
+    let message = session.log_likelihood(Prompt { ids: &ids, seen: &seen }, &[1]).unwrap_err().to_string();
+    assert!(message.contains("places for image features"), "{message}");
 }

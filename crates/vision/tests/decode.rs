@@ -1,4 +1,4 @@
-//! Files of every format give the pixels that transformers' `load_image` gives.
+//! Files of every format give the pixels that transformers' `load_image` and `convert_to_rgb` give.
 
 mod common;
 
@@ -36,7 +36,9 @@ fn a_file_that_ends_early_is_an_error_that_names_it() {
                 assert!(error.to_string().contains(&name), "{error}");
             }
         }
-        assert!(Picture::decode(&name, &bytes[..bytes.len() / 2], DEFAULT_MAX_PIXELS).is_err(), "half of {name}");
+        // Behind its pixels a file may hold more than before.
+        let half = Picture::decode(&name, &bytes[..bytes.len() / 2], DEFAULT_MAX_PIXELS);
+        assert!(half.is_err() || name.contains("behind"), "half of {name}");
     }
 }
 

@@ -119,7 +119,7 @@ impl Session {
         let mut sampler = Sampler::new(options.sampling.clone(), prompt.ids)?;
         let strip = begins && self.tokenizer.strips_first_space();
         let mut output = Output { stream: TextStream::new(options.stops.clone()), text: String::new(), strip, on_text };
-        let told = self.tokens(prompt);
+        let told = self.tokens(prompt)?;
         let n = told.len();
         let reused = self.reuse(&told, n)?;
         let mut timings = Timings { prompt_tokens: n, reused_tokens: reused, ..Timings::default() };
@@ -182,7 +182,7 @@ impl Session {
         stop: impl Fn() -> bool,
     ) -> Result<Option<&[f32]>, SessionError> {
         let ids: Vec<u32> = prompt.ids.iter().chain(answered).copied().collect();
-        let mut told = self.tokens(prompt);
+        let mut told = self.tokens(prompt)?;
         told.extend(answered.iter().map(|id| (*id, None)));
         self.held.clear();
         let input = Input::with_rows(&ids, given);

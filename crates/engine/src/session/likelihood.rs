@@ -42,7 +42,7 @@ impl Session {
         if length > self.context() {
             return Err(SessionError::PromptTooLong { prompt: length, context: self.context() });
         }
-        let (told, rows) = (self.tokens(prompt), self.given(prompt));
+        let (told, rows) = (self.tokens(prompt)?, self.given(prompt));
         // The last token is predicted and never seen.
         let reused = self.reuse(&told, (length - 1).max(n))?;
         let last = prompt.ids[n - 1];

@@ -319,10 +319,16 @@ impl Session {
     }
 
     /// The tokens of a prompt, told apart by what they show too.
-    fn tokens(&self, prompt: Prompt) -> Vec<(u32, Look)> {
+    ///
+    /// # Errors
+    /// It has not as many places as there are features of what it shows.
+    fn tokens(&self, prompt: Prompt) -> Result<Vec<(u32, Look)>, SessionError> {
         match &self.seeing {
-            Seeing::Opened(sight) => prompt.ids.iter().copied().zip(sight.looks(prompt)).collect(),
-            Seeing::Unopened { .. } => prompt.ids.iter().map(|id| (*id, None)).collect(),
+            Seeing::Opened(sight) => {
+                sight.check_places(prompt)?;
+                Ok(prompt.ids.iter().copied().zip(sight.looks(prompt)).collect())
+            }
+            Seeing::Unopened { .. } => Ok(prompt.ids.iter().map(|id| (*id, None)).collect()),
         }
     }
 

@@ -2,13 +2,6 @@
 
 use image::DynamicImage;
 
-/// Whether a PNG holds grey levels of 16 bits, whose conversion differs: Pillow's mode `I;16`. Told from the header,
-/// because a transparent level makes decoders add a channel.
-pub(super) fn is_grey16(png: &[u8]) -> bool {
-    const DEPTH_AND_COLOUR: std::ops::Range<usize> = 24..26; // of the IHDR chunk, which comes first
-    png.get(DEPTH_AND_COLOUR) == Some(&[16, 0])
-}
-
 /// `(height, width, 3)` levels; `None` for kinds that no supported format has.
 pub(super) fn to_rgb(decoded: DynamicImage, grey16: bool) -> Option<Vec<u8>> {
     // Pillow unpacks only the high byte of colour levels, and cuts grey levels off (Convert.c, `I16_RGB`).
@@ -28,4 +21,9 @@ pub(super) fn to_rgb(decoded: DynamicImage, grey16: bool) -> Option<Vec<u8>> {
 
 fn without_alpha<T: Copy, const CHANNELS: usize>(levels: &[T], narrow: impl Fn(T) -> u8) -> Vec<u8> {
     levels.chunks_exact(CHANNELS).flat_map(|p| [narrow(p[0]), narrow(p[1]), narrow(p[2])]).collect()
+}
+
+/// White in place of the colour that stands for transparency.
+pub(super) fn put_on_white(pixels: &mut [u8], key: [u8; 3]) {
+    pixels.chunks_exact_mut(3).filter(|pixel| *pixel == key).for_each(|pixel| pixel.fill(255));
 }

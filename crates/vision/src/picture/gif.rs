@@ -1,8 +1,8 @@
-//! The first frame of a GIF, as Pillow shows it: palette colours, those of the transparent index too.
+//! The first frame of a GIF, as Pillow shows it: palette colours, white in place of that of the transparent index.
 
 use gif::{ColorOutput, DecodeOptions, MemoryLimit};
 
-use super::{Limit, Picture};
+use super::{Limit, Picture, colour};
 use crate::VisionError;
 
 pub(super) fn decode(bytes: &[u8], limit: &Limit) -> Result<Picture, VisionError> {
@@ -24,22 +24,25 @@ pub(super) fn decode(bytes: &[u8], limit: &Limit) -> Result<Picture, VisionError
     let mut indices = vec![0; columns * rows];
     decoder.read_into_buffer(&mut indices).map_err(undecodable)?;
     let palette = own_palette.as_deref().or(decoder.global_palette());
-    let colour = |index: u8| match palette {
+    let shade = |index: u8| match palette {
         None => [index; 3],
         Some(palette) => {
             let entry = palette.get(usize::from(index) * 3..usize::from(index) * 3 + 3);
             entry.map_or([0; 3], |c| [c[0], c[1], c[2]])
         }
     };
-    let background = colour(transparent.unwrap_or(0));
+    let background = shade(transparent.unwrap_or(0));
     let mut pixels: Vec<u8> = background.iter().copied().cycle().take(width * height * 3).collect();
     if columns > 0 {
         for (y, row) in indices.chunks_exact(columns).enumerate() {
             let start = ((top + y) * width + left) * 3;
             for (pixel, &index) in pixels[start..].chunks_exact_mut(3).zip(row) {
-                pixel.copy_from_slice(&colour(index));
+                pixel.copy_from_slice(&shade(index));
             }
         }
+    }
+    if let Some(index) = transparent {
+        colour::put_on_white(&mut pixels, shade(index));
     }
     Ok(Picture::new(width, height, pixels))
 }

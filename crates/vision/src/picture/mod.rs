@@ -1,14 +1,16 @@
 //! A picture file as rows of RGB, converted as Pillow does it.
 //!
 //! The reference is transformers' `load_image`: Pillow opens the file, `ImageOps.exif_transpose` turns it upright and
-//! `convert("RGB")` drops what is not colour. So transparency is dropped, not blended; levels of 16 bits lose their low
-//! byte; but grey levels of 16 bits are cut off at 255, because Pillow gives that mode no other meaning. Of an
-//! animation the first frame counts.
+//! `convert("RGB")` drops what is not colour. So an alpha channel is dropped, not blended; levels of 16 bits lose their low
+//! byte; but grey levels of 16 bits are cut off at 255, because Pillow gives that mode no other meaning. Where one colour
+//! of a PNG or GIF stands for transparency Pillow remembers it, and the processors' `convert_to_rgb` puts white in its
+//! place. Of an animation the first frame counts.
 
 mod colour;
 mod gif;
 mod jpeg;
 mod orientation;
+mod png;
 
 use std::io::{Cursor, Read};
 use std::path::Path;
@@ -18,6 +20,7 @@ use image::codecs::{bmp::BmpDecoder, png::PngDecoder, webp::WebPDecoder};
 
 use crate::VisionError;
 use orientation::Orientation;
+use png::Besides;
 
 /// Pixels of a picture that are decoded unless more are allowed: where Pillow begins to warn of decompression bombs.
 pub const DEFAULT_MAX_PIXELS: u64 = 89_478_485;
@@ -77,10 +80,10 @@ impl Picture {
                 // Bounds what compressed metadata may unpack to.
                 let mut limits = image::Limits::no_limits();
                 limits.max_alloc = Some(max_pixels.saturating_mul(MAX_BYTES_A_PIXEL).saturating_add(METADATA_BYTES));
-                with_decoder(&limit, "PNG", colour::is_grey16(bytes), PngDecoder::with_limits(source(), limits))?
+                with_decoder(&limit, "PNG", Besides::of(bytes), PngDecoder::with_limits(source(), limits))?
             }
-            Some(Format::WebP) => with_decoder(&limit, "WebP", false, WebPDecoder::new(source()))?,
-            Some(Format::Bmp) => with_decoder(&limit, "BMP", false, BmpDecoder::new(source()))?,
+            Some(Format::WebP) => with_decoder(&limit, "WebP", Besides::default(), WebPDecoder::new(source()))?,
+            Some(Format::Bmp) => with_decoder(&limit, "BMP", Besides::default(), BmpDecoder::new(source()))?,
             None => return Err(VisionError::NotAPicture { file: file.to_owned(), found: foreign(bytes) }),
         };
         Ok(orientation.upright(picture))
@@ -179,7 +182,7 @@ fn foreign(bytes: &[u8]) -> String {
 fn with_decoder<D: ImageDecoder>(
     limit: &Limit,
     format: &'static str,
-    grey16: bool,
+    besides: Besides,
     decoder: Result<D, image::ImageError>,
 ) -> Result<(Picture, Orientation), VisionError> {
     let undecodable = |e: image::ImageError| VisionError::undecodable(limit.file, format, e);
@@ -187,12 +190,15 @@ fn with_decoder<D: ImageDecoder>(
     let (width, height) = decoder.dimensions();
     limit.check(width.into(), height.into(), format)?;
     // Damaged metadata is passed over, as Pillow does.
-    let exif = decoder.exif_metadata().ok().flatten();
+    let exif = decoder.exif_metadata().ok().flatten().or(besides.exif);
     let xmp = decoder.xmp_metadata().ok().flatten();
     let orientation = Orientation::find(exif.as_deref(), xmp.as_deref());
     let decoded = image::DynamicImage::from_decoder(decoder).map_err(undecodable)?;
-    let pixels = colour::to_rgb(decoded, grey16).ok_or_else(|| {
+    let mut pixels = colour::to_rgb(decoded, besides.grey16).ok_or_else(|| {
         VisionError::undecodable(limit.file, format, "its pixels are neither grey nor RGB of 8 or 16 bits")
     })?;
+    if let Some(key) = besides.key {
+        colour::put_on_white(&mut pixels, key);
+    }
     Ok((Picture::new(width as usize, height as usize, pixels), orientation))
 }

@@ -44,6 +44,7 @@ const WITHOUT_EFFECT: &[&str] = &[
     "return_metadata",
     "return_row_col_info",
     "return_tensors",
+    "use_fast",
     "video_processor_type",
 ];
 
@@ -286,7 +287,9 @@ fn only(keys: &Keys, read: &[&str]) -> Result<(), VisionError> {
         "resample",
         "rescale_factor",
     ];
-    let known = |key: &str| [READ_FOR_ALL, WITHOUT_EFFECT, read].iter().any(|keys| keys.contains(&key));
+    // What begins with an underscore a class keeps for itself (`_valid_processor_keys`): argument names, which it wrote.
+    let known =
+        |key: &str| key.starts_with('_') || [READ_FOR_ALL, WITHOUT_EFFECT, read].iter().any(|keys| keys.contains(&key));
     match keys.names().find(|key| !known(key)) {
         Some(key) => Err(keys.error(key, "no such key: it is not known what it does to the pixels")),
         None => Ok(()),
