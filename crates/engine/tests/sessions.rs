@@ -195,3 +195,39 @@ fn a_vision_models_template_gets_its_parts() {
     let text = template.render(&template.with_expected_content(&chat("What is it?"))).unwrap();
     assert!(text.contains("User: What is it?"), "{text}");
 }
+
+// LongRoPE as `generate` of transformers has it: its factors follow the length of the text, and an answer that outgrows the
+// length that a model was first trained on is computed again with the others.
+#[test]
+fn rotary_factors_follow_the_length_of_the_text_and_not_the_room() {
+    let path =
+        PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/cases/52-longrope-by-context-asked-for/m"));
+    if !path.exists() {
+        return skipped::skipped("../shared not found");
+    }
+    let checkpoint = Checkpoint::open(&path).unwrap();
+    let open = |context| {
+        let options = SessionOptions {
+            arithmetic: Arithmetic::Exact,
+            cache: CacheType::F32,
+            context: Some(context),
+            ..SessionOptions::default()
+        };
+        Session::open(&checkpoint, &options).unwrap()
+    };
+    let greedy = |session: &mut Session, ids: &[u32], n| {
+        let options = GenerateOptions { max_tokens: Some(n), ignore_ends: true, ..GenerateOptions::default() };
+        session.generate(ids, &options, |_| ControlFlow::Continue(())).unwrap().tokens
+    };
+    let mut roomy = open(512);
+    let native = roomy.program().network().native_context().unwrap();
+    let prompt = roomy.text_ids("The licence grants you").unwrap();
+    // The reference's greedy tokens.
+    let expected = [712, 730, 199, 654, 654, 654, 654, 537, 331, 537, 910, 910];
+    assert_eq!(greedy(&mut roomy, &prompt, expected.len()), expected);
+    let grown = greedy(&mut roomy, &prompt, native + 8);
+    let beyond = native + 1 - prompt.len();
+    let whole: Vec<u32> = prompt.iter().chain(&grown[..beyond]).copied().collect();
+    assert_eq!(greedy(&mut open(512), &whole, 7), grown[beyond..beyond + 7], "as a prompt of that length is continued");
+    assert_eq!(greedy(&mut roomy, &prompt, expected.len()), expected, "a short text after a long one");
+}
