@@ -21,7 +21,7 @@ fn first_panel() -> u32 {
 }
 
 /// What the panel says of one model, under a use, on a device.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Review {
     /// The model.
     pub model: String,
@@ -56,7 +56,7 @@ pub struct Review {
 }
 
 /// Whether a reviewer would ship.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Call {
     /// Yes.
@@ -79,7 +79,7 @@ impl Call {
 }
 
 /// What one reviewer says.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Opinion {
     /// The reviewer's stable name.
     pub reviewer: String,
@@ -107,7 +107,7 @@ pub struct Opinion {
 }
 
 /// How a gate stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct GateFound {
     /// Which.
     pub gate: rubric::Gate,
@@ -116,7 +116,7 @@ pub struct GateFound {
 }
 
 /// One criterion with its evidence.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Scored {
     /// The metric or licence condition.
     pub criterion: String,
