@@ -206,3 +206,19 @@ pub struct Asks {
     /// Does it see video?
     pub video: Answer,
 }
+
+impl Asks {
+    /// What it is said to be able to do, in the words that people search by.
+    pub(crate) fn abilities(&self) -> impl Iterator<Item = &'static str> {
+        let asked = [
+            (self.images, "sees images and pictures"),
+            (self.documents, "reads documents"),
+            (self.video, "sees video"),
+            (self.gguf, "gguf"),
+            (self.onnx, "onnx"),
+            (self.mlx, "mlx"),
+            (self.fine_tunes, "can be fine-tuned"),
+        ];
+        asked.into_iter().filter(|(answer, _)| *answer == Answer::Yes).map(|(_, words)| words)
+    }
+}

@@ -13,13 +13,14 @@ mod model;
 mod notice;
 mod runs;
 mod shown;
+mod waterline;
 
-pub use catalogue::{CataloguePage, Entry};
+pub use catalogue::{Afloat, CataloguePage, Choices, Entry, Filters, Sorted};
 pub use compare::{Community, ComparePage, Contender};
 pub use demand::{DemandForm, DemandQuery, DeviceGroup, device_groups};
-pub use digest::{Change, DigestPage, atom};
-pub use model::ModelPage;
-pub use notice::{BookmarksPage, NoticePage, ProgressPage};
+pub use digest::{Change, DigestPage, MailOffer, atom};
+pub use model::{Checkpoint, ModelPage};
+pub use notice::{Action, BookmarksPage, NoticePage, ProgressPage};
 pub use runs::RunPage;
 
 /// The style sheet of all pages.

@@ -64,6 +64,17 @@ pub struct NoticePage<'a> {
     pub heading: &'a str,
     /// The rest.
     pub about: &'a str,
+    /// What the reader can do on this page.
+    pub action: Option<Action<'a>>,
+}
+
+/// A button.
+#[derive(Debug, Clone, Copy)]
+pub struct Action<'a> {
+    /// What it says.
+    pub button: &'a str,
+    /// Where it is sent.
+    pub path: &'a str,
 }
 
 impl NoticePage<'_> {
