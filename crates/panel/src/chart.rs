@@ -7,7 +7,7 @@ mod strip;
 
 use std::fmt::Write;
 
-pub(crate) use memory::memory;
+pub(crate) use memory::{PARTS as MEMORY_PARTS, memory};
 pub(crate) use strip::{accuracy, speed};
 
 /// Part of the width left free at each side, so that a mark at the end is not cut. [percent]

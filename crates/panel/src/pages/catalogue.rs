@@ -56,6 +56,11 @@ impl CataloguePage<'_> {
         "Which open-weight model should I ship?"
     }
 
+    fn description(&self) -> &'static str {
+        "Open-weight models on this machine: what was measured of each, what four reviewers say, and whether its licence \
+         allows your use."
+    }
+
     fn is(&self, purpose: &str) -> bool {
         self.usage.purpose.to_string() == purpose
     }

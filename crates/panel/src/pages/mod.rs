@@ -3,6 +3,7 @@
 //! Pages work without a script; the site's own script only adds to them. Nothing on them is styled or scripted inline
 //! where a site serves them, so that its Content-Security-Policy can forbid both.
 
+mod bars;
 mod catalogue;
 mod compare;
 mod digest;

@@ -4,6 +4,7 @@ use askama::Template;
 use plimsoll_catalog::{Answer, Claim, DeclaredUse, ModelCard, Terms, Topic};
 use plimsoll_lab::record::Measurement;
 
+use super::shown::summary;
 use super::{Chrome, Site};
 use crate::judge::{Part, Review};
 use crate::store::{Judged, Listed};
@@ -46,6 +47,11 @@ impl ModelPage<'_> {
 
     fn title(&self) -> &str {
         &self.name
+    }
+
+    fn description(&self) -> String {
+        let about = self.card.map_or("", |card| card.description.as_str());
+        summary(&format!("{} for {} use. {about}", self.review.verdict, self.usage))
     }
 
     fn site(&self) -> Option<Site<'_>> {
