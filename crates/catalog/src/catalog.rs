@@ -176,12 +176,9 @@ impl Catalog {
             });
             let texts = [&card.id, &card.name, &card.maker, &card.family, &card.best_for].into_iter();
             let texts = texts.chain(&card.aliases).chain(&card.hub).chain(licence);
-            let texts = texts
-                .chain(&card.licence_as_announced)
-                .map(String::as_str)
-                .chain([card.category.words()])
-                .chain(card.asks.abilities());
-            let texts: Vec<String> = texts.map(letters).collect();
+            let texts = texts.chain(&card.licence_as_announced).map(String::as_str).chain([card.category.words()]);
+            let mut texts: Vec<String> = texts.map(letters).collect();
+            texts.extend(card.asks.abilities().map(letters));
             words.iter().all(|word| texts.iter().any(|text| text.contains(word.as_str())))
         };
         self.cards.values().filter(holds).collect()

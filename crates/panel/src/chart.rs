@@ -8,7 +8,7 @@ mod strip;
 
 use std::fmt::Write;
 
-pub(crate) use memory::memory;
+pub(crate) use memory::{PARTS as MEMORY_PARTS, memory};
 pub(crate) use scatter::{Dot, scatter};
 pub(crate) use strip::{accuracy, speed};
 

@@ -38,7 +38,9 @@ impl Against<'_> {
         let (measured, rejected) = match self.measured(app, store, &id) {
             Ok(measured) => (measured, None),
             // The page of the model says more; the list goes on without it.
-            Err(Problem::Tampered(_)) => (None, Some("what was measured was changed since, and is not shown".to_owned())),
+            Err(Problem::Tampered(_)) => {
+                (None, Some("what was measured was changed since, and is not shown".to_owned()))
+            }
             Err(problem) => return Err(problem),
         };
         let floats = predicted.as_ref().map(|predicted| afloat(predicted, &self.demand.needs));

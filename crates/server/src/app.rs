@@ -43,7 +43,8 @@ pub struct App {
 impl App {
     pub(crate) fn new(options: Options, address: SocketAddr) -> Result<App, ServeError> {
         let Options { token, store, catalog, rubric, launch, mail, site, .. } = options;
-        let site = site.map_or_else(|| reach::addresses(address).remove(0), |site| site.trim_end_matches('/').to_owned());
+        let site =
+            site.map_or_else(|| reach::addresses(address).remove(0), |site| site.trim_end_matches('/').to_owned());
         Ok(App {
             site,
             here: OnceLock::new(),

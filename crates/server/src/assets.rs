@@ -40,11 +40,8 @@ static ICON: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("plimsoll.svg", "image/svg+xml", include_str!("../assets/plimsoll.svg")));
 
 /// Where pages find them.
-pub static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
-    style: STYLE_SHEET.path.clone(),
-    script: SCRIPT.path.clone(),
-    icon: ICON.path.clone(),
-});
+pub static ASSETS: LazyLock<Assets> =
+    LazyLock::new(|| Assets { style: STYLE_SHEET.path.clone(), script: SCRIPT.path.clone(), icon: ICON.path.clone() });
 
 /// `/assets/NAME`: by its hash for good, by its bare name for as long as it is asked about.
 pub async fn asset(Path(name): Path<String>) -> Result<Response, Problem> {

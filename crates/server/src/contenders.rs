@@ -46,7 +46,8 @@ pub fn meant(app: &App, store: &Store, name: &str) -> Result<String, Problem> {
     }
     let cards = app.catalog.cards();
     let known = cards.flat_map(|card| [&card.id, &card.name].into_iter().chain(&card.aliases).chain(&card.hub));
-    let near = nearest(name, known.map(String::as_str)).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+    let near =
+        nearest(name, known.map(String::as_str)).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
     Err(Problem::NotFound(format!("no model is called `{name}` here{near}")))
 }
 
@@ -71,7 +72,9 @@ impl Pair {
     /// [`Problem::Bad`] where both are one.
     pub fn of(a: String, b: String) -> Result<Pair, Problem> {
         match a.cmp(&b) {
-            std::cmp::Ordering::Equal => Err(Problem::Bad(format!("`{a}` is compared with another model, not with itself"))),
+            std::cmp::Ordering::Equal => {
+                Err(Problem::Bad(format!("`{a}` is compared with another model, not with itself")))
+            }
             std::cmp::Ordering::Less => Ok(Pair([a, b])),
             std::cmp::Ordering::Greater => Ok(Pair([b, a])),
         }
@@ -80,7 +83,8 @@ impl Pair {
     /// The pair that a bookmark's address names, if its names are such as addresses have; whether there are such models is
     /// not looked up.
     pub fn spelt(text: &str) -> Option<Pair> {
-        let (a, b) = text.split_once("-vs-").filter(|(a, b)| [a, b].iter().all(|id| !id.is_empty() && slug(id) == **id))?;
+        let (a, b) =
+            text.split_once("-vs-").filter(|(a, b)| [a, b].iter().all(|id| !id.is_empty() && slug(id) == **id))?;
         Pair::of(a.to_owned(), b.to_owned()).ok()
     }
 

@@ -29,7 +29,8 @@ impl Device {
             return Ok(Device::Here(app.here.get().cloned()));
         }
         let found = app.catalog.device(name).cloned();
-        let unknown = || Problem::Bad(format!("no device is called `{name}` here; the form on the first page lists all"));
+        let unknown =
+            || Problem::Bad(format!("no device is called `{name}` here; the form on the first page lists all"));
         found.map(Device::There).ok_or_else(unknown)
     }
 
@@ -68,7 +69,11 @@ impl Device {
     /// What it is and how its figures are known, in a sentence without its full stop.
     pub fn words(&self) -> String {
         let room = self.room().map_or("how much memory is free is not known".to_owned(), |room| {
-            let free = if room.low < room.high { format!("{} to {}", bytes(room.low), bytes(room.high)) } else { bytes(room.high) };
+            let free = if room.low < room.high {
+                format!("{} to {}", bytes(room.low), bytes(room.high))
+            } else {
+                bytes(room.high)
+            };
             match self {
                 Device::Here(_) => format!("{} free of {}", bytes(room.low), bytes(room.high)),
                 Device::There(_) => format!("an app may take {free}"),
@@ -81,7 +86,11 @@ impl Device {
             }
             Device::Here(None) => format!("this machine ({}; {room})", processor()),
             Device::There(profile) => {
-                format!("{} ({}; {room}), by published figures; nothing was measured on one", profile.name, profile.kind.words())
+                format!(
+                    "{} ({}; {room}), by published figures; nothing was measured on one",
+                    profile.name,
+                    profile.kind.words()
+                )
             }
         }
     }

@@ -7,6 +7,8 @@ use plimsoll_panel::pages::{Chrome, NoticePage, Site};
 use plimsoll_panel::store::{StoreError, VoteError};
 use serde_json::json;
 
+use crate::assets::ASSETS;
+
 /// Why a request was not answered as asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
@@ -98,7 +100,7 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let chrome = Chrome::Site(Site { csrf: "", path: "", bookmarked: false });
+        let chrome = Chrome::Site(Site { csrf: "", path: "", bookmarked: false, assets: &ASSETS });
         let page = NoticePage { chrome, heading: self.heading(), about: &self.to_string(), action: None }.html();
         let mut response = (self.status(), Html(page)).into_response();
         if let Problem::TooMany(_) = self {

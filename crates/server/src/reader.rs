@@ -12,6 +12,7 @@ use plimsoll_panel::pages::{Chrome, Site};
 use plimsoll_panel::store::Store;
 
 use crate::app::{App, random_hex};
+use crate::assets::ASSETS;
 use crate::error::Problem;
 use crate::fresh::Masked;
 use crate::guard::network;
@@ -83,7 +84,7 @@ impl Reader {
 
     /// What stands around a page.
     pub fn chrome<'a>(&'a self, path: &'a str, bookmarked: bool) -> Chrome<'a> {
-        Chrome::Site(Site { csrf: &self.masked, path, bookmarked })
+        Chrome::Site(Site { csrf: &self.masked, path, bookmarked, assets: &ASSETS })
     }
 
     /// A page, with the browser's name where it has none yet.

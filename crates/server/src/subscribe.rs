@@ -11,6 +11,7 @@ use plimsoll_panel::store::SignUp;
 use serde::Deserialize;
 
 use crate::app::{App, random_hex};
+use crate::assets::ASSETS;
 use crate::error::Problem;
 use crate::query::{Fields, Sent};
 use crate::reader::Reader;
@@ -57,7 +58,9 @@ pub async fn subscribe(
     let (kept, link) = (address.clone(), token.clone());
     let sign_up = app.with_store(move |_, store| Ok(store.sign_up(&kept, &link)?)).await?;
     match sign_up {
-        SignUp::Full => return Err(Problem::TooMany("too many addresses wait for their mail; try again tomorrow".to_owned())),
+        SignUp::Full => {
+            return Err(Problem::TooMany("too many addresses wait for their mail; try again tomorrow".to_owned()));
+        }
         SignUp::Nothing => {}
         // Behind the answer, which would tell by the time it takes whether there was something to send.
         SignUp::Send => drop(tokio::task::spawn_blocking(move || {
@@ -80,7 +83,11 @@ pub async fn confirm_page(Fields(link): Fields<Link>) -> Response {
 /// `POST /digest/confirm?token=…`
 pub async fn confirm(State(app): State<Arc<App>>, Fields(link): Fields<Link>) -> Result<Response, Problem> {
     let is_found = app.with_store(move |_, store| Ok(store.confirm(&link.token)?)).await?;
-    let gone = || Problem::NotFound("this link was followed before, or is older than two days; ask for the digest again".to_owned());
+    let gone = || {
+        Problem::NotFound(
+            "this link was followed before, or is older than two days; ask for the digest again".to_owned(),
+        )
+    };
     is_found.then(|| page("You get the digest", "Every mail has a link that ends it.", None)).ok_or_else(gone)
 }
 
@@ -99,7 +106,7 @@ pub async fn leave(State(app): State<Arc<App>>, Fields(link): Fields<Link>) -> R
 }
 
 fn page(heading: &str, about: &str, action: Option<Action<'_>>) -> Response {
-    let chrome = Chrome::Site(Site { csrf: "", path: "", bookmarked: false });
+    let chrome = Chrome::Site(Site { csrf: "", path: "", bookmarked: false, assets: &ASSETS });
     Html(NoticePage { chrome, heading, about, action }.html()).into_response()
 }
 

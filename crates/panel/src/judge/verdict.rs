@@ -89,6 +89,22 @@ impl Verdict {
         (judging > 0).then(|| self.ship as f64 / judging as f64)
     }
 
+    /// The same in per cent; none where a veto stands above the votes, for it says nothing then.
+    pub fn percent(&self) -> Option<String> {
+        self.share().filter(|_| self.vetoes == 0).map(|share| format!("{:.0} %", 100.0 * share))
+    }
+
+    /// All votes and vetoes, such as `3 ship / 0 skip / 1 abstains`.
+    pub fn tally(&self) -> String {
+        let Verdict { ship, skip, abstain, vetoes, .. } = self;
+        let votes = format!("{ship} ship / {skip} skip / {abstain} abstain{}", plural(*abstain));
+        match vetoes {
+            0 => votes,
+            1 => votes + ", vetoed",
+            vetoes => format!("{votes}, {vetoes} vetoes"),
+        }
+    }
+
     /// The counts without the word, such as `3 of 4 ship`, or `vetoed` where they do not count.
     pub fn counts(&self) -> String {
         let Verdict { ship, skip, abstain, vetoes, .. } = self;
@@ -108,13 +124,7 @@ fn plural(n: usize) -> &'static str {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Verdict { word, ship, skip, abstain, vetoes } = self;
-        write!(f, "{word} · {ship} ship / {skip} skip / {abstain} abstain{}", plural(*abstain))?;
-        match vetoes {
-            0 => Ok(()),
-            1 => f.write_str(", vetoed"),
-            vetoes => write!(f, ", {vetoes} vetoes"),
-        }
+        write!(f, "{} · {}", self.word, self.tally())
     }
 }
 

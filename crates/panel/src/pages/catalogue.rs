@@ -267,6 +267,11 @@ impl CataloguePage<'_> {
         "Which open-weight model should I ship?"
     }
 
+    fn description(&self) -> &'static str {
+        "Open-weight models held against one device: what each takes, how fast it answers, whether it floats, and whether \
+         its licence allows your use."
+    }
+
     fn is_sorted(&self, name: &str) -> bool {
         Sorted::named(name) == Some(self.filters.sorted)
     }

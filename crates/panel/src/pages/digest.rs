@@ -55,6 +55,10 @@ impl DigestPage<'_> {
     fn title(&self) -> &'static str {
         "Digest"
     }
+
+    fn description(&self) -> &'static str {
+        "Verdicts on open-weight models that changed this week, each with the measurements that changed with it."
+    }
 }
 
 /// The same as an Atom feed (RFC 4287) of the site at `base`, such as `http://127.0.0.1:7777`. `feed` names the feed for

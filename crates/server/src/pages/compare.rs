@@ -34,7 +34,9 @@ pub async fn compare_form(
 ) -> Result<Redirect, Problem> {
     let missing = |which: &str, other: &str| {
         let beside = if other.is_empty() { String::new() } else { format!(" to compare with `{other}`") };
-        Problem::Bad(format!("a {which} model{beside} is missing: the address ends with ?a=…&b=…, and the first page has a form that fills both in"))
+        Problem::Bad(format!(
+            "a {which} model{beside} is missing: the address ends with ?a=…&b=…, and the first page has a form that fills both in"
+        ))
     };
     match (two.a.trim(), two.b.trim()) {
         ("", other) => Err(missing("first", other)),
@@ -125,7 +127,8 @@ pub async fn download(
             "html" => (render_html(&report, &app.rubric.text), "text/html; charset=utf-8"),
             "md" => (markdown(&report), "text/markdown; charset=utf-8"),
             "json" => {
-                let text = serde_json::to_string_pretty(&report).map_err(|error| Problem::Internal(error.to_string()))?;
+                let text =
+                    serde_json::to_string_pretty(&report).map_err(|error| Problem::Internal(error.to_string()))?;
                 (text + "\n", "application/json")
             }
             other => {

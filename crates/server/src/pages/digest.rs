@@ -47,7 +47,8 @@ pub async fn feed(State(app): State<Arc<App>>) -> Result<Response, Problem> {
     app.with_store(|app, store| {
         let changes = digest_since(store, &week_ago())?.changes;
         // Of the last change, and not of this moment: a feed in which nothing changed stays the same.
-        let updated = changes.first().map_or_else(|| "1970-01-01T00:00:00Z".to_owned(), |change| change.now.created.clone());
+        let updated =
+            changes.first().map_or_else(|| "1970-01-01T00:00:00Z".to_owned(), |change| change.now.created.clone());
         let feed = atom(&changes, &app.site, &store.key("the feed of the digest")?, &updated);
         Ok(([(header::CONTENT_TYPE, "application/atom+xml; charset=utf-8")], feed).into_response())
     })
