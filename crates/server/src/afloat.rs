@@ -78,7 +78,7 @@ impl Against<'_> {
             is_here,
             device: comparison.device.cpu.clone(),
             stored: stored.join(", "),
-            suite: format!("{} questions of the suite `{}`", suite.n, suite.name),
+            suite: format!("{} questions of the suite “{}”", suite.n, suite.name),
             memory: record.memory.peak.clone(),
             decode: record.speed.first().map(|speed| speed.decode.clone()),
             right: record.quality.overall.rate.clone(),

@@ -139,12 +139,11 @@ pub async fn model(
             (store.comparisons_with(&known.id, LISTED)?, store.history(Some(&known.id), LISTED)?);
         let Known { id, name: known_as, background, .. } = known;
         let mut predicted = Vec::new();
-        for card in &background.card {
-            for shape in &card.shapes {
-                let all = of_shape(card, shape, device.place(), device.room(), asked(shape, CONTEXT, 0));
-                let quantisations = all.map_err(|error| Problem::Internal(error.to_string()))?;
-                predicted.push(Predicted { checkpoint: name(card, shape), quantisations });
-            }
+        for (card, shape) in background.card.iter().flat_map(|card| card.shapes.iter().map(move |shape| (card, shape)))
+        {
+            let all = of_shape(card, shape, device.place(), device.room(), asked(shape, CONTEXT, 0));
+            let quantisations = all.map_err(|error| Problem::Internal(error.to_string()))?;
+            predicted.push(Predicted { checkpoint: name(card, shape), quantisations });
         }
         let (card, terms) = (background.card, background.terms);
         Ok(OneModel { id, name: known_as, card, terms, review, predicted, comparisons, history })
