@@ -9,7 +9,7 @@ use crate::conditions::Answer;
 use crate::shape::Shape;
 
 /// A model as its maker announces it, and as others reviewed it. Nothing here was measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelCard {
     /// Lower-case letters, digits, `.`, `-`, `_` and `:`; part of addresses.
@@ -69,7 +69,7 @@ pub struct ModelCard {
 }
 
 /// What a model takes in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Category {
     /// Text only.
@@ -89,7 +89,7 @@ impl Category {
 }
 
 /// Whether a model can be had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Availability {
     /// Anyone can fetch its files.
@@ -112,7 +112,7 @@ impl Availability {
 }
 
 /// Something said of a model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
     /// What is claimed, in our words.
@@ -126,7 +126,7 @@ pub struct Claim {
 }
 
 /// A claim as a bound on something that can be measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimMetric {
     /// Such as `mmlu`, `humaneval.pass@1` or `peak_memory`.
@@ -140,7 +140,7 @@ pub struct ClaimMetric {
 }
 
 /// What something costs on a day.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
     /// What is paid for: `weights`, or the name of a service.
@@ -156,7 +156,7 @@ pub struct Price {
 }
 
 /// Four reviews published elsewhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PublishedPanel {
     /// Where they stand.
@@ -170,7 +170,7 @@ pub struct PublishedPanel {
 }
 
 /// One review published elsewhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PublishedReviewer {
     /// Who reviews.
@@ -182,7 +182,7 @@ pub struct PublishedReviewer {
 }
 
 /// What people ask before they take a model up. Answers are announcements, not measurements.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Asks {
     /// Does it load in a standard stack?

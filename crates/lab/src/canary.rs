@@ -48,7 +48,7 @@ pub struct Predicted {
 }
 
 /// One canary.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Canary {
     /// Which.
     pub name: String,
@@ -62,7 +62,7 @@ pub struct Canary {
 }
 
 /// All canaries of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Canaries {
     /// In the order in which they were put.
     pub all: Vec<Canary>,
@@ -71,7 +71,7 @@ pub struct Canaries {
 }
 
 /// Which is likelier broken where canaries fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Broken {
     /// The run: this program, or how it reads these files.

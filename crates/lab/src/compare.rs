@@ -16,6 +16,7 @@ mod run;
 mod stage;
 mod steps;
 
+pub use device::processor;
 pub use evidence::{Evidence, Prediction, Verified};
 pub use facts::model_facts;
 pub use recompute::recomputed;

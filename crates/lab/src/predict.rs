@@ -2,6 +2,7 @@
 //! card, what a checkpoint will take and give here or elsewhere before it is fetched.
 
 pub mod before;
+pub mod here;
 pub mod mix;
 pub mod published;
 
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 const ANSWERING_BYTES: u64 = 3_200_000;
 
 /// Memory that a process running a model will have in RAM, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MemoryPrediction {
     /// Everything but the model: program, tokenizer, template.
     pub process: u64,

@@ -30,7 +30,7 @@ pub use show::{Scale, show_p};
 pub const SCHEMA_VERSION: u32 = 2;
 
 /// The machine that everything was measured on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Device {
     /// The processor as it names itself.
     pub cpu: String,
@@ -56,7 +56,7 @@ pub struct Device {
 }
 
 /// A machine of which there may be many: nothing in it tells one from another. Absent is what its system does not tell.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MachineFacts {
     /// Its maker's name for the kind, such as `ThinkPad X1`.
     pub model: Option<String>,
@@ -77,7 +77,7 @@ pub struct MachineFacts {
 }
 
 /// A machine's state at one moment.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Momentary {
     /// Median clock of all processors. [MHz]
     pub clock_mhz: Option<f64>,
@@ -86,7 +86,7 @@ pub struct Momentary {
 }
 
 /// What a machine was measured to do, besides reading and computing at its best.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Rates {
     /// Weights of up to this many bytes stay in cache from one token to the next. [bytes]
     pub cache_bytes: f64,
@@ -99,7 +99,7 @@ pub struct Rates {
 }
 
 /// How fast matrices of one stored type multiply, unpacking included.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ProductRates {
     /// The stored type.
     pub dtype: String,
@@ -115,7 +115,7 @@ pub struct ProductRates {
 }
 
 /// Which questions were put.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SuiteFacts {
     /// SHA-256 of the suite's canonical JSON.
     pub id: String,
@@ -152,7 +152,7 @@ impl SuiteFacts {
 pub const MOST_CONTENT_BYTES: usize = 4 << 20;
 
 /// A file that questions were read from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SourceFacts {
     /// The benchmark's name, or the file's.
     pub name: String,
@@ -174,7 +174,7 @@ impl SuiteFacts {
 }
 
 /// One kind of question.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CategoryFacts {
     /// Its stable name.
     pub id: String,
@@ -189,7 +189,7 @@ pub struct CategoryFacts {
 }
 
 /// How both models were measured, fixed before the first of them ran.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Settings {
     /// Tokens of a timed prefill.
     pub prefill_tokens: usize,
@@ -207,7 +207,7 @@ pub struct Settings {
 }
 
 /// Two models measured on one device and laid side by side.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Comparison {
     /// [`SCHEMA_VERSION`] at the time of writing.
     pub schema: u32,

@@ -12,6 +12,7 @@ mod foreign;
 pub mod gate;
 pub mod judge;
 pub mod pages;
+pub mod predicted;
 mod report;
 pub mod rubric;
 pub mod store;

@@ -10,7 +10,7 @@ use crate::rubric::Rubric;
 /// A comparison, everything else the panel had before it, and what it said.
 ///
 /// In JSON the comparison's fields stand at the top, as they did before there was a panel.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Report {
     /// What was measured.
     #[serde(flatten)]

@@ -86,7 +86,8 @@ pub struct Reviewer {
 }
 
 /// A fact that must hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "ReviewerGate")]
 #[serde(rename_all = "snake_case")]
 pub enum Gate {
     /// The model was loaded and answered its canary.

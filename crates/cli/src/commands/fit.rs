@@ -7,8 +7,8 @@ use clap::Args as ClapArgs;
 use plimsoll_catalog::{Catalog, DeclaredUse, EngineThere, Gate, ModelCard, Outcome, Shape, gate};
 use plimsoll_lab::predict::before::{Floats, Prediction, Range, Runner};
 use plimsoll_lab::predict::mix::Quantisation;
-use plimsoll_panel::gate::Wanted;
 use plimsoll_panel::judge::{Need, NeedError};
+use plimsoll_panel::predicted::stands;
 use plimsoll_panel::shown_text;
 use serde_json::{Value, json};
 
@@ -180,26 +180,6 @@ fn judged<'a>(
     let computes_there = !matches!(device, Device::There(profile) if profile.engine == EngineThere::Other);
     let needs_another_engine = computes_there && prediction.runner == Runner::Another;
     Ok(Ok(Floating { card, shape, prediction, gate, floats, needs_another_engine }))
-}
-
-/// How a prediction stands to a need.
-fn stands(need: &Need, prediction: &Prediction) -> Floats {
-    let range = match need.metric.as_str() {
-        "peak_memory" => Some(prediction.memory.total),
-        "decode@0" => prediction.decode,
-        _ => prediction.prefill,
-    };
-    // What arithmetic allows at most can rule a need out and never meet it.
-    if let (None, Some(most), Wanted::AtLeast) = (range, prediction.prefill_at_most, need.wanted)
-        && need.metric == "prefill@0"
-        && most < need.limit
-    {
-        return Floats::No;
-    }
-    range.map_or(Floats::Perhaps, |range| match need.wanted {
-        Wanted::AtLeast => range.at_least(need.limit),
-        Wanted::AtMost => range.at_most(need.limit),
-    })
 }
 
 fn why_not(command: &Fit, prediction: &Prediction) -> (&'static str, String) {

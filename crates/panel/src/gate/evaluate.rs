@@ -143,7 +143,7 @@ pub fn evaluate(report: &Report, rules: &Rules) -> Result<Gated, UnknownMetric> 
 }
 
 /// On which side of a limit a metric is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Wanted {
     /// At the limit or above.

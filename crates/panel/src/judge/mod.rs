@@ -83,7 +83,7 @@ pub struct Seen<'a> {
 }
 
 /// What the panel says of two models that were compared.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Judgement {
     /// What the models are wanted for, declared before they were measured.
     pub usage: DeclaredUse,
@@ -119,7 +119,7 @@ impl Judgement {
 }
 
 /// What is known of a compared model besides the comparison.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Background {
     /// What its licence says.
     pub terms: Terms,

@@ -12,7 +12,7 @@ use crate::gate::{Standing, Wanted, stands};
 const MOST: usize = 32;
 
 /// A bound on a measurement of the model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Need {
     /// Stable name of the measurement, such as `decode@0`.
     pub metric: String,
@@ -25,7 +25,7 @@ pub struct Need {
 }
 
 /// A need held against the evidence.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct NeedFound {
     /// What was asked.
     pub need: Need,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use plimsoll_lab::record::{Measurement, Origin, Unit};
 
 /// A stretch of a paragraph.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Part {
     /// Words, in which no figure may stand.

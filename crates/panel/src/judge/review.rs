@@ -22,7 +22,7 @@ fn first_panel() -> u32 {
 }
 
 /// What the panel says of one model, under a use, on a device.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Review {
     /// The model.
     pub model: String,
@@ -57,7 +57,7 @@ pub struct Review {
 }
 
 /// Whether a reviewer would ship.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Call {
     /// Yes.
@@ -83,7 +83,7 @@ impl Call {
 }
 
 /// What one reviewer says.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Opinion {
     /// The reviewer's stable name.
     pub reviewer: String,
@@ -111,7 +111,7 @@ pub struct Opinion {
 }
 
 /// How a gate stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct GateFound {
     /// Which.
     pub gate: rubric::Gate,
@@ -120,7 +120,7 @@ pub struct GateFound {
 }
 
 /// One criterion with its evidence.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Scored {
     /// The metric or licence condition.
     pub criterion: String,

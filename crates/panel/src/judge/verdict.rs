@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::review::Call;
 
 /// What the panel says of a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Word {
     /// Three of four or more of those who do not abstain say ship, among them whoever is needed for that.
     Ship,
@@ -59,7 +59,7 @@ impl fmt::Display for Word {
 }
 
 /// The word with its counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Verdict {
     /// The word.
     pub word: Word,

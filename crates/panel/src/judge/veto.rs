@@ -12,7 +12,7 @@ use super::paragraph::{Paragraph, Part};
 use crate::rubric::Rubric;
 
 /// Why a model is skipped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ground {
     /// The licence does not allow the declared use.
@@ -28,7 +28,7 @@ pub enum Ground {
 }
 
 /// A veto, with what it rests on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Veto {
     /// On which ground.
     pub ground: Ground,

@@ -10,7 +10,7 @@ use crate::digest::Digest;
 use crate::store::Judged;
 
 /// A verdict that changed, with what it was before.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Change {
     /// What is said now.
     pub now: Judged,

@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod compare;
+mod demand;
 mod digest;
 mod items;
 mod measured;
@@ -15,6 +16,7 @@ mod shown;
 
 pub use catalogue::{CataloguePage, Entry};
 pub use compare::{Community, ComparePage, Contender};
+pub use demand::{DemandForm, DemandQuery, DeviceGroup, device_groups};
 pub use digest::{Change, DigestPage, atom};
 pub use model::ModelPage;
 pub use notice::{BookmarksPage, NoticePage, ProgressPage};
