@@ -125,6 +125,7 @@ pub struct VisionShape {
     pub network: Option<String>,
     /// Its hyperparameters under the names of `vision_config`, where `network` is told.
     #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
+    #[schemars(with = "std::collections::BTreeMap<String, f64>")]
     pub config: toml::Table,
 }
 

@@ -40,13 +40,6 @@ pub struct Asked {
     pub cache: CacheType,
 }
 
-impl Asked {
-    /// As most engines keep keys and values: in halves.
-    pub fn of(context: usize, pictures: usize) -> Asked {
-        Asked { context, pictures, cache: CacheType::F16 }
-    }
-}
-
 /// Where it is to run.
 #[derive(Clone, Copy, Debug)]
 pub enum Place<'a> {

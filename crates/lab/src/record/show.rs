@@ -117,9 +117,8 @@ impl Measurement {
     pub fn interval_text(&self) -> Option<String> {
         let scale = self.unit.scale(&[self.value]);
         let level = |level| if self.origin == Origin::Predicted { LEVEL } else { level };
-        self.interval.map(|interval| {
-            scale.show_interval(Interval { level: level(interval.level), ..interval }, self.value)
-        })
+        self.interval
+            .map(|interval| scale.show_interval(Interval { level: level(interval.level), ..interval }, self.value))
     }
 }
 

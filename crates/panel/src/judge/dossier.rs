@@ -71,12 +71,7 @@ impl Dossier {
 }
 
 /// What is predicted, and what follows from it. What was measured is not predicted as well.
-fn foreseen(
-    name: &str,
-    expected: &Expected,
-    measured: &[Measurement],
-    assumptions: &Assumptions,
-) -> Vec<Measurement> {
+fn foreseen(name: &str, expected: &Expected, measured: &[Measurement], assumptions: &Assumptions) -> Vec<Measurement> {
     let mut all = expected.measurements(name);
     all.retain(|predicted| measured.iter().all(|measured| measured.metric != predicted.metric));
     let get = |metric: &str| all.iter().chain(measured).find(|found| found.metric == metric);
@@ -214,15 +209,8 @@ impl Deriver<'_> {
 
 /// Time until a device of one's own has paid for itself against an API.
 fn break_even(name: &str, decode: &Measurement, assumed: &Assumptions) -> Measurement {
-    let Assumptions {
-        api_usd_per_million_tokens: price,
-        device_usd,
-        watts,
-        usd_per_kwh,
-        dated,
-        tokens_a_day,
-        duty,
-    } = assumed;
+    let Assumptions { api_usd_per_million_tokens: price, device_usd, watts, usd_per_kwh, dated, tokens_a_day, duty } =
+        assumed;
     let how = format!(
         "a device of {device_usd} USD over what it saves in a day: {tokens_a_day} tokens or as many as it decodes in \
          {duty} of the day, at {price} USD for a million from an API, less electricity ({watts} W, {usd_per_kwh} \

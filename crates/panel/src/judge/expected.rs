@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 const WHOLE: f64 = 1.0;
 
 /// What was predicted of a model for one device, or that nothing could be.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Expected {
     /// The device as it is read: `Google Pixel 10`, `this machine`.
     pub device: String,
@@ -22,7 +22,7 @@ pub struct Expected {
 }
 
 /// Why this program would not run a model on a device.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OtherEngine {
     /// The device computes on what this program has no kernels for.
@@ -41,7 +41,9 @@ impl OtherEngine {
             OtherEngine::Architecture(name) => {
                 format!("another engine would be needed: Plimsoll does not read the architecture `{name}`")
             }
-            OtherEngine::Unnamed => "another engine would be needed: Plimsoll does not read its architecture".to_owned(),
+            OtherEngine::Unnamed => {
+                "another engine would be needed: Plimsoll does not read its architecture".to_owned()
+            }
         }
     }
 }
@@ -68,7 +70,13 @@ impl Expected {
         };
         let mut all = vec![of(name, "peak_memory", Unit::Bytes, found.memory.total, &how(&["memory"]))];
         all.extend(found.room.map(|room| {
-            of("device", "memory_room", Unit::Bytes, room, &format!("what a model may take of the memory of {}", self.device))
+            of(
+                "device",
+                "memory_room",
+                Unit::Bytes,
+                room,
+                &format!("what a model may take of the memory of {}", self.device),
+            )
         }));
         all.extend(self.installed.map(|installed| {
             of("device", "memory_installed", Unit::Bytes, installed, &format!("all the memory of {}", self.device))

@@ -25,9 +25,9 @@ pub use advice::{Advice, Preferred};
 pub use check::{Fault, check, check_comparison, check_judgement, check_report};
 pub use demand::{Demand, Workload};
 pub use expected::{Expected, OtherEngine};
-pub use foresee::{Chosen, Foreseen, Target, Wish, foresee, prediction_of};
+pub use foresee::{Chosen, Foreseen, Question, Target, Wish};
 pub use need::{Need, NeedError, NeedFound, size};
-pub use outlook::{Outlook, check_outlook};
+pub use outlook::{Outlook, OutlookAdvice, check_outlook};
 pub use paragraph::{Part, predicted_text, range_text};
 pub use review::{Call, GateFound, Opinion, Review, Scored, review};
 pub use verdict::{Verdict, Word};
@@ -133,7 +133,7 @@ pub struct Background {
 }
 
 /// A model that a card names beside its own.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Rival {
     /// As it is read.
     pub name: String,

@@ -240,7 +240,13 @@ impl Bench<'_> {
             _ if failed => Call::Skip,
             _ if is(Outcome::Unknown) => Call::Abstain,
             None => Call::Abstain,
-            Some(score) if score >= self.rubric.ship_at => if is_predicted { Call::Try } else { Call::Ship },
+            Some(score) if score >= self.rubric.ship_at => {
+                if is_predicted {
+                    Call::Try
+                } else {
+                    Call::Ship
+                }
+            }
             Some(_) => Call::Skip,
         };
         let mut opinion = Opinion {

@@ -147,7 +147,11 @@ impl Verdict {
     /// The counts without the word, such as `3 of 4 ship`, or `vetoed` where they do not count.
     pub fn counts(&self) -> String {
         let Verdict { ship, skip, abstain, vetoes, tries, predicted, .. } = self;
-        let yes = if *predicted { format!("{tries} of {} would try", tries + skip) } else { format!("{ship} of {} ship", ship + skip) };
+        let yes = if *predicted {
+            format!("{tries} of {} would try", tries + skip)
+        } else {
+            format!("{ship} of {} ship", ship + skip)
+        };
         match ship + skip + tries {
             _ if *vetoes > 0 => "vetoed".to_owned(),
             0 => "all abstain".to_owned(),
@@ -209,8 +213,14 @@ mod tests {
         use Call::{Abstain, Skip, Try};
         assert_eq!(of(&[Try, Abstain, Abstain, Try], false, 0), "Try, predicted · 2 would try / 0 skip / 2 abstain");
         assert_eq!(of(&[Try, Abstain, Abstain, Try], true, 0), "Perhaps, predicted · 2 would try / 0 skip / 2 abstain");
-        assert_eq!(of(&[Skip, Abstain, Abstain, Try], false, 0), "Perhaps, predicted · 1 would try / 1 skip / 2 abstain");
-        assert_eq!(of(&[Skip, Abstain, Abstain, Abstain], false, 0), "Skip, predicted · 0 would try / 1 skip / 3 abstain");
+        assert_eq!(
+            of(&[Skip, Abstain, Abstain, Try], false, 0),
+            "Perhaps, predicted · 1 would try / 1 skip / 2 abstain"
+        );
+        assert_eq!(
+            of(&[Skip, Abstain, Abstain, Abstain], false, 0),
+            "Skip, predicted · 0 would try / 1 skip / 3 abstain"
+        );
         assert_eq!(of(&[Try; 4], false, 1), "Skip, predicted · 4 would try / 0 skip / 0 abstain, vetoed");
         assert_eq!(of(&[Abstain; 4], true, 0), "Unmeasured, predicted · 0 would try / 0 skip / 4 abstain");
     }

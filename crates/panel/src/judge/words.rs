@@ -40,7 +40,11 @@ pub(super) fn paragraph(bench: Bench, reviewer: &Reviewer, opinion: &Opinion) ->
             speaker.praise();
             speaker.kinds();
             speaker.blame();
-            if is_predicted { speaker.claimed() } else { speaker.claims() }
+            if is_predicted {
+                speaker.claimed()
+            } else {
+                speaker.claims()
+            }
             speaker.takes();
         }
     }
@@ -122,11 +126,17 @@ impl<'a> Speaker<'a> {
     fn engine(&mut self) {
         let engine = self.bench.subject.foreseen().and_then(|expected| expected.engine.as_ref());
         match engine {
-            Some(OtherEngine::Device) => self.says.words("Plimsoll does not compute on that device: another engine would. "),
-            Some(OtherEngine::Architecture(name)) => {
-                self.says.words("Plimsoll does not read its architecture, ").name(name).words(": another engine would. ")
+            Some(OtherEngine::Device) => {
+                self.says.words("Plimsoll does not compute on that device: another engine would. ")
             }
-            Some(OtherEngine::Unnamed) => self.says.words("Plimsoll does not read its architecture: another engine would. "),
+            Some(OtherEngine::Architecture(name)) => self
+                .says
+                .words("Plimsoll does not read its architecture, ")
+                .name(name)
+                .words(": another engine would. "),
+            Some(OtherEngine::Unnamed) => {
+                self.says.words("Plimsoll does not read its architecture: another engine would. ")
+            }
             None => &mut self.says,
         };
     }
@@ -203,7 +213,11 @@ impl<'a> Speaker<'a> {
             self.says.words("Nobody is known to claim anything of it that could be checked. ");
         }
         for claim in &card.claims {
-            let says = self.says.words(if claim.verified { "Claimed, and confirmed by others: " } else { "Claimed, and checked by nobody here: " });
+            let says = self.says.words(if claim.verified {
+                "Claimed, and confirmed by others: "
+            } else {
+                "Claimed, and checked by nobody here: "
+            });
             says.name(claim.text.trim_end_matches('.')).words(" (").name(&claim.source).words(")");
             let Some(metric) = &claim.metric else {
                 says.words(". ");
