@@ -23,5 +23,5 @@ mod write;
 pub use export::{CSV_HEADER, markdown, samples_csv};
 pub use foreign::shown_text;
 pub use report::{Report, model_id, slug};
-pub use text::{Detail, Style, render_text};
+pub use text::{Detail, Style, render_outlook, render_text};
 pub use write::{ReportError, ReportPaths, embedded_record, questions, render_html, write_report, write_whole};

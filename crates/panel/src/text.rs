@@ -1,6 +1,9 @@
 //! The comparison side by side on a terminal of 80 columns. Colour says nothing that the words do not.
 
+mod before;
 mod summary;
+
+pub use before::render_outlook;
 
 use plimsoll_catalog::Outcome;
 use plimsoll_lab::load::LoadLog;
@@ -285,7 +288,7 @@ fn line(cells: [&str; 4]) -> String {
     padded(cells, COLUMNS)
 }
 
-fn padded(cells: [&str; 4], widths: [usize; 4]) -> String {
+fn padded<const N: usize>(cells: [&str; N], widths: [usize; N]) -> String {
     let padded = cells.iter().zip(widths).map(|(cell, width)| {
         let missing = width.saturating_sub(cell.chars().count());
         format!("{cell}{}", " ".repeat(missing))

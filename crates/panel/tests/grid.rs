@@ -97,6 +97,7 @@ fn letter(word: Word) -> char {
         Word::Mixed => 'm',
         Word::Skip => '.',
         Word::Unmeasured => '?',
+        Word::Try | Word::Perhaps => panic!("what was measured is not predicted"),
     }
 }
 

@@ -27,7 +27,7 @@ pub use demand::{Demand, Workload};
 pub use expected::{Expected, OtherEngine};
 pub use foresee::{Chosen, Foreseen, Question, Target, Wish};
 pub use need::{Need, NeedError, NeedFound, size};
-pub use outlook::{Outlook, OutlookAdvice, check_outlook};
+pub use outlook::{Outlook, OutlookAdvice, RANKED_BY, check_outlook};
 pub use paragraph::{Part, predicted_text, range_text};
 pub use review::{Call, GateFound, Opinion, Review, Scored, review};
 pub use verdict::{Verdict, Word};

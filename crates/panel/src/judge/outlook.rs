@@ -2,10 +2,10 @@
 
 mod advice;
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::collections::HashMap;
 
-use plimsoll_catalog::DeclaredUse;
+use plimsoll_catalog::{DeclaredUse, Outcome};
 use plimsoll_lab::record::Measurement;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,11 @@ use super::review::Review;
 use super::verdict::Word;
 use super::{Demand, Need, Subject, Workload};
 use crate::rubric::Rubric;
+
+/// What ranks models that are predicted, as it is told.
+pub const RANKED_BY: &str = "by the panel's word; then what surely fits stands before what may; then what the licence is \
+                             known to allow; then the model with more parameters, because how good the answers are is \
+                             not known before they are measured";
 
 /// Counts of parameters within this of each other are alike.
 const ALIKE: f64 = 1.1;
@@ -41,8 +46,7 @@ pub struct Outlook {
     pub rubric: String,
     /// In the order in which they were asked for.
     pub models: Vec<Foreseen>,
-    /// Places in `models`, the one to try first first: by the panel's word, then the one with more parameters, for how good
-    /// its answers are is not known before they are measured.
+    /// Places in `models`, the one to try first first: [`RANKED_BY`].
     pub ranking: Vec<usize>,
     /// Which to try.
     pub advice: OutlookAdvice,
@@ -145,10 +149,13 @@ fn dominates(a: &Foreseen, b: &Foreseen) -> bool {
 
 /// The order, and who stands first in it: one, or several that nothing tells apart, or none.
 fn ranked(models: &[Foreseen]) -> (Vec<usize>, Vec<usize>) {
-    let key = |at: usize| {
-        let model = &models[at];
-        (model.review.verdict.word.hope(), model.parameters.unwrap_or(0))
+    // What surely floats stands before what may, then what the licence is known to allow.
+    let standing = |at: usize| {
+        let review = &models[at].review;
+        let is_allowed = review.licence.outcome == Outcome::Passed;
+        (review.verdict.word.hope(), Reverse(models[at].expected.fits()), is_allowed)
     };
+    let key = |at: usize| (standing(at), models[at].parameters.unwrap_or(0));
     let memory = |at: usize| models[at].figure("peak_memory").map_or(f64::INFINITY, |peak| peak.value);
     let by = |a: &usize, b: &usize| -> Ordering {
         let lighter = memory(*a).total_cmp(&memory(*b));
@@ -157,12 +164,12 @@ fn ranked(models: &[Foreseen]) -> (Vec<usize>, Vec<usize>) {
     let mut ranking: Vec<usize> = (0..models.len()).collect();
     ranking.sort_by(by);
     let Some(top) = ranking.first().map(|at| key(*at)) else { return (ranking, Vec::new()) };
-    if top.0 == Word::Skip.hope() {
+    if top.0.0 == Word::Skip.hope() {
         return (ranking, Vec::new());
     }
     let is_alike = |at: &usize| {
-        let (hope, parameters) = key(*at);
-        hope == top.0 && parameters as f64 * ALIKE >= top.1 as f64
+        let (standing, parameters) = key(*at);
+        standing == top.0 && parameters as f64 * ALIKE >= top.1 as f64
     };
     let alike: Vec<usize> = ranking.iter().copied().filter(is_alike).collect();
     let best = alike.iter().find(|at| {

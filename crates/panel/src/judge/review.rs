@@ -68,6 +68,8 @@ pub enum Call {
     Abstain,
     /// By what is predicted it is worth a try.
     Try,
+    /// It is worth one at the favourable ends of what is predicted, and not at the others.
+    Perhaps,
 }
 
 impl Call {
@@ -78,6 +80,7 @@ impl Call {
             Call::Skip => "skip",
             Call::Abstain => "abstains",
             Call::Try => "try",
+            Call::Perhaps => "perhaps",
         }
     }
 }
@@ -240,13 +243,9 @@ impl Bench<'_> {
             _ if failed => Call::Skip,
             _ if is(Outcome::Unknown) => Call::Abstain,
             None => Call::Abstain,
-            Some(score) if score >= self.rubric.ship_at => {
-                if is_predicted {
-                    Call::Try
-                } else {
-                    Call::Ship
-                }
-            }
+            Some(score) if score >= self.rubric.ship_at && is_predicted => Call::Try,
+            Some(score) if score >= self.rubric.ship_at => Call::Ship,
+            Some(_) if is_predicted && score_high.is_some_and(|high| high >= self.rubric.ship_at) => Call::Perhaps,
             Some(_) => Call::Skip,
         };
         let mut opinion = Opinion {

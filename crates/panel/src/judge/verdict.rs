@@ -75,6 +75,9 @@ pub struct Verdict {
     /// Reviewers that would try it, by what is predicted.
     #[serde(default, skip_serializing_if = "is_none")]
     pub tries: usize,
+    /// Reviewers that would try it at the favourable ends of what is predicted, and not at the others.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub perhaps: usize,
     /// Whether all of this rests on predictions.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub predicted: bool,
@@ -108,12 +111,12 @@ impl Verdict {
     pub fn foreseen(calls: impl IntoIterator<Item = Call>, is_held_back: bool, vetoes: usize) -> Verdict {
         let mut found = Verdict { predicted: true, ..Verdict::vetoed(vetoes) };
         calls.into_iter().for_each(|call| found.count(call));
-        let judging = found.tries + found.skip;
+        let judging = found.judging();
         found.word = match 4 * found.tries {
             _ if vetoes > 0 => Word::Skip,
             _ if judging == 0 => Word::Unmeasured,
             quarters if quarters >= 3 * judging && !is_held_back => Word::Try,
-            quarters if quarters >= 2 * judging => Word::Perhaps,
+            quarters if quarters + 4 * found.perhaps >= 2 * judging => Word::Perhaps,
             _ => Word::Skip,
         };
         found
@@ -121,7 +124,12 @@ impl Verdict {
 
     /// Before anybody was asked.
     fn vetoed(vetoes: usize) -> Verdict {
-        Verdict { word: Word::Unmeasured, ship: 0, skip: 0, abstain: 0, vetoes, tries: 0, predicted: false }
+        Verdict { word: Word::Unmeasured, ship: 0, skip: 0, abstain: 0, vetoes, tries: 0, perhaps: 0, predicted: false }
+    }
+
+    /// Reviewers that do not abstain.
+    fn judging(&self) -> usize {
+        self.ship + self.skip + self.tries + self.perhaps
     }
 
     fn count(&mut self, call: Call) {
@@ -130,12 +138,13 @@ impl Verdict {
             Call::Skip => self.skip += 1,
             Call::Abstain => self.abstain += 1,
             Call::Try => self.tries += 1,
+            Call::Perhaps => self.perhaps += 1,
         }
     }
 
     /// Share of those who judge that say ship, or would try it; none where nobody judges.
     pub fn share(&self) -> Option<f64> {
-        let judging = self.ship + self.tries + self.skip;
+        let judging = self.judging();
         (judging > 0).then(|| (self.ship + self.tries) as f64 / judging as f64)
     }
 
@@ -146,18 +155,19 @@ impl Verdict {
 
     /// The counts without the word, such as `3 of 4 ship`, or `vetoed` where they do not count.
     pub fn counts(&self) -> String {
-        let Verdict { ship, skip, abstain, vetoes, tries, predicted, .. } = self;
-        let yes = if *predicted {
-            format!("{tries} of {} would try", tries + skip)
-        } else {
-            format!("{ship} of {} ship", ship + skip)
+        let Verdict { ship, abstain, vetoes, tries, perhaps, predicted, .. } = self;
+        let judging = self.judging();
+        let mut said = match (*predicted, *perhaps) {
+            _ if *vetoes > 0 => return "vetoed".to_owned(),
+            _ if judging == 0 => return "all abstain".to_owned(),
+            (false, _) => format!("{ship} of {judging} ship"),
+            (true, 0) => format!("{tries} of {judging} would try"),
+            (true, perhaps) => format!("{tries} of {judging} would try, {perhaps} perhaps"),
         };
-        match ship + skip + tries {
-            _ if *vetoes > 0 => "vetoed".to_owned(),
-            0 => "all abstain".to_owned(),
-            _ if *abstain > 0 => format!("{yes}, {abstain} abstain{}", plural(*abstain)),
-            _ => yes,
+        if *abstain > 0 {
+            said += &format!(", {abstain} abstain{}", plural(*abstain));
         }
+        said
     }
 }
 
@@ -168,8 +178,12 @@ fn plural(n: usize) -> &'static str {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Verdict { ship, skip, abstain, vetoes, tries, predicted, .. } = self;
-        let yes = if *predicted { format!("{tries} would try") } else { format!("{ship} ship") };
+        let Verdict { ship, skip, abstain, vetoes, tries, perhaps, predicted, .. } = self;
+        let yes = match (*predicted, *perhaps) {
+            (false, _) => format!("{ship} ship"),
+            (true, 0) => format!("{tries} would try"),
+            (true, perhaps) => format!("{tries} would try / {perhaps} perhaps"),
+        };
         write!(f, "{} · {yes} / {skip} skip / {abstain} abstain{}", self.marked(), plural(*abstain))?;
         match vetoes {
             0 => Ok(()),
@@ -210,7 +224,7 @@ mod tests {
         let of = |calls: &[Call], is_held_back, vetoes| {
             Verdict::foreseen(calls.iter().copied(), is_held_back, vetoes).to_string()
         };
-        use Call::{Abstain, Skip, Try};
+        use Call::{Abstain, Perhaps, Skip, Try};
         assert_eq!(of(&[Try, Abstain, Abstain, Try], false, 0), "Try, predicted · 2 would try / 0 skip / 2 abstain");
         assert_eq!(of(&[Try, Abstain, Abstain, Try], true, 0), "Perhaps, predicted · 2 would try / 0 skip / 2 abstain");
         assert_eq!(
@@ -220,6 +234,10 @@ mod tests {
         assert_eq!(
             of(&[Skip, Abstain, Abstain, Abstain], false, 0),
             "Skip, predicted · 0 would try / 1 skip / 3 abstain"
+        );
+        assert_eq!(
+            of(&[Perhaps, Abstain, Abstain, Try], false, 0),
+            "Perhaps, predicted · 1 would try / 1 perhaps / 0 skip / 2 abstain"
         );
         assert_eq!(of(&[Try; 4], false, 1), "Skip, predicted · 4 would try / 0 skip / 0 abstain, vetoed");
         assert_eq!(of(&[Abstain; 4], true, 0), "Unmeasured, predicted · 0 would try / 0 skip / 4 abstain");

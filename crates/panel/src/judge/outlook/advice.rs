@@ -115,7 +115,7 @@ impl Case<'_> {
             self.beside(&mut says, at, second);
         }
         self.rest(&mut says, &others.collect::<Vec<_>>());
-        says.words("How often any of them answers rightly nobody measured here.");
+        self.unmeasured(&mut says);
         says.done()
     }
 
@@ -152,7 +152,7 @@ impl Case<'_> {
         }
         let others: Vec<usize> = self.ranking.iter().copied().filter(|at| !first.contains(at)).collect();
         self.rest(&mut says, &others);
-        says.words("How often any of them answers rightly nobody measured here.");
+        self.unmeasured(&mut says);
         says.done()
     }
 
@@ -233,6 +233,17 @@ impl Case<'_> {
             says.words("That is ").name(self.name(at)).words(" as ").name(&a.to_string()).words(" and ");
             says.name(self.name(second)).words(" as ").name(&b.to_string()).words(". ");
         }
+    }
+
+    /// That nobody knows of the answers of those that are not out.
+    fn unmeasured(&self, says: &mut Paragraph) {
+        let in_play = self.ranking.iter().filter(|at| self.word(**at) != Word::Skip).count();
+        says.words("How often ").words(match in_play {
+            0 | 1 => "it answers",
+            2 => "either answers",
+            _ => "any of them answers",
+        });
+        says.words(" rightly nobody measured here.");
     }
 
     /// When the second would be right.
@@ -394,12 +405,14 @@ impl Case<'_> {
     /// Who would not try it, and for what above all.
     fn skipped(&self, at: usize) -> Vec<Vec<Part>> {
         let model = &self.models[at];
-        let said = model.review.opinions.iter().filter(|opinion| opinion.call == Call::Skip);
+        let is_no = |opinion: &&Opinion| matches!(opinion.call, Call::Skip | Call::Perhaps);
+        let said = model.review.opinions.iter().filter(is_no);
         let vetoed = |opinion: &Opinion| opinion.gates.iter().any(|gate| gate.outcome == Outcome::Failed);
         said.filter(|opinion| !vetoed(opinion))
             .map(|opinion| {
                 let mut says = Paragraph::default();
-                says.words("the ").words(&opinion.name).words(" would not try it");
+                let perhaps = if opinion.call == Call::Perhaps { "perhaps " } else { "" };
+                says.words("the ").words(&opinion.name).words(" would ").words(perhaps).words("not try it");
                 let lost = |utility: f64, weight: f64| weight * (100.0 - utility);
                 let worst = opinion
                     .scored
@@ -420,15 +433,15 @@ impl Case<'_> {
     fn adds(&self) -> Vec<Part> {
         let mut says = Paragraph::default();
         says.words(
-            "A measurement would tell how often each answers rightly and in which kinds of question it does not, \
-                    whether the way it is stored changes its answers, and speed and memory as they are",
+            "how often each answers rightly, in which kinds of question it does not, what its quantisation costs, ",
         );
+        says.words("and speed and memory as they are");
         let mut claimed = self
             .models
             .iter()
             .filter(|model| model.card.claims.iter().any(|claim| claim.metric.is_some() && !claim.verified));
         if let Some(first) = claimed.next() {
-            says.words("; and whether what is claimed holds: of ").name(&first.card.name);
+            says.words("; and whether the claims hold that are made of ").name(&first.card.name);
             let others: Vec<&Foreseen> = claimed.filter(|model| model.card.id != first.card.id).collect();
             for (index, model) in others.iter().take(NAMED - 1).enumerate() {
                 let is_last = index + 1 == others.len();
