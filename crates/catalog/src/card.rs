@@ -86,6 +86,14 @@ impl Category {
             Category::VisionLanguage => "vision-language model",
         }
     }
+
+    /// As it stands in addresses, and in the files of cards.
+    pub fn id(self) -> &'static str {
+        match self {
+            Category::Text => "text",
+            Category::VisionLanguage => "vision-language",
+        }
+    }
 }
 
 /// Whether a model can be had.
@@ -169,6 +177,14 @@ pub struct PublishedPanel {
     pub share: u8,
 }
 
+impl PublishedPanel {
+    /// How its reviewers are divided: `2 ship / 2 skip`.
+    pub fn split(&self) -> String {
+        let ship = self.reviewers.iter().filter(|reviewer| reviewer.ship).count();
+        format!("{ship} ship / {} skip", self.reviewers.len() - ship)
+    }
+}
+
 /// One review published elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -179,6 +195,12 @@ pub struct PublishedReviewer {
     pub score: Option<u8>,
     /// Whether the reviewer would ship the model.
     pub ship: bool,
+    /// What the reviewer argues, in our words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub argued: Option<String>,
+    /// What would check those of the arguments that can be checked: commands of this program, or names of metrics.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<String>,
 }
 
 /// What people ask before they take a model up. Answers are announcements, not measurements.
@@ -205,4 +227,20 @@ pub struct Asks {
     pub documents: Answer,
     /// Does it see video?
     pub video: Answer,
+}
+
+impl Asks {
+    /// What it is said to be able to do, in the words that people search by.
+    pub(crate) fn abilities(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let asked = [
+            (self.images, "sees images and pictures"),
+            (self.documents, "reads documents"),
+            (self.video, "sees video"),
+            (self.gguf, "gguf"),
+            (self.onnx, "onnx"),
+            (self.mlx, "mlx"),
+            (self.fine_tunes, "can be fine-tuned"),
+        ];
+        asked.into_iter().filter(|(answer, _)| *answer == Answer::Yes).map(|(_, words)| words)
+    }
 }

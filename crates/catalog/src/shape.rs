@@ -40,7 +40,7 @@ pub struct Shape {
     pub rope_theta: Option<f64>,
     /// What only its architecture's configuration has, under the names of `config.json`.
     #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
-    #[schemars(with = "std::collections::BTreeMap<String, f64>")]
+    #[schemars(schema_with = "hyperparameters")]
     pub config: toml::Table,
     /// Of an outline: its layers that keep keys and values, by kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -125,8 +125,13 @@ pub struct VisionShape {
     pub network: Option<String>,
     /// Its hyperparameters under the names of `vision_config`, where `network` is told.
     #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
-    #[schemars(with = "std::collections::BTreeMap<String, f64>")]
+    #[schemars(schema_with = "hyperparameters")]
     pub config: toml::Table,
+}
+
+/// Any names with any values.
+fn hyperparameters(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": "object" })
 }
 
 /// A file or a set of files that somebody publishes.

@@ -488,7 +488,7 @@ impl Compare {
 /// `serve`
 #[derive(ClapArgs, Debug)]
 #[command(
-    after_help = "Examples:\n  plimsoll serve\n  plimsoll serve --host 0.0.0.0 --token \"$(openssl rand -hex 16)\"\n\nThe digest is mailed once a week where --smtp, --mail-from and --mail-to are given; a password in the address is\nbetter put into PLIMSOLL_SMTP, which stands for --smtp."
+    after_help = "Examples:\n  plimsoll serve\n  plimsoll serve --host 0.0.0.0 --token \"$(openssl rand -hex 16)\"\n\nWith --smtp and --mail-from readers can ask on the page for the digest to be mailed once a week; --mail-to names\nwho gets it without asking. Links in mails and in the feed begin with --site. A password in the address of the mail\nserver is better put into PLIMSOLL_SMTP, which stands for --smtp."
 )]
 pub struct Serve {
     /// Address to listen on; one that other machines reach asks for a token
@@ -504,16 +504,25 @@ pub struct Serve {
     #[arg(long, value_name = "FILE")]
     pub rubric: Option<PathBuf>,
     /// Mail server for the digest, such as smtps://user@host
-    #[arg(long, value_name = "URL", requires_all = ["mail_from", "mail_to"])]
+    #[arg(long, value_name = "URL", requires = "mail_from")]
     pub smtp: Option<String>,
     /// Sender of the digest
     #[arg(long, value_name = "ADDRESS")]
     pub mail_from: Option<String>,
-    /// Receiver of the digest, any number of times
+    /// Receiver of the digest besides those who ask for it on the page, any number of times
     #[arg(long, value_name = "ADDRESS", requires = "mail_from")]
     pub mail_to: Vec<String>,
+    /// Where readers reach this server, such as https://plimsoll.example [default: this machine's address]
+    #[arg(long, value_name = "URL", value_parser = parse_site)]
+    pub site: Option<String>,
     #[command(flatten)]
     pub store: StoreArgs,
+}
+
+fn parse_site(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+    let is_fit = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]/_~".contains(&byte));
+    if is_fit { Ok(text.to_owned()) } else { Err("expected an address such as https://plimsoll.example".to_owned()) }
 }
 
 fn parse_token(text: &str) -> Result<String, String> {

@@ -7,10 +7,10 @@ use plimsoll_lab::record::{Comparison, Measurement, Side, SpeedAtDepth, Unit};
 use super::{AXIS_HEIGHT, Axis, escaped, picture};
 
 /// Height of a line: its label, A and B. [pixels]
-const LINE: u32 = 54;
+const LINE: u32 = 46;
 /// Where the label, A and B stand in it. [pixels]
-const LABEL_Y: u32 = 17;
-const MARK_Y: [u32; 2] = [29, 43];
+const LABEL_Y: u32 = 14;
+const MARK_Y: [u32; 2] = [24, 36];
 
 struct Line<'a> {
     label: String,

@@ -153,6 +153,27 @@ impl Verdict {
         format!("{}{}", self.word, if self.predicted { ", predicted" } else { "" })
     }
 
+    /// The same in per cent; none where a veto stands above the votes, for it says nothing then.
+    pub fn percent(&self) -> Option<String> {
+        self.share().filter(|_| self.vetoes == 0).map(|share| format!("{:.0} %", 100.0 * share))
+    }
+
+    /// All votes and vetoes, such as `3 ship / 0 skip / 1 abstains`.
+    pub fn tally(&self) -> String {
+        let Verdict { ship, skip, abstain, vetoes, tries, perhaps, predicted, .. } = self;
+        let yes = match (*predicted, *perhaps) {
+            (false, _) => format!("{ship} ship"),
+            (true, 0) => format!("{tries} would try"),
+            (true, perhaps) => format!("{tries} would try / {perhaps} perhaps"),
+        };
+        let votes = format!("{yes} / {skip} skip / {abstain} abstain{}", plural(*abstain));
+        match vetoes {
+            0 => votes,
+            1 => votes + ", vetoed",
+            vetoes => format!("{votes}, {vetoes} vetoes"),
+        }
+    }
+
     /// The counts without the word, such as `3 of 4 ship`, or `vetoed` where they do not count.
     pub fn counts(&self) -> String {
         let Verdict { ship, abstain, vetoes, tries, perhaps, predicted, .. } = self;
@@ -178,18 +199,7 @@ fn plural(n: usize) -> &'static str {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Verdict { ship, skip, abstain, vetoes, tries, perhaps, predicted, .. } = self;
-        let yes = match (*predicted, *perhaps) {
-            (false, _) => format!("{ship} ship"),
-            (true, 0) => format!("{tries} would try"),
-            (true, perhaps) => format!("{tries} would try / {perhaps} perhaps"),
-        };
-        write!(f, "{} · {yes} / {skip} skip / {abstain} abstain{}", self.marked(), plural(*abstain))?;
-        match vetoes {
-            0 => Ok(()),
-            1 => f.write_str(", vetoed"),
-            vetoes => write!(f, ", {vetoes} vetoes"),
-        }
+        write!(f, "{} · {}", self.marked(), self.tally())
     }
 }
 

@@ -86,8 +86,8 @@ impl DemandQuery {
         fields.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
-    /// As the end of an address that asks for the same of another page: `?use=research`, or nothing.
-    pub fn query(&self) -> String {
+    /// The fields that hold something, by their names.
+    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let fields = [
             ("use", &self.usage),
             ("users", &self.users),
@@ -99,9 +99,12 @@ impl DemandQuery {
             ("need", &self.need),
             ("device", &self.device),
         ];
-        let mut written = form_urlencoded::Serializer::new(String::new());
-        written.extend_pairs(fields.iter().filter(|(_, value)| !value.is_empty()));
-        let written = written.finish();
+        fields.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name, value.as_str()))
+    }
+
+    /// As the end of an address that asks for the same of another page: `?use=research`, or nothing.
+    pub fn query(&self) -> String {
+        let written = form_urlencoded::Serializer::new(String::new()).extend_pairs(self.fields()).finish();
         if written.is_empty() { written } else { format!("?{written}") }
     }
 
@@ -152,19 +155,20 @@ pub struct DemandForm<'a> {
 }
 
 impl DemandForm<'_> {
-    fn is_use(&self, purpose: &str) -> bool {
+    pub(super) fn is_use(&self, purpose: &str) -> bool {
         self.query.usage == purpose || (self.query.usage.is_empty() && purpose == "commercial")
     }
 
-    fn is_workload(&self, workload: &str) -> bool {
+    pub(super) fn is_workload(&self, workload: &str) -> bool {
         self.query.workload == workload || (self.query.workload.is_empty() && workload == "chat")
     }
 
-    fn is_device(&self, id: &str) -> bool {
+    pub(super) fn is_device(&self, id: &str) -> bool {
         self.query.device == id
     }
 
-    fn is_open(&self) -> bool {
+    /// Whether the folded part was used.
+    pub(super) fn is_open(&self) -> bool {
         self.query.has_more()
     }
 }

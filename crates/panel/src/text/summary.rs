@@ -19,8 +19,7 @@ pub(super) fn table(comparison: &Comparison, style: Style) -> String {
     let mut left_out = 0;
     for section in sections(comparison) {
         let is_accuracy = section.title == "Accuracy";
-        let (shown, rest): (Vec<&Row>, Vec<&Row>) =
-            section.rows.iter().partition(|row| row.winner().is_some() || is_overall(row));
+        let (shown, rest): (Vec<&Row>, Vec<&Row>) = (section.told(), section.alike());
         let chosen = if is_accuracy { largest(shown, 1 + KINDS) } else { first(shown, QUANTITIES) };
         left_out += section.rows.len() - rest.len() - chosen.len();
         for row in chosen {
@@ -33,10 +32,6 @@ pub(super) fn table(comparison: &Comparison, style: Style) -> String {
     out + &device(comparison, style)
 }
 
-fn is_overall(row: &Row) -> bool {
-    row.about == "all categories"
-}
-
 fn first(mut rows: Vec<&Row>, most: usize) -> Vec<&Row> {
     rows.truncate(most);
     rows
@@ -44,16 +39,16 @@ fn first(mut rows: Vec<&Row>, most: usize) -> Vec<&Row> {
 
 /// The rows whose difference is largest, in their own order.
 fn largest(rows: Vec<&Row>, most: usize) -> Vec<&Row> {
-    let mut by_size: Vec<&Row> = rows.iter().copied().filter(|row| !is_overall(row)).collect();
+    let mut by_size: Vec<&Row> = rows.iter().copied().filter(|row| !row.is_overall()).collect();
     by_size.sort_by(|a, b| b.size.total_cmp(&a.size));
-    let overall = rows.iter().filter(|row| is_overall(row)).count();
+    let overall = rows.iter().filter(|row| row.is_overall()).count();
     by_size.truncate(most.saturating_sub(overall));
-    let is_chosen = |row: &&Row| is_overall(row) || by_size.iter().any(|chosen| std::ptr::eq(*chosen, *row));
+    let is_chosen = |row: &&Row| row.is_overall() || by_size.iter().any(|chosen| std::ptr::eq(*chosen, *row));
     rows.into_iter().filter(is_chosen).collect()
 }
 
 fn shown_row(row: &Row, is_accuracy: bool, style: Style) -> String {
-    let about = match (is_accuracy, is_overall(row)) {
+    let about = match (is_accuracy, row.is_overall()) {
         (true, true) => "right answers, %".to_owned(),
         (true, false) => format!("  {}", row.about),
         (false, _) => format!("{}, {}", short(&row.about), row.unit),
