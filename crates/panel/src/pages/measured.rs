@@ -5,7 +5,7 @@ use plimsoll_lab::record::{Comparison, Measurement, Origin, Side, SpeedAtDepth, 
 use super::bars::Quantity;
 use super::shown::bytes;
 use crate::chart;
-use crate::table::{Cell, Row, Section, cell, sections};
+use crate::table::{Cell, Section, cell, sections};
 
 /// The sections of a comparison that was measured.
 pub(super) struct Measured<'a> {
@@ -33,11 +33,6 @@ impl<'a> Measured<'a> {
             bandwidth: with_unit(&comparison.device.read_bandwidth),
             arithmetic: with_unit(&comparison.device.arithmetic_rate),
         }
-    }
-
-    /// The difference in right answers over all questions.
-    pub fn headline(&self) -> Option<&Row> {
-        self.sections.first().and_then(|accuracy| accuracy.rows.first())
     }
 
     /// The classes and names of the parts that memory is drawn in.
