@@ -6,6 +6,7 @@
 mod catalogue;
 mod compare;
 mod digest;
+mod field;
 mod items;
 mod measured;
 mod model;
@@ -16,6 +17,7 @@ mod shown;
 pub use catalogue::{CataloguePage, Entry};
 pub use compare::{Community, ComparePage, Contender};
 pub use digest::{Change, DigestPage, atom};
+pub use field::FieldPage;
 pub use model::ModelPage;
 pub use notice::{BookmarksPage, NoticePage, ProgressPage};
 pub use runs::RunPage;
