@@ -204,6 +204,45 @@ pub struct Settings {
     /// By how much shares of right answers may differ and still be called no loss; without it nothing is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub margin: Option<f64>,
+    /// What the context held when memory was measured; absent where it was one short answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filled: Option<Filled>,
+}
+
+/// What a fresh process had in its context when its memory was at its peak.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filled {
+    /// Tokens, those of the pictures among them.
+    pub tokens: usize,
+    /// SHA-256 of the file of each picture that it was shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pictures: Vec<String>,
+}
+
+impl Filled {
+    /// What memory is measured of where nothing else is asked for.
+    pub const ONE_ANSWER: &str = "of one short answer";
+}
+
+impl std::fmt::Display for Filled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "at {} tokens", self.tokens)?;
+        match self.pictures.len() {
+            0 => Ok(()),
+            1 => f.write_str(", 1 picture"),
+            n => write!(f, ", {n} pictures"),
+        }
+    }
+}
+
+/// The rest of what is said together with a comparison, where it is one of several of three models or more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Among {
+    /// Models in all.
+    pub models: usize,
+    /// The p-value of everything that is compared of every other pair, each by itself: Holm's correction is over these and
+    /// the comparison's own.
+    pub p: Vec<f64>,
 }
 
 /// Two models measured on one device and laid side by side.
@@ -221,6 +260,9 @@ pub struct Comparison {
     pub suite: SuiteFacts,
     /// With which settings.
     pub settings: Settings,
+    /// What is corrected together with it; absent where two models alone were compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub among: Option<Among>,
     /// Model A and model B.
     pub models: [ModelRecord; 2],
     /// What else the machine did meanwhile; absent from records of earlier versions.

@@ -15,19 +15,20 @@ use crate::settings::Settings;
 use crate::style::Style;
 use crate::{catalogue, measured};
 
-/// The cards of both models, if there is nothing to be measured: a device was named, or files are missing. Nothing where
-/// both are here.
+/// The cards of all models, if there is nothing to be measured: a device was named, or files are missing. Nothing where
+/// all are here.
 ///
 /// # Errors
 /// One of them is known by no card.
-pub fn cards(a: &str, b: &str, device: Option<&str>) -> anyhow::Result<Option<[&'static ModelCard; 2]>> {
-    let missing = [a, b].map(|name| model::locate(name).err().filter(|error| error.is::<NoArtifact>()));
+pub fn cards(names: &[&str], device: Option<&str>) -> anyhow::Result<Option<Vec<&'static ModelCard>>> {
+    let missing: Vec<_> =
+        names.iter().map(|name| model::locate(name).err().filter(|error| error.is::<NoArtifact>())).collect();
     if device.is_none() && missing.iter().all(Option::is_none) {
         return Ok(None);
     }
     let catalog = catalogue::open()?;
     let mut cards = Vec::new();
-    for name in [a, b] {
+    for name in names.iter().copied() {
         match catalog.resolve(model::known_as(name)) {
             Some(card) => cards.push(card),
             // A name that nobody knows is told before what the other lacks.
@@ -40,7 +41,7 @@ pub fn cards(a: &str, b: &str, device: Option<&str>) -> anyhow::Result<Option<[&
             }
         }
     }
-    Ok(cards.try_into().ok())
+    Ok(Some(cards))
 }
 
 /// Predictions of one model.
@@ -52,10 +53,10 @@ struct Known<'a> {
 }
 
 /// Prints both side by side.
-pub fn run(cards: [&ModelCard; 2], command: &Compare, settings: &Settings, as_json: bool) -> anyhow::Result<()> {
+pub fn run(cards: &[&ModelCard], command: &Compare, settings: &Settings, as_json: bool) -> anyhow::Result<()> {
     let device = Device::of(command.on.device.as_deref(), settings)?;
     let usage = command.measure.usage.declared().unwrap_or(measured::DEFAULT_USE);
-    let known = [known(cards[0], &device, &usage)?, known(cards[1], &device, &usage)?];
+    let known = cards.iter().map(|card| known(card, &device, &usage)).collect::<anyhow::Result<Vec<_>>>()?;
     if as_json {
         let model =
             |known: &Known<'_>| json!({ "card": known.card, "predicted": known.prediction, "gate": known.gate });
@@ -64,7 +65,10 @@ pub fn run(cards: [&ModelCard; 2], command: &Compare, settings: &Settings, as_js
             "models": known.iter().map(model).collect::<Vec<_>>(),
         }));
     }
-    print(&known, &device, &usage)
+    match <[Known<'_>; 2]>::try_from(known) {
+        Ok(known) => print(&known, &device, &usage),
+        Err(_) => anyhow::bail!("predictions are laid side by side of two models, or of any number with --json"),
+    }
 }
 
 fn known<'a>(card: &'a ModelCard, device: &Device, usage: &DeclaredUse) -> anyhow::Result<Known<'a>> {
