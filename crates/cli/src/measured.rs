@@ -107,7 +107,7 @@ fn parse_needs(text: &str) -> Result<Needs, NeedError> {
 
 impl MeasureArgs {
     /// What the models are wanted for.
-    fn demand(&self) -> Demand {
+    pub fn demand(&self) -> Demand {
         Demand {
             usage: self.usage.declared().unwrap_or(DEFAULT_USE),
             workload: match self.workload {

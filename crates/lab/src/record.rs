@@ -210,7 +210,7 @@ pub struct Settings {
 }
 
 /// What a fresh process had in its context when its memory was at its peak.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Filled {
     /// Tokens, those of the pictures among them.
     pub tokens: usize,
@@ -236,7 +236,7 @@ impl std::fmt::Display for Filled {
 }
 
 /// The rest of what is said together with a comparison, where it is one of several of three models or more.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Among {
     /// Models in all.
     pub models: usize,

@@ -80,7 +80,10 @@ fn files_are_kept_for_good_under_their_hash() {
     assert_eq!(file.headers["cache-control"], "public, max-age=31536000, immutable");
     assert!(file.body.contains("--paper") && file.body.contains(".waterline"));
     let bare = server.get("/assets/plimsoll.css");
-    assert_eq!((bare.headers["cache-control"].as_str(), bare.headers["etag"].as_str()), ("no-cache", file.headers["etag"].as_str()));
+    assert_eq!(
+        (bare.headers["cache-control"].as_str(), bare.headers["etag"].as_str()),
+        ("no-cache", file.headers["etag"].as_str())
+    );
     assert_eq!(with(&server, "/assets/plimsoll.css", &[("If-None-Match", &bare.headers["etag"])]).status, 304);
     assert_eq!(server.get("/assets/plimsoll.0000000000000000.css").status, 404);
 }

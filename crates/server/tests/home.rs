@@ -136,12 +136,14 @@ fn the_list_is_sorted_as_asked() {
     };
     let memory: Vec<f64> = order("memory").iter().filter_map(|id| of(id, "/predicted/memory/total/high")).collect();
     assert!(memory.len() > 50 && memory.is_sorted(), "{memory:?}");
-    let speed: Vec<f64> = order("speed").iter().filter_map(|id| of(id, "/predicted/decode/value").map(|n| -n)).collect();
+    let speed: Vec<f64> =
+        order("speed").iter().filter_map(|id| of(id, "/predicted/decode/value").map(|n| -n)).collect();
     assert!(speed.len() > 50 && speed.is_sorted(), "{speed:?}");
     let names = Catalog::builtin();
     let mut named: Vec<String> = names.cards().map(|card| card.name.to_lowercase()).collect();
     named.sort();
-    let name = |id: &String| names.cards().find(|card| plimsoll_panel::slug(&card.id) == *id).unwrap().name.to_lowercase();
+    let name =
+        |id: &String| names.cards().find(|card| plimsoll_panel::slug(&card.id) == *id).unwrap().name.to_lowercase();
     assert_eq!(order("name").iter().map(name).collect::<Vec<_>>(), named);
     let right = order("right");
     assert!(right[..2].iter().all(|id| id.starts_with("demo-")), "what was measured first: {right:?}");
@@ -155,7 +157,9 @@ fn the_search_knows_aliases_hub_names_licences_and_abilities() {
     for query in ["smollm3-3b", "HuggingFaceTB%2FSmolLM3"] {
         assert_eq!(found(query), ["smollm3"], "{query}");
     }
-    assert!(found("gemma3").contains(&"gemma-3-4b".to_owned()) && found("llama4").contains(&"llama-4-maverick".to_owned()));
+    assert!(
+        found("gemma3").contains(&"gemma-3-4b".to_owned()) && found("llama4").contains(&"llama-4-maverick".to_owned())
+    );
     let seeing = catalog.cards().filter(|card| card.category == Category::VisionLanguage).count();
     assert_eq!(found("vision").iter().filter(|id| sees(&catalog, id)).count(), seeing, "all that see");
     assert!(found("video").contains(&"smolvlm2-turbo".to_owned()));
@@ -176,7 +180,10 @@ fn filters_take_away_what_they_say() {
     assert!(!ids.is_empty());
     for id in &ids {
         let row = row(&page, id);
-        assert!(!row.contains(">sinks<") && row.contains("<dd>allowed <small>") && !row.contains("sees pictures"), "{id}");
+        assert!(
+            !row.contains(">sinks<") && row.contains("<dd>allowed <small>") && !row.contains("sees pictures"),
+            "{id}"
+        );
     }
     let within = models(&server, "?device=rpi5-8gb&memory=2");
     let floats = |model: &&Value| model["floats"] == "yes";

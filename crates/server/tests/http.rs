@@ -11,7 +11,6 @@ use client::ask;
 use plimsoll_server::bind;
 use running::{Imagined, PAIR, options, running, running_with};
 
-
 #[test]
 fn every_kind_of_page_is_there() {
     let server = running();

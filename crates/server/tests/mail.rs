@@ -82,7 +82,8 @@ impl Mail {
     /// The token of the link to `path`, as quoted-printable text has it or not.
     fn token(&self, path: &str) -> String {
         let text = self.text.replace("=\n", "").replace("=3D", "=");
-        let at = text.find(&format!("https://plimsoll.example{path}?token=")).unwrap_or_else(|| panic!("no link: {text}"));
+        let at =
+            text.find(&format!("https://plimsoll.example{path}?token=")).unwrap_or_else(|| panic!("no link: {text}"));
         let rest = &text[at..];
         let token = rest.split("token=").nth(1).unwrap();
         token.chars().take_while(char::is_ascii_hexdigit).collect()
@@ -113,7 +114,11 @@ fn a_reader_says_so_twice_gets_the_digest_and_can_end_it() {
 
     let looked = server.get(&format!("/digest/confirm?token={token}"));
     assert!(looked.body.contains("Yes, send me the digest"), "{}", looked.body);
-    assert_eq!(subscribers(&server), [("reader@example.org".to_owned(), false)], "a link that was only opened says nothing");
+    assert_eq!(
+        subscribers(&server),
+        [("reader@example.org".to_owned(), false)],
+        "a link that was only opened says nothing"
+    );
     let confirm = |token: &str| ask(server.address, &format!("/digest/confirm?token={token}"), &[], Some("")).unwrap();
     assert_eq!(confirm("0000").status, 404);
     assert_eq!(confirm(&token).status, 200);
@@ -147,7 +152,10 @@ fn nobody_can_tell_who_subscribed() {
     let again = sign_up(&server, "a%40example.org");
     let other = sign_up(&server, "b%40example.org");
     for answer in [&again, &other] {
-        assert_eq!((answer.status, &answer.headers["location"], &answer.body), (303, &first.headers["location"], &first.body));
+        assert_eq!(
+            (answer.status, &answer.headers["location"], &answer.body),
+            (303, &first.headers["location"], &first.body)
+        );
     }
     assert_eq!(mailbox.next().to, "b@example.org", "the second time nothing was sent");
     let gone = |token: &str| ask(server.address, &format!("/digest/leave?token={token}"), &[], Some("")).unwrap();

@@ -81,7 +81,11 @@ fn what_an_address_lacks_is_said_on_a_page() {
         let answer = server.get(path);
         assert_eq!(answer.status, 400, "{path}");
         assert!(answer.headers["content-type"].starts_with("text/html"), "{path}");
-        assert!(answer.body.contains("<h1>That could not be read</h1>") && answer.body.contains(says), "{path}: {}", answer.body);
+        assert!(
+            answer.body.contains("<h1>That could not be read</h1>") && answer.body.contains(says),
+            "{path}: {}",
+            answer.body
+        );
     }
     let job = server.get("/job/zzz");
     assert_eq!(job.status, 404);

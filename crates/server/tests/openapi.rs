@@ -48,7 +48,8 @@ fn every_answer_is_as_the_description_says() {
         assert_eq!(response.status.to_string(), status, "{address}");
         let schema = jsonschema::validator_for(&schema(&description, path, status)).unwrap();
         let value: Value = serde_json::from_str(&response.body).unwrap();
-        let faults: Vec<String> = schema.iter_errors(&value).map(|fault| format!("{}: {fault}", fault.instance_path())).collect();
+        let faults: Vec<String> =
+            schema.iter_errors(&value).map(|fault| format!("{}: {fault}", fault.instance_path())).collect();
         assert!(faults.is_empty(), "{address}: {faults:?}");
     }
     let missed: Vec<&String> = paths.keys().filter(|path| !asked.iter().any(|(asked, ..)| asked == path)).collect();
@@ -62,7 +63,9 @@ fn an_answer_that_lacks_something_is_told_from_one_that_does_not() {
     let schema = jsonschema::validator_for(&schema(&description, "/api/v1/compare/{pair}", "200")).unwrap();
     let report = answer(&server, "/api/v1/compare/demo-large-vs-demo-small");
     assert!(schema.is_valid(&report));
-    for pointer in ["/judgement/reviews/0/opinions/0", "/models/0/quality/overall/rate", "/device", "/background/0/terms"] {
+    for pointer in
+        ["/judgement/reviews/0/opinions/0", "/models/0/quality/overall/rate", "/device", "/background/0/terms"]
+    {
         let mut damaged = report.clone();
         *damaged.pointer_mut(pointer).unwrap() = json!({});
         assert!(!schema.is_valid(&damaged), "{pointer}");
@@ -75,7 +78,8 @@ fn no_answer_is_left_without_a_schema() {
     let schemas = description["components"]["schemas"].as_object().unwrap();
     assert!(schemas.len() > 60, "{}", schemas.len());
     for (name, schema) in schemas {
-        let says = ["properties", "enum", "oneOf", "anyOf", "const", "$ref"].iter().any(|key| schema.get(key).is_some());
+        let says =
+            ["properties", "enum", "oneOf", "anyOf", "const", "$ref"].iter().any(|key| schema.get(key).is_some());
         let is_plain = schema["type"].as_str().is_some_and(|kind| kind != "object");
         assert!(says || is_plain, "{name}: {schema}");
     }

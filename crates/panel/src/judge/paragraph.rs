@@ -113,7 +113,7 @@ impl Paragraph {
 
     /// The value without its interval, where another sentence has that.
     pub fn value_alone(&mut self, measurement: &Measurement) -> &mut Self {
-        self.0.push(Part::Value { text: value_text(measurement), measurement: measurement.id.clone() });
+        self.0.push(Part::Value { text: marked_text(measurement), measurement: measurement.id.clone() });
         self
     }
 
@@ -145,7 +145,7 @@ impl Paragraph {
 
 /// Every way in which a measurement may be read.
 pub(super) fn readings(measurement: &Measurement) -> Vec<String> {
-    let mut all = vec![value_text(measurement)];
+    let mut all = vec![marked_text(measurement)];
     if measurement.origin == Origin::Predicted {
         return all;
     }
@@ -160,7 +160,7 @@ pub(super) fn readings(measurement: &Measurement) -> Vec<String> {
 const MARK: &str = "predicted ";
 
 /// The value; of a prediction its range, marked.
-fn value_text(measurement: &Measurement) -> String {
+pub(crate) fn marked_text(measurement: &Measurement) -> String {
     match measurement.origin {
         Origin::Predicted => format!("{MARK}{}", predicted_text(measurement)),
         Origin::Measured | Origin::Derived => measurement.text(),
@@ -198,7 +198,7 @@ pub(super) fn against_text([one, other]: [&Measurement; 2]) -> String {
         [Origin::Predicted, Origin::Predicted] => {
             format!("{MARK}{} against {}", predicted_text(one), predicted_text(other))
         }
-        _ => format!("{} against {}", value_text(one), value_text(other)),
+        _ => format!("{} against {}", marked_text(one), marked_text(other)),
     }
 }
 

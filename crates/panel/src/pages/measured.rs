@@ -5,6 +5,7 @@ use plimsoll_lab::record::{Comparison, Measurement, Origin, Side, SpeedAtDepth, 
 use super::bars::Quantity;
 use super::shown::bytes;
 use crate::chart;
+use crate::judge::marked_text;
 use crate::table::{Cell, Section, cell, sections};
 
 /// The sections of a comparison that was measured.
@@ -179,6 +180,14 @@ pub(super) fn sample(record: &Measurement) -> Sample<'_> {
             Origin::Derived => "derived",
         },
         samples: record.samples.iter().map(|sample| scale.show(*sample)).collect(),
+    }
+}
+
+/// A measurement as it stands where measurements are: of a prediction its range, marked.
+pub(super) fn marked(measurement: &Measurement) -> Cell {
+    match measurement.origin {
+        Origin::Predicted => Cell { value: marked_text(measurement), interval: None, id: measurement.id.clone() },
+        Origin::Measured | Origin::Derived => with_unit(measurement),
     }
 }
 

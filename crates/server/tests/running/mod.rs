@@ -41,8 +41,7 @@ impl Launch for Imagined {
 
 /// A machine that reads 30 GB/s.
 pub fn imagined_machine() -> Here {
-    let product =
-        ProductRate { dtype: DType::Q8_0, values: 1 << 22, decode: 50e9, streamed: 20e9, prefill: 400e9 };
+    let product = ProductRate { dtype: DType::Q8_0, values: 1 << 22, decode: 50e9, streamed: 20e9, prefill: 400e9 };
     let machine = Machine {
         read_bandwidth: 30e9,
         cache_bytes: 8e6,
