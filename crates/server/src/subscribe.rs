@@ -47,11 +47,11 @@ pub async fn subscribe(
     let read: Result<Address, _> = address.parse();
     let read = read.ok().filter(|_| address.len() <= LONGEST);
     let read = read.ok_or_else(|| Problem::Bad(format!("`{}` is no mail address", shown(&address))))?;
-    let mut asked = app.sign_ups.lock().unwrap_or_else(PoisonError::into_inner);
-    if !asked.allows(reader.network().to_owned(), 1.0, Instant::now()) {
+    let network = reader.network().to_owned();
+    let may = app.sign_ups.lock().unwrap_or_else(PoisonError::into_inner).allows(network, 1.0, Instant::now());
+    if !may {
         return Err(Problem::TooMany("enough mails were asked for from this network; try again in an hour".to_owned()));
     }
-    drop(asked);
     let token = random_hex().map_err(|error| Problem::Internal(error.to_string()))?;
     // One letter box, however its domain is spelt.
     let address = format!("{}@{}", read.user(), read.domain().to_lowercase());
