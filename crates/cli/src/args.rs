@@ -385,7 +385,7 @@ pub struct Eval {
     /// Temperature that programs are sampled at; 0 takes the likeliest token every time
     #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = parse_temperature, conflicts_with_all = ["text", "mmlu", "benchmark"])]
     pub temperature: f32,
-    /// Answered examples before each question of MMLU
+    /// Answered examples before each question of MMLU, or of gsm8k with --shots-from
     #[arg(long, value_name = "N", default_value_t = plimsoll_lab::mmlu::DEFAULT_SHOTS, conflicts_with_all = ["suite", "humaneval", "text"])]
     pub shots: usize,
     #[command(flatten)]

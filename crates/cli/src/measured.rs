@@ -49,7 +49,7 @@ pub struct MeasureArgs {
     /// How benchmarks are put to all models [default: chat where all have a template, else base]
     #[arg(long, value_enum, requires = "benchmark")]
     pub prompting: Option<PromptingArg>,
-    /// Answered examples before each question of a benchmark's folder that has some (MMLU) [default: 5]
+    /// Answered examples before each question of a benchmark that has some: MMLU's folder, or --shots-from [default: 5]
     #[arg(long, value_name = "N", requires = "benchmark")]
     pub shots: Option<usize>,
     /// Seed that the built-in items are made from
@@ -372,7 +372,7 @@ fn reproduce(args: &MeasureArgs, settings: &Settings, contestants: &[Contestant]
 
 /// The flags that name the questions.
 fn asked(args: &MeasureArgs) -> String {
-    let QuestionArgs { items, benchmark } = &args.questions;
+    let QuestionArgs { items, benchmark, shots_from } = &args.questions;
     let mut flags = String::new();
     if !args.questions.are_given() && items.is_empty() {
         flags += &format!(" --items {}", suite::DEFAULT_ITEMS);
@@ -382,6 +382,7 @@ fn asked(args: &MeasureArgs) -> String {
     flags.extend(benchmark.iter().map(|one| format!(" --benchmark {}", named(one))));
     flags.extend(args.prompting.map(|prompting| format!(" --prompting {}", Prompting::from(prompting))));
     flags.extend(args.shots.map(|shots| format!(" --shots {shots}")));
+    flags.extend(shots_from.iter().map(|file| format!(" --shots-from {}", quoted(&file.to_string_lossy()))));
     flags
 }
 

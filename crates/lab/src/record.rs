@@ -26,8 +26,9 @@ pub use show::{Scale, show_p};
 
 /// Version of the JSON form of [`Comparison`]. Since 2 one family of tests holds everything that is compared, `detectable`
 /// includes its correction, intervals of shares are Tango's, a ratio is that of the medians beside it, and
-/// `fidelity.base` is a base only where `fidelity.declared` says so. Records of 1 are read as they are.
-pub const SCHEMA_VERSION: u32 = 2;
+/// `fidelity.base` is a base only where `fidelity.declared` says so. Since 3 tests and intervals of shares are corrected for
+/// continuity, and the family may be that of several comparisons (`among`). Earlier records are read as they are.
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// The machine that everything was measured on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -307,17 +308,14 @@ impl Comparison {
     pub fn broken(&self) -> Vec<String> {
         let told = |side: Side| {
             let CanaryRecord { found, likelier_broken } = self.models[side.index()].canaries.as_ref()?;
-            let (letter, passed, of) = (side.letter(), found.n_passed(), found.all.len());
+            let (letter, complaint) = (side.letter(), found.complaint()?);
             let because = match likelier_broken.as_ref()? {
                 Broken::Model => "The model is likelier broken than the run",
                 Broken::Run => {
                     "The run is likelier broken than the model: `plimsoll verify` holds it against a reference"
                 }
             };
-            Some(format!(
-                "{letter} hardly predicts ordinary text: {passed} of {of} canaries passed. {because}, and what stands here \
-                 of its quality says nothing else."
-            ))
+            Some(format!("{letter} {complaint}. {because}, and what stands here of its quality says nothing else."))
         };
         Side::BOTH.into_iter().filter_map(told).collect()
     }

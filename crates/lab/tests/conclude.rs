@@ -292,7 +292,7 @@ fn with_canaries(passed: usize) -> Evidence {
         let mean = if passed { -0.5 } else { -6.5 };
         Canary { name: format!("canary {index}"), mean, even: -6.5, passed }
     };
-    let canaries = Canaries { all: (0..6).map(canary).collect(), passed: passed >= 2 };
+    let canaries = Canaries { all: (0..6).map(canary).collect(), looking: None, passed: passed >= 2 };
     Evidence { canaries: Some(canaries), ..evidence("one", FAST, &[("dates", ALL)]) }
 }
 

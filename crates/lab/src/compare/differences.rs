@@ -99,7 +99,7 @@ impl Share<'_> {
             difference: Measurement::of(SUBJECT, &metric, Unit::ShareDifference, Origin::Derived, found.difference)
                 .within(Some(found.interval))
                 .n(found.n)
-                .by("A minus B on the same items; Tango's score interval of paired shares")
+                .by("A minus B on the same items; Tango's score interval of paired shares, corrected for continuity")
                 .from(&[self.a, self.b])
                 .record(),
             metric,
@@ -192,9 +192,9 @@ mod tests {
                 only[1] += usize::from((share / 2.0..share).contains(&at));
             }
             all = [all[0] + only[0], all[1] + only[1]];
-            found[0].push(mcnemar(only[0], only[1]));
+            found[0].push(mcnemar(50, only[0], only[1]));
         }
-        found[0].push(mcnemar(all[0], all[1]));
+        found[0].push(mcnemar(500, all[0], all[1]));
         let mut normal = || (0..12).map(|_| uniform()).sum::<f64>() - 6.0;
         for _ in 0..10 {
             let drift: Vec<f64> = (0..7).map(|_| 0.3 * normal()).collect();

@@ -188,7 +188,7 @@ fn measured(
     let mut meter = Meter::new();
     let mut canaries = Vec::with_capacity(contestants.len());
     for (contestant, session) in contestants.iter().zip(&mut *sessions) {
-        canaries.push(canary::put(&options.suite, session).map_err(|source| contestant.run_error(source))?);
+        canaries.push(Some(canary::put(&options.suite, session).map_err(|source| contestant.run_error(source))?));
     }
     let machine = machine(contestants, sessions)?;
     let device = device(sessions[0].program().cpu(), &machine);

@@ -159,10 +159,9 @@ fn how_to_read(comparison: &Comparison, style: Style) -> String {
 fn doubts(report: &FieldReport, models: &[Judged], style: Style) -> String {
     let mut out = String::new();
     for model in models {
-        if model.record.canaries.as_ref().is_some_and(|canaries| !canaries.found.passed) {
+        if let Some(complaint) = model.record.canaries.as_ref().and_then(|canaries| canaries.found.complaint()) {
             let name = shown_text(&model.record.facts.name, super::NAME);
-            let about =
-                format!("{name} hardly predicts ordinary text: what stands here of its quality says nothing else.");
+            let about = format!("{name} {complaint}. What stands here of its quality says nothing else.");
             out += &format!("{}\n", style.bold(&wrapped(&about)));
         }
         for found in model.review.needs.iter().filter(|found| found.outcome == Outcome::Unknown) {
