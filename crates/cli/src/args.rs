@@ -11,6 +11,7 @@ use plimsoll_vision::DEFAULT_MAX_PIXELS;
 
 use crate::commands::fit::Fit;
 use crate::evidence_args::{Evidence, History, Votes};
+use crate::filling::FillingArgs;
 use crate::gate_args::Gate;
 use crate::measured::MeasureArgs;
 use crate::predicted::DeviceArgs;
@@ -74,7 +75,7 @@ pub enum Command {
     /// Put a model through the built-in questions, your own, a published benchmark or small programs, or measure bits
     /// per byte on a text
     Eval(Eval),
-    /// Measure two models and lay them side by side, with a report
+    /// Measure two models or more and lay them side by side, with a report
     Compare(Compare),
     /// Hold a model beside a baseline against rules, for CI; exit status 0 passed, 1 failed, 2 inconclusive, 3 error
     Gate(Gate),
@@ -384,7 +385,7 @@ pub struct Eval {
     /// Temperature that programs are sampled at; 0 takes the likeliest token every time
     #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = parse_temperature, conflicts_with_all = ["text", "mmlu", "benchmark"])]
     pub temperature: f32,
-    /// Answered examples before each question of MMLU
+    /// Answered examples before each question of MMLU, or of gsm8k with --shots-from
     #[arg(long, value_name = "N", default_value_t = plimsoll_lab::mmlu::DEFAULT_SHOTS, conflicts_with_all = ["suite", "humaneval", "text"])]
     pub shots: usize,
     #[command(flatten)]
@@ -440,14 +441,12 @@ impl From<PromptingArg> for Prompting {
 /// `compare`
 #[derive(ClapArgs, Debug)]
 #[command(
-    after_help = "Examples:\n  plimsoll compare ./smollm3-q4.gguf ./qwen3.gguf --report out\n  plimsoll compare smollm3 ./mine.gguf --use commercial --users 50000 --region EU\n  plimsoll compare a.gguf b.gguf --items mine.jsonl\n  plimsoll compare a.gguf b.gguf --benchmark gsm8k=test.jsonl --items 100\n  plimsoll compare a.gguf b.gguf --workload phone --need \"memory<2GB, decode>10, accuracy.dates>0.8\"\n  plimsoll compare smollm3 llama-3.1-8b --device pixel-10   (predicted: nothing is measured)"
+    after_help = "Examples:\n  plimsoll compare ./smollm3-q4.gguf ./qwen3.gguf --report out\n  plimsoll compare smollm3 ./mine.gguf --use commercial --users 50000 --region EU\n  plimsoll compare a.gguf b.gguf c.gguf\n  plimsoll compare a.gguf b.gguf --context 8192 --image scan.png\n  plimsoll compare a.gguf b.gguf --items mine.jsonl\n  plimsoll compare a.gguf b.gguf --benchmark gsm8k=test.jsonl --items 100\n  plimsoll compare a.gguf b.gguf --workload phone --need \"memory<2GB, decode>10, accuracy.dates>0.8\"\n  plimsoll compare smollm3 llama-3.1-8b --device pixel-10   (predicted: nothing is measured)"
 )]
 pub struct Compare {
-    /// First model [default: demo:small]
-    #[arg(requires = "b")]
-    pub a: Option<String>,
-    /// Second model [default: demo:large]
-    pub b: Option<String>,
+    /// Two models or more, up to eight [default: demo:small demo:large]
+    #[arg(value_name = "MODEL", num_args = 2..=8)]
+    pub models: Vec<String>,
     /// Folder for the report, plimsoll-A-vs-B.html and .json
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub report: PathBuf,
@@ -537,4 +536,6 @@ fn parse_token(text: &str) -> Result<String, String> {
 pub struct MeasureMemory {
     /// The model.
     pub model: String,
+    #[command(flatten)]
+    pub filling: FillingArgs,
 }

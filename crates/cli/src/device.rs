@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use plimsoll_catalog::{DeviceProfile, EngineThere, read_device};
+use plimsoll_catalog::{DeviceProfile, read_device};
 use plimsoll_kernels::Cpu;
 use plimsoll_lab::predict::before::{Place, Range};
 use plimsoll_lab::predict::here::{self, Here};
+use plimsoll_panel::judge::Target;
 pub use plimsoll_panel::predicted::bytes;
-use plimsoll_panel::shown_text;
+use plimsoll_panel::predicted::device_lines;
 use serde_json::{Value, json};
 
 use crate::catalogue;
@@ -70,6 +71,14 @@ impl Device {
         }
     }
 
+    /// As the panel judges for it.
+    pub fn target(&self) -> Target<'_> {
+        match self {
+            Device::Here { here, .. } => Target::here(here.place()),
+            Device::There(profile) => Target::there(profile),
+        }
+    }
+
     /// Its profile, where it is not this machine.
     pub fn profile(&self) -> Option<&DeviceProfile> {
         match self {
@@ -112,7 +121,7 @@ impl Device {
                 lines.extend(memory.map(|(free, all)| format!("memory: {} free of {}", bytes(free), bytes(all))));
                 lines
             }
-            Device::There(profile) => there_lines(profile),
+            Device::There(profile) => device_lines(profile),
         }
     }
 
@@ -126,31 +135,4 @@ impl Device {
             Device::There(profile) => json!({ "measured": false, "profile": **profile }),
         }
     }
-}
-
-fn there_lines(profile: &DeviceProfile) -> Vec<String> {
-    let DeviceProfile { name, kind, chip, app_memory, read_bandwidth, .. } = profile;
-    let what = if chip == name { kind.words().to_owned() } else { format!("{}, {chip}", kind.words()) };
-    let mut lines = vec![format!("{name} ({what}), by published figures; nothing was measured on one")];
-    let range = match (app_memory.low, app_memory.high) {
-        (Some(low), Some(high)) if low < high => format!("{} to {}", bytes(low), bytes(high)),
-        (Some(low), None) if low < app_memory.value => format!("{} to {}", bytes(low), bytes(app_memory.value)),
-        _ => bytes(app_memory.value),
-    };
-    lines.push(format!("an app may take {range} ({})", app_memory.words()));
-    lines.push(match read_bandwidth {
-        Some(figure) => format!("reads {:.1} GB/s ({})", figure.value / 1e9, figure.words()),
-        None => "how fast it reads is not known".to_owned(),
-    });
-    if let Some(reach) = profile.reach.first() {
-        let share = &reach.four_bit;
-        let [low, high] = [share.low, share.high].map(|end| 100.0 * end.unwrap_or(share.value));
-        let range = if low < high { format!("{low:.0} to {high:.0} %") } else { format!("{high:.0} %") };
-        lines.push(format!("engines reach {range} of that on its {} ({})", reach.unit, share.words()));
-    }
-    if profile.engine == EngineThere::Other && profile.notes.is_empty() {
-        lines.push("Plimsoll computes on processors: another engine would be needed".to_owned());
-    }
-    lines.extend(profile.notes.iter().cloned());
-    lines.into_iter().map(|line| shown_text(&line, 400)).collect()
 }

@@ -272,6 +272,9 @@ fn session_hint(error: &SessionError) -> Option<String> {
         SessionError::PromptTooLong { .. } => {
             Some("shorten the prompt; if the model has more context, `plimsoll run` takes --context N".to_owned())
         }
+        SessionError::ShownTooLong { .. } => {
+            Some("a smaller picture takes fewer tokens; if the model has more context, --context N gives it".to_owned())
+        }
         SessionError::NoTemplate { .. } => Some(
             "`plimsoll run` continues a prompt as it stands with --raw, `plimsoll eval` with --prompting base"
                 .to_owned(),

@@ -14,6 +14,7 @@ mod evaluation;
 mod evidence;
 mod evidence_args;
 mod failure;
+mod filling;
 mod gate_args;
 mod hub_cache;
 mod interrupt;

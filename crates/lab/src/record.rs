@@ -26,8 +26,9 @@ pub use show::{Scale, show_p};
 
 /// Version of the JSON form of [`Comparison`]. Since 2 one family of tests holds everything that is compared, `detectable`
 /// includes its correction, intervals of shares are Tango's, a ratio is that of the medians beside it, and
-/// `fidelity.base` is a base only where `fidelity.declared` says so. Records of 1 are read as they are.
-pub const SCHEMA_VERSION: u32 = 2;
+/// `fidelity.base` is a base only where `fidelity.declared` says so. Since 3 tests and intervals of shares are corrected for
+/// continuity, and the family may be that of several comparisons (`among`). Earlier records are read as they are.
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// The machine that everything was measured on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -204,6 +205,45 @@ pub struct Settings {
     /// By how much shares of right answers may differ and still be called no loss; without it nothing is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub margin: Option<f64>,
+    /// What the context held when memory was measured; absent where it was one short answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filled: Option<Filled>,
+}
+
+/// What a fresh process had in its context when its memory was at its peak.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Filled {
+    /// Tokens, those of the pictures among them.
+    pub tokens: usize,
+    /// SHA-256 of the file of each picture that it was shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pictures: Vec<String>,
+}
+
+impl Filled {
+    /// What memory is measured of where nothing else is asked for.
+    pub const ONE_ANSWER: &str = "of one short answer";
+}
+
+impl std::fmt::Display for Filled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "at {} tokens", self.tokens)?;
+        match self.pictures.len() {
+            0 => Ok(()),
+            1 => f.write_str(", 1 picture"),
+            n => write!(f, ", {n} pictures"),
+        }
+    }
+}
+
+/// The rest of what is said together with a comparison, where it is one of several of three models or more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Among {
+    /// Models in all.
+    pub models: usize,
+    /// The p-value of everything that is compared of every other pair, each by itself: Holm's correction is over these and
+    /// the comparison's own.
+    pub p: Vec<f64>,
 }
 
 /// Two models measured on one device and laid side by side.
@@ -221,6 +261,9 @@ pub struct Comparison {
     pub suite: SuiteFacts,
     /// With which settings.
     pub settings: Settings,
+    /// What is corrected together with it; absent where two models alone were compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub among: Option<Among>,
     /// Model A and model B.
     pub models: [ModelRecord; 2],
     /// What else the machine did meanwhile; absent from records of earlier versions.
@@ -265,17 +308,14 @@ impl Comparison {
     pub fn broken(&self) -> Vec<String> {
         let told = |side: Side| {
             let CanaryRecord { found, likelier_broken } = self.models[side.index()].canaries.as_ref()?;
-            let (letter, passed, of) = (side.letter(), found.n_passed(), found.all.len());
+            let (letter, complaint) = (side.letter(), found.complaint()?);
             let because = match likelier_broken.as_ref()? {
                 Broken::Model => "The model is likelier broken than the run",
                 Broken::Run => {
                     "The run is likelier broken than the model: `plimsoll verify` holds it against a reference"
                 }
             };
-            Some(format!(
-                "{letter} hardly predicts ordinary text: {passed} of {of} canaries passed. {because}, and what stands here \
-                 of its quality says nothing else."
-            ))
+            Some(format!("{letter} {complaint}. {because}, and what stands here of its quality says nothing else."))
         };
         Side::BOTH.into_iter().filter_map(told).collect()
     }

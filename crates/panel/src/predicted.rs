@@ -5,6 +5,7 @@ use plimsoll_lab::predict::before::{Asked, Floats, Place, Prediction, Range, Run
 use plimsoll_lab::predict::mix::Quantisation;
 use plimsoll_lab::predict::published::{Published, ShapeProblem};
 
+use crate::foreign::shown_text;
 use crate::gate::Wanted;
 use crate::judge::Need;
 
@@ -75,6 +76,34 @@ pub fn name(card: &ModelCard, shape: &Shape) -> String {
         Some(name) => name.to_owned(),
         None => card.id.clone(),
     }
+}
+
+/// What is known of a device by its profile, each figure with how it is known.
+pub fn device_lines(profile: &DeviceProfile) -> Vec<String> {
+    let DeviceProfile { name, kind, chip, app_memory, read_bandwidth, .. } = profile;
+    let what = if chip == name { kind.words().to_owned() } else { format!("{}, {chip}", kind.words()) };
+    let mut lines = vec![format!("{name} ({what}), by published figures; nothing was measured on one")];
+    let range = match (app_memory.low, app_memory.high) {
+        (Some(low), Some(high)) if low < high => format!("{} to {}", bytes(low), bytes(high)),
+        (Some(low), None) if low < app_memory.value => format!("{} to {}", bytes(low), bytes(app_memory.value)),
+        _ => bytes(app_memory.value),
+    };
+    lines.push(format!("an app may take {range} ({})", app_memory.words()));
+    lines.push(match read_bandwidth {
+        Some(figure) => format!("reads {:.1} GB/s ({})", figure.value / 1e9, figure.words()),
+        None => "how fast it reads is not known".to_owned(),
+    });
+    if let Some(reach) = profile.reach.first() {
+        let share = &reach.four_bit;
+        let [low, high] = [share.low, share.high].map(|end| 100.0 * end.unwrap_or(share.value));
+        let range = if low < high { format!("{low:.0} to {high:.0} %") } else { format!("{high:.0} %") };
+        lines.push(format!("engines reach {range} of that on its {} ({})", reach.unit, share.words()));
+    }
+    if profile.engine == EngineThere::Other && profile.notes.is_empty() {
+        lines.push("Plimsoll computes on processors: another engine would be needed".to_owned());
+    }
+    lines.extend(profile.notes.iter().cloned());
+    lines.into_iter().map(|line| shown_text(&line, 400)).collect()
 }
 
 /// Three figures and a unit.

@@ -2,7 +2,7 @@
 
 use plimsoll_catalog::{Catalog, ModelCard, nearest, of_address};
 use plimsoll_lab::record::{Comparison, Measurement, Side};
-use plimsoll_panel::judge::{Background, Demand, Review, Seen, Subject, review};
+use plimsoll_panel::judge::{Background, Demand, Review, Rival, Seen, Subject, review};
 use plimsoll_panel::store::{Listed, Store};
 use plimsoll_panel::{Report, slug};
 
@@ -110,7 +110,8 @@ impl Known {
         let Some(listed) = latest else {
             let card = card.ok_or_else(|| Problem::NotFound(format!("no model is called `{id}` here")))?;
             let terms = app.catalog.terms(&[], &[], Some(card));
-            let background = Background { terms, card: Some(card.clone()), further: Vec::new() };
+            let rivals = Rival::of(&app.catalog, Some(card));
+            let background = Background { terms, card: Some(card.clone()), further: Vec::new(), rivals };
             return Ok(Known { id: id.to_owned(), name: card.name.clone(), background, seen: None });
         };
         let comparison = store.comparison(&listed.comparison)?;
@@ -134,12 +135,13 @@ impl Known {
             device: &comparison.device,
             suite: &comparison.suite,
         });
-        let Background { terms, card, further } = &self.background;
+        let Background { terms, card, further, rivals } = &self.background;
         let fidelity = self
             .seen
             .as_ref()
             .and_then(|(_, comparison, side)| comparison.fidelity.as_ref().and_then(|found| found.of_derived(*side)));
-        let subject = Subject { name: &self.name, seen, further, fidelity, card: card.as_ref(), terms, demand };
+        let subject =
+            Subject { seen, further, fidelity, card: card.as_ref(), rivals, ..Subject::of(&self.name, terms, demand) };
         review(&subject, &app.rubric)
     }
 }

@@ -6,7 +6,8 @@ use plimsoll_catalog::DeviceProfile;
 use plimsoll_lab::compare::processor;
 use plimsoll_lab::predict::before::{Place, Range};
 use plimsoll_lab::predict::here::{self, Here};
-use plimsoll_panel::predicted::bytes;
+use plimsoll_panel::judge::Target;
+use plimsoll_panel::predicted::{bytes, device_lines};
 
 use crate::app::App;
 use crate::error::Problem;
@@ -51,6 +52,19 @@ impl Device {
                 Some(Range { low: app_memory.least(), value: app_memory.value, high: app_memory.most() })
             }
         }
+    }
+
+    /// As the panel judges for it before anything was measured.
+    pub fn target(&self) -> Target<'_> {
+        match self {
+            Device::Here(_) => Target::here(self.place()),
+            Device::There(profile) => Target::there(profile),
+        }
+    }
+
+    /// What is known of it, each figure with how it is known.
+    pub fn lines(&self) -> Vec<String> {
+        self.profile().map_or_else(|| vec![self.words()], device_lines)
     }
 
     /// Its profile, where it is not this machine.

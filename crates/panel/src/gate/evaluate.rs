@@ -235,6 +235,7 @@ impl Case<'_> {
         let verdict = self.report.judgement.reviews[Side::A.index()].verdict;
         let (standing, why) = match verdict.word {
             Word::Unmeasured => (Standing::Inconclusive, "no reviewer has evidence to judge by"),
+            Word::Try | Word::Perhaps => (Standing::Inconclusive, "nothing was measured: it is predicted"),
             word if word.rank() >= least.rank() => (Standing::Passed, "the panel says so"),
             _ => (Standing::Failed, "the panel says less"),
         };

@@ -341,7 +341,7 @@ pub(super) fn detectable_text(found: &Difference) -> Option<String> {
 }
 
 /// A sentence that goes on behind a colon.
-fn lower_first(parts: &[Part]) -> Vec<Part> {
+pub(super) fn lower_first(parts: &[Part]) -> Vec<Part> {
     let mut parts = parts.to_vec();
     if let Some(Part::Words { text }) = parts.first_mut() {
         let mut letters = text.chars();

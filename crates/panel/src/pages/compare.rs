@@ -1,5 +1,7 @@
 //! The page of two models side by side, measured or not.
 
+mod before;
+
 use askama::Template;
 use plimsoll_catalog::{DeclaredUse, ModelCard, Outcome, PublishedPanel, Terms};
 use plimsoll_lab::record::{Measurement, ModelRecord, Piece};
@@ -7,10 +9,12 @@ use plimsoll_lab::suite::Suite;
 
 use super::bars::Quantity;
 use super::items::{Asked, asked};
-use super::measured::{Measured, Pair, Sample, drawn, glance, sample, with_unit};
+use before::Before;
+
+use super::measured::{Measured, Pair, Sample, drawn, glance, marked, sample, with_unit};
 use super::shown::{Shelf, bytes, count, entry_price, summary};
 use super::{Chrome, DemandForm, Site};
-use crate::judge::{Advice, Call, Opinion, Part, Preferred, Review, Scored, Workload, range_text};
+use crate::judge::{Advice, Call, NeedFound, Opinion, Part, Preferred, Review, Scored, Workload, range_text};
 use crate::report::{Report, model_id};
 use crate::store::{Judged, Tally};
 use crate::table::Cell;
@@ -103,6 +107,7 @@ pub struct ComparePage<'a> {
     glance: Vec<Pair>,
     conclusion: Vec<&'a Piece>,
     measured: Option<Measured<'a>>,
+    before: Option<Before<'a>>,
     asked: Option<Asked<'a>>,
     rubric: &'a str,
     prices: bool,
@@ -167,6 +172,11 @@ impl Model<'_> {
         }
     }
 
+    /// That its verdict is predicted, if it is.
+    fn mark(&self) -> &'static str {
+        if self.of.review.is_predicted() { "predicted" } else { "" }
+    }
+
     fn entry(&self) -> String {
         entry_price(self.of.card, self.of.terms)
     }
@@ -188,7 +198,7 @@ impl Model<'_> {
     }
 
     fn break_even(&self) -> Option<Cell> {
-        self.of.review.derived.iter().find(|derived| derived.metric == "break_even").map(with_unit)
+        self.of.review.derived.iter().find(|derived| derived.metric == "break_even").map(marked)
     }
 }
 
@@ -265,6 +275,7 @@ impl<'a> ComparePage<'a> {
             glance: Vec::new(),
             conclusion: Vec::new(),
             measured: None,
+            before: None,
             asked: None,
             rubric,
             community: None,
@@ -324,6 +335,7 @@ impl<'a> ComparePage<'a> {
     fn description(&self) -> String {
         match self.advice {
             Some(advice) => summary(&advice.text()),
+            None if self.before.is_some() => self.foretold().unwrap_or_default(),
             None => {
                 let said =
                     self.models.each_ref().map(|model| format!("{}: {}.", model.of.name, model.of.review.verdict));
@@ -333,13 +345,32 @@ impl<'a> ComparePage<'a> {
     }
 
     /// What to do, in two words.
-    fn answer(&self) -> &'static str {
+    fn answer(&self) -> String {
+        if let Some(answer) = self.foretold_answer() {
+            return answer;
+        }
         match self.advice.map(|advice| advice.preferred) {
             Some(Preferred::A) => "Ship A",
             Some(Preferred::B) => "Ship B",
             Some(Preferred::Neither) => "Ship neither",
             Some(Preferred::NotToldApart) => "Ship either",
             None => "Not measured",
+        }
+        .to_owned()
+    }
+
+    /// What scores rest on, as a table's heading.
+    fn basis(&self) -> &'static str {
+        if self.before.is_some() { "Predicted" } else { "Measured" }
+    }
+
+    /// Why a need is neither met nor unmet.
+    fn undecided(&self, need: &NeedFound) -> &'static str {
+        match (need.measurement.is_some(), self.before.is_some()) {
+            (true, true) => "not decided, the predicted range lies on both sides of it",
+            (true, false) => "not decided, the interval lies on both sides of it",
+            (false, true) => "it cannot be predicted",
+            (false, false) => "nothing was measured of it",
         }
     }
 
@@ -364,6 +395,8 @@ impl<'a> ComparePage<'a> {
             Call::Abstain => "abstains on",
             Call::Ship => "would ship",
             Call::Skip => "would skip",
+            Call::Try => "would try",
+            Call::Perhaps => "would perhaps try",
         };
         let reviewers = self.reviewers();
         let (apart, alike): (Vec<_>, Vec<_>) =
@@ -384,7 +417,7 @@ impl<'a> ComparePage<'a> {
             about: found.about.clone(),
             measured: found.measurement.as_ref().and_then(|id| {
                 let sample = self.samples.iter().find(|sample| sample.record.id == *id)?;
-                Some(with_unit(sample.record))
+                Some(marked(sample.record))
             }),
             worth: range_text(found.utility, found.utility_high),
             weight: format!("{:.0}", found.weight),

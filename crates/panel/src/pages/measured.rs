@@ -5,7 +5,8 @@ use plimsoll_lab::record::{Comparison, Measurement, Origin, Side, SpeedAtDepth, 
 use super::bars::Quantity;
 use super::shown::bytes;
 use crate::chart;
-use crate::table::{Cell, Row, Section, cell, sections};
+use crate::judge::marked_text;
+use crate::table::{Cell, Section, cell, sections};
 
 /// The sections of a comparison that was measured.
 pub(super) struct Measured<'a> {
@@ -33,11 +34,6 @@ impl<'a> Measured<'a> {
             bandwidth: with_unit(&comparison.device.read_bandwidth),
             arithmetic: with_unit(&comparison.device.arithmetic_rate),
         }
-    }
-
-    /// The difference in right answers over all questions.
-    pub fn headline(&self) -> Option<&Row> {
-        self.sections.first().and_then(|accuracy| accuracy.rows.first())
     }
 
     /// The classes and names of the parts that memory is drawn in.
@@ -184,6 +180,14 @@ pub(super) fn sample(record: &Measurement) -> Sample<'_> {
             Origin::Derived => "derived",
         },
         samples: record.samples.iter().map(|sample| scale.show(*sample)).collect(),
+    }
+}
+
+/// A measurement as it stands where measurements are: of a prediction its range, marked.
+pub(super) fn marked(measurement: &Measurement) -> Cell {
+    match measurement.origin {
+        Origin::Predicted => Cell { value: marked_text(measurement), interval: None, id: measurement.id.clone() },
+        Origin::Measured | Origin::Derived => with_unit(measurement),
     }
 }
 

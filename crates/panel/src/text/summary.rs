@@ -1,6 +1,6 @@
 //! What decides, in as many lines as a terminal has: a row for each difference, and a line for all that showed none.
 
-use plimsoll_lab::record::{Comparison, Measurement, Side, Words};
+use plimsoll_lab::record::{Comparison, Filled, Measurement, Side, Words};
 
 use super::{Style, device, in_brackets, padded, wrapped};
 use crate::table::{Row, sections};
@@ -28,6 +28,7 @@ pub(super) fn table(comparison: &Comparison, style: Style) -> String {
         alike.extend(rest.iter().map(|row| short(&row.about)));
     }
     out += &note(&alike, left_out);
+    out += &style.dim(&memory(comparison));
     out += &style.dim(&predicted(comparison));
     out + &device(comparison, style)
 }
@@ -67,6 +68,9 @@ fn shown_row(row: &Row, is_accuracy: bool, style: Style) -> String {
 
 /// A metric in a column of its own: `decode after 512 tokens` is `decode at 512`.
 fn short(about: &str) -> String {
+    if about.starts_with("peak memory ") {
+        return "peak memory".to_owned();
+    }
     match about.strip_suffix(" tokens").and_then(|about| about.split_once(" after ")) {
         Some((phase, "0")) => phase.to_owned(),
         Some((phase, depth)) => format!("{phase} at {depth}"),
@@ -85,6 +89,14 @@ fn note(alike: &[String], left_out: usize) -> String {
         out += &format!("{left_out} difference{s} more; --full shows all.\n");
     }
     out
+}
+
+/// Of what peak memory is told.
+fn memory(comparison: &Comparison) -> String {
+    match &comparison.settings.filled {
+        Some(filled) => format!("{}\n", wrapped(&format!("Peak memory is that {filled}."))),
+        None => format!("Peak memory is that {} (--context N measures a full one).\n", Filled::ONE_ANSWER),
+    }
 }
 
 /// What was expected before anything ran, in a line.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
+use plimsoll_panel::judge::{Demand, Outlook, Question, Wish};
 use plimsoll_panel::pages::{Community, ComparePage, Contender, DemandQuery};
 use plimsoll_panel::store::Store;
 use plimsoll_panel::{markdown, questions, render_html};
@@ -66,7 +67,7 @@ pub async fn compare(
             return Ok(moved(&path, &query).into_response());
         }
         // A device that nobody knows is refused although what was measured does not ask for one.
-        Device::of(app, &query.device)?;
+        let device = Device::of(app, &query.device)?;
         let key = reader.key(store)?;
         let bookmarked = is_bookmarked(store, &key, &path)?;
         let voted = store.ballot(&pair.name(), &key)?.map(|ballot| ballot.choice);
@@ -83,7 +84,11 @@ pub async fn compare(
             None => {
                 let ids = pair.ids();
                 let known = [Known::find(app, store, ids[0])?, Known::find(app, store, ids[1])?];
-                let reviews = known.each_ref().map(|known| known.review(app, &demand));
+                let outlook = foreseen(app, &known, &device, &demand)?;
+                let reviews = match &outlook {
+                    Some(outlook) => [0, 1].map(|at| outlook.models[at].review.clone()),
+                    None => known.each_ref().map(|known| known.review(app, &demand)),
+                };
                 let contenders = [0, 1].map(|at| Contender {
                     id: known[at].id.clone(),
                     name: known[at].name.clone(),
@@ -93,6 +98,10 @@ pub async fn compare(
                     review: &reviews[at],
                 });
                 let page = ComparePage::of_cards(contenders, &demand.usage, rubric, chrome);
+                let page = match &outlook {
+                    Some(outlook) => page.with_outlook(outlook, device.lines()),
+                    None => page,
+                };
                 let page = page.with_form(form(app, &query)).with_refusal(app.jobs.refusal(ids));
                 page.with_community(community).with_history(&history).html()
             }
@@ -100,6 +109,18 @@ pub async fn compare(
         Ok(reader.page(html))
     })
     .await
+}
+
+/// What is predicted of two models that were not measured against each other; nothing where one has no card.
+fn foreseen(app: &App, known: &[Known; 2], device: &Device, demand: &Demand) -> Result<Option<Outlook>, Problem> {
+    let question = Question { target: device.target(), wish: Wish::default(), demand, rubric: &app.rubric };
+    let mut models = Vec::new();
+    for known in known {
+        let Some(card) = &known.background.card else { return Ok(None) };
+        let found = question.of(&app.catalog, card, card.shapes.first());
+        models.push(found.map_err(|error| Problem::Internal(error.to_string()))?);
+    }
+    Ok(Some(Outlook::of(&question, models)))
 }
 
 /// Earlier verdicts on both, the latest first.
