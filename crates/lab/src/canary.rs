@@ -64,7 +64,7 @@ pub struct Canary {
 
 /// Whether a model tells one picture from another. What it says of plain text does not matter here: a model may be made for
 /// pictures alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Looking {
     /// Pictures with which the right answer to a question about them was likelier than with another picture in their place.
     pub told_apart: usize,
