@@ -65,7 +65,7 @@ pub fn run(cards: &[&ModelCard], command: &Compare, settings: &Settings, as_json
 /// Where every model sees, that is what they are wanted for: one picture is counted.
 fn wish(cards: &[&ModelCard], command: &Compare) -> Wish {
     let all_see = cards.iter().all(|card| card.category == Category::VisionLanguage);
-    let context = command.measure.filling.context.map_or(Wish::default().context, std::num::NonZeroUsize::get);
+    let context = command.measure.filling.context.unwrap_or(Wish::default().context);
     Wish { context, pictures: usize::from(all_see), ..Wish::default() }
 }
 

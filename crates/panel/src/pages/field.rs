@@ -7,6 +7,7 @@ use plimsoll_lab::record::{Comparison, Difference, Filled, Measurement};
 
 use super::Chrome;
 use super::measured::{Sample, sample, with_unit};
+use super::shown::summary;
 use crate::field::FieldReport;
 use crate::judge::{Judged, Part};
 use crate::table::{Cell, Section, sections};
@@ -115,6 +116,10 @@ impl<'a> FieldPage<'a> {
 
     fn title(&self) -> String {
         self.models.iter().map(|model| model.name).collect::<Vec<_>>().join(" vs ")
+    }
+
+    fn description(&self) -> String {
+        summary(&self.report.advice.text())
     }
 
     fn comparison(&self) -> &Comparison {
