@@ -10,10 +10,7 @@ export async function kinds(address) {
     "catalogue-nothing-found": at("/?q=no+such+model"),
     "model-measured": at("/model/demo-small"),
     "model-unmeasured": at("/model/claude-haiku-open-weights"),
-    "compare-measured": async (page) => {
-      await page.goto(`/compare/${PAIR}`);
-      if (await page.evaluate(() => typeof uPlot !== "undefined")) await page.locator(".uplot canvas").nth(1).waitFor();
-    },
+    "compare-measured": at(`/compare/${PAIR}`),
     "compare-voted": async (page) => {
       await page.goto(`/compare/${PAIR}`);
       await page.getByRole("button", { name: "Neither" }).click();

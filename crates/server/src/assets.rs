@@ -8,14 +8,10 @@ use plimsoll_panel::pages::STYLE;
 use crate::error::Problem;
 
 /// The files by name, with their types.
-const FILES: [(&str, &str, &str); 6] = [
+const FILES: [(&str, &str, &str); 3] = [
     ("plimsoll.css", "text/css; charset=utf-8", STYLE),
     ("plimsoll.js", "text/javascript; charset=utf-8", include_str!("../assets/plimsoll.js")),
     ("plimsoll.svg", "image/svg+xml", include_str!("../assets/plimsoll.svg")),
-    // uPlot 1.6.32, as its npm package has it.
-    ("uplot.css", "text/css; charset=utf-8", include_str!("../assets/uplot/uPlot.min.css")),
-    ("uplot.js", "text/javascript; charset=utf-8", include_str!("../assets/uplot/uPlot.iife.min.js")),
-    ("uplot.txt", "text/plain; charset=utf-8", include_str!("../assets/uplot/LICENSE")),
 ];
 
 /// `/assets/NAME`

@@ -46,7 +46,8 @@ pub(crate) struct SideBar<'a> {
 impl Quantity {
     /// Two amounts on a scale that ends with the larger, or at `whole` where there is such a thing.
     pub fn new(title: &str, note: &str, amounts: [Option<Amount>; 2], whole: Option<f64>) -> Quantity {
-        let ends = amounts.iter().flatten().map(|amount| amount.interval.map_or(amount.value, |i| i.high.max(amount.value)));
+        let ends =
+            amounts.iter().flatten().map(|amount| amount.interval.map_or(amount.value, |i| i.high.max(amount.value)));
         let full = whole.unwrap_or_else(|| ends.fold(0.0, f64::max));
         let bars = amounts.map(|amount| amount.map(|amount| Bar::of(amount, full)));
         Quantity { title: title.to_owned(), note: note.to_owned(), bars }

@@ -50,16 +50,15 @@ pub struct Community {
 }
 
 impl Community {
-    /// How many votes count, and why others do not, if there are others.
+    /// How many votes count, and why others do not.
     fn summary(&self) -> String {
         let (counted, cast) = (self.counted(), self.raw());
-        let votes = |n: i64| if n == 1 { "1 vote".to_owned() } else { format!("{n} votes") };
         match cast - counted {
-            0 => votes(counted),
-            left_out => {
-                let cast = votes(cast);
-                format!("{counted} of {cast} count; {left_out} came from networks that had voted often already")
-            }
+            0 => format!("Community votes: {counted}"),
+            left_out => format!(
+                "Community votes: {counted} of the {cast} cast count; {left_out} came from a network that had voted often \
+                 enough already"
+            ),
         }
     }
 
@@ -317,7 +316,8 @@ impl<'a> ComparePage<'a> {
         match self.advice {
             Some(advice) => summary(&advice.text()),
             None => {
-                let said = self.models.each_ref().map(|model| format!("{}: {}.", model.of.name, model.of.review.verdict));
+                let said =
+                    self.models.each_ref().map(|model| format!("{}: {}.", model.of.name, model.of.review.verdict));
                 format!("{} Licences, prices and published reviews side by side.", said.join(" "))
             }
         }
@@ -363,10 +363,8 @@ impl<'a> ComparePage<'a> {
         let reviewers = self.reviewers();
         let (apart, alike): (Vec<_>, Vec<_>) =
             reviewers.iter().map(|by| by.opinions.map(|(_, opinion)| opinion)).partition(|[a, b]| a.call != b.call);
-        let mut said: Vec<String> = apart
-            .iter()
-            .map(|[a, b]| format!("{} {} A and {} B", a.name, call(a.call), call(b.call)))
-            .collect();
+        let mut said: Vec<String> =
+            apart.iter().map(|[a, b]| format!("{} {} A and {} B", a.name, call(a.call), call(b.call))).collect();
         let names: Vec<&str> = alike.iter().map(|[a, _]| a.name.as_str()).collect();
         if !names.is_empty() {
             let verb = if names.len() == 1 { "says" } else { "say" };

@@ -80,7 +80,8 @@ pub(super) struct Sample<'a> {
 pub(super) fn drawn(comparison: &Comparison) -> Vec<Quantity> {
     let [a, b] = &comparison.models;
     let note = |metric: &str| comparison.difference(metric).map_or("", |found| note(found.words));
-    let mut all = vec![Quantity::measured("Right answers", note("accuracy"), [&a.quality.overall.rate, &b.quality.overall.rate])];
+    let mut all =
+        vec![Quantity::measured("Right answers", note("accuracy"), [&a.quality.overall.rate, &b.quality.overall.rate])];
     if let (Some(a), Some(b)) = (a.speed.first(), b.speed.first()) {
         all.push(Quantity::measured("Decode speed", note(&a.decode.metric), [&a.decode, &b.decode]));
     }
@@ -104,7 +105,10 @@ pub(super) fn glance(comparison: &Comparison) -> Vec<Pair> {
     let [a, b] = &comparison.models;
     let pair = |of: [&Measurement; 2]| {
         let scale = of[0].unit.scale(&of.map(|measurement| measurement.value));
-        Pair { about: scale.suffix.to_owned(), cells: of.map(|measurement| Cell { interval: None, ..cell(measurement, scale) }) }
+        Pair {
+            about: scale.suffix.to_owned(),
+            cells: of.map(|measurement| Cell { interval: None, ..cell(measurement, scale) }),
+        }
     };
     let mut all = vec![pair([&a.quality.overall.rate, &b.quality.overall.rate])];
     all.extend(a.speed.first().zip(b.speed.first()).map(|(a, b)| pair([&a.decode, &b.decode])));

@@ -19,8 +19,7 @@ pub(super) fn table(comparison: &Comparison, style: Style) -> String {
     let mut left_out = 0;
     for section in sections(comparison) {
         let is_accuracy = section.title == "Accuracy";
-        let (shown, rest): (Vec<&Row>, Vec<&Row>) =
-            (section.told(), section.alike());
+        let (shown, rest): (Vec<&Row>, Vec<&Row>) = (section.told(), section.alike());
         let chosen = if is_accuracy { largest(shown, 1 + KINDS) } else { first(shown, QUANTITIES) };
         left_out += section.rows.len() - rest.len() - chosen.len();
         for row in chosen {
