@@ -323,6 +323,13 @@ impl<'a> ComparePage<'a> {
         }
     }
 
+    /// The use in words, such as `commercial use, 1000 users`.
+    fn wanted(&self) -> String {
+        let usage = self.usage.to_string();
+        let (purpose, rest) = usage.split_once(',').map_or((usage.as_str(), ""), |(purpose, rest)| (purpose, rest));
+        format!("{purpose} use{}{rest}", if rest.is_empty() { "" } else { "," })
+    }
+
     fn purpose(&self) -> String {
         self.usage.purpose.to_string()
     }
