@@ -347,6 +347,10 @@ fn in_every_scale(measurement: &Measurement) -> BTreeSet<String> {
     for power in -9..12 {
         let scale = measurement.unit.scale(&[10f64.powi(power)]);
         shown.insert(scale.show(measurement.value));
+        shown.insert(format!("{} {}", scale.show(measurement.value), scale.suffix));
+        // In the line that stays in view: 94 %, 0.9k tokens/s.
+        let value = measurement.value / scale.divisor;
+        shown.extend([format!("{value:.0}"), format!("{value:.1}"), format!("{:.1}k", value / 1000.0)]);
         shown.extend(measurement.interval.map(|interval| scale.show_interval(interval, measurement.value)));
     }
     shown
