@@ -86,7 +86,7 @@ impl DemandQuery {
         fields.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
-    /// The fields that hold something, by their names.
+    /// The fields that ask for something else than an empty form does, by their names.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let fields = [
             ("use", &self.usage),
@@ -99,7 +99,8 @@ impl DemandQuery {
             ("need", &self.need),
             ("device", &self.device),
         ];
-        fields.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name, value.as_str()))
+        let asked = fields.into_iter().map(|(name, value)| (name, value.as_str()));
+        asked.filter(|field| !matches!(field, (_, "") | ("use", "commercial") | ("workload", "chat")))
     }
 
     /// As the end of an address that asks for the same of another page: `?use=research`, or nothing.
