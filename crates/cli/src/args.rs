@@ -487,7 +487,7 @@ impl Compare {
 /// `serve`
 #[derive(ClapArgs, Debug)]
 #[command(
-    after_help = "Examples:\n  plimsoll serve\n  plimsoll serve --host 0.0.0.0 --token \"$(openssl rand -hex 16)\"\n\nWith --smtp and --mail-from readers can ask on the page for the digest to be mailed once a week; --mail-to names\nwho gets it without asking. Links in mails and in the feed begin with --site. A password in the address of the mail\nserver is better put into PLIMSOLL_SMTP, which stands for --smtp."
+    after_help = "Examples:\n  plimsoll serve\n  plimsoll serve --host 0.0.0.0 --token \"$(openssl rand -hex 16)\"\n\nWith --smtp and --mail-from, readers can ask on the page for the digest by mail,\nonce a week; --mail-to names who gets it without asking. Links in mails and in\nthe feed begin with --site. A password in the mail server's address is better\nput into PLIMSOLL_SMTP, which stands for --smtp."
 )]
 pub struct Serve {
     /// Address to listen on; one that other machines reach asks for a token

@@ -61,15 +61,6 @@ pub fn afloat(prediction: &Prediction, needs: &[Need]) -> Floats {
     needs.iter().map(|need| stands(need, prediction)).fold(prediction.fits, Floats::max)
 }
 
-/// The most precise of those that stand best; of those that all sink, the smallest. `all` has the most precise first.
-pub fn most_precise<'p>(all: &'p [Prediction], needs: &[Need]) -> Option<&'p Prediction> {
-    let best = all.iter().map(|one| afloat(one, needs)).min()?;
-    if best == Floats::No {
-        return all.iter().min_by(|a, b| a.memory.total.high.total_cmp(&b.memory.total.high));
-    }
-    all.iter().find(|one| afloat(one, needs) == best)
-}
-
 /// What a shape is called beside others: the card's id, and its own name where the card has several.
 pub fn name(card: &ModelCard, shape: &Shape) -> String {
     match shape.name().filter(|_| card.shapes.len() > 1) {
@@ -177,25 +168,6 @@ mod tests {
         let room = Range { low: room, value: room, high: room };
         let shape = &card.shapes[0];
         of_shape(card, shape, Place::There(device), Some(room), asked(shape, CONTEXT, 0)).unwrap()
-    }
-
-    fn stored(room: f64, needs: &str) -> Quantisation {
-        let needs = if needs.is_empty() { Vec::new() } else { Need::read(needs).unwrap() };
-        most_precise(&predictions(room), &needs).unwrap().quantisation
-    }
-
-    #[test]
-    fn the_most_precise_that_floats_is_shown_and_of_what_sinks_the_smallest() {
-        // 3.1 billion parameters in 16 bits are 6.2 GB.
-        assert_eq!(stored(16e9, ""), Quantisation::BF16);
-        assert_eq!(stored(5e9, ""), Quantisation::Q8_0);
-        assert_eq!(stored(1e9, ""), Quantisation::Q4_0);
-    }
-
-    #[test]
-    fn a_need_chooses_too() {
-        assert_eq!(stored(16e9, "memory<5GB"), Quantisation::Q8_0);
-        assert_ne!(stored(16e9, "decode>3"), Quantisation::BF16, "17 GB/s read 6 GB less than three times a second");
     }
 
     #[test]

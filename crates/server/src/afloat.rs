@@ -1,11 +1,11 @@
 //! Every model of the catalogue held against a device: what the first page and its JSON show.
 
 use plimsoll_catalog::{Gate, ModelCard, Outcome as Allowed, gate};
-use plimsoll_lab::predict::before::{Floats, Prediction};
+use plimsoll_lab::predict::before::Floats;
 use plimsoll_lab::predict::mix::Quantisation;
-use plimsoll_panel::judge::Demand;
+use plimsoll_panel::judge::{Demand, Question, Wish};
 use plimsoll_panel::pages::{Afloat, Entry};
-use plimsoll_panel::predicted::{CONTEXT, afloat, asked, most_precise, of_shape};
+use plimsoll_panel::predicted::afloat;
 use plimsoll_panel::slug;
 use plimsoll_panel::store::Store;
 
@@ -20,7 +20,7 @@ pub struct Against<'a> {
     pub demand: &'a Demand,
     /// Where it would run.
     pub device: &'a Device,
-    /// How weights are stored; without it the most precise way that floats.
+    /// How weights are stored; without it the way that suits the device.
     pub stored: Option<Quantisation>,
 }
 
@@ -34,7 +34,15 @@ impl Against<'_> {
         let gate = gate(&app.catalog.terms(&[], &[], Some(card)), &self.demand.usage);
         let checkpoint = card.shapes.first().filter(|_| card.shapes.len() > 1).and_then(|shape| shape.name());
         let checkpoint = checkpoint.map(str::to_owned);
-        let predicted = self.predicted(card)?;
+        let question = Question {
+            target: self.device.target(),
+            wish: Wish { quantisation: self.stored, ..Wish::default() },
+            demand: self.demand,
+            rubric: &app.rubric,
+        };
+        let foreseen = question.of(&app.catalog, card, card.shapes.first());
+        let foreseen = foreseen.map_err(|error| Problem::Internal(error.to_string()))?;
+        let (predicted, verdict) = (foreseen.expected.prediction, foreseen.review.verdict);
         let (measured, rejected) = match self.measured(app, store, &id) {
             Ok(measured) => (measured, None),
             // The page of the model says more; the list goes on without it.
@@ -46,19 +54,8 @@ impl Against<'_> {
         let floats = predicted.as_ref().map(|predicted| afloat(predicted, &self.demand.needs));
         let is_unmet = measured.as_ref().is_some_and(|(_, is_unmet)| *is_unmet);
         let floats = if is_unmet { Some(Floats::No) } else { floats };
-        Ok(Entry { id, card, gate, checkpoint, predicted, floats, measured: measured.map(|found| found.0), rejected })
-    }
-
-    /// What suits best of the checkpoint that the card means.
-    fn predicted(&self, card: &ModelCard) -> Result<Option<Prediction>, Problem> {
-        let Some(shape) = card.shapes.first() else { return Ok(None) };
-        let asked = asked(shape, CONTEXT, 0);
-        let all = of_shape(card, shape, self.device.place(), self.device.room(), asked);
-        let all = all.map_err(|error| Problem::Internal(error.to_string()))?;
-        Ok(match self.stored {
-            Some(stored) => all.into_iter().find(|one| one.quantisation == stored),
-            None => most_precise(&all, &self.demand.needs).cloned(),
-        })
+        let measured = measured.map(|found| found.0);
+        Ok(Entry { id, card, gate, checkpoint, predicted, foreseen: verdict, floats, measured, rejected })
     }
 
     /// What was measured last, and whether it fails a need.
@@ -78,7 +75,7 @@ impl Against<'_> {
             is_here,
             device: comparison.device.cpu.clone(),
             stored: stored.join(", "),
-            suite: format!("{} questions of the suite `{}`", suite.n, suite.name),
+            suite: format!("{} questions of the suite “{}”", suite.n, suite.name),
             memory: record.memory.peak.clone(),
             decode: record.speed.first().map(|speed| speed.decode.clone()),
             right: record.quality.overall.rate.clone(),

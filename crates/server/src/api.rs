@@ -10,8 +10,8 @@ use plimsoll_catalog::{Gate, ModelCard, Terms};
 use plimsoll_lab::predict::before::{Floats, Prediction};
 use plimsoll_panel::Report;
 use plimsoll_panel::digest::{Digest, digest_since, week_ago};
-use plimsoll_panel::judge::Review;
-use plimsoll_panel::pages::DemandQuery;
+use plimsoll_panel::judge::{Review, Verdict};
+use plimsoll_panel::pages::{DemandQuery, Entry};
 use plimsoll_panel::predicted::{CONTEXT, asked, name, of_shape};
 use plimsoll_panel::store::{Judged, Listed};
 use schemars::JsonSchema;
@@ -56,10 +56,12 @@ pub struct Model {
     pub card: ModelCard,
     /// What its licence says to the use asked for.
     pub gate: Gate,
-    /// What is predicted of the most precise way to store it that floats; none where its shape is not published.
+    /// What is predicted of the way to store it that suits the device; none where its shape is not published.
     pub predicted: Option<Prediction>,
     /// How memory and needs stand.
     pub floats: Option<Floats>,
+    /// What the panel says by what is predicted.
+    pub foreseen: Verdict,
     /// The last verdict on it here.
     pub verdict: Option<Judged>,
 }
@@ -117,8 +119,8 @@ pub async fn models(State(app): State<Arc<App>>, Fields(query): Fields<DemandQue
         let one = |card| {
             let entry = against.entry(app, store, card)?;
             let verdict = store.history(Some(&entry.id), 1)?.into_iter().next();
-            let (card, gate, predicted, floats) = (card.clone(), entry.gate, entry.predicted, entry.floats);
-            Ok(Model { id: entry.id, card, gate, predicted, floats, verdict })
+            let Entry { id, gate, predicted, foreseen, floats, .. } = entry;
+            Ok(Model { id, card: card.clone(), gate, predicted, floats, foreseen, verdict })
         };
         app.catalog.cards().map(one).collect::<Result<Vec<Model>, Problem>>()
     });
@@ -134,17 +136,16 @@ pub async fn model(
     let found = app.with_store(move |app, store| {
         let (demand, device) = (query.demand().map_err(Problem::Bad)?, Device::of(app, &query.device)?);
         let known = Known::find(app, store, &meant(app, store, &called)?)?;
-        let review = known.review(app, &demand);
+        let review = known.judged_for(app, &demand, &device)?;
         let (comparisons, history) =
             (store.comparisons_with(&known.id, LISTED)?, store.history(Some(&known.id), LISTED)?);
         let Known { id, name: known_as, background, .. } = known;
         let mut predicted = Vec::new();
-        for card in &background.card {
-            for shape in &card.shapes {
-                let all = of_shape(card, shape, device.place(), device.room(), asked(shape, CONTEXT, 0));
-                let quantisations = all.map_err(|error| Problem::Internal(error.to_string()))?;
-                predicted.push(Predicted { checkpoint: name(card, shape), quantisations });
-            }
+        for (card, shape) in background.card.iter().flat_map(|card| card.shapes.iter().map(move |shape| (card, shape)))
+        {
+            let all = of_shape(card, shape, device.place(), device.room(), asked(shape, CONTEXT, 0));
+            let quantisations = all.map_err(|error| Problem::Internal(error.to_string()))?;
+            predicted.push(Predicted { checkpoint: name(card, shape), quantisations });
         }
         let (card, terms) = (background.card, background.terms);
         Ok(OneModel { id, name: known_as, card, terms, review, predicted, comparisons, history })

@@ -2,11 +2,12 @@
 
 use plimsoll_catalog::{Catalog, ModelCard, nearest, of_address};
 use plimsoll_lab::record::{Comparison, Measurement, Side};
-use plimsoll_panel::judge::{Background, Demand, Review, Rival, Seen, Subject, review};
+use plimsoll_panel::judge::{Background, Demand, Question, Review, Rival, Seen, Subject, Wish, review};
 use plimsoll_panel::store::{Listed, Store};
 use plimsoll_panel::{Report, slug};
 
 use crate::app::App;
+use crate::device::Device;
 use crate::error::Problem;
 
 /// A model that a page is about.
@@ -128,7 +129,20 @@ impl Known {
         self.background.further.iter().chain(seen).collect()
     }
 
-    /// What the panel says of it.
+    /// What the panel says of it: of what was measured, else of what is predicted for `device`.
+    ///
+    /// # Errors
+    /// The card's shape makes no network.
+    pub fn judged_for(&self, app: &App, demand: &Demand, device: &Device) -> Result<Review, Problem> {
+        let Some(card) = self.background.card.as_ref().filter(|_| self.seen.is_none()) else {
+            return Ok(self.review(app, demand));
+        };
+        let question = Question { target: device.target(), wish: Wish::default(), demand, rubric: &app.rubric };
+        let foreseen = question.of(&app.catalog, card, card.shapes.first());
+        Ok(foreseen.map_err(|error| Problem::Internal(error.to_string()))?.review)
+    }
+
+    /// What the panel says of what was measured.
     pub fn review(&self, app: &App, demand: &Demand) -> Review {
         let seen = self.seen.as_ref().map(|(_, comparison, side)| Seen {
             model: &comparison.models[side.index()],

@@ -26,7 +26,8 @@ fn listed(page: &str) -> Vec<String> {
 
 /// What the page says of one model.
 fn row<'a>(page: &'a str, id: &str) -> &'a str {
-    let rest = page.split(&format!("<h3><a href=\"/model/{id}")).nth(1).unwrap_or_else(|| panic!("{id} is not listed"));
+    let begins = |end: char| page.split(&format!("<h3><a href=\"/model/{id}{end}")).nth(1);
+    let rest = begins('"').or_else(|| begins('?')).unwrap_or_else(|| panic!("{id} is not listed"));
     rest.split("</li>").next().unwrap()
 }
 

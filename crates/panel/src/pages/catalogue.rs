@@ -22,8 +22,10 @@ pub struct Entry<'a> {
     pub gate: Gate,
     /// The checkpoint that is predicted, where the card has several.
     pub checkpoint: Option<String>,
-    /// What is predicted of the way to store it that suits best; none where its shape is not published.
+    /// What is predicted of the way to store it that suits the device; none where its shape is not published.
     pub predicted: Option<Prediction>,
+    /// What the panel says by what is predicted.
+    pub foreseen: Verdict,
     /// How memory and needs stand, as far as is known.
     pub floats: Option<Floats>,
     /// What was measured of it, if it was.
@@ -55,6 +57,11 @@ pub struct Afloat {
 }
 
 impl Entry<'_> {
+    /// What the panel says: of what was measured, if that was on the device that the page is about; else of predictions.
+    fn verdict(&self) -> &Verdict {
+        self.here().map_or(&self.foreseen, |measured| &measured.verdict)
+    }
+
     /// What was measured on the device that the page is about.
     fn here(&self) -> Option<&Afloat> {
         self.measured.as_ref().filter(|measured| measured.is_here)
@@ -112,9 +119,9 @@ impl Entry<'_> {
 /// By what the list is sorted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Sorted {
-    /// What floats first; then what the licence allows; then the larger model.
+    /// By the panel's word; then what floats; then what the licence allows; then the larger model.
     #[default]
-    Floats,
+    Panel,
     /// By name.
     Name,
     /// The smallest first.
@@ -130,7 +137,7 @@ pub enum Sorted {
 impl Sorted {
     /// All, each with its name in addresses and as it is read.
     pub const ALL: [(Sorted, &'static str, &'static str); 6] = [
-        (Sorted::Floats, "floats", "what floats, largest first"),
+        (Sorted::Panel, "panel", "what to try first"),
         (Sorted::Name, "name", "name"),
         (Sorted::Memory, "memory", "memory"),
         (Sorted::Speed, "speed", "speed"),
@@ -156,9 +163,11 @@ impl Sorted {
         let name = |entry: &Entry<'_>| entry.card.name.to_lowercase();
         entries.sort_by(|a, b| {
             let by = match self {
-                Sorted::Floats => {
+                Sorted::Panel => {
+                    let word = |entry: &Entry<'_>| entry.verdict().word.hope();
                     let floats = |entry: &Entry<'_>| entry.floats.map_or(3, |floats| floats as u8);
-                    floats(a).cmp(&floats(b)).then(allowed(a).cmp(&allowed(b))).then(size(b).cmp(&size(a)))
+                    let by = word(b).cmp(&word(a)).then(floats(a).cmp(&floats(b)));
+                    by.then(allowed(a).cmp(&allowed(b))).then(size(b).cmp(&size(a)))
                 }
                 Sorted::Name => std::cmp::Ordering::Equal,
                 Sorted::Memory => known(a.takes()).total_cmp(&known(b.takes())),

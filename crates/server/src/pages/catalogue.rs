@@ -87,7 +87,7 @@ pub async fn catalogue(
         let cards = app.catalog.cards();
         let mut all: Vec<Entry<'_>> = cards.map(|card| against.entry(app, store, card)).collect::<Result<_, _>>()?;
         let latest = store.comparisons(LATEST)?;
-        Sorted::Floats.sort(&mut all);
+        Sorted::Panel.sort(&mut all);
         let (start, choices, known) = (start(&latest, &all), choices(app, &latest), all.len());
         let found: Vec<&str> = app.catalog.search(filters.query).into_iter().map(|card| card.id.as_str()).collect();
         all.retain(|entry| {

@@ -43,7 +43,7 @@ pub async fn model(
         let rivals = card.iter().flat_map(|card| &card.rivals).map(|rival| slug(rival)).collect();
         let page = ModelPage {
             chrome: reader.chrome(&path, bookmarked),
-            review: &known.review(app, &demand),
+            review: &known.judged_for(app, &demand, &device)?,
             id: known.id.clone(),
             name: known.name.clone(),
             card,
