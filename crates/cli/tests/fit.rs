@@ -175,6 +175,7 @@ fn info_predicts_every_usual_quantisation_of_a_model_without_files() {
     let all = value["predicted"][0]["quantisations"].as_array().unwrap();
     let memory: Vec<f64> = all.iter().map(|p| p["memory"]["total"]["high"].as_f64().unwrap()).collect();
     assert!(memory.windows(2).all(|pair| pair[0] > pair[1]), "{memory:?}");
+    assert!(text.contains("panel          Try, predicted"), "{text}");
     let unknown = stdout(&["info", "llama-4-compact-12b"]);
     assert!(!unknown.contains("predicted"), "{unknown}");
 }
@@ -186,7 +187,8 @@ fn models_without_files_are_compared_by_what_is_predicted() {
     assert!(text.starts_with("Try SmolLM3 first, predicted (commercial; phone)"), "{text}");
     let again = text.lines().rev().take(8).any(|line| line.starts_with("Try SmolLM3 first."));
     assert!(again && text.lines().count() <= 40, "{text}");
-    assert!(text.contains("It takes less memory (predicted"), "{text}");
+    let trade = stdout(&["compare", "smollm3", "llama-3.2-3b", "--device", "pixel-10"]);
+    assert!(trade.contains("It takes less memory (predicted"), "{trade}");
     assert!(text.contains("allowed up to 700 million monthly users"), "{text}");
     assert!(text.contains("rightly nobody measured here"), "{text}");
     assert!(text.contains("hf download HuggingFaceTB/SmolLM3-3B"), "{text}");

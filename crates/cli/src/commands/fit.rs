@@ -240,7 +240,7 @@ fn print(command: &Fit, device: &Device, floating: &[Floating<'_>], sunk: &[Sunk
     rows.many("need", &needs)?;
     let usage = match command.usage.declared() {
         Some(usage) => usage.to_string(),
-        None => format!("{DEFAULT_USE}, for nothing was declared: --use, --users and --region say otherwise"),
+        None => format!("{DEFAULT_USE}; --use, --users and --region say otherwise"),
     };
     rows.many("use", &[usage])?;
     drop(rows);
@@ -309,9 +309,7 @@ fn summary(floating: &[Floating<'_>], shown: usize) -> String {
     match (tried, perhaps) {
         (0, 0) => "none of the catalogue's models".to_owned(),
         (_, 0) => format!("{tried} to try{all}"),
-        _ => format!(
-            "{tried} to try, {perhaps} perhaps: a figure, a bound of the licence or a reviewer stands against it{all}"
-        ),
+        _ => format!("{tried} to try, {perhaps} perhaps: a figure, a licence or a reviewer is against it{all}"),
     }
 }
 

@@ -111,10 +111,10 @@ impl Chosen {
     pub fn words(self) -> &'static str {
         match self {
             Chosen::Asked => "as asked",
-            Chosen::Readable => "the most precise of the usual ones that surely fits and writes as fast as people read",
-            Chosen::Fitting => "the most precise of the usual ones that surely fits",
-            Chosen::Fastest => "the smallest of the usual ones: none surely writes as fast as people read",
-            Chosen::Smallest => "the smallest of the usual ones: none surely fits",
+            Chosen::Readable => "the most precise usual one that surely fits and writes as fast as people read",
+            Chosen::Fitting => "the most precise usual one that surely fits",
+            Chosen::Fastest => "the smallest usual one: none surely writes as fast as people read",
+            Chosen::Smallest => "the smallest usual one: none surely fits",
         }
     }
 }

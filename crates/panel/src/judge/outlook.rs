@@ -18,9 +18,8 @@ use super::{Demand, Need, Subject, Workload};
 use crate::rubric::Rubric;
 
 /// What ranks models that are predicted, as it is told.
-pub const RANKED_BY: &str = "by the panel's word; then what surely fits stands before what may; then what the licence is \
-                             known to allow; then the model with more parameters, because how good the answers are is \
-                             not known before they are measured";
+pub const RANKED_BY: &str = "by the panel's word, then by what surely fits, what the licence allows, and more parameters, \
+                             because how good the answers are is not known before they are measured";
 
 /// Counts of parameters within this of each other are alike.
 const ALIKE: f64 = 1.1;

@@ -180,8 +180,9 @@ pub fn review(subject: &Subject, rubric: &Rubric) -> Review {
     let verdict = match subject.foreseen() {
         Some(expected) => {
             let is_open = needs.iter().any(|found| found.outcome == Outcome::Unknown);
-            let is_held_back = licence.outcome != Outcome::Passed || expected.fits() != Floats::Yes || is_open;
-            Verdict::foreseen(opinions.iter().map(|opinion| opinion.call), is_held_back, vetoes.len())
+            let (is_allowed, is_held_back) =
+                (licence.outcome == Outcome::Passed, expected.fits() != Floats::Yes || is_open);
+            Verdict::foreseen(opinions.iter().map(|opinion| opinion.call), is_allowed, is_held_back, vetoes.len())
         }
         None => Verdict::of(calls, licence.outcome != Outcome::Unknown, vetoes.len()),
     };

@@ -107,15 +107,22 @@ impl Verdict {
         found
     }
 
-    /// The verdict of these calls on predictions. It is Try only where nothing that is known speaks against it.
-    pub fn foreseen(calls: impl IntoIterator<Item = Call>, is_held_back: bool, vetoes: usize) -> Verdict {
+    /// The verdict of these calls on predictions. It is Try only where nothing that is known speaks against it; where nobody
+    /// judges, what the licence allows is worth a second look.
+    pub fn foreseen(
+        calls: impl IntoIterator<Item = Call>,
+        is_allowed: bool,
+        is_held_back: bool,
+        vetoes: usize,
+    ) -> Verdict {
         let mut found = Verdict { predicted: true, ..Verdict::vetoed(vetoes) };
         calls.into_iter().for_each(|call| found.count(call));
         let judging = found.judging();
         found.word = match 4 * found.tries {
             _ if vetoes > 0 => Word::Skip,
+            _ if judging == 0 && is_allowed => Word::Perhaps,
             _ if judging == 0 => Word::Unmeasured,
-            quarters if quarters >= 3 * judging && !is_held_back => Word::Try,
+            quarters if quarters >= 3 * judging && is_allowed && !is_held_back => Word::Try,
             quarters if quarters + 4 * found.perhaps >= 2 * judging => Word::Perhaps,
             _ => Word::Skip,
         };
@@ -150,12 +157,14 @@ impl Verdict {
 
     /// The word, marked where it is predicted: `Skip, predicted`.
     pub fn marked(&self) -> String {
-        format!("{}{}", self.word, if self.predicted { ", predicted" } else { "" })
+        let is_marked = self.predicted && self.word != Word::Unmeasured;
+        format!("{}{}", self.word, if is_marked { ", predicted" } else { "" })
     }
 
-    /// The same in per cent; none where a veto stands above the votes, for it says nothing then.
+    /// The same in per cent; none where a veto stands above the votes, for it says nothing then, and of predictions, on which
+    /// half of them abstain.
     pub fn percent(&self) -> Option<String> {
-        self.share().filter(|_| self.vetoes == 0).map(|share| format!("{:.0} %", 100.0 * share))
+        self.share().filter(|_| self.vetoes == 0 && !self.predicted).map(|share| format!("{:.0} %", 100.0 * share))
     }
 
     /// All votes and vetoes, such as `3 ship / 0 skip / 1 abstains`.
@@ -231,8 +240,8 @@ mod tests {
 
     #[test]
     fn predictions_are_marked_and_never_say_ship() {
-        let of = |calls: &[Call], is_held_back, vetoes| {
-            Verdict::foreseen(calls.iter().copied(), is_held_back, vetoes).to_string()
+        let of = |calls: &[Call], is_held_back: bool, vetoes| {
+            Verdict::foreseen(calls.iter().copied(), !is_held_back, is_held_back, vetoes).to_string()
         };
         use Call::{Abstain, Perhaps, Skip, Try};
         assert_eq!(of(&[Try, Abstain, Abstain, Try], false, 0), "Try, predicted · 2 would try / 0 skip / 2 abstain");
@@ -250,7 +259,8 @@ mod tests {
             "Perhaps, predicted · 1 would try / 1 perhaps / 0 skip / 2 abstain"
         );
         assert_eq!(of(&[Try; 4], false, 1), "Skip, predicted · 4 would try / 0 skip / 0 abstain, vetoed");
-        assert_eq!(of(&[Abstain; 4], true, 0), "Unmeasured, predicted · 0 would try / 0 skip / 4 abstain");
+        assert_eq!(of(&[Abstain; 4], false, 0), "Perhaps, predicted · 0 would try / 0 skip / 4 abstain");
+        assert_eq!(of(&[Abstain; 4], true, 0), "Unmeasured · 0 would try / 0 skip / 4 abstain");
     }
 
     #[test]

@@ -111,9 +111,7 @@ impl DemandQuery {
 
     /// Whether anything was asked for that the form folds away.
     fn has_more(&self) -> bool {
-        let folded =
-            [&self.users, &self.region, &self.workload, &self.memory, &self.decode, &self.accuracy, &self.need];
-        folded.into_iter().any(|field| !field.is_empty())
+        self.fields().any(|(name, _)| !matches!(name, "use" | "device"))
     }
 }
 
@@ -219,6 +217,8 @@ mod tests {
     fn an_address_asks_for_the_same_again() {
         let query = DemandQuery { usage: "research".to_owned(), need: "load<3s".to_owned(), ..DemandQuery::default() };
         assert_eq!(query.query(), "?use=research&need=load%3C3s");
-        assert_eq!(DemandQuery::default().query(), "");
+        let default =
+            DemandQuery { usage: "commercial".to_owned(), workload: "chat".to_owned(), ..DemandQuery::default() };
+        assert_eq!([DemandQuery::default().query(), default.query()], ["", ""]);
     }
 }

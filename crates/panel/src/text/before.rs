@@ -1,7 +1,7 @@
 //! Models of which nothing was measured, side by side on a terminal of 80 columns: the verdict, what it rests on, and the
 //! verdict again.
 
-use plimsoll_catalog::{Outcome, PublishedPanel};
+use plimsoll_catalog::Outcome;
 
 use super::{Detail, Style, WIDTH, padded, wrapped};
 use crate::foreign::shown_text;
@@ -173,15 +173,8 @@ fn prices(outlook: &Outlook) -> Vec<String> {
 /// What others published, with its split, as it was published.
 fn published(model: &Foreseen) -> Option<String> {
     let panel = model.card.published.as_ref()?;
-    let (ship, skip) = split(panel);
-    let said = format!("{}, {} %, {ship} ship / {skip} skip", panel.verdict, panel.share);
-    Some(format!("{}: {said} (published, not measured here)", model.card.name))
-}
-
-/// How many of the published reviewers would ship, and how many would not.
-pub(crate) fn split(panel: &PublishedPanel) -> (usize, usize) {
-    let ship = panel.reviewers.iter().filter(|reviewer| reviewer.ship).count();
-    (ship, panel.reviewers.len() - ship)
+    let said = format!("{}, {} %, {}", panel.verdict, panel.share, panel.split());
+    Some(format!("{}: {said}", model.card.name))
 }
 
 /// One claim of each model, and how many there are besides.

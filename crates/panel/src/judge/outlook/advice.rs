@@ -370,7 +370,7 @@ impl Case<'_> {
         let mut says = Paragraph::default();
         match gate.allowed_within() {
             Some(within) => {
-                says.words("its licence: ").term(&within).words(", which was not declared");
+                says.words("by its licence it is ").term(&within).words(", and that was not declared");
             }
             None => {
                 says.words("its licence: ");
