@@ -51,7 +51,7 @@ test("a reader's way", async (t) => {
     });
 
     await t.test("a record closes by key, and the reader is back at the number", async () => {
-      const number = page.locator("#quality ~ .twin td a.n").first();
+      const number = page.locator("#decision ~ .wide td a.n").first();
       await number.click();
       await page.locator(".record:target").waitFor();
       await page.keyboard.press("Escape");
@@ -71,7 +71,7 @@ test("a reader's way", async (t) => {
     });
 
     await t.test("a number opens its record where the reader is", async () => {
-      const number = page.locator("#quality ~ .twin td a.n").first();
+      const number = page.locator("#decision ~ .wide td a.n").first();
       await number.scrollIntoViewIfNeeded();
       const before = await page.evaluate(() => window.scrollY);
       await number.click();

@@ -133,6 +133,10 @@ impl Reviewer<'_> {
         &self.opinions[0].1.asks
     }
 
+    fn has_scored(&self) -> bool {
+        self.opinions.iter().any(|(_, opinion)| !opinion.scored.is_empty())
+    }
+
     /// A forecast that is not scored; it is the same for every model.
     fn forecast(&self) -> Option<&str> {
         self.opinions.iter().find_map(|(_, opinion)| opinion.opinion.as_deref())
