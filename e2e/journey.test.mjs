@@ -178,7 +178,7 @@ async function clickThrough(t, page) {
     await page.getByRole("button", { name: "Show" }).click();
     await page.getByText(/Google Pixel 10 .*by published figures/).waitFor();
     const row = page.getByRole("region", { name: "Catalogue" }).getByRole("listitem").filter({ hasText: "SmolLM3" });
-    assert.match(await row.innerText(), /(floats|perhaps|sinks)[^]*GB[^]*predicted[^]*\d+ to \d+ tokens\/s, predicted/);
+    assert.match(await row.innerText(), /(floats|perhaps|sinks)[^]*GB[^]*predicted[^]*\d+ to \d+\s+tokens\/s, predicted/);
     await row.getByRole("link", { name: "SmolLM3" }).click();
     assert.match(page.url(), /\/model\/smollm3\?device=pixel-10$/);
     assert.equal(await page.getByRole("table", { name: /every figure is predicted/ }).getByRole("row").count(), 7);
