@@ -14,7 +14,7 @@ const cards = readdirSync(folder).map((file) => {
   return { name: value("name"), maker: value("maker"), category: value("category") };
 });
 const named = (wanted) => cards.filter(wanted).map((card) => card.name).sort();
-const votes = (page) => page.getByRole("table", { name: /votes count of/ });
+const votes = (page) => page.getByRole("table", { name: /^Community votes/ });
 
 test("a reader's way", async (t) => {
   const address = await serve(t, await measuredStore(t));
@@ -27,19 +27,36 @@ test("a reader's way", async (t) => {
     await t.test("the verdict and the advice stand where a phone shows them at once", async () => {
       await page.goto(`/compare/${PAIR}`);
       const { height } = page.viewportSize();
-      for (const what of [".advice", ".verdicts"]) {
+      for (const what of [".advice", ".verdicts", ".bars"]) {
         const box = await page.locator(what).boundingBox();
         assert.ok(box.y >= 0 && box.y + box.height <= height, `${what} ends at ${box.y + box.height} of ${height}`);
       }
     });
 
-    await t.test("speed is drawn by depth", async () => {
-      await page.locator(".uplot canvas").nth(1).waitFor();
-      const inked = await page.locator(".uplot canvas").evaluateAll((all) =>
-        all.map((one) => one.getContext("2d").getImageData(0, 0, one.width, one.height).data.some((byte) => byte > 0)),
+    await t.test("four quantities of both are drawn, each bar with its value", async () => {
+      const drawn = await page.locator(".bars li").evaluateAll((all) =>
+        all.map((one) => [one.querySelectorAll("rect").length, one.querySelectorAll("a.n").length]),
       );
-      assert.deepEqual(inked, [true, true]);
+      assert.deepEqual(drawn, Array(4).fill([2, 2]));
       assert.ok((await overflow(page)) <= 0);
+    });
+
+    await t.test("the page is read in ten screens, and the answer stays in view", async () => {
+      const height = await page.evaluate(() => document.documentElement.scrollHeight);
+      assert.ok(height <= 10 * page.viewportSize().height, `${height} px`);
+      await page.getByRole("heading", { name: "Reproduce this" }).scrollIntoViewIfNeeded();
+      const { y } = await page.locator(".glance").boundingBox();
+      assert.equal(Math.round(y), 0);
+      assert.match(await page.locator(".glance").innerText(), /^Ship (A|B|either|neither)/);
+    });
+
+    await t.test("a record closes by key, and the reader is back at the number", async () => {
+      const number = page.locator("#decision ~ .wide td a.n").first();
+      await number.click();
+      await page.locator(".record:target").waitFor();
+      await page.keyboard.press("Escape");
+      assert.equal(await page.locator(".record:target").count(), 0);
+      assert.ok(await number.evaluate((one) => one === document.activeElement));
     });
     assert.deepEqual(faults, []);
   });
@@ -51,7 +68,31 @@ test("a reader's way", async (t) => {
     await t.test("the charts that need no script are there", async () => {
       await page.goto(`/compare/${PAIR}`);
       assert.ok((await page.locator("figure svg.chart").count()) >= 3);
-      assert.equal(await page.locator(".uplot").count(), 0);
+    });
+
+    await t.test("a number opens its record where the reader is", async () => {
+      const number = page.locator("#decision ~ .wide td a.n").first();
+      await number.scrollIntoViewIfNeeded();
+      const before = await page.evaluate(() => window.scrollY);
+      await number.click();
+      const record = page.locator(".record:target");
+      const { y, height } = await record.boundingBox();
+      assert.ok(y > 0 && y + height <= page.viewportSize().height + 1, `${y} to ${y + height}`);
+      assert.equal(await page.evaluate(() => window.scrollY), before);
+      await record.getByRole("link", { name: "Close" }).click();
+      assert.equal(await record.count(), 0);
+      assert.equal(await page.evaluate(() => window.scrollY), before);
+    });
+
+    await t.test("on paper are the reasons and the numbers, and nothing to press", async () => {
+      await page.emulateMedia({ media: "print" });
+      assert.ok(await page.getByText("Every number, and where it comes from").isVisible());
+      assert.ok(await page.locator(".record").first().isVisible());
+      assert.ok(await page.getByRole("table", { name: /what was scored/ }).first().isVisible());
+      for (const what of ["button", "select", ".glance", ".contents"]) {
+        assert.equal(await page.locator(what).locator("visible=true").count(), 0, what);
+      }
+      await page.emulateMedia({ media: null });
     });
     assert.deepEqual(faults, []);
   });
@@ -69,7 +110,7 @@ test("a reader's way", async (t) => {
       [...document.querySelectorAll('a[href^="#"]')].filter((a) => !document.getElementById(a.hash.slice(1))).length,
     );
     assert.equal(lost, 0);
-    await page.locator(".advice a.n").first().click();
+    await page.locator(".trade a.n").first().click();
     assert.match(await page.locator(".record:target").innerText(), /overall|accuracy|right/i);
   });
 
@@ -97,6 +138,9 @@ test("a reader's way", async (t) => {
   );
 });
 
+/** Opens the filters that are folded away. */
+const unfold = (page) => page.getByText("Category, licence, users, needs").click();
+
 async function clickThrough(t, page) {
   await t.test("the catalogue is searched", async () => {
     await page.goto("/");
@@ -108,6 +152,7 @@ async function clickThrough(t, page) {
   });
 
   await t.test("and filtered by category, use and licence", async () => {
+    await unfold(page);
     await page.getByRole("combobox", { name: "Category" }).selectOption("text");
     await page.getByRole("button", { name: "Show" }).click();
     assert.deepEqual((await listed(page)).sort(), named((card) => card.maker === "Hugging Face" && card.category === "text"));
@@ -115,6 +160,7 @@ async function clickThrough(t, page) {
     const allowed = async (use) => {
       await page.goto("/");
       await page.getByRole("combobox", { name: "Use" }).selectOption(use);
+      await unfold(page);
       await page.getByRole("combobox", { name: "Licence" }).selectOption({ label: "allows this use" });
       await page.getByRole("button", { name: "Show" }).click();
       await page.getByText(`for ${use} use`).first().waitFor();
@@ -123,6 +169,26 @@ async function clickThrough(t, page) {
     const haiku = "Claude Haiku (open weights)";
     assert.ok(!(await allowed("commercial")).includes(haiku));
     assert.ok((await allowed("research")).includes(haiku));
+  });
+
+  await t.test("and held against a phone, sorted by speed", async () => {
+    await page.goto("/");
+    await page.getByRole("combobox", { name: "Device" }).selectOption({ label: "Google Pixel 10" });
+    await page.getByRole("combobox", { name: "Sort by" }).selectOption({ label: "speed" });
+    await page.getByRole("button", { name: "Show" }).click();
+    await page.getByText(/Google Pixel 10 .*by published figures/).waitFor();
+    const row = page.getByRole("region", { name: "Catalogue" }).getByRole("listitem").filter({ hasText: "SmolLM3" });
+    assert.match(await row.innerText(), /(floats|perhaps|sinks)[^]*GB[^]*predicted[^]*\d+ to \d+\s+tokens\/s, predicted/);
+    await row.getByRole("link", { name: "SmolLM3" }).click();
+    assert.match(page.url(), /\/model\/smollm3\?device=pixel-10$/);
+    assert.equal(await page.getByRole("table", { name: /every figure is predicted/ }).getByRole("row").count(), 7);
+  });
+
+  await t.test("a model is compared from its page with a rival", async () => {
+    await page.goto("/model/smollm3?use=research");
+    await page.getByRole("combobox", { name: "Compare with" }).selectOption({ label: "Claude Haiku (open weights)" });
+    await page.getByRole("button", { name: "Compare", exact: true }).click();
+    assert.match(page.url(), /\/compare\/claude-haiku-open-weights-vs-smollm3\?use=research$/);
   });
 
   await t.test("a model's page opens from it", async () => {
@@ -159,7 +225,7 @@ async function clickThrough(t, page) {
     const count = async (name) => {
       const row = votes(page).getByRole("row").filter({ has: page.getByRole("rowheader", { name, exact: true }) });
       // Whoever got none has no row.
-      return (await row.count()) ? Number((await row.getByRole("cell").nth(1).innerText()).trim()) : 0;
+      return (await row.count()) ? Number((await row.getByRole("cell").first().innerText()).trim()) : 0;
     };
     const before = { small: await count("demo:small"), large: await count("demo:large") };
     assert.ok(before.small >= 1);
@@ -173,7 +239,7 @@ async function clickThrough(t, page) {
     await page.getByRole("button", { name: "Bookmark this page" }).click();
     await page.getByRole("button", { name: "Remove bookmark" }).waitFor();
     await page.getByRole("link", { name: "Bookmarks" }).click();
-    await page.getByRole("link", { name: "demo-small against demo-large" }).waitFor();
+    await page.getByRole("link", { name: "demo-large vs demo-small" }).waitFor();
     await page.getByRole("button", { name: /^Remove/ }).click();
     await page.getByText("None yet.").waitFor();
   });

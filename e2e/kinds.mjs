@@ -6,14 +6,18 @@ export async function kinds(address) {
   const run = await comparisonId(address);
   const at = (path) => (page) => page.goto(path);
   return {
-    catalogue: at("/"),
+    catalogue: async (page) => {
+      // Once this machine was measured, which the server begins with.
+      do await page.goto("/");
+      while (await page.getByText("is being measured").count());
+    },
+    "catalogue-on-a-phone": at("/?device=pixel-10&memory=4&sort=speed&use=commercial&users=50000"),
     "catalogue-nothing-found": at("/?q=no+such+model"),
     "model-measured": at("/model/demo-small"),
     "model-unmeasured": at("/model/claude-haiku-open-weights"),
-    "compare-measured": async (page) => {
-      await page.goto(`/compare/${PAIR}`);
-      if (await page.evaluate(() => typeof uPlot !== "undefined")) await page.locator(".uplot canvas").nth(1).waitFor();
-    },
+    "model-predicted": at("/model/smollm3?device=rpi5-8gb"),
+    "model-of-several-checkpoints": at("/model/smolvlm2-turbo?device=pixel-10&need=decode%3E10"),
+    "compare-measured": at(`/compare/${PAIR}`),
     "compare-voted": async (page) => {
       await page.goto(`/compare/${PAIR}`);
       await page.getByRole("button", { name: "Neither" }).click();
@@ -42,5 +46,6 @@ export async function kinds(address) {
       await page.waitForURL(/\/job\/\d+$/);
     },
     "not-here": at("/no/such/page"),
+    "second-model-missing": at("/compare?a=smollm3"),
   };
 }

@@ -11,9 +11,9 @@ const root = path.resolve(import.meta.dirname, "..");
 const binary = path.resolve(root, process.env.PLIMSOLL_BIN ?? "target/release/plimsoll");
 
 export const PHONE = { width: 390, height: 844 };
-export const DESKTOP = { width: 1280, height: 900 };
+export const DESKTOP = { width: 1440, height: 900 };
 /** The pair that the store has a comparison of. */
-export const PAIR = "demo-small-vs-demo-large";
+export const PAIR = "demo-large-vs-demo-small";
 
 /** A folder that is gone after the test. */
 export async function folder(t) {

@@ -9,7 +9,7 @@ use crate::conditions::Answer;
 use crate::shape::Shape;
 
 /// A model as its maker announces it, and as others reviewed it. Nothing here was measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelCard {
     /// Lower-case letters, digits, `.`, `-`, `_` and `:`; part of addresses.
@@ -69,7 +69,7 @@ pub struct ModelCard {
 }
 
 /// What a model takes in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Category {
     /// Text only.
@@ -86,10 +86,18 @@ impl Category {
             Category::VisionLanguage => "vision-language model",
         }
     }
+
+    /// As it stands in addresses, and in the files of cards.
+    pub fn id(self) -> &'static str {
+        match self {
+            Category::Text => "text",
+            Category::VisionLanguage => "vision-language",
+        }
+    }
 }
 
 /// Whether a model can be had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Availability {
     /// Anyone can fetch its files.
@@ -112,7 +120,7 @@ impl Availability {
 }
 
 /// Something said of a model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Claim {
     /// What is claimed, in our words.
@@ -126,7 +134,7 @@ pub struct Claim {
 }
 
 /// A claim as a bound on something that can be measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimMetric {
     /// Such as `mmlu`, `humaneval.pass@1` or `peak_memory`.
@@ -140,7 +148,7 @@ pub struct ClaimMetric {
 }
 
 /// What something costs on a day.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
     /// What is paid for: `weights`, or the name of a service.
@@ -156,7 +164,7 @@ pub struct Price {
 }
 
 /// Four reviews published elsewhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PublishedPanel {
     /// Where they stand.
@@ -169,8 +177,16 @@ pub struct PublishedPanel {
     pub share: u8,
 }
 
+impl PublishedPanel {
+    /// How its reviewers are divided: `2 ship / 2 skip`.
+    pub fn split(&self) -> String {
+        let ship = self.reviewers.iter().filter(|reviewer| reviewer.ship).count();
+        format!("{ship} ship / {} skip", self.reviewers.len() - ship)
+    }
+}
+
 /// One review published elsewhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PublishedReviewer {
     /// Who reviews.
@@ -179,10 +195,16 @@ pub struct PublishedReviewer {
     pub score: Option<u8>,
     /// Whether the reviewer would ship the model.
     pub ship: bool,
+    /// What the reviewer argues, in our words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub argued: Option<String>,
+    /// What would check those of the arguments that can be checked: commands of this program, or names of metrics.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<String>,
 }
 
 /// What people ask before they take a model up. Answers are announcements, not measurements.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Asks {
     /// Does it load in a standard stack?
@@ -205,4 +227,20 @@ pub struct Asks {
     pub documents: Answer,
     /// Does it see video?
     pub video: Answer,
+}
+
+impl Asks {
+    /// What it is said to be able to do, in the words that people search by.
+    pub(crate) fn abilities(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let asked = [
+            (self.images, "sees images and pictures"),
+            (self.documents, "reads documents"),
+            (self.video, "sees video"),
+            (self.gguf, "gguf"),
+            (self.onnx, "onnx"),
+            (self.mlx, "mlx"),
+            (self.fine_tunes, "can be fine-tuned"),
+        ];
+        asked.into_iter().filter(|(answer, _)| *answer == Answer::Yes).map(|(_, words)| words)
+    }
 }

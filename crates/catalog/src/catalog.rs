@@ -165,8 +165,8 @@ impl Catalog {
         find(true).or_else(|| find(false))
     }
 
-    /// The cards in which every word of `query` stands: in an id, an alias, a name on the hub, a maker, a family, a licence or
-    /// a category, spelling aside. All of them where there is no word.
+    /// The cards in which every word of `query` stands: in an id, an alias, a name on the hub, a maker, a family, a licence,
+    /// a category, what it is best for or what it can do, spelling aside. All of them where there is no word.
     pub fn search(&self, query: &str) -> Vec<&ModelCard> {
         let words: Vec<String> = query.split_whitespace().map(letters).filter(|word| !word.is_empty()).collect();
         let holds = |card: &&ModelCard| {
@@ -174,10 +174,11 @@ impl Catalog {
                 let known = self.licence(id);
                 known.into_iter().flat_map(|licence| [&licence.name].into_iter().chain(&licence.tags)).chain([id])
             });
-            let texts = [&card.id, &card.name, &card.maker, &card.family].into_iter();
+            let texts = [&card.id, &card.name, &card.maker, &card.family, &card.best_for].into_iter();
             let texts = texts.chain(&card.aliases).chain(&card.hub).chain(licence);
             let texts = texts.chain(&card.licence_as_announced).map(String::as_str).chain([card.category.words()]);
-            let texts: Vec<String> = texts.map(letters).collect();
+            let mut texts: Vec<String> = texts.map(letters).collect();
+            texts.extend(card.asks.abilities().map(letters));
             words.iter().all(|word| texts.iter().any(|text| text.contains(word.as_str())))
         };
         self.cards.values().filter(holds).collect()

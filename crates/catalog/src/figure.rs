@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::Wrong;
 
 /// How a figure came to be known, the surest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Standing {
     /// Measured on the thing itself by whoever is named.
@@ -47,7 +47,7 @@ impl Standing {
 }
 
 /// Where figures come from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Provenance {
     /// How sure they are, those below excepted.
@@ -60,7 +60,7 @@ pub struct Provenance {
 }
 
 /// Figures that are surer or less sure than the others beside them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exception {
     /// Their keys.

@@ -9,7 +9,7 @@ use crate::region::lies_in;
 use crate::terms::Terms;
 
 /// What a model is wanted for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Purpose {
     /// Research that is not commercial.
@@ -42,7 +42,7 @@ impl fmt::Display for Purpose {
 }
 
 /// A use as it was declared.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct DeclaredUse {
     /// What for.
     pub purpose: Purpose,
@@ -66,7 +66,7 @@ impl fmt::Display for DeclaredUse {
 }
 
 /// How a use stands to a licence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// Everything that the declared use needs is granted.
@@ -88,7 +88,7 @@ impl fmt::Display for Outcome {
 }
 
 /// One condition held against the use.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Reason {
     /// Which.
     pub condition: Topic,
@@ -106,7 +106,7 @@ pub struct Reason {
 }
 
 /// What whoever uses the model has to do or to leave.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Duty {
     /// Of what kind.
     pub condition: Topic,
@@ -119,7 +119,7 @@ pub struct Duty {
 }
 
 /// What came of holding a licence against a use.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Gate {
     /// The worst of the reasons: failed, then unknown, then passed.
     pub outcome: Outcome,

@@ -39,7 +39,7 @@ pub use error::CatalogError;
 pub use figure::{Exception, Figure, Provenance, Standing};
 pub use gate::{DeclaredUse, Duty, Gate, Outcome, Purpose, Reason, gate};
 pub use licence::Licence;
-pub use names::nearest;
+pub use names::{nearest, of_address};
 pub use region::region_code;
 pub use shape::{CacheShape, ExpertsShape, PublishedFile, Shape, VisionShape};
 pub use terms::{Reading, Recognition, Statement, Terms, Text};

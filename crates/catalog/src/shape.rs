@@ -9,7 +9,7 @@ use crate::figure::Provenance;
 ///
 /// Where `network` names an architecture, the other figures are the hyperparameters of that network. Where it does not, they
 /// outline the checkpoint as far as memory and reading go: `caches`, `experts`, `state_bytes` and the parameter counts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Shape {
     /// Its name on the hub, one of the card's; none of what comes inside this program.
@@ -40,6 +40,7 @@ pub struct Shape {
     pub rope_theta: Option<f64>,
     /// What only its architecture's configuration has, under the names of `config.json`.
     #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
+    #[schemars(schema_with = "hyperparameters")]
     pub config: toml::Table,
     /// Of an outline: its layers that keep keys and values, by kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -67,7 +68,7 @@ pub struct Shape {
 }
 
 /// Layers of one kind that keep keys and values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CacheShape {
     /// How many.
@@ -81,7 +82,7 @@ pub struct CacheShape {
 }
 
 /// Routed experts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExpertsShape {
     /// Layers that have them.
@@ -99,7 +100,7 @@ pub struct ExpertsShape {
 }
 
 /// A vision tower with its projector, and other towers beside it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VisionShape {
     /// What kind of tower.
@@ -124,11 +125,17 @@ pub struct VisionShape {
     pub network: Option<String>,
     /// Its hyperparameters under the names of `vision_config`, where `network` is told.
     #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
+    #[schemars(schema_with = "hyperparameters")]
     pub config: toml::Table,
 }
 
+/// Any names with any values.
+fn hyperparameters(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({ "type": "object" })
+}
+
 /// A file or a set of files that somebody publishes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PublishedFile {
     /// `BF16`, `Q4_K_M`.

@@ -30,7 +30,7 @@ pub struct Text {
 }
 
 /// How it was told which licence is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Recognition {
     /// By an SPDX expression, or an id or a tag of a licence in the catalogue.
@@ -44,7 +44,7 @@ pub enum Recognition {
 }
 
 /// What one source says, and what it was taken for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Reading {
     /// The file and the key in it, or the catalogue's card.
     pub source: String,
@@ -57,7 +57,7 @@ pub struct Reading {
 }
 
 /// What holds for a model.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Terms {
     /// The strictest of what the sources say, matter by matter.
     pub conditions: Conditions,

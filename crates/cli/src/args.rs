@@ -11,6 +11,7 @@ use plimsoll_vision::DEFAULT_MAX_PIXELS;
 
 use crate::commands::fit::Fit;
 use crate::evidence_args::{Evidence, History, Votes};
+use crate::filling::FillingArgs;
 use crate::gate_args::Gate;
 use crate::measured::MeasureArgs;
 use crate::predicted::DeviceArgs;
@@ -76,7 +77,7 @@ pub enum Command {
     /// Put a model through the built-in questions, your own, a published benchmark or small programs, or measure bits
     /// per byte on a text
     Eval(Eval),
-    /// Measure two models and lay them side by side, with a report
+    /// Measure two models or more and lay them side by side, with a report
     Compare(Compare),
     /// Hold a model beside a baseline against rules, for CI; exit status 0 passed, 1 failed, 2 inconclusive, 3 error
     Gate(Gate),
@@ -404,7 +405,7 @@ pub struct Eval {
     /// Temperature that programs are sampled at; 0 takes the likeliest token every time
     #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = parse_temperature, conflicts_with_all = ["text", "mmlu", "benchmark"])]
     pub temperature: f32,
-    /// Answered examples before each question of MMLU
+    /// Answered examples before each question of MMLU, or of gsm8k with --shots-from
     #[arg(long, value_name = "N", default_value_t = plimsoll_lab::mmlu::DEFAULT_SHOTS, conflicts_with_all = ["suite", "humaneval", "text"])]
     pub shots: usize,
     #[command(flatten)]
@@ -462,13 +463,12 @@ impl From<PromptingArg> for Prompting {
 /// `compare`
 #[derive(ClapArgs, Debug)]
 #[command(
-    after_help = "Examples:\n  plimsoll compare ./smollm3-q4.gguf ./qwen3.gguf --report out\n  plimsoll compare smollm3 ./mine.gguf --use commercial --users 50000 --region EU\n  plimsoll compare a.gguf b.gguf --items mine.jsonl\n  plimsoll compare a.gguf b.gguf --benchmark gsm8k=test.jsonl --items 100\n  plimsoll compare a.gguf b.gguf --workload phone --need \"memory<2GB, decode>10, accuracy.dates>0.8\"\n  plimsoll compare smollm3 llama-3.1-8b --device pixel-10   (predicted: nothing is measured)"
+    after_help = "Examples:\n  plimsoll compare ./smollm3-q4.gguf ./qwen3.gguf --report out\n  plimsoll compare smollm3 ./mine.gguf --use commercial --users 50000 --region EU\n  plimsoll compare a.gguf b.gguf c.gguf\n  plimsoll compare a.gguf b.gguf --context 8192 --image scan.png\n  plimsoll compare a.gguf b.gguf --items mine.jsonl\n  plimsoll compare a.gguf b.gguf --benchmark gsm8k=test.jsonl --items 100\n  plimsoll compare a.gguf b.gguf --workload phone --need \"memory<2GB, decode>10, accuracy.dates>0.8\"\n  plimsoll compare smollm3 llama-3.1-8b --device pixel-10   (predicted: nothing is measured)"
 )]
 pub struct Compare {
-    /// First model [default: demo:small]
-    pub a: Option<String>,
-    /// Second model [default: demo:large]
-    pub b: Option<String>,
+    /// Two models or more, up to eight [default: demo:small demo:large]
+    #[arg(value_name = "MODEL", num_args = 1..=8)]
+    pub models: Vec<String>,
     /// Folder for the report, plimsoll-A-vs-B.html and .json
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub report: PathBuf,
@@ -509,7 +509,7 @@ impl Compare {
 /// `serve`
 #[derive(ClapArgs, Debug)]
 #[command(
-    after_help = "Examples:\n  plimsoll serve\n  plimsoll serve --host 0.0.0.0 --token \"$(openssl rand -hex 16)\"\n\nThe digest is mailed once a week where --smtp, --mail-from and --mail-to are given; a password in the address is\nbetter put into PLIMSOLL_SMTP, which stands for --smtp."
+    after_help = "Examples:\n  plimsoll serve\n  plimsoll serve --host 0.0.0.0 --token \"$(openssl rand -hex 16)\"\n\nWith --smtp and --mail-from, readers can ask on the page for the digest by mail,\nonce a week; --mail-to names who gets it without asking. Links in mails and in\nthe feed begin with --site. A password in the mail server's address is better\nput into PLIMSOLL_SMTP, which stands for --smtp."
 )]
 pub struct Serve {
     /// Address to listen on; one that other machines reach asks for a token
@@ -525,16 +525,26 @@ pub struct Serve {
     #[arg(long, value_name = "FILE")]
     pub rubric: Option<PathBuf>,
     /// Mail server for the digest, such as smtps://user@host
-    #[arg(long, value_name = "URL", requires_all = ["mail_from", "mail_to"])]
+    #[arg(long, value_name = "URL", requires = "mail_from")]
     pub smtp: Option<String>,
     /// Sender of the digest
     #[arg(long, value_name = "ADDRESS")]
     pub mail_from: Option<String>,
-    /// Receiver of the digest, any number of times
+    /// Receiver of the digest besides those who ask for it on the page, any number of times
     #[arg(long, value_name = "ADDRESS", requires = "mail_from")]
     pub mail_to: Vec<String>,
+    /// Where readers reach this server, such as https://plimsoll.example [default: this machine's address]
+    #[arg(long, value_name = "URL", value_parser = parse_site)]
+    pub site: Option<String>,
     #[command(flatten)]
     pub store: StoreArgs,
+}
+
+fn parse_site(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+    let is_fit =
+        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]/_~".contains(&byte));
+    if is_fit { Ok(text.to_owned()) } else { Err("expected an address such as https://plimsoll.example".to_owned()) }
 }
 
 fn parse_token(text: &str) -> Result<String, String> {
@@ -567,4 +577,6 @@ pub struct Man {
 pub struct MeasureMemory {
     /// The model.
     pub model: String,
+    #[command(flatten)]
+    pub filling: FillingArgs,
 }

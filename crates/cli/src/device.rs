@@ -1,45 +1,26 @@
 //! `--device`: where a model is to run, this machine or one of which only published figures are known.
 
-use std::fs;
 use std::path::Path;
 
-use plimsoll_catalog::{Catalog, DeviceProfile, EngineThere, nearest, read_device};
-use plimsoll_graph::cost::Machine;
-use plimsoll_kernels::{Cpu, DType};
+use plimsoll_catalog::{Catalog, DeviceProfile, nearest, read_device};
+use plimsoll_kernels::Cpu;
 use plimsoll_lab::predict::before::{Place, Range};
-use plimsoll_lab::record::Unit;
-use plimsoll_panel::shown_text;
-use plimsoll_runtime::measure_machine;
+use plimsoll_lab::predict::here::{self, Here};
+use plimsoll_panel::judge::Target;
+pub use plimsoll_panel::predicted::bytes;
+use plimsoll_panel::predicted::device_lines;
 use serde_json::{Value, json};
 
 use crate::catalogue;
 use crate::settings::Settings;
 
-/// Stored types of the usual quantisations, and those that take their place in narrow models.
-const TYPES: [DType; 10] = [
-    DType::F32,
-    DType::F16,
-    DType::BF16,
-    DType::Q8_0,
-    DType::Q6_K,
-    DType::Q5_K,
-    DType::Q4_K,
-    DType::Q4_0,
-    DType::Q5_0,
-    DType::MXFP4,
-];
-/// Values of the matrices that rates are measured with: those of a layer of a few billion parameters.
-const VALUES: usize = 1 << 22;
-
 /// Where a model is to run.
 pub enum Device {
     /// This machine, measured.
     Here {
-        machine: Box<Machine>,
+        here: Box<Here>,
         /// Bytes that are free now, and all that there are.
         memory: Option<(f64, f64)>,
-        /// Level and threads.
-        processor: String,
     },
     /// Another, by its profile.
     There(Box<DeviceProfile>),
@@ -85,16 +66,30 @@ impl Device {
 
     fn here(settings: &Settings) -> anyhow::Result<Device> {
         let cpu = Cpu::new(settings.isa, settings.threads)?;
-        let machine = measure_machine(&cpu, &TYPES.map(|dtype| (dtype, VALUES)));
-        let processor = format!("{}, {} threads", settings.isa, settings.threads);
-        Ok(Device::Here { machine: Box::new(machine), memory: memory_here(), processor })
+        Ok(Device::Here { here: Box::new(Here::measure(&cpu)), memory: here::memory() })
     }
 
     /// For predictions.
     pub fn place(&self) -> Place<'_> {
         match self {
-            Device::Here { machine, .. } => Place::Here(machine),
+            Device::Here { here, .. } => here.place(),
             Device::There(profile) => Place::There(profile),
+        }
+    }
+
+    /// As the panel judges for it.
+    pub fn target(&self) -> Target<'_> {
+        match self {
+            Device::Here { here, .. } => Target::here(here.place()),
+            Device::There(profile) => Target::there(profile),
+        }
+    }
+
+    /// Its profile, where it is not this machine.
+    pub fn profile(&self) -> Option<&DeviceProfile> {
+        match self {
+            Device::Here { .. } => None,
+            Device::There(profile) => Some(profile),
         }
     }
 
@@ -123,71 +118,27 @@ impl Device {
     /// What is known of it, each figure with how it is known.
     pub fn lines(&self) -> Vec<String> {
         match self {
-            Device::Here { machine, memory, processor } => {
+            Device::Here { here, memory } => {
                 let mut lines = vec![format!(
-                    "this machine, measured: {processor}, reads {:.1} GB/s",
-                    machine.read_bandwidth / 1e9
+                    "this machine, measured: {}, reads {:.1} GB/s",
+                    here.processor,
+                    here.machine.read_bandwidth / 1e9
                 )];
                 lines.extend(memory.map(|(free, all)| format!("memory: {} free of {}", bytes(free), bytes(all))));
                 lines
             }
-            Device::There(profile) => there_lines(profile),
+            Device::There(profile) => device_lines(profile),
         }
     }
 
     /// The same for machines.
     pub fn as_value(&self) -> Value {
         match self {
-            Device::Here { machine, memory, processor } => json!({
-                "measured": true, "processor": processor, "read_bandwidth": machine.read_bandwidth,
+            Device::Here { here, memory } => json!({
+                "measured": true, "processor": here.processor, "read_bandwidth": here.machine.read_bandwidth,
                 "memory_free": memory.map(|memory| memory.0), "memory": memory.map(|memory| memory.1),
             }),
             Device::There(profile) => json!({ "measured": false, "profile": **profile }),
         }
     }
-}
-
-fn there_lines(profile: &DeviceProfile) -> Vec<String> {
-    let DeviceProfile { name, kind, chip, app_memory, read_bandwidth, .. } = profile;
-    let what = if chip == name { kind.words().to_owned() } else { format!("{}, {chip}", kind.words()) };
-    let mut lines = vec![format!("{name} ({what}), by published figures; nothing was measured on one")];
-    let range = match (app_memory.low, app_memory.high) {
-        (Some(low), Some(high)) if low < high => format!("{} to {}", bytes(low), bytes(high)),
-        (Some(low), None) if low < app_memory.value => format!("{} to {}", bytes(low), bytes(app_memory.value)),
-        _ => bytes(app_memory.value),
-    };
-    lines.push(format!("an app may take {range} ({})", app_memory.words()));
-    lines.push(match read_bandwidth {
-        Some(figure) => format!("reads {:.1} GB/s ({})", figure.value / 1e9, figure.words()),
-        None => "how fast it reads is not known".to_owned(),
-    });
-    if let Some(reach) = profile.reach.first() {
-        let share = &reach.four_bit;
-        let [low, high] = [share.low, share.high].map(|end| 100.0 * end.unwrap_or(share.value));
-        let range = if low < high { format!("{low:.0} to {high:.0} %") } else { format!("{high:.0} %") };
-        lines.push(format!("engines reach {range} of that on its {} ({})", reach.unit, share.words()));
-    }
-    if profile.engine == EngineThere::Other && profile.notes.is_empty() {
-        lines.push("Plimsoll computes on processors: another engine would be needed".to_owned());
-    }
-    lines.extend(profile.notes.iter().cloned());
-    lines.into_iter().map(|line| shown_text(&line, 400)).collect()
-}
-
-/// Three figures and a unit.
-pub fn bytes(n: f64) -> String {
-    Unit::Bytes.text(n)
-}
-
-/// Bytes of memory that are free, and all: of the machine, or of the group of processes that this one is confined to.
-fn memory_here() -> Option<(f64, f64)> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let field = |key: &str| -> Option<f64> {
-        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
-        line.split_whitespace().next()?.parse::<f64>().ok().map(|kib| kib * 1024.0)
-    };
-    let (free, all) = (field("MemAvailable:")?, field("MemTotal:")?);
-    let limit = fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse::<f64>().ok());
-    let all = limit.map_or(all, |limit| all.min(limit));
-    Some((free.min(all), all))
 }

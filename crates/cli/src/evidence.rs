@@ -9,7 +9,7 @@ use plimsoll_lab::journal::Journal;
 use plimsoll_panel::judge::check_report;
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::store::{Store, StoreError};
-use plimsoll_panel::{Report, embedded_record, render_html};
+use plimsoll_panel::{FieldReport, Report, embedded_record, render_field_html, render_html};
 use serde_json::Value;
 
 use crate::args::StoreArgs;
@@ -40,10 +40,38 @@ pub fn path(args: &StoreArgs) -> anyhow::Result<PathBuf> {
         .context("no folder for evidence: neither HOME nor XDG_DATA_HOME is set; name a file with --store")
 }
 
+/// What a report's file holds.
+pub enum Held {
+    /// Two models.
+    Two(Box<Report>),
+    /// Three or more.
+    Field(FieldReport),
+}
+
+impl Held {
+    fn read(json: &[u8]) -> serde_json::Result<Held> {
+        #[derive(serde::Deserialize)]
+        struct Form {
+            field: Option<u32>,
+        }
+        let form: Form = serde_json::from_slice(json)?;
+        let field = || -> serde_json::Result<Held> { Ok(Held::Field(serde_json::from_slice(json)?)) };
+        if form.field.is_some() { field() } else { Ok(Held::Two(Box::new(serde_json::from_slice(json)?))) }
+    }
+
+    /// The reports of two in it.
+    pub fn reports(&self) -> &[Report] {
+        match self {
+            Held::Two(report) => std::slice::from_ref(report),
+            Held::Field(field) => &field.reports,
+        }
+    }
+}
+
 /// A report as `compare` wrote it.
 pub struct Written {
     /// What it says.
-    pub report: Report,
+    pub report: Held,
     /// The page that it was read from, if it was one.
     page: Option<String>,
 }
@@ -56,11 +84,11 @@ pub fn read_report(file: &Path) -> anyhow::Result<Written> {
     let place = || format!("report `{}`", file.display());
     let bytes = std::fs::read(file).with_context(place)?;
     if !bytes.trim_ascii_start().starts_with(b"<") {
-        return Ok(Written { report: serde_json::from_slice(&bytes).with_context(place)?, page: None });
+        return Ok(Written { report: Held::read(&bytes).with_context(place)?, page: None });
     }
     let page = String::from_utf8(bytes).with_context(place)?;
     let record = embedded_record(&page).context("the page carries no record that it could be held against");
-    let report = serde_json::from_str(&record.with_context(place)?).with_context(place)?;
+    let report = Held::read(record.with_context(place)?.as_bytes()).with_context(place)?;
     Ok(Written { report, page: Some(page) })
 }
 
@@ -71,13 +99,21 @@ pub fn read_report(file: &Path) -> anyhow::Result<Written> {
 /// The rubric is not at hand.
 pub fn faults(written: &Written, rubrics: &[Rubric]) -> Result<Vec<String>, NoRubric> {
     let Written { report, page } = written;
-    let sha256 = &report.judgement.rubric;
+    let Some(first) = report.reports().first() else { return Ok(vec!["there is no comparison in it".to_owned()]) };
+    let sha256 = &first.judgement.rubric;
     let rubric = Rubric::at_hand(sha256, rubrics).ok_or_else(|| NoRubric { sha256: sha256.clone() })?;
-    let mut faults: Vec<String> = check_report(report, &rubric).iter().map(ToString::to_string).collect();
-    if page.as_ref().is_some_and(|page| *page != render_html(report, &rubric.text)) {
+    let mut faults: Vec<String> = match report {
+        Held::Two(report) => check_report(report, &rubric).iter().map(ToString::to_string).collect(),
+        Held::Field(field) => field.faults(&rubric),
+    };
+    let shown = || match report {
+        Held::Two(report) => render_html(report, &rubric.text),
+        Held::Field(field) => render_field_html(field, &rubric.text),
+    };
+    if page.as_ref().is_some_and(|page| *page != shown()) {
         faults.push("the page is not what this program shows of the record that it carries".to_owned());
     }
-    let suite = &report.comparison.suite;
+    let suite = &first.comparison.suite;
     if !suite.holds_its_own() {
         faults.push(format!("the questions in the record are not those of suite {}", suite.id));
     }

@@ -276,6 +276,9 @@ fn session_hint(error: &SessionError) -> Option<String> {
         SessionError::PromptTooLong { .. } => {
             Some("shorten the prompt; if the model has more context, `plimsoll run` takes --context N".to_owned())
         }
+        SessionError::ShownTooLong { .. } => {
+            Some("a smaller picture takes fewer tokens; if the model has more context, --context N gives it".to_owned())
+        }
         SessionError::NoTemplate { .. } => Some(
             "it was made to continue text: `plimsoll run` does so with --raw, and puts messages into a common form with\n\
              --template chatml; `plimsoll eval` asks with --prompting base"
@@ -301,7 +304,9 @@ fn sight_hint(error: &SightError) -> Option<String> {
         SightError::Load(error) => load_hint(error),
         SightError::Vision(error) => error.hint(),
         SightError::Tokenizer(error) => tokenizer_hint(error),
-        SightError::Tiles { .. } | SightError::NoToken { .. } | SightError::Template(_) => None,
+        SightError::Tiles { .. } | SightError::NoToken { .. } | SightError::Places { .. } | SightError::Template(_) => {
+            None
+        }
     }
 }
 

@@ -55,7 +55,7 @@ pub struct Gate {
     #[arg(
         long,
         value_name = "FILE|ID",
-        conflicts_with_all = ["model", "baseline", "items", "benchmark", "prompting", "shots", "seed", "repeat", "margin", "workload"]
+        conflicts_with_all = ["model", "baseline", "items", "benchmark", "shots_from", "prompting", "shots", "seed", "repeat", "margin", "context", "images", "workload"]
     )]
     pub from: Option<String>,
     /// Write the answer as JUnit XML too

@@ -33,6 +33,11 @@ impl Licensing {
         Ok(Licensing { terms, gate })
     }
 
+    /// The use that was declared.
+    pub fn usage(&self) -> Option<&DeclaredUse> {
+        self.gate.as_ref().map(|(usage, _)| usage)
+    }
+
     /// Where sources disagree, then each condition with its clause; neighbours that say the same stand together.
     pub fn term_lines(&self) -> Vec<String> {
         let mut lines: Vec<String> =

@@ -1,16 +1,17 @@
-//! Two models measured in turn, judged and kept: what `compare` and `gate` both do.
+//! Models measured in turn, judged and kept: what `compare` and `gate` both do.
 
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::{Args as ClapArgs, ValueEnum};
 use plimsoll_catalog::{DeclaredUse, Purpose};
 use plimsoll_formats::Vision;
 use plimsoll_lab::bench::{Plan, Start};
-use plimsoll_lab::compare::{self, Contestant, Options};
+use plimsoll_lab::compare::{self, Contestant, FreshStart, Options};
+use plimsoll_lab::journal::Journal;
 use plimsoll_lab::mmlu;
 use plimsoll_lab::prompted::Prompting;
 use plimsoll_lab::record::{Comparison, Side};
@@ -18,13 +19,14 @@ use plimsoll_lab::suite::{self, Suite};
 use plimsoll_panel::judge::{Background, Demand, Need, NeedError, Workload};
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::store::Store;
-use plimsoll_panel::{Report, shown_text};
+use plimsoll_panel::{FieldReport, Report, shown_text};
 use plimsoll_runtime::CacheType;
 
 use crate::args::{PromptingArg, StoreArgs};
 use crate::commands::eval::say_what_is_short;
 use crate::commands::verify;
 use crate::evidence::{self, StoreJournal};
+use crate::filling::FillingArgs;
 use crate::notice::say;
 use crate::progress::Waiting;
 use crate::questions::{BenchmarkArg, QuestionArgs, check_askable};
@@ -39,14 +41,14 @@ const STARTS: usize = 7;
 
 type StartError = Box<dyn std::error::Error + Send + Sync>;
 
-/// With what two models are measured, and what the panel holds them against.
+/// With what models are measured, and what the panel holds them against.
 #[derive(ClapArgs, Debug, Clone)]
 #[command(next_help_heading = "Measuring and judging")]
 pub struct MeasureArgs {
-    /// How benchmarks are put to both [default: chat where both have a template, else base]
+    /// How benchmarks are put to all models [default: chat where all have a template, else base]
     #[arg(long, value_enum, requires = "benchmark")]
     pub prompting: Option<PromptingArg>,
-    /// Answered examples before each question of a benchmark's folder that has some (MMLU) [default: 5]
+    /// Answered examples before each question of a benchmark that has some: MMLU's folder, or --shots-from [default: 5]
     #[arg(long, value_name = "N", requires = "benchmark")]
     pub shots: Option<usize>,
     /// Seed that the built-in items are made from
@@ -58,9 +60,11 @@ pub struct MeasureArgs {
     /// Say "no loss" where right answers differ by less than this share, such as 0.03
     #[arg(long, value_name = "SHARE", value_parser = parse_margin)]
     pub margin: Option<f64>,
-    /// The model that the other was made from, by quantisation or otherwise: A, B or as it was named
+    /// The model that the other was made from, by quantisation or otherwise: A, B or as it was named; of two models
     #[arg(long, value_name = "MODEL")]
     pub base: Option<String>,
+    #[command(flatten)]
+    pub filling: FillingArgs,
     /// The kind of work, against which speed and memory are judged
     #[arg(long, value_enum, default_value = "chat")]
     pub workload: WorkloadArg,
@@ -104,7 +108,7 @@ fn parse_needs(text: &str) -> Result<Needs, NeedError> {
 
 impl MeasureArgs {
     /// What the models are wanted for.
-    fn demand(&self) -> Demand {
+    pub fn demand(&self) -> Demand {
         Demand {
             usage: self.usage.declared().unwrap_or(DEFAULT_USE),
             workload: match self.workload {
@@ -129,10 +133,10 @@ fn parse_margin(text: &str) -> Result<f64, String> {
     }
 }
 
-/// Two models measured and judged.
-pub struct Measured {
+/// Models measured and judged.
+pub struct Measured<R> {
     /// What was seen and said.
-    pub report: Report,
+    pub report: R,
     /// What the panel judged by.
     pub rubric: Rubric,
 }
@@ -150,8 +154,61 @@ pub enum Told {
 ///
 /// # Errors
 /// A model cannot be opened or measured, the rubric cannot be read, or the store fails.
-pub fn measured(a: &str, b: &str, args: &MeasureArgs, settings: &Settings, told: Told) -> anyhow::Result<Measured> {
-    let contestants = [contestant(a, settings)?, contestant(b, settings)?];
+pub fn measured(
+    a: &str,
+    b: &str,
+    args: &MeasureArgs,
+    settings: &Settings,
+    told: Told,
+) -> anyhow::Result<Measured<Report>> {
+    run(&[a, b], args, settings, told, |contestants, options, journal, fresh_start, progress| {
+        let [a, b] = contestants else { unreachable!("two were named") };
+        Ok(vec![compare::compare(&[a.clone(), b.clone()], options, journal, fresh_start, progress)?])
+    })?
+    .map(|mut reports| Ok(reports.remove(0)))
+}
+
+/// The same of three models or more: the best beside each of the others.
+///
+/// # Errors
+/// As [`measured`]; `--base` is for two.
+pub fn measured_field(
+    models: &[&str],
+    args: &MeasureArgs,
+    settings: &Settings,
+    told: Told,
+) -> anyhow::Result<Measured<FieldReport>> {
+    if args.base.is_some() {
+        bail!("--base is for two models: compare a model with the one that it was made from alone");
+    }
+    run(models, args, settings, told, |contestants, options, journal, fresh_start, progress| {
+        Ok(compare::compare_field(contestants, options, journal, fresh_start, progress)?)
+    })?
+    .map(|reports| Ok(FieldReport::of(reports)?))
+}
+
+impl Measured<Vec<Report>> {
+    fn map<R>(self, of: impl FnOnce(Vec<Report>) -> anyhow::Result<R>) -> anyhow::Result<Measured<R>> {
+        Ok(Measured { report: of(self.report)?, rubric: self.rubric })
+    }
+}
+
+/// Measures with `measure`, and judges and keeps every comparison that it gives.
+fn run(
+    models: &[&str],
+    args: &MeasureArgs,
+    settings: &Settings,
+    told: Told,
+    measure: impl FnOnce(
+        &[Contestant],
+        &Options,
+        &mut dyn Journal,
+        &mut FreshStart,
+        &mut dyn FnMut(compare::Progress),
+    ) -> anyhow::Result<Vec<Comparison>>,
+) -> anyhow::Result<Measured<Vec<Report>>> {
+    let contestants: Vec<Contestant> =
+        models.iter().map(|model| contestant(model, settings)).collect::<anyhow::Result<_>>()?;
     let rubric = args.rubric.as_deref().map_or_else(|| Ok(Rubric::builtin()), Rubric::open)?;
     let demand = args.demand();
     let mut store = evidence::open(&args.store)?;
@@ -166,20 +223,25 @@ pub fn measured(a: &str, b: &str, args: &MeasureArgs, settings: &Settings, told:
         }
         Told::Bar => waiting.hear(now),
     };
-    let files = [model::locate(a)?, model::locate(b)?]; // the process is not told of a folder of cards
-    let mut fresh_start = |side: Side| start_in_a_process(&files[side.index()], settings);
+    // The process is not told of a folder of cards.
+    let files: Vec<String> = models.iter().map(|model| model::locate(model)).collect::<anyhow::Result<_>>()?;
+    let mut fresh_start = |model: usize| start_in_a_process(&files[model], &args.filling, settings);
     let mut journal = StoreJournal::new(&mut store);
-    let found = compare::compare(&contestants, &options, &mut journal, &mut fresh_start, &mut on_progress);
+    let found = measure(&contestants, &options, &mut journal, &mut fresh_start, &mut on_progress);
     journal.flush()?; // also of a comparison that failed: the next one goes on from there
     let run = journal.into_run();
     waiting.done();
-    let comparison = found?;
-    let report = judged(&store, comparison, &contestants, &demand, &rubric)?;
-    store.keep_report(&report, &rubric)?;
+    let mut reports = Vec::new();
+    for comparison in found? {
+        reports.push(judged(&store, comparison, &contestants, &demand, &rubric)?);
+    }
+    for report in &reports {
+        store.keep_report(report, &rubric)?;
+    }
     if let Some(run) = run {
         store.forget_steps(&run)?; // only now: until here they were all that there was of it
     }
-    Ok(Measured { report, rubric })
+    Ok(Measured { report: reports, rubric })
 }
 
 fn contestant(argument: &str, settings: &Settings) -> anyhow::Result<Contestant> {
@@ -192,20 +254,22 @@ fn contestant(argument: &str, settings: &Settings) -> anyhow::Result<Contestant>
 fn judged(
     store: &Store,
     comparison: Comparison,
-    contestants: &[Contestant; 2],
+    contestants: &[Contestant],
     demand: &Demand,
     rubric: &Rubric,
 ) -> anyhow::Result<Report> {
     let catalog = catalogue::open()?;
     let mut background = [Background::default(), Background::default()];
-    for ((known, contestant), model) in background.iter_mut().zip(contestants).zip(&comparison.models) {
+    for (known, model) in background.iter_mut().zip(&comparison.models) {
+        let is_it = |contestant: &&Contestant| contestant.argument == model.facts.path;
+        let contestant = contestants.iter().find(is_it).context("a comparison of a model that was not measured")?;
         let card = catalogue::card_of(&contestant.argument, &contestant.checkpoint)?;
         *known = Background::of(catalog, &model.facts, card, store.measurements_of(&model.facts.sha256)?);
     }
     Ok(Report::judged(comparison, background, demand, rubric))
 }
 
-fn options(args: &MeasureArgs, settings: &Settings, contestants: &[Contestant; 2]) -> anyhow::Result<Options> {
+fn options(args: &MeasureArgs, settings: &Settings, contestants: &[Contestant]) -> anyhow::Result<Options> {
     let context = contestants.iter().map(|c| c.checkpoint.hyperparams.max_seq_len).min().unwrap_or(0);
     // A model with a short context is timed on what fits it.
     let plan = Plan {
@@ -214,10 +278,14 @@ fn options(args: &MeasureArgs, settings: &Settings, contestants: &[Contestant; 2
         repetitions: args.repeat.get(),
         ..Plan::default()
     };
+    let filling = args.filling.read()?;
+    args.filling.check(&filling, contestants)?;
+    let plan = filling.tokens.map_or(plan.clone(), |context| plan.up_to(context));
     Ok(Options {
         session: model::session_options(settings.clone(), None, CacheType::default()),
         plan,
         starts: STARTS,
+        filling,
         suite: suite(args, contestants)?,
         base: args.base.as_deref().map(|named| base(named, contestants)).transpose()?,
         margin: args.margin,
@@ -227,7 +295,7 @@ fn options(args: &MeasureArgs, settings: &Settings, contestants: &[Contestant; 2
 }
 
 /// The model that `--base` names.
-fn base(named: &str, contestants: &[Contestant; 2]) -> anyhow::Result<Side> {
+fn base(named: &str, contestants: &[Contestant]) -> anyhow::Result<Side> {
     let is_meant = |side: &Side| {
         let Contestant { argument, checkpoint, .. } = &contestants[side.index()];
         named == side.letter() || named == argument || named == checkpoint.name
@@ -240,7 +308,7 @@ fn base(named: &str, contestants: &[Contestant; 2]) -> anyhow::Result<Side> {
 }
 
 /// The questions that were named, else the built-in ones.
-fn suite(args: &MeasureArgs, contestants: &[Contestant; 2]) -> anyhow::Result<Suite> {
+fn suite(args: &MeasureArgs, contestants: &[Contestant]) -> anyhow::Result<Suite> {
     let questions = &args.questions;
     if !questions.are_given() {
         let each = questions.each()?.map_or(suite::DEFAULT_ITEMS, NonZeroUsize::get);
@@ -248,7 +316,7 @@ fn suite(args: &MeasureArgs, contestants: &[Contestant; 2]) -> anyhow::Result<Su
         say_what_is_short(&suite, each);
         return Ok(suite);
     }
-    // The same words for both: what only one of them can be asked in would compare the words too.
+    // The same words for all: what only one of them can be asked in would compare the words too.
     let chats = contestants.iter().all(|contestant| contestant.checkpoint.chat_template.is_some());
     let prompting = match (args.prompting, chats) {
         (Some(asked), _) => asked.into(),
@@ -262,31 +330,29 @@ fn suite(args: &MeasureArgs, contestants: &[Contestant; 2]) -> anyhow::Result<Su
     Ok(suite)
 }
 
-/// Questions of text, and about pictures where both models see. That only one does is said.
-fn suite_for(contestants: &[Contestant; 2]) -> anyhow::Result<&'static str> {
+/// Questions of text, and about pictures where all models see. That only some do is said.
+fn suite_for(contestants: &[Contestant]) -> anyhow::Result<&'static str> {
     let mut seeing = Vec::new();
     for contestant in contestants {
         if Vision::of(&contestant.checkpoint, None)?.is_some() {
-            seeing.push(&contestant.argument);
+            seeing.push(shown_text(&contestant.argument, 120));
         }
     }
     match &seeing[..] {
-        [_, _] => return Ok(suite::TEXT_AND_VISION),
-        [only] => say(format_args!("note: only {} sees, so nothing is asked about pictures", shown_text(only, 120))),
-        _ => {}
+        all if all.len() == contestants.len() => return Ok(suite::TEXT_AND_VISION),
+        [] => {}
+        [only] => say(format_args!("note: only {only} sees, so nothing is asked about pictures")),
+        some => say(format_args!("note: only {} see, so nothing is asked about pictures", some.join(" and "))),
     }
     Ok(suite::ALL)
 }
 
 /// The command that makes the comparison again, as a shell takes it.
-fn reproduce(
-    args: &MeasureArgs,
-    settings: &Settings,
-    contestants: &[Contestant; 2],
-    forced_isa: Option<&str>,
-) -> String {
+fn reproduce(args: &MeasureArgs, settings: &Settings, contestants: &[Contestant], forced_isa: Option<&str>) -> String {
     let isa = forced_isa.map_or(String::new(), |isa| format!("PLIMSOLL_ISA={} ", quoted(isa)));
-    let [a, b] = contestants.each_ref().map(|contestant| quoted(&contestant.argument));
+    let models: Vec<_> = contestants.iter().map(|contestant| quoted(&contestant.argument)).collect();
+    let models = models.join(" ");
+    let filled: String = args.filling.flags().map(|flag| format!(" {}", quoted(&flag))).collect();
     let MeasureArgs { seed, repeat, .. } = args;
     let asked = asked(args);
     let pre = settings.pre.as_ref().map_or(String::new(), |pre| format!(" --pre {}", quoted(pre)));
@@ -305,12 +371,14 @@ fn reproduce(
     let needs: String = args.needs.iter().map(|needs| format!(" --need {}", quoted(&needs.text))).collect();
     let base = args.base.as_ref().map_or(String::new(), |base| format!(" --base {}", quoted(base)));
     let usage = format!("--use {}{users}{region}{workload}{needs}{rubric}{margin}{base}", usage.purpose);
-    format!("{isa}plimsoll compare {a} {b}{asked} --seed {seed} --repeat {repeat} --threads {threads}{pre} {usage}")
+    format!(
+        "{isa}plimsoll compare {models}{asked}{filled} --seed {seed} --repeat {repeat} --threads {threads}{pre} {usage}"
+    )
 }
 
 /// The flags that name the questions.
 fn asked(args: &MeasureArgs) -> String {
-    let QuestionArgs { items, benchmark } = &args.questions;
+    let QuestionArgs { items, benchmark, shots_from } = &args.questions;
     let mut flags = String::new();
     if !args.questions.are_given() && items.is_empty() {
         flags += &format!(" --items {}", suite::DEFAULT_ITEMS);
@@ -320,6 +388,7 @@ fn asked(args: &MeasureArgs) -> String {
     flags.extend(benchmark.iter().map(|one| format!(" --benchmark {}", named(one))));
     flags.extend(args.prompting.map(|prompting| format!(" --prompting {}", Prompting::from(prompting))));
     flags.extend(args.shots.map(|shots| format!(" --shots {shots}")));
+    flags.extend(shots_from.iter().map(|file| format!(" --shots-from {}", quoted(&file.to_string_lossy()))));
     flags
 }
 
@@ -333,10 +402,11 @@ fn quoted(word: &str) -> Cow<'_, str> {
 }
 
 /// Has a process of its own load the model and answer once, so that its memory is its own.
-fn start_in_a_process(model: &str, settings: &Settings) -> Result<Start, StartError> {
+fn start_in_a_process(model: &str, filling: &FillingArgs, settings: &Settings) -> Result<Start, StartError> {
     let output = Command::new(std::env::current_exe()?)
         .args(["measure-memory", model, "--threads", &settings.threads.to_string()])
         .args(settings.pre.iter().flat_map(|pre| ["--pre", pre]))
+        .args(filling.flags())
         .env("PLIMSOLL_ISA", settings.isa.to_string())
         .output()?;
     if !output.status.success() {

@@ -10,7 +10,7 @@ use plimsoll_runtime::CacheType;
 
 use crate::args::CacheArg;
 use crate::settings::Settings;
-use crate::{catalogue, demo, hub_cache, hub_name, places, wrong_download};
+use crate::{catalogue, demo, hub_cache, places, wrong_download};
 
 /// A model of the catalogue whose files are not on this machine.
 #[derive(Debug, thiserror::Error)]
@@ -98,7 +98,7 @@ pub fn locate(model: &str) -> anyhow::Result<String> {
 
 /// The name under which the catalogue may know a MODEL argument: an address of the hub is a name on the hub.
 pub fn known_as(model: &str) -> &str {
-    hub_name::of_address(model)
+    plimsoll_catalog::of_address(model)
 }
 
 /// Who asks for one model of a family by its name on the hub gets that one.

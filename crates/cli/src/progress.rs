@@ -8,7 +8,7 @@ use plimsoll_lab::compare::{Progress, Stage};
 
 use crate::notice::say;
 
-/// Below this share of the whole nobody can tell how long the rest takes.
+/// From this share of the whole on the pace so far says more of the rest than what was predicted.
 const TELLING: f64 = 0.02;
 
 /// A bar of `len` steps on standard error, hidden unless that is a terminal.
@@ -59,12 +59,17 @@ impl Waiting {
         }
     }
 
-    /// What is left of the whole.
+    /// What is left of the whole, at the pace so far.
     fn left(&self, now: Progress) -> Option<String> {
-        let done = now.whole();
-        let left = self.began.elapsed().as_secs_f64() * (1.0 - done) / done;
-        (done >= TELLING && left.is_finite()).then(|| format!("about {} left in all", spoken(left)))
+        let left = left(now, self.began.elapsed().as_secs_f64());
+        left.is_finite().then(|| format!("about {} left in all", spoken(left)))
     }
+}
+
+/// What is left of what was predicted, as fast as it went in `elapsed` seconds; in the beginning as fast as predicted. [s]
+fn left(now: Progress, elapsed: f64) -> f64 {
+    let pace = if now.spent >= TELLING * now.whole { elapsed / now.spent } else { 1.0 };
+    (now.whole - now.spent).max(0.0) * pace
 }
 
 /// A bar whose end is the stage's and whose time is the whole comparison's.
@@ -86,7 +91,17 @@ fn spoken(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::spoken;
+    use plimsoll_lab::compare::{Progress, Stage};
+
+    use super::{left, spoken};
+
+    #[test]
+    fn the_rest_is_told_from_the_start_and_then_at_the_pace_so_far() {
+        let at = |spent| Progress { stage: Stage::Starting, done: 0, of: 1, spent, whole: 1000.0 };
+        assert_eq!(left(at(0.0), 3.0), 1000.0, "nothing is known yet but what was predicted");
+        assert_eq!(left(at(500.0), 1000.0), 1000.0, "half is left, and all takes twice as long");
+        assert_eq!(left(at(1000.0), 400.0), 0.0);
+    }
 
     #[test]
     fn a_time_is_spoken_of_in_the_unit_that_fits() {

@@ -29,6 +29,9 @@ pub struct QuestionArgs {
     /// ifeval, humaneval, mbpp, docvqa, chartqa, textvqa, ocrbench, mmmu or bfcl (possible_answer/ beside the file)
     #[arg(long, value_name = "NAME=FILE")]
     pub benchmark: Vec<BenchmarkArg>,
+    /// Show the first --shots rows of this file as answered examples before each question of gsm8k: its train file
+    #[arg(long, value_name = "FILE", requires = "benchmark")]
+    pub shots_from: Option<PathBuf>,
 }
 
 /// What `--items` names.
@@ -125,6 +128,9 @@ impl QuestionArgs {
     /// A file is malformed, two have one name, or there is no sandbox for programs ([`NoSandbox`]).
     pub fn suite(&self, prompting: Prompting, shots: usize) -> anyhow::Result<Suite> {
         let each = self.each()?.map(NonZeroUsize::get);
+        if self.shots_from.is_some() && !self.benchmark.iter().any(|one| one.benchmark.takes_examples()) {
+            bail!("--shots-from is for gsm8k; MMLU's folder has examples of its own, and the others are asked without");
+        }
         let (mut sources, mut items) = (Vec::new(), Vec::new());
         for path in self.files() {
             let (source, read) = questions::read(path, each)?;
@@ -133,7 +139,8 @@ impl QuestionArgs {
         }
         for BenchmarkArg { benchmark, path } in &self.benchmark {
             let judge = benchmark.writes_programs().then(|| Sandbox::available().map_err(NoSandbox)).transpose()?;
-            let asking = benchmark::Asking { prompting, shots, each, judge: judge.map(|judge| Arc::new(judge) as _) };
+            let judge = judge.map(|judge| Arc::new(judge) as _);
+            let asking = benchmark::Asking { prompting, shots, shots_from: self.shots_from.clone(), each, judge };
             let (source, read) = benchmark.read(path, &asking)?;
             sources.push(source);
             items.extend(read);

@@ -203,6 +203,18 @@ impl Sight {
         self.place
     }
 
+    /// What stands in a prompt for it, which is told from its size alone.
+    ///
+    /// # Errors
+    /// The model takes no videos.
+    pub fn written(&self, shown: &Shown) -> Result<String, SightError> {
+        let medium = match shown {
+            Shown::Picture(picture) => Medium::Picture(self.processor.grid(picture.width(), picture.height())),
+            Shown::Video { video, sampling, .. } => video.medium(&self.sampled(video, *sampling)?),
+        };
+        Ok(self.strings.medium(&medium))
+    }
+
     /// Prepares and encodes a picture or a video, unless its embeddings are remembered.
     ///
     /// # Errors

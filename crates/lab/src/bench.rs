@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::stats::{Median, median};
 
 pub use program::{BenchError, ProgramTimer};
-pub use start::{Start, StartError, first_token, measure_start};
+pub use start::{Filling, Start, StartError, first_token, measure_start};
 
 /// Warm-ups after which timing begins, however unsteady the machine is.
 const MAX_WARM_UPS: usize = 8;
@@ -67,6 +67,14 @@ impl Plan {
     pub fn within(&self, context: usize) -> Plan {
         let needed = self.prefill_tokens.max(self.decode_tokens);
         let depths = self.depths.iter().copied().filter(|depth| depth.saturating_add(needed) <= context).collect();
+        Plan { depths, ..self.clone() }
+    }
+
+    /// The plan with the depth behind which what is timed ends with `context` tokens, in place of all that are deeper.
+    pub fn up_to(&self, context: usize) -> Plan {
+        let deepest = context.saturating_sub(self.prefill_tokens.max(self.decode_tokens));
+        let mut depths: Vec<usize> = self.depths.iter().copied().filter(|depth| *depth < deepest).collect();
+        depths.push(deepest);
         Plan { depths, ..self.clone() }
     }
 
@@ -259,6 +267,14 @@ mod tests {
         assert_eq!(Plan::default().within(1024).depths, [0, 512]);
         assert_eq!(Plan::default().within(767).depths, [0]);
         assert_eq!(plan().longest(), 28);
+    }
+
+    #[test]
+    fn a_plan_up_to_a_context_ends_with_it_and_goes_no_deeper() {
+        assert_eq!(Plan::default().up_to(8192).depths, [0, 512, 4096, 7936]);
+        assert_eq!(Plan::default().up_to(1000).depths, [0, 512, 744]);
+        assert_eq!(Plan::default().up_to(256).depths, [0]);
+        assert_eq!(Plan::default().up_to(8192).longest(), 8192);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Whether a model predicts ordinary text at all. Random weights, shuffled embeddings and broken arithmetic do not, and a
+//! Whether a model predicts ordinary text at all, and sees what it is shown. Random weights, shuffled embeddings and broken arithmetic do not, and a
 //! score of such a run says nothing.
 //!
 //! What is held against a bound is the mean log-likelihood of a token, as a part of what an even guess over the vocabulary
@@ -8,7 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::runner::{Answerer, Question, RunError};
-use crate::suite::{Item, PLAIN, Suite};
+use crate::suite::drawing::Scene;
+use crate::suite::{Item, PLAIN, Suite, training_pictures};
 
 /// A model may lose this part of an even guess per token, and no more.
 const BOUND: f64 = 0.6;
@@ -48,7 +49,7 @@ pub struct Predicted {
 }
 
 /// One canary.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Canary {
     /// Which.
     pub name: String,
@@ -61,17 +62,32 @@ pub struct Canary {
     pub passed: bool,
 }
 
+/// Whether a model tells one picture from another. What it says of plain text does not matter here: a model may be made for
+/// pictures alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Looking {
+    /// Pictures with which the right answer to a question about them was likelier than with another picture in their place.
+    pub told_apart: usize,
+    /// Pictures shown.
+    pub of: usize,
+    /// Whether it was so of nearly all: a tower that passes nothing on is right about each by chance.
+    pub passed: bool,
+}
+
 /// All canaries of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Canaries {
-    /// In the order in which they were put.
+    /// Of text, in the order in which they were put; none where nothing but pictures is asked about.
     pub all: Vec<Canary>,
-    /// Whether enough passed. Then the model predicts text.
+    /// Of pictures; absent where none is asked about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looking: Option<Looking>,
+    /// Whether enough passed. Then the model predicts text, and sees if it is to.
     pub passed: bool,
 }
 
 /// Which is likelier broken where canaries fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Broken {
     /// The run: this program, or how it reads these files.
@@ -90,8 +106,32 @@ pub fn likelier_broken(verified: Option<bool>, another_passed: bool) -> Broken {
 }
 
 impl Canaries {
-    fn of(all: Vec<Canary>) -> Canaries {
-        Canaries { passed: all.iter().filter(|canary| canary.passed).count() >= NEEDED, all }
+    fn of(all: Vec<Canary>, looking: Option<Looking>) -> Canaries {
+        let reads = all.iter().filter(|canary| canary.passed).count() >= NEEDED;
+        // That of text nothing was asked is a pass only of who was asked about pictures.
+        let passed = match looking {
+            None => reads,
+            Some(looking) => looking.passed && (all.is_empty() || reads),
+        };
+        Canaries { all, looking, passed }
+    }
+
+    /// What is wrong, with the model as its subject; nothing where they passed.
+    pub fn complaint(&self) -> Option<String> {
+        let mut faults = Vec::new();
+        if !self.all.is_empty() && self.n_passed() < NEEDED {
+            faults.push(format!(
+                "hardly predicts ordinary text: {} of {} canaries passed",
+                self.n_passed(),
+                self.all.len()
+            ));
+        }
+        if let Some(Looking { told_apart, of, .. }) = self.looking.filter(|looking| !looking.passed) {
+            faults.push(format!(
+                "hardly sees: of {of} pictures {told_apart} made the right answer likelier than another picture did"
+            ));
+        }
+        (!self.passed).then(|| faults.join("; and "))
     }
 
     /// How many passed.
@@ -100,17 +140,72 @@ impl Canaries {
     }
 }
 
-/// Puts the canaries to `model`; none where `suite` asks about pictures alone, which a model may answer that predicts no
-/// other text.
+/// Puts the canaries to `model`: those of text where `suite` asks anything without a picture, for a model may see that
+/// predicts no other text, and those of pictures where it shows any.
 ///
 /// # Errors
 /// When the model cannot be asked; that canaries fail is no error but a finding.
-pub fn put(suite: &Suite, model: &mut dyn Answerer) -> Result<Option<Canaries>, RunError> {
-    if suite.items.iter().all(Item::shows_pictures) {
-        return Ok(None);
+pub fn put(suite: &Suite, model: &mut dyn Answerer) -> Result<Canaries, RunError> {
+    let mut all = Vec::new();
+    if !suite.items.iter().all(Item::shows_pictures) {
+        all = TEXTS.iter().map(|text| one(*text, model)).collect::<Result<_, _>>()?;
     }
-    let all: Result<Vec<Canary>, RunError> = TEXTS.iter().map(|text| one(*text, model)).collect();
-    Ok(Some(Canaries::of(all?)))
+    let shows = suite.items.iter().any(Item::shows_pictures);
+    let looking = if shows { Some(look(model)?) } else { None };
+    Ok(Canaries::of(all, looking))
+}
+
+/// Kinds of drawn pictures that whoever sees at all tells apart, and how many of each are shown.
+const LOOKED_AT: [&str; 2] = ["colours", "letters"];
+const PICTURES: usize = 6;
+/// Pictures of twelve that have to be told apart: by chance so many are once in 52 times.
+const TOLD_APART: usize = 10;
+/// Seed of the pictures, none of which a suite holds.
+const PICTURE_SEED: u64 = 7;
+
+/// A drawn picture with a question about it.
+struct Drawn {
+    scene: Scene,
+    prompt: String,
+    answer: String,
+}
+
+/// Pictures of one kind, so that none has the answer of the one before it, nor the first that of the last.
+fn drawn(kind: &str) -> Vec<Drawn> {
+    let mut chosen: Vec<Drawn> = Vec::with_capacity(PICTURES);
+    for (scene, items) in training_pictures(PICTURE_SEED) {
+        if chosen.len() == PICTURES {
+            break;
+        }
+        let Some(item) = items.into_iter().find(|item| item.category == kind) else { continue };
+        let answer = item.scoring.reference();
+        let is_beside = chosen.last().into_iter().chain(chosen.first()).any(|other| other.answer == answer);
+        if !is_beside {
+            chosen.push(Drawn { scene, prompt: item.prompt, answer });
+        }
+    }
+    chosen
+}
+
+/// Holds the right answer to a question about a picture against the same answer to the same question with the next picture in
+/// its place: what a model says whatever it is shown cancels out.
+fn look(model: &mut dyn Answerer) -> Result<Looking, RunError> {
+    let (mut told_apart, mut of) = (0, 0);
+    for kind in LOOKED_AT {
+        let pictures = drawn(kind);
+        for (index, right) in pictures.iter().enumerate() {
+            let other = &pictures[(index + 1) % pictures.len()];
+            let mut likely = |scene| {
+                let question = Question { prompt: &right.prompt, picture: Some(scene), framing: &PLAIN };
+                let failed = |source| RunError::Answer { item: format!("canary {kind}"), source };
+                Ok(model.predicted(question, &right.answer).map_err(failed)?.mean)
+            };
+            let (own, another): (f64, f64) = (likely(&right.scene)?, likely(&other.scene)?);
+            told_apart += usize::from(own > another);
+            of += 1;
+        }
+    }
+    Ok(Looking { told_apart, of, passed: told_apart >= TOLD_APART })
 }
 
 fn one((name, prompt, text): (&str, &str, &str), model: &mut dyn Answerer) -> Result<Canary, RunError> {
@@ -138,9 +233,30 @@ mod tests {
 
     #[test]
     fn two_have_to_pass_and_no_canary_is_no_pass() {
-        assert!(Canaries::of(canaries(&[-1.0, -0.1, -9.0, -6.0])).passed);
-        assert!(!Canaries::of(canaries(&[-1.0, -5.9, f64::NAN, 0.5])).passed);
-        assert!(!Canaries::of(vec![]).passed);
+        assert!(Canaries::of(canaries(&[-1.0, -0.1, -9.0, -6.0]), None).passed);
+        assert!(!Canaries::of(canaries(&[-1.0, -5.9, f64::NAN, 0.5]), None).passed);
+        assert!(!Canaries::of(vec![], None).passed);
+    }
+
+    #[test]
+    fn who_is_asked_about_pictures_has_to_tell_them_apart_whatever_text_it_predicts() {
+        let looking = |told_apart| Some(Looking { told_apart, of: 12, passed: told_apart >= TOLD_APART });
+        assert!(Canaries::of(vec![], looking(12)).passed);
+        assert_eq!(Canaries::of(vec![], looking(12)).complaint(), None);
+        let blind = Canaries::of(canaries(&[-1.0, -0.1]), looking(6));
+        assert!(!blind.passed && blind.complaint().unwrap().starts_with("hardly sees: of 12 pictures 6 "));
+        assert!(!Canaries::of(canaries(&[-9.0]), looking(12)).passed, "text is asked for too");
+    }
+
+    #[test]
+    fn no_picture_has_the_answer_of_the_one_that_is_shown_in_its_place() {
+        for kind in LOOKED_AT {
+            let pictures = drawn(kind);
+            assert_eq!(pictures.len(), PICTURES);
+            for (index, picture) in pictures.iter().enumerate() {
+                assert_ne!(picture.answer, pictures[(index + 1) % PICTURES].answer);
+            }
+        }
     }
 
     #[test]

@@ -9,17 +9,21 @@ mod disturbed;
 mod evidence;
 mod facts;
 mod fidelity;
+mod field;
 mod machine;
 mod ratio;
 mod recompute;
 mod run;
+mod schedule;
 mod stage;
 mod steps;
 
+pub use device::processor;
 pub use evidence::{Evidence, Prediction, Verified};
 pub use facts::model_facts;
-pub use recompute::recomputed;
-pub use run::{CompareError, Contestant, Options, compare};
+pub use field::{Field, field};
+pub use recompute::{field_again, recomputed};
+pub use run::{CompareError, Contestant, Options, compare, compare_field};
 pub use stage::{Progress, Stage};
 pub use steps::FreshStart;
 
@@ -27,8 +31,8 @@ use crate::canary::likelier_broken;
 use crate::load::LoadLog;
 use crate::paired::PairError;
 use crate::record::{
-    CategoryFacts, Comparison, Device, MOST_CONTENT_BYTES, ModelRecord, SCHEMA_VERSION, Settings, Side, SourceFacts,
-    SuiteFacts,
+    Among, CategoryFacts, Comparison, Device, MOST_CONTENT_BYTES, ModelRecord, SCHEMA_VERSION, Settings, Side,
+    SourceFacts, SuiteFacts,
 };
 use crate::suite::{Suite, categories};
 
@@ -49,6 +53,8 @@ pub struct Circumstances {
     pub reproduce: String,
     /// What else the machine did meanwhile, if that was noted.
     pub load: Option<LoadLog>,
+    /// What else is said together with it, if they are two of more models.
+    pub among: Option<Among>,
 }
 
 /// Statistics, differences and the sentence that follow from what was seen of A and B, each by itself; how faithful one is
@@ -58,14 +64,15 @@ pub struct Circumstances {
 /// When the models did not answer the same items.
 pub fn conclude(circumstances: Circumstances, evidence: [Evidence; 2]) -> Result<Comparison, PairError> {
     let [a, b] = evidence;
-    let device = &circumstances.device;
-    let mut models = [assemble::model_record(Side::A, a, device), assemble::model_record(Side::B, b, device)];
+    let (device, filled) = (&circumstances.device, circumstances.settings.filled.as_ref());
+    let record = |side, evidence| assemble::model_record(side, evidence, device, filled);
+    let mut models = [record(Side::A, a), record(Side::B, b)];
     blame(&mut models);
-    let differences = differences::differences(&models, circumstances.settings.margin)?;
+    let differences = differences::differences(&models, &circumstances.settings, circumstances.among.as_ref())?;
     let conclusion = conclusion::conclusion(&models, &differences);
     let mut disturbed = circumstances.load.as_ref().map_or(Vec::new(), LoadLog::disturbances);
     disturbed.extend(disturbed::disturbances(&models));
-    let Circumstances { device, suite, settings, program, created, reproduce, load } = circumstances;
+    let Circumstances { device, suite, settings, program, created, reproduce, load, among } = circumstances;
     Ok(Comparison {
         schema: SCHEMA_VERSION,
         program,
@@ -73,6 +80,7 @@ pub fn conclude(circumstances: Circumstances, evidence: [Evidence; 2]) -> Result
         device,
         suite,
         settings,
+        among,
         models,
         load,
         disturbed,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 const TICKS: f64 = 100.0;
 
 /// What the machine did during a stretch of a measurement. Absent is what the system does not tell.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Load {
     /// What was measured: `before`, `start`, `timing`, `after`.
     pub during: String,
@@ -28,7 +28,7 @@ pub struct Load {
 }
 
 /// Everything noted while two models were measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LoadLog {
     /// Processors that the program may use.
     pub cores: usize,
@@ -39,7 +39,7 @@ pub struct LoadLog {
 }
 
 /// What disturbed a measurement.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Disturbance {
     /// Other programs wanted the processors that the kernels run on.

@@ -145,7 +145,7 @@ pub fn differences(a: &[Outcome], b: &[Outcome]) -> Result<Vec<Difference>, Pair
 fn difference(category: String, indices: &[usize], a: &[Outcome], b: &[Outcome]) -> Option<Difference> {
     let count = |x: bool, y: bool| indices.iter().filter(|&&i| (a[i].correct, b[i].correct) == (x, y)).count();
     let (n, both, only_a, only_b) = (indices.len(), count(true, true), count(true, false), count(false, true));
-    let p = mcnemar(only_a, only_b);
+    let p = mcnemar(n, only_a, only_b);
     Some(Difference {
         category,
         n,

@@ -2,9 +2,11 @@
 //! card, what a checkpoint will take and give here or elsewhere before it is fetched.
 
 pub mod before;
+pub mod here;
 pub mod mix;
 pub mod published;
 
+use plimsoll_engine::Sight;
 use plimsoll_graph::cost::{Cost, Machine};
 use plimsoll_runtime::{BATCH_TOKENS, CacheType};
 use serde::{Deserialize, Serialize};
@@ -15,7 +17,7 @@ use serde::{Deserialize, Serialize};
 const ANSWERING_BYTES: u64 = 3_200_000;
 
 /// Memory that a process running a model will have in RAM, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MemoryPrediction {
     /// Everything but the model: program, tokenizer, template.
     pub process: u64,
@@ -25,6 +27,9 @@ pub struct MemoryPrediction {
     pub cache: u64,
     /// Activations, and what kernels make of those of one product.
     pub buffers: u64,
+    /// A vision tower's weights and activations, while it looks at a picture; 0 where none is shown.
+    #[serde(default)]
+    pub tower: u64,
     /// Tokens of the sequence that this is for.
     pub tokens: usize,
 }
@@ -37,13 +42,45 @@ impl MemoryPrediction {
             weights: cost.weight_bytes(tokens),
             cache: cost.cache_bytes(tokens, |head_dim| cache.head_bytes(head_dim)),
             buffers: cost.buffer_bytes(tokens.min(BATCH_TOKENS)) + cost.rounded_bytes(tokens.min(BATCH_TOKENS)),
+            tower: 0,
             tokens,
         }
     }
 
     /// All of it.
     pub fn total(&self) -> u64 {
-        self.process + self.weights + self.cache + self.buffers
+        self.process + self.weights + self.cache + self.buffers + self.tower
+    }
+}
+
+/// What looking at a picture takes.
+#[derive(Clone, Debug)]
+pub struct TowerPrediction {
+    cost: Cost,
+    n_tiles: usize,
+    /// Patches of a tile.
+    patches: usize,
+    /// Tiles that pass through together.
+    at_once: usize,
+}
+
+impl TowerPrediction {
+    /// For a picture that is cut into `n_tiles`; `cost` is that of the tower in `sight`.
+    pub fn new(cost: Cost, sight: &mut Sight, n_tiles: usize) -> TowerPrediction {
+        let edge = sight.processor().tile_size().0;
+        let patches = (edge / sight.tower().patch_size()).pow(2);
+        TowerPrediction { cost, n_tiles, patches, at_once: sight.tower().tiles_at_once(edge) }
+    }
+
+    /// On this machine. [s]
+    pub fn seconds(&self, machine: &Machine) -> f64 {
+        self.cost.tower_seconds(self.n_tiles, self.patches, self.at_once, machine)
+    }
+
+    /// Weights and activations. [bytes]
+    pub fn bytes(&self) -> u64 {
+        let together = self.n_tiles.min(self.at_once);
+        self.cost.weight_bytes(self.patches) + self.cost.tower_buffer_bytes(together, self.patches)
     }
 }
 

@@ -26,11 +26,12 @@ pub use show::{Scale, show_p};
 
 /// Version of the JSON form of [`Comparison`]. Since 2 one family of tests holds everything that is compared, `detectable`
 /// includes its correction, intervals of shares are Tango's, a ratio is that of the medians beside it, and
-/// `fidelity.base` is a base only where `fidelity.declared` says so. Records of 1 are read as they are.
-pub const SCHEMA_VERSION: u32 = 2;
+/// `fidelity.base` is a base only where `fidelity.declared` says so. Since 3 tests and intervals of shares are corrected for
+/// continuity, and the family may be that of several comparisons (`among`). Earlier records are read as they are.
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// The machine that everything was measured on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Device {
     /// The processor as it names itself.
     pub cpu: String,
@@ -56,7 +57,7 @@ pub struct Device {
 }
 
 /// A machine of which there may be many: nothing in it tells one from another. Absent is what its system does not tell.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MachineFacts {
     /// Its maker's name for the kind, such as `ThinkPad X1`.
     pub model: Option<String>,
@@ -77,7 +78,7 @@ pub struct MachineFacts {
 }
 
 /// A machine's state at one moment.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Momentary {
     /// Median clock of all processors. [MHz]
     pub clock_mhz: Option<f64>,
@@ -86,7 +87,7 @@ pub struct Momentary {
 }
 
 /// What a machine was measured to do, besides reading and computing at its best.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Rates {
     /// Weights of up to this many bytes stay in cache from one token to the next. [bytes]
     pub cache_bytes: f64,
@@ -99,7 +100,7 @@ pub struct Rates {
 }
 
 /// How fast matrices of one stored type multiply, unpacking included.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ProductRates {
     /// The stored type.
     pub dtype: String,
@@ -115,7 +116,7 @@ pub struct ProductRates {
 }
 
 /// Which questions were put.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SuiteFacts {
     /// SHA-256 of the suite's canonical JSON.
     pub id: String,
@@ -152,7 +153,7 @@ impl SuiteFacts {
 pub const MOST_CONTENT_BYTES: usize = 4 << 20;
 
 /// A file that questions were read from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SourceFacts {
     /// The benchmark's name, or the file's.
     pub name: String,
@@ -174,7 +175,7 @@ impl SuiteFacts {
 }
 
 /// One kind of question.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CategoryFacts {
     /// Its stable name.
     pub id: String,
@@ -189,7 +190,7 @@ pub struct CategoryFacts {
 }
 
 /// How both models were measured, fixed before the first of them ran.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Settings {
     /// Tokens of a timed prefill.
     pub prefill_tokens: usize,
@@ -204,10 +205,49 @@ pub struct Settings {
     /// By how much shares of right answers may differ and still be called no loss; without it nothing is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub margin: Option<f64>,
+    /// What the context held when memory was measured; absent where it was one short answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filled: Option<Filled>,
+}
+
+/// What a fresh process had in its context when its memory was at its peak.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Filled {
+    /// Tokens, those of the pictures among them.
+    pub tokens: usize,
+    /// SHA-256 of the file of each picture that it was shown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pictures: Vec<String>,
+}
+
+impl Filled {
+    /// What memory is measured of where nothing else is asked for.
+    pub const ONE_ANSWER: &str = "of one short answer";
+}
+
+impl std::fmt::Display for Filled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "at {} tokens", self.tokens)?;
+        match self.pictures.len() {
+            0 => Ok(()),
+            1 => f.write_str(", 1 picture"),
+            n => write!(f, ", {n} pictures"),
+        }
+    }
+}
+
+/// The rest of what is said together with a comparison, where it is one of several of three models or more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Among {
+    /// Models in all.
+    pub models: usize,
+    /// The p-value of everything that is compared of every other pair, each by itself: Holm's correction is over these and
+    /// the comparison's own.
+    pub p: Vec<f64>,
 }
 
 /// Two models measured on one device and laid side by side.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Comparison {
     /// [`SCHEMA_VERSION`] at the time of writing.
     pub schema: u32,
@@ -221,6 +261,9 @@ pub struct Comparison {
     pub suite: SuiteFacts,
     /// With which settings.
     pub settings: Settings,
+    /// What is corrected together with it; absent where two models alone were compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub among: Option<Among>,
     /// Model A and model B.
     pub models: [ModelRecord; 2],
     /// What else the machine did meanwhile; absent from records of earlier versions.
@@ -265,17 +308,14 @@ impl Comparison {
     pub fn broken(&self) -> Vec<String> {
         let told = |side: Side| {
             let CanaryRecord { found, likelier_broken } = self.models[side.index()].canaries.as_ref()?;
-            let (letter, passed, of) = (side.letter(), found.n_passed(), found.all.len());
+            let (letter, complaint) = (side.letter(), found.complaint()?);
             let because = match likelier_broken.as_ref()? {
                 Broken::Model => "The model is likelier broken than the run",
                 Broken::Run => {
                     "The run is likelier broken than the model: `plimsoll verify` holds it against a reference"
                 }
             };
-            Some(format!(
-                "{letter} hardly predicts ordinary text: {passed} of {of} canaries passed. {because}, and what stands here \
-                 of its quality says nothing else."
-            ))
+            Some(format!("{letter} {complaint}. {because}, and what stands here of its quality says nothing else."))
         };
         Side::BOTH.into_iter().filter_map(told).collect()
     }

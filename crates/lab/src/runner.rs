@@ -60,7 +60,8 @@ pub trait Answerer {
 }
 
 /// What became of one item.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "ItemOutcome")]
 pub struct Outcome {
     /// The item's id: two models are paired by it.
     pub item: String,

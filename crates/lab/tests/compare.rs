@@ -4,8 +4,8 @@ use std::path::Path;
 
 use plimsoll_engine::SessionOptions;
 use plimsoll_formats::Checkpoint;
-use plimsoll_lab::bench::{Plan, Start, measure_start};
-use plimsoll_lab::compare::{CompareError, Contestant, Options, Progress, Stage, compare};
+use plimsoll_lab::bench::{Filling, Plan, Start, measure_start};
+use plimsoll_lab::compare::{CompareError, Contestant, Options, Progress, Stage, compare, compare_field};
 use plimsoll_lab::journal::NoJournal;
 use plimsoll_lab::record::{Side, Words};
 use plimsoll_lab::suite::Suite;
@@ -30,6 +30,7 @@ fn options() -> Options {
             repetitions: 3,
         },
         starts: 2,
+        filling: Filling::default(),
         suite: Suite::builtin("choice", 7, 6).unwrap(),
         base: None,
         margin: None,
@@ -38,8 +39,8 @@ fn options() -> Options {
     }
 }
 
-fn imagined_start(side: Side) -> Start {
-    let size = 1 + side.index();
+fn imagined_start(model: usize) -> Start {
+    let size = 1 + model;
     Start { load: 0.1, first_token: 0.01, process_bytes: 1_000_000, peak_bytes: 9_000_000 * size as u64, tokens: 40 }
 }
 
@@ -50,7 +51,7 @@ fn a_comparison_holds_every_sample_and_every_answer() {
         &contestants("small", "large"),
         &options(),
         &mut NoJournal,
-        &mut |side| Ok(imagined_start(side)),
+        &mut |model| Ok(imagined_start(model)),
         &mut |p| heard.push(p),
     )
     .unwrap();
@@ -67,22 +68,24 @@ fn a_comparison_holds_every_sample_and_every_answer() {
     assert_eq!(memory.words, Words::ABetter, "twice the memory in every pair");
     assert_eq!(memory.difference.from, found.models.each_ref().map(|model| model.memory.peak.id.clone()));
     let last = |stage| heard.iter().rfind(|p: &&Progress| p.stage == stage).copied();
-    assert_eq!(last(Stage::Starting), Some(Progress { stage: Stage::Starting, done: 4, of: 4 }));
-    assert!(last(Stage::Hashing(Side::A)).is_some() && last(Stage::Hashing(Side::B)).is_some());
-    assert_eq!(last(Stage::Asking(Side::B)), Some(Progress { stage: Stage::Asking(Side::B), done: 6, of: 6 }));
+    let steps = |stage| last(stage).map(|progress| (progress.done, progress.of));
+    assert_eq!(steps(Stage::Starting), Some((4, 4)));
+    assert!(last(Stage::Hashing(0)).is_some() && last(Stage::Hashing(1)).is_some());
+    assert_eq!(steps(Stage::Asking(1)), Some((6, 6)));
+    assert!(heard.windows(2).all(|two| two[0].spent <= two[1].spent), "time goes on");
+    let (first, end) = (heard[0], heard[heard.len() - 1]);
+    assert!(
+        first.spent == 0.0 && end.whole > 0.0 && (end.whole - first.whole).abs() < 1e-9,
+        "told whole from the start"
+    );
 }
 
 #[test]
 fn a_model_against_itself_shows_no_difference_in_its_answers() {
     let options = Options { starts: 1, ..options() };
-    let found = compare(
-        &contestants("small", "small"),
-        &options,
-        &mut NoJournal,
-        &mut |_| Ok(imagined_start(Side::A)),
-        &mut |_| (),
-    )
-    .unwrap();
+    let found =
+        compare(&contestants("small", "small"), &options, &mut NoJournal, &mut |_| Ok(imagined_start(0)), &mut |_| ())
+            .unwrap();
     let accuracy = found.difference("accuracy").unwrap();
     assert_eq!((accuracy.words, accuracy.only_right), (Words::NoDifferenceSeen, Some([0, 0])));
     assert!(found.conclusion.sentence.contains("show no difference in accuracy"), "{}", found.conclusion.sentence);
@@ -108,7 +111,7 @@ fn a_failed_start_names_the_model_and_leaves_no_comparison() {
 
 #[test]
 fn a_start_measures_load_first_token_and_a_peak_above_where_it_began() {
-    let start = measure_start(|| Ok(checkpoint("small")), &SessionOptions::default()).unwrap();
+    let start = measure_start(|| Ok(checkpoint("small")), &SessionOptions::default(), &Filling::default()).unwrap();
     assert!(start.load > 0.0 && start.first_token > 0.0, "{start:?}");
     assert!(start.peak_bytes > start.process_bytes && start.process_bytes > 0, "{start:?}");
     assert!(start.tokens > 16);
@@ -118,7 +121,7 @@ fn a_start_measures_load_first_token_and_a_peak_above_where_it_began() {
 fn a_model_against_itself_is_faithful_to_the_bit_and_one_of_another_shape_is_not_asked() {
     let options = Options { starts: 1, ..options() };
     let against = |a: &str, b: &str| {
-        let start = &mut |_: Side| Ok(imagined_start(Side::A));
+        let start = &mut |_: usize| Ok(imagined_start(0));
         compare(&contestants(a, b), &options, &mut NoJournal, start, &mut |_| ()).unwrap()
     };
     let found = against("small", "small");
@@ -138,4 +141,45 @@ fn a_model_against_itself_is_faithful_to_the_bit_and_one_of_another_shape_is_not
     let apart = against("small", "large");
     assert_eq!(apart.fidelity, None);
     assert_eq!(apart.models[0].facts.tokenizer_sha256, apart.models[1].facts.tokenizer_sha256);
+}
+
+#[test]
+fn three_models_are_started_in_turn_and_the_best_stands_beside_both_others() {
+    let models: Vec<Contestant> =
+        [contestants("small", "large"), contestants("small", "large")].concat().into_iter().take(3).collect();
+    let mut started = Vec::new();
+    let start = &mut |model: usize| {
+        started.push(model);
+        Ok(imagined_start(model))
+    };
+    let found = compare_field(&models, &options(), &mut NoJournal, start, &mut |_| ()).unwrap();
+    assert_eq!(started, [0, 1, 2, 0, 1, 2]);
+    assert_eq!(found.len(), 2);
+    for pair in &found {
+        assert_eq!(pair.among.as_ref().unwrap().models, 3);
+        assert_eq!(pair.models[0].facts, found[0].models[0].facts);
+        assert!(pair.models.iter().all(|model| model.quality.outcomes.len() == 6 && model.speed.len() == 2));
+        assert!(plimsoll_lab::compare::recomputed(pair).is_empty());
+    }
+}
+
+#[test]
+fn memory_of_a_filled_context_is_measured_and_predicted_of_as_many_tokens() {
+    let open = || Ok(checkpoint("small"));
+    let filling = Filling { tokens: Some(512), pictures: Vec::new() };
+    let start = measure_start(open, &SessionOptions::default(), &filling).unwrap();
+    assert_eq!(start.tokens, 512);
+    let options = Options { filling, starts: 1, ..options() };
+    let start = &mut |_: usize| Ok(Start { tokens: 512, ..imagined_start(0) });
+    let found = compare(&contestants("small", "large"), &options, &mut NoJournal, start, &mut |_| ()).unwrap();
+    assert!(found.models.iter().all(|model| model.memory.parts.tokens == 512));
+    assert_eq!(found.settings.filled.as_ref().unwrap().tokens, 512);
+    assert_eq!(found.difference("peak_memory").unwrap().about, "peak memory at 512 tokens");
+}
+
+#[test]
+fn a_context_that_does_not_hold_the_question_is_refused_with_both_lengths() {
+    let filling = Filling { tokens: Some(20), pictures: Vec::new() };
+    let error = measure_start(|| Ok(checkpoint("small")), &SessionOptions::default(), &filling).unwrap_err();
+    assert!(error.to_string().ends_with("do not fit a context of 20"), "{error}");
 }

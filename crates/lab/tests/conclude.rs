@@ -2,7 +2,7 @@
 
 use plimsoll_lab::bench::{Start, Timings};
 use plimsoll_lab::canary::{Canaries, Canary};
-use plimsoll_lab::compare::{Circumstances, Evidence, Prediction, Verified, conclude};
+use plimsoll_lab::compare::{Circumstances, Evidence, Prediction, Verified, conclude, field, field_again, recomputed};
 use plimsoll_lab::load::{Load, LoadLog};
 use plimsoll_lab::paired::PairError;
 use plimsoll_lab::predict::{MemoryPrediction, SpeedPrediction};
@@ -38,7 +38,7 @@ fn evidence(name: &str, decode: [f64; 5], right: &[(&str, [bool; 40])]) -> Evide
             context: 512,
         },
         prediction: Prediction {
-            memory: MemoryPrediction { process: 60, weights: 30, cache: 5, buffers: 5, tokens: 40 },
+            memory: MemoryPrediction { process: 60, weights: 30, cache: 5, buffers: 5, tower: 0, tokens: 40 },
             speed: vec![SpeedPrediction {
                 depth: 0,
                 prefill: 9.0,
@@ -94,11 +94,13 @@ fn circumstances() -> Circumstances {
             starts: 3,
             cache_type: "f16".into(),
             margin: None,
+            filled: None,
         },
         program: String::new(),
         created: String::new(),
         reproduce: String::new(),
         load: None,
+        among: None,
     }
 }
 
@@ -290,7 +292,7 @@ fn with_canaries(passed: usize) -> Evidence {
         let mean = if passed { -0.5 } else { -6.5 };
         Canary { name: format!("canary {index}"), mean, even: -6.5, passed }
     };
-    let canaries = Canaries { all: (0..6).map(canary).collect(), passed: passed >= 2 };
+    let canaries = Canaries { all: (0..6).map(canary).collect(), looking: None, passed: passed >= 2 };
     Evidence { canaries: Some(canaries), ..evidence("one", FAST, &[("dates", ALL)]) }
 }
 
@@ -343,4 +345,95 @@ fn records_of_the_first_version_are_still_read() {
     let read: Comparison = serde_json::from_value(json).unwrap();
     assert_eq!((read.schema, read.noisy(), read.broken()), (1, None, vec![]));
     assert_eq!(read.differences, found.differences);
+}
+
+/// Right in the first `n` of 40.
+fn first(n: usize) -> [bool; 40] {
+    std::array::from_fn(|index| index < n)
+}
+
+#[test]
+fn of_many_models_the_one_that_is_right_most_often_is_laid_beside_each_of_the_others() {
+    let models = [("weak", SLOW, 5), ("best", SLOW, 35), ("middle", FAST, 33)];
+    let seen = models.map(|(name, decode, right)| evidence(name, decode, &[("sums", first(right))]));
+    let found = field(&circumstances(), seen.to_vec()).unwrap().against_the_best();
+    let names: Vec<[&str; 2]> =
+        found.iter().map(|pair| pair.models.each_ref().map(|model| model.facts.name.as_str())).collect();
+    assert_eq!(names, [["best", "middle"], ["best", "weak"]]);
+    let words = |pair: usize, metric: &str| found[pair].difference(metric).unwrap().words;
+    assert_eq!(words(0, "accuracy"), Words::NoDifferenceSeen);
+    assert_eq!(words(0, "decode@0"), Words::BBetter);
+    assert_eq!(words(1, "accuracy"), Words::ABetter);
+}
+
+#[test]
+fn of_models_with_as_many_right_answers_the_one_that_takes_less_memory_is_first() {
+    let with_peak = |name: &str, peak| {
+        let mut seen = evidence(name, SLOW, &[("sums", first(20))]);
+        seen.starts.iter_mut().for_each(|start| start.peak_bytes = peak);
+        seen
+    };
+    let found =
+        field(&circumstances(), vec![with_peak("large", 300), with_peak("small", 100), with_peak("middle", 200)]);
+    let found = found.unwrap().against_the_best();
+    assert_eq!(found[0].models.each_ref().map(|model| model.facts.name.as_str()), ["small", "middle"]);
+    assert_eq!(found[1].models[1].facts.name, "large");
+}
+
+#[test]
+fn everything_that_is_said_of_any_two_of_the_models_is_corrected_together() {
+    let models = [("best", 35), ("middle", 30), ("weak", 25)];
+    let seen: Vec<Evidence> =
+        models.map(|(name, right)| evidence(name, SLOW, &[("sums", first(right)), ("dates", first(20))])).to_vec();
+    let all = field(&circumstances(), seen.clone()).unwrap();
+    let alone = conclude(circumstances(), [seen[0].clone(), seen[1].clone()]).unwrap();
+    let pair = all.pair(0, 1).unwrap();
+    for (among, alone) in pair.differences.iter().zip(&alone.differences) {
+        assert_eq!(among.test.p, alone.test.p);
+        assert_eq!(among.test.family_size, 3 * alone.test.family_size, "three pairs");
+        assert!(among.test.p_holm >= alone.test.p_holm);
+        assert!(among.detectable >= alone.detectable, "what would have shown is told under the same correction");
+    }
+    // Holm by hand: the p-values of all pairs sorted, each times how many are left, and never less than the one before.
+    let mut p: Vec<f64> = [(0, 1), (0, 2), (1, 2)]
+        .into_iter()
+        .flat_map(|(a, b)| all.pair(a, b).unwrap().differences.iter().map(|difference| difference.test.p))
+        .collect();
+    p.sort_by(f64::total_cmp);
+    let of_all: Vec<f64> = p
+        .iter()
+        .enumerate()
+        .scan(0.0_f64, |most, (rank, value)| {
+            *most = most.max((value * (p.len() - rank) as f64).min(1.0));
+            Some(*most)
+        })
+        .collect();
+    for difference in &all.pair(2, 0).unwrap().differences {
+        let rank = p.iter().position(|value| *value == difference.test.p).unwrap();
+        assert!((difference.test.p_holm - of_all[rank]).abs() < 1e-12, "{}", difference.metric);
+    }
+    assert_eq!(all.pair(1, 1), None);
+    assert_eq!(all.pair(0, 3), None);
+}
+
+#[test]
+fn a_field_is_calculated_again_from_the_comparisons_with_its_best() {
+    let models = [("best", 35), ("middle", 30), ("weak", 25), ("weaker", 10)];
+    let seen = models.map(|(name, right)| evidence(name, SLOW, &[("sums", first(right))]));
+    let whole = field(&circumstances(), seen.to_vec()).unwrap();
+    let told = whole.clone().against_the_best();
+    assert_eq!(told.len(), 3);
+    for pair in &told {
+        assert_eq!(recomputed(pair), [""; 0]);
+    }
+    let again = field_again(&told.iter().collect::<Vec<_>>()).unwrap();
+    let words = |of: &plimsoll_lab::compare::Field| {
+        let pair = of.pair(2, 3).unwrap();
+        pair.differences.iter().map(|difference| (difference.words, difference.test.p_holm)).collect::<Vec<_>>()
+    };
+    assert_eq!(words(&again), words(&whole), "also of a pair that is not told");
+    let mut other = told[1].clone();
+    other.models[0].facts.name = "another".into();
+    assert!(field_again(&[&told[0], &other]).is_err(), "A is not one model");
+    assert!(field_again(&[]).is_err());
 }

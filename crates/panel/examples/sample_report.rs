@@ -10,6 +10,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| ".".to_owned());
     let report = fixture::report();
     print!("{}", render_text(&report, Style::Plain, Detail::Full));
-    write_report(&ReportPaths::of(folder.as_ref(), &report), &report, &Rubric::builtin().text)?;
+    write_report(&ReportPaths::of(folder.as_ref(), &report.ids()), &report, &Rubric::builtin().text)?;
     Ok(())
 }

@@ -3,11 +3,13 @@
 //! its numbers as a title.
 
 mod memory;
+mod scatter;
 mod strip;
 
 use std::fmt::Write;
 
-pub(crate) use memory::memory;
+pub(crate) use memory::{PARTS as MEMORY_PARTS, memory};
+pub(crate) use scatter::{Dot, scatter};
 pub(crate) use strip::{accuracy, speed};
 
 /// Part of the width left free at each side, so that a mark at the end is not cut. [percent]

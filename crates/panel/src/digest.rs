@@ -17,7 +17,7 @@ pub fn week_ago() -> String {
 const TOLD: usize = 50;
 
 /// A week's changed verdicts.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Digest {
     /// The latest, at most fifty.
     pub changes: Vec<Change>,

@@ -8,10 +8,12 @@
 mod chart;
 pub mod digest;
 mod export;
+mod field;
 mod foreign;
 pub mod gate;
 pub mod judge;
 pub mod pages;
+pub mod predicted;
 mod report;
 pub mod rubric;
 pub mod store;
@@ -20,7 +22,11 @@ mod text;
 mod write;
 
 pub use export::{CSV_HEADER, markdown, samples_csv};
+pub use field::FieldReport;
 pub use foreign::shown_text;
 pub use report::{Report, model_id, slug};
-pub use text::{Detail, Style, render_text};
-pub use write::{ReportError, ReportPaths, embedded_record, questions, render_html, write_report, write_whole};
+pub use text::{Detail, Style, render_field, render_outlook, render_text};
+pub use write::{
+    ReportError, ReportPaths, embedded_record, questions, render_field_html, render_html, write_field, write_report,
+    write_whole,
+};

@@ -4,13 +4,13 @@ use plimsoll_catalog::{Catalog, ModelCard, Statement, Terms, Text};
 use plimsoll_lab::record::{Comparison, Measurement, ModelFacts};
 use serde::{Deserialize, Serialize};
 
-use crate::judge::{Background, Demand, Judgement, judge};
+use crate::judge::{Background, Demand, Judgement, Rival, judge};
 use crate::rubric::Rubric;
 
 /// A comparison, everything else the panel had before it, and what it said.
 ///
 /// In JSON the comparison's fields stand at the top, as they did before there was a panel.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Report {
     /// What was measured.
     #[serde(flatten)]
@@ -59,7 +59,8 @@ impl Background {
         };
         let statements: Vec<Statement> = facts.licence.declared.iter().map(statement).collect();
         let terms: Terms = catalog.terms(&statements, &texts, card.as_ref());
-        Background { terms, card, further }
+        let rivals = Rival::of(catalog, card.as_ref());
+        Background { terms, card, further, rivals }
     }
 }
 

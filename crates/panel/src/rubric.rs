@@ -10,6 +10,11 @@ use crate::judge::Workload;
 /// The rubric inside the binary.
 const BUILT_IN: &str = include_str!("../rubric.toml");
 
+/// Where a rubric does not say it.
+fn least_predicted() -> f64 {
+    0.4
+}
+
 /// What four reviewers ask.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +29,9 @@ pub struct Rubric {
     pub ship_at: f64,
     /// Part of the weight that must have evidence; with less a reviewer abstains.
     pub least_evidence: f64,
+    /// The same of predictions, which have less to go by.
+    #[serde(default = "least_predicted")]
+    pub least_predicted: f64,
     /// By how much the lower end of right answers must lie above what guessing gets; below it a model is skipped.
     pub chance_margin: f64,
     /// What is taken for granted and not measured.
@@ -78,7 +86,8 @@ pub struct Reviewer {
 }
 
 /// A fact that must hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "ReviewerGate")]
 #[serde(rename_all = "snake_case")]
 pub enum Gate {
     /// The model was loaded and answered its canary.
@@ -210,6 +219,7 @@ impl Rubric {
         };
         within("ship_at", self.ship_at, 0.0, 100.0)?;
         within("least_evidence", self.least_evidence, 0.0, 1.0)?;
+        within("least_predicted", self.least_predicted, 0.0, 1.0)?;
         within("chance_margin", self.chance_margin, 0.0, 1.0)?;
         within("watts", self.assumptions.watts, 0.0, 1e6)?;
         within("usd_per_kwh", self.assumptions.usd_per_kwh, 0.0, 1e3)?;
@@ -224,6 +234,20 @@ impl Rubric {
             reviewer.check().map_err(|about| format!("reviewer `{}`: {about}", reviewer.id))?;
         }
         Ok(())
+    }
+}
+
+impl Rubric {
+    /// The decode speed from which on those who wait would ship for it alone, the most that any reviewer asks; none where
+    /// nobody waits. [tokens/s]
+    pub fn reading_speed(&self, workload: Workload) -> Option<f64> {
+        let criteria = self.reviewers.iter().flat_map(|reviewer| &reviewer.criteria);
+        let asked = criteria.filter(|criterion| workload != Workload::Batch && criterion.is_for(workload));
+        let speeds = asked.filter_map(|criterion| match criterion.asked() {
+            Asked::Metric("decode@0", points) => value_for(points, self.ship_at),
+            _ => None,
+        });
+        speeds.max_by(f64::total_cmp)
     }
 }
 

@@ -41,6 +41,15 @@ impl Row {
             Words::BBetter => Some(Side::B.letter()),
         }
     }
+
+    /// Whether it is of all categories together.
+    pub fn is_overall(&self) -> bool {
+        self.about == "all categories"
+    }
+
+    fn is_told(&self) -> bool {
+        self.winner().is_some() || self.is_overall()
+    }
 }
 
 /// Rows that belong together.
@@ -50,6 +59,16 @@ pub(crate) struct Section {
 }
 
 impl Section {
+    /// Rows in which a difference was seen, and in any case that of all categories.
+    pub fn told(&self) -> Vec<&Row> {
+        self.rows.iter().filter(|row| row.is_told()).collect()
+    }
+
+    /// The others.
+    pub fn alike(&self) -> Vec<&Row> {
+        self.rows.iter().filter(|row| !row.is_told()).collect()
+    }
+
     /// The unit of every row, where all have the same.
     pub fn unit(&self) -> Option<&'static str> {
         let first = self.rows.first()?.unit;

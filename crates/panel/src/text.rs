@@ -1,6 +1,10 @@
 //! The comparison side by side on a terminal of 80 columns. Colour says nothing that the words do not.
 
+mod before;
+mod field;
 mod summary;
+
+pub use before::render_outlook;
 
 use plimsoll_catalog::Outcome;
 use plimsoll_lab::load::LoadLog;
@@ -23,6 +27,8 @@ const NAME: usize = 44;
 const HOW_TO_READ: &str = "Intervals hold 95 %, each by itself, where no other level stands beside them. `A`, `B`: the \
      better; `≈`: no difference seen. These marks are corrected for everything that is compared here (Holm), so `≈` may \
      stand where an interval by itself leaves out no difference.";
+
+pub use field::render_field;
 
 /// Whether escape codes may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,12 +174,7 @@ fn full(report: &Report, style: Style) -> String {
 
 /// Where it ran, and what makes the figures doubtful: other programs, or models that do not predict text.
 fn device(comparison: &Comparison, style: Style) -> String {
-    let device = &comparison.device;
-    let load = comparison.load.as_ref().and_then(LoadLog::averages);
-    let load =
-        load.map_or(String::new(), |[before, after]| format!(", load average {before:.1} before, {after:.1} after"));
-    let about = format!("{}, {}, {} threads{load}", device.cpu, device.isa, device.threads);
-    let mut out = format!("{}\n", style.dim(&wrapped(&about)));
+    let mut out = format!("{}\n", style.dim(&wrapped(&device_line(comparison))));
     for broken in comparison.broken() {
         out += &format!("{}\n", style.bold(&wrapped(&broken)));
     }
@@ -181,6 +182,15 @@ fn device(comparison: &Comparison, style: Style) -> String {
         out += &format!("{}\n", style.bold(&wrapped(&shown_text(&noisy, 2000))));
     }
     out
+}
+
+/// The machine and how busy it was.
+fn device_line(comparison: &Comparison) -> String {
+    let device = &comparison.device;
+    let load = comparison.load.as_ref().and_then(LoadLog::averages);
+    let load =
+        load.map_or(String::new(), |[before, after]| format!(", load average {before:.1} before, {after:.1} after"));
+    format!("{}, {}, {} threads{load}", device.cpu, device.isa, device.threads)
 }
 
 /// Words with names of models that fit a line.
@@ -261,7 +271,7 @@ fn faithfulness(found: &Fidelity) -> String {
 }
 
 fn row_lines(row: &Row, with_unit: bool, style: Style) -> String {
-    let about = row.about.trim_end_matches(" tokens");
+    let (about, circumstance) = parted(&row.about);
     let label = if with_unit { format!("{about}, {}", row.unit) } else { about.to_owned() };
     let mark = match row.words {
         Words::NoDifferenceSeen => "≈",
@@ -271,9 +281,17 @@ fn row_lines(row: &Row, with_unit: bool, style: Style) -> String {
     };
     let verdict = format!("{mark}  {}", row.difference.value);
     let values = line([&label, &row.a.value, &row.b.value, &verdict]);
-    let intervals = line(["", &in_brackets(&row.a), &in_brackets(&row.b), &in_brackets(&row.difference)]);
+    let intervals = line([circumstance, &in_brackets(&row.a), &in_brackets(&row.b), &in_brackets(&row.difference)]);
     let values = if row.winner().is_some() { style.bold(&values) } else { values };
     format!("{values}\n{}\n", style.dim(&intervals))
+}
+
+/// What is told of memory in two lines: what it is, and of how much in the context.
+fn parted(about: &str) -> (&str, &str) {
+    match about.strip_prefix("peak memory ") {
+        Some(circumstance) => ("peak memory", circumstance),
+        None => (about.trim_end_matches(" tokens"), ""),
+    }
 }
 
 fn in_brackets(cell: &Cell) -> String {
@@ -285,7 +303,7 @@ fn line(cells: [&str; 4]) -> String {
     padded(cells, COLUMNS)
 }
 
-fn padded(cells: [&str; 4], widths: [usize; 4]) -> String {
+fn padded<const N: usize>(cells: [&str; N], widths: [usize; N]) -> String {
     let padded = cells.iter().zip(widths).map(|(cell, width)| {
         let missing = width.saturating_sub(cell.chars().count());
         format!("{cell}{}", " ".repeat(missing))

@@ -4,12 +4,18 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use plimsoll_lab::hash::sha256_hex;
 use plimsoll_lab::record::Comparison;
 use plimsoll_lab::suite::Suite;
+use serde::Serialize;
 use tempfile::NamedTempFile;
 
-use crate::pages::{Chrome, ComparePage};
+use crate::field::FieldReport;
+use crate::pages::{Chrome, ComparePage, FieldPage};
 use crate::report::Report;
+
+/// Bytes of a report's name before its hash; file systems allow 255 with the ending and what a temporary name adds.
+const LONGEST_NAME: usize = 200;
 
 /// Where the two files of a report go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,10 +27,16 @@ pub struct ReportPaths {
 }
 
 impl ReportPaths {
-    /// `plimsoll-A-vs-B.html` and `.json` in `folder`, after the names by which pages are found.
-    pub fn of(folder: &Path, report: &Report) -> ReportPaths {
-        let [a, b] = report.ids();
-        let name = format!("plimsoll-{a}-vs-{b}");
+    /// `plimsoll-A-vs-B.html` and `.json` in `folder`, after the names by which pages are found: `ids` of a report. Where
+    /// these are too long for a file's name, each is cut and a hash of them all tells which they were.
+    pub fn of(folder: &Path, ids: &[String]) -> ReportPaths {
+        let mut name = format!("plimsoll-{}", ids.join("-vs-"));
+        if name.len() > LONGEST_NAME {
+            let whole = sha256_hex(name.as_bytes());
+            let each = LONGEST_NAME / ids.len().max(1) - "-vs-".len();
+            let cut: Vec<&str> = ids.iter().map(|id| &id[..id.len().min(each)]).collect();
+            name = format!("plimsoll-{}-{}", cut.join("-vs-"), &whole[..8]);
+        }
         ReportPaths { html: folder.join(format!("{name}.html")), json: folder.join(format!("{name}.json")) }
     }
 }
@@ -59,8 +71,19 @@ pub enum ReportError {
 /// # Errors
 /// [`ReportError`], which names the path.
 pub fn write_report(paths: &ReportPaths, report: &Report, rubric: &str) -> Result<Vec<PathBuf>, ReportError> {
-    let page = render_html(report, rubric);
-    let mut record = serde_json::to_string_pretty(report).expect("records hold only strings, numbers and lists");
+    write_both(paths, &render_html(report, rubric), report)
+}
+
+/// Writes the page and the record of three models or more, as [`write_report`] does.
+///
+/// # Errors
+/// [`ReportError`], which names the path.
+pub fn write_field(paths: &ReportPaths, report: &FieldReport, rubric: &str) -> Result<Vec<PathBuf>, ReportError> {
+    write_both(paths, &render_field_html(report, rubric), report)
+}
+
+fn write_both(paths: &ReportPaths, page: &str, record: &impl Serialize) -> Result<Vec<PathBuf>, ReportError> {
+    let mut record = serde_json::to_string_pretty(record).expect("records hold only strings, numbers and lists");
     record.push('\n');
     let html = prepared(&paths.html, page.as_bytes())?;
     let json = prepared(&paths.json, record.as_bytes())?;
@@ -85,13 +108,18 @@ pub fn render_html(report: &Report, rubric: &str) -> String {
     ComparePage::of_report(report, suite.as_ref(), rubric, Chrome::File).with_record(record).html()
 }
 
+/// The report of three models or more as one page that needs nothing else, as [`render_html`] gives that of two.
+pub fn render_field_html(report: &FieldReport, rubric: &str) -> String {
+    FieldPage::new(report, rubric, embedded(report)).html()
+}
+
 /// What opens the record that a page carries; `template` is neither shown nor printed, and nothing in it runs.
 const OPENS: &str = "<template id=\"plimsoll-report\">";
 /// What closes it.
 const CLOSES: &str = "</template>";
 
 /// The record as text of an element: what HTML would read in it is spelled, and the rest stays as it is.
-fn embedded(report: &Report) -> String {
+fn embedded(report: &impl Serialize) -> String {
     let json = serde_json::to_string(report).expect("records hold only strings, numbers and lists");
     json.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

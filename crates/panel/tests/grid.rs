@@ -70,8 +70,7 @@ impl Imagined {
     fn verdict(&self, right: f64, gigabytes: f64, decode: f64, terms: &Terms) -> Verdict {
         let model = self.model(right, gigabytes, decode);
         let seen = Some(Seen { model: &model, device: &self.device, suite: &self.suite });
-        let (further, demand) = (&[][..], &self.demand);
-        review(&Subject { name: "m", seen, further, fidelity: None, card: None, terms, demand }, &self.rubric).verdict
+        review(&Subject { seen, ..Subject::of("m", terms, &self.demand) }, &self.rubric).verdict
     }
 }
 
@@ -98,6 +97,7 @@ fn letter(word: Word) -> char {
         Word::Mixed => 'm',
         Word::Skip => '.',
         Word::Unmeasured => '?',
+        Word::Try | Word::Perhaps => panic!("what was measured is not predicted"),
     }
 }
 

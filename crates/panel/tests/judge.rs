@@ -103,15 +103,7 @@ fn without_files_reviewers_abstain_and_the_licence_still_decides() {
     terms.conditions.commercial.answer = Answer::No;
     terms.conditions.research.answer = Answer::Yes;
     let demand = commercial();
-    let unseen = Subject {
-        name: "unseen",
-        seen: None,
-        further: &[],
-        fidelity: None,
-        card: None,
-        terms: &terms,
-        demand: &demand,
-    };
+    let unseen = Subject::of("unseen", &terms, &demand);
     let said = review(&unseen, &Rubric::builtin());
     let calls: Vec<Call> = said.opinions.iter().map(|opinion| opinion.call).collect();
     assert_eq!(calls, [Call::Abstain, Call::Abstain, Call::Abstain, Call::Skip]);

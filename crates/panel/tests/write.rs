@@ -19,7 +19,7 @@ fn names(folder: &Path) -> Vec<OsString> {
 }
 
 fn paths_in(folder: &Path) -> ReportPaths {
-    ReportPaths::of(folder, &fixture::report())
+    ReportPaths::of(folder, &fixture::report().ids())
 }
 
 /// Writes the report of a comparison that was judged.

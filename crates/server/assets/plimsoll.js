@@ -1,4 +1,4 @@
-// What pages gain where scripts may run: a comparison under way is followed, and speed can be explored by depth.
+// What pages gain where scripts may run: a comparison under way is followed, records close by key, commands are copied.
 "use strict";
 
 // A comparison under way.
@@ -19,38 +19,31 @@ for (const job of document.querySelectorAll("[data-job]")) {
   });
 }
 
-// Every timed repetition by depth, of both models.
-for (const place of document.querySelectorAll("[data-speed]")) {
-  draw(place).catch(() => place.remove());
+// A record closes with Escape, and the reader is back at the number that led to it.
+let number;
+document.addEventListener("click", (event) => {
+  const link = event.target.closest('a[href^="#m-"]');
+  if (link && !link.closest(".record")) number = link;
+  if (event.target.closest("a.close")) back();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && document.querySelector(".record:target")) {
+    location.hash = "closed";
+    back();
+  }
+});
+function back() {
+  number?.focus({ preventScroll: true });
 }
 
-async function draw(place) {
-  const answer = await fetch(`/api/v1/compare/${place.dataset.speed}`);
-  if (!answer.ok) throw new Error("nothing measured");
-  const report = await answer.json();
-  const depths = report.models[0].speed.map((row) => row.depth);
-  if (depths.length < 2 || typeof uPlot === "undefined") throw new Error("nothing to draw");
-  const style = getComputedStyle(document.documentElement);
-  const colour = (name) => style.getPropertyValue(name).trim();
-  const values = (model, phase) => model.speed.map((row) => row[phase].value);
-  const line = { stroke: colour("--grid"), width: 1 };
-  const axis = { stroke: colour("--soft"), grid: line, ticks: line };
-  const points = { show: true, fill: colour("--paper") };
-  for (const phase of ["decode", "prefill"]) {
-    const options = {
-      width: Math.max(place.clientWidth, 240),
-      height: 240,
-      title: `${phase === "decode" ? "Decode" : "Prefill"}, tokens/s by tokens already in the context`,
-      scales: { x: { time: false }, y: { range: (_, low, high) => [0, high * 1.1] } },
-      axes: [axis, { ...axis, size: 70 }],
-      series: [
-        { label: "depth" },
-        { label: "A", stroke: colour("--a"), width: 2, points },
-        { label: "B", stroke: colour("--b"), width: 2, dash: [6, 4], points },
-      ],
-    };
-    const data = [depths, values(report.models[0], phase), values(report.models[1], phase)];
-    const plot = new uPlot(options, data, place);
-    new ResizeObserver(() => plot.setSize({ width: Math.max(place.clientWidth, 240), height: 240 })).observe(place);
-  }
+// Commands that are to be repeated can be copied.
+for (const command of navigator.clipboard ? document.querySelectorAll("pre.copied") : []) {
+  const button = document.createElement("button");
+  button.className = "copy";
+  button.textContent = "Copy";
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(command.textContent);
+    button.textContent = "Copied";
+  });
+  command.after(button);
 }

@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use client::ask;
 use plimsoll_catalog::Catalog;
+use plimsoll_lab::predict::here::Here;
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::store::{Choice, Store, Vote};
 use plimsoll_server::{Launch, Options, bind};
@@ -32,6 +33,10 @@ impl Launch for Nothing {
     fn refusal(&self, model: &str) -> Option<String> {
         Some(format!("`{model}` is not measured here"))
     }
+
+    fn here(&self) -> Option<Here> {
+        None
+    }
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -47,6 +52,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         rubric: Rubric::builtin(),
         launch: Arc::new(Nothing),
         mail: None,
+        site: None,
     };
     let runtime = tokio::runtime::Runtime::new()?;
     let server = runtime.block_on(bind(options))?;

@@ -1,38 +1,37 @@
-//! The same as JSON, for programs: `/api/v1/…`, described at `/api/openapi.json`.
+//! The same as JSON, for programs: `/api/v1/…`, described at `/api/openapi.json`. What is answered is a type, and the
+//! description is made of the types.
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use plimsoll_catalog::gate;
-use plimsoll_panel::digest::{digest_since, week_ago};
-use plimsoll_panel::slug;
-use serde_json::{Value, json};
-use utoipa::OpenApi;
+use plimsoll_catalog::{Gate, ModelCard, Terms};
+use plimsoll_lab::predict::before::{Floats, Prediction};
+use plimsoll_panel::Report;
+use plimsoll_panel::digest::{Digest, digest_since, week_ago};
+use plimsoll_panel::judge::{Review, Verdict};
+use plimsoll_panel::pages::{DemandQuery, Entry};
+use plimsoll_panel::predicted::{CONTEXT, asked, name, of_shape};
+use plimsoll_panel::store::{Judged, Listed};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
+use crate::afloat::Against;
 use crate::app::App;
-use crate::contenders::{Known, UseQuery, pair, report};
+use crate::contenders::{Known, Pair, meant, report};
+use crate::device::Device;
 use crate::error::Problem;
+use crate::query::Fields;
 
 /// Comparisons in a list.
 const LISTED: usize = 1000;
 
-/// The description.
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "Plimsoll",
-        description = "Measurements of open-weight models on this machine, and what a panel makes of them. The forms of records are those of `plimsoll … --json`."
-    ),
-    paths(models, model, comparisons, compare, record, digest)
-)]
-struct Description;
+/// An answer, or what went wrong, as JSON.
+pub struct Answer<T>(Result<T, Problem>);
 
-/// An answer, or what went wrong as JSON.
-pub struct Answer(Result<Value, Problem>);
-
-impl IntoResponse for Answer {
+impl<T: Serialize> IntoResponse for Answer<T> {
     fn into_response(self) -> Response {
         match self.0 {
             Ok(value) => Json(value).into_response(),
@@ -41,89 +40,150 @@ impl IntoResponse for Answer {
     }
 }
 
-/// `/api/openapi.json`
-pub async fn openapi() -> Response {
-    Json(Description::openapi()).into_response()
+/// What went wrong.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Error {
+    /// In words.
+    pub error: String,
 }
 
-/// Every model of the catalogue with its licence gate and last verdict.
-#[utoipa::path(get, path = "/api/v1/models", params(
-    ("use" = Option<String>, Query, description = "research, internal or commercial (the default)"),
-    ("users" = Option<u64>, Query, description = "monthly users"),
-    ("region" = Option<String>, Query, description = "two letters, or EU"),
-), responses((status = 200, description = "A list of objects with `id`, `card`, `gate` and `verdict`", body = Vec<Object>)))]
-pub async fn models(State(app): State<Arc<App>>, Query(usage): Query<UseQuery>) -> Answer {
-    let usage = match usage.declared() {
-        Ok(usage) => usage,
-        Err(problem) => return Answer(Err(problem)),
-    };
+/// A model of the catalogue held against a device.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Model {
+    /// In addresses.
+    pub id: String,
+    /// What is announced of it.
+    pub card: ModelCard,
+    /// What its licence says to the use asked for.
+    pub gate: Gate,
+    /// What is predicted of the way to store it that suits the device; none where its shape is not published.
+    pub predicted: Option<Prediction>,
+    /// How memory and needs stand.
+    pub floats: Option<Floats>,
+    /// What the panel says by what is predicted.
+    pub foreseen: Verdict,
+    /// The last verdict on it here.
+    pub verdict: Option<Judged>,
+}
+
+/// One model with everything that is known of it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct OneModel {
+    /// In addresses.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What is announced of it; none of a model that was only measured.
+    pub card: Option<ModelCard>,
+    /// What its licence says.
+    pub terms: Terms,
+    /// What the panel says of it for the use asked for.
+    pub review: Review,
+    /// What is predicted of each published checkpoint.
+    pub predicted: Vec<Predicted>,
+    /// Comparisons that it was in, the latest first.
+    pub comparisons: Vec<Listed>,
+    /// Verdicts on it, the latest first.
+    pub history: Vec<Judged>,
+}
+
+/// What is predicted of one published checkpoint.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Predicted {
+    /// What it is called beside others of its card.
+    pub checkpoint: String,
+    /// Each way to store it, the most precise first.
+    pub quantisations: Vec<Prediction>,
+}
+
+/// A record of the evidence store.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Kept {
+    /// Its hash.
+    pub id: String,
+    /// What it is: `measurement`, `comparison`, `review`.
+    pub kind: String,
+    /// When it came into this store, RFC 3339 in UTC.
+    pub created: String,
+    /// Why it was withdrawn, if it was.
+    pub withdrawn: Option<String>,
+    /// What it says; its form depends on its kind.
+    pub body: Value,
+}
+
+/// `/api/v1/models`
+pub async fn models(State(app): State<Arc<App>>, Fields(query): Fields<DemandQuery>) -> Answer<Vec<Model>> {
     let found = app.with_store(move |app, store| {
-        let mut all = Vec::new();
-        for card in app.catalog.cards() {
-            let (id, terms) = (slug(&card.id), app.catalog.terms(&[], &[], Some(card)));
-            let verdict = store.history(Some(&id), 1)?.into_iter().next();
-            all.push(json!({ "id": id, "card": card, "gate": gate(&terms, &usage), "verdict": verdict }));
+        let (demand, device) = (query.demand().map_err(Problem::Bad)?, Device::of(app, &query.device)?);
+        let against = Against { demand: &demand, device: &device, stored: None };
+        let one = |card| {
+            let entry = against.entry(app, store, card)?;
+            let verdict = store.history(Some(&entry.id), 1)?.into_iter().next();
+            let Entry { id, gate, predicted, foreseen, floats, .. } = entry;
+            Ok(Model { id, card: card.clone(), gate, predicted, floats, foreseen, verdict })
+        };
+        app.catalog.cards().map(one).collect::<Result<Vec<Model>, Problem>>()
+    });
+    Answer(found.await)
+}
+
+/// `/api/v1/models/ID`
+pub async fn model(
+    State(app): State<Arc<App>>,
+    Path(called): Path<String>,
+    Fields(query): Fields<DemandQuery>,
+) -> Answer<OneModel> {
+    let found = app.with_store(move |app, store| {
+        let (demand, device) = (query.demand().map_err(Problem::Bad)?, Device::of(app, &query.device)?);
+        let known = Known::find(app, store, &meant(app, store, &called)?)?;
+        let review = known.judged_for(app, &demand, &device)?;
+        let (comparisons, history) =
+            (store.comparisons_with(&known.id, LISTED)?, store.history(Some(&known.id), LISTED)?);
+        let Known { id, name: known_as, background, .. } = known;
+        let mut predicted = Vec::new();
+        for (card, shape) in background.card.iter().flat_map(|card| card.shapes.iter().map(move |shape| (card, shape)))
+        {
+            let all = of_shape(card, shape, device.place(), device.room(), asked(shape, CONTEXT, 0));
+            let quantisations = all.map_err(|error| Problem::Internal(error.to_string()))?;
+            predicted.push(Predicted { checkpoint: name(card, shape), quantisations });
         }
-        Ok(Value::from(all))
+        let (card, terms) = (background.card, background.terms);
+        Ok(OneModel { id, name: known_as, card, terms, review, predicted, comparisons, history })
     });
     Answer(found.await)
 }
 
-/// One model: its card, its licence, what the panel says, and the comparisons that it was in.
-#[utoipa::path(get, path = "/api/v1/models/{id}", params(("id" = String, Path, description = "as in addresses")),
-    responses((status = 200, description = "The model", body = Object), (status = 404, description = "No such model")))]
-pub async fn model(State(app): State<Arc<App>>, Path(id): Path<String>, Query(usage): Query<UseQuery>) -> Answer {
+/// `/api/v1/comparisons`
+pub async fn comparisons(State(app): State<Arc<App>>) -> Answer<Vec<Listed>> {
+    Answer(app.with_store(|_, store| Ok(store.comparisons(LISTED)?)).await)
+}
+
+/// `/api/v1/compare/A-vs-B`. Votes are left out until one has voted, on the page.
+pub async fn compare(
+    State(app): State<Arc<App>>,
+    Path(text): Path<String>,
+    Fields(query): Fields<DemandQuery>,
+) -> Answer<Report> {
     let found = app.with_store(move |app, store| {
-        let usage = usage.declared()?;
-        let known = Known::find(app, store, &id)?;
-        Ok(json!({
-            "id": id, "name": known.name, "card": known.background.card, "terms": known.background.terms,
-            "review": known.review(app, &usage), "comparisons": store.comparisons_with(&id, LISTED)?,
-            "history": store.history(Some(&id), LISTED)?,
-        }))
+        let demand = query.demand().map_err(Problem::Bad)?;
+        let pair = Pair::meant(app, store, &text)?;
+        let never = || Problem::NotFound(format!("`{}` was never compared here", pair.name()));
+        report(app, store, &pair, &demand)?.ok_or_else(never)
     });
     Answer(found.await)
 }
 
-/// Comparisons of this store, the latest first.
-#[utoipa::path(get, path = "/api/v1/comparisons",
-    responses((status = 200, description = "Ids, models and times", body = Vec<Object>)))]
-pub async fn comparisons(State(app): State<Arc<App>>) -> Answer {
-    Answer(app.with_store(|_, store| Ok(json!(store.comparisons(LISTED)?))).await)
-}
-
-/// The latest comparison of two models with everything measured and what the panel says. Votes are left out until one
-/// has voted, on the page.
-#[utoipa::path(get, path = "/api/v1/compare/{pair}", params(("pair" = String, Path, description = "`a-vs-b`")),
-    responses((status = 200, description = "The report, as `plimsoll compare --json` prints it", body = Object),
-        (status = 404, description = "Never compared here"), (status = 409, description = "Evidence was changed")))]
-pub async fn compare(State(app): State<Arc<App>>, Path(text): Path<String>, Query(usage): Query<UseQuery>) -> Answer {
-    let found = app.with_store(move |app, store| {
-        let (ids, usage) = (pair(&text)?, usage.declared()?);
-        let report = report(app, store, ids, &usage)?;
-        let nothing = || Problem::NotFound(format!("`{text}` was never compared here"));
-        serde_json::to_value(report.ok_or_else(nothing)?).map_err(|error| Problem::Internal(error.to_string()))
-    });
-    Answer(found.await)
-}
-
-/// Any record by its id, checked against its hash: a measurement with its samples, a run, a comparison, a review.
-#[utoipa::path(get, path = "/api/v1/records/{id}", params(("id" = String, Path, description = "a hash")),
-    responses((status = 200, description = "The record", body = Object), (status = 404, description = "No such record"),
-        (status = 409, description = "It was changed")))]
-pub async fn record(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+/// `/api/v1/records/ID`
+pub async fn record(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer<Kept> {
     let found = app.with_store(move |_, store| {
         let record = store.record(&id)?.ok_or_else(|| Problem::NotFound(format!("no record {id} is in this store")))?;
-        Ok(json!({
-            "id": record.id, "kind": record.kind.as_str(), "created": record.created, "withdrawn": record.withdrawn,
-            "body": record.body,
-        }))
+        let kind = record.kind.as_str().to_owned();
+        Ok(Kept { id: record.id, kind, created: record.created, withdrawn: record.withdrawn, body: record.body })
     });
     Answer(found.await)
 }
 
-/// Verdicts that changed within a week.
-#[utoipa::path(get, path = "/api/v1/digest", responses((status = 200, description = "The latest `changes`, and how many there are in `total`", body = Object)))]
-pub async fn digest(State(app): State<Arc<App>>) -> Answer {
-    Answer(app.with_store(|_, store| Ok(json!(digest_since(store, &week_ago())?))).await)
+/// `/api/v1/digest`
+pub async fn digest(State(app): State<Arc<App>>) -> Answer<Digest> {
+    Answer(app.with_store(|_, store| Ok(digest_since(store, &week_ago())?)).await)
 }

@@ -1,10 +1,12 @@
 //! What all requests share.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use plimsoll_catalog::Catalog;
 use plimsoll_lab::hash::sha256_hex;
+use plimsoll_lab::predict::here::Here;
+use plimsoll_panel::pages::{DeviceGroup, device_groups};
 use plimsoll_panel::rubric::Rubric;
 
 use crate::error::Problem;
@@ -13,7 +15,7 @@ use crate::jobs::Jobs;
 use crate::mail::Mail;
 use crate::metrics::Meter;
 use crate::pool::{Pool, Taken};
-use crate::{Options, ServeError};
+use crate::{Options, ServeError, reach};
 
 /// What all requests share.
 pub struct App {
@@ -24,7 +26,15 @@ pub struct App {
     pub(crate) rubric: Rubric,
     pub(crate) jobs: Jobs,
     pub(crate) mail: Option<Mail>,
+    /// Where readers reach this server, without a slash at the end: what stands in mails and feeds.
+    pub(crate) site: String,
+    /// What this machine can do, once it is measured.
+    pub(crate) here: OnceLock<Arc<Here>>,
+    /// The devices that a form offers.
+    pub(crate) devices: Vec<DeviceGroup>,
     pub(crate) limits: Mutex<Limits>,
+    /// Who asked lately to have mail sent to an address.
+    pub(crate) sign_ups: Mutex<Limits>,
     pub(crate) meter: Meter,
     /// Known to this process alone: what forms carry is made of it.
     secret: String,
@@ -32,8 +42,14 @@ pub struct App {
 
 impl App {
     pub(crate) fn new(options: Options, address: SocketAddr) -> Result<App, ServeError> {
-        let Options { token, store, catalog, rubric, launch, mail, .. } = options;
+        let Options { token, store, catalog, rubric, launch, mail, site, .. } = options;
+        let site =
+            site.map_or_else(|| reach::addresses(address).remove(0), |site| site.trim_end_matches('/').to_owned());
         Ok(App {
+            site,
+            here: OnceLock::new(),
+            devices: device_groups(&catalog),
+            sign_ups: Mutex::new(Limits::of_sign_ups()),
             address,
             token,
             pool: Pool::open(store.clone())?,
@@ -41,7 +57,7 @@ impl App {
             rubric,
             jobs: Jobs::new(launch, store),
             mail,
-            limits: Mutex::new(Limits::default()),
+            limits: Mutex::new(Limits::of_requests()),
             meter: Meter::new(),
             secret: random_hex()?,
         })

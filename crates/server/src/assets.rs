@@ -1,26 +1,54 @@
-//! What pages ask for besides themselves. All of it is in the binary.
+//! What pages ask for besides themselves. All of it is in the binary, and has its hash in its address, so that a browser
+//! asks for it once.
+
+use std::sync::LazyLock;
 
 use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use plimsoll_panel::pages::STYLE;
+use plimsoll_lab::hash::sha256_hex;
+use plimsoll_panel::pages::{Assets, STYLE};
 
 use crate::error::Problem;
 
-/// The files by name, with their types.
-const FILES: [(&str, &str, &str); 6] = [
-    ("plimsoll.css", "text/css; charset=utf-8", STYLE),
-    ("plimsoll.js", "text/javascript; charset=utf-8", include_str!("../assets/plimsoll.js")),
-    ("plimsoll.svg", "image/svg+xml", include_str!("../assets/plimsoll.svg")),
-    // uPlot 1.6.32, as its npm package has it.
-    ("uplot.css", "text/css; charset=utf-8", include_str!("../assets/uplot/uPlot.min.css")),
-    ("uplot.js", "text/javascript; charset=utf-8", include_str!("../assets/uplot/uPlot.iife.min.js")),
-    ("uplot.txt", "text/plain; charset=utf-8", include_str!("../assets/uplot/LICENSE")),
-];
+/// Digits of a hash in an address.
+const DIGITS: usize = 16;
 
-/// `/assets/NAME`
+/// A file.
+struct Asset {
+    /// Without the hash.
+    name: &'static str,
+    /// With it, as pages ask for it.
+    path: String,
+    mime: &'static str,
+    content: &'static str,
+}
+
+impl Asset {
+    fn new(name: &'static str, mime: &'static str, content: &'static str) -> Asset {
+        let (stem, extension) = name.split_once('.').unwrap_or((name, ""));
+        let path = format!("/assets/{stem}.{}.{extension}", &sha256_hex(content.as_bytes())[..DIGITS]);
+        Asset { name, path, mime, content }
+    }
+}
+
+static STYLE_SHEET: LazyLock<Asset> = LazyLock::new(|| Asset::new("plimsoll.css", "text/css; charset=utf-8", STYLE));
+static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("plimsoll.js", "text/javascript; charset=utf-8", include_str!("../assets/plimsoll.js"))
+});
+static ICON: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("plimsoll.svg", "image/svg+xml", include_str!("../assets/plimsoll.svg")));
+
+/// Where pages find them.
+pub static ASSETS: LazyLock<Assets> =
+    LazyLock::new(|| Assets { style: STYLE_SHEET.path.clone(), script: SCRIPT.path.clone(), icon: ICON.path.clone() });
+
+/// `/assets/NAME`: by its hash for good, by its bare name for as long as it is asked about.
 pub async fn asset(Path(name): Path<String>) -> Result<Response, Problem> {
-    let found = FILES.iter().find(|file| file.0 == name);
-    let (_, kind, content) = found.ok_or_else(|| Problem::NotFound(format!("there is no file `{name}`")))?;
-    Ok(([(header::CONTENT_TYPE, *kind), (header::CACHE_CONTROL, "max-age=3600")], *content).into_response())
+    let path = format!("/assets/{name}");
+    let all = [&*STYLE_SHEET, &*SCRIPT, &*ICON];
+    let found = all.into_iter().find(|asset| asset.name == name || asset.path == path);
+    let asset = found.ok_or_else(|| Problem::NotFound(format!("there is no file `{name}`")))?;
+    let kept = if asset.path == path { "public, max-age=31536000, immutable" } else { "no-cache" };
+    Ok(([(header::CONTENT_TYPE, asset.mime), (header::CACHE_CONTROL, kept)], asset.content).into_response())
 }

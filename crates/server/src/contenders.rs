@@ -1,51 +1,14 @@
 //! What is known of a model by its name in addresses, and of a pair of them.
 
-use plimsoll_catalog::{Catalog, DeclaredUse, ModelCard, Purpose, region_code};
+use plimsoll_catalog::{Catalog, ModelCard, nearest, of_address};
 use plimsoll_lab::record::{Comparison, Measurement, Side};
-use plimsoll_panel::judge::{Background, Demand, Review, Seen, Subject, review};
+use plimsoll_panel::judge::{Background, Demand, Question, Review, Rival, Seen, Subject, Wish, review};
 use plimsoll_panel::store::{Listed, Store};
 use plimsoll_panel::{Report, slug};
-use serde::Deserialize;
 
 use crate::app::App;
+use crate::device::Device;
 use crate::error::Problem;
-
-/// A declared use as it stands in an address.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub struct UseQuery {
-    #[serde(rename = "use")]
-    purpose: Option<String>,
-    users: Option<String>,
-    region: Option<String>,
-}
-
-impl UseQuery {
-    /// The use; commercial where none is named, for it has the most conditions.
-    ///
-    /// # Errors
-    /// [`Problem::Bad`] for what is no purpose, number or region.
-    pub fn declared(&self) -> Result<DeclaredUse, Problem> {
-        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        let purpose = match given(&self.purpose).as_deref() {
-            Some("research") => Purpose::Research,
-            Some("internal") => Purpose::Internal,
-            Some("commercial") | None => Purpose::Commercial,
-            Some(other) => {
-                return Err(Problem::Bad(format!("`{other}` is no use; expected research, internal or commercial")));
-            }
-        };
-        let number = |text: String| text.parse().map_err(|_| Problem::Bad(format!("`{text}` is no number of users")));
-        let place = |text: String| {
-            let about = format!("`{text}` is no region; expected two letters, such as DE, or EU");
-            region_code(&text).ok_or(Problem::Bad(about))
-        };
-        Ok(DeclaredUse {
-            purpose,
-            users: given(&self.users).map(number).transpose()?,
-            region: given(&self.region).map(place).transpose()?,
-        })
-    }
-}
 
 /// A model that a page is about.
 pub struct Known {
@@ -64,6 +27,79 @@ pub fn card<'a>(catalog: &'a Catalog, id: &str) -> Option<&'a ModelCard> {
     catalog.cards().find(|card| slug(&card.id) == id)
 }
 
+/// The name in addresses of the model that somebody calls `name`: its id, an alias, its name or its address on the hub.
+///
+/// # Errors
+/// [`Problem::NotFound`], with the name that was most likely meant, or the store's failure.
+pub fn meant(app: &App, store: &Store, name: &str) -> Result<String, Problem> {
+    let is_known = |id: &str| -> Result<bool, Problem> {
+        Ok(!id.is_empty() && (card(&app.catalog, id).is_some() || !store.comparisons_with(id, 1)?.is_empty()))
+    };
+    if is_known(name)? {
+        return Ok(name.to_owned());
+    }
+    if let Some(card) = app.catalog.resolve(of_address(name)) {
+        return Ok(slug(&card.id));
+    }
+    let spelt = slug(name);
+    if is_known(&spelt)? {
+        return Ok(spelt);
+    }
+    let cards = app.catalog.cards();
+    let known = cards.flat_map(|card| [&card.id, &card.name].into_iter().chain(&card.aliases).chain(&card.hub));
+    let near =
+        nearest(name, known.map(String::as_str)).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+    Err(Problem::NotFound(format!("no model is called `{name}` here{near}")))
+}
+
+/// Two models in the one order that pages of pairs have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair([String; 2]);
+
+impl Pair {
+    /// The two that stand in an address as `a-vs-b`, by whatever names.
+    ///
+    /// # Errors
+    /// [`Problem::NotFound`] for what is no pair or nobody knows; [`Problem::Bad`] for one model twice.
+    pub fn meant(app: &App, store: &Store, text: &str) -> Result<Pair, Problem> {
+        let names = text.split_once("-vs-").filter(|(a, b)| !a.is_empty() && !b.is_empty());
+        let (a, b) = names.ok_or_else(|| Problem::NotFound(format!("`{text}` names no two models")))?;
+        Pair::of(meant(app, store, a)?, meant(app, store, b)?)
+    }
+
+    /// The pair of two names in addresses.
+    ///
+    /// # Errors
+    /// [`Problem::Bad`] where both are one.
+    pub fn of(a: String, b: String) -> Result<Pair, Problem> {
+        match a.cmp(&b) {
+            std::cmp::Ordering::Equal => {
+                Err(Problem::Bad(format!("`{a}` is compared with another model, not with itself")))
+            }
+            std::cmp::Ordering::Less => Ok(Pair([a, b])),
+            std::cmp::Ordering::Greater => Ok(Pair([b, a])),
+        }
+    }
+
+    /// The pair that a bookmark's address names, if its names are such as addresses have; whether there are such models is
+    /// not looked up.
+    pub fn spelt(text: &str) -> Option<Pair> {
+        let (a, b) =
+            text.split_once("-vs-").filter(|(a, b)| [a, b].iter().all(|id| !id.is_empty() && slug(id) == **id))?;
+        Pair::of(a.to_owned(), b.to_owned()).ok()
+    }
+
+    /// Both names.
+    pub fn ids(&self) -> [&str; 2] {
+        [&self.0[0], &self.0[1]]
+    }
+
+    /// As it stands in addresses, and as votes are kept under: `a-vs-b`.
+    pub fn name(&self) -> String {
+        format!("{}-vs-{}", self.0[0], self.0[1])
+    }
+}
+
 impl Known {
     /// The model called `id` in addresses.
     ///
@@ -75,7 +111,8 @@ impl Known {
         let Some(listed) = latest else {
             let card = card.ok_or_else(|| Problem::NotFound(format!("no model is called `{id}` here")))?;
             let terms = app.catalog.terms(&[], &[], Some(card));
-            let background = Background { terms, card: Some(card.clone()), further: Vec::new() };
+            let rivals = Rival::of(&app.catalog, Some(card));
+            let background = Background { terms, card: Some(card.clone()), further: Vec::new(), rivals };
             return Ok(Known { id: id.to_owned(), name: card.name.clone(), background, seen: None });
         };
         let comparison = store.comparison(&listed.comparison)?;
@@ -92,55 +129,49 @@ impl Known {
         self.background.further.iter().chain(seen).collect()
     }
 
-    /// What the panel says of it.
-    pub fn review(&self, app: &App, usage: &DeclaredUse) -> Review {
-        let demand = Demand::from(usage.clone());
+    /// What the panel says of it: of what was measured, else of what is predicted for `device`.
+    ///
+    /// # Errors
+    /// The card's shape makes no network.
+    pub fn judged_for(&self, app: &App, demand: &Demand, device: &Device) -> Result<Review, Problem> {
+        let Some(card) = self.background.card.as_ref().filter(|_| self.seen.is_none()) else {
+            return Ok(self.review(app, demand));
+        };
+        let question = Question { target: device.target(), wish: Wish::default(), demand, rubric: &app.rubric };
+        let foreseen = question.of(&app.catalog, card, card.shapes.first());
+        Ok(foreseen.map_err(|error| Problem::Internal(error.to_string()))?.review)
+    }
+
+    /// What the panel says of what was measured.
+    pub fn review(&self, app: &App, demand: &Demand) -> Review {
         let seen = self.seen.as_ref().map(|(_, comparison, side)| Seen {
             model: &comparison.models[side.index()],
             device: &comparison.device,
             suite: &comparison.suite,
         });
-        let Background { terms, card, further } = &self.background;
+        let Background { terms, card, further, rivals } = &self.background;
         let fidelity = self
             .seen
             .as_ref()
             .and_then(|(_, comparison, side)| comparison.fidelity.as_ref().and_then(|found| found.of_derived(*side)));
         let subject =
-            Subject { name: &self.name, seen, further, fidelity, card: card.as_ref(), terms, demand: &demand };
+            Subject { seen, further, fidelity, card: card.as_ref(), rivals, ..Subject::of(&self.name, terms, demand) };
         review(&subject, &app.rubric)
     }
 }
 
-/// The two ids of `a-vs-b`.
-///
-/// # Errors
-/// [`Problem::NotFound`] for what is no pair.
-pub fn pair(text: &str) -> Result<[&str; 2], Problem> {
-    let ids = text.split_once("-vs-").filter(|(a, b)| [a, b].iter().all(|id| !id.is_empty() && slug(id) == **id));
-    let (a, b) = ids.ok_or_else(|| Problem::NotFound(format!("`{text}` names no two models")))?;
-    if a == b {
-        return Err(Problem::Bad("a model is compared with another one".to_owned()));
-    }
-    Ok([a, b])
-}
-
-/// The name under which votes on a pair are kept, whichever comes first in the address.
-pub fn ballot_page(ids: [&str; 2]) -> String {
-    let [a, b] = ids;
-    if a <= b { format!("{a}-vs-{b}") } else { format!("{b}-vs-{a}") }
-}
-
-/// The latest report of a pair, judged anew for `usage`.
+/// The latest report of a pair, judged anew for `demand`.
 ///
 /// # Errors
 /// When the store fails or the evidence was changed.
-pub fn report(app: &App, store: &Store, ids: [&str; 2], usage: &DeclaredUse) -> Result<Option<Report>, Problem> {
-    let Some(listed) = store.latest_of(ids[0], ids[1])? else { return Ok(None) };
+pub fn report(app: &App, store: &Store, pair: &Pair, demand: &Demand) -> Result<Option<Report>, Problem> {
+    let [a, b] = pair.ids();
+    let Some(listed) = store.latest_of(a, b)? else { return Ok(None) };
     let comparison = store.comparison(&listed.comparison)?;
-    judged(app, store, &listed, comparison, usage).map(Some)
+    judged(app, store, &listed, comparison, demand).map(Some)
 }
 
-/// A comparison of the store with what the panel says of it for `usage`.
+/// A comparison of the store with what the panel says of it for `demand`.
 ///
 /// # Errors
 /// When the store fails or the evidence was changed.
@@ -149,7 +180,7 @@ pub fn judged(
     store: &Store,
     listed: &Listed,
     comparison: Comparison,
-    usage: &DeclaredUse,
+    demand: &Demand,
 ) -> Result<Report, Problem> {
     let known = |side: usize, id: &str| -> Result<Background, Problem> {
         let facts = &comparison.models[side].facts;
@@ -157,5 +188,5 @@ pub fn judged(
         Ok(Background::of(&app.catalog, facts, card(&app.catalog, id), further))
     };
     let background = [known(0, &listed.a)?, known(1, &listed.b)?];
-    Ok(Report::judged(comparison, background, &usage.clone().into(), &app.rubric))
+    Ok(Report::judged(comparison, background, demand, &app.rubric))
 }

@@ -7,6 +7,8 @@ use plimsoll_panel::pages::{Chrome, NoticePage, Site};
 use plimsoll_panel::store::{StoreError, VoteError};
 use serde_json::json;
 
+use crate::assets::ASSETS;
+
 /// Why a request was not answered as asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
@@ -28,6 +30,15 @@ pub enum Problem {
     /// Evidence that is not what its hash says.
     #[error("{0}")]
     Tampered(String),
+    /// What was sent is in no form that is read here.
+    #[error("{1}")]
+    Unread(StatusCode, String),
+    /// It would take longer than a reader waits.
+    #[error("it took too long; try again in a moment")]
+    Slow,
+    /// The page is for another kind of request.
+    #[error("this address is for a form to be sent to: nothing can be read there")]
+    Method,
     /// A fault of the server or its disk.
     #[error("{0}")]
     Internal(String),
@@ -61,6 +72,9 @@ impl Problem {
             Problem::Unauthorised => StatusCode::UNAUTHORIZED,
             Problem::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Problem::Tampered(_) => StatusCode::CONFLICT,
+            Problem::Unread(status, _) => *status,
+            Problem::Slow => StatusCode::SERVICE_UNAVAILABLE,
+            Problem::Method => StatusCode::METHOD_NOT_ALLOWED,
             Problem::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -68,7 +82,9 @@ impl Problem {
     fn heading(&self) -> &'static str {
         match self {
             Problem::NotFound(_) => "Not here",
-            Problem::Bad(_) => "That could not be read",
+            Problem::Bad(_) | Problem::Unread(..) => "That could not be read",
+            Problem::Slow => "That took too long",
+            Problem::Method => "Nothing to read here",
             Problem::Forbidden(_) | Problem::Unauthorised => "Not allowed",
             Problem::TooMany(_) => "Too much at once",
             Problem::Tampered(_) => "The checker rejects this evidence",
@@ -84,8 +100,8 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let chrome = Chrome::Site(Site { csrf: "", path: "", bookmarked: false });
-        let page = NoticePage { chrome, heading: self.heading(), about: &self.to_string() }.html();
+        let chrome = Chrome::Site(Site { csrf: "", path: "", bookmarked: false, assets: &ASSETS });
+        let page = NoticePage { chrome, heading: self.heading(), about: &self.to_string(), action: None }.html();
         let mut response = (self.status(), Html(page)).into_response();
         if let Problem::TooMany(_) = self {
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("60"));

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::Form;
 use axum::extract::{Path, State};
 use axum::response::Redirect;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -14,8 +13,9 @@ use tokio_stream::wrappers::WatchStream;
 use tokio_stream::{Stream, StreamExt};
 
 use crate::app::App;
-use crate::contenders::{Known, ballot_page, card, pair};
+use crate::contenders::{Known, Pair, card};
 use crate::error::Problem;
+use crate::query::Sent;
 use crate::reader::Reader;
 
 /// A vote.
@@ -30,11 +30,12 @@ pub struct VoteForm {
 pub async fn vote(
     State(app): State<Arc<App>>,
     reader: Reader,
-    Form(form): Form<VoteForm>,
+    Sent(form): Sent<VoteForm>,
 ) -> Result<Redirect, Problem> {
     reader.require(&form.csrf)?;
     app.with_store(move |app, store| {
-        let ids = pair(&form.page)?;
+        let pair = Pair::meant(app, store, &form.page)?;
+        let ids = pair.ids();
         for id in ids {
             Known::find(app, store, id)?;
         }
@@ -45,8 +46,8 @@ pub async fn vote(
         };
         let voter = reader.key(store)?;
         let network = reader.network_key(store)?;
-        store.vote(&Vote { page: ballot_page(ids), voter, network, choice })?;
-        Ok(Redirect::to(&format!("/compare/{}#votes", form.page)))
+        store.vote(&Vote { page: pair.name(), voter, network, choice })?;
+        Ok(Redirect::to(&format!("/compare/{}#votes", pair.name())))
     })
     .await
 }
@@ -63,28 +64,43 @@ pub struct BookmarkForm {
 pub async fn bookmark(
     State(app): State<Arc<App>>,
     reader: Reader,
-    Form(form): Form<BookmarkForm>,
+    Sent(form): Sent<BookmarkForm>,
 ) -> Result<Redirect, Problem> {
     reader.require(&form.csrf)?;
     app.with_store(move |_, store| {
-        let is_page = match form.page.split_once('/').and_then(|(empty, rest)| empty.is_empty().then_some(rest)) {
-            Some(rest) => match rest.split_once('/') {
-                Some(("compare", name)) => pair(name).is_ok(),
-                Some(("model", name)) => !name.is_empty() && slug(name) == name,
-                _ => false,
-            },
-            None => false,
-        };
-        if !is_page {
+        let page = canonical(&form.page);
+        if !is_page(&page) {
             return Err(Problem::Bad("only pages of models and comparisons can be marked".to_owned()));
         }
         let (owner, marked) = (reader.key(store)?, form.marked == "yes");
-        if store.bookmark(&owner, &form.page, marked)? != marked {
+        if !marked {
+            // In whichever order it was marked when a pair had two pages.
+            for held in store.bookmarks(&owner)?.iter().filter(|held| canonical(held) == page) {
+                store.bookmark(&owner, held, false)?;
+            }
+            return Ok(Redirect::to("/bookmarks"));
+        }
+        if !store.bookmark(&owner, &page, true)? {
             return Err(Problem::Bad("there are more bookmarks than can be kept; remove some first".to_owned()));
         }
-        Ok(Redirect::to(if marked { &form.page } else { "/bookmarks" }))
+        Ok(Redirect::to(&page))
     })
     .await
+}
+
+/// The one address of a page that may be marked: of a pair, whichever comes first.
+pub fn canonical(page: &str) -> String {
+    let pair = page.strip_prefix("/compare/").and_then(Pair::spelt);
+    pair.map_or_else(|| page.to_owned(), |pair| format!("/compare/{}", pair.name()))
+}
+
+/// Whether an address is that of a model or of a pair.
+fn is_page(page: &str) -> bool {
+    match (page.strip_prefix("/compare/"), page.strip_prefix("/model/")) {
+        (Some(pair), _) => Pair::spelt(pair).is_some(),
+        (_, Some(model)) => !model.is_empty() && slug(model) == model,
+        _ => false,
+    }
 }
 
 /// A comparison to be started.
@@ -99,22 +115,23 @@ pub struct CompareForm {
 pub async fn compare(
     State(app): State<Arc<App>>,
     reader: Reader,
-    Form(form): Form<CompareForm>,
+    Sent(form): Sent<CompareForm>,
 ) -> Result<Redirect, Problem> {
     reader.require(&form.csrf)?;
-    let text = format!("{}-vs-{}", form.a, form.b);
-    for id in pair(&text)? {
+    for id in [&form.a, &form.b] {
         card(&app.catalog, id).ok_or_else(|| Problem::NotFound(format!("no model is called `{id}` here")))?;
     }
+    Pair::of(form.a.clone(), form.b.clone())?;
     Ok(Redirect::to(&format!("/job/{}", app.jobs.start(&form.a, &form.b)?)))
 }
 
 /// `GET /job/N/events`: how far a comparison is, whenever that changes; the last event says how it ended.
 pub async fn events(
     State(app): State<Arc<App>>,
-    Path(id): Path<u64>,
+    Path(id): Path<String>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let seen = app.jobs.watch(id).ok_or_else(|| Problem::NotFound(format!("no comparison {id} was started here")))?;
+    let nothing = || Problem::NotFound(format!("no comparison `{id}` was started here"));
+    let seen = app.jobs.watch(id.parse().map_err(|_| nothing())?).ok_or_else(nothing)?;
     let events = WatchStream::new(seen).map(|seen| {
         let event = Event::default().event(if seen.ended.is_some() { "ended" } else { "progress" });
         // Text and numbers are always JSON.

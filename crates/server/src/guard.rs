@@ -25,6 +25,9 @@ const FORM_COST: f64 = 4.0;
 /// Networks that are remembered.
 const NETWORKS: usize = 10_000;
 
+/// What mails link to.
+const MAILED: [&str; 2] = ["/digest/confirm", "/digest/leave"];
+
 /// The cookie that holds the server's token.
 const TOKEN_COOKIE: &str = "plimsoll_token";
 
@@ -32,21 +35,41 @@ const TOKEN_COOKIE: &str = "plimsoll_token";
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// Mails to new addresses that a network may ask for in a burst, and how many it earns back each second: one an hour.
+const SIGN_UPS: f64 = 5.0;
+const SIGN_UPS_EARNED: f64 = 1.0 / 3600.0;
+
 /// How much each network asked for lately.
-#[derive(Default)]
-pub struct Limits(HashMap<String, (f64, Instant)>);
+pub struct Limits {
+    burst: f64,
+    /// [1/s]
+    earned: f64,
+    /// What each has left, and when that was so.
+    left: HashMap<String, (f64, Instant)>,
+}
 
 impl Limits {
+    /// Of requests of any kind.
+    pub fn of_requests() -> Limits {
+        Limits { burst: BURST, earned: EARNED, left: HashMap::new() }
+    }
+
+    /// Of mails to addresses that nobody confirmed.
+    pub fn of_sign_ups() -> Limits {
+        Limits { burst: SIGN_UPS, earned: SIGN_UPS_EARNED, left: HashMap::new() }
+    }
+
     /// Whether `network` may ask for something of this cost now.
-    fn allows(&mut self, network: String, cost: f64, now: Instant) -> bool {
-        if self.0.len() >= NETWORKS && !self.0.contains_key(&network) {
-            self.0.retain(|_, (left, at)| *left + EARNED * now.duration_since(*at).as_secs_f64() < BURST);
-            if self.0.len() >= NETWORKS {
+    pub fn allows(&mut self, network: String, cost: f64, now: Instant) -> bool {
+        let Limits { burst, earned, left } = self;
+        if left.len() >= NETWORKS && !left.contains_key(&network) {
+            left.retain(|_, (left, at)| *left + *earned * now.duration_since(*at).as_secs_f64() < *burst);
+            if left.len() >= NETWORKS {
                 return false;
             }
         }
-        let (left, at) = self.0.entry(network).or_insert((BURST, now));
-        *left = (*left + EARNED * now.duration_since(*at).as_secs_f64()).min(BURST);
+        let (left, at) = left.entry(network).or_insert((*burst, now));
+        *left = (*left + *earned * now.duration_since(*at).as_secs_f64()).min(*burst);
         *at = now;
         let may = *left >= cost;
         if may {
@@ -89,7 +112,7 @@ pub async fn guard(
         Ok(None) if path.ends_with("/events") => next.run(request).await,
         Ok(None) => match tokio::time::timeout(PATIENCE, next.run(request)).await {
             Ok(response) => response,
-            Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "it took too long").into_response(),
+            Err(_) => Problem::Slow.into_response(),
         },
     };
     app.meter.answered(route.as_deref().unwrap_or("none"), response.status(), started.elapsed());
@@ -117,6 +140,8 @@ fn admitted(app: &App, from: SocketAddr, request: &Request) -> Result<Option<Res
     }
     drop(limits);
     match &app.token {
+        // Links in mails carry a secret of their own, and a mailbox has no cookie to show.
+        Some(_) if MAILED.contains(&request.uri().path()) => Ok(None),
         None => named_as_loopback(request.headers()).map(|()| None),
         Some(token) => with_token(token, request),
     }
@@ -168,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_burst_is_allowed_and_a_flood_is_not() {
-        let (mut limits, now) = (Limits::default(), Instant::now());
+        let (mut limits, now) = (Limits::of_requests(), Instant::now());
         let mut ask = |network: &str, at: Instant| limits.allows(network.to_owned(), 1.0, at);
         assert!((0..240).all(|_| ask("a", now)));
         assert!(!ask("a", now));

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use plimsoll_lab::predict::here::Here;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
@@ -26,6 +27,8 @@ pub trait Launch: Send + Sync {
     fn command(&self, a: &str, b: &str, store: &Path) -> std::process::Command;
     /// Why a model cannot be measured, if it cannot.
     fn refusal(&self, model: &str) -> Option<String>;
+    /// What this machine can do, measured now; nothing where that cannot be. It takes some seconds.
+    fn here(&self) -> Option<Here>;
 }
 
 /// How far a comparison is.
@@ -109,6 +112,15 @@ impl Jobs {
     /// What a job shows, now and as it changes.
     pub fn watch(&self, id: u64) -> Option<watch::Receiver<Seen>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    /// Measures this machine while nothing else is measured on it.
+    pub async fn here(&self) -> Option<Here> {
+        let turn = Arc::clone(&self.one_at_a_time).acquire_owned().await;
+        let launch = Arc::clone(&self.launch);
+        let here = tokio::task::spawn_blocking(move || launch.here()).await.ok().flatten();
+        drop(turn);
+        here
     }
 
     /// Ends what is under way.

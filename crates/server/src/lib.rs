@@ -5,21 +5,29 @@
 //! done by another process of the same program, so that nothing a model does can take the server down.
 #![forbid(unsafe_code)]
 
+mod afloat;
 mod api;
 mod app;
 mod assets;
 mod contenders;
+mod device;
 mod error;
 mod forms;
+mod fresh;
 mod guard;
 mod jobs;
 mod listen;
 mod mail;
+mod mask;
 mod metrics;
+mod openapi;
 mod pages;
 mod pool;
+mod query;
+mod reach;
 mod reader;
 mod routes;
+mod subscribe;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -49,6 +57,9 @@ pub struct Options {
     pub launch: Arc<dyn Launch>,
     /// How the digest is mailed, if it is.
     pub mail: Option<Mail>,
+    /// Where readers reach it, such as `https://plimsoll.example`, for links in mails and feeds; without it one of the
+    /// machine's own addresses.
+    pub site: Option<String>,
 }
 
 /// Why there is no server.
@@ -100,13 +111,27 @@ impl Server {
         self.app.address
     }
 
+    /// Addresses at which it can be opened: this machine's own first, and those of its network where it listens there.
+    pub fn addresses(&self) -> Vec<String> {
+        reach::addresses(self.address())
+    }
+
     /// Answers until `stop` is there; what is under way then is finished, and a comparison under way ended: it goes on
     /// where it stopped when it is asked for again.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let mail = tokio::spawn(mail::weekly(Arc::clone(&self.app)));
+        let measuring = tokio::spawn(measure(Arc::clone(&self.app)));
         let routes = routes::routes(Arc::clone(&self.app));
         listen::serve(self.listener, routes, stop).await;
         mail.abort();
+        measuring.abort();
         self.app.jobs.stop();
+    }
+}
+
+/// Measures this machine once; pages say that it is not measured yet until then.
+async fn measure(app: Arc<App>) {
+    if let Some(here) = app.jobs.here().await {
+        app.here.get_or_init(|| Arc::new(here));
     }
 }

@@ -1,13 +1,15 @@
-//! The digest by mail, once a week.
+//! Mail: the digest once a week, and the question whether somebody wants it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lettre::message::Mailbox;
+use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::{Message, SmtpTransport, Transport};
 use plimsoll_panel::digest::{Digest, digest_since, week_ago};
 use plimsoll_panel::pages::Change;
+use plimsoll_panel::store::Store;
 
 use crate::app::App;
 use crate::error::Problem;
@@ -17,11 +19,12 @@ const BETWEEN: Duration = Duration::from_secs(3600);
 /// The name under which the store keeps when the last digest went out.
 const LAST: &str = "digest mailed";
 
-/// How the digest is mailed.
+/// How mail is sent.
 #[derive(Clone)]
 pub struct Mail {
     transport: SmtpTransport,
     from: Mailbox,
+    /// Who gets the digest without having asked on a page.
     to: Vec<Mailbox>,
 }
 
@@ -42,7 +45,8 @@ pub enum MailError {
 }
 
 impl Mail {
-    /// Mail through the server at `url` (`smtps://user:password@host`, or `smtp://localhost` on this machine).
+    /// Mail through the server at `url` (`smtps://user:password@host`, or `smtp://localhost` on this machine); the digest goes
+    /// to the addresses in `to` besides those that ask for it.
     ///
     /// # Errors
     /// [`MailError`], which names the address.
@@ -58,42 +62,84 @@ impl Mail {
         })
     }
 
-    /// Sends the digest to everyone; one that cannot be reached does not keep it from the others.
-    fn send(&self, text: &str) -> Result<(), String> {
-        let failures: Vec<String> = self.to.iter().filter_map(|to| self.send_to(to, text).err()).collect();
-        if failures.is_empty() { Ok(()) } else { Err(failures.join("; ")) }
+    /// Asks at `address` whether the digest is wanted there; `link` says yes.
+    pub fn ask(&self, address: &str, link: &str) -> Result<(), String> {
+        let text = format!(
+            "Somebody, most likely you, asked for Plimsoll's weekly digest of changed verdicts to be sent here.\n\n\
+             If you want it, open this link within two days and confirm:\n{link}\n\n\
+             If not, do nothing: no further mail comes.\n"
+        );
+        self.send(&mailbox(address)?, "Have Plimsoll's digest sent to you?", text, None)
     }
 
-    fn send_to(&self, to: &Mailbox, text: &str) -> Result<(), String> {
-        let message = Message::builder().from(self.from.clone()).to(to.clone()).subject("Plimsoll digest");
-        let message = message.body(text.to_owned()).map_err(|error| error.to_string())?;
+    /// Sends one message; `leave` is the address that ends such mails.
+    fn send(&self, to: &Mailbox, subject: &str, text: String, leave: Option<&str>) -> Result<(), String> {
+        let mut message = Message::builder().from(self.from.clone()).to(to.clone()).subject(subject);
+        if let Some(leave) = leave {
+            // RFC 2369 and, for a mail program's own button, RFC 8058.
+            for (name, value) in [
+                ("List-Unsubscribe", format!("<{leave}>")),
+                ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()),
+            ] {
+                message = message.raw_header(HeaderValue::new(HeaderName::new_from_ascii_str(name), value));
+            }
+        }
+        let message = message.body(text).map_err(|error| error.to_string())?;
         self.transport.send(&message).map(drop).map_err(|error| format!("{to}: {error}"))
     }
+}
+
+fn mailbox(address: &str) -> Result<Mailbox, String> {
+    address.parse().map_err(|error| format!("{address}: {error}"))
 }
 
 /// Looks now and then whether a week has passed since the last digest went out, and sends the next.
 pub async fn weekly(app: Arc<App>) {
     loop {
-        if app.mail.is_some() {
-            let sent = app.with_store(|app, store| {
-                let (now, due) = (Timestamp::now(), week_ago());
-                let last = store.note(LAST)?.and_then(|last| last.parse::<Timestamp>().ok());
-                if last.is_some_and(|last| now.duration_since(last) < SignedDuration::from_hours(24 * 7)) {
-                    return Ok(());
-                }
-                let digest = digest_since(store, &due)?;
-                if let Some(mail) = app.mail.as_ref().filter(|_| digest.total > 0) {
-                    mail.send(&text(&digest)).map_err(Problem::Internal)?;
-                }
-                Ok(store.set_note(LAST, &now.to_string())?)
-            });
-            if let Err(problem) = sent.await {
-                eprintln!("the digest was not mailed: {problem}");
-            }
+        if app.mail.is_some()
+            && let Err(problem) = app.with_store(|app, store| send_due(app, store)).await
+        {
+            eprintln!("the digest was not mailed: {problem}");
         }
         tokio::time::sleep(BETWEEN).await;
     }
 }
+
+/// Sends the digest to whoever got none within a week. One who cannot be reached does not keep it from the others, and is
+/// tried again within the hour; those who were named when the server was started get theirs together.
+fn send_due(app: &App, store: &mut Store) -> Result<(), Problem> {
+    let Some(mail) = &app.mail else { return Ok(()) };
+    let (now, since) = (Timestamp::now(), week_ago());
+    let digest = digest_since(store, &since)?;
+    if digest.total == 0 {
+        return Ok(());
+    }
+    let text = text(&digest);
+    let mut failures = Vec::new();
+    let last = store.note(LAST)?.and_then(|last| last.parse::<Timestamp>().ok());
+    if !mail.to.is_empty() && last.is_none_or(|last| now.duration_since(last) >= SignedDuration::from_hours(24 * 7)) {
+        let sent = mail.to.iter().map(|to| mail.send(to, SUBJECT, text.clone(), None));
+        let failed: Vec<String> = sent.filter_map(Result::err).collect();
+        // Where nobody could be reached it is the server that failed, and the next hour may be better.
+        if failed.len() < mail.to.len() {
+            store.set_note(LAST, &now.to_string())?;
+        }
+        failures.extend(failed);
+    }
+    for address in store.subscribers_due(&since)? {
+        let leave = format!("{}/digest/leave?token={}", app.site, store.leave_token(&address)?);
+        let text = format!("{text}--\nTo get no more of these: {leave}\n");
+        let sent = mailbox(&address).and_then(|to| mail.send(&to, SUBJECT, text, Some(&leave)));
+        match sent {
+            Ok(()) => store.mailed(&address)?,
+            Err(failed) => failures.push(failed),
+        }
+    }
+    if failures.is_empty() { Ok(()) } else { Err(Problem::Internal(failures.join("; "))) }
+}
+
+/// What every digest is called.
+const SUBJECT: &str = "Plimsoll digest";
 
 /// The digest as plain text.
 fn text(digest: &Digest) -> String {

@@ -12,8 +12,11 @@ use plimsoll_panel::pages::{Chrome, Site};
 use plimsoll_panel::store::Store;
 
 use crate::app::{App, random_hex};
+use crate::assets::ASSETS;
 use crate::error::Problem;
+use crate::fresh::Masked;
 use crate::guard::network;
+use crate::mask;
 
 /// The cookie with the browser's random name.
 const COOKIE: &str = "plimsoll_reader";
@@ -30,7 +33,9 @@ pub struct Reader {
     /// Where the request comes from.
     network: String,
     /// What forms have to carry.
-    pub csrf: String,
+    token: String,
+    /// The same under this answer's mask.
+    masked: String,
 }
 
 impl FromRequestParts<Arc<App>> for Reader {
@@ -42,7 +47,9 @@ impl FromRequestParts<Arc<App>> for Reader {
         // Without randomness there is no name, and a reader without a name can read and not vote.
         let name = held.or_else(|| random_hex().ok()).unwrap_or_default();
         let from = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|from| network(from.0.ip()));
-        Ok(Reader { csrf: app.csrf(&name), name, known, network: from.unwrap_or_default() })
+        let token = app.csrf(&name);
+        let masked = mask::masked(&token).unwrap_or_default();
+        Ok(Reader { token, masked, name, known, network: from.unwrap_or_default() })
     }
 }
 
@@ -52,7 +59,7 @@ impl Reader {
     /// # Errors
     /// [`Problem::Forbidden`].
     pub fn require(&self, csrf: &str) -> Result<(), Problem> {
-        if self.known && csrf == self.csrf {
+        if self.known && mask::unmasked(csrf).is_some_and(|token| token == self.token) {
             return Ok(());
         }
         let about =
@@ -65,6 +72,11 @@ impl Reader {
         Ok(store.key(&format!("reader {}", self.name))?)
     }
 
+    /// The network that it comes from.
+    pub fn network(&self) -> &str {
+        &self.network
+    }
+
     /// The key of the network.
     pub fn network_key(&self, store: &mut Store) -> Result<String, Problem> {
         Ok(store.key(&format!("network {}", self.network))?)
@@ -72,12 +84,13 @@ impl Reader {
 
     /// What stands around a page.
     pub fn chrome<'a>(&'a self, path: &'a str, bookmarked: bool) -> Chrome<'a> {
-        Chrome::Site(Site { csrf: &self.csrf, path, bookmarked })
+        Chrome::Site(Site { csrf: &self.masked, path, bookmarked, assets: &ASSETS })
     }
 
     /// A page, with the browser's name where it has none yet.
     pub fn page(&self, html: String) -> Response {
         let mut response = Html(html).into_response();
+        response.extensions_mut().insert(Masked { masked: self.masked.clone(), token: self.token.clone() });
         if !self.known {
             let cookie = format!("{COOKIE}={}; HttpOnly; SameSite=Lax; Path=/; Max-Age={KEPT}", self.name);
             if let Ok(value) = HeaderValue::from_str(&cookie) {

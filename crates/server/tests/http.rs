@@ -3,78 +3,13 @@
 mod client;
 #[path = "../../panel/tests/fixture/mod.rs"]
 mod fixture;
+mod running;
 
-use std::net::SocketAddr;
-use std::path::Path;
-use std::process::Command;
 use std::sync::Arc;
 
-use client::{Answer, ask};
-use plimsoll_catalog::Catalog;
-use plimsoll_panel::rubric::Rubric;
-use plimsoll_panel::store::Store;
-use plimsoll_server::{Launch, Options, bind};
-
-/// Measures nothing; what it starts tells of one step and ends as it is told to.
-struct Imagined(&'static str);
-
-impl Launch for Imagined {
-    fn command(&self, _: &str, _: &str, _: &Path) -> Command {
-        let mut command = Command::new("sh");
-        command.args(["-c", self.0]);
-        command
-    }
-
-    fn refusal(&self, model: &str) -> Option<String> {
-        (!model.starts_with("demo-")).then(|| format!("no artifact known of `{model}`"))
-    }
-}
-
-/// A server with one comparison in its store, until it is dropped.
-struct Running {
-    address: SocketAddr,
-    folder: tempfile::TempDir,
-    comparison: String,
-    _stop: tokio::sync::oneshot::Sender<()>,
-    _runtime: tokio::runtime::Runtime,
-}
-
-fn running_with(token: Option<&str>, script: &'static str) -> Running {
-    let folder = tempfile::tempdir().unwrap();
-    let store = folder.path().join("evidence.db");
-    let comparison = Store::open(&store).unwrap().keep_report(&fixture::report(), &Rubric::builtin()).unwrap();
-    let options = Options {
-        address: "127.0.0.1:0".parse().unwrap(),
-        token: token.map(str::to_owned),
-        store,
-        catalog: Catalog::builtin(),
-        rubric: Rubric::builtin(),
-        launch: Arc::new(Imagined(script)),
-        mail: None,
-    };
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let server = runtime.block_on(bind(options)).unwrap();
-    let (stop, stopped) = tokio::sync::oneshot::channel();
-    let address = server.address();
-    runtime.spawn(server.run(async move { drop(stopped.await) }));
-    Running { address, folder, comparison, _stop: stop, _runtime: runtime }
-}
-
-fn running() -> Running {
-    running_with(None, "true")
-}
-
-impl Running {
-    fn get(&self, path: &str) -> Answer {
-        ask(self.address, path, &[], None).unwrap()
-    }
-
-    fn post(&self, path: &str, cookie: &str, body: &str) -> Answer {
-        ask(self.address, path, &[("Cookie", cookie)], Some(body)).unwrap()
-    }
-}
-
-const PAIR: &str = "/compare/demo-large-vs-demo-small";
+use client::ask;
+use plimsoll_server::bind;
+use running::{Imagined, PAIR, options, running, running_with};
 
 #[test]
 fn every_kind_of_page_is_there() {
@@ -86,7 +21,7 @@ fn every_kind_of_page_is_there() {
         ("/model/smollm3", "Apache-2.0"),
         ("/model/demo-large", "History of verdicts"),
         (PAIR, "Ship demo:large"),
-        ("/compare/demo-small-vs-demo-large?use=research", "For research use"),
+        ("/compare/demo-large-vs-demo-small?use=research", "For research use"),
         ("/compare/claude-haiku-open-weights-vs-smollm3", "commercial use is not allowed"),
         ("/digest", "judged for the first time"),
         ("/digest.atom", "<feed"),
@@ -120,7 +55,7 @@ fn a_vote_is_counted_once_shown_after_and_can_be_changed() {
     let server = running();
     let page = server.get(PAIR);
     let (cookie, csrf) = (page.cookie(), page.csrf());
-    assert!(page.body.contains("to see how others did"));
+    assert!(page.body.contains("No community votes yet"));
     let vote = |choice: &str| {
         let body = format!("csrf={csrf}&page=demo-large-vs-demo-small&choice={choice}");
         assert_eq!(server.post("/vote", cookie, &body).status, 303);
@@ -128,7 +63,10 @@ fn a_vote_is_counted_once_shown_after_and_can_be_changed() {
     };
     assert!(vote("demo-small").contains("You voted for demo:small"));
     let after = vote("demo-large");
-    assert!(after.contains("You voted for demo:large") && after.contains("1 votes count of 1 cast"), "{after}");
+    assert!(
+        after.contains("You voted for demo:large") && after.contains("<caption>Community votes: 1</caption>"),
+        "{after}"
+    );
     let body = format!("csrf={csrf}&page=demo-large-vs-demo-small&choice=smollm3");
     assert_eq!(server.post("/vote", cookie, &body).status, 400, "not one of the two");
 }
@@ -160,6 +98,7 @@ fn what_is_too_large_misnamed_or_elsewhere_is_refused() {
         "/nothing",
         "/api/v1/nothing",
         "/job/7",
+        "/job/zzz",
     ] {
         assert_eq!(server.get(path).status, 404, "{path}");
     }
@@ -185,15 +124,8 @@ fn a_token_keeps_strangers_out() {
 #[test]
 fn nobody_listens_to_the_world_without_a_token() {
     let folder = tempfile::tempdir().unwrap();
-    let options = Options {
-        address: "0.0.0.0:0".parse().unwrap(),
-        token: None,
-        store: folder.path().join("evidence.db"),
-        catalog: Catalog::builtin(),
-        rubric: Rubric::builtin(),
-        launch: Arc::new(Imagined("true")),
-        mail: None,
-    };
+    let open = options(folder.path().join("evidence.db"), Arc::new(Imagined("true")));
+    let options = plimsoll_server::Options { address: "0.0.0.0:0".parse().unwrap(), ..open };
     let refused = tokio::runtime::Runtime::new().unwrap().block_on(bind(options)).err().unwrap();
     assert!(refused.to_string().contains("can be reached from other machines"), "{refused}");
 }

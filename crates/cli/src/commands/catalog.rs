@@ -2,9 +2,11 @@
 
 use std::io::Write;
 
-use plimsoll_catalog::{Catalog, Category, DeviceProfile, EngineThere, ModelCard, Shape, VisionShape};
+use plimsoll_catalog::{Catalog, Category, DeclaredUse, DeviceProfile, EngineThere, ModelCard, Shape, VisionShape};
 use plimsoll_lab::predict::before::Prediction;
 use plimsoll_lab::predict::mix::Quantisation;
+use plimsoll_panel::judge::{Question, Veto, Wish};
+use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::shown_text;
 use serde_json::json;
 
@@ -13,6 +15,7 @@ use crate::card::write_card;
 use crate::catalogue;
 use crate::device::{Device, NoDevice, bytes};
 use crate::licence::Licensing;
+use crate::measured::DEFAULT_USE;
 use crate::model::{self, NoModel, known_as};
 use crate::predicted::{self, CONTEXT};
 use crate::rows::Rows;
@@ -139,6 +142,7 @@ pub fn show(
     rows.many("here", &[here.to_owned()])?;
     if let Some(on) = asked {
         on.write(&mut rows, card)?;
+        rows.many("panel", &on.panel(card, licensing.usage())?)?;
     }
     Ok(())
 }
@@ -162,6 +166,19 @@ impl On<'_> {
     fn of_shape(&self, card: &ModelCard, shape: &Shape) -> anyhow::Result<Vec<Prediction>> {
         let asked = predicted::asked(shape, self.context.unwrap_or(CONTEXT), 0);
         predicted::of_shape(card, shape, self.device, self.device.room(None), asked)
+    }
+
+    /// What the panel says of the first checkpoint, by what is predicted of it.
+    fn panel(&self, card: &ModelCard, usage: Option<&DeclaredUse>) -> anyhow::Result<Vec<String>> {
+        let (rubric, demand) = (Rubric::builtin(), usage.cloned().unwrap_or(DEFAULT_USE).into());
+        let wish = Wish { context: self.context.unwrap_or(CONTEXT), ..Wish::default() };
+        let question = Question { target: self.device.target(), wish, demand: &demand, rubric: &rubric };
+        let found = question.of(catalogue::open()?, card, card.shapes.first())?;
+        let (verdict, demand) = (&found.review.verdict, question.demand());
+        let stored = found.quantisation().map_or(String::new(), |stored| format!(", as {stored}"));
+        let said =
+            format!("{} ({}){stored}, for {}; {}", verdict.marked(), verdict.counts(), demand.usage, demand.workload);
+        Ok(std::iter::once(said).chain(found.review.vetoes.iter().map(Veto::text)).collect())
     }
 
     fn write(&self, rows: &mut Rows<impl Write>, card: &ModelCard) -> anyhow::Result<()> {

@@ -1,60 +1,82 @@
 //! `plimsoll compare`
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use plimsoll_panel::{Detail, ReportPaths, Style as TextStyle, render_text, write_report};
+use plimsoll_panel::{
+    Detail, ReportError, ReportPaths, Style as TextStyle, render_field, render_text, write_field, write_report,
+};
 
 use super::compare_before;
 use crate::args::Compare;
-use crate::measured::{Measured, Told, measured};
+use crate::measured::{Measured, Told, measured, measured_field};
 use crate::mistake::Mistake;
 use crate::notice::say;
 use crate::settings::Settings;
 use crate::style::Style;
 use crate::{demo, model};
 
-/// Measures two models, prints them side by side and writes the report; of models without files says what is predicted.
+/// Measures models, prints them side by side and writes the report; of models without files says what is predicted.
 pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Result<()> {
-    if let (Some(only), None) = (&command.a, &command.b) {
+    let named: Vec<&str> = command.models.iter().map(String::as_str).collect();
+    let models = if named.is_empty() { vec![demo::NAMES[0], demo::NAMES[1]] } else { named };
+    if let [only] = models[..] {
         return Err(Mistake::error(
             format!("`{only}` is one model, and two are compared"),
             format!("plimsoll compare {only} OTHER; `plimsoll info` and `plimsoll eval` look at one alone"),
         ));
     }
-    let a = command.a.as_deref().unwrap_or(demo::NAMES[0]);
-    let b = command.b.as_deref().unwrap_or(demo::NAMES[1]);
     // Who waits for a measurement's progress wants nothing else.
     if !command.progress_json
-        && let Some(cards) = compare_before::cards(a, b, command.on.device.as_deref())?
+        && let Some(cards) = compare_before::cards(&models, command.on.device.as_deref())?
     {
-        return compare_before::run(cards, command, &settings, as_json);
+        return compare_before::run(&cards, command, &settings, as_json);
     }
     if !command.no_report {
         require_writable(&command.report)?;
     }
-    if model::locate(a)? == model::locate(b)? {
-        say("note: A and B are the same files: what differs between them below is chance");
+    let files = models.iter().map(|model| model::locate(model)).collect::<anyhow::Result<Vec<_>>>()?;
+    if (1..files.len()).any(|at| files[..at].contains(&files[at])) {
+        say("note: two of these are the same files: what differs between them below is chance");
     }
     let told = if command.progress_json { Told::JsonLines } else { Told::Bar };
-    let Measured { report, rubric } = measured(a, b, &command.measure, &settings, told)?;
-    let mut written = String::new();
-    if !command.no_report {
-        let paths = ReportPaths::of(&command.report, &report);
-        let replaced = write_report(&paths, &report, &rubric.text)?;
-        let verb = |path: &Path| if replaced.iter().any(|old| old == path) { " (replaced)" } else { "" };
-        let [html, json] = [&paths.html, &paths.json].map(|path| format!("{}{}", path.display(), verb(path)));
-        written = format!("\nreport: {html}\n        {json}\n");
-    }
-    if as_json {
-        return super::print_json(&report);
-    }
     let style = if Style::stdout().coloured() { TextStyle::Ansi } else { TextStyle::Plain };
-    let mut out = std::io::stdout().lock();
     let detail = if command.full { Detail::Full } else { Detail::Summary };
-    // The verdict is last, where a terminal stops, and first, where a pager and a log begin.
-    write!(out, "{}{written}", render_text(&report, style, detail))?;
+    if let [a, b] = models[..] {
+        let Measured { report, rubric } = measured(a, b, &command.measure, &settings, told)?;
+        let paths = ReportPaths::of(&command.report, &report.ids());
+        let written = written(command, &paths, || write_report(&paths, &report, &rubric.text))?;
+        return if as_json {
+            super::print_json(&report)
+        } else {
+            print(&render_text(&report, style, detail), &written)
+        };
+    }
+    let Measured { report, rubric } = measured_field(&models, &command.measure, &settings, told)?;
+    let paths = ReportPaths::of(&command.report, &report.ids());
+    let written = written(command, &paths, || write_field(&paths, &report, &rubric.text))?;
+    if as_json { super::print_json(&report) } else { print(&render_field(&report, style, detail), &written) }
+}
+
+/// Writes the report unless none is wanted; returns what is said of that.
+fn written(
+    command: &Compare,
+    paths: &ReportPaths,
+    write: impl FnOnce() -> Result<Vec<PathBuf>, ReportError>,
+) -> anyhow::Result<String> {
+    if command.no_report {
+        return Ok(String::new());
+    }
+    let replaced = write()?;
+    let verb = |path: &Path| if replaced.iter().any(|old| old == path) { " (replaced)" } else { "" };
+    let [html, json] = [&paths.html, &paths.json].map(|path| format!("{}{}", path.display(), verb(path)));
+    Ok(format!("\nreport: {html}\n        {json}\n"))
+}
+
+/// The verdict is last, where a terminal stops, and first, where a pager and a log begin.
+fn print(text: &str, written: &str) -> anyhow::Result<()> {
+    write!(std::io::stdout().lock(), "{text}{written}")?;
     Ok(())
 }
 

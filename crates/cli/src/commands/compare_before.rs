@@ -1,33 +1,34 @@
-//! `plimsoll compare` of models whose files are not on this machine: what can be said before anything is fetched.
+//! `plimsoll compare` of models whose files are not on this machine: what the panel says before anything is fetched.
 
-use plimsoll_catalog::{DeclaredUse, Gate, ModelCard, Shape, gate};
-use plimsoll_lab::predict::before::{Floats, Prediction, Range};
-use plimsoll_lab::predict::mix::Quantisation;
-use plimsoll_panel::shown_text;
+use std::io::Write;
+
+use plimsoll_catalog::{Category, ModelCard};
+use plimsoll_panel::judge::{Demand, Outlook, Question, Wish};
+use plimsoll_panel::rubric::Rubric;
+use plimsoll_panel::{Detail, Style as TextStyle, render_outlook};
 use serde_json::json;
 
 use crate::args::Compare;
-use crate::device::{Device, bytes};
+use crate::catalogue;
+use crate::device::Device;
 use crate::model::{self, NoArtifact};
-use crate::predicted::{self, CONTEXT, licence_words};
-use crate::rows::Rows;
 use crate::settings::Settings;
 use crate::style::Style;
-use crate::{catalogue, measured};
 
-/// The cards of both models, if there is nothing to be measured: a device was named, or files are missing. Nothing where
-/// both are here.
+/// The cards of all models, if there is nothing to be measured: a device was named, or files are missing. Nothing where
+/// all are here.
 ///
 /// # Errors
 /// One of them is known by no card.
-pub fn cards(a: &str, b: &str, device: Option<&str>) -> anyhow::Result<Option<[&'static ModelCard; 2]>> {
-    let missing = [a, b].map(|name| model::locate(name).err().filter(|error| error.is::<NoArtifact>()));
+pub fn cards(names: &[&str], device: Option<&str>) -> anyhow::Result<Option<Vec<&'static ModelCard>>> {
+    let missing: Vec<_> =
+        names.iter().map(|name| model::locate(name).err().filter(|error| error.is::<NoArtifact>())).collect();
     if device.is_none() && missing.iter().all(Option::is_none) {
         return Ok(None);
     }
     let catalog = catalogue::open()?;
     let mut cards = Vec::new();
-    for name in [a, b] {
+    for name in names.iter().copied() {
         match catalog.resolve(model::known_as(name)) {
             Some(card) => cards.push(card),
             // A name that nobody knows is told before what the other lacks.
@@ -40,146 +41,45 @@ pub fn cards(a: &str, b: &str, device: Option<&str>) -> anyhow::Result<Option<[&
             }
         }
     }
-    Ok(cards.try_into().ok())
+    Ok(Some(cards))
 }
 
-/// Predictions of one model.
-struct Known<'a> {
-    card: &'a ModelCard,
-    shape: Option<&'a Shape>,
-    prediction: Option<Prediction>,
-    gate: Gate,
-}
-
-/// Prints both side by side.
-pub fn run(cards: [&ModelCard; 2], command: &Compare, settings: &Settings, as_json: bool) -> anyhow::Result<()> {
+/// Judges all of them by what is predicted, and prints which to try first.
+pub fn run(cards: &[&ModelCard], command: &Compare, settings: &Settings, as_json: bool) -> anyhow::Result<()> {
+    let rubric = command.measure.rubric.as_deref().map_or_else(|| Ok(Rubric::builtin()), Rubric::open)?;
     let device = Device::of(command.on.device.as_deref(), settings)?;
-    let usage = command.measure.usage.declared().unwrap_or(measured::DEFAULT_USE);
-    let known = [known(cards[0], &device, &usage)?, known(cards[1], &device, &usage)?];
+    let demand = command.measure.demand();
+    let outlook = outlook(cards, &device, wish(cards, command), &demand, &rubric)?;
     if as_json {
-        let model =
-            |known: &Known<'_>| json!({ "card": known.card, "predicted": known.prediction, "gate": known.gate });
-        return super::print_json(&json!({
-            "predicted": true, "measured": false, "device": device.as_value(), "use": usage,
-            "models": known.iter().map(model).collect::<Vec<_>>(),
-        }));
+        let mut value = serde_json::to_value(&outlook)?;
+        value["measured"] = json!(false);
+        value["on"] = device.as_value();
+        return super::print_json(&value);
     }
-    print(&known, &device, &usage)
-}
-
-fn known<'a>(card: &'a ModelCard, device: &Device, usage: &DeclaredUse) -> anyhow::Result<Known<'a>> {
-    let gate = gate(&catalogue::open()?.terms(&[], &[], Some(card)), usage);
-    let shape = card.shapes.first();
-    let prediction = match shape {
-        None => None,
-        Some(shape) => {
-            let asked = predicted::asked(shape, CONTEXT, 0);
-            let all = predicted::of_shape(card, shape, device, device.room(None), asked)?;
-            all.into_iter().find(|prediction| prediction.quantisation == Quantisation::Q4_K_M)
-        }
-    };
-    Ok(Known { card, shape, prediction, gate })
-}
-
-fn print(known: &[Known<'_>; 2], device: &Device, usage: &DeclaredUse) -> anyhow::Result<()> {
-    let mut rows = Rows::new(std::io::stdout().lock(), Style::stdout());
-    rows.many("", &["Nothing was measured: memory and speed are predicted.".to_owned()])?;
-    rows.many("device", &device.lines())?;
-    rows.many("for", &[format!("{CONTEXT} tokens of context, weights as Q4_K_M")])?;
-    pair(&mut rows, "", known, |known| known.card.name.clone())?;
-    let of = |known: &Known<'_>, words: fn(&Prediction) -> String| match &known.prediction {
-        Some(prediction) => words(prediction),
-        None => "not predicted: no shape is published".to_owned(),
-    };
-    pair(&mut rows, "parameters", known, |known| match known.shape {
-        Some(shape) => format!("{:.2} billion", shape.parameters as f64 / 1e9),
-        None => known.card.size.clone().unwrap_or_else(|| "not stated".to_owned()),
-    })?;
-    pair(&mut rows, "file", known, |known| of(known, |p| bytes(p.file_bytes as f64)))?;
-    pair(&mut rows, "memory", known, |known| of(known, |p| format!("{} at most", bytes(p.memory.total.high))))?;
-    pair(&mut rows, "fits", known, |known| of(known, |p| predicted::fits_words(p.fits).to_owned()))?;
-    pair(&mut rows, "decode", known, |known| of(known, |p| format!("{} tokens/s", predicted::speed(p.decode))))?;
-    pair(&mut rows, "licence", known, |known| format!("{usage}: {}", licence_words(&known.gate)))?;
-    pair(&mut rows, "price", known, |known| match known.card.prices.first() {
-        Some(price) => format!("{}: {} ({})", price.what, price.text, price.date),
-        None => "not known".to_owned(),
-    })?;
-    pair(&mut rows, "published", known, |known| match &known.card.published {
-        Some(panel) => format!("{}, {} % (not measured here)", panel.verdict, panel.share),
-        None => "no reviews are known".to_owned(),
-    })?;
-    for known in known {
-        let claims = known.card.claims.iter().map(|claim| format!("{}: {} (not verified)", known.card.id, claim.text));
-        rows.many("claimed", &claims.collect::<Vec<_>>())?;
-        let runner = known.prediction.as_ref().and_then(|p| predicted::runner_words(known.card, p, device));
-        rows.many("", &runner.map(|words| format!("{}: {words}", known.card.id)).into_iter().collect::<Vec<_>>())?;
-    }
-    rows.many("so far", &[so_far(known)])?;
-    rows.many("a measurement", &[ADDS.to_owned()])?;
-    rows.many("next", &next(known))?;
+    let style = if Style::stdout().coloured() { TextStyle::Ansi } else { TextStyle::Plain };
+    let detail = if command.full { Detail::Full } else { Detail::Summary };
+    write!(std::io::stdout().lock(), "{}", render_outlook(&outlook, &device.lines(), style, detail))?;
     Ok(())
 }
 
-/// What measuring would tell that nothing here does.
-const ADDS: &str = "would tell how often each answers rightly, in which kinds of question, whether a quantisation changes \
-                    its answers, and speed and memory as they are: none of that can be read off a card";
-
-/// The same of both, one below the other where they do not fit side by side.
-fn pair(
-    rows: &mut Rows<impl std::io::Write>,
-    name: &str,
-    known: &[Known<'_>; 2],
-    words: impl Fn(&Known<'_>) -> String,
-) -> std::io::Result<()> {
-    let [a, b] = [&known[0], &known[1]].map(|known| shown_text(&words(known), 300));
-    let narrow = |text: &str| text.chars().count() <= 31;
-    if narrow(&a) && narrow(&b) { rows.one(name, format!("{a:<32} {b}").trim_end()) } else { rows.many(name, &[a, b]) }
+/// Where every model sees, that is what they are wanted for: one picture is counted.
+fn wish(cards: &[&ModelCard], command: &Compare) -> Wish {
+    let all_see = cards.iter().all(|card| card.category == Category::VisionLanguage);
+    let context = command.measure.filling.context.unwrap_or(Wish::default().context);
+    Wish { context, pictures: usize::from(all_see), ..Wish::default() }
 }
 
-/// What the predictions tell apart.
-fn so_far(known: &[Known<'_>; 2]) -> String {
-    let (Some(a), Some(b)) = (&known[0].prediction, &known[1].prediction) else {
-        return "the shape of one is not published, so the two cannot be told apart by memory or speed".to_owned();
-    };
-    let name = |first: bool| known[usize::from(!first)].card.id.as_str();
-    let mut said = Vec::new();
-    let memory = b.memory.total.value / a.memory.total.value;
-    if !(0.9..1.1).contains(&memory) {
-        let (smaller, by) = if memory > 1.0 { (true, memory) } else { (false, 1.0 / memory) };
-        said.push(format!("{} takes {by:.1} times less memory", name(smaller)));
-    }
-    match (a.decode, b.decode) {
-        (Some(a), Some(b)) if !apart(a, b) => said.push("which decodes faster is within what is not known".to_owned()),
-        (Some(a), Some(b)) => {
-            let (faster, by) = if a.value > b.value { (true, a.value / b.value) } else { (false, b.value / a.value) };
-            said.push(format!("{} decodes about {by:.1} times as fast", name(faster)));
-        }
-        _ => {}
-    }
-    match (a.fits, b.fits) {
-        (Floats::No, Floats::No) => said.push("neither fits".to_owned()),
-        (Floats::No, _) => said.push(format!("{} does not fit", name(true))),
-        (_, Floats::No) => said.push(format!("{} does not fit", name(false))),
-        _ => {}
-    }
-    if said.is_empty() {
-        said.push("the predictions do not tell the two apart".to_owned());
-    }
-    format!("{}; which answers better is not known", said.join("; "))
-}
-
-/// On one device what is not known of it bears on both alike: their ratio is surer than either, and a tenth is what counts of
-/// bytes may be off.
-fn apart(a: Range, b: Range) -> bool {
-    (a.value / b.value).ln().abs() > 0.1
-}
-
-fn next(known: &[Known<'_>; 2]) -> Vec<String> {
-    let fetch =
-        |known: &Known<'_>| known.shape.and_then(|shape| shape.hub.as_ref()).map(|hub| format!("hf download {hub}"));
-    let mut lines: Vec<String> = known.iter().filter_map(fetch).collect();
-    if lines.len() == 2 {
-        lines.push(format!("plimsoll compare {} {}", known[0].card.id, known[1].card.id));
-    }
-    if lines.is_empty() { vec!["no files of either are known".to_owned()] } else { lines }
+/// What the panel says of the first checkpoint of each card.
+pub fn outlook(
+    cards: &[&ModelCard],
+    device: &Device,
+    wish: Wish,
+    demand: &Demand,
+    rubric: &Rubric,
+) -> anyhow::Result<Outlook> {
+    let catalog = catalogue::open()?;
+    let question = Question { target: device.target(), wish, demand, rubric };
+    let models =
+        cards.iter().map(|card| question.of(catalog, card, card.shapes.first())).collect::<Result<Vec<_>, _>>()?;
+    Ok(Outlook::of(&question, models))
 }

@@ -148,7 +148,12 @@ fn check(command: &Check, as_json: bool) -> anyhow::Result<ExitCode> {
 fn check_report(file: &Path, rubrics: &[Rubric]) -> anyhow::Result<Found> {
     let written = evidence::read_report(file)?;
     let faults = evidence::faults(&written, rubrics)?;
-    let about = format!("{} measurements", written.report.comparison.measurements().len());
+    let reports = written.report.reports();
+    let measurements: usize = reports.iter().map(|report| report.comparison.measurements().len()).sum();
+    let about = match reports.len() {
+        1 => format!("{measurements} measurements"),
+        pairs => format!("{measurements} measurements in {pairs} comparisons"),
+    };
     Ok(Found { name: file.display().to_string(), about, faults })
 }
 

@@ -4,16 +4,20 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use clap::Args as ClapArgs;
-use plimsoll_catalog::{Catalog, DeclaredUse, EngineThere, Gate, ModelCard, Outcome, Shape, gate};
-use plimsoll_lab::predict::before::{Floats, Prediction, Range, Runner};
+use plimsoll_catalog::{Catalog, ModelCard, Outcome, Shape, gate};
+use plimsoll_lab::predict::before::{Floats, Prediction};
 use plimsoll_lab::predict::mix::Quantisation;
-use plimsoll_panel::gate::Wanted;
-use plimsoll_panel::judge::{Need, NeedError};
+use plimsoll_panel::judge::{
+    Call, Demand, Foreseen, Need, NeedError, OtherEngine, Outlook, Part, Question, RANKED_BY, Wish, Word,
+};
+use plimsoll_panel::predicted::{afloat, stands};
+use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::shown_text;
 use serde_json::{Value, json};
 
 use crate::catalogue;
 use crate::device::{Device, bytes};
+use crate::measured::DEFAULT_USE;
 use crate::predicted::{self, CONTEXT, DeviceArgs, licence_words};
 use crate::rows::Rows;
 use crate::settings::Settings;
@@ -22,11 +26,6 @@ use crate::use_args::UseArgs;
 
 /// Models that are listed where nobody asks for all.
 const LISTED: usize = 15;
-
-/// What ranks models, as it is told.
-const RANKED_BY: &str = "what surely floats stands before what may; then what the licence is known to allow; then the \
-                         model with more parameters, because how good the answers are is not known before they are \
-                         measured";
 
 /// `fit`
 #[derive(ClapArgs, Debug)]
@@ -50,7 +49,7 @@ pub struct Fit {
     /// Pictures in the context; models that do not see are left out
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub pictures: usize,
-    /// How the weights are stored [default: Q4_K_M, or Q4_0 where only that fits]
+    /// How the weights are stored [default: the most precise of the usual ones that surely fits and writes as fast as people read]
     #[arg(long, value_name = "NAME", value_parser = read_quantisation)]
     pub quant: Option<Quantisation>,
     /// List every model, and why the others do not float
@@ -84,10 +83,10 @@ fn read_quantisation(text: &str) -> Result<Quantisation, String> {
 
 /// A model that may float.
 struct Floating<'a> {
-    card: &'a ModelCard,
     shape: &'a Shape,
+    found: Foreseen,
     prediction: Prediction,
-    gate: Option<Gate>,
+    /// How memory and needs stand.
     floats: Floats,
     /// Whether this program does not read it, on a device where it computes.
     needs_another_engine: bool,
@@ -101,27 +100,49 @@ struct Sunk {
     why: String,
 }
 
-/// Lists the models of the catalogue that float on a device.
+/// Lists the models of the catalogue that float on a device, by the panel's word on what is predicted of them.
 pub fn run(command: &Fit, settings: &Settings, as_json: bool) -> anyhow::Result<()> {
     let device = Device::of(command.on.device.as_deref(), settings)?;
-    let catalog = catalogue::open()?;
-    let (mut floating, sunk) = sorted(command, &device, catalog)?;
-    floating.sort_by(|a, b| {
-        let of = |f: &Floating<'_>| (f.floats, f.gate.as_ref().is_some_and(|gate| gate.outcome != Outcome::Passed));
-        of(a).cmp(&of(b)).then(b.shape.parameters.cmp(&a.shape.parameters)).then(a.card.id.cmp(&b.card.id))
-    });
+    let (rubric, demand) = (Rubric::builtin(), command.demand());
+    let question = Question {
+        target: device.target().within(command.memory),
+        wish: Wish { context: command.context, pictures: command.pictures, quantisation: command.quant },
+        demand: &demand,
+        rubric: &rubric,
+    };
+    let (mut floating, sunk) = sorted(command, &question, catalogue::open()?)?;
+    let outlook = Outlook::of(&question, floating.iter().map(|floating| floating.found.clone()).collect());
+    let place = |floating: &Floating<'_>| {
+        let at = |at: &usize| {
+            outlook.models[*at].hub == floating.found.hub && outlook.models[*at].card.id == floating.found.card.id
+        };
+        outlook.ranking.iter().position(at)
+    };
+    floating.sort_by_cached_key(place);
     if as_json {
         return super::print_json(&as_value(command, &device, &floating, &sunk));
     }
     print(command, &device, &floating, &sunk)
 }
 
-fn sorted<'a>(command: &Fit, device: &Device, catalog: &'a Catalog) -> anyhow::Result<(Vec<Floating<'a>>, Vec<Sunk>)> {
-    let (room, usage) = (device.room(command.memory), command.usage.declared());
+impl Fit {
+    /// What the models are wanted for: the use with the most conditions where nobody says.
+    fn demand(&self) -> Demand {
+        let usage = self.usage.declared().unwrap_or(DEFAULT_USE);
+        let needs = self.needs.iter().flat_map(|needs| needs.0.clone()).collect();
+        Demand { needs, ..Demand::from(usage) }
+    }
+}
+
+fn sorted<'a>(
+    command: &Fit,
+    question: &Question<'_>,
+    catalog: &'a Catalog,
+) -> anyhow::Result<(Vec<Floating<'a>>, Vec<Sunk>)> {
     let (mut floating, mut sunk) = (Vec::new(), Vec::new());
     for card in catalog.cards() {
-        let gate = usage.as_ref().map(|usage| gate(&catalog.terms(&[], &[], Some(card)), usage));
-        if let Some(gate) = gate.as_ref().filter(|gate| gate.outcome == Outcome::Failed) {
+        let gate = gate(&catalog.terms(&[], &[], Some(card)), &question.demand.usage);
+        if gate.outcome == Outcome::Failed {
             let reasons: Vec<&str> = gate.decisive().map(|reason| reason.words.as_str()).collect();
             let (name, why) = (card.id.clone(), reasons.join("; "));
             sunk.push(Sunk { name, kind: "forbidden by the licence", why });
@@ -132,7 +153,7 @@ fn sorted<'a>(command: &Fit, device: &Device, catalog: &'a Catalog) -> anyhow::R
             sunk.push(Sunk { name, kind: "shape not known", why });
         }
         for shape in &card.shapes {
-            match judged(command, card, shape, device, room, gate.clone())? {
+            match judged(command, question, catalog, (card, shape))? {
                 Ok(found) => floating.push(found),
                 Err(found) => sunk.push(found),
             }
@@ -141,14 +162,12 @@ fn sorted<'a>(command: &Fit, device: &Device, catalog: &'a Catalog) -> anyhow::R
     Ok((floating, sunk))
 }
 
-/// The quantisation of a shape that floats best, or why none does.
+/// A checkpoint as it floats best, or why it does not.
 fn judged<'a>(
     command: &Fit,
-    card: &'a ModelCard,
-    shape: &'a Shape,
-    device: &Device,
-    room: Option<Range>,
-    gate: Option<Gate>,
+    question: &Question<'_>,
+    catalog: &Catalog,
+    (card, shape): (&ModelCard, &'a Shape),
 ) -> anyhow::Result<Result<Floating<'a>, Sunk>> {
     let no = |kind, why: String| Ok(Err(Sunk { name: predicted::name(card, shape), kind, why }));
     if command.context > shape.max_seq_len {
@@ -164,52 +183,38 @@ fn judged<'a>(
         }
         _ => {}
     }
-    let asked = predicted::asked(shape, command.context, pictures);
-    let all = predicted::of_shape(card, shape, device, room, asked)?;
-    let usual = [Quantisation::Q4_K_M, Quantisation::Q4_0];
-    let wanted = |p: &Prediction| command.quant.map_or(usual.contains(&p.quantisation), |one| one == p.quantisation);
-    let stands =
-        |p: &Prediction| command.needs.iter().flat_map(|n| &n.0).map(|n| stands(n, p)).fold(p.fits, Floats::max);
-    // The first of those that stand best: the more precise.
-    let best = all.into_iter().filter(wanted).map(|p| (stands(&p), p)).min_by_key(|(floats, _)| *floats);
-    let (floats, prediction) = best.expect("one of them is wanted");
+    let found = question.of(catalog, card, Some(shape))?;
+    let Some(prediction) = found.expected.prediction.clone() else {
+        return no("shape not known", "nothing is predicted of it".to_owned());
+    };
+    let floats = afloat(&prediction, &question.demand.needs);
     if floats == Floats::No {
-        let (kind, why) = why_not(command, &prediction);
+        let (kind, why) = why_not(&question.demand.needs, &prediction);
         return no(kind, why);
     }
-    let computes_there = !matches!(device, Device::There(profile) if profile.engine == EngineThere::Other);
-    let needs_another_engine = computes_there && prediction.runner == Runner::Another;
-    Ok(Ok(Floating { card, shape, prediction, gate, floats, needs_another_engine }))
-}
-
-/// How a prediction stands to a need.
-fn stands(need: &Need, prediction: &Prediction) -> Floats {
-    let range = match need.metric.as_str() {
-        "peak_memory" => Some(prediction.memory.total),
-        "decode@0" => prediction.decode,
-        _ => prediction.prefill,
-    };
-    // What arithmetic allows at most can rule a need out and never meet it.
-    if let (None, Some(most), Wanted::AtLeast) = (range, prediction.prefill_at_most, need.wanted)
-        && need.metric == "prefill@0"
-        && most < need.limit
-    {
-        return Floats::No;
+    if found.review.verdict.word == Word::Skip {
+        return no("not worth a try by the panel", skipped(&found));
     }
-    range.map_or(Floats::Perhaps, |range| match need.wanted {
-        Wanted::AtLeast => range.at_least(need.limit),
-        Wanted::AtMost => range.at_most(need.limit),
-    })
+    let needs_another_engine = !matches!(found.expected.engine, None | Some(OtherEngine::Device));
+    Ok(Ok(Floating { shape, found, prediction, floats, needs_another_engine }))
 }
 
-fn why_not(command: &Fit, prediction: &Prediction) -> (&'static str, String) {
+/// Who would not try a model, and for what.
+fn skipped(found: &Foreseen) -> String {
+    let said = found.review.opinions.iter().filter(|opinion| opinion.call == Call::Skip);
+    said.map(|opinion| format!("{}: {}", opinion.name, opinion.paragraph.iter().map(Part::text).collect::<String>()))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn why_not(needs: &[Need], prediction: &Prediction) -> (&'static str, String) {
     let stored = prediction.quantisation;
     if prediction.fits == Floats::No {
         let takes = bytes(prediction.memory.total.low);
         let room = prediction.room.map_or(String::new(), |room| format!(" of at most {}", bytes(room.high)));
         return ("too large", format!("takes {takes}{room} as {stored}"));
     }
-    let unmet = command.needs.iter().flat_map(|needs| &needs.0).find(|need| stands(need, prediction) == Floats::No);
+    let unmet = needs.iter().find(|need| stands(need, prediction) == Floats::No);
     match unmet.map(|need| (need.metric.as_str(), &need.text)) {
         Some(("peak_memory", need)) => {
             ("too large", format!("{need}: takes {} as {stored}", bytes(prediction.memory.total.low)))
@@ -233,12 +238,16 @@ fn print(command: &Fit, device: &Device, floating: &[Floating<'_>], sunk: &[Sunk
     }
     let needs: Vec<String> = command.needs.iter().flat_map(|needs| &needs.0).map(|need| need.text.clone()).collect();
     rows.many("need", &needs)?;
-    rows.many("use", &command.usage.declared().iter().map(DeclaredUse::to_string).collect::<Vec<_>>())?;
+    let usage = match command.usage.declared() {
+        Some(usage) => usage.to_string(),
+        None => format!("{DEFAULT_USE}; --use, --users and --region say otherwise"),
+    };
+    rows.many("use", &[usage])?;
     drop(rows);
     let mut out = std::io::stdout().lock();
     let shown = if command.all { floating.len() } else { floating.len().min(LISTED) };
     if !floating.is_empty() {
-        writeln!(out, "\n{}", style.dim(&line("model", "stored", "memory", "decode/s", "floats", "licence")))?;
+        writeln!(out, "\n{}", style.dim(&line("model", "stored", "memory", "decode/s", "verdict", "licence")))?;
     }
     for found in &floating[..shown] {
         writeln!(out, "{}", floating_line(found).trim_end())?;
@@ -265,22 +274,16 @@ fn print(command: &Fit, device: &Device, floating: &[Floating<'_>], sunk: &[Sunk
 
 fn floating_line(found: &Floating<'_>) -> String {
     let p = &found.prediction;
-    let licence = match &found.gate {
-        // The bounds themselves stand below the table.
-        Some(gate) if gate.allowed_within().is_some() => "allowed, bounded".to_owned(),
-        Some(gate) => licence_words(gate),
-        None => {
-            let licence = found.card.licence.as_deref().or(found.card.licence_as_announced.as_deref());
-            licence.map_or("unknown", |id| id.strip_prefix("LicenseRef-").unwrap_or(id)).to_owned()
-        }
-    };
+    let gate = &found.found.review.licence;
+    // The bounds themselves stand below the table.
+    let licence = if gate.allowed_within().is_some() { "allowed, bounded".to_owned() } else { licence_words(gate) };
     let mark = if found.needs_another_engine { " *" } else { "" };
     line(
-        &format!("{}{mark}", shown_text(&predicted::name(found.card, found.shape), 24 - mark.len())),
+        &format!("{}{mark}", shown_text(&predicted::name(&found.found.card, found.shape), 24 - mark.len())),
         &p.quantisation.to_string(),
         &bytes(p.memory.total.high),
         &predicted::speed(p.decode),
-        if found.floats == Floats::Yes { "yes" } else { "perhaps" },
+        &found.found.review.verdict.word.to_string(),
         &shown_text(&licence, 19),
     )
 }
@@ -292,21 +295,21 @@ fn line(name: &str, stored: &str, memory: &str, decode: &str, floats: &str, lice
 /// Within what licences allow the use that bound it, each bound with the models that it holds for.
 fn bounds(floating: &[Floating<'_>]) -> Vec<String> {
     let mut found: BTreeMap<String, usize> = BTreeMap::new();
-    for within in floating.iter().filter_map(|found| found.gate.as_ref()?.allowed_within()) {
+    for within in floating.iter().filter_map(|found| found.found.review.licence.allowed_within()) {
         *found.entry(within).or_default() += 1;
     }
     found.into_iter().map(|(within, n)| format!("{within} ({n} of them): declare --users and --region")).collect()
 }
 
 fn summary(floating: &[Floating<'_>], shown: usize) -> String {
-    let surely = floating.iter().filter(|found| found.floats == Floats::Yes).count();
-    let perhaps = floating.len() - surely;
+    let tried = floating.iter().filter(|found| found.found.review.verdict.word == Word::Try).count();
+    let perhaps = floating.len() - tried;
     let hidden = floating.len() - shown;
     let all = if hidden > 0 { format!("; {hidden} more with --all") } else { String::new() };
-    match (surely, perhaps) {
+    match (tried, perhaps) {
         (0, 0) => "none of the catalogue's models".to_owned(),
-        (_, 0) => format!("{surely} surely{all}"),
-        _ => format!("{surely} surely, {perhaps} perhaps: a figure of the device or of the model decides{all}"),
+        (_, 0) => format!("{tried} to try{all}"),
+        _ => format!("{tried} to try, {perhaps} perhaps: a figure, a licence or a reviewer is against it{all}"),
     }
 }
 
@@ -330,7 +333,7 @@ fn next(device: &Device, floating: &[Floating<'_>]) -> String {
         Some(first) => format!(
             "`plimsoll info {}{}` predicts every quantisation; how good its answers are only a measurement tells: fetch \
              two that float and `plimsoll compare` them",
-            first.card.id,
+            first.found.card.id,
             device.flag()
         ),
         None => "ask for less: fewer needs, a shorter --context, or another --device".to_owned(),
@@ -340,16 +343,17 @@ fn next(device: &Device, floating: &[Floating<'_>]) -> String {
 fn as_value(command: &Fit, device: &Device, floating: &[Floating<'_>], sunk: &[Sunk]) -> Value {
     let model = |found: &Floating<'_>| {
         json!({
-            "id": found.card.id, "hub": found.shape.hub, "parameters": found.shape.parameters,
-            "licence": found.card.licence.as_ref().or(found.card.licence_as_announced.as_ref()),
-            "gate": found.gate, "floats": found.floats, "predicted": found.prediction,
+            "id": found.found.card.id, "hub": found.shape.hub, "parameters": found.shape.parameters,
+            "licence": found.found.card.licence.as_ref().or(found.found.card.licence_as_announced.as_ref()),
+            "gate": found.found.review.licence, "floats": found.floats, "predicted": found.prediction,
+            "verdict": found.found.review.verdict, "chosen": found.found.chosen, "review": found.found.review,
             "standing": found.shape.provenance.worst(),
         })
     };
     json!({
         "device": device.as_value(), "context": command.context, "pictures": command.pictures,
         "needs": command.needs.iter().flat_map(|needs| &needs.0).collect::<Vec<_>>(),
-        "use": command.usage.declared(), "ranked_by": RANKED_BY,
+        "use": command.demand().usage, "ranked_by": RANKED_BY,
         "models": floating.iter().map(model).collect::<Vec<_>>(),
         "others": sunk.iter().map(|s| json!({ "name": s.name, "kind": s.kind, "why": s.why })).collect::<Vec<_>>(),
     })

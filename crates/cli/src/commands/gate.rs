@@ -12,7 +12,7 @@ use plimsoll_panel::store::Kind;
 use plimsoll_panel::{Report, shown_text, write_whole};
 
 use super::compare::require_writable;
-use crate::evidence::{self, NoRubric};
+use crate::evidence::{self, Held, NoRubric};
 use crate::gate_args::Gate;
 use crate::measured::{Told, measured};
 use crate::rows::{LONGEST, broken};
@@ -67,7 +67,10 @@ fn read(from: &str, command: &Gate) -> anyhow::Result<Report> {
     let (report, faults) = if Path::new(from).is_file() {
         let written = evidence::read_report(Path::new(from))?;
         let faults = evidence::faults(&written, &rubrics)?;
-        (Some(written.report), faults)
+        match written.report {
+            Held::Two(report) => (Some(*report), faults),
+            Held::Field(_) => bail!("report `{from}` is of three models or more; a gate holds one beside one baseline"),
+        }
     } else if from.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let store = evidence::open(&command.measure.store)?;
         let id = store.find(from, Some(Kind::Comparison))?;

@@ -7,9 +7,10 @@ use crate::args::MeasureMemory;
 use crate::model;
 use crate::settings::Settings;
 
-/// Loads a model, answers once, and prints what that took as JSON.
+/// Loads a model, answers once, fills its context, and prints what that took as JSON.
 pub fn run(command: &MeasureMemory, settings: Settings) -> anyhow::Result<()> {
-    let options = model::session_options(settings, None, CacheType::default());
+    let options = model::session_options(settings, command.filling.context, CacheType::default());
     let files = model::locate(&command.model)?;
-    super::print_json(&bench::measure_start(|| model::open_files(&files), &options)?)
+    let filling = command.filling.read()?;
+    super::print_json(&bench::measure_start(|| model::open_files(&files), &options, &filling)?)
 }

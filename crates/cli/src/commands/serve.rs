@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use plimsoll_catalog::Catalog;
+use plimsoll_kernels::Cpu;
+use plimsoll_lab::predict::here::Here;
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::slug;
 use plimsoll_server::{Launch, Mail, Options, bind};
@@ -32,19 +34,27 @@ pub fn run(command: &Serve, settings: &Settings, args: &Args) -> anyhow::Result<
         catalog,
         rubric: command.rubric.as_deref().map_or_else(|| Ok(Rubric::builtin()), Rubric::open)?,
         mail: mail(command)?,
+        site: command.site.clone(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(async {
         let stop = stopped()?;
         let server = bind(options).await?;
         let query = token.map_or(String::new(), |token| format!("/?token={token}"));
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "serving at http://{}{query}", server.address())?;
-        out.flush()?;
-        drop(out);
+        announce(&server.addresses(), &query)?;
         server.run(stop).await;
         Ok(())
     })
+}
+
+/// Says where the pages are: on this machine, and on each network that others reach it by.
+fn announce(addresses: &[String], query: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for (at, address) in addresses.iter().enumerate() {
+        let from = if at == 0 { "serving at" } else { "  for other devices:" };
+        writeln!(out, "{from} {address}{query}")?;
+    }
+    out.flush()
 }
 
 /// Ends with Ctrl-C, and where a service manager says so.
@@ -77,6 +87,7 @@ struct Compare {
     catalog: Catalog,
     /// Flags that the process is started with.
     flags: Vec<String>,
+    settings: Settings,
 }
 
 impl Compare {
@@ -88,7 +99,7 @@ impl Compare {
         if let Some(folder) = &args.common.catalog {
             flags.extend(["--catalog".to_owned(), folder.to_str().context("--catalog: not UTF-8")?.to_owned()]);
         }
-        Ok(Compare { program: std::env::current_exe()?, catalog, flags })
+        Ok(Compare { program: std::env::current_exe()?, catalog, flags, settings: settings.clone() })
     }
 
     /// The catalogue's own name of a model that pages call `id`.
@@ -108,5 +119,10 @@ impl Launch for Compare {
 
     fn refusal(&self, id: &str) -> Option<String> {
         model::locate(self.name(id)).err().map(|error| error.to_string())
+    }
+
+    fn here(&self) -> Option<Here> {
+        // A processor that cannot be used has every command fail; pages say that speed is not known.
+        Cpu::new(self.settings.isa, self.settings.threads).ok().map(|cpu| Here::measure(&cpu))
     }
 }

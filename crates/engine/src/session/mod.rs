@@ -57,6 +57,14 @@ pub enum SessionError {
         /// Tokens that fit.
         context: usize,
     },
+    /// What is to be shown does not fit, whatever is said of it; it was not looked at.
+    #[error("what is shown takes {tokens} tokens, but the context holds {context}")]
+    ShownTooLong {
+        /// Tokens in whose place it would stand, with those around them.
+        tokens: usize,
+        /// Tokens that fit.
+        context: usize,
+    },
     /// There is nothing to continue.
     #[error("the prompt is empty, and this tokenizer has no token that begins a text")]
     EmptyPrompt,
@@ -237,11 +245,17 @@ impl Session {
         }
     }
 
-    /// Looks at a picture or a video, to be shown in prompts.
+    /// Looks at a picture or a video, to be shown in prompts. What no prompt of this context could show is refused before
+    /// it is encoded, which may take minutes.
     ///
     /// # Errors
-    /// The model reads text only, or what is shown cannot be read.
+    /// The model reads text only, what is shown cannot be read, or it does not fit the context.
     pub fn look(&mut self, shown: &Shown) -> Result<Seen, SessionError> {
+        let stands_for_it = self.sight()?.written(shown)?;
+        let (tokens, context) = (self.tokenizer.encode(&stands_for_it, Special::Parse)?.len(), self.context());
+        if tokens > context {
+            return Err(SessionError::ShownTooLong { tokens, context });
+        }
         Ok(self.sight()?.look(shown)?)
     }
 

@@ -32,6 +32,12 @@ pub struct ProgramTimer<'a> {
     ids: Vec<u32>,
 }
 
+/// So many token ids, spread over the vocabulary; the same every time.
+pub(super) fn spread_ids(vocab_size: usize, n: usize) -> Vec<u32> {
+    let mut draws = Draws::new(TOKEN_SEED, 0);
+    (0..n).map(|_| draws.below(vocab_size) as u32).collect()
+}
+
 impl<'a> ProgramTimer<'a> {
     /// A timer for one or more `sequences` of up to `capacity` tokens; see [`super::Plan::longest`].
     ///
@@ -44,9 +50,7 @@ impl<'a> ProgramTimer<'a> {
         kind: CacheType,
     ) -> Result<ProgramTimer<'a>, BenchError> {
         let caches = (0..sequences.max(1)).map(|_| program.new_cache(capacity, kind)).collect::<Result<_, _>>()?;
-        let mut draws = Draws::new(TOKEN_SEED, 0);
-        let vocab_size = program.network().vocab_size;
-        let ids = (0..capacity).map(|_| draws.below(vocab_size) as u32).collect();
+        let ids = spread_ids(program.network().vocab_size, capacity);
         Ok(ProgramTimer { program, caches, ids })
     }
 

@@ -54,6 +54,18 @@ pub enum BenchmarkError {
         /// The benchmark.
         benchmark: &'static str,
     },
+    /// Fewer examples than are to be shown.
+    #[error("`{file}` holds {found} examples of {benchmark}, and {wanted} are to be shown")]
+    Examples {
+        /// The file.
+        file: String,
+        /// The benchmark.
+        benchmark: &'static str,
+        /// How many are to be shown.
+        wanted: usize,
+        /// How many there are.
+        found: usize,
+    },
     /// MMLU's folder is not as published.
     #[error(transparent)]
     Mmlu(#[from] MmluError),

@@ -25,7 +25,7 @@ mod textvqa;
 mod vqa;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ use crate::code::Judge;
 use crate::prompted::Prompting;
 use crate::runner::Outcome;
 use crate::score::Scoring;
-use crate::suite::{Framing, Image, Item, Source};
+use crate::suite::{Framing, Image, Item, Message, Source};
 
 /// Questions whose reference is tried where programs are to be written.
 const CANARIES: usize = 3;
@@ -85,8 +85,10 @@ pub enum Benchmark {
 pub struct Asking {
     /// As a chat or as a text to be continued. Questions about pictures are always a chat.
     pub prompting: Prompting,
-    /// Answered examples before each question, where the layout has them: MMLU's folder.
+    /// Answered examples before each question, where the layout has them (MMLU's folder) or `shots_from` does.
     pub shots: usize,
+    /// A file of the same benchmark whose first rows are the examples, for those that [`Benchmark::takes_examples`].
+    pub shots_from: Option<PathBuf>,
     /// Only the first so many of each category.
     pub each: Option<usize>,
     /// Who runs programs; needed by those that [`Benchmark::writes_programs`].
@@ -104,12 +106,14 @@ struct Draft {
     max_tokens: usize,
     images: Vec<Image>,
     stops: &'static [&'static str],
+    /// Questions with their answers, as a conversation before this one.
+    earlier: Vec<Message>,
 }
 
 impl Draft {
     /// A question without pictures, of a benchmark without parts.
     fn new(prompt: String, scoring: Scoring, max_tokens: usize) -> Draft {
-        Draft { id: None, part: None, prompt, scoring, max_tokens, images: Vec::new(), stops: &[] }
+        Draft { id: None, part: None, prompt, scoring, max_tokens, images: Vec::new(), stops: &[], earlier: Vec::new() }
     }
 }
 
@@ -145,6 +149,11 @@ impl Benchmark {
         matches!(self, Benchmark::Humaneval | Benchmark::Mbpp)
     }
 
+    /// Whether examples can be read from a file of its own.
+    pub fn takes_examples(self) -> bool {
+        self == Benchmark::Gsm8k
+    }
+
     /// Whether it shows pictures, which only a chat can.
     pub fn shows_pictures(self) -> bool {
         use Benchmark::{Chartqa, Docvqa, Mmmu, Ocrbench, Textvqa};
@@ -178,6 +187,7 @@ impl Benchmark {
         let marked = match (self, prompting) {
             (Benchmark::Mmlu, _) => "likeliest letter, words of Hendrycks' script",
             (Benchmark::MmluPro, _) => "reasoned, letter behind \"answer is\"",
+            (Benchmark::Gsm8k, _) if shots > 0 => "number behind ####, examples the first of their file",
             (Benchmark::Gsm8k, Prompting::Chat) => "number behind ####",
             (Benchmark::Gsm8k, Prompting::Base) => "last number",
             (Benchmark::Arc | Benchmark::Hellaswag, _) => "likeliest option for its length (acc_norm)",
@@ -200,12 +210,13 @@ impl Benchmark {
     pub fn read(self, path: &Path, asking: &Asking) -> Result<(Source, Vec<Item>), BenchmarkError> {
         let file = path.display().to_string();
         let folder = self == Benchmark::Mmlu && path.is_dir();
+        let examples = self.takes_examples() && asking.shots_from.is_some();
         let (items, sha256) = if folder { mmlu::folder(path, asking)? } else { self.rows(path, asking)? };
         if items.is_empty() {
             return Err(BenchmarkError::Empty { file, benchmark: self.name() });
         }
         check_programs(&items)?;
-        let variant = self.variant(asking.prompting, if folder { asking.shots } else { 0 });
+        let variant = self.variant(asking.prompting, if folder || examples { asking.shots } else { 0 });
         Ok((Source { name: self.name().to_owned(), variant, path: file, sha256 }, items))
     }
 
@@ -213,11 +224,18 @@ impl Benchmark {
     fn rows(self, path: &Path, asking: &Asking) -> Result<(Vec<Item>, String), BenchmarkError> {
         let file = path.display().to_string();
         let answers = if self == Benchmark::Bfcl { bfcl::answers(path)? } else { bfcl::Answers::new() };
+        let examples = match &asking.shots_from {
+            Some(from) if self.takes_examples() => gsm8k::examples(from, asking.shots)?,
+            _ => Vec::new(),
+        };
         let (mut items, mut picture_bytes) = (Vec::new(), 0);
         let mut kept = std::collections::HashMap::<String, usize>::new();
         let sha256 = table::rows(path, |number, row| {
             let at = |flaw| BenchmarkError::Field { file: file.clone(), row: number, flaw };
-            let Some(draft) = self.question(row, &answers, asking).map_err(at)? else { return Ok(()) };
+            let Some(mut draft) = self.question(row, &answers, asking).map_err(at)? else { return Ok(()) };
+            if !examples.is_empty() {
+                draft = gsm8k::behind(draft, &examples, asking.prompting);
+            }
             let item = self.item(draft, number, asking);
             let of_category = kept.entry(item.category.clone()).or_default();
             *of_category += 1;
@@ -234,7 +252,7 @@ impl Benchmark {
     }
 
     fn item(self, draft: Draft, number: usize, asking: &Asking) -> Item {
-        let Draft { id, part, prompt, scoring, max_tokens, images, stops } = draft;
+        let Draft { id, part, prompt, scoring, max_tokens, images, stops, earlier } = draft;
         let category = part.map_or_else(|| self.name().to_owned(), |part| format!("{}.{part}", self.name()));
         let continued = asking.prompting == Prompting::Base && !self.shows_pictures();
         // A chat ends its answers by itself.
@@ -246,7 +264,7 @@ impl Benchmark {
             scoring,
             max_tokens,
             picture: None,
-            framing: Framing { earlier: Vec::new(), images, continued, stops },
+            framing: Framing { earlier, images, continued, stops },
         }
     }
 }

@@ -26,7 +26,7 @@ impl Judge for Knows {
 }
 
 fn asking(prompting: Prompting) -> Asking {
-    Asking { prompting, shots: 0, each: None, judge: Some(Arc::new(Knows)) }
+    Asking { prompting, shots: 0, shots_from: None, each: None, judge: Some(Arc::new(Knows)) }
 }
 
 /// The question of a row.
@@ -312,4 +312,66 @@ fn calls_are_read_with_the_answers_that_lie_beside_the_questions() {
     let (_, items) = Benchmark::Bfcl.read(&path, &asking(Prompting::Chat)).unwrap();
     assert_eq!((items[0].id.as_str(), items[0].category.as_str()), ("bfcl-simple_0", "bfcl.simple"));
     assert!(items[0].scoring.mark("[double(n=4)]") && !items[0].scoring.mark("double(n=5)"));
+}
+
+#[test]
+fn examples_of_sums_stand_before_the_question_as_in_the_harness_and_in_a_chat_as_its_turns() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, rows: &[(&str, &str)]| {
+        let path = folder.path().join(name);
+        let lines = rows.iter().map(|(q, a)| format!("{}\n", serde_json::json!({ "question": q, "answer": a })));
+        std::fs::write(&path, lines.collect::<String>()).unwrap();
+        path
+    };
+    let train = file("train.jsonl", &[("One and one?", "It is two.\n#### 2"), ("Two and two?", "Four.\n#### 4")]);
+    let test = file("test.jsonl", &[("Three and three?", "#### 6")]);
+    let read = |prompting, shots| {
+        let asking = Asking { shots, shots_from: Some(train.clone()), ..asking(prompting) };
+        Benchmark::Gsm8k.read(&test, &asking)
+    };
+    let (source, items) = read(Prompting::Base, 2).unwrap();
+    // doc_to_text, a blank, doc_to_target and an empty line between, of tasks/gsm8k/gsm8k.yaml.
+    assert_eq!(
+        items[0].prompt,
+        "Question: One and one?\nAnswer: It is two.\n#### 2\n\nQuestion: Two and two?\nAnswer: Four.\n#### 4\n\n\
+         Question: Three and three?\nAnswer:"
+    );
+    assert!(source.variant.starts_with("2-shot base, number behind ####"), "{}", source.variant);
+    let (_, items) = read(Prompting::Chat, 1).unwrap();
+    assert_eq!(items[0].framing.earlier.len(), 2);
+    assert_eq!(items[0].framing.earlier[1].content, "It is two.\n#### 2");
+    assert!(items[0].prompt.starts_with("Three and three?\n\n"));
+    let error = read(Prompting::Base, 3).unwrap_err().to_string();
+    assert!(error.ends_with("holds 2 examples of gsm8k, and 3 are to be shown"), "{error}");
+}
+
+#[test]
+fn parquet_is_read_however_its_pages_are_packed() {
+    use parquet::basic::{Compression, GzipLevel, ZstdLevel};
+    let folder = tempfile::tempdir().unwrap();
+    let schema = "message m { required binary question (UTF8); required binary answer (UTF8); }";
+    let packings = [
+        Compression::UNCOMPRESSED,
+        Compression::SNAPPY,
+        Compression::GZIP(GzipLevel::default()),
+        Compression::ZSTD(ZstdLevel::default()),
+    ];
+    for packing in packings {
+        let path = folder.path().join("test.parquet");
+        let properties = Arc::new(WriterProperties::builder().set_compression(packing).build());
+        let file = std::fs::File::create(&path).unwrap();
+        let schema = Arc::new(parse_message_type(schema).unwrap());
+        let mut writer = SerializedFileWriter::new(file, schema, properties).unwrap();
+        let mut group = writer.next_row_group().unwrap();
+        for text in ["How many? ".repeat(200), "#### 7".to_owned()] {
+            let mut column = group.next_column().unwrap().unwrap();
+            let values = [ByteArray::from(text.into_bytes())];
+            column.typed::<ByteArrayType>().write_batch(&values, None, None).unwrap();
+            column.close().unwrap();
+        }
+        group.close().unwrap();
+        writer.close().unwrap();
+        let (_, items) = Benchmark::Gsm8k.read(&path, &asking(Prompting::Base)).unwrap();
+        assert!(items.len() == 1 && items[0].scoring.mark("#### 7"), "{packing}");
+    }
 }

@@ -5,14 +5,14 @@ use crate::bench::{Start, Timings};
 use crate::paired::{OVERALL, rates};
 use crate::predict::SpeedPrediction;
 use crate::record::{
-    CanaryRecord, Device, Measurement, MemoryRecord, ModelRecord, Origin, Quality, Rate, Side, SpeedAtDepth,
+    CanaryRecord, Device, Filled, Measurement, MemoryRecord, ModelRecord, Origin, Quality, Rate, Side, SpeedAtDepth,
     StartRecord, Unit, VerifiedRecord,
 };
 use crate::runner::Outcome;
 use crate::stats::{LEVEL, median, wilson};
 
 /// The records of one model of a comparison.
-pub fn model_record(side: Side, evidence: Evidence, device: &Device) -> ModelRecord {
+pub fn model_record(side: Side, evidence: Evidence, device: &Device, filled: Option<&Filled>) -> ModelRecord {
     let subject = side.letter();
     let Evidence {
         facts,
@@ -28,7 +28,7 @@ pub fn model_record(side: Side, evidence: Evidence, device: &Device) -> ModelRec
     } = evidence;
     ModelRecord {
         facts,
-        memory: memory(subject, &prediction, &starts),
+        memory: memory(subject, &prediction, &starts, filled),
         start: start(subject, &starts, &first_token_warm),
         speed: speed(subject, &prediction, &timings, device),
         quality: quality(subject, prompting, outcomes, &again),
@@ -55,11 +55,14 @@ fn sampled(subject: &str, metric: &str, unit: Unit, samples: &[f64], method: &st
         .record()
 }
 
-fn memory(subject: &str, prediction: &Prediction, starts: &[Start]) -> MemoryRecord {
+fn memory(subject: &str, prediction: &Prediction, starts: &[Start], filled: Option<&Filled>) -> MemoryRecord {
     let peaks: Vec<f64> = starts.iter().map(|start| start.peak_bytes as f64).collect();
-    let method = "peak resident size (VmHWM) of a fresh process that loads the model and answers once; \
-         median over processes, interval between their order statistics";
-    let peak = sampled(subject, "peak_memory", Unit::Bytes, &peaks, method);
+    let does = filled.map_or("answers once".to_owned(), |filled| format!("answers once, then again {filled}"));
+    let method = format!(
+        "peak resident size (VmHWM) of a fresh process that loads the model and {does}; \
+         median over processes, interval between their order statistics"
+    );
+    let peak = sampled(subject, "peak_memory", Unit::Bytes, &peaks, &method);
     let total = prediction.memory.total() as f64;
     let predicted = Measurement::of(subject, "peak_memory.predicted", Unit::Bytes, Origin::Predicted, total)
         .by("weights, key-value cache and buffers from the network's description, and the program before it loads")

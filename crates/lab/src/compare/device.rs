@@ -19,7 +19,7 @@ pub(super) fn device(cpu: &Cpu, machine: &Machine) -> Device {
     Device {
         rates: rates(machine),
         machine: Some(MachineFacts { before: Some(momentary()), ..machine_facts() }),
-        cpu: field("/proc/cpuinfo", "model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+        cpu: processor(),
         isa: cpu.isa().to_string(),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         threads: cpu.threads(),
@@ -51,6 +51,11 @@ fn rates(machine: &Machine) -> Rates {
         attention: machine.attention_rate,
         node_seconds: machine.node_seconds,
     }
+}
+
+/// The processor as it names itself.
+pub fn processor() -> String {
+    field("/proc/cpuinfo", "model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned())
 }
 
 /// The value after the colon of the first line of `path` that begins with `key`.

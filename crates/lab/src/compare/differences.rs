@@ -3,40 +3,60 @@
 use super::assemble::accuracy_metric;
 use super::ratio::{self, PairedRatio, paired_ratio};
 use crate::paired::{self, Finding, OVERALL, PairError};
-use crate::record::{Better, Difference, Equivalence, Measurement, ModelRecord, Origin, Test, Unit, Words};
+use crate::record::{
+    Among, Better, Comparison, Difference, Equivalence, Filled, Measurement, ModelRecord, Origin, Settings, Test, Unit,
+    Words,
+};
 use crate::stats::{LEVEL, holm};
 
 /// What the differences of two models are called in their records.
 const SUBJECT: &str = "A against B";
 
-/// What is corrected together: everything that a report says of two models.
-const FAMILY: &str = "everything that is compared";
+/// What is corrected together: everything that a report says of its models.
+fn family(among: Option<&Among>) -> String {
+    match among {
+        None => "everything that is compared".to_owned(),
+        Some(Among { models, .. }) => format!("everything that is compared of {models} models, each with each"),
+    }
+}
 
 /// All differences: accuracy over all and by category, then start, speed and memory, corrected as one family: the chance
-/// that a report of two models that are alike marks anything is 5 %. Where accuracy differs by less than `margin`, that
-/// may be said.
+/// that a report of models that are alike marks anything is 5 %. What is said of other pairs together with this one is
+/// in `among`. Where accuracy differs by less than the margin of `settings`, that may be said.
 ///
 /// # Errors
 /// When the models did not answer the same items.
-pub fn differences(models: &[ModelRecord; 2], margin: Option<f64>) -> Result<Vec<Difference>, PairError> {
+pub fn differences(
+    models: &[ModelRecord; 2],
+    settings: &Settings,
+    among: Option<&Among>,
+) -> Result<Vec<Difference>, PairError> {
     let shares = shares(models)?;
-    let quantities = quantities(models);
-    let p_values: Vec<f64> =
+    let quantities = quantities(models, settings);
+    let mut p_values: Vec<f64> =
         shares.iter().map(|row| row.found.p).chain(quantities.iter().map(|(_, ratio)| ratio.p)).collect();
-    let size = p_values.len();
+    p_values.extend(among.iter().flat_map(|among| &among.p));
+    let (family, size) = (family(among), p_values.len());
     let mut adjusted = holm(&p_values).into_iter();
+    let mut test = |name: &str, p| {
+        let p_holm = adjusted.next().unwrap_or(1.0);
+        Test { name: name.to_owned(), p, p_holm, family: family.clone(), family_size: size }
+    };
     let mut all = Vec::with_capacity(size);
-    for (row, p_holm) in shares.into_iter().zip(adjusted.by_ref()) {
-        all.push(row.difference(p_holm, size, margin));
+    for row in shares {
+        let test = test("McNemar's score test", row.found.p);
+        all.push(row.difference(test, settings.margin));
     }
-    for ((quantity, ratio), p_holm) in quantities.into_iter().zip(adjusted) {
-        all.push(quantity.difference(ratio, p_holm, size));
+    for (quantity, ratio) in quantities {
+        let test = test("paired t on logarithms", ratio.p);
+        all.push(quantity.difference(ratio, test));
     }
     Ok(all)
 }
 
-fn test(name: &str, p: f64, p_holm: f64, family_size: usize) -> Test {
-    Test { name: name.to_owned(), p, p_holm, family: FAMILY.to_owned(), family_size }
+/// The p-value of everything that is said of two models, each by itself.
+pub fn p_values(comparison: &Comparison) -> Vec<f64> {
+    comparison.differences.iter().map(|difference| difference.test.p).collect()
 }
 
 /// Right answers in one category or in all.
@@ -57,8 +77,8 @@ fn rates(model: &ModelRecord) -> impl Iterator<Item = &Measurement> {
 }
 
 impl Share<'_> {
-    fn difference(self, p_holm: f64, family_size: usize, margin: Option<f64>) -> Difference {
-        let found = self.found.in_family(p_holm, family_size);
+    fn difference(self, test: Test, margin: Option<f64>) -> Difference {
+        let found = self.found.in_family(test.p_holm, test.family_size);
         let against = |margin| Some(Equivalence { margin, interval: found.equivalence_interval()? });
         let equivalence = margin.and_then(against);
         let words = match found.finding() {
@@ -79,12 +99,12 @@ impl Share<'_> {
             difference: Measurement::of(SUBJECT, &metric, Unit::ShareDifference, Origin::Derived, found.difference)
                 .within(Some(found.interval))
                 .n(found.n)
-                .by("A minus B on the same items; Tango's score interval of paired shares")
+                .by("A minus B on the same items; Tango's score interval of paired shares, corrected for continuity")
                 .from(&[self.a, self.b])
                 .record(),
             metric,
             only_right: Some([found.only_a, found.only_b]),
-            test: test("McNemar's score test", found.p, p_holm, family_size),
+            test,
             real: found.finding() != Finding::NoDifferenceSeen,
             words,
             detectable: found.detectable,
@@ -102,7 +122,7 @@ struct Quantity<'a> {
 }
 
 /// Start, speed and memory, where both have samples.
-fn quantities([a, b]: &[ModelRecord; 2]) -> Vec<(Quantity<'_>, PairedRatio)> {
+fn quantities<'a>([a, b]: &'a [ModelRecord; 2], settings: &Settings) -> Vec<(Quantity<'a>, PairedRatio)> {
     let mut all = Vec::new();
     for (a, b) in a.speed.iter().zip(&b.speed) {
         let higher = |about: &str, a, b| Quantity { about: about.to_owned(), better: Better::Higher, a, b };
@@ -113,14 +133,15 @@ fn quantities([a, b]: &[ModelRecord; 2]) -> Vec<(Quantity<'_>, PairedRatio)> {
     all.push(lower("load", &a.start.load, &b.start.load));
     all.push(lower("first token, cold", &a.start.first_token_cold, &b.start.first_token_cold));
     all.push(lower("first token, warm", &a.start.first_token_warm, &b.start.first_token_warm));
-    all.push(lower("peak memory", &a.memory.peak, &b.memory.peak));
+    let memory = settings.filled.as_ref().map_or(Filled::ONE_ANSWER.to_owned(), Filled::to_string);
+    all.push(lower(&format!("peak memory {memory}"), &a.memory.peak, &b.memory.peak));
     let ratios: Vec<Option<PairedRatio>> = all.iter().map(|q| paired_ratio(&q.a.samples, &q.b.samples)).collect();
     all.into_iter().zip(ratios).filter_map(|(quantity, ratio)| Some((quantity, ratio?))).collect()
 }
 
 impl Quantity<'_> {
-    fn difference(self, found: PairedRatio, p_holm: f64, family_size: usize) -> Difference {
-        let real = p_holm < 1.0 - LEVEL;
+    fn difference(self, found: PairedRatio, test: Test) -> Difference {
+        let real = test.p_holm < 1.0 - LEVEL;
         let a_is_better = (found.ratio > 1.0) == (self.better == Better::Higher);
         Difference {
             metric: self.a.metric.clone(),
@@ -136,14 +157,14 @@ impl Quantity<'_> {
                 .from(&[self.a, self.b])
                 .record(),
             only_right: None,
-            test: test("paired t on logarithms", found.p, p_holm, family_size),
+            detectable: found.detectable((1.0 - LEVEL) / test.family_size.max(1) as f64),
+            test,
             real,
             words: match (real, a_is_better) {
                 (false, _) => Words::NoDifferenceSeen,
                 (true, true) => Words::ABetter,
                 (true, false) => Words::BBetter,
             },
-            detectable: found.detectable((1.0 - LEVEL) / family_size.max(1) as f64),
             equivalence: None,
         }
     }
@@ -171,9 +192,9 @@ mod tests {
                 only[1] += usize::from((share / 2.0..share).contains(&at));
             }
             all = [all[0] + only[0], all[1] + only[1]];
-            found[0].push(mcnemar(only[0], only[1]));
+            found[0].push(mcnemar(50, only[0], only[1]));
         }
-        found[0].push(mcnemar(all[0], all[1]));
+        found[0].push(mcnemar(500, all[0], all[1]));
         let mut normal = || (0..12).map(|_| uniform()).sum::<f64>() - 6.0;
         for _ in 0..10 {
             let drift: Vec<f64> = (0..7).map(|_| 0.3 * normal()).collect();

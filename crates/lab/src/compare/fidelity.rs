@@ -2,13 +2,13 @@
 
 use plimsoll_engine::Session;
 
-use super::{CompareError, Contestant, Progress, Stage};
+use super::schedule::Schedule;
+use super::{CompareError, Contestant, Options, Progress, Stage};
 use crate::divergence::Gathered;
 use crate::fidelity::{Distances, Flips, are_comparable, distances, flips, n_items};
 use crate::record::{Distance, Fidelity, Measurement, ModelRecord, Origin, Side, Unit};
 use crate::runner::Outcome;
 use crate::stats::{LEVEL, block_mean, block_share, wilson};
-use crate::suite::Suite;
 
 /// That a base which somebody declared can be one.
 ///
@@ -17,10 +17,10 @@ use crate::suite::Suite;
 pub(super) fn check_base(
     base: Option<Side>,
     contestants: &[Contestant; 2],
-    sessions: &[Session; 2],
+    sessions: [&Session; 2],
 ) -> Result<(), CompareError> {
     let [a, b] = contestants;
-    let comparable = are_comparable((&a.checkpoint, &sessions[0]), (&b.checkpoint, &sessions[1]));
+    let comparable = are_comparable((&a.checkpoint, sessions[0]), (&b.checkpoint, sessions[1]));
     match base {
         Some(base) if !comparable => {
             let [base, other] = [base, base.other()].map(|side| contestants[side.index()].argument.clone());
@@ -33,11 +33,11 @@ pub(super) fn check_base(
 /// How far the predictions of the two lie apart, if both can be artifacts of one: from those of the base that was
 /// declared, else from A's.
 pub(super) fn faithfulness(
-    declared: Option<Side>,
+    options: &Options,
     contestants: &[Contestant; 2],
-    sessions: &mut [Session; 2],
-    outcomes: &[Vec<Outcome>; 2],
-    suite: &Suite,
+    sessions: [&mut Session; 2],
+    outcomes: [&[Outcome]; 2],
+    schedule: &Schedule,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<Fidelity>, CompareError> {
     let [a, b] = contestants;
@@ -45,13 +45,14 @@ pub(super) fn faithfulness(
     if !are_comparable((&a.checkpoint, session_a), (&b.checkpoint, session_b)) {
         return Ok(None);
     }
+    let (declared, suite) = (options.base, &options.suite);
     let base = declared.unwrap_or(Side::A);
     let (from, to) = match base {
         Side::A => (session_a, session_b),
         Side::B => (session_b, session_a),
     };
     let of = n_items(suite);
-    let hear = |done| progress(Progress { stage: Stage::Predicting, done, of });
+    let hear = |done| progress(Progress::of(schedule, Stage::Predicting, done, of));
     let found = distances(from, to, suite, hear).map_err(|source| {
         let [a, b] = contestants.each_ref().map(|contestant| contestant.argument.clone());
         CompareError::Fidelity { a, b, source: Box::new(source) }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::evidence::{Evidence, Prediction, Verified};
 use super::fidelity::fidelity_again;
-use super::{Circumstances, conclude};
+use super::{Circumstances, Field, conclude, field};
 use crate::bench::{Start, Timings};
 use crate::predict::SpeedPrediction;
 use crate::record::{Comparison, Measurement, ModelRecord, SCHEMA_VERSION, SpeedAtDepth, VerifiedRecord};
@@ -51,8 +51,8 @@ pub fn recomputed(comparison: &Comparison) -> Vec<String> {
 
 /// The same comparison, calculated from what was seen.
 fn again(comparison: &Comparison) -> Result<Comparison, String> {
-    let Comparison { device, suite, settings, program, created, reproduce, models, load, .. } = comparison.clone();
-    let circumstances = Circumstances { device, suite, settings, program, created, reproduce, load };
+    let models = comparison.models.clone();
+    let circumstances = circumstances(comparison);
     let [a, b] = &comparison.models;
     let seen = [evidence(a)?, evidence(b)?];
     let mut again = conclude(circumstances, seen).map_err(|error| error.to_string())?;
@@ -61,6 +61,36 @@ fn again(comparison: &Comparison) -> Result<Comparison, String> {
     }
     again.fidelity = comparison.fidelity.as_ref().map(|found| fidelity_again(found, &comparison.models));
     Ok(again)
+}
+
+/// What was compared under, read back from the record.
+fn circumstances(comparison: &Comparison) -> Circumstances {
+    let Comparison { device, suite, settings, program, created, reproduce, load, among, .. } = comparison.clone();
+    Circumstances { device, suite, settings, program, created, reproduce, load, among }
+}
+
+/// Every pair of the models of a field, calculated again from the comparisons of its best with each of the others.
+///
+/// # Errors
+/// What keeps them from being those of one field, in words.
+pub fn field_again(against_the_best: &[&Comparison]) -> Result<Field, String> {
+    let [first, ..] = against_the_best else { return Err("there is no comparison in it".to_owned()) };
+    // As JSON, in which what was not measured is equal to itself. Whether a broken run or a broken model is likelier hangs
+    // on the other model.
+    let shared = |of: &Comparison| {
+        let mut best = of.models[0].clone();
+        best.canaries.iter_mut().for_each(|canaries| canaries.likelier_broken = None);
+        serde_json::to_value((best, &of.device, &of.suite, &of.settings)).expect("records hold only plain values")
+    };
+    let of_first = shared(first);
+    if against_the_best.iter().any(|other| shared(other) != of_first) {
+        return Err("its comparisons are not all of one model with others in one run".to_owned());
+    }
+    let mut seen = vec![evidence(&first.models[0])?];
+    for comparison in against_the_best {
+        seen.push(evidence(&comparison.models[1])?);
+    }
+    field(&circumstances(first), seen).map_err(|error| error.to_string())
 }
 
 /// What was seen of a model, read back from its record.

@@ -1,27 +1,29 @@
 //! The comparison from end to end: everything that is measured, in the order in which it is measured.
 
-use plimsoll_engine::{SessionError, SessionOptions};
-use plimsoll_formats::Checkpoint;
+use plimsoll_engine::{Session, SessionError, SessionOptions, SightError};
+use plimsoll_formats::{Checkpoint, Vision};
 use plimsoll_graph::cost::{Cost, Machine};
-use plimsoll_runtime::{Program, measure_machine};
+use plimsoll_runtime::{Program, Tower, measure_machine};
 
 use super::device::{device, when_over};
 use super::fidelity::{check_base, faithfulness};
+use super::field::field;
+use super::schedule::{Expected, Schedule, Work};
 use super::stage::Progress;
 use super::steps::{FreshStart, Steps, facts, open};
 use super::{Circumstances, Evidence, Prediction, Verified, conclude, suite_facts};
 use crate::answerer::prompting;
-use crate::bench::{BenchError, Plan, Start};
+use crate::bench::{BenchError, Filling, Plan, Start};
 use crate::canary;
 use crate::fidelity::FidelityError;
 use crate::hash;
 use crate::journal::{Journal, Within};
 use crate::load::{LoadLog, Meter};
 use crate::paired::PairError;
-use crate::predict::{MemoryPrediction, SpeedPrediction};
-use crate::record::{Comparison, Device, ModelFacts, Settings, Side, SuiteFacts};
+use crate::predict::{MemoryPrediction, SpeedPrediction, TowerPrediction};
+use crate::record::{Comparison, Device, Filled, ModelFacts, Settings, Side, SuiteFacts};
 use crate::runner::{self, RunError};
-use crate::suite::Suite;
+use crate::suite::{Item, Suite};
 
 /// A model of a comparison.
 #[derive(Debug, Clone)]
@@ -34,18 +36,20 @@ pub struct Contestant {
     pub verified: Option<Verified>,
 }
 
-/// How two models are compared; the same for both.
+/// How models are compared; the same for all.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// How sessions are opened.
     pub session: SessionOptions,
-    /// What is timed. Depths beyond the shorter of the two contexts are left out.
+    /// What is timed. Depths beyond the shortest of the contexts are left out.
     pub plan: Plan,
     /// Fresh processes for each model, at least one.
     pub starts: usize,
+    /// What each of these fills its context with after it has answered.
+    pub filling: Filling,
     /// The questions.
     pub suite: Suite,
-    /// The model that the other was made from, if that was declared.
+    /// The model that the other was made from, if that was declared; of two models.
     pub base: Option<Side>,
     /// By how much shares of right answers may differ and still be called no loss, if that was declared.
     pub margin: Option<f64>,
@@ -125,38 +129,81 @@ pub fn compare(
     fresh_start: &mut FreshStart,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Comparison, CompareError> {
-    let [a, b] = contestants;
-    let mut meter = Meter::new();
-    let mut sessions = [open(a, options)?, open(b, options)?];
-    check_base(options.base, contestants, &sessions)?;
+    let mut sessions = opened(contestants, options)?;
+    let [a, b] = &mut sessions[..] else { unreachable!("one session for each of two") };
+    check_base(options.base, contestants, [a, b])?;
+    let Measured { circumstances, seen, schedule } =
+        measured(contestants, &mut sessions, options, journal, fresh_start, progress)?;
+    let ([a, b], [of_a, of_b]) = (&mut sessions[..], &seen[..]) else { unreachable!("one of each for each of two") };
+    let outcomes = [&of_a.outcomes[..], &of_b.outcomes[..]];
+    let fidelity = faithfulness(options, contestants, [a, b], outcomes, &schedule, progress)?;
+    let seen = seen.try_into().unwrap_or_else(|_| unreachable!("one for each of two"));
+    Ok(Comparison { fidelity, ..conclude(circumstances, seen)? })
+}
+
+/// Measures three models or more in turn and lays the one with the most right answers beside each of the others, as
+/// [`field`] does; A is that one in every comparison. `options.base` is for two models and is not looked at.
+///
+/// # Errors
+/// As [`compare`].
+pub fn compare_field(
+    contestants: &[Contestant],
+    options: &Options,
+    journal: &mut dyn Journal,
+    fresh_start: &mut FreshStart,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Vec<Comparison>, CompareError> {
+    let mut sessions = opened(contestants, options)?;
+    let Measured { circumstances, seen, .. } =
+        measured(contestants, &mut sessions, options, journal, fresh_start, progress)?;
+    Ok(field(&circumstances, seen)?.against_the_best())
+}
+
+/// A session of each, with the canary put to it.
+fn opened(contestants: &[Contestant], options: &Options) -> Result<Vec<Session>, CompareError> {
+    let mut sessions = contestants.iter().map(|one| open(one, options)).collect::<Result<Vec<_>, _>>()?;
     for (contestant, session) in contestants.iter().zip(&mut sessions) {
         runner::check_canary(&options.suite, session).map_err(|source| contestant.run_error(source))?;
     }
-    let mut canaries = [None, None];
-    for ((contestant, session), found) in contestants.iter().zip(&mut sessions).zip(&mut canaries) {
-        *found = canary::put(&options.suite, session).map_err(|source| contestant.run_error(source))?;
+    Ok(sessions)
+}
+
+/// What came of measuring.
+struct Measured {
+    circumstances: Circumstances,
+    /// Of each model, in their order.
+    seen: Vec<Evidence>,
+    schedule: Schedule,
+}
+
+/// Everything that is measured of each model by itself, in turn.
+fn measured(
+    contestants: &[Contestant],
+    sessions: &mut [Session],
+    options: &Options,
+    journal: &mut dyn Journal,
+    fresh_start: &mut FreshStart,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Measured, CompareError> {
+    let mut meter = Meter::new();
+    let mut canaries = Vec::with_capacity(contestants.len());
+    for (contestant, session) in contestants.iter().zip(&mut *sessions) {
+        canaries.push(Some(canary::put(&options.suite, session).map_err(|source| contestant.run_error(source))?));
     }
-    let facts = Side::BOTH.map(|side| facts(side, &contestants[side.index()], &sessions[side.index()], progress));
-    let mut products = a.cost()?.products();
-    products.extend(b.cost()?.products());
-    products.sort_unstable_by_key(|(dtype, values)| (dtype.name(), *values));
-    products.dedup();
-    let machine = measure_machine(sessions[0].program().cpu(), &products);
+    let machine = machine(contestants, sessions)?;
     let device = device(sessions[0].program().cpu(), &machine);
-    let plan = options.plan.within(a.context().min(b.context()));
-    let settings = Settings {
-        prefill_tokens: plan.prefill_tokens,
-        decode_tokens: plan.decode_tokens,
-        repetitions: plan.repetitions,
-        starts: options.starts.max(1),
-        cache_type: format!("{:?}", options.session.cache).to_lowercase(),
-        margin: options.margin,
-    };
+    let plan = options.plan.within(contestants.iter().map(Contestant::context).min().unwrap_or(0));
+    let schedule = schedule(contestants, sessions, &machine, &plan, options)?;
+    let facts: Vec<ModelFacts> = (0..contestants.len())
+        .map(|model| facts(model, &contestants[model], &sessions[model], &schedule, progress))
+        .collect();
+    let settings = settings(&plan, options);
     let suite = suite_facts(&options.suite);
     let mut steps = Steps {
         contestants,
         options,
         plan: &plan,
+        schedule: schedule.clone(),
         journal: Within::new(&run_key(&facts, &device, &suite, &settings, options), journal),
         progress,
         stretches: vec![meter.ended("before")],
@@ -164,18 +211,25 @@ pub fn compare(
     };
 
     let starts = steps.starts(fresh_start)?;
-    let predictions =
-        [a.prediction(&machine, &starts[0], &plan, options)?, b.prediction(&machine, &starts[1], &plan, options)?];
-    let warm = steps.first_tokens(&mut sessions)?;
-    let timings = steps.timings(&mut sessions)?;
-    let outcomes = [steps.ask(Side::A, &mut sessions[0])?, steps.ask(Side::B, &mut sessions[1])?];
-    let again = [steps.ask_again(Side::A, &mut sessions[0])?, steps.ask_again(Side::B, &mut sessions[1])?];
+    let mut predictions = Vec::with_capacity(contestants.len());
+    for ((contestant, session), starts) in contestants.iter().zip(&mut *sessions).zip(&starts) {
+        predictions.push(contestant.prediction(&machine, session, starts, &plan, options)?);
+    }
+    let warm = steps.first_tokens(sessions)?;
+    let timings = steps.timings(sessions)?;
+    let mut outcomes = Vec::with_capacity(contestants.len());
+    for (model, session) in sessions.iter_mut().enumerate() {
+        outcomes.push(steps.ask(model, session)?);
+    }
+    let mut again = Vec::with_capacity(contestants.len());
+    for (model, session) in sessions.iter_mut().enumerate() {
+        again.push(steps.ask_again(model, session)?);
+    }
     steps.note("after");
     let load =
         LoadLog { cores: device.cores, threads: device.threads, stretches: std::mem::take(&mut steps.stretches) };
-    let fidelity = faithfulness(options.base, contestants, &mut sessions, &outcomes, &options.suite, steps.progress)?;
 
-    let seen = Side::BOTH.map(|side| side.index()).map(|i| Evidence {
+    let seen = (0..contestants.len()).map(|i| Evidence {
         facts: facts[i].clone(),
         prediction: predictions[i].clone(),
         starts: starts[i].clone(),
@@ -195,19 +249,77 @@ pub fn compare(
         created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         reproduce: options.reproduce.clone(),
         load: Some(load),
+        among: None,
     };
-    Ok(Comparison { fidelity, ..conclude(circumstances, seen)? })
+    Ok(Measured { seen: seen.collect(), circumstances, schedule })
+}
+
+/// What this machine does with the stored types of all models, their towers' where pictures are shown.
+fn machine(contestants: &[Contestant], sessions: &[Session]) -> Result<Machine, CompareError> {
+    let mut products = Vec::new();
+    for contestant in contestants {
+        products.extend(contestant.cost()?.products());
+        products.extend(contestant.tower()?.iter().flat_map(|tower| tower.products()));
+    }
+    products.sort_unstable_by_key(|(dtype, values)| (dtype.name(), *values));
+    products.dedup();
+    Ok(measure_machine(sessions[0].program().cpu(), &products))
+}
+
+fn settings(plan: &Plan, options: &Options) -> Settings {
+    let Filling { tokens, pictures } = &options.filling;
+    let pictures = pictures.iter().map(|picture| picture.sha256.clone());
+    Settings {
+        prefill_tokens: plan.prefill_tokens,
+        decode_tokens: plan.decode_tokens,
+        repetitions: plan.repetitions,
+        starts: options.starts.max(1),
+        cache_type: format!("{:?}", options.session.cache).to_lowercase(),
+        margin: options.margin,
+        filled: tokens.map(|tokens| Filled { tokens, pictures: pictures.collect() }),
+    }
+}
+
+/// What all of it is expected to take.
+fn schedule(
+    contestants: &[Contestant],
+    sessions: &mut [Session],
+    machine: &Machine,
+    plan: &Plan,
+    options: &Options,
+) -> Result<Schedule, CompareError> {
+    let shows = options.suite.items.iter().any(Item::shows_pictures) || !options.filling.pictures.is_empty();
+    let mut expected = Vec::with_capacity(contestants.len());
+    for (contestant, session) in contestants.iter().zip(&mut *sessions) {
+        let tower = if shows { contestant.tower_prediction(session, options)? } else { None };
+        expected.push(Expected {
+            cost: contestant.cost()?,
+            machine,
+            cache: options.session.cache,
+            bytes: contestant.checkpoint.file_bytes(),
+            look: tower.map_or(0.0, |tower| tower.seconds(machine)),
+        });
+    }
+    let work = Work {
+        plan,
+        starts: options.starts.max(1),
+        filled: options.filling.tokens.unwrap_or(0),
+        suite: &options.suite,
+        predicts: contestants.len() == 2,
+    };
+    Ok(Schedule::new(&expected, sessions, &work))
 }
 
 /// A hash of everything that a step's result hangs on, but for the moment.
 fn run_key(
-    facts: &[ModelFacts; 2],
+    facts: &[ModelFacts],
     device: &Device,
     suite: &SuiteFacts,
     settings: &Settings,
     options: &Options,
 ) -> String {
-    let artifacts = facts.each_ref().map(|facts| (&facts.sha256, &facts.tokenizer_sha256, &facts.template_sha256));
+    let artifacts: Vec<_> =
+        facts.iter().map(|facts| (&facts.sha256, &facts.tokenizer_sha256, &facts.template_sha256)).collect();
     let machine = (&device.cpu, &device.isa, device.threads);
     hash::sha256_hex(hash::canonical_json(&(artifacts, machine, suite, settings, &options.program)).as_bytes())
 }
@@ -221,9 +333,32 @@ impl Contestant {
         Program::cost(&self.checkpoint).map_err(|error| self.session_error(error))
     }
 
+    /// What its vision tower costs, if it has one.
+    fn tower(&self) -> Result<Option<Cost>, CompareError> {
+        let vision = Vision::of(&self.checkpoint, None).map_err(|error| self.session_error(SightError::from(error)))?;
+        vision.as_ref().map(|vision| Tower::cost(vision).map_err(|error| self.session_error(error))).transpose()
+    }
+
+    /// What looking at the pictures that fill a context takes, or at one tile where there are none.
+    fn tower_prediction(
+        &self,
+        session: &mut Session,
+        options: &Options,
+    ) -> Result<Option<TowerPrediction>, CompareError> {
+        let Some(cost) = self.tower()? else { return Ok(None) };
+        let sight = session.sight().map_err(|error| self.session_error(error))?;
+        let mut n_tiles = vec![1];
+        for picture in &options.filling.pictures {
+            let picture = picture.picture().map_err(|error| self.session_error(SightError::from(error)))?;
+            n_tiles.push(sight.processor().grid(picture.width(), picture.height()).n_tiles());
+        }
+        Ok(Some(TowerPrediction::new(cost, sight, n_tiles.into_iter().max().unwrap_or(1))))
+    }
+
     fn prediction(
         &self,
         machine: &Machine,
+        session: &mut Session,
         starts: &[Start],
         plan: &Plan,
         options: &Options,
@@ -234,8 +369,11 @@ impl Contestant {
         processes.sort_unstable();
         let (process, tokens) = (processes[processes.len() / 2], starts[0].tokens);
         let speed = |depth: &usize| SpeedPrediction::new(&cost, machine, *depth, plan.prefill_tokens, cache);
+        let looks = !options.filling.pictures.is_empty();
+        let tower = if looks { self.tower_prediction(session, options)? } else { None };
+        let memory = MemoryPrediction::new(&cost, process, tokens, cache);
         Ok(Prediction {
-            memory: MemoryPrediction::new(&cost, process, tokens, cache),
+            memory: MemoryPrediction { tower: tower.map_or(0, |tower| tower.bytes()), ..memory },
             speed: plan.depths.iter().map(speed).collect(),
         })
     }

@@ -2,56 +2,45 @@
 
 use std::fmt;
 
-use crate::record::Side;
+use super::schedule::Schedule;
 
-/// What a comparison is busy with.
+/// What a comparison is busy with. Models are told by their place, from 0, in the order in which they were named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// Hashing a model's weights, in megabytes.
-    Hashing(Side),
+    Hashing(usize),
     /// Loading in fresh processes.
     Starting,
     /// Timing prefill and decode in turn.
     Timing,
     /// Putting the questions to a model.
-    Asking(Side),
+    Asking(usize),
     /// Putting some of them again.
-    AskingAgain(Side),
+    AskingAgain(usize),
     /// Passing the same tokens through both.
     Predicting,
 }
 
-impl Stage {
-    /// Every stage in its order, with its part of the time that a comparison of two models of a few billion parameters
-    /// takes: the questions are most of it.
-    const ALL: [(Stage, f64); 9] = [
-        (Stage::Hashing(Side::A), 0.01),
-        (Stage::Hashing(Side::B), 0.01),
-        (Stage::Starting, 0.05),
-        (Stage::Timing, 0.13),
-        (Stage::Asking(Side::A), 0.36),
-        (Stage::Asking(Side::B), 0.36),
-        (Stage::AskingAgain(Side::A), 0.035),
-        (Stage::AskingAgain(Side::B), 0.035),
-        (Stage::Predicting, 0.01),
-    ];
+/// `A` for the model that was named first.
+pub(super) fn letter(model: usize) -> char {
+    char::from(b'A' + model.min(25) as u8)
 }
 
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Stage::Hashing(side) => write!(f, "hash of the weights of {}, MB", side.letter()),
+            Stage::Hashing(model) => write!(f, "hash of the weights of {}, MB", letter(*model)),
             Stage::Starting => f.write_str("1/4 start and memory"),
-            Stage::Timing => f.write_str("2/4 speed, both in turn"),
-            Stage::Asking(side) => write!(f, "3/4 questions to {}", side.letter()),
-            Stage::AskingAgain(side) => write!(f, "3/4 some questions to {} again", side.letter()),
+            Stage::Timing => f.write_str("2/4 speed, all in turn"),
+            Stage::Asking(model) => write!(f, "3/4 questions to {}", letter(*model)),
+            Stage::AskingAgain(model) => write!(f, "3/4 some questions to {} again", letter(*model)),
             Stage::Predicting => f.write_str("4/4 predictions of both beside each other"),
         }
     }
 }
 
-/// How far a stage is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How far a stage is, and the whole with it.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Progress {
     /// The stage.
     pub stage: Stage,
@@ -59,9 +48,19 @@ pub struct Progress {
     pub done: usize,
     /// Steps in all.
     pub of: usize,
+    /// What was expected of everything up to here. [s]
+    pub spent: f64,
+    /// What was expected of the whole before it began. [s]
+    pub whole: f64,
 }
 
 impl Progress {
+    /// `done` of `of` steps of `stage`, in a run that goes by `schedule`.
+    pub(super) fn of(schedule: &Schedule, stage: Stage, done: usize, of: usize) -> Progress {
+        let spent = schedule.before(stage) + schedule.of(stage) * done as f64 / of.max(1) as f64;
+        Progress { stage, done, of, spent, whole: schedule.whole() }
+    }
+
     /// The stage with how much there is of it, such as `1/4 start and memory (6 cold starts)`.
     pub fn title(&self) -> String {
         match self.stage {
@@ -69,13 +68,6 @@ impl Progress {
             Stage::Asking(_) | Stage::AskingAgain(_) => format!("{} ({})", self.stage, self.of),
             stage => stage.to_string(),
         }
-    }
-
-    /// About which share of the whole comparison is done, 0 to 1.
-    pub fn whole(&self) -> f64 {
-        let before: f64 = Stage::ALL.iter().take_while(|(stage, _)| *stage != self.stage).map(|(_, part)| part).sum();
-        let part = Stage::ALL.iter().find(|(stage, _)| *stage == self.stage).map_or(0.0, |(_, part)| *part);
-        before + part * self.done as f64 / self.of.max(1) as f64
     }
 }
 
@@ -85,16 +77,19 @@ mod tests {
 
     #[test]
     fn the_whole_is_done_when_the_last_stage_is() {
-        let at = |stage, done, of| Progress { stage, done, of }.whole();
-        assert_eq!(at(Stage::Hashing(Side::A), 0, 10), 0.0);
-        assert!((at(Stage::Predicting, 5, 5) - 1.0).abs() < 1e-9);
-        assert!((at(Stage::Asking(Side::A), 250, 500) - 0.38).abs() < 1e-9);
-        let parts: Vec<f64> = Stage::ALL.iter().map(|(stage, _)| at(*stage, 0, 1)).collect();
-        assert!(parts.is_sorted(), "{parts:?}");
+        let schedule =
+            Schedule::of_stages(vec![(Stage::Starting, 10.0), (Stage::Asking(0), 30.0), (Stage::Asking(1), 60.0)]);
+        let at = |stage, done, of| Progress::of(&schedule, stage, done, of);
+        assert_eq!(at(Stage::Starting, 0, 10).spent, 0.0);
+        assert_eq!(at(Stage::Asking(0), 250, 500).spent, 25.0);
+        let last = at(Stage::Asking(1), 5, 5);
+        assert_eq!((last.spent, last.whole), (100.0, 100.0));
     }
 
     #[test]
     fn a_stage_says_how_much_there_is_of_it() {
-        assert_eq!(Progress { stage: Stage::Starting, done: 1, of: 6 }.title(), "1/4 start and memory (6 cold starts)");
+        let found = Progress::of(&Schedule::of_stages(Vec::new()), Stage::Starting, 1, 6);
+        assert_eq!(found.title(), "1/4 start and memory (6 cold starts)");
+        assert_eq!(Stage::Asking(2).to_string(), "3/4 questions to C");
     }
 }

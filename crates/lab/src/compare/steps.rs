@@ -5,28 +5,30 @@ use serde::{Deserialize, Serialize};
 
 use super::model_facts;
 use super::run::{CompareError, Contestant, Options};
-use super::stage::{Progress, Stage};
+use super::schedule::Schedule;
+use super::stage::{Progress, Stage, letter};
 use crate::bench::{self, Plan, ProgramTimer, Start, Timed, Timings};
 use crate::journal::{Within, recall_or};
 use crate::load::{Load, Meter};
-use crate::record::{ModelFacts, Side};
+use crate::record::ModelFacts;
 use crate::runner::{self, Outcome};
 use crate::suite::{Item, Suite};
 
 /// Questions that are asked again, about: among so many, one answer in twenty that changes would mostly show.
 const ASKED_AGAIN: usize = 50;
 
-/// Has one model measured by [`bench::measure_start`] in a process of its own.
-pub type FreshStart<'a> = dyn FnMut(Side) -> Result<Start, StartFailed> + 'a;
+/// Has one model, told by its place, measured by [`bench::measure_start`] in a process of its own.
+pub type FreshStart<'a> = dyn FnMut(usize) -> Result<Start, StartFailed> + 'a;
 
 /// Why a process could not measure a start.
 type StartFailed = Box<dyn std::error::Error + Send + Sync>;
 
-/// What every step needs.
+/// What every step needs. Whatever is measured in turn is measured of all models before it is repeated, A B C A B C.
 pub(super) struct Steps<'a> {
-    pub contestants: &'a [Contestant; 2],
+    pub contestants: &'a [Contestant],
     pub options: &'a Options,
     pub plan: &'a Plan,
+    pub schedule: Schedule,
     pub journal: Within<'a>,
     pub progress: &'a mut dyn FnMut(Progress),
     /// What else the machine did, so far.
@@ -42,41 +44,40 @@ struct Watched<T> {
 }
 
 impl Steps<'_> {
-    /// Fresh processes, A B A B.
-    pub fn starts(&mut self, fresh_start: &mut FreshStart) -> Result<[Vec<Start>; 2], CompareError> {
-        let mut found = [Vec::new(), Vec::new()];
+    /// Fresh processes, in turn; a list for each model.
+    pub fn starts(&mut self, fresh_start: &mut FreshStart) -> Result<Vec<Vec<Start>>, CompareError> {
+        let models = self.contestants.len();
+        let mut found = vec![Vec::new(); models];
         let n = self.options.starts.max(1);
         for repetition in 0..n {
-            for side in Side::BOTH {
-                let key = format!("start and load/{}/{repetition}", side.letter());
-                let model = &self.contestants[side.index()].argument;
+            for (model, contestant) in self.contestants.iter().enumerate() {
+                let key = format!("start and load/{}/{repetition}", letter(model));
                 let meter = &mut self.meter;
                 let watched: Result<Watched<Start>, StartFailed> = recall_or(&mut self.journal, &key, || {
                     meter.ended("between");
-                    let found = fresh_start(side)?;
+                    let found = fresh_start(model)?;
                     Ok(Watched { found, load: vec![meter.ended("start")] })
                 });
-                let Watched { found: start, load } =
-                    watched.map_err(|source| CompareError::Start { model: model.clone(), source })?;
-                found[side.index()].push(start);
+                let failed = |source| CompareError::Start { model: contestant.argument.clone(), source };
+                let Watched { found: start, load } = watched.map_err(failed)?;
+                found[model].push(start);
                 self.stretches.extend(load);
-                self.tell(Stage::Starting, 2 * repetition + side.index() + 1, 2 * n);
+                self.tell(Stage::Starting, models * repetition + model + 1, models * n);
             }
         }
         Ok(found)
     }
 
-    /// Warm first tokens, A B A B, after one of each that does not count. [s]
-    pub fn first_tokens(&mut self, sessions: &mut [Session; 2]) -> Result<[Vec<f64>; 2], CompareError> {
+    /// Warm first tokens, in turn, after one of each that does not count. [s]
+    pub fn first_tokens(&mut self, sessions: &mut [Session]) -> Result<Vec<Vec<f64>>, CompareError> {
         let (contestants, repetitions) = (self.contestants, self.plan.repetitions);
         recall_or(&mut self.journal, "first_tokens", || {
-            let mut found = [Vec::new(), Vec::new()];
+            let mut found = vec![Vec::new(); sessions.len()];
             for repetition in 0..=repetitions {
-                for side in Side::BOTH.map(Side::index) {
-                    let (seconds, _) = bench::first_token(&mut sessions[side])
-                        .map_err(|error| contestants[side].session_error(error))?;
+                for ((session, seen), contestant) in sessions.iter_mut().zip(&mut found).zip(contestants) {
+                    let (seconds, _) = bench::first_token(session).map_err(|error| contestant.session_error(error))?;
                     if repetition > 0 {
-                        found[side].push(seconds);
+                        seen.push(seconds);
                     }
                 }
             }
@@ -85,23 +86,27 @@ impl Steps<'_> {
     }
 
     /// Prefill and decode in turn. All of it is one step, for what is measured in turn is measured in one sitting.
-    pub fn timings(&mut self, sessions: &mut [Session; 2]) -> Result<Vec<Vec<Timings>>, CompareError> {
-        let (plan, options, progress, meter) = (self.plan, self.options, &mut *self.progress, &mut self.meter);
+    pub fn timings(&mut self, sessions: &mut [Session]) -> Result<Vec<Vec<Timings>>, CompareError> {
+        let (plan, options, schedule) = (self.plan, self.options, &self.schedule);
+        let (progress, meter) = (&mut *self.progress, &mut self.meter);
         let watched: Result<Watched<Vec<Vec<Timings>>>, CompareError> =
             recall_or(&mut self.journal, "timings and load", || {
-                let [a, b] = sessions;
-                let timer = |program| ProgramTimer::new(program, plan.longest(), plan.sequences, options.session.cache);
-                let (mut a, mut b) = (timer(a.program_and_cache().0)?, timer(b.program_and_cache().0)?);
-                let mut pair: [&mut dyn Timed; 2] = [&mut a, &mut b];
-                let of = bench::n_steps(2, plan);
+                let mut timers = Vec::with_capacity(sessions.len());
+                for session in &mut *sessions {
+                    let program = session.program_and_cache().0;
+                    timers.push(ProgramTimer::new(program, plan.longest(), plan.sequences, options.session.cache)?);
+                }
+                let models = timers.len();
+                let mut all: Vec<&mut dyn Timed> = timers.iter_mut().map(|timer| timer as &mut dyn Timed).collect();
+                let of = bench::n_steps(models, plan);
                 let mut load = Vec::new();
                 meter.ended("between");
-                let found = bench::interleaved(&mut pair, plan, |done| {
+                let found = bench::interleaved(&mut all, plan, |done| {
                     // A round is a repetition of each.
-                    if done % 2 == 0 {
+                    if done % models == 0 {
                         load.push(meter.ended("timing"));
                     }
-                    progress(Progress { stage: Stage::Timing, done, of });
+                    progress(Progress::of(schedule, Stage::Timing, done, of));
                 })?;
                 Ok(Watched { found, load })
             });
@@ -111,26 +116,25 @@ impl Steps<'_> {
     }
 
     /// All questions.
-    pub fn ask(&mut self, side: Side, session: &mut Session) -> Result<Vec<Outcome>, CompareError> {
-        let (suite, progress) = (&self.options.suite, &mut *self.progress);
+    pub fn ask(&mut self, model: usize, session: &mut Session) -> Result<Vec<Outcome>, CompareError> {
+        let (suite, schedule, progress) = (&self.options.suite, &self.schedule, &mut *self.progress);
         let of = suite.items.len();
-        let mut journal = Within::new(&format!("asked/{}", side.letter()), &mut self.journal);
-        let hear = |done| progress(Progress { stage: Stage::Asking(side), done, of });
-        runner::run_with(suite, session, &mut journal, hear)
-            .map_err(|source| self.contestants[side.index()].run_error(source))
+        let mut journal = Within::new(&format!("asked/{}", letter(model)), &mut self.journal);
+        let hear = |done| progress(Progress::of(schedule, Stage::Asking(model), done, of));
+        runner::run_with(suite, session, &mut journal, hear).map_err(|source| self.contestants[model].run_error(source))
     }
 
     /// Some questions again.
-    pub fn ask_again(&mut self, side: Side, session: &mut Session) -> Result<Vec<Outcome>, CompareError> {
+    pub fn ask_again(&mut self, model: usize, session: &mut Session) -> Result<Vec<Outcome>, CompareError> {
         let items = some_of(&self.options.suite);
         let of = items.len();
         let mut again = Vec::with_capacity(of);
         for (index, item) in items.into_iter().enumerate() {
-            let key = format!("again/{}/{}", side.letter(), item.id);
+            let key = format!("again/{}/{}", letter(model), item.id);
             let outcome = recall_or(&mut self.journal, &key, || runner::answer(item, session))
-                .map_err(|source| self.contestants[side.index()].run_error(source))?;
+                .map_err(|source| self.contestants[model].run_error(source))?;
             again.push(outcome);
-            self.tell(Stage::AskingAgain(side), index + 1, of);
+            self.tell(Stage::AskingAgain(model), index + 1, of);
         }
         Ok(again)
     }
@@ -142,12 +146,12 @@ impl Steps<'_> {
     }
 
     fn tell(&mut self, stage: Stage, done: usize, of: usize) {
-        (self.progress)(Progress { stage, done, of });
+        (self.progress)(Progress::of(&self.schedule, stage, done, of));
     }
 }
 
 /// Every so many-th question, over all categories.
-fn some_of(suite: &Suite) -> Vec<&Item> {
+pub(super) fn some_of(suite: &Suite) -> Vec<&Item> {
     let stride = suite.items.len().div_ceil(ASKED_AGAIN).max(1);
     suite.items.iter().step_by(stride).collect()
 }
@@ -156,16 +160,19 @@ pub(super) fn open(contestant: &Contestant, options: &Options) -> Result<Session
     Session::open(&contestant.checkpoint, &options.session).map_err(|error| contestant.session_error(error))
 }
 
+/// The facts of one model's files, told while its weights are hashed.
 pub(super) fn facts(
-    side: Side,
+    model: usize,
     contestant: &Contestant,
     session: &Session,
+    schedule: &Schedule,
     progress: &mut dyn FnMut(Progress),
 ) -> ModelFacts {
     let checkpoint = &contestant.checkpoint;
     let megabytes = |bytes: u64| (bytes / 1_000_000) as usize;
     let of = megabytes(checkpoint.file_bytes());
+    progress(Progress::of(schedule, Stage::Hashing(model), 0, of));
     model_facts(&contestant.argument, checkpoint, session, |done| {
-        progress(Progress { stage: Stage::Hashing(side), done: megabytes(done), of });
+        progress(Progress::of(schedule, Stage::Hashing(model), megabytes(done), of));
     })
 }

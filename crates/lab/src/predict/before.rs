@@ -45,12 +45,14 @@ pub struct Asked {
 pub enum Place<'a> {
     /// On this machine, whose limits were measured.
     Here(&'a Machine),
+    /// On this machine, whose limits nobody measured yet: memory alone is predicted.
+    Unmeasured,
     /// On a device of which only published figures are known.
     There(&'a DeviceProfile),
 }
 
 /// What would run it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Runner {
     /// This program, which keeps every position of every layer.
@@ -60,7 +62,7 @@ pub enum Runner {
 }
 
 /// A value with the range that it is predicted to lie in.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Range {
     /// The lower end.
     pub low: f64,
@@ -91,7 +93,7 @@ impl Range {
 }
 
 /// How something stands to a bound, as far as a prediction tells. The better ones come first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Floats {
     /// The whole range holds it.
@@ -103,7 +105,7 @@ pub enum Floats {
 }
 
 /// Memory that a process will have in RAM. [bytes]
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MemoryBefore {
     /// Weights of the text model that are read.
     pub weights: u64,
@@ -120,7 +122,7 @@ pub struct MemoryBefore {
 }
 
 /// What is predicted of one quantisation on one device. Every figure in it is a prediction.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Prediction {
     /// How the weights are stored.
     pub quantisation: Quantisation,
@@ -162,12 +164,13 @@ pub fn predict(
     };
     let (memory, how) = memory(published, &cost, runner, asked);
     let room = room.or(match place {
-        Place::Here(_) => None,
+        Place::Here(_) | Place::Unmeasured => None,
         Place::There(device) => Some(range(&device.app_memory)),
     });
     let fits = room.map_or(Floats::Perhaps, |room| within(memory.total, room));
     let speed = match place {
         Place::Here(machine) => Speed::here(&cost, machine, asked),
+        Place::Unmeasured => Speed::unknown(),
         Place::There(device) => Speed::there(&cost, device, quantisation, asked),
     };
     Prediction {
@@ -250,6 +253,12 @@ impl Speed {
             prefill_at_most: None,
             derived: vec![derived],
         }
+    }
+
+    /// From nothing.
+    fn unknown() -> Speed {
+        let how = "speed: not predicted, for this machine's limits were not measured yet".to_owned();
+        Speed { decode: None, prefill: None, prefill_at_most: None, derived: vec![how] }
     }
 
     /// From a data sheet's bandwidth and the share of it that engines were seen to reach.

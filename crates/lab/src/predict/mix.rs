@@ -9,7 +9,7 @@ use plimsoll_kernels::DType;
 use serde::{Deserialize, Serialize};
 
 /// A usual way of storing a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[allow(non_camel_case_types)] // llama.cpp's spelling, by which files are called
 pub enum Quantisation {
     /// As most makers publish.

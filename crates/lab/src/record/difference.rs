@@ -8,7 +8,7 @@ use super::{Measurement, Side, Unit};
 use crate::stats::Interval;
 
 /// Which direction of a metric is welcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Better {
     /// More is better: accuracy, tokens per second.
@@ -19,7 +19,7 @@ pub enum Better {
 
 /// What may be said of a difference. There are no words for "equal", which no sample can show; for "no loss" there are
 /// where a margin of equivalence was fixed before the run, and only for right answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Words {
     /// The sample does not tell the models apart.
     #[serde(rename = "no difference seen")]
@@ -47,7 +47,7 @@ impl fmt::Display for Words {
 }
 
 /// A test of "there is no difference".
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Test {
     /// Its name.
     pub name: String,
@@ -62,7 +62,7 @@ pub struct Test {
 }
 
 /// One metric of both models, laid side by side.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Difference {
     /// Stable name, that of the two measurements.
     pub metric: String,
@@ -96,7 +96,7 @@ pub struct Difference {
 
 /// Two one-sided tests at 5 %: the models differ by less than the margin if the whole 90 % interval lies within it.
 /// Source: Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15 (1987).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Equivalence {
     /// Declared before the run, on the scale of the difference.
     pub margin: f64,
@@ -123,7 +123,7 @@ impl Difference {
 }
 
 /// What a clause does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClauseKind {
     /// Says what the evidence supports.
@@ -133,7 +133,7 @@ pub enum ClauseKind {
 }
 
 /// A stretch of a sentence: words, or a number with the measurement it was read off.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Piece {
     /// As it is read.
     pub text: String,
@@ -143,7 +143,7 @@ pub struct Piece {
 }
 
 /// A part of the conclusion.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Clause {
     /// What it does.
     pub kind: ClauseKind,
@@ -152,7 +152,7 @@ pub struct Clause {
 }
 
 /// One sentence: what the evidence supports and what it does not.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Conclusion {
     /// The sentence.
     pub sentence: String,

@@ -6,7 +6,7 @@ use super::{Measurement, Side};
 
 /// The other model against [`Fidelity::base`]: an alarm where a quantisation broke something, and no measure of which of
 /// two near-lossless ones is better.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Fidelity {
     /// The model measured from: the declared base, else A. Architecture, shape and vocabulary are the same.
     pub base: Side,
@@ -32,7 +32,7 @@ pub struct Fidelity {
 }
 
 /// How far the predictions of two models lie apart over the same tokens.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Distance {
     /// Mean Kullback-Leibler divergence from the base's distribution; the samples are the positions. [nats]
     pub kl_mean: Measurement,

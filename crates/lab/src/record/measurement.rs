@@ -9,7 +9,7 @@ use crate::suite::hash::{canonical_json, sha256_hex};
 const ID_DIGITS: usize = 12;
 
 /// What a value counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Unit {
     /// Bytes.
     #[serde(rename = "bytes")]
@@ -47,7 +47,7 @@ pub enum Unit {
 }
 
 /// How a value came about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// Seen on this device.
@@ -68,7 +68,7 @@ pub enum Origin {
 /// assert_eq!(one.id, same.id);
 /// assert_ne!(one.id, other.id);
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Measurement {
     /// The first digits of the SHA-256 of everything below as canonical JSON.
     pub id: String,

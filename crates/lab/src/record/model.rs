@@ -8,7 +8,7 @@ use crate::predict::MemoryPrediction;
 use crate::runner::Outcome;
 
 /// One of the two models of a comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Side {
     /// The first named.
     A,
@@ -43,7 +43,7 @@ impl Side {
 }
 
 /// What a model's files say.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ModelFacts {
     /// What to call it.
     pub name: String,
@@ -74,7 +74,7 @@ pub struct ModelFacts {
 }
 
 /// A model as it was compared.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ModelRecord {
     /// What its files say.
     pub facts: ModelFacts,
@@ -113,7 +113,7 @@ impl ModelRecord {
 }
 
 /// What came of the canaries.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CanaryRecord {
     /// All of them.
     #[serde(flatten)]
@@ -124,7 +124,7 @@ pub struct CanaryRecord {
 }
 
 /// Bytes of weights stored in one type.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TypeBytes {
     /// ggml's name of the type.
     pub dtype: String,
@@ -133,7 +133,7 @@ pub struct TypeBytes {
 }
 
 /// Licence facts as the files declare them; what they permit is not judged here.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LicenceRecord {
     /// The SPDX id, if the files agree on one.
     pub spdx: Option<String>,
@@ -147,7 +147,7 @@ pub struct LicenceRecord {
 }
 
 /// A licence text that lies beside the weights.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LicenceText {
     /// File name.
     pub file: String,
@@ -158,7 +158,7 @@ pub struct LicenceText {
 }
 
 /// A declaration and where it stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Declared {
     /// File and key.
     pub source: String,
@@ -175,7 +175,7 @@ fn licence_itself() -> String {
 }
 
 /// Memory of a process that loads the model and answers with it. [bytes]
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MemoryRecord {
     /// What the prediction consists of.
     pub parts: MemoryPrediction,
@@ -188,7 +188,7 @@ pub struct MemoryRecord {
 }
 
 /// From nothing to the first token. [s]
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StartRecord {
     /// Opening the files and making the model executable, in a fresh process.
     pub load: Measurement,
@@ -199,7 +199,7 @@ pub struct StartRecord {
 }
 
 /// Speed after `depth` tokens.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SpeedAtDepth {
     /// Tokens in the cache before the timed ones.
     pub depth: usize,
@@ -222,7 +222,7 @@ pub struct SpeedAtDepth {
 }
 
 /// Right answers, with every outcome kept.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Quality {
     /// How questions reached the model.
     pub prompting: String,
@@ -242,7 +242,7 @@ pub struct Quality {
 }
 
 /// Whether a model's numbers are the reference implementation's.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct VerifiedRecord {
     /// Whether everything agreed: ids, rendered chats, logits within the tolerance, greedy tokens.
     pub passed: bool,
@@ -255,7 +255,7 @@ pub struct VerifiedRecord {
 }
 
 /// The share of right answers in one category or in all.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Rate {
     /// The category's id, or `overall`.
     pub category: String,

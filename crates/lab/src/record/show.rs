@@ -1,6 +1,6 @@
 //! Numbers as they are read: three significant digits, in the unit that keeps them short.
 
-use super::{Measurement, Unit};
+use super::{Measurement, Origin, Unit};
 use crate::stats::{Interval, LEVEL};
 
 /// A divisor with its name: what a column or a row of numbers is shown in.
@@ -112,10 +112,13 @@ impl Measurement {
         self.unit.text(self.value)
     }
 
-    /// The interval in the unit of [`Measurement::text`], without naming it again.
+    /// The interval in the unit of [`Measurement::text`], without naming it again. The range of a prediction has no level: it
+    /// is as wide as what it rests on is doubtful.
     pub fn interval_text(&self) -> Option<String> {
         let scale = self.unit.scale(&[self.value]);
-        self.interval.map(|interval| scale.show_interval(interval, self.value))
+        let level = |level| if self.origin == Origin::Predicted { LEVEL } else { level };
+        self.interval
+            .map(|interval| scale.show_interval(Interval { level: level(interval.level), ..interval }, self.value))
     }
 }
 
@@ -144,7 +147,6 @@ pub fn show_p(p: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Origin;
 
     fn text(unit: Unit, value: f64, low: f64, high: f64) -> (String, String) {
         let interval = Interval { low, high, level: 0.95 };

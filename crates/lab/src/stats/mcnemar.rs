@@ -3,21 +3,21 @@
 use statrs::distribution::{Binomial, ContinuousCDF, Discrete, DiscreteCDF, Normal};
 
 use super::normal_quantile;
+use super::tango::correction;
 
 /// Standard deviations beyond which a number of discordant pairs is not looked at: less than 1e-8 of them lie there.
 const REACH: f64 = 6.0;
 
-/// The two-sided p-value of McNemar's score test, without a correction for continuity, where `only_a` items were right for
-/// the first model alone and `only_b` for the second alone. With no such item it is 1. It is Tango's test of a difference
-/// of nothing, so that it and [`tango`](super::tango)'s interval never contradict each other. Source: McNemar 1947;
-/// that the correction and the exact form are too cautious, and this form rarely beyond its level: Fagerland, Lydersen and
-/// Laake, BMC Medical Research Methodology 13:91 (2013).
-pub fn mcnemar(only_a: usize, only_b: usize) -> f64 {
-    let n = (only_a + only_b) as f64;
-    if n == 0.0 {
+/// The two-sided p-value of McNemar's score test over `n` items, where `only_a` were right for the first model alone and
+/// `only_b` for the second alone. With no such item it is 1. It is Tango's test of a difference of nothing, with the same
+/// correction, so that it and [`tango`](super::tango)'s interval never contradict each other. Source: McNemar 1947.
+pub fn mcnemar(n: usize, only_a: usize, only_b: usize) -> f64 {
+    let discordant = (only_a + only_b) as f64;
+    if discordant == 0.0 {
         return 1.0;
     }
-    let z = only_a.abs_diff(only_b) as f64 / n.sqrt();
+    let apart = only_a.abs_diff(only_b) as f64 - correction(n as f64, discordant);
+    let z = apart.max(0.0) / discordant.sqrt();
     (2.0 * Normal::standard().cdf(-z)).min(1.0)
 }
 
@@ -52,7 +52,8 @@ fn found_with(n: usize, discordant: f64, difference: f64, z: f64) -> f64 {
         .map(|among| {
             let better = Binomial::new(share.min(1.0), among).expect("a share");
             // From so many on the split is uneven enough.
-            let enough = ((among as f64 + z * (among as f64).sqrt()) / 2.0 - 1e-9).ceil() as u64;
+            let apart = z * (among as f64).sqrt() + correction(n as f64, among as f64);
+            let enough = ((among as f64 + apart) / 2.0 - 1e-9).ceil() as u64;
             if enough > among {
                 return 0.0;
             }
@@ -67,24 +68,33 @@ mod tests {
     use crate::suite::Draws;
 
     #[test]
-    fn p_values_match_statsmodels() {
-        // statsmodels 0.15: mcnemar(table, exact=False, correction=False).
-        for (a, b, p) in [
-            (1, 9, 0.01141203638600166),
-            (10, 25, 0.011229886652916672),
-            (0, 6, 0.014305878435429641),
-            (5, 5, 1.0),
-            (59, 6, 4.9033614331951344e-11),
+    fn p_values_are_those_of_the_normal_distribution() {
+        // Python's math.erfc((|a − b| − (a + b) / n) / sqrt(2 (a + b))).
+        for (n, a, b, p) in [
+            (50, 1, 9, 0.013641155794968527),
+            (100, 10, 25, 0.013275124747008316),
+            (50, 0, 6, 0.016372693080655292),
+            (20, 5, 5, 1.0),
+            (500, 59, 6, 5.463798421787221e-11),
         ] {
-            let found = mcnemar(a, b);
+            let found = mcnemar(n, a, b);
+            assert!((found - p).abs() < p * 1e-6, "{a} {b} of {n}: {found}");
+            assert_eq!(found, mcnemar(n, b, a));
+        }
+    }
+
+    #[test]
+    fn where_all_items_are_discordant_it_is_the_corrected_test_of_statsmodels() {
+        // statsmodels 0.15: mcnemar(table, exact=False, correction=True), for which only these items exist.
+        for (a, b, p) in [(1, 9, 0.026856695507524425), (10, 25, 0.01796047752607878), (0, 6, 0.04122683333716371)] {
+            let found = mcnemar(a + b, a, b);
             assert!((found - p).abs() < p * 1e-6, "{a} {b}: {found}");
-            assert_eq!(found, mcnemar(b, a));
         }
     }
 
     #[test]
     fn models_that_never_disagree_do_not_differ() {
-        assert_eq!(mcnemar(0, 0), 1.0);
+        assert_eq!(mcnemar(40, 0, 0), 1.0);
     }
 
     /// How often samples of `n` pairs are found to differ at `alpha`, drawn with a share of discordant pairs and a
@@ -98,7 +108,7 @@ mod tests {
                 only_a += usize::from(u < (share + difference) / 2.0);
                 only_b += usize::from(((share + difference) / 2.0..share).contains(&u));
             }
-            mcnemar(only_a, only_b) < alpha
+            mcnemar(n, only_a, only_b) < alpha
         };
         (0..1000).filter(|_| trial()).count() as f64 / 1000.0
     }

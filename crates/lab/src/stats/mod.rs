@@ -27,7 +27,7 @@ pub const LEVEL: f64 = 0.95;
 pub const POWER: f64 = 0.8;
 
 /// A range that covers the true value in `level` of repeated samples.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Interval {
     /// The lower end.
     pub low: f64,

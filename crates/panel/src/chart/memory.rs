@@ -39,7 +39,7 @@ fn draw(out: &mut String, axis: &Axis, model: &ModelRecord, side: Side) {
         y = top + 17,
     );
     let mut from = 0.0;
-    for (name, class, bytes) in parts(model) {
+    for ((class, name), bytes) in PARTS.into_iter().zip(sizes(model)) {
         let (x, end) = (axis.at(from), axis.at(from + bytes));
         let title = format!("{letter}, predicted for {name}");
         let _ = write!(
@@ -65,13 +65,12 @@ fn draw(out: &mut String, axis: &Axis, model: &ModelRecord, side: Side) {
     );
 }
 
-/// Name, class and bytes of each part, in the order of the bar.
-fn parts(model: &ModelRecord) -> [(&'static str, &'static str, f64); 4] {
+/// Class and name of each part, in the order of the bar.
+pub(crate) const PARTS: [(&str, &str); 4] =
+    [("p1", "the program itself"), ("p2", "weights"), ("p3", "cache"), ("p4", "buffers")];
+
+/// What each of [`PARTS`] takes. [bytes]
+fn sizes(model: &ModelRecord) -> [f64; 4] {
     let parts = &model.memory.parts;
-    [
-        ("the program itself", "p1", parts.process as f64),
-        ("weights", "p2", parts.weights as f64),
-        ("cache", "p3", parts.cache as f64),
-        ("buffers", "p4", parts.buffers as f64),
-    ]
+    [parts.process, parts.weights, parts.cache, parts.buffers].map(|bytes| bytes as f64)
 }

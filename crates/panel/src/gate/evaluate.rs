@@ -143,7 +143,7 @@ pub fn evaluate(report: &Report, rules: &Rules) -> Result<Gated, UnknownMetric> 
 }
 
 /// On which side of a limit a metric is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Wanted {
     /// At the limit or above.
@@ -235,6 +235,7 @@ impl Case<'_> {
         let verdict = self.report.judgement.reviews[Side::A.index()].verdict;
         let (standing, why) = match verdict.word {
             Word::Unmeasured => (Standing::Inconclusive, "no reviewer has evidence to judge by"),
+            Word::Try | Word::Perhaps => (Standing::Inconclusive, "nothing was measured: it is predicted"),
             word if word.rank() >= least.rank() => (Standing::Passed, "the panel says so"),
             _ => (Standing::Failed, "the panel says less"),
         };

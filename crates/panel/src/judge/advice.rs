@@ -8,7 +8,7 @@ use super::paragraph::{Paragraph, Part};
 use super::review::Review;
 
 /// Which of two models the panel would ship.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Preferred {
     /// The first.
     A,
@@ -21,7 +21,7 @@ pub enum Preferred {
 }
 
 /// What to do, and why.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Advice {
     /// Which.
     pub preferred: Preferred,
@@ -341,7 +341,7 @@ pub(super) fn detectable_text(found: &Difference) -> Option<String> {
 }
 
 /// A sentence that goes on behind a colon.
-fn lower_first(parts: &[Part]) -> Vec<Part> {
+pub(super) fn lower_first(parts: &[Part]) -> Vec<Part> {
     let mut parts = parts.to_vec();
     if let Some(Part::Words { text }) = parts.first_mut() {
         let mut letters = text.chars();

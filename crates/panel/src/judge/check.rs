@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use plimsoll_lab::compare::recomputed;
 use plimsoll_lab::paired::rates;
-use plimsoll_lab::record::{Comparison, Measurement, ModelRecord, Rate, Side};
+use plimsoll_lab::record::{Comparison, Measurement, ModelRecord, Origin, Rate, Side};
 
 use super::advice::detectable_text;
-use super::paragraph::{Part, factor_text, readings};
-use super::review::{Opinion, PANEL_VERSION, Review};
+use super::paragraph::{Part, against_text, factor_text, readings};
+use super::review::{Call, Opinion, PANEL_VERSION, Review};
 use super::veto::margin_text;
-use super::{Background, Judgement, Subject, judge, review, subject, words};
+use super::{Background, Judgement, Subject, Word, judge, review, subject, words};
 use crate::report::Report;
 use crate::rubric::Rubric;
 use crate::write::questions;
@@ -81,6 +81,14 @@ pub enum Fault {
         model: String,
         /// That version.
         found: u32,
+    },
+    /// A prediction that is said to be a measurement, or to follow from one.
+    #[error("{model}: {about} is predicted, and is called measured")]
+    CalledMeasured {
+        /// The model.
+        model: String,
+        /// The measurement, or the verdict.
+        about: String,
     },
     /// What was calculated from samples is not what they give.
     #[error("{about} is not what the samples and answers give")]
@@ -161,6 +169,7 @@ pub fn check(found: &Review, subject: &Subject, rubric: &Rubric) -> Vec<Fault> {
     let expected = review(subject, rubric);
     evidence.extend(&expected.derived);
     let mut faults = changed(&evidence);
+    faults.extend(called_measured(found, &expected));
     let index: Index = evidence.into_iter().map(|measurement| (measurement.id.as_str(), measurement)).collect();
     for opinion in &found.opinions {
         let place = format!("{}, {}", found.model, opinion.name);
@@ -174,6 +183,22 @@ pub fn check(found: &Review, subject: &Subject, rubric: &Rubric) -> Vec<Fault> {
     }
     if *found != expected {
         faults.extend(differences(found, &expected));
+    }
+    faults
+}
+
+/// Predictions that a review calls measured: in a figure, or in its verdict.
+fn called_measured(found: &Review, expected: &Review) -> Vec<Fault> {
+    let fault = |about: &str| Fault::CalledMeasured { model: found.model.clone(), about: about.to_owned() };
+    let is_predicted = |metric: &str| {
+        let of_it = expected.derived.iter().find(|right| right.metric == metric);
+        of_it.is_some_and(|right| right.origin == Origin::Predicted)
+    };
+    let called = found.derived.iter().filter(|said| said.origin != Origin::Predicted && is_predicted(&said.metric));
+    let mut faults: Vec<Fault> = called.map(|said| fault(&said.metric)).collect();
+    let says_ship = found.verdict.word == Word::Ship || found.opinions.iter().any(|opinion| opinion.call == Call::Ship);
+    if expected.is_predicted() && (!found.is_predicted() || says_ship) {
+        faults.push(fault("the verdict"));
     }
     faults
 }
@@ -220,7 +245,7 @@ pub fn check_judgement(
     faults
 }
 
-type Index<'a> = HashMap<&'a str, &'a Measurement>;
+pub(super) type Index<'a> = HashMap<&'a str, &'a Measurement>;
 
 fn changed(evidence: &[&Measurement]) -> Vec<Fault> {
     let broken = evidence.iter().filter(|measurement| !measurement.is_intact());
@@ -246,7 +271,7 @@ fn miscounted(model: &ModelRecord) -> Vec<Fault> {
 }
 
 /// The fault of one part of a paragraph, if it has one.
-fn traced(part: &Part, place: &str, index: &Index, rules: &dyn Fn(&str) -> Option<String>) -> Option<Fault> {
+pub(super) fn traced(part: &Part, place: &str, index: &Index, rules: &dyn Fn(&str) -> Option<String>) -> Option<Fault> {
     let (place, text) = (place.to_owned(), part.text().to_owned());
     match part {
         Part::Words { text: words } => words.chars().any(char::is_numeric).then_some(Fault::Untraced { place, text }),
@@ -263,7 +288,8 @@ fn traced(part: &Part, place: &str, index: &Index, rules: &dyn Fn(&str) -> Optio
             let [Some(one), Some(other)] = found else {
                 return Some(Fault::Unknown { place, text, id: of.join(" and ") });
             };
-            let is = one.unit == other.unit && factor_text([one, other]) == text;
+            let readings = [factor_text([one, other]), against_text([one, other])];
+            let is = one.unit == other.unit && readings.contains(&text);
             (!is).then(|| Fault::Misread { place, text, id: of.join(" and "), shown: factor_text([one, other]) })
         }
         Part::Rule { rule, .. } => {

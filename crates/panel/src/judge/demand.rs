@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::need::Need;
 
 /// The kind of work, against which speed and memory are judged.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Workload {
     /// Somebody waits and reads along.

@@ -4,6 +4,7 @@ use plimsoll_catalog::ClaimMetric;
 use plimsoll_lab::record::{Measurement, Origin, Rate, Unit};
 use plimsoll_lab::stats::Interval;
 
+use super::expected::Expected;
 use super::{Seen, Subject};
 use crate::rubric::Assumptions;
 
@@ -15,6 +16,8 @@ const CENTURY: f64 = 36_525.0 * DAY;
 const LEAST_GB: f64 = 1.0;
 /// Nobody reads along beyond this. [tokens/s]
 const MOST_READ: f64 = 100.0;
+/// How the memory that is left free is calculated.
+const HEADROOM: &str = "one less peak memory over installed memory";
 
 /// Measurements of one model.
 pub(super) struct Dossier {
@@ -32,6 +35,8 @@ impl Dossier {
         if let Some(seen) = subject.seen {
             measured.extend(seen.model.measurements().into_iter().cloned());
             derived.extend(Deriver { name: subject.name, seen }.all(assumptions));
+        } else if let Some(expected) = subject.expected {
+            derived.extend(foreseen(subject.name, expected, &measured, assumptions));
         }
         let mut dossier = Dossier { measured, derived };
         let shortfall = dossier.claims_shortfall(subject);
@@ -45,19 +50,38 @@ impl Dossier {
         all.into_iter().find(|measurement| measurement.metric == metric && measurement.value.is_finite())
     }
 
+    /// The measurement with this id.
+    pub fn of_id(&self, id: &str) -> Option<&Measurement> {
+        self.derived.iter().chain(&self.measured).find(|measurement| measurement.id == id)
+    }
+
     /// The claim that misses its measurement by most.
     fn claims_shortfall(&self, subject: &Subject) -> Option<Measurement> {
         let claims = subject.card.into_iter().flat_map(|card| &card.claims).filter_map(|claim| claim.metric.as_ref());
         let missed = claims.filter_map(|claim| Some((claim, self.get(&claim.name)?)));
         let found = missed.filter_map(|(claim, measured)| Some((shortfall(claim, measured)?, measured)));
         let ((value, interval), measured) = found.max_by(|a, b| a.0.0.total_cmp(&b.0.0))?;
-        let all = Measurement::of(subject.name, "claims_shortfall", Unit::Share, Origin::Derived, value)
+        let all = Measurement::of(subject.name, "claims_shortfall", Unit::Share, origin(&[measured]), value)
             .within(interval)
             .n(measured.n)
             .by("the claim that misses its measurement by most: claimed less measured, of the claim; nothing where it holds")
             .from(&[measured]);
         Some(all.record())
     }
+}
+
+/// What is predicted, and what follows from it. What was measured is not predicted as well.
+fn foreseen(name: &str, expected: &Expected, measured: &[Measurement], assumptions: &Assumptions) -> Vec<Measurement> {
+    let mut all = expected.measurements(name);
+    all.retain(|predicted| measured.iter().all(|measured| measured.metric != predicted.metric));
+    let get = |metric: &str| all.iter().chain(measured).find(|found| found.metric == metric);
+    let headroom = get("peak_memory").zip(get("memory_installed")).map(|(peak, installed)| {
+        let free = |at: &[f64]| (1.0 - at[0] / at[1]).max(0.0);
+        derive(name, "memory_headroom", Unit::Share, &[peak, installed], HEADROOM, free)
+    });
+    let break_even = get("decode@0").map(|decode| break_even(name, decode, assumptions));
+    all.extend(headroom.into_iter().chain(break_even));
+    all
 }
 
 /// Right answers to one kind of question, on the scale from guessing to all.
@@ -105,7 +129,7 @@ impl Deriver<'_> {
         let mut all = vec![self.memory_headroom()];
         let chance = self.chance();
         all.extend(self.decode_kept());
-        all.extend(self.break_even(assumptions));
+        all.extend(self.seen.model.speed.first().map(|speed| break_even(self.name, &speed.decode, assumptions)));
         if let Some(chance) = &chance {
             let quality = self.above_chance("accuracy_above_chance", &self.seen.model.quality.overall, chance);
             all.extend([self.quality_per_gb(&quality)]);
@@ -119,9 +143,7 @@ impl Deriver<'_> {
 
     fn memory_headroom(&self) -> Measurement {
         let (peak, installed) = (&self.seen.model.memory.peak, self.seen.device.memory_bytes as f64);
-        self.derive("memory_headroom", Unit::Share, &[peak], "one less peak memory over installed memory", |at| {
-            1.0 - at[0] / installed
-        })
+        self.derive("memory_headroom", Unit::Share, &[peak], HEADROOM, |at| 1.0 - at[0] / installed)
     }
 
     /// What guessing gets over all questions; none where nothing was asked.
@@ -173,33 +195,6 @@ impl Deriver<'_> {
         Some(self.derive("decode_kept", Unit::Ratio, &[&last.decode, &first.decode], &how, |at| at[0] / at[1]))
     }
 
-    fn break_even(&self, assumed: &Assumptions) -> Option<Measurement> {
-        let decode = &self.seen.model.speed.first()?.decode;
-        let Assumptions {
-            api_usd_per_million_tokens: price,
-            device_usd,
-            watts,
-            usd_per_kwh,
-            dated,
-            tokens_a_day,
-            duty,
-        } = assumed;
-        let how = format!(
-            "a device of {device_usd} USD over what it saves in a day: {tokens_a_day} tokens or as many as it decodes in \
-             {duty} of the day, at {price} USD for a million from an API, less electricity ({watts} W, {usd_per_kwh} \
-             USD/kWh); prices of {dated}, from the rubric; a century stands for never"
-        );
-        let seconds = |at: &[f64]| {
-            let tokens = tokens_a_day.min(at[0] * DAY * duty);
-            let electricity = tokens / at[0] * watts / 3.6e6 * usd_per_kwh;
-            let saved_a_day = tokens * price / 1e6 - electricity;
-            if saved_a_day > 0.0 { (device_usd / saved_a_day * DAY).min(CENTURY) } else { CENTURY }
-        };
-        Some(self.derive("break_even", Unit::Seconds, &[decode], &how, seconds))
-    }
-
-    /// A value calculated from others; its interval is what `of` gives at their ends, which no chance could exceed if
-    /// theirs hold.
     fn derive(
         &self,
         metric: &str,
@@ -208,23 +203,60 @@ impl Deriver<'_> {
         how: &str,
         of: impl Fn(&[f64]) -> f64,
     ) -> Measurement {
-        let values: Vec<f64> = from.iter().map(|measurement| measurement.value).collect();
-        let ends = from.iter().map(|m| m.interval.map_or([m.value; 2], |interval| [interval.low, interval.high]));
-        let ends: Vec<[f64; 2]> = ends.collect();
-        let corners = (0..1usize << ends.len()).map(|corner| {
-            let at: Vec<f64> = ends.iter().enumerate().map(|(i, pair)| pair[corner >> i & 1]).collect();
-            of(&at)
-        });
-        let (low, high) =
-            corners.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-        // No surer than the least sure of what it was calculated from.
-        let levels = from.iter().filter_map(|measurement| Some(measurement.interval?.level));
-        let interval = levels.min_by(f64::total_cmp).map(|level| Interval { low, high, level });
-        Measurement::of(self.name, metric, unit, Origin::Derived, of(&values))
-            .within(interval)
-            .n(from.iter().map(|measurement| measurement.n).min().unwrap_or(0))
-            .by(how)
-            .from(from)
-            .record()
+        derive(self.name, metric, unit, from, how, of)
     }
+}
+
+/// Time until a device of one's own has paid for itself against an API.
+fn break_even(name: &str, decode: &Measurement, assumed: &Assumptions) -> Measurement {
+    let Assumptions { api_usd_per_million_tokens: price, device_usd, watts, usd_per_kwh, dated, tokens_a_day, duty } =
+        assumed;
+    let how = format!(
+        "a device of {device_usd} USD over what it saves in a day: {tokens_a_day} tokens or as many as it decodes in \
+         {duty} of the day, at {price} USD for a million from an API, less electricity ({watts} W, {usd_per_kwh} \
+         USD/kWh); prices of {dated}, from the rubric; a century stands for never"
+    );
+    let seconds = |at: &[f64]| {
+        let tokens = tokens_a_day.min(at[0] * DAY * duty);
+        let electricity = tokens / at[0] * watts / 3.6e6 * usd_per_kwh;
+        let saved_a_day = tokens * price / 1e6 - electricity;
+        if saved_a_day > 0.0 { (device_usd / saved_a_day * DAY).min(CENTURY) } else { CENTURY }
+    };
+    derive(name, "break_even", Unit::Seconds, &[decode], &how, seconds)
+}
+
+/// A value calculated from others; its interval is what `of` gives at their ends, which no chance could exceed if
+/// theirs hold.
+fn derive(
+    name: &str,
+    metric: &str,
+    unit: Unit,
+    from: &[&Measurement],
+    how: &str,
+    of: impl Fn(&[f64]) -> f64,
+) -> Measurement {
+    let values: Vec<f64> = from.iter().map(|measurement| measurement.value).collect();
+    let ends = from.iter().map(|m| m.interval.map_or([m.value; 2], |interval| [interval.low, interval.high]));
+    let ends: Vec<[f64; 2]> = ends.collect();
+    let corners = (0..1usize << ends.len()).map(|corner| {
+        let at: Vec<f64> = ends.iter().enumerate().map(|(i, pair)| pair[corner >> i & 1]).collect();
+        of(&at)
+    });
+    let (low, high) =
+        corners.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    // No surer than the least sure of what it was calculated from.
+    let levels = from.iter().filter_map(|measurement| Some(measurement.interval?.level));
+    let interval = levels.min_by(f64::total_cmp).map(|level| Interval { low, high, level });
+    Measurement::of(name, metric, unit, origin(from), of(&values))
+        .within(interval)
+        .n(from.iter().map(|measurement| measurement.n).min().unwrap_or(0))
+        .by(how)
+        .from(from)
+        .record()
+}
+
+/// What follows from a prediction is one.
+fn origin(from: &[&Measurement]) -> Origin {
+    let is_predicted = from.iter().any(|measurement| measurement.origin == Origin::Predicted);
+    if is_predicted { Origin::Predicted } else { Origin::Derived }
 }

@@ -7,22 +7,31 @@ mod advice;
 mod check;
 mod demand;
 mod dossier;
+mod expected;
+mod field;
+mod foresee;
 mod need;
+mod outlook;
 mod paragraph;
 mod review;
 mod verdict;
 mod veto;
 mod words;
 
-use plimsoll_catalog::{DeclaredUse, ModelCard, Terms};
+use plimsoll_catalog::{Catalog, DeclaredUse, ModelCard, Terms};
 use plimsoll_lab::record::{Comparison, Device, Fidelity, Measurement, ModelRecord, Side, SuiteFacts};
 use serde::{Deserialize, Serialize};
 
 pub use advice::{Advice, Preferred};
 pub use check::{Fault, check, check_comparison, check_judgement, check_report};
 pub use demand::{Demand, Workload};
+pub use expected::{Expected, OtherEngine};
+pub use field::{FieldAdvice, Judged, field_advice};
+pub use foresee::{Chosen, Foreseen, Question, Target, Wish};
 pub use need::{Need, NeedError, NeedFound, size};
-pub use paragraph::{Part, range_text};
+pub use outlook::{Outlook, OutlookAdvice, RANKED_BY, check_outlook};
+pub(crate) use paragraph::marked_text;
+pub use paragraph::{Part, predicted_text, range_text};
 pub use review::{Call, GateFound, Opinion, Review, Scored, review};
 pub use verdict::{Verdict, Word};
 pub use veto::{Ground, Veto};
@@ -46,6 +55,23 @@ pub struct Subject<'a> {
     pub terms: &'a Terms,
     /// What it is wanted for.
     pub demand: &'a Demand,
+    /// What is predicted of it, to be judged by where nothing was seen.
+    pub expected: Option<&'a Expected>,
+    /// What its card names as rivals.
+    pub rivals: &'a [Rival],
+}
+
+impl<'a> Subject<'a> {
+    /// A model of which no more is known than its terms.
+    pub fn of(name: &'a str, terms: &'a Terms, demand: &'a Demand) -> Subject<'a> {
+        let (seen, further, fidelity, card) = (None, &[][..], None, None);
+        Subject { name, seen, further, fidelity, card, terms, demand, expected: None, rivals: &[] }
+    }
+
+    /// What it is judged by where nothing was seen of it: a review rests on measurements or on predictions.
+    pub fn foreseen(&self) -> Option<&'a Expected> {
+        self.expected.filter(|_| self.seen.is_none())
+    }
 }
 
 /// What was seen of a model, where, and of which questions.
@@ -60,7 +86,7 @@ pub struct Seen<'a> {
 }
 
 /// What the panel says of two models that were compared.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Judgement {
     /// What the models are wanted for, declared before they were measured.
     pub usage: DeclaredUse,
@@ -96,7 +122,7 @@ impl Judgement {
 }
 
 /// What is known of a compared model besides the comparison.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Background {
     /// What its licence says.
     pub terms: Terms,
@@ -104,6 +130,32 @@ pub struct Background {
     pub card: Option<ModelCard>,
     /// Further measurements of the same artifact.
     pub further: Vec<Measurement>,
+    /// What the card names as rivals, with what the catalogue knows of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rivals: Vec<Rival>,
+}
+
+/// A model that a card names beside its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Rival {
+    /// As it is read.
+    pub name: String,
+    /// As announced, such as `3B`.
+    pub size: Option<String>,
+    /// Its licence by name.
+    pub licence: Option<String>,
+}
+
+impl Rival {
+    /// Those that `card` names and the catalogue knows.
+    pub fn of(catalog: &Catalog, card: Option<&ModelCard>) -> Vec<Rival> {
+        let named = card.into_iter().flat_map(|card| &card.rivals).filter_map(|id| catalog.card(id));
+        let known = |card: &ModelCard| {
+            let licence = card.licence.as_ref().or(card.licence_as_announced.as_ref());
+            Rival { name: card.name.clone(), size: card.size.clone(), licence: licence.cloned() }
+        };
+        named.map(known).collect()
+    }
 }
 
 /// Judges both models of a comparison for what they are wanted for.
@@ -130,5 +182,7 @@ fn subject<'a>(
         card: known.card.as_ref(),
         terms: &known.terms,
         demand,
+        expected: None,
+        rivals: &known.rivals,
     }
 }

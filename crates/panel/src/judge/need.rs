@@ -12,7 +12,7 @@ use crate::gate::{Standing, Wanted, stands};
 const MOST: usize = 32;
 
 /// A bound on a measurement of the model.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Need {
     /// Stable name of the measurement, such as `decode@0`.
     pub metric: String,
@@ -25,11 +25,12 @@ pub struct Need {
 }
 
 /// A need held against the evidence.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct NeedFound {
     /// What was asked.
     pub need: Need,
-    /// Unknown where the evidence does not tell: the interval straddles the limit, or nothing was measured.
+    /// Unknown where the evidence does not tell: the interval or the predicted range straddles the limit, or nothing was
+    /// measured or predicted.
     pub outcome: Outcome,
     /// What it was held against; none where nothing was measured.
     pub measurement: Option<String>,
@@ -130,7 +131,7 @@ impl Need {
 
     /// Holds it against what is known of a model.
     pub(super) fn found(&self, dossier: &Dossier) -> NeedFound {
-        let measurement = dossier.get(&self.metric);
+        let measurement = dossier.get(&self.metric).or_else(|| self.ruled_out_by(dossier));
         let standing = measurement.map(|measured| stands(measured, self.limit, self.wanted).0);
         let outcome = match standing {
             Some(Standing::Passed) => Outcome::Passed,
@@ -138,6 +139,12 @@ impl Need {
             Some(Standing::Inconclusive) | None => Outcome::Unknown,
         };
         NeedFound { need: self.clone(), outcome, measurement: measurement.map(|found: &Measurement| found.id.clone()) }
+    }
+
+    /// What arithmetic allows at most can rule a need for prompts out and never meet it.
+    fn ruled_out_by<'a>(&self, dossier: &'a Dossier) -> Option<&'a Measurement> {
+        let most = dossier.get("prefill_at_most").filter(|_| self.metric == "prefill@0")?;
+        (self.wanted == Wanted::AtLeast && most.value < self.limit).then_some(most)
     }
 }
 

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use plimsoll_lab::record::{Measurement, Unit};
+use plimsoll_lab::record::{Measurement, Origin, Unit};
 
 /// A stretch of a paragraph.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Part {
     /// Words, in which no figure may stand.
@@ -25,7 +25,7 @@ pub enum Part {
         /// The measurement's id.
         measurement: String,
     },
-    /// One measurement divided by another of the same unit.
+    /// One measurement beside another of the same unit: divided by it, or both as they are.
     Factor {
         /// As read.
         text: String,
@@ -105,7 +105,7 @@ impl Paragraph {
     /// The value, and its interval in brackets if it has one.
     pub fn value(&mut self, measurement: &Measurement) -> &mut Self {
         self.value_alone(measurement);
-        if let Some(interval) = measurement.interval_text() {
+        if let Some(interval) = measurement.interval_text().filter(|_| measurement.origin != Origin::Predicted) {
             self.0.push(Part::Value { text: format!(" ({interval})"), measurement: measurement.id.clone() });
         }
         self
@@ -113,7 +113,13 @@ impl Paragraph {
 
     /// The value without its interval, where another sentence has that.
     pub fn value_alone(&mut self, measurement: &Measurement) -> &mut Self {
-        self.0.push(Part::Value { text: measurement.text(), measurement: measurement.id.clone() });
+        self.0.push(Part::Value { text: marked_text(measurement), measurement: measurement.id.clone() });
+        self
+    }
+
+    /// Both of two measurements, such as `2.0 GB against 4.9 GB`; of predictions one mark for the two.
+    pub fn against(&mut self, of: [&Measurement; 2]) -> &mut Self {
+        self.0.push(Part::Factor { text: against_text(of), of: of.map(|measurement| measurement.id.clone()) });
         self
     }
 
@@ -139,12 +145,61 @@ impl Paragraph {
 
 /// Every way in which a measurement may be read.
 pub(super) fn readings(measurement: &Measurement) -> Vec<String> {
-    let mut all = vec![measurement.text()];
+    let mut all = vec![marked_text(measurement)];
+    if measurement.origin == Origin::Predicted {
+        return all;
+    }
     all.extend(measurement.interval_text().map(|interval| format!(" ({interval})")));
     if measurement.unit == Unit::Share && measurement.n > 0 {
         all.push(count_text(measurement));
     }
     all
+}
+
+/// Stands before every predicted figure.
+const MARK: &str = "predicted ";
+
+/// The value; of a prediction its range, marked.
+pub(crate) fn marked_text(measurement: &Measurement) -> String {
+    match measurement.origin {
+        Origin::Predicted => format!("{MARK}{}", predicted_text(measurement)),
+        Origin::Measured | Origin::Derived => measurement.text(),
+    }
+}
+
+/// A prediction as the range that it is, two digits of it, with its unit: `8.3–21 tokens/s`. Whoever shows it marks it.
+pub fn predicted_text(measurement: &Measurement) -> String {
+    let [low, high] = measurement.interval.map_or([measurement.value; 2], |interval| [interval.low, interval.high]);
+    let scale = measurement.unit.scale(&[measurement.value]);
+    let digits = |value: f64| {
+        let shown = value / scale.divisor;
+        let decimals = match shown.abs() {
+            _ if !shown.is_finite() => 0,
+            size if size >= 100.0 => return two_digits(shown),
+            size if size > 0.0 => (1 - size.log10().floor() as i32).clamp(0, 3) as usize,
+            _ => 0,
+        };
+        format!("{shown:.decimals$}")
+    };
+    let (low, high) = (digits(low), digits(high));
+    let range = if low == high { low } else { format!("{low}–{high}") };
+    format!("{range} {}", scale.suffix).trim_end().to_owned()
+}
+
+/// `1234` as `1200`.
+fn two_digits(value: f64) -> String {
+    let step = 10f64.powi(value.abs().log10().floor() as i32 - 1);
+    format!("{:.0}", (value / step).round() * step)
+}
+
+/// Both as they are, in one mark where they are predicted.
+pub(super) fn against_text([one, other]: [&Measurement; 2]) -> String {
+    match [one.origin, other.origin] {
+        [Origin::Predicted, Origin::Predicted] => {
+            format!("{MARK}{} against {}", predicted_text(one), predicted_text(other))
+        }
+        _ => format!("{} against {}", marked_text(one), marked_text(other)),
+    }
 }
 
 fn count_text(rate: &Measurement) -> String {
@@ -155,7 +210,8 @@ fn count_text(rate: &Measurement) -> String {
 pub(super) fn factor_text([one, other]: [&Measurement; 2]) -> String {
     let factor = one.value / other.value;
     let decimals = if factor.is_finite() && factor > 0.0 { (1 - factor.log10().floor() as i32).clamp(0, 3) } else { 0 };
-    format!("{factor:.*} times", decimals as usize)
+    let is_predicted = one.origin == Origin::Predicted || other.origin == Origin::Predicted;
+    format!("{}{factor:.*} times", if is_predicted { MARK } else { "" }, decimals as usize)
 }
 
 /// A score as the range that its inputs allow, no finer than they carry: `98`, `83–86`, `75–90`.

@@ -1,6 +1,7 @@
 //! One model under the eyes of four reviewers.
 
 use plimsoll_catalog::{Answer, DeclaredUse, Gate, Outcome, Topic, gate};
+use plimsoll_lab::predict::before::Floats;
 use plimsoll_lab::record::Measurement;
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +14,7 @@ use super::{Subject, Workload, words};
 use crate::rubric::{self, Asked, Criterion, Reviewer, Rubric, more_is_better, utility};
 
 /// Raised whenever the panel makes something else of the same evidence and rubric.
-pub const PANEL_VERSION: u32 = 2;
+pub const PANEL_VERSION: u32 = 3;
 
 /// What reviews were before they said by which panel they were made.
 fn first_panel() -> u32 {
@@ -21,13 +22,13 @@ fn first_panel() -> u32 {
 }
 
 /// What the panel says of one model, under a use, on a device.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Review {
     /// The model.
     pub model: String,
     /// SHA-256 of its weights; none for a model without files.
     pub artifact: Option<String>,
-    /// The device; none for a model without files.
+    /// The device that it was measured on, or that it is predicted for.
     pub device: Option<String>,
     /// What it is wanted for.
     pub usage: DeclaredUse,
@@ -47,7 +48,7 @@ pub struct Review {
     pub needs: Vec<NeedFound>,
     /// What its licence says to that use.
     pub licence: Gate,
-    /// Numbers calculated from measurements for this review.
+    /// Numbers calculated from measurements for this review; where nothing was measured, those that are predicted.
     pub derived: Vec<Measurement>,
     /// The four, in the order of the rubric.
     pub opinions: Vec<Opinion>,
@@ -56,7 +57,7 @@ pub struct Review {
 }
 
 /// Whether a reviewer would ship.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Call {
     /// Yes.
@@ -65,6 +66,10 @@ pub enum Call {
     Skip,
     /// There is not enough evidence.
     Abstain,
+    /// By what is predicted it is worth a try.
+    Try,
+    /// It is worth one at the favourable ends of what is predicted, and not at the others.
+    Perhaps,
 }
 
 impl Call {
@@ -74,12 +79,14 @@ impl Call {
             Call::Ship => "ship",
             Call::Skip => "skip",
             Call::Abstain => "abstains",
+            Call::Try => "try",
+            Call::Perhaps => "perhaps",
         }
     }
 }
 
 /// What one reviewer says.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Opinion {
     /// The reviewer's stable name.
     pub reviewer: String,
@@ -107,7 +114,7 @@ pub struct Opinion {
 }
 
 /// How a gate stands.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct GateFound {
     /// Which.
     pub gate: rubric::Gate,
@@ -116,7 +123,7 @@ pub struct GateFound {
 }
 
 /// One criterion with its evidence.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Scored {
     /// The metric or licence condition.
     pub criterion: String,
@@ -136,6 +143,11 @@ pub struct Scored {
 }
 
 impl Review {
+    /// Whether it rests on predictions.
+    pub fn is_predicted(&self) -> bool {
+        self.verdict.predicted
+    }
+
     /// What was wanted, by which verdicts on one model are told apart.
     pub fn wanted(&self) -> String {
         let workload = match self.workload {
@@ -165,15 +177,27 @@ pub fn review(subject: &Subject, rubric: &Rubric) -> Review {
     let needs: Vec<NeedFound> = demand.needs.iter().map(|need| need.found(&dossier)).collect();
     let vetoes = vetoes(subject, &dossier, &licence, &needs, rubric);
     let calls = opinions.iter().zip(&rubric.reviewers).map(|(opinion, by)| (opinion.call, by.needed_to_ship));
+    let verdict = match subject.foreseen() {
+        Some(expected) => {
+            let is_open = needs.iter().any(|found| found.outcome == Outcome::Unknown);
+            let (is_allowed, is_held_back) =
+                (licence.outcome == Outcome::Passed, expected.fits() != Floats::Yes || is_open);
+            Verdict::foreseen(opinions.iter().map(|opinion| opinion.call), is_allowed, is_held_back, vetoes.len())
+        }
+        None => Verdict::of(calls, licence.outcome != Outcome::Unknown, vetoes.len()),
+    };
     Review {
         model: subject.name.to_owned(),
         artifact: subject.seen.map(|seen| seen.model.facts.sha256.clone()),
-        device: subject.seen.map(|seen| format!("{}, {} threads", seen.device.cpu, seen.device.threads)),
+        device: match (subject.seen, subject.expected) {
+            (Some(seen), _) => Some(format!("{}, {} threads", seen.device.cpu, seen.device.threads)),
+            (None, expected) => expected.map(|expected| expected.device.clone()),
+        },
         usage: demand.usage.clone(),
         workload: demand.workload,
         rubric: rubric.sha256.clone(),
         panel: PANEL_VERSION,
-        verdict: Verdict::of(calls, licence.outcome != Outcome::Unknown, vetoes.len()),
+        verdict,
         vetoes,
         needs,
         licence,
@@ -206,17 +230,23 @@ impl Bench<'_> {
         }
         let asked: f64 = criteria.iter().map(|criterion| criterion.weight).sum();
         let known: f64 = scored.iter().map(|found| found.weight).sum();
-        let is_enough = known > 0.0 && known >= self.rubric.least_evidence * asked;
+        let is_predicted = self.subject.foreseen().is_some();
+        let least = if is_predicted { self.rubric.least_predicted } else { self.rubric.least_evidence };
+        let is_enough = known > 0.0 && known >= least * asked;
         let mean = |of: fn(&Scored) -> f64| scored.iter().map(|found| found.weight * of(found)).sum::<f64>() / known;
         let score = is_enough.then(|| mean(|found| found.utility));
         let score_high = is_enough.then(|| mean(|found| found.utility_high));
-        let is = |outcome| gates.iter().any(|found| found.outcome == outcome && found.gate != rubric::Gate::Verifies);
+        // What would be known of files is not asked of predictions.
+        let is_open = |gate| gate == rubric::Gate::Verifies || (is_predicted && gate == rubric::Gate::Loads);
+        let is = |outcome| gates.iter().any(|found| found.outcome == outcome && !is_open(found.gate));
         let failed = gates.iter().any(|found| found.outcome == Outcome::Failed);
         let call = match score {
             _ if failed => Call::Skip,
             _ if is(Outcome::Unknown) => Call::Abstain,
             None => Call::Abstain,
+            Some(score) if score >= self.rubric.ship_at && is_predicted => Call::Try,
             Some(score) if score >= self.rubric.ship_at => Call::Ship,
+            Some(_) if is_predicted && score_high.is_some_and(|high| high >= self.rubric.ship_at) => Call::Perhaps,
             Some(_) => Call::Skip,
         };
         let mut opinion = Opinion {

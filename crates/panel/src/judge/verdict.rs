@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::review::Call;
 
 /// What the panel says of a model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Word {
     /// Three of four or more of those who do not abstain say ship, among them whoever is needed for that.
     Ship,
@@ -17,16 +17,30 @@ pub enum Word {
     Skip,
     /// Nobody has evidence to judge by.
     Unmeasured,
+    /// By what is predicted: it would float, the licence allows the use, and most of those who judge would try it.
+    Try,
+    /// By what is predicted: nothing rules it out, and something is not known or speaks against it.
+    Perhaps,
 }
 
 impl Word {
-    /// From what a panel cannot recommend to what it does.
+    /// From what a panel cannot recommend to what it does. A prediction is beneath what was measured, whatever its word.
     pub(crate) fn rank(self) -> u8 {
         match self {
-            Word::Unmeasured => 0,
+            Word::Unmeasured | Word::Try | Word::Perhaps => 0,
             Word::Skip => 1,
             Word::Mixed => 2,
             Word::Ship => 3,
+        }
+    }
+
+    /// The same among predictions.
+    pub(crate) fn hope(self) -> u8 {
+        match self {
+            Word::Skip => 0,
+            Word::Unmeasured => 1,
+            Word::Perhaps | Word::Mixed => 2,
+            Word::Try | Word::Ship => 3,
         }
     }
 }
@@ -38,12 +52,14 @@ impl fmt::Display for Word {
             Word::Mixed => "Mixed",
             Word::Skip => "Skip",
             Word::Unmeasured => "Unmeasured",
+            Word::Try => "Try",
+            Word::Perhaps => "Perhaps",
         })
     }
 }
 
 /// The word with its counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Verdict {
     /// The word.
     pub word: Word,
@@ -56,20 +72,28 @@ pub struct Verdict {
     /// Vetoes, any of which makes the word Skip.
     #[serde(default)]
     pub vetoes: usize,
+    /// Reviewers that would try it, by what is predicted.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub tries: usize,
+    /// Reviewers that would try it at the favourable ends of what is predicted, and not at the others.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub perhaps: usize,
+    /// Whether all of this rests on predictions.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub predicted: bool,
+}
+
+fn is_none(n: &usize) -> bool {
+    *n == 0
 }
 
 impl Verdict {
     /// The verdict of these calls, each with whether the word is Ship only with that reviewer's consent, and only where the
     /// licence can be told.
     pub fn of(calls: impl IntoIterator<Item = (Call, bool)>, licence_is_told: bool, vetoes: usize) -> Verdict {
-        let mut found = Verdict { word: Word::Unmeasured, ship: 0, skip: 0, abstain: 0, vetoes };
-        let mut is_held_back = !licence_is_told;
+        let (mut found, mut is_held_back) = (Verdict::vetoed(vetoes), !licence_is_told);
         for (call, needed_to_ship) in calls {
-            match call {
-                Call::Ship => found.ship += 1,
-                Call::Skip => found.skip += 1,
-                Call::Abstain => found.abstain += 1,
-            }
+            found.count(call);
             is_held_back |= needed_to_ship && call != Call::Ship;
         }
         let judging = found.ship + found.skip;
@@ -83,21 +107,97 @@ impl Verdict {
         found
     }
 
-    /// Share of those who judge that say ship; none where nobody judges.
+    /// The verdict of these calls on predictions. It is Try only where nothing that is known speaks against it; where nobody
+    /// judges, what the licence allows is worth a second look.
+    pub fn foreseen(
+        calls: impl IntoIterator<Item = Call>,
+        is_allowed: bool,
+        is_held_back: bool,
+        vetoes: usize,
+    ) -> Verdict {
+        let mut found = Verdict { predicted: true, ..Verdict::vetoed(vetoes) };
+        calls.into_iter().for_each(|call| found.count(call));
+        let judging = found.judging();
+        found.word = match 4 * found.tries {
+            _ if vetoes > 0 => Word::Skip,
+            _ if judging == 0 && is_allowed => Word::Perhaps,
+            _ if judging == 0 => Word::Unmeasured,
+            quarters if quarters >= 3 * judging && is_allowed && !is_held_back => Word::Try,
+            quarters if quarters + 4 * found.perhaps >= 2 * judging => Word::Perhaps,
+            _ => Word::Skip,
+        };
+        found
+    }
+
+    /// Before anybody was asked.
+    fn vetoed(vetoes: usize) -> Verdict {
+        Verdict { word: Word::Unmeasured, ship: 0, skip: 0, abstain: 0, vetoes, tries: 0, perhaps: 0, predicted: false }
+    }
+
+    /// Reviewers that do not abstain.
+    fn judging(&self) -> usize {
+        self.ship + self.skip + self.tries + self.perhaps
+    }
+
+    fn count(&mut self, call: Call) {
+        match call {
+            Call::Ship => self.ship += 1,
+            Call::Skip => self.skip += 1,
+            Call::Abstain => self.abstain += 1,
+            Call::Try => self.tries += 1,
+            Call::Perhaps => self.perhaps += 1,
+        }
+    }
+
+    /// Share of those who judge that say ship, or would try it; none where nobody judges.
     pub fn share(&self) -> Option<f64> {
-        let judging = self.ship + self.skip;
-        (judging > 0).then(|| self.ship as f64 / judging as f64)
+        let judging = self.judging();
+        (judging > 0).then(|| (self.ship + self.tries) as f64 / judging as f64)
+    }
+
+    /// The word, marked where it is predicted: `Skip, predicted`.
+    pub fn marked(&self) -> String {
+        let is_marked = self.predicted && self.word != Word::Unmeasured;
+        format!("{}{}", self.word, if is_marked { ", predicted" } else { "" })
+    }
+
+    /// The same in per cent; none where a veto stands above the votes, for it says nothing then, and of predictions, on which
+    /// half of them abstain.
+    pub fn percent(&self) -> Option<String> {
+        self.share().filter(|_| self.vetoes == 0 && !self.predicted).map(|share| format!("{:.0} %", 100.0 * share))
+    }
+
+    /// All votes and vetoes, such as `3 ship / 0 skip / 1 abstains`.
+    pub fn tally(&self) -> String {
+        let Verdict { ship, skip, abstain, vetoes, tries, perhaps, predicted, .. } = self;
+        let yes = match (*predicted, *perhaps) {
+            (false, _) => format!("{ship} ship"),
+            (true, 0) => format!("{tries} would try"),
+            (true, perhaps) => format!("{tries} would try / {perhaps} perhaps"),
+        };
+        let votes = format!("{yes} / {skip} skip / {abstain} abstain{}", plural(*abstain));
+        match vetoes {
+            0 => votes,
+            1 => votes + ", vetoed",
+            vetoes => format!("{votes}, {vetoes} vetoes"),
+        }
     }
 
     /// The counts without the word, such as `3 of 4 ship`, or `vetoed` where they do not count.
     pub fn counts(&self) -> String {
-        let Verdict { ship, skip, abstain, vetoes, .. } = self;
-        match ship + skip {
-            _ if *vetoes > 0 => "vetoed".to_owned(),
-            0 => "all abstain".to_owned(),
-            judging if *abstain > 0 => format!("{ship} of {judging} ship, {abstain} abstain{}", plural(*abstain)),
-            judging => format!("{ship} of {judging} ship"),
+        let Verdict { ship, abstain, vetoes, tries, perhaps, predicted, .. } = self;
+        let judging = self.judging();
+        let mut said = match (*predicted, *perhaps) {
+            _ if *vetoes > 0 => return "vetoed".to_owned(),
+            _ if judging == 0 => return "all abstain".to_owned(),
+            (false, _) => format!("{ship} of {judging} ship"),
+            (true, 0) => format!("{tries} of {judging} would try"),
+            (true, perhaps) => format!("{tries} of {judging} would try, {perhaps} perhaps"),
+        };
+        if *abstain > 0 {
+            said += &format!(", {abstain} abstain{}", plural(*abstain));
         }
+        said
     }
 }
 
@@ -108,13 +208,7 @@ fn plural(n: usize) -> &'static str {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Verdict { word, ship, skip, abstain, vetoes } = self;
-        write!(f, "{word} · {ship} ship / {skip} skip / {abstain} abstain{}", plural(*abstain))?;
-        match vetoes {
-            0 => Ok(()),
-            1 => f.write_str(", vetoed"),
-            vetoes => write!(f, ", {vetoes} vetoes"),
-        }
+        write!(f, "{} · {}", self.marked(), self.tally())
     }
 }
 
@@ -142,6 +236,31 @@ mod tests {
     fn a_veto_outweighs_any_number_of_votes() {
         assert_eq!(said(4, 0, 0, 1), "Skip · 4 ship / 0 skip / 0 abstain, vetoed");
         assert_eq!(said(0, 0, 4, 2), "Skip · 0 ship / 0 skip / 4 abstain, 2 vetoes");
+    }
+
+    #[test]
+    fn predictions_are_marked_and_never_say_ship() {
+        let of = |calls: &[Call], is_held_back: bool, vetoes| {
+            Verdict::foreseen(calls.iter().copied(), !is_held_back, is_held_back, vetoes).to_string()
+        };
+        use Call::{Abstain, Perhaps, Skip, Try};
+        assert_eq!(of(&[Try, Abstain, Abstain, Try], false, 0), "Try, predicted · 2 would try / 0 skip / 2 abstain");
+        assert_eq!(of(&[Try, Abstain, Abstain, Try], true, 0), "Perhaps, predicted · 2 would try / 0 skip / 2 abstain");
+        assert_eq!(
+            of(&[Skip, Abstain, Abstain, Try], false, 0),
+            "Perhaps, predicted · 1 would try / 1 skip / 2 abstain"
+        );
+        assert_eq!(
+            of(&[Skip, Abstain, Abstain, Abstain], false, 0),
+            "Skip, predicted · 0 would try / 1 skip / 3 abstain"
+        );
+        assert_eq!(
+            of(&[Perhaps, Abstain, Abstain, Try], false, 0),
+            "Perhaps, predicted · 1 would try / 1 perhaps / 0 skip / 2 abstain"
+        );
+        assert_eq!(of(&[Try; 4], false, 1), "Skip, predicted · 4 would try / 0 skip / 0 abstain, vetoed");
+        assert_eq!(of(&[Abstain; 4], false, 0), "Perhaps, predicted · 0 would try / 0 skip / 4 abstain");
+        assert_eq!(of(&[Abstain; 4], true, 0), "Unmeasured · 0 would try / 0 skip / 4 abstain");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What stands above the vote: grounds on which a model is skipped whatever the reviewers say.
 
 use plimsoll_catalog::{Gate, Outcome};
+use plimsoll_lab::predict::before::Floats;
 use plimsoll_lab::record::Measurement;
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,7 @@ use super::paragraph::{Paragraph, Part};
 use crate::rubric::Rubric;
 
 /// Why a model is skipped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ground {
     /// The licence does not allow the declared use.
@@ -22,10 +23,12 @@ pub enum Ground {
     Chance,
     /// It does not meet what the reader needs.
     Need,
+    /// By what is predicted it cannot be held in the memory that it may take.
+    Memory,
 }
 
 /// A veto, with what it rests on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Veto {
     /// On which ground.
     pub ground: Ground,
@@ -40,7 +43,7 @@ impl Veto {
     }
 }
 
-/// Every veto against a model: licence, verification, guessing, needs.
+/// Every veto against a model: licence, verification, guessing, memory, needs.
 pub(super) fn vetoes(
     subject: &Subject,
     dossier: &Dossier,
@@ -52,8 +55,9 @@ pub(super) fn vetoes(
     found.extend((licence.outcome == Outcome::Failed).then(|| forbidden(licence)));
     found.extend(strays(subject));
     found.extend(guesses(subject, dossier, rubric));
+    found.extend(too_large(subject, dossier));
     let unmet = needs.iter().filter(|found| found.outcome == Outcome::Failed);
-    found.extend(unmet.filter_map(|need| Some(unmet_need(need, dossier.get(&need.need.metric)?))));
+    found.extend(unmet.filter_map(|need| Some(unmet_need(need, dossier.of_id(need.measurement.as_deref()?)?))));
     found
 }
 
@@ -92,6 +96,19 @@ fn guesses(subject: &Subject, dossier: &Dossier, rubric: &Rubric) -> Option<Veto
     says.words(" and the lower end must lie ").rule(margin_text(rubric), "chance_margin".to_owned());
     says.words(" above that.");
     Some(Veto { ground: Ground::Chance, paragraph: says.done() })
+}
+
+/// Where not even the least that is predicted is within the most that it may take.
+fn too_large(subject: &Subject, dossier: &Dossier) -> Option<Veto> {
+    let expected = subject.foreseen().filter(|expected| expected.fits() == Floats::No)?;
+    let (peak, room) = (dossier.get("peak_memory")?, dossier.get("memory_room")?);
+    let mut says = Paragraph::default();
+    says.words("Its memory cannot fit there: it takes ").value(peak);
+    if let Some(found) = &expected.prediction {
+        says.words(" as ").name(&found.quantisation.to_string());
+    }
+    says.words(", and a model may take ").value(room).words(".");
+    Some(Veto { ground: Ground::Memory, paragraph: says.done() })
 }
 
 /// The margin above chance in points.

@@ -4,6 +4,7 @@ use plimsoll_catalog::Outcome;
 use plimsoll_lab::record::{Measurement, Unit};
 
 use super::dossier::{Kind, by_category};
+use super::expected::OtherEngine;
 use super::paragraph::{Paragraph, Part};
 use super::review::{Bench, Call, GateFound, Opinion, Scored};
 use crate::rubric::{self, Asked, Criterion, Reviewer, Rubric, value_for};
@@ -25,15 +26,29 @@ pub(super) fn paragraph(bench: Bench, reviewer: &Reviewer, opinion: &Opinion) ->
     for found in &opinion.gates {
         speaker.gate(found);
     }
-    if opinion.call == Call::Abstain {
-        speaker.abstains();
-    } else {
-        speaker.praise();
-        speaker.kinds();
-        speaker.blame();
-        speaker.claims();
-        speaker.takes();
+    let is_predicted = bench.subject.foreseen().is_some();
+    match opinion.call {
+        // What follows from predictions is said also where it is not enough for a score.
+        Call::Abstain if is_predicted => {
+            speaker.praise();
+            speaker.blame();
+            speaker.claimed();
+            speaker.unforeseen();
+        }
+        Call::Abstain => speaker.abstains(),
+        _ => {
+            speaker.praise();
+            speaker.kinds();
+            speaker.blame();
+            if is_predicted {
+                speaker.claimed()
+            } else {
+                speaker.claims()
+            }
+            speaker.takes();
+        }
     }
+    speaker.rivals();
     speaker.says.done()
 }
 
@@ -59,6 +74,17 @@ fn is_of(criterion: &Criterion, scored: &Scored) -> bool {
     metric == scored.criterion && criterion.about == scored.about
 }
 
+/// What would check a claim about `metric`.
+fn checked_by(metric: &str) -> Option<&'static str> {
+    match metric {
+        "mmlu" => Some("`--benchmark mmlu=FILE`"),
+        name if name.starts_with("humaneval") => Some("`--benchmark humaneval=FILE`"),
+        name if name.starts_with("fidelity") => Some("`--base` beside the unquantised files"),
+        "peak_memory" => Some("a measurement of its memory"),
+        _ => None,
+    }
+}
+
 struct Speaker<'a> {
     bench: Bench<'a>,
     reviewer: &'a Reviewer,
@@ -82,6 +108,7 @@ impl<'a> Speaker<'a> {
             (rubric::Gate::Loads, Outcome::Passed, _) => {}
             (rubric::Gate::Loads, ..) => {
                 says.words("No files of it were loaded here. ");
+                self.engine();
             }
             (rubric::Gate::Verifies, Outcome::Passed, Some(verified)) => {
                 says.words("It computes what ").name(&verified.reference).words(" computes. ");
@@ -95,9 +122,37 @@ impl<'a> Speaker<'a> {
         }
     }
 
+    /// What would have to run it, where that is not this program.
+    fn engine(&mut self) {
+        let engine = self.bench.subject.foreseen().and_then(|expected| expected.engine.as_ref());
+        match engine {
+            Some(OtherEngine::Device) => {
+                self.says.words("Plimsoll does not compute on that device: another engine would. ")
+            }
+            Some(OtherEngine::Architecture(name)) => self
+                .says
+                .words("Plimsoll does not read its architecture, ")
+                .name(name)
+                .words(": another engine would. "),
+            Some(OtherEngine::Unnamed) => {
+                self.says.words("Plimsoll does not read its architecture: another engine would. ")
+            }
+            None => &mut self.says,
+        };
+    }
+
     fn licence(&mut self) {
         let (licence, terms) = (self.bench.licence, self.bench.subject.terms);
         let says = &mut self.says;
+        if let Some(within) = licence.allowed_within() {
+            if let Some(name) = &terms.expression {
+                says.name(name).words(": ");
+            } else {
+                says.words("The licence: ");
+            }
+            says.words("the declared use is ").term(&within).words(", which was not declared. ");
+            return;
+        }
         match (&terms.expression, licence.outcome) {
             (Some(name), Outcome::Passed) => says.name(name).words(" allows the declared use"),
             (None, Outcome::Passed) => says.words("The licence allows the declared use"),
@@ -124,6 +179,85 @@ impl<'a> Speaker<'a> {
         let missing = self.opinion.missing.join(", ");
         let known = if missing.is_empty() { String::new() } else { format!("Not measured: {missing}. ") };
         self.says.words(&known).words("That is not enough to judge by.");
+    }
+
+    /// What predictions leave open.
+    fn unforeseen(&mut self) {
+        let no_shape = self.bench.subject.foreseen().is_some_and(|expected| expected.prediction.is_none());
+        if no_shape && self.opinion.scored.is_empty() && !self.asks_for_answers() {
+            self.says.words("Its shape is not published, so neither memory nor speed can be predicted. ");
+        } else if self.asks_for_answers() {
+            self.says.words("How often it is right cannot be predicted, and without that there is no score. ");
+        } else {
+            let missing = self.opinion.missing.join(", ");
+            self.says.words("Not predicted: ").words(&missing).words(". That is not enough to judge by. ");
+        }
+    }
+
+    /// Whether right answers weigh in this reviewer's score.
+    fn asks_for_answers(&self) -> bool {
+        let asks = |criterion: &Criterion| matches!(criterion.asked(), Asked::Metric("accuracy_above_chance", _));
+        self.reviewer.criteria.iter().any(asks)
+    }
+
+    /// Whether this reviewer holds a model against what is claimed of it.
+    fn asks_for_claims(&self) -> bool {
+        let asks = |criterion: &Criterion| matches!(criterion.asked(), Asked::Metric("claims_shortfall", _));
+        self.reviewer.criteria.iter().any(asks)
+    }
+
+    /// What is claimed, by whom, and which measurement would check it.
+    fn claimed(&mut self) {
+        let Some(card) = self.bench.subject.card.filter(|_| self.asks_for_claims()) else { return };
+        if card.claims.is_empty() {
+            self.says.words("Nobody is known to claim anything of it that could be checked. ");
+        }
+        for claim in &card.claims {
+            let says = self.says.words(if claim.verified {
+                "Claimed, and confirmed by others: "
+            } else {
+                "Claimed, and checked by nobody here: "
+            });
+            says.name(claim.text.trim_end_matches('.')).words(" (").name(&claim.source).words(")");
+            let Some(metric) = &claim.metric else {
+                says.words(". ");
+                continue;
+            };
+            if let Some(found) = self.bench.dossier.get(&metric.name) {
+                self.says.words("; it is ").value_alone(found);
+            }
+            if let Some(check) = checked_by(&metric.name) {
+                self.says.words("; ").name(check).words(" would check it");
+            }
+            self.says.words(". ");
+        }
+    }
+
+    /// What its card names beside it.
+    fn rivals(&mut self) {
+        let rivals = self.bench.subject.rivals;
+        if rivals.is_empty() || !self.asks_for_claims() {
+            return;
+        }
+        self.says.words(" Its card names as rivals ");
+        let shown = rivals.len().min(NAMED);
+        for (index, rival) in rivals[..shown].iter().enumerate() {
+            let is_last = index > 0 && index + 1 == rivals.len();
+            self.says.words(if index == 0 {
+                ""
+            } else if is_last {
+                " and "
+            } else {
+                ", "
+            });
+            let licence = rival.licence.as_deref().map(|id| id.strip_prefix("LicenseRef-").unwrap_or(id));
+            let known: Vec<&str> = rival.size.as_deref().into_iter().chain(licence).collect();
+            self.says.name(&rival.name);
+            if !known.is_empty() {
+                self.says.words(" (").name(&known.join(", ")).words(")");
+            }
+        }
+        self.says.words(if rivals.len() > shown { " and others." } else { "." });
     }
 
     /// The best of it.
@@ -218,11 +352,8 @@ impl<'a> Speaker<'a> {
 
     /// That nothing was claimed is worth a word where claims are asked for.
     fn claims(&mut self) {
-        let asks = self
-            .reviewer
-            .criteria
-            .iter()
-            .find(|criterion| matches!(criterion.asked(), Asked::Metric("claims_shortfall", _)));
+        let is_asked = |criterion: &&Criterion| matches!(criterion.asked(), Asked::Metric("claims_shortfall", _));
+        let asks = self.reviewer.criteria.iter().find(is_asked);
         if asks.is_some_and(|asks| self.opinion.missing.contains(&asks.about)) {
             self.says.words("No claim of its makers could be held against what was measured. ");
         }
@@ -242,11 +373,13 @@ impl<'a> Speaker<'a> {
         match alone.max_by(|a, b| lost(a.0).total_cmp(&lost(b.0))) {
             Some((scored, text)) => {
                 let rule = format!("{}/{}/needed", self.opinion.reviewer, scored.criterion);
-                self.says.words("For ship, ").words(&scored.about).words(" would have to reach ").rule(text, rule);
+                let wanted = if self.bench.subject.foreseen().is_some() { "To be worth a try, " } else { "For ship, " };
+                self.says.words(wanted).words(&scored.about).words(" would have to reach ").rule(text, rule);
                 self.says.words(".");
             }
             None => {
-                self.says.words("No single figure would make it a ship.");
+                let wanted = if self.bench.subject.foreseen().is_some() { "worth a try" } else { "a ship" };
+                self.says.words("No single figure would make it ").words(wanted).words(".");
             }
         }
     }

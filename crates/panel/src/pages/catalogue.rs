@@ -1,9 +1,15 @@
-//! Every model that is known, measured or not.
+//! Every model that is known, held against one device: what it takes, how fast it is, and whether it floats.
 
 use askama::Template;
-use plimsoll_catalog::{Category, DeclaredUse, Gate, ModelCard};
+use plimsoll_catalog::{Category, Gate, ModelCard};
+use plimsoll_lab::predict::before::{Floats, Prediction, Range};
+use plimsoll_lab::record::{Measurement, Unit};
 
-use super::Chrome;
+use super::waterline::waterline;
+use super::{Chrome, DemandForm};
+use crate::chart::{Dot, scatter};
+use crate::judge::{Demand, Verdict};
+use crate::predicted::{bytes, licence_words, speed};
 use crate::store::Listed;
 
 /// A model in the catalogue.
@@ -14,14 +20,201 @@ pub struct Entry<'a> {
     pub card: &'a ModelCard,
     /// What its licence says to the use asked for.
     pub gate: Gate,
-    /// The last verdict here, if it was measured.
-    pub verdict: Option<String>,
+    /// The checkpoint that is predicted, where the card has several.
+    pub checkpoint: Option<String>,
+    /// What is predicted of the way to store it that suits the device; none where its shape is not published.
+    pub predicted: Option<Prediction>,
+    /// What the panel says by what is predicted.
+    pub foreseen: Verdict,
+    /// How memory and needs stand, as far as is known.
+    pub floats: Option<Floats>,
+    /// What was measured of it, if it was.
+    pub measured: Option<Afloat>,
+    /// Why nothing measured is shown although something is in the store.
+    pub rejected: Option<String>,
+}
+
+/// What was measured of a model, and what the panel says of it.
+pub struct Afloat {
+    /// The comparison.
+    pub comparison: String,
+    /// Whether it was measured on the device that the page is about.
+    pub is_here: bool,
+    /// The machine.
+    pub device: String,
+    /// Types of its weights.
+    pub stored: String,
+    /// The questions.
+    pub suite: String,
+    /// Peak memory of a short answer.
+    pub memory: Measurement,
+    /// Decode speed after nothing.
+    pub decode: Option<Measurement>,
+    /// Right answers over all questions.
+    pub right: Measurement,
+    /// For the use and the needs asked for.
+    pub verdict: Verdict,
 }
 
 impl Entry<'_> {
-    fn gate_words(&self) -> String {
-        self.gate.summary()
+    /// What the panel says: of what was measured, if that was on the device that the page is about; else of predictions.
+    fn verdict(&self) -> &Verdict {
+        self.here().map_or(&self.foreseen, |measured| &measured.verdict)
     }
+
+    /// What was measured on the device that the page is about.
+    fn here(&self) -> Option<&Afloat> {
+        self.measured.as_ref().filter(|measured| measured.is_here)
+    }
+
+    fn mark(&self) -> String {
+        let room = self.predicted.as_ref().and_then(|predicted| predicted.room);
+        waterline(self.predicted.as_ref().map(|predicted| predicted.memory.total), room, self.floats)
+    }
+
+    fn floats_words(&self) -> &'static str {
+        match self.floats {
+            Some(Floats::Yes) => "floats",
+            Some(Floats::Perhaps) => "perhaps",
+            Some(Floats::No) => "sinks",
+            None => "not known",
+        }
+    }
+
+    fn floats_class(&self) -> &'static str {
+        match self.floats {
+            Some(Floats::Yes) => "floats",
+            Some(Floats::Perhaps) => "perhaps",
+            Some(Floats::No) => "sinks",
+            None => "unknown",
+        }
+    }
+
+    /// The memory that is predicted.
+    fn memory(&self) -> String {
+        self.predicted.as_ref().map_or(String::new(), |predicted| bytes(predicted.memory.total.high))
+    }
+
+    /// The speed that was measured on this device, and of which types of weights.
+    fn speed(&self) -> Option<(String, &str)> {
+        let here = self.here()?;
+        Some((here.decode.as_ref()?.text(), &here.stored))
+    }
+
+    /// The speed that is predicted.
+    fn range(&self) -> Option<String> {
+        self.predicted.as_ref()?.decode.map(|range| speed(Some(range)))
+    }
+
+    fn licence(&self) -> String {
+        licence_words(&self.gate)
+    }
+
+    fn licence_name(&self) -> &str {
+        let known = self.card.licence.as_deref().or(self.card.licence_as_announced.as_deref());
+        known.map_or("none known", |id| id.strip_prefix("LicenseRef-").unwrap_or(id))
+    }
+}
+
+/// By what the list is sorted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Sorted {
+    /// By the panel's word; then what floats; then what the licence allows; then the larger model.
+    #[default]
+    Panel,
+    /// By name.
+    Name,
+    /// The smallest first.
+    Memory,
+    /// The fastest first.
+    Speed,
+    /// The one that is right most often first.
+    Right,
+    /// What is allowed first.
+    Licence,
+}
+
+impl Sorted {
+    /// All, each with its name in addresses and as it is read.
+    pub const ALL: [(Sorted, &'static str, &'static str); 6] = [
+        (Sorted::Panel, "panel", "what to try first"),
+        (Sorted::Name, "name", "name"),
+        (Sorted::Memory, "memory", "memory"),
+        (Sorted::Speed, "speed", "speed"),
+        (Sorted::Right, "right", "right answers"),
+        (Sorted::Licence, "licence", "licence"),
+    ];
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Sorted> {
+        Sorted::ALL.iter().find(|(_, known, _)| *known == name).map(|(sorted, ..)| *sorted)
+    }
+
+    /// Puts the list in order; what is not known stands last.
+    pub fn sort(self, entries: &mut [Entry<'_>]) {
+        let allowed = |entry: &Entry<'_>| match entry.licence().as_str() {
+            "allowed" => 0,
+            words if words.starts_with("allowed") => 1,
+            "not allowed" => 3,
+            _ => 2,
+        };
+        let size = |entry: &Entry<'_>| entry.card.shapes.first().map_or(0, |shape| shape.parameters);
+        let known = |value: Option<f64>| value.unwrap_or(f64::INFINITY);
+        let name = |entry: &Entry<'_>| entry.card.name.to_lowercase();
+        entries.sort_by(|a, b| {
+            let by = match self {
+                Sorted::Panel => {
+                    let word = |entry: &Entry<'_>| entry.verdict().word.hope();
+                    let floats = |entry: &Entry<'_>| entry.floats.map_or(3, |floats| floats as u8);
+                    let by = word(b).cmp(&word(a)).then(floats(a).cmp(&floats(b)));
+                    by.then(allowed(a).cmp(&allowed(b))).then(size(b).cmp(&size(a)))
+                }
+                Sorted::Name => std::cmp::Ordering::Equal,
+                Sorted::Memory => known(a.takes()).total_cmp(&known(b.takes())),
+                Sorted::Speed => known(a.decodes().map(|n| -n)).total_cmp(&known(b.decodes().map(|n| -n))),
+                Sorted::Right => {
+                    let right =
+                        |entry: &Entry<'_>| known(entry.measured.as_ref().map(|measured| -measured.right.value));
+                    right(a).total_cmp(&right(b))
+                }
+                Sorted::Licence => allowed(a).cmp(&allowed(b)),
+            };
+            by.then_with(|| name(a).cmp(&name(b)))
+        });
+    }
+}
+
+impl Entry<'_> {
+    /// [bytes]
+    fn takes(&self) -> Option<f64> {
+        let measured = || self.here().map(|measured| measured.memory.value);
+        self.predicted.as_ref().map(|predicted| predicted.memory.total.high).or_else(measured)
+    }
+
+    /// [tokens/s]
+    fn decodes(&self) -> Option<f64> {
+        let measured = self.here().and_then(|measured| measured.decode.as_ref()).map(|decode| decode.value);
+        measured.or_else(|| self.predicted.as_ref()?.decode.map(|range: Range| range.value))
+    }
+}
+
+/// Models of one kind, for a select: a heading, and id and name of each.
+pub type Choices = Vec<(&'static str, Vec<(String, String)>)>;
+
+/// What else the list is filtered by.
+pub struct Filters<'a> {
+    /// What was searched for.
+    pub query: &'a str,
+    /// The category asked for.
+    pub category: Option<Category>,
+    /// Whether only models with a passing licence are shown.
+    pub only_allowed: bool,
+    /// Whether only models that float, perhaps at least, are shown.
+    pub only_floating: bool,
+    /// How weights are stored, where the reader chose; by name.
+    pub stored: &'a str,
+    /// By what the list is sorted.
+    pub sorted: Sorted,
 }
 
 /// The first page.
@@ -30,20 +223,47 @@ impl Entry<'_> {
 pub struct CataloguePage<'a> {
     /// What stands around it.
     pub chrome: Chrome<'a>,
-    /// What was searched for.
-    pub query: &'a str,
-    /// The category asked for.
-    pub category: Option<Category>,
-    /// The use that licences are held against.
-    pub usage: &'a DeclaredUse,
-    /// Whether only models with a passing licence are shown.
-    pub only_allowed: bool,
+    /// What else was asked for.
+    pub filters: Filters<'a>,
+    /// What the models are wanted for.
+    pub demand: &'a Demand,
+    /// The form that asks for it.
+    pub form: DemandForm<'a>,
+    /// The device in words, with how its figures are known.
+    pub device: String,
+    /// What is missing of this machine's limits at this moment, if anything is.
+    pub pending: Option<&'static str>,
+    /// Names by which weights can be stored.
+    pub stores: Vec<String>,
     /// What was found.
     pub entries: Vec<Entry<'a>>,
+    /// How many there are in all.
+    pub known: usize,
     /// The latest comparisons.
     pub latest: &'a [Listed],
-    /// Ids of all models, for the form that compares two.
-    pub ids: Vec<String>,
+    /// Models for the form that compares two, by kind.
+    pub choices: Choices,
+    /// The two that it starts with.
+    pub start: [String; 2],
+}
+
+/// A measured model in the charts and the list beside them.
+struct Drawn<'a> {
+    number: usize,
+    id: &'a str,
+    name: &'a str,
+    afloat: &'a Afloat,
+}
+
+/// What was measured on one machine over one set of questions, which can be compared.
+struct Field<'a> {
+    device: &'a str,
+    suite: &'a str,
+    drawn: Vec<Drawn<'a>>,
+    /// Measured elsewhere or over other questions.
+    left_out: usize,
+    memory: String,
+    speed: String,
 }
 
 impl CataloguePage<'_> {
@@ -56,15 +276,74 @@ impl CataloguePage<'_> {
         "Which open-weight model should I ship?"
     }
 
-    fn is(&self, purpose: &str) -> bool {
-        self.usage.purpose.to_string() == purpose
+    fn description(&self) -> &'static str {
+        "Open-weight models held against one device: what each takes, how fast it answers, whether it floats, and whether \
+         its licence allows your use."
     }
 
-    fn users(&self) -> String {
-        self.usage.users.map_or(String::new(), |users| users.to_string())
+    fn is_sorted(&self, name: &str) -> bool {
+        Sorted::named(name) == Some(self.filters.sorted)
     }
 
-    fn region(&self) -> &str {
-        self.usage.region.as_deref().unwrap_or_default()
+    fn is_category(&self, category: &Category) -> bool {
+        self.filters.category == Some(*category)
+    }
+
+    /// Whether anything was asked for that the form folds away.
+    fn is_open(&self) -> bool {
+        let filters = &self.filters;
+        let own = filters.category.is_some() || filters.only_allowed || filters.only_floating;
+        own || !filters.stored.is_empty() || self.form.is_open()
+    }
+
+    /// How many stand how.
+    fn count(&self) -> String {
+        let of = |floats: Option<Floats>| self.entries.iter().filter(|entry| entry.floats == floats).count();
+        let all = [
+            (of(Some(Floats::Yes)), "float", "floats"),
+            (of(Some(Floats::Perhaps)), "perhaps", "perhaps"),
+            (of(Some(Floats::No)), "sink", "sinks"),
+            (of(None), "not known", "not known"),
+        ];
+        let words = all
+            .iter()
+            .filter(|(n, ..)| *n > 0)
+            .map(|(n, many, one)| format!("{n} {}", if *n == 1 { one } else { many }));
+        words.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The charts, of the machine and the questions that most models share.
+    fn field(&self) -> Option<Field<'_>> {
+        let measured = || self.entries.iter().filter_map(|entry| Some((entry, entry.measured.as_ref()?)));
+        let key = |afloat: &'_ Afloat| (afloat.device.clone(), afloat.suite.clone());
+        let most = measured().max_by_key(|(_, one)| {
+            let sharing = measured().filter(|(_, other)| key(one) == key(other)).count();
+            (one.is_here, sharing)
+        });
+        let (_, chosen) = most?;
+        let of_it: Vec<(&Entry<'_>, &Afloat)> = measured().filter(|(_, one)| key(one) == key(chosen)).collect();
+        let drawn: Vec<Drawn<'_>> = of_it
+            .iter()
+            .enumerate()
+            .map(|(at, (entry, afloat))| Drawn { number: at + 1, id: &entry.id, name: &entry.card.name, afloat })
+            .collect();
+        let dots = |across: fn(&Afloat) -> Option<&Measurement>| -> Vec<Dot<'_>> {
+            let all = of_it.iter().copied().enumerate();
+            let dots = all.filter_map(|(at, (entry, afloat))| {
+                let (name, up) = (entry.card.name.as_str(), &afloat.right);
+                Some(Dot { number: at + 1, name, across: across(afloat)?, up })
+            });
+            dots.collect()
+        };
+        let memory = dots(|afloat| Some(&afloat.memory));
+        let speed = dots(|afloat| afloat.decode.as_ref());
+        Some(Field {
+            device: &chosen.device,
+            suite: &chosen.suite,
+            left_out: measured().count() - drawn.len(),
+            memory: scatter("by-memory", "Right answers against peak memory", Unit::Bytes, &memory),
+            speed: scatter("by-speed", "Right answers against tokens a second", Unit::TokensPerSecond, &speed),
+            drawn,
+        })
     }
 }

@@ -1,18 +1,26 @@
 //! The page of two models side by side, measured or not.
 
+mod before;
+
 use askama::Template;
 use plimsoll_catalog::{DeclaredUse, ModelCard, Outcome, PublishedPanel, Terms};
 use plimsoll_lab::record::{Measurement, ModelRecord, Piece};
 use plimsoll_lab::suite::Suite;
 
+use super::bars::Quantity;
 use super::items::{Asked, asked};
-use super::measured::{Measured, Sample, sample, with_unit};
-use super::shown::{bytes, count};
-use super::{Chrome, Site};
-use crate::judge::{Advice, Opinion, Part, Review, Scored, Workload, range_text};
+use before::Before;
+
+use super::measured::{Measured, Pair, Sample, drawn, glance, marked, sample, with_unit};
+use super::shown::{Shelf, bytes, count, entry_price, summary};
+use super::{Chrome, DemandForm, Site};
+use crate::judge::{Advice, Call, NeedFound, Opinion, Part, Preferred, Review, Scored, Workload, range_text};
 use crate::report::{Report, model_id};
 use crate::store::{Judged, Tally};
 use crate::table::Cell;
+
+/// Verdicts of the history that are shown unfolded.
+const RECENT: usize = 4;
 
 /// One of the two models.
 pub struct Contender<'a> {
@@ -46,12 +54,32 @@ pub struct Community {
 }
 
 impl Community {
+    /// How many votes count, and why others do not.
+    fn summary(&self) -> String {
+        let (counted, cast) = (self.counted(), self.raw());
+        match cast - counted {
+            0 => format!("Community votes: {counted}"),
+            left_out => format!(
+                "Community votes: {counted} of the {cast} cast count; {left_out} came from a network that had voted often \
+                 enough already"
+            ),
+        }
+    }
+
     fn counted(&self) -> i64 {
         self.tallies.iter().map(|tally| tally.counted).sum()
     }
 
     fn raw(&self) -> i64 {
         self.tallies.iter().map(|tally| tally.raw).sum()
+    }
+
+    fn counted_for(&self, choice: &str) -> i64 {
+        self.tallies.iter().filter(|tally| tally.choice == choice).map(|tally| tally.counted).sum()
+    }
+
+    fn per_cent_of(&self, choice: &str) -> i64 {
+        self.tallies.iter().find(|tally| tally.choice == choice).map_or(0, |tally| self.per_cent(tally))
     }
 
     fn per_cent(&self, tally: &Tally) -> i64 {
@@ -65,13 +93,20 @@ impl Community {
 pub struct ComparePage<'a> {
     chrome: Chrome<'a>,
     heading: String,
+    shelf: Shelf,
     page: String,
     usage: &'a DeclaredUse,
     workload: Workload,
     models: [Model<'a>; 2],
     advice: Option<&'a Advice>,
+    /// What to do, and then what it gains and costs.
+    lead: Vec<Part>,
+    trade: Vec<Part>,
+    bars: Vec<Quantity>,
+    glance: Vec<Pair>,
     conclusion: Vec<&'a Piece>,
     measured: Option<Measured<'a>>,
+    before: Option<Before<'a>>,
     asked: Option<Asked<'a>>,
     rubric: &'a str,
     prices: bool,
@@ -79,8 +114,33 @@ pub struct ComparePage<'a> {
     history: &'a [Judged],
     command: String,
     refusal: Option<String>,
+    form: Option<DemandForm<'a>>,
     samples: Vec<Sample<'a>>,
     record: Option<String>,
+}
+
+/// A reviewer with what is said of A and of B.
+struct Reviewer<'a> {
+    opinions: [(&'static str, &'a Opinion); 2],
+}
+
+impl Reviewer<'_> {
+    fn name(&self) -> &str {
+        &self.opinions[0].1.name
+    }
+
+    fn asks(&self) -> &str {
+        &self.opinions[0].1.asks
+    }
+
+    fn has_scored(&self) -> bool {
+        self.opinions.iter().any(|(_, opinion)| !opinion.scored.is_empty())
+    }
+
+    /// A forecast that is not scored; it is the same for every model.
+    fn forecast(&self) -> Option<&str> {
+        self.opinions.iter().find_map(|(_, opinion)| opinion.opinion.as_deref())
+    }
 }
 
 /// A criterion as a reviewer scored it.
@@ -115,10 +175,21 @@ impl Model<'_> {
         }
     }
 
-    fn price(&self) -> String {
+    /// That its verdict is predicted, if it is.
+    fn mark(&self) -> &'static str {
+        if self.of.review.is_predicted() { "predicted" } else { "" }
+    }
+
+    fn entry(&self) -> String {
+        entry_price(self.of.card, self.of.terms)
+    }
+
+    /// The days on which its prices were so.
+    fn priced(&self) -> Option<String> {
         let prices = self.of.card.map(|card| &card.prices[..]).unwrap_or_default();
-        let shown: Vec<String> = prices.iter().map(|price| format!("{} ({})", price.text, price.date)).collect();
-        if shown.is_empty() { "not known".to_owned() } else { shown.join("; ") }
+        let shown: Vec<String> =
+            prices.iter().map(|price| format!("{}: {} on {}", price.what, price.text, price.date)).collect();
+        (!shown.is_empty()).then(|| shown.join("; "))
     }
 
     fn best_for(&self) -> &str {
@@ -130,7 +201,7 @@ impl Model<'_> {
     }
 
     fn break_even(&self) -> Option<Cell> {
-        self.of.review.derived.iter().find(|derived| derived.metric == "break_even").map(with_unit)
+        self.of.review.derived.iter().find(|derived| derived.metric == "break_even").map(marked)
     }
 }
 
@@ -151,6 +222,9 @@ impl<'a> ComparePage<'a> {
         let mut page = ComparePage::of_cards(contenders, &report.judgement.usage, rubric, chrome);
         let comparison = &report.comparison;
         page.advice = Some(&report.judgement.advice);
+        (page.lead, page.trade) = first_sentence(&report.judgement.advice.paragraph);
+        page.bars = drawn(comparison);
+        page.glance = glance(comparison);
         page.conclusion = comparison.conclusion.clauses.iter().flat_map(|clause| &clause.pieces).collect();
         page.asked = suite.map(|suite| asked(comparison, suite));
         page.command.clone_from(&comparison.reproduce);
@@ -181,7 +255,8 @@ impl<'a> ComparePage<'a> {
         let derived = contenders.iter().flat_map(|of| &of.review.derived);
         let samples = measured.chain(derived).map(sample).collect();
         ComparePage {
-            heading: format!("{} against {}", a.name, b.name),
+            heading: format!("{} vs {}", a.name, b.name),
+            shelf: Shelf::of(contenders.each_ref().map(|of| of.card.map(|card| card.category))),
             page: format!("{}-vs-{}", a.id, b.id),
             command: format!("plimsoll compare {} {} --use {}", a.argument(), b.argument(), usage.purpose),
             prices: contenders.iter().any(|of| of.review.derived.iter().any(|derived| derived.metric == "break_even")),
@@ -197,17 +272,29 @@ impl<'a> ComparePage<'a> {
                 of,
             }),
             advice: None,
+            lead: Vec::new(),
+            trade: Vec::new(),
+            bars: Vec::new(),
+            glance: Vec::new(),
             conclusion: Vec::new(),
             measured: None,
+            before: None,
             asked: None,
             rubric,
             community: None,
             history: &[],
             refusal: None,
+            form: None,
             samples,
             record: None,
         }
         .lettered()
+    }
+
+    /// With the form by which a reader says what the models are wanted for.
+    pub fn with_form(mut self, form: DemandForm<'a>) -> Self {
+        self.form = Some(form);
+        self
     }
 
     /// With what readers prefer.
@@ -244,18 +331,94 @@ impl<'a> ComparePage<'a> {
         self
     }
 
-    fn title(&self) -> &str {
-        &self.heading
+    fn title(&self) -> String {
+        format!("{}: which one should you ship?", self.heading)
     }
 
-    fn is(&self, purpose: &str) -> bool {
-        self.usage.purpose.to_string() == purpose
+    fn description(&self) -> String {
+        match self.advice {
+            Some(advice) => summary(&advice.text()),
+            None if self.before.is_some() => self.foretold().unwrap_or_default(),
+            None => {
+                let said =
+                    self.models.each_ref().map(|model| format!("{}: {}.", model.of.name, model.of.review.verdict));
+                format!("{} Licences, prices and published reviews side by side.", said.join(" "))
+            }
+        }
     }
 
-    /// Each reviewer with both opinions.
-    fn split(&self) -> Vec<(&str, [&Opinion; 2])> {
+    /// The use in words, such as `commercial use, 1000 users`.
+    fn wanted(&self) -> String {
+        let usage = self.usage.to_string();
+        let (purpose, rest) = usage.split_once(',').map_or((usage.as_str(), ""), |(purpose, rest)| (purpose, rest));
+        format!("{purpose} use{}{rest}", if rest.is_empty() { "" } else { "," })
+    }
+
+    /// What to do, in two words.
+    fn answer(&self) -> String {
+        if let Some(answer) = self.foretold_answer() {
+            return answer;
+        }
+        match self.advice.map(|advice| advice.preferred) {
+            Some(Preferred::A) => "Ship A",
+            Some(Preferred::B) => "Ship B",
+            Some(Preferred::Neither) => "Ship neither",
+            Some(Preferred::NotToldApart) => "Ship either",
+            None => "Not measured",
+        }
+        .to_owned()
+    }
+
+    /// What scores rest on, as a table's heading.
+    fn basis(&self) -> &'static str {
+        if self.before.is_some() { "Predicted" } else { "Measured" }
+    }
+
+    /// Why a need is neither met nor unmet.
+    fn undecided(&self, need: &NeedFound) -> &'static str {
+        match (need.measurement.is_some(), self.before.is_some()) {
+            (true, true) => "not decided, the predicted range lies on both sides of it",
+            (true, false) => "not decided, the interval lies on both sides of it",
+            (false, true) => "it cannot be predicted",
+            (false, false) => "nothing was measured of it",
+        }
+    }
+
+    /// How many verdicts of the history are shown unfolded.
+    fn recent(&self) -> usize {
+        self.history.len().min(RECENT)
+    }
+
+    fn is_published(&self) -> bool {
+        self.models.iter().any(|model| model.published().is_some())
+    }
+
+    /// Each reviewer with both opinions, A's first.
+    fn reviewers(&self) -> Vec<Reviewer<'_>> {
         let [a, b] = self.models.each_ref().map(|model| &model.of.review.opinions);
-        a.iter().zip(b).map(|(a, b)| (a.name.as_str(), [a, b])).collect()
+        a.iter().zip(b).map(|(a, b)| Reviewer { opinions: [("A", a), ("B", b)] }).collect()
+    }
+
+    /// Where reviewers call the two differently, in a sentence.
+    fn split(&self) -> String {
+        let call = |call: Call| match call {
+            Call::Abstain => "abstains on",
+            Call::Ship => "would ship",
+            Call::Skip => "would skip",
+            Call::Try => "would try",
+            Call::Perhaps => "would perhaps try",
+        };
+        let reviewers = self.reviewers();
+        let (apart, alike): (Vec<_>, Vec<_>) =
+            reviewers.iter().map(|by| by.opinions.map(|(_, opinion)| opinion)).partition(|[a, b]| a.call != b.call);
+        let mut said: Vec<String> =
+            apart.iter().map(|[a, b]| format!("{} {} A and {} B", a.name, call(a.call), call(b.call))).collect();
+        let names: Vec<&str> = alike.iter().map(|[a, _]| a.name.as_str()).collect();
+        if !names.is_empty() {
+            let verb = if names.len() == 1 { "says" } else { "say" };
+            said.push(format!("{} {verb} the same of both", listed(&names)));
+        }
+        said.join("; ") + "."
     }
 
     /// What an opinion was calculated from.
@@ -264,7 +427,7 @@ impl<'a> ComparePage<'a> {
             about: found.about.clone(),
             measured: found.measurement.as_ref().and_then(|id| {
                 let sample = self.samples.iter().find(|sample| sample.record.id == *id)?;
-                Some(with_unit(sample.record))
+                Some(marked(sample.record))
             }),
             worth: range_text(found.utility, found.utility_high),
             weight: format!("{:.0}", found.weight),
@@ -279,6 +442,30 @@ impl<'a> ComparePage<'a> {
     fn name_of(&self, choice: &str) -> &str {
         self.models.iter().find(|model| model.of.id == choice).map_or("Neither", |model| model.of.name.as_str())
     }
+}
+
+/// `Builder, Skeptic and Founder`.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// The first sentence of a paragraph, and the rest.
+fn first_sentence(paragraph: &[Part]) -> (Vec<Part>, Vec<Part>) {
+    let ends = paragraph.iter().enumerate().find_map(|(at, part)| match part {
+        // Names and figures may have full stops of their own.
+        Part::Words { text } => text.split_once(". ").map(|(first, rest)| (at, first, rest)),
+        _ => None,
+    });
+    let Some((at, first, rest)) = ends else { return (paragraph.to_vec(), Vec::new()) };
+    let mut lead = paragraph[..at].to_vec();
+    lead.push(Part::Words { text: format!("{first}.") });
+    let mut others = vec![Part::Words { text: rest.to_owned() }];
+    others.extend_from_slice(&paragraph[at + 1..]);
+    (lead, others)
 }
 
 fn facts(record: &ModelRecord) -> Vec<(&'static str, String)> {

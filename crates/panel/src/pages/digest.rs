@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use askama::Template;
+use plimsoll_lab::hash::sha256_hex;
 
 use super::Chrome;
 use crate::chart::escaped;
@@ -10,7 +11,7 @@ use crate::digest::Digest;
 use crate::store::Judged;
 
 /// A verdict that changed, with what it was before.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Change {
     /// What is said now.
     pub now: Judged,
@@ -30,8 +31,19 @@ pub struct DigestPage<'a> {
     pub since: &'a str,
     /// What changed, the latest first.
     pub digest: &'a Digest,
-    /// Whether mail can be sent.
-    pub mail: bool,
+    /// What is offered by mail.
+    pub mail: MailOffer,
+}
+
+/// What a reader is offered by mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailOffer {
+    /// Nothing: this server sends none.
+    None,
+    /// A form for an address.
+    Form,
+    /// The form was sent.
+    Asked,
 }
 
 impl DigestPage<'_> {
@@ -43,14 +55,19 @@ impl DigestPage<'_> {
     fn title(&self) -> &'static str {
         "Digest"
     }
+
+    fn description(&self) -> &'static str {
+        "Verdicts on open-weight models that changed this week, each with the measurements that changed with it."
+    }
 }
 
-/// The same as an Atom feed (RFC 4287) of the site at `base`, such as `http://127.0.0.1:7777`.
-pub fn atom(changes: &[Change], base: &str, updated: &str) -> String {
-    let base = escaped(base);
+/// The same as an Atom feed (RFC 4287) of the site at `base`, such as `http://127.0.0.1:7777`. `feed` names the feed for
+/// good, wherever it is read; an entry is named by the hashes of what it tells.
+pub fn atom(changes: &[Change], base: &str, feed: &str, updated: &str) -> String {
+    let (base, id) = (escaped(base), urn(feed));
     let mut feed = format!(
         "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<feed xmlns=\"http://www.w3.org/2005/Atom\">\n\
-         <title>Plimsoll digest</title>\n<id>{base}/digest</id>\n<link href=\"{base}/digest\"/>\n\
+         <title>Plimsoll digest</title>\n<id>{id}</id>\n<link href=\"{base}/digest\"/>\n\
          <link rel=\"self\" href=\"{base}/digest.atom\"/>\n<updated>{}</updated>\n\
          <author><name>Plimsoll</name></author>\n",
         escaped(updated)
@@ -61,15 +78,55 @@ pub fn atom(changes: &[Change], base: &str, updated: &str) -> String {
         let summary = format!("{} use, {}. {was}. {}", now.usage, now.device, because.join("; "));
         let _ = writeln!(
             feed,
-            "<entry><title>{}</title><id>urn:sha256:{}:{}</id><updated>{}</updated>\
+            "<entry><title>{}</title><id>{}</id><updated>{}</updated>\
              <link href=\"{base}/run/{}\"/><summary>{}</summary></entry>",
             escaped(&title),
-            escaped(&now.review),
-            escaped(&now.comparison),
+            urn(&format!("{} {}", now.review, now.comparison)),
             escaped(&now.created),
             escaped(&now.comparison),
             escaped(&summary)
         );
     }
     feed + "</feed>\n"
+}
+
+/// A UUID that follows from a text alone: version 8 of RFC 9562, the first bits of the text's SHA-256.
+fn urn(text: &str) -> String {
+    let hash = sha256_hex(text.as_bytes());
+    // The variant has two bits, 10: of the digit that holds them these two are set and two are kept.
+    let variant = u8::from_str_radix(&hash[16..17], 16).unwrap_or_default() & 0b0011 | 0b1000;
+    format!(
+        "urn:uuid:{}-{}-8{}-{variant:x}{}-{}",
+        &hash[..8],
+        &hash[8..12],
+        &hash[13..16],
+        &hash[17..20],
+        &hash[20..32]
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_permanent_and_well_formed() {
+        let one = urn("a b");
+        assert_eq!(one, urn("a b"));
+        assert_ne!(one, urn("a c"));
+        let id = one.strip_prefix("urn:uuid:").unwrap();
+        let parts: Vec<usize> = id.split('-').map(str::len).collect();
+        assert_eq!(parts, [8, 4, 4, 4, 12]);
+        assert_eq!(&id[14..15], "8");
+        assert!("89ab".contains(&id[19..20]), "{id}");
+    }
+
+    #[test]
+    fn the_feed_is_the_same_feed_at_another_address() {
+        let id = |base: &str| {
+            let feed = atom(&[], base, "secret", "2026-01-01T00:00:00Z");
+            feed.split("<id>").nth(1).unwrap().split("</id>").next().unwrap().to_owned()
+        };
+        assert_eq!(id("http://127.0.0.1:7777"), id("https://plimsoll.example"));
+    }
 }

@@ -1,10 +1,12 @@
 //! What was measured of two models, as tables and charts.
 
-use plimsoll_lab::record::{Comparison, Measurement, Origin, Side, SpeedAtDepth};
+use plimsoll_lab::record::{Comparison, Measurement, Origin, Side, SpeedAtDepth, Words};
 
+use super::bars::Quantity;
 use super::shown::bytes;
 use crate::chart;
-use crate::table::{Cell, Row, Section, cell, sections};
+use crate::judge::marked_text;
+use crate::table::{Cell, Section, cell, sections};
 
 /// The sections of a comparison that was measured.
 pub(super) struct Measured<'a> {
@@ -13,7 +15,7 @@ pub(super) struct Measured<'a> {
     pub accuracy_chart: String,
     pub speed_charts: Vec<String>,
     pub memory_chart: String,
-    pub forecasts: Vec<Forecast>,
+    pub forecasts: [Forecasts; 2],
     pub memory: Vec<Pair>,
     pub bandwidth: Cell,
     pub arithmetic: Cell,
@@ -34,9 +36,9 @@ impl<'a> Measured<'a> {
         }
     }
 
-    /// The difference in right answers over all questions.
-    pub fn headline(&self) -> Option<&Row> {
-        self.sections.first().and_then(|accuracy| accuracy.rows.first())
+    /// The classes and names of the parts that memory is drawn in.
+    pub fn parts(&self) -> [(&'static str, &'static str); 4] {
+        chart::MEMORY_PARTS
     }
 
     /// How both models were asked.
@@ -47,16 +49,23 @@ impl<'a> Measured<'a> {
 
 /// Numbers of A and B in one line.
 pub(super) struct Pair {
+    /// What they are; in a glance what they count.
     pub about: String,
     pub cells: [Cell; 2],
 }
 
-/// Predictions, their errors and shares of a phase at a depth.
+/// Predictions for one model.
+pub(super) struct Forecasts {
+    pub letter: &'static str,
+    pub rows: Vec<Forecast>,
+}
+
+/// Prediction, its error and the share of the limit, of a phase at a depth.
 pub(super) struct Forecast {
     pub about: String,
-    pub predicted: [Cell; 2],
-    pub error: [Cell; 2],
-    pub share: [Cell; 2],
+    pub predicted: Cell,
+    pub error: Cell,
+    pub share: Cell,
 }
 
 /// A measurement as it stands at the end of the page.
@@ -68,6 +77,55 @@ pub(super) struct Sample<'a> {
     pub samples: Vec<String>,
 }
 
+/// What is drawn first: right answers, speed, memory, start; what was not measured is left out.
+pub(super) fn drawn(comparison: &Comparison) -> Vec<Quantity> {
+    let [a, b] = &comparison.models;
+    let note = |metric: &str| comparison.difference(metric).map_or("", |found| note(found.words));
+    let mut all =
+        vec![Quantity::measured("Right answers", note("accuracy"), [&a.quality.overall.rate, &b.quality.overall.rate])];
+    if let (Some(a), Some(b)) = (a.speed.first(), b.speed.first()) {
+        all.push(Quantity::measured("Decode speed", note(&a.decode.metric), [&a.decode, &b.decode]));
+    }
+    all.push(Quantity::measured("Peak memory", note("peak_memory"), [&a.memory.peak, &b.memory.peak]));
+    let start = [&a.start.first_token_cold, &b.start.first_token_cold];
+    all.push(Quantity::measured("First token after loading", note("first_token_cold"), start));
+    all
+}
+
+fn note(words: Words) -> &'static str {
+    match words {
+        Words::NoDifferenceSeen => "no difference seen",
+        Words::NoLossBeyondMargin => "no loss beyond the margin",
+        Words::ABetter => "A is better",
+        Words::BBetter => "B is better",
+    }
+}
+
+/// What stays in view: right answers and speed, in as few digits as are read at a glance.
+pub(super) fn glance(comparison: &Comparison) -> Vec<Pair> {
+    let [a, b] = &comparison.models;
+    let pair = |of: [&Measurement; 2]| {
+        let values = of.map(|measurement| measurement.value);
+        let scale = of[0].unit.scale(&values);
+        let shown = at_a_glance(values.map(|value| value / scale.divisor));
+        let cells = [0, 1].map(|at| Cell { value: shown[at].clone(), interval: None, id: of[at].id.clone() });
+        Pair { about: scale.suffix.to_owned(), cells }
+    };
+    let mut all = vec![pair([&a.quality.overall.rate, &b.quality.overall.rate])];
+    all.extend(a.speed.first().zip(b.speed.first()).map(|(a, b)| pair([&a.decode, &b.decode])));
+    all
+}
+
+/// Two numbers in about two digits each: `94` and `78`, `0.9k` and `3.9k`.
+fn at_a_glance(values: [f64; 2]) -> [String; 2] {
+    let (low, high) = (values[0].min(values[1]), values[0].max(values[1]));
+    values.map(|value| match value {
+        _ if low >= 100.0 && high >= 1000.0 => format!("{:.1}k", value / 1000.0),
+        _ if low < 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    })
+}
+
 fn speed_charts(comparison: &Comparison) -> Vec<String> {
     let prefill: fn(&SpeedAtDepth) -> (&Measurement, &Measurement) = |row| (&row.prefill, &row.prefill_predicted);
     let decode: fn(&SpeedAtDepth) -> (&Measurement, &Measurement) = |row| (&row.decode, &row.decode_predicted);
@@ -77,32 +135,25 @@ fn speed_charts(comparison: &Comparison) -> Vec<String> {
         .collect()
 }
 
-fn forecasts(comparison: &Comparison) -> Vec<Forecast> {
-    let [a, b] = &comparison.models;
-    let forecast = |about, predicted: [&Measurement; 2], error: [&Measurement; 2], share: [&Measurement; 2]| Forecast {
+fn forecasts(comparison: &Comparison) -> [Forecasts; 2] {
+    let forecast = |about, [predicted, error, share]: [&Measurement; 3]| Forecast {
         about,
-        predicted: same_scale(predicted),
-        error: error.map(with_unit),
-        share: share.map(with_unit),
+        predicted: cell(predicted, predicted.unit.scale(&[predicted.value])),
+        error: with_unit(error),
+        share: with_unit(share),
     };
-    let rows = a.speed.iter().zip(&b.speed).flat_map(|(a, b)| {
-        let depth = a.depth;
-        [
-            forecast(
-                format!("prefill after {depth} tokens"),
-                [&a.prefill_predicted, &b.prefill_predicted],
-                [&a.prefill_error, &b.prefill_error],
-                [&a.arithmetic_share, &b.arithmetic_share],
-            ),
-            forecast(
-                format!("decode after {depth} tokens"),
-                [&a.decode_predicted, &b.decode_predicted],
-                [&a.decode_error, &b.decode_error],
-                [&a.bandwidth_share, &b.bandwidth_share],
-            ),
-        ]
-    });
-    rows.collect()
+    Side::BOTH.map(|side| {
+        let rows = comparison.models[side.index()].speed.iter().flat_map(|row| {
+            let depth = row.depth;
+            let prefill = [&row.prefill_predicted, &row.prefill_error, &row.arithmetic_share];
+            let decode = [&row.decode_predicted, &row.decode_error, &row.bandwidth_share];
+            [
+                forecast(format!("prefill after {depth} tokens"), prefill),
+                forecast(format!("decode after {depth} tokens"), decode),
+            ]
+        });
+        Forecasts { letter: side.letter(), rows: rows.collect() }
+    })
 }
 
 fn memory(comparison: &Comparison) -> Vec<Pair> {
@@ -142,11 +193,27 @@ pub(super) fn sample(record: &Measurement) -> Sample<'_> {
     }
 }
 
+/// A measurement as it stands where measurements are: of a prediction its range, marked.
+pub(super) fn marked(measurement: &Measurement) -> Cell {
+    match measurement.origin {
+        Origin::Predicted => Cell { value: marked_text(measurement), interval: None, id: measurement.id.clone() },
+        Origin::Measured | Origin::Derived => with_unit(measurement),
+    }
+}
+
 pub(super) fn with_unit(measurement: &Measurement) -> Cell {
     Cell { value: measurement.text(), interval: measurement.interval_text(), id: measurement.id.clone() }
 }
 
-fn same_scale(pair: [&Measurement; 2]) -> [Cell; 2] {
-    let scale = pair[0].unit.scale(&pair.map(|m| m.value));
-    pair.map(|m| cell(m, scale))
+#[cfg(test)]
+mod tests {
+    use super::at_a_glance;
+
+    #[test]
+    fn a_glance_has_about_two_digits() {
+        assert_eq!(at_a_glance([94.2, 78.0]), ["94", "78"]);
+        assert_eq!(at_a_glance([907.0, 3862.0]), ["0.9k", "3.9k"]);
+        assert_eq!(at_a_glance([7.31, 12.0]), ["7.3", "12.0"]);
+        assert_eq!(at_a_glance([0.0, 2000.0]), ["0.0", "2000.0"]);
+    }
 }

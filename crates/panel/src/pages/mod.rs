@@ -3,25 +3,43 @@
 //! Pages work without a script; the site's own script only adds to them. Nothing on them is styled or scripted inline
 //! where a site serves them, so that its Content-Security-Policy can forbid both.
 
+mod bars;
 mod catalogue;
 mod compare;
+mod demand;
 mod digest;
+mod field;
 mod items;
 mod measured;
 mod model;
 mod notice;
 mod runs;
 mod shown;
+mod waterline;
 
-pub use catalogue::{CataloguePage, Entry};
+pub use catalogue::{Afloat, CataloguePage, Choices, Entry, Filters, Sorted};
 pub use compare::{Community, ComparePage, Contender};
-pub use digest::{Change, DigestPage, atom};
-pub use model::ModelPage;
-pub use notice::{BookmarksPage, NoticePage, ProgressPage};
+pub use demand::{DemandForm, DemandQuery, DeviceGroup, device_groups};
+pub use digest::{Change, DigestPage, MailOffer, atom};
+pub use field::FieldPage;
+pub use model::{Checkpoint, ModelPage};
+pub use notice::{Action, BookmarksPage, NoticePage, ProgressPage};
 pub use runs::RunPage;
 
 /// The style sheet of all pages.
-pub const STYLE: &str = include_str!("../../templates/plimsoll.css");
+pub const STYLE: &str =
+    concat!(include_str!("../../templates/plimsoll.css"), include_str!("../../templates/catalogue.css"));
+
+/// Where pages of a site find what they ask for besides themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assets {
+    /// [`STYLE`].
+    pub style: String,
+    /// The script that follows a comparison under way.
+    pub script: String,
+    /// The icon.
+    pub icon: String,
+}
 
 /// What stands around a page.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +59,8 @@ pub struct Site<'a> {
     pub path: &'a str,
     /// Whether the reader marked this page.
     pub bookmarked: bool,
+    /// What the page asks for besides itself.
+    pub assets: &'a Assets,
 }
 
 impl<'a> Chrome<'a> {
@@ -50,4 +70,9 @@ impl<'a> Chrome<'a> {
             Chrome::Site(site) => Some(*site),
         }
     }
+}
+
+/// Whether an option of a select is the one that is chosen.
+fn is_chosen(id: impl AsRef<str>, chosen: impl AsRef<str>) -> bool {
+    id.as_ref() == chosen.as_ref()
 }

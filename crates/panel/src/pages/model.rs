@@ -1,11 +1,16 @@
-//! One model: its card, its licence, what was measured of it and what the panel says.
+//! One model: its card, its licence, what is predicted and measured of it, and what the panel says.
 
 use askama::Template;
-use plimsoll_catalog::{Answer, Claim, DeclaredUse, ModelCard, Terms, Topic};
+use plimsoll_catalog::{Answer, Claim, ModelCard, Outcome, Shape, Terms, Topic};
+use plimsoll_lab::predict::before::{Floats, Prediction};
 use plimsoll_lab::record::Measurement;
 
-use super::{Chrome, Site};
-use crate::judge::{Part, Review};
+use super::catalogue::Choices;
+use super::shown::{Shelf, entry_price, summary};
+use super::waterline::waterline;
+use super::{Chrome, DemandForm, Site};
+use crate::judge::{Demand, Part, Review};
+use crate::predicted::{afloat, bytes, speed};
 use crate::store::{Judged, Listed};
 
 /// The page of a model.
@@ -22,8 +27,16 @@ pub struct ModelPage<'a> {
     pub card: Option<&'a ModelCard>,
     /// What its licence says.
     pub terms: &'a Terms,
-    /// The use that the licence is held against.
-    pub usage: &'a DeclaredUse,
+    /// What it is wanted for.
+    pub demand: &'a Demand,
+    /// The form that asks for it.
+    pub form: DemandForm<'a>,
+    /// The device in words, with how its figures are known.
+    pub device: String,
+    /// What is missing of this machine's limits at this moment, if anything is.
+    pub pending: Option<&'static str>,
+    /// What is predicted of its published checkpoints.
+    pub checkpoints: Vec<Checkpoint>,
     /// What the panel says, from the latest comparison or from the licence alone.
     pub review: &'a Review,
     /// The comparison that the review was made from.
@@ -34,8 +47,92 @@ pub struct ModelPage<'a> {
     pub history: &'a [Judged],
     /// Everything measured of it here, which claims are held against.
     pub measured: Vec<&'a Measurement>,
-    /// Ids of models to compare it with.
+    /// Models to choose from, by kind.
+    pub choices: Choices,
+    /// Ids of models that it is compared with elsewhere.
     pub rivals: Vec<String>,
+}
+
+/// What is predicted of one published checkpoint, quantisation by quantisation.
+pub struct Checkpoint {
+    name: String,
+    /// Tokens of context that memory is for.
+    context: usize,
+    stored: Vec<Stored>,
+    /// What would run it, where this program would not.
+    runner: Option<String>,
+    /// How the figures came about.
+    derived: Vec<String>,
+    /// How the shape is known.
+    provenance: String,
+}
+
+/// One way to store a checkpoint.
+struct Stored {
+    name: String,
+    file: String,
+    /// Whether somebody published a file of that size, or it is predicted too.
+    is_published: bool,
+    prediction: Prediction,
+}
+
+impl Checkpoint {
+    /// Of the predictions of a shape, the most precise first.
+    pub fn of(name: String, shape: &Shape, predicted: Vec<Prediction>, runner: Option<String>) -> Checkpoint {
+        let stored = |prediction: Prediction| {
+            let name = prediction.quantisation.to_string();
+            let published = shape.files.iter().chain(&shape.native).find(|file| file.quantisation == name);
+            Stored {
+                file: bytes(published.map_or(prediction.file_bytes as f64, |file| file.bytes)),
+                is_published: published.is_some(),
+                name,
+                prediction,
+            }
+        };
+        Checkpoint {
+            name,
+            context: predicted.first().map_or(0, |one| one.context),
+            derived: predicted.first().map(|one| one.derived.clone()).unwrap_or_default(),
+            stored: predicted.into_iter().map(stored).collect(),
+            runner,
+            provenance: shape.provenance.words(),
+        }
+    }
+}
+
+impl Stored {
+    fn memory(&self) -> String {
+        bytes(self.prediction.memory.total.high)
+    }
+
+    fn decode(&self) -> String {
+        speed(self.prediction.decode)
+    }
+
+    /// A range, or what arithmetic allows at most where no more is known.
+    fn prefill(&self) -> String {
+        match (self.prediction.prefill, self.prediction.prefill_at_most) {
+            (None, Some(most)) => format!("at most {most:.0}"),
+            (range, _) => speed(range),
+        }
+    }
+
+    fn floats(&self, demand: &Demand) -> Floats {
+        afloat(&self.prediction, &demand.needs)
+    }
+
+    fn mark(&self, demand: &Demand) -> String {
+        waterline(Some(self.prediction.memory.total), self.prediction.room, Some(self.floats(demand)))
+    }
+
+    fn words(&self, demand: &Demand) -> &'static str {
+        match self.floats(demand) {
+            Floats::Yes => "floats",
+            Floats::Perhaps => "perhaps",
+            Floats::No if self.prediction.fits != Floats::No => "sinks: it misses a need",
+            Floats::No => "sinks",
+        }
+    }
 }
 
 impl ModelPage<'_> {
@@ -44,12 +141,43 @@ impl ModelPage<'_> {
         self.render().expect("writing to a string cannot fail")
     }
 
-    fn title(&self) -> &str {
-        &self.name
+    fn title(&self) -> String {
+        format!("{}: should you ship it?", self.name)
+    }
+
+    fn description(&self) -> String {
+        let about = self.card.map_or("", |card| card.description.as_str());
+        summary(&format!("{} for {} use. {about}", self.review.verdict, self.demand.usage))
     }
 
     fn site(&self) -> Option<Site<'_>> {
         self.chrome.site()
+    }
+
+    fn shelf(&self) -> Shelf {
+        Shelf::of([self.card.map(|card| card.category)])
+    }
+
+    fn entry_price(&self) -> String {
+        entry_price(self.card, self.terms)
+    }
+
+    /// Ids and names of those that it is compared with elsewhere.
+    fn named_rivals(&self) -> Vec<(String, String)> {
+        let name = |id: &String| self.choices.iter().flat_map(|(_, models)| models).find(|(known, _)| known == id);
+        self.rivals.iter().filter_map(name).cloned().collect()
+    }
+
+    /// Models to compare it with: those it is compared with elsewhere first, itself left out.
+    fn others(&self) -> Choices {
+        let rivals = self.named_rivals();
+        let rest = self.choices.iter().map(|(about, models)| {
+            let left = models.iter().filter(|one| one.0 != self.id && !rivals.contains(one));
+            (*about, left.cloned().collect::<Vec<_>>())
+        });
+        let rest: Choices = rest.collect();
+        let all = std::iter::once(("Rivals", rivals)).chain(rest);
+        all.filter(|(_, models)| !models.is_empty()).collect()
     }
 
     fn conditions(&self) -> Vec<(&'static str, Answer, Option<&str>)> {
@@ -68,6 +196,12 @@ impl ModelPage<'_> {
             self.measured.iter().copied().find(|measurement| measurement.metric == *name)
         };
         claims.iter().map(|claim| (claim, measured(claim))).collect()
+    }
+
+    /// How the use stands to the licence, in a word or three.
+    fn gate(&self) -> String {
+        let licence = &self.review.licence;
+        licence.allowed_within().unwrap_or_else(|| licence.outcome.to_string())
     }
 
     fn asks(&self) -> Vec<(&'static str, Answer)> {

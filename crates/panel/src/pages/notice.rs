@@ -23,6 +23,10 @@ impl BookmarksPage<'_> {
     fn title(&self) -> &'static str {
         "Bookmarks"
     }
+
+    fn description(&self) -> &'static str {
+        "The pages that this browser keeps."
+    }
 }
 
 /// A comparison under way.
@@ -52,6 +56,10 @@ impl ProgressPage<'_> {
     fn title(&self) -> &'static str {
         "Measuring"
     }
+
+    fn description(&self) -> String {
+        format!("{}, measured against each other on this machine.", self.pair.replace("-vs-", " vs "))
+    }
 }
 
 /// Why there is nothing to show, and what to do.
@@ -64,11 +72,26 @@ pub struct NoticePage<'a> {
     pub heading: &'a str,
     /// The rest.
     pub about: &'a str,
+    /// What the reader can do on this page.
+    pub action: Option<Action<'a>>,
+}
+
+/// A button.
+#[derive(Debug, Clone, Copy)]
+pub struct Action<'a> {
+    /// What it says.
+    pub button: &'a str,
+    /// Where it is sent.
+    pub path: &'a str,
 }
 
 impl NoticePage<'_> {
     fn title(&self) -> &str {
         self.heading
+    }
+
+    fn description(&self) -> &str {
+        self.about
     }
 
     /// The page as HTML.

@@ -53,6 +53,11 @@ impl<'a> RunPage<'a> {
 
     fn title(&self) -> String {
         let [a, b] = &self.comparison.models;
-        format!("Evidence: {} against {}", a.facts.name, b.facts.name)
+        format!("Evidence: {} vs {}", a.facts.name, b.facts.name)
+    }
+
+    fn description(&self) -> String {
+        let device = &self.comparison.device;
+        format!("Every measurement of {} with its samples, on {}.", self.pair.replace("-vs-", " vs "), device.cpu)
     }
 }

@@ -11,7 +11,7 @@ use crate::report::Report;
 use crate::rubric::Rubric;
 
 /// A comparison in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Listed {
     /// Its id.
     pub comparison: String,
@@ -24,7 +24,7 @@ pub struct Listed {
 }
 
 /// A review in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Judged {
     /// The review's id.
     pub review: String,

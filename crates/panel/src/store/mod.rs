@@ -13,6 +13,7 @@ mod parts;
 mod records;
 mod schema;
 mod sitting;
+mod subscribers;
 mod votes;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ pub use bundle::BundleError;
 pub use check::Checked;
 pub use history::{Judged, Listed};
 pub use records::{Kind, Record};
+pub use subscribers::SignUp;
 pub use votes::{Audit, Ballot, Choice, Filtered, Tally, Vote, VoteError};
 
 /// Digits of an id that stand for the whole of it.

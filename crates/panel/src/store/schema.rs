@@ -3,7 +3,8 @@
 use super::{Store, StoreError};
 
 /// Each step brings the store from the version of its place to the next.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
 CREATE TABLE record(
     id TEXT PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -103,7 +104,20 @@ CREATE TABLE bookmark(
     created TEXT NOT NULL,
     PRIMARY KEY(owner, page)
 ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+CREATE TABLE subscriber(
+    address TEXT PRIMARY KEY,
+    confirm TEXT,
+    leave TEXT NOT NULL,
+    asked TEXT NOT NULL,
+    confirmed TEXT,
+    mailed TEXT
+) STRICT;
+CREATE INDEX subscriber_confirm ON subscriber(confirm);
+CREATE INDEX subscriber_leave ON subscriber(leave);
+",
+];
 
 /// Brings the store up to the last version, or refuses one that is newer.
 pub(super) fn migrate(store: &mut Store) -> Result<(), StoreError> {

@@ -59,7 +59,7 @@ pub struct Ballot {
 }
 
 /// Votes for one choice on a page.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Tally {
     /// A model's id or `neither`.
     pub choice: String,

@@ -1,6 +1,6 @@
 //! What decides, in as many lines as a terminal has: a row for each difference, and a line for all that showed none.
 
-use plimsoll_lab::record::{Comparison, Measurement, Side, Words};
+use plimsoll_lab::record::{Comparison, Filled, Measurement, Side, Words};
 
 use super::{Style, device, in_brackets, padded, wrapped};
 use crate::table::{Row, sections};
@@ -19,8 +19,7 @@ pub(super) fn table(comparison: &Comparison, style: Style) -> String {
     let mut left_out = 0;
     for section in sections(comparison) {
         let is_accuracy = section.title == "Accuracy";
-        let (shown, rest): (Vec<&Row>, Vec<&Row>) =
-            section.rows.iter().partition(|row| row.winner().is_some() || is_overall(row));
+        let (shown, rest): (Vec<&Row>, Vec<&Row>) = (section.told(), section.alike());
         let chosen = if is_accuracy { largest(shown, 1 + KINDS) } else { first(shown, QUANTITIES) };
         left_out += section.rows.len() - rest.len() - chosen.len();
         for row in chosen {
@@ -29,12 +28,9 @@ pub(super) fn table(comparison: &Comparison, style: Style) -> String {
         alike.extend(rest.iter().map(|row| short(&row.about)));
     }
     out += &note(&alike, left_out);
+    out += &style.dim(&memory(comparison));
     out += &style.dim(&predicted(comparison));
     out + &device(comparison, style)
-}
-
-fn is_overall(row: &Row) -> bool {
-    row.about == "all categories"
 }
 
 fn first(mut rows: Vec<&Row>, most: usize) -> Vec<&Row> {
@@ -44,16 +40,16 @@ fn first(mut rows: Vec<&Row>, most: usize) -> Vec<&Row> {
 
 /// The rows whose difference is largest, in their own order.
 fn largest(rows: Vec<&Row>, most: usize) -> Vec<&Row> {
-    let mut by_size: Vec<&Row> = rows.iter().copied().filter(|row| !is_overall(row)).collect();
+    let mut by_size: Vec<&Row> = rows.iter().copied().filter(|row| !row.is_overall()).collect();
     by_size.sort_by(|a, b| b.size.total_cmp(&a.size));
-    let overall = rows.iter().filter(|row| is_overall(row)).count();
+    let overall = rows.iter().filter(|row| row.is_overall()).count();
     by_size.truncate(most.saturating_sub(overall));
-    let is_chosen = |row: &&Row| is_overall(row) || by_size.iter().any(|chosen| std::ptr::eq(*chosen, *row));
+    let is_chosen = |row: &&Row| row.is_overall() || by_size.iter().any(|chosen| std::ptr::eq(*chosen, *row));
     rows.into_iter().filter(is_chosen).collect()
 }
 
 fn shown_row(row: &Row, is_accuracy: bool, style: Style) -> String {
-    let about = match (is_accuracy, is_overall(row)) {
+    let about = match (is_accuracy, row.is_overall()) {
         (true, true) => "right answers, %".to_owned(),
         (true, false) => format!("  {}", row.about),
         (false, _) => format!("{}, {}", short(&row.about), row.unit),
@@ -72,6 +68,9 @@ fn shown_row(row: &Row, is_accuracy: bool, style: Style) -> String {
 
 /// A metric in a column of its own: `decode after 512 tokens` is `decode at 512`.
 fn short(about: &str) -> String {
+    if about.starts_with("peak memory ") {
+        return "peak memory".to_owned();
+    }
     match about.strip_suffix(" tokens").and_then(|about| about.split_once(" after ")) {
         Some((phase, "0")) => phase.to_owned(),
         Some((phase, depth)) => format!("{phase} at {depth}"),
@@ -90,6 +89,14 @@ fn note(alike: &[String], left_out: usize) -> String {
         out += &format!("{left_out} difference{s} more; --full shows all.\n");
     }
     out
+}
+
+/// Of what peak memory is told.
+fn memory(comparison: &Comparison) -> String {
+    match &comparison.settings.filled {
+        Some(filled) => format!("{}\n", wrapped(&format!("Peak memory is that {filled}."))),
+        None => format!("Peak memory is that {} (--context N measures a full one).\n", Filled::ONE_ANSWER),
+    }
 }
 
 /// What was expected before anything ran, in a line.

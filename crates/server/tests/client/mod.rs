@@ -11,13 +11,15 @@ pub struct Answer {
     pub status: u16,
     pub headers: BTreeMap<String, String>,
     pub body: String,
+    /// The body as it came, put together again where it came in parts.
+    pub bytes: Vec<u8>,
 }
 
 impl Answer {
     /// What the form on the page has to carry.
     pub fn csrf(&self) -> &str {
         let at = self.body.find("name=\"csrf\" value=\"").expect("a form") + "name=\"csrf\" value=\"".len();
-        &self.body[at..at + 64]
+        self.body[at..].split('"').next().unwrap()
     }
 
     /// The cookie that was set, without its attributes.
@@ -44,12 +46,29 @@ pub fn ask(address: SocketAddr, path: &str, headers: &[(&str, &str)], body: Opti
     stream.write_all(format!("{request}\r\n{}", body.unwrap_or_default()).as_bytes())?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
-    let text = String::from_utf8_lossy(&bytes);
     let cut = || std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
-    let (head, body) = text.split_once("\r\n\r\n").ok_or_else(cut)?;
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").ok_or_else(cut)?;
+    let (head, body) = (String::from_utf8_lossy(&bytes[..end]).into_owned(), &bytes[end + 4..]);
     let mut lines = head.lines();
     let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok()).ok_or_else(cut)?;
     let headers = lines.filter_map(|line| line.split_once(": "));
-    let headers = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
-    Ok(Answer { status, headers, body: body.to_owned() })
+    let headers: BTreeMap<String, String> =
+        headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
+    let is_in_parts = headers.get("transfer-encoding").is_some_and(|coding| coding == "chunked");
+    let bytes = if is_in_parts { parts(body).ok_or_else(cut)? } else { body.to_owned() };
+    Ok(Answer { status, headers, body: String::from_utf8_lossy(&bytes).into_owned(), bytes })
+}
+
+/// The parts of a body (RFC 9112, 7.1) in one.
+fn parts(mut body: &[u8]) -> Option<Vec<u8>> {
+    let mut whole = Vec::new();
+    loop {
+        let line = body.windows(2).position(|two| two == b"\r\n")?;
+        let length = usize::from_str_radix(std::str::from_utf8(&body[..line]).ok()?.trim(), 16).ok()?;
+        if length == 0 {
+            return Some(whole);
+        }
+        whole.extend_from_slice(body.get(line + 2..line + 2 + length)?);
+        body = body.get(line + 2 + length + 2..)?;
+    }
 }

@@ -24,7 +24,7 @@ use crate::commands::print_json;
 use crate::evaluation::Evaluation;
 use crate::mistake::Mistake;
 use crate::notice::say;
-use crate::questions::{NoSandbox, check_askable, readings};
+use crate::questions::{BenchmarkArg, NoSandbox, check_askable, readings};
 use crate::settings::Settings;
 use crate::style::Style;
 use crate::{model, progress};
@@ -48,7 +48,7 @@ pub fn builtin(command: &Eval, name: &str, settings: Settings, as_json: bool) ->
     let title = format!("suite {} of {} items, seed {}", suite.name, suite.items.len(), suite.seed);
     let put = Put { suite, facts, title, asked, prompting };
     let mut evaluation = Evaluation::of(&command.model, &checkpoint, &session, &settings, &command.store)?;
-    evaluate(command, &put, session, &mut evaluation, as_json)
+    evaluate(command, &put, session, &mut evaluation, as_json).map(drop)
 }
 
 /// Puts the questions of files and benchmarks to a model.
@@ -78,8 +78,34 @@ pub fn read(command: &Eval, settings: Settings, as_json: bool) -> anyhow::Result
     asked.push(prompting.clone());
     let put = Put { suite, facts, title, asked: asked.join("\n"), prompting };
     let mut evaluation = Evaluation::of(&command.model, &checkpoint, &session, &settings, &command.store)?;
-    evaluate(command, &put, session, &mut evaluation, as_json)?;
+    let outcomes = evaluate(command, &put, session, &mut evaluation, as_json)?;
+    if command.questions.each()?.is_none() {
+        keep_scores(command, &put, &outcomes, &mut evaluation)?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Keeps the score of every benchmark of which all questions were asked, so that claims are held against it.
+fn keep_scores(command: &Eval, put: &Put, outcomes: &[Outcome], evaluation: &mut Evaluation) -> anyhow::Result<()> {
+    for BenchmarkArg { benchmark, .. } in &command.questions.benchmark {
+        let name = benchmark.name();
+        let is_of_it = |outcome: &&Outcome| outcome.category.split('.').next() == Some(name);
+        let own: Vec<Outcome> = outcomes.iter().filter(is_of_it).cloned().collect();
+        let rates = paired::rates(&own);
+        let source = put.suite.sources.iter().find(|source| source.name == name);
+        let (Some(overall), Some(source)) = (rates.iter().find(|rate| rate.category == OVERALL), source) else {
+            continue;
+        };
+        let marks: Vec<f64> = own.iter().map(|outcome| f64::from(u8::from(outcome.correct))).collect();
+        let how = format!(
+            "right answers over all questions of the file, {}; Wilson interval; one mark for each question",
+            source.variant
+        );
+        // One greedy program for each problem is pass@1.
+        let metric = if benchmark.writes_programs() { format!("{name}.pass@1") } else { name.to_owned() };
+        evaluation.keep_share(&metric, overall.correct as f64 / overall.n as f64, overall.interval, &marks, &how)?;
+    }
+    Ok(())
 }
 
 /// What is put, and how it is told.
@@ -99,17 +125,12 @@ fn evaluate(
     mut session: plimsoll_engine::Session,
     evaluation: &mut Evaluation,
     as_json: bool,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<Outcome>> {
     let Put { suite, facts, title, asked, prompting } = put;
     let asked_of = pictures(suite, &command.stress)?;
     let canaries = canary::put(suite, &mut session)?;
-    if let Some(canaries) = canaries.as_ref().filter(|canaries| !canaries.passed) {
-        say(format_args!(
-            "note: {} of {} canaries passed: the model hardly predicts ordinary text, so that it or this run is broken \
-             (`plimsoll verify` tells which)",
-            canaries.n_passed(),
-            canaries.all.len()
-        ));
+    if let Some(complaint) = canaries.complaint() {
+        say(format_args!("note: the model {complaint}; it or this run is broken (`plimsoll verify` tells which)"));
     }
     let bar = progress::bar(suite.items.len() as u64, "answering");
     let (outcomes, curves) = evaluation.remembering(|journal| {
@@ -145,7 +166,8 @@ fn evaluate(
         if !curves.is_empty() {
             document["stress"] = json!(curves);
         }
-        return print_json(&document);
+        print_json(&document)?;
+        return Ok(outcomes);
     }
     let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
     writeln!(out, "{}  {title}\n{asked}\n", style.bold(&shown_text(&command.model, 120)))?;
@@ -154,7 +176,7 @@ fn evaluate(
     for curve in &curves {
         write_curve(&mut out, curve)?;
     }
-    Ok(())
+    Ok(outcomes)
 }
 
 /// What became of the questions about pictures.

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use plimsoll_engine::{Sight, Special, Tokenizer};
 use plimsoll_formats::{Checkpoint, Vision};
-use plimsoll_graph::cost::Cost;
 use plimsoll_kernels::Cpu;
+use plimsoll_lab::predict::TowerPrediction;
 use plimsoll_runtime::{Arithmetic, Tower, measure_machine};
 use plimsoll_vision::{Medium, Picture, Processor};
 use serde_json::{Value, json};
@@ -138,23 +138,21 @@ fn picture_costs(
     let mut sight = Sight::open(checkpoint, &tokenizer, mmproj, isa, threads, Arithmetic::Fast)?;
     let cost = Tower::cost(vision)?;
     let machine = measure_machine(cpu, &cost.products());
-    let edge = sight.processor().tile_size().0;
-    let at_once = sight.tower().tiles_at_once(edge);
-    let patches = (edge / vision.params.patch_size).pow(2);
     let mut costs = Vec::new();
     for path in &command.images {
         let (width, height) = size_of(path, command.max_pixels)?;
         let grid = sight.processor().grid(width, height);
         let tiles = grid.n_tiles();
         let tokens = tokenizer.encode(&sight.strings().medium(&Medium::Picture(grid)), Special::Parse)?.len();
+        let predicted = TowerPrediction::new(cost.clone(), &mut sight, tiles);
         costs.push(PictureCost {
             file: path.display().to_string(),
             width,
             height,
             tiles,
             tokens,
-            seconds: cost.tower_seconds(tiles, patches, at_once, &machine),
-            memory: memory(&cost, tiles.min(at_once), patches),
+            seconds: predicted.seconds(&machine),
+            memory: predicted.bytes(),
         });
     }
     Ok(costs)
@@ -163,8 +161,4 @@ fn picture_costs(
 fn size_of(path: &Path, max_pixels: u64) -> anyhow::Result<(usize, usize)> {
     let picture = Picture::open(path, max_pixels)?;
     Ok((picture.width(), picture.height()))
-}
-
-fn memory(cost: &Cost, n_tiles: usize, patches: usize) -> u64 {
-    cost.weight_bytes(patches) + cost.tower_buffer_bytes(n_tiles, patches)
 }

@@ -1,0 +1,67 @@
+//! Of how much in the context memory is measured.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use clap::Args as ClapArgs;
+use plimsoll_formats::Vision;
+use plimsoll_lab::bench::Filling;
+use plimsoll_lab::compare::Contestant;
+use plimsoll_lab::suite::Image;
+use plimsoll_panel::shown_text;
+
+use crate::model;
+
+/// What the context holds when memory is at its peak.
+#[derive(ClapArgs, Debug, Clone, Default)]
+pub struct FillingArgs {
+    /// Measure memory with so many tokens in the context, and speed behind as many too [default: memory of one short
+    /// answer]
+    #[arg(long, value_name = "N")]
+    pub context: Option<usize>,
+    /// A picture to show when memory is measured (PNG, JPEG, WebP, GIF or BMP); may be given several times
+    #[arg(long = "image", value_name = "FILE", requires = "context")]
+    pub images: Vec<PathBuf>,
+}
+
+impl FillingArgs {
+    /// The pictures read, and how many tokens there will be.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn read(&self) -> anyhow::Result<Filling> {
+        let read = |path: &PathBuf| {
+            let name = path.display().to_string();
+            let bytes = std::fs::read(path).with_context(|| format!("picture `{name}`"))?;
+            Ok(Image::new(&name, bytes))
+        };
+        Ok(Filling { tokens: self.context, pictures: self.images.iter().map(read).collect::<anyhow::Result<_>>()? })
+    }
+
+    /// That every model can be filled so, before anything is measured.
+    ///
+    /// # Errors
+    /// A model has less context, or does not see; a file is no picture.
+    pub fn check(&self, filling: &Filling, contestants: &[Contestant]) -> anyhow::Result<()> {
+        for picture in &filling.pictures {
+            picture.picture()?;
+        }
+        for Contestant { argument, checkpoint, .. } in contestants {
+            let name = || shown_text(argument, 120);
+            if self.context.is_some() {
+                model::context(checkpoint, self.context).with_context(name)?;
+            }
+            if !filling.pictures.is_empty() && Vision::of(checkpoint, None)?.is_none() {
+                bail!("{} reads text only, and --image is to be shown to all", name());
+            }
+        }
+        Ok(())
+    }
+
+    /// The same flags for another process.
+    pub fn flags(&self) -> impl Iterator<Item = String> {
+        let context = self.context.iter().flat_map(|context| ["--context".to_owned(), context.to_string()]);
+        let images = self.images.iter().flat_map(|path| ["--image".to_owned(), path.to_string_lossy().into_owned()]);
+        context.chain(images)
+    }
+}

@@ -1,0 +1,212 @@
+//! Which of several models to try first, before anything of them was fetched.
+
+mod advice;
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::HashMap;
+
+use plimsoll_catalog::{DeclaredUse, Outcome};
+use plimsoll_lab::record::Measurement;
+use serde::{Deserialize, Serialize};
+
+use super::check::{Fault, Index, check, traced};
+use super::foresee::{Foreseen, Question};
+use super::paragraph::Part;
+use super::review::Review;
+use super::verdict::Word;
+use super::{Demand, Need, Subject, Workload};
+use crate::rubric::Rubric;
+
+/// What ranks models that are predicted, as it is told.
+pub const RANKED_BY: &str = "by the panel's word, then by what surely fits, what the licence allows, and more parameters, \
+                             because how good the answers are is not known before they are measured";
+
+/// Counts of parameters within this of each other are alike.
+const ALIKE: f64 = 1.1;
+
+/// What can be said of several models before anything is fetched. All of it is predicted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Outlook {
+    /// Always true: nothing here was measured.
+    pub predicted: bool,
+    /// The device, as it is read.
+    pub device: String,
+    /// What the models are wanted for.
+    pub usage: DeclaredUse,
+    /// What speed and memory are judged against.
+    pub workload: Workload,
+    /// What the reader needs.
+    pub needs: Vec<Need>,
+    /// Tokens of context, at most.
+    pub context: usize,
+    /// Pictures in it, of models that see.
+    pub pictures: usize,
+    /// SHA-256 of the rubric.
+    pub rubric: String,
+    /// In the order in which they were asked for.
+    pub models: Vec<Foreseen>,
+    /// Places in `models`, the one to try first first: [`RANKED_BY`].
+    pub ranking: Vec<usize>,
+    /// Which to try.
+    pub advice: OutlookAdvice,
+}
+
+/// Which to try first, and why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct OutlookAdvice {
+    /// Places in `models`: one, several that are not told apart, or none where none is fit.
+    pub first: Vec<usize>,
+    /// In a few words, such as `Try SmolLM3 first, predicted`.
+    pub title: String,
+    /// Why, what it costs and when another would be right; every figure with its prediction.
+    pub paragraph: Vec<Part>,
+    /// What a measurement would add.
+    pub adds: Vec<Part>,
+}
+
+impl OutlookAdvice {
+    /// Why, as one text.
+    pub fn text(&self) -> String {
+        self.paragraph.iter().map(Part::text).collect()
+    }
+
+    /// What a measurement would add, as one text.
+    pub fn adds_text(&self) -> String {
+        self.adds.iter().map(Part::text).collect()
+    }
+}
+
+impl Outlook {
+    /// What follows from `models`, all judged for the same `question`.
+    pub fn of(question: &Question<'_>, models: Vec<Foreseen>) -> Outlook {
+        let demand = question.demand();
+        let (ranking, first) = ranked(&models);
+        let advice = advice::advice(&models, &ranking, first);
+        Outlook {
+            predicted: true,
+            device: question.target.name.to_owned(),
+            usage: demand.usage,
+            workload: demand.workload,
+            needs: demand.needs,
+            context: question.wish.context,
+            pictures: question.wish.pictures,
+            rubric: question.rubric.sha256.clone(),
+            models,
+            ranking,
+            advice,
+        }
+    }
+
+    /// The models, the one to try first first.
+    pub fn ranked(&self) -> impl Iterator<Item = &Foreseen> {
+        self.ranking.iter().map(|at| &self.models[*at])
+    }
+
+    /// The use in words, such as `commercial; phone`.
+    pub fn wanted(&self) -> String {
+        format!("{}; {}", self.usage, self.workload)
+    }
+
+    /// Commands that lead to a measurement, those of models whose files can be had.
+    pub fn next(&self) -> Vec<String> {
+        let tried = || self.models.iter().filter(|model| model.review.verdict.word != Word::Skip);
+        let fetched = || tried().filter(|model| model.hub.is_some());
+        let mut lines: Vec<String> =
+            fetched().filter_map(|model| Some(format!("hf download {}", model.hub.as_ref()?))).collect();
+        if lines.len() > 1 {
+            let ids: Vec<&str> = fetched().map(|model| model.card.id.as_str()).collect();
+            lines.push(format!("plimsoll compare {}", ids.join(" ")));
+        }
+        lines.dedup();
+        lines
+    }
+}
+
+/// How a figure of one model stands to that of another, where both are known: below 1 where it is smaller.
+fn ratio(a: &Foreseen, b: &Foreseen, metric: &str) -> Option<f64> {
+    a.figure(metric).zip(b.figure(metric)).map(|(a, b)| a.value / b.value)
+}
+
+/// What is predicted of `a` lies clearly below that of `b`. On one device what is not known of it bears on both alike, so
+/// their ratio is surer than either.
+fn is_below(a: &Foreseen, b: &Foreseen, metric: &str) -> bool {
+    ratio(a, b, metric).is_some_and(|ratio| ratio < 1.0 / ALIKE)
+}
+
+fn is_lighter(a: &Foreseen, b: &Foreseen) -> bool {
+    is_below(a, b, "peak_memory")
+}
+
+fn is_faster(a: &Foreseen, b: &Foreseen) -> bool {
+    is_below(b, a, "decode@0")
+}
+
+/// Lighter or faster, and not the worse in the other.
+fn dominates(a: &Foreseen, b: &Foreseen) -> bool {
+    (is_lighter(a, b) && !is_faster(b, a)) || (is_faster(a, b) && !is_lighter(b, a))
+}
+
+/// The order, and who stands first in it: one, or several that nothing tells apart, or none.
+fn ranked(models: &[Foreseen]) -> (Vec<usize>, Vec<usize>) {
+    // What surely floats stands before what may, then what the licence is known to allow.
+    let standing = |at: usize| {
+        let review = &models[at].review;
+        let is_allowed = review.licence.outcome == Outcome::Passed;
+        (review.verdict.word.hope(), Reverse(models[at].expected.fits()), is_allowed)
+    };
+    let key = |at: usize| (standing(at), models[at].parameters.unwrap_or(0));
+    let memory = |at: usize| models[at].figure("peak_memory").map_or(f64::INFINITY, |peak| peak.value);
+    let by = |a: &usize, b: &usize| -> Ordering {
+        let lighter = memory(*a).total_cmp(&memory(*b));
+        key(*b).cmp(&key(*a)).then(lighter).then_with(|| models[*a].card.id.cmp(&models[*b].card.id))
+    };
+    let mut ranking: Vec<usize> = (0..models.len()).collect();
+    ranking.sort_by(by);
+    let Some(top) = ranking.first().map(|at| key(*at)) else { return (ranking, Vec::new()) };
+    if top.0.0 == Word::Skip.hope() {
+        return (ranking, Vec::new());
+    }
+    let is_alike = |at: &usize| {
+        let (standing, parameters) = key(*at);
+        standing == top.0 && parameters as f64 * ALIKE >= top.1 as f64
+    };
+    let alike: Vec<usize> = ranking.iter().copied().filter(is_alike).collect();
+    let best = alike.iter().find(|at| {
+        let others = || alike.iter().filter(|other| other != at);
+        others().all(|other| dominates(&models[**at], &models[*other]))
+    });
+    match best.copied() {
+        Some(best) => {
+            ranking.retain(|at| *at != best);
+            ranking.insert(0, best);
+            (ranking, vec![best])
+        }
+        None => (ranking, alike),
+    }
+}
+
+/// Every fault of an outlook: of a review, of a figure in its advice, or that it does not follow.
+pub fn check_outlook(found: &Outlook, rubric: &Rubric) -> Vec<Fault> {
+    let demand = Demand { usage: found.usage.clone(), workload: found.workload, needs: found.needs.clone() };
+    let mut faults: Vec<Fault> = found.models.iter().flat_map(|model| check_foreseen(model, &demand, rubric)).collect();
+    let all: Vec<&Measurement> = found.models.iter().flat_map(|model| &model.review.derived).collect();
+    let index: Index =
+        all.into_iter().map(|measurement| (measurement.id.as_str(), measurement)).collect::<HashMap<_, _>>();
+    let rules = |rule: &str| advice::ruled(&found.models, rule);
+    let parts = found.advice.paragraph.iter().chain(&found.advice.adds);
+    faults.extend(parts.filter_map(|part| traced(part, "advice", &index, &rules)));
+    let (ranking, first) = ranked(&found.models);
+    let is_right = found.predicted && ranking == found.ranking;
+    if !is_right || advice::advice(&found.models, &ranking, first) != found.advice {
+        faults.push(Fault::DoesNotFollow { place: "advice".to_owned(), about: "which model to try".to_owned() });
+    }
+    faults
+}
+
+fn check_foreseen(model: &Foreseen, demand: &Demand, rubric: &Rubric) -> Vec<Fault> {
+    let Foreseen { card, expected, terms, rivals, review, .. } = model;
+    let subject =
+        Subject { card: Some(card), expected: Some(expected), rivals, ..Subject::of(&card.name, terms, demand) };
+    let review: &Review = review;
+    check(review, &subject, rubric)
+}

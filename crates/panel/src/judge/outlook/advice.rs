@@ -1,0 +1,468 @@
+//! Which to try first, in sentences: why, at what cost, and when another would be right.
+
+use plimsoll_catalog::Outcome;
+use plimsoll_lab::predict::before::Floats;
+use plimsoll_lab::record::Measurement;
+
+use super::super::advice::lower_first;
+use super::super::foresee::Foreseen;
+use super::super::paragraph::{Paragraph, Part};
+use super::super::review::{Call, Opinion};
+use super::super::verdict::Word;
+use super::super::veto::Ground;
+use super::{ALIKE, OutlookAdvice, is_faster, is_lighter};
+
+/// Models that are named before a sentence grows too long.
+const NAMED: usize = 4;
+
+/// What follows from an order and from who stands first in it.
+pub(super) fn advice(models: &[Foreseen], ranking: &[usize], first: Vec<usize>) -> OutlookAdvice {
+    let case = Case { models, ranking };
+    let (title, paragraph) = match first[..] {
+        _ if case.are_one() => (case.same_title(), case.same()),
+        [] => (case.none_title(), case.none()),
+        [one] => (case.one_title(one), case.one(one)),
+        [one, other, ..] => (case.several_title(&first), case.several(one, other, &first)),
+    };
+    OutlookAdvice { title, paragraph, adds: case.adds(), first }
+}
+
+/// What a rule of the advice gives: `parameters/ID`, a card's count of parameters.
+pub(super) fn ruled(models: &[Foreseen], rule: &str) -> Option<String> {
+    let id = rule.strip_prefix("parameters/")?;
+    models.iter().find(|model| model.card.id == id).and_then(billions)
+}
+
+/// Parameters as `3.08 billion` or `135 million`.
+fn billions(model: &Foreseen) -> Option<String> {
+    let n = model.parameters? as f64;
+    Some(if n >= 1e9 { format!("{:.1} billion", n / 1e9) } else { format!("{:.0} million", n / 1e6) })
+}
+
+struct Case<'a> {
+    models: &'a [Foreseen],
+    ranking: &'a [usize],
+}
+
+impl Case<'_> {
+    fn name(&self, at: usize) -> &str {
+        &self.models[at].card.name
+    }
+
+    fn word(&self, at: usize) -> Word {
+        self.models[at].review.verdict.word
+    }
+
+    /// One card, asked for several times.
+    fn are_one(&self) -> bool {
+        let [first, rest @ ..] = self.models else { return false };
+        !rest.is_empty() && rest.iter().all(|model| model.card.id == first.card.id && model.hub == first.hub)
+    }
+
+    fn same_title(&self) -> String {
+        format!("The same model twice: {}, predicted", self.models[0].review.verdict.word)
+    }
+
+    fn same(&self) -> Vec<Part> {
+        let mut says = Paragraph::default();
+        says.words("These are one and the same model, ").name(self.name(0)).words(": there is nothing to choose. ");
+        self.reservations(&mut says, 0, "What is open of it: ", ". ");
+        says.done()
+    }
+
+    fn none_title(&self) -> String {
+        let whom = if self.models.len() == 2 { "neither" } else { "none of them" };
+        format!("Try {whom}, predicted")
+    }
+
+    fn none(&self) -> Vec<Part> {
+        let mut says = Paragraph::default();
+        says.words(if self.models.len() == 2 { "Try neither. " } else { "Try none of them. " });
+        for at in self.ranking.iter().take(NAMED) {
+            self.against(&mut says, *at);
+        }
+        if self.ranking.len() > NAMED {
+            says.words("Nor are the others.");
+        }
+        says.done()
+    }
+
+    fn one_title(&self, at: usize) -> String {
+        match self.word(at) {
+            Word::Try => format!("Try {} first, predicted", self.name(at)),
+            Word::Unmeasured => format!("If any, {}, predicted", self.name(at)),
+            _ => format!("Perhaps {}, predicted", self.name(at)),
+        }
+    }
+
+    fn one(&self, at: usize) -> Vec<Part> {
+        let mut says = Paragraph::default();
+        match self.word(at) {
+            Word::Try => {
+                says.words("Try ").name(self.name(at)).words(" first. ");
+            }
+            Word::Unmeasured => {
+                says.words("If any, ").name(self.name(at));
+                self.reservations(&mut says, at, ", of which little can be told: ", ". ");
+            }
+            _ => {
+                says.words("Perhaps ").name(self.name(at));
+                self.reservations(&mut says, at, ", with a reservation: ", ". ");
+            }
+        }
+        let mut others = self.ranking.iter().copied().filter(|other| *other != at);
+        if let Some(second) = others.next() {
+            self.beside(&mut says, at, second);
+        }
+        self.rest(&mut says, &others.collect::<Vec<_>>());
+        self.unmeasured(&mut says);
+        says.done()
+    }
+
+    fn several_title(&self, first: &[usize]) -> String {
+        let is_told = first.iter().any(|at| self.word(*at) != Word::Unmeasured);
+        let whom = if self.models.len() == 2 { "either" } else { "any of the first" };
+        match (is_told, self.word(first[0])) {
+            (false, _) => "Nothing tells them apart, predicted".to_owned(),
+            (true, Word::Try) => format!("Try {whom}, predicted"),
+            (true, _) => format!("Perhaps {whom}, predicted"),
+        }
+    }
+
+    /// Models that the predictions do not tell apart.
+    fn several(&self, one: usize, other: usize, first: &[usize]) -> Vec<Part> {
+        let mut says = Paragraph::default();
+        let is_told = self.word(one) != Word::Unmeasured;
+        says.words(match (is_told, self.word(one)) {
+            (false, _) => "Nothing that is known decides between ",
+            (true, Word::Try) => "Try either of ",
+            (true, _) => "Perhaps either of ",
+        });
+        self.listed(&mut says, first);
+        says.words(if is_told { ": the predictions do not tell them apart. " } else { ". " });
+        self.gains(&mut says, one, other, None);
+        self.gains(&mut says, other, one, None);
+        if self.word(one) != Word::Try {
+            for at in first.iter().take(NAMED) {
+                let mut open = Paragraph::default();
+                open.words("Of ").name(self.name(*at)).words(" ");
+                let before = open.done();
+                self.reservations_after(&mut says, *at, &before);
+            }
+        }
+        let others: Vec<usize> = self.ranking.iter().copied().filter(|at| !first.contains(at)).collect();
+        self.rest(&mut says, &others);
+        self.unmeasured(&mut says);
+        says.done()
+    }
+
+    fn reservations_after(&self, says: &mut Paragraph, at: usize, before: &[Part]) {
+        let open = self.open(at);
+        if !open.is_empty() {
+            says.parts(before).words("it is open that ").parts(&joined(&open)).words(". ");
+        }
+    }
+
+    /// The one that comes second, beside the first.
+    fn beside(&self, says: &mut Paragraph, at: usize, second: usize) {
+        if self.word(second) == Word::Skip {
+            self.against(says, second);
+            return;
+        }
+        if self.word(second).hope() < self.word(at).hope() {
+            says.name(self.name(second)).words(" comes second");
+            self.reservations(says, second, ": ", ". ");
+        } else {
+            self.why_first(says, at, second);
+        }
+        let [own, others] = [at, second].map(|at| self.models[at].expected.prediction.is_some());
+        if own && others {
+            self.gains(says, at, second, Some("It "));
+            self.gains(says, second, at, None);
+            self.stored(says, at, second);
+        }
+        self.instead(says, at, second);
+    }
+
+    /// Of two with the same word, why this one.
+    fn why_first(&self, says: &mut Paragraph, at: usize, second: usize) {
+        let [own, others] = [at, second].map(|at| &self.models[at]);
+        let [Some(a), Some(b)] = [own, others].map(|model| model.parameters) else {
+            if own.parameters.is_some() {
+                says.words("Of ").name(self.name(second)).words(" neither memory nor speed can be told. ");
+            }
+            return;
+        };
+        if a as f64 <= b as f64 * ALIKE {
+            says.words("Both have about as many parameters. ");
+            return;
+        }
+        says.words("It has more parameters (").rule(billions(own).unwrap_or_default(), rule(own));
+        says.words(" against ").rule(billions(others).unwrap_or_default(), rule(others));
+        says.words("), which is all that speaks for its answers before they are measured. ");
+    }
+
+    /// In what `at` is clearly better by what is predicted.
+    fn gains(&self, says: &mut Paragraph, at: usize, other: usize, who: Option<&str>) {
+        let [own, others] = [at, other].map(|at| &self.models[at]);
+        let mut clauses: Vec<(&str, [&Measurement; 2])> = Vec::new();
+        let pair = |metric: &str| Some([own.figure(metric)?, others.figure(metric)?]);
+        if let Some(both) = pair("peak_memory").filter(|_| is_lighter(own, others)) {
+            clauses.push(("takes less memory (", both));
+        }
+        if let Some(both) = pair("decode@0").filter(|_| is_faster(own, others)) {
+            clauses.push(("writes faster (", both));
+        }
+        for (index, (about, both)) in clauses.iter().enumerate() {
+            match (index, who) {
+                (0, Some(who)) => says.words(who),
+                (0, None) => says.name(self.name(at)).words(" "),
+                _ => says.words(" and "),
+            };
+            says.words(about).against(*both).words(")");
+        }
+        says.words(if clauses.is_empty() { "" } else { ". " });
+    }
+
+    /// That the two are not stored alike, where they are not.
+    fn stored(&self, says: &mut Paragraph, at: usize, second: usize) {
+        let [a, b] = [at, second].map(|at| self.models[at].quantisation());
+        if let (Some(a), Some(b)) = (a, b)
+            && a != b
+        {
+            says.words("That is ").name(self.name(at)).words(" as ").name(&a.to_string()).words(" and ");
+            says.name(self.name(second)).words(" as ").name(&b.to_string()).words(". ");
+        }
+    }
+
+    /// That nobody knows of the answers of those that are not out.
+    fn unmeasured(&self, says: &mut Paragraph) {
+        let in_play = self.ranking.iter().filter(|at| self.word(**at) != Word::Skip).count();
+        says.words("How often ").words(match in_play {
+            0 | 1 => "it answers",
+            2 => "either answers",
+            _ => "any of them answers",
+        });
+        says.words(" rightly nobody measured here.");
+    }
+
+    /// When the second would be right.
+    fn instead(&self, says: &mut Paragraph, at: usize, second: usize) {
+        let [own, others] = [at, second].map(|at| &self.models[at]);
+        let mut reasons: Vec<Vec<Part>> = Vec::new();
+        let mut reason = |text: &str, figure: Option<&Measurement>| {
+            let mut says = Paragraph::default();
+            says.words(text);
+            if let Some(figure) = figure {
+                says.value(figure);
+            }
+            reasons.push(says.done());
+        };
+        if let Some(peak) = own.figure("peak_memory").filter(|_| is_lighter(others, own)) {
+            reason("it has to run in less than ", Some(peak));
+        }
+        if let Some(decode) = own.figure("decode@0").filter(|_| is_faster(others, own)) {
+            reason("it has to write faster than ", Some(decode));
+        }
+        let counts = own.parameters.zip(others.parameters);
+        if counts.is_some_and(|(own, others)| others as f64 > own as f64 * ALIKE) {
+            reason("its answers prove better, for it has more parameters", None);
+        }
+        if reasons.is_empty() {
+            return;
+        }
+        says.name(self.name(second)).words(" instead if ");
+        for (index, parts) in reasons.iter().enumerate() {
+            says.words(if index == 0 { "" } else { ", or if " }).parts(parts);
+        }
+        says.words(". ");
+    }
+
+    /// Those behind the second: who follows, and who is not for this.
+    fn rest(&self, says: &mut Paragraph, others: &[usize]) {
+        let (out, next): (Vec<usize>, Vec<usize>) = others.iter().partition(|at| self.word(**at) == Word::Skip);
+        if !next.is_empty() {
+            says.words("Then ");
+            self.listed(says, &next);
+            says.words(". ");
+        }
+        if !out.is_empty() {
+            says.words("Not for this: ");
+            for (index, at) in out.iter().take(NAMED).enumerate() {
+                says.words(if index == 0 { "" } else { ", " }).name(self.name(*at));
+                says.words(" (").words(self.ground(*at)).words(")");
+            }
+            says.words(if out.len() > NAMED { " and others. " } else { ". " });
+        }
+    }
+
+    fn listed(&self, says: &mut Paragraph, of: &[usize]) {
+        for (index, at) in of.iter().take(NAMED).enumerate() {
+            let is_last = index > 0 && index + 1 == of.len();
+            says.words(if index == 0 {
+                ""
+            } else if is_last {
+                " and "
+            } else {
+                ", "
+            });
+            says.name(self.name(*at));
+        }
+        says.words(if of.len() > NAMED { " and others" } else { "" });
+    }
+
+    /// Why it is out, in a word or two.
+    fn ground(&self, at: usize) -> &'static str {
+        match self.models[at].review.vetoes.first().map(|veto| veto.ground) {
+            Some(Ground::Licence) => "its licence",
+            Some(Ground::Memory) => "its memory",
+            Some(Ground::Need) => "a need",
+            Some(Ground::Verification | Ground::Chance) => "its answers",
+            None => "the panel",
+        }
+    }
+
+    /// Why it is not for this: its vetoes, or else who would not try it.
+    fn against(&self, says: &mut Paragraph, at: usize) {
+        let review = &self.models[at].review;
+        says.name(self.name(at)).words(" is not for this: ");
+        for (index, veto) in review.vetoes.iter().enumerate() {
+            says.words(if index == 0 { "" } else { " And " }).parts(&lower_first(&veto.paragraph));
+        }
+        if review.vetoes.is_empty() {
+            says.parts(&joined(&self.skipped(at))).words(".");
+        }
+        says.words(" ");
+    }
+
+    /// What is not known of it or speaks against it, between `before` and `after`; where there is nothing, `after` alone.
+    fn reservations(&self, says: &mut Paragraph, at: usize, before: &str, after: &str) {
+        let open = self.open(at);
+        if !open.is_empty() {
+            says.words(before).parts(&joined(&open));
+        }
+        says.words(after);
+    }
+
+    /// Each reservation as a clause.
+    fn open(&self, at: usize) -> Vec<Vec<Part>> {
+        let model = &self.models[at];
+        let mut open = self.skipped(at);
+        open.extend(self.licence(at));
+        open.extend(self.fit(at));
+        for found in model.review.needs.iter().filter(|found| found.outcome == Outcome::Unknown) {
+            let mut says = Paragraph::default();
+            says.words("whether it meets “").term(&found.need.text).words("” cannot be told");
+            let figure = model.review.derived.iter().find(|figure| Some(&figure.id) == found.measurement.as_ref());
+            if let Some(figure) = figure {
+                says.words(" (").value(figure).words(")");
+            }
+            open.push(says.done());
+        }
+        open
+    }
+
+    fn licence(&self, at: usize) -> Option<Vec<Part>> {
+        let gate = &self.models[at].review.licence;
+        if gate.outcome != Outcome::Unknown {
+            return None;
+        }
+        let mut says = Paragraph::default();
+        match gate.allowed_within() {
+            Some(within) => {
+                says.words("by its licence it is ").term(&within).words(", and that was not declared");
+            }
+            None => {
+                says.words("its licence: ");
+                for (index, reason) in gate.decisive().enumerate() {
+                    says.words(if index == 0 { "" } else { ", and " }).term(&reason.words);
+                }
+            }
+        }
+        Some(says.done())
+    }
+
+    fn fit(&self, at: usize) -> Option<Vec<Part>> {
+        let model = &self.models[at];
+        let mut says = Paragraph::default();
+        match (model.expected.fits(), &model.expected.prediction) {
+            (_, None) => {
+                says.words("its shape is not published, so neither memory nor speed can be told");
+            }
+            (Floats::Perhaps, Some(_)) => match (model.figure("peak_memory"), model.figure("memory_room")) {
+                (Some(peak), Some(room)) => {
+                    says.words("it fits perhaps, for it takes ").value(peak).words(" of ").value(room);
+                }
+                _ => {
+                    says.words("how much memory it may take there is not known");
+                }
+            },
+            _ => return None,
+        }
+        Some(says.done())
+    }
+
+    /// Who would not try it, and for what above all.
+    fn skipped(&self, at: usize) -> Vec<Vec<Part>> {
+        let model = &self.models[at];
+        let is_no = |opinion: &&Opinion| matches!(opinion.call, Call::Skip | Call::Perhaps);
+        let said = model.review.opinions.iter().filter(is_no);
+        let vetoed = |opinion: &Opinion| opinion.gates.iter().any(|gate| gate.outcome == Outcome::Failed);
+        said.filter(|opinion| !vetoed(opinion))
+            .map(|opinion| {
+                let mut says = Paragraph::default();
+                let perhaps = if opinion.call == Call::Perhaps { "perhaps " } else { "" };
+                says.words("the ").words(&opinion.name).words(" would ").words(perhaps).words("not try it");
+                let lost = |utility: f64, weight: f64| weight * (100.0 - utility);
+                let worst = opinion
+                    .scored
+                    .iter()
+                    .max_by(|a, b| lost(a.utility, a.weight).total_cmp(&lost(b.utility, b.weight)));
+                if let Some(worst) = worst {
+                    says.words(" for ").words(&worst.about);
+                    if let Some(figure) = model.figure(&worst.criterion) {
+                        says.words(" (").value(figure).words(")");
+                    }
+                }
+                says.done()
+            })
+            .collect()
+    }
+
+    /// What a measurement would add.
+    fn adds(&self) -> Vec<Part> {
+        let mut says = Paragraph::default();
+        says.words(
+            "how often each answers rightly, in which kinds of question it does not, what its quantisation costs, ",
+        );
+        says.words("and speed and memory as they are");
+        let mut claimed = self
+            .models
+            .iter()
+            .filter(|model| model.card.claims.iter().any(|claim| claim.metric.is_some() && !claim.verified));
+        if let Some(first) = claimed.next() {
+            says.words("; and whether the claims hold that are made of ").name(&first.card.name);
+            let others: Vec<&Foreseen> = claimed.filter(|model| model.card.id != first.card.id).collect();
+            for (index, model) in others.iter().take(NAMED - 1).enumerate() {
+                let is_last = index + 1 == others.len();
+                says.words(if is_last { " and " } else { ", " }).name(&model.card.name);
+            }
+            says.words(if others.len() >= NAMED { " and others" } else { "" });
+        }
+        says.words(".");
+        says.done()
+    }
+}
+
+fn rule(model: &Foreseen) -> String {
+    format!("parameters/{}", model.card.id)
+}
+
+/// Clauses with semicolons between them.
+fn joined(clauses: &[Vec<Part>]) -> Vec<Part> {
+    let mut says = Paragraph::default();
+    for (index, clause) in clauses.iter().enumerate() {
+        says.words(if index == 0 { "" } else { "; " }).parts(clause);
+    }
+    says.done()
+}

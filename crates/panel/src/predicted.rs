@@ -1,0 +1,178 @@
+//! Predictions of the catalogue's models for a device before anything is fetched, and the words in which they are told.
+
+use plimsoll_catalog::{DeviceProfile, EngineThere, Gate, ModelCard, Outcome, Shape};
+use plimsoll_lab::predict::before::{Asked, Floats, Place, Prediction, Range, Runner, predict};
+use plimsoll_lab::predict::mix::Quantisation;
+use plimsoll_lab::predict::published::{Published, ShapeProblem};
+
+use crate::foreign::shown_text;
+use crate::gate::Wanted;
+use crate::judge::Need;
+
+/// Tokens of context where nobody says.
+pub const CONTEXT: usize = 4096;
+
+/// What is asked of one shape: no more context than it has.
+pub fn asked(shape: &Shape, context: usize, pictures: usize) -> Asked {
+    Asked { context: context.clamp(1, shape.max_seq_len), pictures, cache: Default::default() }
+}
+
+/// Each quantisation of a shape, the most precise first.
+///
+/// # Errors
+/// The card's figures make no network.
+pub fn of_shape(
+    card: &ModelCard,
+    shape: &Shape,
+    place: Place<'_>,
+    room: Option<Range>,
+    asked: Asked,
+) -> Result<Vec<Prediction>, ShapeProblem> {
+    let published = Published::new(card, shape)?;
+    Ok(Quantisation::ALL
+        .into_iter()
+        .map(|quantisation| predict(&published, quantisation, place, room, asked))
+        .collect())
+}
+
+/// How a prediction stands to a need. What cannot be predicted, such as right answers, is met perhaps.
+pub fn stands(need: &Need, prediction: &Prediction) -> Floats {
+    let range = match need.metric.as_str() {
+        "peak_memory" => Some(prediction.memory.total),
+        "decode@0" => prediction.decode,
+        "prefill@0" => prediction.prefill,
+        _ => None,
+    };
+    // What arithmetic allows at most can rule a need out and never meet it.
+    if let (None, Some(most), Wanted::AtLeast) = (range, prediction.prefill_at_most, need.wanted)
+        && need.metric == "prefill@0"
+        && most < need.limit
+    {
+        return Floats::No;
+    }
+    range.map_or(Floats::Perhaps, |range| match need.wanted {
+        Wanted::AtLeast => range.at_least(need.limit),
+        Wanted::AtMost => range.at_most(need.limit),
+    })
+}
+
+/// How a prediction stands to the room and to all needs: as it stands to the worst of them.
+pub fn afloat(prediction: &Prediction, needs: &[Need]) -> Floats {
+    needs.iter().map(|need| stands(need, prediction)).fold(prediction.fits, Floats::max)
+}
+
+/// What a shape is called beside others: the card's id, and its own name where the card has several.
+pub fn name(card: &ModelCard, shape: &Shape) -> String {
+    match shape.name().filter(|_| card.shapes.len() > 1) {
+        Some(name) => name.to_owned(),
+        None => card.id.clone(),
+    }
+}
+
+/// What is known of a device by its profile, each figure with how it is known.
+pub fn device_lines(profile: &DeviceProfile) -> Vec<String> {
+    let DeviceProfile { name, kind, chip, app_memory, read_bandwidth, .. } = profile;
+    let what = if chip == name { kind.words().to_owned() } else { format!("{}, {chip}", kind.words()) };
+    let mut lines = vec![format!("{name} ({what}), by published figures; nothing was measured on one")];
+    let range = match (app_memory.low, app_memory.high) {
+        (Some(low), Some(high)) if low < high => format!("{} to {}", bytes(low), bytes(high)),
+        (Some(low), None) if low < app_memory.value => format!("{} to {}", bytes(low), bytes(app_memory.value)),
+        _ => bytes(app_memory.value),
+    };
+    lines.push(format!("an app may take {range} ({})", app_memory.words()));
+    lines.push(match read_bandwidth {
+        Some(figure) => format!("reads {:.1} GB/s ({})", figure.value / 1e9, figure.words()),
+        None => "how fast it reads is not known".to_owned(),
+    });
+    if let Some(reach) = profile.reach.first() {
+        let share = &reach.four_bit;
+        let [low, high] = [share.low, share.high].map(|end| 100.0 * end.unwrap_or(share.value));
+        let range = if low < high { format!("{low:.0} to {high:.0} %") } else { format!("{high:.0} %") };
+        lines.push(format!("engines reach {range} of that on its {} ({})", reach.unit, share.words()));
+    }
+    if profile.engine == EngineThere::Other && profile.notes.is_empty() {
+        lines.push("Plimsoll computes on processors: another engine would be needed".to_owned());
+    }
+    lines.extend(profile.notes.iter().cloned());
+    lines.into_iter().map(|line| shown_text(&line, 400)).collect()
+}
+
+/// Three figures and a unit.
+pub fn bytes(n: f64) -> String {
+    match n {
+        n if n < 1e6 => format!("{:.0} kB", n / 1e3),
+        n if n < 1e9 => format!("{:.0} MB", n / 1e6),
+        n if n < 99.95e9 => format!("{:.1} GB", n / 1e9),
+        _ => format!("{:.0} GB", n / 1e9),
+    }
+}
+
+/// `8 to 21`, or that it is not known.
+pub fn speed(range: Option<Range>) -> String {
+    match range {
+        Some(range) => format!("{} to {}", figure(range.low), figure(range.high)),
+        None => "not known".to_owned(),
+    }
+}
+
+fn figure(n: f64) -> String {
+    match n {
+        n if n < 0.95 => format!("{n:.1}"),
+        n if n < 9.5 => format!("{:.0}", n.max(1.0)),
+        n if n < 995.0 => format!("{n:.0}"),
+        n => format!("{:.0}", (n / 100.0).round() * 100.0),
+    }
+}
+
+/// How the memory stands to the room.
+pub fn fits_words(fits: Floats) -> &'static str {
+    match fits {
+        Floats::Yes => "fits",
+        Floats::Perhaps => "perhaps",
+        Floats::No => "no",
+    }
+}
+
+/// What would run it on a device of this profile, or on this machine, where that is not this program.
+pub fn runner_words(card: &ModelCard, prediction: &Prediction, there: Option<&DeviceProfile>) -> Option<String> {
+    match (prediction.runner, there) {
+        (Runner::ThisProgram, _) => None,
+        (Runner::Another, Some(profile)) if profile.engine == EngineThere::Other => {
+            Some("another engine would be needed there: Plimsoll computes on processors".to_owned())
+        }
+        (Runner::Another, _) => {
+            let architecture = card.architecture.as_deref().unwrap_or("of this model");
+            Some(format!("another engine would be needed: Plimsoll does not read the architecture `{architecture}`"))
+        }
+    }
+}
+
+/// How a licence stands to the declared use, in a word or three.
+pub fn licence_words(gate: &Gate) -> String {
+    match gate.outcome {
+        Outcome::Passed => "allowed".to_owned(),
+        Outcome::Failed => "not allowed".to_owned(),
+        Outcome::Unknown => gate.allowed_within().unwrap_or_else(|| "not known".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_catalog::Catalog;
+
+    use super::*;
+
+    fn predictions(room: f64) -> Vec<Prediction> {
+        let catalog = Catalog::builtin();
+        let (card, device) = (catalog.card("smollm3").unwrap(), catalog.device("rpi5-8gb").unwrap());
+        let room = Range { low: room, value: room, high: room };
+        let shape = &card.shapes[0];
+        of_shape(card, shape, Place::There(device), Some(room), asked(shape, CONTEXT, 0)).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_predicted_is_met_perhaps() {
+        let [need] = <[Need; 1]>::try_from(Need::read("accuracy>80%").unwrap()).unwrap();
+        assert_eq!(stands(&need, &predictions(16e9)[0]), Floats::Perhaps);
+    }
+}
