@@ -188,6 +188,7 @@ fn models_without_files_are_compared_by_what_is_predicted() {
     let again = text.lines().rev().take(8).any(|line| line.starts_with("Try SmolLM3 first."));
     assert!(again && text.lines().count() <= 40, "{text}");
     let trade = stdout(&["compare", "smollm3", "llama-3.2-3b", "--device", "pixel-10"]);
+    let trade = trade.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(trade.contains("It takes less memory (predicted"), "{trade}");
     assert!(text.contains("allowed up to 700 million monthly users"), "{text}");
     assert!(text.contains("rightly nobody measured here"), "{text}");

@@ -161,9 +161,10 @@ impl Verdict {
         format!("{}{}", self.word, if is_marked { ", predicted" } else { "" })
     }
 
-    /// The same in per cent; none where a veto stands above the votes, for it says nothing then.
+    /// The same in per cent; none where a veto stands above the votes, for it says nothing then, and of predictions, on which
+    /// half of them abstain.
     pub fn percent(&self) -> Option<String> {
-        self.share().filter(|_| self.vetoes == 0).map(|share| format!("{:.0} %", 100.0 * share))
+        self.share().filter(|_| self.vetoes == 0 && !self.predicted).map(|share| format!("{:.0} %", 100.0 * share))
     }
 
     /// All votes and vetoes, such as `3 ship / 0 skip / 1 abstains`.
@@ -239,7 +240,7 @@ mod tests {
 
     #[test]
     fn predictions_are_marked_and_never_say_ship() {
-        let of = |calls: &[Call], is_held_back, vetoes| {
+        let of = |calls: &[Call], is_held_back: bool, vetoes| {
             Verdict::foreseen(calls.iter().copied(), !is_held_back, is_held_back, vetoes).to_string()
         };
         use Call::{Abstain, Perhaps, Skip, Try};
