@@ -33,7 +33,7 @@ pub fn render_outlook(outlook: &Outlook, device: &[String], style: Style, detail
     out += &labelled("stored", &alike(outlook, stored.collect()));
     out += &labelled("licence", &bounds(outlook));
     out += &labelled("price", &prices(outlook));
-    out += &labelled("published", &outlook.ranked().filter_map(|model| published(model)).collect::<Vec<_>>());
+    out += &labelled("published", &outlook.ranked().filter_map(published).collect::<Vec<_>>());
     if detail == Detail::Full {
         out += &full(outlook, style);
     } else {
