@@ -14,7 +14,7 @@ const cards = readdirSync(folder).map((file) => {
   return { name: value("name"), maker: value("maker"), category: value("category") };
 });
 const named = (wanted) => cards.filter(wanted).map((card) => card.name).sort();
-const votes = (page) => page.getByRole("table", { name: /votes count of/ });
+const votes = (page) => page.getByRole("table", { name: /^Community votes/ });
 
 test("a reader's way", async (t) => {
   const address = await serve(t, await measuredStore(t));
@@ -27,10 +27,36 @@ test("a reader's way", async (t) => {
     await t.test("the verdict and the advice stand where a phone shows them at once", async () => {
       await page.goto(`/compare/${PAIR}`);
       const { height } = page.viewportSize();
-      for (const what of [".advice", ".verdicts"]) {
+      for (const what of [".advice", ".verdicts", ".bars"]) {
         const box = await page.locator(what).boundingBox();
         assert.ok(box.y >= 0 && box.y + box.height <= height, `${what} ends at ${box.y + box.height} of ${height}`);
       }
+    });
+
+    await t.test("four quantities of both are drawn, each bar with its value", async () => {
+      const drawn = await page.locator(".bars li").evaluateAll((all) =>
+        all.map((one) => [one.querySelectorAll("rect").length, one.querySelectorAll("a.n").length]),
+      );
+      assert.deepEqual(drawn, Array(4).fill([2, 2]));
+      assert.ok((await overflow(page)) <= 0);
+    });
+
+    await t.test("the page is read in ten screens, and the answer stays in view", async () => {
+      const height = await page.evaluate(() => document.documentElement.scrollHeight);
+      assert.ok(height <= 10 * page.viewportSize().height, `${height} px`);
+      await page.getByRole("heading", { name: "Reproduce this" }).scrollIntoViewIfNeeded();
+      const { y } = await page.locator(".glance").boundingBox();
+      assert.equal(Math.round(y), 0);
+      assert.match(await page.locator(".glance").innerText(), /^Ship (A|B|either|neither)/);
+    });
+
+    await t.test("a record closes by key, and the reader is back at the number", async () => {
+      const number = page.locator("#decision ~ .wide td a.n").first();
+      await number.click();
+      await page.locator(".record:target").waitFor();
+      await page.keyboard.press("Escape");
+      assert.equal(await page.locator(".record:target").count(), 0);
+      assert.ok(await number.evaluate((one) => one === document.activeElement));
     });
     assert.deepEqual(faults, []);
   });
@@ -42,6 +68,31 @@ test("a reader's way", async (t) => {
     await t.test("the charts that need no script are there", async () => {
       await page.goto(`/compare/${PAIR}`);
       assert.ok((await page.locator("figure svg.chart").count()) >= 3);
+    });
+
+    await t.test("a number opens its record where the reader is", async () => {
+      const number = page.locator("#decision ~ .wide td a.n").first();
+      await number.scrollIntoViewIfNeeded();
+      const before = await page.evaluate(() => window.scrollY);
+      await number.click();
+      const record = page.locator(".record:target");
+      const { y, height } = await record.boundingBox();
+      assert.ok(y > 0 && y + height <= page.viewportSize().height + 1, `${y} to ${y + height}`);
+      assert.equal(await page.evaluate(() => window.scrollY), before);
+      await record.getByRole("link", { name: "Close" }).click();
+      assert.equal(await record.count(), 0);
+      assert.equal(await page.evaluate(() => window.scrollY), before);
+    });
+
+    await t.test("on paper are the reasons and the numbers, and nothing to press", async () => {
+      await page.emulateMedia({ media: "print" });
+      assert.ok(await page.getByText("Every number, and where it comes from").isVisible());
+      assert.ok(await page.locator(".record").first().isVisible());
+      assert.ok(await page.getByRole("table", { name: /what was scored/ }).first().isVisible());
+      for (const what of ["button", "select", ".glance", ".contents"]) {
+        assert.equal(await page.locator(what).locator("visible=true").count(), 0, what);
+      }
+      await page.emulateMedia({ media: null });
     });
     assert.deepEqual(faults, []);
   });
@@ -59,7 +110,7 @@ test("a reader's way", async (t) => {
       [...document.querySelectorAll('a[href^="#"]')].filter((a) => !document.getElementById(a.hash.slice(1))).length,
     );
     assert.equal(lost, 0);
-    await page.locator(".advice a.n").first().click();
+    await page.locator(".trade a.n").first().click();
     assert.match(await page.locator(".record:target").innerText(), /overall|accuracy|right/i);
   });
 
@@ -127,7 +178,7 @@ async function clickThrough(t, page) {
     await page.getByRole("button", { name: "Show" }).click();
     await page.getByText(/Google Pixel 10 .*by published figures/).waitFor();
     const row = page.getByRole("region", { name: "Catalogue" }).getByRole("listitem").filter({ hasText: "SmolLM3" });
-    assert.match(await row.innerText(), /(floats|perhaps|sinks)[^]*GB[^]*predicted[^]*\d+ to \d+ predicted/);
+    assert.match(await row.innerText(), /(floats|perhaps|sinks)[^]*GB[^]*predicted[^]*\d+ to \d+\s+tokens\/s, predicted/);
     await row.getByRole("link", { name: "SmolLM3" }).click();
     assert.match(page.url(), /\/model\/smollm3\?device=pixel-10$/);
     assert.equal(await page.getByRole("table", { name: /every figure is predicted/ }).getByRole("row").count(), 7);
@@ -174,7 +225,7 @@ async function clickThrough(t, page) {
     const count = async (name) => {
       const row = votes(page).getByRole("row").filter({ has: page.getByRole("rowheader", { name, exact: true }) });
       // Whoever got none has no row.
-      return (await row.count()) ? Number((await row.getByRole("cell").nth(1).innerText()).trim()) : 0;
+      return (await row.count()) ? Number((await row.getByRole("cell").first().innerText()).trim()) : 0;
     };
     const before = { small: await count("demo:small"), large: await count("demo:large") };
     assert.ok(before.small >= 1);

@@ -192,13 +192,13 @@ fn every_number_in_the_tables_is_read_off_the_record_it_links_to() {
                         let is_count = |word: &str| ["0", "1", "2", "3", "4"].contains(&word);
                         let is_counts =
                             text.contains(" ship / ") && text.split(' ').filter(|w| is_count(w)).count() == 3;
-                        let is_price = text.starts_with("free (2026-");
+                        let is_price = text.starts_with("weights: free on 2026-");
                         let is_clause = text.starts_with("commercial use is allowed: section ");
                         let known = text.is_empty()
                             || is_counts
                             || is_price
                             || is_clause
-                            || ["Apache-2.0", "of 24.9 GB"].contains(&text);
+                            || ["Apache-2.0", "of 24.9 GB", "“apache-2.0” in README.md, key `license`"].contains(&text);
                         assert!(known || !text.contains(|c: char| c.is_ascii_digit()), "`{text}` has no record");
                     }
                     _ => {}
@@ -236,12 +236,71 @@ fn a_comparison_without_timings_says_so() {
 fn the_verdict_and_what_to_do_stand_first() {
     let page = page(&fixture::comparison());
     let advice = page.find("lead advice").unwrap();
+    assert!(page[advice..].starts_with("lead advice\">Ship demo:large.</p>"), "{}", &page[advice..advice + 200]);
+    let trade = page.find("<div class=\"trade\">").unwrap();
     assert!(
-        page[advice..].starts_with("lead advice\">Ship demo:large. It is right more often, <a"),
+        page[trade..].starts_with("<div class=\"trade\">\n<p>It is right more often, <a"),
         "{}",
-        &page[advice..advice + 200]
+        &page[trade..trade + 200]
     );
-    assert!(advice < page.find("The two models").unwrap());
+    let bars = page.find("class=\"bars\"").unwrap();
+    assert!(advice < bars && bars < trade && trade < page.find("What decides").unwrap());
+}
+
+#[test]
+fn a_preview_of_a_link_says_which_two_and_what_to_ship() {
+    let page = page(&fixture::comparison());
+    let metas: HashMap<String, String> = tokens(&page)
+        .into_iter()
+        .filter_map(|token| match token {
+            Token::Open(name, attributes) if name == "meta" => {
+                let key = attribute(&attributes, "property").or(attribute(&attributes, "name"))?.to_owned();
+                Some((key, attribute(&attributes, "content")?.to_owned()))
+            }
+            _ => None,
+        })
+        .collect();
+    let title = "demo:large vs demo:small: which one should you ship?";
+    assert!(page.contains(&format!("<title>{title} · Plimsoll</title>")));
+    assert_eq!(metas["og:title"], title);
+    assert_eq!(metas["og:description"], metas["description"]);
+    assert!(metas["description"].starts_with("Ship demo:large. It is right more often, 80.8 % against 43.8 %."));
+    assert!(metas["description"].ends_with('.') && metas["description"].chars().count() <= 200);
+    assert_eq!((metas["og:type"].as_str(), metas["twitter:card"].as_str()), ("website", "summary"));
+}
+
+#[test]
+fn every_bar_has_its_value_and_the_length_of_it() {
+    let comparison = fixture::comparison();
+    let page = page(&comparison);
+    let bars = &page[page.find("class=\"bars\"").unwrap()..page.find("<div class=\"trade\">").unwrap()];
+    assert_eq!(bars.matches("<rect").count(), 8);
+    let widths: Vec<f64> = bars
+        .split("<rect class=\"amount\" x=\"1\" y=\"1\" width=\"")
+        .skip(1)
+        .map(|rest| rest.split('%').next().unwrap().parse().unwrap())
+        .collect();
+    let [a, b] = &comparison.models;
+    let rates = [&a.quality.overall.rate, &b.quality.overall.rate];
+    for (width, rate) in widths.iter().zip(rates) {
+        assert!((width - 99.5 * rate.value).abs() < 0.01, "{width} for {}", rate.value);
+        assert!(bars.contains(&format!("href=\"#m-{}\"", rate.id)));
+    }
+    let speeds = [&a.speed[0].decode, &b.speed[0].decode];
+    assert!((widths[2] / widths[3] - speeds[0].value / speeds[1].value).abs() < 0.01);
+}
+
+#[test]
+fn what_others_published_is_retold_and_marked() {
+    let catalog = plimsoll_catalog::Catalog::builtin();
+    let mut report = fixture::report();
+    report.background[0].card = catalog.resolve("claude-haiku-open-weights").cloned();
+    let page = render_html(&report, &Rubric::builtin().text);
+    let published = &page[page.find("card published").unwrap()..];
+    let published = &published[..published.find("</article>").unwrap()];
+    assert!(published.contains("published, not measured") && published.contains("2 ship / 2 skip"));
+    assert_eq!(published.matches("class=\"argued\"").count(), 4);
+    assert!(published.contains("To check: <code>plimsoll verify</code>"));
 }
 
 #[test]
@@ -288,6 +347,10 @@ fn in_every_scale(measurement: &Measurement) -> BTreeSet<String> {
     for power in -9..12 {
         let scale = measurement.unit.scale(&[10f64.powi(power)]);
         shown.insert(scale.show(measurement.value));
+        shown.insert(format!("{} {}", scale.show(measurement.value), scale.suffix));
+        // In the line that stays in view: 94 %, 0.9k tokens/s.
+        let value = measurement.value / scale.divisor;
+        shown.extend([format!("{value:.0}"), format!("{value:.1}"), format!("{:.1}k", value / 1000.0)]);
         shown.extend(measurement.interval.map(|interval| scale.show_interval(interval, measurement.value)));
     }
     shown

@@ -1,4 +1,4 @@
-// What pages gain where scripts may run: a comparison under way is followed, and commands are copied by a button.
+// What pages gain where scripts may run: a comparison under way is followed, records close by key, commands are copied.
 "use strict";
 
 // A comparison under way.
@@ -19,15 +19,30 @@ for (const job of document.querySelectorAll("[data-job]")) {
   });
 }
 
-// A command that can be copied.
-for (const command of document.querySelectorAll("pre.copied")) {
-  if (!navigator.clipboard) break;
+// A record closes with Escape, and the reader is back at the number that led to it.
+let number;
+document.addEventListener("click", (event) => {
+  const link = event.target.closest('a[href^="#m-"]');
+  if (link && !link.closest(".record")) number = link;
+  if (event.target.closest("a.close")) back();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && document.querySelector(".record:target")) {
+    location.hash = "closed";
+    back();
+  }
+});
+function back() {
+  number?.focus({ preventScroll: true });
+}
+
+// Commands that are to be repeated can be copied.
+for (const command of navigator.clipboard ? document.querySelectorAll("pre.copied") : []) {
   const button = document.createElement("button");
-  button.type = "button";
   button.className = "copy";
   button.textContent = "Copy";
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(command.innerText.trim());
+    await navigator.clipboard.writeText(command.textContent);
     button.textContent = "Copied";
   });
   command.after(button);

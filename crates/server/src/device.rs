@@ -17,7 +17,7 @@ pub enum Device {
     /// This machine, and its limits once they are measured.
     Here(Option<Arc<Here>>),
     /// Another, by published figures.
-    There(DeviceProfile),
+    There(Box<DeviceProfile>),
 }
 
 impl Device {
@@ -32,7 +32,7 @@ impl Device {
         let found = app.catalog.device(name).cloned();
         let unknown =
             || Problem::Bad(format!("no device is called `{name}` here; the form on the first page lists all"));
-        found.map(Device::There).ok_or_else(unknown)
+        found.map(|profile| Device::There(Box::new(profile))).ok_or_else(unknown)
     }
 
     /// For predictions.
@@ -48,7 +48,8 @@ impl Device {
     pub fn room(&self) -> Option<Range> {
         match self {
             Device::Here(_) => here::room(),
-            Device::There(DeviceProfile { app_memory, .. }) => {
+            Device::There(profile) => {
+                let app_memory = &profile.app_memory;
                 Some(Range { low: app_memory.least(), value: app_memory.value, high: app_memory.most() })
             }
         }

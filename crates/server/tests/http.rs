@@ -63,7 +63,10 @@ fn a_vote_is_counted_once_shown_after_and_can_be_changed() {
     };
     assert!(vote("demo-small").contains("You voted for demo:small"));
     let after = vote("demo-large");
-    assert!(after.contains("You voted for demo:large") && after.contains("<caption>1 vote</caption>"), "{after}");
+    assert!(
+        after.contains("You voted for demo:large") && after.contains("<caption>Community votes: 1</caption>"),
+        "{after}"
+    );
     let body = format!("csrf={csrf}&page=demo-large-vs-demo-small&choice=smollm3");
     assert_eq!(server.post("/vote", cookie, &body).status, 400, "not one of the two");
 }

@@ -48,7 +48,7 @@ fn a_vote_counts_for_the_pair_whichever_order_its_form_names() {
     vote("demo-small-vs-demo-large");
     vote("demo-large-vs-demo-small");
     let after = ask(server.address, PAIR, &[("Cookie", cookie)], None).unwrap().body;
-    assert!(after.contains("You voted for demo:large") && after.contains("1 vote"), "{after}");
+    assert!(after.contains("You voted for demo:large") && after.contains("Community votes: 1"), "{after}");
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub enum ShapeProblem {
         /// The card.
         card: String,
         /// Which, and why.
-        source: FormatError,
+        source: Box<FormatError>,
     },
     /// The figures contradict each other, or nobody wrote the network down.
     #[error("shape of `{card}`: {source}")]
@@ -31,7 +31,7 @@ pub enum ShapeProblem {
         /// The card.
         card: String,
         /// Which, and why.
-        source: ModelError,
+        source: Box<ModelError>,
     },
 }
 
@@ -68,8 +68,9 @@ impl<'a> Published<'a> {
     /// # Errors
     /// [`ShapeProblem`], which names the card and the figure.
     pub fn new(card: &ModelCard, shape: &'a Shape) -> Result<Published<'a>, ShapeProblem> {
-        let hyperparams = |source: FormatError| ShapeProblem::Hyperparams { card: card.id.clone(), source };
-        let model = |source: ModelError| ShapeProblem::Model { card: card.id.clone(), source };
+        let hyperparams =
+            |source: FormatError| ShapeProblem::Hyperparams { card: card.id.clone(), source: Box::new(source) };
+        let model = |source: ModelError| ShapeProblem::Model { card: card.id.clone(), source: Box::new(source) };
         let file = format!("catalogue, card {}", card.id);
         let mut tower = shape.vision.as_ref().map(Tower::of_outline);
         let text = match &shape.network {

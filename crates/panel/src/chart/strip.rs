@@ -22,16 +22,15 @@ struct Line<'a> {
 /// Accuracy over all and by category.
 pub(crate) fn accuracy(comparison: &Comparison) -> String {
     let [a, b] = &comparison.models;
-    let note = |metric: &str| comparison.difference(metric).map_or(String::new(), |d| d.words.to_string());
     let mut lines = vec![Line {
         label: "All categories".into(),
-        note: note("accuracy"),
+        note: note(comparison, "accuracy", [&a.quality.overall.rate, &b.quality.overall.rate]),
         measured: [&a.quality.overall.rate, &b.quality.overall.rate],
         predicted: None,
     }];
     lines.extend(a.quality.categories.iter().zip(&b.quality.categories).map(|(a, b)| Line {
         label: a.category.clone(),
-        note: note(&a.rate.metric),
+        note: note(comparison, &a.rate.metric, [&a.rate, &b.rate]),
         measured: [&a.rate, &b.rate],
         predicted: None,
     }));
@@ -47,7 +46,6 @@ pub(crate) fn speed(
     pick: fn(&SpeedAtDepth) -> (&Measurement, &Measurement),
 ) -> Option<String> {
     let [a, b] = &comparison.models;
-    let note = |metric: &str| comparison.difference(metric).map_or(String::new(), |d| d.words.to_string());
     let lines: Vec<Line> = a
         .speed
         .iter()
@@ -55,7 +53,8 @@ pub(crate) fn speed(
         .map(|(a, b)| {
             let (depth, (a, a_predicted), (b, b_predicted)) = (a.depth, pick(a), pick(b));
             let label = format!("after {depth} tokens");
-            Line { label, note: note(&a.metric), measured: [a, b], predicted: Some([a_predicted, b_predicted]) }
+            let note = note(comparison, &a.metric, [a, b]);
+            Line { label, note, measured: [a, b], predicted: Some([a_predicted, b_predicted]) }
         })
         .collect();
     let all = lines.iter().flat_map(|line| line.measured.iter().chain(line.predicted.iter().flatten()));
@@ -66,6 +65,13 @@ pub(crate) fn speed(
     let title = format!("{phase} by depth of context, {suffix}");
     let id = format!("chart-{}", phase.to_lowercase());
     (!lines.is_empty()).then(|| draw(&id, &title, description, &Axis::up_to(largest, 1.0), &lines))
+}
+
+/// Both values in the unit of the chart, and what is to be made of them.
+fn note(comparison: &Comparison, metric: &str, of: [&Measurement; 2]) -> String {
+    let scale = of[0].unit.scale(&of.map(|measurement| measurement.value));
+    let values = of.map(|measurement| scale.show(measurement.value)).join(" / ");
+    comparison.difference(metric).map_or(values.clone(), |found| format!("{values}, {}", found.words))
 }
 
 fn draw(id: &str, title: &str, description: &str, axis: &Axis, lines: &[Line]) -> String {

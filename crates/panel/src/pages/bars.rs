@@ -56,7 +56,12 @@ impl Quantity {
     /// Two measurements of one metric.
     pub fn measured(title: &str, note: &str, of: [&Measurement; 2]) -> Quantity {
         let whole = (of[0].unit == Unit::Share).then_some(1.0);
-        Quantity::new(title, note, of.map(|measurement| Some(Amount::of(measurement))), whole)
+        let scale = of[0].unit.scale(&of.map(|measurement| measurement.value));
+        let amount = |measurement: &Measurement| Amount {
+            text: format!("{} {}", scale.show(measurement.value), scale.suffix),
+            ..Amount::of(measurement)
+        };
+        Quantity::new(title, note, of.map(|measurement| Some(amount(measurement))), whole)
     }
 
     /// A and B.

@@ -54,16 +54,15 @@ pub struct Community {
 }
 
 impl Community {
-    /// How many votes count, and why others do not, if there are others.
+    /// How many votes count, and why others do not.
     fn summary(&self) -> String {
         let (counted, cast) = (self.counted(), self.raw());
-        let votes = |n: i64| if n == 1 { "1 vote".to_owned() } else { format!("{n} votes") };
         match cast - counted {
-            0 => votes(counted),
-            left_out => {
-                let cast = votes(cast);
-                format!("{counted} of {cast} count; {left_out} came from networks that had voted often already")
-            }
+            0 => format!("Community votes: {counted}"),
+            left_out => format!(
+                "Community votes: {counted} of the {cast} cast count; {left_out} came from a network that had voted often \
+                 enough already"
+            ),
         }
     }
 
@@ -132,6 +131,10 @@ impl Reviewer<'_> {
 
     fn asks(&self) -> &str {
         &self.opinions[0].1.asks
+    }
+
+    fn has_scored(&self) -> bool {
+        self.opinions.iter().any(|(_, opinion)| !opinion.scored.is_empty())
     }
 
     /// A forecast that is not scored; it is the same for every model.
@@ -342,6 +345,13 @@ impl<'a> ComparePage<'a> {
                 format!("{} Licences, prices and published reviews side by side.", said.join(" "))
             }
         }
+    }
+
+    /// The use in words, such as `commercial use, 1000 users`.
+    fn wanted(&self) -> String {
+        let usage = self.usage.to_string();
+        let (purpose, rest) = usage.split_once(',').map_or((usage.as_str(), ""), |(purpose, rest)| (purpose, rest));
+        format!("{purpose} use{}{rest}", if rest.is_empty() { "" } else { "," })
     }
 
     /// What to do, in two words.

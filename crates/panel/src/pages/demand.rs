@@ -86,7 +86,7 @@ impl DemandQuery {
         fields.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
-    /// The fields that hold something, by their names.
+    /// The fields that ask for something else than an empty form does, by their names.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let fields = [
             ("use", &self.usage),
@@ -99,7 +99,8 @@ impl DemandQuery {
             ("need", &self.need),
             ("device", &self.device),
         ];
-        fields.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name, value.as_str()))
+        let asked = fields.into_iter().map(|(name, value)| (name, value.as_str()));
+        asked.filter(|field| !matches!(field, (_, "") | ("use", "commercial") | ("workload", "chat")))
     }
 
     /// As the end of an address that asks for the same of another page: `?use=research`, or nothing.
@@ -110,9 +111,7 @@ impl DemandQuery {
 
     /// Whether anything was asked for that the form folds away.
     fn has_more(&self) -> bool {
-        let folded =
-            [&self.users, &self.region, &self.workload, &self.memory, &self.decode, &self.accuracy, &self.need];
-        folded.into_iter().any(|field| !field.is_empty())
+        self.fields().any(|(name, _)| !matches!(name, "use" | "device"))
     }
 }
 
@@ -218,6 +217,8 @@ mod tests {
     fn an_address_asks_for_the_same_again() {
         let query = DemandQuery { usage: "research".to_owned(), need: "load<3s".to_owned(), ..DemandQuery::default() };
         assert_eq!(query.query(), "?use=research&need=load%3C3s");
-        assert_eq!(DemandQuery::default().query(), "");
+        let default =
+            DemandQuery { usage: "commercial".to_owned(), workload: "chat".to_owned(), ..DemandQuery::default() };
+        assert_eq!([DemandQuery::default().query(), default.query()], ["", ""]);
     }
 }

@@ -105,15 +105,25 @@ fn note(words: Words) -> &'static str {
 pub(super) fn glance(comparison: &Comparison) -> Vec<Pair> {
     let [a, b] = &comparison.models;
     let pair = |of: [&Measurement; 2]| {
-        let scale = of[0].unit.scale(&of.map(|measurement| measurement.value));
-        Pair {
-            about: scale.suffix.to_owned(),
-            cells: of.map(|measurement| Cell { interval: None, ..cell(measurement, scale) }),
-        }
+        let values = of.map(|measurement| measurement.value);
+        let scale = of[0].unit.scale(&values);
+        let shown = at_a_glance(values.map(|value| value / scale.divisor));
+        let cells = [0, 1].map(|at| Cell { value: shown[at].clone(), interval: None, id: of[at].id.clone() });
+        Pair { about: scale.suffix.to_owned(), cells }
     };
     let mut all = vec![pair([&a.quality.overall.rate, &b.quality.overall.rate])];
     all.extend(a.speed.first().zip(b.speed.first()).map(|(a, b)| pair([&a.decode, &b.decode])));
     all
+}
+
+/// Two numbers in about two digits each: `94` and `78`, `0.9k` and `3.9k`.
+fn at_a_glance(values: [f64; 2]) -> [String; 2] {
+    let (low, high) = (values[0].min(values[1]), values[0].max(values[1]));
+    values.map(|value| match value {
+        _ if low >= 100.0 && high >= 1000.0 => format!("{:.1}k", value / 1000.0),
+        _ if low < 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
+    })
 }
 
 fn speed_charts(comparison: &Comparison) -> Vec<String> {
@@ -193,4 +203,17 @@ pub(super) fn marked(measurement: &Measurement) -> Cell {
 
 pub(super) fn with_unit(measurement: &Measurement) -> Cell {
     Cell { value: measurement.text(), interval: measurement.interval_text(), id: measurement.id.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::at_a_glance;
+
+    #[test]
+    fn a_glance_has_about_two_digits() {
+        assert_eq!(at_a_glance([94.2, 78.0]), ["94", "78"]);
+        assert_eq!(at_a_glance([907.0, 3862.0]), ["0.9k", "3.9k"]);
+        assert_eq!(at_a_glance([7.31, 12.0]), ["7.3", "12.0"]);
+        assert_eq!(at_a_glance([0.0, 2000.0]), ["0.0", "2000.0"]);
+    }
 }

@@ -71,3 +71,8 @@ impl<'a> Chrome<'a> {
         }
     }
 }
+
+/// Whether an option of a select is the one that is chosen.
+fn is_chosen(id: impl AsRef<str>, chosen: impl AsRef<str>) -> bool {
+    id.as_ref() == chosen.as_ref()
+}

@@ -154,11 +154,6 @@ impl ModelPage<'_> {
         self.chrome.site()
     }
 
-    /// Whether the panel had predictions before it, and nothing that was measured.
-    fn is_predicted(&self) -> bool {
-        self.from.is_none() && !self.checkpoints.is_empty()
-    }
-
     fn shelf(&self) -> Shelf {
         Shelf::of([self.card.map(|card| card.category)])
     }
