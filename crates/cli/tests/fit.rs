@@ -191,15 +191,17 @@ fn models_without_files_are_compared_by_what_is_predicted() {
     let again = text.lines().rev().take(8).any(|line| line.starts_with("Try SmolLM3 first."));
     assert!(again && text.lines().count() <= 40, "{text}");
     let trade = stdout(&["compare", "smollm3", "llama-3.2-3b", "--device", "pixel-10"]);
+    let trade = trade.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(trade.contains("It takes less memory (predicted"), "{trade}");
     assert!(text.contains("allowed up to 700 million monthly users"), "{text}");
     assert!(text.contains("rightly nobody measured here"), "{text}");
     assert!(text.contains("hf download HuggingFaceTB/SmolLM3-3B"), "{text}");
     let seed = stdout(&["compare", "claude-haiku-open-weights", "llama-4-compact-12b", "--device", "pixel-10"]);
-    assert!(seed.contains("shape is not published"), "{seed}");
+    let seed = seed.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(seed.contains("its shape is not published"), "{seed}");
     let many =
         stdout(&["compare", "smollm3", "qwen3-4b", "llama-3.1-8b", "llama-4-scout-int4", "--device", "pixel-10"]);
-    assert!(many.contains("Not for this:") && many.contains("Llama 4 Scout INT4"), "{many}");
+    assert!(many.contains("Not for this:") && many.contains("Llama 4 Scout"), "{many}");
     let value = json(&["compare", "smollm3", "llama-3.1-8b", "--device", "pixel-10"]);
     assert_eq!((&value["predicted"], &value["measured"]), (&Value::from(true), &Value::from(false)));
     assert_eq!(value["models"][0]["review"]["verdict"]["word"], "Try");

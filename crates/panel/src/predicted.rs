@@ -1,13 +1,13 @@
 //! Predictions of the catalogue's models for a device before anything is fetched, and the words in which they are told.
 
 use plimsoll_catalog::{DeviceProfile, EngineThere, Gate, ModelCard, Outcome, Shape};
-use plimsoll_lab::predict::before::{Asked, Floats, Place, Prediction, Range, Runner, predict};
+use plimsoll_lab::predict::before::{Asked, Floats, Place, Prediction, Range, predict};
 use plimsoll_lab::predict::mix::Quantisation;
 use plimsoll_lab::predict::published::{Published, ShapeProblem};
 
 use crate::foreign::shown_text;
 use crate::gate::Wanted;
-use crate::judge::Need;
+use crate::judge::{Need, OtherEngine};
 
 /// Tokens of context where nobody says.
 pub const CONTEXT: usize = 4096;
@@ -135,16 +135,7 @@ pub fn fits_words(fits: Floats) -> &'static str {
 
 /// What would run it on a device of this profile, or on this machine, where that is not this program.
 pub fn runner_words(card: &ModelCard, prediction: &Prediction, there: Option<&DeviceProfile>) -> Option<String> {
-    match (prediction.runner, there) {
-        (Runner::ThisProgram, _) => None,
-        (Runner::Another, Some(profile)) if profile.engine == EngineThere::Other => {
-            Some("another engine would be needed there: Plimsoll computes on processors".to_owned())
-        }
-        (Runner::Another, _) => {
-            let architecture = card.architecture.as_deref().unwrap_or("of this model");
-            Some(format!("another engine would be needed: Plimsoll does not read the architecture `{architecture}`"))
-        }
-    }
+    OtherEngine::of(card, prediction.runner, there).map(|engine| engine.words())
 }
 
 /// How a licence stands to the declared use, in a word or three.

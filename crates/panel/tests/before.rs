@@ -17,10 +17,10 @@ const DEVICES: [&str; 2] = ["pixel-10", "rpi5-8gb"];
 /// The pairs of the comparison pages that the catalogue began with.
 const SEEDS: [[&str; 2]; 5] = [
     ["claude-haiku-open-weights", "llama-4-compact-12b"],
+    ["claude-haiku-open-weights", "llama-4-scout-int4"],
     ["claude-haiku-open-weights", "smollm3"],
     ["claude-haiku-open-weights", "smolvlm-3b"],
-    ["llama-4-scout-int4", "smolvlm2-turbo"],
-    ["smollm3", "llama-4-compact-12b"],
+    ["claude-haiku-open-weights", "smolvlm2-turbo"],
 ];
 
 fn commercial() -> Demand {

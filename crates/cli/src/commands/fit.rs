@@ -309,7 +309,7 @@ fn summary(floating: &[Floating<'_>], shown: usize) -> String {
     match (tried, perhaps) {
         (0, 0) => "none of the catalogue's models".to_owned(),
         (_, 0) => format!("{tried} to try{all}"),
-        _ => format!("{tried} to try, {perhaps} perhaps: a figure, a licence or a reviewer is against it{all}"),
+        _ => format!("{tried} to try, {perhaps} perhaps{all}"),
     }
 }
 

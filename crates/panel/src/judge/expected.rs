@@ -1,6 +1,7 @@
 //! What is predicted of a model, as measurements that say so.
 
-use plimsoll_lab::predict::before::{Floats, Prediction, Range};
+use plimsoll_catalog::{DeviceProfile, EngineThere, ModelCard};
+use plimsoll_lab::predict::before::{Floats, Prediction, Range, Runner};
 use plimsoll_lab::record::{Measurement, Origin, Unit};
 use plimsoll_lab::stats::Interval;
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,15 @@ pub enum OtherEngine {
 }
 
 impl OtherEngine {
+    /// Why `runner` is not this program, on a device of this profile or, without one, on this machine.
+    pub fn of(card: &ModelCard, runner: Runner, there: Option<&DeviceProfile>) -> Option<OtherEngine> {
+        match (runner, there) {
+            (Runner::ThisProgram, _) => None,
+            (_, Some(profile)) if profile.engine == EngineThere::Other => Some(OtherEngine::Device),
+            _ => Some(card.architecture.clone().map_or(OtherEngine::Unnamed, OtherEngine::Architecture)),
+        }
+    }
+
     /// As a person reads it.
     pub fn words(&self) -> String {
         match self {

@@ -1,7 +1,7 @@
 //! What the panel says of a model before anything of it is fetched: the same reviewers and vetoes, on predictions.
 
-use plimsoll_catalog::{Catalog, DeviceKind, DeviceProfile, EngineThere, ModelCard, Shape, Terms};
-use plimsoll_lab::predict::before::{Floats, Place, Prediction, Range, Runner};
+use plimsoll_catalog::{Catalog, DeviceKind, DeviceProfile, ModelCard, Shape, Terms};
+use plimsoll_lab::predict::before::{Floats, Place, Prediction, Range};
 use plimsoll_lab::predict::here::memory;
 use plimsoll_lab::predict::mix::Quantisation;
 use plimsoll_lab::predict::published::ShapeProblem;
@@ -63,12 +63,11 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// What would have to run the model there, where this program would not.
-    fn engine(&self, card: &ModelCard, runner: Runner) -> Option<OtherEngine> {
-        match (runner, self.place) {
-            (Runner::ThisProgram, _) => None,
-            (_, Place::There(profile)) if profile.engine == EngineThere::Other => Some(OtherEngine::Device),
-            _ => Some(card.architecture.clone().map_or(OtherEngine::Unnamed, OtherEngine::Architecture)),
+    /// Its profile, where it is not this machine.
+    fn profile(&self) -> Option<&'a DeviceProfile> {
+        match self.place {
+            Place::There(profile) => Some(profile),
+            Place::Here(_) | Place::Unmeasured => None,
         }
     }
 }
@@ -198,7 +197,7 @@ impl Question<'_> {
         let terms = catalog.terms(&[], &[], Some(card));
         let found = shape.map(|shape| self.predicted(card, shape)).transpose()?.flatten();
         let (prediction, chosen) = found.unzip();
-        let engine = prediction.as_ref().and_then(|found| self.target.engine(card, found.runner));
+        let engine = prediction.as_ref().and_then(|found| OtherEngine::of(card, found.runner, self.target.profile()));
         let Target { name, installed, .. } = self.target;
         let expected = Expected { device: name.to_owned(), installed, prediction, engine };
         let rivals = Rival::of(catalog, Some(card));

@@ -97,6 +97,12 @@ impl Paragraph {
         self
     }
 
+    /// A blank, where none stands there and something else does.
+    pub fn apart(&mut self) -> &mut Self {
+        let needs_one = self.0.last().is_some_and(|last| !last.text().ends_with(' '));
+        if needs_one { self.words(" ") } else { self }
+    }
+
     pub fn rule(&mut self, text: String, rule: String) -> &mut Self {
         self.0.push(Part::Rule { text, rule });
         self

@@ -48,6 +48,9 @@ pub(super) fn paragraph(bench: Bench, reviewer: &Reviewer, opinion: &Opinion) ->
             speaker.takes();
         }
     }
+    if is_predicted {
+        speaker.plain();
+    }
     speaker.rivals();
     speaker.says.done()
 }
@@ -188,7 +191,7 @@ impl<'a> Speaker<'a> {
             self.says.words("Its shape is not published, so neither memory nor speed can be predicted. ");
         } else if self.asks_for_answers() {
             self.says.words("How often it is right cannot be predicted, and without that there is no score. ");
-        } else {
+        } else if !self.opinion.missing.is_empty() {
             let missing = self.opinion.missing.join(", ");
             self.says.words("Not predicted: ").words(&missing).words(". That is not enough to judge by. ");
         }
@@ -239,7 +242,7 @@ impl<'a> Speaker<'a> {
         if rivals.is_empty() || !self.asks_for_claims() {
             return;
         }
-        self.says.words(" Its card names as rivals ");
+        self.says.apart().words("Its card names as rivals ");
         let shown = rivals.len().min(NAMED);
         for (index, rival) in rivals[..shown].iter().enumerate() {
             let is_last = index > 0 && index + 1 == rivals.len();
@@ -260,10 +263,39 @@ impl<'a> Speaker<'a> {
         self.says.words(if rivals.len() > shown { " and others." } else { "." });
     }
 
+    /// What is predicted, where nothing of it was worth praise or blame.
+    fn plain(&mut self) {
+        let opinion = self.opinion;
+        let is_told = |found: &&Scored| found.utility >= PRAISED || found.utility < BLAMED;
+        if opinion.scored.iter().any(|found| is_told(&found) && self.is_said(found)) {
+            return;
+        }
+        let said = opinion.scored.iter().filter(|found| self.is_said(found));
+        let figures: Vec<_> = said.filter_map(|found| Some((found, self.measured(found)?))).collect();
+        for (index, (found, figure)) in figures.into_iter().enumerate() {
+            if index == 0 {
+                self.says.apart().words("Nothing stands out: ");
+            } else {
+                self.says.words("; ");
+            }
+            self.says.words(&found.about).words(" ").value_alone(figure);
+        }
+        if opinion.scored.iter().any(|found| self.is_said(found)) {
+            self.says.words(".");
+        }
+    }
+
+    /// Whether a criterion is one to praise or to blame: what is claimed is told by itself where it is held against a
+    /// prediction.
+    fn is_said(&self, found: &Scored) -> bool {
+        let is_claim = found.criterion == "claims_shortfall" && self.bench.subject.foreseen().is_some();
+        found.measurement.is_some() && !is_claim
+    }
+
     /// The best of it.
     fn praise(&mut self) {
         let opinion = self.opinion;
-        let praised = opinion.scored.iter().filter(|found| found.utility >= PRAISED);
+        let praised = opinion.scored.iter().filter(|found| found.utility >= PRAISED && self.is_said(found));
         let with = praised.filter_map(|found| Some((found, self.criterion(found)?.strong.clone()?)));
         let best = with.max_by(|a, b| (a.0.weight * a.0.utility).total_cmp(&(b.0.weight * b.0.utility)));
         if let Some((scored, phrase)) = best {
@@ -275,7 +307,7 @@ impl<'a> Speaker<'a> {
     fn blame(&mut self) {
         let lost = |found: &Scored| found.weight * (100.0 - found.utility);
         let opinion = self.opinion;
-        let blamed = opinion.scored.iter().filter(|found| found.utility < BLAMED);
+        let blamed = opinion.scored.iter().filter(|found| found.utility < BLAMED && self.is_said(found));
         let with = blamed.filter_map(|found| Some((found, self.criterion(found)?.weak.clone()?)));
         if let Some((scored, phrase)) = with.max_by(|a, b| lost(a.0).total_cmp(&lost(b.0))) {
             self.phrase(&phrase, scored);

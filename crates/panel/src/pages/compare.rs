@@ -177,7 +177,7 @@ impl Model<'_> {
 
     /// That its verdict is predicted, if it is.
     fn mark(&self) -> &'static str {
-        if self.of.review.is_predicted() { "predicted" } else { "" }
+        if self.of.review.verdict.marked().ends_with("predicted") { "predicted" } else { "" }
     }
 
     fn entry(&self) -> String {

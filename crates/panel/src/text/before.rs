@@ -198,7 +198,7 @@ fn full(outlook: &Outlook, style: Style) -> String {
         }
         for opinion in &model.review.opinions {
             let said: String = opinion.paragraph.iter().map(Part::text).collect();
-            out += &format!("{}\n", wrapped(&shown(&format!("{} ({}): {said}", opinion.name, call(opinion)))));
+            out += &format!("{}\n", wrapped(&shown(&format!("{}, {}: {said}", opinion.name, call(opinion)))));
         }
         let derived = model.expected.prediction.iter().flat_map(|prediction| &prediction.derived);
         for line in derived.chain(&model.figures.as_ref().map(|figures| format!("its shape: {figures}"))) {

@@ -103,11 +103,11 @@ impl Case<'_> {
             }
             Word::Unmeasured => {
                 says.words("If any, ").name(self.name(at));
-                self.reservations(&mut says, at, ", of which little can be told: ", ". ");
+                self.reservations(&mut says, at, ". Little can be told of it: ", ". ");
             }
             _ => {
                 says.words("Perhaps ").name(self.name(at));
-                self.reservations(&mut says, at, ", with a reservation: ", ". ");
+                self.reservations(&mut says, at, ". What is open or against it: ", ". ");
             }
         }
         let mut others = self.ranking.iter().copied().filter(|other| *other != at);

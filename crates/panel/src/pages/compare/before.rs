@@ -5,10 +5,11 @@ use plimsoll_lab::predict::before::{Floats, Prediction};
 use plimsoll_lab::record::{Measurement, Unit};
 
 use super::{ComparePage, Pair, first_sentence, summary};
-use crate::judge::{Foreseen, Outlook, Part, marked_text, predicted_text};
+use crate::judge::{Foreseen, Outlook, Part, Word, marked_text, predicted_text};
 use crate::pages::bars::{Amount, Quantity};
 use crate::pages::measured::marked;
 use crate::predicted::{bytes, fits_words};
+use crate::table::Cell;
 
 /// Ratios within this are not told as a difference: what counts of bytes may be off.
 const ALIKE: f64 = 1.1;
@@ -68,8 +69,10 @@ impl<'a> ComparePage<'a> {
         let word = |at: usize| outlook.models[at].review.verdict.word;
         Some(match outlook.advice.first[..] {
             [] => "Try neither, predicted".to_owned(),
+            [one] if word(one) == Word::Unmeasured => format!("If any, {}", ["A", "B"][one.min(1)]),
             [one] => format!("{} {}, predicted", word(one), ["A", "B"][one.min(1)]),
-            _ => format!("{} either, predicted", word(outlook.advice.first[0])),
+            [one, ..] if word(one) == Word::Unmeasured => "Nothing tells them apart".to_owned(),
+            [one, ..] => format!("{} either, predicted", word(one)),
         })
     }
 }
@@ -85,8 +88,8 @@ fn bars(a: &Foreseen, b: &Foreseen) -> Vec<Quantity> {
     };
     let all = [
         quantity("Memory", "peak_memory", "less"),
-        quantity("Writing speed", "decode@0", "faster"),
-        quantity("Reading speed", "prefill@0", "faster"),
+        quantity("Writing, tokens/s", "decode@0", "faster"),
+        quantity("Reading prompts, tokens/s", "prefill@0", "faster"),
         quantity("Memory left free", "memory_headroom", "more"),
     ];
     all.into_iter().flatten().collect()
@@ -111,7 +114,8 @@ fn amount(figure: &Measurement) -> Amount {
     Amount {
         value: figure.value,
         interval: figure.interval,
-        text: predicted_text(figure),
+        // The unit stands in the title where it is a long one.
+        text: predicted_text(figure).trim_end_matches(" tokens/s").to_owned(),
         id: Some(figure.id.clone()),
         is_predicted: true,
     }
@@ -119,8 +123,8 @@ fn amount(figure: &Measurement) -> Amount {
 
 fn glance(a: &Foreseen, b: &Foreseen) -> Vec<Pair> {
     let pair = |metric: &str| {
-        let cells = [marked(a.figure(metric)?), marked(b.figure(metric)?)];
-        Some(Pair { about: String::new(), cells })
+        let cell = |figure: &Measurement| Cell { value: predicted_text(figure), interval: None, id: figure.id.clone() };
+        Some(Pair { about: "predicted".to_owned(), cells: [cell(a.figure(metric)?), cell(b.figure(metric)?)] })
     };
     ["peak_memory", "decode@0"].into_iter().filter_map(pair).collect()
 }
