@@ -23,6 +23,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 
 import lm_eval
+import torch
 import yaml
 from lm_eval import tasks as harness_tasks
 from lm_eval.models.huggingface import HFLM
@@ -141,6 +142,24 @@ def cases(folder, items):
     ]
 
 
+class BeginsTexts(HFLM):
+    """The harness's model with the token that begins a text before every text: what its flag adds only where a tokenizer's
+    post-processor does."""
+
+    def begun(self, ids):
+        bos = self.tokenizer.bos_token_id
+        return ids if bos is None or ids[:1] == [bos] else [bos, *ids]
+
+    def tok_encode(self, string, *args, **kwargs):
+        return self.begun(super().tok_encode(string, *args, **kwargs))
+
+    def tok_batch_encode(self, strings, *args, **kwargs):
+        ids, mask = super().tok_batch_encode(strings, *args, **kwargs)
+        assert len(ids) == 1, "one at a time, so that nothing is padded"
+        ids = torch.tensor([self.begun(ids[0].tolist())])
+        return ids, torch.ones_like(ids)
+
+
 def of_harness(model, config, metric, chosen):
     """Whether each item is right, in the order of the file, and what was written where something was."""
     found = lm_eval.simple_evaluate(model=model, tasks=[config], log_samples=True, bootstrap_iters=0, verbosity="ERROR")
@@ -164,7 +183,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         for model in models:
-            loaded = HFLM(pretrained=model, device="cpu", dtype="float32", add_bos_token=True, batch_size=1)
+            loaded = BeginsTexts(pretrained=model, device="cpu", dtype="float32", batch_size=1)
             for name, config, metric, chosen, args in cases(folder, items):
                 one, texts = of_harness(loaded, config, metric, chosen)
                 other, answers = of_plimsoll(binary, model, args, str(folder / "evidence.db"))
