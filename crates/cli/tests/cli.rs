@@ -323,8 +323,9 @@ fn three_models_are_one_table_one_report_and_evidence_that_checks() {
     std::fs::write(folder.path().join("gate.toml"), "[[rule]]\nverdict = \"Ship\"\n").unwrap();
     let rules = folder.path().join("gate.toml");
     let written = folder.path().join(json);
-    let refused = refusal(&["gate", "--from", written.to_str().unwrap(), "--rules", rules.to_str().unwrap()]);
-    assert!(refused.contains("three models or more"), "{refused}");
+    let gated = plimsoll(&["gate", "--from", written.to_str().unwrap(), "--rules", rules.to_str().unwrap()]);
+    let refused = String::from_utf8(gated.stderr).unwrap();
+    assert!(gated.status.code() == Some(3) && refused.contains("three models or more"), "{refused}");
 }
 
 #[test]
@@ -334,8 +335,9 @@ fn a_context_or_a_picture_that_a_model_has_no_place_for_is_refused_before_anythi
     assert!(message.contains("demo:small") && message.contains("99999"), "{message}");
     let message = refusal(&["compare", "demo:small", "demo:vision", "--context", "256", "--image", picture]);
     assert!(message.contains("demo:small reads text only"), "{message}");
-    let message = refusal(&["compare", "demo:vision", "demo:vision", "--image", picture]);
-    assert!(message.contains("--context"), "{message}");
+    let alone = plimsoll(&["compare", "demo:vision", "demo:vision", "--image", picture]);
+    assert_eq!(alone.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&alone.stderr).contains("--context"), "a picture stands in a context of some size");
     let message = refusal(&["run", "demo:vision", "What is it?", "--context", "12", "--image", picture]);
     assert!(message.contains("what is shown takes") && message.contains("the context holds 12"), "{message}");
 }
