@@ -410,7 +410,8 @@ fn start_in_a_process(model: &str, filling: &FillingArgs, settings: &Settings) -
         .env("PLIMSOLL_ISA", settings.isa.to_string())
         .output()?;
     if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned().into());
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(said.trim().trim_start_matches("error: ").to_owned().into());
     }
     Ok(serde_json::from_slice(&output.stdout)?)
 }

@@ -9,7 +9,7 @@ use plimsoll_lab::compare::{Progress, Stage};
 use crate::notice::say;
 
 /// From this share of the whole on the pace so far says more of the rest than what was predicted.
-const TELLING: f64 = 0.02;
+const TELLING: f64 = 0.1;
 
 /// A bar of `len` steps on standard error, hidden unless that is a terminal.
 pub fn bar(len: u64, what: &str) -> ProgressBar {

@@ -292,3 +292,52 @@ fn output_in_a_pipe_has_no_escapes() {
     assert!(!stdout(&["info", "demo:small"]).contains('\x1b'));
     assert!(!stdout(&["verify", "demo:small"]).contains('\x1b'));
 }
+
+#[test]
+fn three_models_are_one_table_one_report_and_evidence_that_checks() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("evidence.db");
+    let store = store.to_str().unwrap();
+    let report = folder.path().to_str().unwrap();
+    let args = ["compare", "demo:small", "demo:large", "demo:small", "--items", "2", "--repeat", "2"];
+    let found = json(&[&args[..], &["--context", "256", "--json", "--report", report, "--store", store]].concat());
+    let pairs = found["reports"].as_array().unwrap();
+    assert_eq!(pairs.len(), 2);
+    for pair in pairs {
+        assert_eq!(pair["models"][0]["facts"]["sha256"], pairs[0]["models"][0]["facts"]["sha256"]);
+        assert_eq!(pair["among"]["models"], 3);
+        assert_eq!(pair["models"][1]["memory"]["parts"]["tokens"], 256);
+    }
+    let names: Vec<String> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.contains("-vs-"))
+        .collect();
+    assert_eq!(names.len(), 2, "one page and one record: {names:?}");
+    for name in &names {
+        let written = folder.path().join(name);
+        assert!(stdout(&["evidence", "check", written.to_str().unwrap()]).contains("passed"), "{name}");
+    }
+    assert!(stdout(&["evidence", "check", "--store", store]).contains("passed"));
+    let json = names.iter().find(|name| name.ends_with(".json")).unwrap();
+    std::fs::write(folder.path().join("gate.toml"), "[[rule]]\nverdict = \"Ship\"\n").unwrap();
+    let rules = folder.path().join("gate.toml");
+    let written = folder.path().join(json);
+    let gated = plimsoll(&["gate", "--from", written.to_str().unwrap(), "--rules", rules.to_str().unwrap()]);
+    let refused = String::from_utf8(gated.stderr).unwrap();
+    assert!(gated.status.code() == Some(3) && refused.contains("three models or more"), "{refused}");
+}
+
+#[test]
+fn a_context_or_a_picture_that_a_model_has_no_place_for_is_refused_before_anything_is_measured() {
+    let picture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../demo/images/five_shapes.png");
+    let message = refusal(&["compare", "demo:small", "demo:large", "--context", "99999"]);
+    assert!(message.contains("demo:small") && message.contains("99999"), "{message}");
+    let message = refusal(&["compare", "demo:small", "demo:vision", "--context", "256", "--image", picture]);
+    assert!(message.contains("demo:small reads text only"), "{message}");
+    let alone = plimsoll(&["compare", "demo:vision", "demo:vision", "--image", picture]);
+    assert_eq!(alone.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&alone.stderr).contains("--context"), "a picture stands in a context of some size");
+    let message = refusal(&["run", "demo:vision", "What is it?", "--context", "12", "--image", picture]);
+    assert!(message.contains("what is shown takes") && message.contains("the context holds 12"), "{message}");
+}

@@ -197,10 +197,9 @@ fn look(model: &mut dyn Answerer) -> Result<Looking, RunError> {
             let other = &pictures[(index + 1) % pictures.len()];
             let mut likely = |scene| {
                 let question = Question { prompt: &right.prompt, picture: Some(scene), framing: &PLAIN };
-                let failed = |source| RunError::Answer { item: format!("canary {kind}"), source };
-                Ok(model.predicted(question, &right.answer).map_err(failed)?.mean)
+                predicted(kind, question, &right.answer, model).map(|found| found.mean)
             };
-            let (own, another): (f64, f64) = (likely(&right.scene)?, likely(&other.scene)?);
+            let (own, another) = (likely(&right.scene)?, likely(&other.scene)?);
             told_apart += usize::from(own > another);
             of += 1;
         }
@@ -208,10 +207,20 @@ fn look(model: &mut dyn Answerer) -> Result<Looking, RunError> {
     Ok(Looking { told_apart, of, passed: told_apart >= TOLD_APART })
 }
 
+/// How surely `text` is predicted, with a blank before it or without, whichever is surer: where a template ends with
+/// `Assistant:`, models begin with one.
+fn predicted(name: &str, question: Question, text: &str, model: &mut dyn Answerer) -> Result<Predicted, RunError> {
+    let mut likely = |text: &str| {
+        let failed = |source| RunError::Answer { item: format!("canary {name}"), source };
+        model.predicted(question, text).map_err(failed)
+    };
+    let (as_it_stands, behind_a_blank) = (likely(text)?, likely(&format!(" {text}"))?);
+    Ok(if behind_a_blank.mean > as_it_stands.mean { behind_a_blank } else { as_it_stands })
+}
+
 fn one((name, prompt, text): (&str, &str, &str), model: &mut dyn Answerer) -> Result<Canary, RunError> {
-    let failed = |source| RunError::Answer { item: format!("canary {name}"), source };
     let question = Question { prompt, picture: None, framing: &PLAIN };
-    let Predicted { mean, even } = model.predicted(question, text).map_err(failed)?;
+    let Predicted { mean, even } = predicted(name, question, text, model)?;
     // Not a number is within no band.
     let passed = mean <= 0.0 && mean >= BOUND * even;
     Ok(Canary { name: name.to_owned(), mean, even, passed })

@@ -209,12 +209,12 @@ mod tests {
 
     #[test]
     fn a_row_pays_for_being_one_of_many() {
-        // Six to nothing has p = 0.014: enough alone, not enough among four rows.
-        let (six, none) = ([true; 6], [false; 6]);
+        // Six to nothing of twelve has p = 0.025: enough alone, not enough among four rows, of which all together come first.
+        let (six, none): ([bool; 12], _) = (std::array::from_fn(|index| index < 6), [false; 12]);
         let a = outcomes(&[("dates", &six), ("units", &none), ("json", &none)]);
         let b = outcomes(&[("dates", &none), ("units", &none), ("json", &none)]);
         let found = differences(&a, &b).unwrap();
-        assert!((found[1].p_adjusted - 4.0 * 0.014305878).abs() < 1e-8, "{found:?}");
+        assert!((found[1].p_adjusted - 3.0 * 0.024744672).abs() < 1e-8, "{found:?}");
         assert!(found.iter().all(|difference| difference.finding() == Finding::NoDifferenceSeen));
         let [alone, among] = [1, 4].map(|size| found[1].clone().in_family(found[1].p, size));
         assert_eq!(alone.finding(), Finding::FirstBetter);

@@ -120,7 +120,7 @@ fn the_better_model_is_named_first_and_what_is_not_shown_is_said() {
     assert_eq!(
         compared(a, b).conclusion.sentence,
         "On this machine and these 80 questions B (two) is right more often than A (one), 100.0 % against 50.0 % \
-         (A minus B −50.0 points, −60.7 to −39.3), A decodes at 2.00 × the speed of B, and no difference in peak \
+         (A minus B −50.0 points, −61.3 to −38.7), A decodes at 2.00 × the speed of B, and no difference in peak \
          memory was seen; the evidence shows no difference in units, which is not to say that there is none, and says \
          nothing of other tasks, other prompts or other machines."
     );
