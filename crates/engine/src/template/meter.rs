@@ -82,11 +82,6 @@ impl Meter {
         self.build(ITEM_BYTES)
     }
 
-    /// Bytes that may still be built.
-    pub fn bytes_left(&self) -> usize {
-        self.bytes.get()
-    }
-
     /// Does `work` one level deeper.
     pub fn deeper<T>(&self, work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
         let nesting = self.nesting.get() + 1;

@@ -11,6 +11,7 @@ use super::text as words;
 use super::value::{Callable, Dict, Method, Text, Value, View};
 use super::{Outcome, error};
 use crate::template::jinja::arguments::Arguments;
+use crate::template::jinja::{access, html};
 use crate::template::meter::Meter;
 
 const TEXT: [&str; 45] = [
@@ -324,8 +325,7 @@ fn of_text(text: &Text, name: &str, arguments: Arguments, meter: &Meter) -> Outc
         }
         "striptags" | "unescape" => {
             let [] = arguments.exactly(name)?;
-            let plain = if name == "striptags" { super::super::jinja::html::without_tags(it) } else { super::super::jinja::html::unescape(it) };
-            Ok(Value::text(plain))
+            Ok(Value::text(if name == "striptags" { html::without_tags(it)? } else { html::unescape(it)? }))
         }
         "escape" => {
             let [value] = arguments.exactly(name)?;
@@ -599,12 +599,12 @@ impl Fields for Given<'_> {
         while !rest.is_empty() {
             if let Some(after) = rest.strip_prefix('.') {
                 let end = after.find(['.', '[']).unwrap_or(after.len());
-                value = super::super::jinja::access::attribute(&value, &after[..end], self.meter)?;
+                value = access::attribute(&value, &after[..end], self.meter)?;
                 rest = &after[end..];
             } else {
                 let Some((key, after)) = rest[1..].split_once(']') else { return error("Missing ']' in format string") };
                 let key = key.parse::<i64>().map_or_else(|_| Value::text(key), Value::Int);
-                value = super::super::jinja::access::item(&value, &key, self.meter)?;
+                value = access::item(&value, &key, self.meter)?;
                 rest = after;
             }
         }

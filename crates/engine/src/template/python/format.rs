@@ -50,7 +50,7 @@ impl Spec {
             spec.fill = spec.fill.or(Some('0'));
             spec.align = spec.align.or(Some('='));
         }
-        let mut number = |take: &mut dyn FnMut(&dyn Fn(char) -> bool) -> Option<char>| -> Outcome<Option<usize>> {
+        let number = |take: &mut dyn FnMut(&dyn Fn(char) -> bool) -> Option<char>| -> Outcome<Option<usize>> {
             let mut digits = String::new();
             while let Some(digit) = take(&|c| c.is_ascii_digit()) {
                 digits.push(digit);

@@ -36,7 +36,7 @@ pub fn iterate(value: &Value, meter: &Meter) -> Outcome<Vec<Value>> {
 }
 
 fn character(c: char, markup: bool) -> Value {
-    Value::Text(Text { text: c.encode_utf8(&mut [0; 4]).as_ref().into(), markup })
+    Value::Text(Text { text: std::sync::Arc::from(&*c.encode_utf8(&mut [0; 4])), markup })
 }
 
 /// Python's `len`, where there is one.

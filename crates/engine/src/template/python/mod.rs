@@ -11,7 +11,7 @@ pub mod tables;
 pub mod text;
 pub mod value;
 
-pub use value::{Callable, Dict, Items, Method, Namespace, Range, Text, Value};
+pub use value::{Callable, Range, Value};
 
 /// Why an expression has no value.
 #[derive(Debug, Clone, PartialEq)]

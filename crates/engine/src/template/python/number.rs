@@ -151,14 +151,18 @@ fn repeated(items: &Value, times: usize, meter: &Meter) -> Outcome {
         }
         Value::List(items) => {
             meter.charge_items(items.values.len().saturating_mul(times))?;
-            Value::list(items.values.repeat(times), meter)?
+            Value::list(repeat_items(&items.values, times), meter)?
         }
         Value::Tuple(items) => {
             meter.charge_items(items.values.len().saturating_mul(times))?;
-            Value::tuple(items.values.repeat(times), meter)?
+            Value::tuple(repeat_items(&items.values, times), meter)?
         }
         _ => unreachable!("only text, lists and tuples are repeated"),
     })
+}
+
+fn repeat_items(items: &[Value], times: usize) -> Vec<Value> {
+    std::iter::repeat_n(items, times).flatten().cloned().collect()
 }
 
 fn of_numbers(operator: Operator, a: Number, b: Number, meter: &Meter) -> Outcome {

@@ -1,6 +1,6 @@
 //! Values of Python, as far as templates can make them. All but namespaces are immutable, as in Jinja's immutable sandbox.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -386,6 +386,3 @@ fn items(values: Vec<Value>, grouped: bool, meter: &Meter) -> Outcome<Rc<Items>>
     }
     Ok(Rc::new(Items { values, depth, grouped }))
 }
-
-/// A counter that one value advances.
-pub type Position = Cell<usize>;
