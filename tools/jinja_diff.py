@@ -106,14 +106,30 @@ FILTERS = {
 TESTS = ["odd", "even", "divisibleby 3", "divisibleby(2)", "defined", "undefined", "none", "boolean", "false", "true", "integer", "float", "lower", "upper",
          "string", "mapping", "number", "sequence", "iterable", "callable", "sameas none", "sameas(yes)", "escaped", "in [1, 'a']", "in s", "eq 1", "ne('a')",
          "gt 2", "ge 1", "lt(3)", "le 0", "equalto s", "lessthan 5", "greaterthan 1", "filter", "test"]
-METHODS = ["capitalize()", "casefold()", "center(12)", "center(9, '*')", "count('a')", "count('', 1)", "endswith('l')", "endswith(('a', 'l'), 1)", "expandtabs(4)", "find('o')",
-           "find('o', 5, -2)", "format(1, 'a', k=2)", "index('a')", "isalnum()", "isalpha()", "isascii()", "isdecimal()", "isdigit()", "isidentifier()", "islower()",
-           "isnumeric()", "isprintable()", "isspace()", "istitle()", "isupper()", "join(['a', 'b'])", "join(w)", "ljust(8, '.')", "lower()", "lstrip()", "lstrip('T')",
-           "partition(' ')", "removeprefix('The')", "removesuffix('l')", "replace('a', 'bb')", "replace('a', '', 1)", "rfind('l')", "rindex('l')", "rjust(25)",
-           "rpartition('o')", "rsplit()", "rsplit(None, 1)", "rsplit(' ', maxsplit=1)", "rstrip('l')", "split()", "split(' ')", "split(' ', 1)", "split(sep='o')", "splitlines()",
-           "splitlines(true)", "startswith('T')", "startswith(('x', 'T'))", "strip()", "swapcase()", "title()", "upper()", "zfill(30)", "translate({104: 'H', 97: none})",
-           "keys()", "values()", "items()", "get('a')", "get('zz', 'no')", "copy()", "count(1)", "index(1)", "append(1)", "pop()", "update({})", "bit_length()", "is_integer()", "real", "k", "a.b", "items", "__class__"]
+METHODS = {
+    "text": ["capitalize()", "casefold()", "center(12)", "center(9, '*')", "count('a')", "count('', 1)", "endswith('l')", "endswith(('a', 'l'), 1)", "expandtabs(4)", "find('o')",
+             "find('o', 5, -2)", "format(1, 'a', k=2)", "index('a')", "isalnum()", "isalpha()", "isascii()", "isdecimal()", "isdigit()", "isidentifier()", "islower()",
+             "isnumeric()", "isprintable()", "isspace()", "istitle()", "isupper()", "join(['a', 'b'])", "join(w)", "ljust(8, '.')", "lower()", "lstrip()", "lstrip('T')",
+             "partition(' ')", "removeprefix('The')", "removesuffix('l')", "replace('a', 'bb')", "replace('a', '', 1)", "rfind('l')", "rindex('l')", "rjust(25)",
+             "rpartition('o')", "rsplit()", "rsplit(None, 1)", "rsplit(' ', maxsplit=1)", "rstrip('l')", "split()", "split(' ')", "split(' ', 1)", "split(sep='o')", "splitlines()",
+             "splitlines(true)", "startswith('T')", "startswith(('x', 'T'))", "strip()", "swapcase()", "title()", "upper()", "zfill(30)", "translate({104: 'H', 97: none})", "items", "__class__"],
+    "dict": ["keys()", "values()", "items()", "get('a')", "get('zz', 'no')", "copy()", "pop()", "update({})", "k", "a.b", "items", "b"],
+    "list": ["copy()", "count(1)", "index(1)", "append(1)", "0", "x"],
+    "number": ["bit_length()", "is_integer()", "real", "imag", "numerator"],
+}
 BINARY = ["+", "-", "*", "/", "//", "%", "**", "~", "==", "!=", "<", "<=", ">", ">=", "and", "or", "in", "not in"]
+# What filters take, and what they give.
+KINDS = {name: ("any", "any") for name in FILTERS}
+for takes, gives, names in [
+    ("text", "text", "capitalize center escape e forceescape format indent lower replace safe string striptags title trim truncate upper urlencode wordwrap reverse"),
+    ("text", "number", "wordcount length int float"), ("number", "number", "abs round int float"), ("number", "text", "filesizeformat"),
+    ("list", "list", "batch list map reject rejectattr select selectattr slice sort unique groupby reverse"), ("list", "number", "count length sum"),
+    ("list", "any", "first last max min join"), ("dict", "list", "dictsort items"), ("dict", "text", "xmlattr tojson"), ("any", "text", "tojson string"),
+]:
+    for name in names.split():
+        KINDS[name] = (takes, gives)
+ATOMS = {"text": TEXTS, "number": NUMBERS, "list": LISTS, "dict": DICTS, "odd": ODD}
+QUOTED = ["'a'", "'k'", "'items'", "'0x1f'", "s"]
 DATES = ["%d %B %Y", "%c", "%x %X", "%j|%U|%W|%V|%u|%w", "%e %-d %_H %I %p %P", "%y%%%Q", "%H:%M:%S.%f", "%Z%z|%D %F %T %R %r"]
 
 
@@ -123,40 +139,47 @@ class Maker:
     def __init__(self, seed):
         self.r = random.Random(seed)
 
-    def atom(self):
-        return self.r.choice(self.r.choice([TEXTS, TEXTS, NUMBERS, LISTS, DICTS, ODD]))
+    def atom(self, kind):
+        if kind == "any" or self.r.random() < 0.03:
+            kind = self.r.choice(list(ATOMS))
+        return self.r.choice(ATOMS[kind])
 
-    def expression(self, depth):
+    def expression(self, depth, kind="any"):
+        """An expression that mostly is of a kind: text, number, list, dict, or any."""
         r = self.r
-        if depth <= 0 or r.random() < 0.12:
-            return self.atom()
-        inner = lambda: self.expression(depth - 1)
-        kind = r.random()
-        if kind < 0.38:
-            name = r.choice(list(FILTERS))
+        if depth <= 0 or r.random() < 0.1:
+            return self.atom(kind)
+        inner = lambda kind="any": self.expression(depth - 1, kind if r.random() < 0.95 else "any")
+        choice = r.random()
+        if choice < 0.42:
+            name = r.choice([name for name, (_, gives) in KINDS.items() if kind in ("any", gives)] or list(KINDS))
             arguments = r.choice(FILTERS[name] or [""])
-            return f"{self.wrapped(inner())}|{name}" + (f"({arguments})" if arguments else "")
-        if kind < 0.54:
-            return f"{self.wrapped(inner())}.{r.choice(METHODS)}"
-        if kind < 0.66:
-            return f"({inner()} {r.choice(BINARY)} {inner()})"
-        if kind < 0.74:
+            return f"({inner(KINDS[name][0])})|{name}" + (f"({arguments})" if arguments else "")
+        if choice < 0.56:
+            of = kind if kind in METHODS else r.choice(list(METHODS))
+            return f"({inner(of)}).{r.choice(METHODS[of])}"
+        if choice < 0.66:
+            sides = kind if kind in ("text", "number", "list") else r.choice(["text", "number", "list"])
+            signs = {"text": ["+", "~", "~", "==", "<", "in"], "number": ["+", "-", "*", "/", "//", "%", "**", "<", ">="], "list": ["+", "==", "!="]}
+            if r.random() < 0.1:
+                return f"({inner()} {r.choice(BINARY)} {inner()})"
+            return f"({inner(sides)} {r.choice(signs[sides] + ['and', 'or'])} {inner(sides)})"
+        if choice < 0.72:
             return f"({inner()} is {r.choice(['', 'not '])}{r.choice(TESTS)})"
-        if kind < 0.82:
-            index = r.choice(["0", "-1", "1:", ":2", "::-1", "1:-1", "::2", "'a'", "'k'", "'items'", "n", "-3:", "5:1:-2", "9", "none", "1.5"])
-            return f"{self.wrapped(inner())}[{index}]"
-        if kind < 0.87:
-            return f"({inner()} if {inner()}" + (f" else {inner()})" if r.random() < 0.8 else ")")
-        if kind < 0.91:
-            return f"[{inner()}, {inner()}]" if r.random() < 0.5 else f"{{'a': {inner()}, {self.atom()}: 1}}"
-        if kind < 0.94:
-            return f"{r.choice(['-', '+', 'not '])}{self.wrapped(inner())}"
-        if kind < 0.97:
-            return f"({r.choice(TEXTS)} % {r.choice(['', '(' ])}{inner()}" + r.choice([")", ")"])
+        if choice < 0.8:
+            index = r.choice(["0", "-1", "1:", ":2", "::-1", "1:-1", "::2", "n", "-3:", "5:1:-2", "9", "none", "1.5"])
+            if r.random() < 0.3:
+                return f"({inner('dict')})[{r.choice(QUOTED)}]"
+            return f"({inner(r.choice(['text', 'list']))})[{index}]"
+        if choice < 0.85:
+            return f"({inner(kind)} if {inner()}" + (f" else {inner(kind)})" if r.random() < 0.8 else ")")
+        if choice < 0.9:
+            return f"[{inner()}, {inner()}]" if r.random() < 0.5 else f"{{'a': {inner()}, {r.choice(QUOTED)}: 1}}"
+        if choice < 0.93:
+            return f"-({inner('number')})" if r.random() < 0.5 else f"not ({inner()})"
+        if choice < 0.97:
+            return r.choice([f"('%s' % ({inner('text')}))", f"('%5.2f|' % ({inner('number')}))", f"('%-4s|%r' % ({inner()}, {inner()}))", f"('{{:>6}}|{{!r}}'.format({inner('text')}, {inner()}))"])
         return r.choice(["range(5, 0, -2)", "dict([('a', 1)], b=2)", "cycler(1, 2).next()", "joiner('|')()", f"strftime_now('{r.choice(DATES)}')", "namespace(a=1).a", "loop.index", "'é' 'b'"])
-
-    def wrapped(self, text):
-        return f"({text})"
 
     def space(self):
         return self.r.choice(["", "", " ", "\n", "  \n", "x ", "\n\n "])
@@ -197,7 +220,7 @@ class Maker:
             return "{#" + sign() + " a {{ comment }} " + r.choice(["", "-"]) + "#}"
         if kind < 0.985:
             return "{% raw %}{{ x }}" + self.space() + "{% endraw" + end()
-        return "{% macro g(x) %}[{{ x }}{{ caller(1) }}]{% endmacro %}{% call(y) g(" + self.atom() + ") %}{{ y }}" + body() + "{% endcall %}"
+        return "{% macro g(x) %}[{{ x }}{{ caller(1) }}]{% endmacro %}{% call(y) g(" + self.atom("any") + ") %}{{ y }}" + body() + "{% endcall %}"
 
     def body(self, depth):
         return "".join(self.space() + self.statement(depth) + self.space() for _ in range(self.r.choice([1, 1, 2])))

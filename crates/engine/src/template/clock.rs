@@ -158,8 +158,7 @@ struct Directive {
 
 impl Directive {
     fn read(chars: &mut std::str::Chars<'_>) -> Option<Directive> {
-        let mut read =
-            Directive { letter: ' ', pad: None, unpadded: false, upper: false, swaps: false, width: None };
+        let mut read = Directive { letter: ' ', pad: None, unpadded: false, upper: false, swaps: false, width: None };
         loop {
             match chars.next()? {
                 '-' => (read.unpadded, read.pad) = (true, None),
@@ -187,7 +186,8 @@ impl Directive {
     }
 
     fn text(&self, text: &str) -> String {
-        let cased = if self.upper || (self.swaps && self.letter != 'p') { text.to_uppercase() } else { text.to_owned() };
+        let cased =
+            if self.upper || (self.swaps && self.letter != 'p') { text.to_uppercase() } else { text.to_owned() };
         let missing = self.width.unwrap_or(0).saturating_sub(cased.chars().count());
         format!("{}{cased}", self.pad.unwrap_or(' ').to_string().repeat(missing))
     }

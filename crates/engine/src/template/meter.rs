@@ -13,14 +13,14 @@ use super::python::{Fail, Outcome};
 pub const MAX_BYTES: usize = 512 << 20;
 /// Bytes that a rendering of a few words may build.
 pub const PROBE_BYTES: usize = 16 << 20;
-/// Steps that one rendering may take; a thousand messages take every published template a hundredth of them.
-const STEPS: u64 = 400_000_000;
+/// Steps that one rendering may take; a thousand messages take every published template a fraction of them.
+const STEPS: u64 = 20_000_000;
 /// Bytes that are read in the time of a step.
-const BYTES_A_STEP: usize = 8;
+const BYTES_A_STEP: usize = 64;
 /// What an item of a list takes. [bytes]
 const ITEM_BYTES: usize = 32;
 /// Time that one rendering may take. Steps end a rendering first on any machine that is not overloaded.
-const TIME: Duration = Duration::from_secs(20);
+const TIME: Duration = Duration::from_secs(10);
 /// Steps between looks at the clock.
 const BETWEEN_LOOKS: u64 = 1 << 16;
 /// Expressions, statements and calls within one another; the stack of a rendering holds as many.

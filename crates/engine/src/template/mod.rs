@@ -31,7 +31,7 @@ const MAX_SOURCE_BYTES: usize = 1 << 20;
 const STACK_BYTES: usize = 256 << 20;
 
 /// Why a template could not be compiled or rendered.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum TemplateError {
     /// The source is not a template that this engine reads.
     #[error("the chat template does not compile: {0}")]
@@ -353,7 +353,10 @@ impl ChatTemplate {
     ) -> python::Outcome<Vec<(Arc<str>, Value)>> {
         let mut variables: Vec<(Arc<str>, Value)> = vec![
             ("messages".into(), python::json::to_value(messages, meter)?),
-            ("tools".into(), request.tools.as_ref().map_or(Ok(Value::None), |tools| python::json::to_value(tools, meter))?),
+            (
+                "tools".into(),
+                request.tools.as_ref().map_or(Ok(Value::None), |tools| python::json::to_value(tools, meter))?,
+            ),
             ("documents".into(), Value::None),
             ("add_generation_prompt".into(), Value::Bool(request.add_generation_prompt)),
         ];

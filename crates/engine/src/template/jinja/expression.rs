@@ -88,9 +88,9 @@ impl Renderer<'_> {
         match (self.value(test, scope)?.truth(), no) {
             (true, _) => self.value(yes, scope),
             (false, Some(no)) => self.value(no, scope),
-            (false, None) => Ok(Value::undefined(
-                "the inline if-expression evaluated to false and no else section was defined.",
-            )),
+            (false, None) => {
+                Ok(Value::undefined("the inline if-expression evaluated to false and no else section was defined."))
+            }
         }
     }
 
@@ -136,8 +136,8 @@ impl Renderer<'_> {
         Ok(Value::text(out))
     }
 
-    fn item(&self, of: &Expr, key: &Expr, scope: &Rc<Scope>) -> Outcome {
-        let of = self.value(of, scope)?;
+    fn item(&self, of_expr: &Expr, key: &Expr, scope: &Rc<Scope>) -> Outcome {
+        let of = self.value(of_expr, scope)?;
         let Expr::Slice(parts) = key else {
             let key = self.value(key, scope)?;
             return access::item(&of, &key, self.meter);
@@ -151,6 +151,10 @@ impl Renderer<'_> {
         let [start, stop, step] = &values;
         match slice(&of, [start, stop, step], self.meter)? {
             Some(sliced) => Ok(sliced),
+            // Jinja works out what is constant beforehand, and takes what fails then for undefined.
+            None if is_constant(of_expr) && parts.iter().flatten().all(|part| is_constant(part)) => {
+                Ok(Value::undefined("a constant that cannot be sliced"))
+            }
             None => error(format!("'{}' object cannot be sliced so", of.type_name())),
         }
     }
@@ -227,4 +231,35 @@ impl Renderer<'_> {
         let arguments = self.arguments(arguments, scope)?;
         self.filter(name, value, arguments)
     }
+}
+
+/// Whether an expression is the same whatever the variables are.
+fn is_constant(expr: &Expr) -> bool {
+    match expr {
+        Expr::Text(_) | Expr::Whole(_) | Expr::Float(_) | Expr::Bool(_) | Expr::None => true,
+        Expr::Tuple(items) | Expr::List(items) | Expr::Concat(items) => items.iter().all(is_constant),
+        Expr::Dict(pairs) => pairs.iter().all(|(key, value)| is_constant(key) && is_constant(value)),
+        Expr::Signed { of, .. } | Expr::Not(of) => is_constant(of),
+        Expr::Binary(_, sides) | Expr::And(sides) | Expr::Or(sides) => is_constant(&sides.0) && is_constant(&sides.1),
+        Expr::Compare(first, rest) => is_constant(first) && rest.iter().all(|(_, other)| is_constant(other)),
+        Expr::Attribute(of, _) => is_constant(of),
+        Expr::Item(parts) => is_constant(&parts.0) && is_constant(&parts.1),
+        Expr::Slice(parts) => parts.iter().flatten().all(|part| is_constant(part)),
+        Expr::Conditional { test, yes, no } => {
+            is_constant(test) && is_constant(yes) && no.as_ref().is_none_or(|no| is_constant(no))
+        }
+        Expr::Test { of, arguments, .. } => is_constant(of) && are_constant(arguments),
+        Expr::Filter { of: Some(of), name, arguments } => {
+            // These read the variables, so that Jinja leaves them for later.
+            let late = ["random", "map", "select", "reject", "selectattr", "rejectattr"];
+            !late.contains(&&**name) && is_constant(of) && are_constant(arguments)
+        }
+        Expr::Name(_) | Expr::Call(..) | Expr::Filter { of: None, .. } => false,
+    }
+}
+
+fn are_constant(arguments: &tree::Arguments) -> bool {
+    let tree::Arguments { positional, keywords, rest, rest_keywords } = arguments;
+    let rest = rest.iter().chain(rest_keywords).map(|rest| &**rest);
+    positional.iter().chain(keywords.iter().map(|(_, value)| value)).chain(rest).all(is_constant)
 }

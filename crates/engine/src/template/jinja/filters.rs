@@ -17,11 +17,60 @@ use crate::template::python::{Fail, Outcome, error};
 
 /// Every filter that Jinja has; some are refused when they are reached.
 const NAMES: [&str; 54] = [
-    "abs", "attr", "batch", "capitalize", "center", "count", "d", "default", "dictsort", "e", "escape",
-    "filesizeformat", "first", "float", "forceescape", "format", "groupby", "indent", "int", "items", "join", "last",
-    "length", "list", "lower", "map", "max", "min", "pprint", "random", "reject", "rejectattr", "replace", "reverse",
-    "round", "safe", "select", "selectattr", "slice", "sort", "string", "striptags", "sum", "title", "tojson", "trim",
-    "truncate", "unique", "upper", "urlencode", "urlize", "wordcount", "wordwrap", "xmlattr",
+    "abs",
+    "attr",
+    "batch",
+    "capitalize",
+    "center",
+    "count",
+    "d",
+    "default",
+    "dictsort",
+    "e",
+    "escape",
+    "filesizeformat",
+    "first",
+    "float",
+    "forceescape",
+    "format",
+    "groupby",
+    "indent",
+    "int",
+    "items",
+    "join",
+    "last",
+    "length",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "pprint",
+    "random",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "safe",
+    "select",
+    "selectattr",
+    "slice",
+    "sort",
+    "string",
+    "striptags",
+    "sum",
+    "title",
+    "tojson",
+    "trim",
+    "truncate",
+    "unique",
+    "upper",
+    "urlencode",
+    "urlize",
+    "wordcount",
+    "wordwrap",
+    "xmlattr",
 ];
 
 /// Whether there is such a filter.
@@ -65,14 +114,15 @@ impl Renderer<'_> {
             }
             "default" | "d" => {
                 let [default, boolean] = arguments.named(name, ["default_value", "boolean"], 0)?;
-                let falls = matches!(value, Value::Undefined(_)) || (boolean.is_some_and(|b| b.truth()) && !value.truth());
+                let falls =
+                    matches!(value, Value::Undefined(_)) || (boolean.is_some_and(|b| b.truth()) && !value.truth());
                 Ok(if falls { default.unwrap_or_else(|| Value::text("")) } else { value })
             }
             "length" | "count" => Ok(Value::Int(length(&value, meter)? as i64)),
             "list" => Value::list(iterate(&value, meter)?, meter),
             "first" => match &value {
                 Value::Stream(stream) => {
-                    let first = stream.borrow_mut().pop_front();
+                    let first = stream.borrow_mut().next()?;
                     Ok(first.unwrap_or_else(|| Value::undefined("No first item, sequence was empty.")))
                 }
                 value => {
@@ -94,7 +144,7 @@ impl Renderer<'_> {
                     let pair = |(key, value): &(Value, Value)| Value::tuple(vec![key.clone(), value.clone()], meter);
                     Value::stream(dict.entries().iter().map(pair).collect::<Outcome<_>>()?, meter)
                 }
-                _ => error("Can only get item pairs from a mapping."),
+                _ => Value::failing(Fail::Error("Can only get item pairs from a mapping.".to_owned()), meter),
             },
             "join" => self.join(&value, arguments),
             "replace" => self.replace(&value, arguments),
@@ -317,11 +367,15 @@ impl Renderer<'_> {
         let [size, fill] = arguments.named(name, [first, "fill_with"], 1)?;
         let size = self.whole(size.as_ref(), 0, first)?;
         let fill = fill.filter(|fill| !matches!(fill, Value::None));
-        let items = iterate(value, self.meter)?;
+        let items = match iterate(value, self.meter) {
+            Ok(items) => items,
+            Err(fail) => return Value::failing(fail, self.meter),
+        };
         let mut parts: Vec<Vec<Value>> = Vec::new();
         if name == "slice" {
             if size == 0 {
-                return error("integer division or modulo by zero");
+                let what = "integer division or modulo by zero".to_owned();
+                return Value::failing(Fail::Error(what), self.meter);
             }
             let size = usize::try_from(size).unwrap_or(0);
             self.meter.charge_items(size)?;
@@ -337,7 +391,9 @@ impl Renderer<'_> {
             let size_or_none = usize::try_from(size).ok().filter(|size| *size > 0);
             for item in items {
                 match parts.last_mut() {
-                    Some(part) if Some(part.len()) != size_or_none && !(size == 0 && part.is_empty()) => part.push(item),
+                    Some(part) if Some(part.len()) != size_or_none && !(size == 0 && part.is_empty()) => {
+                        part.push(item)
+                    }
                     _ => parts.push(vec![item]),
                 }
             }

@@ -62,7 +62,9 @@ impl Renderer<'_> {
             "strftime_now" => {
                 let [format] = arguments.named("strftime_now", ["format"], 1)?;
                 match format.as_ref().and_then(Value::as_text) {
-                    Some(format) => Ok(Value::text(self.clock.strftime(format).map_err(|e| Fail::Error(e.to_string()))?)),
+                    Some(format) => {
+                        Ok(Value::text(self.clock.strftime(format).map_err(|e| Fail::Error(e.to_string()))?))
+                    }
                     None => error("strftime() argument 1 must be str"),
                 }
             }
@@ -84,7 +86,9 @@ impl Renderer<'_> {
             let items = iterate(&item, self.meter)?;
             match <[Value; 2]>::try_from(items) {
                 Ok([key, value]) => Ok((key, value)),
-                Err(items) => error(format!("dictionary update sequence element has length {}; 2 is required", items.len())),
+                Err(items) => {
+                    error(format!("dictionary update sequence element has length {}; 2 is required", items.len()))
+                }
             }
         };
         iterate(&source, self.meter)?.into_iter().map(pair).collect()
@@ -98,7 +102,9 @@ fn range(arguments: Arguments) -> Outcome {
         if let Some(value) = value {
             *number = match value {
                 Value::Bool(_) | Value::Int(_) => value.as_int().unwrap_or(0),
-                Value::Big(_) => return error("Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000)."),
+                Value::Big(_) => {
+                    return error("Range too big. The sandbox blocks ranges larger than MAX_RANGE (100000).");
+                }
                 other => {
                     other.require()?;
                     return error(format!("'{}' object cannot be interpreted as an integer", other.type_name()));

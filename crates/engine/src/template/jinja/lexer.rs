@@ -361,10 +361,7 @@ impl<'s> Lexer<'s> {
 fn is_word(c: char) -> bool {
     use unicode_general_category::{GeneralCategory as Is, get_general_category};
     c.is_alphanumeric()
-        || matches!(
-            get_general_category(c),
-            Is::NonspacingMark | Is::SpacingMark | Is::ConnectorPunctuation
-        )
+        || matches!(get_general_category(c), Is::NonspacingMark | Is::SpacingMark | Is::ConnectorPunctuation)
 }
 
 /// The next tag of a text, the earliest.
@@ -428,7 +425,8 @@ fn unescaped(text: &str) -> Result<String, String> {
                     'u' => 4,
                     _ => 8,
                 };
-                let digits: String = std::iter::from_fn(|| chars.next_if(char::is_ascii_hexdigit)).take(length).collect();
+                let digits: String =
+                    std::iter::from_fn(|| chars.next_if(char::is_ascii_hexdigit)).take(length).collect();
                 if digits.len() < length {
                     return Err(format!("truncated \\{kind} escape"));
                 }
@@ -455,7 +453,10 @@ mod tests {
 
     fn data(source: &str) -> Vec<String> {
         let tokens = tokens(&normalised(source)).unwrap();
-        tokens.into_iter().filter_map(|token| if let Kind::Data(text) = token.kind { Some(text) } else { None }).collect()
+        tokens
+            .into_iter()
+            .filter_map(|token| if let Kind::Data(text) = token.kind { Some(text) } else { None })
+            .collect()
     }
 
     #[test]
@@ -478,7 +479,8 @@ mod tests {
 
     #[test]
     fn literals_are_read_as_pythons() {
-        let kinds = |source: &str| -> Vec<Kind> { tokens(source).unwrap().into_iter().map(|token| token.kind).collect() };
+        let kinds =
+            |source: &str| -> Vec<Kind> { tokens(source).unwrap().into_iter().map(|token| token.kind).collect() };
         assert_eq!(kinds("{{ 1_000 }}")[1], Kind::Whole(BigInt::from(1000)));
         assert_eq!(kinds("{{ 0x_fF }}")[1], Kind::Whole(BigInt::from(255)));
         assert_eq!(kinds("{{ 1e-7 }}")[1], Kind::Float(1e-7));

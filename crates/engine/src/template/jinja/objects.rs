@@ -58,9 +58,7 @@ impl Loop {
                 Some(before) => self.items[before].clone(),
                 None => Value::undefined("there is no previous item"),
             },
-            "nextitem" => {
-                self.items.get(at + 1).cloned().unwrap_or_else(|| Value::undefined("there is no next item"))
-            }
+            "nextitem" => self.items.get(at + 1).cloned().unwrap_or_else(|| Value::undefined("there is no next item")),
             _ => return None,
         })
     }
@@ -72,7 +70,9 @@ impl Loop {
         }
         let values = arguments.positional;
         if name == "cycle" {
-            let Some(at) = self.index0.get().checked_rem(values.len()) else { return error("no items for cycling given") };
+            let Some(at) = self.index0.get().checked_rem(values.len()) else {
+                return error("no items for cycling given");
+            };
             return Ok(values[at].clone());
         }
         let mut last = self.changed.borrow_mut();

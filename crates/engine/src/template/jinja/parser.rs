@@ -96,7 +96,11 @@ impl Parser {
     }
 
     fn expect_sign(&mut self, sign: &'static str) -> Parsed<()> {
-        if self.take_sign(sign) { Ok(()) } else { self.fail(format!("expected token '{sign}', got {}", shown(self.kind()))) }
+        if self.take_sign(sign) {
+            Ok(())
+        } else {
+            self.fail(format!("expected token '{sign}', got {}", shown(self.kind())))
+        }
     }
 
     fn expect(&mut self, kind: &Kind) -> Parsed<()> {
@@ -162,7 +166,9 @@ impl Parser {
                 Kind::End if ends.is_empty() => return Ok(nodes),
                 Kind::End => {
                     let ends = ends.iter().map(|end| format!("'{end}'")).collect::<Vec<_>>().join(" or ");
-                    return self.fail(format!("Unexpected end of template. Jinja was looking for the following tags: {ends}."));
+                    return self.fail(format!(
+                        "Unexpected end of template. Jinja was looking for the following tags: {ends}."
+                    ));
                 }
                 other => return self.fail(format!("unexpected {}", shown(&other))),
             };
@@ -224,7 +230,9 @@ impl Parser {
             other if ends.is_empty() => self.fail(format!("Encountered unknown tag '{other}'.")),
             other => {
                 let ends = ends.iter().map(|end| format!("'{end}'")).collect::<Vec<_>>().join(" or ");
-                self.fail(format!("Encountered unknown tag '{other}'. Jinja was looking for the following tags: {ends}."))
+                self.fail(format!(
+                    "Encountered unknown tag '{other}'. Jinja was looking for the following tags: {ends}."
+                ))
             }
         }
     }

@@ -176,14 +176,14 @@ impl Renderer<'_> {
             }
             Statement::Call(call, body) => {
                 let printed = self.call_with(call, Some(self.macro_value(body, scope)), scope)?;
-                self.print(&printed, out)?;
+                self.print_text(&printed, out)?;
             }
             Statement::Filter(filter, body) => {
                 let mut text = String::new();
                 let inner = Scope::within(scope);
                 self.nodes(body, &inner, &mut text)?;
                 let value = self.filtered(filter, Value::text(text), &inner)?;
-                self.print(&value, out)?;
+                self.print_text(&value, out)?;
             }
             Statement::NoLoader => return error("no loader for this environment specified"),
         }
@@ -197,6 +197,14 @@ impl Renderer<'_> {
                 let text = string(value, self.meter)?;
                 self.write(&text, out)
             }
+        }
+    }
+
+    /// What blocks give has to be text already: Jinja joins it as it is.
+    fn print_text(&self, value: &Value, out: &mut String) -> Outcome<()> {
+        match value {
+            Value::Text(text) => self.write(&text.text, out),
+            other => error(format!("expected str instance, {} found", other.type_name())),
         }
     }
 
@@ -252,21 +260,24 @@ impl Renderer<'_> {
             }
             items = kept;
         }
-        if items.is_empty() {
-            self.nodes(&tree.otherwise, &Scope::within(scope), out)?;
-            return Ok(());
-        }
         let recursive = tree.recursive.then(|| (Arc::clone(tree), Rc::downgrade(scope)));
         let this = Rc::new(Loop::new(items, depth0, recursive));
         let name: Arc<str> = Arc::from("loop");
+        let mut reached_its_end = false;
         for index in 0..this.length() {
             this.index0.set(index);
             let inner = Scope::within(scope);
             inner.set(&name, Value::Loop(Rc::clone(&this)));
             self.assign(&tree.target, this.items[index].clone(), &inner)?;
-            if self.nodes(&tree.body, &inner, out)? == Flow::Break {
-                break;
+            match self.nodes(&tree.body, &inner, out)? {
+                Flow::Through => reached_its_end = true,
+                Flow::Continue => {}
+                Flow::Break => break,
             }
+        }
+        // Jinja notes at the end of the body that there was an item; `continue` and `break` pass that by.
+        if !reached_its_end {
+            self.nodes(&tree.otherwise, &Scope::within(scope), out)?;
         }
         Ok(())
     }
@@ -325,7 +336,9 @@ impl Renderer<'_> {
             scope.set(&Arc::from("kwargs"), Value::dict(pairs.collect::<Vec<_>>(), self.meter)?);
         } else if let Some((unknown, _)) = keywords.first() {
             return match &**unknown {
-                "caller" => error(format!("macro '{shown}' was invoked with two values for the special caller argument. This is most likely a bug.")),
+                "caller" => error(format!(
+                    "macro '{shown}' was invoked with two values for the special caller argument. This is most likely a bug."
+                )),
                 unknown => error(format!("macro '{shown}' takes no keyword argument '{unknown}'")),
             };
         }

@@ -7,7 +7,7 @@ use crate::template::python::compare::{Key, equal, order, sort_by_keys};
 use crate::template::python::items::iterate;
 use crate::template::python::number::{Operator, binary};
 use crate::template::python::value::{Text, Value};
-use crate::template::python::{Outcome, error};
+use crate::template::python::{Fail, Outcome, error};
 
 impl Renderer<'_> {
     /// One of these filters.
@@ -30,14 +30,11 @@ impl Renderer<'_> {
             }
             "unique" => {
                 let [case, attribute] = arguments.named(name, ["case_sensitive", "attribute"], 0)?;
-                let (case, mut seen, mut kept) = (truth(case), std::collections::HashSet::new(), Vec::new());
-                for item in iterate(value, self.meter)? {
+                let (case, mut seen) = (truth(case), std::collections::HashSet::new());
+                self.lazily(value, |item| {
                     let key = self.key_of(&item, attribute.as_ref(), None, case)?;
-                    if seen.insert(Key::of(&key, self.meter)?) {
-                        kept.push(item);
-                    }
-                }
-                Value::stream(kept, self.meter)
+                    Ok(seen.insert(Key::of(&key, self.meter)?).then_some(item))
+                })
             }
             "min" | "max" => self.extreme(name, value, arguments),
             "groupby" => self.group(value, arguments),
@@ -134,7 +131,8 @@ impl Renderer<'_> {
     fn extreme(&self, name: &str, value: &Value, arguments: Arguments) -> Outcome {
         let [case, attribute] = arguments.named(name, ["case_sensitive", "attribute"], 0)?;
         let case = truth(case);
-        let (sign, wanted) = if name == "min" { ("<", std::cmp::Ordering::Less) } else { (">", std::cmp::Ordering::Greater) };
+        let (sign, wanted) =
+            if name == "min" { ("<", std::cmp::Ordering::Less) } else { (">", std::cmp::Ordering::Greater) };
         let mut best: Option<(Value, Value)> = None;
         for item in iterate(value, self.meter)? {
             let key = self.key_of(&item, attribute.as_ref(), None, case)?;
@@ -150,13 +148,12 @@ impl Renderer<'_> {
     }
 
     fn group(&self, value: &Value, arguments: Arguments) -> Outcome {
-        let [attribute, default, case] =
-            arguments.named("groupby", ["attribute", "default", "case_sensitive"], 1)?;
+        let [attribute, default, case] = arguments.named("groupby", ["attribute", "default", "case_sensitive"], 1)?;
         let (default, case) = (default.filter(|default| !matches!(default, Value::None)), truth(case));
         let attribute = attribute.as_ref();
-        let keyed = iterate(value, self.meter)?.into_iter().map(|item| {
-            Ok((self.key_of(&item, attribute, default.as_ref(), case)?, item))
-        });
+        let keyed = iterate(value, self.meter)?
+            .into_iter()
+            .map(|item| Ok((self.key_of(&item, attribute, default.as_ref(), case)?, item)));
         let sorted = sort_by_keys(keyed.collect::<Outcome<_>>()?, false, self.meter)?;
         let mut groups: Vec<(Value, Vec<Value>)> = Vec::new();
         for item in sorted {
@@ -184,17 +181,16 @@ impl Renderer<'_> {
             let default = arguments.keywords.iter().position(|(name, _)| &**name == "default");
             let default = default.map(|at| arguments.keywords.remove(at).1).filter(|it| !matches!(it, Value::None));
             if let Some((unknown, _)) = arguments.keywords.first() {
-                return error(format!("Unexpected keyword argument '{unknown}'"));
+                let what = format!("Unexpected keyword argument '{unknown}'");
+                return Value::failing(Fail::Error(what), self.meter);
             }
-            let each = |item: Value| self.attribute_of(&item, &attribute, default.as_ref());
-            let mapped = iterate(value, self.meter)?.into_iter().map(each).collect::<Outcome<_>>()?;
-            return Value::stream(mapped, self.meter);
+            return self.lazily(value, |item| self.attribute_of(&item, &attribute, default.as_ref()).map(Some));
         }
-        let Some(filter) = take_first(&mut arguments) else { return error("map requires a filter argument") };
-        let Some(filter) = filter.as_text() else { return error("a filter is named by text") };
-        let each = |item: Value| self.filter(filter, item, arguments.clone());
-        let mapped = iterate(value, self.meter)?.into_iter().map(each).collect::<Outcome<_>>()?;
-        Value::stream(mapped, self.meter)
+        let filter = take_first(&mut arguments);
+        let Some(filter) = filter.as_ref().and_then(Value::as_text) else {
+            return Value::failing(Fail::Error("map requires a filter argument".to_owned()), self.meter);
+        };
+        self.lazily(value, |item| self.filter(filter, item, arguments.clone()).map(Some))
     }
 
     /// `select`, `reject`, `selectattr` and `rejectattr`.
@@ -205,14 +201,16 @@ impl Renderer<'_> {
         let attribute = match name.ends_with("attr") {
             true => match take_first(&mut arguments) {
                 Some(attribute) => Some(attribute),
-                None => return error("Missing parameter for attribute name"),
+                None => {
+                    let what = "Missing parameter for attribute name".to_owned();
+                    return Value::failing(Fail::Error(what), self.meter);
+                }
             },
             false => None,
         };
         let test = take_first(&mut arguments);
         let wanted = name.starts_with("select");
-        let mut kept = Vec::new();
-        for item in iterate(value, self.meter)? {
+        self.lazily(value, |item| {
             let asked = match &attribute {
                 Some(attribute) => self.attribute_of(&item, attribute, None)?,
                 None => item.clone(),
@@ -224,11 +222,16 @@ impl Renderer<'_> {
                     None => return error("a test is named by text"),
                 },
             };
-            if passes == wanted {
-                kept.push(item);
-            }
+            Ok((passes == wanted).then_some(item))
+        })
+    }
+
+    /// A generator over what `each` leaves of the items.
+    fn lazily(&self, value: &Value, mut each: impl FnMut(Value) -> Outcome<Option<Value>>) -> Outcome {
+        match iterate(value, self.meter) {
+            Ok(items) => Value::generated(items.into_iter().filter_map(|item| each(item).transpose()), self.meter),
+            Err(fail) => Value::failing(fail, self.meter),
         }
-        Value::stream(kept, self.meter)
     }
 }
 

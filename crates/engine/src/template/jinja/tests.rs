@@ -4,7 +4,7 @@ use super::arguments::Arguments;
 use super::filters;
 use super::render::Renderer;
 use super::tree::Comparison;
-use crate::template::python::compare::{contains, equal, same};
+use crate::template::python::compare::{Key, contains, equal, same};
 use crate::template::python::items::{is_iterable, is_sequence};
 use crate::template::python::number::{Operator, binary};
 use crate::template::python::repr::string;
@@ -14,10 +14,45 @@ use crate::template::python::{Outcome, error};
 
 /// Every test that Jinja has.
 const NAMES: [&str; 39] = [
-    "odd", "even", "divisibleby", "defined", "undefined", "filter", "test", "none", "boolean", "false", "true",
-    "integer", "float", "lower", "upper", "string", "mapping", "number", "sequence", "iterable", "callable", "sameas",
-    "escaped", "in", "==", "eq", "equalto", "!=", "ne", ">", "gt", "greaterthan", "ge", ">=", "<", "lt", "lessthan",
-    "<=", "le",
+    "odd",
+    "even",
+    "divisibleby",
+    "defined",
+    "undefined",
+    "filter",
+    "test",
+    "none",
+    "boolean",
+    "false",
+    "true",
+    "integer",
+    "float",
+    "lower",
+    "upper",
+    "string",
+    "mapping",
+    "number",
+    "sequence",
+    "iterable",
+    "callable",
+    "sameas",
+    "escaped",
+    "in",
+    "==",
+    "eq",
+    "equalto",
+    "!=",
+    "ne",
+    ">",
+    "gt",
+    "greaterthan",
+    "ge",
+    ">=",
+    "<",
+    "lt",
+    "lessthan",
+    "<=",
+    "le",
 ];
 
 /// Whether there is such a test.
@@ -77,8 +112,10 @@ impl Renderer<'_> {
             }
             "defined" => !matches!(value, Value::Undefined(_)),
             "undefined" => matches!(value, Value::Undefined(_)),
-            "filter" => value.as_text().is_some_and(filters::is_known),
-            "test" => value.as_text().is_some_and(is_known),
+            "filter" | "test" => {
+                Key::of(value, self.meter)?; // what has no hash is an error
+                value.as_text().is_some_and(if name == "test" { is_known } else { filters::is_known })
+            }
             "none" => matches!(value, Value::None),
             "boolean" => matches!(value, Value::Bool(_)),
             "false" => matches!(value, Value::Bool(false)),

@@ -249,8 +249,7 @@ impl Wrap {
                     && before(end, 3) == Some(&'-')
                     && is_letter(before(end, 4)));
             let behind = is_letter(text.get(end))
-                && (is_letter(text.get(end + 1))
-                    || (text.get(end + 1) == Some(&'-') && is_letter(text.get(end + 2))));
+                && (is_letter(text.get(end + 1)) || (text.get(end + 1) == Some(&'-') && is_letter(text.get(end + 2))));
             let ends = text.get(end).is_none_or(|c| is_blank(*c));
             if (hyphen && hyphenated && behind) || ends || dash_at(end).is_some() {
                 return end;

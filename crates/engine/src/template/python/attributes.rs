@@ -15,11 +15,51 @@ use crate::template::jinja::{access, html};
 use crate::template::meter::Meter;
 
 const TEXT: [&str; 45] = [
-    "capitalize", "casefold", "center", "count", "endswith", "expandtabs", "find", "format", "format_map", "index",
-    "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric", "isprintable",
-    "isspace", "istitle", "isupper", "join", "ljust", "lower", "lstrip", "maketrans", "partition", "removeprefix",
-    "removesuffix", "replace", "rfind", "rindex", "rjust", "rpartition", "rsplit", "rstrip", "split", "splitlines",
-    "startswith", "strip", "swapcase", "title", "translate", "upper",
+    "capitalize",
+    "casefold",
+    "center",
+    "count",
+    "endswith",
+    "expandtabs",
+    "find",
+    "format",
+    "format_map",
+    "index",
+    "isalnum",
+    "isalpha",
+    "isascii",
+    "isdecimal",
+    "isdigit",
+    "isidentifier",
+    "islower",
+    "isnumeric",
+    "isprintable",
+    "isspace",
+    "istitle",
+    "isupper",
+    "join",
+    "ljust",
+    "lower",
+    "lstrip",
+    "maketrans",
+    "partition",
+    "removeprefix",
+    "removesuffix",
+    "replace",
+    "rfind",
+    "rindex",
+    "rjust",
+    "rpartition",
+    "rsplit",
+    "rstrip",
+    "split",
+    "splitlines",
+    "startswith",
+    "strip",
+    "swapcase",
+    "title",
+    "translate",
+    "upper",
 ];
 const MORE_TEXT: [&str; 2] = ["zfill", "encode"];
 const MARKUP: [&str; 3] = ["striptags", "unescape", "escape"];
@@ -89,9 +129,7 @@ pub fn attribute(value: &Value, name: &str) -> Outcome<Found> {
         _ => None,
     };
     Ok(match method {
-        Some(name) => {
-            Found::Value(Value::Callable(Callable::Method(Rc::new(Method { of: value.clone(), name }))))
-        }
+        Some(name) => Found::Value(Value::Callable(Callable::Method(Rc::new(Method { of: value.clone(), name })))),
         None => Found::None,
     })
 }
@@ -144,7 +182,12 @@ pub fn call(method: &Method, mut arguments: Arguments, meter: &Meter) -> Outcome
         Value::Loop(it) => it.call(method.name, arguments, meter),
         Value::Cycler(it) => {
             let [] = arguments.exactly(method.name)?;
-            if method.name == "next" { Ok(it.next()) } else { it.position.set(0); Ok(Value::None) }
+            if method.name == "next" {
+                Ok(it.next())
+            } else {
+                it.position.set(0);
+                Ok(Value::None)
+            }
         }
         Value::Callable(_) => {
             let [keys, value] = arguments.up_to(method.name, 1)?;
@@ -314,7 +357,8 @@ fn of_text(text: &Text, name: &str, arguments: Arguments, meter: &Meter) -> Outc
         "format_map" => {
             let [mapping] = arguments.exactly(name)?;
             let Value::Dict(dict) = mapping else { return error("format_map() argument must be a mapping") };
-            let keywords = dict.entries().iter().filter_map(|(key, value)| Some((Arc::from(key.as_text()?), value.clone())));
+            let keywords =
+                dict.entries().iter().filter_map(|(key, value)| Some((Arc::from(key.as_text()?), value.clone())));
             let arguments = Arguments { positional: Vec::new(), keywords: keywords.collect() };
             braces(it, text.markup, &mut Given { counted: 0, arguments, meter }, meter).and_then(made)
         }
@@ -460,7 +504,11 @@ fn searched(text: &str, name: &str, arguments: Arguments, meter: &Meter) -> Outc
     };
     let (start, stop) = (at(&start, 0)?, at(&stop, length)?.min(length));
     let byte = |index: i64| {
-        if text.is_ascii() { index as usize } else { text.char_indices().nth(index as usize).map_or(text.len(), |(at, _)| at) }
+        if text.is_ascii() {
+            index as usize
+        } else {
+            text.char_indices().nth(index as usize).map_or(text.len(), |(at, _)| at)
+        }
     };
     let within = (start <= stop).then(|| &text[byte(start)..byte(stop)]);
     if matches!(name, "startswith" | "endswith") {
@@ -470,7 +518,9 @@ fn searched(text: &str, name: &str, arguments: Arguments, meter: &Meter) -> Outc
         };
         for part in &any {
             let part = text_argument(part, name)?;
-            let fits = within.is_some_and(|within| if name == "startswith" { within.starts_with(part) } else { within.ends_with(part) });
+            let fits = within.is_some_and(|within| {
+                if name == "startswith" { within.starts_with(part) } else { within.ends_with(part) }
+            });
             if fits {
                 return Ok(Value::Bool(true));
             }
@@ -480,10 +530,13 @@ fn searched(text: &str, name: &str, arguments: Arguments, meter: &Meter) -> Outc
     let wanted = text_argument(&wanted, name)?;
     meter.read(text.len())?;
     if name == "count" {
-        let found = within.map_or(0, |within| if wanted.is_empty() { within.chars().count() + 1 } else { within.matches(wanted).count() });
+        let found = within.map_or(0, |within| {
+            if wanted.is_empty() { within.chars().count() + 1 } else { within.matches(wanted).count() }
+        });
         return Ok(Value::Int(found as i64));
     }
-    let found = within.and_then(|within| if name.starts_with('r') { within.rfind(wanted) } else { within.find(wanted) });
+    let found =
+        within.and_then(|within| if name.starts_with('r') { within.rfind(wanted) } else { within.find(wanted) });
     match found.zip(within) {
         Some((at, within)) => Ok(Value::Int(start + within[..at].chars().count() as i64)),
         None if name.ends_with("find") => Ok(Value::Int(-1)),
@@ -602,7 +655,9 @@ impl Fields for Given<'_> {
                 value = access::attribute(&value, &after[..end], self.meter)?;
                 rest = &after[end..];
             } else {
-                let Some((key, after)) = rest[1..].split_once(']') else { return error("Missing ']' in format string") };
+                let Some((key, after)) = rest[1..].split_once(']') else {
+                    return error("Missing ']' in format string");
+                };
                 let key = key.parse::<i64>().map_or_else(|_| Value::text(key), Value::Int);
                 value = access::item(&value, &key, self.meter)?;
                 rest = after;

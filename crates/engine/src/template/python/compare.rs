@@ -46,9 +46,7 @@ impl Key {
             Value::Bool(truth) => Key::Whole(BigInt::from(u8::from(*truth))),
             Value::Int(number) => Key::Whole(BigInt::from(*number)),
             Value::Big(number) => Key::Whole((**number).clone()),
-            Value::Float(number) if number.fract() == 0.0 => {
-                Key::Whole(BigInt::from_f64(*number).unwrap_or_default())
-            }
+            Value::Float(number) if number.fract() == 0.0 => Key::Whole(BigInt::from_f64(*number).unwrap_or_default()),
             Value::Float(number) => Key::Float(number.to_bits()),
             Value::Text(text) => {
                 meter.read(text.text.len())?;
@@ -180,12 +178,15 @@ pub fn equal(a: &Value, b: &Value, meter: &Meter) -> Outcome<bool> {
                 Ok(true)
             })?
         }
-        (Value::Range(a), Value::Range(b)) => {
-            Key::of(&Value::Range(*a), meter)? == Key::of(&Value::Range(*b), meter)?
-        }
+        (Value::Range(a), Value::Range(b)) => Key::of(&Value::Range(*a), meter)? == Key::of(&Value::Range(*b), meter)?,
         (Value::View(View::Keys, a), Value::View(View::Keys, b)) => {
             a.entries().len() == b.entries().len()
-                && a.entries().iter().map(|(key, _)| b.get(key, meter)).collect::<Outcome<Vec<_>>>()?.iter().all(Option::is_some)
+                && a.entries()
+                    .iter()
+                    .map(|(key, _)| b.get(key, meter))
+                    .collect::<Outcome<Vec<_>>>()?
+                    .iter()
+                    .all(Option::is_some)
         }
         (Value::Undefined(_), Value::Undefined(_)) => true,
         (Value::Callable(Callable::Method(a)), Value::Callable(Callable::Method(b))) => {
@@ -261,16 +262,22 @@ pub fn contains(container: &Value, item: &Value, meter: &Meter) -> Outcome<bool>
             Value::Float(_) | Value::Int(_) | Value::Bool(_) => {
                 let number = item.as_int().or(if let Value::Float(f) = item { f.to_i64() } else { None });
                 number.is_some_and(|number| {
-                    let (from, to) = if range.step > 0 { (range.start, range.stop) } else { (range.stop + 1, range.start + 1) };
+                    let (from, to) =
+                        if range.step > 0 { (range.start, range.stop) } else { (range.stop + 1, range.start + 1) };
                     (from..to).contains(&number) && (number - range.start) % range.step == 0
                 })
             }
             _ => false,
         }),
-        Value::Namespace(_) | Value::Callable(_) | Value::Cycler(_) | Value::Joiner(_) | Value::None | Value::Bool(_) | Value::Int(_)
-        | Value::Big(_) | Value::Float(_) => {
-            error(format!("argument of type '{}' is not iterable", container.type_name()))
-        }
+        Value::Namespace(_)
+        | Value::Callable(_)
+        | Value::Cycler(_)
+        | Value::Joiner(_)
+        | Value::None
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Big(_)
+        | Value::Float(_) => error(format!("argument of type '{}' is not iterable", container.type_name())),
         _ => {
             for other in iterate(container, meter)? {
                 if identical(&other, item, meter)? {

@@ -112,7 +112,6 @@ pub fn formatted(value: &Value, spec: &str, meter: &Meter) -> Outcome<String> {
     let parsed = Spec::read(spec)?;
     match value {
         Value::Text(text) => of_text(&parsed, &text.text, meter),
-        Value::Bool(_) if parsed.kind.is_none() => of_text(&parsed, &string(value, meter)?, meter),
         Value::Bool(_) | Value::Int(_) | Value::Big(_) => of_whole(&parsed, value, meter),
         Value::Float(number) => of_float(&parsed, *number, meter),
         _ => error(format!("unsupported format string passed to {}.__format__", value.type_name())),
@@ -123,7 +122,11 @@ fn of_text(spec: &Spec, text: &str, meter: &Meter) -> Outcome<String> {
     if !matches!(spec.kind, None | Some('s')) {
         return unknown(spec, "str");
     }
-    if spec.sign.is_some() || spec.alternate || spec.grouping.is_some() || spec.align == Some('=') && spec.fill != Some('0') {
+    if spec.sign.is_some()
+        || spec.alternate
+        || spec.grouping.is_some()
+        || spec.align == Some('=') && spec.fill != Some('0')
+    {
         return error("Sign, grouping, # and '=' are not allowed in string format specifier");
     }
     let cut: String = match spec.precision {
@@ -203,7 +206,13 @@ fn of_float(spec: &Spec, number: f64, meter: &Meter) -> Outcome<String> {
 }
 
 /// The digits of a float that is not negative.
-fn float_body(number: f64, kind: Option<char>, precision: Option<usize>, alternate: bool, meter: &Meter) -> Outcome<String> {
+fn float_body(
+    number: f64,
+    kind: Option<char>,
+    precision: Option<usize>,
+    alternate: bool,
+    meter: &Meter,
+) -> Outcome<String> {
     meter.build(precision.unwrap_or(6).saturating_add(32))?;
     let upper = matches!(kind, Some('E' | 'F' | 'G'));
     if !number.is_finite() {
@@ -542,7 +551,8 @@ fn field_text(field: &str, markup: bool, fields: &mut dyn Fields, meter: &Meter,
         Some('a') => Value::text(ascii(&repr(&value, meter)?)),
         Some(other) => return error(format!("Unknown conversion specifier {other}")),
     };
-    let spec = braces_within(spec, false, fields, meter, depth - 1).or_else(|fail| if spec.is_empty() { Ok(String::new()) } else { Err(fail) })?;
+    let spec = braces_within(spec, false, fields, meter, depth - 1)
+        .or_else(|fail| if spec.is_empty() { Ok(String::new()) } else { Err(fail) })?;
     if !markup {
         return formatted(&value, &spec, meter);
     }
@@ -586,7 +596,8 @@ mod tests {
             (Value::text("ab"), "*^5", "*ab**"),
             (Value::text("ab"), "05", "ab000"),
             (Value::text("abcdef"), ".3", "abc"),
-            (Value::Bool(true), "5", "True "),
+            (Value::Bool(true), "5", "    1"),
+            (Value::Bool(true), "", "True"),
             (Value::Int(5), "e", "5.000000e+00"),
         ] {
             assert_eq!(shown(value, spec), expected, "{spec}");
@@ -595,8 +606,17 @@ mod tests {
 
     #[test]
     fn percent_fields_are_filled_as_python_fills_them() {
-        assert_eq!(percented("%s|%5d|%-5s|%05.1f|%x%%", vec![Value::None, Value::Int(7), Value::text("a"), Value::Float(2.25), Value::Int(255)]), "None|    7|a    |002.2|ff%");
-        assert_eq!(percented("%*d %r %c", vec![Value::Int(4), Value::Int(7), Value::text("a'"), Value::Int(65)]), "   7 \"a'\" A");
+        assert_eq!(
+            percented(
+                "%s|%5d|%-5s|%05.1f|%x%%",
+                vec![Value::None, Value::Int(7), Value::text("a"), Value::Float(2.25), Value::Int(255)]
+            ),
+            "None|    7|a    |002.2|ff%"
+        );
+        assert_eq!(
+            percented("%*d %r %c", vec![Value::Int(4), Value::Int(7), Value::text("a'"), Value::Int(65)]),
+            "   7 \"a'\" A"
+        );
         assert!(percented("%d", vec![Value::text("x")]).contains("a real number is required"));
         assert!(percented("%s", vec![]).contains("not enough arguments"));
         assert!(percented("x", vec![Value::None]).contains("not all arguments converted"));

@@ -8,8 +8,15 @@ use crate::template::meter::Meter;
 pub fn is_iterable(value: &Value) -> bool {
     !matches!(
         value,
-        Value::None | Value::Bool(_) | Value::Int(_) | Value::Big(_) | Value::Float(_) | Value::Namespace(_)
-            | Value::Callable(_) | Value::Cycler(_) | Value::Joiner(_)
+        Value::None
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Big(_)
+            | Value::Float(_)
+            | Value::Namespace(_)
+            | Value::Callable(_)
+            | Value::Cycler(_)
+            | Value::Joiner(_)
     )
 }
 
@@ -21,16 +28,25 @@ pub fn iterate(value: &Value, meter: &Meter) -> Outcome<Vec<Value>> {
     meter.charge_items(length_of(value).unwrap_or(0))?;
     Ok(match value {
         Value::Undefined(_) => Vec::new(),
-        Value::Text(text) => text.text.chars().map(|c| character(c, text.markup)).collect(),
+        // Iterating Markup gives plain text, indexing it Markup.
+        Value::Text(text) => text.text.chars().map(|c| character(c, false)).collect(),
         Value::List(items) | Value::Tuple(items) => items.values.clone(),
-        Value::Dict(dict) | Value::View(View::Keys, dict) => dict.entries().iter().map(|(key, _)| key.clone()).collect(),
+        Value::Dict(dict) | Value::View(View::Keys, dict) => {
+            dict.entries().iter().map(|(key, _)| key.clone()).collect()
+        }
         Value::View(View::Values, dict) => dict.entries().iter().map(|(_, value)| value.clone()).collect(),
         Value::View(View::Items, dict) => {
             let pair = |(key, value): &(Value, Value)| Value::tuple(vec![key.clone(), value.clone()], meter);
             dict.entries().iter().map(pair).collect::<Outcome<_>>()?
         }
         Value::Range(range) => (0..range.len()).map(|index| Value::Int(range.at(index))).collect(),
-        Value::Stream(stream) => stream.borrow_mut().drain(..).collect(),
+        Value::Stream(stream) => {
+            let mut stream = stream.borrow_mut();
+            if let Some(fail) = stream.fail.take() {
+                return Err(fail);
+            }
+            stream.items.drain(..).collect()
+        }
         _ => return error(format!("'{}' object is not iterable", value.type_name())),
     })
 }
@@ -68,7 +84,10 @@ pub fn length(value: &Value, meter: &Meter) -> Outcome<usize> {
 
 /// Whether `[…]` is defined for it, as the test `sequence` asks of what has a length.
 pub fn is_sequence(value: &Value) -> bool {
-    matches!(value, Value::Text(_) | Value::List(_) | Value::Tuple(_) | Value::Dict(_) | Value::Range(_) | Value::Undefined(_))
+    matches!(
+        value,
+        Value::Text(_) | Value::List(_) | Value::Tuple(_) | Value::Dict(_) | Value::Range(_) | Value::Undefined(_)
+    )
 }
 
 /// `value[key]`; none where Python raises a LookupError or TypeError, for which Jinja looks further.
@@ -129,13 +148,13 @@ pub fn slice(value: &Value, parts: [&Value; 3], meter: &Meter) -> Outcome<Option
     if step == 0 {
         return error("slice step cannot be zero");
     }
-    let (first, count) = bounds(numbers[0], numbers[1], step, length as i64);
+    let (first, end, count) = bounds(numbers[0], numbers[1], step, length as i64);
     meter.charge_items(count)?;
     let indices = (0..count).map(|index| (first + index as i64 * step) as usize);
     Ok(Some(match value {
         Value::Text(text) => {
             let sliced: String = if step == 1 && text.text.is_ascii() {
-                text.text[first as usize..first as usize + count].to_owned()
+                text.text.get(first as usize..first as usize + count).unwrap_or_default().to_owned()
             } else {
                 let characters: Vec<char> = text.text.chars().collect();
                 indices.map(|index| characters[index]).collect()
@@ -145,15 +164,16 @@ pub fn slice(value: &Value, parts: [&Value; 3], meter: &Meter) -> Outcome<Option
         Value::List(items) => Value::list(indices.map(|index| items.values[index].clone()).collect(), meter)?,
         Value::Tuple(items) => Value::tuple(indices.map(|index| items.values[index].clone()).collect(), meter)?,
         Value::Range(range) => {
-            let (start, step) = (range.at(first as usize), range.step.saturating_mul(step));
-            Value::Range(super::Range { start, stop: start.saturating_add(step.saturating_mul(count as i64)), step })
+            let element = |index: i64| range.start.saturating_add(index.saturating_mul(range.step));
+            let step = range.step.saturating_mul(step);
+            Value::Range(super::Range { start: element(first), stop: element(end), step })
         }
         _ => return Ok(None),
     }))
 }
 
-/// The first index of a slice and how many there are, as CPython's `PySlice_AdjustIndices`.
-fn bounds(start: Option<i64>, stop: Option<i64>, step: i64, length: i64) -> (i64, usize) {
+/// The first index of a slice, where it ends and how many there are, as CPython's `PySlice_AdjustIndices`.
+fn bounds(start: Option<i64>, stop: Option<i64>, step: i64, length: i64) -> (i64, i64, usize) {
     let (lowest, highest) = if step < 0 { (-1, length - 1) } else { (0, length) };
     let clamp = |index: i64| {
         let index = if index < 0 { index.saturating_add(length) } else { index };
@@ -163,16 +183,20 @@ fn bounds(start: Option<i64>, stop: Option<i64>, step: i64, length: i64) -> (i64
     let stop = stop.map_or(if step < 0 { -1 } else { highest }, clamp);
     let span = if step < 0 { start - stop } else { stop - start };
     if span <= 0 {
-        return (0, 0);
+        return (start, stop, 0);
     }
     let stride = i64::try_from(step.unsigned_abs()).unwrap_or(i64::MAX);
-    (start, ((span - 1) / stride + 1) as usize)
+    (start, stop, ((span - 1) / stride + 1) as usize)
 }
 
 /// Its items from the last to the first; none where Python's `reversed` does not take it.
 pub fn reversed(value: &Value, meter: &Meter) -> Outcome<Option<Vec<Value>>> {
     Ok(match value {
-        Value::Text(_) | Value::List(_) | Value::Tuple(_) | Value::Dict(_) | Value::View(..) | Value::Range(_) => {
+        Value::Text(text) => {
+            meter.charge_items(text.text.len())?;
+            Some(text.text.chars().rev().map(|c| character(c, text.markup)).collect())
+        }
+        Value::List(_) | Value::Tuple(_) | Value::Dict(_) | Value::View(..) | Value::Range(_) => {
             let mut items = iterate(value, meter)?;
             items.reverse();
             Some(items)
@@ -190,14 +214,14 @@ mod tests {
     #[test]
     fn slices_reach_as_far_as_in_python() {
         for (start, stop, step, length, expected) in [
-            (None, None, 1, 5, (0, 5)),
-            (None, None, -1, 5, (4, 5)),
-            (Some(1), None, 2, 5, (1, 2)),
-            (Some(-2), None, 1, 5, (3, 2)),
-            (Some(10), Some(-10), -3, 5, (4, 2)),
-            (Some(3), Some(1), 1, 5, (0, 0)),
-            (None, Some(i64::MIN), i64::MIN, 5, (4, 1)),
-            (None, None, -1, 0, (0, 0)),
+            (None, None, 1, 5, (0, 5, 5)),
+            (None, None, -1, 5, (4, -1, 5)),
+            (Some(1), None, 2, 5, (1, 5, 2)),
+            (Some(-2), None, 1, 5, (3, 5, 2)),
+            (Some(10), Some(-10), -3, 5, (4, -1, 2)),
+            (Some(3), Some(1), 1, 5, (3, 1, 0)),
+            (None, Some(i64::MIN), i64::MIN, 5, (4, -1, 1)),
+            (None, None, -1, 0, (-1, -1, 0)),
         ] {
             assert_eq!(bounds(start, stop, step, length), expected, "{start:?}:{stop:?}:{step} of {length}");
         }

@@ -97,14 +97,17 @@ impl Writer<'_> {
             Value::Dict(dict) => {
                 let mut entries: Vec<(Value, Value)> = dict.entries().to_vec();
                 if self.sort_keys {
-                    let keyed = entries.into_iter().map(|(key, value)| {
-                        Ok((key.clone(), Value::tuple(vec![key, value], self.meter)?))
-                    });
+                    let keyed = entries
+                        .into_iter()
+                        .map(|(key, value)| Ok((key.clone(), Value::tuple(vec![key, value], self.meter)?)));
                     let sorted = super::compare::sort_by_keys(keyed.collect::<Outcome<_>>()?, false, self.meter)?;
-                    entries = sorted.into_iter().filter_map(|pair| match pair {
-                        Value::Tuple(pair) => Some((pair.values[0].clone(), pair.values[1].clone())),
-                        _ => None,
-                    }).collect();
+                    entries = sorted
+                        .into_iter()
+                        .filter_map(|pair| match pair {
+                            Value::Tuple(pair) => Some((pair.values[0].clone(), pair.values[1].clone())),
+                            _ => None,
+                        })
+                        .collect();
                 }
                 self.brackets(('{', '}'), &entries, depth, out, |(key, value), out| {
                     self.key(key, out)?;
@@ -207,7 +210,11 @@ fn float(number: f64) -> String {
 pub fn read(text: &str) -> Result<Json, String> {
     // A document without long numbers is what serde_json reads.
     let whole = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    if !has_long_number(text) { Ok(whole) } else { serde_json::from_str(&with_marked_numbers(text)).map_err(|error| error.to_string()) }
+    if !has_long_number(text) {
+        Ok(whole)
+    } else {
+        serde_json::from_str(&with_marked_numbers(text)).map_err(|error| error.to_string())
+    }
 }
 
 /// Runs of digits that begin a number and are too long for 64 bits, outside of strings.
@@ -219,7 +226,11 @@ fn long_numbers(text: &str) -> Vec<(usize, usize)> {
             b'"' => in_string = !in_string,
             b'\\' if in_string => at += 1,
             b'-' | b'0'..=b'9' if !in_string => {
-                let end = at + bytes[at..].iter().take_while(|byte| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9')).count();
+                let end = at
+                    + bytes[at..]
+                        .iter()
+                        .take_while(|byte| matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9'))
+                        .count();
                 let number = &text[at..end];
                 if number.len() > SHORT && !number.contains(['.', 'e', 'E']) {
                     found.push((at, end));

@@ -210,7 +210,9 @@ fn of_wholes(operator: Operator, a: BigInt, b: BigInt, meter: &Meter) -> Outcome
             }
             Value::whole(if operator == Operator::Mod { rest } else { quotient })
         }
-        Operator::Pow if b.sign() == Sign::Minus => return of_floats(operator, float_of_whole(&a)?, float_of_whole(&b)?),
+        Operator::Pow if b.sign() == Sign::Minus => {
+            return of_floats(operator, float_of_whole(&a)?, float_of_whole(&b)?);
+        }
         Operator::Pow => {
             let times = b.to_u32().filter(|_| a.bits() > 1);
             let Some(times) = times else {
@@ -248,7 +250,11 @@ fn quotient(a: &BigInt, b: &BigInt) -> Outcome<f64> {
     }
     let negative = a.is_negative() != b.is_negative();
     let scaled = quotient.to_f64().unwrap_or(f64::INFINITY) * 2f64.powi(-(shift as i32));
-    if scaled.is_finite() { Ok(if negative { -scaled } else { scaled }) } else { error("integer division result too large for a float") }
+    if scaled.is_finite() {
+        Ok(if negative { -scaled } else { scaled })
+    } else {
+        error("integer division result too large for a float")
+    }
 }
 
 fn of_floats(operator: Operator, a: f64, b: f64) -> Outcome {
@@ -262,7 +268,9 @@ fn of_floats(operator: Operator, a: f64, b: f64) -> Outcome {
         Operator::FloorDiv => divided(a, b).0,
         Operator::Mod => divided(a, b).1,
         Operator::Pow if a == 0.0 && b < 0.0 => return error("0.0 cannot be raised to a negative power"),
-        Operator::Pow if a < 0.0 && a.is_finite() && b.fract() != 0.0 => return error("complex numbers are not supported"),
+        Operator::Pow if a < 0.0 && a.is_finite() && b.fract() != 0.0 => {
+            return error("complex numbers are not supported");
+        }
         Operator::Pow => {
             let power = a.powf(b);
             if power.is_infinite() && a.is_finite() && b.is_finite() {
@@ -344,7 +352,10 @@ pub fn to_whole(value: &Value) -> Outcome {
         },
         None => {
             value.require()?;
-            error(format!("int() argument must be a string, a bytes-like object or a real number, not '{}'", value.type_name()))
+            error(format!(
+                "int() argument must be a string, a bytes-like object or a real number, not '{}'",
+                value.type_name()
+            ))
         }
     }
 }
@@ -357,14 +368,19 @@ fn without_underscores(digits: &str) -> Option<String> {
 
 /// The ASCII digit that stands for a decimal digit of any script.
 fn ascii_digit(c: char) -> char {
-    if c.is_ascii() || unicode_general_category::get_general_category(c) != unicode_general_category::GeneralCategory::DecimalNumber {
+    if c.is_ascii()
+        || unicode_general_category::get_general_category(c) != unicode_general_category::GeneralCategory::DecimalNumber
+    {
         return c;
     }
     // Decimal digits stand in tens, each ten in its order.
     let mut zero = c as u32;
-    while c as u32 - zero < 9 && char::from_u32(zero - 1).is_some_and(|before| {
-        unicode_general_category::get_general_category(before) == unicode_general_category::GeneralCategory::DecimalNumber
-    }) {
+    while c as u32 - zero < 9
+        && char::from_u32(zero - 1).is_some_and(|before| {
+            unicode_general_category::get_general_category(before)
+                == unicode_general_category::GeneralCategory::DecimalNumber
+        })
+    {
         zero -= 1;
     }
     char::from_digit((c as u32 - zero) % 10, 10).unwrap_or(c)

@@ -66,8 +66,14 @@ pub fn is_printable(c: char) -> bool {
     c == ' '
         || !matches!(
             get_general_category(c),
-            Is::Control | Is::Format | Is::Surrogate | Is::PrivateUse | Is::Unassigned | Is::LineSeparator
-                | Is::ParagraphSeparator | Is::SpaceSeparator
+            Is::Control
+                | Is::Format
+                | Is::Surrogate
+                | Is::PrivateUse
+                | Is::Unassigned
+                | Is::LineSeparator
+                | Is::ParagraphSeparator
+                | Is::SpaceSeparator
         )
 }
 
@@ -144,7 +150,10 @@ impl Out<'_> {
             Value::Loop(it) => self.push(&format!("<LoopContext {}/{}>", it.index(), it.length())),
             Value::Stream(_) | Value::Callable(_) | Value::Cycler(_) | Value::Joiner(_) => {
                 // Python would write an address, which is another in every run.
-                Err(Fail::Error(format!("what '{}' prints is an address, which is never the same", value.type_name())))
+                let what = value.type_name();
+                Err(Fail::Error(format!(
+                    "what '{what}' prints is an address, another in every run, and is not supported"
+                )))
             }
         }
     }

@@ -231,7 +231,8 @@ pub fn rsplit<'t>(text: &'t str, separator: Option<&str>, most: i64) -> Vec<&'t 
                     found.push(rest.trim_start_matches(is_space));
                     break;
                 }
-                let begin = rest.char_indices().rev().find(|(_, c)| is_space(*c)).map_or(0, |(at, c)| at + c.len_utf8());
+                let begin =
+                    rest.char_indices().rev().find(|(_, c)| is_space(*c)).map_or(0, |(at, c)| at + c.len_utf8());
                 found.push(&rest[begin..]);
                 rest = rest[..begin].trim_end_matches(is_space);
             }

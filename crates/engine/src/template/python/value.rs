@@ -44,7 +44,7 @@ pub enum Value {
     /// A range.
     Range(Range),
     /// A generator or iterator: what is read of it is gone.
-    Stream(Rc<RefCell<VecDeque<Value>>>),
+    Stream(Rc<RefCell<Stream>>),
     /// Jinja's `namespace`.
     Namespace(Rc<Namespace>),
     /// Something to call.
@@ -55,6 +55,30 @@ pub enum Value {
     Cycler(Rc<Cycler>),
     /// Jinja's `joiner`.
     Joiner(Rc<Joiner>),
+}
+
+/// What a generator will give. It is made at once, but an error on the way is one only for who reads so far.
+pub struct Stream {
+    /// What was not read yet.
+    pub items: VecDeque<Value>,
+    /// What comes behind the items.
+    pub fail: Option<Fail>,
+}
+
+impl Stream {
+    /// The next item; none at the end.
+    ///
+    /// # Errors
+    /// What making the item failed with.
+    pub fn next(&mut self) -> Outcome<Option<Value>> {
+        match (self.items.pop_front(), self.fail.take()) {
+            (None, Some(fail)) => Err(fail),
+            (item, fail) => {
+                self.fail = fail;
+                Ok(item)
+            }
+        }
+    }
 }
 
 /// What is not there, and why.
@@ -264,8 +288,32 @@ impl Value {
 
     /// A generator over `values`.
     pub fn stream(values: Vec<Value>, meter: &Meter) -> Outcome {
-        items_cost(&values, meter)?;
-        Ok(Value::Stream(Rc::new(RefCell::new(values.into()))))
+        Value::generated(values.into_iter().map(Ok), meter)
+    }
+
+    /// A generator over what `values` gives up to its first error.
+    ///
+    /// # Errors
+    /// The template refuses, or a budget is used up: that is not put off.
+    pub fn generated(values: impl IntoIterator<Item = Outcome>, meter: &Meter) -> Outcome {
+        let mut stream = Stream { items: VecDeque::new(), fail: None };
+        for value in values {
+            match value {
+                Ok(value) => stream.items.push_back(value),
+                Err(fail @ Fail::Error(_)) => {
+                    stream.fail = Some(fail);
+                    break;
+                }
+                Err(fail) => return Err(fail),
+            }
+        }
+        meter.charge_items(stream.items.len())?;
+        Ok(Value::Stream(Rc::new(RefCell::new(stream))))
+    }
+
+    /// A generator whose making fails when it is first read.
+    pub fn failing(fail: Fail, meter: &Meter) -> Outcome {
+        Value::generated([Err(fail)], meter)
     }
 
     /// A whole number, in the shorter form where it has one.
@@ -345,7 +393,7 @@ impl Value {
         match self {
             Value::List(items) | Value::Tuple(items) => items.depth,
             Value::Dict(dict) | Value::View(_, dict) => dict.depth,
-            Value::Stream(stream) => 1 + stream.borrow().iter().map(Value::depth).max().unwrap_or(0),
+            Value::Stream(stream) => 1 + stream.borrow().items.iter().map(Value::depth).max().unwrap_or(0),
             Value::Callable(Callable::Method(method)) => 1 + method.of.depth(),
             Value::Cycler(cycler) => 1 + cycler.items.iter().map(Value::depth).max().unwrap_or(0),
             _ => 0,
@@ -359,7 +407,7 @@ impl Value {
             Value::Callable(Callable::Method(method)) => method.of.holds_state(),
             Value::List(items) | Value::Tuple(items) => items.values.iter().any(Value::holds_state),
             Value::Dict(dict) | Value::View(_, dict) => dict.entries.iter().any(|(_, value)| value.holds_state()),
-            Value::Stream(stream) => stream.borrow().iter().any(Value::holds_state),
+            Value::Stream(stream) => stream.borrow().items.iter().any(Value::holds_state),
             Value::Cycler(cycler) => cycler.items.iter().any(Value::holds_state),
             _ => false,
         }
