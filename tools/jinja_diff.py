@@ -2,6 +2,7 @@
 """Renders generated chat templates with Jinja as transformers sets it up and with `plimsoll template`, and compares them.
 
     python tools/jinja_diff.py target/debug/plimsoll [--count 10000] [--seed 1] [--save tools/jinja_diff.json] [-v]
+    python tools/jinja_diff.py --cases crates/engine/tests/jinja.json      what the engine's own test renders
 
 Needs jinja2 3.1.6. The environment is that of transformers 5.24 (`_compile_jinja_template`): an immutable sandbox with
 trim_blocks, lstrip_blocks, loop controls, `generation` blocks, its own `tojson`, `raise_exception`, `strftime_now`,
@@ -253,15 +254,42 @@ def ours(program, folder, index, source, request_path):
     return None, done.stderr.decode("utf-8", "replace")
 
 
+def write_cases(path, seed, count=400):
+    """Short templates that Jinja renders, and a quarter as many that it refuses."""
+    env, request, cases, refused = environment(), {"messages": MESSAGES, **VARIABLES}, [], []
+    index = 0
+    while len(cases) < count or len(refused) < count // 4:
+        source = Maker(seed * 7_000_003 + index).template()
+        index += 1
+        text, error = reference(env, source, request)
+        if len(source) > 160 or (text is not None and (" at 0x" in text or len(text) > 400)) or "pprint" in source:
+            continue
+        if text is None and error != "recursion" and len(refused) < count // 4:
+            refused.append({"template": source, "rendered": None})
+        elif text is not None and len(cases) < count:
+            cases.append({"template": source, "rendered": text})
+    with open(path, "w") as out:
+        document = {"jinja2": jinja2.__version__, "now": NOW, "request": request, "cases": cases + refused}
+        # A case a line: changes are to be read.
+        head = json.dumps({key: document[key] for key in ("jinja2", "now")}, ensure_ascii=False)[:-1]
+        lines = ",\n".join(json.dumps(case, ensure_ascii=False) for case in document["cases"])
+        out.write(head + ',\n"request": ' + json.dumps(request, ensure_ascii=False) + ',\n"cases": [\n' + lines + "\n]}\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("program")
+    parser.add_argument("program", nargs="?", help="the binary")
+    parser.add_argument("--cases", help="write templates with what Jinja makes of them, and compare nothing")
     parser.add_argument("--count", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--save", help="where to keep counts and what differs, as JSON")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("-v", action="store_true", help="print what differs")
     args = parser.parse_args()
+    if args.cases:
+        return write_cases(args.cases, args.seed)
+    if not args.program:
+        parser.error("which binary?")
     env, counts, differing = environment(), collections.Counter(), []
     request = {"messages": MESSAGES, **VARIABLES}
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
