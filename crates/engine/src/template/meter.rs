@@ -8,23 +8,30 @@ use std::time::{Duration, Instant};
 
 use super::python::{Fail, Outcome};
 
-/// Bytes that one rendering may build. Every copy counts, and some published templates copy the prompt so far for each
-/// of a thousand messages.
-pub const MAX_BYTES: usize = 512 << 20;
-/// Bytes that a rendering of a few words may build.
-pub const PROBE_BYTES: usize = 16 << 20;
-/// Steps that one rendering may take; a thousand messages take every published template a fraction of them.
-const STEPS: u64 = 20_000_000;
+/// What one rendering may use up. Every copy counts, and some published templates copy the prompt so far for each of a
+/// thousand messages.
+pub const RENDERING: Budget = Budget { bytes: 512 << 20, steps: 20_000_000, time: Duration::from_secs(10) };
+/// What a rendering of a few words may use up.
+pub const PROBE: Budget = Budget { bytes: 16 << 20, steps: 500_000, time: Duration::from_secs(1) };
 /// Bytes that are read in the time of a step.
 const BYTES_A_STEP: usize = 64;
 /// What an item of a list takes. [bytes]
 const ITEM_BYTES: usize = 32;
-/// Time that one rendering may take. Steps end a rendering first on any machine that is not overloaded.
-const TIME: Duration = Duration::from_secs(10);
 /// Steps between looks at the clock.
-const BETWEEN_LOOKS: u64 = 1 << 16;
+const BETWEEN_LOOKS: u64 = 1 << 14;
 /// Expressions, statements and calls within one another; the stack of a rendering holds as many.
 const MAX_NESTING: u32 = 3000;
+
+/// Bounds of one rendering.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// That may be built.
+    pub bytes: usize,
+    /// That may be taken.
+    pub steps: u64,
+    /// That may pass; steps end a rendering first on any machine that is not overloaded.
+    pub time: Duration,
+}
 
 /// What is left for one rendering.
 pub struct Meter {
@@ -36,11 +43,11 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// For one rendering that may build `bytes`.
-    pub fn new(bytes: usize) -> Meter {
-        let (steps, nesting) = (Cell::new(STEPS), Cell::new(0));
-        let look_at = Cell::new(STEPS - BETWEEN_LOOKS);
-        Meter { steps, look_at, bytes: Cell::new(bytes), nesting, end: Instant::now() + TIME }
+    /// For one rendering.
+    pub fn new(budget: Budget) -> Meter {
+        let Budget { bytes, steps, time } = budget;
+        let (bytes, nesting, end) = (Cell::new(bytes), Cell::new(0), Instant::now() + time);
+        Meter { look_at: Cell::new(steps.saturating_sub(BETWEEN_LOOKS)), steps: Cell::new(steps), bytes, nesting, end }
     }
 
     /// One step.

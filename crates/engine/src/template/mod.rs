@@ -288,7 +288,7 @@ impl ChatTemplate {
         let shows = |content: Json| {
             let messages = Json::Array(vec![serde_json::json!({"role": "user", "content": content})]);
             let request = TemplateRequest { messages, ..TemplateRequest::default() };
-            self.render_within(meter::PROBE_BYTES, &request, &[]).is_ok_and(|text| text.contains(PROBE))
+            self.render_within(meter::PROBE, &request, &[]).is_ok_and(|text| text.contains(PROBE))
         };
         !shows(PROBE.into()) && shows(text_part(PROBE.into()))
     }
@@ -313,10 +313,15 @@ impl ChatTemplate {
 
     /// `guards` are characters that `tojson` must let through even where it escapes everything beyond ASCII.
     fn render_with(&self, request: &TemplateRequest, guards: &[char]) -> Result<String, TemplateError> {
-        self.render_within(meter::MAX_BYTES, request, guards)
+        self.render_within(meter::RENDERING, request, guards)
     }
 
-    fn render_within(&self, bytes: usize, request: &TemplateRequest, guards: &[char]) -> Result<String, TemplateError> {
+    fn render_within(
+        &self,
+        budget: meter::Budget,
+        request: &TemplateRequest,
+        guards: &[char],
+    ) -> Result<String, TemplateError> {
         let clock = request.now.unwrap_or_else(Clock::local);
         let mut messages = normalised(&request.messages);
         let open = match &request.continue_final_message {
@@ -326,7 +331,7 @@ impl ChatTemplate {
         let tree = self.for_tools.as_ref().filter(|_| request.tools.is_some()).unwrap_or(&self.tree);
         let line = std::sync::atomic::AtomicUsize::new(0);
         let rendered = with_stack(|| {
-            let meter = Meter::new(bytes);
+            let meter = Meter::new(budget);
             let variables = self.variables(request, &messages, &meter)?;
             let renderer = Renderer { meter: &meter, clock, guards, line: Cell::new(0) };
             let rendered = renderer.render(tree, variables);

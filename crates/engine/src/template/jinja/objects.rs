@@ -122,7 +122,7 @@ impl Macro {
             },
             "arguments" => {
                 let names = self.tree.signature.names.iter().map(Value::text).collect();
-                Value::tuple(names, &Meter::new(1 << 20)).ok()?
+                Value::tuple(names, &Meter::new(crate::template::meter::PROBE)).ok()?
             }
             "catch_kwargs" => Value::Bool(kwargs),
             "catch_varargs" => Value::Bool(varargs),

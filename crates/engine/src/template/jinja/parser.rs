@@ -722,7 +722,7 @@ impl Parser {
     fn subscribed(&mut self) -> Parsed<Tall> {
         let mut below = 0;
         let mut parts = [None, None, None];
-        for index in 0..3 {
+        for (index, slot) in parts.iter_mut().enumerate() {
             if index > 0 && !self.take_sign(":") {
                 break;
             }
@@ -732,7 +732,7 @@ impl Parser {
                     return Ok(Tall(part, height));
                 }
                 below = below.max(height);
-                parts[index] = Some(Box::new(part));
+                *slot = Some(Box::new(part));
             }
         }
         self.tall(Expr::Slice(parts), below)

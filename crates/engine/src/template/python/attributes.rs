@@ -239,8 +239,9 @@ fn of_sequence(items: &[Value], method: &Method, arguments: Arguments, meter: &M
         let index = if index < 0 { index + items.len() as i64 } else { index };
         index.clamp(0, items.len() as i64) as usize
     };
-    for index in at(start, 0)..at(stop, items.len()) {
-        if equal(&items[index], &wanted, meter)? {
+    let (start, stop) = (at(start, 0), at(stop, items.len()));
+    for (index, item) in items.iter().enumerate().take(stop).skip(start) {
+        if equal(item, &wanted, meter)? {
             return Ok(Value::Int(index as i64));
         }
     }

@@ -37,36 +37,24 @@ impl Spec {
         } else if is_align(rest.first()) {
             spec.align = Some(rest.remove(0));
         }
-        let mut at = 0;
-        let mut take = |fits: &dyn Fn(char) -> bool| {
-            let found = rest.get(at).copied().filter(|c| fits(*c));
-            at += usize::from(found.is_some());
-            found
-        };
-        spec.sign = take(&|c| matches!(c, '+' | '-' | ' '));
-        take(&|c| c == 'z');
-        spec.alternate = take(&|c| c == '#').is_some();
-        if take(&|c| c == '0').is_some() {
+        let mut rest = rest.into_iter().peekable();
+        spec.sign = rest.next_if(|c| matches!(c, '+' | '-' | ' '));
+        rest.next_if_eq(&'z');
+        spec.alternate = rest.next_if_eq(&'#').is_some();
+        if rest.next_if_eq(&'0').is_some() {
             spec.fill = spec.fill.or(Some('0'));
             spec.align = spec.align.or(Some('='));
         }
-        let number = |take: &mut dyn FnMut(&dyn Fn(char) -> bool) -> Option<char>| -> Outcome<Option<usize>> {
-            let mut digits = String::new();
-            while let Some(digit) = take(&|c| c.is_ascii_digit()) {
-                digits.push(digit);
-            }
-            if digits.is_empty() { Ok(None) } else { width(&digits).map(Some) }
-        };
-        spec.width = number(&mut take)?.unwrap_or(0);
-        spec.grouping = take(&|c| matches!(c, ',' | '_'));
-        if take(&|c| c == '.').is_some() {
-            spec.precision = number(&mut take)?;
+        spec.width = digits_of(&mut rest)?.unwrap_or(0);
+        spec.grouping = rest.next_if(|c| matches!(c, ',' | '_'));
+        if rest.next_if_eq(&'.').is_some() {
+            spec.precision = digits_of(&mut rest)?;
             if spec.precision.is_none() {
                 return error("Format specifier missing precision");
             }
         }
-        spec.kind = take(&|_| true);
-        if at < rest.len() {
+        spec.kind = rest.next();
+        if rest.next().is_some() {
             return error(format!("Invalid format specifier '{text}'"));
         }
         Ok(spec)
@@ -94,6 +82,15 @@ impl Spec {
             _ => "",
         }
     }
+}
+
+/// The number that comes next, if one does.
+fn digits_of(chars: &mut std::iter::Peekable<impl Iterator<Item = char>>) -> Outcome<Option<usize>> {
+    let mut digits = String::new();
+    while let Some(digit) = chars.next_if(char::is_ascii_digit) {
+        digits.push(digit);
+    }
+    if digits.is_empty() { Ok(None) } else { width(&digits).map(Some) }
 }
 
 fn width(digits: &str) -> Outcome<usize> {
@@ -386,11 +383,7 @@ impl Percent<'_> {
                 _ => error("* wants int"),
             };
         }
-        let mut digits = String::new();
-        while let Some(digit) = chars.next_if(char::is_ascii_digit) {
-            digits.push(digit);
-        }
-        Ok(if digits.is_empty() { None } else { Some(width(&digits)? as i64) })
+        Ok(digits_of(chars)?.map(|number| number as i64))
     }
 
     fn converted(&self, spec: Spec, kind: char, value: &Value) -> Outcome<String> {
@@ -568,11 +561,11 @@ mod tests {
     use super::*;
 
     fn shown(value: Value, spec: &str) -> String {
-        formatted(&value, spec, &Meter::new(1 << 20)).unwrap_or_else(|fail| format!("{fail:?}"))
+        formatted(&value, spec, &Meter::new(crate::template::meter::PROBE)).unwrap_or_else(|fail| format!("{fail:?}"))
     }
 
     fn percented(format: &str, values: Vec<Value>) -> String {
-        let meter = Meter::new(1 << 20);
+        let meter = Meter::new(crate::template::meter::PROBE);
         let values = Value::tuple(values, &meter).unwrap();
         match percent(&Text::plain(format), &values, &meter) {
             Ok(Value::Text(text)) => text.text.to_string(),

@@ -266,7 +266,7 @@ mod tests {
     #[test]
     fn whole_numbers_keep_all_their_digits_and_strings_stay() {
         let text = r#"{"a": 123456789012345678901234567890, "b": "1234567890123456789012 \" -1", "c": [-99999999999999999999, 5, 1e30]}"#;
-        let meter = Meter::new(1 << 20);
+        let meter = Meter::new(crate::template::meter::PROBE);
         let value = to_value(&read(text).unwrap(), &meter).unwrap();
         let shown = repr::repr(&value, &meter).unwrap();
         assert_eq!(

@@ -106,6 +106,9 @@ pub struct Items {
     pub depth: u32,
     /// Whether it is what `groupby` gives, whose items have names.
     pub grouped: bool,
+    /// Whether something in it can hold a namespace in turn: told when it is made, for lists that share lists are without
+    /// end to look through.
+    stateful: bool,
 }
 
 /// A dict in the order of its insertions.
@@ -113,6 +116,7 @@ pub struct Items {
 pub struct Dict {
     entries: Vec<(Value, Value)>,
     index: std::collections::HashMap<Key, usize>,
+    stateful: bool,
     /// Containers within one another, this one included.
     pub depth: u32,
 }
@@ -201,6 +205,7 @@ impl Dict {
     fn insert(&mut self, key: Value, value: Value, meter: &Meter) -> Outcome<()> {
         meter.charge_item()?;
         self.depth = self.depth.max(1 + key.depth().max(value.depth()));
+        self.stateful |= key.holds_state() || value.holds_state();
         let hash = Key::of(&key, meter)?;
         match self.index.get(&hash) {
             Some(at) => self.entries[*at].1 = value,
@@ -405,8 +410,8 @@ impl Value {
         match self {
             Value::Namespace(_) | Value::Loop(_) | Value::Callable(Callable::Macro(_)) => true,
             Value::Callable(Callable::Method(method)) => method.of.holds_state(),
-            Value::List(items) | Value::Tuple(items) => items.values.iter().any(Value::holds_state),
-            Value::Dict(dict) | Value::View(_, dict) => dict.entries.iter().any(|(_, value)| value.holds_state()),
+            Value::List(items) | Value::Tuple(items) => items.stateful,
+            Value::Dict(dict) | Value::View(_, dict) => dict.stateful,
             Value::Stream(stream) => stream.borrow().items.iter().any(Value::holds_state),
             Value::Cycler(cycler) => cycler.items.iter().any(Value::holds_state),
             _ => false,
@@ -432,5 +437,6 @@ fn items(values: Vec<Value>, grouped: bool, meter: &Meter) -> Outcome<Rc<Items>>
     if depth > MAX_DEPTH {
         return Err(too_deep());
     }
-    Ok(Rc::new(Items { values, depth, grouped }))
+    let stateful = values.iter().any(Value::holds_state);
+    Ok(Rc::new(Items { values, depth, grouped, stateful }))
 }
