@@ -245,8 +245,10 @@ def ours(program, folder, index, source, request_path):
     path = os.path.join(folder, f"{index}.jinja")
     with open(path, "w", newline="") as out:
         out.write(source)
-    done = subprocess.run([program, "template", path, "--request", request_path, "--now", NOW], capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
-    os.remove(path)
+    try:
+        done = subprocess.run([program, "template", path, "--request", request_path, "--now", NOW], capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+    except subprocess.TimeoutExpired:
+        return None, "CRASH no end within a minute"
     if done.returncode == 0:
         return done.stdout.decode(), None
     if done.returncode < 0 or b"panicked" in done.stderr or b"beyond the template engine" in done.stderr:
