@@ -162,6 +162,8 @@ fn repeated(items: &Value, times: usize, meter: &Meter) -> Outcome {
 }
 
 fn repeat_items(items: &[Value], times: usize) -> Vec<Value> {
+    // Nothing, however often, is made without counting.
+    let times = if items.is_empty() { 0 } else { times };
     std::iter::repeat_n(items, times).flatten().cloned().collect()
 }
 
