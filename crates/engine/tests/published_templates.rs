@@ -26,6 +26,7 @@ fn render(source: &str, case: &Value) -> Result<String, plimsoll_engine::Templat
         add_generation_prompt: case["add_generation_prompt"].as_bool().unwrap(),
         variables: case["kwargs"].as_object().unwrap().clone(),
         now: Some(Clock::parse("2026-11-21").unwrap()),
+        ..TemplateRequest::default()
     })
 }
 

@@ -79,7 +79,12 @@ fn every_fixture_encodes_its_texts_exactly_from_both_formats() {
             for case in golden["cases"].as_array().unwrap() {
                 let Some(text) = case["prompt"].as_str().or(case["text"].as_str()) else { continue };
                 let bare = tokenizer.encode(text, Special::AsText).unwrap();
-                assert_eq!(tokenizer.with_bos(bare), ids(&case["input_ids"]), "{name}: {text:?}");
+                let mut found = tokenizer.with_bos(bare);
+                // Its numbers are llama2.c's, which begins every text with BOS; its tokenizer.json does not.
+                if folder.ends_with("stories260K") && found.first() != tokenizer.bos().as_ref() {
+                    found.insert(0, tokenizer.bos().unwrap());
+                }
+                assert_eq!(found, ids(&case["input_ids"]), "{name}: {text:?}");
             }
         }
     }

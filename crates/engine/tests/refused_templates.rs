@@ -37,7 +37,7 @@ fn a_template_without_end_is_stopped() {
     let nested = "{% for a in range(9999) %}{% for b in range(9999) %}{% set c = a %}{% endfor %}{% endfor %}";
     assert!(matches!(render(nested), Err(TemplateError::TooMuch(_))));
     let recursive = "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}";
-    assert!(matches!(render(recursive), Err(TemplateError::Render(_))));
+    assert!(matches!(render(recursive), Err(TemplateError::TooMuch(_))));
 }
 
 #[test]

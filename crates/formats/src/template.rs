@@ -11,6 +11,8 @@ use crate::gguf::GgufFile;
 pub struct ChatTemplateSource {
     /// The template for ordinary chats.
     pub default: Option<String>,
+    /// The template for chats with tools, where it is another.
+    pub tool_use: Option<String>,
     /// Where the default comes from: a file's path, or a file and key.
     pub source: String,
 }
@@ -31,6 +33,7 @@ pub(crate) fn from_folder(
     let mut out = ChatTemplateSource::default();
     if let Some(text) = folder.text(JINJA)? {
         out.default = Some(text);
+        out.tool_use = folder.text("additional_chat_templates/tool_use.jinja")?;
         out.source = folder.display_file(JINJA);
         return Ok(out.found());
     }
@@ -51,7 +54,7 @@ pub(crate) fn from_folder(
     Ok(out.found())
 }
 
-/// A template, or a list of `{name, template}` of which that named `default` is it; the others (`tool_use`, `rag`) are
+/// A template, or a list of `{name, template}`: `default` is it, `tool_use` that for requests with tools; others (`rag`) are
 /// for uses that are not served.
 fn add_value(out: &mut ChatTemplateSource, file: &str, value: &Value) -> Result<(), FormatError> {
     let wrong = || FormatError::malformed(file, "`chat_template` is neither a string nor a list of named templates");
@@ -61,8 +64,10 @@ fn add_value(out: &mut ChatTemplateSource, file: &str, value: &Value) -> Result<
             for item in list {
                 let field = |key| item.get(key).and_then(Value::as_str).map(str::to_owned).ok_or_else(wrong);
                 let (name, text) = (field("name")?, field("template")?);
-                if name == "default" {
-                    out.default = Some(text);
+                match name.as_str() {
+                    "default" => out.default = Some(text),
+                    "tool_use" => out.tool_use = Some(text),
+                    _ => {}
                 }
             }
         }
@@ -75,5 +80,5 @@ fn add_value(out: &mut ChatTemplateSource, file: &str, value: &Value) -> Result<
 pub(crate) fn from_gguf(gguf: &GgufFile) -> Result<Option<ChatTemplateSource>, FormatError> {
     const KEY: &str = "tokenizer.chat_template";
     let default = gguf.text(KEY)?.map(str::to_owned);
-    Ok(ChatTemplateSource { default, source: format!("{}, key `{KEY}`", gguf.name()) }.found())
+    Ok(ChatTemplateSource { default, tool_use: None, source: format!("{}, key `{KEY}`", gguf.name()) }.found())
 }

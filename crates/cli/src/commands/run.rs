@@ -5,9 +5,7 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use plimsoll_engine::{
-    Finish, GenerateOptions, Generation, Prompt, SamplingParams, Session, SessionError, SessionOptions,
-};
+use plimsoll_engine::{Finish, GenerateOptions, Generation, Prompt, SamplingParams, Session, SessionOptions};
 use plimsoll_formats::{GenerationDefaults, Unusable};
 use serde_json::{Value, json};
 
@@ -37,8 +35,8 @@ pub fn run(command: &Run, settings: Settings, as_json: bool) -> anyhow::Result<E
     let options = SessionOptions { mmproj: command.show.mmproj.clone(), template, ..options };
     let mut session = Session::open(&checkpoint, &options)?;
     // Before anything is typed, looked at or waited for.
-    if !command.raw && session.template().is_none() {
-        return Err(SessionError::NoTemplate { model: checkpoint.display() }.into());
+    if !command.raw {
+        session.require_template()?;
     }
     let mut conversation = Conversation::new(command, &session)?;
     let looked = command.show.look(&mut session)?;

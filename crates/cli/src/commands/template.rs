@@ -19,9 +19,8 @@ pub fn run(command: &Template, settings: &Settings, as_json: bool) -> anyhow::Re
     let template = template(&command.model, settings.pre.as_deref())?;
     let shown = command.request.display();
     let is_none = |error: &dyn std::fmt::Display| Mistake::error(format!("{shown}: {error}"), REQUEST_HINT);
-    let request: serde_json::Value =
-        serde_json::from_slice(&read(&command.request)?).map_err(|error| is_none(&format!("not JSON: {error}")))?;
-    let mut request = TemplateRequest::from_json(request).map_err(|error| is_none(&error))?;
+    let text = String::from_utf8(read(&command.request)?).map_err(|_| is_none(&"not JSON: it is no UTF-8"))?;
+    let mut request = TemplateRequest::from_text(&text).map_err(|error| is_none(&error))?;
     if let Some(now) = &command.now {
         request.now = Some(Clock::parse(now).context("--now")?);
     }

@@ -151,6 +151,7 @@ pub struct Session {
     seeing: Seeing,
     tokenizer: Tokenizer,
     template: Option<ChatTemplate>,
+    template_fault: Option<TemplateError>, // what is told to who chats: text is continued without
     ends: Vec<u32>,
     defaults: GenerationDefaults,
 }
@@ -173,11 +174,18 @@ impl Session {
     /// # Errors
     /// What of the checkpoint cannot be used, or what of the options it does not allow.
     pub fn open(checkpoint: &Checkpoint, options: &SessionOptions) -> Result<Self, SessionError> {
-        let tokenizer = Tokenizer::of(checkpoint, options.pre.as_deref())?;
+        let mut tokenizer = Tokenizer::of(checkpoint, options.pre.as_deref())?;
+        let mut template_fault = None;
         let template = match &options.template {
             Some(source) => Some(ChatTemplate::new(source, tokenizer.template_variables().iter().cloned())?),
-            None => ChatTemplate::of(checkpoint, &tokenizer)?,
+            None => ChatTemplate::of(checkpoint, &tokenizer).unwrap_or_else(|fault| {
+                template_fault = Some(fault);
+                None
+            }),
         };
+        if let Some(template) = &template {
+            tokenizer.guard(template)?;
+        }
         let program = Program::load(checkpoint, options.isa, options.threads, options.arithmetic)?;
         let context = context_length(program.network(), checkpoint.hyperparams.max_seq_len, options.context)?;
         let cache = program.new_cache(context, options.cache)?;
@@ -188,7 +196,18 @@ impl Session {
         let defaults = checkpoint.generation.clone();
         let seeing = Seeing::Unopened { checkpoint: Box::new(checkpoint.clone()), options: Box::new(options.clone()) };
         let model = checkpoint.display();
-        Ok(Self { model, program, cache, held: Vec::new(), seeing, tokenizer, template, ends, defaults })
+        Ok(Self {
+            model,
+            program,
+            cache,
+            held: Vec::new(),
+            seeing,
+            tokenizer,
+            template,
+            template_fault,
+            ends,
+            defaults,
+        })
     }
 
     /// The model's tokenizer.
@@ -199,6 +218,18 @@ impl Session {
     /// The model's chat template.
     pub fn template(&self) -> Option<&ChatTemplate> {
         self.template.as_ref()
+    }
+
+    /// The same for who cannot do without.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be used.
+    pub fn require_template(&self) -> Result<&ChatTemplate, SessionError> {
+        match (&self.template, &self.template_fault) {
+            (Some(template), _) => Ok(template),
+            (None, Some(fault)) => Err(fault.clone().into()),
+            (None, None) => Err(SessionError::NoTemplate { model: self.model.clone() }),
+        }
     }
 
     /// The loaded program.
@@ -285,7 +316,7 @@ impl Session {
     /// # Errors
     /// As [`Session::chat_ids`], or the template has not a place for each.
     pub fn chat_ids_showing(&self, request: &TemplateRequest, seen: &[Seen]) -> Result<Vec<u32>, SessionError> {
-        let template = self.template.as_ref().ok_or_else(|| SessionError::NoTemplate { model: self.model.clone() })?;
+        let template = self.require_template()?;
         let prompt = match &self.seeing {
             Seeing::Opened(sight) => sight.render(template, request, seen)?,
             Seeing::Unopened { .. } => {

@@ -3,35 +3,35 @@
 //! The reference is transformers' `_compile_jinja_template` (an immutable sandbox with `trim_blocks`,
 //! `lstrip_blocks`, loop controls, a `generation` block, its own `tojson`, `raise_exception`, `strftime_now`).
 
-mod budget;
 mod clock;
 mod guard;
-mod json;
-mod operands;
+mod jinja;
+mod meter;
 mod python;
-mod rewrite;
 
 pub use clock::{Clock, ClockError};
 pub use guard::{ControlTexts, GuardedText};
 
-use minijinja::value::{Value, ValueKind};
-use minijinja::{Environment, ErrorKind};
+use std::cell::Cell;
+use std::sync::Arc;
+
 use plimsoll_formats::Checkpoint;
 use serde_json::{Map, Value as Json};
 
 use crate::foreign;
 use crate::tokenizer::Tokenizer;
+use jinja::render::Renderer;
+use jinja::tree::Tree;
+use meter::Meter;
+use python::{Fail, Value};
 
-/// The instructions one rendering may execute; a thousand messages take every published template less.
-const FUEL: u64 = 10_000_000;
-/// The bytes one rendering may produce.
-const MAX_OUTPUT_BYTES: usize = 64 << 20;
 /// The bytes a template's source may have; published ones have up to 40 thousand.
 const MAX_SOURCE_BYTES: usize = 1 << 20;
-const TEMPLATE_NAME: &str = "chat_template";
+/// The stack of a rendering: as much as the deepest nesting that [`meter`] allows takes, in a build without optimisation.
+const STACK_BYTES: usize = 256 << 20;
 
 /// Why a template could not be compiled or rendered.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum TemplateError {
     /// The source is not a template that this engine reads.
     #[error("the chat template does not compile: {0}")]
@@ -53,6 +53,12 @@ pub enum TemplateError {
     /// The template ran longer, or wrote more, than any honest one.
     #[error("the chat template {0}")]
     TooMuch(&'static str),
+    /// A request is no JSON.
+    #[error("not JSON: {0}")]
+    NotJson(String),
+    /// The last message cannot be left open.
+    #[error("continue_final_message: {0}")]
+    Continue(String),
     /// A template variable has a type that cannot be what the template expects.
     #[error("request field `{field}` is {found}, expected {expected}")]
     Field {
@@ -74,6 +80,8 @@ pub struct TemplateRequest {
     pub tools: Option<Json>,
     /// Whether the prompt ends where the assistant is to speak.
     pub add_generation_prompt: bool,
+    /// The field of the last message that the assistant is to go on with, which is left open; mostly `content`.
+    pub continue_final_message: Option<String>,
     /// Everything else the template may read (`enable_thinking`, `documents`, …). These override
     /// `bos_token` and its kin.
     pub variables: Map<String, Json>,
@@ -82,8 +90,19 @@ pub struct TemplateRequest {
 }
 
 impl TemplateRequest {
-    /// Reads an OpenAI chat request: `messages`, `tools`, `add_generation_prompt` (default true), and every
-    /// other field as a template variable.
+    /// Reads an OpenAI chat request from its text, with whole numbers of any length.
+    ///
+    /// # Errors
+    /// It is no JSON, or no request.
+    pub fn from_text(text: &str) -> Result<Self, TemplateError> {
+        Self::from_json(python::json::read(text).map_err(TemplateError::NotJson)?)
+    }
+
+    /// Reads an OpenAI chat request: `messages`, `tools`, `continue_final_message`, `add_generation_prompt` (true, unless
+    /// the last message is to be gone on with), and every other field as a template variable.
+    ///
+    /// # Errors
+    /// A field is of another kind, or two contradict each other.
     pub fn from_json(request: Json) -> Result<Self, TemplateError> {
         let Json::Object(mut fields) = request else {
             return Err(TemplateError::Field {
@@ -97,8 +116,27 @@ impl TemplateRequest {
             return Err(TemplateError::Field { field: "messages", found: json_kind(&messages), expected: "an array" });
         }
         let tools = fields.shift_remove("tools").filter(|tools| !tools.is_null());
+        let continue_final_message = match fields.shift_remove("continue_final_message") {
+            None | Some(Json::Null | Json::Bool(false)) => None,
+            Some(Json::Bool(true)) => Some("content".to_owned()),
+            Some(Json::String(field)) => Some(field),
+            Some(other) => {
+                return Err(TemplateError::Field {
+                    field: "continue_final_message",
+                    found: json_kind(&other),
+                    expected: "a boolean, or the name of a field",
+                });
+            }
+        };
         let add_generation_prompt = match fields.shift_remove("add_generation_prompt") {
-            None => true,
+            None => continue_final_message.is_none(),
+            Some(Json::Bool(true)) if continue_final_message.is_some() => {
+                return Err(TemplateError::Field {
+                    field: "add_generation_prompt",
+                    found: "true",
+                    expected: "false where `continue_final_message` leaves the last message open",
+                });
+            }
             Some(Json::Bool(flag)) => flag,
             Some(other) => {
                 return Err(TemplateError::Field {
@@ -108,18 +146,22 @@ impl TemplateRequest {
                 });
             }
         };
-        Ok(Self { messages, tools, add_generation_prompt, variables: fields, now: None })
+        Ok(Self { messages, tools, add_generation_prompt, continue_final_message, variables: fields, now: None })
     }
 }
 
-/// Reasoning under the names that templates read: `reasoning_content`, and for some `thinking`, wherever a message
-/// has it under one of the three names in use. Source: transformers' `_alias_reasoning_fields`.
-fn with_reasoning_fields(messages: &Json) -> Json {
+/// Messages as templates get them: without keys that say nothing, as APIs send them for what is not there, and with
+/// reasoning under the names that templates read: `reasoning_content`, and for some `thinking`, wherever a message has it
+/// under one of the three names in use. Source: transformers' `_normalize_chat_messages`, `_alias_reasoning_fields`.
+fn normalised(messages: &Json) -> Json {
     let Json::Array(messages) = messages else { return messages.clone() };
     let aliased = messages.iter().map(|message| {
-        let names = ["reasoning_content", "thinking", "reasoning"];
-        let reasoning = names.iter().find_map(|name| message.get(name).filter(|reasoning| !reasoning.is_null()));
-        let (Json::Object(fields), Some(reasoning)) = (message, reasoning) else { return message.clone() };
+        let mut message = message.clone();
+        if let Json::Object(fields) = &mut message {
+            fields.retain(|_, value| !value.is_null());
+        }
+        let reasoning = REASONING.iter().find_map(|name| message.get(name).filter(|reasoning| !reasoning.is_null()));
+        let (Json::Object(fields), Some(reasoning)) = (&message, reasoning) else { return message };
         let mut all = Map::from_iter([("thinking".to_owned(), reasoning.clone())]);
         all.extend(fields.clone());
         all.insert("reasoning_content".to_owned(), reasoning.clone());
@@ -127,6 +169,9 @@ fn with_reasoning_fields(messages: &Json) -> Json {
     });
     Json::Array(aliased.collect())
 }
+
+/// The names that reasoning has in use. Source: transformers' `_REASONING_FIELDS`.
+const REASONING: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
 
 fn text_part(text: Json) -> Json {
     serde_json::json!([{"type": "text", "text": text}])
@@ -157,7 +202,9 @@ fn json_kind(value: &Json) -> &'static str {
 /// ```
 #[derive(Debug, Clone)]
 pub struct ChatTemplate {
-    environment: Environment<'static>,
+    tree: Arc<Tree>,
+    /// The template for requests with tools, where the maker published one of its own.
+    for_tools: Option<Arc<Tree>>,
     source: String,
     special_tokens: Vec<(String, String)>,
     reads_parts: bool,
@@ -173,43 +220,23 @@ impl ChatTemplate {
         let Some(source) = template.default.as_deref() else { return Ok(None) };
         let variables = tokenizer.template_variables().iter().cloned();
         let in_file = |error| TemplateError::InFile { file: template.source.clone(), error: Box::new(error) };
-        ChatTemplate::new(source, variables).map(Some).map_err(in_file)
+        let mut made = ChatTemplate::new(source, variables).map_err(in_file)?;
+        made.for_tools = template.tool_use.as_deref().map(parsed).transpose().map_err(in_file)?;
+        Ok(Some(made))
     }
 
     /// Compiles `source`. `special_tokens` are variable names and texts, as in `("eos_token", "</s>")`.
+    ///
+    /// # Errors
+    /// It does not compile.
     pub fn new<N: Into<String>, T: Into<String>>(
         source: &str,
         special_tokens: impl IntoIterator<Item = (N, T)>,
     ) -> Result<Self, TemplateError> {
-        if source.len() > MAX_SOURCE_BYTES {
-            return Err(TemplateError::TooMuch("is longer than a mebibyte"));
-        }
-        let mut environment = Environment::new();
-        let syntax = minijinja::syntax::SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-        environment.set_syntax(syntax.map_err(|error| TemplateError::Syntax(error.to_string()))?);
-        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-        environment.set_fuel(Some(FUEL));
-        environment.set_unknown_method_callback(python::method);
-        budget::install(&mut environment);
-        environment.add_filter("tojson", json::tojson);
-        environment.add_filter("trim", python::trim);
-        environment.add_filter("string", python::string);
-        environment.set_formatter(|out, state, value| {
-            budget::charge_printed(value)?;
-            match value.kind() {
-                ValueKind::Number => out.write_str(&python::to_string(value)).map_err(Into::into),
-                _ => minijinja::escape_formatter(out, state, value),
-            }
-        });
-        let written = rewrite::text_bytes(source);
-        environment.add_filter(rewrite::EACH, move |items: Value| python::each(items, written));
-        environment.add_test("iterable", python::is_iterable);
-        environment.add_function("raise_exception", raise_exception);
-        environment
-            .add_template_owned(TEMPLATE_NAME, rewrite::rewrite(source))
-            .map_err(|error| TemplateError::Syntax(describe(&error)))?;
+        let tree = parsed(source)?;
         let special_tokens = special_tokens.into_iter().map(|(name, text)| (name.into(), text.into())).collect();
-        let mut template = Self { environment, source: source.to_owned(), special_tokens, reads_parts: false };
+        let mut template =
+            Self { tree, for_tools: None, source: source.to_owned(), special_tokens, reads_parts: false };
         template.reads_parts = template.probe_parts();
         Ok(template)
     }
@@ -224,14 +251,20 @@ impl ChatTemplate {
         &self.source
     }
 
+    /// Whether a text stands in what the template writes itself: its own text, or a string within its code.
+    pub fn writes(&self, text: &str) -> bool {
+        let trees = [Some(&self.tree), self.for_tools.as_ref()];
+        trees.into_iter().flatten().flat_map(|tree| &tree.literals).any(|literal| literal.contains(text))
+    }
+
     /// Whether the template reads `enable_thinking`, so that a reasoning switch does something.
     pub fn supports_thinking(&self) -> bool {
         self.source.contains("enable_thinking")
     }
 
-    /// Whether the template reads `tools`.
+    /// Whether the template reads `tools`, or the maker published one for them.
     pub fn supports_tools(&self) -> bool {
-        self.source.contains("tools")
+        self.for_tools.is_some() || self.source.contains("tools")
     }
 
     /// The request with messages in the form that this template reads: templates of vision models take `content` as a
@@ -255,12 +288,15 @@ impl ChatTemplate {
         let shows = |content: Json| {
             let messages = Json::Array(vec![serde_json::json!({"role": "user", "content": content})]);
             let request = TemplateRequest { messages, ..TemplateRequest::default() };
-            self.render_within(budget::PROBE_BYTES, &request, &[]).is_ok_and(|text| text.contains(PROBE))
+            self.render_within(meter::PROBE, &request, &[]).is_ok_and(|text| text.contains(PROBE))
         };
         !shows(PROBE.into()) && shows(text_part(PROBE.into()))
     }
 
     /// Renders the prompt, character for character as transformers does.
+    ///
+    /// # Errors
+    /// The template refuses the conversation or fails on it, or takes more than any honest one.
     pub fn render(&self, request: &TemplateRequest) -> Result<String, TemplateError> {
         self.render_with(request, &[])
     }
@@ -277,101 +313,141 @@ impl ChatTemplate {
 
     /// `guards` are characters that `tojson` must let through even where it escapes everything beyond ASCII.
     fn render_with(&self, request: &TemplateRequest, guards: &[char]) -> Result<String, TemplateError> {
-        self.render_within(budget::MAX_BYTES, request, guards)
+        self.render_within(meter::RENDERING, request, guards)
     }
 
-    fn render_within(&self, bytes: usize, request: &TemplateRequest, guards: &[char]) -> Result<String, TemplateError> {
+    fn render_within(
+        &self,
+        budget: meter::Budget,
+        request: &TemplateRequest,
+        guards: &[char],
+    ) -> Result<String, TemplateError> {
         let clock = request.now.unwrap_or_else(Clock::local);
-        let mut context: Vec<(String, Value)> = vec![
-            ("messages".into(), json::to_template_value(&with_reasoning_fields(&request.messages))),
-            ("tools".into(), request.tools.as_ref().map_or(Value::from(()), json::to_template_value)),
-            ("documents".into(), Value::from(())),
-            ("add_generation_prompt".into(), Value::from(request.add_generation_prompt)),
+        let mut messages = normalised(&request.messages);
+        let open = match &request.continue_final_message {
+            Some(field) => Some(self.left_open(&mut messages, field)?),
+            None => None,
+        };
+        let tree = self.for_tools.as_ref().filter(|_| request.tools.is_some()).unwrap_or(&self.tree);
+        let line = std::sync::atomic::AtomicUsize::new(0);
+        let rendered = with_stack(|| {
+            let meter = Meter::new(budget);
+            let variables = self.variables(request, &messages, &meter)?;
+            let renderer = Renderer { meter: &meter, clock, guards, line: Cell::new(0) };
+            let rendered = renderer.render(tree, variables);
+            line.store(renderer.line.get(), std::sync::atomic::Ordering::Relaxed);
+            rendered
+        })?;
+        let rendered = rendered.map_err(|fail| match fail {
+            Fail::Error(what) => TemplateError::Render(format!("{what} (line {} of the template)", line.into_inner())),
+            Fail::Refused(words) => TemplateError::Refused(words),
+            Fail::TooMuch(what) => TemplateError::TooMuch(what),
+        })?;
+        match open {
+            Some(last) => cut_open(rendered, &last),
+            None => Ok(rendered),
+        }
+    }
+
+    /// What the template can read.
+    fn variables(
+        &self,
+        request: &TemplateRequest,
+        messages: &Json,
+        meter: &Meter,
+    ) -> python::Outcome<Vec<(Arc<str>, Value)>> {
+        let mut variables: Vec<(Arc<str>, Value)> = vec![
+            ("messages".into(), python::json::to_value(messages, meter)?),
             (
-                "strftime_now".into(),
-                Value::from_function(move |format: &str| {
-                    clock
-                        .strftime(format)
-                        .map_err(|e| minijinja::Error::new(ErrorKind::InvalidOperation, e.to_string()))
-                }),
+                "tools".into(),
+                request.tools.as_ref().map_or(Ok(Value::None), |tools| python::json::to_value(tools, meter))?,
             ),
+            ("documents".into(), Value::None),
+            ("add_generation_prompt".into(), Value::Bool(request.add_generation_prompt)),
         ];
-        context.extend(self.special_tokens.iter().map(|(name, text)| (name.clone(), Value::from(text.as_str()))));
-        context.extend(request.variables.iter().map(|(name, value)| (name.clone(), json::to_template_value(value))));
-        if !guards.is_empty() {
-            context.push((json::GUARDS_VARIABLE.into(), Value::from(guards.iter().collect::<String>())));
+        let mut set = |name: &str, value: Value| match variables.iter_mut().find(|(known, _)| &**known == name) {
+            Some((_, old)) => *old = value,
+            None => variables.push((name.into(), value)),
+        };
+        for (name, text) in &self.special_tokens {
+            set(name, Value::text(text));
         }
-        let template = self.environment.get_template(TEMPLATE_NAME).map_err(|error| refusal(&error))?;
-        let mut output = CappedOutput::default();
-        let context = Value::from_pairs(context);
-        let outcome =
-            foreign::catch(|| budget::within(bytes, || template.render_captured_to(context, &mut output).map(drop)))
-                .map_err(|foreign::Panicked| {
-                    TemplateError::Render("an expression is beyond the template engine".into())
-                })?;
-        if output.overflowed {
-            return Err(TemplateError::TooMuch("writes more than 64 MiB"));
+        for (name, value) in &request.variables {
+            set(name, python::json::to_value(value, meter)?);
         }
-        outcome.map_err(|error| refusal(&error))?;
-        // minijinja writes whole strings, so the bytes are UTF-8.
-        String::from_utf8(output.bytes).map_err(|error| TemplateError::Render(error.to_string()))
+        Ok(variables)
     }
-}
 
-/// Collects a rendering up to [`MAX_OUTPUT_BYTES`].
-#[derive(Default)]
-struct CappedOutput {
-    bytes: Vec<u8>,
-    overflowed: bool,
-}
-
-impl std::io::Write for CappedOutput {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.bytes.len() + bytes.len() > MAX_OUTPUT_BYTES {
-            self.overflowed = true;
-            return Err(std::io::Error::other("the output limit is reached"));
+    /// Marks the last message, so that the prompt can be cut where it ends; gives its text. Source: transformers'
+    /// `render_jinja_template`.
+    fn left_open(&self, messages: &mut Json, field: &str) -> Result<String, TemplateError> {
+        let fail = |what: String| TemplateError::Continue(what);
+        let Some(last) = messages.as_array_mut().and_then(|messages| messages.last_mut()) else {
+            return Err(fail("the conversation is empty".to_owned()));
+        };
+        let Some(value) = last.get(field).cloned() else {
+            return Err(fail(format!("the last message has no `{field}` to go on with")));
+        };
+        // Reasoning stands under several names, whichever the template reads.
+        let is_copy = |name: &&str| last.get(*name) == Some(&value);
+        let fields: Vec<&str> =
+            if REASONING.contains(&field) { REASONING.into_iter().filter(is_copy).collect() } else { vec![field] };
+        if !fields.iter().any(|field| self.source.contains(field)) {
+            return Err(fail(format!("the template does not read `{field}`")));
         }
-        self.bytes.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Marks an error as the template's own refusal, so that its message is shown without an engine's prefix.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Raised(String);
-
-fn raise_exception(message: &Value) -> Result<Value, minijinja::Error> {
-    let raised = Raised(message.to_string());
-    Err(minijinja::Error::new(ErrorKind::InvalidOperation, raised.0.clone()).with_source(raised))
-}
-
-fn refusal(error: &minijinja::Error) -> TemplateError {
-    if error.kind() == ErrorKind::OutOfFuel {
-        return TemplateError::TooMuch("runs without end (10 million steps)");
-    }
-    let mut source = std::error::Error::source(error);
-    if source.is_some_and(|cause| cause.is::<budget::Exhausted>()) {
-        return TemplateError::TooMuch("builds more than 512 MiB of text");
-    }
-    while let Some(cause) = source {
-        if let Some(Raised(message)) = cause.downcast_ref::<Raised>() {
-            return TemplateError::Refused(message.clone());
+        let mut marked = value.clone();
+        let text = match &mut marked {
+            Json::String(text) => text,
+            Json::Array(parts) => {
+                let part = parts.iter_mut().rev().find_map(|part| part.get_mut("text"));
+                match part {
+                    Some(Json::String(text)) => text,
+                    _ => return Err(fail("the last message has no text to go on with".to_owned())),
+                }
+            }
+            _ => return Err(fail(format!("`{field}` of the last message is no text"))),
+        };
+        let whole = text.clone();
+        text.push_str(OPEN_END);
+        for field in fields {
+            last[field] = marked.clone();
         }
-        source = cause.source();
+        Ok(whole)
     }
-    TemplateError::Render(describe(error))
 }
 
-fn describe(error: &minijinja::Error) -> String {
-    let detail =
-        error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
-    match error.line() {
-        Some(line) => format!("{detail} (line {line} of the template)"),
-        None => detail,
+/// What marks the end of a message that is left open, with the blank that tells whether the template trims it. Source:
+/// transformers' `continue_final_message_tag`.
+const OPEN_END: &str = "CONTINUE_FINAL_MESSAGE_TAG ";
+
+/// The prompt up to where the last message, whose text is `last`, was marked.
+fn cut_open(rendered: String, last: &str) -> Result<String, TemplateError> {
+    let trim = |text: &str| text.trim_matches(python::text::is_space).to_owned();
+    let end = rendered.rfind(OPEN_END.trim_end());
+    let (true, Some(end)) = (rendered.contains(&trim(last)), end) else {
+        return Err(TemplateError::Continue("the last message does not stand in what the template writes".to_owned()));
+    };
+    let kept = &rendered[..end];
+    // Where the template trimmed the message, so is what stands before the mark.
+    let whole = rendered[end..].starts_with(OPEN_END);
+    Ok(if whole { kept } else { kept.trim_end_matches(python::text::is_space) }.to_owned())
+}
+
+fn parsed(source: &str) -> Result<Arc<Tree>, TemplateError> {
+    if source.len() > MAX_SOURCE_BYTES {
+        return Err(TemplateError::TooMuch("is longer than a mebibyte"));
     }
+    with_stack(|| jinja::parser::parse(source))?.map(Arc::new).map_err(TemplateError::Syntax)
+}
+
+/// Runs what nests deeply on a stack of its own, which holds the deepest nesting that is allowed.
+fn with_stack<T: Send>(run: impl FnOnce() -> T + Send) -> Result<T, TemplateError> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, || foreign::catch(run));
+        let thread = thread.map_err(|error| TemplateError::Render(format!("no stack to render on: {error}")))?;
+        match thread.join() {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(_)) | Err(_) => Err(TemplateError::Render("an expression is beyond the template engine".into())),
+        }
+    })
 }

@@ -1,7 +1,7 @@
 //! Tokenizers from Hugging Face's `tokenizer.json`.
 
 use serde_json::{Map, Value};
-use tokenizers::Model;
+use tokenizers::{AddedToken, Model};
 
 use super::pieces::{MAX_TOKENS, Pieces};
 use super::pipeline::{Pipeline, guarded};
@@ -22,31 +22,88 @@ pub(super) fn build(
     let description: Value =
         serde_json::from_slice(bytes).map_err(|error| TokenizerError::Backend { reason: error.to_string() })?;
     let spelling = spelling(&description)?;
-    let byte_fallback = description["model"]["byte_fallback"] == true;
+    let strips_first_space = spelling == Spelling::SentencePiece && strips_first_space(&description);
+    let has_post_processor = !description["post_processor"].is_null();
     drop(description);
-    let tokenizer = guarded(|| tokenizers::Tokenizer::from_bytes(bytes))?;
+    let mut tokenizer = guarded(|| tokenizers::Tokenizer::from_bytes(bytes))?;
+    let variables = special_tokens(config, special_tokens_map);
+    add_named_tokens(&mut tokenizer, config, &variables)?;
     let pieces = pieces(&tokenizer, spelling)?;
     let added = tokenizer.get_added_vocabulary().get_added_tokens_decoder();
     let controls = added.iter().filter(|(_, token)| token.special).map(|(&id, token)| (id, token.content.clone()));
     let controls = controls.collect();
-    let variables = special_tokens(config, special_tokens_map);
+    let added = added.iter().filter(|(_, token)| !token.special).map(|(_, token)| token.content.clone()).collect();
     let id = |name: &str| {
         let text = variables.iter().find(|(variable, _)| variable == name).map(|(_, text)| text.as_str());
         text.and_then(|text| tokenizer.token_to_id(text))
     };
     let prefix = template_prefix(&tokenizer)?;
     let bos = id("bos_token").or(prefix.first().copied());
-    // Llama's SentencePiece tokenizers begin text with BOS unless they say otherwise; llama.cpp holds the same.
-    let llama_style = spelling == Spelling::SentencePiece && byte_fallback;
-    let flag = |name: &str| config.get(name).and_then(Value::as_bool);
-    let special = SpecialIds {
-        bos,
-        adds_bos: flag("add_bos_token").unwrap_or(llama_style || !prefix.is_empty()) && bos.is_some(),
-        ends: id("eos_token").into_iter().collect(),
-    };
-    let strips_first_space = spelling == Spelling::SentencePiece;
+    // The post-processor puts BOS there or does not, whatever `add_bos_token` says; where there is none, Llama's own class
+    // makes one by that.
+    let llama = config.get("tokenizer_class").and_then(Value::as_str).is_some_and(|class| class.starts_with("Llama"));
+    let by_class = llama && !has_post_processor && config.get("add_bos_token") != Some(&Value::Bool(false));
+    let adds_bos = (!prefix.is_empty() || by_class) && bos.is_some();
+    let special = SpecialIds { bos, adds_bos, ends: id("eos_token").into_iter().collect() };
     Tokenizer::assemble(Backend::Pipeline(Box::new(Pipeline::new(tokenizer))), pieces, controls, special, variables)
-        .map(|tokenizer| Tokenizer { strips_first_space, ..tokenizer })
+        .map(|tokenizer| Tokenizer { strips_first_space, added, ..tokenizer })
+}
+
+/// Whether the decoder takes a blank from the beginning of what it decodes.
+fn strips_first_space(description: &Value) -> bool {
+    let decoder = &description["decoder"];
+    let single = [decoder.clone()];
+    let steps = decoder["decoders"].as_array().map_or(&single[..], Vec::as_slice);
+    let strips = |step: &Value| step["type"] == "Strip" && step["start"].as_u64().is_some_and(|start| start > 0);
+    steps.iter().any(|step| strips(step) || step["type"] == "Metaspace")
+}
+
+/// Adds what tokenizer_config.json alone names: tokens of `added_tokens_decoder` in the order of their ids, then special
+/// tokens. Source: transformers' `PreTrainedTokenizerFast.__init__`.
+fn add_named_tokens(
+    tokenizer: &mut tokenizers::Tokenizer,
+    config: &Map<String, Value>,
+    variables: &[(String, String)],
+) -> Result<(), TokenizerError> {
+    let known =
+        |tokenizer: &tokenizers::Tokenizer, text: &str| tokenizer.get_added_vocabulary().get_vocab().contains_key(text);
+    let mut named: Vec<(u64, AddedToken)> = Vec::new();
+    for (id, token) in config.get("added_tokens_decoder").and_then(Value::as_object).into_iter().flatten() {
+        let (Ok(id), Some(text)) = (id.parse(), token["content"].as_str()) else { continue };
+        let flag = |name: &str| token[name] == true;
+        let mut added = AddedToken::from(text, flag("special"));
+        (added.lstrip, added.rstrip, added.single_word) = (flag("lstrip"), flag("rstrip"), flag("single_word"));
+        added.normalized = token["normalized"].as_bool().unwrap_or(!added.special);
+        named.push((id, added));
+    }
+    named.sort_by_key(|(id, _)| *id);
+    let special = variables.iter().map(|(_, text)| text.as_str());
+    let more = ["additional_special_tokens", "extra_special_tokens"].into_iter().filter_map(|key| config.get(key));
+    let more = more.flat_map(|more| match more {
+        Value::Array(items) => items.iter().collect::<Vec<_>>(),
+        Value::Object(fields) => fields.values().collect(),
+        _ => Vec::new(),
+    });
+    let more = more.filter_map(|token| token.as_str().or_else(|| token["content"].as_str()));
+    let special: Vec<&str> = special.chain(more).collect();
+    let mut all: Vec<AddedToken> = named.into_iter().map(|(_, token)| token).collect();
+    for text in special.iter().filter(|text| !text.is_empty()) {
+        if !all.iter().any(|token| token.content == **text) {
+            all.push(AddedToken::from(*text, true));
+        }
+    }
+    for mut token in all {
+        if known(tokenizer, &token.content) {
+            continue;
+        }
+        token.special |= special.contains(&token.content.as_str());
+        if tokenizer.get_vocab_size(true) >= MAX_TOKENS {
+            return Err(TokenizerError::Backend { reason: "tokenizer_config.json names too many tokens".to_owned() });
+        }
+        let added = if token.special { tokenizer.add_special_tokens([token]) } else { tokenizer.add_tokens([token]) };
+        added.map_err(|error| TokenizerError::Backend { reason: error.to_string() })?;
+    }
+    Ok(())
 }
 
 fn spelling(description: &Value) -> Result<Spelling, TokenizerError> {

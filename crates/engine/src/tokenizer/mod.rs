@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use plimsoll_formats::{Checkpoint, TokenizerSource};
 use sha2::{Digest, Sha256};
 
-use crate::template::{ControlTexts, GuardedText};
+use crate::template::{ChatTemplate, ControlTexts, GuardedText};
 use pieces::Pieces;
 use pipeline::Pipeline;
 use vocabulary::Vocabulary;
@@ -152,6 +152,8 @@ pub struct Tokenizer {
     special: SpecialIds,
     variables: Vec<(String, String)>,
     strips_first_space: bool,
+    /// Texts of added tokens that are not control tokens.
+    added: Vec<String>,
 }
 
 impl Tokenizer {
@@ -204,7 +206,16 @@ impl Tokenizer {
         let control_ids = controls.iter().map(|(id, _)| *id).collect();
         let controls = ControlTexts::new(controls.into_iter().map(|(_, text)| text))
             .map_err(|error| TokenizerError::Backend { reason: error.to_string() })?;
-        Ok(Self { backend, pieces, control_ids, controls, special, variables, strips_first_space: false })
+        Ok(Self {
+            backend,
+            pieces,
+            control_ids,
+            controls,
+            special,
+            variables,
+            strips_first_space: false,
+            added: Vec::new(),
+        })
     }
 
     /// The ids of `text` alone, no BOS added.
@@ -259,6 +270,18 @@ impl Tokenizer {
     /// The control tokens' texts, for rendering templates.
     pub fn controls(&self) -> &ControlTexts {
         &self.controls
+    }
+
+    /// Takes for control tokens, in chats, the added tokens too that `template` writes itself: with one of those a user's
+    /// text could open another's turn. Source: transformers' `sanitize_control_tokens`.
+    ///
+    /// # Errors
+    /// They cannot be searched for.
+    pub fn guard(&mut self, template: &ChatTemplate) -> Result<(), TokenizerError> {
+        let written = self.added.iter().map(String::as_str).filter(|text| template.writes(text));
+        let controls = self.controls.with(written);
+        self.controls = controls.map_err(|error| TokenizerError::Backend { reason: error.to_string() })?;
+        Ok(())
     }
 
     /// The token that begins a text, whether or not it is added.

@@ -27,7 +27,8 @@ const PREFILL_TOKENS: usize = 256;
 /// Everything that is shown.
 struct Facts<'a> {
     checkpoint: &'a Checkpoint,
-    template: Option<ChatTemplate>,
+    /// The chat template, or why it cannot be used: the rest is told all the same.
+    template: Result<Option<ChatTemplate>, String>,
     /// Tokens of the vocabulary, or why the tokenizer cannot be used: a model can be looked at without one.
     vocabulary: Result<usize, String>,
     memory: MemoryPrediction,
@@ -77,8 +78,8 @@ fn before(command: &Info, card: &ModelCard, settings: &Settings, as_json: bool) 
 fn facts<'a>(command: &Info, settings: Settings, checkpoint: &'a Checkpoint) -> anyhow::Result<Facts<'a>> {
     let tokenizer = Tokenizer::of(checkpoint, settings.pre.as_deref());
     let template = match &tokenizer {
-        Ok(tokenizer) => ChatTemplate::of(checkpoint, tokenizer)?,
-        Err(_) => None,
+        Ok(tokenizer) => ChatTemplate::of(checkpoint, tokenizer).map_err(|error| error.to_string()),
+        Err(_) => Ok(None),
     };
     let vocabulary = tokenizer.as_ref().map(Tokenizer::vocab_size).map_err(ToString::to_string);
     let process = resident_bytes().map_or(0, |resident| resident.now);
@@ -120,9 +121,10 @@ fn as_value(facts: &Facts<'_>) -> Value {
             })).collect::<Vec<_>>(),
             "conflicts": licence.conflicts,
         },
-        "template": facts.template.as_ref().map(|t| json!({
+        "template": facts.template.as_ref().ok().and_then(Option::as_ref).map(|t| json!({
             "thinking": t.supports_thinking(), "tools": t.supports_tools(), "source": t.source(),
         })),
+        "template_error": facts.template.as_ref().err(),
         "vision": facts.sight.as_ref().map(SightFacts::as_value),
         "predicted": { "memory": memory, "memory_bytes": memory.total(), "speed": speed },
         "isa": facts.settings.isa.to_string(), "threads": facts.settings.threads,

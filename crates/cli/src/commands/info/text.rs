@@ -27,7 +27,7 @@ pub fn print(command: &Info, facts: &Facts<'_>) -> anyhow::Result<()> {
             rows.one("", &line)?;
         }
     }
-    if let (true, Some(template)) = (command.show_template, &facts.template) {
+    if let (true, Ok(Some(template))) = (command.show_template, &facts.template) {
         rows.end(template.source())?;
     }
     Ok(())
@@ -53,7 +53,7 @@ fn network(rows: &mut Rows<impl Write>, facts: &Facts<'_>) -> anyhow::Result<()>
     };
     rows.one("vocabulary", &vocabulary)?;
     rows.one("context", &format!("{} tokens", hp.max_seq_len))?;
-    rows.one("template", &template_words(facts.template.as_ref()))?;
+    rows.one("template", &shown_text(&template_words(&facts.template), 400))?;
     let unusable = checkpoint.generation.unusable.iter();
     rows.many("not honoured", &unusable.map(|setting| shown_text(&setting.what, WIDTH)).collect::<Vec<_>>())?;
     Ok(())
@@ -84,8 +84,12 @@ fn here(rows: &mut Rows<impl Write>, facts: &Facts<'_>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn template_words(template: Option<&ChatTemplate>) -> String {
-    let Some(template) = template else { return "none: `run` needs --raw".to_owned() };
+fn template_words(template: &Result<Option<ChatTemplate>, String>) -> String {
+    let template = match template {
+        Ok(Some(template)) => template,
+        Ok(None) => return "none: `run` needs --raw or --template".to_owned(),
+        Err(problem) => return format!("not usable: {problem}"),
+    };
     let mut words = vec!["chat"];
     if template.supports_tools() {
         words.push("tools");

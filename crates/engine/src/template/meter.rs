@@ -1,0 +1,103 @@
+//! What one rendering may use up: steps, what each step reads and builds, nesting, and time.
+//!
+//! A step is charged by what it costs: comparing, searching and copying by the bytes they touch. What is built is charged
+//! as it is built and never given back, so that memory stays within the budget whatever is kept.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use super::python::{Fail, Outcome};
+
+/// What one rendering may use up. Every copy counts, and some published templates copy the prompt so far for each of a
+/// thousand messages.
+pub const RENDERING: Budget = Budget { bytes: 512 << 20, steps: 20_000_000, time: Duration::from_secs(10) };
+/// What a rendering of a few words may use up.
+pub const PROBE: Budget = Budget { bytes: 16 << 20, steps: 500_000, time: Duration::from_secs(1) };
+/// Bytes that are read in the time of a step.
+const BYTES_A_STEP: usize = 64;
+/// What an item of a list takes. [bytes]
+const ITEM_BYTES: usize = 32;
+/// Steps between looks at the clock.
+const BETWEEN_LOOKS: u64 = 1 << 14;
+/// Expressions, statements and calls within one another; the stack of a rendering holds as many.
+const MAX_NESTING: u32 = 3000;
+
+/// Bounds of one rendering.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    /// That may be built.
+    pub bytes: usize,
+    /// That may be taken.
+    pub steps: u64,
+    /// That may pass; steps end a rendering first on any machine that is not overloaded.
+    pub time: Duration,
+}
+
+/// What is left for one rendering.
+pub struct Meter {
+    steps: Cell<u64>,
+    look_at: Cell<u64>,
+    bytes: Cell<usize>,
+    nesting: Cell<u32>,
+    end: Instant,
+}
+
+impl Meter {
+    /// For one rendering.
+    pub fn new(budget: Budget) -> Meter {
+        let Budget { bytes, steps, time } = budget;
+        let (bytes, nesting, end) = (Cell::new(bytes), Cell::new(0), Instant::now() + time);
+        Meter { look_at: Cell::new(steps.saturating_sub(BETWEEN_LOOKS)), steps: Cell::new(steps), bytes, nesting, end }
+    }
+
+    /// One step.
+    pub fn step(&self) -> Outcome<()> {
+        self.steps(1)
+    }
+
+    fn steps(&self, n: u64) -> Outcome<()> {
+        let left = self.steps.get().checked_sub(n).ok_or(Fail::TooMuch("runs longer than any honest one"))?;
+        self.steps.set(left);
+        if left < self.look_at.get() {
+            self.look_at.set(left.saturating_sub(BETWEEN_LOOKS));
+            if Instant::now() > self.end {
+                return Err(Fail::TooMuch("runs longer than any honest one"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Something reads `bytes`.
+    pub fn read(&self, bytes: usize) -> Outcome<()> {
+        self.steps(1 + (bytes / BYTES_A_STEP) as u64)
+    }
+
+    /// Something builds `bytes`.
+    pub fn build(&self, bytes: usize) -> Outcome<()> {
+        let left = self.bytes.get().checked_sub(bytes).ok_or(Fail::TooMuch("takes more memory than any honest one"))?;
+        self.bytes.set(left);
+        self.read(bytes)
+    }
+
+    /// Something builds `n` items.
+    pub fn charge_items(&self, n: usize) -> Outcome<()> {
+        self.build(n.saturating_mul(ITEM_BYTES))
+    }
+
+    /// Something builds an item.
+    pub fn charge_item(&self) -> Outcome<()> {
+        self.build(ITEM_BYTES)
+    }
+
+    /// Does `work` one level deeper.
+    pub fn deeper<T>(&self, work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+        let nesting = self.nesting.get() + 1;
+        if nesting > MAX_NESTING {
+            return Err(Fail::TooMuch("nests deeper than any honest one"));
+        }
+        self.nesting.set(nesting);
+        let done = work();
+        self.nesting.set(nesting - 1);
+        done
+    }
+}

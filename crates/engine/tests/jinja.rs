@@ -1,0 +1,79 @@
+//! Templates by a grammar render as Jinja renders them. `tools/jinja_diff.py --cases` wrote `jinja.json`.
+
+use plimsoll_engine::{ChatTemplate, Clock, TemplateError, TemplateRequest};
+use serde_json::Value;
+
+const CASES: &str = include_str!("jinja.json");
+
+/// The request of the file as its text, so that whole numbers keep their digits.
+fn request(now: &str) -> TemplateRequest {
+    let line = CASES.lines().find_map(|line| line.strip_prefix("\"request\": ")).expect("a line with the request");
+    let request = TemplateRequest::from_text(line.trim_end_matches(',')).unwrap();
+    TemplateRequest { now: Some(Clock::parse(now).unwrap()), ..request }
+}
+
+fn rendered(source: &str, request: &TemplateRequest) -> Result<String, TemplateError> {
+    ChatTemplate::new(source, Vec::<(String, String)>::new())?.render(request)
+}
+
+#[test]
+fn generated_templates_render_as_jinja_renders_them_and_are_refused_where_it_refuses_them() {
+    let file: Value = serde_json::from_str(CASES).unwrap();
+    let request = request(file["now"].as_str().unwrap());
+    let cases = file["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 500);
+    let mut wrong = Vec::new();
+    for case in cases {
+        let source = case["template"].as_str().unwrap();
+        let found = rendered(source, &request);
+        match (&found, case["rendered"].as_str()) {
+            (Ok(found), Some(expected)) if found == expected => {}
+            (Err(_), None) => {}
+            (Err(error), Some(_)) if error.to_string().contains("not supported") => {}
+            (_, expected) => wrong.push(format!("{source:?}\n found    {found:?}\n expected {expected:?}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{} differ\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn templates_that_nest_or_run_without_end_are_refused_and_do_no_harm() {
+    let chain = |begin: &str, link: &str, end: &str| format!("{begin}{}{end}", link.repeat(20_000));
+    let sources = [
+        "{% set n = namespace() %}{% set n.a = n %}{{ n }}".to_owned(),
+        "{% set n = namespace() %}{% for i in range(9999) %}{% set n.a = [n.a] %}{% endfor %}{{ n.a }}".to_owned(),
+        chain("{{ 1", "+1", " }}"),
+        chain("{{ ", "not ", "1 }}"),
+        chain("{{ ", "-", "1 }}"),
+        chain("{{ a", ".b", " }}"),
+        chain("{{ a", "|string", " }}"),
+        chain("{{ 0", " or 0", " }}"),
+        chain("{{ a", "[0]", " }}"),
+        chain("{{ ", "[", " }}"),
+        chain("", "{% if 1 %}", ""),
+        "{% set n = namespace(x=[1], y=[1]) %}{% for i in range(40) %}{% set n.x = [n.x, n.x] %}{% set n.y = [n.y, n.y] %}\
+         {% endfor %}{{ n.x == n.y }}"
+            .to_owned(),
+        "{% set s = 'ab' * 4000000 %}{% for i in range(99999) %}{% set x = s.find('b' * 9) %}{% endfor %}".to_owned(),
+        "{{ 9 ** 9 ** 9 ** 9 }}".to_owned(),
+        "{{ '%*d' % (999999999, 1) }}".to_owned(),
+    ];
+    let request = request("2026-11-29");
+    for source in sources {
+        let shown: String = source.chars().take(60).collect();
+        assert!(rendered(&source, &request).is_err(), "{shown}");
+    }
+}
+
+#[test]
+fn the_last_message_is_left_open_where_that_is_asked_for() {
+    let source = "{% for m in messages %}<{{ m.role }}>{{ m.content|trim }}</>{% endfor %}";
+    let text = r#"{"messages": [{"role": "user", "content": "A story."}, {"role": "assistant", "content": "Once upon "}],
+                   "continue_final_message": true}"#;
+    let open = rendered(source, &TemplateRequest::from_text(text).unwrap()).unwrap();
+    assert_eq!(open, "<user>A story.</><assistant>Once upon");
+    let deaf = rendered("{{ messages|length }}", &TemplateRequest::from_text(text).unwrap()).unwrap_err();
+    assert!(deaf.to_string().contains("does not read `content`"), "{deaf}");
+    let both = text.replace("true}", "true, \"add_generation_prompt\": true}");
+    assert!(TemplateRequest::from_text(&both).unwrap_err().to_string().contains("add_generation_prompt"));
+}
