@@ -171,7 +171,7 @@ fn info_predicts_every_usual_quantisation_of_a_model_without_files() {
         assert!(text.contains(name), "{name}: {text}");
     }
     assert!(
-        text.contains("1.92 GB") && text.contains("class default"),
+        text.contains("1.9 GB") && text.contains("class default"),
         "published size, standing of the shape: {text}"
     );
     let value = json(&args);

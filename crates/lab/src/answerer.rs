@@ -101,7 +101,11 @@ impl Answerer for Session {
     }
 
     fn predicted(&mut self, question: Question, text: &str) -> Result<Predicted, AnswerError> {
-        let (ids, seen) = asked(self, question)?;
+        let (mut ids, seen) = asked(self, question)?;
+        // Whether the network works is asked, not what its tokenizer's files say: texts that it was trained on began so.
+        if let Some(bos) = self.tokenizer().bos().filter(|bos| ids.first() != Some(bos)) {
+            ids.insert(0, bos);
+        }
         let encoded = self.tokenizer().encode(text, Special::AsText)?;
         let sum = self.log_likelihood(Prompt { ids: &ids, seen: &seen }, &encoded)?;
         let even = -(self.program().network().vocab_size as f64).ln();

@@ -97,7 +97,9 @@ pub fn device_lines(profile: &DeviceProfile) -> Vec<String> {
     lines.into_iter().map(|line| shown_text(&line, 400)).collect()
 }
 
-/// Three figures and a unit.
+/// A size that is predicted or published: no more figures than it is sure to. What was measured has [`Unit::text`]'s.
+///
+/// [`Unit::text`]: plimsoll_lab::record::Unit::text
 pub fn bytes(n: f64) -> String {
     match n {
         n if n < 1e6 => format!("{:.0} kB", n / 1e3),
