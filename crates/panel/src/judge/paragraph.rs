@@ -220,10 +220,11 @@ pub(super) fn factor_text([one, other]: [&Measurement; 2]) -> String {
     format!("{}{factor:.*} times", if is_predicted { MARK } else { "" }, decimals as usize)
 }
 
-/// A score as the range that its inputs allow, no finer than they carry: `98`, `83–86`, `75–90`.
+/// A score as the range that its inputs allow, no finer than they carry: `98`, `83–86`, `75–90`. It is rounded outwards, so
+/// that a score just below the mark does not read as one that reached it.
 pub fn range_text(low: f64, high: f64) -> String {
     let (low, high) = (low.min(high), low.max(high));
     let step = if high - low < 5.0 { 1.0 } else { 5.0 };
-    let [low, high] = [low, high].map(|score| (score / step).round() * step);
-    if low == high { format!("{low:.0}") } else { format!("{low:.0}–{high:.0}") }
+    let (from, to) = ((low / step).floor() * step, (high / step).ceil() * step);
+    if high - low < 0.5 { format!("{from:.0}") } else { format!("{from:.0}–{to:.0}") }
 }
