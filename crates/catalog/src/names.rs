@@ -28,7 +28,12 @@ pub(crate) fn normal(name: &str) -> String {
 /// assert_eq!(nearest("mixtral", ["smollm3", "qwen3-4b"]), None);
 /// ```
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let (name, length) = (name.to_lowercase(), name.chars().count());
+    // Nobody's slip is so long; what a stranger sends has to cost little.
+    const LONGEST: usize = 100;
+    let (name, length) = (name.to_lowercase(), name.chars().take(LONGEST + 1).count());
+    if length > LONGEST {
+        return None;
+    }
     let slips = |known: &str| strsim::damerau_levenshtein(&name, &known.to_lowercase());
     let (slips, found) = known.into_iter().map(|known| (slips(known), known)).min_by_key(|(slips, _)| *slips)?;
     (slips <= 1 + length / 5 && slips < length).then_some(found)

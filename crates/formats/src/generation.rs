@@ -1,5 +1,7 @@
 //! What the maker recommends for generating: token ids that end an answer, sampling settings, and which tokens may come.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::config::ConfigMap;
@@ -238,14 +240,8 @@ fn biases(config: &ConfigMap, key: &str) -> Result<Option<Vec<(Vec<u32>, f32)>>,
     };
     let found: Option<Vec<_>> = value.as_array().and_then(|list| list.iter().map(one).collect());
     let found = found.ok_or_else(|| config.error(key, "a list of pairs of a list of token ids and a bias"))?;
-    let mut distinct: Vec<(Vec<u32>, f32)> = Vec::new();
-    for (ids, bias) in found {
-        match distinct.iter_mut().find(|(known, _)| *known == ids) {
-            Some(known) => known.1 = bias,
-            None => distinct.push((ids, bias)),
-        }
-    }
-    Ok(Some(distinct))
+    let distinct: BTreeMap<Vec<u32>, f32> = found.into_iter().collect();
+    Ok(Some(distinct.into_iter().collect()))
 }
 
 /// One text or several.

@@ -106,6 +106,14 @@ pub fn likelier_broken(verified: Option<bool>, another_passed: bool) -> Broken {
 }
 
 impl Canaries {
+    /// What follows from the numbers that were seen, whatever stands beside them.
+    pub fn again(&self) -> Canaries {
+        let all =
+            self.all.iter().map(|canary| Canary { passed: is_likely(canary.mean, canary.even), ..canary.clone() });
+        let looking = self.looking.map(|seen| Looking { passed: seen.told_apart >= TOLD_APART, ..seen });
+        Canaries::of(all.collect(), looking)
+    }
+
     fn of(all: Vec<Canary>, looking: Option<Looking>) -> Canaries {
         let reads = all.iter().filter(|canary| canary.passed).count() >= NEEDED;
         // That of text nothing was asked is a pass only of who was asked about pictures.
@@ -221,9 +229,12 @@ fn predicted(name: &str, question: Question, text: &str, model: &mut dyn Answere
 fn one((name, prompt, text): (&str, &str, &str), model: &mut dyn Answerer) -> Result<Canary, RunError> {
     let question = Question { prompt, picture: None, framing: &PLAIN };
     let Predicted { mean, even } = predicted(name, question, text, model)?;
-    // Not a number is within no band.
-    let passed = mean <= 0.0 && mean >= BOUND * even;
-    Ok(Canary { name: name.to_owned(), mean, even, passed })
+    Ok(Canary { name: name.to_owned(), mean, even, passed: is_likely(mean, even) })
+}
+
+/// Not a number is within no band.
+fn is_likely(mean: f64, even: f64) -> bool {
+    mean <= 0.0 && mean >= BOUND * even
 }
 
 #[cfg(test)]

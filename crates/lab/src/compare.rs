@@ -27,6 +27,8 @@ pub use run::{CompareError, Contestant, Options, compare, compare_field};
 pub use stage::{Progress, Stage};
 pub use steps::FreshStart;
 
+use std::collections::BTreeMap;
+
 use crate::canary::likelier_broken;
 use crate::load::LoadLog;
 use crate::paired::PairError;
@@ -34,7 +36,8 @@ use crate::record::{
     Among, CategoryFacts, Comparison, Device, MOST_CONTENT_BYTES, ModelRecord, SCHEMA_VERSION, Settings, Side,
     SourceFacts, SuiteFacts,
 };
-use crate::suite::{Suite, categories};
+use crate::score::Scoring;
+use crate::suite::{Item, Suite, categories};
 
 /// What two models were compared under.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,6 +106,21 @@ fn blame(models: &mut [ModelRecord; 2]) {
     }
 }
 
+/// What is right of the other answers who always gives the commonest; below all, so that a share above it has a scale.
+fn always_the_same(items: &[&Item]) -> f64 {
+    const MOST: f64 = 0.99;
+    let answer = |item: &Item| match &item.scoring {
+        Scoring::Choice { options, answer } => options.get(*answer).cloned().unwrap_or_default(),
+        other => serde_json::to_string(other).unwrap_or_default(),
+    };
+    let mut counts = BTreeMap::new();
+    items.iter().for_each(|item| *counts.entry(answer(item)).or_insert(0_usize) += 1);
+    let commonest = counts.into_values().max().unwrap_or_default();
+    // One's own answer does not tell that it is common.
+    let others = items.len().saturating_sub(1).max(1);
+    (commonest.saturating_sub(1) as f64 / others as f64).min(MOST)
+}
+
 /// The facts of a suite that make it reproducible.
 pub fn suite_facts(suite: &Suite) -> SuiteFacts {
     let in_it = |id: &str| suite.items.iter().filter(move |item| item.category == id).collect::<Vec<_>>();
@@ -114,7 +132,7 @@ pub fn suite_facts(suite: &Suite) -> SuiteFacts {
             id: id.to_owned(),
             about: drawn.as_ref().map_or_else(|| suite.about(id), |drawn| drawn.about).to_owned(),
             n: items.len(),
-            chance: drawn.as_ref().map_or(mean, |drawn| drawn.chance),
+            chance: drawn.as_ref().map_or(mean.max(always_the_same(&items)), |drawn| drawn.chance),
         }
     };
     let sources = suite.sources.iter().map(|source| SourceFacts {

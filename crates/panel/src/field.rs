@@ -10,6 +10,8 @@ use crate::rubric::Rubric;
 
 /// Version of the JSON form of [`FieldReport`]; that of the reports in it is theirs.
 const FIELD_VERSION: u32 = 1;
+/// Models that are compared at once; what is corrected together grows with their square.
+const MOST_MODELS: usize = 8;
 
 /// A report of three models or more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,6 +62,9 @@ impl FieldReport {
 
     /// Everything that does not hold, in words: in each report, in what is corrected together, and in the advice.
     pub fn faults(&self, rubric: &Rubric) -> Vec<String> {
+        if self.reports.len() >= MOST_MODELS {
+            return vec![format!("{} reports, expected fewer than {MOST_MODELS}", self.reports.len())];
+        }
         let mut faults: Vec<String> = self
             .reports
             .iter()

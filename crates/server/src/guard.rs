@@ -141,7 +141,7 @@ fn admitted(app: &App, from: SocketAddr, request: &Request) -> Result<Option<Res
     drop(limits);
     match &app.token {
         // Links in mails carry a secret of their own, and a mailbox has no cookie to show.
-        Some(_) if MAILED.contains(&request.uri().path()) => Ok(None),
+        Some(_) if MAILED.contains(&request.uri().path()) || request.uri().path().starts_with("/assets/") => Ok(None),
         None => named_as_loopback(request.headers()).map(|()| None),
         Some(token) => with_token(token, request),
     }
@@ -172,9 +172,16 @@ fn with_token(token: &str, request: &Request) -> Result<Option<Response>, Proble
     }
     // From the address into a cookie, so that it does not stay in the history of what is read.
     let cookie = format!("{TOKEN_COOKIE}={token}; HttpOnly; SameSite=Strict; Path=/");
-    let path = request.uri().path().to_owned();
-    let headers = [(header::SET_COOKIE, cookie), (header::LOCATION, path)];
+    let headers = [(header::SET_COOKIE, cookie), (header::LOCATION, without_token(request.uri()))];
     Ok(Some((StatusCode::SEE_OTHER, headers).into_response()))
+}
+
+/// The same address here without the token; two slashes at its beginning would name another server.
+fn without_token(uri: &Uri) -> String {
+    let path = format!("/{}", uri.path().trim_start_matches('/'));
+    let pairs = uri.query().unwrap_or_default().split('&');
+    let kept: Vec<&str> = pairs.filter(|pair| !pair.is_empty() && !pair.starts_with("token=")).collect();
+    if kept.is_empty() { path } else { format!("{path}?{}", kept.join("&")) }
 }
 
 fn query_token(uri: &Uri) -> Option<String> {

@@ -43,6 +43,17 @@ fn a_file_that_ends_early_is_an_error_that_names_it() {
 }
 
 #[test]
+fn a_palette_that_ends_within_a_colour_is_refused() {
+    let mut bytes = std::fs::read(data("pictures/key_palette.png")).unwrap();
+    let at = bytes.windows(4).position(|kind| kind == b"PLTE").unwrap();
+    // One byte of the palette becomes a part of its checksum, and everything behind it moves by one.
+    bytes[at - 1] -= 1;
+    bytes.remove(at + 4);
+    let message = Picture::decode("p.png", &bytes, DEFAULT_MAX_PIXELS).unwrap_err().to_string();
+    assert!(message.contains("p.png") && message.contains("palette"), "{message}");
+}
+
+#[test]
 fn a_file_with_a_changed_byte_never_panics() {
     for (name, bytes) in files() {
         for at in (0..bytes.len()).step_by(11) {

@@ -120,7 +120,7 @@ fn evidence(model: &ModelRecord) -> Result<Evidence, String> {
         outcomes: model.quality.outcomes.clone(),
         again: Vec::new(),
         verified: model.verified.as_ref().map(verified),
-        canaries: model.canaries.as_ref().map(|record| record.found.clone()),
+        canaries: model.canaries.as_ref().map(|record| record.found.again()),
     })
 }
 

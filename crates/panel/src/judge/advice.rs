@@ -156,7 +156,7 @@ impl Case<'_> {
     /// Why one is not to be shipped: its vetoes, or else what its panel counts.
     fn against(&self, says: &mut Paragraph, side: Side) {
         let review = self.review(side);
-        says.name(self.name(side)).words(" is not fit for this: ");
+        says.name(self.name(side)).words(" is not recommended: ");
         if review.vetoes.is_empty() {
             says.words("fewer than half of the reviewers who judge would ship it. ");
             return;
@@ -179,12 +179,36 @@ impl Case<'_> {
                 says.value_alone(rate(side)).words(" against ").value_alone(rate(other(side))).words(". ");
             }
             None => {
-                says.words("No difference in right answers was seen (").value_alone(rate(side)).words(" against ");
-                says.value_alone(rate(other(side)));
+                let excludes_none = found.difference.interval.is_some_and(|at| at.low > 0.0 || at.high < 0.0);
+                says.words(if excludes_none {
+                    "Right answers may differ, though not surely once all that is compared here is counted ("
+                } else {
+                    "No difference in right answers was seen ("
+                });
+                says.value_alone(rate(side)).words(" against ").value_alone(rate(other(side)));
                 self.could_have_shown(says, found);
                 says.words("). ");
             }
         }
+        self.kinds(says, side, found.winner() == Some(side));
+    }
+
+    /// In which kinds of questions each was seen to be better; of who is better over all, only where the other is.
+    fn kinds(&self, says: &mut Paragraph, side: Side, is_better: bool) {
+        for (side, is_told) in [(side, !is_better), (other(side), true)] {
+            let kinds = self.kinds_won(side);
+            if is_told && !kinds.is_empty() {
+                says.name(self.name(side)).words(" is better in ");
+                list(says, &kinds);
+                says.words(". ");
+            }
+        }
+    }
+
+    /// Kinds of questions in which `side` was seen to be right more often.
+    fn kinds_won(&self, side: Side) -> Vec<&str> {
+        let won = self.comparison.differences.iter().filter(|found| found.winner() == Some(side));
+        won.filter_map(|found| found.metric.strip_prefix("accuracy.")).collect()
     }
 
     /// What difference so many questions would mostly have shown.
@@ -192,6 +216,9 @@ impl Case<'_> {
         if let Some(text) = detectable_text(found) {
             says.words("; ").rule(found.difference.n.to_string(), "accuracy/n".to_owned());
             says.words(" questions would mostly have missed one below ").rule(text, "accuracy/detectable".to_owned());
+        } else {
+            says.words("; with so few questions, ").rule(found.difference.n.to_string(), "accuracy/n".to_owned());
+            says.words(", no difference would show");
         }
     }
 
@@ -273,22 +300,15 @@ impl Case<'_> {
         if self.winner("accuracy") == Some(rival) {
             joint(&mut reasons);
             reasons.words("if right answers matter most");
+        } else if let kinds @ [_, ..] = &self.kinds_won(rival)[..] {
+            joint(&mut reasons);
+            reasons.words("for ");
+            list(&mut reasons, kinds);
         }
         let alike = self.alike_kinds();
         if !is_first && self.winner("accuracy") == Some(side) && !alike.is_empty() {
             reasons.words("; in ");
-            for (index, kind) in alike.iter().enumerate() {
-                let is_last = index > 0 && index + 1 == alike.len();
-                reasons
-                    .words(if index == 0 {
-                        ""
-                    } else if is_last {
-                        " and "
-                    } else {
-                        ", "
-                    })
-                    .name(kind);
-            }
+            list(&mut reasons, &alike);
             reasons.words(" no difference in right answers was seen");
         }
         if is_first {
@@ -338,6 +358,18 @@ pub(super) fn detectable_text(found: &Difference) -> Option<String> {
     let least = found.detectable?;
     let scale = found.difference.unit.scale(&[least]);
     Some(format!("{} {}", scale.show(least).trim_start_matches('+'), scale.suffix))
+}
+
+/// Names between commas, the last behind `and`.
+fn list(says: &mut Paragraph, names: &[&str]) {
+    for (index, name) in names.iter().enumerate() {
+        let joint = match index {
+            0 => "",
+            _ if index + 1 == names.len() => " and ",
+            _ => ", ",
+        };
+        says.words(joint).name(name);
+    }
 }
 
 /// A sentence that goes on behind a colon.

@@ -90,11 +90,16 @@ fn guesses(subject: &Subject, dossier: &Dossier, rubric: &Rubric) -> Option<Veto
     if low >= chance.value + rubric.chance_margin {
         return None;
     }
+    let may_be_better = rate.interval.is_none_or(|interval| interval.high >= chance.value + rubric.chance_margin);
     let mut says = Paragraph::default();
-    says.words("Right answers are not clear of guessing: ").count(rate).words(", ").value(rate);
-    says.words(", where guessing gets ").value_alone(chance);
-    says.words(" and the lower end must lie ").rule(margin_text(rubric), "chance_margin".to_owned());
-    says.words(" above that.");
+    says.words(if may_be_better {
+        "So few questions do not tell right answers from guessing: "
+    } else {
+        "Right answers are not clear of guessing: "
+    });
+    says.count(rate).words(", ").value(rate).words(", where guessing gets ").value_alone(chance);
+    says.words(", and the whole interval has to lie ").rule(margin_text(rubric), "chance_margin".to_owned());
+    says.words(if may_be_better { " above that; more questions may show it." } else { " above that." });
     Some(Veto { ground: Ground::Chance, paragraph: says.done() })
 }
 

@@ -77,10 +77,17 @@ impl Picture {
             Some(Format::Jpeg) => jpeg::decode(bytes, &limit)?,
             Some(Format::Gif) => (gif::decode(bytes, &limit)?, Orientation::Upright),
             Some(Format::Png) => {
-                // Bounds what compressed metadata may unpack to.
+                let besides = Besides::of(bytes);
+                // The decoder takes a palette of any length as it comes.
+                if besides.has_odd_palette {
+                    let what = "its palette is not of whole colours, at most 256";
+                    return Err(VisionError::undecodable(file, "PNG", what));
+                }
+                // Bounds what compressed metadata may unpack to, beside the pixels that the header tells of.
+                let pixels = besides.pixels.min(max_pixels);
                 let mut limits = image::Limits::no_limits();
-                limits.max_alloc = Some(max_pixels.saturating_mul(MAX_BYTES_A_PIXEL).saturating_add(METADATA_BYTES));
-                with_decoder(&limit, "PNG", Besides::of(bytes), PngDecoder::with_limits(source(), limits))?
+                limits.max_alloc = Some(pixels.saturating_mul(MAX_BYTES_A_PIXEL).saturating_add(METADATA_BYTES));
+                with_decoder(&limit, "PNG", besides, PngDecoder::with_limits(source(), limits))?
             }
             Some(Format::WebP) => with_decoder(&limit, "WebP", Besides::default(), WebPDecoder::new(source()))?,
             Some(Format::Bmp) => with_decoder(&limit, "BMP", Besides::default(), BmpDecoder::new(source()))?,

@@ -21,6 +21,10 @@ pub(super) struct Besides {
     pub key: Option<[u8; 3]>,
     /// EXIF that a text chunk holds.
     pub exif: Option<Vec<u8>>,
+    /// Pixels by the header.
+    pub pixels: u64,
+    /// Whether a palette is empty, longer than 256 colours or ends within one.
+    pub has_odd_palette: bool,
 }
 
 impl Besides {
@@ -30,8 +34,16 @@ impl Besides {
         let (mut depth, mut colour, mut palette) = (0, 0, &[][..]);
         for (kind, data) in chunks(png) {
             match kind {
-                b"IHDR" if data.len() >= 10 => (depth, colour) = (data[8], data[9]),
-                b"PLTE" => palette = data,
+                b"IHDR" if data.len() >= 10 => {
+                    (depth, colour) = (data[8], data[9]);
+                    let side =
+                        |at: usize| u64::from(u32::from_be_bytes([data[at], data[at + 1], data[at + 2], data[at + 3]]));
+                    found.pixels = side(0).saturating_mul(side(4));
+                }
+                b"PLTE" => {
+                    palette = data;
+                    found.has_odd_palette |= data.is_empty() || data.len() > 768 || !data.len().is_multiple_of(3);
+                }
                 b"tRNS" => found.key = key(depth, colour, palette, data),
                 b"tEXt" | b"zTXt" | b"iTXt" => found.exif = profile(kind, data).or(found.exif),
                 _ => {}
