@@ -170,10 +170,7 @@ fn info_predicts_every_usual_quantisation_of_a_model_without_files() {
     for name in ["BF16", "Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q4_0"] {
         assert!(text.contains(name), "{name}: {text}");
     }
-    assert!(
-        text.contains("1.9 GB") && text.contains("class default"),
-        "published size, standing of the shape: {text}"
-    );
+    assert!(text.contains("1.9 GB") && text.contains("class default"), "published size, standing of the shape: {text}");
     let value = json(&args);
     let all = value["predicted"][0]["quantisations"].as_array().unwrap();
     let memory: Vec<f64> = all.iter().map(|p| p["memory"]["total"]["high"].as_f64().unwrap()).collect();
