@@ -55,6 +55,11 @@ impl<'a> Target<'a> {
         Target { room: room.or(self.room), ..self }
     }
 
+    /// What a model is wanted for there: a chat on a phone is a phone's work.
+    pub fn demand(&self, asked: &Demand) -> Demand {
+        Demand { workload: self.workload(asked.workload), ..asked.clone() }
+    }
+
     /// Where somebody waits at a phone, its memory is a phone's.
     fn workload(&self, asked: Workload) -> Workload {
         match (self.place, asked) {
@@ -194,7 +199,7 @@ pub struct Foreseen {
 impl Question<'_> {
     /// What it is wanted for on this device.
     pub fn demand(&self) -> Demand {
-        Demand { workload: self.target.workload(self.demand.workload), ..self.demand.clone() }
+        self.target.demand(self.demand)
     }
 
     /// Judges a checkpoint of a card; without a `shape` by all else that the card says.

@@ -37,6 +37,7 @@ pub async fn model(
             return Ok(moved(&path, &query).into_response());
         }
         let device = Device::of(app, &query.device)?;
+        let demand = device.target().demand(&demand);
         let known = Known::find(app, store, &id)?;
         let key = reader.key(store)?;
         let bookmarked = is_bookmarked(store, &key, &path)?;
