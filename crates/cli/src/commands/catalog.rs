@@ -191,8 +191,8 @@ impl On<'_> {
         for shape in &card.shapes {
             let predictions = self.of_shape(card, shape)?;
             let context = predictions.first().map_or(CONTEXT, |prediction| prediction.context);
-            let pictures = if shape.vision.is_some() { Wish::of([card]).pictures } else { 0 };
-            let of = format!("{}, a context of {}", shape_name(card, shape), context_words(context, pictures));
+            let counted = if shape.vision.is_some() { Wish::of([card]).pictures } else { 0 };
+            let of = format!("{}, a context of {}", shape_name(card, shape), context_words(context, counted));
             rows.many("predicted", &[of])?;
             for line in predicted::lines(&predictions, shape) {
                 rows.one("", line.trim_end())?;
