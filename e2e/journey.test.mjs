@@ -138,6 +138,13 @@ test("a reader's way", async (t) => {
   );
 });
 
+/** Opens the form of the first page, which narrow screens fold until it is used. */
+async function open(page) {
+  const folded = page.getByText("Use, device, search, order");
+  const isOpen = await page.locator("form.find > details").evaluate((details) => details.open);
+  if (!isOpen && (await folded.isVisible())) await folded.click();
+}
+
 /** Opens the filters that are folded away. */
 const unfold = (page) => page.getByText("Category, licence, users, needs").click();
 
@@ -145,6 +152,7 @@ async function clickThrough(t, page) {
   await t.test("the catalogue is searched", async () => {
     await page.goto("/");
     assert.equal((await listed(page)).length, cards.length);
+    await open(page);
     await page.getByRole("searchbox", { name: "Search" }).fill("hugging face");
     await page.getByRole("button", { name: "Show" }).click();
     assert.deepEqual((await listed(page)).sort(), named((card) => card.maker === "Hugging Face"));
@@ -159,6 +167,7 @@ async function clickThrough(t, page) {
 
     const allowed = async (use) => {
       await page.goto("/");
+      await open(page);
       await page.getByRole("combobox", { name: "Use" }).selectOption(use);
       await unfold(page);
       await page.getByRole("combobox", { name: "Licence" }).selectOption({ label: "allows this use" });
@@ -173,6 +182,7 @@ async function clickThrough(t, page) {
 
   await t.test("and held against a phone, sorted by speed", async () => {
     await page.goto("/");
+    await open(page);
     await page.getByRole("combobox", { name: "Device" }).selectOption({ label: "Google Pixel 10" });
     await page.getByRole("combobox", { name: "Sort by" }).selectOption({ label: "speed" });
     await page.getByRole("button", { name: "Show" }).click();
@@ -193,7 +203,7 @@ async function clickThrough(t, page) {
 
   await t.test("a model's page opens from it", async () => {
     await page.goto("/");
-    await page.getByRole("link", { name: "SmolLM3" }).click();
+    await page.getByRole("region", { name: "Catalogue" }).getByRole("link", { name: "SmolLM3" }).click();
     assert.equal(new URL(page.url()).pathname, "/model/smollm3");
     await page.getByRole("heading", { level: 1, name: "SmolLM3" }).waitFor();
     await page.getByRole("heading", { name: "Licence for commercial use: passed" }).waitFor();

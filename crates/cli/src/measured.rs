@@ -1,6 +1,5 @@
 //! Models measured in turn, judged and kept: what `compare` and `gate` both do.
 
-use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::Command;
@@ -16,6 +15,7 @@ use plimsoll_lab::mmlu;
 use plimsoll_lab::prompted::Prompting;
 use plimsoll_lab::record::{Comparison, Side};
 use plimsoll_lab::suite::{self, Suite};
+use plimsoll_panel::command::quoted;
 use plimsoll_panel::judge::{Background, Demand, Need, NeedError, Workload};
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::store::Store;
@@ -392,15 +392,6 @@ fn asked(args: &MeasureArgs) -> String {
     flags
 }
 
-/// A word for a POSIX shell, in quotes where it needs them.
-fn quoted(word: &str) -> Cow<'_, str> {
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:,=@%".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return Cow::Borrowed(word);
-    }
-    Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
-}
-
 /// Has a process of its own load the model and answer once, so that its memory is its own.
 fn start_in_a_process(model: &str, filling: &FillingArgs, settings: &Settings) -> Result<Start, StartError> {
     let output = Command::new(std::env::current_exe()?)
@@ -414,19 +405,4 @@ fn start_in_a_process(model: &str, filling: &FillingArgs, settings: &Settings) -
         return Err(said.trim().trim_start_matches("error: ").to_owned().into());
     }
     Ok(serde_json::from_slice(&output.stdout)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn a_path_comes_back_whole_from_a_shell() {
-        assert_eq!(quoted("./smollm3-q4.gguf"), "./smollm3-q4.gguf");
-        for path in ["my models/it's $HOME.gguf", "", "a;b", "~/m"] {
-            let script = format!("printf %s {}", quoted(path));
-            let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
-            assert_eq!(String::from_utf8(output.stdout).unwrap(), path, "{script}");
-        }
-    }
 }

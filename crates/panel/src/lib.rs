@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod chart;
+pub mod command;
 pub mod digest;
 mod export;
 mod field;

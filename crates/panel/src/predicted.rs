@@ -12,8 +12,9 @@ use crate::judge::{Need, OtherEngine};
 /// Tokens of context where nobody says.
 pub const CONTEXT: usize = 4096;
 
-/// What is asked of one shape: no more context than it has.
+/// What is asked of one shape: no more context than it has, and no pictures of one that does not see.
 pub fn asked(shape: &Shape, context: usize, pictures: usize) -> Asked {
+    let pictures = if shape.vision.is_some() { pictures } else { 0 };
     Asked { context: context.clamp(1, shape.max_seq_len), pictures, cache: Default::default() }
 }
 
@@ -33,6 +34,15 @@ pub fn of_shape(
         .into_iter()
         .map(|quantisation| predict(&published, quantisation, place, room, asked))
         .collect())
+}
+
+/// For how much a prediction is: `4096 tokens, one picture among them`.
+pub fn context_words(context: usize, pictures: usize) -> String {
+    match pictures {
+        0 => format!("{context} tokens"),
+        1 => format!("{context} tokens, one picture among them"),
+        n => format!("{context} tokens, {n} pictures among them"),
+    }
 }
 
 /// How a prediction stands to a need. What cannot be predicted, such as right answers, is met perhaps.

@@ -36,13 +36,14 @@ impl Against<'_> {
         let checkpoint = checkpoint.map(str::to_owned);
         let question = Question {
             target: self.device.target(),
-            wish: Wish { quantisation: self.stored, ..Wish::default() },
+            wish: Wish { quantisation: self.stored, ..Wish::of([card]) },
             demand: self.demand,
             rubric: &app.rubric,
         };
         let foreseen = question.of(&app.catalog, card, card.shapes.first());
         let foreseen = foreseen.map_err(|error| Problem::Internal(error.to_string()))?;
-        let (predicted, verdict) = (foreseen.expected.prediction, foreseen.review.verdict);
+        let (expected, verdict) = (foreseen.expected, foreseen.review.verdict);
+        let (predicted, engine) = (expected.prediction, expected.engine);
         let (measured, rejected) = match self.measured(app, store, &id) {
             Ok(measured) => (measured, None),
             // The page of the model says more; the list goes on without it.
@@ -55,7 +56,7 @@ impl Against<'_> {
         let is_unmet = measured.as_ref().is_some_and(|(_, is_unmet)| *is_unmet);
         let floats = if is_unmet { Some(Floats::No) } else { floats };
         let measured = measured.map(|found| found.0);
-        Ok(Entry { id, card, gate, checkpoint, predicted, foreseen: verdict, floats, measured, rejected })
+        Ok(Entry { id, card, gate, checkpoint, predicted, engine, foreseen: verdict, floats, measured, rejected })
     }
 
     /// What was measured last, and whether it fails a need.

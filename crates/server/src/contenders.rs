@@ -30,7 +30,7 @@ pub fn card<'a>(catalog: &'a Catalog, id: &str) -> Option<&'a ModelCard> {
 /// The name in addresses of the model that somebody calls `name`: its id, an alias, its name or its address on the hub.
 ///
 /// # Errors
-/// [`Problem::NotFound`], with the name that was most likely meant, or the store's failure.
+/// [`Problem::Unknown`], with the name that was most likely meant, or the store's failure.
 pub fn meant(app: &App, store: &Store, name: &str) -> Result<String, Problem> {
     let is_known = |id: &str| -> Result<bool, Problem> {
         Ok(!id.is_empty() && (card(&app.catalog, id).is_some() || !store.comparisons_with(id, 1)?.is_empty()))
@@ -47,9 +47,11 @@ pub fn meant(app: &App, store: &Store, name: &str) -> Result<String, Problem> {
     }
     let cards = app.catalog.cards();
     let known = cards.flat_map(|card| [&card.id, &card.name].into_iter().chain(&card.aliases).chain(&card.hub));
-    let near =
-        nearest(name, known.map(String::as_str)).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-    Err(Problem::NotFound(format!("no model is called `{name}` here{near}")))
+    let near = nearest(name, known.map(String::as_str)).and_then(|near| {
+        let card = app.catalog.resolve(of_address(near)).or_else(|| card(&app.catalog, &slug(near)))?;
+        Some((slug(&card.id), near.to_owned()))
+    });
+    Err(Problem::Unknown { name: name.to_owned(), near })
 }
 
 /// Two models in the one order that pages of pairs have.
@@ -137,7 +139,7 @@ impl Known {
         let Some(card) = self.background.card.as_ref().filter(|_| self.seen.is_none()) else {
             return Ok(self.review(app, demand));
         };
-        let question = Question { target: device.target(), wish: Wish::default(), demand, rubric: &app.rubric };
+        let question = Question { target: device.target(), wish: Wish::of([card]), demand, rubric: &app.rubric };
         let foreseen = question.of(&app.catalog, card, card.shapes.first());
         Ok(foreseen.map_err(|error| Problem::Internal(error.to_string()))?.review)
     }

@@ -15,6 +15,14 @@ pub enum Problem {
     /// There is no such thing.
     #[error("{0}")]
     NotFound(String),
+    /// No model has this name; which was meant most likely, if any is like it: its name in addresses, and the spelling.
+    #[error("no model is called `{name}` here{}", .near.as_ref().map_or(String::new(), |(_, near)| format!("; did you mean `{near}`?")))]
+    Unknown {
+        /// As it was asked for.
+        name: String,
+        /// Of the model that is called almost so, the name in addresses and the one that is like it.
+        near: Option<(String, String)>,
+    },
     /// The request makes no sense.
     #[error("{0}")]
     Bad(String),
@@ -66,7 +74,7 @@ impl From<VoteError> for Problem {
 impl Problem {
     fn status(&self) -> StatusCode {
         match self {
-            Problem::NotFound(_) => StatusCode::NOT_FOUND,
+            Problem::NotFound(_) | Problem::Unknown { .. } => StatusCode::NOT_FOUND,
             Problem::Bad(_) => StatusCode::BAD_REQUEST,
             Problem::Forbidden(_) => StatusCode::FORBIDDEN,
             Problem::Unauthorised => StatusCode::UNAUTHORIZED,
@@ -81,7 +89,7 @@ impl Problem {
 
     fn heading(&self) -> &'static str {
         match self {
-            Problem::NotFound(_) => "Not here",
+            Problem::NotFound(_) | Problem::Unknown { .. } => "Not here",
             Problem::Bad(_) | Problem::Unread(..) => "That could not be read",
             Problem::Slow => "That took too long",
             Problem::Method => "Nothing to read here",
@@ -101,7 +109,14 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let chrome = Chrome::Site(Site { csrf: "", path: "", bookmarked: false, assets: &ASSETS });
-        let page = NoticePage { chrome, heading: self.heading(), about: &self.to_string(), action: None }.html();
+        let (about, meant) = match &self {
+            Problem::Unknown { name, near: Some((id, near)) } => {
+                (format!("no model is called `{name}` here"), Some((format!("/model/{id}"), near.as_str())))
+            }
+            _ => (self.to_string(), None),
+        };
+        let meant = meant.as_ref().map(|(address, name)| (address.as_str(), *name));
+        let page = NoticePage { chrome, heading: self.heading(), about: &about, meant, action: None }.html();
         let mut response = (self.status(), Html(page)).into_response();
         if let Problem::TooMany(_) = self {
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("60"));

@@ -107,7 +107,7 @@ pub async fn leave(State(app): State<Arc<App>>, Fields(link): Fields<Link>) -> R
 
 fn page(heading: &str, about: &str, action: Option<Action<'_>>) -> Response {
     let chrome = Chrome::Site(Site { csrf: "", path: "", bookmarked: false, assets: &ASSETS });
-    Html(NoticePage { chrome, heading, about, action }.html()).into_response()
+    Html(NoticePage { chrome, heading, about, meant: None, action }.html()).into_response()
 }
 
 /// Tokens have hexadecimal digits alone; what else an address carries goes into no page.

@@ -205,7 +205,7 @@ fn what_no_field_may_hold_is_refused_and_named() {
         ("allowed=perhaps", "`allowed` is `perhaps`"),
         ("floats=no", "`floats` is `no`"),
         ("stored=Q3_K", "`Q3_K` is no way to store weights"),
-        ("device=toaster", "no device is called `toaster`"),
+        ("device=toaster", "No device is called `toaster`"),
         ("use=war", "`war` is no use"),
         ("users=many", "`many` is no number of users"),
         ("region=Atlantis", "`Atlantis` is no region"),
@@ -220,14 +220,70 @@ fn what_no_field_may_hold_is_refused_and_named() {
 }
 
 #[test]
-fn two_models_to_compare_are_chosen_by_name_and_start_with_a_pair_that_was_measured() {
-    let page = running().get("/").body;
+fn two_models_to_compare_are_chosen_by_name_and_start_with_the_two_best_of_the_list() {
+    let page = running().get("/?device=rpi5-8gb&category=text").body;
     let form = page.split("action=\"/compare\"").nth(1).unwrap().split("</form>").next().unwrap();
     assert!(form.contains("<optgroup label=\"Measured here\">") && form.contains("<optgroup label=\"Text models\">"));
     assert_eq!(form.matches(" selected>").count(), 2);
     assert!(form.contains("value=\"smollm3\">SmolLM3</option>"), "names, not ids");
-    let chosen: Vec<&str> = form.match_indices(" selected>").map(|(at, _)| &form[at - 12..at]).collect();
-    assert!(chosen.iter().all(|option| option.contains("demo-")), "{chosen:?}");
+    let options = form.split("<option value=\"").filter(|option| option.contains(" selected>"));
+    let chosen: Vec<&str> = options.map(|option| option.split('"').next().unwrap()).collect();
+    assert_eq!(chosen, listed(&page)[..2]);
+}
+
+#[test]
+fn the_first_page_answers_for_the_device_and_the_use_before_all_else() {
+    let server = running();
+    let lead = |query: &str| {
+        let page = server.get(query).body;
+        let lead = page.split("<p class=\"lead\">").nth(1).unwrap().split("</p>").next().unwrap().to_owned();
+        (lead, listed(&page))
+    };
+    let (said, ids) = lead("/?device=rpi5-8gb&use=research");
+    assert!(said.starts_with("On Raspberry Pi 5, 8 GB, for research use, "), "{said}");
+    assert!(said.contains(&format!("/model/{}?", ids[0])) && said.contains("predicted"), "{said}");
+    let (said, ids) = lead("/?q=nosuchmodel");
+    assert!(ids.is_empty() && said.contains("no model of the catalogue is what was asked for"), "{said}");
+    let (said, ids) = lead("/?q=llama-3.3-70b&device=pixel-10");
+    assert!(!ids.is_empty() && said.contains("the panel would skip every model listed"), "{said}");
+}
+
+#[test]
+fn a_missed_need_is_no_matter_of_size_and_filters_are_taken_away_where_there_are_any() {
+    let server = running();
+    let page = server.get("/?device=rpi5-8gb&decode=1000").body;
+    assert!(row(&page, "smollm2-135m").contains(">misses a need<") && row(&page, "llama-3.3-70b").contains(">sinks<"));
+    assert!(page.contains(" miss a need") && page.contains("Take all filters away"));
+    assert!(!server.get("/").body.contains("Take all filters away"));
+}
+
+#[test]
+fn a_model_that_another_engine_would_run_is_marked_so() {
+    let server = running();
+    let page = server.get("/?device=rpi5-8gb").body;
+    let catalog = Catalog::builtin();
+    let needed = models(&server, "?device=rpi5-8gb");
+    let mut marked = 0;
+    for model in &needed {
+        let Some(runner) = model.pointer("/predicted/runner").and_then(Value::as_str) else { continue };
+        let id = model["id"].as_str().unwrap();
+        assert_eq!(row(&page, id).contains("another engine would be needed"), runner == "another", "{id}");
+        marked += usize::from(runner == "another");
+    }
+    assert!(marked > 0 && marked < catalog.cards().count());
+}
+
+#[test]
+fn a_picture_is_counted_where_a_model_sees_on_every_page_alike() {
+    let server = running();
+    let pair = server.get("/compare/smolvlm-3b-vs-smolvlm2-turbo?device=pixel-10&users=50000").body;
+    assert!(pair.contains("one picture among them") && pair.contains("What pictures pass through"));
+    assert!(pair.contains("--use commercial --users 50000 --workload phone --device pixel-10</code>"));
+    let model = server.get("/model/smolvlm-3b?device=pixel-10").body;
+    assert!(model.contains("one picture among them") && model.contains("commercial use, phone"));
+    let seeing = models(&server, "?device=pixel-10").into_iter().find(|model| model["id"] == "smolvlm-3b").unwrap();
+    assert!(seeing.pointer("/predicted/memory/tower").and_then(Value::as_u64).unwrap() > 0);
+    assert!(!server.get("/compare/smollm3-vs-smolvlm-3b?device=pixel-10").body.contains("picture among them"));
 }
 
 #[test]

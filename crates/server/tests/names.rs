@@ -21,7 +21,7 @@ fn a_model_is_found_by_whatever_it_is_called() {
     assert_eq!(moved_to(&server.get("/model/demo:large?use=research")), (308, "/model/demo-large?use=research"));
     let unknown = server.get("/model/smolm3");
     assert_eq!(unknown.status, 404);
-    assert!(unknown.body.contains("did you mean `smollm3`?"), "{}", unknown.body);
+    assert!(unknown.body.contains("did you mean <a href=\"/model/smollm3\">smollm3</a>?"), "{}", unknown.body);
 }
 
 #[test]

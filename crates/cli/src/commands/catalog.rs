@@ -6,6 +6,7 @@ use plimsoll_catalog::{Catalog, Category, DeclaredUse, DeviceProfile, EngineTher
 use plimsoll_lab::predict::before::Prediction;
 use plimsoll_lab::predict::mix::Quantisation;
 use plimsoll_panel::judge::{Question, Veto, Wish};
+use plimsoll_panel::predicted::context_words;
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::shown_text;
 use serde_json::json;
@@ -164,14 +165,14 @@ impl On<'_> {
     }
 
     fn of_shape(&self, card: &ModelCard, shape: &Shape) -> anyhow::Result<Vec<Prediction>> {
-        let asked = predicted::asked(shape, self.context.unwrap_or(CONTEXT), 0);
+        let asked = predicted::asked(shape, self.context.unwrap_or(CONTEXT), Wish::of([card]).pictures);
         predicted::of_shape(card, shape, self.device, self.device.room(None), asked)
     }
 
     /// What the panel says of the first checkpoint, by what is predicted of it.
     fn panel(&self, card: &ModelCard, usage: Option<&DeclaredUse>) -> anyhow::Result<Vec<String>> {
         let (rubric, demand) = (Rubric::builtin(), usage.cloned().unwrap_or(DEFAULT_USE).into());
-        let wish = Wish { context: self.context.unwrap_or(CONTEXT), ..Wish::default() };
+        let wish = Wish { context: self.context.unwrap_or(CONTEXT), ..Wish::of([card]) };
         let question = Question { target: self.device.target(), wish, demand: &demand, rubric: &rubric };
         let found = question.of(catalogue::open()?, card, card.shapes.first())?;
         let (verdict, demand) = (&found.review.verdict, question.demand());
@@ -190,7 +191,8 @@ impl On<'_> {
         for shape in &card.shapes {
             let predictions = self.of_shape(card, shape)?;
             let context = predictions.first().map_or(CONTEXT, |prediction| prediction.context);
-            let of = format!("{}, {context} tokens of context", shape_name(card, shape));
+            let counted = if shape.vision.is_some() { Wish::of([card]).pictures } else { 0 };
+            let of = format!("{}, a context of {}", shape_name(card, shape), context_words(context, counted));
             rows.many("predicted", &[of])?;
             for line in predicted::lines(&predictions, shape) {
                 rows.one("", line.trim_end())?;
@@ -212,7 +214,7 @@ impl On<'_> {
 }
 
 fn pictures(vision: &VisionShape) -> String {
-    let tower = format!("{} more for the tower", bytes(2.0 * vision.parameters as f64));
+    let tower = format!("counted with {} for the tower", bytes(2.0 * vision.parameters as f64));
     match (vision.picture_tokens, &vision.picture) {
         (Some(tokens), Some(picture)) => format!("{tower}, and {tokens} tokens each ({picture})"),
         (Some(tokens), None) => format!("{tower}, and {tokens} tokens each"),

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use plimsoll_catalog::{Category, ModelCard};
+use plimsoll_catalog::ModelCard;
 use plimsoll_panel::judge::{Demand, Outlook, Question, Wish};
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::{Detail, Style as TextStyle, render_outlook};
@@ -62,11 +62,10 @@ pub fn run(cards: &[&ModelCard], command: &Compare, settings: &Settings, as_json
     Ok(())
 }
 
-/// Where every model sees, that is what they are wanted for: one picture is counted.
+/// What is predicted of the models, with as much context as was asked for.
 fn wish(cards: &[&ModelCard], command: &Compare) -> Wish {
-    let all_see = cards.iter().all(|card| card.category == Category::VisionLanguage);
-    let context = command.measure.filling.context.unwrap_or(Wish::default().context);
-    Wish { context, pictures: usize::from(all_see), ..Wish::default() }
+    let wish = Wish::of(cards.iter().copied());
+    Wish { context: command.measure.filling.context.unwrap_or(wish.context), ..wish }
 }
 
 /// What the panel says of the first checkpoint of each card.

@@ -6,6 +6,7 @@ use plimsoll_catalog::DeclaredUse;
 use serde::{Deserialize, Serialize};
 
 use super::need::Need;
+use crate::command::quoted;
 
 /// The kind of work, against which speed and memory are judged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -41,6 +42,19 @@ pub struct Demand {
     /// What must hold besides.
     #[serde(default)]
     pub needs: Vec<Need>,
+}
+
+impl Demand {
+    /// The flags by which the command line is told the same, each after a space.
+    pub fn flags(&self) -> String {
+        let Demand { usage, workload, needs } = self;
+        let mut flags = format!(" --use {}", usage.purpose);
+        flags.extend(usage.users.map(|users| format!(" --users {users}")));
+        flags.extend(usage.region.iter().map(|region| format!(" --region {}", quoted(region))));
+        flags.extend(Some(workload).filter(|work| **work != Workload::Chat).map(|work| format!(" --workload {work}")));
+        flags.extend(needs.iter().map(|need| format!(" --need {}", quoted(&need.text))));
+        flags
+    }
 }
 
 impl From<DeclaredUse> for Demand {

@@ -1,6 +1,6 @@
 //! What the panel says of a model before anything of it is fetched: the same reviewers and vetoes, on predictions.
 
-use plimsoll_catalog::{Catalog, DeviceKind, DeviceProfile, ModelCard, Shape, Terms};
+use plimsoll_catalog::{Catalog, Category, DeviceKind, DeviceProfile, ModelCard, Shape, Terms};
 use plimsoll_lab::predict::before::{Floats, Place, Prediction, Range};
 use plimsoll_lab::predict::here::memory;
 use plimsoll_lab::predict::mix::Quantisation;
@@ -55,6 +55,11 @@ impl<'a> Target<'a> {
         Target { room: room.or(self.room), ..self }
     }
 
+    /// What a model is wanted for there: a chat on a phone is a phone's work.
+    pub fn demand(&self, asked: &Demand) -> Demand {
+        Demand { workload: self.workload(asked.workload), ..asked.clone() }
+    }
+
     /// Where somebody waits at a phone, its memory is a phone's.
     fn workload(&self, asked: Workload) -> Workload {
         match (self.place, asked) {
@@ -81,6 +86,14 @@ pub struct Wish {
     pub pictures: usize,
     /// How the weights are stored; the one that suits the device best where nothing is said.
     pub quantisation: Option<Quantisation>,
+}
+
+impl Wish {
+    /// What models are wanted for where nobody says: where every one of them sees, that is it, and one picture is counted.
+    pub fn of<'a>(cards: impl IntoIterator<Item = &'a ModelCard>) -> Wish {
+        let all_see = cards.into_iter().all(|card| card.category == Category::VisionLanguage);
+        Wish { pictures: usize::from(all_see), ..Wish::default() }
+    }
 }
 
 impl Default for Wish {
@@ -186,7 +199,7 @@ pub struct Foreseen {
 impl Question<'_> {
     /// What it is wanted for on this device.
     pub fn demand(&self) -> Demand {
-        Demand { workload: self.target.workload(self.demand.workload), ..self.demand.clone() }
+        self.target.demand(self.demand)
     }
 
     /// Judges a checkpoint of a card; without a `shape` by all else that the card says.
@@ -223,8 +236,7 @@ impl Question<'_> {
     }
 
     fn predicted(&self, card: &ModelCard, shape: &Shape) -> Result<Option<(Prediction, Chosen)>, ShapeProblem> {
-        let pictures = if shape.vision.is_some() { self.wish.pictures } else { 0 };
-        let asked = asked(shape, self.wish.context, pictures);
+        let asked = asked(shape, self.wish.context, self.wish.pictures);
         let all = of_shape(card, shape, self.target.place, self.target.room, asked)?;
         let speed = self.rubric.reading_speed(self.target.workload(self.demand.workload));
         Ok(choose(all, &self.demand.needs, self.wish.quantisation, speed))

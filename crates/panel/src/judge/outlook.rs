@@ -107,6 +107,11 @@ impl Outlook {
         format!("{}; {}", self.usage, self.workload)
     }
 
+    /// What the models are wanted for, with the needs.
+    fn demand(&self) -> Demand {
+        Demand { usage: self.usage.clone(), workload: self.workload, needs: self.needs.clone() }
+    }
+
     /// Commands that lead to a measurement, those of models whose files can be had.
     pub fn next(&self) -> Vec<String> {
         let tried = || self.models.iter().filter(|model| model.review.verdict.word != Word::Skip);
@@ -115,7 +120,7 @@ impl Outlook {
             fetched().filter_map(|model| Some(format!("hf download {}", model.hub.as_ref()?))).collect();
         if lines.len() > 1 {
             let ids: Vec<&str> = fetched().map(|model| model.card.id.as_str()).collect();
-            lines.push(format!("plimsoll compare {}", ids.join(" ")));
+            lines.push(format!("plimsoll compare {}{}", ids.join(" "), self.demand().flags()));
         }
         lines.dedup();
         lines
@@ -187,7 +192,7 @@ fn ranked(models: &[Foreseen]) -> (Vec<usize>, Vec<usize>) {
 
 /// Every fault of an outlook: of a review, of a figure in its advice, or that it does not follow.
 pub fn check_outlook(found: &Outlook, rubric: &Rubric) -> Vec<Fault> {
-    let demand = Demand { usage: found.usage.clone(), workload: found.workload, needs: found.needs.clone() };
+    let demand = found.demand();
     let mut faults: Vec<Fault> = found.models.iter().flat_map(|model| check_foreseen(model, &demand, rubric)).collect();
     let all: Vec<&Measurement> = found.models.iter().flat_map(|model| &model.review.derived).collect();
     let index: Index =

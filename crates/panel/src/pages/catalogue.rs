@@ -5,10 +5,11 @@ use plimsoll_catalog::{Category, Gate, ModelCard};
 use plimsoll_lab::predict::before::{Floats, Prediction, Range};
 use plimsoll_lab::record::{Measurement, Unit};
 
+use super::shown::use_words;
 use super::waterline::waterline;
 use super::{Chrome, DemandForm};
 use crate::chart::{Dot, scatter};
-use crate::judge::{Demand, Verdict};
+use crate::judge::{Demand, OtherEngine, Verdict, Word};
 use crate::predicted::{bytes, licence_words, speed};
 use crate::store::Listed;
 
@@ -24,6 +25,8 @@ pub struct Entry<'a> {
     pub checkpoint: Option<String>,
     /// What is predicted of the way to store it that suits the device; none where its shape is not published.
     pub predicted: Option<Prediction>,
+    /// Why another engine would have to run it there, if one would.
+    pub engine: Option<OtherEngine>,
     /// What the panel says by what is predicted.
     pub foreseen: Verdict,
     /// How memory and needs stand, as far as is known.
@@ -76,9 +79,35 @@ impl Entry<'_> {
         match self.floats {
             Some(Floats::Yes) => "floats",
             Some(Floats::Perhaps) => "perhaps",
+            Some(Floats::No) if self.is_unmet() => "misses a need",
             Some(Floats::No) => "sinks",
             None => "not known",
         }
+    }
+
+    /// Whether it fails by a need of the reader's, not by the device's memory.
+    fn is_unmet(&self) -> bool {
+        let is_too_large = self.predicted.as_ref().is_some_and(|predicted| predicted.fits == Floats::No);
+        self.floats == Some(Floats::No) && !is_too_large
+    }
+
+    /// Its figures and where they are from, for a sentence.
+    fn in_short(&self) -> String {
+        let (mut said, how): (Vec<String>, _) = match (self.here(), &self.predicted) {
+            (Some(found), _) => {
+                let right = format!("{} right", found.right.text());
+                let speed = found.decode.as_ref().map(Measurement::text);
+                ([Some(found.memory.text()), speed, Some(right)].into_iter().flatten().collect(), "measured")
+            }
+            (None, Some(_)) => {
+                let speed = self.range().map(|range| format!("{range} tokens/s"));
+                (std::iter::once(self.memory()).chain(speed).collect(), "predicted")
+            }
+            (None, None) => (Vec::new(), "neither measured nor predicted"),
+        };
+        said.push(how.to_owned());
+        said.extend(self.engine.as_ref().map(|_| "another engine would be needed".to_owned()));
+        said.join(", ")
     }
 
     fn floats_class(&self) -> &'static str {
@@ -229,6 +258,8 @@ pub struct CataloguePage<'a> {
     pub demand: &'a Demand,
     /// The form that asks for it.
     pub form: DemandForm<'a>,
+    /// The device by name: `Google Pixel 10`, `this machine`.
+    pub device_name: &'a str,
     /// The device in words, with how its figures are known.
     pub device: String,
     /// What is missing of this machine's limits at this moment, if anything is.
@@ -296,13 +327,39 @@ impl CataloguePage<'_> {
         own || !filters.stored.is_empty() || self.form.is_open()
     }
 
+    /// Whether anything at all was asked for.
+    fn is_filtered(&self) -> bool {
+        let is_sorted = self.filters.sorted != Sorted::default();
+        is_sorted || !self.filters.query.is_empty() || self.is_open() || self.form.query.fields().next().is_some()
+    }
+
+    /// The model to try first of those listed, after what is said of it; none where the panel would skip every one.
+    fn first(&self) -> Option<(&'static str, &Entry<'_>)> {
+        let best = self.entries.iter().find(|entry| entry.id == self.start[0])?;
+        let said = match best.verdict().word {
+            Word::Ship => "ship",
+            Word::Try => "try first:",
+            Word::Perhaps => "perhaps try first:",
+            Word::Mixed => "nothing is better than what the panel is divided on:",
+            Word::Unmeasured => "too little is known to choose; the list begins with",
+            Word::Skip => return None,
+        };
+        Some((said, best))
+    }
+
+    fn wanted(&self) -> String {
+        use_words(&self.demand.usage)
+    }
+
     /// How many stand how.
     fn count(&self) -> String {
         let of = |floats: Option<Floats>| self.entries.iter().filter(|entry| entry.floats == floats).count();
+        let unmet = self.entries.iter().filter(|entry| entry.is_unmet()).count();
         let all = [
             (of(Some(Floats::Yes)), "float", "floats"),
             (of(Some(Floats::Perhaps)), "perhaps", "perhaps"),
-            (of(Some(Floats::No)), "sink", "sinks"),
+            (of(Some(Floats::No)) - unmet, "sink", "sinks"),
+            (unmet, "miss a need", "misses a need"),
             (of(None), "not known", "not known"),
         ];
         let words = all

@@ -12,9 +12,10 @@ use super::items::{Asked, asked};
 use before::Before;
 
 use super::measured::{Measured, Pair, Sample, drawn, glance, marked, sample, with_unit};
-use super::shown::{Shelf, bytes, count, entry_price, summary};
+use super::shown::{Shelf, bytes, count, entry_price, summary, use_words};
 use super::{Chrome, DemandForm, Site};
-use crate::judge::{Advice, Call, NeedFound, Opinion, Part, Preferred, Review, Scored, Workload, range_text};
+use crate::command::quoted;
+use crate::judge::{Advice, Call, Demand, NeedFound, Opinion, Part, Preferred, Review, Scored, Workload, range_text};
 use crate::report::{Report, model_id};
 use crate::store::{Judged, Tally};
 use crate::table::Cell;
@@ -254,11 +255,13 @@ impl<'a> ComparePage<'a> {
         let measured = contenders.iter().flat_map(|of| of.record.map(ModelRecord::measurements).unwrap_or_default());
         let derived = contenders.iter().flat_map(|of| &of.review.derived);
         let samples = measured.chain(derived).map(sample).collect();
+        let needs = a.review.needs.iter().map(|found| found.need.clone()).collect();
+        let demand = Demand { usage: usage.clone(), workload: a.review.workload, needs };
         ComparePage {
             heading: format!("{} vs {}", a.name, b.name),
             shelf: Shelf::of(contenders.each_ref().map(|of| of.card.map(|card| card.category))),
             page: format!("{}-vs-{}", a.id, b.id),
-            command: format!("plimsoll compare {} {} --use {}", a.argument(), b.argument(), usage.purpose),
+            command: format!("plimsoll compare {} {}{}", quoted(a.argument()), quoted(b.argument()), demand.flags()),
             prices: contenders.iter().any(|of| of.review.derived.iter().any(|derived| derived.metric == "break_even")),
             chrome,
             usage,
@@ -292,7 +295,12 @@ impl<'a> ComparePage<'a> {
     }
 
     /// With the form by which a reader says what the models are wanted for.
+    ///
+    /// What is predicted for another device is predicted again by a command that names it.
     pub fn with_form(mut self, form: DemandForm<'a>) -> Self {
+        if self.before.is_some() && !matches!(form.query.device.as_str(), "" | "here") {
+            self.command += &format!(" --device {}", quoted(&form.query.device));
+        }
         self.form = Some(form);
         self
     }
@@ -349,9 +357,7 @@ impl<'a> ComparePage<'a> {
 
     /// The use in words, such as `commercial use, 1000 users`.
     fn wanted(&self) -> String {
-        let usage = self.usage.to_string();
-        let (purpose, rest) = usage.split_once(',').map_or((usage.as_str(), ""), |(purpose, rest)| (purpose, rest));
-        format!("{purpose} use{}{rest}", if rest.is_empty() { "" } else { "," })
+        use_words(self.usage)
     }
 
     /// What to do, in two words.
@@ -367,6 +373,20 @@ impl<'a> ComparePage<'a> {
             None => "Not measured",
         }
         .to_owned()
+    }
+
+    /// Where the questions come from, in a few words.
+    fn asked_words(&self) -> String {
+        let Some(suite) = self.measured.as_ref().map(|measured| &measured.comparison.suite) else {
+            return String::new();
+        };
+        let names: Vec<String> = suite.sources.iter().map(|source| format!("“{}”", source.name)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let questions = if suite.n == 1 { "question" } else { "questions" };
+        match &names[..] {
+            [] => format!("Questions made by code from seed {}", suite.seed),
+            names => format!("{} {questions} of {}", suite.n, listed(names)),
+        }
     }
 
     /// What scores rest on, as a table's heading.

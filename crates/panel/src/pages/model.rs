@@ -10,7 +10,7 @@ use super::shown::{Shelf, entry_price, summary};
 use super::waterline::waterline;
 use super::{Chrome, DemandForm, Site};
 use crate::judge::{Demand, Part, Review};
-use crate::predicted::{afloat, bytes, speed};
+use crate::predicted::{afloat, bytes, context_words, speed};
 use crate::store::{Judged, Listed};
 
 /// The page of a model.
@@ -56,8 +56,8 @@ pub struct ModelPage<'a> {
 /// What is predicted of one published checkpoint, quantisation by quantisation.
 pub struct Checkpoint {
     name: String,
-    /// Tokens of context that memory is for.
-    context: usize,
+    /// For how much memory is: tokens, and pictures among them.
+    context: String,
     stored: Vec<Stored>,
     /// What would run it, where this program would not.
     runner: Option<String>,
@@ -77,8 +77,15 @@ struct Stored {
 }
 
 impl Checkpoint {
-    /// Of the predictions of a shape, the most precise first.
-    pub fn of(name: String, shape: &Shape, predicted: Vec<Prediction>, runner: Option<String>) -> Checkpoint {
+    /// Of the predictions of a shape, the most precise first; `pictures` are counted in them if it sees.
+    pub fn of(
+        name: String,
+        shape: &Shape,
+        pictures: usize,
+        predicted: Vec<Prediction>,
+        runner: Option<String>,
+    ) -> Checkpoint {
+        let pictures = if shape.vision.is_some() { pictures } else { 0 };
         let stored = |prediction: Prediction| {
             let name = prediction.quantisation.to_string();
             let published = shape.files.iter().chain(&shape.native).find(|file| file.quantisation == name);
@@ -91,7 +98,7 @@ impl Checkpoint {
         };
         Checkpoint {
             name,
-            context: predicted.first().map_or(0, |one| one.context),
+            context: context_words(predicted.first().map_or(0, |one| one.context), pictures),
             derived: predicted.first().map(|one| one.derived.clone()).unwrap_or_default(),
             stored: predicted.into_iter().map(stored).collect(),
             runner,

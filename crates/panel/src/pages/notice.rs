@@ -72,6 +72,8 @@ pub struct NoticePage<'a> {
     pub heading: &'a str,
     /// The rest.
     pub about: &'a str,
+    /// What was meant instead, most likely: its address and its name.
+    pub meant: Option<(&'a str, &'a str)>,
     /// What the reader can do on this page.
     pub action: Option<Action<'a>>,
 }
@@ -92,6 +94,16 @@ impl NoticePage<'_> {
 
     fn description(&self) -> &str {
         self.about
+    }
+
+    /// The rest as a sentence: messages that stand after others on the command line begin with a small letter.
+    fn sentence(&self) -> String {
+        let mut letters = self.about.chars();
+        let mut said: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+        if self.meant.is_none() && !said.ends_with(['.', '?', '!']) {
+            said.push('.');
+        }
+        said
     }
 
     /// The page as HTML.

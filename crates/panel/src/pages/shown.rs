@@ -104,3 +104,10 @@ mod tests {
         assert_eq!(summary(&"x".repeat(300)).len(), 300);
     }
 }
+
+/// A use in words, such as `commercial use, 1000 users`.
+pub(super) fn use_words(usage: &DeclaredUse) -> String {
+    let usage = usage.to_string();
+    let (purpose, rest) = usage.split_once(',').map_or((usage.as_str(), ""), |(purpose, rest)| (purpose, rest));
+    format!("{purpose} use{}{rest}", if rest.is_empty() { "" } else { "," })
+}

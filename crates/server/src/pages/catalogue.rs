@@ -83,12 +83,14 @@ pub async fn catalogue(
     let demand = query.demand().map_err(Problem::Bad)?;
     app.with_store(move |app, store| {
         let (filters, device) = (search.filters()?, Device::of(app, &query.device)?);
+        let demand = device.target().demand(&demand);
         let against = Against { demand: &demand, device: &device, stored: quantisation(filters.stored)? };
         let cards = app.catalog.cards();
         let mut all: Vec<Entry<'_>> = cards.map(|card| against.entry(app, store, card)).collect::<Result<_, _>>()?;
         let latest = store.comparisons(LATEST)?;
         Sorted::Panel.sort(&mut all);
-        let (start, choices, known) = (start(&latest, &all), choices(app, &latest), all.len());
+        let (choices, known) = (choices(app, &latest), all.len());
+        let order: Vec<String> = all.iter().map(|entry| entry.id.clone()).collect();
         let found: Vec<&str> = app.catalog.search(filters.query).into_iter().map(|card| card.id.as_str()).collect();
         all.retain(|entry| {
             found.contains(&entry.card.id.as_str())
@@ -96,12 +98,14 @@ pub async fn catalogue(
                 && (!filters.only_allowed || is_allowed(&entry.gate))
                 && (!filters.only_floating || matches!(entry.floats, Some(Floats::Yes | Floats::Perhaps)))
         });
+        let start = start(all.iter().map(|entry| &entry.id).chain(&order));
         filters.sorted.sort(&mut all);
         let page = CataloguePage {
             chrome: reader.chrome("/", false),
             filters,
             demand: &demand,
             form: form(app, &query),
+            device_name: device.target().name,
             device: device.words(),
             pending: device.pending(),
             stores: Quantisation::ALL.iter().map(ToString::to_string).collect(),
@@ -137,11 +141,9 @@ pub(super) fn choices(app: &App, latest: &[Listed]) -> Choices {
     groups.into_iter().filter(|(_, models)| !models.is_empty()).collect()
 }
 
-/// Two models that somebody may want to see side by side: the last that were measured, else the first two that float.
-fn start(latest: &[Listed], sorted: &[Entry<'_>]) -> [String; 2] {
-    if let Some(listed) = latest.first() {
-        return [listed.a.clone(), listed.b.clone()];
-    }
-    let mut ids = sorted.iter().map(|entry| entry.id.clone());
-    [ids.next().unwrap_or_default(), ids.next().unwrap_or_default()]
+/// The two best of the list, and of the whole catalogue where the list has fewer.
+fn start<'a>(mut best_first: impl Iterator<Item = &'a String>) -> [String; 2] {
+    let first = best_first.next().cloned().unwrap_or_default();
+    let second = best_first.find(|id| **id != first).cloned().unwrap_or_default();
+    [first, second]
 }

@@ -113,10 +113,10 @@ pub async fn compare(
 
 /// What is predicted of two models that were not measured against each other; nothing where one has no card.
 fn foreseen(app: &App, known: &[Known; 2], device: &Device, demand: &Demand) -> Result<Option<Outlook>, Problem> {
-    let question = Question { target: device.target(), wish: Wish::default(), demand, rubric: &app.rubric };
+    let [Some(a), Some(b)] = known.each_ref().map(|known| known.background.card.as_ref()) else { return Ok(None) };
+    let question = Question { target: device.target(), wish: Wish::of([a, b]), demand, rubric: &app.rubric };
     let mut models = Vec::new();
-    for known in known {
-        let Some(card) = &known.background.card else { return Ok(None) };
+    for card in [a, b] {
         let found = question.of(&app.catalog, card, card.shapes.first());
         models.push(found.map_err(|error| Problem::Internal(error.to_string()))?);
     }

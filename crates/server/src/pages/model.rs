@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use plimsoll_catalog::ModelCard;
+use plimsoll_panel::judge::Wish;
 use plimsoll_panel::pages::{Checkpoint, DemandQuery, ModelPage};
 use plimsoll_panel::predicted::{CONTEXT, asked, name, of_shape, runner_words};
 use plimsoll_panel::slug;
@@ -36,6 +37,7 @@ pub async fn model(
             return Ok(moved(&path, &query).into_response());
         }
         let device = Device::of(app, &query.device)?;
+        let demand = device.target().demand(&demand);
         let known = Known::find(app, store, &id)?;
         let key = reader.key(store)?;
         let bookmarked = is_bookmarked(store, &key, &path)?;
@@ -68,11 +70,12 @@ pub async fn model(
 /// What is predicted of each published checkpoint of a model.
 fn checkpoints(card: Option<&ModelCard>, device: &Device) -> Result<Vec<Checkpoint>, Problem> {
     let of = |card: &ModelCard| {
+        let pictures = Wish::of([card]).pictures;
         let one = |shape| {
-            let all = of_shape(card, shape, device.place(), device.room(), asked(shape, CONTEXT, 0));
+            let all = of_shape(card, shape, device.place(), device.room(), asked(shape, CONTEXT, pictures));
             let predicted = all.map_err(|error| Problem::Internal(error.to_string()))?;
             let runner = predicted.first().and_then(|one| runner_words(card, one, device.profile()));
-            Ok(Checkpoint::of(name(card, shape), shape, predicted, runner))
+            Ok(Checkpoint::of(name(card, shape), shape, pictures, predicted, runner))
         };
         card.shapes.iter().map(one).collect::<Result<Vec<Checkpoint>, Problem>>()
     };

@@ -8,7 +8,7 @@ use super::{ComparePage, Pair, first_sentence, summary};
 use crate::judge::{Foreseen, Outlook, Part, Word, marked_text, predicted_text};
 use crate::pages::bars::{Amount, Quantity};
 use crate::pages::measured::marked;
-use crate::predicted::{bytes, fits_words};
+use crate::predicted::{bytes, context_words, fits_words};
 use crate::table::Cell;
 
 /// Ratios within this are not told as a difference: what counts of bytes may be off.
@@ -51,7 +51,7 @@ impl<'a> ComparePage<'a> {
             outlook,
             device,
             seen: [0, 1].into_iter().filter(is_seen).collect(),
-            facts: facts(a, b),
+            facts: facts(a, b, outlook.pictures),
             derived: [a, b].into_iter().map(derived).collect(),
             next: command.clone(),
         });
@@ -130,7 +130,7 @@ fn glance(a: &Foreseen, b: &Foreseen) -> Vec<Pair> {
 }
 
 /// What the predictions rest on and give, row by row.
-fn facts(a: &Foreseen, b: &Foreseen) -> Vec<Fact> {
+fn facts(a: &Foreseen, b: &Foreseen, pictures: usize) -> Vec<Fact> {
     let row = |about: &'static str, of: &dyn Fn(&Foreseen) -> Option<String>| Fact {
         about,
         of: [a, b].map(|model| of(model).unwrap_or_else(|| "not known".to_owned())),
@@ -150,24 +150,40 @@ fn facts(a: &Foreseen, b: &Foreseen) -> Vec<Fact> {
         Some(model.expected.engine.as_ref().map_or("Plimsoll".to_owned(), |engine| engine.words()))
     };
     let shape = |model: &Foreseen| model.figures.clone();
-    vec![
+    let context = |model: &Foreseen| {
+        let counted = if is_seeing(model) { pictures } else { 0 };
+        Some(context_words(model.expected.prediction.as_ref()?.context, counted))
+    };
+    let tower = |model: &Foreseen| {
+        let prediction = model.expected.prediction.as_ref()?;
+        Some(if is_seeing(model) { bytes(prediction.memory.tower as f64) } else { "none".to_owned() })
+    };
+    let mut rows = vec![
         row("Checkpoint", &|model| model.hub.clone()),
         row("Parameters", &parameters),
         row("Stored as", &stored),
-        row("Context", &|model| Some(format!("{} tokens", model.expected.prediction.as_ref()?.context))),
+        row("Context", &context),
         row("Weights in memory", &predicted(|p| Some(p.memory.weights as f64))),
         row("Keys and values", &predicted(|p| Some(p.memory.cache as f64))),
-        row(
-            "Buffers, program, tower",
-            &predicted(|p| Some((p.memory.buffers + p.memory.process + p.memory.tower) as f64)),
-        ),
+        row("Buffers and program", &predicted(|p| Some((p.memory.buffers + p.memory.process) as f64))),
+    ];
+    if [a, b].iter().any(|model| is_seeing(model)) {
+        rows.push(row("What pictures pass through", &tower));
+    }
+    rows.extend([
         row("Memory in all", &figure("peak_memory")),
         row("A model may take", &figure("memory_room")),
         row("Writes", &figure("decode@0")),
         row("Reads prompts", &reading),
         row("Run by", &engine),
         row("The shape’s figures", &shape),
-    ]
+    ]);
+    rows
+}
+
+/// Whether pictures are counted of it.
+fn is_seeing(model: &Foreseen) -> bool {
+    model.expected.prediction.as_ref().is_some_and(|prediction| prediction.memory.tower > 0)
 }
 
 fn derived(model: &Foreseen) -> Vec<String> {
