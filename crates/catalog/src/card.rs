@@ -68,6 +68,13 @@ pub struct ModelCard {
     pub asks: Asks,
 }
 
+impl ModelCard {
+    /// Its checkpoints' own names: those on the hub without their owners.
+    pub fn checkpoints(&self) -> impl Iterator<Item = &str> {
+        self.hub.iter().map(|hub| crate::names::without_owner(hub))
+    }
+}
+
 /// What a model takes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]

@@ -151,8 +151,8 @@ impl Catalog {
         })
     }
 
-    /// The card whose id, alias or name on the hub this is, in any case. A user's cards are asked before those that come
-    /// inside.
+    /// The card whose id, alias or name on the hub this is, in any case; the owner may be left out of a name on the hub that
+    /// is then still one card's alone. A user's cards are asked before those that come inside.
     pub fn resolve(&self, name: &str) -> Option<&ModelCard> {
         let is = |other: &String| other.eq_ignore_ascii_case(name.trim());
         let find = |own: bool| {
@@ -162,7 +162,12 @@ impl Catalog {
                 cards.find(|card| card.aliases.iter().any(is) || card.hub.iter().any(is))
             })
         };
-        find(true).or_else(|| find(false))
+        let without_owner = || {
+            let mut cards =
+                self.cards.values().filter(|card| card.checkpoints().any(|own| own.eq_ignore_ascii_case(name.trim())));
+            cards.next().filter(|_| cards.next().is_none())
+        };
+        find(true).or_else(|| find(false)).or_else(without_owner)
     }
 
     /// The cards in which every word of `query` stands: in an id, an alias, a name on the hub, a maker, a family, a licence,

@@ -218,7 +218,7 @@ fn user_cap(condition: &Condition, usage: &DeclaredUse) -> Reason {
 }
 
 /// A number of people as it is spoken of, where it is round: `700 million`.
-fn people(n: u64) -> String {
+pub fn people(n: u64) -> String {
     if n > 0 && n.is_multiple_of(1_000_000) { format!("{} million", n / 1_000_000) } else { n.to_string() }
 }
 

@@ -37,7 +37,7 @@ pub use conditions::{Answer, Condition, Conditions, Topic};
 pub use device::{ComputeRate, DeviceKind, DeviceProfile, EngineThere, Reach};
 pub use error::CatalogError;
 pub use figure::{Exception, Figure, Provenance, Standing};
-pub use gate::{DeclaredUse, Duty, Gate, Outcome, Purpose, Reason, gate};
+pub use gate::{DeclaredUse, Duty, Gate, Outcome, Purpose, Reason, gate, people};
 pub use licence::Licence;
 pub use names::{nearest, of_address};
 pub use region::region_code;

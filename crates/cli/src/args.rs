@@ -26,7 +26,7 @@ use crate::use_args::UseArgs;
     name = "plimsoll",
     version,
     about,
-    after_help = "Without a command: compare the two embedded demo models.\n\nEnvironment:\n  PLIMSOLL_ISA=scalar|avx2|avx512|amx|neon|dotprod|i8mm   force an instruction-set level\n  NO_COLOR                                                no colour\n  HF_HUB_CACHE, HF_HOME                                   the hub's cache of this machine\n  XDG_CONFIG_HOME, XDG_STATE_HOME, XDG_CACHE_HOME         the folders of this user"
+    after_help = "Without a command: compare the two embedded demo models.\n\nEnvironment:\n  PLIMSOLL_ISA=scalar|avx2|avx512|amx|neon|dotprod|i8mm   force an instruction-set level\n  NO_COLOR                                                no colour\n  HF_HUB_CACHE, HF_HOME                                   the hub's cache of this machine\n  XDG_CONFIG_HOME, XDG_DATA_HOME,                         the folders of this user\n  XDG_STATE_HOME, XDG_CACHE_HOME"
 )]
 pub struct Args {
     /// What to do.

@@ -113,7 +113,10 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<CatalogError>() {
         return Some(catalog_hint(error).to_owned());
     }
-    if cause.is::<QuestionsError>() {
+    if let Some(error) = cause.downcast_ref::<QuestionsError>() {
+        if error.is_of_repeats() {
+            return Some("such as \"id\": \"mine-7\"; or leave the repeated lines out".to_owned());
+        }
         return Some("`plimsoll eval --help` shows a line for every check".to_owned());
     }
     if let Some(error) = cause.downcast_ref::<BenchmarkError>() {

@@ -1,7 +1,7 @@
 //! What a model's licence allows, for people and for machines.
 
 use plimsoll_catalog::{
-    Answer, DeclaredUse, Gate, ModelCard, Outcome, Reading, Recognition, Statement, Terms, Text, Topic, gate,
+    Answer, DeclaredUse, Gate, ModelCard, Outcome, Reading, Recognition, Statement, Terms, Text, Topic, gate, people,
 };
 use plimsoll_formats::{Checkpoint, LicenceFacts};
 use serde_json::{Value, json};
@@ -51,7 +51,17 @@ impl Licensing {
             let topics: Vec<&str> = alike.iter().map(|topic| topic.words()).collect();
             let mut line = format!("{}: {answer}", topics.join(", "));
             if let Some(limit) = limit {
-                line += &format!(", {limit}");
+                line += &format!(", {}", people(limit));
+            }
+            // A region that only models that see are kept from, of one that does not.
+            if alike == [Topic::Region] && answer == Answer::No && !regions.is_empty() {
+                let words = "no, as it reads text only";
+                lines.push(format!(
+                    "{}: {words} ({} is excluded for models that see)",
+                    Topic::Region.words(),
+                    regions.join(", ")
+                ));
+                continue;
             }
             if !regions.is_empty() {
                 line += &format!(", {}", regions.join(", "));

@@ -36,7 +36,8 @@ impl NoModel {
     /// Nothing that the catalogue knows, and no embedded model, is `name`.
     pub fn of(name: &str, catalog: &Catalog) -> NoModel {
         let known = catalog.cards().flat_map(|card| [&card.id].into_iter().chain(&card.aliases).chain(&card.hub));
-        let near = nearest(name, known.map(String::as_str).chain(demo::NAMES));
+        let known = known.map(String::as_str).chain(catalog.cards().flat_map(ModelCard::checkpoints));
+        let near = nearest(name, known.chain(demo::NAMES));
         NoModel { name: name.to_owned(), near: near.map(str::to_owned) }
     }
 }
@@ -103,8 +104,11 @@ pub fn known_as(model: &str) -> &str {
 
 /// Who asks for one model of a family by its name on the hub gets that one.
 fn asked_of_hub<'a>(card: &'a ModelCard, name: &'a str) -> impl Iterator<Item = &'a str> {
-    let named = card.hub.iter().any(|hub| hub.eq_ignore_ascii_case(name));
-    card.hub.iter().map(String::as_str).filter(move |hub| !named || hub.eq_ignore_ascii_case(name))
+    let is_called = move |hub: &str| {
+        hub.eq_ignore_ascii_case(name) || hub.rsplit('/').next().is_some_and(|own| own.eq_ignore_ascii_case(name))
+    };
+    let named = name != card.id && card.hub.iter().any(|hub| is_called(hub));
+    card.hub.iter().map(String::as_str).filter(move |hub| !named || is_called(hub))
 }
 
 /// Opens what [`locate`] gave, for who times the opening alone.

@@ -11,9 +11,11 @@ use plimsoll_formats::{Checkpoint, Vision};
 use plimsoll_lab::benchmark::{self, Benchmark, Reading};
 use plimsoll_lab::prompted::Prompting;
 use plimsoll_lab::questions;
-use plimsoll_lab::suite::Suite;
+use plimsoll_lab::suite::{Item, Suite};
 use plimsoll_panel::shown_text;
 use plimsoll_sandbox::{Sandbox, Unavailable};
+
+use crate::mistake::Mistake;
 
 /// Questions of one's own and of benchmarks.
 #[derive(ClapArgs, Debug, Clone, Default)]
@@ -163,17 +165,32 @@ pub fn check_askable(suite: &Suite, argument: &str, checkpoint: &Checkpoint) -> 
     if let Some(item) = suite.items.iter().find(|item| item.shows_pictures())
         && Vision::of(checkpoint, None)?.is_none()
     {
-        bail!("{model} reads text only, and question `{}` shows a picture", item.id);
+        return Err(Mistake::error(
+            format!("{model} reads text only, and {} shows a picture", place(suite, item)),
+            "leave the questions with pictures out, or ask a model that sees; a GGUF model sees through an mmproj file \
+             beside it",
+        ));
     }
     if let Some(item) = suite.items.iter().find(|item| !item.framing.earlier.is_empty())
         && checkpoint.chat_template.is_none()
     {
         bail!(
-            "{model} has no chat template, and question `{}` is a conversation: `prompt` asks in one message",
-            item.id
+            "{model} has no chat template, and {} is a conversation: `prompt` asks in one message",
+            place(suite, item)
         );
     }
     Ok(())
+}
+
+/// Where a question stands: its file and line, or its id where it is a benchmark's.
+fn place(suite: &Suite, item: &Item) -> String {
+    let own = suite.sources.iter().filter(|source| source.variant == questions::VARIANT);
+    let mut found =
+        own.filter_map(|source| Some((&source.path, questions::line_of(Path::new(&source.path), &item.id)?)));
+    match found.next() {
+        Some((file, line)) => format!("the question in `{file}`, line {line},"),
+        None => format!("question `{}`", item.id),
+    }
 }
 
 /// Programs cannot be run here.

@@ -256,3 +256,26 @@ fn devices_are_listed_and_one_is_shown_with_where_its_figures_come_from() {
     let one = stdout(&["catalog", "--devices", "rtx-4090"]);
     assert!(one.contains("another engine would be needed") && one.contains("from memory, unchecked"), "{one}");
 }
+
+#[test]
+fn every_model_that_is_listed_can_be_looked_up_by_that_name() {
+    let catalog = plimsoll_catalog::Catalog::builtin();
+    let mut looked = 0;
+    for card in catalog.cards() {
+        for shape in &card.shapes {
+            let name = if card.shapes.len() > 1 { shape.name().unwrap_or(&card.id) } else { &card.id };
+            assert_eq!(catalog.resolve(name).map(|found| &found.id), Some(&card.id), "{name}");
+            looked += 1;
+        }
+    }
+    assert!(looked > 50, "{looked}");
+}
+
+#[test]
+fn a_missed_need_is_not_called_a_size_and_the_excluded_stand_under_their_name() {
+    let text = stdout(&["fit", "--device", "apple-m4-max", "--need", "memory<1GB", "--all"]);
+    let others = text.lines().position(|line| line.starts_with("others")).unwrap();
+    let excluded = text.lines().position(|line| line.starts_with("excluded")).unwrap();
+    assert!(text.contains("miss a need") && others < excluded, "{text}");
+    assert!(stdout(&["fit", "--device", "rpi5-16gb", "--pictures", "1"]).contains("context, 1 picture;"));
+}

@@ -166,6 +166,25 @@ pub struct SourceFacts {
 }
 
 impl SuiteFacts {
+    /// What they are called: `suite text` where they were drawn, and `questions of text.jsonl` where they were read.
+    pub fn words(&self) -> String {
+        if self.sources.is_empty() {
+            return format!("suite {}", self.name);
+        }
+        let names: Vec<&str> = self.sources.iter().map(SourceFacts::file_name).collect();
+        format!("questions of {}", names.join(" and "))
+    }
+}
+
+impl SourceFacts {
+    /// The benchmark's name, or that of the file of one's own with its ending.
+    fn file_name(&self) -> &str {
+        let own = self.variant == crate::questions::VARIANT;
+        self.path.rsplit(['/', '\\']).next().filter(|name| own && !name.is_empty()).unwrap_or(&self.name)
+    }
+}
+
+impl SuiteFacts {
     /// Share of right answers that guessing gets over all questions; `None` where there are none.
     pub fn chance(&self) -> Option<f64> {
         let n: usize = self.categories.iter().map(|category| category.n).sum();

@@ -1,8 +1,9 @@
 //! Which verdicts changed lately, and which measurements changed with them.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
-use plimsoll_lab::record::{Comparison, Measurement, ModelRecord};
+use plimsoll_lab::record::{Comparison, Measurement, ModelRecord, SuiteFacts};
 use serde::Serialize;
 
 use crate::pages::Change;
@@ -32,22 +33,25 @@ impl Digest {
     }
 }
 
-/// Verdicts from `since` on that differ from the one before on the same model, use and device, the latest first.
+/// Verdicts from `since` on that differ from the one before on the same model, use and device, the latest first. Where there
+/// is one over the same questions, that is the one before: other questions are answered otherwise by the same model.
 ///
 /// # Errors
 /// When the store fails or evidence was changed.
 pub fn digest_since(store: &Store, since: &str) -> Result<Digest, StoreError> {
-    let mut last: HashMap<(String, String, String), Judged> = HashMap::new();
+    let mut asked = Asked { store, known: HashMap::new() };
+    let mut earlier: HashMap<(String, String, String), Vec<Judged>> = HashMap::new();
     let mut changed = Vec::new();
     for now in store.judged_since(since)? {
-        let key = (now.model.clone(), now.usage.clone(), now.device.clone());
-        let before = match last.insert(key, now.clone()) {
-            Some(earlier) => Some(earlier),
-            None => store.judged_before(&now, since)?,
+        let all = match earlier.entry((now.model.clone(), now.usage.clone(), now.device.clone())) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(store.judged_before(&now, since)?),
         };
+        let before = asked.last_like(&now, all)?;
         if before.as_ref().is_none_or(|before| before.verdict != now.verdict) {
-            changed.push((now, before));
+            changed.push((now.clone(), before));
         }
+        all.push(now);
     }
     let total = changed.len();
     let told = changed.into_iter().rev().take(TOLD);
@@ -61,16 +65,60 @@ pub fn digest_since(store: &Store, since: &str) -> Result<Digest, StoreError> {
     Ok(Digest { changes: changes.collect::<Result<_, StoreError>>()?, total })
 }
 
-/// Measurements of the model whose intervals do not meet.
+/// Which questions comparisons asked.
+struct Asked<'a> {
+    store: &'a Store,
+    /// The suite's hash by the comparison's id.
+    known: HashMap<String, Option<String>>,
+}
+
+impl Asked<'_> {
+    /// The last of `earlier`, which are in the order of time, over the questions of `now`; without one the last of all.
+    fn last_like(&mut self, now: &Judged, earlier: &[Judged]) -> Result<Option<Judged>, StoreError> {
+        let questions = self.in_(&now.comparison)?;
+        for before in earlier.iter().rev() {
+            if self.in_(&before.comparison)? == questions {
+                return Ok(Some(before.clone()));
+            }
+        }
+        Ok(earlier.last().cloned())
+    }
+
+    fn in_(&mut self, comparison: &str) -> Result<Option<String>, StoreError> {
+        if let Some(known) = self.known.get(comparison) {
+            return Ok(known.clone());
+        }
+        let found = self.store.questions_of(comparison)?;
+        self.known.insert(comparison.to_owned(), found.clone());
+        Ok(found)
+    }
+}
+
+/// Measurements of the model whose intervals do not meet; of other questions that they are others, for what is measured by
+/// them says nothing of a change then.
 fn because(store: &Store, before: &Judged, now: &Judged) -> Result<Vec<String>, StoreError> {
     let (old, new) = (store.comparison(&before.comparison)?, store.comparison(&now.comparison)?);
-    let (Some(old), Some(new)) = (side(store, before, &old)?, side(store, now, &new)?) else { return Ok(Vec::new()) };
+    let same_questions = old.suite.id == new.suite.id;
+    let mut all = Vec::new();
+    if !same_questions {
+        all.push(format!("other questions: {}; before: {}", asked_of(&new.suite), asked_of(&old.suite)));
+    }
+    let (Some(old), Some(new)) = (side(store, before, &old)?, side(store, now, &new)?) else { return Ok(all) };
+    let by_questions: Vec<&str> = new.quality.measurements().iter().map(|one| one.metric.as_str()).collect();
     let (old, new) = (old.measurements(), new.measurements());
-    let changed = new.iter().filter_map(|after| {
+    let told = new.iter().filter(|after| same_questions || !by_questions.contains(&after.metric.as_str()));
+    all.extend(told.filter_map(|after| {
         let before = old.iter().find(|before| before.metric == after.metric)?;
         apart(before, after).then(|| format!("{}: {} was {}", after.metric, after.text(), before.text()))
-    });
-    Ok(changed.collect())
+    }));
+    Ok(all)
+}
+
+/// Questions as a digest tells them apart: two suites of one name differ in the seed, the number or the rules.
+fn asked_of(suite: &SuiteFacts) -> String {
+    let seed = if suite.sources.is_empty() { format!(", seed {}", suite.seed) } else { String::new() };
+    let short = suite.id.get(..8).unwrap_or(&suite.id);
+    format!("{}{seed} (n = {}, {short})", suite.words(), suite.n)
 }
 
 /// The model in a comparison that a verdict is on.

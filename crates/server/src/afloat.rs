@@ -76,7 +76,10 @@ impl Against<'_> {
             is_here,
             device: comparison.device.cpu.clone(),
             stored: stored.join(", "),
-            suite: format!("{} questions of the suite “{}”", suite.n, suite.name),
+            suite: match suite.sources.is_empty() {
+                true => format!("{} questions of {}", suite.n, suite.words()),
+                false => format!("{} {}", suite.n, suite.words()),
+            },
             memory: record.memory.peak.clone(),
             decode: record.speed.first().map(|speed| speed.decode.clone()),
             right: record.quality.overall.rate.clone(),

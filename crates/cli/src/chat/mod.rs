@@ -10,6 +10,7 @@ use crate::args::Run;
 use crate::conversation::Conversation;
 use crate::interrupt::Interrupt;
 use crate::notice::say;
+use crate::rows::broken;
 use crate::show::{Looked, ShowArgs};
 use crate::style::Style;
 use crate::{demo, failure};
@@ -80,14 +81,14 @@ impl Chat<'_> {
         let style = Style::stderr();
         let raw = matches!(self.talk, Talk::Text(_));
         if let Some(words) = demo::knows(&self.command.model).filter(|_| !raw) {
-            say(style.dim(&words));
+            broken(&words, 80).iter().for_each(|line| say(style.dim(line)));
         }
         let how = if raw {
             "what you write is continued; an empty line lets the model go on; /help, Ctrl-D to leave"
         } else {
             "/help for commands, Ctrl-D to leave"
         };
-        say(style.dim(how));
+        broken(how, 80).iter().for_each(|line| say(style.dim(line)));
     }
 
     fn clear(&mut self) {

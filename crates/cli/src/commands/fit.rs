@@ -81,6 +81,9 @@ fn read_quantisation(text: &str) -> Result<Quantisation, String> {
     })
 }
 
+/// What is said of models that the device holds and a need rules out.
+const UNMET: &str = "miss a need";
+
 /// A model that may float.
 struct Floating<'a> {
     shape: &'a Shape,
@@ -178,7 +181,8 @@ fn judged<'a>(
     match tokens {
         None if pictures > 0 => return no("cannot see", "it reads text only".to_owned()),
         Some(Some(tokens)) if pictures * tokens > command.context => {
-            let why = format!("{pictures} pictures take up to {} tokens", pictures * tokens);
+            let take = if pictures == 1 { "takes" } else { "take" };
+            let why = format!("{} {take} up to {} tokens", self::pictures(pictures), pictures * tokens);
             return no("too short a context", why);
         }
         _ => {}
@@ -215,23 +219,22 @@ fn why_not(needs: &[Need], prediction: &Prediction) -> (&'static str, String) {
         return ("too large", format!("takes {takes}{room} as {stored}"));
     }
     let unmet = needs.iter().find(|need| stands(need, prediction) == Floats::No);
-    match unmet.map(|need| (need.metric.as_str(), &need.text)) {
-        Some(("peak_memory", need)) => {
-            ("too large", format!("{need}: takes {} as {stored}", bytes(prediction.memory.total.low)))
-        }
+    let why = match unmet.map(|need| (need.metric.as_str(), &need.text)) {
+        Some(("peak_memory", need)) => format!("{need}: takes {} as {stored}", bytes(prediction.memory.total.low)),
         Some(("decode@0", need)) => {
-            ("too slow", format!("{need}: decodes {} tokens/s as {stored}", predicted::speed(prediction.decode)))
+            format!("{need}: decodes {} tokens/s as {stored}", predicted::speed(prediction.decode))
         }
-        Some((_, need)) => ("too slow", format!("{need}: not as {stored}")),
-        None => ("too large", String::new()),
-    }
+        Some((_, need)) => format!("{need}: not as {stored}"),
+        None => return ("too large", String::new()),
+    };
+    (UNMET, why)
 }
 
 fn print(command: &Fit, device: &Device, floating: &[Floating<'_>], sunk: &[Sunk]) -> anyhow::Result<()> {
     let style = Style::stdout();
     let mut rows = Rows::new(std::io::stdout().lock(), style);
     rows.many("device", &device.lines())?;
-    let pictures = if command.pictures > 0 { format!(", {} pictures", command.pictures) } else { String::new() };
+    let pictures = if command.pictures > 0 { format!(", {}", pictures(command.pictures)) } else { String::new() };
     rows.many("for", &[format!("{} tokens of context{pictures}; every figure below is predicted", command.context)])?;
     if let Some(memory) = command.memory {
         rows.many("memory", &[format!("{} at most, as asked", bytes(memory))])?;
@@ -256,12 +259,11 @@ fn print(command: &Fit, device: &Device, floating: &[Floating<'_>], sunk: &[Sunk
     let mut rows = Rows::new(out, style);
     rows.many("floats", &[summary(floating, shown)])?;
     rows.many("bounded", &bounds(floating))?;
-    if command.all {
-        for found in sunk {
-            rows.many("", &[format!("{}: {}", found.name, found.why)])?;
-        }
-    }
     rows.many("others", &[others(sunk, command.all)])?;
+    if command.all {
+        let excluded: Vec<String> = sunk.iter().map(|found| format!("{}: {}", found.name, found.why)).collect();
+        rows.many("excluded", &excluded)?;
+    }
     if floating[..shown].iter().any(|found| found.needs_another_engine) {
         rows.many("*", &["another engine would be needed: Plimsoll does not read its architecture".to_owned()])?;
     }
@@ -270,6 +272,11 @@ fn print(command: &Fit, device: &Device, floating: &[Floating<'_>], sunk: &[Sunk
     }
     rows.many("next", &[next(device, floating)])?;
     Ok(())
+}
+
+/// `1 picture`, `2 pictures`.
+fn pictures(n: usize) -> String {
+    format!("{n} picture{}", if n == 1 { "" } else { "s" })
 }
 
 fn floating_line(found: &Floating<'_>) -> String {
@@ -322,7 +329,8 @@ fn others(sunk: &[Sunk], all_told: bool) -> String {
     if kinds.is_empty() {
         return "none: all float".to_owned();
     }
-    let counts: Vec<String> = kinds.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    let words = |kind, n| if kind == UNMET && n == 1 { "misses a need" } else { kind };
+    let counts: Vec<String> = kinds.iter().map(|(kind, n)| format!("{n} {}", words(*kind, *n))).collect();
     format!("{}{}", counts.join(", "), if all_told { "" } else { "; --all says why" })
 }
 

@@ -131,8 +131,8 @@ fn quantities<'a>([a, b]: &'a [ModelRecord; 2], settings: &Settings) -> Vec<(Qua
     }
     let lower = |about: &str, a, b| Quantity { about: about.to_owned(), better: Better::Lower, a, b };
     all.push(lower("load", &a.start.load, &b.start.load));
-    all.push(lower("first token, cold", &a.start.first_token_cold, &b.start.first_token_cold));
-    all.push(lower("first token, warm", &a.start.first_token_warm, &b.start.first_token_warm));
+    all.push(lower("cold first token", &a.start.first_token_cold, &b.start.first_token_cold));
+    all.push(lower("warm first token", &a.start.first_token_warm, &b.start.first_token_warm));
     let memory = settings.filled.as_ref().map_or(Filled::ONE_ANSWER.to_owned(), Filled::to_string);
     all.push(lower(&format!("peak memory {memory}"), &a.memory.peak, &b.memory.peak));
     let ratios: Vec<Option<PairedRatio>> = all.iter().map(|q| paired_ratio(&q.a.samples, &q.b.samples)).collect();

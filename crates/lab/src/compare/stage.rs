@@ -29,7 +29,7 @@ pub(super) fn letter(model: usize) -> char {
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Stage::Hashing(model) => write!(f, "hash of the weights of {}, MB", letter(*model)),
+            Stage::Hashing(model) => write!(f, "hash of the weights of {}", letter(*model)),
             Stage::Starting => f.write_str("1/4 start and memory"),
             Stage::Timing => f.write_str("2/4 speed, all in turn"),
             Stage::Asking(model) => write!(f, "3/4 questions to {}", letter(*model)),
@@ -66,6 +66,7 @@ impl Progress {
         match self.stage {
             Stage::Starting => format!("{} ({} cold starts)", self.stage, self.of),
             Stage::Asking(_) | Stage::AskingAgain(_) => format!("{} ({})", self.stage, self.of),
+            Stage::Hashing(_) => format!("{} ({} MB)", self.stage, self.of),
             stage => stage.to_string(),
         }
     }
@@ -90,6 +91,8 @@ mod tests {
     fn a_stage_says_how_much_there_is_of_it() {
         let found = Progress::of(&Schedule::of_stages(Vec::new()), Stage::Starting, 1, 6);
         assert_eq!(found.title(), "1/4 start and memory (6 cold starts)");
+        let hashing = Progress::of(&Schedule::of_stages(Vec::new()), Stage::Hashing(0), 0, 135);
+        assert_eq!(hashing.title(), "hash of the weights of A (135 MB)");
         assert_eq!(Stage::Asking(2).to_string(), "3/4 questions to C");
     }
 }

@@ -5,6 +5,8 @@ use std::io;
 
 /// Malformed lines that are told one by one.
 const TOLD: usize = 20;
+/// Lines that repeat a question of which the numbers are told.
+const TOLD_REPEATS: usize = 5;
 
 /// Why a file holds no questions that can be asked.
 #[derive(Debug, thiserror::Error)]
@@ -174,6 +176,10 @@ pub enum Flaw {
 }
 
 impl Flaw {
+    fn is_repeat(&self) -> bool {
+        matches!(self, Flaw::SameQuestion { .. })
+    }
+
     /// A value of another kind than `field` should have.
     pub(crate) fn field(field: impl Into<String>, expected: impl Into<String>, found: impl Into<String>) -> Flaw {
         Flaw::Field { field: field.into(), expected: expected.into(), found: found.into() }
@@ -185,10 +191,27 @@ fn meaning(meant: Option<&&'static str>) -> String {
 }
 
 fn told(file: &str, faults: &[Fault]) -> String {
-    let lines = faults.iter().take(TOLD).map(|fault| format!("`{file}`, {fault}"));
-    let more = faults.len().saturating_sub(TOLD);
-    let rest = (more > 0).then(|| format!("and {more} more malformed lines"));
-    lines.chain(rest).collect::<Vec<_>>().join("\n")
+    let repeats: Vec<&Fault> = faults.iter().filter(|fault| fault.flaw.is_repeat()).collect();
+    // One says of which line it is a repeat; of many it is the remedy that counts.
+    let folded = repeats.len() > 1;
+    let others: Vec<&Fault> = faults.iter().filter(|fault| !folded || !fault.flaw.is_repeat()).collect();
+    let lines = others.iter().take(TOLD).map(|fault| format!("`{file}`, {fault}"));
+    let more = others.len().saturating_sub(TOLD);
+    let rest = (more > 0).then(|| format!("and {more} more malformed line{}", if more == 1 { "" } else { "s" }));
+    let repeated = folded.then(|| {
+        let lines: Vec<String> = repeats.iter().take(TOLD_REPEATS).map(|fault| fault.line.to_string()).collect();
+        let more = if repeats.len() > TOLD_REPEATS { ", …" } else { "" };
+        let (n, lines) = (repeats.len(), lines.join(", "));
+        format!("`{file}`: {n} lines repeat a question of an earlier line (lines {lines}{more}); give each an `id`")
+    });
+    lines.chain(rest).chain(repeated).collect::<Vec<_>>().join("\n")
+}
+
+impl QuestionsError {
+    /// Whether all that is wrong is that questions without an id are equal.
+    pub fn is_of_repeats(&self) -> bool {
+        matches!(self, QuestionsError::Lines { faults, .. } if faults.iter().all(|fault| fault.flaw.is_repeat()))
+    }
 }
 
 impl fmt::Display for Fault {

@@ -30,7 +30,7 @@ pub(crate) use error::did_you_mean;
 pub use error::{Fault, Flaw, QuestionsError};
 pub(crate) use line::kind;
 pub use line::{DEFAULT_CATEGORY, DEFAULT_MAX_TOKENS, KEYS};
-pub use read::{VARIANT, parse, read};
+pub use read::{VARIANT, line_of, parse, read};
 
 /// Raised whenever a rule of [`Check`] changes what is marked right; part of the id of every suite that was read.
 pub const CHECKS_VERSION: u32 = 1;

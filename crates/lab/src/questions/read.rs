@@ -39,6 +39,18 @@ pub fn read(path: &Path, each: Option<usize>) -> Result<(Source, Vec<Item>), Que
     Ok((Source { name, variant: VARIANT.to_owned(), path: file, sha256: hash::sha256_hex(&bytes) }, items))
 }
 
+/// The line, from 1, of the question with this id in the file at `path`, if it can still be read there.
+pub fn line_of(path: &Path, id: &str) -> Option<usize> {
+    let bytes = std::fs::read(path).ok()?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let holds = |line: &[u8]| {
+        let text = std::str::from_utf8(line).ok().filter(|text| !text.trim().is_empty());
+        text.and_then(|text| parsed(text, folder).ok()).is_some_and(|parsed| parsed.item.id == id)
+    };
+    bytes.split(|byte| *byte == b'\n').position(holds).map(|index| index + 1)
+}
+
 /// Keeps the first `each` of every category.
 pub(crate) fn keep_first(items: &mut Vec<Item>, each: Option<usize>) {
     let Some(each) = each else { return };

@@ -103,10 +103,7 @@ impl ModelRecord {
             all.extend([&row.prefill_predicted, &row.prefill, &row.prefill_error, &row.arithmetic_share]);
             all.extend([&row.decode_predicted, &row.decode, &row.decode_error, &row.bandwidth_share]);
         }
-        all.push(&self.quality.overall.rate);
-        all.extend(&self.quality.known);
-        all.extend(self.quality.categories.iter().map(|category| &category.rate));
-        all.extend(&self.quality.stable);
+        all.extend(self.quality.measurements());
         all.extend(self.verified.as_ref().map(|verified| &verified.max_delta));
         all
     }
@@ -239,6 +236,17 @@ pub struct Quality {
     /// Share of answers that were the same when some questions were asked again.
     #[serde(default)]
     pub stable: Option<Measurement>,
+}
+
+impl Quality {
+    /// Every measurement that hangs on which questions were put.
+    pub fn measurements(&self) -> Vec<&Measurement> {
+        let mut all = vec![&self.overall.rate];
+        all.extend(&self.known);
+        all.extend(self.categories.iter().map(|category| &category.rate));
+        all.extend(&self.stable);
+        all
+    }
 }
 
 /// Whether a model's numbers are the reference implementation's.

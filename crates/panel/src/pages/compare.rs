@@ -375,20 +375,6 @@ impl<'a> ComparePage<'a> {
         .to_owned()
     }
 
-    /// Where the questions come from, in a few words.
-    fn asked_words(&self) -> String {
-        let Some(suite) = self.measured.as_ref().map(|measured| &measured.comparison.suite) else {
-            return String::new();
-        };
-        let names: Vec<String> = suite.sources.iter().map(|source| format!("“{}”", source.name)).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let questions = if suite.n == 1 { "question" } else { "questions" };
-        match &names[..] {
-            [] => format!("Questions made by code from seed {}", suite.seed),
-            names => format!("{} {questions} of {}", suite.n, listed(names)),
-        }
-    }
-
     /// What scores rest on, as a table's heading.
     fn basis(&self) -> &'static str {
         if self.before.is_some() { "Predicted" } else { "Measured" }

@@ -145,14 +145,24 @@ impl Store {
         self.judged("WHERE created >= ?1 ORDER BY created, seq", params![since])
     }
 
-    /// What was last said of the same model, use and device before `since`.
+    /// What was said of the same model, use and device before `since`, the earliest first.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn judged_before(&self, like: &Judged, since: &str) -> Result<Option<Judged>, StoreError> {
-        let which = "WHERE model = ?1 AND usage = ?2 AND device = ?3 AND created < ?4 \
-                     ORDER BY created DESC, seq DESC LIMIT 1";
-        Ok(self.judged(which, params![like.model, like.usage, like.device, since])?.into_iter().next())
+    pub fn judged_before(&self, like: &Judged, since: &str) -> Result<Vec<Judged>, StoreError> {
+        let which = "WHERE model = ?1 AND usage = ?2 AND device = ?3 AND created < ?4 ORDER BY created, seq";
+        self.judged(which, params![like.model, like.usage, like.device, since])
+    }
+
+    /// The hash of the questions that a comparison asked, as its records say and nobody checked; `None` where they do not.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn questions_of(&self, comparison: &str) -> Result<Option<String>, StoreError> {
+        let Some(record) = self.record_unchecked(comparison)? else { return Ok(None) };
+        let suite = record.body.get("suite").and_then(super::parts::reference);
+        let suite = suite.map(|id| self.record_unchecked(&id)).transpose()?.flatten();
+        Ok(suite.and_then(|suite| suite.body.get("id")?.as_str().map(str::to_owned)))
     }
 
     fn judged(&self, which: &str, params: &[&dyn rusqlite::ToSql]) -> Result<Vec<Judged>, StoreError> {

@@ -68,7 +68,10 @@ pub fn read(command: &Eval, settings: Settings, as_json: bool) -> anyhow::Result
     let facts = json!({
         "name": facts.name, "id": facts.id, "items": facts.n, "sources": facts.sources, "categories": facts.categories,
     });
-    let title = format!("{}, {} questions", shown_text(&suite.name, 60), suite.items.len());
+    let title = {
+        let n = suite.items.len();
+        format!("{}, {n} question{}", shown_text(&suite.name, 60), if n == 1 { "" } else { "s" })
+    };
     let mut asked: Vec<String> =
         suite.sources.iter().map(|source| shown_text(&format!("{}: {}", source.name, source.variant), 80)).collect();
     let prompting = match command.questions.benchmark.is_empty() {

@@ -17,7 +17,8 @@ use crate::args::Info;
 use crate::catalogue;
 use crate::device::Device;
 use crate::licence::{self, Licensing};
-use crate::model::{self, NoArtifact};
+use crate::mistake::Mistake;
+use crate::model::{self, NoArtifact, NoModel};
 use crate::settings::Settings;
 use sight::SightFacts;
 
@@ -42,8 +43,15 @@ struct Facts<'a> {
 /// Prints what a model is, what its licence allows, and what it will take here; of a model without files, its card.
 pub fn run(command: &Info, settings: Settings, as_json: bool) -> anyhow::Result<()> {
     if command.on.device.is_some() {
-        let Some(card) = catalogue::open()?.resolve(model::known_as(&command.model)) else {
-            bail!("--device predicts from the shape on a card, and no card is called `{}`", command.model);
+        let catalog = catalogue::open()?;
+        let Some(card) = catalog.resolve(model::known_as(&command.model)) else {
+            let near = NoModel::of(&command.model, catalog)
+                .near
+                .map_or(String::new(), |near| format!("did you mean `{near}`?\n"));
+            return Err(Mistake::error(
+                format!("--device predicts from the shape on a card, and no card is called `{}`", command.model),
+                format!("{near}`plimsoll catalog` lists the cards; `plimsoll catalog WORD` searches them"),
+            ));
         };
         return before(command, card, &settings, as_json);
     }

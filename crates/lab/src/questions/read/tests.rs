@@ -104,6 +104,28 @@ fn what_cannot_be_read_as_text_is_told_as_what_it_is() {
 }
 
 #[test]
+fn many_repeated_questions_are_one_fault_with_its_remedy() {
+    let line = r#"{"prompt": "Q", "expected": "A"}"#;
+    let told = parsed(&[line; 51].join("\n")).unwrap_err();
+    let says = "`q.jsonl`: 50 lines repeat a question of an earlier line (lines 2, 3, 4, 5, 6, …); give each an `id`";
+    assert_eq!(told, says);
+    let told = parsed(&[line, "{", line, line].join("\n")).unwrap_err();
+    assert!(told.starts_with("`q.jsonl`, line 2: not a JSON object"), "{told}");
+    assert!(told.ends_with("2 lines repeat a question of an earlier line (lines 3, 4); give each an `id`"), "{told}");
+}
+
+#[test]
+fn a_question_is_found_again_in_its_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("q.jsonl");
+    std::fs::write(&path, "\n{\"prompt\": \"Q\", \"expected\": \"A\"}\n{\"prompt\": \"R\", \"expected\": \"A\"}")
+        .unwrap();
+    let (_, items) = read(&path, None).unwrap();
+    assert_eq!(items.iter().map(|item| line_of(&path, &item.id)).collect::<Vec<_>>(), [Some(2), Some(3)]);
+    assert_eq!(line_of(&path, "another"), None);
+}
+
+#[test]
 fn the_same_question_or_id_twice_is_told_with_the_line_before() {
     let line = r#"{"prompt": "Q", "expected": "A"}"#;
     let told = parsed(&format!("{line}\n\n{line}")).unwrap_err();
