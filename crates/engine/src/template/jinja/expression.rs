@@ -24,7 +24,10 @@ impl Renderer<'_> {
         self.meter.step()?;
         match expr {
             Expr::Text(text) => Ok(Value::Text(Text { text: Arc::clone(text), markup: false })),
-            Expr::Whole(number) => Ok(Value::whole(number.clone())),
+            Expr::Whole(number) => {
+                self.meter.build(number.bits() as usize / 8)?;
+                Ok(Value::whole(number.clone()))
+            }
             Expr::Float(number) => Ok(Value::Float(*number)),
             Expr::Bool(truth) => Ok(Value::Bool(*truth)),
             Expr::None => Ok(Value::None),
@@ -43,7 +46,7 @@ impl Renderer<'_> {
                 let (a, b) = (self.value(&sides.0, scope)?, self.value(&sides.1, scope)?);
                 binary(*operator, &a, &b, self.meter)
             }
-            Expr::Signed { negative, of } => signed(&self.value(of, scope)?, *negative),
+            Expr::Signed { negative, of } => signed(&self.value(of, scope)?, *negative, self.meter),
             Expr::Not(of) => Ok(Value::Bool(!self.value(of, scope)?.truth())),
             Expr::And(sides) => {
                 let first = self.value(&sides.0, scope)?;
@@ -127,10 +130,14 @@ impl Renderer<'_> {
         for part in parts {
             match self.value(part, scope)? {
                 Value::Text(text) => {
-                    self.meter.build(text.text.len())?;
+                    self.meter.grow(out.len(), text.text.len())?;
                     out.push_str(&text.text);
                 }
-                value => out.push_str(&string(&value, self.meter)?),
+                value => {
+                    let text = string(&value, self.meter)?;
+                    self.meter.grow(out.len(), text.len())?;
+                    out.push_str(&text);
+                }
             }
         }
         Ok(Value::text(out))
@@ -175,6 +182,7 @@ impl Renderer<'_> {
             };
             for (key, value) in dict.entries() {
                 let Some(name) = key.as_text() else { return error("keywords must be strings") };
+                self.meter.read(given.keywords.len().saturating_mul(16))?;
                 if given.keywords.iter().any(|(known, _)| &**known == name) {
                     return error(format!("got multiple values for keyword argument '{name}'"));
                 }

@@ -71,6 +71,7 @@ impl Renderer<'_> {
         };
         let mut found = item.clone();
         for part in &parts {
+            self.meter.charge_items(1)?;
             found = access::item(&found, part, self.meter)?;
             if let (Value::Undefined(_), Some(default)) = (&found, default) {
                 found = default.clone();
