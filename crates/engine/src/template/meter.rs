@@ -10,7 +10,7 @@ use super::python::{Fail, Outcome};
 
 /// What one rendering may use up. Every copy counts, and some published templates copy the prompt so far for each of a
 /// thousand messages.
-pub const RENDERING: Budget = Budget { bytes: 512 << 20, steps: 20_000_000, time: Duration::from_secs(10) };
+pub const RENDERING: Budget = Budget { bytes: 512 << 20, steps: 10_000_000, time: Duration::from_secs(10) };
 /// What a rendering of a few words may use up.
 pub const PROBE: Budget = Budget { bytes: 16 << 20, steps: 500_000, time: Duration::from_secs(1) };
 /// Bytes that are read in the time of a step.

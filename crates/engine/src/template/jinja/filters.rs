@@ -154,7 +154,7 @@ impl Renderer<'_> {
             "float" => {
                 let [default] = arguments.named(name, ["default"], 0)?;
                 value.require()?;
-                meter.read(value.as_text().map_or(0, str::len))?;
+                meter.build(value.as_text().map_or(0, str::len).saturating_mul(4))?;
                 match to_float(&value) {
                     Ok(number) => Ok(Value::Float(number)),
                     Err(Fail::Error(what)) if what.contains("too large") => error(what),

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::arguments::Arguments;
+use super::expression::is_constant;
 use super::globals;
 use super::objects::{Loop, Macro};
 use super::tree::{ForTree, MacroTree, Node, Statement, Target, Tree};
@@ -71,6 +72,8 @@ pub struct Renderer<'r> {
     pub guards: &'r [char],
     /// The line of the statement at work.
     pub line: Cell<usize>,
+    /// Whether a constant is printed: Jinja works that out beforehand, and takes what fails then for undefined.
+    pub prints_constant: Cell<bool>,
 }
 
 impl Renderer<'_> {
@@ -118,7 +121,10 @@ impl Renderer<'_> {
             Statement::Data(text) => self.write(text, out)?,
             Statement::Print(values) => {
                 for value in values {
-                    let value = self.value(value, scope)?;
+                    self.prints_constant.set(is_constant(value));
+                    let value = self.value(value, scope);
+                    self.prints_constant.set(false);
+                    let value = value?;
                     self.print(&value, out)?;
                 }
             }

@@ -49,7 +49,7 @@ pub fn file_size(bytes: f64, binary: bool) -> String {
     for (index, unit) in units.iter().enumerate() {
         limit *= base;
         if bytes < limit || index + 1 == units.len() {
-            return format!("{:.1} {unit}", base * bytes / limit);
+            return format!("{:.1} {unit}", base * bytes / limit).replace("NaN", "nan");
         }
     }
     unreachable!("the last unit takes every size")

@@ -128,8 +128,11 @@ fn of_text(operator: Operator, a: &Value, b: &Value, meter: &Meter) -> Outcome<O
         (Operator::Add, Value::Tuple(a), Value::Tuple(b)) => Value::tuple([&a.values[..], &b.values].concat(), meter)?,
         (Operator::Mul, items @ (Value::Text(_) | Value::List(_) | Value::Tuple(_)), times)
         | (Operator::Mul, times, items @ (Value::Text(_) | Value::List(_) | Value::Tuple(_))) => {
-            let Some(times) = times.as_int() else {
+            let Some(times) = short(times) else {
                 times.require()?;
+                if let Value::Big(_) = times {
+                    return error("cannot fit 'int' into an index-sized integer");
+                }
                 let what = times.type_name();
                 return error(format!("can't multiply sequence by non-int of type '{what}'"));
             };
@@ -252,7 +255,9 @@ fn quotient(a: &BigInt, b: &BigInt) -> Outcome<f64> {
         quotient |= BigInt::from(1); // sticky: what is left decides a tie
     }
     let negative = a.is_negative() != b.is_negative();
-    let scaled = quotient.to_f64().unwrap_or(f64::INFINITY) * 2f64.powi(-(shift as i32));
+    // In two steps: a power of two below the smallest float would be 0.
+    let shift = -(shift as i32);
+    let scaled = quotient.to_f64().unwrap_or(f64::INFINITY) * 2f64.powi(shift / 2) * 2f64.powi(shift - shift / 2);
     if scaled.is_finite() {
         Ok(if negative { -scaled } else { scaled })
     } else {
