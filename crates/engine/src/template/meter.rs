@@ -15,6 +15,8 @@ pub const RENDERING: Budget = Budget { bytes: 512 << 20, steps: 10_000_000, time
 pub const PROBE: Budget = Budget { bytes: 16 << 20, steps: 500_000, time: Duration::from_secs(1) };
 /// Bytes that are read in the time of a step.
 const BYTES_A_STEP: usize = 64;
+/// Bytes that are gone through character by character in the time of a step.
+const SCANNED_BYTES_A_STEP: usize = 8;
 /// What an item of a list takes: its value, and mostly something that the value owns. [bytes]
 const ITEM_BYTES: usize = 64;
 /// What an entry of a dict takes: a key, a value, and what the key is found by. [bytes]
@@ -75,6 +77,11 @@ impl Meter {
     /// Something reads `bytes`.
     pub fn read(&self, bytes: usize) -> Outcome<()> {
         self.steps(1 + (bytes / BYTES_A_STEP) as u64)
+    }
+
+    /// Something goes through `bytes` of text character by character.
+    pub fn scan(&self, bytes: usize) -> Outcome<()> {
+        self.steps(1 + (bytes / SCANNED_BYTES_A_STEP) as u64)
     }
 
     /// Something builds `bytes` at once.

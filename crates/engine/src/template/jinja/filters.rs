@@ -90,6 +90,7 @@ impl Renderer<'_> {
             "upper" | "lower" | "capitalize" | "title" => {
                 let [] = arguments.exactly(name)?;
                 self.of_text(&value, |text| {
+                    meter.scan(text.len())?;
                     meter.build(text.len().saturating_mul(3))?;
                     Ok(match name {
                         "upper" => text.to_uppercase(),
@@ -154,7 +155,7 @@ impl Renderer<'_> {
             "float" => {
                 let [default] = arguments.named(name, ["default"], 0)?;
                 value.require()?;
-                meter.build(value.as_text().map_or(0, str::len).saturating_mul(4))?;
+                meter.scan(value.as_text().map_or(0, str::len))?;
                 match to_float(&value) {
                     Ok(number) => Ok(Value::Float(number)),
                     Err(Fail::Error(what)) if what.contains("too large") => error(what),
@@ -197,7 +198,7 @@ impl Renderer<'_> {
             "wordwrap" => writing::wordwrap(self, &value, arguments),
             "wordcount" => {
                 let text = self.soft_text(&value)?.text;
-                meter.read(text.len())?;
+                meter.scan(text.len())?;
                 Ok(Value::Int(writing::count_words(&text) as i64))
             }
             "filesizeformat" => {
@@ -207,6 +208,7 @@ impl Renderer<'_> {
             "striptags" => {
                 let [] = arguments.exactly(name)?;
                 let text = self.soft_text(&value)?.text;
+                meter.scan(text.len())?;
                 meter.build(text.len())?;
                 Ok(Value::text(html::without_tags(&text)?))
             }
@@ -243,6 +245,7 @@ impl Renderer<'_> {
         if text.markup {
             return Ok(text);
         }
+        self.meter.scan(text.text.len())?;
         self.meter.build(text.text.len().saturating_mul(5))?;
         Ok(Text { text: words::escape(&text.text).into(), markup: true })
     }

@@ -14,6 +14,7 @@ pub fn encoded(renderer: &Renderer<'_>, value: &Value) -> Outcome {
     // A byte takes up to three.
     let quoted = |value: &Value, in_query: bool| {
         let text = string(value, meter)?;
+        meter.scan(text.len())?;
         meter.build(text.len().saturating_mul(3))?;
         Ok(quoted(&text, in_query))
     };

@@ -171,6 +171,7 @@ impl Writer<'_> {
     fn string(&self, text: &str, out: &mut String) -> Outcome<()> {
         let before = out.len();
         self.meter.grow(out.len(), text.len())?;
+        self.meter.scan(text.len())?;
         out.push('"');
         for c in text.chars() {
             match c {

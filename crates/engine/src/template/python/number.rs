@@ -439,6 +439,7 @@ pub fn whole_of_text(text: &str, base: i64, meter: &Meter) -> Outcome {
         return error("int() base must be >= 2 and <= 36, or 0");
     }
     meter.build(text.len())?;
+    meter.scan(text.len())?;
     let plain: String = text.trim_matches(super::text::is_space).chars().map(ascii_digit).collect();
     let (negative, digits) = match plain.strip_prefix('-') {
         Some(digits) => (true, digits),

@@ -130,7 +130,7 @@ impl Out<'_> {
             }
             Value::Float(number) => self.push(&float(*number)),
             Value::Text(text) => {
-                self.meter.read(text.text.len())?;
+                self.meter.scan(text.text.len())?;
                 let quoted = quoted(&text.text);
                 if text.markup { self.push(&format!("Markup({quoted})")) } else { self.push(&quoted) }
             }

@@ -25,12 +25,14 @@ pub fn of_text(text: &Text, name: &str, arguments: Arguments, meter: &Meter) -> 
         Ok(Value::Text(Text { text: made.into(), markup: text.markup }))
     };
     if let Some(truth) = kind_of_text(it, name) {
+        meter.scan(it.len())?;
         let [] = arguments.exactly(name)?;
         return Ok(Value::Bool(truth));
     }
     match name {
         "capitalize" | "casefold" | "lower" | "upper" | "title" | "swapcase" => {
             let [] = arguments.exactly(name)?;
+            meter.scan(it.len())?;
             meter.build(it.len().saturating_mul(3))?; // a change of case makes at most three bytes of one
             made(match name {
                 "capitalize" => words::capitalize(it),
@@ -184,6 +186,7 @@ pub fn stripped<'t>(text: &'t str, name: &str, characters: Option<&Value>, meter
         Some(value) => {
             let characters = text_argument(value, name)?;
             meter.build(characters.len())?;
+            meter.scan(characters.len() + text.len())?;
             Some(characters.chars().collect())
         }
     };
