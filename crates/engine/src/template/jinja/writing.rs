@@ -149,7 +149,8 @@ pub fn wordwrap(renderer: &Renderer<'_>, value: &Value, arguments: Arguments) ->
     let truth = |value: Option<Value>| value.is_none_or(|value| value.truth());
     let wrap = Wrap { width, breaks: truth(long), hyphens: truth(hyphens) };
     // Each character may be a piece of its own, and a line.
-    renderer.meter.scan(text.len())?;
+    // Where a piece ends is asked of every character and its neighbours.
+    renderer.meter.scan(text.len().saturating_mul(64))?;
     renderer.meter.build(text.len().saturating_mul(PIECE_BYTES + joiner.len()))?;
     let wrapped: Vec<String> = lines(text, false).iter().map(|line| wrap.lines(line).join(joiner)).collect();
     Ok(Value::text(wrapped.join(joiner)))
