@@ -9,12 +9,15 @@ trim_blocks, lstrip_blocks, loop controls, `generation` blocks, its own `tojson`
 `dict` and `namespace`. What Jinja refuses has to be refused, in whatever words; what it renders has to be the same text.
 What is refused here because it is not supported says so, and is counted apart.
 """
-import argparse, collections, concurrent.futures, datetime, json, os, random, subprocess, tempfile
+import argparse, collections, concurrent.futures, datetime, json, os, platform, random, resource, signal, subprocess, tempfile, warnings
 
 import jinja2, jinja2.ext, jinja2.utils
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 NOW = "2026-11-29T09:05:07"
+# What one template may take of Jinja. [s]
+SECONDS = 10
+WITHOUT_END = f"no end within {SECONDS} s"
 
 
 def environment():
@@ -241,6 +244,24 @@ def reference(env, source, request):
         return None, f"{type(error).__name__}: {error}"
 
 
+def within_limits(env, source, request):
+    """The same in a process of its own: a power of long numbers would hold up everything, and no exception ends it."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        signal.alarm(SECONDS)
+        resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+        with os.fdopen(writing, "wb") as out:
+            out.write(json.dumps(reference(env, source, request)).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as given:
+        found = given.read()
+    os.waitpid(child, 0)
+    return tuple(json.loads(found)) if found else (None, WITHOUT_END)
+
+
 def ours(program, folder, index, source, request_path):
     path = os.path.join(folder, f"{index}.jinja")
     with open(path, "w", newline="") as out:
@@ -292,6 +313,7 @@ def main():
         return write_cases(args.cases, args.seed)
     if not args.program:
         parser.error("which binary?")
+    warnings.simplefilter("ignore")  # of what generated templates do on purpose
     env, counts, differing = environment(), collections.Counter(), []
     request = {"messages": MESSAGES, **VARIABLES}
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
@@ -299,9 +321,9 @@ def main():
         with open(request_path, "w") as out:
             json.dump(request, out)
         sources = [Maker(args.seed * 1_000_003 + index).template() for index in range(args.count)]
+        right = [within_limits(env, source, request) for source in sources]
         found = pool.map(lambda pair: ours(args.program, folder, pair[0], pair[1], request_path), enumerate(sources))
-        for source, (text, error) in zip(sources, found):
-            expected, refused = reference(env, source, request)
+        for source, (expected, refused), (text, error) in zip(sources, right, found):
             if expected is not None and " at 0x" in expected:
                 counts["an address in what Jinja prints"] += 1
             elif error and error.startswith("CRASH"):
@@ -309,6 +331,8 @@ def main():
                 differing.append({"template": source, "expected": expected or refused, "found": error})
             elif expected is not None and text == expected:
                 counts["same text"] += 1
+            elif refused == WITHOUT_END:
+                counts["without end in Jinja"] += 1
             elif expected is None and text is None:
                 counts["refused by both"] += 1
             elif error and "not supported" in error:
@@ -316,7 +340,7 @@ def main():
             else:
                 counts["differs"] += 1
                 differing.append({"template": source, "expected": expected if expected is not None else "ERROR " + refused, "found": text if text is not None else "ERROR " + error})
-    result = {"jinja2": jinja2.__version__, "templates": args.count, "seed": args.seed, **counts}
+    result = {"date": datetime.date.today().isoformat(), "jinja2": jinja2.__version__, "python": platform.python_version(), "templates": args.count, "seed": args.seed, **counts}
     print(json.dumps(result, ensure_ascii=False))
     if args.v:
         for one in differing:

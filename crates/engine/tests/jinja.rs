@@ -66,6 +66,38 @@ fn templates_that_nest_or_run_without_end_are_refused_and_do_no_harm() {
 }
 
 #[test]
+fn what_only_looks_hard_is_rendered() {
+    for (source, expected) in [
+        ("{{ ('%.70000f' % 1.5)|length }} {{ '%.70000g' % 5 }} {{ ('%.70000d' % 5)|length }}", "70002 5 70000"),
+        ("{{ '{:01000000,}'.format(1)|length }}", "1000001"),
+        ("{{ ('-' * 400000)|wordwrap(10)|length }} {{ ('a' * 90000)|wordwrap(1)|length }}", "439999 179999"),
+        ("{{ 5 in range(9223372036854775807, 9223372036854775800, -1) }}", "False"),
+        ("{{ 9000000000000000000 in range(-9000000000000000000, 9000000000000000001, 9000000000000000000) }}", "True"),
+        ("{{ (['nan'|float, 1.0, 0.5] * 100)|sort|length }}", "300"),
+        ("{{ ('a<!-->b<!-- <i> -->c<b>' * 2)|striptags }}", "abcabc"),
+    ] {
+        assert_eq!(rendered(source, &request("2026-11-29")).unwrap(), expected, "{source}");
+    }
+    let mixed = "{{ ([1, 'a', none] * 100)|sort }}";
+    assert!(matches!(rendered(mixed, &request("2026-11-29")), Err(TemplateError::Render(_))));
+}
+
+#[test]
+fn an_unknown_filter_is_an_error_at_once_but_not_within_a_condition() {
+    let request = request("2026-11-29");
+    assert_eq!(rendered("{{ (1|nope) if false else 2 }}", &request).unwrap(), "2");
+    assert_eq!(rendered("{% if false %}{{ 1|nope }}{% endif %}", &request).unwrap(), "");
+    for source in [
+        "{{ 1|nope }}",
+        "{{ [1|nope, 1 if true else 2] }}",
+        "{% if 0 %}{% for i in [] %}{{ i|nope }}{% endfor %}{% endif %}",
+    ] {
+        let error = rendered(source, &request).unwrap_err().to_string();
+        assert!(error.contains("No filter named 'nope'. (line 1"), "{source}: {error}");
+    }
+}
+
+#[test]
 fn the_last_message_is_left_open_where_that_is_asked_for() {
     let source = "{% for m in messages %}<{{ m.role }}>{{ m.content|trim }}</>{% endfor %}";
     let text = r#"{"messages": [{"role": "user", "content": "A story."}, {"role": "assistant", "content": "Once upon "}],

@@ -10,15 +10,22 @@ use super::python::{Fail, Outcome};
 
 /// What one rendering may use up. Every copy counts, and some published templates copy the prompt so far for each of a
 /// thousand messages.
-pub const RENDERING: Budget = Budget { bytes: 512 << 20, steps: 20_000_000, time: Duration::from_secs(10) };
+pub const RENDERING: Budget = Budget { bytes: 512 << 20, steps: 10_000_000, time: Duration::from_secs(10) };
 /// What a rendering of a few words may use up.
 pub const PROBE: Budget = Budget { bytes: 16 << 20, steps: 500_000, time: Duration::from_secs(1) };
 /// Bytes that are read in the time of a step.
 const BYTES_A_STEP: usize = 64;
-/// What an item of a list takes. [bytes]
-const ITEM_BYTES: usize = 32;
-/// Steps between looks at the clock.
-const BETWEEN_LOOKS: u64 = 1 << 14;
+/// Bytes that are gone through character by character in the time of a step.
+const SCANNED_BYTES_A_STEP: usize = 8;
+/// What an item of a list takes: its value, and mostly something that the value owns. [bytes]
+const ITEM_BYTES: usize = 64;
+/// What an entry of a dict takes: a key, a value, and what the key is found by. [bytes]
+const ENTRY_BYTES: usize = 192;
+/// Steps between looks at the clock, which take the time of one.
+const BETWEEN_LOOKS: u64 = 64;
+/// The bytes that one value may take. Whatever is made of one is made of no more, so that a copy that is only passed on
+/// stays small beside the budget.
+pub const MAX_VALUE_BYTES: usize = 64 << 20;
 /// Expressions, statements and calls within one another; the stack of a rendering holds as many.
 const MAX_NESTING: u32 = 3000;
 
@@ -72,9 +79,15 @@ impl Meter {
         self.steps(1 + (bytes / BYTES_A_STEP) as u64)
     }
 
-    /// Something builds `bytes`.
+    /// Something goes through `bytes` of text character by character.
+    pub fn scan(&self, bytes: usize) -> Outcome<()> {
+        self.steps(1 + (bytes / SCANNED_BYTES_A_STEP) as u64)
+    }
+
+    /// Something builds `bytes` at once.
     pub fn build(&self, bytes: usize) -> Outcome<()> {
-        let left = self.bytes.get().checked_sub(bytes).ok_or(Fail::TooMuch("takes more memory than any honest one"))?;
+        let left = self.bytes.get().checked_sub(bytes).filter(|_| bytes <= MAX_VALUE_BYTES);
+        let left = left.ok_or(Fail::TooMuch("takes more memory than any honest one"))?;
         self.bytes.set(left);
         self.read(bytes)
     }
@@ -84,9 +97,17 @@ impl Meter {
         self.build(n.saturating_mul(ITEM_BYTES))
     }
 
-    /// Something builds an item.
-    pub fn charge_item(&self) -> Outcome<()> {
-        self.build(ITEM_BYTES)
+    /// Something builds an entry of a dict.
+    pub fn charge_entry(&self) -> Outcome<()> {
+        self.build(ENTRY_BYTES)
+    }
+
+    /// Something makes text longer piece by piece: `bytes` more behind `before`.
+    pub fn grow(&self, before: usize, bytes: usize) -> Outcome<()> {
+        if before.saturating_add(bytes) > MAX_VALUE_BYTES {
+            return Err(Fail::TooMuch("writes more than 64 MiB"));
+        }
+        self.build(bytes)
     }
 
     /// Does `work` one level deeper.

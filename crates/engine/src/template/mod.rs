@@ -5,6 +5,8 @@
 
 mod clock;
 mod guard;
+#[cfg(test)]
+mod hostile;
 mod jinja;
 mod meter;
 mod python;
@@ -333,7 +335,8 @@ impl ChatTemplate {
         let rendered = with_stack(|| {
             let meter = Meter::new(budget);
             let variables = self.variables(request, &messages, &meter)?;
-            let renderer = Renderer { meter: &meter, clock, guards, line: Cell::new(0) };
+            let renderer =
+                Renderer { meter: &meter, clock, guards, line: Cell::new(0), prints_constant: Cell::new(false) };
             let rendered = renderer.render(tree, variables);
             line.store(renderer.line.get(), std::sync::atomic::Ordering::Relaxed);
             rendered

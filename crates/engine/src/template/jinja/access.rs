@@ -3,7 +3,7 @@
 use crate::template::meter::Meter;
 use crate::template::python::attributes::{Found, attribute as python_attribute};
 use crate::template::python::items::item as python_item;
-use crate::template::python::repr::{quoted, repr};
+use crate::template::python::repr::{quoted_short, repr};
 use crate::template::python::{Outcome, Value};
 
 /// `value.name`: the attribute, else the item.
@@ -53,21 +53,21 @@ pub fn only_attribute(value: &Value, name: &str) -> Outcome {
 
 fn kept(value: &Value, name: &str) -> Value {
     let of = value.type_name();
-    Value::undefined(format!("access to attribute {} of '{of}' object is unsafe.", quoted(name)))
+    Value::undefined(format!("access to attribute {} of '{of}' object is unsafe.", quoted_short(name)))
 }
 
 fn missing(value: &Value, key: &Value, meter: &Meter) -> Value {
-    match key.as_text() {
-        Some(name) => missing_attribute(value, name),
-        None => {
-            let shown = repr(key, meter).unwrap_or_else(|_| "…".to_owned());
-            Value::undefined(format!("{} has no element {shown}", described(value)))
-        }
-    }
+    let shown = match key {
+        Value::Text(name) => return missing_attribute(value, &name.text),
+        Value::None | Value::Bool(_) | Value::Int(_) | Value::Float(_) => repr(key, meter).ok(),
+        _ => None,
+    };
+    let shown = shown.unwrap_or_else(|| format!("'{}'", key.type_name()));
+    Value::undefined(format!("{} has no element {shown}", described(value)))
 }
 
 fn missing_attribute(value: &Value, name: &str) -> Value {
-    Value::undefined(format!("'{}' has no attribute {}", described(value), quoted(name)))
+    Value::undefined(format!("'{}' has no attribute {}", described(value), quoted_short(name)))
 }
 
 /// Jinja's `object_type_repr`.

@@ -10,7 +10,7 @@ use super::tree::{self, Comparison, Expr};
 use crate::template::python::attributes;
 use crate::template::python::compare::{contains, equal, order};
 use crate::template::python::items::{iterate, slice};
-use crate::template::python::number::{binary, signed};
+use crate::template::python::number::{Operator, binary, signed};
 use crate::template::python::repr::string;
 use crate::template::python::value::{Text, Value};
 use crate::template::python::{Callable, Outcome, error};
@@ -24,7 +24,10 @@ impl Renderer<'_> {
         self.meter.step()?;
         match expr {
             Expr::Text(text) => Ok(Value::Text(Text { text: Arc::clone(text), markup: false })),
-            Expr::Whole(number) => Ok(Value::whole(number.clone())),
+            Expr::Whole(number) => {
+                self.meter.build(number.bits() as usize / 8)?;
+                Ok(Value::whole(number.clone()))
+            }
             Expr::Float(number) => Ok(Value::Float(*number)),
             Expr::Bool(truth) => Ok(Value::Bool(*truth)),
             Expr::None => Ok(Value::None),
@@ -41,9 +44,14 @@ impl Renderer<'_> {
             Expr::Conditional { test, yes, no } => self.conditional(test, yes, no.as_deref(), scope),
             Expr::Binary(operator, sides) => {
                 let (a, b) = (self.value(&sides.0, scope)?, self.value(&sides.1, scope)?);
+                // Jinja writes a constant base into Python's source without parentheses, where `-1 ** n` is `-(1 ** n)`.
+                if *operator == Operator::Pow && is_negative(&a) && is_constant(&sides.0) && !is_constant(&sides.1) {
+                    let power = binary(*operator, &signed(&a, true, self.meter)?, &b, self.meter)?;
+                    return signed(&power, true, self.meter);
+                }
                 binary(*operator, &a, &b, self.meter)
             }
-            Expr::Signed { negative, of } => signed(&self.value(of, scope)?, *negative),
+            Expr::Signed { negative, of } => signed(&self.value(of, scope)?, *negative, self.meter),
             Expr::Not(of) => Ok(Value::Bool(!self.value(of, scope)?.truth())),
             Expr::And(sides) => {
                 let first = self.value(&sides.0, scope)?;
@@ -127,17 +135,21 @@ impl Renderer<'_> {
         for part in parts {
             match self.value(part, scope)? {
                 Value::Text(text) => {
-                    self.meter.build(text.text.len())?;
+                    self.meter.grow(out.len(), text.text.len())?;
                     out.push_str(&text.text);
                 }
-                value => out.push_str(&string(&value, self.meter)?),
+                value => {
+                    let text = string(&value, self.meter)?;
+                    self.meter.grow(out.len(), text.len())?;
+                    out.push_str(&text);
+                }
             }
         }
         Ok(Value::text(out))
     }
 
-    fn item(&self, of_expr: &Expr, key: &Expr, scope: &Rc<Scope>) -> Outcome {
-        let of = self.value(of_expr, scope)?;
+    fn item(&self, of: &Expr, key: &Expr, scope: &Rc<Scope>) -> Outcome {
+        let of = self.value(of, scope)?;
         let Expr::Slice(parts) = key else {
             let key = self.value(key, scope)?;
             return access::item(&of, &key, self.meter);
@@ -151,10 +163,7 @@ impl Renderer<'_> {
         let [start, stop, step] = &values;
         match slice(&of, [start, stop, step], self.meter)? {
             Some(sliced) => Ok(sliced),
-            // Jinja works out what is constant beforehand, and takes what fails then for undefined.
-            None if is_constant(of_expr) && parts.iter().flatten().all(|part| is_constant(part)) => {
-                Ok(Value::undefined("a constant that cannot be sliced"))
-            }
+            None if self.prints_constant.get() => Ok(Value::undefined("a constant that cannot be sliced")),
             None => error(format!("'{}' object cannot be sliced so", of.type_name())),
         }
     }
@@ -175,6 +184,7 @@ impl Renderer<'_> {
             };
             for (key, value) in dict.entries() {
                 let Some(name) = key.as_text() else { return error("keywords must be strings") };
+                self.meter.read(given.keywords.len().saturating_mul(16))?;
                 if given.keywords.iter().any(|(known, _)| &**known == name) {
                     return error(format!("got multiple values for keyword argument '{name}'"));
                 }
@@ -233,8 +243,17 @@ impl Renderer<'_> {
     }
 }
 
+fn is_negative(value: &Value) -> bool {
+    match value {
+        Value::Int(number) => *number < 0,
+        Value::Big(number) => number.sign() == num_bigint::Sign::Minus,
+        Value::Float(number) => number.is_sign_negative(),
+        _ => false,
+    }
+}
+
 /// Whether an expression is the same whatever the variables are.
-fn is_constant(expr: &Expr) -> bool {
+pub fn is_constant(expr: &Expr) -> bool {
     match expr {
         Expr::Text(_) | Expr::Whole(_) | Expr::Float(_) | Expr::Bool(_) | Expr::None => true,
         Expr::Tuple(items) | Expr::List(items) | Expr::Concat(items) => items.iter().all(is_constant),

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::arguments::Arguments;
 use super::render::Renderer;
 use super::{access, html, urls, writing};
-use crate::template::python::attributes::stripped;
-use crate::template::python::format::percent;
 use crate::template::python::items::{iterate, length, reversed};
 use crate::template::python::json::Writer;
 use crate::template::python::number::{absolute, rounded, to_float, to_whole, whole_of_text};
+use crate::template::python::percent::percent;
 use crate::template::python::repr::string;
 use crate::template::python::text as words;
+use crate::template::python::text_methods::stripped;
 use crate::template::python::value::{Text, Value};
 use crate::template::python::{Fail, Outcome, error};
 
@@ -85,10 +85,12 @@ impl Renderer<'_> {
     /// There is no such filter, or it takes other arguments or values.
     pub fn filter(&self, name: &str, value: Value, arguments: Arguments) -> Outcome {
         let meter = self.meter;
+        meter.step()?;
         match name {
             "upper" | "lower" | "capitalize" | "title" => {
                 let [] = arguments.exactly(name)?;
                 self.of_text(&value, |text| {
+                    meter.scan(text.len())?;
                     meter.build(text.len().saturating_mul(3))?;
                     Ok(match name {
                         "upper" => text.to_uppercase(),
@@ -100,7 +102,7 @@ impl Renderer<'_> {
             }
             "trim" => {
                 let [characters] = arguments.named(name, ["chars"], 0)?;
-                self.of_text(&value, |text| Ok(stripped(text, "strip", characters.as_ref())?.to_owned()))
+                self.of_text(&value, |text| Ok(stripped(text, "strip", characters.as_ref(), meter)?.to_owned()))
             }
             "string" => {
                 let [] = arguments.exactly(name)?;
@@ -109,8 +111,8 @@ impl Renderer<'_> {
             "safe" => Ok(Value::Text(Text { markup: true, ..self.soft_text(&value)? })),
             "escape" | "e" => Ok(Value::Text(self.escaped(&value)?)),
             "forceescape" => {
-                let shown = words::escape(&self.soft_text(&value)?.text);
-                Ok(Value::Text(Text { text: shown.into(), markup: true }))
+                let text = Text { markup: false, ..self.soft_text(&value)? };
+                Ok(Value::Text(self.escaped(&Value::Text(text))?))
             }
             "default" | "d" => {
                 let [default, boolean] = arguments.named(name, ["default_value", "boolean"], 0)?;
@@ -148,11 +150,12 @@ impl Renderer<'_> {
             },
             "join" => self.join(&value, arguments),
             "replace" => self.replace(&value, arguments),
-            "abs" => absolute(&value),
+            "abs" => absolute(&value, meter),
             "int" => self.int(&value, arguments),
             "float" => {
                 let [default] = arguments.named(name, ["default"], 0)?;
                 value.require()?;
+                meter.scan(value.as_text().map_or(0, str::len))?;
                 match to_float(&value) {
                     Ok(number) => Ok(Value::Float(number)),
                     Err(Fail::Error(what)) if what.contains("too large") => error(what),
@@ -193,14 +196,21 @@ impl Renderer<'_> {
             "indent" => writing::indent(self, &value, arguments),
             "truncate" => writing::truncate(self, &value, arguments),
             "wordwrap" => writing::wordwrap(self, &value, arguments),
-            "wordcount" => Ok(Value::Int(writing::count_words(&self.soft_text(&value)?.text) as i64)),
+            "wordcount" => {
+                let text = self.soft_text(&value)?.text;
+                meter.scan(text.len())?;
+                Ok(Value::Int(writing::count_words(&text) as i64))
+            }
             "filesizeformat" => {
                 let [binary] = arguments.named(name, ["binary"], 0)?;
                 Ok(Value::text(writing::file_size(to_float(&value)?, binary.is_some_and(|b| b.truth()))))
             }
             "striptags" => {
                 let [] = arguments.exactly(name)?;
-                Ok(Value::text(html::without_tags(&self.soft_text(&value)?.text)?))
+                let text = self.soft_text(&value)?.text;
+                meter.scan(text.len())?;
+                meter.build(text.len())?;
+                Ok(Value::text(html::without_tags(&text)?))
             }
             "xmlattr" => self.xml_attributes(&value, arguments),
             "urlencode" => {
@@ -235,6 +245,7 @@ impl Renderer<'_> {
         if text.markup {
             return Ok(text);
         }
+        self.meter.scan(text.text.len())?;
         self.meter.build(text.text.len().saturating_mul(5))?;
         Ok(Text { text: words::escape(&text.text).into(), markup: true })
     }
@@ -279,11 +290,10 @@ impl Renderer<'_> {
                 Some(attribute) => self.attribute_of(&item, attribute, None)?,
                 None => item,
             };
-            if index > 0 {
-                self.meter.build(joiner.len())?;
-                out.push_str(&joiner);
-            }
-            out.push_str(&string(&item, self.meter)?);
+            let item = string(&item, self.meter)?;
+            let between = if index > 0 { joiner.as_str() } else { "" };
+            self.meter.grow(out.len(), between.len() + item.len())?;
+            out.extend([between, &item]);
         }
         Ok(Value::text(out))
     }
@@ -296,6 +306,7 @@ impl Renderer<'_> {
             None | Some(Value::None) => -1,
             Some(count) => self.whole(Some(&count), -1, "count")?,
         };
+        self.meter.read(from.len())?;
         let places = subject.matches(&*from).count();
         let places = usize::try_from(most).map_or(places, |most| places.min(most));
         self.meter.build(places.saturating_mul(to.len()).saturating_add(subject.len()))?;
@@ -308,11 +319,12 @@ impl Renderer<'_> {
         value.require()?;
         let first = match value {
             Value::Text(text) => whole_of_text(&text.text, base, self.meter),
-            value => to_whole(value),
+            value => to_whole(value, self.meter),
         };
         match first {
             Err(Fail::Error(what)) if what.contains("infinity") => error(what),
-            Err(Fail::Error(_)) => match to_float(value).and_then(|number| to_whole(&Value::Float(number))) {
+            Err(Fail::Error(_)) => match to_float(value).and_then(|number| to_whole(&Value::Float(number), self.meter))
+            {
                 Err(Fail::Error(_)) => Ok(default.unwrap_or(Value::Int(0))),
                 other => other,
             },
@@ -325,7 +337,7 @@ impl Renderer<'_> {
         let precision = self.whole(precision.as_ref(), 0, "precision")?;
         let method = method.as_ref().map_or("common", |method| method.as_text().unwrap_or(""));
         if method == "common" {
-            return rounded(value, precision);
+            return rounded(value, precision, self.meter);
         }
         let number = to_float(value)?;
         let unit = 10f64.powi(precision.clamp(-400, 400) as i32);
@@ -421,7 +433,9 @@ impl Renderer<'_> {
             if name.contains(|c: char| c.is_ascii_whitespace() || matches!(c, '\u{b}' | '/' | '>' | '=')) {
                 return error(format!("Invalid character in attribute name: '{name}'"));
             }
-            parts.push(format!("{}=\"{}\"", self.escaped(key)?.text, self.escaped(value)?.text));
+            let part = format!("{}=\"{}\"", self.escaped(key)?.text, self.escaped(value)?.text);
+            self.meter.build(part.len())?;
+            parts.push(part);
         }
         let joined = parts.join(" ");
         self.meter.build(joined.len())?;

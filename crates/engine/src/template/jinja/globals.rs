@@ -40,16 +40,16 @@ impl Renderer<'_> {
                 let space = Namespace::default();
                 for (key, value) in self.pairs_of("namespace", arguments.positional)? {
                     match key.as_text() {
-                        Some(name) => space.set(name, value)?,
+                        Some(name) => space.set(name, value, self.meter)?,
                         None => return error("keywords must be strings"),
                     }
                 }
                 for (name, value) in arguments.keywords {
-                    space.set(&name, value)?;
+                    space.set(&name, value, self.meter)?;
                 }
                 Ok(Value::Namespace(Rc::new(space)))
             }
-            "cycler" if arguments.keywords.is_empty() => cycler(arguments.positional),
+            "cycler" if arguments.keywords.is_empty() => cycler(arguments.positional, self.meter),
             "joiner" => {
                 let [separator] = arguments.named("joiner", ["sep"], 0)?;
                 let separator = separator.map_or(Ok(", ".to_owned()), |separator| string(&separator, self.meter))?;
@@ -63,6 +63,8 @@ impl Renderer<'_> {
                 let [format] = arguments.named("strftime_now", ["format"], 1)?;
                 match format.as_ref().and_then(Value::as_text) {
                     Some(format) => {
+                        // A directive of five bytes fills a field of a thousand.
+                        self.meter.build(format.len().saturating_mul(200))?;
                         Ok(Value::text(self.clock.strftime(format).map_err(|e| Fail::Error(e.to_string()))?))
                     }
                     None => error("strftime() argument 1 must be str"),

@@ -34,19 +34,20 @@ const ENTITIES: [(&str, &str); 22] = [
 /// # Errors
 /// It has an entity that is not read.
 pub fn without_tags(text: &str) -> Outcome<String> {
-    let (mut kept, mut rest) = (String::new(), text);
-    while let Some(start) = rest.find('<') {
-        let tag = &rest[start..];
-        let end = match tag.strip_prefix("<!--") {
-            Some(comment) => comment.find("-->").map(|at| at + 7),
-            None => tag.find('>').map(|at| at + 1),
-        };
-        let Some(end) = end else { break };
-        kept.push_str(&rest[..start]);
-        rest = &tag[end..];
+    // Comments go first: a tag within one would end it early.
+    let text = without(&without(text, "<!--", "-->"), "<", ">");
+    unescape(&split(&text, None, -1).join(" "))
+}
+
+/// Text without what stands from each `open` up to the next `close`.
+fn without(text: &str, open: &str, close: &str) -> String {
+    let (mut kept, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((before, behind)) = rest.find(open).map(|at| rest.split_at(at)) {
+        let Some(end) = behind.find(close) else { break };
+        kept.push_str(before);
+        rest = &behind[end + close.len()..];
     }
-    kept.push_str(rest);
-    unescape(&split(&kept, None, -1).join(" "))
+    kept + rest
 }
 
 /// Python's `html.unescape`, for numbers and the usual names.

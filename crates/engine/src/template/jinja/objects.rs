@@ -9,6 +9,7 @@ use super::render::Scope;
 use super::tree::{ForTree, MacroTree};
 use crate::template::meter::Meter;
 use crate::template::python::compare::equal;
+use crate::template::python::value::{Items, items};
 use crate::template::python::{Outcome, Value, error};
 
 /// `loop`
@@ -135,7 +136,7 @@ impl Macro {
 /// `cycler`
 pub struct Cycler {
     /// What it gives, again and again.
-    pub items: Vec<Value>,
+    pub items: Rc<Items>,
     /// Which comes next.
     pub position: Cell<usize>,
 }
@@ -143,13 +144,13 @@ pub struct Cycler {
 impl Cycler {
     /// The item that comes next.
     pub fn current(&self) -> Value {
-        self.items[self.position.get()].clone()
+        self.items.values[self.position.get()].clone()
     }
 
     /// The same, and goes on to the one after it.
     pub fn next(&self) -> Value {
         let item = self.current();
-        self.position.set((self.position.get() + 1) % self.items.len());
+        self.position.set((self.position.get() + 1) % self.items.values.len());
         item
     }
 }
@@ -162,10 +163,13 @@ pub struct Joiner {
     pub used: Cell<bool>,
 }
 
-/// A global object as a value.
-pub fn cycler(items: Vec<Value>) -> Outcome {
-    if items.is_empty() {
+/// A `cycler` as a value.
+///
+/// # Errors
+/// There is nothing to give, or it nests too deeply.
+pub fn cycler(values: Vec<Value>, meter: &Meter) -> Outcome {
+    if values.is_empty() {
         return error("at least one item has to be provided");
     }
-    Ok(Value::Cycler(Rc::new(Cycler { items, position: Cell::new(0) })))
+    Ok(Value::Cycler(Rc::new(Cycler { items: items(values, false, meter)?, position: Cell::new(0) })))
 }

@@ -1,10 +1,12 @@
 //! Statements at work.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use super::arguments::Arguments;
+use super::expression::is_constant;
 use super::globals;
 use super::objects::{Loop, Macro};
 use super::tree::{ForTree, MacroTree, Node, Statement, Target, Tree};
@@ -12,22 +14,19 @@ use crate::template::clock::Clock;
 use crate::template::meter::Meter;
 use crate::template::python::items::iterate;
 use crate::template::python::repr::string;
-use crate::template::python::{Callable, Fail, Outcome, Value, error};
-
-/// The bytes that one rendering may write.
-pub const MAX_OUTPUT_BYTES: usize = 64 << 20;
+use crate::template::python::{Callable, Outcome, Value, error};
 
 /// Variables of one body, and those around it.
 #[derive(Default)]
 pub struct Scope {
-    names: RefCell<Vec<(Arc<str>, Value)>>,
+    names: RefCell<HashMap<Arc<str>, Value>>,
     around: Option<Rc<Scope>>,
 }
 
 impl Scope {
     /// The outermost, with the variables that a template is rendered with.
     pub fn outermost(names: Vec<(Arc<str>, Value)>) -> Rc<Scope> {
-        Rc::new(Scope { names: RefCell::new(names), around: None })
+        Rc::new(Scope { names: RefCell::new(names.into_iter().collect()), around: None })
     }
 
     /// One within another.
@@ -37,18 +36,14 @@ impl Scope {
 
     /// Gives a variable of this body a value.
     pub fn set(&self, name: &Arc<str>, value: Value) {
-        let mut names = self.names.borrow_mut();
-        match names.iter_mut().find(|(known, _)| known == name) {
-            Some((_, old)) => *old = value,
-            None => names.push((Arc::clone(name), value)),
-        }
+        self.names.borrow_mut().insert(Arc::clone(name), value);
     }
 
     /// The value of a variable, here or around.
     fn get(&self, name: &str) -> Option<Value> {
         let mut scope = self;
         loop {
-            if let Some((_, value)) = scope.names.borrow().iter().find(|(known, _)| &**known == name) {
+            if let Some(value) = scope.names.borrow().get(name) {
                 return Some(value.clone());
             }
             scope = scope.around.as_deref()?;
@@ -77,6 +72,8 @@ pub struct Renderer<'r> {
     pub guards: &'r [char],
     /// The line of the statement at work.
     pub line: Cell<usize>,
+    /// Whether a constant is printed: Jinja works that out beforehand, and takes what fails then for undefined.
+    pub prints_constant: Cell<bool>,
 }
 
 impl Renderer<'_> {
@@ -95,15 +92,12 @@ impl Renderer<'_> {
     pub fn variable(&self, name: &str, scope: &Scope) -> Value {
         let found = scope.get(name).or_else(|| globals::named(name));
         found.unwrap_or_else(|| {
-            Value::undefined(format!("{} is undefined", crate::template::python::repr::quoted(name)))
+            Value::undefined(format!("{} is undefined", crate::template::python::repr::quoted_short(name)))
         })
     }
 
     fn write(&self, text: &str, out: &mut String) -> Outcome<()> {
-        self.meter.build(text.len())?;
-        if out.len() + text.len() > MAX_OUTPUT_BYTES {
-            return Err(Fail::TooMuch("writes more than 64 MiB"));
-        }
+        self.meter.grow(out.len(), text.len())?;
         out.push_str(text);
         Ok(())
     }
@@ -127,7 +121,10 @@ impl Renderer<'_> {
             Statement::Data(text) => self.write(text, out)?,
             Statement::Print(values) => {
                 for value in values {
-                    let value = self.value(value, scope)?;
+                    self.prints_constant.set(is_constant(value));
+                    let value = self.value(value, scope);
+                    self.prints_constant.set(false);
+                    let value = value?;
                     self.print(&value, out)?;
                 }
             }
@@ -221,7 +218,7 @@ impl Renderer<'_> {
         match target {
             Target::Name(name) => scope.set(name, value),
             Target::Namespace(name, of) => match self.variable(name, scope) {
-                Value::Namespace(space) => space.set(of, value)?,
+                Value::Namespace(space) => space.set(of, value, self.meter)?,
                 _ => return error("cannot assign attribute on non-namespace object"),
             },
             Target::Tuple(targets) => {
@@ -313,6 +310,8 @@ impl Renderer<'_> {
         let given = positional.len();
         let mut values = positional.into_iter();
         let first_default = signature.names.len() - signature.defaults.len();
+        // Every name is looked for among the keywords.
+        self.meter.read(signature.names.len().saturating_mul(keywords.len()).saturating_mul(16))?;
         let mut takes_caller = false;
         let mut missing = Vec::new();
         for (index, name) in signature.names.iter().enumerate() {

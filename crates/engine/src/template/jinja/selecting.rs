@@ -64,6 +64,7 @@ impl Renderer<'_> {
     /// # Errors
     /// Something on the way is undefined.
     pub fn attribute_of(&self, item: &Value, attribute: &Value, default: Option<&Value>) -> Outcome {
+        self.meter.scan(attribute.as_text().map_or(0, str::len))?;
         let parts: Vec<Value> = match attribute {
             Value::None => Vec::new(),
             Value::Text(text) => text.text.split('.').map(part).collect(),
@@ -71,6 +72,7 @@ impl Renderer<'_> {
         };
         let mut found = item.clone();
         for part in &parts {
+            self.meter.charge_items(1)?;
             found = access::item(&found, part, self.meter)?;
             if let (Value::Undefined(_), Some(default)) = (&found, default) {
                 found = default.clone();
@@ -97,6 +99,7 @@ impl Renderer<'_> {
 
     /// The keys of an item by several attributes between commas, as a list.
     fn keys_of(&self, item: &Value, attribute: Option<&Value>, case: bool) -> Outcome {
+        self.meter.scan(attribute.and_then(Value::as_text).map_or(0, str::len))?;
         let keys = match attribute {
             Some(Value::Text(text)) => text
                 .text

@@ -78,6 +78,7 @@ impl Renderer<'_> {
     /// # Errors
     /// There is no such test, or it takes other arguments or values.
     pub fn test(&self, name: &str, value: &Value, arguments: Arguments) -> Outcome<bool> {
+        self.meter.step()?;
         if let Some(comparison) = comparison(name) {
             let [other] = arguments.exactly(name)?;
             return self.holds(comparison, value, &other);

@@ -11,8 +11,15 @@ use crate::template::python::{Outcome, Value, error};
 /// An item is no pair.
 pub fn encoded(renderer: &Renderer<'_>, value: &Value) -> Outcome {
     let meter = renderer.meter;
+    // A byte takes up to three.
+    let quoted = |value: &Value, in_query: bool| {
+        let text = string(value, meter)?;
+        meter.scan(text.len())?;
+        meter.build(text.len().saturating_mul(3))?;
+        Ok(quoted(&text, in_query))
+    };
     if matches!(value, Value::Text(_)) || !is_iterable(value) {
-        return Ok(Value::text(quoted(&string(value, meter)?, false)));
+        return Ok(Value::text(quoted(value, false)?));
     }
     let pairs: Vec<Vec<Value>> = match value {
         Value::Dict(dict) => dict.entries().iter().map(|(key, value)| vec![key.clone(), value.clone()]).collect(),
@@ -21,7 +28,7 @@ pub fn encoded(renderer: &Renderer<'_>, value: &Value) -> Outcome {
     let mut parts = Vec::new();
     for pair in pairs {
         let [key, value] = &pair[..] else { return error("not enough values to unpack (expected 2)") };
-        parts.push(format!("{}={}", quoted(&string(key, meter)?, true), quoted(&string(value, meter)?, true)));
+        parts.push(format!("{}={}", quoted(key, true)?, quoted(value, true)?));
     }
     let joined = parts.join("&");
     meter.build(joined.len())?;

@@ -49,7 +49,7 @@ pub fn file_size(bytes: f64, binary: bool) -> String {
     for (index, unit) in units.iter().enumerate() {
         limit *= base;
         if bytes < limit || index + 1 == units.len() {
-            return format!("{:.1} {unit}", base * bytes / limit);
+            return format!("{:.1} {unit}", base * bytes / limit).replace("NaN", "nan");
         }
     }
     unreachable!("the last unit takes every size")
@@ -148,11 +148,16 @@ pub fn wordwrap(renderer: &Renderer<'_>, value: &Value, arguments: Arguments) ->
     let Ok(width @ 1..) = usize::try_from(width) else { return error(format!("invalid width {width} (must be > 0)")) };
     let truth = |value: Option<Value>| value.is_none_or(|value| value.truth());
     let wrap = Wrap { width, breaks: truth(long), hyphens: truth(hyphens) };
-    renderer.meter.build(text.len().saturating_mul(1 + joiner.len()))?;
-    renderer.meter.read(text.len().saturating_mul(8))?;
+    // Each character may be a piece of its own, and a line.
+    // Where a piece ends is asked of every character and its neighbours.
+    renderer.meter.scan(text.len().saturating_mul(64))?;
+    renderer.meter.build(text.len().saturating_mul(PIECE_BYTES + joiner.len()))?;
     let wrapped: Vec<String> = lines(text, false).iter().map(|line| wrap.lines(line).join(joiner)).collect();
     Ok(Value::text(wrapped.join(joiner)))
 }
+
+/// What a piece of text takes that is wrapped. [bytes]
+const PIECE_BYTES: usize = 64;
 
 struct Wrap {
     width: usize,
@@ -167,7 +172,8 @@ fn is_blank(c: char) -> bool {
 impl Wrap {
     fn lines(&self, text: &str) -> Vec<String> {
         let characters: Vec<char> = text.chars().collect();
-        let mut chunks: Vec<Vec<char>> = self.chunks(&characters).into_iter().rev().map(<[char]>::to_vec).collect();
+        let mut chunks = self.chunks(&characters);
+        chunks.reverse();
         let blank = |chunk: &[char]| chunk.iter().all(|c| is_space(*c));
         let mut found: Vec<String> = Vec::new();
         while !chunks.is_empty() {
@@ -192,7 +198,7 @@ impl Wrap {
         found
     }
 
-    fn long_word(&self, chunks: &mut Vec<Vec<char>>, line: &mut Vec<Vec<char>>, length: usize) {
+    fn long_word<'t>(&self, chunks: &mut Vec<&'t [char]>, line: &mut Vec<&'t [char]>, length: usize) {
         let room = self.width.saturating_sub(length);
         let Some(chunk) = chunks.last_mut() else { return };
         if !self.breaks {
@@ -208,7 +214,9 @@ impl Wrap {
                 end = at + 1;
             }
         }
-        line.push(chunk.drain(..end).collect());
+        let (part, behind) = chunk.split_at(end);
+        line.push(part);
+        *chunk = behind;
     }
 
     /// Words, blanks between them, and parts of hyphenated words: `TextWrapper.wordsep_re`.
@@ -235,9 +243,10 @@ impl Wrap {
         let is_letter = |c: Option<&char>| c.is_some_and(|c| is_word(c) && !c.is_numeric());
         let before = |at: usize, back: usize| at.checked_sub(back).and_then(|at| text.get(at));
         let dash_at = |at: usize| {
+            // Only where a run of dashes begins is it worth going along it.
+            before(at, 1).filter(|c| punctuates(c))?;
             let end = run(at, |c| c == '-');
-            let follows = end >= at + 2 && text.get(end).is_some_and(is_word);
-            (follows && before(at, 1).is_some_and(punctuates)).then_some(end)
+            (end >= at + 2 && text.get(end).is_some_and(is_word)).then_some(end)
         };
         if let Some(end) = dash_at(at) {
             return end;

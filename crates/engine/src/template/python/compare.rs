@@ -45,7 +45,10 @@ impl Key {
             Value::Undefined(_) => Key::Place(1),
             Value::Bool(truth) => Key::Whole(BigInt::from(u8::from(*truth))),
             Value::Int(number) => Key::Whole(BigInt::from(*number)),
-            Value::Big(number) => Key::Whole((**number).clone()),
+            Value::Big(number) => {
+                meter.build(number.bits() as usize / 8)?;
+                Key::Whole((**number).clone())
+            }
             Value::Float(number) if number.fract() == 0.0 => Key::Whole(BigInt::from_f64(*number).unwrap_or_default()),
             Value::Float(number) => Key::Float(number.to_bits()),
             Value::Text(text) => {
@@ -80,39 +83,45 @@ impl Key {
 
 /// A number of any kind.
 enum Number<'a> {
-    Whole(std::borrow::Cow<'a, BigInt>),
+    Whole(&'a BigInt),
     Short(i64),
     Float(f64),
+}
+
+impl Number<'_> {
+    fn bytes(&self) -> usize {
+        match self {
+            Number::Whole(number) => number.bits() as usize / 8,
+            Number::Short(_) | Number::Float(_) => 0,
+        }
+    }
 }
 
 fn number(value: &Value) -> Option<Number<'_>> {
     Some(match value {
         Value::Bool(truth) => Number::Short(i64::from(*truth)),
         Value::Int(number) => Number::Short(*number),
-        Value::Big(number) => Number::Whole(std::borrow::Cow::Borrowed(number)),
+        Value::Big(number) => Number::Whole(number),
         Value::Float(number) => Number::Float(*number),
         _ => return None,
     })
 }
 
 /// Numbers in their exact order; none where one is not a number.
-fn number_order(a: &Value, b: &Value) -> Option<Option<Ordering>> {
-    let (a, b) = (number(a)?, number(b)?);
-    Some(match (a, b) {
+fn number_order(a: &Value, b: &Value, meter: &Meter) -> Outcome<Option<Option<Ordering>>> {
+    let (Some(a), Some(b)) = (number(a), number(b)) else { return Ok(None) };
+    meter.read(a.bytes().min(b.bytes()))?;
+    Ok(Some(match (a, b) {
         (Number::Short(a), Number::Short(b)) => Some(a.cmp(&b)),
         (Number::Float(a), Number::Float(b)) => a.partial_cmp(&b),
-        (a, Number::Float(b)) => whole_against_float(&whole(a), b),
-        (Number::Float(a), b) => whole_against_float(&whole(b), a).map(Ordering::reverse),
-        (a, b) => Some(whole(a).cmp(&whole(b))),
-    })
-}
-
-fn whole(number: Number<'_>) -> BigInt {
-    match number {
-        Number::Short(short) => BigInt::from(short),
-        Number::Whole(long) => long.into_owned(),
-        Number::Float(_) => unreachable!("a float is told apart before"),
-    }
+        (Number::Whole(a), Number::Whole(b)) => Some(a.cmp(b)),
+        (Number::Whole(a), Number::Short(b)) => Some(a.cmp(&BigInt::from(b))),
+        (Number::Short(a), Number::Whole(b)) => Some(BigInt::from(a).cmp(b)),
+        (Number::Whole(a), Number::Float(b)) => whole_against_float(a, b),
+        (Number::Short(a), Number::Float(b)) => whole_against_float(&BigInt::from(a), b),
+        (Number::Float(a), Number::Whole(b)) => whole_against_float(b, a).map(Ordering::reverse),
+        (Number::Float(a), Number::Short(b)) => whole_against_float(&BigInt::from(b), a).map(Ordering::reverse),
+    }))
 }
 
 fn whole_against_float(whole: &BigInt, float: f64) -> Option<Ordering> {
@@ -150,7 +159,7 @@ pub fn same(a: &Value, b: &Value) -> bool {
 /// `a == b`
 pub fn equal(a: &Value, b: &Value, meter: &Meter) -> Outcome<bool> {
     meter.step()?;
-    if let Some(order) = number_order(a, b) {
+    if let Some(order) = number_order(a, b, meter)? {
         return Ok(order == Some(Ordering::Equal));
     }
     Ok(match (a, b) {
@@ -221,7 +230,7 @@ fn all_equal(a: &[Value], b: &[Value], meter: &Meter) -> Outcome<bool> {
 /// Their types have no order.
 pub fn order(a: &Value, b: &Value, sign: &str, meter: &Meter) -> Outcome<Option<Ordering>> {
     meter.step()?;
-    if let Some(order) = number_order(a, b) {
+    if let Some(order) = number_order(a, b, meter)? {
         return Ok(order);
     }
     match (a, b) {
@@ -251,7 +260,7 @@ pub fn contains(container: &Value, item: &Value, meter: &Meter) -> Outcome<bool>
     match container {
         Value::Text(text) => match item {
             Value::Text(part) => {
-                meter.read(text.text.len())?;
+                meter.read(text.text.len() + part.text.len())?;
                 Ok(text.text.contains(&*part.text))
             }
             _ => error(format!("'in <string>' requires string as left operand, not {}", item.type_name())),
@@ -262,9 +271,9 @@ pub fn contains(container: &Value, item: &Value, meter: &Meter) -> Outcome<bool>
             Value::Float(_) | Value::Int(_) | Value::Bool(_) => {
                 let number = item.as_int().or(if let Value::Float(f) = item { f.to_i64() } else { None });
                 number.is_some_and(|number| {
-                    let (from, to) =
-                        if range.step > 0 { (range.start, range.stop) } else { (range.stop + 1, range.start + 1) };
-                    (from..to).contains(&number) && (number - range.start) % range.step == 0
+                    let [number, start, stop, step] = [number, range.start, range.stop, range.step].map(i128::from); // differences fit
+                    let within = if step > 0 { start..stop } else { stop + 1..start + 1 };
+                    within.contains(&number) && (number - start) % step == 0
                 })
             }
             _ => false,
@@ -294,28 +303,29 @@ pub fn contains(container: &Value, item: &Value, meter: &Meter) -> Outcome<bool>
 /// # Errors
 /// Two keys have no order.
 pub fn sort_by_keys(mut keyed: Vec<(Value, Value)>, reverse: bool, meter: &Meter) -> Outcome<Vec<Value>> {
-    let mut failed = None;
     // Reversed before and after, equal items keep their order.
     if reverse {
         keyed.reverse();
     }
-    keyed.sort_by(|(a, _), (b, _)| {
-        if failed.is_some() {
-            return Ordering::Equal;
-        }
-        match order(a, b, "<", meter) {
-            Ok(order) => order.unwrap_or(Ordering::Equal),
-            Err(error) => {
-                failed = Some(error);
-                Ordering::Equal
-            }
-        }
-    });
-    if let Some(error) = failed {
-        return Err(error);
-    }
+    let mut sorted = merged(keyed, meter)?;
     if reverse {
-        keyed.reverse();
+        sorted.reverse();
     }
-    Ok(keyed.into_iter().map(|(_, value)| value).collect())
+    Ok(sorted.into_iter().map(|(_, value)| value).collect())
+}
+
+/// Sorts by merging. The standard library's sort takes no order that fails, nor one that is none, as with `nan`.
+fn merged(mut keyed: Vec<(Value, Value)>, meter: &Meter) -> Outcome<Vec<(Value, Value)>> {
+    if keyed.len() < 2 {
+        return Ok(keyed);
+    }
+    let behind = merged(keyed.split_off(keyed.len() / 2), meter)?;
+    let (mut left, mut right) = (merged(keyed, meter)?.into_iter().peekable(), behind.into_iter().peekable());
+    let mut sorted = Vec::with_capacity(left.len() + right.len());
+    while let (Some((a, _)), Some((b, _))) = (left.peek(), right.peek()) {
+        let takes_right = order(b, a, "<", meter)? == Some(Ordering::Less);
+        sorted.extend(if takes_right { right.next() } else { left.next() });
+    }
+    sorted.extend(left.chain(right));
+    Ok(sorted)
 }

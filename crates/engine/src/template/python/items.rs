@@ -149,10 +149,10 @@ pub fn slice(value: &Value, parts: [&Value; 3], meter: &Meter) -> Outcome<Option
         return error("slice step cannot be zero");
     }
     let (first, end, count) = bounds(numbers[0], numbers[1], step, length as i64);
-    meter.charge_items(count)?;
     let indices = (0..count).map(|index| (first + index as i64 * step) as usize);
     Ok(Some(match value {
         Value::Text(text) => {
+            meter.build(text.text.len())?;
             let sliced: String = if step == 1 && text.text.is_ascii() {
                 text.text.get(first as usize..first as usize + count).unwrap_or_default().to_owned()
             } else {

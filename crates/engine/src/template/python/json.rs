@@ -82,7 +82,7 @@ impl Writer<'_> {
         if depth > MAX_DEPTH {
             return error("tojson: nested deeper than 128 levels");
         }
-        self.meter.build(8)?;
+        self.meter.grow(out.len(), 8)?;
         match value {
             Value::None => out.push_str("null"),
             Value::Bool(true) => out.push_str("true"),
@@ -111,7 +111,7 @@ impl Writer<'_> {
                 }
                 self.brackets(('{', '}'), &entries, depth, out, |(key, value), out| {
                     self.key(key, out)?;
-                    self.meter.build(self.key_separator.len())?;
+                    self.meter.grow(out.len(), self.key_separator.len())?;
                     out.push_str(&self.key_separator);
                     self.value(value, depth + 1, out)
                 })?;
@@ -132,7 +132,7 @@ impl Writer<'_> {
         out.push(open);
         for (index, item) in items.iter().enumerate() {
             if index > 0 {
-                self.meter.build(self.item_separator.len())?;
+                self.meter.grow(out.len(), self.item_separator.len())?;
                 out.push_str(&self.item_separator);
             }
             self.newline(depth + 1, out)?;
@@ -147,7 +147,7 @@ impl Writer<'_> {
 
     fn newline(&self, depth: u32, out: &mut String) -> Outcome<()> {
         if let Some(indent) = &self.indent {
-            self.meter.build(1 + (depth as usize).saturating_mul(indent.len()))?;
+            self.meter.grow(out.len(), 1 + (depth as usize).saturating_mul(indent.len()))?;
             out.push('\n');
             (0..depth).for_each(|_| out.push_str(indent));
         }
@@ -170,7 +170,8 @@ impl Writer<'_> {
 
     fn string(&self, text: &str, out: &mut String) -> Outcome<()> {
         let before = out.len();
-        self.meter.build(text.len())?;
+        self.meter.grow(out.len(), text.len())?;
+        self.meter.scan(text.len())?;
         out.push('"');
         for c in text.chars() {
             match c {

@@ -1,14 +1,17 @@
 //! As much of Python as templates see: its values, their text, their methods. The reference is CPython 3.11.
 
 pub mod attributes;
+pub mod braces;
 pub mod compare;
 pub mod format;
 pub mod items;
 pub mod json;
 pub mod number;
+pub mod percent;
 pub mod repr;
 pub mod tables;
 pub mod text;
+pub mod text_methods;
 pub mod value;
 
 pub use value::{Callable, Range, Value};

@@ -3,7 +3,7 @@
 use num_bigint::{BigInt, Sign};
 use num_traits::{FromPrimitive, Signed, ToPrimitive, Zero};
 
-use super::format::percent;
+use super::percent::percent;
 use super::text::escape;
 use super::value::{Text, Value};
 use super::{Fail, Outcome, error};
@@ -119,7 +119,8 @@ fn of_text(operator: Operator, a: &Value, b: &Value, meter: &Meter) -> Outcome<O
         (Operator::Add, Value::Text(a), Value::Text(b)) => {
             let markup = a.markup || b.markup;
             let side = |text: &Text| if markup && !text.markup { escape(&text.text) } else { text.text.to_string() };
-            meter.build(a.text.len() + b.text.len())?;
+            // An escape takes up to five bytes of one.
+            meter.build((a.text.len() + b.text.len()).saturating_mul(if markup { 5 } else { 1 }))?;
             let joined = if markup { side(a) + &side(b) } else { [&*a.text, &*b.text].concat() };
             Value::Text(Text { text: joined.into(), markup })
         }
@@ -127,8 +128,11 @@ fn of_text(operator: Operator, a: &Value, b: &Value, meter: &Meter) -> Outcome<O
         (Operator::Add, Value::Tuple(a), Value::Tuple(b)) => Value::tuple([&a.values[..], &b.values].concat(), meter)?,
         (Operator::Mul, items @ (Value::Text(_) | Value::List(_) | Value::Tuple(_)), times)
         | (Operator::Mul, times, items @ (Value::Text(_) | Value::List(_) | Value::Tuple(_))) => {
-            let Some(times) = times.as_int() else {
+            let Some(times) = short(times) else {
                 times.require()?;
+                if let Value::Big(_) = times {
+                    return error("cannot fit 'int' into an index-sized integer");
+                }
                 let what = times.type_name();
                 return error(format!("can't multiply sequence by non-int of type '{what}'"));
             };
@@ -251,7 +255,9 @@ fn quotient(a: &BigInt, b: &BigInt) -> Outcome<f64> {
         quotient |= BigInt::from(1); // sticky: what is left decides a tie
     }
     let negative = a.is_negative() != b.is_negative();
-    let scaled = quotient.to_f64().unwrap_or(f64::INFINITY) * 2f64.powi(-(shift as i32));
+    // In two steps: a power of two below the smallest float would be 0.
+    let shift = -(shift as i32);
+    let scaled = quotient.to_f64().unwrap_or(f64::INFINITY) * 2f64.powi(shift / 2) * 2f64.powi(shift - shift / 2);
     if scaled.is_finite() {
         Ok(if negative { -scaled } else { scaled })
     } else {
@@ -303,8 +309,17 @@ fn divided(a: f64, b: f64) -> (f64, f64) {
     (floor, rest)
 }
 
+/// What a number made of this one takes.
+fn build_like(value: &Value, meter: &Meter) -> Outcome<()> {
+    match value {
+        Value::Big(number) => meter.build(number.bits() as usize / 8),
+        _ => meter.step(),
+    }
+}
+
 /// `-a`, or `+a`.
-pub fn signed(value: &Value, negative: bool) -> Outcome {
+pub fn signed(value: &Value, negative: bool, meter: &Meter) -> Outcome {
+    build_like(value, meter)?;
     let sign = if negative { '-' } else { '+' };
     match number(value) {
         Some(Number::Whole(whole)) => Ok(Value::whole(if negative { -whole } else { whole })),
@@ -317,7 +332,8 @@ pub fn signed(value: &Value, negative: bool) -> Outcome {
 }
 
 /// Python's `abs`.
-pub fn absolute(value: &Value) -> Outcome {
+pub fn absolute(value: &Value, meter: &Meter) -> Outcome {
+    build_like(value, meter)?;
     match number(value) {
         Some(Number::Whole(whole)) => Ok(Value::whole(whole.abs())),
         Some(Number::Float(float)) => Ok(Value::Float(float.abs())),
@@ -330,11 +346,14 @@ pub fn absolute(value: &Value) -> Outcome {
 
 /// Python's `float(value)`.
 pub fn to_float(value: &Value) -> Outcome<f64> {
-    match (value, number(value)) {
-        (_, Some(number)) => float(number),
-        (Value::Text(text), _) => match float_of_text(&text.text) {
+    match value {
+        Value::Bool(truth) => Ok(f64::from(u8::from(*truth))),
+        Value::Int(number) => Ok(*number as f64),
+        Value::Big(number) => float_of_whole(number),
+        Value::Float(number) => Ok(*number),
+        Value::Text(text) => match float_of_text(&text.text) {
             Some(float) => Ok(float),
-            None => error(format!("could not convert string to float: {}", super::repr::quoted(&text.text))),
+            None => error(format!("could not convert string to float: {}", super::repr::quoted_short(&text.text))),
         },
         _ => {
             value.require()?;
@@ -344,7 +363,8 @@ pub fn to_float(value: &Value) -> Outcome<f64> {
 }
 
 /// Python's `int(value)`, of what is no text.
-pub fn to_whole(value: &Value) -> Outcome {
+pub fn to_whole(value: &Value, meter: &Meter) -> Outcome {
+    build_like(value, meter)?;
     match number(value) {
         Some(Number::Whole(whole)) => Ok(Value::whole(whole)),
         Some(Number::Float(float)) if float.is_nan() => error("cannot convert float NaN to integer"),
@@ -414,11 +434,12 @@ fn float_of_text(text: &str) -> Option<f64> {
 /// # Errors
 /// The text is no whole number in that base, or too long for Python.
 pub fn whole_of_text(text: &str, base: i64, meter: &Meter) -> Outcome {
-    let invalid = || format!("invalid literal for int() with base {base}: {}", super::repr::quoted(text));
+    let invalid = || format!("invalid literal for int() with base {base}: {}", super::repr::quoted_short(text));
     if base != 0 && !(2..=36).contains(&base) {
         return error("int() base must be >= 2 and <= 36, or 0");
     }
-    meter.read(text.len())?;
+    meter.build(text.len())?;
+    meter.scan(text.len())?;
     let plain: String = text.trim_matches(super::text::is_space).chars().map(ascii_digit).collect();
     let (negative, digits) = match plain.strip_prefix('-') {
         Some(digits) => (true, digits),
@@ -467,7 +488,8 @@ pub fn digits(whole: &BigInt) -> Outcome<String> {
 }
 
 /// Python's `round(value, places)`.
-pub fn rounded(value: &Value, places: i64) -> Outcome {
+pub fn rounded(value: &Value, places: i64, meter: &Meter) -> Outcome {
+    build_like(value, meter)?;
     match number(value) {
         Some(Number::Float(float)) => Ok(Value::Float(rounded_float(float, places))),
         Some(Number::Whole(whole)) if places >= 0 => Ok(Value::whole(whole)),
@@ -475,6 +497,9 @@ pub fn rounded(value: &Value, places: i64) -> Outcome {
             if places.unsigned_abs() > whole.bits() {
                 return Ok(Value::Int(0));
             }
+            // The unit is made, and divided by, in the square of its length.
+            let bytes = whole.bits() as usize / 8;
+            meter.read(bytes.saturating_mul(bytes))?;
             let unit = BigInt::from(10).pow(places.unsigned_abs() as u32);
             let half_even = |quotient: BigInt, rest: BigInt| {
                 let twice = &rest * 2;

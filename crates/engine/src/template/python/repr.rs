@@ -47,6 +47,15 @@ pub fn quoted(text: &str) -> String {
     out
 }
 
+/// [`quoted`] for messages: of longer text its beginning.
+pub fn quoted_short(text: &str) -> String {
+    const LONGEST: usize = 100;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => quoted(&text[..end]) + "…",
+        None => quoted(text),
+    }
+}
+
 /// Python's `ascii(value)` of a text that `repr` wrote.
 pub fn ascii(repr: &str) -> String {
     repr.chars().map(|c| if c.is_ascii() { c.to_string() } else { escaped(c) }).collect()
@@ -103,7 +112,7 @@ struct Out<'m> {
 
 impl Out<'_> {
     fn push(&mut self, text: &str) -> Outcome<()> {
-        self.meter.build(text.len())?;
+        self.meter.grow(self.text.len(), text.len())?;
         self.text.push_str(text);
         Ok(())
     }
@@ -121,7 +130,7 @@ impl Out<'_> {
             }
             Value::Float(number) => self.push(&float(*number)),
             Value::Text(text) => {
-                self.meter.read(text.text.len())?;
+                self.meter.scan(text.text.len())?;
                 let quoted = quoted(&text.text);
                 if text.markup { self.push(&format!("Markup({quoted})")) } else { self.push(&quoted) }
             }

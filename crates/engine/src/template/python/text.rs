@@ -61,10 +61,10 @@ fn title_of(c: char) -> String {
 
 /// `str.title`.
 pub fn title(text: &str) -> String {
-    let (lower, mut out, mut after_letter) = (lower_chars(text), String::with_capacity(text.len()), false);
-    for (c, low) in text.chars().zip(lower) {
+    let (mut out, mut after_letter) = (String::with_capacity(text.len()), false);
+    for (at, c) in text.char_indices() {
         if after_letter {
-            out.push_str(&low);
+            push_lower(text, at, c, &mut out);
         } else {
             out.push_str(&title_of(c));
         }
@@ -73,22 +73,18 @@ pub fn title(text: &str) -> String {
     out
 }
 
-/// The lower case of each character in its place: a sigma that ends a word has its own.
-fn lower_chars(text: &str) -> Vec<String> {
-    let characters: Vec<char> = text.chars().collect();
-    let lower = |(at, c): (usize, &char)| match c {
-        'Σ' => if ends_word(&characters, at) { "ς" } else { "σ" }.to_owned(),
-        c => c.to_lowercase().to_string(),
-    };
-    characters.iter().enumerate().map(lower).collect()
+/// The lower case of a character in its place: a sigma that ends a word has its own.
+fn push_lower(text: &str, at: usize, c: char, out: &mut String) {
+    match c {
+        'Σ' => out.push(if ends_word(&text[..at], &text[at + c.len_utf8()..]) { 'ς' } else { 'σ' }),
+        c => out.extend(c.to_lowercase()),
+    }
 }
 
-/// Whether the sigma at `at` has a letter before it and none behind.
-fn ends_word(characters: &[char], at: usize) -> bool {
-    let ignorable = |c: &&char| !is_ignorable(**c);
-    let before = characters[..at].iter().rev().find(ignorable).is_some_and(|c| is_cased(*c));
-    let behind = characters[at + 1..].iter().find(ignorable).is_some_and(|c| is_cased(*c));
-    before && !behind
+/// Whether a sigma has a letter before it and none behind.
+fn ends_word(before: &str, behind: &str) -> bool {
+    let counts = |c: &char| !is_ignorable(*c);
+    before.chars().rev().find(counts).is_some_and(is_cased) && !behind.chars().find(counts).is_some_and(is_cased)
 }
 
 fn is_ignorable(c: char) -> bool {
@@ -106,24 +102,29 @@ pub fn lower(text: &str) -> String {
 
 /// `str.capitalize`.
 pub fn capitalize(text: &str) -> String {
-    let mut lower = lower_chars(text).into_iter();
-    let first = text.chars().next().map_or_else(String::new, title_of);
-    lower.next();
-    first + &lower.collect::<String>()
+    let mut out = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        match at {
+            0 => out.push_str(&title_of(c)),
+            at => push_lower(text, at, c, &mut out),
+        }
+    }
+    out
 }
 
 /// `str.swapcase`.
 pub fn swapcase(text: &str) -> String {
-    let swap = |(c, low): (char, String)| {
+    let mut out = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
         if c.is_uppercase() {
-            low
+            push_lower(text, at, c, &mut out);
         } else if c.is_lowercase() {
-            c.to_uppercase().to_string()
+            out.extend(c.to_uppercase());
         } else {
-            c.to_string()
+            out.push(c);
         }
-    };
-    text.chars().zip(lower_chars(text)).map(swap).collect()
+    }
+    out
 }
 
 /// `str.casefold`.

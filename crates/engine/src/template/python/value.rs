@@ -1,7 +1,7 @@
 //! Values of Python, as far as templates can make them. All but namespaces are immutable, as in Jinja's immutable sandbox.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -58,11 +58,15 @@ pub enum Value {
 }
 
 /// What a generator will give. It is made at once, but an error on the way is one only for who reads so far.
+#[derive(Default)]
 pub struct Stream {
     /// What was not read yet.
     pub items: VecDeque<Value>,
     /// What comes behind the items.
     pub fail: Option<Fail>,
+    /// Containers within one another, this one included, before anything was read.
+    depth: u32,
+    stateful: bool,
 }
 
 impl Stream {
@@ -115,7 +119,7 @@ pub struct Items {
 #[derive(Clone, Default)]
 pub struct Dict {
     entries: Vec<(Value, Value)>,
-    index: std::collections::HashMap<Key, usize>,
+    index: HashMap<Key, usize>,
     stateful: bool,
     /// Containers within one another, this one included.
     pub depth: u32,
@@ -148,6 +152,7 @@ pub struct Range {
 pub struct Namespace {
     /// In the order of their first assignment.
     pub names: RefCell<Vec<(Arc<str>, Value)>>,
+    index: RefCell<HashMap<Arc<str>, usize>>,
 }
 
 /// Something to call.
@@ -203,7 +208,7 @@ impl Dict {
     }
 
     fn insert(&mut self, key: Value, value: Value, meter: &Meter) -> Outcome<()> {
-        meter.charge_item()?;
+        meter.charge_entry()?;
         self.depth = self.depth.max(1 + key.depth().max(value.depth()));
         self.stateful |= key.holds_state() || value.holds_state();
         let hash = Key::of(&key, meter)?;
@@ -236,11 +241,11 @@ impl Dict {
 impl Namespace {
     /// The value of a name.
     pub fn get(&self, name: &str) -> Option<Value> {
-        self.names.borrow().iter().find(|(known, _)| &**known == name).map(|(_, value)| value.clone())
+        self.index.borrow().get(name).map(|at| self.names.borrow()[*at].1.clone())
     }
 
     /// Gives a name a value. Nothing that could hold this very namespace is taken: it would hold itself.
-    pub fn set(&self, name: &str, value: Value) -> Outcome<()> {
+    pub fn set(&self, name: &str, value: Value, meter: &Meter) -> Outcome<()> {
         if name.starts_with('_') {
             return error(format!("a namespace stores no underscore-prefixed names, but got '{name}'"));
         }
@@ -248,9 +253,15 @@ impl Namespace {
             return error("a namespace within a namespace, and a macro or loop within one, are not supported");
         }
         let mut names = self.names.borrow_mut();
-        match names.iter_mut().find(|(known, _)| &**known == name) {
-            Some((_, old)) => *old = value,
-            None => names.push((Arc::from(name), value)),
+        let mut index = self.index.borrow_mut();
+        match index.get(name) {
+            Some(at) => names[*at].1 = value,
+            None => {
+                meter.charge_entry()?;
+                let name: Arc<str> = Arc::from(name);
+                index.insert(Arc::clone(&name), names.len());
+                names.push((name, value));
+            }
         }
         Ok(())
     }
@@ -301,10 +312,15 @@ impl Value {
     /// # Errors
     /// The template refuses, or a budget is used up: that is not put off.
     pub fn generated(values: impl IntoIterator<Item = Outcome>, meter: &Meter) -> Outcome {
-        let mut stream = Stream { items: VecDeque::new(), fail: None };
+        let mut stream = Stream { depth: 1, ..Stream::default() };
         for value in values {
             match value {
-                Ok(value) => stream.items.push_back(value),
+                Ok(value) => {
+                    meter.charge_items(1)?;
+                    stream.depth = stream.depth.max(1 + value.depth());
+                    stream.stateful |= value.holds_state();
+                    stream.items.push_back(value);
+                }
                 Err(fail @ Fail::Error(_)) => {
                     stream.fail = Some(fail);
                     break;
@@ -312,7 +328,9 @@ impl Value {
                 Err(fail) => return Err(fail),
             }
         }
-        meter.charge_items(stream.items.len())?;
+        if stream.depth > MAX_DEPTH {
+            return Err(too_deep());
+        }
         Ok(Value::Stream(Rc::new(RefCell::new(stream))))
     }
 
@@ -398,9 +416,9 @@ impl Value {
         match self {
             Value::List(items) | Value::Tuple(items) => items.depth,
             Value::Dict(dict) | Value::View(_, dict) => dict.depth,
-            Value::Stream(stream) => 1 + stream.borrow().items.iter().map(Value::depth).max().unwrap_or(0),
+            Value::Stream(stream) => stream.borrow().depth,
             Value::Callable(Callable::Method(method)) => 1 + method.of.depth(),
-            Value::Cycler(cycler) => 1 + cycler.items.iter().map(Value::depth).max().unwrap_or(0),
+            Value::Cycler(cycler) => cycler.items.depth,
             _ => 0,
         }
     }
@@ -412,8 +430,8 @@ impl Value {
             Value::Callable(Callable::Method(method)) => method.of.holds_state(),
             Value::List(items) | Value::Tuple(items) => items.stateful,
             Value::Dict(dict) | Value::View(_, dict) => dict.stateful,
-            Value::Stream(stream) => stream.borrow().items.iter().any(Value::holds_state),
-            Value::Cycler(cycler) => cycler.items.iter().any(Value::holds_state),
+            Value::Stream(stream) => stream.borrow().stateful,
+            Value::Cycler(cycler) => cycler.items.stateful,
             _ => false,
         }
     }
@@ -427,12 +445,12 @@ impl Value {
     }
 }
 
-fn items_cost(values: &[Value], meter: &Meter) -> Outcome<()> {
-    meter.charge_items(values.len())
-}
-
-fn items(values: Vec<Value>, grouped: bool, meter: &Meter) -> Outcome<Rc<Items>> {
-    items_cost(&values, meter)?;
+/// What lists and tuples hold.
+///
+/// # Errors
+/// It nests too deeply, or a budget is used up.
+pub fn items(values: Vec<Value>, grouped: bool, meter: &Meter) -> Outcome<Rc<Items>> {
+    meter.charge_items(1 + values.len())?;
     let depth = 1 + values.iter().map(Value::depth).max().unwrap_or(0);
     if depth > MAX_DEPTH {
         return Err(too_deep());
