@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use super::{keep_first, parse, read};
+use super::{keep_first, line_of, parse, read};
 use crate::questions::{Check, QuestionsError};
 use crate::score::Scoring;
 use crate::suite::{Role, Suite};
