@@ -43,12 +43,15 @@ pub struct GenerationDefaults {
     pub unusable: Vec<Unusable>,
 }
 
+/// Token ids in order, and what is added to the logit of the last.
+pub type SequenceBias = (Vec<u32>, f32);
+
 /// Which tokens may come, and when, as transformers' logits processors have it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TokenRules {
     /// Added to the logit of the last token of a sequence where the others have just come; negative infinity forbids it.
     /// No sequence is empty.
-    pub sequence_bias: Vec<(Vec<u32>, f32)>,
+    pub sequence_bias: Vec<SequenceBias>,
     /// Tokens that never come.
     pub suppressed: Vec<u32>,
     /// Tokens that do not begin an answer.
@@ -232,7 +235,7 @@ fn sequences(config: &ConfigMap, key: &str) -> Result<Option<Vec<Vec<u32>>>, Hyp
 }
 
 /// `[[[256, 7], -50.0], …]`; of a sequence that stands there twice the last bias counts, as in a dictionary.
-fn biases(config: &ConfigMap, key: &str) -> Result<Option<Vec<(Vec<u32>, f32)>>, HyperparamError> {
+fn biases(config: &ConfigMap, key: &str) -> Result<Option<Vec<SequenceBias>>, HyperparamError> {
     let Some(value) = config.get(key) else { return Ok(None) };
     let one = |pair: &Value| match pair.as_array().map(Vec::as_slice) {
         Some([ids, bias]) => Some((sequence(ids)?, bias.as_f64()? as f32)),

@@ -28,7 +28,7 @@ mod weights;
 pub use checkpoint::{Checkpoint, Format, Vocabulary, open_vocabulary};
 pub use config::{Activation, ArchId, Biases, Hyperparams, LayerKind, Rope, RopeScaling, VisionParams};
 pub use error::{FormatError, HyperparamError};
-pub use generation::{GenerationDefaults, TokenRules, Unusable};
+pub use generation::{GenerationDefaults, SequenceBias, TokenRules, Unusable};
 pub use licence::{Declaration, LicenceFacts, LicenceText, normalised_text};
 pub use mapping::FileBytes;
 pub use names::{known_architectures, known_towers, stores_qkv_as_one};

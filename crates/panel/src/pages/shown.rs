@@ -77,6 +77,13 @@ pub(crate) fn summary(text: &str) -> String {
     text[..end].trim_end().to_owned()
 }
 
+/// A use in words, such as `commercial use, 1000 users`.
+pub(super) fn use_words(usage: &DeclaredUse) -> String {
+    let usage = usage.to_string();
+    let (purpose, rest) = usage.split_once(',').map_or((usage.as_str(), ""), |(purpose, rest)| (purpose, rest));
+    format!("{purpose} use{}{rest}", if rest.is_empty() { "" } else { "," })
+}
+
 #[cfg(test)]
 mod tests {
     use plimsoll_catalog::Catalog;
@@ -103,11 +110,4 @@ mod tests {
         assert_eq!(summary("Ship neither."), "Ship neither.");
         assert_eq!(summary(&"x".repeat(300)).len(), 300);
     }
-}
-
-/// A use in words, such as `commercial use, 1000 users`.
-pub(super) fn use_words(usage: &DeclaredUse) -> String {
-    let usage = usage.to_string();
-    let (purpose, rest) = usage.split_once(',').map_or((usage.as_str(), ""), |(purpose, rest)| (purpose, rest));
-    format!("{purpose} use{}{rest}", if rest.is_empty() { "" } else { "," })
 }
