@@ -192,7 +192,9 @@ fn a_model_that_sees_is_told_how_much_it_keeps_of_worn_pictures() {
     assert!(text(&said.stdout).contains("blur: what is kept of "), "{}", text(&said.stdout));
     let blind = folder.run(&["eval", "demo:small", "--items", "scans.jsonl"]);
     assert!(
-        !blind.status.success() && text(&blind.stderr).contains("demo:small reads text only, and question `questions-"),
+        !blind.status.success()
+            && text(&blind.stderr)
+                .contains("demo:small reads text only, and the question in `scans.jsonl`, line 1, shows a picture"),
         "{}",
         text(&blind.stderr)
     );
