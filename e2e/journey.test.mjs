@@ -139,7 +139,7 @@ test("a reader's way", async (t) => {
 });
 
 /** Opens the form of the first page, which narrow screens fold until it is used. */
-async function open(page) {
+async function openForm(page) {
   const folded = page.getByText("Use, device, search, order");
   const isOpen = await page.locator("form.find > details").evaluate((details) => details.open);
   if (!isOpen && (await folded.isVisible())) await folded.click();
@@ -152,7 +152,7 @@ async function clickThrough(t, page) {
   await t.test("the catalogue is searched", async () => {
     await page.goto("/");
     assert.equal((await listed(page)).length, cards.length);
-    await open(page);
+    await openForm(page);
     await page.getByRole("searchbox", { name: "Search" }).fill("hugging face");
     await page.getByRole("button", { name: "Show" }).click();
     assert.deepEqual((await listed(page)).sort(), named((card) => card.maker === "Hugging Face"));
@@ -167,7 +167,7 @@ async function clickThrough(t, page) {
 
     const allowed = async (use) => {
       await page.goto("/");
-      await open(page);
+      await openForm(page);
       await page.getByRole("combobox", { name: "Use" }).selectOption(use);
       await unfold(page);
       await page.getByRole("combobox", { name: "Licence" }).selectOption({ label: "allows this use" });
@@ -182,7 +182,7 @@ async function clickThrough(t, page) {
 
   await t.test("and held against a phone, sorted by speed", async () => {
     await page.goto("/");
-    await open(page);
+    await openForm(page);
     await page.getByRole("combobox", { name: "Device" }).selectOption({ label: "Google Pixel 10" });
     await page.getByRole("combobox", { name: "Sort by" }).selectOption({ label: "speed" });
     await page.getByRole("button", { name: "Show" }).click();
