@@ -357,22 +357,15 @@ fn reproduce(args: &MeasureArgs, settings: &Settings, contestants: &[Contestant]
     let asked = asked(args);
     let pre = settings.pre.as_ref().map_or(String::new(), |pre| format!(" --pre {}", quoted(pre)));
     let threads = settings.threads;
-    let usage = args.usage.declared().unwrap_or(DEFAULT_USE);
-    let users = usage.users.map_or(String::new(), |users| format!(" --users {users}"));
-    let region = usage.region.as_ref().map_or(String::new(), |region| format!(" --region {}", quoted(region)));
+    // Needs stand as they were written.
+    let demand = Demand { needs: Vec::new(), ..args.demand() }.flags();
     let rubric =
         args.rubric.as_ref().map_or(String::new(), |file| format!(" --rubric {}", quoted(&file.to_string_lossy())));
     let margin = args.margin.map_or(String::new(), |margin| format!(" --margin {margin}"));
-    let workload = match args.workload {
-        WorkloadArg::Chat => "",
-        WorkloadArg::Batch => " --workload batch",
-        WorkloadArg::Phone => " --workload phone",
-    };
     let needs: String = args.needs.iter().map(|needs| format!(" --need {}", quoted(&needs.text))).collect();
     let base = args.base.as_ref().map_or(String::new(), |base| format!(" --base {}", quoted(base)));
-    let usage = format!("--use {}{users}{region}{workload}{needs}{rubric}{margin}{base}", usage.purpose);
     format!(
-        "{isa}plimsoll compare {models}{asked}{filled} --seed {seed} --repeat {repeat} --threads {threads}{pre} {usage}"
+        "{isa}plimsoll compare {models}{asked}{filled} --seed {seed} --repeat {repeat} --threads {threads}{pre}{demand}{needs}{rubric}{margin}{base}"
     )
 }
 

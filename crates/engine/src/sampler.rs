@@ -161,7 +161,7 @@ pub struct Sampler {
     random: ChaCha8Rng,
     in_prompt: Vec<u32>,          // sorted, distinct
     answered: BTreeMap<u32, u32>, // token → how often in the answer
-    sequence: Vec<u32>,           // prompt and answer, where rules ask for it
+    sequence: Vec<u32>,           // prompt and answer, in order
     n_prompt: usize,
     scratch: Vec<Candidate>,
 }

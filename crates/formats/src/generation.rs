@@ -117,13 +117,8 @@ pub(crate) fn from_folder(folder: &Folder, config: &JsonObject) -> Result<Genera
     const EOS: &str = "eos_token_id";
     let eos = sources.find(|source| source.get(EOS).is_some());
     let eos_ids = eos.map(|source| ids(source, EOS)).transpose()?.unwrap_or_default();
-    let mut settings = Settings { own: &own, unusable: Vec::new() };
-    settings.unusable.extend(unreadable.map(|what| Unusable { key: String::new(), what, of_sampling: false }));
-    let mut defaults = settings.read(&eos_ids);
-    settings.other_ways();
-    defaults.eos_ids = eos_ids;
-    defaults.unusable = settings.unusable;
-    Ok(defaults)
+    let unreadable = unreadable.map(|what| Unusable { key: String::new(), what, of_sampling: false });
+    Ok(Settings { own: &own, unusable: unreadable.into_iter().collect() }.read(eos_ids))
 }
 
 /// The keys of `generation_config.json`, and what of them cannot be used.
@@ -133,22 +128,22 @@ struct Settings<'a> {
 }
 
 impl Settings<'_> {
-    fn read(&mut self, eos_ids: &[u32]) -> GenerationDefaults {
+    fn read(mut self, eos_ids: Vec<u32>) -> GenerationDefaults {
         let number = |own: &ConfigMap, key: &str| Ok(own.f64(key)?.map(|v| v as f32));
         let size = |own: &ConfigMap, key: &str| own.usize(key);
         GenerationDefaults {
-            eos_ids: Vec::new(),
             do_sample: self.take("do_sample", false, |own, key| own.bool(key)),
             temperature: self.take("temperature", true, number),
             top_k: self.take("top_k", true, |own, key| Ok(own.usize(key)?.map(|v| v.min(u32::MAX as usize) as u32))),
             top_p: self.take("top_p", true, number),
             min_p: self.take("min_p", true, number),
             repetition_penalty: self.take("repetition_penalty", false, number),
-            rules: self.rules(eos_ids),
+            rules: self.rules(&eos_ids),
             max_new_tokens: self.take("max_new_tokens", false, size),
             max_length: self.take("max_length", false, size),
             stop_strings: self.take("stop_strings", false, texts).unwrap_or_default(),
-            unusable: Vec::new(),
+            eos_ids,
+            unusable: self.with_other_ways(),
         }
     }
 
@@ -183,8 +178,8 @@ impl Settings<'_> {
         })
     }
 
-    /// Notes what asks for another way of generating.
-    fn other_ways(&mut self) {
+    /// What cannot be used, with what asks for another way of generating.
+    fn with_other_ways(mut self) -> Vec<Unusable> {
         let of_numbers = OTHER_WAYS.iter().map(|way| (way, false)).chain(OTHER_DRAWS.iter().map(|way| (way, true)));
         for ((key, nothing), of_sampling) in of_numbers {
             let asks = self.own.get(key).is_some_and(|value| value.as_f64() != Some(*nothing));
@@ -193,6 +188,7 @@ impl Settings<'_> {
         for key in OTHER_RULES {
             self.note(key, false, self.own.get(key).is_some());
         }
+        self.unusable
     }
 
     fn note(&mut self, key: &str, of_sampling: bool, asks: bool) {

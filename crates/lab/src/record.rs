@@ -22,7 +22,7 @@ pub use model::{
     CanaryRecord, Declared, LicenceRecord, LicenceText, MemoryRecord, ModelFacts, ModelRecord, Quality, Rate, Side,
     SpeedAtDepth, StartRecord, TypeBytes, VerifiedRecord,
 };
-pub use show::{Scale, show_p};
+pub use show::{Scale, listed, show_p};
 
 /// Version of the JSON form of [`Comparison`]. Since 2 one family of tests holds everything that is compared, `detectable`
 /// includes its correction, intervals of shares are Tango's, a ratio is that of the medians beside it, and

@@ -8,7 +8,7 @@ use plimsoll_runtime::{BATCH_TOKENS, Given, Input};
 
 use super::{Session, SessionError};
 use crate::sampler::{Sampler, SamplingParams};
-use crate::sight::Prompt;
+use crate::sight::{Look, Prompt};
 use crate::stream::{Chunk, TextStream};
 use crate::template::TemplateRequest;
 
@@ -153,7 +153,7 @@ impl Session {
                 Some(&token) if self.cache.expect(n + tokens.len()) => {
                     sampler.next(self.program.decode(&mut [(&mut self.cache, token)])?)?
                 }
-                Some(_) => match self.compute_again(prompt, &given, &tokens, || options.interrupted())? {
+                Some(_) => match self.compute_again(prompt, &told, &given, &tokens, || options.interrupted())? {
                     Some(logits) => sampler.next(logits)?,
                     None => break Finish::Interrupted,
                 },
@@ -172,18 +172,19 @@ impl Session {
         Ok(Generation { text: output.text, tokens, finish, timings })
     }
 
-    /// The logits after `prompt` and `answered` where the cache lost both, as an answer has outgrown the length that its
+    /// The logits after `prompt`, whose tokens `told` are, and `answered` where the cache lost both, as an answer has outgrown the length that its
     /// keys were turned for; none if `stop` says so.
     fn compute_again(
         &mut self,
         prompt: Prompt,
+        told: &[(u32, Look)],
         given: &[Given],
         answered: &[u32],
         stop: impl Fn() -> bool,
     ) -> Result<Option<&[f32]>, SessionError> {
         let ids: Vec<u32> = prompt.ids.iter().chain(answered).copied().collect();
-        let mut told = self.tokens(prompt)?;
-        told.extend(answered.iter().map(|id| (*id, None)));
+        let answers = answered.iter().map(|id| (*id, None));
+        let told: Vec<(u32, Look)> = told.iter().copied().chain(answers).collect();
         self.held.clear();
         let input = Input::with_rows(&ids, given);
         let last = (ids.len() - 1) / BATCH_TOKENS * BATCH_TOKENS;

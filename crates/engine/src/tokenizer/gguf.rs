@@ -53,10 +53,12 @@ fn kind(vocab: &GgufVocab, id: usize) -> i32 {
     if ENDS.iter().any(is) || CONTROL_TEXTS.iter().any(is) {
         return CONTROL;
     }
-    match vocab.types.get(id) {
-        Some(kind) => *kind,
-        None => untyped(vocab, id),
-    }
+    declared(vocab, id)
+}
+
+/// A token's type by the file.
+fn declared(vocab: &GgufVocab, id: usize) -> i32 {
+    vocab.types.get(id).copied().unwrap_or_else(|| untyped(vocab, id))
 }
 
 /// The type of a token where the file has none: what it names as a special token is one.
@@ -108,10 +110,7 @@ fn byte_pairs(vocab: &GgufVocab, options: &TokenizerOptions) -> Result<Tokenizer
             _ => pieces.push(&byte_level::decode_lossy(token)),
         }
     }
-    let declared_control = |id: u32| match vocab.types.get(id as usize) {
-        Some(&kind) => is_control(kind),
-        None => is_control(untyped(vocab, id as usize)),
-    };
+    let declared_control = |id: u32| is_control(declared(vocab, id as usize));
     let tokens = TextIndex::new(texts, |id| !declared_control(id));
     let model = Model::BytePairs(BytePairs::new(tokens, &vocab.merges, cutter)?);
     // A turn's opening is no beginning of a text: files that name it as BOS have none to add.

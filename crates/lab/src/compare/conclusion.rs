@@ -1,7 +1,7 @@
 //! One sentence: what the evidence supports, and what it does not.
 
 use crate::record::{
-    Clause, ClauseKind, Conclusion, Difference, Measurement, ModelFacts, ModelRecord, Piece, Side, Words,
+    Clause, ClauseKind, Conclusion, Difference, Measurement, ModelFacts, ModelRecord, Piece, Side, Words, listed,
 };
 
 /// The sentence for what was found.
@@ -169,15 +169,6 @@ impl Writer<'_> {
     /// What no run of this program can show.
     fn beyond(&self) -> Clause {
         open().words("says nothing of other tasks, other prompts or other machines").done()
-    }
-}
-
-/// `a, b and c`.
-fn listed(names: &[&str]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => (*one).to_owned(),
-        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
     }
 }
 

@@ -363,12 +363,7 @@ pub(super) fn detectable_text(found: &Difference) -> Option<String> {
 /// Names between commas, the last behind `and`.
 fn list(says: &mut Paragraph, names: &[&str]) {
     for (index, name) in names.iter().enumerate() {
-        let joint = match index {
-            0 => "",
-            _ if index + 1 == names.len() => " and ",
-            _ => ", ",
-        };
-        says.words(joint).name(name);
+        says.joint(index, names.len()).name(name);
     }
 }
 

@@ -74,6 +74,15 @@ impl Paragraph {
         self
     }
 
+    /// What joins the element at `index` of a list of `n` to those before it: a comma, or `and` before the last.
+    pub fn joint(&mut self, index: usize, n: usize) -> &mut Self {
+        self.words(match index {
+            0 => "",
+            _ if index + 1 == n => " and ",
+            _ => ", ",
+        })
+    }
+
     pub fn name(&mut self, text: &str) -> &mut Self {
         self.0.push(Part::Name { text: text.to_owned() });
         self

@@ -245,14 +245,7 @@ impl<'a> Speaker<'a> {
         self.says.apart().words("Its card names as rivals ");
         let shown = rivals.len().min(NAMED);
         for (index, rival) in rivals[..shown].iter().enumerate() {
-            let is_last = index > 0 && index + 1 == rivals.len();
-            self.says.words(if index == 0 {
-                ""
-            } else if is_last {
-                " and "
-            } else {
-                ", "
-            });
+            self.says.joint(index, rivals.len());
             let licence = rival.licence.as_deref().map(|id| id.strip_prefix("LicenseRef-").unwrap_or(id));
             let known: Vec<&str> = rival.size.as_deref().into_iter().chain(licence).collect();
             self.says.name(&rival.name);
@@ -367,15 +360,7 @@ impl<'a> Speaker<'a> {
     fn listed(&mut self, kinds: &[&Kind]) {
         let shown = kinds.len().min(NAMED);
         for (index, kind) in kinds[..shown].iter().enumerate() {
-            let is_last = index + 1 == kinds.len();
-            self.says.words(if index == 0 {
-                ""
-            } else if is_last {
-                " and "
-            } else {
-                ", "
-            });
-            self.says.name(&kind.rate.category).words(" (").count(&kind.rate.rate).words(")");
+            self.says.joint(index, kinds.len()).name(&kind.rate.category).words(" (").count(&kind.rate.rate).words(")");
         }
         if kinds.len() > shown {
             self.says.words(" and other kinds");

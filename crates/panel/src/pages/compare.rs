@@ -4,7 +4,7 @@ mod before;
 
 use askama::Template;
 use plimsoll_catalog::{DeclaredUse, ModelCard, Outcome, PublishedPanel, Terms};
-use plimsoll_lab::record::{Measurement, ModelRecord, Piece};
+use plimsoll_lab::record::{Measurement, ModelRecord, Piece, listed};
 use plimsoll_lab::suite::Suite;
 
 use super::bars::Quantity;
@@ -447,15 +447,6 @@ impl<'a> ComparePage<'a> {
 
     fn name_of(&self, choice: &str) -> &str {
         self.models.iter().find(|model| model.of.id == choice).map_or("Neither", |model| model.of.name.as_str())
-    }
-}
-
-/// `Builder, Skeptic and Founder`.
-fn listed(names: &[&str]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => (*one).to_owned(),
-        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 

@@ -298,15 +298,7 @@ impl Case<'_> {
 
     fn listed(&self, says: &mut Paragraph, of: &[usize]) {
         for (index, at) in of.iter().take(NAMED).enumerate() {
-            let is_last = index > 0 && index + 1 == of.len();
-            says.words(if index == 0 {
-                ""
-            } else if is_last {
-                " and "
-            } else {
-                ", "
-            });
-            says.name(self.name(*at));
+            says.joint(index, of.len()).name(self.name(*at));
         }
         says.words(if of.len() > NAMED { " and others" } else { "" });
     }
@@ -444,8 +436,8 @@ impl Case<'_> {
             says.words("; and whether the claims hold that are made of ").name(&first.card.name);
             let others: Vec<&Foreseen> = claimed.filter(|model| model.card.id != first.card.id).collect();
             for (index, model) in others.iter().take(NAMED - 1).enumerate() {
-                let is_last = index + 1 == others.len();
-                says.words(if is_last { " and " } else { ", " }).name(&model.card.name);
+                // The first stands already.
+                says.joint(index + 1, others.len() + 1).name(&model.card.name);
             }
             says.words(if others.len() >= NAMED { " and others" } else { "" });
         }

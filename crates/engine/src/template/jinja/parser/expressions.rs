@@ -79,21 +79,25 @@ impl Parser {
     }
 
     fn or(&mut self) -> Parsed<Tall> {
-        let mut left = self.and()?;
-        while self.take_name("or") {
-            let right = self.and()?;
-            let below = left.1.max(right.1);
-            left = self.tall(Expr::Or(Box::new((left.0, right.0))), below)?;
-        }
-        Ok(left)
+        self.spelled("or", Self::and, Expr::Or)
     }
 
     fn and(&mut self) -> Parsed<Tall> {
-        let mut left = self.not()?;
-        while self.take_name("and") {
-            let right = self.not()?;
+        self.spelled("and", Self::not, Expr::And)
+    }
+
+    /// Operands with the word `name` between them, from the left.
+    fn spelled(
+        &mut self,
+        name: &str,
+        operand: fn(&mut Self) -> Parsed<Tall>,
+        of: fn(Box<(Expr, Expr)>) -> Expr,
+    ) -> Parsed<Tall> {
+        let mut left = operand(self)?;
+        while self.take_name(name) {
+            let right = operand(self)?;
             let below = left.1.max(right.1);
-            left = self.tall(Expr::And(Box::new((left.0, right.0))), below)?;
+            left = self.tall(of(Box::new((left.0, right.0))), below)?;
         }
         Ok(left)
     }
