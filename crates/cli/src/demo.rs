@@ -17,9 +17,9 @@ macro_rules! embed {
 /// sees.
 pub const NAMES: [&str; 3] = ["demo:small", "demo:large", "demo:vision"];
 
-const SMALL: Files = embed!("small");
-const LARGE: Files = embed!("large");
-const VISION: Files = embed!("vision", "processor_config.json", "golden_pixels.safetensors");
+static SMALL: Files = embed!("small");
+static LARGE: Files = embed!("large");
+static VISION: Files = embed!("vision", "processor_config.json", "golden_pixels.safetensors");
 
 /// The files of an embedded model.
 pub fn files(name: &str) -> Option<Files> {
