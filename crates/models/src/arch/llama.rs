@@ -21,6 +21,7 @@ pub(crate) const ARCH: Arch = Arch {
         norm_shift: 0.0,
         activation: "silu",
         window: Window::Refused,
+        reads: &[],
         facts: |_| Ok(()),
         strips_after_control: false,
     },

@@ -29,6 +29,7 @@ pub(crate) const ARCH: Arch = Arch {
         ],
         rotary_rows: RotaryRows::Halves,
         window: Window::Own,
+        reads: &["expert_shared_count"],
         facts,
         ..llama::ARCH.gguf
     },
@@ -69,6 +70,7 @@ fn layers(keys: &LayerKeys) -> Result<Layers, HyperparamError> {
 }
 
 fn facts(config: &mut GgufConfig) -> Result<(), HyperparamError> {
+    config.only("expert_shared_count", 1.0)?;
     let (dense_key, expert_key) = (config.key("feed_forward_length"), config.key("expert_feed_forward_length"));
     let dense = config.number(&dense_key)?.unwrap_or(Value::Null);
     let expert = config.number(&expert_key)?;

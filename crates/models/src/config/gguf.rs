@@ -47,9 +47,9 @@ const SAME: [(&str, &str); 16] = [
 /// would round.
 pub(super) const ROTARY_DIM: &str = "rope.dimension_count";
 
-/// Keys that would change the arithmetic of the architectures served here: the part after `{arch}.`, and the only
-/// value that does not.
-const NEUTRAL: [(&str, f64); 12] = [
+/// Keys that would change the arithmetic of an architecture that does not read them: the part after `{arch}.`, and the
+/// only value that does not.
+pub(crate) const NEUTRAL: [(&str, f64); 12] = [
     ("attention.clamp_kqv", 0.0),
     ("attention.max_alibi_bias", 0.0),
     ("attention.scale", 0.0),
@@ -58,7 +58,7 @@ const NEUTRAL: [(&str, f64); 12] = [
     ("residual_scale", 1.0),
     ("logit_scale", 1.0),
     ("use_parallel_residual", 0.0),
-    ("expert_shared_count", 1.0),
+    ("expert_shared_count", 0.0),
     ("expert_weights_scale", 1.0),
     ("rope.scaling.yarn_log_multiplier", 0.0),
     ("rope.scaling.yarn_ext_factor", 1.0),
@@ -124,26 +124,29 @@ impl GgufConfig<'_> {
     }
 
     fn refuse_unsupported(&self) -> Result<(), HyperparamError> {
-        for (key, neutral) in NEUTRAL {
-            let key = self.key(key);
-            let value = match self.gguf.get(&key) {
-                Some(MetaValue::Bool(b)) => f64::from(u8::from(*b)),
-                _ => match self.gguf.float(&key)? {
-                    Some(value) => value,
-                    None => continue,
-                },
-            };
-            if value != neutral {
-                return Err(
-                    self.error(&key, &format!("{neutral}: anything else is not supported for this architecture"))
-                );
-            }
+        for (key, neutral) in NEUTRAL.into_iter().filter(|(key, _)| !self.arch.gguf.reads.contains(key)) {
+            self.only(key, neutral)?;
         }
         // Values as wide as keys are assumed throughout.
         let (k, v) = (self.key("attention.key_length"), self.key("attention.value_length"));
         match (self.gguf.uint(&k)?, self.gguf.uint(&v)?) {
             (Some(k), Some(v)) if k != v => {
                 Err(self.error(&self.key("attention.value_length"), &format!("{k} as for keys")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a key of the architecture that is there and has another value.
+    pub fn only(&self, key: &str, value: f64) -> Result<(), HyperparamError> {
+        let key = self.key(key);
+        let found = match self.gguf.get(&key) {
+            Some(MetaValue::Bool(b)) => Some(f64::from(u8::from(*b))),
+            _ => self.gguf.float(&key)?,
+        };
+        match found {
+            Some(found) if found != value => {
+                Err(self.error(&key, &format!("{value}: anything else is not supported for this architecture")))
             }
             _ => Ok(()),
         }

@@ -13,9 +13,13 @@ mod vision;
 
 use std::sync::Arc;
 
+#[cfg(test)]
+pub(crate) use gguf::NEUTRAL as GGUF_NEUTRAL;
 pub(crate) use gguf::{GgufConfig, GgufFacts, from_gguf};
 pub(crate) use layers::{LayerKeys, Layers};
 pub(crate) use parse::from_config;
+#[cfg(test)]
+pub(crate) use refuse::NEUTRAL;
 pub use rope::{Rope, RopeScaling};
 pub use vision::VisionParams;
 pub(crate) use vision::from_mmproj;
