@@ -31,7 +31,8 @@ impl Vector for Portable {
     #[inline(always)]
     unsafe fn load_partial(from: *const f32, n: usize) -> Self {
         let mut lanes = [0.0; 8];
-        std::ptr::copy_nonoverlapping(from, lanes.as_mut_ptr(), n);
+        // As bytes: weights in a file are not aligned to their type.
+        std::ptr::copy_nonoverlapping(from.cast::<u8>(), lanes.as_mut_ptr().cast::<u8>(), n * size_of::<f32>());
         Portable(lanes)
     }
 

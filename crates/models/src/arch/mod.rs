@@ -1,0 +1,297 @@
+//! Architectures: one file each, which holds everything that tells it apart. What files of all architectures have in
+//! common is read by `config/`, `checkpoint.rs` and `weights.rs` through the types here; what layers have in common is built
+//! by `blocks.rs`.
+//!
+//! A family states what differs from the one that it is closest to and takes the rest over: `..llama::ARCH`. Its `name`
+//! and its `classes` are always its own, which a test holds it to.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use plimsoll_formats::error::{MAX_NAME, one_line};
+use plimsoll_formats::gguf::GgufFile;
+use plimsoll_formats::{ConfigMap, FormatError, HyperparamError};
+use plimsoll_graph::Network;
+use plimsoll_kernels::Activation;
+use serde_json::Value;
+
+use crate::config::{Biases, GgufConfig, Hyperparams, LayerKeys, Layers, VisionParams};
+use crate::{ModelError, Tower};
+
+macro_rules! architectures {
+    ($($name:ident)*; towers $($tower:ident)*) => {
+        $(mod $name;)* $(mod $tower;)*
+        /// Every architecture that is understood.
+        pub(crate) static ARCHITECTURES: &[Arch] = &[$($name::ARCH),*];
+        /// Every architecture of vision towers that is understood.
+        pub(crate) static TOWERS: &[TowerArch] = &[$($tower::TOWER),*];
+    };
+}
+
+architectures! { llama smollm3 qwen2 qwen3 phi3 gemma3 llama4; towers idefics3 llama4_vision }
+
+/// An architecture of text models: its network, and how published files spell it.
+pub struct Arch {
+    /// `general.architecture` of its GGUF files, and the family's name in messages.
+    pub name: &'static str,
+    /// Hugging Face's classes that have this network; the first stands for the GGUF.
+    pub(crate) classes: &'static [Class],
+    /// Multimodal classes around it whose tower is not understood here: only their text is read.
+    pub(crate) wrappers: &'static [Wrapper],
+    /// What its GGUF files leave to the reader.
+    pub(crate) gguf: Gguf,
+    /// Matrices that files of either format store as one.
+    pub(crate) fused: &'static [Fused],
+    /// Stacks of experts that safetensors files store as (experts, in, out): the stored name, and the stacks
+    /// (experts, out, in) that have equal parts of its outputs. Behind `model.layers.N.`
+    pub(crate) transposed: &'static [(&'static str, &'static [&'static str])],
+    /// Writes the network down.
+    pub(crate) build: fn(&Hyperparams) -> Result<Network, ModelError>,
+}
+
+/// A configuration class of transformers 5.23 (`configuration_*.py`).
+pub(crate) struct Class {
+    /// The name in `config.json`.
+    pub model_type: &'static str,
+    /// What the class supplies for keys that a config.json omits. A GGUF states its sizes or is refused.
+    pub defaults: fn() -> Value,
+    /// Keys that it reads and others do not. Others have left over `attention_bias`, `mlp_bias`,
+    /// `partial_rotary_factor`, `query_pre_attn_scalar`, `attn_logit_softcapping` and `final_logit_softcapping`, and refuse
+    /// `num_local_experts` and what `config/refuse.rs` lists.
+    pub reads: &'static [&'static str],
+    /// Projections that always add a bias.
+    pub biases: Biases,
+    /// What every layer's queries see.
+    pub layers: fn(&LayerKeys) -> Result<Layers, HyperparamError>,
+    /// What it supplies for the rotary embedding.
+    pub rope: RopeDefaults,
+}
+
+impl Class {
+    pub fn reads(&self, key: &str) -> bool {
+        self.reads.contains(&key)
+    }
+}
+
+/// Rotary facts of a class.
+pub(crate) struct RopeDefaults {
+    /// Base of the frequencies.
+    pub theta: f64,
+    /// Base of the frequencies of sliding layers, where they have their own.
+    pub local_theta: Option<f64>,
+    /// Names of scalings that mean another in its files: (there, meant).
+    pub aliases: &'static [(&'static str, &'static str)],
+}
+
+/// A multimodal class around a text model.
+pub(crate) struct Wrapper {
+    /// The name in `config.json`.
+    pub model_type: &'static str,
+    /// `model_type` of the text model where the file does not say.
+    pub text: &'static str,
+    /// Whether embeddings are tied where the file does not say.
+    pub tied: bool,
+    /// Keys that it gives its text model where the file says nothing of it, beyond the text class's own.
+    pub text_keys: fn() -> Value,
+}
+
+/// What llama.cpp's converter and loader do to an architecture, and its files do not say.
+pub(crate) struct Gguf {
+    /// Its names of tensors beyond [`COMMON`], which come first: those of a layer without `blk.N.` and `model.layers.N.`. A
+    /// name without `.weight` is a module, with a weight and perhaps a bias.
+    pub tensors: &'static [(&'static str, &'static str)],
+    /// The order of the rows of Q and K.
+    pub rotary_rows: RotaryRows,
+    /// Added to the weights of norms by the converter.
+    pub norm_shift: f32,
+    /// The MLP's activation, as `hidden_act`.
+    pub activation: &'static str,
+    /// What `attention.sliding_window` says.
+    pub window: Window,
+    /// Keys behind `{name}.` that it reads and others refuse: see `config/gguf.rs`.
+    pub reads: &'static [&'static str],
+    /// Sets keys of the configuration that llama.cpp has in its code, or that its files spell in a way of their own.
+    pub facts: fn(&mut GgufConfig) -> Result<(), HyperparamError>,
+    /// Whether white space behind a control token is dropped.
+    pub strips_after_control: bool,
+}
+
+/// Order of the rows of Q and K in a GGUF.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum RotaryRows {
+    /// As published: the halves of a head behind each other.
+    Halves,
+    /// The two rows that rotate together lie side by side.
+    Interleaved,
+}
+
+/// What the sliding window of a GGUF means.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Window {
+    /// The window of the layers that the class says slide.
+    Read,
+    /// Which layers slide is written nowhere: a window of less than the whole context is refused.
+    Refused,
+    /// Something else, of which [`Gguf::facts`] takes care.
+    Own,
+}
+
+/// A matrix that holds the rows of several, and its bias.
+pub(crate) struct Fused {
+    /// Behind `model.layers.N.`
+    pub stored: &'static str,
+    /// What it holds, from the first row on.
+    pub parts: &'static [(&'static str, Rows)],
+}
+
+/// How many rows a part of a fused matrix has.
+#[derive(Clone, Copy)]
+pub(crate) enum Rows {
+    /// A head's width for each query head.
+    Heads,
+    /// A head's width for each key and value head.
+    KvHeads,
+    /// The width of the MLP.
+    Ff,
+}
+
+/// GGUF's names of what most architectures have, and Hugging Face's. Source: llama.cpp's gguf-py/gguf/tensor_mapping.py.
+pub(crate) const COMMON: [(&str, &str); 9] = [
+    ("attn_norm", "input_layernorm"),
+    ("attn_q", "self_attn.q_proj"),
+    ("attn_k", "self_attn.k_proj"),
+    ("attn_v", "self_attn.v_proj"),
+    ("attn_output", "self_attn.o_proj"),
+    ("ffn_norm", "post_attention_layernorm"),
+    ("ffn_gate", "mlp.gate_proj"),
+    ("ffn_up", "mlp.up_proj"),
+    ("ffn_down", "mlp.down_proj"),
+];
+
+impl Arch {
+    /// The architecture of a GGUF file.
+    pub(crate) fn of_gguf(file: &str, name: &str) -> Result<&'static Arch, FormatError> {
+        ARCHITECTURES.iter().find(|arch| arch.name == name).ok_or_else(|| unknown(file, name))
+    }
+
+    /// The architecture and class of a text model's `model_type`.
+    pub(crate) fn of_class(file: &str, model_type: &str) -> Result<(&'static Arch, &'static Class), FormatError> {
+        let class_of = |arch: &'static Arch| {
+            arch.classes.iter().find(|class| class.model_type == model_type).map(|class| (arch, class))
+        };
+        ARCHITECTURES.iter().find_map(class_of).ok_or_else(|| unknown(file, model_type))
+    }
+
+    /// The architecture that config.json or GGUF calls `name`, if it is known.
+    pub fn named(name: &str) -> Option<&'static Arch> {
+        ARCHITECTURES.iter().find(|arch| arch.spellings().any(|spelled| spelled == name))
+    }
+
+    /// Its name in GGUF, then those in config.json.
+    pub(crate) fn spellings(&'static self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.name).chain(self.classes.iter().map(|class| class.model_type))
+    }
+
+    /// Whether its GGUF files hold queries, keys and values of a layer in one tensor.
+    pub fn stores_qkv_as_one(&self) -> bool {
+        self.fused.iter().any(|fused| fused.parts.iter().any(|(_, rows)| matches!(rows, Rows::KvHeads)))
+    }
+
+    /// Whether the tokenizer of its GGUF files drops the white space behind a control token, which they do not say.
+    pub fn strips_after_control(&self) -> bool {
+        self.gguf.strips_after_control
+    }
+}
+
+/// Two architectures are the same if they have the same name.
+impl PartialEq for Arch {
+    fn eq(&self, other: &Arch) -> bool {
+        self.name == other.name
+    }
+}
+
+impl fmt::Debug for Arch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Arch({})", self.name)
+    }
+}
+
+/// The wrapper of this `model_type`, of a tower that is understood or not.
+pub(crate) fn wrapper(model_type: &str) -> Option<&'static Wrapper> {
+    let all = ARCHITECTURES.iter().flat_map(|arch| arch.wrappers).chain(TOWERS.iter().flat_map(|tower| tower.wrappers));
+    all.into_iter().find(|wrapper| wrapper.model_type == model_type)
+}
+
+/// The error about the architecture `found`, whichever format declares it.
+fn unknown(file: &str, found: &str) -> FormatError {
+    let known: BTreeSet<&str> = ARCHITECTURES.iter().flat_map(Arch::spellings).collect();
+    let known: Vec<String> = known.into_iter().map(|name| format!("`{name}`")).collect();
+    FormatError::UnknownArchitecture {
+        file: file.to_owned(),
+        found: one_line(found, MAX_NAME),
+        known: known.join(", "),
+    }
+}
+
+/// An architecture of vision towers with their connectors, and how published files spell it.
+pub struct TowerArch {
+    /// llama.cpp's `clip.projector_type`, and the tower's name in messages.
+    pub name: &'static str,
+    /// Multimodal classes that see with it; the family of the first's text model is that of all its mmproj files.
+    pub(crate) wrappers: &'static [Wrapper],
+    /// What the class of the `vision_config` supplies for keys that are omitted, and the wrapper for those that concern it.
+    pub(crate) defaults: fn() -> Value,
+    /// Beginnings of its names in safetensors files, and what they are in canonical names. The first that fits counts.
+    pub(crate) parts: &'static [(&'static str, &'static str)],
+    /// Its names in mmproj files beyond [`COMMON_TOWER`], and canonical ones: whole names begin with `v.` or `mm.`, the
+    /// others are modules of a layer.
+    pub(crate) tensors: &'static [(&'static str, &'static str)],
+    /// What the number of a layer stands behind.
+    pub(crate) layers: &'static str,
+    /// Norm's epsilon and activation that no key may change.
+    pub(crate) fixed: Option<(f32, Activation)>,
+    /// Sets keys that an mmproj has in its tensors, or llama.cpp in its code.
+    pub(crate) facts: fn(&GgufFile, &mut ConfigMap),
+    /// Writes the tower down.
+    pub(crate) build: fn(&VisionParams) -> Result<Tower, ModelError>,
+}
+
+/// Names of a layer's modules in mmproj files of most towers, and canonical ones.
+pub(crate) const COMMON_TOWER: [(&str, &str); 5] = [
+    ("attn_q", "self_attn.q_proj"),
+    ("attn_k", "self_attn.k_proj"),
+    ("attn_v", "self_attn.v_proj"),
+    ("ffn_up", "mlp.fc1"),
+    ("ffn_down", "mlp.fc2"),
+];
+
+impl TowerArch {
+    pub(crate) fn of_wrapper(model_type: &str) -> Option<&'static TowerArch> {
+        TOWERS.iter().find(|tower| tower.wrappers.iter().any(|wrapper| wrapper.model_type == model_type))
+    }
+
+    pub(crate) fn of_projector(projector: &str) -> Option<&'static TowerArch> {
+        TOWERS.iter().find(|tower| tower.name == projector)
+    }
+
+    /// The family of the text models that see with it.
+    pub(crate) fn text_family(&self) -> &'static str {
+        Arch::named(self.wrappers[0].text).expect("a wrapper's text model is known").name
+    }
+}
+
+/// Two towers are the same if they have the same name.
+impl PartialEq for TowerArch {
+    fn eq(&self, other: &TowerArch) -> bool {
+        self.name == other.name
+    }
+}
+
+impl fmt::Debug for TowerArch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TowerArch({})", self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests;

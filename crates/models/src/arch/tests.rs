@@ -1,0 +1,206 @@
+//! What every declaration has to keep.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::*;
+use crate::config::{GGUF_NEUTRAL, NEUTRAL};
+use crate::names::{Role, mmproj_name, role};
+
+/// The names of weights that a description declares, those of layers with their number as `N`.
+fn declared(network: &Network) -> BTreeSet<String> {
+    let name = |name: &str| {
+        let parts: Vec<&str> =
+            name.split('.').map(|part| if part.parse::<u32>().is_ok() { "N" } else { part }).collect();
+        parts.join(".")
+    };
+    network.weights.iter().map(|weight| name(&weight.name)).collect()
+}
+
+/// What the classes' defaults declare, and what configurations with other kinds of layers do.
+fn declared_by(arch: &Arch) -> BTreeSet<String> {
+    let with = |keys: Value, model_type: &str| {
+        let mut config = json!({ "model_type": model_type });
+        config.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
+        let hp = Hyperparams::from_config_json("config.json", &config.to_string()).unwrap();
+        declared(&(arch.build)(&hp).unwrap())
+    };
+    let kinds = [json!({}), json!({ "interleave_moe_layer_step": 2 }), json!({ "attention_bias": true })];
+    let configs = arch.classes.iter().flat_map(|class| kinds.clone().map(|keys| with(keys, class.model_type)));
+    configs.flatten().collect()
+}
+
+fn declared_by_tower(tower: &TowerArch) -> BTreeSet<String> {
+    let config = json!({ "model_type": tower.wrappers[0].model_type }).to_string();
+    let hp = Hyperparams::from_config_json("config.json", &config).unwrap();
+    let params = VisionParams::of_wrapped(&hp).unwrap().unwrap();
+    declared(&(tower.build)(&params).unwrap().network)
+}
+
+/// The canonical names that a name in one of the tables stands for.
+fn meant(arch: &Arch, canonical: &str) -> Vec<String> {
+    match arch.fused.iter().find(|fused| fused.stored == canonical) {
+        Some(fused) => fused.parts.iter().map(|(part, _)| (*part).to_owned()).collect(),
+        None => vec![canonical.to_owned()],
+    }
+}
+
+#[test]
+fn every_name_that_an_architecture_spells_is_declared_by_its_network() {
+    for arch in ARCHITECTURES {
+        let declared = declared_by(arch);
+        let fused = arch.fused.iter().flat_map(|fused| fused.parts.iter().map(|(part, _)| *part));
+        let modules = arch.gguf.tensors.iter().filter(|(gguf, _)| !gguf.ends_with(".weight"));
+        let modules = modules.flat_map(|(_, to)| meant(arch, to)).chain(fused.map(str::to_owned));
+        let whole = arch.gguf.tensors.iter().filter(|(gguf, _)| gguf.ends_with(".weight")).map(|(_, to)| *to);
+        let whole = whole.chain(arch.transposed.iter().flat_map(|(_, parts)| parts.iter().copied()));
+        for name in modules.map(|module| format!("{module}.weight")).chain(whole.map(str::to_owned)) {
+            let name = format!("model.layers.N.{name}");
+            assert!(declared.contains(&name), "{}: `{name}` is spelled, but no network has it", arch.name);
+        }
+    }
+    for tower in TOWERS {
+        let declared = declared_by_tower(tower);
+        for (file, _) in tower.tensors.iter().chain(&COMMON_TOWER) {
+            let is_whole = file.starts_with("v.") || file.starts_with("mm.");
+            let file = if is_whole { (*file).to_owned() } else { format!("v.blk.7.{file}.weight") };
+            let name = mmproj_name(tower, &file).unwrap().replace(".7.", ".N.");
+            assert!(declared.contains(&name), "{}: `{name}` is spelled, but no tower has it", tower.name);
+        }
+        for (_, part) in tower.parts {
+            assert!(declared.iter().any(|name| name.starts_with(part)), "{}: `{part}`", tower.name);
+        }
+    }
+}
+
+#[test]
+fn every_weight_of_a_network_has_a_name_in_its_gguf() {
+    let canonical = |arch: &Arch, name: &str| match role(arch, name) {
+        Some(Role::Weight(name)) => {
+            let module = name.strip_prefix("model.layers.7.").and_then(|name| name.rsplit_once('.'));
+            match module {
+                Some((module, kind)) if arch.fused.iter().any(|fused| fused.stored == module) => {
+                    meant(arch, module).iter().map(|part| format!("model.layers.N.{part}.{kind}")).collect()
+                }
+                _ => vec![name.replace(".7.", ".N.")],
+            }
+        }
+        _ => vec![],
+    };
+    for arch in ARCHITECTURES {
+        let modules = arch.gguf.tensors.iter().chain(&COMMON).map(|(gguf, _)| *gguf);
+        let kinds = |module: &str| ["", ".weight", ".bias"].map(|kind| format!("blk.7.{module}{kind}"));
+        let names = ["token_embd.weight", "output.weight", "output_norm.weight"].map(str::to_owned);
+        let names: Vec<String> = modules.flat_map(kinds).chain(names).collect();
+        let spelled: BTreeSet<String> = names.iter().flat_map(|name| canonical(arch, name)).collect();
+        let missing: Vec<String> = declared_by(arch).difference(&spelled).cloned().collect();
+        assert!(missing.is_empty(), "{}: no GGUF name for {missing:?}", arch.name);
+    }
+    for tower in TOWERS {
+        let files = tower.tensors.iter().chain(&COMMON_TOWER).map(|(file, _)| *file);
+        let kinds = |file: &str| [file.to_owned(), format!("v.blk.7.{file}.weight"), format!("v.blk.7.{file}.bias")];
+        let spelled = files.flat_map(kinds).filter_map(|name| mmproj_name(tower, &name));
+        let spelled: BTreeSet<String> = spelled.map(|name| name.replace(".7.", ".N.")).collect();
+        let missing: Vec<String> = declared_by_tower(tower).difference(&spelled).cloned().collect();
+        assert!(missing.is_empty(), "{}: no mmproj name for {missing:?}", tower.name);
+    }
+}
+
+/// What the parser asks a class whether it reads.
+const ASKED: [&str; 7] = [
+    "attention_bias",
+    "mlp_bias",
+    "partial_rotary_factor",
+    "query_pre_attn_scalar",
+    "attn_logit_softcapping",
+    "final_logit_softcapping",
+    "num_local_experts",
+];
+
+#[test]
+fn names_are_an_architectures_own_and_lead_to_known_ones() {
+    let mut seen = BTreeSet::new();
+    for class in ARCHITECTURES.iter().flat_map(|arch| arch.classes) {
+        assert!(seen.insert(class.model_type), "`{}` is declared twice", class.model_type);
+        let is_refused = |key: &&&str| NEUTRAL.iter().any(|(refused, ..)| refused == *key);
+        let unknown = class.reads.iter().find(|key| !ASKED.contains(key) && !is_refused(key));
+        assert_eq!(unknown, None, "`{}` reads a key that no parser asks for", class.model_type);
+    }
+    let mut seen = BTreeSet::new();
+    for arch in ARCHITECTURES {
+        assert!(seen.insert(arch.name), "`{}` is declared twice", arch.name);
+        let is_refused = |key: &&&str| GGUF_NEUTRAL.iter().any(|(refused, _)| refused == *key);
+        let unknown = arch.gguf.reads.iter().find(|key| !is_refused(key));
+        assert_eq!(unknown, None, "`{}` reads a key of GGUF that nobody else refuses", arch.name);
+    }
+    let mut seen = BTreeSet::new();
+    let wrappers = ARCHITECTURES.iter().flat_map(|arch| arch.wrappers);
+    for wrapper in wrappers.chain(TOWERS.iter().flat_map(|tower| tower.wrappers)) {
+        assert!(seen.insert(wrapper.model_type), "`{}` is declared twice", wrapper.model_type);
+        assert!(Arch::of_class("", wrapper.text).is_ok(), "{}: `{}`", wrapper.model_type, wrapper.text);
+    }
+}
+
+/// Files in which a word is an architecture's name and means something else, which is said here.
+const OTHERWISE_MEANT: [(&str, &[&str], &str); 5] = [
+    ("cli/src/args.rs", &["llama", "qwen3", "smollm3"], "models in the examples of help"),
+    ("engine/src/tokenizer/gguf.rs", &["llama"], "GGUF's word for a SentencePiece vocabulary"),
+    ("engine/src/tokenizer/json.rs", &["llama"], "a class of tokenizers, of many models"),
+    ("engine/src/tokenizer/mod.rs", &["llama"], "a tag of pre-tokenizers, in a message"),
+    ("engine/src/tokenizer/pre_tokenizers.rs", &["llama", "llama4", "qwen2"], "tags of pre-tokenizers"),
+];
+/// The list of the cards in the binary.
+const CATALOGUE: &str = "catalog/src/builtin.rs";
+
+/// All that stands before the tests of a file, without comments.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+    let without = |line: &str| line.split("//").next().unwrap_or_default().to_owned();
+    text.lines().map(without).collect::<Vec<String>>().join("\n").replace("llama.cpp", "")
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let name = entry.file_name().unwrap().to_string_lossy().into_owned();
+        if entry.is_dir() && !["tests", "examples", "benches", "arch", "families"].contains(&name.as_str()) {
+            sources(&entry, found);
+        } else if name.ends_with(".rs") && name != "tests.rs" {
+            found.push(entry);
+        }
+    }
+}
+
+#[test]
+fn no_other_source_file_names_an_architecture() {
+    let wrappers = ARCHITECTURES.iter().flat_map(|arch| arch.wrappers);
+    let wrappers = wrappers.chain(TOWERS.iter().flat_map(|tower| tower.wrappers)).map(|wrapper| wrapper.model_type);
+    let names: BTreeSet<&str> = ARCHITECTURES
+        .iter()
+        .flat_map(Arch::spellings)
+        .chain(TOWERS.iter().map(|tower| tower.name))
+        .chain(wrappers)
+        .collect();
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut files = Vec::new();
+    sources(crates, &mut files);
+    assert!(files.len() > 100, "{} files of the workspace were found", files.len());
+    let mut needed = BTreeSet::new();
+    let shown = |file: &Path| file.strip_prefix(crates).unwrap().display().to_string();
+    for (shown, file) in files.into_iter().map(|file| (shown(&file), file)).filter(|(at, _)| at != CATALOGUE) {
+        let text = code(&std::fs::read_to_string(&file).unwrap());
+        for word in text.split(|c: char| !c.is_alphanumeric() && c != '_') {
+            let parts = word.split('_').chain([word]).map(str::to_lowercase);
+            for name in parts.filter(|part| names.contains(part.as_str())) {
+                let otherwise =
+                    OTHERWISE_MEANT.iter().find(|(at, meant, _)| *at == shown && meant.contains(&name.as_str()));
+                assert!(otherwise.is_some(), "{shown} names the architecture `{name}`: `{word}`");
+                needed.insert((shown.clone(), name));
+            }
+        }
+    }
+    let listed = OTHERWISE_MEANT
+        .iter()
+        .flat_map(|(at, meant, _)| meant.iter().map(|name| ((*at).to_owned(), (*name).to_owned())));
+    assert_eq!(needed, listed.collect(), "words that are excused, but stand there no more");
+}
