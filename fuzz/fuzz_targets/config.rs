@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use plimsoll_formats::{Hyperparams, RopeScaling, VisionParams};
+use plimsoll_models::{Hyperparams, RopeScaling, VisionParams};
 
 fuzz_target!(|text: &str| {
     let Ok(hp) = Hyperparams::from_config_json("config.json", text) else { return };

@@ -3,7 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use plimsoll_formats::gguf::GgufFile;
-use plimsoll_formats::{Checkpoint, FileBytes, Vision};
+use plimsoll_formats::FileBytes;
+use plimsoll_models::{Checkpoint, Vision};
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(file) = GgufFile::parse(FileBytes::owned("fuzz.gguf", bytes.to_vec())) else { return };

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use plimsoll_catalog::Catalog;
-use plimsoll_formats::Checkpoint;
+use plimsoll_models::Checkpoint;
 use plimsoll_panel::slug;
 
 use crate::places;

@@ -64,7 +64,7 @@ mod tests {
     use std::ops::ControlFlow;
 
     use plimsoll_engine::{GenerateOptions, Prompt, Session, SessionOptions, TemplateRequest};
-    use plimsoll_formats::Checkpoint;
+    use plimsoll_models::Checkpoint;
 
     use super::*;
 

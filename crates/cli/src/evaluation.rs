@@ -1,12 +1,12 @@
 //! An evaluation that takes long: what was answered is remembered while it goes on, what was found is kept when it ends.
 
 use plimsoll_engine::Session;
-use plimsoll_formats::Checkpoint;
 use plimsoll_lab::compare::model_facts;
 use plimsoll_lab::hash::{canonical_json, sha256_hex};
 use plimsoll_lab::journal::{Journal, Within};
 use plimsoll_lab::record::{Measurement, MeasurementBuilder, Origin, Unit};
 use plimsoll_lab::stats::Interval;
+use plimsoll_models::Checkpoint;
 use plimsoll_panel::store::Store;
 
 use crate::args::StoreArgs;

@@ -330,9 +330,6 @@ fn cpu_hint(error: &CpuError) -> &'static str {
 
 fn model_hint(error: &ModelError) -> Option<String> {
     match error {
-        ModelError::UnknownArchitecture { .. } => {
-            Some("CONTRIBUTING.md tells how to add an architecture in one file".to_owned())
-        }
         ModelError::TooManyLayers { .. } => Some("the file is damaged, or its configuration is another's".to_owned()),
         _ => None,
     }

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use clap::Args as ClapArgs;
-use plimsoll_formats::Vision;
 use plimsoll_lab::bench::Filling;
 use plimsoll_lab::compare::Contestant;
 use plimsoll_lab::suite::Image;
+use plimsoll_models::Vision;
 use plimsoll_panel::shown_text;
 
 use crate::model;

@@ -3,7 +3,8 @@
 use plimsoll_catalog::{
     Answer, DeclaredUse, Gate, ModelCard, Outcome, Reading, Recognition, Statement, Terms, Text, Topic, gate, people,
 };
-use plimsoll_formats::{Checkpoint, LicenceFacts};
+use plimsoll_formats::LicenceFacts;
+use plimsoll_models::Checkpoint;
 use serde_json::{Value, json};
 
 use crate::catalogue;

@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::PathBuf;
 
-use plimsoll_formats::Checkpoint;
+use plimsoll_models::Checkpoint;
 
 use crate::licence::{self, Licensing};
 use crate::notice::say;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use plimsoll_catalog::{Availability, Catalog, ModelCard, nearest};
 use plimsoll_engine::{Session, SessionOptions, context_length};
-use plimsoll_formats::{Checkpoint, FormatError};
+use plimsoll_formats::FormatError;
+use plimsoll_models::Checkpoint;
 use plimsoll_runtime::CacheType;
 
 use crate::args::CacheArg;

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use clap::Args as ClapArgs;
-use plimsoll_formats::{Checkpoint, Vision};
 use plimsoll_lab::benchmark::{self, Benchmark, Reading};
 use plimsoll_lab::prompted::Prompting;
 use plimsoll_lab::questions;
 use plimsoll_lab::suite::{Item, Suite};
+use plimsoll_models::{Checkpoint, Vision};
 use plimsoll_panel::shown_text;
 use plimsoll_sandbox::{Sandbox, Unavailable};
 

@@ -4,13 +4,14 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
+use plimsoll_formats::FormatError;
 use plimsoll_formats::gguf::GgufFile;
-use plimsoll_formats::{Checkpoint, FormatError, Vision};
 use plimsoll_kernels::Isa;
+use plimsoll_models::{Checkpoint, Vision};
 use plimsoll_runtime::{Arithmetic, Given, LoadError, Tiles as Pixels, TilesError, Tower};
 use plimsoll_vision::{
-    ImageStrings, Medium, MmprojParameters, Picture, Processor, Sampling, SourceFile, Sources, Tiles,
-    VIDEO_CHAT_TEMPLATE, Video, VisionError,
+    ImageStrings, Medium, MmprojParameters, Picture, Processor, Sampling, SourceFile, Sources, Tiles, Video,
+    VisionError,
 };
 use sha2::{Digest, Sha256};
 
@@ -172,12 +173,12 @@ impl Sight {
         let model = checkpoint.display();
         let Some(vision) = Vision::of(checkpoint, mmproj)? else { return Err(SightError::Blind { model }) };
         let processor = processor(checkpoint, &vision)?;
-        let place = place(&model, &vision, tokenizer)?;
         let tower = Tower::load(&vision, isa, threads, arithmetic)?;
         let features = tower
             .features_per_tile(processor.tile_size().0)
             .map_err(|source| SightError::Tiles { model: model.clone(), source })?;
         let strings = ImageStrings::new(&processor, features);
+        let place = place(&model, &vision, &strings, tokenizer)?;
         let controls = tokenizer.controls().with(strings.placeholders())?;
         let d_model = checkpoint.hyperparams.d_model;
         Ok(Sight { model, tower, processor, strings, controls, place, d_model, remembered: Vec::new() })
@@ -329,13 +330,14 @@ impl Sight {
         request: &TemplateRequest,
         seen: &[Seen],
     ) -> Result<GuardedText, SightError> {
-        // The reference takes this template as soon as there is a video: older checkpoints' own write nothing for one.
+        // As soon as there is a video, the reference may take a template of the model's class instead of the checkpoint's.
         let for_videos;
-        let template = if seen.iter().any(Seen::is_video) {
-            for_videos = template.with_source(VIDEO_CHAT_TEMPLATE)?;
-            &for_videos
-        } else {
-            template
+        let template = match self.strings.video_chat_template().filter(|_| seen.iter().any(Seen::is_video)) {
+            Some(source) => {
+                for_videos = template.with_source(source)?;
+                &for_videos
+            }
+            None => template,
         };
         Ok(template.render_guarded(&template.with_expected_content(request), &self.controls)?)
     }
@@ -369,11 +371,11 @@ impl Sight {
 }
 
 /// The token of a model's config, or else the one with the family's text: GGUF files have no key for it.
-fn place(model: &str, vision: &Vision, tokenizer: &Tokenizer) -> Result<u32, SightError> {
+fn place(model: &str, vision: &Vision, strings: &ImageStrings, tokenizer: &Tokenizer) -> Result<u32, SightError> {
     if let Some(place) = vision.params.image_token {
         return Ok(place);
     }
-    let token = vision.params.image_token_text;
+    let token = strings.feature_token();
     match tokenizer.encode(token, Special::Parse)?[..] {
         [place] => Ok(place),
         _ => Err(SightError::NoToken { model: model.to_owned(), token: token.to_owned() }),
@@ -413,7 +415,7 @@ fn processor(checkpoint: &Checkpoint, vision: &Vision) -> Result<Processor, Sigh
     let uint = |key: &str| file.uint(key).map(|n| n.map(|n| usize::try_from(n).unwrap_or(usize::MAX)));
     Ok(Processor::from_mmproj(&MmprojParameters {
         file: file.name().to_owned(),
-        projector: vision.params.family.to_owned(),
+        projector: vision.params.arch.name.to_owned(),
         image_size: vision.params.tile_size,
         preproc_image_size: uint("clip.vision.preproc_image_size").map_err(FormatError::from)?,
         image_mean: channels("clip.vision.image_mean")?,

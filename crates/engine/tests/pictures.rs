@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use plimsoll_engine::{
     GenerateOptions, Prompt, Seen, Session, SessionError, SessionOptions, Shown, SightError, TemplateRequest,
 };
-use plimsoll_formats::Checkpoint;
+use plimsoll_models::Checkpoint;
 use plimsoll_runtime::{Arithmetic, CacheType};
 use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, Video, VisionError};
 use serde_json::{Value, json};

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use plimsoll_engine::{
     Finish, GenerateOptions, SamplingParams, Session, SessionError, SessionOptions, Special, TemplateRequest,
 };
-use plimsoll_formats::Checkpoint;
+use plimsoll_models::Checkpoint;
 use plimsoll_runtime::{Arithmetic, CacheType};
 use serde_json::{Value, json};
 

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 /// Characters of a foreign name that messages show.
-pub(crate) const MAX_NAME: usize = 80;
+pub const MAX_NAME: usize = 80;
 /// Characters of a message that may quote foreign text.
 const MAX_MESSAGE: usize = 400;
 
 /// Foreign text as part of a message: its first `max` characters, control characters escaped.
-pub(crate) fn one_line(text: &str, max: usize) -> String {
+pub fn one_line(text: &str, max: usize) -> String {
     let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     let shown: String = text.chars().take(max).map(escape).collect();
     if text.chars().nth(max).is_some() { shown + "…" } else { shown }
@@ -131,15 +131,18 @@ pub struct HyperparamError {
 }
 
 impl FormatError {
-    pub(crate) fn io(path: &Path, action: &'static str, source: std::io::Error) -> FormatError {
+    /// The operating system refused `action` on the file at `path`.
+    pub fn io(path: &Path, action: &'static str, source: std::io::Error) -> FormatError {
         FormatError::Io { file: path.display().to_string(), action, source }
     }
 
-    pub(crate) fn malformed(file: &str, what: impl Into<String>) -> FormatError {
+    /// The file is broken, as `what` says.
+    pub fn malformed(file: &str, what: impl Into<String>) -> FormatError {
         FormatError::Malformed { file: file.to_owned(), what: one_line(&what.into(), MAX_MESSAGE) }
     }
 
-    pub(crate) fn tensor(file: &str, tensor: &str, what: impl Into<String>) -> FormatError {
+    /// A tensor cannot be used, as `what` says.
+    pub fn tensor(file: &str, tensor: &str, what: impl Into<String>) -> FormatError {
         FormatError::Tensor {
             file: file.to_owned(),
             tensor: one_line(tensor, MAX_NAME),

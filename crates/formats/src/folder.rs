@@ -11,14 +11,21 @@ const MAX_JSON: usize = 16 << 20;
 
 /// Files by name, without subfolders.
 #[derive(Debug, Clone)]
-pub(crate) enum Folder {
+pub enum Folder {
+    /// A folder of the file system.
     Disk(PathBuf),
-    Embedded { name: String, files: &'static [(&'static str, &'static [u8])] },
+    /// Files inside the binary.
+    Embedded {
+        /// What stands for the folder's path.
+        name: String,
+        /// (name, bytes)
+        files: &'static [(&'static str, &'static [u8])],
+    },
 }
 
 impl Folder {
     /// The folder as messages show it.
-    pub(crate) fn display(&self) -> String {
+    pub fn display(&self) -> String {
         match self {
             Folder::Disk(path) => path.display().to_string(),
             Folder::Embedded { name, .. } => name.clone(),
@@ -26,7 +33,7 @@ impl Folder {
     }
 
     /// The file as messages show it.
-    pub(crate) fn display_file(&self, file: &str) -> String {
+    pub fn display_file(&self, file: &str) -> String {
         match self {
             Folder::Disk(path) => path.join(file).display().to_string(),
             Folder::Embedded { name, .. } => format!("{name}/{file}"),
@@ -34,7 +41,10 @@ impl Folder {
     }
 
     /// Bytes of `file`; `None` if there is no such file.
-    pub(crate) fn open(&self, file: &str) -> Result<Option<Arc<FileBytes>>, FormatError> {
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn open(&self, file: &str) -> Result<Option<Arc<FileBytes>>, FormatError> {
         match self {
             Folder::Disk(path) => {
                 let path = path.join(file);
@@ -51,7 +61,10 @@ impl Folder {
     }
 
     /// Text of `file`; `None` if there is no such file.
-    pub(crate) fn text(&self, file: &str) -> Result<Option<String>, FormatError> {
+    ///
+    /// # Errors
+    /// It cannot be read, or is no text.
+    pub fn text(&self, file: &str) -> Result<Option<String>, FormatError> {
         let Some(bytes) = self.open(file)? else { return Ok(None) };
         match std::str::from_utf8(&bytes) {
             Ok(text) => Ok(Some(text.to_owned())),
@@ -63,7 +76,10 @@ impl Folder {
     }
 
     /// JSON object in `file`; `None` if there is no such file.
-    pub(crate) fn json(&self, file: &str) -> Result<Option<JsonObject>, FormatError> {
+    ///
+    /// # Errors
+    /// It cannot be read, is no JSON object, or far too long for settings.
+    pub fn json(&self, file: &str) -> Result<Option<JsonObject>, FormatError> {
         let Some(text) = self.text(file)? else { return Ok(None) };
         if text.len() > MAX_JSON {
             let what = format!("has {} bytes, expected {MAX_JSON} at most of a file of settings", text.len());
@@ -73,7 +89,10 @@ impl Folder {
     }
 
     /// Names of the files directly inside, sorted, without hidden ones: systems leave such (`._model.gguf`) beside others'.
-    pub(crate) fn names(&self) -> Result<Vec<String>, FormatError> {
+    ///
+    /// # Errors
+    /// The folder cannot be listed.
+    pub fn names(&self) -> Result<Vec<String>, FormatError> {
         let mut names = match self {
             Folder::Disk(path) => list(path)?,
             Folder::Embedded { files, .. } => files.iter().map(|(name, _)| (*name).to_owned()).collect(),
@@ -84,10 +103,13 @@ impl Folder {
 }
 
 /// A JSON object with its keys in the file's order.
-pub(crate) type JsonObject = serde_json::Map<String, serde_json::Value>;
+pub type JsonObject = serde_json::Map<String, serde_json::Value>;
 
-/// Parses `text` as one JSON object.
-pub(crate) fn parse_object(file: &str, text: &str) -> Result<JsonObject, FormatError> {
+/// Parses `text` as one JSON object; `file` is its path for messages.
+///
+/// # Errors
+/// It is none.
+pub fn parse_object(file: &str, text: &str) -> Result<JsonObject, FormatError> {
     serde_json::from_str(text)
         .map_err(|e| FormatError::malformed(file, format!("not the JSON object that was expected: {e}")))
 }

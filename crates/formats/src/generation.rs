@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::config::ConfigMap;
+use crate::config_map::ConfigMap;
 use crate::error::{FormatError, HyperparamError};
 use crate::folder::{Folder, JsonObject};
 use crate::gguf::GgufFile;
@@ -103,7 +103,7 @@ const OTHER_RULES: [&str; 8] = [
 ];
 
 /// Reads `generation_config.json`; `config` holds the keys of `config.json`, whose ids count where it has none.
-pub(crate) fn from_folder(folder: &Folder, config: &JsonObject) -> Result<GenerationDefaults, FormatError> {
+pub fn from_folder(folder: &Folder, config: &JsonObject) -> Result<GenerationDefaults, FormatError> {
     let (keys, unreadable) = match folder.json(FILE) {
         Ok(keys) => (keys.unwrap_or_default(), None),
         // The reference goes on without a file that is no JSON object.
@@ -252,7 +252,7 @@ fn texts(config: &ConfigMap, key: &str) -> Result<Option<Vec<String>>, Hyperpara
 }
 
 /// Reads the ids and sampling keys of a GGUF's metadata.
-pub(crate) fn from_gguf(gguf: &GgufFile) -> Result<GenerationDefaults, FormatError> {
+pub fn from_gguf(gguf: &GgufFile) -> Result<GenerationDefaults, FormatError> {
     let id = |name: &str| crate::tokenizer::gguf_id(gguf, &format!("tokenizer.ggml.{name}_token_id"));
     let mut eos_ids = Vec::new();
     for name in ["eos", "eot", "eom"] {

@@ -1,39 +1,36 @@
-//! Published model files, opened as one kind of thing: a [`Checkpoint`].
+//! Published model files as containers: what a folder in Hugging Face's layout, a `.gguf` (whole or split) or files
+//! embedded in the binary hold, whoever's model it is.
 //!
-//! A folder in Hugging Face's layout, a `.gguf` (whole or split) and files embedded in the binary all become the
-//! same canonical names, hyperparameters, tokenizer source, licence facts and zero-copy weights. The differences
-//! between the formats end in this crate: names are mapped, fused matrices become row views, GGUF's rotary row
-//! order is recorded on the tensor and Gemma's shifted norm weights are shifted back.
+//! [`ModelFiles`] finds and maps a model's weights, [`ConfigMap`] reads settings with errors that name the key, [`Tensor`] is
+//! a view of stored weights. Tokenizer, chat template, generation settings and licence facts are read as the files have
+//! them. What a name or a key means for an architecture is said in `plimsoll_models`: nothing here knows one.
 //!
 //! Everything read here is foreign: sizes are checked against the file before anything is allocated, and a bad file
 //! ends in a [`FormatError`] that names the file and the tensor or key.
 #![deny(unsafe_code)]
 
-pub mod checkpoint;
-pub mod config;
+pub mod config_map;
 pub mod error;
+mod files;
 mod folder;
 pub mod generation;
 pub mod gguf;
 pub mod licence;
 mod mapping;
-mod names;
 pub mod safetensors;
 pub mod template;
 pub mod tensor;
 pub mod tokenizer;
-pub mod vision;
-mod weights;
+mod vocabulary;
 
-pub use checkpoint::{Checkpoint, Format, Vocabulary, open_vocabulary};
-pub use config::{Activation, ArchId, Biases, Hyperparams, LayerKind, Rope, RopeScaling, VisionParams};
+pub use config_map::ConfigMap;
 pub use error::{FormatError, HyperparamError};
+pub use files::{ModelFiles, WeightFiles, parent};
+pub use folder::{Folder, JsonObject, parse_object};
 pub use generation::{GenerationDefaults, SequenceBias, TokenRules, Unusable};
 pub use licence::{Declaration, LicenceFacts, LicenceText, normalised_text};
 pub use mapping::FileBytes;
-pub use names::{known_architectures, known_towers, stores_qkv_as_one};
 pub use template::ChatTemplateSource;
 pub use tensor::Tensor;
 pub use tokenizer::{GgufVocab, JsonTokenizer, TokenizerSource};
-pub use vision::Vision;
-pub use weights::{EMBEDDING, Weights};
+pub use vocabulary::{Vocabulary, open_vocabulary};

@@ -87,7 +87,10 @@ fn spdx_id(value: &str) -> Option<&'static str> {
 }
 
 /// Gathers the facts from the model card and the licence files of `folder`, and from the GGUF's metadata.
-pub(crate) fn gather(folder: Option<&Folder>, gguf: Option<&GgufFile>) -> Result<LicenceFacts, FormatError> {
+///
+/// # Errors
+/// A file cannot be read.
+pub fn gather(folder: Option<&Folder>, gguf: Option<&GgufFile>) -> Result<LicenceFacts, FormatError> {
     let mut facts = LicenceFacts::default();
     if let Some(gguf) = gguf {
         from_gguf(gguf, &mut facts);

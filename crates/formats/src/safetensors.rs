@@ -66,7 +66,10 @@ impl SafetensorsFile {
 
 /// The weight files of a model folder: `model.safetensors`, or the shards that the index names, or the only
 /// `*.safetensors` there is; `None` if the folder has none of these.
-pub(crate) fn open_folder(folder: &Folder) -> Result<Option<Vec<SafetensorsFile>>, FormatError> {
+///
+/// # Errors
+/// A file is missing or broken, or it is open which of several belong together.
+pub fn open_folder(folder: &Folder) -> Result<Option<Vec<SafetensorsFile>>, FormatError> {
     if let Some(bytes) = folder.open(SINGLE)? {
         return Ok(Some(vec![SafetensorsFile::parse(bytes)?]));
     }

@@ -25,10 +25,10 @@ impl ChatTemplateSource {
 
 /// Reads `chat_template.jinja`, else `chat_template.json`, else the
 /// `chat_template` key of `tokenizer_config.json`: transformers' order.
-pub(crate) fn from_folder(
-    folder: &Folder,
-    tokenizer_config: &JsonObject,
-) -> Result<Option<ChatTemplateSource>, FormatError> {
+///
+/// # Errors
+/// A file cannot be read.
+pub fn from_folder(folder: &Folder, tokenizer_config: &JsonObject) -> Result<Option<ChatTemplateSource>, FormatError> {
     const JINJA: &str = "chat_template.jinja";
     let mut out = ChatTemplateSource::default();
     if let Some(text) = folder.text(JINJA)? {
@@ -77,7 +77,10 @@ fn add_value(out: &mut ChatTemplateSource, file: &str, value: &Value) -> Result<
 }
 
 /// Reads `tokenizer.chat_template`.
-pub(crate) fn from_gguf(gguf: &GgufFile) -> Result<Option<ChatTemplateSource>, FormatError> {
+///
+/// # Errors
+/// It is no text.
+pub fn from_gguf(gguf: &GgufFile) -> Result<Option<ChatTemplateSource>, FormatError> {
     const KEY: &str = "tokenizer.chat_template";
     let default = gguf.text(KEY)?.map(str::to_owned);
     Ok(ChatTemplateSource { default, tool_use: None, source: format!("{}, key `{KEY}`", gguf.name()) }.found())

@@ -27,19 +27,13 @@ enum Layout {
     Rows,
     /// GGUF's interleaved order of Q and K rows; see [`Matrix::with_rotary_pairs`].
     RotaryPairs { head_dim: usize },
-    /// Stored (in, `stored`) per matrix; the view shows the outputs from `first` on. Llama 4's experts.
+    /// Stored (in, `stored`) per matrix; the view shows the outputs from `first` on.
     Transposed { stored: usize, first: usize },
 }
 
 impl Tensor {
     /// A tensor stored row by row; the caller has checked that `range` lies in `file` and has the shape's size.
-    pub(crate) fn new(
-        name: &str,
-        file: Arc<FileBytes>,
-        range: Range<usize>,
-        dtype: DType,
-        shape: Vec<usize>,
-    ) -> Tensor {
+    pub fn new(name: &str, file: Arc<FileBytes>, range: Range<usize>, dtype: DType, shape: Vec<usize>) -> Tensor {
         Tensor { name: name.into(), file, range, dtype, shape, layout: Layout::Rows, shift: 0.0 }
     }
 
@@ -118,7 +112,7 @@ impl Tensor {
     ///
     /// # Errors
     /// [`FormatError::Tensor`] if there are fewer rows, or the range cuts a head that is stored in rotary order.
-    pub(crate) fn rows_as(&self, name: &str, rows: Range<usize>) -> Result<Tensor, FormatError> {
+    pub fn rows_as(&self, name: &str, rows: Range<usize>) -> Result<Tensor, FormatError> {
         let n_rows = self.shape.first().copied().unwrap_or(0);
         let whole_heads = match self.layout {
             Layout::Rows => true,
@@ -141,7 +135,7 @@ impl Tensor {
     ///
     /// # Errors
     /// [`FormatError::Tensor`] if this is no plain stack of floats with that many outputs.
-    pub(crate) fn transposed_as(&self, name: &str, outputs: Range<usize>) -> Result<Tensor, FormatError> {
+    pub fn transposed_as(&self, name: &str, outputs: Range<usize>) -> Result<Tensor, FormatError> {
         let &[experts, cols, stored] = &self.shape[..] else { return Err(self.wrong_shape("a stack of experts")) };
         if self.layout != Layout::Rows || !self.dtype.is_float() || outputs.end > stored {
             return Err(self.error(format!("cannot be read as the outputs {outputs:?} of transposed floats")));
@@ -152,7 +146,7 @@ impl Tensor {
 
     /// The weight of a convolution, (out, in, height, width), as the matrix (out, in · height · width) that it is for
     /// patches without overlap; anything else as it is.
-    pub(crate) fn without_patch_shape(self) -> Tensor {
+    pub fn without_patch_shape(self) -> Tensor {
         match (&self.shape[..], self.layout) {
             (&[out, a, b, c], Layout::Rows) => Tensor { shape: vec![out, a * b * c], ..self },
             _ => self,
@@ -160,7 +154,7 @@ impl Tensor {
     }
 
     /// The same weights under another name.
-    pub(crate) fn renamed(&self, name: &str) -> Tensor {
+    pub fn renamed(&self, name: &str) -> Tensor {
         Tensor { name: name.into(), ..self.clone() }
     }
 
@@ -168,7 +162,7 @@ impl Tensor {
     ///
     /// # Errors
     /// [`FormatError::Tensor`] if heads of `head_dim` do not divide the rows.
-    pub(crate) fn with_rotary_pairs(self, head_dim: usize) -> Result<Tensor, FormatError> {
+    pub fn with_rotary_pairs(self, head_dim: usize) -> Result<Tensor, FormatError> {
         let rows = self.shape.first().copied().unwrap_or(0);
         if head_dim < 2 || !head_dim.is_multiple_of(2) || rows == 0 || !rows.is_multiple_of(head_dim) {
             let what = format!("has {rows} rows, expected whole heads of an even {head_dim}");
@@ -179,7 +173,7 @@ impl Tensor {
 
     /// Declares that every stored value is `shift` greater than the canonical one. Only [`Tensor::to_f32`] undoes it,
     /// so it is for vectors.
-    pub(crate) fn with_shift(self, shift: f32) -> Tensor {
+    pub fn with_shift(self, shift: f32) -> Tensor {
         Tensor { shift, ..self }
     }
 

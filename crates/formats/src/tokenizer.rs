@@ -72,7 +72,10 @@ pub struct GgufVocab {
 }
 
 /// Reads the tokenizer's files; the second result is `tokenizer_config.json`, which may also hold chat templates.
-pub(crate) fn from_folder(folder: &Folder) -> Result<(TokenizerSource, JsonObject), FormatError> {
+///
+/// # Errors
+/// A file cannot be read.
+pub fn from_folder(folder: &Folder) -> Result<(TokenizerSource, JsonObject), FormatError> {
     let config = folder.json("tokenizer_config.json")?.unwrap_or_default();
     let Some(tokenizer_json) = folder.open("tokenizer.json")? else {
         let others = ["tokenizer.model", "vocab.json", "tekken.json"];
@@ -89,7 +92,10 @@ pub(crate) fn from_folder(folder: &Folder) -> Result<(TokenizerSource, JsonObjec
 }
 
 /// Reads `tokenizer.ggml.*`; [`TokenizerSource::Absent`] if the file has no tokens.
-pub(crate) fn from_gguf(gguf: &GgufFile) -> Result<TokenizerSource, FormatError> {
+///
+/// # Errors
+/// A key contradicts another or holds something else.
+pub fn from_gguf(gguf: &GgufFile) -> Result<TokenizerSource, FormatError> {
     match gguf.strings("tokenizer.ggml.tokens")? {
         Some(tokens) => Ok(TokenizerSource::Gguf(vocab(gguf, &tokens)?)),
         None => Ok(TokenizerSource::Absent { found: format!("`{}` has no `tokenizer.ggml.tokens`", gguf.name()) }),

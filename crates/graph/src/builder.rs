@@ -3,7 +3,7 @@
 
 use crate::id::{CacheId, RopeId, ValueId, WeightId};
 use crate::network::{CacheDecl, Network, Node, ShapeError, WeightDecl, WeightKind};
-use crate::op::{Activation, AttentionOp, MoeOp, Op, RopeSpec, Rows};
+use crate::op::{Activation, AttentionOp, Op, RopeSpec, Rows};
 use crate::order::gather_products;
 
 /// Builds a [`Network`] node by node.
@@ -159,7 +159,7 @@ impl Builder {
         self.push(Op::Scale(factor), vec![x], self.rows(x), self.width(x))
     }
 
-    /// Llama 4's attention temperature, see [`Op::ScaleByPosition`].
+    /// Attention temperature by position, see [`Op::ScaleByPosition`].
     pub fn scale_by_position(&mut self, x: ValueId, floor: f32, scale: f32) -> ValueId {
         self.push(Op::ScaleByPosition { floor, scale }, vec![x], self.rows(x), self.width(x))
     }
@@ -172,29 +172,6 @@ impl Builder {
     /// Keeps the rows whose logits are wanted.
     pub fn select_rows(&mut self, x: ValueId) -> ValueId {
         self.push(Op::SelectRows, vec![x], Rows::Selected, self.width(x))
-    }
-
-    /// Routed experts under `name`: `{name}.router`, `{name}.experts.{gate,up,down}_proj`.
-    pub fn moe(
-        &mut self,
-        x: ValueId,
-        name: &str,
-        n_experts: usize,
-        top_k: usize,
-        d_ff: usize,
-        act: Activation,
-    ) -> ValueId {
-        let d_model = self.width(x);
-        self.require(name, top_k > 0 && top_k <= n_experts, || format!("cannot choose {top_k} of {n_experts} experts"));
-        let router = self.weight(format!("{name}.router.weight"), vec![n_experts, d_model], WeightKind::Matrix);
-        let mut experts = |part: &str, out, input| {
-            self.weight(format!("{name}.experts.{part}"), vec![n_experts, out, input], WeightKind::Experts)
-        };
-        let gate = experts("gate_proj", d_ff, d_model);
-        let up = experts("up_proj", d_ff, d_model);
-        let down = experts("down_proj", d_model, d_ff);
-        let op = MoeOp { router, gate, up, down, n_experts, top_k, d_ff, act };
-        self.push(Op::Moe(op), vec![x], self.rows(x), d_model)
     }
 
     pub(crate) fn rope_of(&self, rope: RopeId) -> &RopeSpec {
@@ -245,7 +222,7 @@ pub struct Scope<'a> {
 
 impl Scope<'_> {
     /// The full name of a weight of this scope.
-    fn name(&self, name: &str) -> String {
+    pub(crate) fn name(&self, name: &str) -> String {
         format!("{}.{name}", self.prefix)
     }
 
@@ -265,20 +242,6 @@ impl Scope<'_> {
     pub fn layer_norm(&mut self, x: ValueId, name: &str, eps: f32) -> ValueId {
         let name = self.name(name);
         self.net.layer_norm(x, &name, eps)
-    }
-
-    /// [`Builder::moe`].
-    pub fn moe(
-        &mut self,
-        x: ValueId,
-        name: &str,
-        n_experts: usize,
-        top_k: usize,
-        d_ff: usize,
-        act: Activation,
-    ) -> ValueId {
-        let name = self.name(name);
-        self.net.moe(x, &name, n_experts, top_k, d_ff, act)
     }
 
     /// Nodes without weights of their own.

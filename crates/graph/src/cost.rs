@@ -158,8 +158,8 @@ impl Cost {
                 }
                 Op::Moe(moe) => {
                     cost.add_product(network.weight(moe.router), stored(moe.router), node.rows, 1.0);
-                    for part in [moe.gate, moe.up, moe.down] {
-                        let used = moe.top_k as f64 / moe.n_experts as f64;
+                    let used = moe.routing.top_k as f64 / moe.n_experts as f64;
+                    for part in [moe.experts.gate, moe.experts.up, moe.experts.down] {
                         cost.add_product(network.weight(part), stored(part), node.rows, used);
                     }
                 }
@@ -410,9 +410,23 @@ mod tests {
 
     #[test]
     fn only_the_experts_chosen_are_read_for_a_token() {
+        use crate::{Gating, Moe, Routing, Score, Weighed};
         let mut net = Builder::new(10);
         let x = net.embed("embed", 4);
-        let y = net.moe(x, "ff", 8, 2, 6, crate::Activation::Silu);
+        let routing =
+            Routing { top_k: 2, score: Score::Softmax, renormalised: None, factor: 1.0, weighs: Weighed::Output };
+        let moe = Moe {
+            router: "ff.router",
+            router_bias: false,
+            choice_bias: None,
+            experts: "ff.experts",
+            biases: false,
+            n_experts: 8,
+            d_ff: 6,
+            gating: Gating::Plain(crate::Activation::Silu),
+            routing,
+        };
+        let y = net.moe(x, &moe);
         let s = net.select_rows(y);
         let logits = net.linear_tied(s, "embed", 10);
         let cost = Cost::new(&net.finish(logits).unwrap(), as_f32);

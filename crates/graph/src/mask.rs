@@ -7,9 +7,9 @@ use std::ops::Range;
 pub enum Mask {
     /// All keys up to and including the query's own position.
     Causal,
-    /// The last `n` positions, the query's own among them (Mistral, Gemma 3's local layers).
+    /// The last `n` positions, the query's own among them.
     Sliding(usize),
-    /// Keys of the query's own block of `n` positions: aligned to blocks, it does not slide (Llama 4).
+    /// Keys of the query's own block of `n` positions: aligned to blocks, it does not slide.
     Chunked(usize),
 }
 

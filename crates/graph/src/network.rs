@@ -8,7 +8,7 @@ use crate::op::{Op, RopeSpec, Rows};
 pub enum WeightKind {
     /// Stays in the file, in its own type: a table or a linear map.
     Matrix,
-    /// A short vector held in f32, `offset` added to each value (1 for Gemma's norms).
+    /// A short vector held in f32, `offset` added to each value (1 for norms whose gains are stored less one).
     Vector {
         /// Added to every value.
         offset: f32,

@@ -2,6 +2,7 @@
 
 use crate::id::{CacheId, RopeId, WeightId};
 use crate::mask::Mask;
+use crate::moe::MoeOp;
 use crate::tile::TileOp;
 
 pub use plimsoll_kernels::{Activation, RopeLayout};
@@ -59,7 +60,7 @@ pub enum Op {
     },
     /// Root-mean-square norm over groups of `group` neighbours (the whole row, or one head).
     RmsNorm {
-        /// `(group)`; absent for a norm without gain (Llama 4's QK norm).
+        /// `(group)`; absent for a norm without gain.
         weight: Option<WeightId>,
         /// Values normed together; divides the width.
         group: usize,
@@ -92,15 +93,15 @@ pub enum Op {
     Activate(Activation),
     /// Multiplies by a constant.
     Scale(f32),
-    /// Multiplies each row by `log1p(floor((position + 1) / floor)) * scale + 1`: Llama 4's
-    /// attention temperature (modeling_llama4.py, `Llama4TextAttention`).
+    /// Multiplies each row by `log1p(floor((position + 1) / floor)) * scale + 1`: attention temperature
+    /// (modeling_llama4.py, `Llama4TextAttention`).
     ScaleByPosition {
         /// Positions in one step of the temperature.
         floor: f32,
         /// Weight of the logarithm.
         scale: f32,
     },
-    /// A mixture of gated experts.
+    /// A mixture of gated experts, of which each token passes some.
     Moe(MoeOp),
     /// Keeps the rows whose logits are wanted.
     SelectRows,
@@ -127,28 +128,6 @@ pub struct AttentionOp {
     pub softcap: Option<f32>,
     /// Which keys are seen.
     pub mask: Mask,
-}
-
-/// Routed experts as Llama 4 has them (modeling_llama4.py, `Llama4TextMoe`): the `top_k` largest
-/// router logits choose, and the sigmoid of each scales its expert's *input*.
-#[derive(Clone, Debug, PartialEq)]
-pub struct MoeOp {
-    /// `(n_experts, d_model)`
-    pub router: WeightId,
-    /// `(n_experts, d_ff, d_model)`
-    pub gate: WeightId,
-    /// `(n_experts, d_ff, d_model)`
-    pub up: WeightId,
-    /// `(n_experts, d_model, d_ff)`
-    pub down: WeightId,
-    /// Number of experts.
-    pub n_experts: usize,
-    /// Experts used for a token.
-    pub top_k: usize,
-    /// Width of one expert.
-    pub d_ff: usize,
-    /// Gate activation.
-    pub act: Activation,
 }
 
 /// Rotary frequencies, computed once from the hyperparameters.

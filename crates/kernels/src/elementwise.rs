@@ -17,9 +17,9 @@ pub enum Activation {
 /// Which two values of a head turn together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RopeLayout {
-    /// Value `i` with `i + rotary_dim / 2` (Hugging Face's Llama).
+    /// Value `i` with `i + rotary_dim / 2`.
     Halves,
-    /// Value `2 i` with `2 i + 1` (Llama 4, GGUF's Llama).
+    /// Value `2 i` with `2 i + 1`.
     Interleaved,
 }
 

@@ -91,7 +91,7 @@ impl<'a> Matrix<'a> {
         matrix.check_length(row_bytes.checked_mul(rows))
     }
 
-    /// Weights stored input after input, `(cols, rows)`, as `x @ W` wants them: Llama 4's experts in safetensors.
+    /// Weights stored input after input, `(cols, rows)`, as `x @ W` wants them: stacked experts in some safetensors files.
     ///
     /// # Errors
     /// If `dtype` is a block type or `bytes` has not exactly the length of the shape.

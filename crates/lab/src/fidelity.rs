@@ -2,7 +2,7 @@
 //! its base's over the same tokens, and how many answers change.
 
 use plimsoll_engine::{Prompt, Session, SessionError, Special};
-use plimsoll_formats::Checkpoint;
+use plimsoll_models::Checkpoint;
 
 use crate::answerer::asked;
 use crate::divergence::Gathered;
@@ -64,7 +64,7 @@ pub struct Flips {
 pub fn are_comparable(a: (&Checkpoint, &Session), b: (&Checkpoint, &Session)) -> bool {
     let shape = |(checkpoint, session): (&Checkpoint, &Session)| {
         let hp = &checkpoint.hyperparams;
-        (hp.arch.family(), hp.n_layers, hp.d_model, session.program().network().vocab_size)
+        (hp.arch.name, hp.n_layers, hp.d_model, session.program().network().vocab_size)
     };
     shape(a) == shape(b) && a.1.tokenizer().vocabulary_sha256() == b.1.tokenizer().vocabulary_sha256()
 }

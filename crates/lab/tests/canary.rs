@@ -7,9 +7,9 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use plimsoll_engine::{Session, SessionOptions};
-use plimsoll_formats::Checkpoint;
 use plimsoll_lab::canary::{Canaries, put};
 use plimsoll_lab::suite::{ALL, Suite, VISION};
+use plimsoll_models::Checkpoint;
 use serde_json::Value;
 
 fn demo(name: &str) -> PathBuf {

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use plimsoll_engine::SessionOptions;
-use plimsoll_formats::Checkpoint;
 use plimsoll_lab::bench::{Filling, Plan, Start, measure_start};
 use plimsoll_lab::compare::{CompareError, Contestant, Options, Progress, Stage, compare, compare_field};
 use plimsoll_lab::journal::NoJournal;
 use plimsoll_lab::record::{Side, Words};
 use plimsoll_lab::suite::Suite;
+use plimsoll_models::Checkpoint;
 
 fn checkpoint(size: &str) -> Checkpoint {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo").join(size);

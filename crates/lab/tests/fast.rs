@@ -8,9 +8,9 @@ mod skipped;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use plimsoll_formats::Checkpoint;
 use plimsoll_kernels::Isa;
 use plimsoll_lab::verify::verify_fast;
+use plimsoll_models::Checkpoint;
 use plimsoll_runtime::{Arithmetic, CacheType, Program};
 
 fn fixture(name: &str) -> Option<PathBuf> {

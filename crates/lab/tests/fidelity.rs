@@ -9,9 +9,9 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use plimsoll_engine::{Session, SessionOptions};
-use plimsoll_formats::Checkpoint;
 use plimsoll_lab::fidelity::{are_comparable, distances, n_items};
 use plimsoll_lab::suite::Suite;
+use plimsoll_models::Checkpoint;
 
 fn open(path: &Path) -> (Checkpoint, Session) {
     let checkpoint = Checkpoint::open(path).unwrap();

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use plimsoll_catalog::{Catalog, ModelCard, Shape};
-use plimsoll_formats::{Checkpoint, stores_qkv_as_one};
 use plimsoll_graph::cost::Cost;
 use plimsoll_lab::predict::mix::{Mix, Quantisation};
 use plimsoll_lab::predict::published::Published;
+use plimsoll_models::Checkpoint;
 
 #[path = "../../../tests/skipped.rs"]
 mod skipped;
@@ -97,7 +97,7 @@ fn a_file_holds_as_many_bytes_as_its_network_is_said_to() {
                 quantisation: Quantisation::BF16,
                 n_layers: hp.n_layers,
                 tied: hp.tied_embeddings,
-                qkv_as_one: stores_qkv_as_one(hp.arch.as_str()),
+                qkv_as_one: hp.arch.stores_qkv_as_one(),
             };
             let network = plimsoll_models::network(&checkpoint).unwrap();
             let predicted = Cost::new(&network, |weight| Some(mix.stored(weight))).stored_bytes();

@@ -1,18 +1,20 @@
 //! The two halves of a decoder layer, as every architecture here has them, and a layer of a vision tower. What differs
 //! between architectures is options; an option exists because a published model needs it.
 
-use plimsoll_formats::{EMBEDDING, Hyperparams, VisionParams};
 use plimsoll_graph::{AttentionOp, Builder, Mask, RopeId, Scope, TileAttention, ValueId};
+
+use crate::config::{Hyperparams, VisionParams};
+use crate::weights::EMBEDDING;
 
 /// Norm of queries and keys, head by head.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum QkNorm {
-    /// With gain `q_norm`, `k_norm` plus an offset, before rotary (Qwen3, Gemma 3).
+    /// With gain `q_norm`, `k_norm` plus an offset, before rotary.
     Gain {
         /// Added to the gain.
         offset: f32,
     },
-    /// Without gain, after rotary (Llama 4).
+    /// Without gain, after rotary.
     Plain,
 }
 
@@ -34,8 +36,8 @@ pub(crate) struct Attention {
 }
 
 impl Attention {
-    /// Causal attention as Llama has it.
-    pub(crate) fn llama(hp: &Hyperparams, rope: Option<RopeId>) -> Attention {
+    /// Causal attention with nothing beside it.
+    pub(crate) fn plain(hp: &Hyperparams, rope: Option<RopeId>) -> Attention {
         Attention {
             rope,
             mask: Mask::Causal,

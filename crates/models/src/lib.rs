@@ -1,43 +1,32 @@
-//! One file for each architecture: it names itself, reads its hyperparameters and writes its
-//! [`Network`] down. Nothing outside `arch/` tells architectures apart.
+//! What a model is, whichever files it comes in: a [`Checkpoint`] with its hyperparameters and its weights under canonical
+//! names, and the [`Network`] that computes with them.
 //!
-//! To add one: a file in `arch/`, a word in the list below, and its names and tables in `plimsoll_formats`
-//! (CONTRIBUTING.md lists them).
+//! A folder in Hugging Face's layout, a `.gguf` and files embedded in the binary all become the same. The differences
+//! between formats end in this crate: names are mapped, fused matrices become row views, GGUF's rotary row order and
+//! shifted norms are recorded on the tensor.
+//!
+//! An architecture is one file in `arch/`, which names it, says how its files spell it and writes its network down. To add
+//! one: that file and a word in the list of `arch/mod.rs`. Nothing outside `arch/` tells architectures apart. How a network
+//! is computed is not known here.
 #![forbid(unsafe_code)]
 
+mod arch;
 mod blocks;
+mod checkpoint;
+pub mod config;
+mod names;
 mod rope;
+mod vision;
+mod weights;
 
-use plimsoll_formats::{Checkpoint, HyperparamError, Hyperparams, Vision, VisionParams};
+pub use arch::{Arch, TowerArch};
+pub use checkpoint::{Checkpoint, Format};
+pub use config::{Activation, Biases, Hyperparams, LayerKind, Rope, RopeScaling, VisionParams};
+pub use vision::Vision;
+pub use weights::{EMBEDDING, Weights};
+
+use plimsoll_formats::HyperparamError;
 use plimsoll_graph::{Network, ShapeError};
-
-/// An architecture and how its network is built.
-struct Arch {
-    /// Its [`plimsoll_formats::ArchId::family`].
-    name: &'static str,
-    /// Writes the text network down.
-    build: fn(&Hyperparams) -> Result<Network, ModelError>,
-}
-
-/// An architecture of vision towers.
-struct TowerArch {
-    /// Its [`VisionParams::family`].
-    name: &'static str,
-    /// Writes the tower down.
-    build: fn(&VisionParams) -> Result<Tower, ModelError>,
-}
-
-macro_rules! architectures {
-    ($($name:ident)*; towers $($tower:ident)*) => {
-        mod arch { $(pub(crate) mod $name;)* $(pub(crate) mod $tower;)* }
-        /// Every architecture that is understood.
-        const ARCHITECTURES: &[Arch] = &[$(arch::$name::ARCH),*];
-        /// Every architecture of vision towers that is understood.
-        const TOWERS: &[TowerArch] = &[$(arch::$tower::TOWER),*];
-    };
-}
-
-architectures! { llama smollm3 qwen2 qwen3 phi3 gemma3 llama4; towers idefics3 llama4_vision }
 
 /// A vision tower with its connector: from the patches of tiles to embeddings as wide as the text model's.
 #[derive(Debug)]
@@ -57,14 +46,6 @@ pub struct Tower {
 /// Why a checkpoint makes no network.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// Files of this architecture are read, but nobody has written its network down yet.
-    #[error("`{checkpoint}` declares the architecture `{found}`; known are {}", written_down())]
-    UnknownArchitecture {
-        /// The file or folder.
-        checkpoint: String,
-        /// `model_type` or `general.architecture` in it.
-        found: String,
-    },
     /// A hyperparameter is missing or has a value that is not understood.
     #[error(transparent)]
     Hyperparam(#[from] HyperparamError),
@@ -81,13 +62,6 @@ pub enum ModelError {
         /// Tensors present.
         n_tensors: usize,
     },
-}
-
-/// The architectures whose networks are written down, for messages.
-fn written_down() -> String {
-    let mut names: Vec<String> = ARCHITECTURES.iter().map(|arch| format!("`{}`", arch.name)).collect();
-    names.sort_unstable();
-    names.join(", ")
 }
 
 /// The text network of a checkpoint.
@@ -109,10 +83,7 @@ pub fn network(checkpoint: &Checkpoint) -> Result<Network, ModelError> {
 /// # Errors
 /// [`ModelError`], which names what is not understood.
 pub fn from_hyperparams(hp: &Hyperparams) -> Result<Network, ModelError> {
-    let Some(arch) = ARCHITECTURES.iter().find(|arch| hp.arch.family() == Some(arch.name)) else {
-        return Err(ModelError::UnknownArchitecture { checkpoint: hp.file().to_owned(), found: hp.arch.to_string() });
-    };
-    (arch.build)(hp)
+    (hp.arch.build)(hp)
 }
 
 /// The vision tower of a checkpoint.
@@ -132,32 +103,5 @@ pub fn tower(vision: &Vision) -> Result<Tower, ModelError> {
 /// # Errors
 /// [`ModelError`], which names what is not understood.
 pub fn tower_from_params(params: &VisionParams) -> Result<Tower, ModelError> {
-    let Some(arch) = TOWERS.iter().find(|arch| arch.name == params.family) else {
-        let (checkpoint, found) = (params.file().to_owned(), params.family.to_owned());
-        return Err(ModelError::UnknownArchitecture { checkpoint, found });
-    };
-    (arch.build)(params)
-}
-
-#[cfg(test)]
-mod tests {
-    use plimsoll_formats::{ArchId, known_architectures, known_towers};
-
-    use super::*;
-
-    #[test]
-    fn every_architecture_whose_files_are_read_has_a_network_and_the_other_way_round() {
-        let mut read: Vec<&str> =
-            known_architectures().iter().map(|name| ArchId((*name).to_owned()).family().unwrap()).collect();
-        let mut written: Vec<&str> = ARCHITECTURES.iter().map(|arch| arch.name).collect();
-        read.sort_unstable();
-        read.dedup();
-        written.sort_unstable();
-        assert_eq!(read, written);
-    }
-
-    #[test]
-    fn every_tower_whose_files_are_read_is_written_down_and_the_other_way_round() {
-        assert_eq!(known_towers(), TOWERS.iter().map(|arch| arch.name).collect::<Vec<_>>());
-    }
+    (params.arch.build)(params)
 }

@@ -3,8 +3,9 @@
 
 use std::f64::consts::TAU;
 
-use plimsoll_formats::{Rope, RopeScaling};
 use plimsoll_graph::{ExtendedRope, RopeLayout, RopeSpec};
+
+use crate::config::{Rope, RopeScaling};
 
 /// The frequencies of one rotary embedding.
 pub(crate) fn spec(rope: &Rope, layout: RopeLayout) -> RopeSpec {

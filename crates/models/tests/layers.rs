@@ -5,8 +5,8 @@ mod skipped;
 
 use std::path::Path;
 
-use plimsoll_formats::Hyperparams;
 use plimsoll_graph::{Mask, Network, Op};
+use plimsoll_models::Hyperparams;
 
 /// The network of a small `model_type` of four layers with `keys` (JSON members) added.
 fn network(model_type: &str, keys: &str) -> Result<Network, String> {

@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use plimsoll_formats::{Checkpoint, FormatError, Tensor, Vision, Weights as Stored};
+use plimsoll_formats::{FormatError, Tensor};
 use plimsoll_graph::{Network, WeightDecl, WeightId, WeightKind};
 use plimsoll_kernels::Matrix;
+use plimsoll_models::{Checkpoint, Vision, Weights as Stored};
 
 /// A weight ready for use.
 #[derive(Debug)]
@@ -26,7 +27,7 @@ impl Weights {
     pub(crate) fn of_text(network: &Network, checkpoint: &Checkpoint) -> Result<Weights, FormatError> {
         let n_layers = checkpoint.hyperparams.n_layers;
         let in_layer = |name: &str| layer_of(name, "model.layers.").is_some_and(|layer| layer < n_layers);
-        Weights::bind(network, checkpoint.weights(), checkpoint.hyperparams.arch.as_str(), in_layer)
+        Weights::bind(network, checkpoint.weights(), checkpoint.hyperparams.arch_name, in_layer)
     }
 
     /// Those of a vision tower with its connector.
@@ -37,12 +38,12 @@ impl Weights {
                 name.split_once(".layers.").and_then(|(before, _)| layer_of(name, &format!("{before}.layers.")));
             layer.is_some_and(|layer| layer >= n_layers)
         };
-        Weights::bind(network, &vision.weights, vision.params.family, |name| !beyond(name))
+        Weights::bind(network, &vision.weights, vision.params.arch.name, |name| !beyond(name))
     }
 
     /// A weight that `belongs` to the network and that it has no place for (a bias, a norm) would change the model by its
     /// absence. Layers beyond the configuration's count are left out, as the reference leaves them.
-    fn bind(
+    pub(crate) fn bind(
         network: &Network,
         stored: &Stored,
         arch: &str,

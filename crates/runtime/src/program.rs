@@ -2,9 +2,10 @@
 
 use std::num::NonZeroUsize;
 
-use plimsoll_formats::{Checkpoint, FormatError};
+use plimsoll_formats::FormatError;
 use plimsoll_graph::{Network, StepSize, cost::Cost};
 use plimsoll_kernels::{Cpu, CpuError, Isa, Phase};
+use plimsoll_models::Checkpoint;
 
 use crate::arithmetic::Arithmetic;
 use crate::bind::Weights;

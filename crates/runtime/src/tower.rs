@@ -2,9 +2,9 @@
 
 use std::num::NonZeroUsize;
 
-use plimsoll_formats::Vision;
 use plimsoll_graph::{Network, ValueId, cost::Cost};
 use plimsoll_kernels::{Cpu, Isa};
+use plimsoll_models::Vision;
 
 use crate::arithmetic::Arithmetic;
 use crate::bind::Weights;
@@ -160,7 +160,7 @@ impl Tower {
     }
 
     /// As [`Tower::encode`], and what the reference implementation calls the features of the tiles, `(n_tiles *
-    /// features_per_tile, width)`: of Llama 4 those before they are projected to the width of the text model.
+    /// features_per_tile, width)`: of some towers those before they are projected to the width of the text model.
     ///
     /// # Errors
     /// As [`Tower::encode`].

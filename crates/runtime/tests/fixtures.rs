@@ -7,8 +7,8 @@ mod skipped;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use plimsoll_formats::Checkpoint;
 use plimsoll_kernels::Isa;
+use plimsoll_models::Checkpoint;
 use plimsoll_runtime::{Arithmetic, CacheType, Program};
 use serde_json::Value;
 

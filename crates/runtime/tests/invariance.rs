@@ -9,8 +9,8 @@ mod skipped;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use plimsoll_formats::Checkpoint;
 use plimsoll_kernels::Isa;
+use plimsoll_models::Checkpoint;
 use plimsoll_runtime::{Arithmetic, BATCH_TOKENS, CacheType, KvCache, Program, StepError, likeliest};
 
 /// Full, sliding and chunked attention, dense and mixture of experts.

@@ -9,10 +9,11 @@ mod skipped;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use plimsoll_formats::FileBytes;
 use plimsoll_formats::gguf::GgufFile;
 use plimsoll_formats::safetensors::SafetensorsFile;
-use plimsoll_formats::{Checkpoint, FileBytes, Vision};
 use plimsoll_kernels::Isa;
+use plimsoll_models::{Checkpoint, Vision};
 use plimsoll_runtime::{Arithmetic, CacheType, Given, Input, Program, Tiles, Tower, likeliest};
 use serde_json::Value;
 
@@ -164,7 +165,7 @@ fn the_features_of_a_tile_do_not_depend_on_the_other_tiles_or_on_threads() {
         // The same in blocks, as an mmproj of a smaller type has it.
         let blocks = quantised::quantised(&folder.join(format!("mmproj-{name}-bf16.gguf")));
         let blocks = GgufFile::parse(FileBytes::owned("mmproj-blocks.gguf", blocks)).unwrap();
-        let family = checkpoint.hyperparams.arch.family().unwrap();
+        let family = checkpoint.hyperparams.arch.name;
         let blocks = Vision::from_gguf(&blocks, family, checkpoint.hyperparams.d_model).unwrap();
         let (pixels, edge) = pixels(&folder, "case6");
         for (vision, arithmetic) in

@@ -7,7 +7,7 @@ pub(crate) enum Steps {
     Pillow,
     /// transformers' torchvision backend: mean and deviation are scaled up instead, in f32.
     Torchvision,
-    /// `Llama4ImageProcessor.rescale_and_normalize`: every step rounded to bf16.
+    /// Every step rounded to bf16 (image_processing_llama4.py, `rescale_and_normalize`).
     Bf16,
 }
 

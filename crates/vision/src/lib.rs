@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod error;
+mod families;
 mod levels;
 pub mod picture;
 pub mod processor;
@@ -18,8 +19,9 @@ pub mod resize;
 pub mod video;
 
 pub use error::VisionError;
+pub use families::Family;
 pub use picture::{DEFAULT_MAX_PIXELS, Picture};
-pub use processor::{Family, Grid, MmprojParameters, Processor, SourceFile, Sources, Tiles};
-pub use prompt::{ImageStrings, Medium, VIDEO_CHAT_TEMPLATE};
+pub use processor::{Grid, MmprojParameters, Processor, SourceFile, Sources, Tiles};
+pub use prompt::{ImageStrings, Medium};
 pub use resize::{Arithmetic, Filter, resize};
 pub use video::{Sampling, Video, VideoFrames};

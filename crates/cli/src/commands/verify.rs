@@ -6,12 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use plimsoll_engine::{ChatTemplate, Clock, SightError, Special, Tokenizer};
-use plimsoll_formats::Checkpoint;
 use plimsoll_lab::compare::Verified;
 use plimsoll_lab::verify::{
     self, BUILT_IN_TEXT, CaseReport, ChatReport, FastReport, Golden, GoldenCase, GoldenPixels, Greedy, KL_BOUND,
     LEVELS, PicturesReport, Sight,
 };
+use plimsoll_models::Checkpoint;
 use plimsoll_panel::shown_text;
 use plimsoll_runtime::{Arithmetic, Program};
 use serde_json::json;

@@ -7,9 +7,10 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use plimsoll_formats::{Checkpoint, GenerationDefaults};
+use plimsoll_formats::GenerationDefaults;
 use plimsoll_graph::Network;
 use plimsoll_kernels::Isa;
+use plimsoll_models::Checkpoint;
 use plimsoll_runtime::{
     Arithmetic, BATCH_TOKENS, CacheError, CacheType, Given, Input, KvCache, LoadError, Program, StepError,
 };
@@ -131,7 +132,7 @@ impl Default for SessionOptions {
 /// use std::ops::ControlFlow;
 /// use std::path::Path;
 /// use plimsoll_engine::{GenerateOptions, Session, SessionOptions};
-/// use plimsoll_formats::Checkpoint;
+/// use plimsoll_models::Checkpoint;
 ///
 /// let checkpoint = Checkpoint::open(Path::new("model.gguf"))?;
 /// let mut session = Session::open(&checkpoint, &SessionOptions::default())?;

@@ -17,7 +17,7 @@ pub use guard::{ControlTexts, GuardedText};
 use std::cell::Cell;
 use std::sync::Arc;
 
-use plimsoll_formats::Checkpoint;
+use plimsoll_models::Checkpoint;
 use serde_json::{Map, Value as Json};
 
 use crate::foreign;

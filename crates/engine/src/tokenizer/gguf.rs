@@ -153,9 +153,8 @@ fn llama(vocab: &GgufVocab, options: &TokenizerOptions) -> Result<Tokenizer, Tok
     let tokens = TextIndex::new(vocab.tokens.iter().collect(), |id| may_join[id as usize]);
     let model = SentencePiece::new(tokens, scores, bytes, vocab.unk_id);
     let space_prefix = vocab.add_space_prefix.unwrap_or(true);
-    let strips_after = options.architecture.as_deref() == Some("phi3");
     let model = Model::SentencePiece { model, space_prefix };
-    let vocabulary = Vocabulary::new(model, &special_tokens(vocab)?, strips_after)?;
+    let vocabulary = Vocabulary::new(model, &special_tokens(vocab)?, options.strips_after_control)?;
     let tokenizer = assemble(vocab, vocabulary, pieces, true)?;
     Ok(Tokenizer { strips_first_space: space_prefix, ..tokenizer })
 }

@@ -13,7 +13,8 @@ mod vocabulary;
 
 use std::collections::BTreeSet;
 
-use plimsoll_formats::{Checkpoint, TokenizerSource};
+use plimsoll_formats::TokenizerSource;
+use plimsoll_models::{Arch, Checkpoint};
 use sha2::{Digest, Sha256};
 
 use crate::template::{ChatTemplate, ControlTexts, GuardedText};
@@ -105,8 +106,8 @@ pub enum Special {
 pub struct TokenizerOptions {
     /// Replaces the pre-tokenizer tag of a GGUF.
     pub pre: Option<String>,
-    /// GGUF's `general.architecture`, for what its vocabulary leaves out (Phi-3).
-    pub architecture: Option<String>,
+    /// Whether white space behind a control token is dropped, which a GGUF leaves to the model's architecture.
+    pub strips_after_control: bool,
 }
 
 /// The tokens with a part to play.
@@ -162,8 +163,8 @@ impl Tokenizer {
     /// # Errors
     /// Its files describe none that is understood.
     pub fn of(checkpoint: &Checkpoint, pre: Option<&str>) -> Result<Self, TokenizerError> {
-        let architecture = Some(checkpoint.hyperparams.arch.as_str().to_owned());
-        let options = TokenizerOptions { pre: pre.map(str::to_owned), architecture };
+        let strips_after_control = checkpoint.hyperparams.arch.strips_after_control();
+        let options = TokenizerOptions { pre: pre.map(str::to_owned), strips_after_control };
         Tokenizer::from_file(&checkpoint.tokenizer, &options)
     }
 
@@ -172,7 +173,9 @@ impl Tokenizer {
     /// # Errors
     /// As [`Tokenizer::of`].
     pub fn of_vocabulary(vocabulary: &plimsoll_formats::Vocabulary, pre: Option<&str>) -> Result<Self, TokenizerError> {
-        let options = TokenizerOptions { pre: pre.map(str::to_owned), architecture: vocabulary.architecture.clone() };
+        let arch = vocabulary.architecture.as_deref().and_then(Arch::named);
+        let strips_after_control = arch.is_some_and(Arch::strips_after_control);
+        let options = TokenizerOptions { pre: pre.map(str::to_owned), strips_after_control };
         Tokenizer::from_file(&vocabulary.tokenizer, &options)
     }
 

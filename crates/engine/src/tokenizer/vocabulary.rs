@@ -46,7 +46,7 @@ pub(super) struct Vocabulary {
     model: Model,
     all: Cutter,
     without_controls: Cutter,
-    /// Phi-3 drops the white space that follows a control token; its GGUF does not say so.
+    /// White space that follows a control token is dropped.
     strips_after: bool,
 }
 

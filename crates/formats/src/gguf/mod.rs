@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-pub(crate) use split::is_later_part;
+pub use split::is_later_part;
 pub use split::open_parts;
 pub use table::{Element, GgufTensor};
 pub use value::{MetaArray, MetaType, MetaValue};
@@ -17,6 +17,11 @@ pub use value::{MetaArray, MetaType, MetaValue};
 use crate::error::{FormatError, HyperparamError, MAX_NAME, one_line};
 use crate::mapping::FileBytes;
 use value::Cursor;
+
+/// Whether a file of this name holds a vision tower, by llama.cpp's custom.
+pub fn is_mmproj(name: &str) -> bool {
+    name.ends_with(".gguf") && name.contains("mmproj")
+}
 
 const MAGIC: &[u8; 4] = b"GGUF";
 /// The tensor data starts at the next multiple of this, and so does each tensor, unless `general.alignment` differs.
@@ -151,7 +156,7 @@ impl GgufFile {
     ///
     /// # Errors
     /// It is absent, or no text.
-    pub(crate) fn architecture(&self) -> Result<&str, HyperparamError> {
+    pub fn architecture(&self) -> Result<&str, HyperparamError> {
         const KEY: &str = "general.architecture";
         self.text(KEY)?.ok_or_else(|| HyperparamError {
             file: self.name().to_owned(),

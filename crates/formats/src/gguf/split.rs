@@ -57,7 +57,7 @@ fn check_total(parts: &[GgufFile]) -> Result<(), FormatError> {
 }
 
 /// Whether a file of this name is part of a split model, and not the first.
-pub(crate) fn is_later_part(name: &str) -> bool {
+pub fn is_later_part(name: &str) -> bool {
     Naming::of(Path::new(name)).is_some_and(|naming| naming.number > 1)
 }
 

@@ -34,7 +34,7 @@ pub struct AttentionShape {
     pub head_dim: usize,
     /// Multiplies each score, usually `1 / sqrt(head_dim)`.
     pub scale: f32,
-    /// Bounds scores smoothly: `softcap * tanh(score / softcap)` (Gemma 2).
+    /// Bounds scores smoothly: `softcap * tanh(score / softcap)`.
     pub softcap: Option<f32>,
 }
 

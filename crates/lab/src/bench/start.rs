@@ -8,7 +8,8 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use plimsoll_engine::{ChatTemplate, GenerateOptions, Prompt, Session, SessionError, SessionOptions, Tokenizer};
-use plimsoll_formats::{Checkpoint, FormatError};
+use plimsoll_formats::FormatError;
+use plimsoll_models::Checkpoint;
 use plimsoll_runtime::resident_bytes;
 use serde::{Deserialize, Serialize};
 

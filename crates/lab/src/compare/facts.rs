@@ -1,7 +1,7 @@
 //! What a checkpoint says of itself, as it goes into a record.
 
 use plimsoll_engine::Session;
-use plimsoll_formats::{Checkpoint, Format};
+use plimsoll_models::{Checkpoint, Format};
 use sha2::{Digest, Sha256};
 
 use crate::record::{Declared, LicenceRecord, LicenceText, ModelFacts, TypeBytes};
@@ -25,7 +25,7 @@ pub fn model_facts(
             Format::Safetensors => "safetensors".to_owned(),
             Format::Gguf { version } => format!("GGUF v{version}"),
         },
-        architecture: checkpoint.hyperparams.arch.as_str().to_owned(),
+        architecture: checkpoint.hyperparams.arch_name.to_owned(),
         parameters: checkpoint.n_params(),
         file_bytes: checkpoint.file_bytes(),
         types: types.map(|(dtype, bytes)| TypeBytes { dtype: dtype.name().to_owned(), bytes: *bytes }).collect(),

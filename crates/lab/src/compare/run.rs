@@ -1,8 +1,8 @@
 //! The comparison from end to end: everything that is measured, in the order in which it is measured.
 
 use plimsoll_engine::{Session, SessionError, SessionOptions, SightError};
-use plimsoll_formats::{Checkpoint, Vision};
 use plimsoll_graph::cost::{Cost, Machine};
+use plimsoll_models::{Checkpoint, Vision};
 use plimsoll_runtime::{Program, Tower, measure_machine};
 
 use super::device::{device, when_over};

@@ -3,9 +3,9 @@
 
 use std::fmt;
 
-use plimsoll_formats::EMBEDDING;
 use plimsoll_graph::{WeightDecl, WeightKind};
 use plimsoll_kernels::DType;
+use plimsoll_models::EMBEDDING;
 use serde::{Deserialize, Serialize};
 
 /// A usual way of storing a model.

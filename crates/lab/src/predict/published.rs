@@ -1,11 +1,12 @@
 //! The cost of a published checkpoint from the shape on its card, without any file.
 
 use plimsoll_catalog::{CacheShape, ModelCard, Shape, VisionShape};
-use plimsoll_formats::{FormatError, Hyperparams, VisionParams, stores_qkv_as_one};
+use plimsoll_formats::FormatError;
 use plimsoll_graph::cost::{CachedLayers, Cost, Met, Outline, Part};
 use plimsoll_graph::{Mask, Network, WeightDecl};
 use plimsoll_kernels::DType;
 use plimsoll_models::ModelError;
+use plimsoll_models::{Arch, Hyperparams, VisionParams};
 use serde_json::{Map, Value, json};
 
 use super::mix::{Mix, Quantisation};
@@ -144,7 +145,7 @@ fn mix(shape: &Shape, quantisation: Quantisation) -> Mix {
         quantisation,
         n_layers: shape.n_layers,
         tied: shape.tied_embeddings,
-        qkv_as_one: shape.network.as_deref().is_some_and(stores_qkv_as_one),
+        qkv_as_one: shape.network.as_deref().and_then(Arch::named).is_some_and(Arch::stores_qkv_as_one),
     }
 }
 

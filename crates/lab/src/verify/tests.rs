@@ -2,8 +2,8 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use plimsoll_engine::Tokenizer;
-use plimsoll_formats::Checkpoint;
 use plimsoll_kernels::Isa;
+use plimsoll_models::Checkpoint;
 use plimsoll_runtime::{Arithmetic, CacheType, Program};
 
 use super::golden::GoldenCase;

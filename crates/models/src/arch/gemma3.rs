@@ -1,17 +1,97 @@
-//! Gemma 3 text: norms on both sides of each half, gains stored less one, queries and keys normed,
-//! local layers with a window and frequencies of their own. Source: transformers modeling_gemma3.py.
+//! Gemma 3 text: norms on both sides of each half, gains stored less one, queries and keys normed, local layers with a
+//! window and frequencies of their own. Source: transformers modeling_gemma3.py, configuration_gemma3.py; llama.cpp
+//! convert_hf_to_gguf.py, llama-model.cpp.
 
-use plimsoll_formats::{EMBEDDING, Hyperparams, LayerKind};
+use plimsoll_formats::gguf::MetaValue;
 use plimsoll_graph::{Builder, Network, RopeLayout};
+use serde_json::json;
 
-use crate::arch::llama;
+use super::{Arch, Class, Gguf, RopeDefaults, RotaryRows, Window, Wrapper, llama};
 use crate::blocks::{self, Attention, QkNorm};
-use crate::{Arch, ModelError, rope};
+use crate::config::{GgufConfig, Hyperparams, LayerKeys, LayerKind, Layers};
+use crate::weights::EMBEDDING;
+use crate::{HyperparamError, ModelError, rope};
 
-pub const ARCH: Arch = Arch { name: "gemma3", build };
+pub(crate) const ARCH: Arch = Arch {
+    name: "gemma3",
+    classes: &[CLASS],
+    wrappers: &[Wrapper { model_type: "gemma3", text: "gemma3_text", tied: true, text_keys: || json!({}) }],
+    gguf: Gguf {
+        tensors: &[
+            ("attn_q_norm", "self_attn.q_norm"),
+            ("attn_k_norm", "self_attn.k_norm"),
+            ("post_attention_norm", "post_attention_layernorm"),
+            ("ffn_norm", "pre_feedforward_layernorm"),
+            ("post_ffw_norm", "post_feedforward_layernorm"),
+        ],
+        rotary_rows: RotaryRows::Halves,
+        norm_shift: GAIN,
+        activation: "gelu_pytorch_tanh",
+        window: Window::Read,
+        facts,
+        ..llama::ARCH.gguf
+    },
+    build,
+    ..llama::ARCH
+};
+
+const CLASS: Class = Class {
+    model_type: "gemma3_text",
+    defaults: || {
+        json!({
+            "vocab_size": 262208, "hidden_size": 2304, "intermediate_size": 9216, "num_hidden_layers": 26,
+            "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256,
+            "hidden_activation": "gelu_pytorch_tanh", "max_position_embeddings": 131072, "rms_norm_eps": 1e-6,
+            "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2, "tie_word_embeddings": true,
+            "query_pre_attn_scalar": 256, "sliding_window": 4096,
+        })
+    },
+    reads: &["attention_bias", "query_pre_attn_scalar", "attn_logit_softcapping", "final_logit_softcapping"],
+    layers,
+    rope: RopeDefaults { theta: 1_000_000.0, local_theta: Some(10_000.0), ..llama::CLASS.rope },
+    ..llama::CLASS
+};
 
 /// Gains are stored as their distance from one.
 const GAIN: f32 = 1.0;
+
+/// Where no kinds are listed, every so many layers one sees all.
+fn layers(keys: &LayerKeys) -> Result<Layers, HyperparamError> {
+    let pattern = match keys.interval("sliding_window_pattern")? {
+        Some(pattern) => Some(pattern),
+        None => keys.interval("_sliding_window_pattern")?,
+    };
+    let pattern = pattern.unwrap_or(6);
+    let by_pattern = || keys.sliding_where(|i| !(i + 1).is_multiple_of(pattern));
+    Ok(Layers { kinds: keys.listed.clone().unwrap_or_else(by_pattern), window: keys.window()? })
+}
+
+fn facts(config: &mut GgufConfig) -> Result<(), HyperparamError> {
+    let pattern_key = config.key("attention.sliding_window_pattern");
+    match config.gguf.get(&pattern_key) {
+        Some(MetaValue::Array(_)) => {
+            let words = config.gguf.bools(&pattern_key)?.unwrap_or_default();
+            let word = |&sliding: &bool| if sliding { "sliding_attention" } else { "full_attention" };
+            let words: Vec<&str> = words.iter().map(word).collect();
+            config.keys.insert_as("layer_types", &pattern_key, json!(words));
+        }
+        _ => {
+            let pattern = config.gguf.uint(&pattern_key)?.unwrap_or(6);
+            config.keys.insert_as("sliding_window_pattern", &pattern_key, pattern);
+        }
+    }
+    // The 27B (62 layers) divides scores by the root of d_model / n_heads, all others by that of head_dim.
+    let width = match (config.keys.usize("num_hidden_layers")?, config.keys.usize("head_dim")?) {
+        (Some(62), _) | (_, None) => {
+            let heads = config.keys.usize("num_attention_heads")?.unwrap_or(1).max(1);
+            config.keys.usize("hidden_size")?.unwrap_or(0) / heads
+        }
+        (_, Some(head_dim)) => head_dim,
+    };
+    let key = config.key("attention.key_length");
+    config.keys.insert_as("query_pre_attn_scalar", &key, width);
+    Ok(())
+}
 
 fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
     let mut net = Builder::new(hp.vocab_size);
@@ -22,7 +102,7 @@ fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
     for i in 0..hp.n_layers {
         let rope = if hp.layer_kinds[i] == LayerKind::Sliding { local } else { global };
         let qk_norm = Some(QkNorm::Gain { offset: GAIN });
-        let attention = Attention { mask: llama::mask(hp, i), qk_norm, ..Attention::llama(hp, Some(rope)) };
+        let attention = Attention { mask: llama::mask(hp, i), qk_norm, ..Attention::plain(hp, Some(rope)) };
         let layer = &mut net.scope(format!("model.layers.{i}"));
         let h = layer.rms_norm(x, "input_layernorm", hp.d_model, hp.rms_eps, GAIN);
         let a = blocks::self_attention(layer, h, hp, &attention);

@@ -1,13 +1,49 @@
 //! The vision half of Idefics3, SmolVLM and SmolVLM2: a SigLIP tower whose positions are fractional, pixel shuffle, and one
-//! linear map. Source: transformers modeling_idefics3.py, modeling_smolvlm.py.
+//! linear map. Source: transformers modeling_idefics3.py, modeling_smolvlm.py, configuration_idefics3.py,
+//! configuration_smolvlm.py; llama.cpp's gguf-py/gguf/tensor_mapping.py.
 
-use plimsoll_formats::VisionParams;
 use plimsoll_graph::{Builder, TileAttention, TilePosition};
+use serde_json::json;
 
+use super::{TowerArch, Wrapper};
 use crate::blocks::{self, TowerLayer};
-use crate::{ModelError, Tower, TowerArch};
+use crate::config::VisionParams;
+use crate::{ModelError, Tower};
 
-pub const TOWER: TowerArch = TowerArch { name: "idefics3", build };
+pub(crate) const TOWER: TowerArch = TowerArch {
+    name: "idefics3",
+    wrappers: &[WRAPPER, Wrapper { model_type: "smolvlm", ..WRAPPER }],
+    defaults: || {
+        json!({
+            "hidden_size": 1152, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 16,
+            "num_channels": 3, "image_size": 224, "patch_size": 32, "hidden_act": "gelu_pytorch_tanh",
+            "layer_norm_eps": 1e-6, "scale_factor": 2, "image_token_id": 128257,
+        })
+    },
+    parts: &[
+        ("model.vision_model.", "vision_tower."),
+        ("model.connector.", "connector."),
+        ("connector.", "connector."),
+    ],
+    tensors: &[
+        ("v.patch_embd.weight", "vision_tower.embeddings.patch_embedding.weight"),
+        ("v.patch_embd.bias", "vision_tower.embeddings.patch_embedding.bias"),
+        ("v.position_embd.weight", "vision_tower.embeddings.position_embedding.weight"),
+        ("v.post_ln.weight", "vision_tower.post_layernorm.weight"),
+        ("v.post_ln.bias", "vision_tower.post_layernorm.bias"),
+        ("mm.model.fc.weight", "connector.modality_projection.proj.weight"),
+        ("attn_out", "self_attn.out_proj"),
+        ("ln1", "layer_norm1"),
+        ("ln2", "layer_norm2"),
+    ],
+    layers: "vision_tower.encoder.layers",
+    fixed: None,
+    facts: |_, _| {},
+    build,
+};
+
+const WRAPPER: Wrapper =
+    Wrapper { model_type: "idefics3", text: "llama", tied: false, text_keys: || json!({ "rms_norm_eps": 1e-5 }) };
 
 const LAYER: TowerLayer =
     TowerLayer { attention_norm: "layer_norm1", mlp_norm: "layer_norm2", output: "self_attn.out_proj" };
@@ -20,7 +56,7 @@ fn build(vision: &VisionParams) -> Result<Tower, ModelError> {
     let table = "vision_tower.embeddings.position_embedding.weight";
     let mut x = net.add_position(x, table, side * side, TilePosition::Fractional { side });
     for i in 0..vision.n_layers {
-        let layer = &mut net.scope(format!("vision_tower.encoder.layers.{i}"));
+        let layer = &mut net.scope(format!("{}.{i}", TOWER.layers));
         x = blocks::tower_layer(layer, x, vision, &LAYER, |net, [q, k, v], heads: TileAttention| {
             net.tile_attention(q, k, v, heads)
         });

@@ -1,17 +1,63 @@
-//! Llama 2, 3, 3.x and what shares its layers: SmolLM2, Mistral (a sliding window). Source:
-//! transformers modeling_llama.py, modeling_mistral.py.
+//! Llama 2, 3, 3.x and what shares its layers: SmolLM2, Mistral (a sliding window). Source: transformers
+//! modeling_llama.py, configuration_llama.py, modeling_mistral.py, configuration_mistral.py; llama.cpp
+//! convert_hf_to_gguf.py (`LlamaModel`).
 
-use plimsoll_formats::{EMBEDDING, Hyperparams, LayerKind};
 use plimsoll_graph::{Builder, Mask, Network, RopeLayout};
+use serde_json::json;
 
+use super::{Arch, Class, Gguf, RopeDefaults, RotaryRows, Window};
 use crate::blocks::{self, Attention};
-use crate::{Arch, ModelError, rope};
+use crate::config::{Biases, Hyperparams, LayerKind, layers};
+use crate::weights::EMBEDDING;
+use crate::{ModelError, rope};
 
-pub const ARCH: Arch = Arch { name: "llama", build };
+pub(crate) const ARCH: Arch = Arch {
+    name: "llama",
+    classes: &[CLASS, MISTRAL],
+    wrappers: &[],
+    gguf: Gguf {
+        tensors: &[],
+        rotary_rows: RotaryRows::Interleaved,
+        norm_shift: 0.0,
+        activation: "silu",
+        window: Window::Refused,
+        facts: |_| Ok(()),
+        strips_after_control: false,
+    },
+    fused: &[],
+    transposed: &[],
+    build: |hp| decoder(hp, |_, _| {}),
+};
 
-fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
-    decoder(hp, |_, _| {})
-}
+pub(crate) const CLASS: Class = Class {
+    model_type: "llama",
+    defaults: || {
+        json!({
+            "vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32,
+            "num_attention_heads": 32, "hidden_act": "silu", "max_position_embeddings": 2048, "rms_norm_eps": 1e-6,
+            "bos_token_id": 1, "eos_token_id": 2, "tie_word_embeddings": false,
+        })
+    },
+    reads: &["attention_bias", "mlp_bias"],
+    biases: Biases::NONE,
+    layers: layers::full,
+    rope: RopeDefaults { theta: 10_000.0, local_theta: None, aliases: &[] },
+};
+
+const MISTRAL: Class = Class {
+    model_type: "mistral",
+    defaults: || {
+        json!({
+            "vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32,
+            "num_attention_heads": 32, "num_key_value_heads": 8, "hidden_act": "silu",
+            "max_position_embeddings": 131072, "rms_norm_eps": 1e-6, "bos_token_id": 1, "eos_token_id": 2,
+            "tie_word_embeddings": false, "sliding_window": 4096,
+        })
+    },
+    reads: &[],
+    layers: layers::alike,
+    ..CLASS
+};
 
 /// A Llama decoder; `adapt` changes the attention of single layers.
 pub(crate) fn decoder(hp: &Hyperparams, adapt: impl Fn(usize, &mut Attention)) -> Result<Network, ModelError> {
@@ -19,7 +65,7 @@ pub(crate) fn decoder(hp: &Hyperparams, adapt: impl Fn(usize, &mut Attention)) -
     let rope = net.rope_spec(rope::spec(&hp.rope, RopeLayout::Halves));
     let mut x = net.embed(EMBEDDING, hp.d_model);
     for i in 0..hp.n_layers {
-        let mut attention = Attention { mask: mask(hp, i), ..Attention::llama(hp, Some(rope)) };
+        let mut attention = Attention { mask: mask(hp, i), ..Attention::plain(hp, Some(rope)) };
         adapt(i, &mut attention);
         let layer = &mut net.scope(format!("model.layers.{i}"));
         let h = layer.rms_norm(x, "input_layernorm", hp.d_model, hp.rms_eps, 0.0);

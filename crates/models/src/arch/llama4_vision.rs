@@ -1,13 +1,67 @@
 //! The vision half of Llama 4: a class token behind the patches, rotary embedding by row and column, pixel shuffle and an
-//! adapter. Source: transformers modeling_llama4.py.
+//! adapter. Source: transformers modeling_llama4.py, configuration_llama4.py; llama.cpp's
+//! gguf-py/gguf/tensor_mapping.py, clip.cpp.
 
-use plimsoll_formats::VisionParams;
+use plimsoll_formats::ConfigMap;
+use plimsoll_formats::gguf::GgufFile;
 use plimsoll_graph::{Builder, RopeLayout, RopeSpec, TileAttention, TilePosition};
+use plimsoll_kernels::Activation;
+use serde_json::json;
 
+use super::{TowerArch, Wrapper};
 use crate::blocks::{self, TowerLayer};
-use crate::{ModelError, Tower, TowerArch};
+use crate::config::VisionParams;
+use crate::{ModelError, Tower};
 
-pub const TOWER: TowerArch = TowerArch { name: "llama4", build };
+pub(crate) const TOWER: TowerArch = TowerArch {
+    name: "llama4",
+    wrappers: &[Wrapper { model_type: "llama4", text: "llama4_text", tied: false, text_keys: || json!({}) }],
+    defaults: || {
+        json!({
+            "hidden_size": 768, "intermediate_size": 5632, "num_hidden_layers": 34, "num_attention_heads": 16,
+            "num_channels": 3, "image_size": 448, "patch_size": 14, "pixel_shuffle_ratio": 0.5,
+            "projector_input_dim": 4096, "projector_output_dim": 4096, "rope_theta": 10000.0,
+            "image_token_id": 200092,
+        })
+    },
+    parts: &[
+        ("vision_model.", "vision_tower."),
+        ("model.multi_modal_projector.", "multi_modal_projector."),
+        ("multi_modal_projector.", "multi_modal_projector."),
+    ],
+    tensors: &[
+        ("v.patch_embd.weight", "vision_tower.patch_embedding.linear.weight"),
+        ("v.class_embd", "vision_tower.class_embedding"),
+        ("v.position_embd.weight", "vision_tower.positional_embedding_vlm"),
+        ("v.pre_ln.weight", "vision_tower.layernorm_pre.weight"),
+        ("v.pre_ln.bias", "vision_tower.layernorm_pre.bias"),
+        ("v.post_ln.weight", "vision_tower.layernorm_post.weight"),
+        ("v.post_ln.bias", "vision_tower.layernorm_post.bias"),
+        ("mm.model.mlp.1.weight", "vision_tower.vision_adapter.mlp.fc1.weight"),
+        ("mm.model.mlp.2.weight", "vision_tower.vision_adapter.mlp.fc2.weight"),
+        ("mm.model.fc.weight", "multi_modal_projector.linear_1.weight"),
+        ("attn_out", "self_attn.o_proj"),
+        ("ln1", "input_layernorm"),
+        ("ln2", "post_attention_layernorm"),
+        ("attn_post_norm", "post_attention_layernorm"),
+    ],
+    layers: "vision_tower.model.layers",
+    // The classes read neither `norm_eps` nor `hidden_act`: theirs are PyTorch's `LayerNorm` and `GELU`.
+    fixed: Some((1e-5, Activation::Gelu)),
+    facts,
+    build,
+};
+
+/// The adapter's widths before and behind its second layer only the tensors tell; the rotary base llama.cpp has in its code.
+fn facts(file: &GgufFile, keys: &mut ConfigMap) {
+    let rows = |name: &str| file.tensors().iter().find(|tensor| tensor.name == name)?.shape.first().copied();
+    let [first, second] = ["mm.model.mlp.1.weight", "mm.model.mlp.2.weight"];
+    if let (Some(input), Some(output)) = (rows(first), rows(second)) {
+        keys.insert_as("projector_input_dim", first, input);
+        keys.insert_as("projector_output_dim", second, output);
+    }
+    keys.insert_as("rope_theta", "general.architecture", 10_000.0);
+}
 
 const LAYER: TowerLayer = TowerLayer {
     attention_norm: "input_layernorm",
@@ -25,7 +79,7 @@ fn build(vision: &VisionParams) -> Result<Tower, ModelError> {
     let x = net.add_position(x, "vision_tower.positional_embedding_vlm", n_positions, TilePosition::InOrder);
     let mut x = net.layer_norm(x, "vision_tower.layernorm_pre", vision.norm_eps);
     for i in 0..vision.n_layers {
-        let layer = &mut net.scope(format!("vision_tower.model.layers.{i}"));
+        let layer = &mut net.scope(format!("{}.{i}", TOWER.layers));
         x = blocks::tower_layer(layer, x, vision, &LAYER, |net, [q, k, v], heads: TileAttention| {
             let (q, k) = (net.tile_rope(q, rope, heads.head_dim), net.tile_rope(k, rope, heads.head_dim));
             net.tile_attention(q, k, v, heads)

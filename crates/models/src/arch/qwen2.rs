@@ -1,13 +1,26 @@
-//! Qwen2, Qwen2.5: Llama with biases on queries, keys and values. Source: transformers modeling_qwen2.py.
+//! Qwen2, Qwen2.5: Llama with biases on queries, keys and values. Source: transformers modeling_qwen2.py,
+//! configuration_qwen2.py; llama.cpp convert_hf_to_gguf.py.
 
-use plimsoll_formats::Hyperparams;
-use plimsoll_graph::Network;
+use serde_json::json;
 
-use crate::arch::llama;
-use crate::{Arch, ModelError};
+use super::{Arch, Class, Gguf, RotaryRows, llama};
+use crate::config::{Biases, layers};
 
-pub const ARCH: Arch = Arch { name: "qwen2", build };
+pub(crate) const ARCH: Arch =
+    Arch { name: "qwen2", classes: &[CLASS], gguf: Gguf { rotary_rows: RotaryRows::Halves, ..llama::ARCH.gguf }, ..llama::ARCH };
 
-fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
-    llama::decoder(hp, |_, _| {})
-}
+const CLASS: Class = Class {
+    model_type: "qwen2",
+    defaults: || {
+        json!({
+            "vocab_size": 151936, "hidden_size": 4096, "intermediate_size": 22016, "num_hidden_layers": 32,
+            "num_attention_heads": 32, "num_key_value_heads": 32, "hidden_act": "silu",
+            "max_position_embeddings": 32768, "rms_norm_eps": 1e-6, "tie_word_embeddings": false,
+            "use_sliding_window": false, "sliding_window": 4096, "max_window_layers": 28,
+        })
+    },
+    reads: &[],
+    biases: Biases { qkv: true, ..Biases::NONE },
+    layers: layers::from_max_window_layers,
+    ..llama::CLASS
+};

@@ -9,7 +9,7 @@ const MAX_JSON: usize = 1 << 20;
 
 /// A JSON object of settings. A key whose value is `null` counts as absent, as it does for the reference.
 #[derive(Debug, Clone)]
-pub(super) struct Keys {
+pub(crate) struct Keys {
     file: String,
     /// Precedes keys in messages: `size.` for the object inside that key.
     prefix: String,
@@ -17,7 +17,7 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    pub(super) fn parse(file: &str, text: &str) -> Result<Self, VisionError> {
+    pub(crate) fn parse(file: &str, text: &str) -> Result<Self, VisionError> {
         let malformed = |what: String| VisionError::Malformed { file: file.to_owned(), what };
         if text.len() > MAX_JSON {
             return Err(malformed(format!("has {} bytes, expected at most {MAX_JSON} of settings", text.len())));
@@ -28,20 +28,20 @@ impl Keys {
     }
 
     /// Settings that stand in no JSON file.
-    pub(super) fn none(file: &str) -> Self {
+    pub(crate) fn none(file: &str) -> Self {
         Self { file: file.to_owned(), prefix: String::new(), values: Map::new() }
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<&Value> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Value> {
         self.values.get(key).filter(|value| !value.is_null())
     }
 
     /// Keys that are there and not null.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.values.iter().filter(|(_, value)| !value.is_null()).map(|(key, _)| key.as_str())
     }
 
-    pub(super) fn error(&self, key: &str, expected: impl Into<String>) -> VisionError {
+    pub(crate) fn error(&self, key: &str, expected: impl Into<String>) -> VisionError {
         VisionError::Setting {
             file: self.file.clone(),
             key: crate::error::one_line(&format!("{}{key}", self.prefix)),
@@ -62,14 +62,14 @@ impl Keys {
         }
     }
 
-    pub(super) fn object(&self, key: &str) -> Result<Option<Keys>, VisionError> {
+    pub(crate) fn object(&self, key: &str) -> Result<Option<Keys>, VisionError> {
         self.read(key, "an object", |value| {
             let prefix = format!("{}{key}.", self.prefix);
             Some(Keys { file: self.file.clone(), prefix, values: value.as_object()?.clone() })
         })
     }
 
-    pub(super) fn text(&self, key: &str) -> Result<Option<&str>, VisionError> {
+    pub(crate) fn text(&self, key: &str) -> Result<Option<&str>, VisionError> {
         match self.get(key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -77,21 +77,21 @@ impl Keys {
         }
     }
 
-    pub(super) fn flag(&self, key: &str) -> Result<Option<bool>, VisionError> {
+    pub(crate) fn flag(&self, key: &str) -> Result<Option<bool>, VisionError> {
         self.read(key, "true or false", Value::as_bool)
     }
 
-    pub(super) fn positive(&self, key: &str) -> Result<Option<f64>, VisionError> {
+    pub(crate) fn positive(&self, key: &str) -> Result<Option<f64>, VisionError> {
         self.read(key, "a number greater than 0", positive)
     }
 
     /// A whole number in `1..=most`.
-    pub(super) fn whole(&self, key: &str, most: usize) -> Result<Option<usize>, VisionError> {
+    pub(crate) fn whole(&self, key: &str, most: usize) -> Result<Option<usize>, VisionError> {
         self.read(key, &format!("a whole number from 1 to {most}"), |value| whole(value, most))
     }
 
     /// Three numbers, or one for all three.
-    pub(super) fn channels(&self, key: &str) -> Result<Option<[f64; 3]>, VisionError> {
+    pub(crate) fn channels(&self, key: &str) -> Result<Option<[f64; 3]>, VisionError> {
         self.read(key, "three numbers", |value| match value {
             Value::Array(values) => {
                 let values: Option<Vec<f64>> = values.iter().map(finite).collect();

@@ -1,30 +1,21 @@
 //! What a checkpoint says is done with a picture before its tower sees it, and doing it.
 //!
-//! The families differ in how a picture becomes tiles; `tiling.rs` (Idefics3, SmolVLM) and `canvas.rs` (Llama 4) hold
-//! that, `settings.rs` reads the files.
+//! How a picture becomes tiles differs between families, which say so in `families/`; `settings.rs` reads what files of all
+//! of them have.
 
-mod canvas;
-mod keys;
-mod settings;
-mod tiling;
+pub(crate) mod keys;
+pub(crate) mod settings;
+
+use std::fmt;
+use std::sync::Arc;
 
 pub use settings::{MmprojParameters, SourceFile, Sources};
 
-use crate::levels::{Levels, Normalisation, Steps};
+use crate::families::{Family, Image};
+use crate::levels::{Levels, Normalisation};
 use crate::resize::{Arithmetic, Filter};
 use crate::video::Sampling;
 use crate::{Picture, VisionError};
-
-/// How pictures become tiles and prompts name them: the class of the image processor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    /// `Idefics3ImageProcessor`: Idefics3 and the first SmolVLM.
-    Idefics3,
-    /// `SmolVLMImageProcessor`: the same tiles, and videos.
-    SmolVlm,
-    /// `Llama4ImageProcessor`.
-    Llama4,
-}
 
 /// Rows and columns of tiles that a picture was cut into; both 0 where it was not cut and there is one tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,35 +55,54 @@ pub struct Tiles {
     pub grid: Grid,
 }
 
+/// Cutting pictures into square tiles.
+pub(crate) trait Cutting: fmt::Debug + Send + Sync {
+    /// Pixels of a tile's side.
+    fn tile(&self) -> usize;
+
+    /// How a picture of `width` × `height` pixels will be cut, and the height and width that it is first resized to.
+    fn plan(&self, width: usize, height: usize) -> (Grid, (usize, usize));
+
+    /// Writes the tiles of `picture`, then its global view; a picture of one tile is its own global view.
+    fn cut(&self, picture: &Picture, filter: Filter, arithmetic: Arithmetic, tiles: &mut TileWriter) -> Grid;
+}
+
 /// Preprocessing as a checkpoint describes it.
 #[derive(Debug, Clone)]
 pub struct Processor {
-    family: Family,
-    filter: Filter,
-    levels: Levels,
-    shape: Shape,
-    video: Option<VideoSettings>,
+    family: &'static Family,
+    image: Arc<Prepared>,
+    /// How a video's frames are chosen and shaped. Frames are never cut into tiles.
+    video: Option<(Sampling, Arc<Prepared>)>,
     image_seq_len: Option<usize>,
 }
 
-#[derive(Debug, Clone)]
-enum Shape {
-    Tiling(tiling::Tiling),
-    Canvas(canvas::Canvas),
+/// How a picture is prepared, its levels tabulated.
+#[derive(Debug)]
+struct Prepared {
+    image: Image,
+    levels: Levels,
 }
 
-/// How a video's frames are chosen and shaped. Frames are never cut into tiles.
-#[derive(Debug, Clone)]
-struct VideoSettings {
-    sampling: Sampling,
-    filter: Filter,
-    levels: Levels,
-    tiling: tiling::Tiling,
+impl Prepared {
+    fn new(image: Image, normalisation: Normalisation) -> Arc<Prepared> {
+        let levels = Levels::new(normalisation, image.steps);
+        Arc::new(Prepared { image, levels })
+    }
+
+    fn tiles(&self) -> TileWriter<'_> {
+        let tile = self.image.cutting.tile();
+        TileWriter::new(&self.levels, (tile, tile))
+    }
+
+    fn cut(&self, picture: &Picture, tiles: &mut TileWriter) -> Grid {
+        self.image.cutting.cut(picture, self.image.filter, self.image.arithmetic, tiles)
+    }
 }
 
 impl Processor {
     /// The family, which decides what the prompt says.
-    pub fn family(&self) -> Family {
+    pub fn family(&self) -> &'static Family {
         self.family
     }
 
@@ -103,20 +113,18 @@ impl Processor {
 
     /// How a video's frames are chosen; `None` if the model takes no videos.
     pub fn sampling(&self) -> Option<Sampling> {
-        self.video.as_ref().map(|video| video.sampling)
+        self.video.as_ref().map(|(sampling, _)| *sampling)
     }
 
     /// Height and width of every tile.
     pub fn tile_size(&self) -> (usize, usize) {
-        match &self.shape {
-            Shape::Tiling(tiling) => (tiling.tile, tiling.tile),
-            Shape::Canvas(canvas) => (canvas.tile, canvas.tile),
-        }
+        let tile = self.image.image.cutting.tile();
+        (tile, tile)
     }
 
     /// How far apart two neighbouring levels of 255 are once they are normalised.
     pub fn level_step(&self) -> f32 {
-        self.levels.step()
+        self.image.levels.step()
     }
 
     /// How a picture of `width` × `height` pixels will be cut, without its pixels.
@@ -126,25 +134,13 @@ impl Processor {
 
     /// The same, and the height and width that the picture is first resized to.
     pub fn plan(&self, width: usize, height: usize) -> (Grid, (usize, usize)) {
-        match &self.shape {
-            Shape::Tiling(tiling) => {
-                let plan = tiling.plan(width, height);
-                (plan.grid, plan.first)
-            }
-            Shape::Canvas(canvas) => {
-                let plan = canvas.plan(width, height);
-                (plan.grid, plan.resized)
-            }
-        }
+        self.image.image.cutting.plan(width, height)
     }
 
     /// The tiles of `picture`.
     pub fn picture(&self, picture: &Picture) -> Tiles {
-        let mut tiles = TileWriter::new(&self.levels, self.tile_size());
-        let grid = match &self.shape {
-            Shape::Tiling(tiling) => tiling.cut(picture, self.filter, Arithmetic::Pillow, &mut tiles),
-            Shape::Canvas(canvas) => canvas.cut(picture, self.filter, &mut tiles),
-        };
+        let mut tiles = self.image.tiles();
+        let grid = self.image.cut(picture, &mut tiles);
         tiles.finish(grid)
     }
 
@@ -153,19 +149,19 @@ impl Processor {
     /// # Errors
     /// The model takes no videos, or a frame cannot be read.
     pub fn video(&self, frames: impl IntoIterator<Item = Result<Picture, VisionError>>) -> Result<Tiles, VisionError> {
-        let Some(video) = &self.video else {
+        let Some((_, video)) = &self.video else {
             return Err(VisionError::NoVideo("its settings describe no video processor".to_owned()));
         };
-        let mut tiles = TileWriter::new(&video.levels, (video.tiling.tile, video.tiling.tile));
+        let mut tiles = video.tiles();
         for frame in frames {
-            video.tiling.cut(&frame?, video.filter, Arithmetic::Torchvision, &mut tiles);
+            video.cut(&frame?, &mut tiles);
         }
         Ok(tiles.finish(Grid::WHOLE))
     }
 }
 
 /// Collects tiles as planes of normalised levels.
-struct TileWriter<'a> {
+pub(crate) struct TileWriter<'a> {
     levels: &'a Levels,
     height: usize,
     width: usize,
@@ -178,7 +174,7 @@ impl<'a> TileWriter<'a> {
     }
 
     /// Appends the tile whose top left corner is pixel `(left, top)`. What lies beyond the picture is level 0.
-    fn push(&mut self, picture: &Picture, top: usize, left: usize) {
+    pub(crate) fn push(&mut self, picture: &Picture, top: usize, left: usize) {
         self.pixels.reserve(3 * self.height * self.width);
         for channel in 0..3 {
             let nothing = self.levels.value(channel, 0);

@@ -5,7 +5,6 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use anyhow::bail;
-use plimsoll_formats::Vision;
 use plimsoll_lab::answerer::prompting as asked_by;
 use plimsoll_lab::benchmark::Reading;
 use plimsoll_lab::canary;
@@ -15,6 +14,7 @@ use plimsoll_lab::record::Unit;
 use plimsoll_lab::runner::{self, Outcome};
 use plimsoll_lab::stress::{Curve, Stress, worn_suites};
 use plimsoll_lab::suite::{DEFAULT_ITEMS, Item, Suite};
+use plimsoll_models::Vision;
 use plimsoll_panel::shown_text;
 use serde_json::{Value, json};
 

@@ -6,9 +6,9 @@ mod text;
 use anyhow::bail;
 use plimsoll_catalog::ModelCard;
 use plimsoll_engine::{ChatTemplate, Tokenizer};
-use plimsoll_formats::{Checkpoint, Format, Hyperparams, LayerKind};
 use plimsoll_kernels::Cpu;
 use plimsoll_lab::predict::{MemoryPrediction, SpeedPrediction};
+use plimsoll_models::{Checkpoint, Format, Hyperparams, LayerKind};
 use plimsoll_runtime::{CacheType, Program, measure_machine, resident_bytes};
 use serde_json::{Value, json};
 
@@ -111,7 +111,7 @@ fn as_value(facts: &Facts<'_>) -> Value {
         "name": checkpoint.name,
         "path": checkpoint.path,
         "format": format_name(checkpoint.format),
-        "architecture": hp.arch.as_str(),
+        "architecture": hp.arch_name,
         "parameters": checkpoint.n_params(),
         "file_bytes": checkpoint.file_bytes(),
         "types": checkpoint.bytes_by_type().iter().map(|(t, bytes)| json!({ "type": t.name(), "bytes": bytes })).collect::<Vec<_>>(),

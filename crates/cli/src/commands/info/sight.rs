@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use plimsoll_engine::{Sight, Special, Tokenizer};
-use plimsoll_formats::{Checkpoint, Vision};
 use plimsoll_kernels::Cpu;
 use plimsoll_lab::predict::TowerPrediction;
+use plimsoll_models::{Checkpoint, Vision};
 use plimsoll_runtime::{Arithmetic, Tower, measure_machine};
 use plimsoll_vision::{Medium, Picture, Processor};
 use serde_json::{Value, json};
@@ -80,7 +80,7 @@ impl SightFacts {
             patch_size: params.patch_size,
             types,
             mmproj: vision.mmproj.as_deref().map(|path| path.display().to_string()),
-            assumed: vision.mmproj.as_ref().and_then(|_| Processor::assumed_of_mmproj(params.family)),
+            assumed: vision.mmproj.as_ref().and_then(|_| Processor::assumed_of_mmproj(params.arch.name)),
             pictures,
         }))
     }

@@ -37,7 +37,7 @@ fn network(rows: &mut Rows<impl Write>, facts: &Facts<'_>) -> anyhow::Result<()>
     let checkpoint = facts.checkpoint;
     let hp = &checkpoint.hyperparams;
     rows.one("model", &Style::stdout().bold(&shown_text(&checkpoint.display(), WIDTH)))?;
-    rows.one("architecture", &format!("{} ({})", hp.arch.as_str(), format_name(checkpoint.format)))?;
+    rows.one("architecture", &format!("{} ({})", hp.arch_name, format_name(checkpoint.format)))?;
     rows.one("parameters", &count(checkpoint.n_params()))?;
     rows.one("file", &bytes(checkpoint.file_bytes() as f64))?;
     let types: Vec<_> =

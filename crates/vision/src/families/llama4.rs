@@ -1,35 +1,120 @@
 //! Llama 4: the picture is fitted onto the canvas of whole tiles that suits it best, and the rest stays black.
 //!
-//! Source: transformers' image_processing_llama4.py, which exists for torchvision only. Part of its arithmetic runs on
-//! tensors, that is in f32, and part on Python's numbers, in f64; both are kept, because sizes are rounded down.
+//! Source: transformers' image_processing_llama4.py, which exists for torchvision only, and processing_llama4.py. Part of its
+//! arithmetic runs on tensors, that is in f32, and part on Python's numbers, in f64; both are kept, because sizes are rounded
+//! down.
 
-use super::{Grid, TileWriter};
-use crate::Picture;
+use std::sync::Arc;
+
+use super::{Family, Image, Mmproj};
+use crate::levels::Steps;
+use crate::processor::keys::Keys;
+use crate::processor::settings::{Size, edge_or_both, filter, only};
+use crate::processor::{Cutting, Grid, MmprojParameters, TileWriter};
 use crate::resize::{Arithmetic, Filter, resize};
+use crate::{Picture, VisionError};
+
+pub(crate) const FAMILY: Family = Family {
+    model_type: "llama4",
+    image_processor: "Llama4ImageProcessor",
+    image: settings,
+    agrees,
+    video: None,
+    mmproj: Some(Mmproj {
+        projector: "llama4",
+        assumed: || format!("pictures: at most {PUBLISHED_MAX_PATCHES} tiles; assumed, it does not say"),
+        image: of_mmproj,
+        video: None,
+    }),
+    placeholder: PLACEHOLDER,
+    feature: "<|patch|>",
+    write,
+};
+
+const PLACEHOLDER: &str = "<|image|>";
+/// Tiles that the published models cut a picture into at most.
+const PUBLISHED_MAX_PATCHES: usize = 16;
+const MAX_PATCHES: usize = 256;
+const MAX_CANVAS_PIXELS: usize = 1 << 26;
+
+fn settings(keys: &Keys) -> Result<Image, VisionError> {
+    only(keys, &["max_patches", "resize_to_max_canvas", "size"])?;
+    let filter = filter(keys, Filter::Bilinear, Arithmetic::Torchvision)?;
+    Ok(image(canvas(keys)?, filter))
+}
+
+/// What an mmproj does not say is as published.
+fn of_mmproj(parameters: &MmprojParameters) -> Result<Image, VisionError> {
+    let tile = parameters.image_size;
+    Ok(image(Canvas { tile, max_patches: PUBLISHED_MAX_PATCHES, resize_to_max_canvas: false }, Filter::Bilinear))
+}
+
+fn image(canvas: Canvas, filter: Filter) -> Image {
+    Image { cutting: Arc::new(canvas), filter, arithmetic: Arithmetic::Torchvision, steps: Steps::Bf16 }
+}
+
+fn canvas(keys: &Keys) -> Result<Canvas, VisionError> {
+    let tile = match edge_or_both(keys, "size")? {
+        None => 336,
+        Some(Size::Exactly { height, width }) if height == width => height,
+        Some(_) => return Err(keys.error("size", "height and width, the same: tiles are square")),
+    };
+    let max_patches = keys.whole("max_patches", MAX_PATCHES)?.unwrap_or(PUBLISHED_MAX_PATCHES);
+    if max_patches * tile * tile > MAX_CANVAS_PIXELS {
+        return Err(keys.error("max_patches", format!("at most {MAX_CANVAS_PIXELS} pixels in all of its tiles")));
+    }
+    Ok(Canvas { tile, max_patches, resize_to_max_canvas: keys.flag("resize_to_max_canvas")?.unwrap_or(false) })
+}
+
+/// The processor may name its tokens otherwise; published ones do not.
+fn agrees(outer: &Keys) -> Result<(), VisionError> {
+    for key in ["fake_image_token", "image_token"] {
+        if outer.text(key)?.is_some_and(|token| token != PLACEHOLDER) {
+            return Err(outer.error(key, format!("`{PLACEHOLDER}`")));
+        }
+    }
+    Ok(())
+}
+
+/// `_prompt_split_image`.
+fn write(grid: Grid, features: &str, out: &mut String) {
+    out.push_str("<|image_start|>");
+    for _ in 0..grid.rows {
+        for col in 0..grid.cols {
+            if col > 0 {
+                out.push_str("<|tile_x_separator|>");
+            }
+            out.push_str(features);
+        }
+        out.push_str("<|tile_y_separator|>");
+    }
+    out.push_str(PLACEHOLDER);
+    out.push_str(features);
+    out.push_str("<|image_end|>");
+}
 
 /// The settings that decide the canvas.
-#[derive(Debug, Clone)]
-pub(super) struct Canvas {
+#[derive(Debug)]
+struct Canvas {
     /// Pixels of a tile's side.
-    pub(super) tile: usize,
+    tile: usize,
     /// The most tiles, not counting the view of the whole picture.
-    pub(super) max_patches: usize,
+    max_patches: usize,
     /// Whether small pictures are enlarged as far as a canvas allows.
-    pub(super) resize_to_max_canvas: bool,
+    resize_to_max_canvas: bool,
 }
 
 /// What happens to a picture.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Plan {
+struct Plan {
     /// Height and width that the picture is resized to; the canvas may be larger.
-    pub(super) resized: (usize, usize),
+    resized: (usize, usize),
     /// Tiles down and across, also if it is one.
     tiles: (usize, usize),
-    pub(super) grid: Grid,
+    grid: Grid,
 }
 
 impl Canvas {
-    pub(super) fn plan(&self, width: usize, height: usize) -> Plan {
+    fn sizes(&self, width: usize, height: usize) -> Plan {
         let tiles = self.best_fit(height, width);
         let target = (tiles.0 * self.tile, tiles.1 * self.tile);
         let bound = |side: usize, target: usize| match side.max(self.tile) {
@@ -73,19 +158,30 @@ impl Canvas {
         }
         shapes.into_iter().flat_map(|(_, canvases)| canvases).collect()
     }
+}
+
+impl Cutting for Canvas {
+    fn tile(&self) -> usize {
+        self.tile
+    }
+
+    fn plan(&self, width: usize, height: usize) -> (Grid, (usize, usize)) {
+        let plan = self.sizes(width, height);
+        (plan.grid, plan.resized)
+    }
 
     /// Writes the tiles of `picture`, then its global view if there is more than one.
-    pub(super) fn cut(&self, picture: &Picture, filter: Filter, tiles: &mut TileWriter) -> Grid {
-        let plan = self.plan(picture.width(), picture.height());
+    fn cut(&self, picture: &Picture, filter: Filter, arithmetic: Arithmetic, tiles: &mut TileWriter) -> Grid {
+        let plan = self.sizes(picture.width(), picture.height());
         let (height, width) = plan.resized;
-        let resized = resize(picture, width, height, filter, Arithmetic::Torchvision);
+        let resized = resize(picture, width, height, filter, arithmetic);
         for row in 0..plan.tiles.0 {
             for col in 0..plan.tiles.1 {
                 tiles.push(&resized, row * self.tile, col * self.tile);
             }
         }
         if plan.grid != Grid::WHOLE {
-            tiles.push(&resize(picture, self.tile, self.tile, filter, Arithmetic::Torchvision), 0, 0);
+            tiles.push(&resize(picture, self.tile, self.tile, filter, arithmetic), 0, 0);
         }
         plan.grid
     }

@@ -4,19 +4,17 @@
 //! (`parse.rs`) reads that map: old and new spellings, class defaults for what published files omit, and a refusal
 //! that names the key for whatever would change the arithmetic and is not supported.
 
-mod defaults;
 mod gguf;
-mod map;
+pub(crate) mod layers;
 mod parse;
 mod refuse;
 mod rope;
 mod vision;
 
-use std::fmt;
 use std::sync::Arc;
 
-pub(crate) use gguf::{GgufFacts, from_gguf};
-pub(crate) use map::ConfigMap;
+pub(crate) use gguf::{GgufConfig, GgufFacts, from_gguf};
+pub(crate) use layers::{LayerKeys, Layers};
 pub(crate) use parse::from_config;
 pub use rope::{Rope, RopeScaling};
 pub use vision::VisionParams;
@@ -24,31 +22,23 @@ pub(crate) use vision::from_mmproj;
 
 pub use plimsoll_kernels::Activation;
 
-use crate::error::{FormatError, HyperparamError};
-use crate::folder::parse_object;
-use crate::names;
+use plimsoll_formats::{ConfigMap, FormatError, HyperparamError, JsonObject, parse_object};
+use serde_json::Value;
 
-/// The architecture as the file spells it: the text model's `model_type` (`llama`, `gemma3_text`, `llama4_text`) or
-/// `general.architecture` (`llama`, `gemma3`, `llama4`).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ArchId(pub String);
+use crate::arch::Arch;
 
-impl ArchId {
-    /// The name itself.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+// Far beyond any published model; they keep a damaged number from becoming an allocation or an overflow.
+pub(crate) const MAX_LAYERS: usize = 10_000;
+const MAX_HEADS: usize = 100_000;
+const MAX_WIDTH: usize = 10_000_000;
+const MAX_VOCAB: usize = 100_000_000;
+const MAX_TOKENS: usize = 1_000_000_000_000;
 
-    /// The one of [`crate::known_architectures`] whose network it has, whichever format spells it: that of `mistral`
-    /// is `llama`, that of `gemma3_text` is `gemma3`.
-    pub fn family(&self) -> Option<&'static str> {
-        names::family(&self.0)
-    }
-}
-
-impl fmt::Display for ArchId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+/// The keys that a class supplies.
+fn keys_of(supplied: fn() -> Value) -> JsonObject {
+    match supplied() {
+        Value::Object(keys) => keys,
+        other => unreachable!("a class supplies keys, not {other}"),
     }
 }
 
@@ -74,15 +64,22 @@ pub struct Biases {
     pub mlp: bool,
 }
 
+impl Biases {
+    /// No projection adds one.
+    pub const NONE: Biases = Biases { qkv: false, o: false, mlp: false };
+}
+
 /// What `config.json` or the GGUF metadata says of the network, checked for consistency.
 ///
 /// Keys that only one architecture knows are read under their Hugging Face names through [`Hyperparams::usize`] and
 /// its siblings, from either format.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hyperparams {
-    /// The architecture as the file spells it.
-    pub arch: ArchId,
-    /// The `model_type` of the multimodal model around the text model (`idefics3`, `llama4`), if there is one.
+    /// The architecture.
+    pub arch: &'static Arch,
+    /// The architecture as the file spells it: the text model's `model_type` or `general.architecture`.
+    pub arch_name: &'static str,
+    /// The `model_type` of the multimodal model around the text model, if there is one.
     pub wrapper: Option<String>,
     /// Decoder layers.
     pub n_layers: usize,
@@ -94,7 +91,7 @@ pub struct Hyperparams {
     pub head_dim: usize,
     /// Width of the residual stream.
     pub d_model: usize,
-    /// Width of the MLP; in Llama 4 that of one expert.
+    /// Width of the MLP; of a mixture that of one expert.
     pub d_ff: usize,
     /// Rows of the embedding.
     pub vocab_size: usize,
@@ -116,7 +113,7 @@ pub struct Hyperparams {
     pub attention_chunk: Option<usize>,
     /// Rotary embedding of full layers, and of all where `rope_local` is `None`.
     pub rope: Rope,
-    /// Rotary embedding of [`LayerKind::Sliding`] layers, where it differs (Gemma 3).
+    /// Rotary embedding of [`LayerKind::Sliding`] layers, where it differs.
     pub rope_local: Option<Rope>,
     /// Attention scores become `cap · tanh(score / cap)`.
     pub attn_logit_softcap: Option<f32>,
@@ -133,7 +130,7 @@ impl Hyperparams {
     /// Reads the text of a `config.json`; `file` is its path for messages.
     ///
     /// ```
-    /// use plimsoll_formats::Hyperparams;
+    /// use plimsoll_models::Hyperparams;
     /// let config = r#"{ "model_type": "llama", "hidden_size": 64, "num_attention_heads": 4, "rope_theta": 5e5 }"#;
     /// let hp = Hyperparams::from_config_json("config.json", config)?;
     /// assert_eq!((hp.head_dim, hp.rope.theta, hp.n_layers), (16, 5e5, 32)); // 32 is the class's default
@@ -200,7 +197,7 @@ impl Hyperparams {
     /// # Errors
     /// A key holds something else, or fewer flags than there are layers.
     pub fn rotary_layers(&self) -> Result<Vec<bool>, HyperparamError> {
-        parse::rotary_layers(&self.config, self.n_layers)
+        layers::rotary(&self.config, self.n_layers)
     }
 
     /// An error about a key whose value an architecture cannot honour.

@@ -5,7 +5,8 @@ mod common;
 mod skipped;
 
 use common::{CONFIG, Gguf, LLAMA, folder, safetensors, write};
-use plimsoll_formats::{Checkpoint, Format, TokenizerSource, open_vocabulary};
+use plimsoll_formats::{TokenizerSource, open_vocabulary};
+use plimsoll_models::{Checkpoint, Format};
 
 /// A small whole model with other files beside it.
 fn model(files: &[(&str, &[u8])]) -> (tempfile::TempDir, Checkpoint) {

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::checkpoint::{Checkpoint, parent};
+use plimsoll_formats::error::{MAX_NAME, one_line};
+use plimsoll_formats::gguf::{GgufFile, is_mmproj};
+use plimsoll_formats::{Folder, FormatError, parent};
+
+use crate::arch::{TOWERS, TowerArch};
+use crate::checkpoint::Checkpoint;
 use crate::config::{self, VisionParams};
-use crate::error::{FormatError, MAX_NAME, one_line};
-use crate::folder::Folder;
-use crate::gguf::GgufFile;
-use crate::names::{VisionArch, known_towers};
 use crate::weights::Weights;
 
 /// A vision tower with its connector, opened for one text model. Cloning copies no weights.
@@ -41,7 +42,7 @@ impl Vision {
         }
     }
 
-    /// The tower of an mmproj GGUF that is to see for a text model of `family` (an [`crate::ArchId::family`]) whose
+    /// The tower of an mmproj GGUF that is to see for a text model of `family` (an [`crate::Arch::name`]) whose
     /// embeddings are `text_width` wide.
     ///
     /// # Errors
@@ -56,12 +57,13 @@ impl Vision {
             Some(of_vision) => of_vision,
             None => file.text("clip.projector_type")?.unwrap_or_default(),
         };
-        let Some(arch) = VisionArch::of_projector(projector) else {
-            let (projector, known) = (one_line(projector, MAX_NAME), known_towers().join(", "));
+        let Some(arch) = TowerArch::of_projector(projector) else {
+            let known: Vec<&str> = TOWERS.iter().map(|tower| tower.name).collect();
+            let (projector, known) = (one_line(projector, MAX_NAME), known.join(", "));
             return Err(refuse(format!("has the projector type `{projector}`; known are {known}")));
         };
         if family != arch.text_family() {
-            let (name, text) = (arch.name(), arch.text_family());
+            let (name, text) = (arch.name, arch.text_family());
             return Err(refuse(format!(
                 "has the projector type `{name}`, for `{text}` models; this one is `{family}`"
             )));
@@ -73,17 +75,10 @@ impl Vision {
             }
             _ => {}
         }
-        let rows = |name: &str| file.tensors().iter().find(|tensor| tensor.name == name)?.shape.first().copied();
-        let adapter = rows("mm.model.mlp.1.weight").zip(rows("mm.model.mlp.2.weight")).map(<[usize; 2]>::from);
-        let params = config::from_mmproj(file, arch, adapter, text_width)?;
+        let params = config::from_mmproj(file, arch, text_width)?;
         let weights = Weights::from_mmproj(file, arch, params.d_model)?;
         Ok(Vision { params, weights, mmproj: None })
     }
-}
-
-/// Whether a file of this name holds a tower, by llama.cpp's custom.
-pub(crate) fn is_mmproj(name: &str) -> bool {
-    name.ends_with(".gguf") && name.contains("mmproj")
 }
 
 /// The one mmproj file in the folder of a GGUF checkpoint.
@@ -102,7 +97,7 @@ fn beside(checkpoint: &Checkpoint) -> Result<Option<PathBuf>, FormatError> {
 fn from_mmproj(checkpoint: &Checkpoint, path: &Path) -> Result<Vision, FormatError> {
     let file = GgufFile::open(path)?;
     let hp = &checkpoint.hyperparams;
-    let opened = Vision::from_gguf(&file, hp.arch.family().unwrap_or_default(), hp.d_model);
+    let opened = Vision::from_gguf(&file, hp.arch.name, hp.d_model);
     let mut vision = opened.map_err(|error| match error {
         FormatError::Vision { what, .. } => cannot_see(checkpoint, format!("`{}` {what}", file.name())),
         other => other,

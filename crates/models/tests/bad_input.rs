@@ -4,7 +4,8 @@ mod common;
 
 use common::{CONFIG, Gguf, LLAMA, folder, raw_safetensors, safetensors, write};
 use plimsoll_formats::gguf::GgufFile;
-use plimsoll_formats::{Checkpoint, FileBytes, FormatError, LayerKind, RopeScaling, TokenizerSource, open_vocabulary};
+use plimsoll_formats::{FileBytes, FormatError, TokenizerSource, open_vocabulary};
+use plimsoll_models::{Checkpoint, LayerKind, RopeScaling};
 
 /// Opens `bytes` as the file `model.gguf`; the message without the folder's name.
 fn gguf_error(bytes: &[u8]) -> String {

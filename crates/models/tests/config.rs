@@ -1,6 +1,7 @@
 //! `config.json` in every spelling that is in use.
 
-use plimsoll_formats::{Activation, FormatError, Hyperparams, LayerKind, RopeScaling};
+use plimsoll_formats::FormatError;
+use plimsoll_models::{Activation, Hyperparams, LayerKind, RopeScaling};
 use serde_json::{Value, json};
 
 /// A small complete Llama configuration with `changes` laid over it; `null` stays as `null`.
@@ -139,10 +140,10 @@ fn a_multimodal_file_gives_its_text_model() {
     let file =
         json!({ "model_type": "gemma3", "text_config": text, "vision_config": { "hidden_size": 7 } }).to_string();
     let hp = Hyperparams::from_config_json("config.json", &file).unwrap();
-    assert_eq!((hp.arch.as_str(), hp.wrapper.as_deref()), ("gemma3_text", Some("gemma3")));
+    assert_eq!((hp.arch_name, hp.wrapper.as_deref()), ("gemma3_text", Some("gemma3")));
     assert_eq!((hp.d_model, hp.head_dim, hp.vocab_size, hp.tied_embeddings), (64, 256, 262_208, true));
     let file = json!({ "model_type": "smolvlm", "text_config": text, "tie_word_embeddings": false }).to_string();
-    assert_eq!(Hyperparams::from_config_json("config.json", &file).unwrap().arch.as_str(), "llama");
+    assert_eq!(Hyperparams::from_config_json("config.json", &file).unwrap().arch_name, "llama");
     let file = json!({ "model_type": "smolvlm" }).to_string();
     let hp = Hyperparams::from_config_json("config.json", &file).unwrap();
     assert_eq!((hp.d_model, hp.rms_eps), (4096, 1e-5));

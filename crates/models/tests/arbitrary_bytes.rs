@@ -3,9 +3,10 @@
 mod common;
 
 use common::{CONFIG, Gguf, LLAMA, folder, safetensors};
+use plimsoll_formats::FileBytes;
 use plimsoll_formats::gguf::{Element, GgufFile, MetaValue};
 use plimsoll_formats::safetensors::parse_header;
-use plimsoll_formats::{Checkpoint, FileBytes, Hyperparams};
+use plimsoll_models::{Checkpoint, Hyperparams};
 use proptest::prelude::*;
 
 /// Changes to a whole file: bytes overwritten, then cut to a length.

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_formats::gguf::{Element, GgufFile};
+use plimsoll_formats::safetensors::SafetensorsFile;
+use plimsoll_formats::{FormatError, Tensor};
 use plimsoll_kernels::DType;
 
+use crate::arch::{Arch, RotaryRows, Rows, TowerArch};
 use crate::config::{Biases, GgufFacts, Hyperparams};
-use crate::error::FormatError;
-use crate::gguf::{Element, GgufFile};
-use crate::names::{GgufArch, Role, RopeFactors, VISION_PREFIXES, VisionArch, mmproj_name, role, unwrapped};
-use crate::safetensors::SafetensorsFile;
-use crate::tensor::Tensor;
+use crate::names::{self, Role, RopeFactors, is_vision, mmproj_name, role, unwrapped};
 
 /// Canonical name of the embedding table, (vocab_size, d_model).
 pub const EMBEDDING: &str = "model.embed_tokens.weight";
@@ -79,7 +79,6 @@ impl Weights {
 
     /// The tower and the connector among the tensors of safetensors files, if there are any.
     pub(crate) fn vision_part(&self) -> Option<Weights> {
-        let is_vision = |name: &&String| VISION_PREFIXES.iter().any(|prefix| name.starts_with(prefix));
         let tensors: BTreeMap<String, Tensor> = self
             .tensors
             .iter()
@@ -97,7 +96,7 @@ impl Weights {
     }
 
     /// Names the tensors of an mmproj GGUF, whose tower is `d_model` wide.
-    pub(crate) fn from_mmproj(file: &GgufFile, arch: VisionArch, d_model: usize) -> Result<Weights, FormatError> {
+    pub(crate) fn from_mmproj(file: &GgufFile, tower: &TowerArch, d_model: usize) -> Result<Weights, FormatError> {
         let source = file.name().to_owned();
         let mut weights = Weights { source, file_bytes: file.bytes().len() as u64, ..Weights::default() };
         let swapped = feed_forward_is_swapped(file, d_model);
@@ -106,9 +105,9 @@ impl Weights {
                 true => swap_feed_forward(&tensor.name),
                 false => tensor.name.clone(),
             };
-            let Some(name) = mmproj_name(arch, &stored_as) else {
+            let Some(name) = mmproj_name(tower, &stored_as) else {
                 let what =
-                    format!("is not part of the tower `{}`, so leaving it out would change the model", arch.name());
+                    format!("is not part of the tower `{}`, so leaving it out would change the model", tower.name);
                 return Err(FormatError::tensor(file.name(), &tensor.name, what));
             };
             match tensor.element {
@@ -143,7 +142,7 @@ impl Weights {
                 }
             }
         }
-        weights.turn_experts()?;
+        weights.turn_experts(hp.arch)?;
         weights.split_fused(hp)?;
         weights.settle_tie(hp);
         weights.count();
@@ -151,18 +150,18 @@ impl Weights {
     }
 
     /// Names and fits the tensors of a GGUF's parts.
-    pub(crate) fn from_gguf(parts: &[GgufFile], arch: GgufArch, hp: &Hyperparams) -> Result<Weights, FormatError> {
+    pub(crate) fn from_gguf(parts: &[GgufFile], hp: &Hyperparams) -> Result<Weights, FormatError> {
         let mut weights = Weights::default();
         for part in parts {
             weights.file_bytes += part.bytes().len() as u64;
             for tensor in part.tensors() {
-                let Some(Role::Weight(name)) = role(arch, &tensor.name) else { continue };
+                let Some(Role::Weight(name)) = role(hp.arch, &tensor.name) else { continue };
                 let Element::Weight(dtype) = tensor.element else {
                     weights.add_unusable(name, part.name(), tensor.element.name());
                     continue;
                 };
                 let view = Tensor::new(&name, part.bytes().clone(), tensor.range.clone(), dtype, tensor.shape.clone());
-                weights.add(fit_gguf(view, arch, hp)?)?;
+                weights.add(fit_gguf(view, hp)?)?;
             }
         }
         weights.split_fused(hp)?;
@@ -192,59 +191,55 @@ impl Weights {
         self.bytes_by_type.sort_by_key(|&(_, bytes)| std::cmp::Reverse(bytes));
     }
 
-    /// Takes out the tensors whose name ends in one of `endings`: each with the name's beginning and the ending.
-    fn take_ending(&mut self, endings: &[&'static str]) -> Vec<(String, &'static str, Tensor)> {
-        let ending_of = |name: &str| endings.iter().find(|e| name.ends_with(**e)).copied();
-        let names: Vec<String> = self.tensors.keys().filter(|name| ending_of(name).is_some()).cloned().collect();
-        let take = |name: String| {
-            let ending = ending_of(&name)?;
-            let tensor = self.tensors.remove(&name)?;
-            Some((name[..name.len() - ending.len()].to_owned(), ending, tensor))
+    /// Takes out the tensors of layers that are called `stored`, with what stands before that in their names.
+    fn take(&mut self, stored: &str) -> Vec<(String, Tensor)> {
+        let before = |name: &str| {
+            let layer = name.strip_suffix(stored)?;
+            layer.strip_prefix("model.layers.")?.strip_suffix('.')?.parse::<u32>().ok().map(|_| layer.to_owned())
         };
-        names.into_iter().filter_map(take).collect()
+        let found: Vec<(String, String)> =
+            self.tensors.keys().filter_map(|name| Some((before(name)?, name.clone()))).collect();
+        found.into_iter().filter_map(|(before, name)| Some((before, self.tensors.remove(&name)?))).collect()
     }
 
-    /// Phi-3 stores Q, K and V as the rows of one matrix, and gate and up as those of another.
+    /// Shows the matrices that the architecture stores as one, and their biases, as views of its rows.
     fn split_fused(&mut self, hp: &Hyperparams) -> Result<(), FormatError> {
-        for (begin, ending, fused) in self.take_ending(&["qkv_proj.weight", "qkv_proj.bias"]) {
-            let kind = ending.trim_start_matches("qkv_proj");
-            let (q, kv) = (hp.n_heads * hp.head_dim, hp.n_kv_heads * hp.head_dim);
-            let parts = [("q_proj", 0..q), ("k_proj", q..q + kv), ("v_proj", q + kv..q + 2 * kv)];
-            expect_rows(&fused, q + 2 * kv)?;
-            for (part, rows) in parts {
-                self.add(fused.rows_as(&format!("{begin}{part}{kind}"), rows)?)?;
+        let n_rows = |rows| match rows {
+            Rows::Heads => hp.n_heads * hp.head_dim,
+            Rows::KvHeads => hp.n_kv_heads * hp.head_dim,
+            Rows::Ff => hp.d_ff,
+        };
+        for (fused, kind) in hp.arch.fused.iter().flat_map(|fused| ["weight", "bias"].map(|kind| (fused, kind))) {
+            let expected = fused.parts.iter().map(|(_, rows)| n_rows(*rows)).sum();
+            for (layer, stored) in self.take(&format!("{}.{kind}", fused.stored)) {
+                expect_rows(&stored, expected)?;
+                let mut start = 0;
+                for (part, rows) in fused.parts {
+                    let end = start + n_rows(*rows);
+                    self.add(stored.rows_as(&format!("{layer}{part}.{kind}"), start..end)?)?;
+                    start = end;
+                }
             }
-        }
-        for (begin, ending, fused) in self.take_ending(&["mlp.gate_up_proj.weight", "mlp.gate_up_proj.bias"]) {
-            let kind = ending.trim_start_matches("mlp.gate_up_proj");
-            expect_rows(&fused, 2 * hp.d_ff)?;
-            self.add(fused.rows_as(&format!("{begin}mlp.gate_proj{kind}"), 0..hp.d_ff)?)?;
-            self.add(fused.rows_as(&format!("{begin}mlp.up_proj{kind}"), hp.d_ff..2 * hp.d_ff)?)?;
         }
         Ok(())
     }
 
-    /// Llama 4's experts in Hugging Face's layout, (experts, in, out) with gate and up side by side, become stacks
-    /// (experts, out, in) of `gate_proj`, `up_proj` and `down_proj`, as GGUF has them.
-    fn turn_experts(&mut self) -> Result<(), FormatError> {
-        const FUSED: &str = "feed_forward.experts.gate_up_proj";
-        const DOWN: &str = "feed_forward.experts.down_proj";
-        for (begin, ending, stack) in self.take_ending(&[FUSED, DOWN]) {
-            let &[_, _, outputs] = stack.shape() else {
-                let what = format!("has the shape {:?}, expected (experts, in, out)", stack.shape());
-                return Err(stack.error(what));
-            };
-            if ending == DOWN {
-                self.add(stack.transposed_as(&format!("{begin}{DOWN}"), 0..outputs)?)?;
-                continue;
-            }
-            let half = outputs / 2;
-            if outputs % 2 != 0 {
-                return Err(stack.error(format!("has {outputs} outputs, expected as many for gate as for up")));
-            }
-            for (part, range) in [("gate_proj", 0..half), ("up_proj", half..outputs)] {
-                let name = format!("{begin}feed_forward.experts.{part}");
-                self.add(stack.transposed_as(&name, range)?)?;
+    /// Shows stacks of experts that are stored (experts, in, out) as stacks (experts, out, in), as GGUF has them.
+    fn turn_experts(&mut self, arch: &Arch) -> Result<(), FormatError> {
+        for (stored, parts) in arch.transposed {
+            for (layer, stack) in self.take(stored) {
+                let &[_, _, outputs] = stack.shape() else {
+                    let what = format!("has the shape {:?}, expected (experts, in, out)", stack.shape());
+                    return Err(stack.error(what));
+                };
+                let each = outputs / parts.len();
+                if !outputs.is_multiple_of(parts.len()) {
+                    let what = format!("has {outputs} outputs, expected as many for each of {}", parts.join(", "));
+                    return Err(stack.error(what));
+                }
+                for (i, part) in parts.iter().enumerate() {
+                    self.add(stack.transposed_as(&format!("{layer}{part}"), i * each..(i + 1) * each)?)?;
+                }
             }
         }
         Ok(())
@@ -301,22 +296,24 @@ fn swap_feed_forward(name: &str) -> String {
 }
 
 /// Declares how a GGUF tensor differs from its Hugging Face original.
-fn fit_gguf(tensor: Tensor, arch: GgufArch, hp: &Hyperparams) -> Result<Tensor, FormatError> {
+fn fit_gguf(tensor: Tensor, hp: &Hyperparams) -> Result<Tensor, FormatError> {
     let module = tensor.name().rsplit_once('.').map_or("", |(module, _)| module).to_owned();
-    if arch.permutes_rotary_rows() && (module.ends_with(".q_proj") || module.ends_with(".k_proj")) {
+    let gguf = &hp.arch.gguf;
+    let rotates = module.ends_with(".q_proj") || module.ends_with(".k_proj");
+    if gguf.rotary_rows == RotaryRows::Interleaved && rotates {
         return tensor.with_rotary_pairs(hp.head_dim);
     }
-    if arch.adds_one_to_norms() && module.ends_with("norm") {
+    if gguf.norm_shift != 0.0 && module.ends_with("norm") {
         if tensor.shape().len() != 1 {
             return Err(tensor.error(format!("has the shape {:?}, expected a vector", tensor.shape())));
         }
-        return Ok(tensor.with_shift(1.0));
+        return Ok(tensor.with_shift(gguf.norm_shift));
     }
     Ok(tensor)
 }
 
 /// What the tensors of a GGUF say about its network; refuses tensors that its architecture does not have.
-pub(crate) fn gguf_facts(parts: &[GgufFile], arch: GgufArch) -> Result<GgufFacts, FormatError> {
+pub(crate) fn gguf_facts(parts: &[GgufFile], arch: &Arch) -> Result<GgufFacts, FormatError> {
     let mut facts = GgufFacts { tied: true, ..GgufFacts::default() };
     let mut factors: BTreeMap<RopeFactors, Vec<f32>> = BTreeMap::new();
     for part in parts {
@@ -324,12 +321,15 @@ pub(crate) fn gguf_facts(parts: &[GgufFile], arch: GgufArch) -> Result<GgufFacts
             let Some(role) = role(arch, &tensor.name) else {
                 let what = format!(
                     "is not part of the architecture `{}` as it is known here, so leaving it out would change the model",
-                    arch.gguf_name()
+                    arch.name
                 );
                 return Err(FormatError::tensor(part.name(), &tensor.name, what));
             };
             match role {
-                Role::Weight(name) => note(&name, &mut facts),
+                Role::Weight(name) => {
+                    note(&name, &mut facts);
+                    facts.moe_layers.extend(names::routed_layer(&tensor.name));
+                }
                 Role::RopeFactors(which) => {
                     let (&[_], Element::Weight(dtype)) = (&tensor.shape[..], &tensor.element) else {
                         let what = format!("has the shape {:?}, expected a vector of floats", tensor.shape);
@@ -363,11 +363,5 @@ fn note(name: &str, facts: &mut GgufFacts) {
         *qkv = true;
     } else if name.contains(".mlp.") && name.ends_with(".bias") {
         *mlp = true;
-    } else if let Some(layer) = name
-        .strip_prefix("model.layers.")
-        .and_then(|rest| rest.strip_suffix(".feed_forward.router.weight"))
-        .and_then(|layer| layer.parse().ok())
-    {
-        facts.moe_layers.push(layer);
     }
 }

@@ -1,9 +1,10 @@
 //! Rotary position embedding: base, width and scaling, from every spelling that is in use.
 //! Source: transformers 5.23, modeling_rope_utils.py.
 
+use plimsoll_formats::{ConfigMap, HyperparamError};
+
 use super::gguf::ROTARY_DIM;
-use super::map::ConfigMap;
-use crate::error::HyperparamError;
+use crate::arch::Class;
 
 /// One rotary embedding: frequency `i` of `rotary_dim / 2` is `theta^(-2i / rotary_dim)`, then scaled.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +55,7 @@ pub enum RopeScaling {
         /// Multiplies cos and sin.
         attention_factor: f64,
     },
-    /// Phi-3: `short` divides the frequencies while the sequence is within `original_max`, `long` beyond.
+    /// `short` divides the frequencies while the sequence is within `original_max`, `long` beyond.
     LongRope {
         /// Divisors, (rotary_dim / 2).
         short: Vec<f32>,
@@ -72,8 +73,8 @@ pub enum RopeScaling {
 /// What the rotary embedding depends on besides its own keys.
 pub(super) struct RopeContext<'a> {
     pub(super) config: &'a ConfigMap,
-    /// The text model's `model_type`.
-    pub(super) model_type: &'a str,
+    /// The text model's class.
+    pub(super) class: &'a Class,
     pub(super) head_dim: usize,
     pub(super) max_seq_len: usize,
     /// Values of a GGUF's `rope_freqs.weight`.
@@ -83,7 +84,7 @@ pub(super) struct RopeContext<'a> {
 /// The embedding of full layers and, if it differs, that of sliding layers.
 pub(super) fn parse(cx: &RopeContext) -> Result<(Rope, Option<Rope>), HyperparamError> {
     let config = cx.config;
-    let gemma = cx.model_type == "gemma3_text";
+    let defaults = &cx.class.rope;
     let top = match config.object("rope_scaling")?.filter(|old| !old.is_empty()) {
         Some(old) => old,
         None => config.object("rope_parameters")?.unwrap_or_else(|| ConfigMap::new(config.file(), Default::default())),
@@ -93,45 +94,32 @@ pub(super) fn parse(cx: &RopeContext) -> Result<(Rope, Option<Rope>), Hyperparam
     }
     let (full, sliding) = (top.object("full_attention")?, top.object("sliding_attention")?);
     if full.is_none() && sliding.is_none() {
-        let rope = one(cx, &top, default_theta(cx.model_type))?;
-        // Gemma 3's old spelling scales the full layers only and gives the sliding ones a base of their own.
-        let local = if gemma { Some(gemma_local(cx)?) } else { None };
+        let rope = one(cx, &top, defaults.theta)?;
+        // The old spelling scales the full layers only and gives the sliding ones a base of their own.
+        let local = defaults.local_theta.map(|default| plain_local(cx, default)).transpose()?;
         return Ok((rope, local));
     }
     let empty = || ConfigMap::new(config.file(), Default::default());
-    let rope = one(cx, &full.unwrap_or_else(empty), default_theta(cx.model_type))?;
-    let local = match sliding {
-        Some(sliding) if gemma => one_with(cx, &sliding, local_theta(cx)?)?,
-        Some(sliding) => one(cx, &sliding, default_theta(cx.model_type))?,
-        None if gemma => gemma_local(cx)?,
-        None => return Ok((rope, None)),
+    let rope = one(cx, &full.unwrap_or_else(empty), defaults.theta)?;
+    let local = match (sliding, defaults.local_theta) {
+        (Some(sliding), Some(default)) => one_with(cx, &sliding, local_theta(cx, default)?)?,
+        (Some(sliding), None) => one(cx, &sliding, defaults.theta)?,
+        (None, Some(default)) => plain_local(cx, default)?,
+        (None, None) => return Ok((rope, None)),
     };
     let local = (local != rope).then_some(local);
     Ok((rope, local))
 }
 
-/// Gemma 3's class default for sliding layers.
-const GEMMA_LOCAL: f64 = 10_000.0;
-
 /// Sliding layers of the old spelling: a base of their own, plain frequencies.
-fn gemma_local(cx: &RopeContext) -> Result<Rope, HyperparamError> {
-    Ok(Rope { theta: local_theta(cx)?, rotary_dim: cx.head_dim, scaling: RopeScaling::None })
+fn plain_local(cx: &RopeContext, default: f64) -> Result<Rope, HyperparamError> {
+    Ok(Rope { theta: local_theta(cx, default)?, rotary_dim: cx.head_dim, scaling: RopeScaling::None })
 }
 
-fn local_theta(cx: &RopeContext) -> Result<f64, HyperparamError> {
+fn local_theta(cx: &RopeContext, default: f64) -> Result<f64, HyperparamError> {
     match cx.config.get("rope_local_base_freq") {
-        None => Ok(GEMMA_LOCAL),
+        None => Ok(default),
         Some(_) => cx.config.positive("rope_local_base_freq"),
-    }
-}
-
-/// `default_theta` of the configuration classes.
-fn default_theta(model_type: &str) -> f64 {
-    match model_type {
-        "smollm3" => 2_000_000.0,
-        "llama4_text" => 500_000.0,
-        "gemma3_text" => 1_000_000.0,
-        _ => 10_000.0,
     }
 }
 
@@ -149,11 +137,11 @@ fn one_with(cx: &RopeContext, keys: &ConfigMap, outer_theta: f64) -> Result<Rope
     Ok(Rope { theta, rotary_dim, scaling: scaling(cx, keys, rotary_dim)? })
 }
 
-/// How many values of a head rotate: a GGUF counts them, a config.json gives the part. Of plain frequencies the classes
-/// here turn whole heads, but for Phi-3's; a part that stands there all the same is left over from another family.
+/// How many values of a head rotate: a GGUF counts them, a config.json gives the part. Of plain frequencies most
+/// classes turn whole heads; a part that stands there all the same is left over from another family.
 fn rotary_dim(cx: &RopeContext, keys: &ConfigMap) -> Result<usize, HyperparamError> {
     let part = "partial_rotary_factor";
-    let reads_part = cx.model_type == "phi3" || !matches!(rope_type(cx, keys)?.1, "default" | "none");
+    let reads_part = cx.class.reads(part) || !matches!(rope_type(cx, keys)?.1, "default" | "none");
     let (holder, key, rotary_dim) = if let Some(counted) = cx.config.usize(ROTARY_DIM)? {
         (cx.config, ROTARY_DIM, counted)
     } else if !reads_part {
@@ -174,10 +162,9 @@ fn rotary_dim(cx: &RopeContext, keys: &ConfigMap) -> Result<usize, HyperparamErr
 /// The name of the scaling, with the key that holds it.
 fn rope_type<'a>(cx: &RopeContext, keys: &'a ConfigMap) -> Result<(&'static str, &'a str), HyperparamError> {
     let key = if keys.get("rope_type").is_some() { "rope_type" } else { "type" };
-    match (keys.str(key)?.unwrap_or("default"), cx.model_type) {
-        ("su" | "yarn", "phi3") => Ok((key, "longrope")), // what early Phi-3 files call it
-        (other, _) => Ok((key, other)),
-    }
+    let declared = keys.str(key)?.unwrap_or("default");
+    let alias = cx.class.rope.aliases.iter().find(|(there, _)| *there == declared);
+    Ok((key, alias.map_or(declared, |(_, meant)| *meant)))
 }
 
 fn scaling(cx: &RopeContext, keys: &ConfigMap, rotary_dim: usize) -> Result<RopeScaling, HyperparamError> {
@@ -216,7 +203,7 @@ fn gguf_factors(cx: &RopeContext, rotary_dim: usize) -> Result<RopeScaling, Hype
     Ok(if plain { RopeScaling::None } else { RopeScaling::Factors(factors.to_vec()) })
 }
 
-/// Context before the extension. A key outside the rotary parameters has precedence, as Phi-3 writes it.
+/// Context before the extension. A key outside the rotary parameters has precedence.
 fn original_max(cx: &RopeContext, keys: &ConfigMap) -> Result<usize, HyperparamError> {
     let key = "original_max_position_embeddings";
     let holder = if cx.config.get(key).is_some() { cx.config } else { keys };

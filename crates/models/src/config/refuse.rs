@@ -1,12 +1,12 @@
 //! Keys that would change the arithmetic and are not supported: refused by name, never ignored.
 
+use plimsoll_formats::{ConfigMap, HyperparamError};
 use serde_json::Value;
 
-use super::map::ConfigMap;
-use crate::error::HyperparamError;
+use crate::arch::Class;
 
 /// Keys of text configurations that may only have a neutral value: the key, the neutral value, what it would ask for.
-/// Keys that a `model_type`'s class does not read (a `sliding_window` in a `llama` file) are no such keys: the
+/// Keys that a `model_type`'s class does not read (a `sliding_window` where no layer slides) are no such keys: the
 /// reference ignores them, so ignoring them is the model's arithmetic.
 const NEUTRAL: [(&str, Neutral, &str); 14] = [
     ("use_bidirectional_attention", Neutral::False, "causal attention"),
@@ -34,7 +34,7 @@ enum Neutral {
 }
 
 /// Checks a text model's configuration, old and new keys alike.
-pub(super) fn unsupported(config: &ConfigMap, model_type: &str) -> Result<(), HyperparamError> {
+pub(super) fn unsupported(config: &ConfigMap, class: &Class) -> Result<(), HyperparamError> {
     for (key, neutral, expected) in NEUTRAL {
         let Some(value) = config.get(key) else { continue };
         let honoured = match neutral {
@@ -47,11 +47,9 @@ pub(super) fn unsupported(config: &ConfigMap, model_type: &str) -> Result<(), Hy
             return Err(config.error(key, expected));
         }
     }
-    if model_type != "llama4_text" {
-        for key in ["num_local_experts", "num_experts", "n_routed_experts"] {
-            if config.usize(key)?.is_some_and(|n| n > 0) {
-                return Err(config.error(key, format!("none: `{model_type}` is served dense only")));
-            }
+    for key in ["num_local_experts", "num_experts", "n_routed_experts"] {
+        if !class.reads(key) && config.usize(key)?.is_some_and(|n| n > 0) {
+            return Err(config.error(key, format!("none: `{}` is served dense only", class.model_type)));
         }
     }
     Ok(())

@@ -1,18 +1,15 @@
 //! The hyperparameters of a vision tower, from the `vision_config` of a config.json or from the metadata of an mmproj GGUF.
-//! Source: transformers 5.23, configuration_idefics3.py, configuration_smolvlm.py, configuration_llama4.py; llama.cpp's
-//! gguf-py/gguf/constants.py, `ClipVision`.
+//! Source: llama.cpp's gguf-py/gguf/constants.py, `ClipVision`.
 
 use std::sync::Arc;
 
+use plimsoll_formats::gguf::{GgufFile, MetaValue};
+use plimsoll_formats::{ConfigMap, HyperparamError, JsonObject};
 use serde_json::{Value, json};
 
-use super::map::ConfigMap;
-use super::parse::{MAX_HEADS, MAX_LAYERS, MAX_WIDTH, activation};
-use super::{Activation, Hyperparams, defaults};
-use crate::error::HyperparamError;
-use crate::folder::JsonObject;
-use crate::gguf::{GgufFile, MetaValue};
-use crate::names::VisionArch;
+use super::parse::activation;
+use super::{Activation, Hyperparams, MAX_HEADS, MAX_LAYERS, MAX_WIDTH, keys_of};
+use crate::arch::TowerArch;
 
 /// Far beyond any published model; it keeps a damaged number from becoming an allocation. [pixels]
 const MAX_TILE: usize = 1 << 14;
@@ -22,8 +19,8 @@ const MAX_TILE: usize = 1 << 14;
 /// Keys that only one architecture knows are read under their Hugging Face names through [`VisionParams::size`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct VisionParams {
-    /// Which tower it is: the `model_type` of the multimodal models that first had it, `idefics3` or `llama4`.
-    pub family: &'static str,
+    /// Which tower it is.
+    pub arch: &'static TowerArch,
     /// Layers.
     pub n_layers: usize,
     /// Heads of queries, keys and values; divides `d_model`.
@@ -48,8 +45,6 @@ pub struct VisionParams {
     pub text_width: usize,
     /// The token whose embeddings are replaced by features, if the file says so: a GGUF does not.
     pub image_token: Option<u32>,
-    /// Its text in the tokenizer.
-    pub image_token_text: &'static str,
     config: Arc<ConfigMap>,
 }
 
@@ -61,7 +56,7 @@ impl VisionParams {
     /// A key cannot be honoured.
     pub fn of_wrapped(text: &Hyperparams) -> Result<Option<VisionParams>, HyperparamError> {
         let (Some(outer), Some(wrapper)) = (text.outer(), &text.wrapper) else { return Ok(None) };
-        let Some(arch) = VisionArch::of_wrapper(wrapper) else { return Ok(None) };
+        let Some(arch) = TowerArch::of_wrapper(wrapper) else { return Ok(None) };
         let mut config = match outer.object("vision_config")? {
             Some(vision) => vision,
             None => ConfigMap::new(outer.file(), JsonObject::new()),
@@ -72,7 +67,7 @@ impl VisionParams {
                 config.insert_as(key, spelled, value.clone());
             }
         }
-        config.default_keys(defaults::vision_defaults(wrapper));
+        config.default_keys(keys_of(arch.defaults));
         params(config, arch, text.d_model).map(Some)
     }
 
@@ -136,12 +131,10 @@ const CLIP: [(&str, &str); 8] = [
     ("clip.vision.projector.scale_factor", "scale_factor"),
 ];
 
-/// The tower of an mmproj GGUF that is to see for a text model as wide as `text_width`. `adapter` is the width of Llama
-/// 4's adapter before and behind its second layer, which only the tensors tell.
+/// The tower of an mmproj GGUF that is to see for a text model as wide as `text_width`.
 pub(crate) fn from_mmproj(
     file: &GgufFile,
-    arch: VisionArch,
-    adapter: Option<[usize; 2]>,
+    arch: &'static TowerArch,
     text_width: usize,
 ) -> Result<VisionParams, HyperparamError> {
     let mut config = ConfigMap::new(file.name(), JsonObject::new());
@@ -154,12 +147,8 @@ pub(crate) fn from_mmproj(
         config.insert_as(key, spelled, value);
     }
     config.insert_as("num_channels", "clip.vision.num_channels", 3);
-    if let Some([input, output]) = adapter {
-        config.insert_as("projector_input_dim", "mm.model.mlp.1.weight", input);
-        config.insert_as("projector_output_dim", "mm.model.mlp.2.weight", output);
-    }
-    config.insert_as("rope_theta", "general.architecture", 10_000.0); // llama.cpp has it in its code
-    // llama.cpp's `use_gelu` is the tanh approximation, which SigLIP has; Llama 4's is exact whatever the file says.
+    (arch.facts)(file, &mut config);
+    // llama.cpp's `use_gelu` is the tanh approximation.
     let gelu = file.bool("clip.use_gelu")?.unwrap_or(false);
     let activation = match file.bool("clip.use_silu")?.unwrap_or(false) {
         true => json!("silu"),
@@ -170,7 +159,7 @@ pub(crate) fn from_mmproj(
     params(config, arch, text_width)
 }
 
-fn params(mut config: ConfigMap, arch: VisionArch, text_width: usize) -> Result<VisionParams, HyperparamError> {
+fn params(mut config: ConfigMap, arch: &'static TowerArch, text_width: usize) -> Result<VisionParams, HyperparamError> {
     let (n_heads, d_model) = (config.size("num_attention_heads", MAX_HEADS)?, config.size("hidden_size", MAX_WIDTH)?);
     if !d_model.is_multiple_of(n_heads) {
         return Err(config.error("num_attention_heads", format!("a divisor of the width {d_model}")));
@@ -183,9 +172,13 @@ fn params(mut config: ConfigMap, arch: VisionArch, text_width: usize) -> Result<
     if patch_size > tile_size {
         return Err(config.error("patch_size", format!("at most the edge of a tile, {tile_size}")));
     }
+    let (norm_eps, activation) = match arch.fixed {
+        Some(fixed) => fixed,
+        None => (config.positive("layer_norm_eps")? as f32, activation(&config)?),
+    };
     let image_token = config.usize("image_token_id")?.map(u32::try_from).transpose();
     Ok(VisionParams {
-        family: arch.name(),
+        arch,
         n_layers: config.size("num_hidden_layers", MAX_LAYERS)?,
         n_heads,
         d_model,
@@ -193,12 +186,10 @@ fn params(mut config: ConfigMap, arch: VisionArch, text_width: usize) -> Result<
         n_channels: 3,
         tile_size,
         patch_size,
-        merge_side: merge_side(&config, arch)?,
-        // The classes of Llama 4 read neither `norm_eps` nor `hidden_act`: theirs are PyTorch's `LayerNorm` and `GELU`.
-        norm_eps: if arch == VisionArch::Llama4 { 1e-5 } else { config.positive("layer_norm_eps")? as f32 },
-        activation: if arch == VisionArch::Llama4 { Activation::Gelu } else { activation(&config)? },
+        merge_side: merge_side(&config)?,
+        norm_eps,
+        activation,
         text_width,
-        image_token_text: arch.image_token_text(),
         image_token: image_token.map_err(|_| config.error("image_token_id", "a token id"))?,
         config: Arc::new(config),
     })
@@ -219,9 +210,9 @@ fn edge(config: &mut ConfigMap, key: &str) -> Result<usize, HyperparamError> {
 }
 
 /// Patches along the edge of a merged square: `scale_factor`, or the inverse of `pixel_shuffle_ratio`.
-fn merge_side(config: &ConfigMap, arch: VisionArch) -> Result<usize, HyperparamError> {
+fn merge_side(config: &ConfigMap) -> Result<usize, HyperparamError> {
     const MOST: usize = 64;
-    if arch != VisionArch::Llama4 || config.get("scale_factor").is_some() {
+    if !config.mentions("pixel_shuffle_ratio") || config.get("scale_factor").is_some() {
         return config.size("scale_factor", MOST);
     }
     let ratio = config.positive("pixel_shuffle_ratio")?;

@@ -7,7 +7,7 @@ mod skipped;
 use std::path::{Path, PathBuf};
 
 use common::Gguf;
-use plimsoll_formats::{Checkpoint, Hyperparams, Vision, VisionParams};
+use plimsoll_models::{Checkpoint, Hyperparams, Vision, VisionParams};
 
 fn params(config: &str) -> Result<VisionParams, String> {
     let hp = Hyperparams::from_config_json("config.json", config).map_err(|e| e.to_string())?;
@@ -106,7 +106,7 @@ fn the_one_mmproj_beside_a_model_is_its_tower() {
     let folder = Folder::with(&[("mmproj-model-f16.gguf", mmproj())]);
     let vision = folder.see(None).unwrap().unwrap();
     assert_eq!(vision.mmproj, Some(folder.path("mmproj-model-f16.gguf")));
-    assert_eq!((vision.params.family, vision.params.image_token), ("idefics3", None));
+    assert_eq!((vision.params.arch.name, vision.params.image_token), ("idefics3", None));
     let convolution = vision.weights.require("vision_tower.embeddings.patch_embedding.weight").unwrap();
     assert_eq!(convolution.shape(), [4, 12], "a matrix for patches");
     let up = vision.weights.require("vision_tower.encoder.layers.0.mlp.fc1.weight").unwrap();
@@ -192,7 +192,7 @@ fn fixtures_say_the_same_of_their_towers_as_safetensors_and_as_mmproj() {
         let facts = |v: &VisionParams| {
             let sizes =
                 [v.n_layers, v.n_heads, v.d_model, v.d_ff, v.tile_size, v.patch_size, v.merge_side, v.text_width];
-            (v.family, sizes, v.norm_eps, v.activation)
+            (v.arch.name, sizes, v.norm_eps, v.activation)
         };
         assert_eq!(facts(&own.params), facts(&beside.params), "{name}");
         for tensor in own.weights.iter() {

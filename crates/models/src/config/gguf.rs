@@ -1,14 +1,13 @@
 //! GGUF metadata translated, once, into Hugging Face's spelling.
 //! Source: llama.cpp's gguf-py/gguf/constants.py, convert_hf_to_gguf.py and llama-model.cpp.
 
+use plimsoll_formats::gguf::{GgufFile, MetaValue};
+use plimsoll_formats::{ConfigMap, HyperparamError, JsonObject};
 use serde_json::{Value, json};
 
-use super::map::ConfigMap;
-use super::{ArchId, Biases, Hyperparams, parse};
-use crate::error::{FormatError, HyperparamError};
-use crate::folder::JsonObject;
-use crate::gguf::{GgufFile, MetaValue};
-use crate::names::GgufArch;
+use super::parse::{self, Spelled};
+use super::{Biases, Hyperparams};
+use crate::arch::{Arch, RotaryRows, Window};
 
 /// What the tensors of a GGUF say about its network that its metadata does not.
 #[derive(Debug, Default)]
@@ -66,51 +65,62 @@ const NEUTRAL: [(&str, f64); 12] = [
 ];
 
 /// Hyperparameters of a GGUF model; `metadata` is its first part.
-pub(crate) fn from_gguf(metadata: &GgufFile, arch: GgufArch, facts: &GgufFacts) -> Result<Hyperparams, FormatError> {
-    let name = metadata.architecture()?.to_owned();
-    let config = Translation { gguf: metadata, name: &name, arch, facts }.config()?;
-    Ok(parse::hyperparams(config, ArchId(name), arch.model_type(), None, Some(facts))?)
+pub(crate) fn from_gguf(
+    metadata: &GgufFile,
+    arch: &'static Arch,
+    facts: &GgufFacts,
+) -> Result<Hyperparams, HyperparamError> {
+    let keys = ConfigMap::new(metadata.name(), JsonObject::new());
+    let mut config = GgufConfig { gguf: metadata, arch, facts, keys };
+    config.translate()?;
+    let spelled = Spelled { arch, class: &arch.classes[0], name: arch.name, wrapper: None };
+    parse::hyperparams(config.keys, spelled, Some(facts))
 }
 
-struct Translation<'a> {
-    gguf: &'a GgufFile,
-    /// `general.architecture`, which is the prefix of its keys.
-    name: &'a str,
-    arch: GgufArch,
-    facts: &'a GgufFacts,
+/// The configuration of a GGUF while it is translated.
+pub(crate) struct GgufConfig<'a> {
+    pub gguf: &'a GgufFile,
+    arch: &'static Arch,
+    pub facts: &'a GgufFacts,
+    /// What is translated already, under Hugging Face's names.
+    pub keys: ConfigMap,
 }
 
-impl Translation<'_> {
-    fn config(&self) -> Result<ConfigMap, HyperparamError> {
+impl GgufConfig<'_> {
+    fn translate(&mut self) -> Result<(), HyperparamError> {
         self.refuse_unsupported()?;
-        let mut config = ConfigMap::new(self.gguf.name(), JsonObject::new());
         for (key, hf) in SAME {
             let spelled = self.key(key);
             if let Some(value) = self.number(&spelled)? {
-                config.insert_as(hf, &spelled, value);
+                self.keys.insert_as(hf, &spelled, value);
             }
         }
         for (key, hf) in SAME {
-            if !config.mentions(hf) {
-                config.insert_as(hf, &self.key(key), Value::Null); // so that messages name GGUF's key
+            if !self.keys.mentions(hf) {
+                let spelled = self.key(key);
+                self.keys.insert_as(hf, &spelled, Value::Null); // so that messages name GGUF's key
             }
         }
-        if config.get("vocab_size").is_none()
+        if self.keys.get("vocab_size").is_none()
             && let Some(MetaValue::Array(tokens)) = self.gguf.get("tokenizer.ggml.tokens")
         {
-            config.insert_as("vocab_size", "tokenizer.ggml.tokens", tokens.len);
+            self.keys.insert_as("vocab_size", "tokenizer.ggml.tokens", tokens.len);
         }
-        config.insert_as("tie_word_embeddings", "output.weight", self.facts.tied);
-        let activation = if self.arch == GgufArch::Gemma3 { "gelu_pytorch_tanh" } else { "silu" };
-        config.insert_as("hidden_act", "general.architecture", activation);
-        self.rope(&mut config)?;
-        self.windows(&mut config)?;
-        self.architecture(&mut config)?;
-        Ok(config)
+        self.keys.insert_as("tie_word_embeddings", "output.weight", self.facts.tied);
+        self.known("hidden_act", self.arch.gguf.activation);
+        self.rope()?;
+        self.windows()?;
+        (self.arch.gguf.facts)(self)
     }
 
-    fn key(&self, key: &str) -> String {
-        format!("{}.{key}", self.name)
+    /// Sets a key that llama.cpp has in its code.
+    pub fn known(&mut self, key: &str, value: impl Into<Value>) {
+        self.keys.insert_as(key, "general.architecture", value);
+    }
+
+    /// GGUF's key of the architecture.
+    pub fn key(&self, key: &str) -> String {
+        format!("{}.{key}", self.arch.name)
     }
 
     fn refuse_unsupported(&self) -> Result<(), HyperparamError> {
@@ -149,7 +159,7 @@ impl Translation<'_> {
     }
 
     /// A number, or a list with one equal number per layer.
-    fn number(&self, key: &str) -> Result<Option<Value>, HyperparamError> {
+    pub fn number(&self, key: &str) -> Result<Option<Value>, HyperparamError> {
         Ok(match self.gguf.get(key) {
             None => None,
             Some(MetaValue::Uint(v)) => Some(json!(v)),
@@ -166,22 +176,22 @@ impl Translation<'_> {
         })
     }
 
-    fn rope(&self, config: &mut ConfigMap) -> Result<(), HyperparamError> {
+    fn rope(&mut self) -> Result<(), HyperparamError> {
         if let Some(rotary_dim) = self.gguf.uint(&self.key("rope.dimension_count"))? {
-            let width = match config.usize("head_dim")? {
+            let width = match self.keys.usize("head_dim")? {
                 Some(width) => width as u64,
                 None => {
-                    let heads = config.usize("num_attention_heads")?.unwrap_or(1).max(1);
-                    (config.usize("hidden_size")?.unwrap_or(0) / heads) as u64
+                    let heads = self.keys.usize("num_attention_heads")?.unwrap_or(1).max(1);
+                    (self.keys.usize("hidden_size")?.unwrap_or(0) / heads) as u64
                 }
             };
             if rotary_dim != width && width > 0 {
                 let key = self.key("rope.dimension_count");
-                if self.arch.permutes_rotary_rows() {
+                if self.arch.gguf.rotary_rows == RotaryRows::Interleaved {
                     // Rows are interleaved over whole heads, which fits no rotation of a part of them.
                     return Err(self.error(&key, &format!("{width}, the width of a head")));
                 }
-                config.insert_as(ROTARY_DIM, &key, rotary_dim);
+                self.keys.insert_as(ROTARY_DIM, &key, rotary_dim);
             }
         }
         let type_key = self.key("rope.scaling.type");
@@ -223,88 +233,25 @@ impl Translation<'_> {
                 return Err(self.error(&type_key, expected));
             }
         };
-        config.insert_as("rope_scaling", &self.key("rope.scaling"), rope_scaling);
+        let key = self.key("rope.scaling");
+        self.keys.insert_as("rope_scaling", &key, rope_scaling);
         Ok(())
     }
 
-    /// Sliding windows. llama.cpp's converter writes the window, never which layers slide (but for newer Gemma files).
-    fn windows(&self, config: &mut ConfigMap) -> Result<(), HyperparamError> {
+    /// llama.cpp's converter writes the sliding window, seldom which layers slide.
+    fn windows(&mut self) -> Result<(), HyperparamError> {
         let key = self.key("attention.sliding_window");
-        let window = self.gguf.uint(&key)?;
-        match (self.arch, window) {
-            (GgufArch::Llama4, _) | (_, None | Some(0)) => {}
-            (GgufArch::Phi3 | GgufArch::Gemma3, Some(window)) => config.insert_as("sliding_window", &key, window),
-            (_, Some(window)) => {
-                // Which layers slide is not written; it does not matter where the window holds the whole context.
-                let context = config.usize("max_position_embeddings")?.unwrap_or(usize::MAX);
+        let Some(window) = self.gguf.uint(&key)?.filter(|&window| window > 0) else { return Ok(()) };
+        match self.arch.gguf.window {
+            Window::Own => {}
+            Window::Read => self.keys.insert_as("sliding_window", &key, window),
+            Window::Refused => {
+                // Which layers slide does not matter where the window holds the whole context.
+                let context = self.keys.usize("max_position_embeddings")?.unwrap_or(usize::MAX);
                 if (window as usize) < context {
                     return Err(self.error(&key, "none, or the whole context: which layers slide is not written"));
                 }
             }
-        }
-        Ok(())
-    }
-
-    /// Facts of the architecture that llama.cpp has in its code instead of the file.
-    fn architecture(&self, config: &mut ConfigMap) -> Result<(), HyperparamError> {
-        match self.arch {
-            GgufArch::SmolLm3 => config.insert_as("no_rope_layer_interval", "general.architecture", 4),
-            GgufArch::Gemma3 => self.gemma3(config)?,
-            GgufArch::Llama4 => self.llama4(config)?,
-            GgufArch::Llama | GgufArch::Qwen2 | GgufArch::Qwen3 | GgufArch::Phi3 => {}
-        }
-        Ok(())
-    }
-
-    fn gemma3(&self, config: &mut ConfigMap) -> Result<(), HyperparamError> {
-        let pattern_key = self.key("attention.sliding_window_pattern");
-        match self.gguf.get(&pattern_key) {
-            Some(MetaValue::Array(_)) => {
-                let words = self.gguf.bools(&pattern_key)?.unwrap_or_default();
-                let words: Vec<&str> =
-                    words.iter().map(|&s| if s { "sliding_attention" } else { "full_attention" }).collect();
-                config.insert_as("layer_types", &pattern_key, json!(words));
-            }
-            _ => {
-                let pattern = self.gguf.uint(&pattern_key)?.unwrap_or(6);
-                config.insert_as("sliding_window_pattern", &pattern_key, pattern);
-            }
-        }
-        // The 27B (62 layers) divides scores by the root of d_model / n_heads, all others by that of head_dim.
-        let width = match (config.usize("num_hidden_layers")?, config.usize("head_dim")?) {
-            (Some(62), _) | (_, None) => {
-                let heads = config.usize("num_attention_heads")?.unwrap_or(1).max(1);
-                config.usize("hidden_size")?.unwrap_or(0) / heads
-            }
-            (_, Some(head_dim)) => head_dim,
-        };
-        config.insert_as("query_pre_attn_scalar", &self.key("attention.key_length"), width);
-        Ok(())
-    }
-
-    fn llama4(&self, config: &mut ConfigMap) -> Result<(), HyperparamError> {
-        let (dense_key, expert_key) = (self.key("feed_forward_length"), self.key("expert_feed_forward_length"));
-        let dense = self.number(&dense_key)?.unwrap_or(Value::Null);
-        let expert = self.number(&expert_key)?;
-        config.insert_as("intermediate_size_mlp", &dense_key, dense.clone());
-        config.insert_as("intermediate_size", &expert_key, expert.unwrap_or(dense));
-        let experts = config.usize("num_local_experts")?.unwrap_or(0);
-        config.insert_as("num_local_experts", &self.key("expert_count"), experts);
-        config.insert_as("moe_layers", &self.key("interleave_moe_layer_step"), json!(self.facts.moe_layers));
-        // llama.cpp leaves out the norm of Q and K for Maverick alone, which it knows by its 128 experts.
-        config.insert_as("use_qk_norm", &self.key("expert_count"), experts != 128);
-        config.insert_as("attention_chunk_size", "general.architecture", 8192);
-        config.insert_as("attn_temperature_tuning", "general.architecture", true);
-        config.insert_as("floor_scale", "general.architecture", 8192);
-        config.insert_as("attn_scale", "general.architecture", 0.1);
-        let window_key = self.key("attention.sliding_window");
-        if self.gguf.uint(&window_key)? == Some(0) {
-            // A window of 0 says: no chunks, and every layer rotates.
-            let layers = config.size("num_hidden_layers", 10_000)?;
-            config.insert_as("no_rope_layers", &window_key, json!(vec![1; layers]));
-            config.insert_as("layer_types", &window_key, json!(vec!["full_attention"; layers]));
-        } else {
-            config.insert_as("no_rope_layer_interval", "general.architecture", 4);
         }
         Ok(())
     }

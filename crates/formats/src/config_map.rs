@@ -9,7 +9,7 @@ use crate::folder::JsonObject;
 
 /// `config.json`, or GGUF metadata translated into its spelling. A key whose value is `null` counts as absent.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct ConfigMap {
+pub struct ConfigMap {
     file: String,
     /// Precedes keys in messages: `rope_scaling.` for the map inside that key.
     prefix: String,
@@ -19,42 +19,46 @@ pub(crate) struct ConfigMap {
 }
 
 impl ConfigMap {
-    pub(crate) fn new(file: &str, keys: JsonObject) -> ConfigMap {
+    /// A map of `keys`; `file` is its path for messages.
+    pub fn new(file: &str, keys: JsonObject) -> ConfigMap {
         ConfigMap { file: file.to_owned(), prefix: String::new(), keys, spelled: BTreeMap::new() }
     }
 
     /// Sets `key` to a value that the file spells `spelled`.
-    pub(crate) fn insert_as(&mut self, key: &str, spelled: &str, value: impl Into<Value>) {
+    pub fn insert_as(&mut self, key: &str, spelled: &str, value: impl Into<Value>) {
         self.keys.insert(key.to_owned(), value.into());
         self.spelled.insert(key.to_owned(), spelled.to_owned());
     }
 
     /// Sets keys that are absent altogether (a `null` stays).
-    pub(crate) fn default_keys(&mut self, defaults: JsonObject) {
+    pub fn default_keys(&mut self, defaults: JsonObject) {
         for (key, value) in defaults {
             self.keys.entry(key).or_insert(value);
         }
     }
 
-    pub(crate) fn file(&self) -> &str {
+    /// Path of the file, for messages.
+    pub fn file(&self) -> &str {
         &self.file
     }
 
-    pub(crate) fn get(&self, key: &str) -> Option<&Value> {
+    /// The value of a key; `None` if it is absent or `null`.
+    pub fn get(&self, key: &str) -> Option<&Value> {
         self.keys.get(key).filter(|v| !v.is_null())
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    /// Whether it has no keys.
+    pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
     /// Whether the key is there, `null` or not.
-    pub(crate) fn mentions(&self, key: &str) -> bool {
+    pub fn mentions(&self, key: &str) -> bool {
         self.keys.contains_key(key)
     }
 
     /// An error about `key`, with what is there now as "found".
-    pub(crate) fn error(&self, key: &str, expected: impl Into<String>) -> HyperparamError {
+    pub fn error(&self, key: &str, expected: impl Into<String>) -> HyperparamError {
         HyperparamError {
             file: self.file.clone(),
             key: format!("{}{}", self.prefix, self.spelled.get(key).map_or(key, String::as_str)),
@@ -75,19 +79,35 @@ impl ConfigMap {
         }
     }
 
-    pub(crate) fn usize(&self, key: &str) -> Result<Option<usize>, HyperparamError> {
+    /// A whole number; `None` if absent.
+    ///
+    /// # Errors
+    /// The key holds something else.
+    pub fn usize(&self, key: &str) -> Result<Option<usize>, HyperparamError> {
         self.read(key, "a whole number", whole)
     }
 
-    pub(crate) fn f64(&self, key: &str) -> Result<Option<f64>, HyperparamError> {
+    /// A finite number; `None` if absent.
+    ///
+    /// # Errors
+    /// The key holds something else.
+    pub fn f64(&self, key: &str) -> Result<Option<f64>, HyperparamError> {
         self.read(key, "a finite number", finite)
     }
 
-    pub(crate) fn bool(&self, key: &str) -> Result<Option<bool>, HyperparamError> {
+    /// A boolean; `None` if absent.
+    ///
+    /// # Errors
+    /// The key holds something else.
+    pub fn bool(&self, key: &str) -> Result<Option<bool>, HyperparamError> {
         self.read(key, "true or false", Value::as_bool)
     }
 
-    pub(crate) fn str(&self, key: &str) -> Result<Option<&str>, HyperparamError> {
+    /// A string; `None` if absent.
+    ///
+    /// # Errors
+    /// The key holds something else.
+    pub fn str(&self, key: &str) -> Result<Option<&str>, HyperparamError> {
         match self.get(key) {
             None => Ok(None),
             Some(Value::String(s)) => Ok(Some(s)),
@@ -95,26 +115,44 @@ impl ConfigMap {
         }
     }
 
-    pub(crate) fn f64s(&self, key: &str) -> Result<Option<Vec<f64>>, HyperparamError> {
+    /// A list of finite numbers; `None` if absent.
+    ///
+    /// # Errors
+    /// The key holds something else.
+    pub fn f64s(&self, key: &str) -> Result<Option<Vec<f64>>, HyperparamError> {
         self.read(key, "a list of finite numbers", |v| v.as_array()?.iter().map(finite).collect())
     }
 
-    pub(crate) fn usizes(&self, key: &str) -> Result<Option<Vec<usize>>, HyperparamError> {
+    /// A list of whole numbers; `None` if absent.
+    ///
+    /// # Errors
+    /// The key holds something else.
+    pub fn usizes(&self, key: &str) -> Result<Option<Vec<usize>>, HyperparamError> {
         self.read(key, "a list of whole numbers", |v| v.as_array()?.iter().map(whole).collect())
     }
 
     /// A list of 0/1 or false/true.
-    pub(crate) fn flags(&self, key: &str) -> Result<Option<Vec<bool>>, HyperparamError> {
+    ///
+    /// # Errors
+    /// The key holds something else.
+    pub fn flags(&self, key: &str) -> Result<Option<Vec<bool>>, HyperparamError> {
         self.read(key, "a list of 0 and 1", |v| v.as_array()?.iter().map(flag).collect())
     }
 
-    pub(crate) fn strings(&self, key: &str) -> Result<Option<Vec<String>>, HyperparamError> {
+    /// A list of strings; `None` if absent.
+    ///
+    /// # Errors
+    /// The key holds something else.
+    pub fn strings(&self, key: &str) -> Result<Option<Vec<String>>, HyperparamError> {
         let text = |v: &Value| v.as_str().map(str::to_owned);
         self.read(key, "a list of strings", |v| v.as_array()?.iter().map(text).collect())
     }
 
     /// The object under `key`, as a map whose messages name both keys.
-    pub(crate) fn object(&self, key: &str) -> Result<Option<ConfigMap>, HyperparamError> {
+    ///
+    /// # Errors
+    /// The key holds something else.
+    pub fn object(&self, key: &str) -> Result<Option<ConfigMap>, HyperparamError> {
         self.read(key, "an object", |v| {
             let spelled = self.spelled.get(key).map_or(key, String::as_str);
             let prefix = format!("{}{spelled}.", self.prefix);
@@ -123,7 +161,10 @@ impl ConfigMap {
     }
 
     /// A whole number that must be there and lie in `1..=most`.
-    pub(crate) fn size(&self, key: &str, most: usize) -> Result<usize, HyperparamError> {
+    ///
+    /// # Errors
+    /// It is absent or something else.
+    pub fn size(&self, key: &str, most: usize) -> Result<usize, HyperparamError> {
         match self.usize(key)? {
             Some(v) if (1..=most).contains(&v) => Ok(v),
             _ => Err(self.error(key, format!("a whole number from 1 to {most}"))),
@@ -131,7 +172,10 @@ impl ConfigMap {
     }
 
     /// A number that must be there and be greater than 0.
-    pub(crate) fn positive(&self, key: &str) -> Result<f64, HyperparamError> {
+    ///
+    /// # Errors
+    /// It is absent or something else.
+    pub fn positive(&self, key: &str) -> Result<f64, HyperparamError> {
         match self.f64(key)? {
             Some(v) if v > 0.0 => Ok(v),
             _ => Err(self.error(key, "a number greater than 0")),

@@ -6,7 +6,8 @@ mod skipped;
 use std::path::PathBuf;
 
 use plimsoll_formats::gguf::{Element, GgufFile};
-use plimsoll_formats::{Checkpoint, Format, LayerKind, RopeScaling, TokenizerSource, open_vocabulary};
+use plimsoll_formats::{TokenizerSource, open_vocabulary};
+use plimsoll_models::{Checkpoint, Format, LayerKind, RopeScaling};
 
 /// The shared test data beside the repository; tests skip, saying so, where it is absent.
 fn shared(path: &str) -> Option<PathBuf> {
@@ -74,7 +75,7 @@ fn both_formats_have_the_same_tensors_with_the_same_values() {
 fn both_formats_have_the_same_hyperparameters() {
     for (name, original, converted) in pairs() {
         let (a, b) = (&original.hyperparams, &converted.hyperparams);
-        let sizes = |hp: &plimsoll_formats::Hyperparams| {
+        let sizes = |hp: &plimsoll_models::Hyperparams| {
             [hp.n_layers, hp.n_heads, hp.n_kv_heads, hp.head_dim, hp.d_model, hp.d_ff, hp.vocab_size, hp.max_seq_len]
         };
         assert_eq!(sizes(a), sizes(b), "{name}");

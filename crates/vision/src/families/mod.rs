@@ -1,0 +1,111 @@
+//! Families of vision models: what their image processors do to pictures and videos, and the strings that stand for them in a
+//! prompt. One file each; what files of all families have in common is read by `processor/`.
+
+mod words;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::VisionError;
+use crate::levels::Steps;
+use crate::processor::keys::Keys;
+use crate::processor::{Cutting, Grid, MmprojParameters};
+use crate::resize::{Arithmetic, Filter};
+use crate::video::Sampling;
+
+macro_rules! families {
+    ($($name:ident)*) => {
+        $(mod $name;)*
+        /// Every family that is understood.
+        pub(crate) static FAMILIES: &[Family] = &[$($name::FAMILY),*];
+    };
+}
+
+families! { idefics3 smolvlm llama4 }
+
+/// How pictures become tiles and prompts name them.
+pub struct Family {
+    /// `model_type` of the models whose files name no class of image processor.
+    pub model_type: &'static str,
+    /// The class of its image processor, without the names of backends.
+    pub(crate) image_processor: &'static str,
+    /// Reads the settings of its image processor.
+    pub(crate) image: fn(&Keys) -> Result<Image, VisionError>,
+    /// Refuses a `processor_config.json` that asks for something else.
+    pub(crate) agrees: fn(&Keys) -> Result<(), VisionError>,
+    /// What it does with videos.
+    pub(crate) video: Option<VideoFamily>,
+    /// How mmproj files name it, if there are any.
+    pub(crate) mmproj: Option<Mmproj>,
+    /// What a template writes for a picture.
+    pub(crate) placeholder: &'static str,
+    /// The token in whose place one feature stands.
+    pub(crate) feature: &'static str,
+    /// Writes what stands in a prompt for a picture that was cut so, given the features of a tile.
+    pub(crate) write: fn(Grid, &str, &mut String),
+}
+
+/// What a family does with videos.
+pub(crate) struct VideoFamily {
+    /// The class of its video processor.
+    pub processor: &'static str,
+    /// Reads the settings of its video processor; `None` where they describe none.
+    pub frames: fn(&Keys) -> Result<Option<Frames>, VisionError>,
+    /// What a template writes for a video.
+    pub placeholder: &'static str,
+    /// Writes what stands in a prompt for frames at these times of a video so long, in seconds, given the features of one.
+    pub write: fn(&[f64], f64, &str, &mut String),
+    /// Replaces the checkpoint's own template as soon as a conversation holds a video.
+    pub chat_template: &'static str,
+}
+
+/// How mmproj files name a family, and what they leave open.
+pub(crate) struct Mmproj {
+    /// `clip.projector_type`
+    pub projector: &'static str,
+    /// What is taken as published, for who looks at one.
+    pub assumed: fn() -> String,
+    /// What is done with pictures.
+    pub image: fn(&MmprojParameters) -> Result<Image, VisionError>,
+    /// What is done with videos.
+    pub video: Option<fn(&MmprojParameters) -> Frames>,
+}
+
+/// How a picture becomes tiles.
+#[derive(Debug)]
+pub(crate) struct Image {
+    pub cutting: Arc<dyn Cutting>,
+    pub filter: Filter,
+    /// Whose steps resizing takes.
+    pub arithmetic: Arithmetic,
+    /// Whose steps normalisation takes.
+    pub steps: Steps,
+}
+
+/// How the frames of a video are chosen and become tiles.
+#[derive(Debug)]
+pub(crate) struct Frames {
+    pub sampling: Sampling,
+    pub image: Image,
+}
+
+impl Family {
+    /// The family of an mmproj's projector.
+    pub(crate) fn of_projector(projector: &str) -> Option<(&'static Family, &'static Mmproj)> {
+        let named = |family: &'static Family| Some((family, family.mmproj.as_ref()?));
+        FAMILIES.iter().filter_map(named).find(|(_, mmproj)| mmproj.projector == projector)
+    }
+}
+
+/// Two families are the same if their models are called the same.
+impl PartialEq for Family {
+    fn eq(&self, other: &Family) -> bool {
+        self.model_type == other.model_type
+    }
+}
+
+impl fmt::Debug for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Family({})", self.model_type)
+    }
+}
