@@ -49,9 +49,7 @@ fn every_dependency_comes_from_the_registry_under_an_allowed_licence() {
 #[test]
 fn another_licence_or_another_source_is_objected_to() {
     let allowed = ["MIT".to_owned(), "Apache-2.0".to_owned()];
-    let package = |licence: &str, source: &str| {
-        serde_json::json!({ "name": "x", "version": "1.0.0", "license": licence, "source": source })
-    };
+    let package = |licence: &str, source: &str| serde_json::json!({ "name": "x", "version": "1.0.0", "license": licence, "source": source });
     assert_eq!(objection(&package("MIT/Apache-2.0", REGISTRY), &allowed), None);
     assert_eq!(objection(&package("GPL-3.0-only OR MIT", REGISTRY), &allowed), None);
     for (licence, source) in [("GPL-3.0-only", REGISTRY), ("MIT AND ISC", REGISTRY), ("", REGISTRY), ("MIT", "git+x")] {
