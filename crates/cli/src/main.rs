@@ -7,7 +7,6 @@ mod card;
 mod catalogue;
 mod chat;
 mod commands;
-mod conversation;
 mod demo;
 mod device;
 mod evaluation;

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod conversation;
 mod foreign;
 pub mod sampler;
 pub mod session;
@@ -13,6 +14,7 @@ pub mod stream;
 pub mod template;
 pub mod tokenizer;
 
+pub use conversation::Conversation;
 pub use sampler::{Sampler, SamplerError, SamplingParams};
 pub use session::{
     Finish, GenerateOptions, Generation, Session, SessionError, SessionOptions, Timings, context_length,

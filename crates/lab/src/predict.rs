@@ -8,7 +8,7 @@ pub mod published;
 
 use plimsoll_engine::Sight;
 use plimsoll_graph::cost::{Cost, Machine};
-use plimsoll_runtime::{BATCH_TOKENS, CacheType};
+use plimsoll_runtime::{BATCH_TOKENS, CacheType, Memory};
 use serde::{Deserialize, Serialize};
 
 /// What of the program itself comes into memory only while a model is loaded and answers: code pages, thread stacks,
@@ -37,14 +37,8 @@ pub struct MemoryPrediction {
 impl MemoryPrediction {
     /// For a sequence of `tokens`, in a process that has `process` bytes in RAM before the weights.
     pub fn new(cost: &Cost, process: u64, tokens: usize, cache: CacheType) -> MemoryPrediction {
-        MemoryPrediction {
-            process: process + ANSWERING_BYTES,
-            weights: cost.weight_bytes(tokens),
-            cache: cost.cache_bytes(tokens, |head_dim| cache.head_bytes(head_dim)),
-            buffers: cost.buffer_bytes(tokens.min(BATCH_TOKENS)) + cost.rounded_bytes(tokens.min(BATCH_TOKENS)),
-            tower: 0,
-            tokens,
-        }
+        let Memory { weights, cache, buffers } = Memory::new(cost, tokens, cache);
+        MemoryPrediction { process: process + ANSWERING_BYTES, weights, cache, buffers, tower: 0, tokens }
     }
 
     /// All of it.

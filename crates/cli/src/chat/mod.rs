@@ -3,11 +3,10 @@
 mod input;
 mod line;
 
-use plimsoll_engine::{GenerateOptions, Prompt, Session, SessionError};
+use plimsoll_engine::{Conversation, GenerateOptions, Prompt, Session, SessionError};
 
 use crate::answer::{looked_words, note_cut, stream, summary};
 use crate::args::Run;
-use crate::conversation::Conversation;
 use crate::interrupt::Interrupt;
 use crate::notice::say;
 use crate::rows::broken;

@@ -5,14 +5,16 @@ use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use plimsoll_engine::{Finish, GenerateOptions, Generation, Prompt, SamplingParams, Session, SessionOptions};
+use anyhow::bail;
+use plimsoll_engine::{
+    Conversation, Finish, GenerateOptions, Generation, Prompt, SamplingParams, Session, SessionOptions,
+};
 use plimsoll_formats::{GenerationDefaults, Unusable};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::answer::{looked_words, note_cut, stream, summary};
 use crate::args::{Run, Sampling};
 use crate::chat::{Chat, Talk};
-use crate::conversation::Conversation;
 use crate::interrupt::{self, Interrupt};
 use crate::mistake::Mistake;
 use crate::notice::say;
@@ -38,23 +40,17 @@ pub fn run(command: &Run, settings: Settings, as_json: bool) -> anyhow::Result<E
     if !command.raw {
         session.require_template()?;
     }
-    let mut conversation = Conversation::new(command, &session)?;
+    let mut conversation = Conversation::new(command.system.as_deref(), variables(command, &session)?);
     let looked = command.show.look(&mut session)?;
     looked.iter().for_each(|looked| conversation.show(looked.seen.clone()));
     let maker = session.defaults();
     let sampling = sampling(&command.sampling, maker, session.ends())?;
-    let mut stops = command.sampling.stop.clone();
-    stops.extend(maker.stop_strings.iter().cloned());
-    let asked = command.sampling.max_tokens;
-    stops.extend(matches!(command.template, Some(TemplateArg::Chatml)).then(|| CHATML_END.to_owned()));
-    let options = GenerateOptions {
-        max_tokens: asked.or(maker.max_new_tokens),
-        max_length: maker.max_length.filter(|_| asked.or(maker.max_new_tokens).is_none()),
-        stops,
-        interrupt: Some(interrupt.asked()),
-        sampling,
-        ..Default::default()
-    };
+    let mut options = GenerateOptions { sampling, interrupt: Some(interrupt.asked()), ..session.recommended() };
+    if let Some(max_tokens) = command.sampling.max_tokens {
+        options = GenerateOptions { max_tokens: Some(max_tokens), max_length: None, ..options };
+    }
+    options.stops.extend(command.sampling.stop.iter().cloned());
+    options.stops.extend(matches!(command.template, Some(TemplateArg::Chatml)).then(|| CHATML_END.to_owned()));
     if let Some(prompt) = prompt(command)? {
         let asked = Asked { command, looked: &looked, prompt: &prompt };
         return answer(asked, &mut session, conversation, &options, &interrupt, as_json);
@@ -68,6 +64,24 @@ pub fn run(command: &Run, settings: Settings, as_json: bool) -> anyhow::Result<E
     let talk = if command.raw { Talk::Text(String::new()) } else { Talk::Messages(conversation) };
     Chat { session: &mut session, talk, command, options: &options, interrupt: &interrupt }.run()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the template is told of the flags.
+///
+/// # Errors
+/// A reasoning switch is asked for that the template does not have.
+fn variables(command: &Run, session: &Session) -> anyhow::Result<Map<String, Value>> {
+    let mut variables = Map::new();
+    if command.think || command.no_think {
+        if !session.template().is_some_and(|template| template.supports_thinking()) {
+            bail!(
+                "{}: its template has no reasoning switch, so --think and --no-think would do nothing",
+                command.model
+            );
+        }
+        variables.insert("enable_thinking".to_owned(), Value::Bool(command.think));
+    }
+    Ok(variables)
 }
 
 /// What is asked once: the words of the command line behind what is piped in. None where somebody sits at a terminal and

@@ -15,7 +15,7 @@ use plimsoll_runtime::{
     Arithmetic, BATCH_TOKENS, CacheError, CacheType, Given, Input, KvCache, LoadError, Program, StepError,
 };
 
-use crate::sampler::SamplerError;
+use crate::sampler::{SamplerError, SamplingParams};
 use crate::sight::{Look, Prompt, Seen, Shown, Sight, SightError};
 use crate::template::{ChatTemplate, TemplateError, TemplateRequest};
 use crate::tokenizer::{Special, Tokenizer, TokenizerError};
@@ -259,6 +259,19 @@ impl Session {
     /// The sampling that the model's maker recommends.
     pub fn defaults(&self) -> &GenerationDefaults {
         &self.defaults
+    }
+
+    /// How the model's maker recommends to answer: sampling, stop texts and lengths of its generation settings. Those that
+    /// cannot be honoured are `unusable` of [`Session::defaults`].
+    pub fn recommended(&self) -> GenerateOptions<'static> {
+        let GenerationDefaults { max_new_tokens, max_length, stop_strings, .. } = &self.defaults;
+        GenerateOptions {
+            sampling: SamplingParams::recommended(&self.defaults, &self.ends, None),
+            max_tokens: *max_new_tokens,
+            max_length: max_length.filter(|_| max_new_tokens.is_none()),
+            stops: stop_strings.clone(),
+            ..GenerateOptions::default()
+        }
     }
 
     /// What the model sees with, opened when first asked for.

@@ -1,12 +1,11 @@
 //! What was said so far.
 
-use anyhow::bail;
-use plimsoll_engine::{Seen, Session, TemplateRequest};
 use serde_json::{Map, Value, json};
 
-use crate::args::Run;
+use crate::{Seen, TemplateRequest};
 
-/// The messages so far, and what the template is told besides.
+/// The messages of a chat, and what the template is told besides.
+#[derive(Debug, Clone)]
 pub struct Conversation {
     messages: Vec<Value>,
     /// What the messages show, in order, and in which message each stands.
@@ -17,25 +16,12 @@ pub struct Conversation {
 }
 
 impl Conversation {
-    /// Begins with the system message asked for.
-    ///
-    /// # Errors
-    /// If a reasoning switch is asked for that the template does not have.
-    pub fn new(command: &Run, session: &Session) -> anyhow::Result<Conversation> {
-        let mut variables = Map::new();
-        if command.think || command.no_think {
-            if !session.template().is_some_and(|template| template.supports_thinking()) {
-                bail!(
-                    "{}: its template has no reasoning switch, so --think and --no-think would do nothing",
-                    command.model
-                );
-            }
-            variables.insert("enable_thinking".to_owned(), Value::Bool(command.think));
-        }
-        let system = command.system.as_ref().map(|text| json!({ "role": "system", "content": text }));
-        let messages: Vec<Value> = system.into_iter().collect();
-        let (seen, shown_in) = (Vec::new(), Vec::new());
-        Ok(Conversation { beginning: messages.len(), messages, seen, shown_in, variables })
+    /// Begins with a system message, if there is one. `variables` are what the template may read besides
+    /// (`enable_thinking`, …).
+    pub fn new(system: Option<&str>, variables: Map<String, Value>) -> Conversation {
+        let messages: Vec<Value> = system.iter().map(|text| json!({ "role": "system", "content": text })).collect();
+        let beginning = messages.len();
+        Conversation { beginning, messages, seen: Vec::new(), shown_in: Vec::new(), variables }
     }
 
     /// The next message will show this.
