@@ -117,7 +117,7 @@ fn change(rng: &mut Rng, value: &mut Value, ids: &[String]) {
     }
     *value = match (rng.below(4), &*value) {
         (0, _) => Value::Null,
-        (1, _) => json!([[], {}, "x", 1e308, -1, true, "9998-01-01T00:00:00Z"][rng.below(7)]),
+        (1, _) => json!([[], {}, "x", 1e308, -1, true, "9998-01-01T00:00:00Z"])[rng.below(7)].clone(),
         (2, Value::Array(array)) => array.iter().cycle().take(array.len() * 50).cloned().collect(),
         (_, Value::Number(number)) => json!(number.as_f64().unwrap_or(0.0) * 1.5 + 1.0),
         (_, Value::Bool(is)) => json!(!is),
