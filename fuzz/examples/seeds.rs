@@ -3,8 +3,12 @@
 
 #[path = "../../crates/models/tests/common/mod.rs"]
 mod common;
+#[path = "../../crates/panel/tests/fixture/mod.rs"]
+mod fixture;
 
 use common::{CONFIG, Gguf, LLAMA, safetensors};
+use plimsoll_panel::rubric::Rubric;
+use plimsoll_panel::store::Store;
 
 fn seed(target: &str, name: &str, bytes: &[u8]) -> std::io::Result<()> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
@@ -12,7 +16,19 @@ fn seed(target: &str, name: &str, bytes: &[u8]) -> std::io::Result<()> {
     std::fs::write(folder.join(name), bytes)
 }
 
+/// A bundle behind the zero that says that it is a file.
+fn evidence() -> std::io::Result<()> {
+    let file = std::env::temp_dir().join(format!("plimsoll-seed-{}.tar", std::process::id()));
+    let mut store = Store::open(std::path::Path::new(":memory:")).expect("memory takes it");
+    store.keep_report(&fixture::report(), &Rubric::builtin()).expect("memory takes it");
+    store.export(&file, &[]).expect("there is room");
+    let bundle = std::fs::read(&file)?;
+    std::fs::remove_file(&file)?;
+    seed("evidence", "bundle", &[&[0], &bundle[..]].concat())
+}
+
 fn main() -> std::io::Result<()> {
+    evidence()?;
     let vocabulary = Gguf::llama()
         .text("tokenizer.ggml.model", "llama")
         .strings("tokenizer.ggml.tokens", &[b"<unk>", b"<s>", b"</s>", b"a", b"b", b"ab"])

@@ -66,7 +66,8 @@ pub enum Command {
     Fit(Fit),
     /// List the models that are known without files, search them, or show the card of one
     Catalog(CatalogArgs),
-    /// Compare with the numbers of the reference implementation; exit status 0 if they agree, 1 if not
+    /// Compare with the numbers of the reference implementation; exit status 0 if they agree, 1 if not, 2 if something was
+    /// not compared
     Verify(Verify),
     /// Turn text into token ids, printed as a JSON array
     Tokenize(Tokenize),

@@ -50,6 +50,16 @@ pub fn golden(name: &str) -> Option<&'static [u8]> {
     file(name, "golden.json")
 }
 
+/// A picture that the golden outputs of an embedded model are of, as they name it.
+pub fn golden_picture(name: &str) -> Option<&'static [u8]> {
+    match name {
+        "../images/five_shapes.png" => Some(include_bytes!("../../../demo/images/five_shapes.png")),
+        "../images/circle_and_cross.png" => Some(include_bytes!("../../../demo/images/circle_and_cross.png")),
+        "../images/letter_and_digit.png" => Some(include_bytes!("../../../demo/images/letter_and_digit.png")),
+        _ => None,
+    }
+}
+
 /// The pixels that the golden outputs of an embedded model were computed from, if it sees.
 pub fn golden_pixels(name: &str) -> Option<&'static [u8]> {
     file(name, "golden_pixels.safetensors")

@@ -33,9 +33,10 @@ pub struct Evidence {
 pub enum EvidenceCommand {
     /// Write comparisons with everything they rest on into one file
     Export(Export),
-    /// Take such a file in: all of it, or nothing where a record was changed
+    /// Take such a file in: all of it, or nothing where a record is not what it should be
     Import(Import),
-    /// Hold records against their hashes and reviews against the evidence; exit status 1 where something does not hold
+    /// Hold records against their hashes, lists and reviews against the evidence; exit status 1 where something does not
+    /// hold, 2 where there is nothing to check. That everything holds does not show who measured
     Check(Check),
     /// Mark a comparison or another record as withdrawn; it stays, and says so
     Withdraw(Withdraw),
@@ -106,7 +107,8 @@ pub struct Votes {
 /// What can be done with votes.
 #[derive(Subcommand, Debug)]
 pub enum VotesCommand {
-    /// Follow the log of votes from its first: is it whole, and do the counts follow; exit status 1 if not
+    /// Follow the log of votes from its first: is it whole, and do the counts follow; exit status 1 if not, 2 if there are
+    /// none
     Audit(Audit),
 }
 

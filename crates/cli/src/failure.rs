@@ -218,13 +218,17 @@ fn store_hint(error: &StoreError) -> Option<&'static str> {
         StoreError::Missing { .. } | StoreError::Ambiguous { .. } | StoreError::NoId { .. } => {
             Some("`plimsoll history` lists comparisons with their ids")
         }
-        StoreError::Tampered { .. } => Some("`plimsoll evidence check` tells everything that does not hold"),
+        StoreError::Tampered { .. } | StoreError::Unfit { .. } | StoreError::TooLarge { .. } => {
+            Some("`plimsoll evidence check` tells everything that does not hold")
+        }
+        StoreError::Taken { .. } => Some("`plimsoll evidence check` tells whether it is the one that is kept"),
+        StoreError::Earlier { .. } => Some("its samples and what the panel said are written as .csv and .md"),
     }
 }
 
 fn bundle_hint(error: &BundleError) -> Option<&'static str> {
     match error {
-        BundleError::Store(StoreError::Tampered { .. }) => {
+        BundleError::Store(StoreError::Tampered { .. } | StoreError::Unfit { .. } | StoreError::TooLarge { .. }) => {
             Some("a bundle holds only what is as it was measured; nothing was written or taken")
         }
         BundleError::Store(error) => store_hint(error),

@@ -2,6 +2,8 @@
 
 use std::io::IsTerminal;
 
+use plimsoll_lab::standing::Standing;
+
 /// Marks for text on one output stream; empty where colour is not wanted.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
@@ -42,6 +44,15 @@ impl Style {
     /// All is well.
     pub fn green(self, text: &str) -> String {
         self.paint("32", text)
+    }
+
+    /// The word for how a check stands.
+    pub fn standing(self, standing: Standing) -> String {
+        match standing {
+            Standing::Passed => self.green("passed"),
+            Standing::Inconclusive => self.bold("inconclusive"),
+            Standing::Failed => self.red("FAILED"),
+        }
     }
 
     fn paint(self, code: &str, text: &str) -> String {

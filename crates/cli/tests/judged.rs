@@ -1,5 +1,8 @@
 //! What was compared once is listed, checked, sent, withdrawn and held against rules.
 
+#[path = "../../../tests/skipped.rs"]
+mod skipped;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -95,14 +98,22 @@ fn an_empty_store_says_what_to_do() {
     let output = plimsoll(&["history", "demo:large", "--store", store]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("no verdicts of demo:large") && text.contains("plimsoll compare A B"), "{text}");
-    assert!(told(0, &["evidence", "check", "--store", store]).contains("no comparisons"));
+    let nothing = told(2, &["evidence", "check", "--store", store]);
+    assert!(nothing.starts_with("inconclusive: there are no comparisons"), "{nothing}");
+    let found = json_of(2, &["evidence", "check", "--store", store]);
+    assert_eq!((&found["passed"], &found["standing"]), (&json!(false), &json!("inconclusive")));
+    let missing = folder.path().join("missing.db");
+    let missing = missing.to_str().unwrap();
+    assert!(refused(1, &["evidence", "check", "--store", missing]).contains("there is no evidence store"));
+    assert!(!Path::new(missing).exists(), "a check makes no store");
 }
 
 #[test]
 fn evidence_is_checked_by_id_by_the_beginning_of_it_and_from_a_reports_file() {
     let (store, id) = (file("evidence.db"), comparison_id());
     for what in [&id[..], &id[..8]] {
-        assert!(told(0, &["evidence", "check", what, "--store", &store]).starts_with("passed  "));
+        let text = told(0, &["evidence", "check", what, "--store", &store]);
+        assert!(text.starts_with("passed  ") && text.contains("not who measured it"), "{text}");
     }
     for kind in ["json", "html"] {
         let report = file(&format!("plimsoll-demo-small-vs-demo-large.{kind}"));
@@ -169,6 +180,14 @@ fn a_bundle_carries_the_verdicts_and_a_tampered_one_is_refused() {
     let listed = json_of(0, &["history", "--store", elsewhere]);
     assert_eq!(listed, json_of(0, &["history", "--store", &file("evidence.db")]));
     told(0, &["evidence", "check", "--store", elsewhere]);
+    let db = rusqlite::Connection::open(elsewhere).unwrap();
+    assert_eq!(
+        db.execute("UPDATE judged SET verdict = 'Ship (4 of 4 ship)', created = '2026-01-02T00:00:00Z'", []),
+        Ok(2)
+    );
+    drop(db);
+    let text = told(1, &["evidence", "check", "--store", elsewhere]);
+    assert!(text.contains("the list says verdict Ship (4 of 4 ship)") && text.contains("the list says time"), "{text}");
 
     let mut bytes = fs::read(bundle).unwrap();
     let of = b"peak resident size";
@@ -180,6 +199,42 @@ fn a_bundle_carries_the_verdicts_and_a_tampered_one_is_refused() {
         message.contains("(measurement) was changed after it was stored") && message.contains("hint:"),
         "{message}"
     );
+}
+
+#[test]
+fn a_stranger_does_not_withdraw_what_was_here_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = folder.path().join("evidence.tar");
+    let bundle = bundle.to_str().unwrap();
+    let (theirs, db) = copied(folder.path());
+    drop(db);
+    let id = comparison_id();
+    told(0, &["evidence", "withdraw", &id, "--reason", "I say so", "--store", &theirs]);
+    told(0, &["evidence", "export", bundle, "--store", &theirs]);
+    let mine = folder.path().join("mine.db");
+    fs::copy(file("evidence.db"), &mine).unwrap();
+    let output = plimsoll(&["evidence", "import", bundle, "--store", mine.to_str().unwrap()]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && told.contains("1 of the records withdrawn that were here before"), "{told}");
+    let history = String::from_utf8(plimsoll(&["history", "--store", mine.to_str().unwrap()]).stdout).unwrap();
+    assert!(!history.contains("withdrawn"), "{history}");
+}
+
+#[test]
+fn bundles_that_an_attacker_made_are_refused_within_a_breath() {
+    let attacks = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/attacks");
+    if !attacks.exists() {
+        return skipped::skipped("../shared not found");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("e.db");
+    let store = store.to_str().unwrap();
+    for name in ["reference-bomb.tar", "relabelled.tar", "withdrawn-by-a-stranger.tar", "xss.tar"] {
+        let bundle = attacks.join(name);
+        let message = refused(1, &["evidence", "import", bundle.to_str().unwrap(), "--store", store]);
+        assert!(message.contains("hint:"), "{message}");
+    }
+    told(2, &["evidence", "check", "--store", store]);
 }
 
 #[test]
@@ -426,8 +481,8 @@ fn an_audit_of_votes_finds_a_log_that_was_changed() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("e.db");
     let store = store.to_str().unwrap();
-    let text = told(0, &["votes", "audit", "--store", store]);
-    assert!(text.contains("whole, 0 votes") && text.contains("passed"), "{text}");
+    let text = told(2, &["votes", "audit", "--store", store]);
+    assert!(text.contains("whole, 0 votes") && text.contains("inconclusive"), "{text}");
     let db = rusqlite::Connection::open(store).unwrap();
     db.execute("INSERT INTO vote VALUES(1, 'a-vs-b', 'v', 'n', 'a', '2026-11-21T00:00:00Z', 1, '', 'forged')", [])
         .unwrap();

@@ -48,6 +48,39 @@ fn the_demo_that_sees_gives_the_numbers_of_the_reference_and_answers() {
     assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "black");
 }
 
+/// What `verify` says of the demo that sees beside this golden file: its status, its words and its JSON.
+fn verified(golden: &Value) -> (Option<i32>, String, Value) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("golden.json");
+    std::fs::write(&path, golden.to_string()).unwrap();
+    let args = ["verify", "demo:vision", "--golden", path.to_str().unwrap()];
+    let output = plimsoll(&args);
+    let report = plimsoll(&[&args[..], &["--json"]].concat());
+    assert_eq!(report.status, output.status);
+    let text = String::from_utf8(output.stdout).unwrap();
+    (output.status.code(), text, serde_json::from_slice(&report.stdout).unwrap())
+}
+
+#[test]
+fn a_verification_that_skipped_something_is_inconclusive() {
+    let golden = include_str!("../../../demo/vision/golden.json");
+    let mut golden: Value = serde_json::from_str(golden).unwrap();
+    let (status, text, report) = verified(&golden);
+    assert_eq!(status, Some(2), "neither pixels nor pictures lie beside it: {text}");
+    assert!(text.contains("inconclusive: ") && !text.contains("passed"), "{text}");
+    assert_eq!((&report["passed"], &report["standing"]), (&Value::from(false), &Value::from("inconclusive")));
+    assert_eq!(report["skipped"], 8, "four from pixels and four from pictures");
+    // Text alone, of a model that sees.
+    let ids = plimsoll(&["tokenize", "demo:vision", "circle"]).stdout;
+    let ids: Value = serde_json::from_slice(&ids).unwrap();
+    golden["cases"] = serde_json::json!([{ "rendered": "circle", "input_ids": ids }]);
+    let (status, text, report) = verified(&golden);
+    assert_eq!((status, &report["skipped"]), (Some(2), &Value::from(0)), "{text}");
+    assert!(text.contains("what it sees with was not compared"), "{text}");
+    golden["cases"][0]["input_ids"] = serde_json::json!([1, 2, 3]);
+    assert_eq!(verified(&golden).0, Some(1), "what disagrees fails, whatever was not looked at");
+}
+
 #[test]
 fn flags_that_would_do_nothing_are_refused() {
     assert!(refusal(&["run", "demo:small", "hi", "--fps", "2"]).contains("--video"));

@@ -142,6 +142,14 @@ impl Canaries {
         (!self.passed).then(|| faults.join("; and "))
     }
 
+    /// Whether these are all that are put where questions without pictures are asked (`text`), and with (`pictures`).
+    pub fn are_all(&self, text: bool, pictures: bool) -> bool {
+        let put = TEXTS.iter().filter(|_| text).map(|(name, ..)| *name);
+        let shown = self.looking.map(|looking| looking.of);
+        self.all.iter().map(|canary| canary.name.as_str()).eq(put)
+            && shown == pictures.then_some(LOOKED_AT.len() * PICTURES)
+    }
+
     /// How many passed.
     pub fn n_passed(&self) -> usize {
         self.all.iter().filter(|canary| canary.passed).count()

@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::canary::Broken;
 use crate::load::{Disturbance, LoadLog};
-use crate::suite::hash::{canonical_json, sha256_hex};
 
 pub use difference::{Better, Clause, ClauseKind, Conclusion, Difference, Equivalence, Piece, Test, Words};
 pub use fidelity::{Distance, Fidelity};
@@ -27,8 +26,9 @@ pub use show::{Scale, listed, show_p};
 /// Version of the JSON form of [`Comparison`]. Since 2 one family of tests holds everything that is compared, `detectable`
 /// includes its correction, intervals of shares are Tango's, a ratio is that of the medians beside it, and
 /// `fidelity.base` is a base only where `fidelity.declared` says so. Since 3 tests and intervals of shares are corrected for
-/// continuity, and the family may be that of several comparisons (`among`). Earlier records are read as they are.
-pub const SCHEMA_VERSION: u32 = 3;
+/// continuity, and the family may be that of several comparisons (`among`). Since 4 the ids of measurements are whole hashes,
+/// and canaries, `load` and `device.machine` are always there. Earlier records are read as they are.
+pub const SCHEMA_VERSION: u32 = 4;
 
 /// The machine that everything was measured on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -140,13 +140,6 @@ pub struct SuiteFacts {
     /// more than [`MOST_CONTENT_BYTES`]: the files make them again then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<serde_json::Value>,
-}
-
-impl SuiteFacts {
-    /// Whether the questions that the record holds, if it holds any, are those whose hash `id` is.
-    pub fn holds_its_own(&self) -> bool {
-        self.content.as_ref().is_none_or(|content| sha256_hex(canonical_json(content).as_bytes()) == self.id)
-    }
 }
 
 /// Bytes of questions that a record holds.

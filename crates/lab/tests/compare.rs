@@ -35,7 +35,7 @@ fn options() -> Options {
         base: None,
         margin: None,
         program: "test".into(),
-        reproduce: "test".into(),
+        reproduce: "plimsoll compare demo:small demo:large --seed 7 --items 6 --repeat 3".into(),
     }
 }
 
@@ -56,6 +56,7 @@ fn a_comparison_holds_every_sample_and_every_answer() {
     )
     .unwrap();
     assert!(found.measurements().iter().all(|measurement| measurement.is_intact()));
+    assert_eq!(plimsoll_lab::compare::overstated(&found), [""; 0]);
     for model in &found.models {
         assert_eq!(model.quality.outcomes.len(), 6);
         let depths: Vec<_> = model.speed.iter().map(|row| row.depth).collect();
@@ -159,7 +160,8 @@ fn three_models_are_started_in_turn_and_the_best_stands_beside_both_others() {
         assert_eq!(pair.among.as_ref().unwrap().models, 3);
         assert_eq!(pair.models[0].facts, found[0].models[0].facts);
         assert!(pair.models.iter().all(|model| model.quality.outcomes.len() == 6 && model.speed.len() == 2));
-        assert!(plimsoll_lab::compare::recomputed(pair).is_empty());
+        assert_eq!(plimsoll_lab::compare::recomputed(pair), [""; 0]);
+        assert_eq!(plimsoll_lab::compare::overstated(pair), [""; 0]);
     }
 }
 

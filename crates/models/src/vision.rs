@@ -42,6 +42,11 @@ impl Vision {
         }
     }
 
+    /// Whether the files of a checkpoint hold a tower of their own, known here or not.
+    pub fn is_in(checkpoint: &Checkpoint) -> bool {
+        checkpoint.weights().vision_part().is_some()
+    }
+
     /// The tower of an mmproj GGUF that is to see for a text model of `family` (an [`crate::Arch::name`]) whose
     /// embeddings are `text_width` wide.
     ///

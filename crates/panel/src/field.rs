@@ -1,7 +1,7 @@
 //! Three models or more with what the panel says of them: the best beside each of the others, as reports of two.
 
 use plimsoll_lab::compare::{Field, field_again};
-use plimsoll_lab::record::Comparison;
+use plimsoll_lab::record::{Comparison, listed};
 use serde::{Deserialize, Serialize};
 
 use crate::judge::{FieldAdvice, Judged, check_report, field_advice};
@@ -18,7 +18,8 @@ const MOST_MODELS: usize = 8;
 pub struct FieldReport {
     /// [`FIELD_VERSION`] at the time of writing.
     pub field: u32,
-    /// The model with the most right answers, which is A in each, beside every other, in the order of their right answers.
+    /// The model with the most right answers (of several the one that takes least memory), which is A in each, beside every
+    /// other, in the order of their right answers.
     /// The differences in all of them are corrected together, with those of the pairs that are not among them.
     pub reports: Vec<Report>,
     /// Which to ship. Places are those of [`FieldReport::models`].
@@ -52,6 +53,20 @@ impl FieldReport {
         ids
     }
 
+    /// Which are right most often, by their numbers, as a sentence begins: ties are no lead.
+    pub fn lead(&self) -> String {
+        let right = |model: &Judged| model.record.quality.overall.correct;
+        let models = self.models();
+        let leading = models.iter().filter(|model| right(model) == models.iter().map(right).max().unwrap_or(0)).count();
+        let numbers: Vec<String> = (1..=leading).map(|number| number.to_string()).collect();
+        let numbers = listed(&numbers.iter().map(String::as_str).collect::<Vec<_>>());
+        match leading {
+            1 => format!("{numbers} is right most often"),
+            all if all == models.len() => format!("{numbers} are right equally often"),
+            _ => format!("{numbers} are right most often, and equally often"),
+        }
+    }
+
     /// What was compared under, which is the same in all of them.
     ///
     /// # Panics
@@ -64,6 +79,12 @@ impl FieldReport {
     pub fn faults(&self, rubric: &Rubric) -> Vec<String> {
         if self.reports.len() >= MOST_MODELS {
             return vec![format!("{} reports, expected fewer than {MOST_MODELS}", self.reports.len())];
+        }
+        if self.field != FIELD_VERSION {
+            return vec![format!(
+                "its form has version {}, and this program checks version {FIELD_VERSION}",
+                self.field
+            )];
         }
         let mut faults: Vec<String> = self
             .reports

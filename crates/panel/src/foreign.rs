@@ -27,6 +27,12 @@ fn is_obeyed(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// The first digits of an id, which stand for it where it is read; whatever follows from it takes the whole.
+pub(crate) fn short_id(id: &str) -> &str {
+    const SHOWN: usize = 12;
+    id.get(..SHOWN).unwrap_or(id)
+}
+
 #[cfg(test)]
 mod tests {
     use super::shown_text;

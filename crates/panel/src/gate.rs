@@ -12,8 +12,9 @@ use std::path::Path;
 use serde::Deserialize;
 
 pub(crate) use evaluate::stands;
-pub use evaluate::{Found, Gated, Standing, UnknownMetric, Wanted, evaluate};
+pub use evaluate::{Found, Gated, UnknownMetric, Wanted, evaluate};
 pub use junit::junit;
+pub use plimsoll_lab::standing::Standing;
 
 use crate::judge::Word;
 

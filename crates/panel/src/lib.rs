@@ -5,6 +5,7 @@
 //! terminal; a [`Report`] is all of it in one. [`gate`] holds one against rules, for continuous integration.
 #![forbid(unsafe_code)]
 
+mod bounds;
 mod chart;
 pub mod command;
 pub mod digest;
@@ -22,6 +23,7 @@ mod table;
 mod text;
 mod write;
 
+pub use bounds::{TooLarge, check_size};
 pub use export::{CSV_HEADER, markdown, samples_csv};
 pub use field::FieldReport;
 pub use foreign::shown_text;

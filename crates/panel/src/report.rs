@@ -30,11 +30,36 @@ impl Report {
 
     /// Names of model A and model B by which pages are found.
     pub fn ids(&self) -> [String; 2] {
-        [0, 1].map(|side| {
-            let facts = &self.comparison.models[side].facts;
-            model_id(self.background[side].card.as_ref(), &facts.path, &facts.name)
-        })
+        names(&self.comparison, self.background.each_ref())
     }
+}
+
+/// Names of both models of a comparison by which pages are found, where this was known of them.
+pub(crate) fn names(comparison: &Comparison, background: [&Background; 2]) -> [String; 2] {
+    [0, 1].map(|side| {
+        let facts = &comparison.models[side].facts;
+        model_id(background[side].card.as_ref(), &facts.path, &facts.name)
+    })
+}
+
+/// A model has parts that are counted or not: a vision tower, a table that is tied. More than this it is another model.
+const OTHER_SIZE: f64 = 2.0;
+
+/// Cards that are of models of another size than those that were measured.
+pub(crate) fn card_doubts<'a>(
+    comparison: &'a Comparison,
+    background: [&'a Background; 2],
+) -> impl Iterator<Item = String> + 'a {
+    comparison.models.iter().zip(background).filter_map(|(model, known)| {
+        let (card, measured) = (known.card.as_ref()?, model.facts.parameters);
+        let is_near = |published: u64| {
+            let ratio = measured as f64 / published as f64;
+            (1.0 / OTHER_SIZE..=OTHER_SIZE).contains(&ratio)
+        };
+        let other = card.shapes.first().filter(|_| !card.shapes.iter().any(|shape| is_near(shape.parameters)))?;
+        let (name, published) = (&card.id, other.parameters);
+        Some(format!("a model of {measured} parameters is taken for `{name}`, which has {published}"))
+    })
 }
 
 impl Background {
@@ -66,10 +91,8 @@ impl Background {
 
 /// The name of a model in addresses: its card's id, else its own name with everything that has a meaning there replaced.
 pub fn model_id(card: Option<&ModelCard>, path: &str, name: &str) -> String {
-    if let Some(card) = card {
-        return slug(&card.id);
-    }
-    let slug = slug(if path.starts_with("demo:") { path } else { name });
+    let own = if path.starts_with("demo:") { path } else { name };
+    let slug = slug(card.map_or(own, |card| &card.id));
     if slug.is_empty() { "unnamed".to_owned() } else { slug }
 }
 

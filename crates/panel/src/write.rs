@@ -4,9 +4,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+pub use plimsoll_lab::compare::questions;
 use plimsoll_lab::hash::sha256_hex;
-use plimsoll_lab::record::Comparison;
-use plimsoll_lab::suite::Suite;
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
@@ -130,18 +129,6 @@ pub fn embedded_record(page: &str) -> Option<String> {
     let (_, behind) = page.rsplit_once(OPENS)?;
     let (record, _) = behind.split_once(CLOSES)?;
     Some(record.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
-}
-
-/// The questions of a comparison, made again from their seed or read from the record; none where this version makes others,
-/// or where the record holds others than its suite's id says.
-pub fn questions(comparison: &Comparison) -> Option<Suite> {
-    let facts = &comparison.suite;
-    if let Some(content) = &facts.content {
-        return Suite::recorded(content, &facts.id);
-    }
-    // A category that holds fewer than were asked for gives what it has.
-    let each = facts.categories.iter().map(|category| category.n).max()?;
-    Suite::builtin(&facts.name, facts.seed, each).ok().filter(|suite| suite.id() == facts.id)
 }
 
 /// Renames both, or neither.

@@ -13,8 +13,9 @@ use plimsoll_panel::store::Store;
 fn asked(seed: u64, right: usize, created: &str) -> Comparison {
     let suite = Suite::builtin("text", seed, 50).unwrap();
     let large = fixture::Character { correct: [right; 10], ..fixture::LARGE };
-    let evidence = [large, fixture::SMALL].map(|character| character.evidence(&suite));
-    let mut comparison = conclude(fixture::circumstances(&suite), evidence).unwrap();
+    let models = [large, fixture::SMALL];
+    let evidence = models.map(|character| character.evidence(&suite));
+    let mut comparison = conclude(fixture::circumstances(&suite, &models), evidence).unwrap();
     comparison.created = created.to_owned();
     comparison
 }

@@ -25,7 +25,7 @@ const MIDDLE: Character = Character {
 fn field_of(characters: &[Character]) -> FieldReport {
     let suite = Suite::builtin("text", 2026, 50).expect("built in");
     let seen = characters.iter().map(|character| character.evidence(&suite)).collect();
-    let found = plimsoll_lab::compare::field(&fixture::circumstances(&suite), seen).unwrap();
+    let found = plimsoll_lab::compare::field(&fixture::circumstances(&suite, characters), seen).unwrap();
     let reports: Vec<Report> = found.against_the_best().into_iter().map(fixture::report_of).collect();
     FieldReport::of(reports).unwrap()
 }
@@ -52,6 +52,10 @@ fn of_models_that_nothing_tells_apart_any_may_be_shipped() {
     let report = field_of(&[twin("one", 1), twin("two", 1), twin("three", 1)]);
     assert_eq!(report.advice.ship.len(), 3);
     assert!(report.advice.text().starts_with("Ship any of one, two or three: "), "{}", report.advice.text());
+    assert_eq!(report.lead(), "1, 2 and 3 are right equally often", "a tie is no lead");
+    let lead = |characters: &[Character]| field_of(characters).lead();
+    assert_eq!(lead(&[SMALL, LARGE, MIDDLE]), "1 is right most often");
+    assert_eq!(lead(&[SMALL, twin("one", 1), twin("two", 1)]), "1 and 2 are right most often, and equally often");
 }
 
 #[test]
@@ -95,6 +99,7 @@ fn a_changed_field_is_told_by_what_was_changed() {
         report.faults(&rubric).join("; ")
     };
     assert!(changed(&|report| report.advice.ship = vec![2]).contains("which model to ship"));
+    assert!(changed(&|report| report.field = 2).contains("its form has version 2"));
     let fewer = |report: &mut FieldReport| {
         report.reports.pop();
     };

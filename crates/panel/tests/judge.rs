@@ -3,6 +3,7 @@
 mod fixture;
 
 use plimsoll_catalog::{Answer, Catalog, DeclaredUse, Purpose, Statement, Terms};
+use plimsoll_lab::canary::Broken;
 use plimsoll_lab::record::Comparison;
 use plimsoll_panel::judge::{
     Background, Call, Demand, Fault, Ground, Judgement, Part, Preferred, Subject, Word, check_judgement, judge, review,
@@ -134,6 +135,28 @@ fn a_failed_verification_is_a_veto_and_the_first_thing_said() {
     let text = judgement.advice.text();
     assert!(text.starts_with("Ship demo:small. demo:large is not recommended: verification failed"), "{text}");
     assert_eq!(faults(&judgement, &comparison), []);
+}
+
+#[test]
+fn canaries_that_failed_are_a_veto_that_says_what_is_likelier_broken() {
+    let mut comparison = fixture::comparison();
+    let record = comparison.models[0].canaries.as_mut().unwrap();
+    record.found.all.iter_mut().for_each(|canary| (canary.mean, canary.passed) = (-9.0, false));
+    record.found.passed = false;
+    for (likelier, about) in
+        [(Broken::Model, "the model is likelier broken"), (Broken::Run, "the run is likelier broken")]
+    {
+        comparison.models[0].canaries.as_mut().unwrap().likelier_broken = Some(likelier);
+        let judgement = judged(&comparison);
+        assert_eq!((words(&judgement)[0], grounds(&judgement, 0)), (Word::Skip, vec![Ground::Canaries]));
+        let text = judgement.reviews[0].vetoes[0].text();
+        assert!(
+            text.starts_with("Canaries failed: it hardly predicts ordinary text") && text.contains(about),
+            "{text}"
+        );
+        assert_eq!(judgement.advice.preferred, Preferred::B);
+        assert_eq!(faults(&judgement, &comparison), []);
+    }
 }
 
 #[test]

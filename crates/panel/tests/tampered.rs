@@ -146,6 +146,126 @@ fn a_verification_that_passed_beyond_its_tolerance_is_found() {
 }
 
 #[test]
+fn more_than_was_measured_is_found() {
+    assert_told(&found(|comparison| comparison.settings.repetitions = 700), "has 7 samples, and the settings say 700");
+    assert_told(
+        &found(|comparison| comparison.settings.starts = 70),
+        "load of A has 7 samples, and the settings say 70",
+    );
+    assert_told(
+        &found(|comparison| {
+            comparison.load.as_mut().unwrap().stretches.pop();
+            comparison.load.as_mut().unwrap().stretches.retain(|stretch| stretch.during != "timing");
+        }),
+        "has 0 of 21 stretches of timing",
+    );
+    assert_told(&found(|comparison| comparison.load = None), "the log of what else the machine did is left out");
+    assert_told(&found(|comparison| comparison.device.machine = None), "what kind of machine it was is left out");
+    assert_told(&found(|comparison| comparison.created = "9998-01-01T00:00:00Z".into()), "is in the future");
+    assert_told(&found(|comparison| comparison.models[1].quality.stable = None), "0 answers of B were asked for again");
+    let faster = |comparison: &mut Comparison| {
+        comparison.device.read_bandwidth.value *= 2.0;
+        covered(&mut comparison.device.read_bandwidth);
+    };
+    assert_told(&found(faster), "read_bandwidth of the device is none of its samples");
+}
+
+#[test]
+fn a_command_that_would_make_something_else_is_found() {
+    for (from, to, about) in [
+        ("--seed 2026", "--seed 7", "says --seed 7, and the record 2026"),
+        ("--items 50", "--items 500", "asks 500 questions of each kind"),
+        ("--items 50", "--items 50 --repeat 99", "says --repeat 99, and the record 7"),
+        ("--items 50", "--items 50 --margin 0.2", "says --margin 0.2, and the record none"),
+        ("--items 50", "--items 50 --context 4096", "says --context 4096, and the record none"),
+        ("plimsoll compare", "PLIMSOLL_ISA=scalar plimsoll compare", "says PLIMSOLL_ISA scalar, and the record avx512"),
+        ("demo:large", "smollm3", "names other models"),
+        ("plimsoll compare", "rm -rf", "is none of this program"),
+    ] {
+        let told = found(|comparison| comparison.reproduce = comparison.reproduce.replace(from, to));
+        assert_told(&told, about);
+    }
+}
+
+#[test]
+fn another_name_over_the_questions_is_found() {
+    assert_told(
+        &found(|comparison| comparison.suite.scorer_version += 1),
+        "suite text is not what its questions make it",
+    );
+    assert_told(&found(|comparison| comparison.suite.licence = "CC0".into()), "suite text is not what its questions");
+    assert_told(
+        &found(|comparison| comparison.suite.categories[0].chance = 0.9),
+        "suite text is not what its questions",
+    );
+    assert_told(
+        &found(|comparison| comparison.suite.name = "arithmetic".into()),
+        "draws other questions as suite arithmetic",
+    );
+    assert_told(&found(|comparison| comparison.suite.seed = 3), "draws other questions as suite text of seed 3");
+    let renamed = |comparison: &mut Comparison| comparison.models[0].quality.outcomes[9].item = "dates-0".into();
+    assert_told(&found(renamed), "the answers of A are not to the questions");
+    let categories =
+        |comparison: &mut Comparison| comparison.suite.categories.iter_mut().for_each(|one| one.n = 90_000);
+    assert_told(&found(categories), "draws other questions");
+}
+
+#[test]
+fn what_files_are_said_to_hold_is_held_against_their_types() {
+    assert_told(&found(|comparison| comparison.models[0].facts.parameters *= 1000), "parameters, and its weights hold");
+    assert_told(&found(|comparison| comparison.models[0].facts.file_bytes = 9), "bytes, and its files 9");
+    assert_told(
+        &found(|comparison| comparison.models[0].facts.types[0].dtype = "Q9".into()),
+        "`Q9`, in which weights of A",
+    );
+    assert_told(&found(|comparison| comparison.models[0].facts.sha256 = "f00".into()), "the hashes of the files of A");
+}
+
+#[test]
+fn canaries_that_are_left_out_are_found_and_those_that_failed_are_a_veto() {
+    assert_told(&found(|comparison| comparison.models[0].canaries = None), "the canaries of A are left out");
+    let fewer = |comparison: &mut Comparison| {
+        comparison.models[1].canaries.as_mut().unwrap().found.all.pop();
+    };
+    assert_told(&found(fewer), "some of the canaries of B are left out");
+    let passed = |comparison: &mut Comparison| {
+        for canary in &mut comparison.models[1].canaries.as_mut().unwrap().found.all {
+            (canary.mean, canary.passed) = (-9.0, true);
+        }
+    };
+    assert_told(&found(passed), "is not what the samples and answers give");
+}
+
+#[test]
+fn where_a_figure_comes_from_is_traced() {
+    let nowhere = |comparison: &mut Comparison| {
+        let pieces = comparison.conclusion.clauses.iter_mut().flat_map(|clause| &mut clause.pieces);
+        pieces.for_each(|piece| piece.from.iter_mut().for_each(|from| *from = "0".repeat(64)));
+    };
+    assert_told(&found(nowhere), "the conclusion is not what the samples and answers give");
+    let of_another = |comparison: &mut Comparison| {
+        let other = comparison.models[1].memory.peak.id.clone();
+        let difference = &mut comparison.differences[0].difference;
+        difference.from[0] = other;
+        covered(difference);
+    };
+    assert_told(&found(of_another), "accuracy of A against B is not what the samples and answers give");
+    let method = |comparison: &mut Comparison| {
+        let load = &mut comparison.models[0].start.load;
+        load.method = "median of a thousand starts on an idle machine".into();
+        covered(load);
+    };
+    assert_told(&found(method), "load of A is not what the samples and answers give");
+    let cut = |comparison: &mut Comparison| comparison.models[0].start.load.id.truncate(12);
+    assert_told(&found(cut), "the id of load of A is not a whole hash");
+}
+
+#[test]
+fn a_record_of_an_earlier_version_is_told_as_such() {
+    assert_told(&found(|comparison| comparison.schema = 3), "the record has version 3, and this program calculates");
+}
+
+#[test]
 fn a_page_that_shows_another_figure_than_its_record_is_not_what_the_record_renders_to() {
     let (report, rubric) = (fixture::report_of(made().clone()), Rubric::builtin());
     let page = render_html(&report, &rubric.text);

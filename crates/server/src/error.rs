@@ -56,7 +56,9 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Problem {
         match error {
             StoreError::Missing { .. } => Problem::NotFound(error.to_string()),
-            StoreError::Tampered { .. } => Problem::Tampered(error.to_string()),
+            StoreError::Tampered { .. } | StoreError::Unfit { .. } | StoreError::TooLarge { .. } => {
+                Problem::Tampered(error.to_string())
+            }
             _ => Problem::Internal(error.to_string()),
         }
     }

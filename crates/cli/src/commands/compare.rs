@@ -4,8 +4,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use plimsoll_lab::record::listed;
 use plimsoll_panel::{
-    Detail, ReportError, ReportPaths, Style as TextStyle, render_field, render_text, write_field, write_report,
+    Detail, ReportError, ReportPaths, Style as TextStyle, render_field, render_text, shown_text, write_field,
+    write_report,
 };
 
 use super::compare_before;
@@ -37,8 +39,8 @@ pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Resu
         require_writable(&command.report)?;
     }
     let files = models.iter().map(|model| model::locate(model)).collect::<anyhow::Result<Vec<_>>>()?;
-    if (1..files.len()).any(|at| files[..at].contains(&files[at])) {
-        say("note: two of these are the same files: what differs between them below is chance");
+    if let Some(note) = same_files(&models, &files) {
+        say(note);
     }
     let told = if command.progress_json { Told::JsonLines } else { Told::Bar };
     let style = if Style::stdout().coloured() { TextStyle::Ansi } else { TextStyle::Plain };
@@ -57,6 +59,26 @@ pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Resu
     let paths = ReportPaths::of(&command.report, &report.ids());
     let written = written(command, &paths, || write_field(&paths, &report, &rubric.text))?;
     if as_json { super::print_json(&report) } else { print(&render_field(&report, style, detail), &written) }
+}
+
+/// Which of the models are the same files, if any are.
+fn same_files(models: &[&str], files: &[String]) -> Option<String> {
+    let mut groups: Vec<(&String, Vec<String>)> = Vec::new();
+    for (model, file) in models.iter().zip(files) {
+        let named = shown_text(model, 60);
+        match groups.iter_mut().find(|(of, _)| *of == file) {
+            Some((_, names)) => names.push(named),
+            None => groups.push((file, vec![named])),
+        }
+    }
+    let same = groups.iter().filter(|(_, names)| names.len() > 1);
+    let same: Vec<String> = same
+        .map(|(_, names)| {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            format!("{} are the same files", listed(&names))
+        })
+        .collect();
+    (!same.is_empty()).then(|| format!("note: {}: what differs between them below is chance", same.join(", and ")))
 }
 
 /// Writes the report unless none is wanted; returns what is said of that.
@@ -87,4 +109,22 @@ pub(super) fn require_writable(folder: &Path) -> anyhow::Result<()> {
     }
     tempfile::tempfile_in(folder).with_context(|| format!("{}: the report cannot be written", folder.display()))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::same_files;
+
+    #[test]
+    fn all_models_that_are_the_same_files_are_named_as_such() {
+        let told = |models: &[&str], files: &[&str]| {
+            same_files(models, &files.iter().map(|file| (*file).to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(told(&["a", "b", "c"], &["1", "2", "3"]), None);
+        let chance = "what differs between them below is chance";
+        let three = told(&["a", "b", "c"], &["1", "1", "1"]);
+        assert_eq!(three, Some(format!("note: a, b and c are the same files: {chance}")));
+        let pairs = told(&["a", "b", "c", "d", "e"], &["1", "2", "1", "2", "3"]).unwrap();
+        assert_eq!(pairs, format!("note: a and c are the same files, and b and d are the same files: {chance}"));
+    }
 }

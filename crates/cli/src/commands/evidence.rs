@@ -5,22 +5,35 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use plimsoll_lab::standing::Standing;
 use plimsoll_panel::rubric::Rubric;
-use plimsoll_panel::store::{Checked, Kind, Store};
+use plimsoll_panel::store::{Checked, Imported, Kind, Store};
 use plimsoll_panel::{CSV_HEADER, markdown, samples_csv, shown_text, write_whole};
 use serde_json::json;
 
 use crate::evidence;
 use crate::evidence_args::{Check, Evidence, EvidenceCommand, Export, Import, Withdraw};
+use crate::notice::say;
+use crate::rows::broken;
 use crate::style::Style;
 
 /// Characters of a fault; what is longer quotes a file that was written to annoy.
 const LONGEST_FAULT: usize = 600;
 
+/// What a check shows, and what nothing in a file can show.
+const SHOWS: &str = "A pass shows that it fits together, not who measured it, or that anyone did.";
+
+/// Digits of an id, and of one as it is shown.
+const WHOLE_ID: usize = 64;
+const SHORT_ID: usize = 12;
+/// Columns of what stands below a line.
+const WIDTH: usize = 72;
+
 /// Bytes that tell what a file is: the first block of a tar archive.
 const HEAD: u64 = 512;
 
-/// Exports, imports, checks or withdraws; status 1 where a check finds something that does not hold.
+/// Exports, imports, checks or withdraws; status 1 where a check finds something that does not hold, 2 where there is nothing
+/// to check.
 pub fn run(command: &Evidence, as_json: bool) -> anyhow::Result<ExitCode> {
     match &command.command {
         EvidenceCommand::Export(command) => export(command, as_json)?,
@@ -82,9 +95,16 @@ fn import(command: &Import, as_json: bool) -> anyhow::Result<()> {
         );
     }
     let mut store = evidence::open(&command.store)?;
-    let new = store.import(&command.file)?;
+    let Imported { new, not_withdrawn } = store.import(&command.file)?;
+    if !not_withdrawn.is_empty() {
+        let n = not_withdrawn.len();
+        say(format_args!(
+            "note: it calls {n} of the records withdrawn that were here before; they stay as they are, and \
+             `plimsoll evidence withdraw` withdraws them"
+        ));
+    }
     if as_json {
-        return super::print_json(&json!({ "file": command.file, "new_records": new }));
+        return super::print_json(&json!({ "file": command.file, "new_records": new, "not_withdrawn": not_withdrawn }));
     }
     writeln!(std::io::stdout().lock(), "{new} new records from {}", command.file.display())?;
     Ok(())
@@ -93,6 +113,10 @@ fn import(command: &Import, as_json: bool) -> anyhow::Result<()> {
 /// What a file is that was taken for a bundle; `None` for what begins as a tar archive does.
 fn no_bundle(file: &Path) -> anyhow::Result<Option<&'static str>> {
     let mut head = Vec::new();
+    // Opening a pipe waits for somebody who writes.
+    if std::fs::metadata(file).is_ok_and(|about| !about.is_file()) {
+        return Ok(Some("no file"));
+    }
     let opened = std::fs::File::open(file).with_context(|| file.display().to_string())?;
     opened.take(HEAD).read_to_end(&mut head).with_context(|| file.display().to_string())?;
     if head.get(257..262) == Some(b"ustar") {
@@ -134,15 +158,23 @@ fn check(command: &Check, as_json: bool) -> anyhow::Result<ExitCode> {
         Some(file) if Path::new(file).is_file() => vec![check_report(Path::new(file), &rubrics)?],
         what => check_store(command, what, &rubrics)?,
     };
-    let passed = found.iter().all(|found| found.faults.is_empty());
+    let standing = match &found[..] {
+        // Of nothing nothing is shown.
+        [] => Standing::Inconclusive,
+        all if all.iter().all(|found| found.faults.is_empty()) => Standing::Passed,
+        _ => Standing::Failed,
+    };
     if as_json {
         let checked =
             found.iter().map(|found| json!({ "of": found.name, "about": found.about, "faults": found.faults }));
-        super::print_json(&json!({ "passed": passed, "checked": checked.collect::<Vec<_>>() }))?;
+        super::print_json(&json!({
+            "passed": standing == Standing::Passed, "standing": standing, "shows": SHOWS,
+            "checked": checked.collect::<Vec<_>>(),
+        }))?;
     } else {
         print(&found)?;
     }
-    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(super::status_of(standing))
 }
 
 fn check_report(file: &Path, rubrics: &[Rubric]) -> anyhow::Result<Found> {
@@ -158,6 +190,14 @@ fn check_report(file: &Path, rubrics: &[Rubric]) -> anyhow::Result<Found> {
 }
 
 fn check_store(command: &Check, what: Option<&str>, rubrics: &[Rubric]) -> anyhow::Result<Vec<Found>> {
+    let path = evidence::path(&command.store)?;
+    if !path.exists() {
+        match (what, &command.store.store) {
+            (Some(what), _) => bail!("`{what}` is no file, and there is no evidence store `{}`", path.display()),
+            (None, Some(_)) => bail!("there is no evidence store `{}`", path.display()),
+            (None, None) => return Ok(Vec::new()),
+        }
+    }
     let store = evidence::open(&command.store)?;
     let ids = match what {
         Some(start) => vec![store.find(start, Some(Kind::Comparison))?],
@@ -174,22 +214,58 @@ fn check_store(command: &Check, what: Option<&str>, rubrics: &[Rubric]) -> anyho
         let (a, b) = (shown_text(&a, 24), shown_text(&b, 24));
         found.push(Found { name: comparison, about: format!("{a} against {b}: {records} records, {judged}"), faults });
     }
+    let faults = if what.is_none() { store.check_lists()? } else { Vec::new() };
+    if !faults.is_empty() {
+        let about = "what is kept beside what is listed".to_owned();
+        found.push(Found { name: store.path().display().to_string(), about, faults });
+    }
     Ok(found)
 }
 
 fn print(found: &[Found]) -> anyhow::Result<()> {
     let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
     if found.is_empty() {
-        writeln!(out, "the store holds no comparisons; `plimsoll compare A B` makes one")?;
+        let word = style.standing(Standing::Inconclusive);
+        writeln!(out, "{word}: there are no comparisons to check; `plimsoll compare A B` makes one")?;
+        return Ok(());
     }
     for Found { name, about, faults } in found {
-        let is_id = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let name = if is_id { name[..12].to_owned() } else { shown_text(name, 60) };
-        let word = if faults.is_empty() { style.green("passed") } else { style.red("FAILED") };
+        let name = with_short_ids(&shown_text(name, 70));
+        let word = style.standing(Standing::of(true, faults.is_empty()));
         writeln!(out, "{word}  {name}\n        {about}")?;
         for fault in faults {
-            writeln!(out, "        {}", shown_text(fault, LONGEST_FAULT))?;
+            for line in broken(&with_short_ids(&shown_text(fault, LONGEST_FAULT)), WIDTH) {
+                writeln!(out, "        {line}")?;
+            }
         }
     }
+    writeln!(out, "\n{}", style.dim(SHOWS))?;
     Ok(())
+}
+
+/// A text in which the digits that stand for a whole id stand for it, as they do on the command line.
+fn with_short_ids(text: &str) -> String {
+    let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    let words = text.split_inclusive(|c| !is_digit(c));
+    words
+        .map(|word| match word.trim_end_matches(|c| !is_digit(c)) {
+            id if id.len() == WHOLE_ID => format!("{}{}", &id[..SHORT_ID], &word[WHOLE_ID..]),
+            _ => word.to_owned(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_short_ids;
+
+    #[test]
+    fn only_whole_ids_are_shown_short() {
+        let id = "0123456789abcdef".repeat(4);
+        assert_eq!(with_short_ids(&format!("record {id} ({id})")), "record 0123456789ab (0123456789ab)");
+        assert_eq!(with_short_ids(&id), "0123456789ab");
+        let longer = format!("{id}0");
+        assert_eq!(with_short_ids(&longer), longer);
+        assert_eq!(with_short_ids("abc déjà"), "abc déjà");
+    }
 }

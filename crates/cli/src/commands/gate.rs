@@ -54,11 +54,7 @@ pub fn run(command: &Gate, settings: &Settings, as_json: bool) -> anyhow::Result
             return Err(error);
         }
     }
-    Ok(match gated.standing {
-        Standing::Passed => ExitCode::SUCCESS,
-        Standing::Failed => ExitCode::from(1),
-        Standing::Inconclusive => ExitCode::from(2),
-    })
+    Ok(super::status_of(gated.standing))
 }
 
 /// A report that says what it said when it was written: of a file, or of the store.

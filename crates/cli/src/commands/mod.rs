@@ -22,6 +22,7 @@ mod votes;
 use std::io::Write;
 use std::process::ExitCode;
 
+use plimsoll_lab::standing::Standing;
 use serde::Serialize;
 
 use crate::args::{Args, Command, Compare};
@@ -69,4 +70,13 @@ fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     serde_json::to_writer_pretty(&mut out, value).map_err(std::io::Error::from)?;
     writeln!(out)?;
     Ok(())
+}
+
+/// The exit status of a check: 0 passed, 1 failed, and 2 where it did not look at everything that it was to look at.
+fn status_of(standing: Standing) -> ExitCode {
+    ExitCode::from(match standing {
+        Standing::Passed => 0,
+        Standing::Failed => 1,
+        Standing::Inconclusive => 2,
+    })
 }

@@ -7,22 +7,25 @@ use std::process::ExitCode;
 use anyhow::Context;
 use plimsoll_engine::{ChatTemplate, Clock, SightError, Special, Tokenizer};
 use plimsoll_lab::compare::Verified;
+use plimsoll_lab::standing::Standing;
 use plimsoll_lab::verify::{
-    self, BUILT_IN_TEXT, CaseReport, ChatReport, FastReport, Golden, GoldenCase, GoldenPixels, Greedy, KL_BOUND,
+    self, BUILT_IN_TEXT, CaseReport, ChatReport, FastReport, Files, Golden, GoldenCase, GoldenPixels, Greedy, KL_BOUND,
     LEVELS, PicturesReport, Sight,
 };
-use plimsoll_models::Checkpoint;
+use plimsoll_models::{Checkpoint, Vision};
 use plimsoll_panel::shown_text;
 use plimsoll_runtime::{Arithmetic, Program};
 use serde_json::json;
 
 use crate::args::Verify;
 use crate::mistake::Mistake;
+use crate::notice::say;
 use crate::settings::Settings;
 use crate::style::Style;
 use crate::{demo, model, progress};
 
-/// Compares with a golden file, and fast arithmetic with exact where that is asked for; status 0 if everything agrees.
+/// Compares with a golden file, and fast arithmetic with exact where that is asked for; status 0 if everything agrees, 1 if
+/// something does not, 2 if something was not compared.
 pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
     let checkpoint = model::open(&command.model)?;
     let golden = golden(command, &checkpoint)?;
@@ -40,13 +43,16 @@ pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Resul
         true => Some(fast(command, golden.as_ref(), &checkpoint, &settings, &tokenizer, &mut program)?),
         false => None,
     };
-    let passed = reference.as_ref().is_none_or(|found| found.passed) && fast.as_ref().is_none_or(FastReport::passed);
+    let standings = reference.iter().map(|found| found.standing).chain(fast.iter().map(FastReport::standing));
+    let standing = Standing::all(standings);
     if as_json {
-        let empty = Reference::default();
-        let Reference { cases, pictures, chats, .. } = reference.as_ref().unwrap_or(&empty);
+        let none = Reference::of(Vec::new(), Vec::new(), Vec::new(), None, command.tolerance);
+        let found = reference.as_ref().unwrap_or(&none);
+        let Reference { cases, pictures, chats, unseen, .. } = found;
         super::print_json(&json!({
             "model": command.model, "isa": settings.isa.to_string(), "threads": settings.threads,
-            "tolerance": command.tolerance, "passed": passed, "cases": cases, "pictures": pictures, "chats": chats,
+            "tolerance": command.tolerance, "passed": standing == Standing::Passed, "standing": standing,
+            "skipped": found.skipped(), "unseen": unseen, "cases": cases, "pictures": pictures, "chats": chats,
             "fast": fast, "kl_bound": KL_BOUND, "cache": fast.map(|_| command.cache.name()),
         }))?;
     } else {
@@ -60,10 +66,11 @@ pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Resul
             print_fast(&mut out, command, fast)?;
         }
     }
-    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(super::status_of(standing))
 }
 
-/// What came of comparing a model with the golden outputs beside its weights, if there are any; `compare` shows it.
+/// What came of comparing a model with the golden outputs beside its weights, if there are any; `compare` shows it. Where
+/// something was not compared, that is said, and the model counts as never verified.
 pub fn beside_weights(model: &str, checkpoint: &Checkpoint, settings: &Settings) -> anyhow::Result<Option<Verified>> {
     let command = Verify::of(model);
     let is_there = demo::golden(model).is_some() || golden_path(&command, checkpoint).exists();
@@ -72,8 +79,14 @@ pub fn beside_weights(model: &str, checkpoint: &Checkpoint, settings: &Settings)
     let mut program = Program::load(checkpoint, settings.isa, settings.threads, Arithmetic::Exact)?;
     let mut sight = sight(&command, &golden, checkpoint, &tokenizer, settings)?;
     let found = against_reference(&command, &golden, checkpoint, &tokenizer, &mut program, sight.as_mut())?;
+    if found.standing == Standing::Inconclusive {
+        let (model, skipped) = (shown_text(model, 120), found.skipped());
+        let why = found.unseen.as_ref().map_or_else(|| format!("{skipped} cases were skipped"), ToString::to_string);
+        say(format_args!("note: the verification of {model} is inconclusive: {why}; `plimsoll verify` tells more"));
+        return Ok(None);
+    }
     Ok(Some(Verified {
-        passed: found.passed,
+        passed: found.standing == Standing::Passed,
         reference: golden.made_with.clone().unwrap_or_else(|| "the reference implementation".to_owned()),
         tolerance: command.tolerance,
         max_deltas: found.cases.iter().filter_map(|case| case.max_delta).collect(),
@@ -139,12 +152,48 @@ fn shows(case: &GoldenCase) -> bool {
 }
 
 /// What the comparison with the reference implementation showed.
-#[derive(Default)]
 struct Reference {
     cases: Vec<CaseReport>,
     pictures: Vec<PicturesReport>,
     chats: Vec<ChatReport>,
-    passed: bool,
+    /// Why what the model sees with was not looked at, if it sees.
+    unseen: Option<String>,
+    standing: Standing,
+}
+
+impl Reference {
+    fn of(
+        cases: Vec<CaseReport>,
+        pictures: Vec<PicturesReport>,
+        chats: Vec<ChatReport>,
+        unseen: Option<String>,
+        tolerance: f32,
+    ) -> Reference {
+        let each = cases.iter().map(|case| case.standing(tolerance));
+        let each = each.chain(pictures.iter().map(PicturesReport::standing));
+        let each = each.chain(chats.iter().map(|chat| Standing::of(true, chat.passed())));
+        let standing = Standing::all(each.chain(unseen.iter().map(|_| Standing::Inconclusive)));
+        Reference { cases, pictures, chats, unseen, standing }
+    }
+
+    /// Cases that were not compared, in either way.
+    fn skipped(&self) -> usize {
+        let pictures = self.pictures.iter().filter(|case| case.skipped.is_some()).count();
+        self.cases.iter().filter(|case| case.skipped.is_some()).count() + pictures
+    }
+}
+
+/// Why what a model sees with is not looked at; nothing where it reads text only, or a case that shows something was compared.
+fn unseen(command: &Verify, checkpoint: &Checkpoint, cases: &[CaseReport]) -> Option<String> {
+    if cases.iter().any(|case| case.sees && case.skipped.is_none()) {
+        return None;
+    }
+    match Vision::of(checkpoint, command.mmproj.as_deref()) {
+        Err(error) => Some(error.to_string()),
+        Ok(Some(_)) => Some("no case that shows pictures was compared".to_owned()),
+        Ok(None) if Vision::is_in(checkpoint) => Some("its vision tower is none that is known here".to_owned()),
+        Ok(None) => None,
+    }
 }
 
 fn against_reference(
@@ -179,11 +228,8 @@ fn against_reference(
             chats.push(verify::verify_chat(&template, tokenizer, chat, now)?);
         }
     }
-    let compared = cases.iter().filter(|case| case.skipped.is_none()).count();
-    let agree = cases.iter().all(|case| case.passed(command.tolerance)) && chats.iter().all(ChatReport::passed);
-    let agree = agree && pictures.iter().all(PicturesReport::passed);
-    let compared = compared + pictures.iter().filter(|case| case.skipped.is_none()).count();
-    Ok(Reference { cases, pictures, chats, passed: compared > 0 && agree })
+    let unseen = unseen(command, checkpoint, &cases);
+    Ok(Reference::of(cases, pictures, chats, unseen, command.tolerance))
 }
 
 /// The cases that show something, from the files that they show.
@@ -197,12 +243,16 @@ fn from_pictures(
 ) -> anyhow::Result<Vec<PicturesReport>> {
     let template = ChatTemplate::of(checkpoint, tokenizer)?;
     let path = golden_path(command, checkpoint);
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let is_embedded = command.golden.is_none() && demo::golden(&command.model).is_some();
+    let held = match path.parent() {
+        _ if is_embedded => Files::Inside(demo::golden_picture),
+        folder => Files::Below(folder.unwrap_or(Path::new("."))),
+    };
     let pictures = golden.cases.iter().enumerate().map(|(index, case)| (format!("case{index}"), case));
     let videos = golden.video_cases.iter().enumerate().map(|(index, case)| (format!("video{index}"), case));
     let cases = pictures.chain(videos).filter(|(_, case)| shows(case));
     let run = |(name, case): (String, &GoldenCase)| {
-        verify::verify_pictures(program, tokenizer, template.as_ref(), sight, folder, &name, case)
+        verify::verify_pictures(program, tokenizer, template.as_ref(), sight, held, &name, case)
     };
     Ok(cases.map(run).collect::<Result<_, _>>()?)
 }
@@ -234,13 +284,8 @@ fn fast(
     Ok(report)
 }
 
-fn print_reference(
-    out: &mut impl Write,
-    command: &Verify,
-    golden: &Golden,
-    Reference { cases, pictures, chats, passed }: &Reference,
-) -> anyhow::Result<()> {
-    let style = Style::stdout();
+fn print_reference(out: &mut impl Write, command: &Verify, golden: &Golden, found: &Reference) -> anyhow::Result<()> {
+    let (style, Reference { cases, pictures, chats, unseen, standing }) = (Style::stdout(), found);
     let reference = shown_text(golden.made_with.as_deref().unwrap_or("unnamed"), 120);
     writeln!(out, "reference: {reference}")?;
     writeln!(out, "logits agree within {:.0e}\n", command.tolerance)?;
@@ -278,9 +323,11 @@ fn print_reference(
         writeln!(out, "{:<24} {:>6}  {ids:<4} template {text} {problem}", chat.name, "chat")?;
     }
     let worst = cases.iter().filter_map(|case| case.max_delta).fold(0.0, f32::max);
-    let verdict = if *passed { style.green("passed") } else { style.red("FAILED") };
-    let skipped = cases.iter().filter(|case| case.skipped.is_some()).count();
-    let (compared, chats) = (cases.len() - skipped, chats.len());
+    if let Some(why) = unseen {
+        writeln!(out, "\nwhat it sees with was not compared: {}", shown_text(why, 400))?;
+    }
+    let (verdict, skipped) = (style.standing(*standing), found.skipped());
+    let (compared, chats) = (cases.len() + pictures.len() - skipped, chats.len());
     writeln!(out, "\n{verdict}: max |Δ| {worst:.1e}; cases compared {compared}, skipped {skipped}; chats {chats}")?;
     Ok(())
 }
@@ -309,7 +356,7 @@ fn print_pictures(out: &mut impl Write, pictures: &[PicturesReport]) -> anyhow::
 }
 
 fn print_fast(out: &mut impl Write, command: &Verify, report: &FastReport) -> anyhow::Result<()> {
-    let (style, positions) = (Style::stdout(), report.prefill.positions);
+    let positions = report.prefill.positions;
     let cache = command.cache.name();
     writeln!(out, "\nfast arithmetic, cache in {cache}, against f32, {positions} positions")?;
     writeln!(out, "KL divergence in nats\n")?;
@@ -318,7 +365,7 @@ fn print_fast(out: &mut impl Write, command: &Verify, report: &FastReport) -> an
         let (mean, high, top) = (found.kl_mean, found.kl_high, 100.0 * found.same_top);
         writeln!(out, "{phase:<8} {mean:>9.1e} {high:>9.1e} {top:>7.1} % {:>9.1e}", found.max_delta)?;
     }
-    let verdict = if report.passed() { style.green("passed") } else { style.red("FAILED") };
+    let verdict = Style::stdout().standing(report.standing());
     writeln!(out, "\n{verdict}: a mean KL divergence of at most {KL_BOUND:.0e}")?;
     Ok(())
 }

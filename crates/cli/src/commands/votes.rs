@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use plimsoll_lab::standing::Standing;
 use plimsoll_panel::shown_text;
 use plimsoll_panel::store::Audit;
 use serde_json::json;
@@ -15,19 +16,21 @@ use crate::style::Style;
 const PAGE: usize = 44;
 const KEY: usize = 12;
 
-/// Follows the log of votes; status 0 if log and counts agree.
+/// Follows the log of votes; status 0 if log and counts agree, 2 if nobody voted.
 pub fn run(command: &Votes, as_json: bool) -> anyhow::Result<ExitCode> {
     let VotesCommand::Audit(command) = &command.command;
     let audit = evidence::open(&command.store)?.audit_votes()?;
+    let standing = Standing::of(audit.votes > 0, audit.passed());
     if as_json {
-        super::print_json(&json!({ "passed": audit.passed(), "audit": audit }))?;
+        let passed = standing == Standing::Passed;
+        super::print_json(&json!({ "passed": passed, "standing": standing, "audit": audit }))?;
     } else {
-        print(&audit)?;
+        print(&audit, standing)?;
     }
-    Ok(if audit.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(super::status_of(standing))
 }
 
-fn print(audit: &Audit) -> anyhow::Result<()> {
+fn print(audit: &Audit, standing: Standing) -> anyhow::Result<()> {
     let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
     let Audit { votes, broken_at, wrong_counts, filtered } = audit;
     match broken_at {
@@ -55,6 +58,6 @@ fn print(audit: &Audit) -> anyhow::Result<()> {
             writeln!(out, "         {page:<PAGE$} {network:<KEY$} {:>10}", found.voters)?;
         }
     }
-    writeln!(out, "\n{}", if audit.passed() { style.green("passed") } else { style.red("FAILED") })?;
+    writeln!(out, "\n{}", style.standing(standing))?;
     Ok(())
 }

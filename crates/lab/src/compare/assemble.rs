@@ -190,7 +190,11 @@ impl Phase<'_> {
 fn stable(subject: &str, outcomes: &[Outcome], again: &[Outcome]) -> Option<Measurement> {
     let is_same =
         |second: &&Outcome| outcomes.iter().any(|first| first.item == second.item && first.answer == second.answer);
-    let (same, n) = (again.iter().filter(is_same).count(), again.len());
+    stable_share(subject, again.iter().filter(is_same).count(), again.len())
+}
+
+/// Share of `n` answers asked for again of which `same` were the same.
+pub(super) fn stable_share(subject: &str, same: usize, n: usize) -> Option<Measurement> {
     let interval = wilson(same, n, LEVEL)?;
     let share = Measurement::of(subject, "answers_stable", Unit::Share, Origin::Measured, same as f64 / n as f64)
         .within(Some(interval))

@@ -1,21 +1,23 @@
 //! Whether a comparison still follows from what was seen: everything calculated is calculated again from the samples and
 //! answers in it, and what comes out otherwise is named.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
+use super::assemble::stable_share;
 use super::evidence::{Evidence, Prediction, Verified};
 use super::fidelity::fidelity_again;
 use super::{Circumstances, Field, conclude, field};
 use crate::bench::{Start, Timings};
 use crate::predict::SpeedPrediction;
-use crate::record::{Comparison, Measurement, ModelRecord, SCHEMA_VERSION, SpeedAtDepth, VerifiedRecord};
-use crate::stats::{LEVEL, wilson};
+use crate::record::{Comparison, Measurement, ModelRecord, Side, SpeedAtDepth, VerifiedRecord};
 
 /// Numbers may differ by so much of themselves: sums are taken in another order, limits are read off shares.
 const ROUNDING: f64 = 1e-9;
-/// What names a record and where it came from: both follow from the rest, and an id may change with the last bit of a
-/// value that a limit was read off.
-const NAMES: [&str; 3] = ["id", "from", "method"];
+/// Follows from the rest, and may change with the last bit of a value that a limit was read off: what comes from a
+/// measurement is held against by what that measures.
+const ID: &str = "id";
 /// Faults that are told; a file in which more is wrong was not changed but made up.
 const MOST: usize = 40;
 
@@ -24,22 +26,14 @@ const MOST: usize = 40;
 /// Shares of the machine's limits, predicted speeds and answers that were asked for again rest on what is not kept, and
 /// are held only against themselves.
 pub fn recomputed(comparison: &Comparison) -> Vec<String> {
-    if comparison.schema != SCHEMA_VERSION {
-        return vec![format!(
-            "every interval and mark: they were calculated by the rules of record version {}, this program knows those of \
-             {SCHEMA_VERSION}",
-            comparison.schema
-        )];
-    }
     let mut faults = Vec::new();
-    for model in &comparison.models {
+    for (model, side) in comparison.models.iter().zip(Side::BOTH) {
         faults.extend(verification(model));
-        faults.extend(stability(model));
+        faults.extend(stability(model, side));
     }
     match again(comparison) {
         Ok(again) => {
-            let [found, expected] =
-                [comparison, &again].map(|it| serde_json::to_value(it).expect("records hold only plain values"));
+            let [found, expected] = [comparison, &again].map(with_names);
             differing(&found, &expected, "the comparison", &mut faults);
         }
         Err(about) => faults.push(about),
@@ -157,12 +151,42 @@ fn verification(model: &ModelRecord) -> Option<String> {
 }
 
 /// Answers that were asked for again are not kept, but so many of so many have one share and one interval.
-fn stability(model: &ModelRecord) -> Option<String> {
+fn stability(model: &ModelRecord, side: Side) -> Option<String> {
     let found = model.quality.stable.as_ref()?;
     let same = (found.value * found.n as f64).round();
-    let is_count = (0.0..=found.n as f64).contains(&same) && (same / found.n as f64 - found.value).abs() < ROUNDING;
-    let follows = is_count && found.interval == wilson(same as usize, found.n, LEVEL);
+    let is_count = (0.0..=found.n as f64).contains(&same);
+    let follows = is_count && stable_share(side.letter(), same as usize, found.n).as_ref() == Some(found);
     (!follows).then(|| named(&found.metric, &found.subject))
+}
+
+/// A comparison as JSON in which measurements that something came from are told by what they measure.
+fn with_names(comparison: &Comparison) -> Value {
+    let names: HashMap<&str, String> = comparison
+        .measurements()
+        .into_iter()
+        .map(|found| (found.id.as_str(), named(&found.metric, &found.subject)))
+        .collect();
+    let mut value = serde_json::to_value(comparison).expect("records hold only plain values");
+    name_sources(&mut value, &names);
+    value
+}
+
+/// An id that is none of the comparison's stays as it is, and is that of nothing in another.
+fn name_sources(value: &mut Value, names: &HashMap<&str, String>) {
+    let name = |id: &mut Value| {
+        if let Some(name) = id.as_str().and_then(|id| names.get(id)) {
+            *id = Value::from(name.as_str());
+        }
+    };
+    match value {
+        Value::Object(object) => object.iter_mut().for_each(|(key, inner)| match inner {
+            Value::Array(sources) if key == "from" => sources.iter_mut().for_each(name),
+            Value::String(_) if key == "from" => name(inner),
+            _ => name_sources(inner, names),
+        }),
+        Value::Array(array) => array.iter_mut().for_each(|inner| name_sources(inner, names)),
+        _ => {}
+    }
 }
 
 fn named(metric: &str, subject: &str) -> String {
@@ -180,7 +204,7 @@ fn differing(found: &Value, expected: &Value, place: &str, faults: &mut Vec<Stri
                 _ => place.to_owned(),
             };
             let keys = one.keys().chain(other.keys().filter(|key| !one.contains_key(*key)));
-            for key in keys.filter(|key| !NAMES.contains(&key.as_str())) {
+            for key in keys.filter(|key| *key != ID) {
                 let within = if key == "conclusion" { "the conclusion" } else { &place };
                 let value = |of: &serde_json::Map<String, Value>| of.get(key).cloned().unwrap_or_default();
                 differing(&value(one), &value(other), within, faults);

@@ -19,6 +19,7 @@ use crate::fidelity::FidelityError;
 use crate::hash;
 use crate::journal::{Journal, Within};
 use crate::load::{LoadLog, Meter};
+use crate::moment;
 use crate::paired::PairError;
 use crate::predict::{MemoryPrediction, SpeedPrediction, TowerPrediction};
 use crate::record::{Comparison, Device, Filled, ModelFacts, Settings, Side, SuiteFacts};
@@ -246,7 +247,7 @@ fn measured(
         suite,
         settings,
         program: options.program.clone(),
-        created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        created: moment::written(jiff::Timestamp::now()),
         reproduce: options.reproduce.clone(),
         load: Some(load),
         among: None,

@@ -152,8 +152,16 @@ impl Steps<'_> {
 
 /// Every so many-th question, over all categories.
 pub(super) fn some_of(suite: &Suite) -> Vec<&Item> {
-    let stride = suite.items.len().div_ceil(ASKED_AGAIN).max(1);
-    suite.items.iter().step_by(stride).collect()
+    suite.items.iter().step_by(stride(suite.items.len())).collect()
+}
+
+/// How many of `n` questions are asked again.
+pub(super) fn n_asked_again(n: usize) -> usize {
+    n.div_ceil(stride(n))
+}
+
+fn stride(n: usize) -> usize {
+    n.div_ceil(ASKED_AGAIN).max(1)
 }
 
 pub(super) fn open(contestant: &Contestant, options: &Options) -> Result<Session, CompareError> {

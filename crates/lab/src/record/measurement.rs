@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::stats::Interval;
 use crate::suite::hash::{canonical_json, sha256_hex};
 
-/// Hexadecimal digits of a measurement's id: among a million records two share one with odds of 1 in 500.
-const ID_DIGITS: usize = 12;
+/// Digits of the ids that record versions before 4 gave: so few that somebody can make two measurements that share one.
+const EARLIER_DIGITS: usize = 12;
 
 /// What a value counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -70,7 +70,7 @@ pub enum Origin {
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Measurement {
-    /// The first digits of the SHA-256 of everything below as canonical JSON.
+    /// The SHA-256 of everything below as canonical JSON, in hexadecimal; of earlier records its first digits.
     pub id: String,
     /// What was measured: `A`, `B`, `A against B`, `device`.
     pub subject: String,
@@ -113,15 +113,16 @@ impl Measurement {
         })
     }
 
-    /// Whether the id belongs to the rest of the record.
+    /// Whether the id belongs to the rest of the record, whole or as earlier versions cut it.
     pub fn is_intact(&self) -> bool {
-        self.id == self.expected_id()
+        let whole = self.expected_id();
+        self.id == whole || (self.id.len() == EARLIER_DIGITS && whole.starts_with(&self.id))
     }
 
     /// The id that belongs to the rest of the record.
     pub fn expected_id(&self) -> String {
         let without_id = Measurement { id: String::new(), ..self.clone() };
-        sha256_hex(canonical_json(&without_id).as_bytes())[..ID_DIGITS].to_owned()
+        sha256_hex(canonical_json(&without_id).as_bytes())
     }
 }
 
@@ -187,6 +188,16 @@ mod tests {
         assert!(record.is_intact());
         record.samples[1] = 41.6;
         assert!(!record.is_intact());
+    }
+
+    #[test]
+    fn an_id_is_the_whole_hash_and_one_cut_by_an_earlier_version_is_still_read() {
+        let mut record = example();
+        assert_eq!(record.id.len(), 64);
+        record.id.truncate(EARLIER_DIGITS);
+        assert!(record.is_intact());
+        record.id.truncate(EARLIER_DIGITS - 1);
+        assert!(!record.is_intact(), "no other part of it stands for the whole");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::VerifyError;
 use crate::divergence::{Divergence, Gathered};
+use crate::standing::Standing;
 
 /// Greatest mean KL divergence that passes, in nats.
 ///
@@ -32,8 +33,11 @@ pub struct FastReport {
 
 impl FastReport {
     /// Whether both phases stay within [`KL_BOUND`].
-    pub fn passed(&self) -> bool {
-        [self.prefill, self.decode].iter().all(|found| found.kl_mean <= KL_BOUND)
+    pub fn standing(&self) -> Standing {
+        let phases = [self.prefill, self.decode];
+        let of =
+            |found: Divergence| Standing::of(found.positions > 0, found.positions == 0 || found.kl_mean <= KL_BOUND);
+        Standing::all(phases.map(of))
     }
 }
 
@@ -95,6 +99,9 @@ mod tests {
         let mut found = Gathered::default();
         found.take(&[0.0, 1.0], &[0.0, f32::NAN]);
         let divergence = found.divergence();
-        assert!(!FastReport { prefill: divergence, decode: divergence }.passed());
+        assert_eq!(FastReport { prefill: divergence, decode: divergence }.standing(), Standing::Failed);
+        let nothing = Gathered::default().divergence();
+        assert_eq!(FastReport { prefill: divergence, decode: nothing }.standing(), Standing::Failed);
+        assert_eq!(FastReport { prefill: nothing, decode: nothing }.standing(), Standing::Inconclusive);
     }
 }

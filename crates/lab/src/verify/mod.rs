@@ -12,11 +12,12 @@ use plimsoll_runtime::{CacheError, CacheType, Input, KvCache, Program, StepError
 use serde::Serialize;
 
 use crate::divergence::max_delta;
+use crate::standing::Standing;
 
 pub use crate::divergence::Divergence;
 pub use fast::{BUILT_IN_TEXT, FastReport, KL_BOUND, verify_fast};
 pub use golden::{Golden, GoldenCase, GoldenChat, GoldenVideo, Sampled};
-pub use pictures::{LEVELS, PicturesReport, verify_pictures};
+pub use pictures::{Files, LEVELS, PicturesReport, verify_pictures};
 pub use sight::{FEATURE_TOLERANCE, GoldenPixels, SEEING_TOLERANCE, Sight};
 
 /// Gaps between the two best logits below this mean nothing: which one wins is rounding.
@@ -133,6 +134,11 @@ impl CaseReport {
             && self.argmax_wrong.is_none()
             && self.nll_delta.is_none()
             && self.greedy.is_none()
+    }
+
+    /// How it stands, logits being held against each other within `tolerance`.
+    pub fn standing(&self, tolerance: f32) -> Standing {
+        Standing::of(self.skipped.is_none(), self.passed(tolerance))
     }
 
     /// Whether everything compared agrees, logits within `tolerance`; a skipped case has nothing that disagrees.

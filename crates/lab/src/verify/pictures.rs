@@ -4,12 +4,13 @@ use std::path::Path;
 
 use plimsoll_engine::{ChatTemplate, GuardedText, Prompt, Shown, TemplateRequest, Tokenizer};
 use plimsoll_runtime::{CacheType, Input, Program};
-use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, Sampling, Video};
+use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, Sampling, Video, VisionError};
 use serde::Serialize;
 
 use super::golden::GoldenCase;
 use super::sight::{SEEING_TOLERANCE, Sight};
 use super::{VerifyError, case_name, max_delta, shorten};
+use crate::standing::Standing;
 
 /// Levels of 255 by which a pixel may differ from the reference's: as far as its own two backends stray from each other.
 pub const LEVELS: f32 = 2.0;
@@ -34,6 +35,11 @@ pub struct PicturesReport {
 }
 
 impl PicturesReport {
+    /// How it stands.
+    pub fn standing(&self) -> Standing {
+        Standing::of(self.skipped.is_none(), self.passed())
+    }
+
     /// Whether everything agrees. Logits count where the pixels are not told apart: pixels that differ a little, as they
     /// may, make others.
     pub fn passed(&self) -> bool {
@@ -45,7 +51,32 @@ impl PicturesReport {
     }
 }
 
-/// Runs case `name`, whose files lie below `folder`, from them to the logits.
+/// Where the pictures of cases lie.
+#[derive(Clone, Copy)]
+pub enum Files<'a> {
+    /// Below this folder.
+    Below(&'a Path),
+    /// Inside the program, by the names that the cases give them.
+    Inside(fn(&str) -> Option<&'static [u8]>),
+}
+
+impl Files<'_> {
+    fn hold(self, name: &str) -> bool {
+        match self {
+            Files::Below(folder) => folder.join(name).exists(),
+            Files::Inside(find) => find(name).is_some(),
+        }
+    }
+
+    fn picture(self, name: &str) -> Result<Picture, VisionError> {
+        match self {
+            Files::Below(folder) => Picture::open(&folder.join(name), DEFAULT_MAX_PIXELS),
+            Files::Inside(find) => Picture::decode(name, find(name).unwrap_or_default(), DEFAULT_MAX_PIXELS),
+        }
+    }
+}
+
+/// Runs case `name` from its files to the logits.
 ///
 /// # Errors
 /// A file is there but cannot be read, or the case cannot be run at all.
@@ -54,17 +85,17 @@ pub fn verify_pictures(
     tokenizer: &Tokenizer,
     template: Option<&ChatTemplate>,
     sight: &mut Sight,
-    folder: &Path,
+    held: Files,
     name: &str,
     case: &GoldenCase,
 ) -> Result<PicturesReport, VerifyError> {
     let mut report = PicturesReport { name: shorten(&format!("{name} {}", case_name(case))), ..Default::default() };
     let files: Vec<&String> = case.images.iter().chain(&case.frames_dir).collect();
-    if let Some(absent) = files.iter().find(|file| !folder.join(file).exists()) {
+    if let Some(absent) = files.iter().find(|file| !held.hold(file)) {
         report.skipped = Some(format!("`{absent}` is not there"));
         return Ok(report);
     }
-    let shown = shown(folder, case)?;
+    let shown = shown(held, case)?;
     report.pixels_delta = match sight.tiles(name)? {
         Some((reference, _)) => Some(pixels_delta(&sight.model, &shown, &reference)?),
         None => None,
@@ -97,10 +128,10 @@ pub fn verify_pictures(
 }
 
 /// What the case shows.
-fn shown(folder: &Path, case: &GoldenCase) -> Result<Vec<Shown>, VerifyError> {
-    let pictures = case.images.iter().map(|image| Picture::open(&folder.join(image), DEFAULT_MAX_PIXELS));
+fn shown(held: Files, case: &GoldenCase) -> Result<Vec<Shown>, VerifyError> {
+    let pictures = case.images.iter().map(|image| held.picture(image));
     let mut shown = pictures.map(|picture| picture.map(Shown::Picture)).collect::<Result<Vec<_>, _>>()?;
-    if let (Some(frames), Some(video)) = (&case.frames_dir, &case.metadata) {
+    if let (Some(frames), Some(video), Files::Below(folder)) = (&case.frames_dir, &case.metadata, held) {
         let sampling = case.max_frames.zip(case.fps).map(|(max_frames, fps)| Sampling { max_frames, fps });
         let video = Video::open_folder(&folder.join(frames), video.fps)?;
         shown.push(Shown::Video { video, sampling, max_pixels: DEFAULT_MAX_PIXELS });

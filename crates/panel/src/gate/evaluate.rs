@@ -1,9 +1,8 @@
 //! Rules held against a report. A pure function: the same of both gives the same answer.
 
-use std::fmt;
-
 use plimsoll_catalog::{DeclaredUse, Outcome};
 use plimsoll_lab::record::{Difference, Measurement, Side, Unit};
+use plimsoll_lab::standing::Standing;
 use plimsoll_lab::stats::{Interval, LEVEL};
 use serde::{Deserialize, Serialize};
 
@@ -13,28 +12,6 @@ use crate::report::Report;
 
 /// An interval that holds no more surely than this says nothing: one or two samples do not tell how far a third may lie.
 const LEAST_LEVEL: f64 = 0.5;
-
-/// How a rule stands, or all of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Standing {
-    /// It holds.
-    Passed,
-    /// The evidence does not tell.
-    Inconclusive,
-    /// It does not hold.
-    Failed,
-}
-
-impl fmt::Display for Standing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Standing::Passed => "passed",
-            Standing::Inconclusive => "inconclusive",
-            Standing::Failed => "failed",
-        })
-    }
-}
 
 /// One rule with what was found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -137,7 +114,7 @@ pub fn evaluate(report: &Report, rules: &Rules) -> Result<Gated, UnknownMetric> 
         usage: report.judgement.usage.clone(),
         device: format!("{}, {}, {} threads", device.cpu, device.isa, device.threads),
         created: comparison.created.clone(),
-        standing: found.iter().map(|found| found.standing).max().unwrap_or(Standing::Passed),
+        standing: Standing::all(found.iter().map(|found| found.standing)),
         rules: found,
     })
 }

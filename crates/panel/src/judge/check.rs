@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use plimsoll_lab::compare::recomputed;
+use plimsoll_lab::compare::{overstated, recomputed};
 use plimsoll_lab::paired::rates;
-use plimsoll_lab::record::{Comparison, Measurement, ModelRecord, Origin, Rate, Side};
+use plimsoll_lab::record::{Comparison, Measurement, ModelRecord, Origin, Rate, SCHEMA_VERSION, Side};
 
 use super::advice::detectable_text;
 use super::paragraph::{Part, against_text, factor_text, readings};
@@ -96,6 +96,21 @@ pub enum Fault {
         /// What.
         about: String,
     },
+    /// A record says more of itself than it holds.
+    #[error("{about}")]
+    Overstated {
+        /// What it says, and what it holds.
+        about: String,
+    },
+    /// A record of an earlier version, which was calculated by other rules.
+    #[error(
+        "the record has version {found}, and this program calculates version {now} again: compare again to have it checked",
+        now = SCHEMA_VERSION
+    )]
+    OtherRecord {
+        /// That version.
+        found: u32,
+    },
     /// An answer that is marked otherwise than it should be.
     #[error("the answer of {subject} to `{item}` is marked {marked}, and it is not")]
     Mismarked {
@@ -124,14 +139,19 @@ pub fn check_report(report: &Report, rubric: &Rubric) -> Vec<Fault> {
     faults
 }
 
-/// What does not follow from the samples and answers of a comparison: differences, medians, intervals, the conclusion, marks.
+/// What does not follow from the samples and answers of a comparison: differences, medians, intervals, the conclusion, marks;
+/// and what it says of itself that they do not bear out.
 ///
 /// Of a comparison in which a measurement is not what its id says nothing is calculated again: that is told, and nothing
 /// follows from its samples.
 pub fn check_comparison(comparison: &Comparison) -> Vec<Fault> {
+    if comparison.schema != SCHEMA_VERSION {
+        return vec![Fault::OtherRecord { found: comparison.schema }];
+    }
     let is_intact = comparison.measurements().iter().all(|measurement| measurement.is_intact());
     let wrong = if is_intact { recomputed(comparison) } else { Vec::new() };
     let mut faults: Vec<Fault> = wrong.into_iter().map(|about| Fault::NotRecomputed { about }).collect();
+    faults.extend(overstated(comparison).into_iter().map(|about| Fault::Overstated { about }));
     faults.extend(mismarked(comparison));
     faults
 }

@@ -1,6 +1,7 @@
 //! What stands above the vote: grounds on which a model is skipped whatever the reviewers say.
 
 use plimsoll_catalog::{Gate, Outcome};
+use plimsoll_lab::canary::Broken;
 use plimsoll_lab::predict::before::Floats;
 use plimsoll_lab::record::Measurement;
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,8 @@ pub enum Ground {
     Licence,
     /// Its numbers are not those of the reference implementation.
     Verification,
+    /// It predicts no ordinary text, or does not see: nothing that was measured of its quality says anything.
+    Canaries,
     /// Its right answers are not clear of what guessing gets.
     Chance,
     /// It does not meet what the reader needs.
@@ -43,7 +46,7 @@ impl Veto {
     }
 }
 
-/// Every veto against a model: licence, verification, guessing, memory, needs.
+/// Every veto against a model: licence, verification, canaries, guessing, memory, needs.
 pub(super) fn vetoes(
     subject: &Subject,
     dossier: &Dossier,
@@ -54,6 +57,7 @@ pub(super) fn vetoes(
     let mut found = Vec::new();
     found.extend((licence.outcome == Outcome::Failed).then(|| forbidden(licence)));
     found.extend(strays(subject));
+    found.extend(silent(subject));
     found.extend(guesses(subject, dossier, rubric));
     found.extend(too_large(subject, dossier));
     let unmet = needs.iter().filter(|found| found.outcome == Outcome::Failed);
@@ -80,6 +84,19 @@ fn strays(subject: &Subject) -> Option<Veto> {
     says.words("Verification failed: its results are not those of ").name(&verified.reference);
     says.words(" (largest difference of a logit ").value_alone(&verified.max_delta).words(").");
     Some(Veto { ground: Ground::Verification, paragraph: says.done() })
+}
+
+fn silent(subject: &Subject) -> Option<Veto> {
+    let record = subject.seen?.model.canaries.as_ref().filter(|record| !record.found.passed)?;
+    let mut says = Paragraph::default();
+    says.words("Canaries failed: it hardly ");
+    let is_blind = record.found.looking.is_some_and(|looking| !looking.passed);
+    says.words(if is_blind { "tells one picture from another" } else { "predicts ordinary text" });
+    says.words(match record.likelier_broken {
+        Some(Broken::Run) => ", and the run is likelier broken than the model.",
+        _ => ", and the model is likelier broken than the run.",
+    });
+    Some(Veto { ground: Ground::Canaries, paragraph: says.done() })
 }
 
 /// Where nothing was asked nobody can say that it guesses, and nothing is vetoed.

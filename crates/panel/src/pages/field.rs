@@ -135,6 +135,11 @@ impl<'a> FieldPage<'a> {
         self.comparison().differences.first().map_or(0, |difference| difference.test.family_size)
     }
 
+    /// Which are right most often.
+    fn lead(&self) -> String {
+        self.report.lead()
+    }
+
     /// Of what peak memory is told.
     fn memory(&self) -> String {
         let filled = self.comparison().settings.filled.as_ref();

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use plimsoll_lab::moment;
 use plimsoll_lab::record::Comparison;
+use rusqlite::params;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-use super::parts::{DEEPEST, fill};
-use super::records::Kind;
-use super::sitting::Sitting;
+use super::parts::{assembled, names_by_files, taken_apart};
+use super::records::{Kind, Record};
+use super::sitting::{Said, Seat, Sitting};
 use super::{Store, StoreError};
-use crate::judge::{Background, Fault, Judgement, Review, check_comparison, check_judgement};
+use crate::judge::{Fault, Judgement, check_comparison, check_judgement};
+use crate::report::{card_doubts, names};
 use crate::rubric::Rubric;
 
 /// What came of checking a comparison.
@@ -36,6 +37,14 @@ impl Checked {
     }
 }
 
+/// A comparison in the list, with the pair of names that its page is found by.
+pub(super) struct Compared {
+    pub comparison: String,
+    pub a: String,
+    pub b: String,
+    pub created: String,
+}
+
 impl Store {
     /// Ids of every comparison, withdrawn ones too, the earliest first.
     ///
@@ -45,31 +54,81 @@ impl Store {
         Ok(self.compared_for(&[])?.into_iter().map(|row| row.comparison).collect())
     }
 
-    /// Holds every record of a comparison against its hash, and every review of it against the evidence and the rubric
-    /// that it was made by: one kept here, one of `rubrics`, or the one inside. All faults are told, not only the first.
+    /// The comparisons of these ids, or all, withdrawn ones too.
+    pub(super) fn compared_for(&self, ids: &[String]) -> Result<Vec<Compared>, StoreError> {
+        let failed = self.failed();
+        let mut find =
+            self.db.prepare("SELECT comparison, a, b, created FROM compared ORDER BY created").map_err(&failed)?;
+        let rows = find.query_map([], |row| {
+            Ok(Compared { comparison: row.get(0)?, a: row.get(1)?, b: row.get(2)?, created: row.get(3)? })
+        });
+        let mut all: Vec<Compared> = rows.and_then(Iterator::collect).map_err(&failed)?;
+        if let Some(id) = ids.iter().find(|id| !all.iter().any(|row| row.comparison == **id)) {
+            return Err(StoreError::Missing { id: id.clone() });
+        }
+        all.retain(|row| ids.is_empty() || ids.contains(&row.comparison));
+        Ok(all)
+    }
+
+    /// Holds every record of a comparison against its hash, what is listed of it against its records, and every review of it
+    /// against the evidence and the rubric that it was made by: one kept here, one of `rubrics`, or the one inside. All faults
+    /// are told, not only the first. That everything holds does not tell who measured: whoever makes up samples can make
+    /// everything else fit them.
     ///
     /// # Errors
     /// When there is no such comparison, or the store fails.
     pub fn check(&self, comparison: &str, rubrics: &[Rubric]) -> Result<Checked, StoreError> {
         let row = self.compared_for(&[comparison.to_owned()])?.remove(0);
         let mut reader = Reader { store: self, read: BTreeMap::new(), faults: Vec::new() };
-        let whole: Option<Comparison> = reader.read_as(comparison, "comparison")?;
-        let sittings = match self.sittings(comparison) {
-            Ok(sittings) => sittings,
-            Err(error @ StoreError::Tampered { .. }) => {
-                reader.fault(error.to_string());
-                Vec::new()
+        let whole = assembled(comparison, &mut |id| reader.record(id));
+        let whole = reader.told(whole)?;
+        let seats = self.seats(comparison);
+        let seats = reader.told(seats)?.unwrap_or_default();
+        let mut names = Vec::new();
+        if let Some(whole) = &whole {
+            reader.compared(&row, whole);
+            names.push(names_by_files(whole));
+            for seats in &seats {
+                names.extend(reader.judged(seats, whole, rubrics)?);
             }
-            Err(error) => return Err(error),
-        };
-        for fault in whole.iter().flat_map(check_comparison) {
-            reader.fault(fault.to_string());
-        }
-        for sitting in &sittings {
-            reader.judged(sitting, whole.as_ref(), rubrics)?;
+            // Not only the latest: a card that came later gives a model another name.
+            if !names.iter().any(|names| *names == [row.a.as_str(), &row.b]) {
+                let [a, b] = names.last().expect("files give names");
+                let (listed, also) = (&row.a, &row.b);
+                reader.fault(format!("the list calls its models {listed} and {also}, and its records {a} and {b}"));
+            }
         }
         let (records, faults) = (reader.read.len(), reader.faults);
-        Ok(Checked { comparison: row.comparison, models: [row.a, row.b], records, judgements: sittings.len(), faults })
+        Ok(Checked { comparison: row.comparison, models: [row.a, row.b], records, judgements: seats.len(), faults })
+    }
+
+    /// What is kept and not listed, or listed and not kept: what [`Store::check`] of every comparison would not come upon.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn check_lists(&self) -> Result<Vec<String>, StoreError> {
+        let failed = self.failed();
+        let ids = |sql: &str, kind: &str| -> Result<Vec<String>, StoreError> {
+            let mut find = self.db.prepare(sql).map_err(&failed)?;
+            let rows = find.query_map(params![kind], |row| row.get(0));
+            rows.and_then(Iterator::collect).map_err(&failed)
+        };
+        let unlisted = "SELECT id FROM record WHERE kind = ?1 AND id NOT IN (SELECT comparison FROM compared)";
+        let unseated = "SELECT id FROM record WHERE kind = ?1 AND id NOT IN \
+                        (SELECT sitting FROM judged WHERE sitting IS NOT NULL)";
+        let of_none = "SELECT DISTINCT comparison FROM judged WHERE comparison NOT IN \
+                       (SELECT id FROM record WHERE kind = ?1)";
+        let mut faults = Vec::new();
+        for id in ids(unlisted, Kind::Comparison.as_str())? {
+            faults.push(format!("comparison {id} is kept, and was taken out of the list"));
+        }
+        for id in ids(unseated, Kind::Sitting.as_str())? {
+            faults.push(format!("what the panel said (record {id}) is kept, and was taken out of the list"));
+        }
+        for id in ids(of_none, Kind::Comparison.as_str())? {
+            faults.push(format!("the panel is said to have judged {id}, which is no comparison that is kept"));
+        }
+        Ok(faults)
     }
 
     /// The rubric with this SHA-256: one of those given, the one kept here, or the one inside.
@@ -88,7 +147,7 @@ impl Store {
 /// Reads records whether or not they are intact, and notes what is wrong with them.
 struct Reader<'a> {
     store: &'a Store,
-    read: BTreeMap<String, Value>,
+    read: BTreeMap<String, Record>,
     faults: Vec<String>,
 }
 
@@ -100,22 +159,29 @@ impl Reader<'_> {
         }
     }
 
-    fn record(&mut self, id: &str) -> Result<Value, StoreError> {
-        if let Some(body) = self.read.get(id) {
-            return Ok(body.clone());
-        }
-        let record = match self.store.record_unchecked(id) {
-            Ok(Some(record)) => record,
-            Ok(None) => {
-                self.fault(StoreError::Missing { id: id.to_owned() }.to_string());
-                return Ok(Value::Null);
-            }
-            Err(error @ StoreError::Tampered { .. }) => {
+    /// What was found, or nothing where what is wrong with it is noted.
+    fn told<T>(&mut self, found: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+        match found {
+            Ok(found) => Ok(Some(found)),
+            Err(
+                error @ (StoreError::Tampered { .. }
+                | StoreError::Unfit { .. }
+                | StoreError::TooLarge { .. }
+                | StoreError::Missing { .. }),
+            ) => {
                 self.fault(error.to_string());
-                return Ok(Value::Null);
+                Ok(None)
             }
-            Err(error) => return Err(error),
-        };
+            Err(error) => Err(error),
+        }
+    }
+
+    fn record(&mut self, id: &str) -> Result<Record, StoreError> {
+        if let Some(record) = self.read.get(id) {
+            return Ok(record.clone());
+        }
+        let found = self.store.record_unchecked(id)?;
+        let record = found.ok_or_else(|| StoreError::Missing { id: id.to_owned() })?;
         if let Err(error) = record.check() {
             let text = |key: &str| record.body[key].as_str().unwrap_or("?").to_owned();
             let about = match record.kind {
@@ -128,46 +194,71 @@ impl Reader<'_> {
             };
             self.fault(about);
         }
-        self.read.insert(id.to_owned(), record.body.clone());
-        Ok(record.body)
+        self.read.insert(id.to_owned(), record.clone());
+        Ok(record)
     }
 
-    fn whole(&mut self, id: &str, depth: usize) -> Result<Value, StoreError> {
-        if depth > DEEPEST {
-            self.fault(format!("record {id}: records stand in each other without end"));
-            return Ok(Value::Null);
-        }
-        let mut body = self.record(id)?;
-        fill(&mut body, &mut |id| self.whole(id, depth + 1))?;
-        Ok(body)
-    }
-
-    fn read_as<T: DeserializeOwned>(&mut self, id: &str, what: &str) -> Result<Option<T>, StoreError> {
-        let found = serde_json::from_value(self.whole(id, 0)?);
-        found.map(Some).or_else(|error| {
-            self.fault(format!("{what} {id} cannot be put together: {error}"));
-            Ok(None)
-        })
-    }
-
-    /// Holds both reviews of one sitting against the evidence.
-    fn judged(&mut self, sitting: &Sitting, whole: Option<&Comparison>, rubrics: &[Rubric]) -> Result<(), StoreError> {
-        let [a, b] = &sitting.reviews;
-        let reviews: [Option<Review>; 2] = [self.read_as(a, "review")?, self.read_as(b, "review")?];
-        let [a, b] = &sitting.backgrounds;
-        let known: [Option<Background>; 2] = [self.read_as(a, "background")?, self.read_as(b, "background")?];
-        let (Some(comparison), [Some(a), Some(b)], [Some(of_a), Some(of_b)]) = (whole, reviews, known) else {
-            return Ok(());
-        };
-        let sha256 = a.rubric.clone();
-        let Some(rubric) = self.store.rubric(&sha256, rubrics)? else {
-            self.fault(format!("the rubric {sha256} that it was judged by is not at hand"));
-            return Ok(());
-        };
-        let judgement = Judgement::of_reviews(comparison, [a, b]);
-        for fault in check_judgement(&judgement, comparison, [&of_a, &of_b], &rubric) {
+    /// Holds a comparison against itself, and what is listed of it against it.
+    fn compared(&mut self, row: &Compared, whole: &Comparison) {
+        // Whatever was changed is told by its own name.
+        let is_intact = self.faults.is_empty();
+        for fault in check_comparison(whole) {
             self.fault(fault.to_string());
         }
-        Ok(())
+        if is_intact && self.faults.is_empty() && taken_apart(whole).last().is_none_or(|part| part.0 != row.comparison)
+        {
+            self.fault(format!("comparison {}: read and written again it is another record", row.comparison));
+        }
+        if row.created != whole.created {
+            let (listed, created) = (&row.created, &whole.created);
+            self.fault(format!("the list says that it was finished at {listed}, and its record {created}"));
+        }
+    }
+
+    /// Holds both reviews of one sitting against the evidence, and what is listed of them against their records. Gives the
+    /// names that the models have by what was known then.
+    fn judged(
+        &mut self,
+        listed: &[Seat; 2],
+        whole: &Comparison,
+        rubrics: &[Rubric],
+    ) -> Result<Option<[String; 2]>, StoreError> {
+        let Some(id) = listed[0].sitting.clone() else {
+            let created = &listed[0].created;
+            self.fault(format!("what the panel said at {created} was kept by an earlier version: judge it again"));
+            return Ok(None);
+        };
+        let sitting = self.record(&id).and_then(|record| record.content::<Sitting>());
+        let Some(sitting) = self.told(sitting)? else { return Ok(None) };
+        let said = sitting.said(&mut |id| self.record(id));
+        let Some(said) = self.told(said)? else { return Ok(None) };
+        let expected = sitting.seats(&id, &said, whole);
+        for (listed, expected) in listed.iter().zip(&expected) {
+            for (what, listed, expected) in listed.differing(expected) {
+                self.fault(format!("the list says {what} {listed} of a review, and its records {expected}"));
+            }
+        }
+        if let Some(doubt) = moment::doubt(&sitting.created) {
+            self.fault(format!("when it was judged: {doubt}"));
+        }
+        if sitting.created < whole.created {
+            let (judged, finished) = (&sitting.created, &whole.created);
+            self.fault(format!("it was judged at {judged}, before it was finished at {finished}"));
+        }
+        let Said { reviews, backgrounds } = said;
+        for doubt in card_doubts(whole, backgrounds.each_ref()) {
+            self.fault(doubt);
+        }
+        let names = names(whole, backgrounds.each_ref());
+        let sha256 = reviews[0].rubric.clone();
+        let Some(rubric) = self.store.rubric(&sha256, rubrics)? else {
+            self.fault(format!("the rubric {sha256} that it was judged by is not at hand"));
+            return Ok(Some(names));
+        };
+        let judgement = Judgement::of_reviews(whole, reviews);
+        for fault in check_judgement(&judgement, whole, backgrounds.each_ref(), &rubric) {
+            self.fault(fault.to_string());
+        }
+        Ok(Some(names))
     }
 }

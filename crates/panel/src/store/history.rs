@@ -4,8 +4,8 @@ use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::records::{Kind, id_of, put};
-use super::sitting::{Sitting, json, seat};
+use super::records::{Kind, id_of};
+use super::sitting::{Said, Sitting, json};
 use super::{Store, StoreError, now};
 use crate::report::Report;
 use crate::rubric::Rubric;
@@ -53,26 +53,27 @@ impl Store {
     /// # Errors
     /// When the store fails; what was kept then is whole.
     pub fn keep_report(&mut self, report: &Report, rubric: &Rubric) -> Result<String, StoreError> {
-        let ids = report.ids();
-        let comparison = self.keep(&report.comparison, [&ids[0], &ids[1]])?;
+        let comparison = self.keep_as(&report.comparison, &report.ids())?;
         let id = |kind, body: &Value| id_of(kind, body).expect("only a measurement's id can fail");
         let text = Value::from(rubric.text.as_str());
-        let reviews = report.judgement.reviews.each_ref();
-        let (review_bodies, known) = (reviews.map(json), report.background.each_ref().map(json));
+        let said = Said { reviews: report.judgement.reviews.clone(), backgrounds: report.background.clone() };
+        let (reviews, known) = (said.reviews.each_ref().map(json), said.backgrounds.each_ref().map(json));
         let sitting = Sitting {
             comparison: comparison.clone(),
-            reviews: review_bodies.each_ref().map(|body| id(Kind::Review, body)),
+            reviews: reviews.each_ref().map(|body| id(Kind::Review, body)),
             backgrounds: known.each_ref().map(|body| id(Kind::Background, body)),
-            models: ids,
             created: now(),
         };
-        self.write(|db| {
-            put(db, &id(Kind::Rubric, &text), Kind::Rubric, &text)?;
+        let body = json(&sitting);
+        let sitting_id = id(Kind::Sitting, &body);
+        self.change(|store| {
+            store.put(&id(Kind::Rubric, &text), Kind::Rubric, &text)?;
             for side in [0, 1] {
-                put(db, &sitting.backgrounds[side], Kind::Background, &known[side])?;
-                put(db, &sitting.reviews[side], Kind::Review, &review_bodies[side])?;
+                store.put(&sitting.backgrounds[side], Kind::Background, &known[side])?;
+                store.put(&sitting.reviews[side], Kind::Review, &reviews[side])?;
             }
-            seat(db, &sitting, reviews)
+            store.put(&sitting_id, Kind::Sitting, &body)?;
+            store.seat(&sitting.seats(&sitting_id, &said, &report.comparison))
         })?;
         Ok(comparison)
     }
@@ -161,7 +162,7 @@ impl Store {
     pub fn questions_of(&self, comparison: &str) -> Result<Option<String>, StoreError> {
         let Some(record) = self.record_unchecked(comparison)? else { return Ok(None) };
         let suite = record.body.get("suite").and_then(super::parts::reference);
-        let suite = suite.map(|id| self.record_unchecked(&id)).transpose()?.flatten();
+        let suite = suite.map(|id| self.record_unchecked(id)).transpose()?.flatten();
         Ok(suite.and_then(|suite| suite.body.get("id")?.as_str().map(str::to_owned)))
     }
 

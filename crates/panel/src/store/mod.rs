@@ -19,14 +19,16 @@ mod votes;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-pub use bundle::BundleError;
+pub use bundle::{BundleError, Imported};
 pub use check::Checked;
 pub use history::{Judged, Listed};
 pub use records::{Kind, Record};
 pub use subscribers::SignUp;
 pub use votes::{Audit, Ballot, Choice, Filtered, Tally, Vote, VoteError};
+
+use crate::bounds::TooLarge;
 
 /// Digits of an id that stand for the whole of it.
 const LEAST_DIGITS: usize = 8;
@@ -81,6 +83,41 @@ pub enum StoreError {
         kind: &'static str,
         /// What does not agree.
         about: String,
+    },
+    /// A record is not what its kind is, whatever its id says.
+    #[error("record {id} is no {kind} as this program writes it: {about}")]
+    Unfit {
+        /// The record's id.
+        id: String,
+        /// What it is said to be.
+        kind: &'static str,
+        /// What it says instead.
+        about: String,
+    },
+    /// A record, or a comparison with all its records, is too large to be read.
+    #[error("record {id}: {about}")]
+    TooLarge {
+        /// The record's id.
+        id: String,
+        /// By how much.
+        about: TooLarge,
+    },
+    /// Another record has the id of one that was to be kept.
+    #[error("another record is kept under {id}, the id of this {kind}: one of the two is forged")]
+    Taken {
+        /// The id.
+        id: String,
+        /// What was to be kept.
+        kind: &'static str,
+    },
+    /// A comparison that an earlier version of this program kept cannot be handed on.
+    #[error(
+        "comparison {id} was kept by an earlier version, under ids that others could make to fit: compare again to hand \
+         it on"
+    )]
+    Earlier {
+        /// Its id.
+        id: String,
     },
     /// A record that another one rests on is not there.
     #[error("record {id} is not in the store")]
@@ -142,12 +179,21 @@ impl Store {
     /// One transaction: all of `work` or nothing, and nobody writes in between.
     pub(crate) fn write<T>(
         &mut self,
-        work: impl FnOnce(&rusqlite::Transaction<'_>) -> rusqlite::Result<T>,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let failed = self.failed();
-        let transaction =
-            self.db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(&failed)?;
+        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&failed)?;
         let done = work(&transaction).map_err(&failed)?;
+        transaction.commit().map_err(&failed)?;
+        Ok(done)
+    }
+
+    /// The same where what is done reads the store too, and may be refused for what it finds.
+    fn change<T, E: From<StoreError>>(&mut self, work: impl FnOnce(&Store) -> Result<T, E>) -> Result<T, E> {
+        let failed = self.failed();
+        // Nested it would be refused when it begins: nothing that is done in one begins another.
+        let transaction = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate).map_err(&failed)?;
+        let done = work(self)?;
         transaction.commit().map_err(&failed)?;
         Ok(done)
     }
@@ -155,7 +201,7 @@ impl Store {
 
 /// So many hours before now, RFC 3339 in UTC, to the second.
 pub(crate) fn hours_ago(hours: i64) -> String {
-    (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(hours)).strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    plimsoll_lab::moment::written(jiff::Timestamp::now() - jiff::SignedDuration::from_hours(hours))
 }
 
 /// Now, RFC 3339 in UTC, to the second.

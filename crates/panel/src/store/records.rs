@@ -2,10 +2,12 @@
 
 use plimsoll_lab::hash::{canonical_json, sha256_hex};
 use plimsoll_lab::record::Measurement;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{LEAST_DIGITS, Store, StoreError, now};
+use crate::bounds::Size;
 
 /// What a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,11 +30,13 @@ pub enum Kind {
     Rubric,
     /// What the panel says of one model.
     Review,
+    /// Both reviews of a comparison as they were made together, and when.
+    Sitting,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Measurement,
         Kind::Device,
         Kind::Suite,
@@ -42,6 +46,7 @@ impl Kind {
         Kind::Background,
         Kind::Rubric,
         Kind::Review,
+        Kind::Sitting,
     ];
 
     /// Its stable name.
@@ -56,6 +61,7 @@ impl Kind {
             Kind::Background => "background",
             Kind::Rubric => "rubric",
             Kind::Review => "review",
+            Kind::Sitting => "sitting",
         }
     }
 
@@ -88,15 +94,33 @@ impl Record {
     pub fn check(&self) -> Result<(), StoreError> {
         let tampered =
             |about: String| Err(StoreError::Tampered { id: self.id.clone(), kind: self.kind.as_str(), about });
-        let expected = match id_of(self.kind, &self.body) {
-            Ok(expected) => expected,
-            Err(error) => return tampered(error.to_string()),
-        };
-        if expected == self.id { Ok(()) } else { tampered(format!("its content hashes to {expected}")) }
+        // A measurement that an earlier version kept has a part of its hash as its id.
+        let measurement =
+            || serde_json::from_value::<Measurement>(self.body.clone()).is_ok_and(|found| found.is_intact());
+        match id_of(self.kind, &self.body) {
+            Ok(expected) if expected == self.id => Ok(()),
+            Ok(_) if self.kind == Kind::Measurement && self.body["id"] == self.id.as_str() && measurement() => Ok(()),
+            Ok(expected) => tampered(format!("its content hashes to {expected}")),
+            Err(error) => tampered(error.to_string()),
+        }
+    }
+
+    /// Why it is no record of `kind`.
+    pub(super) fn unfit(&self, about: String, kind: Kind) -> StoreError {
+        StoreError::Unfit { id: self.id.clone(), kind: kind.as_str(), about }
+    }
+
+    /// What it says, as what its kind is.
+    ///
+    /// # Errors
+    /// It says something else.
+    pub(super) fn content<T: DeserializeOwned>(&self) -> Result<T, StoreError> {
+        serde_json::from_value(self.body.clone()).map_err(|error| self.unfit(error.to_string(), self.kind))
     }
 }
 
-/// Measurements keep the id they were born with, which is a hash as well; everything else gets the whole SHA-256.
+/// The whole SHA-256 of what a record says; of a measurement that which it was born with, so that a report's ids are the
+/// store's.
 pub(super) fn id_of(kind: Kind, body: &Value) -> serde_json::Result<String> {
     if kind == Kind::Measurement {
         let measurement: Measurement = serde_json::from_value(body.clone())?;
@@ -105,15 +129,38 @@ pub(super) fn id_of(kind: Kind, body: &Value) -> serde_json::Result<String> {
     Ok(sha256_hex(format!("{}\n{}", kind.as_str(), canonical_json(body)).as_bytes()))
 }
 
-/// Puts a record in; one that is there already stays as it is.
-pub(super) fn put(db: &Transaction<'_>, id: &str, kind: Kind, body: &Value) -> rusqlite::Result<()> {
-    let mut insert = db.prepare_cached(
-        "INSERT INTO record(id, kind, body, created) VALUES(?1, ?2, ?3, ?4) ON CONFLICT(id) DO NOTHING",
-    )?;
-    insert.execute(params![id, kind.as_str(), canonical_json(body), now()]).map(drop)
+/// The content of a record from its text, if it is not too large to be one.
+///
+/// # Errors
+/// It is no JSON, or too large.
+pub(super) fn body_of(id: &str, kind: Kind, text: &str) -> Result<Value, StoreError> {
+    let too_large = |about| StoreError::TooLarge { id: id.to_owned(), about };
+    Size::of_text(text).within(Size::RECORD).map_err(too_large)?;
+    serde_json::from_str(text).map_err(|error| StoreError::Unfit {
+        id: id.to_owned(),
+        kind: kind.as_str(),
+        about: error.to_string(),
+    })
 }
 
 impl Store {
+    /// Puts a record in; the same that is there already stays. Returns whether it is new.
+    ///
+    /// # Errors
+    /// Another record has this id, or the store fails.
+    pub(super) fn put(&self, id: &str, kind: Kind, body: &Value) -> Result<bool, StoreError> {
+        let (failed, text) = (self.failed(), canonical_json(body));
+        let insert = "INSERT INTO record(id, kind, body, created) VALUES(?1, ?2, ?3, ?4) ON CONFLICT(id) DO NOTHING";
+        let put = |db: &Connection| db.prepare_cached(insert)?.execute(params![id, kind.as_str(), text, now()]);
+        if put(&self.db).map_err(&failed)? == 1 {
+            return Ok(true);
+        }
+        let same = "SELECT COUNT(*) FROM record WHERE id = ?1 AND kind = ?2 AND body = ?3";
+        let same: usize =
+            self.db.query_row(same, params![id, kind.as_str(), text], |row| row.get(0)).map_err(&failed)?;
+        if same == 1 { Ok(false) } else { Err(StoreError::Taken { id: id.to_owned(), kind: kind.as_str() }) }
+    }
+
     /// The record of this id, whole and unchanged; `None` if there is none.
     ///
     /// # Errors
@@ -142,7 +189,7 @@ impl Store {
         let tampered =
             |about: &str| StoreError::Tampered { id: id.to_owned(), kind: "unknown", about: about.to_owned() };
         let kind = Kind::named(&kind).ok_or_else(|| tampered("its kind is not known"))?;
-        let body = serde_json::from_str(&body).map_err(|_| tampered("it is not JSON"))?;
+        let body = body_of(id, kind, &body)?;
         Ok(Some(Record { id: id.to_owned(), kind, body, created, withdrawn }))
     }
 
@@ -176,14 +223,12 @@ impl Store {
     /// When the store fails; then it was not kept.
     pub fn keep_measurement(&mut self, artifact: &str, found: &Measurement) -> Result<(), StoreError> {
         let body = serde_json::to_value(found).expect("records hold only strings, numbers and lists");
-        self.write(|db| {
-            put(db, &found.id, Kind::Measurement, &body)?;
-            db.execute(
-                "INSERT INTO noted(artifact, metric, measurement, created) VALUES(?1, ?2, ?3, ?4) \
-                 ON CONFLICT(artifact, metric) DO UPDATE SET measurement = excluded.measurement, created = excluded.created",
-                params![artifact, found.metric, found.id, now()],
-            )
-            .map(drop)
+        self.change(|store| {
+            store.put(&found.id, Kind::Measurement, &body)?;
+            let note = "INSERT INTO noted(artifact, metric, measurement, created) VALUES(?1, ?2, ?3, ?4) \
+                 ON CONFLICT(artifact, metric) DO UPDATE SET measurement = excluded.measurement, created = excluded.created";
+            let noted = store.db.execute(note, params![artifact, found.metric, found.id, now()]);
+            noted.map(drop).map_err(store.failed())
         })
     }
 

@@ -3,7 +3,7 @@
 use super::{Store, StoreError};
 
 /// Each step brings the store from the version of its place to the next.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "
 CREATE TABLE record(
     id TEXT PRIMARY KEY,
@@ -116,6 +116,11 @@ CREATE TABLE subscriber(
 ) STRICT;
 CREATE INDEX subscriber_confirm ON subscriber(confirm);
 CREATE INDEX subscriber_leave ON subscriber(leave);
+",
+    "
+ALTER TABLE judged ADD COLUMN sitting TEXT REFERENCES record(id);
+CREATE INDEX judged_sitting ON judged(sitting);
+CREATE INDEX judged_comparison ON judged(comparison);
 ",
 ];
 

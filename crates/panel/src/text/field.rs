@@ -1,7 +1,7 @@
 //! Three models or more on a terminal: a row for each, marked against the one that is right most often.
 
 use plimsoll_catalog::Outcome;
-use plimsoll_lab::record::{Comparison, Difference, Filled, Measurement, ModelRecord, Side};
+use plimsoll_lab::record::{Difference, Filled, Measurement, ModelRecord, Side};
 
 use super::{Detail, Style, device_line, padded, render_text, wrapped};
 use crate::field::FieldReport;
@@ -30,7 +30,7 @@ pub fn render_field(report: &FieldReport, style: Style, detail: Detail) -> Strin
     let mut out = format!("{}\n\n", style.bold(&wrapped(&format!("{title} ({wanted})"))));
     out += &table(report, &models, style);
     out += &kinds(report, &models, detail, style);
-    out += &how_to_read(first, style);
+    out += &how_to_read(report, style);
     out += &style.dim(&format!("{}\n", wrapped(&device_line(first))));
     out += &doubts(report, &models, style);
     if detail == Detail::Full {
@@ -137,7 +137,8 @@ fn kinds(report: &FieldReport, models: &[Judged], detail: Detail, style: Style) 
 }
 
 /// What the marks mean, and of what memory is told.
-fn how_to_read(comparison: &Comparison, style: Style) -> String {
+fn how_to_read(report: &FieldReport, style: Style) -> String {
+    let (comparison, lead) = (&report.first().comparison, report.lead());
     let (n, models) = comparison
         .differences
         .first()
@@ -148,7 +149,7 @@ fn how_to_read(comparison: &Comparison, style: Style) -> String {
         .as_ref()
         .map_or_else(|| format!("{} (--context N measures a full one)", Filled::ONE_ANSWER), Filled::to_string);
     let text = format!(
-        "+ better than 1, − worse, ≈ no difference seen. 1 is right most often, which is seen from the same answers; so all \
+        "+ better than 1, − worse, ≈ no difference seen. {lead}, which is seen from the same answers; so all \
          {models} models are tested each with each, and a mark stands where it does after correction for all {n} \
          comparisons (Holm). Peak memory is that {memory}. --full shows intervals and every pair."
     );

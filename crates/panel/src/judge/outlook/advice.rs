@@ -309,7 +309,7 @@ impl Case<'_> {
             Some(Ground::Licence) => "its licence",
             Some(Ground::Memory) => "its memory",
             Some(Ground::Need) => "a need",
-            Some(Ground::Verification | Ground::Chance) => "its answers",
+            Some(Ground::Verification | Ground::Canaries | Ground::Chance) => "its answers",
             None => "the panel",
         }
     }

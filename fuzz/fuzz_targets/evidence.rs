@@ -1,0 +1,82 @@
+//! Any bytes as a bundle of evidence, and any records under ids that fit: what is taken in is listed by what its records
+//! say, and is sent on as it came.
+#![no_main]
+
+use libfuzzer_sys::arbitrary::{self, Arbitrary, Unstructured};
+use libfuzzer_sys::fuzz_target;
+use plimsoll_lab::hash::{canonical_json, sha256_hex};
+use plimsoll_panel::samples_csv;
+use plimsoll_panel::store::{Kind, Store};
+use serde_json::{Value, json};
+
+#[derive(Arbitrary, Debug)]
+enum Node {
+    Null,
+    Number(f64),
+    Text(String),
+    /// Another record, by how many came before.
+    Record(u8),
+    List(Vec<Node>),
+    Map(Vec<(String, Node)>),
+    /// The same many times.
+    Many(u8, Box<Node>),
+}
+
+impl Node {
+    fn value(&self, ids: &[String]) -> Value {
+        match self {
+            Node::Null => Value::Null,
+            Node::Number(number) => json!(number),
+            Node::Text(text) => json!(text),
+            Node::Record(before) => json!({ "record": ids.iter().rev().nth(usize::from(*before)) }),
+            Node::List(all) => all.iter().map(|one| one.value(ids)).collect(),
+            Node::Map(all) => Value::Object(all.iter().map(|(name, one)| (name.clone(), one.value(ids))).collect()),
+            Node::Many(times, one) => vec![one.value(ids); usize::from(*times)].into(),
+        }
+    }
+}
+
+fn bundle(records: &[(u8, Node)]) -> Vec<u8> {
+    let (mut ids, mut kinds, mut files) = (Vec::new(), serde_json::Map::new(), Vec::new());
+    for (kind, node) in records {
+        let kind = Kind::ALL[usize::from(*kind) % Kind::ALL.len()].as_str();
+        let text = canonical_json(&node.value(&ids));
+        let id = sha256_hex(format!("{kind}\n{text}").as_bytes());
+        kinds.insert(id.clone(), kind.into());
+        files.push((format!("records/{id}.json"), text));
+        ids.push(id);
+    }
+    let manifest = json!({ "layout": 2, "program": "fuzz", "records": kinds, "withdrawn": {} });
+    let mut tar = tar::Builder::new(Vec::new());
+    for (path, text) in [("manifest.json".to_owned(), manifest.to_string())].into_iter().chain(files) {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, path, text.as_bytes()).expect("memory takes it");
+    }
+    tar.into_inner().expect("memory takes it")
+}
+
+fuzz_target!(|input: &[u8]| {
+    let Some((kind, rest)) = input.split_first() else { return };
+    // Behind a zero stands a file; else what records are made of, each of which may hold those before it.
+    let bytes = match kind {
+        0 => rest.to_vec(),
+        _ => bundle(&Vec::arbitrary(&mut Unstructured::new(rest)).unwrap_or_default()),
+    };
+    let folder = tempfile::tempdir().expect("there is room");
+    let (file, again) = (folder.path().join("in.tar"), folder.path().join("out.tar"));
+    std::fs::write(&file, &bytes).expect("there is room");
+    let mut store = Store::open(std::path::Path::new(":memory:")).expect("memory takes it");
+    if let Err(error) = store.import(&file) {
+        assert!(error.to_string().len() < 10_000);
+        assert!(store.all_comparisons().expect("it is whole").is_empty(), "all of it or nothing");
+        return;
+    }
+    assert!(store.check_lists().expect("it is whole").is_empty());
+    for id in store.all_comparisons().expect("it is whole") {
+        let comparison = store.comparison(&id).expect("what was taken in is read");
+        let _ = (samples_csv(&id, &comparison), store.report(&id), store.check(&id, &[]));
+    }
+    store.export(&again, &[]).expect("what was taken in is sent on");
+});
