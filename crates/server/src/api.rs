@@ -12,7 +12,7 @@ use plimsoll_panel::Report;
 use plimsoll_panel::digest::{Digest, digest_since, week_ago};
 use plimsoll_panel::judge::{Review, Verdict, Wish};
 use plimsoll_panel::pages::{DemandQuery, Entry};
-use plimsoll_panel::predicted::{CONTEXT, asked, name, of_shape};
+use plimsoll_panel::predicted::{CONTEXT, asked, name};
 use plimsoll_panel::store::{Judged, Listed};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -115,7 +115,7 @@ pub struct Kept {
 pub async fn models(State(app): State<Arc<App>>, Fields(query): Fields<DemandQuery>) -> Answer<Vec<Model>> {
     let found = app.with_store(move |app, store| {
         let device = Device::of(app, &query.device)?;
-        let demand = device.target().demand(&query.demand().map_err(Problem::Bad)?);
+        let demand = query.demand_or(device.target().workload()).map_err(Problem::Bad)?;
         let against = Against { demand: &demand, device: &device, stored: None };
         let one = |card| {
             let entry = against.entry(app, store, card)?;
@@ -136,7 +136,7 @@ pub async fn model(
 ) -> Answer<OneModel> {
     let found = app.with_store(move |app, store| {
         let device = Device::of(app, &query.device)?;
-        let demand = device.target().demand(&query.demand().map_err(Problem::Bad)?);
+        let demand = query.demand_or(device.target().workload()).map_err(Problem::Bad)?;
         let known = Known::find(app, store, &meant(app, store, &called)?)?;
         let review = known.judged_for(app, &demand, &device)?;
         let (comparisons, history) =
@@ -145,8 +145,8 @@ pub async fn model(
         let mut predicted = Vec::new();
         for (card, shape) in background.card.iter().flat_map(|card| card.shapes.iter().map(move |shape| (card, shape)))
         {
-            let all =
-                of_shape(card, shape, device.place(), device.room(), asked(shape, CONTEXT, Wish::of([card]).pictures));
+            let asked = asked(shape, CONTEXT, Wish::of([card]).pictures);
+            let all = app.costs.predicted(card, shape, device.place(), device.room(), asked);
             let quantisations = all.map_err(|error| Problem::Internal(error.to_string()))?;
             predicted.push(Predicted { checkpoint: name(card, shape), quantisations });
         }

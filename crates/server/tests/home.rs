@@ -106,7 +106,7 @@ fn speed_is_missing_until_this_machine_was_measured_and_no_page_waits_for_it() {
     assert!(row(&server.get("/").body, "smollm3").contains("not measured yet"));
     tell.send(()).unwrap();
     let page = when_measured(&server);
-    assert!(page.contains("an imagined processor") && page.contains("reads 30.0 GB/s, measured"));
+    assert!(page.contains("an imagined processor") && page.contains("reads 30.0 GB/s, the best of 2 readings"));
     let found = &models(&server, "").into_iter().find(|model| model["id"] == "smollm3").unwrap()["predicted"]["decode"];
     let [low, high] = ["low", "high"].map(|end| found[end].as_f64().unwrap());
     // 30 GB/s through 1.9 to 6.2 GB of weights.

@@ -83,6 +83,11 @@ impl ConfigMap {
         self.read(key, "a finite number", finite)
     }
 
+    /// A number that 32 bits hold.
+    pub(crate) fn f32(&self, key: &str) -> Result<Option<f32>, HyperparamError> {
+        self.read(key, "a number below 3.4e38", |v| finite(v).map(|n| n as f32).filter(|n| n.is_finite()))
+    }
+
     pub(crate) fn bool(&self, key: &str) -> Result<Option<bool>, HyperparamError> {
         self.read(key, "true or false", Value::as_bool)
     }
