@@ -10,7 +10,7 @@ use plimsoll_catalog::{Gate, ModelCard, Terms};
 use plimsoll_lab::predict::before::{Floats, Prediction};
 use plimsoll_panel::Report;
 use plimsoll_panel::digest::{Digest, digest_since, week_ago};
-use plimsoll_panel::judge::{Review, Verdict, Wish};
+use plimsoll_panel::judge::{AtLeast, Review, Verdict, Wish};
 use plimsoll_panel::pages::{DemandQuery, Entry};
 use plimsoll_panel::predicted::{CONTEXT, asked, name};
 use plimsoll_panel::store::{Judged, Listed};
@@ -58,6 +58,8 @@ pub struct Model {
     pub gate: Gate,
     /// What is predicted of the way to store it that suits the device; none where its shape is not published.
     pub predicted: Option<Prediction>,
+    /// What its weights take at least, where no more than its parameters is announced.
+    pub at_least: Option<AtLeast>,
     /// How memory and needs stand.
     pub floats: Option<Floats>,
     /// What the panel says by what is predicted.
@@ -120,8 +122,8 @@ pub async fn models(State(app): State<Arc<App>>, Fields(query): Fields<DemandQue
         let one = |card| {
             let entry = against.entry(app, store, card)?;
             let verdict = store.history(Some(&entry.id), 1)?.into_iter().next();
-            let Entry { id, gate, predicted, foreseen, floats, .. } = entry;
-            Ok(Model { id, card: card.clone(), gate, predicted, floats, foreseen, verdict })
+            let Entry { id, gate, predicted, at_least, foreseen, floats, .. } = entry;
+            Ok(Model { id, card: card.clone(), gate, predicted, at_least, floats, foreseen, verdict })
         };
         app.catalog.cards().map(one).collect::<Result<Vec<Model>, Problem>>()
     });

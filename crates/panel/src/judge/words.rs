@@ -333,7 +333,9 @@ impl<'a> Speaker<'a> {
         let measured = self.measured(scored).cloned();
         let says = self.says.words(phrase);
         if let Some(measured) = measured {
-            says.words(" (").value_alone(&measured).words(")");
+            says.words(" (").value_alone(&measured);
+            // A share of what lies between, which is not the share of right answers.
+            says.words(if scored.criterion == "accuracy_above_chance" { " of the way from guessing to all right)" } else { ")" });
         }
         says.words(". ");
     }

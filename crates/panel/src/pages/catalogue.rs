@@ -358,9 +358,11 @@ impl CataloguePage<'_> {
         use_words(&self.demand.usage)
     }
 
-    /// Those that float, perhaps at least; and the others, which are folded away. Each in their order.
+    /// Those that float, perhaps at least; and the others, which are folded away. Who searches or sorts has one list.
     fn sides(&self) -> (Vec<&Entry<'_>>, Vec<&Entry<'_>>) {
-        self.entries.iter().partition(|entry| matches!(entry.floats, Some(Floats::Yes | Floats::Perhaps)))
+        let is_one = self.filters.sorted != Sorted::default() || !self.filters.query.is_empty();
+        let floats = |entry: &&Entry<'_>| is_one || matches!(entry.floats, Some(Floats::Yes | Floats::Perhaps));
+        self.entries.iter().partition(floats)
     }
 
     /// How many stand how.
