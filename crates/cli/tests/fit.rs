@@ -209,7 +209,7 @@ fn flags_of_a_measurement_are_refused_by_name_where_nothing_is_measured() {
         (&["--store", "x.db"], "--store is of"),
         (&["--report", "/tmp"], "--report is of"),
     ] {
-        let (code, error) = told(&[&pair, &["--device", "pixel-10"], flags].concat());
+        let (code, error) = told(&[&pair[..], &["--device", "pixel-10"], flags].concat());
         assert_eq!(code, Some(1), "{flags:?}");
         assert!(error.contains(named) && error.contains("with --device nothing is measured"), "{error}");
         let (_, error) = told(&[&pair[..], flags].concat());

@@ -277,8 +277,8 @@ impl Rubric {
     pub fn reading_speed(&self, demand: &Demand) -> Option<f64> {
         let Demand { workload, usage, .. } = demand;
         let criteria = self.reviewers.iter().flat_map(|reviewer| &reviewer.criteria);
-        let asked = criteria
-            .filter(|criterion| *workload != Workload::Batch && criterion.is_for(*workload, usage.purpose));
+        let asked =
+            criteria.filter(|criterion| *workload != Workload::Batch && criterion.is_for(*workload, usage.purpose));
         let speeds = asked.filter_map(|criterion| match criterion.asked() {
             Asked::Metric("decode@0", points) => value_for(points, self.ship_at),
             _ => None,

@@ -302,7 +302,10 @@ fn a_need_is_met_unmet_undecided_or_about_nothing_measured() {
     assert!(straddled.reviews.iter().all(|review| review.verdict.word != Word::Ship));
     assert_eq!(straddled.advice.preferred, met.advice.preferred);
     let advice = straddled.advice.text();
-    assert!(advice.contains("Ship demo:large, if it proves to meet “") && advice.contains("”, which is not decided. "), "{advice}");
+    assert!(
+        advice.contains("Ship demo:large, if it proves to meet “") && advice.contains("”, which is not decided. "),
+        "{advice}"
+    );
     assert!(met.advice.text().starts_with("Ship demo:large. "), "{}", met.advice.text());
     assert_eq!(faults(&straddled, &comparison), []);
     assert!(straddled.reviews[0].needs[0].measurement.is_some() && straddled.reviews[0].needs[1].measurement.is_none());

@@ -84,7 +84,10 @@ fn what_does_not_float_is_folded_away_until_somebody_searches_or_sorts() {
     assert!(others.contains(&format!("<summary>{} sink, ", sinks(others))), "{others}");
     assert_eq!(listed(&page).len(), models(&server, "?device=pixel-10").len(), "they are all there");
     for asked in ["sort=memory", "q=llama"] {
-        assert!(!server.get(&format!("/?device=pixel-10&{asked}")).body.contains("<details class=\"others\""), "{asked}");
+        assert!(
+            !server.get(&format!("/?device=pixel-10&{asked}")).body.contains("<details class=\"others\""),
+            "{asked}"
+        );
     }
 }
 

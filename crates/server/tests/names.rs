@@ -41,7 +41,10 @@ fn a_misspelt_pair_leads_to_the_page_of_the_pair_that_was_meant() {
     let server = running();
     for (path, link) in [
         ("/compare/smolm3-vs-demo-small", "/compare/demo-small-vs-smollm3\">smollm3</a>?"),
-        ("/compare/demo-small-vs-smolm3?device=pixel-10", "/compare/demo-small-vs-smollm3?device=pixel-10\">smollm3</a>?"),
+        (
+            "/compare/demo-small-vs-smolm3?device=pixel-10",
+            "/compare/demo-small-vs-smollm3?device=pixel-10\">smollm3</a>?",
+        ),
         ("/compare/smolm3-vs-qwen3-4", "/compare/qwen3-4b-vs-smollm3\">smollm3 vs qwen3-4b</a>?"),
         ("/compare?a=smolm3&b=demo-small", "/compare/demo-small-vs-smollm3\">smollm3</a>?"),
         ("/compare/smolm3-vs-smollm3", "/model/smollm3\">smollm3</a>?"),

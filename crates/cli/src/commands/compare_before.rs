@@ -64,7 +64,9 @@ fn refuse_measuring(names: &[&str], command: &Compare) -> anyhow::Result<()> {
             let missing = names.iter().find(|name| model::locate(name).is_err()).copied().unwrap_or_default();
             Err(Mistake::error(
                 format!("{listed} {are} of a measurement, and the files of `{missing}` are not on this machine"),
-                format!("leave {them} out to see what is predicted; `plimsoll info {missing}` says where its files are from"),
+                format!(
+                    "leave {them} out to see what is predicted; `plimsoll info {missing}` says where its files are from"
+                ),
             ))
         }
     }

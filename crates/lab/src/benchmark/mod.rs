@@ -221,9 +221,8 @@ impl Benchmark {
         let marked = match (self, prompting) {
             (Benchmark::Mmlu, _) => "likeliest letter, words of Hendrycks' script",
             (Benchmark::MmluPro, _) => "reasoned, letter behind \"answer is\"",
-            (Benchmark::Gsm8k, _) if shots > 0 => "number behind ####",
-            (Benchmark::Gsm8k, Prompting::Chat) => "number behind ####",
-            (Benchmark::Gsm8k, Prompting::Base) => "last number",
+            (Benchmark::Gsm8k, Prompting::Base) if shots == 0 => "last number",
+            (Benchmark::Gsm8k, _) => "number behind ####",
             (Benchmark::Arc | Benchmark::Hellaswag, _) => "likeliest option for its length (acc_norm)",
             (Benchmark::Ifeval, _) => "every instruction followed (prompt-level strict), Swahili left out",
             (Benchmark::Humaneval | Benchmark::Mbpp, _) => "one greedy program, run against its tests",

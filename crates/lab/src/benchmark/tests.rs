@@ -9,7 +9,7 @@ use parquet::schema::parser::parse_message_type;
 use plimsoll_sandbox::{Program, SandboxError, Verdict};
 use serde_json::{Value, json};
 
-use super::{Asking, Benchmark, BenchmarkError, Marking, Row};
+use super::{Asking, Benchmark, BenchmarkError, Examples, Marking, Row};
 use crate::code::Judge;
 use crate::prompted::Prompting;
 use crate::score::Scoring;
@@ -32,7 +32,7 @@ fn asking(prompting: Prompting) -> Asking {
 /// The question of a row.
 fn item(benchmark: Benchmark, row: Value, prompting: Prompting) -> Item {
     let asking = asking(prompting);
-    let draft = benchmark.question(&Row::of(row), &Default::default(), &asking).unwrap().unwrap();
+    let draft = benchmark.question(&Row::of(row), &Default::default(), &Examples::None, &asking).unwrap().unwrap();
     benchmark.item(draft, 1, &asking)
 }
 
@@ -156,7 +156,7 @@ fn a_program_of_mbpp_is_held_against_its_assertions_by_its_own_name() {
     other_split["task_id"] = json!(601);
     assert!(
         Benchmark::Mbpp
-            .question(&Row::of(other_split), &Default::default(), &asking(Prompting::Base))
+            .question(&Row::of(other_split), &Default::default(), &Examples::None, &asking(Prompting::Base))
             .unwrap()
             .is_none()
     );
@@ -358,9 +358,7 @@ fn shown(benchmark: Benchmark, rows: [&Value; 2], prompting: Prompting, shots: O
 
 #[test]
 fn examples_of_options_stand_before_the_question_with_the_right_one() {
-    let arc = |question: &str, key: &str| {
-        json!({ "id": "1", "question": question, "answerKey": key, "choices": { "text": ["ice", "fire"], "label": ["A", "B"] } })
-    };
+    let arc = |question: &str, key: &str| json!({ "id": "1", "question": question, "answerKey": key, "choices": { "text": ["ice", "fire"], "label": ["A", "B"] } });
     let rows = [&arc("Cold?", "A"), &arc("Hot?", "B")];
     let (variant, item) = shown(Benchmark::Arc, rows, Prompting::Base, Some(1));
     assert_eq!(item.prompt, "Question: Hot?\nAnswer: fire\n\nQuestion: Cold?\nAnswer:");
@@ -369,18 +367,16 @@ fn examples_of_options_stand_before_the_question_with_the_right_one() {
     let turns: Vec<&str> = item.framing.earlier.iter().map(|turn| turn.content.as_str()).collect();
     assert_eq!((turns, item.prompt.as_str()), (vec!["Question: Hot?\nAnswer:", "fire"], "Question: Cold?\nAnswer:"));
 
-    let hellaswag = |a: &str, label: usize| {
-        json!({ "activity_label": "Work", "ctx_a": a, "ctx_b": "", "endings": ["goes on.", "stops."], "label": label })
-    };
+    let hellaswag = |a: &str, label: usize| json!({ "activity_label": "Work", "ctx_a": a, "ctx_b": "", "endings": ["goes on.", "stops."], "label": label });
     let (_, item) = shown(Benchmark::Hellaswag, [&hellaswag("She", 0), &hellaswag("He", 1)], Prompting::Base, Some(1));
     assert_eq!(item.prompt, "Work: He stops.\n\nWork: She");
 
-    let mmlu = |question: &str, subject: &str, answer: usize| {
-        json!({ "question": question, "subject": subject, "choices": ["1", "2", "3", "4"], "answer": answer })
-    };
+    let mmlu = |question: &str, subject: &str, answer: usize| json!({ "question": question, "subject": subject, "choices": ["1", "2", "3", "4"], "answer": answer });
     let rows = [&mmlu("Q?", "high_tide", 2), &mmlu("E?", "high_tide", 1)];
     let (variant, item) = shown(Benchmark::Mmlu, rows, Prompting::Base, Some(1));
-    assert!(item.prompt.ends_with("about  high tide.\n\nE?\nA. 1\nB. 2\nC. 3\nD. 4\nAnswer: B\n\nQ?\nA. 1\nB. 2\nC. 3\nD. 4\nAnswer:"));
+    assert!(item.prompt.ends_with(
+        "about  high tide.\n\nE?\nA. 1\nB. 2\nC. 3\nD. 4\nAnswer: B\n\nQ?\nA. 1\nB. 2\nC. 3\nD. 4\nAnswer:"
+    ));
     assert!(variant.starts_with("1-shot base, likeliest letter"), "{variant}");
 }
 
@@ -417,7 +413,8 @@ fn examples_of_programs_are_the_published_ones_with_the_harness_s_joints() {
 
 #[test]
 fn a_subject_without_examples_is_refused_and_not_asked_without() {
-    let row = |subject: &str| json!({ "question": "Q?", "subject": subject, "choices": ["1", "2", "3", "4"], "answer": 0 });
+    let row =
+        |subject: &str| json!({ "question": "Q?", "subject": subject, "choices": ["1", "2", "3", "4"], "answer": 0 });
     let folder = tempfile::tempdir().unwrap();
     let [test, dev] = ["test.jsonl", "dev.jsonl"].map(|name| folder.path().join(name));
     std::fs::write(&test, row("high_tide").to_string()).unwrap();

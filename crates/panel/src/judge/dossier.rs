@@ -108,7 +108,8 @@ fn room_taken(name: &str, peak: &Measurement, room: Option<&Measurement>, assume
             derive(name, "room_taken", Unit::Share, &[peak, room], how, |at| at[0] / at[1])
         }
         None => {
-            let how = format!("peak memory over the {} that a phone gives one app, from the rubric", Unit::Bytes.text(whole));
+            let how =
+                format!("peak memory over the {} that a phone gives one app, from the rubric", Unit::Bytes.text(whole));
             derive(name, "room_taken", Unit::Share, &[peak], &how, |at| at[0] / whole)
         }
     }
@@ -246,8 +247,8 @@ impl Deriver<'_> {
 
 /// Time until a device of one's own has paid for itself against an API.
 fn break_even(name: &str, decode: &Measurement, assumed: &Assumptions) -> Measurement {
-    let Assumptions { api_usd_per_million_tokens: price, device_usd, watts, usd_per_kwh, dated, tokens_a_day, duty } =
-        assumed;
+    let price = assumed.api_usd_per_million_tokens;
+    let Assumptions { device_usd, watts, usd_per_kwh, dated, tokens_a_day, duty, .. } = assumed;
     let how = format!(
         "a device of {device_usd} USD over what it saves in a day: {tokens_a_day} tokens or as many as it decodes in \
          {duty} of the day, at {price} USD for a million from an API, less electricity ({watts} W, {usd_per_kwh} \

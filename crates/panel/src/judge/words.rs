@@ -335,7 +335,11 @@ impl<'a> Speaker<'a> {
         if let Some(measured) = measured {
             says.words(" (").value_alone(&measured);
             // A share of what lies between, which is not the share of right answers.
-            says.words(if scored.criterion == "accuracy_above_chance" { " of the way from guessing to all right)" } else { ")" });
+            says.words(if scored.criterion == "accuracy_above_chance" {
+                " of the way from guessing to all right)"
+            } else {
+                ")"
+            });
         }
         says.words(". ");
     }

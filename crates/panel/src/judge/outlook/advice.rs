@@ -191,7 +191,7 @@ impl Case<'_> {
         let [Some(a), Some(b)] = [own, others].map(|model| model.parameters) else {
             if own.parameters.is_some() {
                 says.words("Of ").name(self.name(second)).words(match others.expected.at_least {
-                    Some(_) => " no more is announced than how many parameters it has. ",
+                    Some(_) => " no more of its shape is announced than how many parameters it has. ",
                     None => " neither memory nor speed can be told. ",
                 });
             }

@@ -141,7 +141,11 @@ fn facts(a: &Foreseen, b: &Foreseen, pictures: usize) -> Vec<Fact> {
     let figure = |metric: &'static str| move |model: &Foreseen| model.figure(metric).map(predicted_text);
     let stored = |model: &Foreseen| Some(format!("{}: {}", model.quantisation()?, model.chosen?.words()));
     let memory = |model: &Foreseen| {
-        let bound = || model.figure("memory_at_least").map(|bound| format!("at least {}, its weights alone", predicted_text(bound)));
+        let bound = || {
+            model
+                .figure("memory_at_least")
+                .map(|bound| format!("at least {}, its weights alone", predicted_text(bound)))
+        };
         model.figure("peak_memory").map(predicted_text).or_else(bound)
     };
     let parameters = |model: &Foreseen| model.parameters.map(|n| format!("{:.2} billion", n as f64 / 1e9));
