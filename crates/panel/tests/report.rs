@@ -57,7 +57,7 @@ fn a_need_that_is_not_decided_stands_in_the_headline_of_the_text_and_of_the_page
     let head = text.split("\nA  ").next().unwrap().replace('\n', " ");
     assert!(head.starts_with("Ship demo:large, if it proves to meet: decode@77777 at least 1 tokens/s ("), "{text}");
     let page = render_html(&report, &Rubric::builtin().text);
-    assert!(page.contains("Ship B, if a need proves met"), "the words of the first screen");
+    assert!(page.contains("Ship A, if a need proves met"), "the words of the first screen");
 }
 
 #[test]

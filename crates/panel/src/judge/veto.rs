@@ -114,8 +114,7 @@ fn too_large(subject: &Subject, dossier: &Dossier) -> Option<Veto> {
     let room = dossier.get("memory_room")?;
     let mut says = Paragraph::default();
     says.words("Its memory cannot fit there: ");
-    says.words(if expected.prediction.is_some() { "it takes " } else { "its weights alone take at least " })
-        .value(takes);
+    says.words(if expected.prediction.is_some() { "it takes " } else { "its weights alone take " }).value(takes);
     says.words(" as ").name(&quantisation.to_string()).words(", and a model may take ").value(room).words(".");
     Some(Veto { ground: Ground::Memory, paragraph: says.done() })
 }

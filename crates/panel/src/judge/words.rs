@@ -195,9 +195,9 @@ impl<'a> Speaker<'a> {
                     .says
                     .words("Its shape is not published, and no more can be told than that its weights alone, as ")
                     .name(&bound.quantisation.to_string())
-                    .words(", take at least ")
+                    .words(", take ")
                     .value(bytes)
-                    .words(". "),
+                    .words(" or more. "),
                 None => self.says.words("Its shape is not published, so neither memory nor speed can be predicted. "),
             };
         } else if self.asks_for_answers() {

@@ -385,7 +385,7 @@ impl Case<'_> {
             (_, None) => match (model.figure(AT_LEAST), &model.expected.at_least) {
                 (Some(bound), Some(found)) => {
                     says.words("its shape is not published, and no more can be told than that its weights alone, as ");
-                    says.name(&found.quantisation.to_string()).words(", take at least ").value(bound);
+                    says.name(&found.quantisation.to_string()).words(", take ").value(bound).words(" or more");
                 }
                 _ => {
                     says.words("its shape is not published, so neither memory nor speed can be told");
