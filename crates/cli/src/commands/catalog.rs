@@ -171,7 +171,6 @@ impl On<'_> {
     }
 
     fn of_shape(&self, card: &ModelCard, shape: &Shape) -> anyhow::Result<Vec<Prediction>> {
-        predicted::require_context(card, shape, self.context)?;
         let asked = predicted::asked(shape, self.context.unwrap_or(CONTEXT), Wish::of([card]).pictures);
         predicted::of_shape(card, shape, self.device, self.device.room(None), asked)
     }
