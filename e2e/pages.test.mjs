@@ -46,6 +46,15 @@ test("every kind of page", async (t) => {
     }
   }
 
+  await t.test("the first page is read in ten screens of a phone, whatever the device", async () => {
+    const { page } = await open(browser, address, { viewport: PHONE, javaScriptEnabled: false });
+    for (const path of ["/", "/?device=pixel-10", "/?device=apple-m4-max"]) {
+      await page.goto(path);
+      const { height } = await page.locator("html").boundingBox();
+      assert.ok(height <= 10 * PHONE.height, `${path}: ${(height / PHONE.height).toFixed(1)} screens`);
+    }
+  });
+
   await t.test("each reads without a script", async () => {
     const { page, faults } = await open(browser, address, { javaScriptEnabled: false });
     for (const [name, show] of Object.entries(pages)) {

@@ -1,6 +1,7 @@
 //! The cards, licences and devices that come inside, and those that a user adds.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -284,10 +285,15 @@ fn toml_files(dir: &Path) -> Result<Vec<PathBuf>, CatalogError> {
 
 fn read(path: &Path) -> Result<String, CatalogError> {
     let io = |e| CatalogError::io(path, e);
-    let length = std::fs::metadata(path).map_err(io)?.len();
-    if length > MAX_FILE {
-        let what = format!("has {length} bytes, expected {MAX_FILE} at most of a card");
-        return Err(CatalogError::Malformed { file: path.display().to_string(), what });
+    let malformed = |what: String| CatalogError::Malformed { file: path.display().to_string(), what };
+    // A pipe would be waited for without an end.
+    if !std::fs::metadata(path).map_err(io)?.is_file() {
+        return Err(malformed("is no file that can be read from its beginning to its end".to_owned()));
     }
-    std::fs::read_to_string(path).map_err(io)
+    let mut text = String::new();
+    std::fs::File::open(path).map_err(io)?.take(MAX_FILE + 1).read_to_string(&mut text).map_err(io)?;
+    if text.len() as u64 > MAX_FILE {
+        return Err(malformed(format!("has more than {MAX_FILE} bytes, which is more than any card has")));
+    }
+    Ok(text)
 }

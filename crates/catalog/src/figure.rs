@@ -1,5 +1,7 @@
 //! How sure a figure is that was not measured here, and where it comes from.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::Wrong;
@@ -126,13 +128,16 @@ impl Figure {
             .join("; ")
     }
 
-    /// That it is a positive number, and its range around it.
-    pub(crate) fn check(&self, key: &str) -> Result<(), Wrong> {
+    /// That it is a number within `bounds`, and its range too, around it. Bounds keep what is calculated from it finite.
+    pub(crate) fn check(&self, key: &str, bounds: &RangeInclusive<f64>) -> Result<(), Wrong> {
         let (low, high) = (self.low.unwrap_or(self.value), self.high.unwrap_or(self.value));
-        let fits = [low, self.value, high].into_iter().all(|n| n.is_finite() && n > 0.0);
-        if fits && low <= self.value && self.value <= high {
+        if let Some(wrong) = [low, self.value, high].into_iter().find(|n| !bounds.contains(n)) {
+            let (least, most) = (bounds.start(), bounds.end());
+            return Err((key.to_owned(), format!("{wrong:e} is not from {least:e} to {most:e}")));
+        }
+        if low <= self.value && self.value <= high {
             return Ok(());
         }
-        Err((key.to_owned(), "expected numbers above 0, `value` from `low` to `high`".to_owned()))
+        Err((key.to_owned(), "expected `value` from `low` to `high`".to_owned()))
     }
 }

@@ -103,7 +103,35 @@ fn a_malformed_profile_is_refused_with_its_file_and_key() {
     assert!(refused(&DEVICE.replace("low = 0.5", "low = 0.65")).contains("key `reach[0].four_bit`"));
     assert!(refused(&DEVICE.replace("chip =", "chop =")).contains("chop"));
     assert!(refused("id = ").contains("line 1"));
+    for (from, to, key) in [
+        ("16e9", "1e308", "memory"),
+        ("16e9", "-inf", "memory"),
+        ("12e9", "1.0", "app_memory"),
+        ("40e9", "1e308", "read_bandwidth"),
+        ("40e9", "1e-300", "read_bandwidth"),
+        ("value = 0.6, low = 0.5", "value = 0.6, low = 1e-300", "reach[0].four_bit"),
+    ] {
+        let told = refused(&DEVICE.replace(from, to));
+        assert!(told.contains(&format!("key `{key}`")) && told.contains(" is not from "), "{told}");
+    }
+    let rate = "\n[[compute]]\nunit = \"CPU\"\nof = \"int8\"\nrate = { value = 1e300, standing = \"measured\" }\n";
+    assert!(refused(&format!("{DEVICE}{rate}")).contains("key `compute[0].rate`: 1e300 is not from 1e6 to 1e18"));
     assert!(matches!(read_device(Path::new("/no/such.toml")), Err(CatalogError::Io { .. })));
+}
+
+#[test]
+#[cfg(unix)]
+fn what_is_no_file_is_refused_and_not_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe.toml");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for path in [pipe.as_path(), Path::new("/dev/zero"), dir.path()] {
+        let told = read_device(path).unwrap_err().to_string();
+        assert!(told.contains("is no file that can be read"), "{told}");
+    }
+    let long = dir.path().join("long.toml");
+    fs::write(&long, "#".repeat(5 << 20)).unwrap();
+    assert!(read_device(&long).unwrap_err().to_string().contains("more than any card has"));
 }
 
 #[test]

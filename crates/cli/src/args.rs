@@ -154,7 +154,7 @@ fn parse_tolerance(text: &str) -> Result<f32, String> {
 fn parse_temperature(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(temperature) if temperature >= 0.0 && temperature.is_finite() => Ok(temperature),
-        _ => Err("expected a number, 0 or more".to_owned()),
+        _ => Err("expected a number from 0 to 3.4e38".to_owned()),
     }
 }
 
@@ -406,9 +406,10 @@ pub struct Eval {
     /// Temperature that programs are sampled at; 0 takes the likeliest token every time
     #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = parse_temperature, conflicts_with_all = ["text", "mmlu", "benchmark"])]
     pub temperature: f32,
-    /// Answered examples before each question of MMLU, or of gsm8k with --shots-from
-    #[arg(long, value_name = "N", default_value_t = plimsoll_lab::mmlu::DEFAULT_SHOTS, conflicts_with_all = ["suite", "humaneval", "text"])]
-    pub shots: usize,
+    /// Answered examples before each question of MMLU's folder, or with --shots-from [default: as usual: mmlu and gsm8k
+    /// 5, arc 25, hellaswag 10, mbpp 3]
+    #[arg(long, value_name = "N", conflicts_with_all = ["suite", "humaneval", "text"])]
+    pub shots: Option<usize>,
     #[command(flatten)]
     pub store: StoreArgs,
     #[command(flatten)]

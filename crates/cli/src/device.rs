@@ -119,11 +119,8 @@ impl Device {
     pub fn lines(&self) -> Vec<String> {
         match self {
             Device::Here { here, memory } => {
-                let mut lines = vec![format!(
-                    "this machine, measured: {}, reads {:.1} GB/s",
-                    here.processor,
-                    here.machine.read_bandwidth / 1e9
-                )];
+                let mut lines = vec![format!("this machine, measured: {}, {}", here.processor, here.reads())];
+                lines.extend(here.noisy());
                 lines.extend(memory.map(|(free, all)| format!("memory: {} free of {}", bytes(free), bytes(all))));
                 lines
             }
@@ -136,6 +133,7 @@ impl Device {
         match self {
             Device::Here { here, memory } => json!({
                 "measured": true, "processor": here.processor, "read_bandwidth": here.machine.read_bandwidth,
+                "readings": here.readings, "noisy": here.noisy(),
                 "memory_free": memory.map(|memory| memory.0), "memory": memory.map(|memory| memory.1),
             }),
             Device::There(profile) => json!({ "measured": false, "profile": **profile }),

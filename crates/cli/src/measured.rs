@@ -10,7 +10,6 @@ use plimsoll_catalog::{DeclaredUse, Purpose};
 use plimsoll_lab::bench::{Plan, Start};
 use plimsoll_lab::compare::{self, Contestant, FreshStart, Options};
 use plimsoll_lab::journal::Journal;
-use plimsoll_lab::mmlu;
 use plimsoll_lab::prompted::Prompting;
 use plimsoll_lab::record::{Comparison, Side};
 use plimsoll_lab::suite::{self, Suite};
@@ -22,7 +21,7 @@ use plimsoll_panel::store::Store;
 use plimsoll_panel::{FieldReport, Report, shown_text};
 use plimsoll_runtime::CacheType;
 
-use crate::args::{PromptingArg, StoreArgs};
+use crate::args::{Compare, PromptingArg, StoreArgs};
 use crate::commands::eval::say_what_is_short;
 use crate::commands::verify;
 use crate::evidence::{self, StoreJournal};
@@ -48,7 +47,8 @@ pub struct MeasureArgs {
     /// How benchmarks are put to all models [default: chat where all have a template, else base]
     #[arg(long, value_enum, requires = "benchmark")]
     pub prompting: Option<PromptingArg>,
-    /// Answered examples before each question of a benchmark that has some: MMLU's folder, or --shots-from [default: 5]
+    /// Answered examples before each question of a benchmark that has some, MMLU's folder or --shots-from [default: as
+    /// usual: mmlu and gsm8k 5, arc 25, hellaswag 10, mbpp 3]
     #[arg(long, value_name = "N", requires = "benchmark")]
     pub shots: Option<usize>,
     /// Seed that the built-in items are made from
@@ -65,9 +65,9 @@ pub struct MeasureArgs {
     pub base: Option<String>,
     #[command(flatten)]
     pub filling: FillingArgs,
-    /// The kind of work, against which speed and memory are judged
-    #[arg(long, value_enum, default_value = "chat")]
-    pub workload: WorkloadArg,
+    /// The kind of work, against which speed and memory are judged [default: chat; phone with --device on a phone]
+    #[arg(long, value_enum)]
+    pub workload: Option<WorkloadArg>,
     /// What must hold of a model, or it is not for you: names, < or >, limits with units, between commas, such as
     /// "memory<2GB, decode>10, accuracy.dates>0.8"; may be given several times
     #[arg(long = "need", value_name = "NEEDS", value_parser = parse_needs)]
@@ -107,17 +107,42 @@ fn parse_needs(text: &str) -> Result<Needs, NeedError> {
 }
 
 impl MeasureArgs {
-    /// What the models are wanted for.
+    /// What the models are wanted for, on this machine.
     pub fn demand(&self) -> Demand {
+        self.demand_or(Workload::default())
+    }
+
+    /// The same, with `workload` where none is named.
+    pub fn demand_or(&self, workload: Workload) -> Demand {
         Demand {
             usage: self.usage.declared().unwrap_or(DEFAULT_USE),
-            workload: match self.workload {
+            workload: self.workload.map_or(workload, |named| match named {
                 WorkloadArg::Chat => Workload::Chat,
                 WorkloadArg::Batch => Workload::Batch,
                 WorkloadArg::Phone => Workload::Phone,
-            },
+            }),
             needs: self.declared_needs(),
         }
+    }
+
+    /// The flags that were given and only a measurement can honour.
+    pub fn measuring_flags(&self) -> Vec<&'static str> {
+        let defaults = Compare::demo().measure;
+        let QuestionArgs { items, benchmark, shots_from } = &self.questions;
+        let given = [
+            ("--items", !items.is_empty()),
+            ("--benchmark", !benchmark.is_empty()),
+            ("--shots-from", shots_from.is_some()),
+            ("--prompting", self.prompting.is_some()),
+            ("--shots", self.shots.is_some()),
+            ("--seed", self.seed != defaults.seed),
+            ("--repeat", self.repeat != defaults.repeat),
+            ("--margin", self.margin.is_some()),
+            ("--base", self.base.is_some()),
+            ("--image", !self.filling.images.is_empty()),
+            ("--store", self.store.store.is_some()),
+        ];
+        given.into_iter().filter(|(_, is_given)| *is_given).map(|(flag, _)| flag).collect()
     }
 
     /// What must hold of a model.
@@ -323,7 +348,7 @@ fn suite(args: &MeasureArgs, contestants: &[Contestant]) -> anyhow::Result<Suite
         (None, true) => Prompting::Chat,
         (None, false) => Prompting::Base,
     };
-    let suite = questions.suite(prompting, args.shots.unwrap_or(mmlu::DEFAULT_SHOTS))?;
+    let suite = questions.suite(prompting, args.shots)?;
     for contestant in contestants {
         check_askable(&suite, &contestant.argument, &contestant.checkpoint)?;
     }

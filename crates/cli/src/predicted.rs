@@ -1,9 +1,11 @@
 //! Predictions of the catalogue's models for a device: what `fit`, `info` and `compare` show before there are files.
 
+use anyhow::bail;
 use clap::Args as ClapArgs;
 use plimsoll_catalog::{ModelCard, Shape};
 use plimsoll_lab::predict::before::{Asked, Prediction, Range};
 use plimsoll_panel::judge::size;
+use plimsoll_panel::predicted::Costs;
 pub use plimsoll_panel::predicted::{CONTEXT, asked, fits_words, licence_words, name, speed};
 
 use crate::device::{Device, bytes};
@@ -36,7 +38,21 @@ pub fn of_shape(
     room: Option<Range>,
     asked: Asked,
 ) -> anyhow::Result<Vec<Prediction>> {
-    Ok(plimsoll_panel::predicted::of_shape(card, shape, device.place(), room, asked)?)
+    Ok(Costs::default().predicted(card, shape, device.place(), room, asked)?)
+}
+
+/// That a shape has as much context as is asked for.
+///
+/// # Errors
+/// It has less, or none is asked for.
+pub fn require_context(card: &ModelCard, shape: &Shape, asked: Option<usize>) -> anyhow::Result<()> {
+    let most = shape.max_seq_len;
+    match asked {
+        Some(context) if !(1..=most).contains(&context) => {
+            bail!("--context is {context}, and `{}` takes 1 to {most} tokens", name(card, shape))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A row for each quantisation, and what they rest on.

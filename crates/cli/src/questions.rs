@@ -31,7 +31,8 @@ pub struct QuestionArgs {
     /// ifeval, humaneval, mbpp, docvqa, chartqa, textvqa, ocrbench, mmmu or bfcl (possible_answer/ beside the file)
     #[arg(long, value_name = "NAME=FILE")]
     pub benchmark: Vec<BenchmarkArg>,
-    /// Show the first --shots rows of this file as answered examples before each question of gsm8k: its train file
+    /// Show the first --shots rows of this file as answered examples before each question: the train file of gsm8k, arc or
+    /// hellaswag, the dev file of mmlu, the file of mbpp itself
     #[arg(long, value_name = "FILE", requires = "benchmark")]
     pub shots_from: Option<PathBuf>,
 }
@@ -124,14 +125,19 @@ impl QuestionArgs {
     }
 
     /// The suite of all questions that are named, in their order; benchmarks are asked as `prompting` says, with `shots`
-    /// examples where they have some.
+    /// examples, or as many as are usual, where they have some.
     ///
     /// # Errors
     /// A file is malformed, two have one name, or there is no sandbox for programs ([`NoSandbox`]).
-    pub fn suite(&self, prompting: Prompting, shots: usize) -> anyhow::Result<Suite> {
+    pub fn suite(&self, prompting: Prompting, shots: Option<usize>) -> anyhow::Result<Suite> {
         let each = self.each()?.map(NonZeroUsize::get);
         if self.shots_from.is_some() && !self.benchmark.iter().any(|one| one.benchmark.takes_examples()) {
-            bail!("--shots-from is for gsm8k; MMLU's folder has examples of its own, and the others are asked without");
+            bail!("--shots-from is for gsm8k, arc, hellaswag, mmlu and mbpp; the others are asked without examples");
+        }
+        let has_examples = |one: &BenchmarkArg| one.benchmark == Benchmark::Mmlu && one.path.is_dir();
+        let is_shown = self.shots_from.is_some() || self.benchmark.iter().any(has_examples);
+        if let Some(shots) = shots.filter(|shots| *shots > 0 && !is_shown) {
+            bail!("--shots {shots} needs examples: --shots-from names a file of them, and MMLU's folder has its own");
         }
         let (mut sources, mut items) = (Vec::new(), Vec::new());
         for path in self.files() {

@@ -65,6 +65,14 @@ fn what_floats_on_a_phone_meets_the_needs_and_says_that_it_is_predicted() {
     assert_eq!(why("llama-3.3-70b"), "too large");
     assert_eq!(why("claude-haiku-open-weights"), "forbidden by the licence");
     assert_eq!(why("llama-4-compact-12b"), "shape not known");
+    let value = json(&["fit", "--device", "iphone-15"]);
+    let others = value["others"].as_array().unwrap();
+    let compact = others.iter().find(|other| other["name"] == "llama-4-compact-12b").unwrap();
+    assert_eq!(compact["kind"], "too large", "its announced parameters bound it from below");
+    assert!(
+        compact["why"].as_str().unwrap().starts_with("its weights alone take at least 6.8 GB as Q4_0"),
+        "{compact}"
+    );
     let text = stdout(&args);
     assert!(text.contains("every figure below is predicted"), "{text}");
     assert!(text.contains("Google Pixel 10") && text.contains("from memory, unchecked"), "{text}");
@@ -164,6 +172,68 @@ fn what_cannot_be_meant_is_refused_with_what_could_be() {
 }
 
 #[test]
+fn no_context_is_refused_and_so_is_more_than_a_model_has() {
+    let (code, error) = told(&["fit", "--device", "pixel-10", "--context", "0"]);
+    assert_eq!(code, Some(2));
+    assert!(error.contains("--context"), "{error}");
+    for context in ["0", "100000"] {
+        let on = ["--device", "pixel-10", "--context", context];
+        for args in [&["info", "smollm2-135m"][..], &["compare", "smollm2-135m", "smollm3"]] {
+            let (code, error) = told(&[args, &on].concat());
+            assert_eq!(code, Some(1), "{args:?}");
+            assert!(error.contains(&format!("--context is {context}, and `smollm2-135m` takes 1 to 8192")), "{error}");
+        }
+    }
+    let most = usize::MAX.to_string();
+    let value = json(&["fit", "--device", "rpi5-16gb", "--pictures", &most]);
+    assert!(!ids(&value).contains(&"smolvlm-256m"), "no context holds so many");
+}
+
+#[test]
+fn one_picture_is_counted_of_each_model_that_sees_unless_none_is_asked_for() {
+    let tower = |more: &[&str]| {
+        let value = json(&[&["fit", "--device", "rpi5-16gb"], more].concat());
+        let models = value["models"].as_array().unwrap();
+        let of = |id: &str| models.iter().find(|model| model["id"] == id).unwrap();
+        let (sees, blind) = (of("smolvlm-256m"), of("smollm3"));
+        assert_eq!(blind["predicted"]["memory"]["tower"], 0);
+        sees["predicted"]["memory"]["tower"].as_u64().unwrap()
+    };
+    assert!(tower(&[]) > 187_000_000);
+    assert_eq!(tower(&["--pictures", "0"]), 0);
+    let text = stdout(&["fit", "--device", "rpi5-16gb"]);
+    let said = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("one picture of each model that sees (--pictures 0: none)"), "{said}");
+}
+
+#[test]
+fn flags_of_a_measurement_are_refused_by_name_where_nothing_is_measured() {
+    let pair = ["compare", "smollm3", "llama-3.1-8b"];
+    for (flags, named) in [
+        (&["--items", "20"][..], "--items is of a measurement"),
+        (&["--repeat", "3", "--seed", "9"], "--seed, --repeat are of a measurement"),
+        (&["--margin", "0.03", "--base", "A"], "--margin, --base are of"),
+        (&["--context", "512", "--image", "p.png"], "--image is of"),
+        (&["--store", "x.db"], "--store is of"),
+        (&["--report", "/tmp"], "--report is of"),
+    ] {
+        let (code, error) = told(&[&pair[..], &["--device", "pixel-10"], flags].concat());
+        assert_eq!(code, Some(1), "{flags:?}");
+        assert!(error.contains(named) && error.contains("with --device nothing is measured"), "{error}");
+        let (_, error) = told(&[&pair[..], flags].concat());
+        assert!(error.contains(named) && error.contains("the files of `smollm3` are not on this machine"), "{error}");
+    }
+    assert!(stdout(&[&pair[..], &["--device", "pixel-10", "--no-report"]].concat()).contains("predicted"));
+}
+
+#[test]
+fn a_chat_that_is_named_stays_one_on_a_phone() {
+    let text = |more: &[&str]| stdout(&[&["compare", "smollm3", "qwen3-4b", "--device", "pixel-10"], more].concat());
+    assert!(text(&[]).lines().next().unwrap().ends_with("(commercial; phone)"));
+    assert!(text(&["--workload", "chat"]).lines().next().unwrap().ends_with("(commercial; chat)"));
+}
+
+#[test]
 fn info_predicts_every_usual_quantisation_of_a_model_without_files() {
     let args = ["info", "smollm3", "--device", "pixel-10"];
     let text = stdout(&args);
@@ -178,6 +248,7 @@ fn info_predicts_every_usual_quantisation_of_a_model_without_files() {
     assert!(text.contains("panel          Try, predicted"), "{text}");
     let unknown = stdout(&["info", "llama-4-compact-12b"]);
     assert!(!unknown.contains("predicted"), "{unknown}");
+    assert!(unknown.contains("at least 6.8 GB as Q4_0: its announced parameters alone"), "{unknown}");
 }
 
 #[test]

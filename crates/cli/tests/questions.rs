@@ -152,7 +152,7 @@ fn benchmarks_are_told_with_their_variant_and_every_rule() {
     let two = [&["compare", "demo:small"], &args[..], &["--repeat", "2", "--no-report", "--json"]].concat();
     let two = &folder.json(&two);
     assert_eq!(two["suite"]["name"], "gsm8k+arc");
-    assert_eq!(two["suite"]["categories"][0]["about"], "0-shot chat, number behind ####");
+    assert_eq!(two["suite"]["categories"][0]["about"], "0-shot chat, number behind ####; usually 5-shot");
     assert_eq!(ids(&two["models"][0]["quality"]["outcomes"]), ids(&two["models"][1]["quality"]["outcomes"]));
 }
 

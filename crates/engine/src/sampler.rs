@@ -98,7 +98,7 @@ impl SamplingParams {
             false => Err(SamplerError::Parameter { name, found, expected }),
         };
         let Self { temperature, top_p, min_p, repetition_penalty, presence_penalty, frequency_penalty, .. } = *self;
-        check("temperature", temperature, temperature >= 0.0 && temperature.is_finite(), "0 or more")?;
+        check("temperature", temperature, temperature >= 0.0 && temperature.is_finite(), "0 or more and finite")?;
         check("top_p", top_p, top_p > 0.0 && top_p <= 1.0, "above 0 and at most 1")?;
         check("min_p", min_p, (0.0..=1.0).contains(&min_p), "between 0 and 1")?;
         let positive = repetition_penalty > 0.0 && repetition_penalty.is_finite();

@@ -194,6 +194,12 @@ impl Sight {
         &mut self.tower
     }
 
+    /// Values of the embeddings of so many tiles.
+    pub fn embedding_values(&self, n_tiles: usize) -> usize {
+        let features = self.tower.features_per_tile(self.processor.tile_size().0).unwrap_or(0); // checked when opened
+        n_tiles * features * self.d_model
+    }
+
     /// What stands in a prompt for a picture.
     pub fn strings(&self) -> &ImageStrings {
         &self.strings

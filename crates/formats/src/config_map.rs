@@ -95,6 +95,14 @@ impl ConfigMap {
         self.read(key, "a finite number", finite)
     }
 
+    /// A number that 32 bits hold; `None` if absent.
+    ///
+    /// # Errors
+    /// The key holds something else.
+    pub fn f32(&self, key: &str) -> Result<Option<f32>, HyperparamError> {
+        self.read(key, "a number below 3.4e38", |v| finite(v).map(|n| n as f32).filter(|n| n.is_finite()))
+    }
+
     /// A boolean; `None` if absent.
     ///
     /// # Errors

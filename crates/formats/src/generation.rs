@@ -129,7 +129,7 @@ struct Settings<'a> {
 
 impl Settings<'_> {
     fn read(mut self, eos_ids: Vec<u32>) -> GenerationDefaults {
-        let number = |own: &ConfigMap, key: &str| Ok(own.f64(key)?.map(|v| v as f32));
+        let number = |own: &ConfigMap, key: &str| own.f32(key);
         let size = |own: &ConfigMap, key: &str| own.usize(key);
         GenerationDefaults {
             do_sample: self.take("do_sample", false, |own, key| own.bool(key)),

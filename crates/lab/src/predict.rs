@@ -47,6 +47,9 @@ impl MemoryPrediction {
     }
 }
 
+/// Colours of a pixel.
+const CHANNELS: usize = 3;
+
 /// What looking at a picture takes.
 #[derive(Clone, Debug)]
 pub struct TowerPrediction {
@@ -56,14 +59,24 @@ pub struct TowerPrediction {
     patches: usize,
     /// Tiles that pass through together.
     at_once: usize,
+    /// Bytes of the pictures themselves: as they were read, and as embeddings; of the largest also resized, and cut into
+    /// tiles of normalised pixels.
+    pictures: usize,
 }
 
 impl TowerPrediction {
-    /// For a picture that is cut into `n_tiles`; `cost` is that of the tower in `sight`.
-    pub fn new(cost: Cost, sight: &mut Sight, n_tiles: usize) -> TowerPrediction {
+    /// For pictures of so many pixels, looked at one after the other; `cost` is that of the tower in `sight`.
+    pub fn new(cost: Cost, sight: &mut Sight, sizes: &[(usize, usize)]) -> TowerPrediction {
+        let tiles_of = |(width, height)| sight.processor().grid(width, height).n_tiles();
+        let n_tiles = sizes.iter().map(|size| tiles_of(*size)).max().unwrap_or(1);
+        let held = |size: &(usize, usize)| {
+            CHANNELS * size.0 * size.1 + size_of::<f32>() * sight.embedding_values(tiles_of(*size))
+        };
         let edge = sight.processor().tile_size().0;
+        let cut = n_tiles * CHANNELS * edge * edge * (1 + size_of::<f32>());
+        let pictures = sizes.iter().map(held).sum::<usize>() + cut;
         let patches = (edge / sight.tower().patch_size()).pow(2);
-        TowerPrediction { cost, n_tiles, patches, at_once: sight.tower().tiles_at_once(edge) }
+        TowerPrediction { cost, n_tiles, patches, at_once: sight.tower().tiles_at_once(edge), pictures }
     }
 
     /// On this machine. [s]
@@ -71,10 +84,13 @@ impl TowerPrediction {
         self.cost.tower_seconds(self.n_tiles, self.patches, self.at_once, machine)
     }
 
-    /// Weights and activations. [bytes]
+    /// Weights, activations, what kernels make of those of one product, and the pictures in all their forms. [bytes]
     pub fn bytes(&self) -> u64 {
         let together = self.n_tiles.min(self.at_once);
-        self.cost.weight_bytes(self.patches) + self.cost.tower_buffer_bytes(together, self.patches)
+        self.cost.weight_bytes(self.patches)
+            + self.cost.tower_buffer_bytes(together, self.patches)
+            + self.cost.rounded_bytes(together * self.patches)
+            + self.pictures as u64
     }
 }
 

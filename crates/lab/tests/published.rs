@@ -22,7 +22,7 @@ fn every_shape_of_the_catalogue_makes_a_network_or_an_outline() {
     let (mut walked, mut outlined) = (0, 0);
     for (card, shape) in shapes(&catalog) {
         let published = Published::new(card, shape).unwrap();
-        if published.is_walked() {
+        if published.is_walked {
             walked += 1
         } else {
             outlined += 1

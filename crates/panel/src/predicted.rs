@@ -1,5 +1,8 @@
 //! Predictions of the catalogue's models for a device before anything is fetched, and the words in which they are told.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use plimsoll_catalog::{DeviceProfile, EngineThere, Gate, ModelCard, Outcome, Shape};
 use plimsoll_lab::predict::before::{Asked, Floats, Place, Prediction, Range, predict};
 use plimsoll_lab::predict::mix::Quantisation;
@@ -18,22 +21,42 @@ pub fn asked(shape: &Shape, context: usize, pictures: usize) -> Asked {
     Asked { context: context.clamp(1, shape.max_seq_len), pictures, cache: Default::default() }
 }
 
-/// Each quantisation of a shape, the most precise first.
-///
-/// # Errors
-/// The card's figures make no network.
-pub fn of_shape(
-    card: &ModelCard,
-    shape: &Shape,
-    place: Place<'_>,
-    room: Option<Range>,
-    asked: Asked,
-) -> Result<Vec<Prediction>, ShapeProblem> {
-    let published = Published::new(card, shape)?;
-    Ok(Quantisation::ALL
-        .into_iter()
-        .map(|quantisation| predict(&published, quantisation, place, room, asked))
-        .collect())
+/// What the shapes that were asked for cost, each worked out once: that depends on no device, and takes much longer than
+/// what follows from it.
+#[derive(Debug, Default)]
+pub struct Costs(Mutex<HashMap<String, Vec<(Shape, Arc<Published>)>>>);
+
+impl Costs {
+    /// What a shape of a card costs.
+    fn of(&self, card: &ModelCard, shape: &Shape) -> Result<Arc<Published>, ShapeProblem> {
+        let known = |of_card: &Vec<(Shape, Arc<Published>)>| {
+            of_card.iter().find(|(known, _)| known == shape).map(|(_, published)| Arc::clone(published))
+        };
+        let held = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(published) = held().get(&card.id).and_then(known) {
+            return Ok(published);
+        }
+        let published = Arc::new(Published::new(card, shape)?);
+        held().entry(card.id.clone()).or_default().push((shape.clone(), Arc::clone(&published)));
+        Ok(published)
+    }
+
+    /// Each quantisation of a shape, the most precise first.
+    ///
+    /// # Errors
+    /// The card's figures make no network.
+    pub fn predicted(
+        &self,
+        card: &ModelCard,
+        shape: &Shape,
+        place: Place<'_>,
+        room: Option<Range>,
+        asked: Asked,
+    ) -> Result<Vec<Prediction>, ShapeProblem> {
+        let published = self.of(card, shape)?;
+        let of = |quantisation| predict(&published, quantisation, place, room, asked);
+        Ok(Quantisation::ALL.into_iter().map(of).collect())
+    }
 }
 
 /// For how much a prediction is: `4096 tokens, one picture among them`.
@@ -170,7 +193,20 @@ mod tests {
         let (card, device) = (catalog.card("smollm3").unwrap(), catalog.device("rpi5-8gb").unwrap());
         let room = Range { low: room, value: room, high: room };
         let shape = &card.shapes[0];
-        of_shape(card, shape, Place::There(device), Some(room), asked(shape, CONTEXT, 0)).unwrap()
+        let asked = asked(shape, CONTEXT, 0);
+        Costs::default().predicted(card, shape, Place::There(device), Some(room), asked).unwrap()
+    }
+
+    #[test]
+    fn a_shape_is_worked_out_once_and_another_of_its_card_by_itself() {
+        let catalog = Catalog::builtin();
+        let card = catalog.card("smollm3").unwrap();
+        let (costs, shape) = (Costs::default(), &card.shapes[0]);
+        let first = costs.of(card, shape).unwrap();
+        assert!(Arc::ptr_eq(&first, &costs.of(card, &shape.clone()).unwrap()));
+        let other = Shape { vocab_size: shape.vocab_size / 2, ..shape.clone() };
+        let other = costs.of(card, &other).unwrap();
+        assert!(other.file_bytes(Quantisation::Q4_0) < first.file_bytes(Quantisation::Q4_0));
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use plimsoll_catalog::Purpose;
 use plimsoll_lab::hash::sha256_hex;
 use serde::{Deserialize, Serialize};
 
-use crate::judge::Workload;
+use crate::judge::{Demand, Workload};
 
 /// The rubric inside the binary.
 const BUILT_IN: &str = include_str!("../rubric.toml");
@@ -13,6 +14,11 @@ const BUILT_IN: &str = include_str!("../rubric.toml");
 /// Where a rubric does not say it.
 fn least_predicted() -> f64 {
     0.4
+}
+
+/// Where a rubric does not say it: half of a phone of eight gigabytes.
+fn phone_app_bytes() -> f64 {
+    4e9
 }
 
 /// What four reviewers ask.
@@ -59,6 +65,9 @@ pub struct Assumptions {
     pub tokens_a_day: f64,
     /// Share of the day that the machine can be at work.
     pub duty: f64,
+    /// What a phone gives one app, where no device is named. [bytes]
+    #[serde(default = "phone_app_bytes")]
+    pub phone_app_bytes: f64,
 }
 
 /// One of the four.
@@ -80,9 +89,30 @@ pub struct Reviewer {
     /// A forecast: shown as an opinion, never scored.
     #[serde(default)]
     pub opinion: Option<String>,
+    /// What this reviewer cannot score and says instead.
+    #[serde(default, rename = "remark")]
+    pub remarks: Vec<Remark>,
     /// What is scored.
     #[serde(rename = "criterion")]
     pub criteria: Vec<Criterion>,
+}
+
+/// A sentence that is said and not scored.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Remark {
+    /// The sentence, without figures.
+    pub text: String,
+    /// The workloads it is said for; all where none is named.
+    #[serde(default, rename = "for")]
+    workloads: Vec<Workload>,
+}
+
+impl Remark {
+    /// Whether it is said for this workload.
+    pub fn is_for(&self, workload: Workload) -> bool {
+        self.workloads.is_empty() || self.workloads.contains(&workload)
+    }
 }
 
 /// A fact that must hold.
@@ -113,6 +143,9 @@ pub struct Criterion {
     /// The workloads it is scored for; all where none is named.
     #[serde(default, rename = "for")]
     workloads: Vec<Workload>,
+    /// The declared uses it is scored for; all where none is named.
+    #[serde(default)]
+    uses: Vec<Purpose>,
     /// Its part of the score, relative to the others.
     pub weight: f64,
     /// Name of a measurement; a criterion has this or `fact`.
@@ -227,6 +260,7 @@ impl Rubric {
         within("duty", self.assumptions.duty, f64::MIN_POSITIVE, 1.0)?;
         within("api_usd_per_million_tokens", self.assumptions.api_usd_per_million_tokens, f64::MIN_POSITIVE, 1e6)?;
         within("device_usd", self.assumptions.device_usd, 0.0, 1e9)?;
+        within("phone_app_bytes", self.assumptions.phone_app_bytes, 1e6, 1e15)?;
         if self.reviewers.is_empty() {
             return Err("there is no [[reviewer]]".to_owned());
         }
@@ -240,9 +274,11 @@ impl Rubric {
 impl Rubric {
     /// The decode speed from which on those who wait would ship for it alone, the most that any reviewer asks; none where
     /// nobody waits. [tokens/s]
-    pub fn reading_speed(&self, workload: Workload) -> Option<f64> {
+    pub fn reading_speed(&self, demand: &Demand) -> Option<f64> {
+        let Demand { workload, usage, .. } = demand;
         let criteria = self.reviewers.iter().flat_map(|reviewer| &reviewer.criteria);
-        let asked = criteria.filter(|criterion| workload != Workload::Batch && criterion.is_for(workload));
+        let asked =
+            criteria.filter(|criterion| *workload != Workload::Batch && criterion.is_for(*workload, usage.purpose));
         let speeds = asked.filter_map(|criterion| match criterion.asked() {
             Asked::Metric("decode@0", points) => value_for(points, self.ship_at),
             _ => None,
@@ -256,7 +292,8 @@ impl Reviewer {
         if self.criteria.is_empty() {
             return Err("there is no [[reviewer.criterion]]".to_owned());
         }
-        for text in [&self.name, &self.asks].into_iter().chain(&self.opinion) {
+        let remarks = self.remarks.iter().map(|remark| &remark.text);
+        for text in [&self.name, &self.asks].into_iter().chain(&self.opinion).chain(remarks) {
             plain(text)?;
         }
         self.criteria.iter().try_for_each(|c| c.check().map_err(|about| format!("criterion `{}`: {about}", c.about)))
@@ -264,9 +301,10 @@ impl Reviewer {
 }
 
 impl Criterion {
-    /// Whether it counts for this workload.
-    pub fn is_for(&self, workload: Workload) -> bool {
-        self.workloads.is_empty() || self.workloads.contains(&workload)
+    /// Whether it counts for this workload and this use.
+    pub fn is_for(&self, workload: Workload, purpose: Purpose) -> bool {
+        (self.workloads.is_empty() || self.workloads.contains(&workload))
+            && (self.uses.is_empty() || self.uses.contains(&purpose))
     }
 
     /// What it asks for.

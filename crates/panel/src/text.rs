@@ -76,7 +76,8 @@ fn head(report: &Report, style: Style) -> String {
         Preferred::Neither => "Ship neither".to_owned(),
         Preferred::NotToldApart => "Ship either".to_owned(),
     };
-    let mut out = format!("{}\n", style.bold(&wrapped(&format!("{title} ({})", judgement.wanted()))));
+    let hangs = provided(&judgement.open_needs());
+    let mut out = format!("{}\n", style.bold(&wrapped(&format!("{title}{hangs} ({})", judgement.wanted()))));
     for side in Side::BOTH {
         let (review, facts) = (&judgement.reviews[side.index()], &report.comparison.models[side.index()].facts);
         let verdict = format!("{} ({})", review.verdict.word, review.verdict.counts());
@@ -95,6 +96,14 @@ fn head(report: &Report, style: Style) -> String {
         }
     }
     out
+}
+
+/// On what a headline hangs.
+fn provided(open_needs: &[&str]) -> String {
+    match open_needs {
+        [] => String::new(),
+        open => format!(", if it proves to meet: {}", open.join(" and ")),
+    }
 }
 
 /// Needs that the evidence neither shows met nor unmet.

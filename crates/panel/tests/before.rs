@@ -4,9 +4,10 @@ use plimsoll_catalog::{Catalog, DeclaredUse, ModelCard, Outcome, Purpose};
 use plimsoll_lab::predict::before::Floats;
 use plimsoll_lab::record::Origin;
 use plimsoll_panel::judge::{
-    Call, Demand, Fault, Foreseen, Ground, Need, OtherEngine, Outlook, Part, Question, Review, Target, Wish, Word,
-    check_outlook,
+    Call, Demand, Fault, Foreseen, Ground, Need, Opinion, OtherEngine, Outlook, Part, Question, Review, Target, Wish,
+    Word, Workload, check_outlook,
 };
+use plimsoll_panel::predicted::Costs;
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::{Detail, Style, render_outlook};
 
@@ -32,12 +33,22 @@ struct Panel {
     catalog: Catalog,
     rubric: Rubric,
     demand: Demand,
+    /// As it was named; else it is the device's.
+    workload: Option<Workload>,
     wish: Wish,
+    costs: Costs,
 }
 
 impl Panel {
     fn new() -> Panel {
-        Panel { catalog: Catalog::builtin(), rubric: Rubric::builtin(), demand: commercial(), wish: Wish::default() }
+        Panel {
+            catalog: Catalog::builtin(),
+            rubric: Rubric::builtin(),
+            demand: commercial(),
+            workload: None,
+            wish: Wish::default(),
+            costs: Costs::default(),
+        }
     }
 
     fn needing(needs: &str) -> Panel {
@@ -48,7 +59,9 @@ impl Panel {
 
     fn asking<T>(&self, device: &str, answer: impl FnOnce(&Question<'_>) -> T) -> T {
         let target = Target::there(self.catalog.device(device).unwrap());
-        answer(&Question { target, wish: self.wish, demand: &self.demand, rubric: &self.rubric })
+        let workload = self.workload.unwrap_or(target.workload());
+        let demand = Demand { workload, ..self.demand.clone() };
+        answer(&Question { target, wish: self.wish, demand: &demand, rubric: &self.rubric, costs: &self.costs })
     }
 
     fn of(&self, device: &str, card: &ModelCard) -> Foreseen {
@@ -167,6 +180,74 @@ fn a_licence_that_forbids_the_use_is_a_skip() {
     assert_eq!(haiku.verdict.word, Word::Perhaps, "whether it fits is not known");
 }
 
+fn opinion<'a>(review: &'a Review, by: &str) -> &'a Opinion {
+    review.opinions.iter().find(|opinion| opinion.reviewer == by).unwrap()
+}
+
+fn said(opinion: &Opinion) -> String {
+    opinion.paragraph.iter().map(Part::text).collect()
+}
+
+#[test]
+fn a_chat_that_is_asked_for_on_a_phone_is_a_chat_and_what_nobody_names_is_the_phones() {
+    let of = |workload| Panel { workload, ..Panel::new() }.compared("pixel-10", &["smollm3", "qwen3-4b"]);
+    let (unsaid, chat) = (of(None), of(Some(Workload::Chat)));
+    assert_eq!((unsaid.workload, chat.workload), (Workload::Phone, Workload::Chat));
+    assert_eq!(chat.models[0].review.workload, Workload::Chat);
+    assert!(chat.models[0].figure("break_even").is_some() && chat.models[0].figure("room_taken").is_none());
+    assert_eq!(check_outlook(&chat, &Rubric::builtin()), []);
+}
+
+#[test]
+fn in_a_phones_app_no_price_of_an_api_is_set_against_a_device_and_the_founder_says_what_counts() {
+    let phone = Panel::new().named("pixel-10", "smollm3");
+    assert!(phone.figure("break_even").is_none());
+    let founder = opinion(&phone.review, "founder");
+    assert!(founder.scored.iter().all(|scored| scored.criterion != "break_even"));
+    assert!(said(founder).contains("its users pay with their batteries"), "{}", said(founder));
+    let board = Panel::new().named("rpi5-8gb", "smollm3");
+    assert!(board.figure("break_even").is_some() && !said(opinion(&board.review, "founder")).contains("batteries"));
+}
+
+#[test]
+fn who_declares_research_is_not_held_to_commercial_use() {
+    let asked = |purpose| {
+        let demand = DeclaredUse { purpose, users: None, region: None }.into();
+        let model = Panel { demand, ..Panel::new() }.named("rpi5-8gb", "qwen2.5-3b");
+        opinion(&model.review, "founder").scored.iter().any(|scored| scored.criterion == "commercial")
+    };
+    assert!(!asked(Purpose::Research) && asked(Purpose::Internal) && asked(Purpose::Commercial));
+}
+
+#[test]
+fn the_memory_of_an_app_is_that_of_the_device_that_was_named() {
+    let part = |device: &str| {
+        let panel = Panel { wish: Wish { context: 1024, ..Wish::default() }, ..Panel::new() };
+        let model = panel.named(device, "qwen2.5-1.5b");
+        let (peak, room) = (model.figure("peak_memory").unwrap(), model.figure("memory_room").unwrap());
+        let taken = model.figure("room_taken").unwrap();
+        assert!((taken.value - peak.value / room.value).abs() < 1e-9, "{device}");
+        let builder = opinion(&model.review, "builder");
+        assert!(builder.scored.iter().any(|scored| scored.criterion == "room_taken"), "{device}");
+        (taken.value * room.value / peak.value, room.value)
+    };
+    assert!(part("iphone-15").1 < part("galaxy-s25").1);
+}
+
+#[test]
+fn an_announced_size_bounds_memory_from_below_and_nothing_else() {
+    let bounded = |device: &str, needs: &str| Panel::needing(needs).named(device, "llama-4-compact-12b");
+    let phone = bounded("iphone-15", "decode>1");
+    assert_eq!((phone.expected.fits(), phone.review.verdict.word), (Floats::No, Word::Skip));
+    let veto = phone.review.vetoes[0].text();
+    assert!(veto.contains("its weights alone take predicted 6.8 GB as Q4_0"), "{veto}");
+    let large = bounded("apple-m4-max", "memory<4GB");
+    assert_eq!((large.expected.fits(), large.review.needs[0].outcome), (Floats::Perhaps, Outcome::Failed));
+    let enough = bounded("apple-m4-max", "memory<40GB");
+    assert_eq!(enough.review.needs[0].outcome, Outcome::Unknown, "a bound from below meets no need");
+    assert!(enough.figure("peak_memory").is_none() && enough.figure("decode@0").is_none());
+}
+
 #[test]
 fn memory_that_cannot_fit_is_a_skip_and_what_fits_perhaps_is_no_try() {
     let panel = Panel::new();
@@ -225,7 +306,7 @@ fn a_model_whose_shape_is_not_published_is_judged_by_what_else_is_known() {
     let panel = Panel::new();
     let outlook = panel.compared("pixel-10", &["claude-haiku-open-weights", "llama-4-compact-12b"]);
     let text = outlook.advice.text();
-    assert!(text.contains("its shape is not published, so neither memory nor speed can be told"), "{text}");
+    assert!(text.contains("its weights alone, as Q4_0, take predicted 6.8 GB or more"), "{text}");
     assert!(text.contains("Claude Haiku (open weights) is not for this: the licence does not allow"), "{text}");
     assert_eq!(outlook.advice.first, [1]);
 }

@@ -321,6 +321,16 @@ fn a_need_is_met_unmet_undecided_or_about_nothing_measured() {
     assert_eq!((found(&met), grounds(&met, 0)), (vec![Outcome::Passed; 2], vec![]));
     let straddled = with(&format!("accuracy>{accuracy}, decode@77777>1"));
     assert_eq!((found(&straddled), grounds(&straddled, 0)), (vec![Outcome::Unknown; 2], vec![]));
+    // What is not decided makes no firm word, and the headline says on what it hangs.
+    assert!(straddled.reviews.iter().all(|review| review.verdict.word != Word::Ship));
+    assert_eq!(straddled.advice.preferred, met.advice.preferred);
+    let advice = straddled.advice.text();
+    assert!(
+        advice.contains("Ship demo:large, if it proves to meet “") && advice.contains("”, which is not decided. "),
+        "{advice}"
+    );
+    assert!(met.advice.text().starts_with("Ship demo:large. "), "{}", met.advice.text());
+    assert_eq!(faults(&straddled, &comparison), []);
     assert!(straddled.reviews[0].needs[0].measurement.is_some() && straddled.reviews[0].needs[1].measurement.is_none());
     let unmet = with("decode>2000");
     assert_eq!(

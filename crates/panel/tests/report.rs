@@ -7,8 +7,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use html::{Token, attribute, tokens};
 use plimsoll_lab::record::{Comparison, Measurement, Unit, show_p};
+use plimsoll_panel::judge::{Demand, Need};
 use plimsoll_panel::rubric::Rubric;
-use plimsoll_panel::{Detail, Style, render_html, render_text};
+use plimsoll_panel::{Detail, Report, Style, render_html, render_text};
 
 /// The page of a comparison that was judged.
 fn page(comparison: &Comparison) -> String {
@@ -45,6 +46,18 @@ fn a_veto_stands_in_the_first_lines() {
     let head: Vec<&str> = text.lines().take(5).collect();
     assert!(head.iter().any(|line| line.starts_with("A: Verification failed")), "{text}");
     assert!(head[1].contains("Skip (vetoed)"), "{text}");
+}
+
+#[test]
+fn a_need_that_is_not_decided_stands_in_the_headline_of_the_text_and_of_the_page() {
+    let report = fixture::report();
+    let demand = Demand { needs: Need::read("decode@77777>1").unwrap(), ..report.judgement.demand() };
+    let report = Report::judged(report.comparison, report.background, &demand, &Rubric::builtin());
+    let text = render_text(&report, Style::Plain, Detail::Summary);
+    let head = text.split("\nA  ").next().unwrap().replace('\n', " ");
+    assert!(head.starts_with("Ship demo:large, if it proves to meet: decode@77777 at least 1 tokens/s ("), "{text}");
+    let page = render_html(&report, &Rubric::builtin().text);
+    assert!(page.contains("Ship A, if a need proves met"), "the words of the first screen");
 }
 
 #[test]

@@ -39,11 +39,13 @@ impl Against<'_> {
             wish: Wish { quantisation: self.stored, ..Wish::of([card]) },
             demand: self.demand,
             rubric: &app.rubric,
+            costs: &app.costs,
         };
         let foreseen = question.of(&app.catalog, card, card.shapes.first());
         let foreseen = foreseen.map_err(|error| Problem::Internal(error.to_string()))?;
         let (expected, verdict) = (foreseen.expected, foreseen.review.verdict);
-        let (predicted, engine) = (expected.prediction, expected.engine);
+        let bounded = expected.at_least.map(|_| expected.fits()).filter(|fits| *fits == Floats::No);
+        let (predicted, engine, at_least) = (expected.prediction, expected.engine, expected.at_least);
         let (measured, rejected) = match self.measured(app, store, &id) {
             Ok(measured) => (measured, None),
             // The page of the model says more; the list goes on without it.
@@ -52,11 +54,12 @@ impl Against<'_> {
             }
             Err(problem) => return Err(problem),
         };
-        let floats = predicted.as_ref().map(|predicted| afloat(predicted, &self.demand.needs));
+        let floats = predicted.as_ref().map(|predicted| afloat(predicted, &self.demand.needs)).or(bounded);
         let is_unmet = measured.as_ref().is_some_and(|(_, is_unmet)| *is_unmet);
         let floats = if is_unmet { Some(Floats::No) } else { floats };
         let measured = measured.map(|found| found.0);
-        Ok(Entry { id, card, gate, checkpoint, predicted, engine, foreseen: verdict, floats, measured, rejected })
+        let foreseen = verdict;
+        Ok(Entry { id, card, gate, checkpoint, predicted, at_least, engine, foreseen, floats, measured, rejected })
     }
 
     /// What was measured last, and whether it fails a need.

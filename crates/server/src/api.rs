@@ -10,9 +10,9 @@ use plimsoll_catalog::{Gate, ModelCard, Terms};
 use plimsoll_lab::predict::before::{Floats, Prediction};
 use plimsoll_panel::Report;
 use plimsoll_panel::digest::{Digest, digest_since, week_ago};
-use plimsoll_panel::judge::{Review, Verdict, Wish};
+use plimsoll_panel::judge::{AtLeast, Review, Verdict, Wish};
 use plimsoll_panel::pages::{DemandQuery, Entry};
-use plimsoll_panel::predicted::{CONTEXT, asked, name, of_shape};
+use plimsoll_panel::predicted::{CONTEXT, asked, name};
 use plimsoll_panel::store::{Judged, Listed};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -58,6 +58,8 @@ pub struct Model {
     pub gate: Gate,
     /// What is predicted of the way to store it that suits the device; none where its shape is not published.
     pub predicted: Option<Prediction>,
+    /// What its weights take at least, where no more than its parameters is announced.
+    pub at_least: Option<AtLeast>,
     /// How memory and needs stand.
     pub floats: Option<Floats>,
     /// What the panel says by what is predicted.
@@ -115,13 +117,13 @@ pub struct Kept {
 pub async fn models(State(app): State<Arc<App>>, Fields(query): Fields<DemandQuery>) -> Answer<Vec<Model>> {
     let found = app.with_store(move |app, store| {
         let device = Device::of(app, &query.device)?;
-        let demand = device.target().demand(&query.demand().map_err(Problem::Bad)?);
+        let demand = query.demand_or(device.target().workload()).map_err(Problem::Bad)?;
         let against = Against { demand: &demand, device: &device, stored: None };
         let one = |card| {
             let entry = against.entry(app, store, card)?;
             let verdict = store.history(Some(&entry.id), 1)?.into_iter().next();
-            let Entry { id, gate, predicted, foreseen, floats, .. } = entry;
-            Ok(Model { id, card: card.clone(), gate, predicted, floats, foreseen, verdict })
+            let Entry { id, gate, predicted, at_least, foreseen, floats, .. } = entry;
+            Ok(Model { id, card: card.clone(), gate, predicted, at_least, floats, foreseen, verdict })
         };
         app.catalog.cards().map(one).collect::<Result<Vec<Model>, Problem>>()
     });
@@ -136,7 +138,7 @@ pub async fn model(
 ) -> Answer<OneModel> {
     let found = app.with_store(move |app, store| {
         let device = Device::of(app, &query.device)?;
-        let demand = device.target().demand(&query.demand().map_err(Problem::Bad)?);
+        let demand = query.demand_or(device.target().workload()).map_err(Problem::Bad)?;
         let known = Known::find(app, store, &meant(app, store, &called)?)?;
         let review = known.judged_for(app, &demand, &device)?;
         let (comparisons, history) =
@@ -145,8 +147,8 @@ pub async fn model(
         let mut predicted = Vec::new();
         for (card, shape) in background.card.iter().flat_map(|card| card.shapes.iter().map(move |shape| (card, shape)))
         {
-            let all =
-                of_shape(card, shape, device.place(), device.room(), asked(shape, CONTEXT, Wish::of([card]).pictures));
+            let asked = asked(shape, CONTEXT, Wish::of([card]).pictures);
+            let all = app.costs.predicted(card, shape, device.place(), device.room(), asked);
             let quantisations = all.map_err(|error| Problem::Internal(error.to_string()))?;
             predicted.push(Predicted { checkpoint: name(card, shape), quantisations });
         }

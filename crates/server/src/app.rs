@@ -7,6 +7,7 @@ use plimsoll_catalog::Catalog;
 use plimsoll_lab::hash::sha256_hex;
 use plimsoll_lab::predict::here::Here;
 use plimsoll_panel::pages::{DeviceGroup, device_groups};
+use plimsoll_panel::predicted::Costs;
 use plimsoll_panel::rubric::Rubric;
 
 use crate::error::Problem;
@@ -24,6 +25,8 @@ pub struct App {
     pub(crate) pool: Pool,
     pub(crate) catalog: Catalog,
     pub(crate) rubric: Rubric,
+    /// What the shapes of the catalogue cost.
+    pub(crate) costs: Costs,
     pub(crate) jobs: Jobs,
     pub(crate) mail: Option<Mail>,
     /// Where readers reach this server, without a slash at the end: what stands in mails and feeds.
@@ -55,6 +58,7 @@ impl App {
             pool: Pool::open(store.clone())?,
             catalog,
             rubric,
+            costs: Costs::default(),
             jobs: Jobs::new(launch, store),
             mail,
             limits: Mutex::new(Limits::of_requests()),

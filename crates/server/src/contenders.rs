@@ -8,7 +8,7 @@ use plimsoll_panel::{Report, slug};
 
 use crate::app::App;
 use crate::device::Device;
-use crate::error::Problem;
+use crate::error::{Near, Problem};
 
 /// A model that a page is about.
 pub struct Known {
@@ -49,7 +49,8 @@ pub fn meant(app: &App, store: &Store, name: &str) -> Result<String, Problem> {
     let known = cards.flat_map(|card| [&card.id, &card.name].into_iter().chain(&card.aliases).chain(&card.hub));
     let near = nearest(name, known.map(String::as_str)).and_then(|near| {
         let card = app.catalog.resolve(of_address(near)).or_else(|| card(&app.catalog, &slug(near)))?;
-        Some((slug(&card.id), near.to_owned()))
+        let id = slug(&card.id);
+        Some(Near { address: format!("/model/{id}"), id, name: near.to_owned() })
     });
     Err(Problem::Unknown { name: name.to_owned(), near })
 }
@@ -66,7 +67,36 @@ impl Pair {
     pub fn meant(app: &App, store: &Store, text: &str) -> Result<Pair, Problem> {
         let names = text.split_once("-vs-").filter(|(a, b)| !a.is_empty() && !b.is_empty());
         let (a, b) = names.ok_or_else(|| Problem::NotFound(format!("`{text}` names no two models")))?;
-        Pair::of(meant(app, store, a)?, meant(app, store, b)?)
+        Pair::called(app, store, a, b)
+    }
+
+    /// The two that are called so, by whatever names. Where a name is misspelt the page that was most likely wanted is that
+    /// of the pair.
+    ///
+    /// # Errors
+    /// As [`Pair::meant`]; a name that nothing is like is told before one that something is.
+    pub fn called(app: &App, store: &Store, a: &str, b: &str) -> Result<Pair, Problem> {
+        let (mut wrong, mut ids) = (Vec::new(), Vec::new());
+        for called in [a, b] {
+            match meant(app, store, called) {
+                Ok(id) => ids.push(id),
+                Err(Problem::Unknown { name, near: Some(near) }) => {
+                    ids.push(near.id.clone());
+                    wrong.push((name, near));
+                }
+                Err(problem) => return Err(problem),
+            }
+        }
+        let pair = Pair::of(ids.swap_remove(0), ids.swap_remove(0));
+        if wrong.is_empty() {
+            return pair;
+        }
+        let said = |of: fn(&(String, Near)) -> &str, joint| wrong.iter().map(of).collect::<Vec<_>>().join(joint);
+        let (name, spelt) = (said(|(name, _)| name, "` or `"), said(|(_, near)| &near.name, " vs "));
+        let (_, near) = wrong.swap_remove(0);
+        // Two names that are like one model's leave no pair: its own page is nearest.
+        let address = pair.map_or(near.address, |pair| format!("/compare/{}", pair.name()));
+        Err(Problem::Unknown { name, near: Some(Near { id: near.id, name: spelt, address }) })
     }
 
     /// The pair of two names in addresses.
@@ -139,7 +169,13 @@ impl Known {
         let Some(card) = self.background.card.as_ref().filter(|_| self.seen.is_none()) else {
             return Ok(self.review(app, demand));
         };
-        let question = Question { target: device.target(), wish: Wish::of([card]), demand, rubric: &app.rubric };
+        let question = Question {
+            target: device.target(),
+            wish: Wish::of([card]),
+            demand,
+            rubric: &app.rubric,
+            costs: &app.costs,
+        };
         let foreseen = question.of(&app.catalog, card, card.shapes.first());
         Ok(foreseen.map_err(|error| Problem::Internal(error.to_string()))?.review)
     }

@@ -96,8 +96,8 @@ impl Device {
         });
         match self {
             Device::Here(Some(here)) => {
-                let reads = here.machine.read_bandwidth / 1e9;
-                format!("this machine ({}, {}; {room}; reads {reads:.1} GB/s, measured)", here.cpu, here.processor)
+                let noisy = here.noisy().map_or(String::new(), |noisy| format!("; {noisy}"));
+                format!("this machine ({}, {}; {room}; {}{noisy})", here.cpu, here.processor, here.reads())
             }
             Device::Here(None) => format!("this machine ({}; {room})", processor()),
             Device::There(profile) => {

@@ -3,11 +3,22 @@
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use plimsoll_panel::pages::{Chrome, NoticePage, Site};
+use plimsoll_panel::pages::{Chrome, DemandQuery, NoticePage, Site};
 use plimsoll_panel::store::{StoreError, VoteError};
 use serde_json::json;
 
 use crate::assets::ASSETS;
+
+/// What was most likely meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Near {
+    /// The model's name in addresses.
+    pub id: String,
+    /// The spelling that is like what was asked for.
+    pub name: String,
+    /// The page that was most likely wanted.
+    pub address: String,
+}
 
 /// Why a request was not answered as asked.
 #[derive(Debug, thiserror::Error)]
@@ -15,13 +26,13 @@ pub enum Problem {
     /// There is no such thing.
     #[error("{0}")]
     NotFound(String),
-    /// No model has this name; which was meant most likely, if any is like it: its name in addresses, and the spelling.
-    #[error("no model is called `{name}` here{}", .near.as_ref().map_or(String::new(), |(_, near)| format!("; did you mean `{near}`?")))]
+    /// No model has this name; which was meant most likely, if any is like it.
+    #[error("no model is called `{name}` here{}", .near.as_ref().map_or(String::new(), |near| format!("; did you mean `{}`?", near.name)))]
     Unknown {
         /// As it was asked for.
         name: String,
-        /// Of the model that is called almost so, the name in addresses and the one that is like it.
-        near: Option<(String, String)>,
+        /// The model that is called almost so.
+        near: Option<Near>,
     },
     /// The request makes no sense.
     #[error("{0}")]
@@ -102,6 +113,14 @@ impl Problem {
         }
     }
 
+    /// With the page that was most likely wanted asked for the same as this one.
+    pub fn asking(mut self, query: &DemandQuery) -> Problem {
+        if let Problem::Unknown { near: Some(near), .. } = &mut self {
+            near.address += &query.query();
+        }
+        self
+    }
+
     /// As JSON, for programs.
     pub fn json(&self) -> Response {
         (self.status(), Json(json!({ "error": self.to_string() }))).into_response()
@@ -112,12 +131,11 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let chrome = Chrome::Site(Site { csrf: "", path: "", bookmarked: false, assets: &ASSETS });
         let (about, meant) = match &self {
-            Problem::Unknown { name, near: Some((id, near)) } => {
-                (format!("no model is called `{name}` here"), Some((format!("/model/{id}"), near.as_str())))
+            Problem::Unknown { name, near: Some(near) } => {
+                (format!("no model is called `{name}` here"), Some((near.address.as_str(), near.name.as_str())))
             }
             _ => (self.to_string(), None),
         };
-        let meant = meant.as_ref().map(|(address, name)| (address.as_str(), *name));
         let page = NoticePage { chrome, heading: self.heading(), about: &about, meant, action: None }.html();
         let mut response = (self.status(), Html(page)).into_response();
         if let Problem::TooMany(_) = self {

@@ -14,7 +14,7 @@ const DEMAND: [(&str, &str); 9] = [
     ("use", "research, internal or commercial (the default)"),
     ("users", "monthly users, a whole number"),
     ("region", "two letters, or EU"),
-    ("workload", "chat (the default), batch or phone"),
+    ("workload", "chat, batch or phone; without it phone on a phone, else chat"),
     ("memory", "memory at most: gigabytes, or a size with its unit"),
     ("decode", "decoded tokens per second at least"),
     ("accuracy", "right answers at least, in per cent"),

@@ -19,8 +19,8 @@ use serde_json::Value;
 
 /// Ids of the models that a page lists, in its order.
 fn listed(page: &str) -> Vec<String> {
-    let list = page.split("<ul class=\"fleet\">").nth(1).unwrap_or_default().split("</ul>").next().unwrap_or_default();
-    let links = list.split("<h3><a href=\"/model/").skip(1);
+    let lists = page.split("<ul class=\"fleet\">").skip(1).map(|list| list.split("</ul>").next().unwrap_or_default());
+    let links = lists.flat_map(|list| list.split("<h3><a href=\"/model/").skip(1));
     links.map(|rest| rest.split(['"', '?']).next().unwrap().to_owned()).collect()
 }
 
@@ -63,13 +63,32 @@ fn every_model_is_listed_with_what_it_takes_on_the_device() {
         };
         assert!(row.contains(floats), "{id}: {row}");
         let Some(high) = model["predicted"]["memory"]["total"]["high"].as_f64() else {
-            assert!(row.contains("its shape is not published"), "{id}");
+            let bound = model["at_least"]["bytes"].as_f64().map(|least| format!("at least {} as Q4_0", bytes(least)));
+            assert!(row.contains(bound.as_deref().unwrap_or("its shape is not published")), "{id}: {row}");
             continue;
         };
         let stored = model["predicted"]["quantisation"].as_str().unwrap();
-        assert!(row.contains(&format!("{} <small>{stored}, predicted</small>", bytes(high))), "{id}: {row}");
+        let told = format!("{} <small>{stored}<span class=\"how\">, predicted</span></small>", bytes(high));
+        assert!(row.contains(&told), "{id}: {row}");
     }
     assert!(row(&page, "llama-3.3-70b").contains(">sinks<") && row(&page, "smollm2-135m").contains(">floats<"));
+}
+
+#[test]
+fn what_does_not_float_is_folded_away_until_somebody_searches_or_sorts() {
+    let server = running();
+    let page = server.get("/?device=pixel-10").body;
+    let (afloat, others) = page.split_once("<details class=\"others\">").unwrap();
+    let sinks = |list: &str| list.matches(">sinks<").count();
+    assert!(sinks(afloat) == 0 && sinks(others) > 10 && afloat.contains(">floats<"));
+    assert!(others.contains(&format!("<summary>{} sink, ", sinks(others))), "{others}");
+    assert_eq!(listed(&page).len(), models(&server, "?device=pixel-10").len(), "they are all there");
+    for asked in ["sort=memory", "q=llama"] {
+        assert!(
+            !server.get(&format!("/?device=pixel-10&{asked}")).body.contains("<details class=\"others\""),
+            "{asked}"
+        );
+    }
 }
 
 #[test]
@@ -106,7 +125,7 @@ fn speed_is_missing_until_this_machine_was_measured_and_no_page_waits_for_it() {
     assert!(row(&server.get("/").body, "smollm3").contains("not measured yet"));
     tell.send(()).unwrap();
     let page = when_measured(&server);
-    assert!(page.contains("an imagined processor") && page.contains("reads 30.0 GB/s, measured"));
+    assert!(page.contains("an imagined processor") && page.contains("reads 30.0 GB/s, the best of 2 readings"));
     let found = &models(&server, "").into_iter().find(|model| model["id"] == "smollm3").unwrap()["predicted"]["decode"];
     let [low, high] = ["low", "high"].map(|end| found[end].as_f64().unwrap());
     // 30 GB/s through 1.9 to 6.2 GB of weights.

@@ -37,6 +37,27 @@ fn a_pair_has_one_page_in_either_order_and_by_any_name() {
 }
 
 #[test]
+fn a_misspelt_pair_leads_to_the_page_of_the_pair_that_was_meant() {
+    let server = running();
+    for (path, link) in [
+        ("/compare/smolm3-vs-demo-small", "/compare/demo-small-vs-smollm3\">smollm3</a>?"),
+        (
+            "/compare/demo-small-vs-smolm3?device=pixel-10",
+            "/compare/demo-small-vs-smollm3?device=pixel-10\">smollm3</a>?",
+        ),
+        ("/compare/smolm3-vs-qwen3-4", "/compare/qwen3-4b-vs-smollm3\">smollm3 vs qwen3-4b</a>?"),
+        ("/compare?a=smolm3&b=demo-small", "/compare/demo-small-vs-smollm3\">smollm3</a>?"),
+        ("/compare/smolm3-vs-smollm3", "/model/smollm3\">smollm3</a>?"),
+    ] {
+        let answer = server.get(path);
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(answer.body.contains(&format!("did you mean <a href=\"{link}")), "{path}: {}", answer.body);
+    }
+    let hopeless = server.get("/compare/smolm3-vs-nothing-like-it").body;
+    assert!(hopeless.contains("`nothing-like-it`") && !hopeless.contains("did you mean"), "{hopeless}");
+}
+
+#[test]
 fn a_vote_counts_for_the_pair_whichever_order_its_form_names() {
     let server = running();
     let page = server.get(PAIR);

@@ -5,8 +5,8 @@ use std::io::Write;
 use plimsoll_catalog::{Catalog, Category, DeclaredUse, DeviceProfile, EngineThere, ModelCard, Shape, VisionShape};
 use plimsoll_lab::predict::before::Prediction;
 use plimsoll_lab::predict::mix::Quantisation;
-use plimsoll_panel::judge::{Question, Veto, Wish};
-use plimsoll_panel::predicted::context_words;
+use plimsoll_panel::judge::{AtLeast, Demand, Question, Veto, Wish};
+use plimsoll_panel::predicted::{Costs, context_words};
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::shown_text;
 use serde_json::json;
@@ -139,6 +139,12 @@ pub fn show(
     rows.many("licence", &licence)?;
     rows.many("terms", &licensing.term_lines())?;
     rows.many("gate", &licensing.gate_lines())?;
+    let least = card.size.as_deref().filter(|_| card.shapes.is_empty());
+    let least = least.and_then(|size| AtLeast::of(size, None, None)).map(|least| {
+        let takes = bytes(least.bytes as f64);
+        format!("at least {takes} as {}: its announced parameters alone", least.quantisation)
+    });
+    rows.many("memory", &least.into_iter().collect::<Vec<_>>())?;
     let here = artifact.unwrap_or("unmeasured: no artifact known here");
     rows.many("here", &[here.to_owned()])?;
     if let Some(on) = asked {
@@ -171,11 +177,14 @@ impl On<'_> {
 
     /// What the panel says of the first checkpoint, by what is predicted of it.
     fn panel(&self, card: &ModelCard, usage: Option<&DeclaredUse>) -> anyhow::Result<Vec<String>> {
-        let (rubric, demand) = (Rubric::builtin(), usage.cloned().unwrap_or(DEFAULT_USE).into());
+        let target = self.device.target();
+        let usage = usage.cloned().unwrap_or(DEFAULT_USE);
+        let (rubric, costs) = (Rubric::builtin(), Costs::default());
+        let demand = Demand { workload: target.workload(), ..Demand::from(usage) };
         let wish = Wish { context: self.context.unwrap_or(CONTEXT), ..Wish::of([card]) };
-        let question = Question { target: self.device.target(), wish, demand: &demand, rubric: &rubric };
+        let question = Question { target, wish, demand: &demand, rubric: &rubric, costs: &costs };
         let found = question.of(catalogue::open()?, card, card.shapes.first())?;
-        let (verdict, demand) = (&found.review.verdict, question.demand());
+        let verdict = &found.review.verdict;
         let stored = found.quantisation().map_or(String::new(), |stored| format!(", as {stored}"));
         let said =
             format!("{} ({}){stored}, for {}; {}", verdict.marked(), verdict.counts(), demand.usage, demand.workload);
@@ -184,7 +193,7 @@ impl On<'_> {
 
     fn write(&self, rows: &mut Rows<impl Write>, card: &ModelCard) -> anyhow::Result<()> {
         if card.shapes.is_empty() {
-            rows.many("predicted", &["nothing: its shape is not published".to_owned()])?;
+            rows.many("predicted", &["little: its shape is not published".to_owned()])?;
             return Ok(());
         }
         rows.many("device", &self.device.lines())?;

@@ -33,7 +33,7 @@ pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Resu
     if !command.progress_json
         && let Some(cards) = compare_before::cards(&models, command.on.device.as_deref())?
     {
-        return compare_before::run(&cards, command, &settings, as_json);
+        return compare_before::run(&models, &cards, command, &settings, as_json);
     }
     if !command.no_report {
         require_writable(&command.report)?;

@@ -1,9 +1,11 @@
 //! `plimsoll compare` of models whose files are not on this machine: what the panel says before anything is fetched.
 
 use std::io::Write;
+use std::path::Path;
 
 use plimsoll_catalog::ModelCard;
 use plimsoll_panel::judge::{Demand, Outlook, Question, Wish};
+use plimsoll_panel::predicted::Costs;
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::{Detail, Style as TextStyle, render_outlook};
 use serde_json::json;
@@ -11,7 +13,9 @@ use serde_json::json;
 use crate::args::Compare;
 use crate::catalogue;
 use crate::device::Device;
+use crate::mistake::Mistake;
 use crate::model::{self, NoArtifact};
+use crate::predicted::require_context;
 use crate::settings::Settings;
 use crate::style::Style;
 
@@ -44,11 +48,47 @@ pub fn cards(names: &[&str], device: Option<&str>) -> anyhow::Result<Option<Vec<
     Ok(Some(cards))
 }
 
+/// Refuses what only a measurement can honour.
+fn refuse_measuring(names: &[&str], command: &Compare) -> anyhow::Result<()> {
+    let mut flags = command.measure.measuring_flags();
+    flags.extend((command.report != Path::new(".")).then_some("--report"));
+    let listed = flags.join(", ");
+    let (are, them) = if flags.len() == 1 { ("is", "it") } else { ("are", "them") };
+    match (&flags[..], &command.on.device) {
+        ([], _) => Ok(()),
+        (_, Some(device)) => Err(Mistake::error(
+            format!("{listed} {are} of a measurement, and with --device nothing is measured"),
+            format!("leave {them} out to see what is predicted for {device}, or leave --device out to measure here"),
+        )),
+        (_, None) => {
+            let missing = names.iter().find(|name| model::locate(name).is_err()).copied().unwrap_or_default();
+            Err(Mistake::error(
+                format!("{listed} {are} of a measurement, and the files of `{missing}` are not on this machine"),
+                format!(
+                    "leave {them} out to see what is predicted; `plimsoll info {missing}` says where its files are from"
+                ),
+            ))
+        }
+    }
+}
+
 /// Judges all of them by what is predicted, and prints which to try first.
-pub fn run(cards: &[&ModelCard], command: &Compare, settings: &Settings, as_json: bool) -> anyhow::Result<()> {
+pub fn run(
+    names: &[&str],
+    cards: &[&ModelCard],
+    command: &Compare,
+    settings: &Settings,
+    as_json: bool,
+) -> anyhow::Result<()> {
+    refuse_measuring(names, command)?;
+    for card in cards {
+        if let Some(shape) = card.shapes.first() {
+            require_context(card, shape, command.measure.filling.context)?;
+        }
+    }
     let rubric = command.measure.rubric.as_deref().map_or_else(|| Ok(Rubric::builtin()), Rubric::open)?;
     let device = Device::of(command.on.device.as_deref(), settings)?;
-    let demand = command.measure.demand();
+    let demand = command.measure.demand_or(device.target().workload());
     let outlook = outlook(cards, &device, wish(cards, command), &demand, &rubric)?;
     if as_json {
         let mut value = serde_json::to_value(&outlook)?;
@@ -77,7 +117,8 @@ pub fn outlook(
     rubric: &Rubric,
 ) -> anyhow::Result<Outlook> {
     let catalog = catalogue::open()?;
-    let question = Question { target: device.target(), wish, demand, rubric };
+    let costs = Costs::default();
+    let question = Question { target: device.target(), wish, demand, rubric, costs: &costs };
     let models =
         cards.iter().map(|card| question.of(catalog, card, card.shapes.first())).collect::<Result<Vec<_>, _>>()?;
     Ok(Outlook::of(&question, models))

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::num::NonZeroUsize;
 
 use clap::Args as ClapArgs;
 use plimsoll_catalog::{Catalog, ModelCard, Outcome, Shape, gate};
 use plimsoll_lab::predict::before::{Floats, Prediction};
 use plimsoll_lab::predict::mix::Quantisation;
 use plimsoll_panel::judge::{
-    Call, Demand, Foreseen, Need, NeedError, OtherEngine, Outlook, Part, Question, RANKED_BY, Wish, Word,
+    Call, Demand, Foreseen, Need, NeedError, OtherEngine, Outlook, Part, Question, RANKED_BY, Wish, Word, Workload,
 };
-use plimsoll_panel::predicted::{afloat, stands};
+use plimsoll_panel::predicted::{Costs, afloat, stands};
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::shown_text;
 use serde_json::{Value, json};
@@ -44,11 +45,12 @@ pub struct Fit {
     #[command(flatten)]
     pub usage: UseArgs,
     /// Tokens of context
-    #[arg(long, value_name = "N", default_value_t = CONTEXT)]
-    pub context: usize,
-    /// Pictures in the context; models that do not see are left out
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub pictures: usize,
+    #[arg(long, value_name = "N", default_value_t = NonZeroUsize::new(CONTEXT).expect("a context"))]
+    pub context: NonZeroUsize,
+    /// Pictures in the context; with one or more, models that do not see are left out [default: one of each model that
+    /// sees]
+    #[arg(long, value_name = "N")]
+    pub pictures: Option<usize>,
     /// How the weights are stored [default: the most precise of the usual ones that surely fits and writes as fast as people read]
     #[arg(long, value_name = "NAME", value_parser = read_quantisation)]
     pub quant: Option<Quantisation>,
@@ -106,13 +108,14 @@ struct Sunk {
 /// Lists the models of the catalogue that float on a device, by the panel's word on what is predicted of them.
 pub fn run(command: &Fit, settings: &Settings, as_json: bool) -> anyhow::Result<()> {
     let device = Device::of(command.on.device.as_deref(), settings)?;
-    let (rubric, demand) = (Rubric::builtin(), command.demand());
-    let question = Question {
-        target: device.target().within(command.memory),
-        wish: Wish { context: command.context, pictures: command.pictures, quantisation: command.quant },
-        demand: &demand,
-        rubric: &rubric,
+    let target = device.target().within(command.memory);
+    let (rubric, demand, costs) = (Rubric::builtin(), command.demand(target.workload()), Costs::default());
+    let wish = Wish {
+        context: command.context.get(),
+        pictures: command.pictures.unwrap_or(1), // of a model that does not see none is counted
+        quantisation: command.quant,
     };
+    let question = Question { target, wish, demand: &demand, rubric: &rubric, costs: &costs };
     let (mut floating, sunk) = sorted(command, &question, catalogue::open()?)?;
     let outlook = Outlook::of(&question, floating.iter().map(|floating| floating.found.clone()).collect());
     let place = |floating: &Floating<'_>| {
@@ -123,17 +126,27 @@ pub fn run(command: &Fit, settings: &Settings, as_json: bool) -> anyhow::Result<
     };
     floating.sort_by_cached_key(place);
     if as_json {
-        return super::print_json(&as_value(command, &device, &floating, &sunk));
+        return super::print_json(&as_value(command, &question, &device, &floating, &sunk));
     }
     print(command, &device, &floating, &sunk)
 }
 
 impl Fit {
     /// What the models are wanted for: the use with the most conditions where nobody says.
-    fn demand(&self) -> Demand {
+    fn demand(&self, workload: Workload) -> Demand {
         let usage = self.usage.declared().unwrap_or(DEFAULT_USE);
         let needs = self.needs.iter().flat_map(|needs| needs.0.clone()).collect();
-        Demand { needs, ..Demand::from(usage) }
+        Demand { usage, workload, needs }
+    }
+
+    /// For how much is predicted, in words.
+    fn counted(&self) -> String {
+        let pictures = match self.pictures {
+            None => ", one picture of each model that sees (--pictures 0: none)".to_owned(),
+            Some(0) => String::new(),
+            Some(n) => format!(", {}", pictures(n)),
+        };
+        format!("{} tokens of context{pictures}; every figure below is predicted", self.context)
     }
 }
 
@@ -152,8 +165,7 @@ fn sorted<'a>(
             continue;
         }
         if card.shapes.is_empty() {
-            let (name, why) = (card.id.clone(), "its shape is not published".to_owned());
-            sunk.push(Sunk { name, kind: "shape not known", why });
+            sunk.push(announced(question, catalog, card)?);
         }
         for shape in &card.shapes {
             match judged(command, question, catalog, (card, shape))? {
@@ -165,6 +177,22 @@ fn sorted<'a>(
     Ok((floating, sunk))
 }
 
+/// What can be said of a model whose shape is not published.
+fn announced(question: &Question<'_>, catalog: &Catalog, card: &ModelCard) -> anyhow::Result<Sunk> {
+    let found = question.of(catalog, card, None)?;
+    let name = card.id.clone();
+    let Some(least) = found.expected.at_least else {
+        return Ok(Sunk { name, kind: "shape not known", why: "its shape is not published".to_owned() });
+    };
+    let takes = format!("its weights alone take at least {} as {}", bytes(least.bytes as f64), least.quantisation);
+    Ok(match (found.expected.fits(), least.room) {
+        (Floats::No, Some(room)) => {
+            Sunk { name, kind: "too large", why: format!("{takes}, of at most {}", bytes(room.high)) }
+        }
+        _ => Sunk { name, kind: "shape not known", why: format!("its shape is not published; {takes}") },
+    })
+}
+
 /// A checkpoint as it floats best, or why it does not.
 fn judged<'a>(
     command: &Fit,
@@ -173,16 +201,18 @@ fn judged<'a>(
     (card, shape): (&ModelCard, &'a Shape),
 ) -> anyhow::Result<Result<Floating<'a>, Sunk>> {
     let no = |kind, why: String| Ok(Err(Sunk { name: predicted::name(card, shape), kind, why }));
-    if command.context > shape.max_seq_len {
+    if command.context.get() > shape.max_seq_len {
         return no("too short a context", format!("its context ends at {} tokens", shape.max_seq_len));
     }
-    let pictures = command.pictures;
+    // One that nobody asked for leaves no model out.
+    let pictures = command.pictures.unwrap_or(0);
     let tokens = shape.vision.as_ref().map(|vision| vision.picture_tokens);
     match tokens {
         None if pictures > 0 => return no("cannot see", "it reads text only".to_owned()),
-        Some(Some(tokens)) if pictures * tokens > command.context => {
+        Some(Some(tokens)) if pictures.saturating_mul(tokens) > command.context.get() => {
             let take = if pictures == 1 { "takes" } else { "take" };
-            let why = format!("{} {take} up to {} tokens", self::pictures(pictures), pictures * tokens);
+            let most = pictures.saturating_mul(tokens);
+            let why = format!("{} {take} up to {most} tokens", self::pictures(pictures));
             return no("too short a context", why);
         }
         _ => {}
@@ -234,8 +264,7 @@ fn print(command: &Fit, device: &Device, floating: &[Floating<'_>], sunk: &[Sunk
     let style = Style::stdout();
     let mut rows = Rows::new(std::io::stdout().lock(), style);
     rows.many("device", &device.lines())?;
-    let pictures = if command.pictures > 0 { format!(", {}", pictures(command.pictures)) } else { String::new() };
-    rows.many("for", &[format!("{} tokens of context{pictures}; every figure below is predicted", command.context)])?;
+    rows.many("for", &[command.counted()])?;
     if let Some(memory) = command.memory {
         rows.many("memory", &[format!("{} at most, as asked", bytes(memory))])?;
     }
@@ -348,7 +377,13 @@ fn next(device: &Device, floating: &[Floating<'_>]) -> String {
     }
 }
 
-fn as_value(command: &Fit, device: &Device, floating: &[Floating<'_>], sunk: &[Sunk]) -> Value {
+fn as_value(
+    command: &Fit,
+    question: &Question<'_>,
+    device: &Device,
+    floating: &[Floating<'_>],
+    sunk: &[Sunk],
+) -> Value {
     let model = |found: &Floating<'_>| {
         json!({
             "id": found.found.card.id, "hub": found.shape.hub, "parameters": found.shape.parameters,
@@ -359,9 +394,9 @@ fn as_value(command: &Fit, device: &Device, floating: &[Floating<'_>], sunk: &[S
         })
     };
     json!({
-        "device": device.as_value(), "context": command.context, "pictures": command.pictures,
+        "device": device.as_value(), "context": question.wish.context, "pictures": question.wish.pictures,
         "needs": command.needs.iter().flat_map(|needs| &needs.0).collect::<Vec<_>>(),
-        "use": command.demand().usage, "ranked_by": RANKED_BY,
+        "use": question.demand.usage, "workload": question.demand.workload, "ranked_by": RANKED_BY,
         "models": floating.iter().map(model).collect::<Vec<_>>(),
         "others": sunk.iter().map(|s| json!({ "name": s.name, "kind": s.kind, "why": s.why })).collect::<Vec<_>>(),
     })

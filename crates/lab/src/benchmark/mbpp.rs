@@ -1,12 +1,14 @@
 //! MBPP: `task_id`, `text` (`prompt` in the sanitised file), `code`, `test_list`, `test_setup_code` (`test_imports`). The
-//! test split is tasks 11 to 510. Words: lm-evaluation-harness 0.4.13, tasks/mbpp/mbpp.yaml, without its examples; a
-//! chat gets them without `[BEGIN]`.
+//! test split is tasks 11 to 510. Words: lm-evaluation-harness 0.4.13, tasks/mbpp/mbpp.yaml, without its examples unless a
+//! file of them is named (the same file has them: tasks 2, 3 and 4 are the published ones); a chat gets them without
+//! `[BEGIN]`.
 
 use std::sync::LazyLock;
 
 use regex::Regex;
 
 use super::error::FieldFlaw;
+use super::examples::Example;
 use super::table::Row;
 use super::{Asking, Draft, ProgramTask};
 use crate::code::Problem;
@@ -17,6 +19,8 @@ use crate::score::Scoring;
 /// Tasks of the test split, by their ids. Source: the README of google-research/mbpp.
 const TEST_SPLIT: std::ops::RangeInclusive<usize> = 11..=510;
 const STOPS: &[&str] = &["[DONE]"];
+/// Tasks to be shown as examples, by their ids: the prompt's part of the file, without its first, as the paper has it.
+const EXAMPLES: std::ops::RangeInclusive<usize> = 2..=10;
 /// Assertions that a prompt shows.
 const SHOWN: usize = 3;
 
@@ -48,15 +52,33 @@ pub(super) fn question(row: &Row, asking: &Asking) -> Result<Option<Draft>, Fiel
         test: format!("def check(candidate):\n    {entry_point} = candidate\n{checks}"),
         solution: code,
     };
+    let prompt = worded(text, &tests, asking.prompting);
+    // Unlike HumanEval's, the prompt is no beginning of the program: an answer is all of it, in a fence or bare.
+    let scoring = Scoring::Program(ProgramTask::new(problem, Prompting::Chat, asking.judge.clone()));
+    Ok(Some(Draft { id: Some(id.to_string()), stops: STOPS, ..Draft::new(prompt, scoring, MAX_TOKENS) }))
+}
+
+fn worded(text: &str, tests: &[String], prompting: Prompting) -> String {
     let shown = tests.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join("\n");
     let task = format!(
         "You are an expert Python programmer, and here is your task: {text} Your code should pass these tests:\n\n{shown}\n"
     );
-    let prompt = match asking.prompting {
+    match prompting {
         Prompting::Base => task + "[BEGIN]\n",
         Prompting::Chat => task,
+    }
+}
+
+/// A task with its program, to be shown; `None` of one that is not in the prompt's part of the file.
+pub(super) fn example(row: &Row, prompting: Prompting) -> Result<Option<Example>, FieldFlaw> {
+    if !EXAMPLES.contains(&row.index("task_id")?) {
+        return Ok(None);
+    }
+    let text = row.text("text").or_else(|_| row.text("prompt"))?;
+    let (asked, code) = (worded(text, &row.texts("test_list")?, prompting), row.text("code")?);
+    let answer = match prompting {
+        Prompting::Base => format!("{code}\n[DONE]"),
+        Prompting::Chat => format!("```python\n{}\n```", code.replace("\r\n", "\n").trim_end()),
     };
-    // Unlike HumanEval's, the prompt is no beginning of the program: an answer is all of it, in a fence or bare.
-    let scoring = Scoring::Program(ProgramTask::new(problem, Prompting::Chat, asking.judge.clone()));
-    Ok(Some(Draft { id: Some(id.to_string()), stops: STOPS, ..Draft::new(prompt, scoring, MAX_TOKENS) }))
+    Ok(Some(Example { asked, answer }))
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::error::{BenchmarkError, FieldFlaw};
+use super::examples::Examples;
 use super::marking::likeliest_of;
 use super::table::Row;
 use super::{Asking, Benchmark, Draft};
@@ -13,7 +14,21 @@ use crate::mmlu::{LETTERS, Question, Subject, base_prompt, chat_prompt, read};
 use crate::prompted::Prompting;
 use crate::suite::{Item, hash};
 
-pub(super) fn question(row: &Row, asking: &Asking) -> Result<Option<Draft>, FieldFlaw> {
+pub(super) fn question(row: &Row, examples: &Examples, asking: &Asking) -> Result<Option<Draft>, FieldFlaw> {
+    let name = row.text("subject")?.to_owned();
+    let examples = match examples {
+        Examples::Subjects(subjects) => subjects.get(&name).cloned().ok_or_else(|| {
+            let expected = format!("one of which the examples' file has {}", Benchmark::Mmlu.shots(asking));
+            FieldFlaw::new("subject", expected, format!("{name:?}"))
+        })?,
+        _ => Vec::new(),
+    };
+    let subject = Subject { name, examples, questions: Vec::new() };
+    Ok(Some(draft(&subject, &read_question(row)?, asking)))
+}
+
+/// The question of a row as the hub has it.
+pub(super) fn read_question(row: &Row) -> Result<Question, FieldFlaw> {
     let options: Result<[String; 4], _> = row.texts("choices")?.try_into();
     let options =
         options.map_err(|found: Vec<String>| FieldFlaw::new("choices", "four texts", found.len().to_string()))?;
@@ -23,14 +38,13 @@ pub(super) fn question(row: &Row, asking: &Asking) -> Result<Option<Draft>, Fiel
         None => None,
     };
     let answer = answer.ok_or_else(|| row.wrong("answer", "0 to 3, or A to D"))?;
-    let subject = Subject { name: row.text("subject")?.to_owned(), examples: Vec::new(), questions: Vec::new() };
-    Ok(Some(draft(&subject, &Question { text: row.text("question")?.to_owned(), options, answer }, asking)))
+    Ok(Question { text: row.text("question")?.to_owned(), options, answer })
 }
 
 /// Every subject of the published folder, and a hash of all that is asked.
 pub(super) fn folder(path: &Path, asking: &Asking) -> Result<(Vec<Item>, String), BenchmarkError> {
     let mut items = Vec::new();
-    for subject in read(path, asking.shots)? {
+    for subject in read(path, Benchmark::Mmlu.shots_of_folder(asking))? {
         let asked = subject.questions.iter().take(asking.each.unwrap_or(usize::MAX));
         for (index, question) in asked.enumerate() {
             let id = Some(format!("{}-{}", subject.name, index + 1));

@@ -8,6 +8,7 @@ mod bfcl;
 mod chartqa;
 mod docvqa;
 mod error;
+mod examples;
 mod gsm8k;
 mod hellaswag;
 mod humaneval;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 
 pub use bfcl::Calls;
 pub use error::{BenchmarkError, FieldFlaw};
+use examples::Examples;
 pub use ifeval::{Instruction, Instructions};
 pub use marking::{Marking, Reading};
 pub use program::ProgramTask;
@@ -85,8 +87,9 @@ pub enum Benchmark {
 pub struct Asking {
     /// As a chat or as a text to be continued. Questions about pictures are always a chat.
     pub prompting: Prompting,
-    /// Answered examples before each question, where the layout has them (MMLU's folder) or `shots_from` does.
-    pub shots: usize,
+    /// Answered examples before each question, where the layout has them (MMLU's folder) or `shots_from` does; without it as
+    /// many as are usual.
+    pub shots: Option<usize>,
     /// A file of the same benchmark whose first rows are the examples, for those that [`Benchmark::takes_examples`].
     pub shots_from: Option<PathBuf>,
     /// Only the first so many of each category.
@@ -151,7 +154,32 @@ impl Benchmark {
 
     /// Whether examples can be read from a file of its own.
     pub fn takes_examples(self) -> bool {
-        self == Benchmark::Gsm8k
+        self.usual_shots() > 0
+    }
+
+    /// Answered examples with which scores are usually published. Sources: the papers of MMLU and MBPP; Open LLM Leaderboard
+    /// 1 for ARC and HellaSwag; lm-evaluation-harness for GSM8K.
+    pub fn usual_shots(self) -> usize {
+        match self {
+            Benchmark::Arc => 25,
+            Benchmark::Hellaswag => 10,
+            Benchmark::Mmlu | Benchmark::Gsm8k => 5,
+            Benchmark::Mbpp => 3,
+            _ => 0,
+        }
+    }
+
+    /// Examples before each question of a file.
+    fn shots(self, asking: &Asking) -> usize {
+        match asking.shots_from {
+            Some(_) if self.takes_examples() => asking.shots.unwrap_or(self.usual_shots()),
+            _ => 0,
+        }
+    }
+
+    /// Examples before each question of MMLU's folder, which has them.
+    fn shots_of_folder(self, asking: &Asking) -> usize {
+        asking.shots.unwrap_or(self.usual_shots())
     }
 
     /// Whether it shows pictures, which only a chat can.
@@ -161,9 +189,15 @@ impl Benchmark {
     }
 
     /// `answers` are those of BFCL, which lie in a file of their own.
-    fn question(self, row: &Row, answers: &bfcl::Answers, asking: &Asking) -> Result<Option<Draft>, FieldFlaw> {
+    fn question(
+        self,
+        row: &Row,
+        answers: &bfcl::Answers,
+        examples: &Examples,
+        asking: &Asking,
+    ) -> Result<Option<Draft>, FieldFlaw> {
         let reader: Reader = match self {
-            Benchmark::Mmlu => mmlu::question,
+            Benchmark::Mmlu => return mmlu::question(row, examples, asking),
             Benchmark::MmluPro => mmlu_pro::question,
             Benchmark::Gsm8k => gsm8k::question,
             Benchmark::Arc => arc::question,
@@ -187,9 +221,8 @@ impl Benchmark {
         let marked = match (self, prompting) {
             (Benchmark::Mmlu, _) => "likeliest letter, words of Hendrycks' script",
             (Benchmark::MmluPro, _) => "reasoned, letter behind \"answer is\"",
-            (Benchmark::Gsm8k, _) if shots > 0 => "number behind ####, examples the first of their file",
-            (Benchmark::Gsm8k, Prompting::Chat) => "number behind ####",
-            (Benchmark::Gsm8k, Prompting::Base) => "last number",
+            (Benchmark::Gsm8k, Prompting::Base) if shots == 0 => "last number",
+            (Benchmark::Gsm8k, _) => "number behind ####",
             (Benchmark::Arc | Benchmark::Hellaswag, _) => "likeliest option for its length (acc_norm)",
             (Benchmark::Ifeval, _) => "every instruction followed (prompt-level strict), Swahili left out",
             (Benchmark::Humaneval | Benchmark::Mbpp, _) => "one greedy program, run against its tests",
@@ -200,7 +233,11 @@ impl Benchmark {
             (Benchmark::Mmmu, _) => "letter of the answer, multiple choice only",
             (Benchmark::Bfcl, _) => "calls as the AST check wants them, own words",
         };
-        format!("{shots}-shot {prompting}, {marked}")
+        let usual = match self.usual_shots() {
+            n if n == 0 || n == shots => String::new(),
+            n => format!("; usually {n}-shot"),
+        };
+        format!("{shots}-shot {prompting}, {marked}{usual}")
     }
 
     /// The questions of the file (or, of MMLU, the folder) at `path`.
@@ -210,13 +247,13 @@ impl Benchmark {
     pub fn read(self, path: &Path, asking: &Asking) -> Result<(Source, Vec<Item>), BenchmarkError> {
         let file = path.display().to_string();
         let folder = self == Benchmark::Mmlu && path.is_dir();
-        let examples = self.takes_examples() && asking.shots_from.is_some();
         let (items, sha256) = if folder { mmlu::folder(path, asking)? } else { self.rows(path, asking)? };
         if items.is_empty() {
             return Err(BenchmarkError::Empty { file, benchmark: self.name() });
         }
         check_programs(&items)?;
-        let variant = self.variant(asking.prompting, if folder || examples { asking.shots } else { 0 });
+        let shots = if folder { self.shots_of_folder(asking) } else { self.shots(asking) };
+        let variant = self.variant(asking.prompting, shots);
         Ok((Source { name: self.name().to_owned(), variant, path: file, sha256 }, items))
     }
 
@@ -224,18 +261,13 @@ impl Benchmark {
     fn rows(self, path: &Path, asking: &Asking) -> Result<(Vec<Item>, String), BenchmarkError> {
         let file = path.display().to_string();
         let answers = if self == Benchmark::Bfcl { bfcl::answers(path)? } else { bfcl::Answers::new() };
-        let examples = match &asking.shots_from {
-            Some(from) if self.takes_examples() => gsm8k::examples(from, asking.shots)?,
-            _ => Vec::new(),
-        };
+        let examples = Examples::read(self, asking)?;
         let (mut items, mut picture_bytes) = (Vec::new(), 0);
         let mut kept = std::collections::HashMap::<String, usize>::new();
         let sha256 = table::rows(path, |number, row| {
             let at = |flaw| BenchmarkError::Field { file: file.clone(), row: number, flaw };
-            let Some(mut draft) = self.question(row, &answers, asking).map_err(at)? else { return Ok(()) };
-            if !examples.is_empty() {
-                draft = gsm8k::behind(draft, &examples, asking.prompting);
-            }
+            let Some(draft) = self.question(row, &answers, &examples, asking).map_err(at)? else { return Ok(()) };
+            let draft = examples.before(draft, asking.prompting);
             let item = self.item(draft, number, asking);
             let of_category = kept.entry(item.category.clone()).or_default();
             *of_category += 1;

@@ -9,7 +9,7 @@ use parquet::schema::parser::parse_message_type;
 use plimsoll_sandbox::{Program, SandboxError, Verdict};
 use serde_json::{Value, json};
 
-use super::{Asking, Benchmark, BenchmarkError, Marking, Row};
+use super::{Asking, Benchmark, BenchmarkError, Examples, Marking, Row};
 use crate::code::Judge;
 use crate::prompted::Prompting;
 use crate::score::Scoring;
@@ -26,13 +26,13 @@ impl Judge for Knows {
 }
 
 fn asking(prompting: Prompting) -> Asking {
-    Asking { prompting, shots: 0, shots_from: None, each: None, judge: Some(Arc::new(Knows)) }
+    Asking { prompting, shots: Some(0), shots_from: None, each: None, judge: Some(Arc::new(Knows)) }
 }
 
 /// The question of a row.
 fn item(benchmark: Benchmark, row: Value, prompting: Prompting) -> Item {
     let asking = asking(prompting);
-    let draft = benchmark.question(&Row::of(row), &Default::default(), &asking).unwrap().unwrap();
+    let draft = benchmark.question(&Row::of(row), &Default::default(), &Examples::None, &asking).unwrap().unwrap();
     benchmark.item(draft, 1, &asking)
 }
 
@@ -156,7 +156,7 @@ fn a_program_of_mbpp_is_held_against_its_assertions_by_its_own_name() {
     other_split["task_id"] = json!(601);
     assert!(
         Benchmark::Mbpp
-            .question(&Row::of(other_split), &Default::default(), &asking(Prompting::Base))
+            .question(&Row::of(other_split), &Default::default(), &Examples::None, &asking(Prompting::Base))
             .unwrap()
             .is_none()
     );
@@ -271,12 +271,12 @@ fn mmlu_is_the_same_question_from_its_folder_and_from_the_hubs_file() {
         std::fs::write(folder.path().join(part).join(format!("high_tide_{part}.csv")), "Q?,1,2,3,4,C\n").unwrap();
     }
     let (source, items) = Benchmark::Mmlu.read(folder.path(), &asking(Prompting::Base)).unwrap();
-    assert_eq!(source.variant, "0-shot base, likeliest letter, words of Hendrycks' script");
+    assert_eq!(source.variant, "0-shot base, likeliest letter, words of Hendrycks' script; usually 5-shot");
     let row = json!({"question": "Q?", "subject": "high_tide", "choices": ["1", "2", "3", "4"], "answer": 2});
     let hub = item(Benchmark::Mmlu, row, Prompting::Base);
     assert_eq!((&items[0].prompt, &items[0].scoring, &items[0].category), (&hub.prompt, &hub.scoring, &hub.category));
     assert_eq!(items[0].category, "mmlu.high_tide");
-    let shown = Asking { shots: 1, ..asking(Prompting::Chat) };
+    let shown = Asking { shots: Some(1), ..asking(Prompting::Chat) };
     let (source, items) = Benchmark::Mmlu.read(folder.path(), &shown).unwrap();
     assert!(source.variant.starts_with("1-shot chat") && items[0].prompt.contains("Answer: C\n\n"));
 }
@@ -326,7 +326,7 @@ fn examples_of_sums_stand_before_the_question_as_in_the_harness_and_in_a_chat_as
     let train = file("train.jsonl", &[("One and one?", "It is two.\n#### 2"), ("Two and two?", "Four.\n#### 4")]);
     let test = file("test.jsonl", &[("Three and three?", "#### 6")]);
     let read = |prompting, shots| {
-        let asking = Asking { shots, shots_from: Some(train.clone()), ..asking(prompting) };
+        let asking = Asking { shots: Some(shots), shots_from: Some(train.clone()), ..asking(prompting) };
         Benchmark::Gsm8k.read(&test, &asking)
     };
     let (source, items) = read(Prompting::Base, 2).unwrap();
@@ -343,6 +343,85 @@ fn examples_of_sums_stand_before_the_question_as_in_the_harness_and_in_a_chat_as
     assert!(items[0].prompt.starts_with("Three and three?\n\n"));
     let error = read(Prompting::Base, 3).unwrap_err().to_string();
     assert!(error.ends_with("holds 2 examples of gsm8k, and 3 are to be shown"), "{error}");
+}
+
+/// Rows of a file beside rows of the same benchmark that are shown as examples.
+fn shown(benchmark: Benchmark, rows: [&Value; 2], prompting: Prompting, shots: Option<usize>) -> (String, Item) {
+    let folder = tempfile::tempdir().unwrap();
+    let [test, train] = ["test.jsonl", "train.jsonl"].map(|name| folder.path().join(name));
+    std::fs::write(&test, rows[0].to_string()).unwrap();
+    std::fs::write(&train, rows[1].to_string()).unwrap();
+    let asking = Asking { shots, shots_from: Some(train), ..asking(prompting) };
+    let (source, mut items) = benchmark.read(&test, &asking).unwrap();
+    (source.variant, items.remove(0))
+}
+
+#[test]
+fn examples_of_options_stand_before_the_question_with_the_right_one() {
+    let arc = |question: &str, key: &str| json!({ "id": "1", "question": question, "answerKey": key, "choices": { "text": ["ice", "fire"], "label": ["A", "B"] } });
+    let rows = [&arc("Cold?", "A"), &arc("Hot?", "B")];
+    let (variant, item) = shown(Benchmark::Arc, rows, Prompting::Base, Some(1));
+    assert_eq!(item.prompt, "Question: Hot?\nAnswer: fire\n\nQuestion: Cold?\nAnswer:");
+    assert_eq!(variant, "1-shot base, likeliest option for its length (acc_norm); usually 25-shot");
+    let (_, item) = shown(Benchmark::Arc, rows, Prompting::Chat, Some(1));
+    let turns: Vec<&str> = item.framing.earlier.iter().map(|turn| turn.content.as_str()).collect();
+    assert_eq!((turns, item.prompt.as_str()), (vec!["Question: Hot?\nAnswer:", "fire"], "Question: Cold?\nAnswer:"));
+
+    let hellaswag = |a: &str, label: usize| json!({ "activity_label": "Work", "ctx_a": a, "ctx_b": "", "endings": ["goes on.", "stops."], "label": label });
+    let (_, item) = shown(Benchmark::Hellaswag, [&hellaswag("She", 0), &hellaswag("He", 1)], Prompting::Base, Some(1));
+    assert_eq!(item.prompt, "Work: He stops.\n\nWork: She");
+
+    let mmlu = |question: &str, subject: &str, answer: usize| json!({ "question": question, "subject": subject, "choices": ["1", "2", "3", "4"], "answer": answer });
+    let rows = [&mmlu("Q?", "high_tide", 2), &mmlu("E?", "high_tide", 1)];
+    let (variant, item) = shown(Benchmark::Mmlu, rows, Prompting::Base, Some(1));
+    assert!(item.prompt.ends_with(
+        "about  high tide.\n\nE?\nA. 1\nB. 2\nC. 3\nD. 4\nAnswer: B\n\nQ?\nA. 1\nB. 2\nC. 3\nD. 4\nAnswer:"
+    ));
+    assert!(variant.starts_with("1-shot base, likeliest letter"), "{variant}");
+}
+
+#[test]
+fn examples_of_programs_are_the_published_ones_with_the_harness_s_joints() {
+    let row = |id: usize, name: &str| {
+        json!({
+            "task_id": id, "text": format!("Write {name}."), "code": format!("def {name}(n):\r\n  return n + 1"),
+            "test_list": [format!("assert {name}(1) == 1")], "test_setup_code": "",
+        })
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mbpp.jsonl");
+    let rows = [row(1, "one"), row(2, "two"), row(3, "three"), row(4, "four"), row(11, "eleven")];
+    std::fs::write(&path, rows.map(|row| format!("{row}\n")).concat()).unwrap();
+    let read = |prompting, shots| {
+        let asking = Asking { shots, shots_from: Some(path.clone()), ..asking(prompting) };
+        Benchmark::Mbpp.read(&path, &asking)
+    };
+    let (source, items) = read(Prompting::Base, None).unwrap();
+    assert_eq!(source.variant, "3-shot base, one greedy program, run against its tests");
+    let task = |name: &str| {
+        format!(
+            "You are an expert Python programmer, and here is your task: Write {name}. Your code should pass these \
+             tests:\n\nassert {name}(1) == 1\n[BEGIN]\n"
+        )
+    };
+    let done = |name: &str| format!("{}def {name}(n):\r\n  return n + 1\n[DONE]\n\n", task(name));
+    assert_eq!(items[0].prompt, [done("two"), done("three"), done("four"), task("eleven")].concat());
+    let (_, items) = read(Prompting::Chat, Some(1)).unwrap();
+    assert_eq!(items[0].framing.earlier[1].content, "```python\ndef two(n):\n  return n + 1\n```");
+    assert!(read(Prompting::Base, Some(4)).unwrap_err().to_string().contains("3 examples of mbpp, and 4"));
+}
+
+#[test]
+fn a_subject_without_examples_is_refused_and_not_asked_without() {
+    let row =
+        |subject: &str| json!({ "question": "Q?", "subject": subject, "choices": ["1", "2", "3", "4"], "answer": 0 });
+    let folder = tempfile::tempdir().unwrap();
+    let [test, dev] = ["test.jsonl", "dev.jsonl"].map(|name| folder.path().join(name));
+    std::fs::write(&test, row("high_tide").to_string()).unwrap();
+    std::fs::write(&dev, row("low_tide").to_string()).unwrap();
+    let asking = Asking { shots: None, shots_from: Some(dev), ..asking(Prompting::Base) };
+    let error = Benchmark::Mmlu.read(&test, &asking).unwrap_err().to_string();
+    assert!(error.contains("row 1: field `subject` should be one of which the examples' file has 5"), "{error}");
 }
 
 #[test]

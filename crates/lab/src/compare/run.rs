@@ -348,12 +348,12 @@ impl Contestant {
     ) -> Result<Option<TowerPrediction>, CompareError> {
         let Some(cost) = self.tower()? else { return Ok(None) };
         let sight = session.sight().map_err(|error| self.session_error(error))?;
-        let mut n_tiles = vec![1];
+        let mut sizes = Vec::new();
         for picture in &options.filling.pictures {
             let picture = picture.picture().map_err(|error| self.session_error(SightError::from(error)))?;
-            n_tiles.push(sight.processor().grid(picture.width(), picture.height()).n_tiles());
+            sizes.push((picture.width(), picture.height()));
         }
-        Ok(Some(TowerPrediction::new(cost, sight, n_tiles.into_iter().max().unwrap_or(1))))
+        Ok(Some(TowerPrediction::new(cost, sight, &sizes)))
     }
 
     fn prediction(

@@ -14,5 +14,3 @@ pub use run::{Asking, run};
 
 /// The letters of the options.
 pub const LETTERS: [char; 4] = ['A', 'B', 'C', 'D'];
-/// Examples before each question unless asked otherwise, as published.
-pub const DEFAULT_SHOTS: usize = 5;

@@ -150,7 +150,7 @@ pub struct Prediction {
 
 /// Predicts. `room` is what the model may take of the device's memory, where that is not as its profile says.
 pub fn predict(
-    published: &Published<'_>,
+    published: &Published,
     quantisation: Quantisation,
     place: Place<'_>,
     room: Option<Range>,
@@ -162,16 +162,16 @@ pub fn predict(
         _ if published.runs_here => Runner::ThisProgram,
         _ => Runner::Another,
     };
-    let (memory, how) = memory(published, &cost, runner, asked);
+    let (memory, how) = memory(published, cost, runner, asked);
     let room = room.or(match place {
         Place::Here(_) | Place::Unmeasured => None,
         Place::There(device) => Some(range(&device.app_memory)),
     });
     let fits = room.map_or(Floats::Perhaps, |room| within(memory.total, room));
     let speed = match place {
-        Place::Here(machine) => Speed::here(&cost, machine, asked),
+        Place::Here(machine) => Speed::here(cost, machine, asked),
         Place::Unmeasured => Speed::unknown(),
-        Place::There(device) => Speed::there(&cost, device, quantisation, asked),
+        Place::There(device) => Speed::there(cost, device, quantisation, asked),
     };
     Prediction {
         quantisation,
@@ -201,7 +201,7 @@ fn range(figure: &Figure) -> Range {
     Range { low: figure.least(), value: figure.value, high: figure.most() }
 }
 
-fn memory(published: &Published<'_>, cost: &Cost, runner: Runner, asked: Asked) -> (MemoryBefore, String) {
+fn memory(published: &Published, cost: &Cost, runner: Runner, asked: Asked) -> (MemoryBefore, String) {
     let head_bytes = |head_dim| asked.cache.head_bytes(head_dim);
     let cache = match runner {
         Runner::ThisProgram => cost.cache_bytes(asked.context, head_bytes),
@@ -211,12 +211,12 @@ fn memory(published: &Published<'_>, cost: &Cost, runner: Runner, asked: Asked) 
     let tower = if asked.pictures > 0 { tower_weights + tower_buffers } else { 0 };
     let weights = cost.weight_bytes(asked.context);
     let buffers = cost.buffer_bytes(asked.context.min(BATCH_TOKENS));
-    let process = PROGRAM_BYTES + TOKENIZER_BYTES * published.shape.vocab_size as u64;
+    let process = PROGRAM_BYTES + TOKENIZER_BYTES * published.vocab_size as u64;
     let sum = weights + cache + buffers + tower + process;
-    let margin = if published.is_walked() { MARGIN_WALKED } else { MARGIN_OUTLINE };
+    let margin = if published.is_walked { MARGIN_WALKED } else { MARGIN_OUTLINE };
     let high = sum as f64 * (1.0 + margin) + MARGIN_BYTES as f64;
     let total = Range { low: sum as f64, value: sum as f64, high };
-    let how = match published.is_walked() {
+    let how = match published.is_walked {
         true => "memory: every weight of the network with its type, keys and values of the whole context".to_owned(),
         false => "memory: from counts of parameters, and the layers that keep keys and values".to_owned(),
     };

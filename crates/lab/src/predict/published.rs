@@ -15,6 +15,9 @@ use super::mix::{Mix, Quantisation};
 /// take 61, those of SmolLM2 27, and a vocabulary without merges fewer.
 const VOCABULARY_BYTES: u64 = 40;
 
+/// Colours of a pixel.
+const CHANNELS: usize = 3;
+
 /// Why nothing can be said of a shape: a card's figures do not make the network that it names.
 #[derive(Debug, thiserror::Error)]
 pub enum ShapeProblem {
@@ -36,14 +39,17 @@ pub enum ShapeProblem {
     },
 }
 
-/// A published checkpoint as its card describes it.
+/// A published checkpoint as its card describes it, with what each quantisation of it costs.
 #[derive(Debug)]
-pub struct Published<'a> {
-    /// Its shape.
-    pub shape: &'a Shape,
+pub struct Published {
+    /// Tokens of its vocabulary.
+    pub vocab_size: usize,
     /// Whether this program runs its text model from its maker's files.
     pub runs_here: bool,
-    text: Text,
+    /// Whether memory and reading were added up weight by weight; else they follow from counts.
+    pub is_walked: bool,
+    /// In the order of [`Quantisation::ALL`].
+    costs: [Cost; Quantisation::ALL.len()],
     tower: Option<Tower>,
 }
 
@@ -63,17 +69,18 @@ struct Tower {
     buffer_bytes: u64,
 }
 
-impl<'a> Published<'a> {
+impl Published {
     /// Builds the network that the shape describes, or takes its outline.
     ///
     /// # Errors
     /// [`ShapeProblem`], which names the card and the figure.
-    pub fn new(card: &ModelCard, shape: &'a Shape) -> Result<Published<'a>, ShapeProblem> {
+    pub fn new(card: &ModelCard, shape: &Shape) -> Result<Published, ShapeProblem> {
         let hyperparams =
             |source: FormatError| ShapeProblem::Hyperparams { card: card.id.clone(), source: Box::new(source) };
         let model = |source: ModelError| ShapeProblem::Model { card: card.id.clone(), source: Box::new(source) };
         let file = format!("catalogue, card {}", card.id);
         let mut tower = shape.vision.as_ref().map(Tower::of_outline);
+        let picture_tokens = shape.vision.as_ref().and_then(|vision| vision.picture_tokens);
         let text = match &shape.network {
             None => Text::Outline,
             Some(network) => {
@@ -81,34 +88,30 @@ impl<'a> Published<'a> {
                     Hyperparams::from_config_json(&file, &config(shape, network).to_string()).map_err(hyperparams)?;
                 let seen = VisionParams::of_wrapped(&hp).map_err(|e| hyperparams(FormatError::Hyperparam(e)))?;
                 if let Some(params) = seen {
-                    tower = Some(Tower::of_network(&params).map_err(model)?);
+                    tower = Some(Tower::of_network(&params, picture_tokens).map_err(model)?);
                 }
                 Text::Network(plimsoll_models::from_hyperparams(&hp).map_err(model)?)
             }
         };
         let runs_here = shape.network.is_some() && card.architecture.as_deref().is_some_and(is_read_here);
-        Ok(Published { shape, runs_here, text, tower })
-    }
-
-    /// Whether memory and reading were added up weight by weight; else they follow from counts.
-    pub fn is_walked(&self) -> bool {
-        matches!(self.text, Text::Network(_))
+        Ok(Published {
+            vocab_size: shape.vocab_size,
+            runs_here,
+            is_walked: matches!(text, Text::Network(_)),
+            costs: Quantisation::ALL.map(|quantisation| text.cost(shape, quantisation)),
+            tower,
+        })
     }
 
     /// What the text model costs so quantised.
-    pub fn cost(&self, quantisation: Quantisation) -> Cost {
-        match &self.text {
-            Text::Network(network) => {
-                let mix = mix(self.shape, quantisation);
-                Cost::new(network, |weight: &WeightDecl| Some(mix.stored(weight)))
-            }
-            Text::Outline => Cost::of_outline(&outline(self.shape, quantisation)),
-        }
+    pub fn cost(&self, quantisation: Quantisation) -> &Cost {
+        let at = Quantisation::ALL.iter().position(|known| *known == quantisation);
+        &self.costs[at.expect("ALL has every one")]
     }
 
     /// Bytes of a GGUF file of the text model.
     pub fn file_bytes(&self, quantisation: Quantisation) -> u64 {
-        self.cost(quantisation).stored_bytes() + self.shape.vocab_size as u64 * VOCABULARY_BYTES
+        self.cost(quantisation).stored_bytes() + self.vocab_size as u64 * VOCABULARY_BYTES
     }
 
     /// Bytes of the tower's weights in 16 bits, and of its buffers; 0 of a model that reads text only.
@@ -117,13 +120,31 @@ impl<'a> Published<'a> {
     }
 }
 
+impl Text {
+    fn cost(&self, shape: &Shape, quantisation: Quantisation) -> Cost {
+        match self {
+            Text::Network(network) => {
+                let mix = mix(shape, quantisation);
+                Cost::new(network, |weight: &WeightDecl| Some(mix.stored(weight)))
+            }
+            Text::Outline => Cost::of_outline(&outline(shape, quantisation)),
+        }
+    }
+}
+
 impl Tower {
-    fn of_network(params: &VisionParams) -> Result<Tower, ModelError> {
+    /// `picture_tokens` are those of a whole picture, where they are known.
+    fn of_network(params: &VisionParams, picture_tokens: Option<usize>) -> Result<Tower, ModelError> {
         let tower = plimsoll_models::tower_from_params(params)?;
         let in_halves = |weight: &WeightDecl| Some((DType::BF16, 2 * weight.shape.iter().product::<usize>() as u64));
         let cost = Cost::new(&tower.network, in_halves);
-        let patches = (params.tile_size / params.patch_size).pow(2);
-        Ok(Tower { weight_bytes: cost.stored_bytes(), buffer_bytes: cost.tower_buffer_bytes(1, patches) })
+        let side = params.tile_size / params.patch_size;
+        let patches = side.pow(2);
+        // Tiles of normalised pixels, and what the kernels make of the inputs of a product.
+        let n_tiles = picture_tokens.unwrap_or(1).div_ceil((side / tower.merge_side).pow(2).max(1));
+        let pixels = n_tiles * CHANNELS * params.tile_size.pow(2) * (1 + size_of::<f32>());
+        let buffer_bytes = cost.tower_buffer_bytes(1, patches) + cost.rounded_bytes(patches) + pixels as u64;
+        Ok(Tower { weight_bytes: cost.stored_bytes(), buffer_bytes })
     }
 
     /// Four rows of the tower's width and two of its MLP's are alive for each patch.

@@ -140,7 +140,9 @@ impl Case<'_> {
 
     fn ship(&self, side: Side) -> Vec<Part> {
         let mut says = Paragraph::default();
-        says.words("Ship ").name(self.name(side)).words(". ");
+        says.words("Ship ").name(self.name(side));
+        provided(&mut says, &[self.review(side)]);
+        says.words(". ");
         if self.review(other(side)).verdict.word.rank() <= 1 {
             self.against(&mut says, other(side));
             return says.done();
@@ -214,8 +216,9 @@ impl Case<'_> {
     /// What difference so many questions would mostly have shown.
     fn could_have_shown(&self, says: &mut Paragraph, found: &Difference) {
         if let Some(text) = detectable_text(found) {
-            says.words("; ").rule(found.difference.n.to_string(), "accuracy/n".to_owned());
-            says.words(" questions would mostly have missed one below ").rule(text, "accuracy/detectable".to_owned());
+            says.words("; with ").rule(found.difference.n.to_string(), "accuracy/n".to_owned());
+            says.words(" questions one of ").rule(text, "accuracy/detectable".to_owned());
+            says.words(" would be seen four times in five");
         } else {
             says.words("; with so few questions, ").rule(found.difference.n.to_string(), "accuracy/n".to_owned());
             says.words(", no difference would show");
@@ -342,7 +345,9 @@ impl Case<'_> {
             says.words("These are the same weights: what differs between the two is noise of the measurement.");
             return says.done();
         }
-        says.words("Ship either. ");
+        says.words("Ship either");
+        provided(&mut says, &self.reviews.each_ref());
+        says.words(". ");
         self.quality(&mut says, Side::A);
         says.words("No difference was seen in speed without a context, in the first token or in memory");
         let alike = self.reviews[0].verdict == self.reviews[1].verdict
@@ -358,6 +363,27 @@ pub(super) fn detectable_text(found: &Difference) -> Option<String> {
     let least = found.detectable?;
     let scale = found.difference.unit.scale(&[least]);
     Some(format!("{} {}", scale.show(least).trim_start_matches('+'), scale.suffix))
+}
+
+/// On what the advice hangs: needs of which the evidence does not tell whether the models that are shipped meet them.
+pub(super) fn provided(says: &mut Paragraph, shipped: &[&Review]) {
+    for (index, need) in open_needs(shipped).into_iter().enumerate() {
+        says.words(if index == 0 { ", if it proves to meet “" } else { " and “" }).term(need).words("”");
+    }
+    if !open_needs(shipped).is_empty() {
+        says.words(", which is not decided");
+    }
+}
+
+/// Needs of which the evidence does not tell whether these meet them, each once.
+pub(crate) fn open_needs<'a>(shipped: &[&'a Review]) -> Vec<&'a str> {
+    let mut open: Vec<&str> = Vec::new();
+    for need in shipped.iter().flat_map(|review| review.open_needs()).map(|found| found.need.text.as_str()) {
+        if !open.contains(&need) {
+            open.push(need);
+        }
+    }
+    open
 }
 
 /// Names between commas, the last behind `and`.

@@ -5,7 +5,7 @@ use plimsoll_lab::record::{Measurement, Origin, Rate, Unit};
 use plimsoll_lab::stats::Interval;
 
 use super::expected::Expected;
-use super::{Seen, Subject};
+use super::{Seen, Subject, Workload};
 use crate::rubric::Assumptions;
 
 /// Seconds of a day.
@@ -16,6 +16,8 @@ const CENTURY: f64 = 36_525.0 * DAY;
 const LEAST_GB: f64 = 1.0;
 /// Nobody reads along beyond this. [tokens/s]
 const MOST_READ: f64 = 100.0;
+/// What a dossier calls the weights of a model of which no more than its parameters is announced.
+pub(super) const AT_LEAST: &str = "memory_at_least";
 /// How the memory that is left free is calculated.
 const HEADROOM: &str = "one less peak memory over installed memory";
 
@@ -34,9 +36,10 @@ impl Dossier {
         let mut derived = Vec::new();
         if let Some(seen) = subject.seen {
             measured.extend(seen.model.measurements().into_iter().cloned());
-            derived.extend(Deriver { name: subject.name, seen }.all(assumptions));
+            derived.extend(Deriver { name: subject.name, seen }.all(assumptions, subject.demand.workload));
         } else if let Some(expected) = subject.expected {
-            derived.extend(foreseen(subject.name, expected, &measured, assumptions));
+            let workload = subject.demand.workload;
+            derived.extend(foreseen(subject.name, expected, &measured, assumptions, workload));
         }
         let mut dossier = Dossier { measured, derived };
         let shortfall = dossier.claims_shortfall(subject);
@@ -71,7 +74,13 @@ impl Dossier {
 }
 
 /// What is predicted, and what follows from it. What was measured is not predicted as well.
-fn foreseen(name: &str, expected: &Expected, measured: &[Measurement], assumptions: &Assumptions) -> Vec<Measurement> {
+fn foreseen(
+    name: &str,
+    expected: &Expected,
+    measured: &[Measurement],
+    assumptions: &Assumptions,
+    workload: Workload,
+) -> Vec<Measurement> {
     let mut all = expected.measurements(name);
     all.retain(|predicted| measured.iter().all(|measured| measured.metric != predicted.metric));
     let get = |metric: &str| all.iter().chain(measured).find(|found| found.metric == metric);
@@ -79,9 +88,31 @@ fn foreseen(name: &str, expected: &Expected, measured: &[Measurement], assumptio
         let free = |at: &[f64]| (1.0 - at[0] / at[1]).max(0.0);
         derive(name, "memory_headroom", Unit::Share, &[peak, installed], HEADROOM, free)
     });
-    let break_even = get("decode@0").map(|decode| break_even(name, decode, assumptions));
-    all.extend(headroom.into_iter().chain(break_even));
+    let app = match workload {
+        Workload::Phone => get("peak_memory").map(|peak| {
+            let room = get("memory_room").filter(|_| expected.is_named);
+            room_taken(name, peak, room, assumptions)
+        }),
+        Workload::Chat | Workload::Batch => get("decode@0").map(|decode| break_even(name, decode, assumptions)),
+    };
+    all.extend(headroom.into_iter().chain(app));
     all
+}
+
+/// The part of what an app may have that a model takes: of the device that was named, else of the rubric's phone.
+fn room_taken(name: &str, peak: &Measurement, room: Option<&Measurement>, assumed: &Assumptions) -> Measurement {
+    let whole = assumed.phone_app_bytes;
+    match room {
+        Some(room) => {
+            let how = "peak memory over what an app may take of the device that was named";
+            derive(name, "room_taken", Unit::Share, &[peak, room], how, |at| at[0] / at[1])
+        }
+        None => {
+            let how =
+                format!("peak memory over the {} that a phone gives one app, from the rubric", Unit::Bytes.text(whole));
+            derive(name, "room_taken", Unit::Share, &[peak], &how, |at| at[0] / whole)
+        }
+    }
 }
 
 /// Right answers to one kind of question, on the scale from guessing to all.
@@ -125,11 +156,18 @@ struct Deriver<'a> {
 }
 
 impl Deriver<'_> {
-    fn all(&self, assumptions: &Assumptions) -> Vec<Measurement> {
+    fn all(&self, assumptions: &Assumptions, workload: Workload) -> Vec<Measurement> {
         let mut all = vec![self.memory_headroom()];
         let chance = self.chance();
         all.extend(self.decode_kept());
-        all.extend(self.seen.model.speed.first().map(|speed| break_even(self.name, &speed.decode, assumptions)));
+        match workload {
+            // What a phone's app takes no price of an API is held against: its users pay for the energy.
+            Workload::Phone => all.push(room_taken(self.name, &self.seen.model.memory.peak, None, assumptions)),
+            Workload::Chat | Workload::Batch => {
+                let speed = self.seen.model.speed.first();
+                all.extend(speed.map(|speed| break_even(self.name, &speed.decode, assumptions)));
+            }
+        }
         if let Some(chance) = &chance {
             let quality = self.above_chance("accuracy_above_chance", &self.seen.model.quality.overall, chance);
             all.extend([self.quality_per_gb(&quality)]);
@@ -209,8 +247,8 @@ impl Deriver<'_> {
 
 /// Time until a device of one's own has paid for itself against an API.
 fn break_even(name: &str, decode: &Measurement, assumed: &Assumptions) -> Measurement {
-    let Assumptions { api_usd_per_million_tokens: price, device_usd, watts, usd_per_kwh, dated, tokens_a_day, duty } =
-        assumed;
+    let price = assumed.api_usd_per_million_tokens;
+    let Assumptions { device_usd, watts, usd_per_kwh, dated, tokens_a_day, duty, .. } = assumed;
     let how = format!(
         "a device of {device_usd} USD over what it saves in a day: {tokens_a_day} tokens or as many as it decodes in \
          {duty} of the day, at {price} USD for a million from an API, less electricity ({watts} W, {usd_per_kwh} \

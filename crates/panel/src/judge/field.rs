@@ -4,7 +4,7 @@ use plimsoll_lab::compare::Field;
 use plimsoll_lab::record::{Measurement, ModelRecord, Side};
 use serde::{Deserialize, Serialize};
 
-use super::advice::{Preferred, advice, lower_first};
+use super::advice::{Preferred, advice, lower_first, provided};
 use super::paragraph::{Paragraph, Part};
 use super::review::Review;
 
@@ -126,6 +126,7 @@ impl Case<'_> {
         let mut says = Paragraph::default();
         says.words("Ship any of ");
         self.names(&mut says, ship, " or ", |_, _| ());
+        self.provided(&mut says, ship);
         says.words(": no difference that decides was seen between them. ");
         self.rest(&mut says, ship[0], ship);
         says.words("More questions (--items) and repetitions (--repeat) might tell them apart.");
@@ -134,9 +135,16 @@ impl Case<'_> {
 
     fn one(&self, ship: usize) -> Vec<Part> {
         let mut says = Paragraph::default();
-        says.words("Ship ").name(self.name(ship)).words(". ");
+        says.words("Ship ").name(self.name(ship));
+        self.provided(&mut says, &[ship]);
+        says.words(". ");
         self.rest(&mut says, ship, &[ship]);
         says.done()
+    }
+
+    fn provided(&self, says: &mut Paragraph, ship: &[usize]) {
+        let reviews: Vec<&Review> = ship.iter().map(|model| self.models[*model].review).collect();
+        provided(says, &reviews);
     }
 
     /// What sets `ship` apart from all that are not `shipped`, what it costs, and what the others are for.

@@ -7,9 +7,9 @@ use plimsoll_lab::predict::mix::Quantisation;
 use plimsoll_lab::predict::published::ShapeProblem;
 use serde::{Deserialize, Serialize};
 
-use super::expected::{Expected, OtherEngine};
+use super::expected::{AtLeast, Expected, OtherEngine};
 use super::{Demand, Need, Review, Rival, Subject, Workload, review};
-use crate::predicted::{CONTEXT, afloat, asked, of_shape, stands};
+use crate::predicted::{CONTEXT, Costs, afloat, asked, stands};
 use crate::rubric::Rubric;
 
 /// The device that models are judged for.
@@ -55,16 +55,11 @@ impl<'a> Target<'a> {
         Target { room: room.or(self.room), ..self }
     }
 
-    /// What a model is wanted for there: a chat on a phone is a phone's work.
-    pub fn demand(&self, asked: &Demand) -> Demand {
-        Demand { workload: self.workload(asked.workload), ..asked.clone() }
-    }
-
-    /// Where somebody waits at a phone, its memory is a phone's.
-    fn workload(&self, asked: Workload) -> Workload {
-        match (self.place, asked) {
-            (Place::There(profile), Workload::Chat) if profile.kind == DeviceKind::Phone => Workload::Phone,
-            _ => asked,
+    /// The kind of work that a model is wanted for there where nobody says: a phone's on a phone, else a chat.
+    pub fn workload(&self) -> Workload {
+        match self.profile() {
+            Some(profile) if profile.kind == DeviceKind::Phone => Workload::Phone,
+            _ => Workload::Chat,
         }
     }
 
@@ -171,6 +166,8 @@ pub struct Question<'a> {
     pub demand: &'a Demand,
     /// What the panel judges by.
     pub rubric: &'a Rubric,
+    /// What shapes cost that were asked for before.
+    pub costs: &'a Costs,
 }
 
 /// A model as its card describes it, with what is predicted of it and what the panel makes of that.
@@ -197,11 +194,6 @@ pub struct Foreseen {
 }
 
 impl Question<'_> {
-    /// What it is wanted for on this device.
-    pub fn demand(&self) -> Demand {
-        self.target.demand(self.demand)
-    }
-
     /// Judges a checkpoint of a card; without a `shape` by all else that the card says.
     ///
     /// # Errors
@@ -211,15 +203,17 @@ impl Question<'_> {
         let found = shape.map(|shape| self.predicted(card, shape)).transpose()?.flatten();
         let (prediction, chosen) = found.unzip();
         let engine = prediction.as_ref().and_then(|found| OtherEngine::of(card, found.runner, self.target.profile()));
-        let Target { name, installed, .. } = self.target;
-        let expected = Expected { device: name.to_owned(), installed, prediction, engine };
+        let Target { name, installed, room, .. } = self.target;
+        let size = card.size.as_deref().filter(|_| prediction.is_none());
+        let at_least = size.and_then(|size| AtLeast::of(size, self.wish.quantisation, room));
+        let is_named = self.target.profile().is_some();
+        let expected = Expected { device: name.to_owned(), installed, is_named, prediction, at_least, engine };
         let rivals = Rival::of(catalog, Some(card));
-        let demand = self.demand();
         let subject = Subject {
             card: Some(card),
             expected: Some(&expected),
             rivals: &rivals,
-            ..Subject::of(&card.name, &terms, &demand)
+            ..Subject::of(&card.name, &terms, self.demand)
         };
         let review = review(&subject, self.rubric);
         Ok(Foreseen {
@@ -237,8 +231,8 @@ impl Question<'_> {
 
     fn predicted(&self, card: &ModelCard, shape: &Shape) -> Result<Option<(Prediction, Chosen)>, ShapeProblem> {
         let asked = asked(shape, self.wish.context, self.wish.pictures);
-        let all = of_shape(card, shape, self.target.place, self.target.room, asked)?;
-        let speed = self.rubric.reading_speed(self.target.workload(self.demand.workload));
+        let all = self.costs.predicted(card, shape, self.target.place, self.target.room, asked)?;
+        let speed = self.rubric.reading_speed(self.demand);
         Ok(choose(all, &self.demand.needs, self.wish.quantisation, speed))
     }
 }

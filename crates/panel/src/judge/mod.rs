@@ -22,10 +22,11 @@ use plimsoll_catalog::{Catalog, DeclaredUse, ModelCard, Terms};
 use plimsoll_lab::record::{Comparison, Device, Fidelity, Measurement, ModelRecord, Side, SuiteFacts};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use advice::open_needs;
 pub use advice::{Advice, Preferred};
 pub use check::{Fault, check, check_comparison, check_judgement, check_report};
 pub use demand::{Demand, Workload};
-pub use expected::{Expected, OtherEngine};
+pub use expected::{AtLeast, Expected, OtherEngine};
 pub use field::{FieldAdvice, Judged, field_advice};
 pub use foresee::{Chosen, Foreseen, Question, Target, Wish};
 pub use need::{Need, NeedError, NeedFound, size};
@@ -118,6 +119,17 @@ impl Judgement {
     /// The use in words, such as `commercial, 1000 users; chat`.
     pub fn wanted(&self) -> String {
         format!("{}; {}", self.usage, self.workload)
+    }
+
+    /// Needs on which the advice hangs: the evidence does not tell whether what is shipped meets them.
+    pub fn open_needs(&self) -> Vec<&str> {
+        let [a, b] = &self.reviews;
+        match self.advice.preferred {
+            Preferred::A => open_needs(&[a]),
+            Preferred::B => open_needs(&[b]),
+            Preferred::NotToldApart => open_needs(&[a, b]),
+            Preferred::Neither => Vec::new(),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use plimsoll_lab::record::{Measurement, Unit};
 use plimsoll_lab::suite::categories;
 use serde::{Deserialize, Serialize};
 
-use super::dossier::Dossier;
+use super::dossier::{AT_LEAST, Dossier};
 use crate::gate::{Standing, Wanted, stands};
 
 /// Needs that may be declared at once; more were not meant.
@@ -141,10 +141,14 @@ impl Need {
         NeedFound { need: self.clone(), outcome, measurement: measurement.map(|found: &Measurement| found.id.clone()) }
     }
 
-    /// What arithmetic allows at most can rule a need for prompts out and never meet it.
+    /// A bound can rule a need out and never meet it: what arithmetic allows at most of prompts, and what weights take at
+    /// least of memory.
     fn ruled_out_by<'a>(&self, dossier: &'a Dossier) -> Option<&'a Measurement> {
-        let most = dossier.get("prefill_at_most").filter(|_| self.metric == "prefill@0")?;
-        (self.wanted == Wanted::AtLeast && most.value < self.limit).then_some(most)
+        match (self.metric.as_str(), self.wanted) {
+            ("prefill@0", Wanted::AtLeast) => dossier.get("prefill_at_most").filter(|most| most.value < self.limit),
+            ("peak_memory", Wanted::AtMost) => dossier.get(AT_LEAST).filter(|least| least.value > self.limit),
+            _ => None,
+        }
     }
 }
 

@@ -79,7 +79,7 @@ impl OutlookAdvice {
 impl Outlook {
     /// What follows from `models`, all judged for the same `question`.
     pub fn of(question: &Question<'_>, models: Vec<Foreseen>) -> Outlook {
-        let demand = question.demand();
+        let demand = question.demand.clone();
         let (ranking, first) = ranked(&models);
         let advice = advice::advice(&models, &ranking, first);
         Outlook {

@@ -143,6 +143,11 @@ pub struct Scored {
 }
 
 impl Review {
+    /// Needs of which the evidence does not tell whether they are met.
+    pub fn open_needs(&self) -> impl Iterator<Item = &NeedFound> {
+        self.needs.iter().filter(|found| found.outcome == Outcome::Unknown)
+    }
+
     /// Whether it rests on predictions.
     pub fn is_predicted(&self) -> bool {
         self.verdict.predicted
@@ -177,14 +182,14 @@ pub fn review(subject: &Subject, rubric: &Rubric) -> Review {
     let needs: Vec<NeedFound> = demand.needs.iter().map(|need| need.found(&dossier)).collect();
     let vetoes = vetoes(subject, &dossier, &licence, &needs, rubric);
     let calls = opinions.iter().zip(&rubric.reviewers).map(|(opinion, by)| (opinion.call, by.needed_to_ship));
+    let is_open = needs.iter().any(|found| found.outcome == Outcome::Unknown);
     let verdict = match subject.foreseen() {
         Some(expected) => {
-            let is_open = needs.iter().any(|found| found.outcome == Outcome::Unknown);
             let (is_allowed, is_held_back) =
                 (licence.outcome == Outcome::Passed, expected.fits() != Floats::Yes || is_open);
             Verdict::foreseen(opinions.iter().map(|opinion| opinion.call), is_allowed, is_held_back, vetoes.len())
         }
-        None => Verdict::of(calls, licence.outcome != Outcome::Unknown, vetoes.len()),
+        None => Verdict::of(calls, is_open || licence.outcome == Outcome::Unknown, vetoes.len()),
     };
     Review {
         model: subject.name.to_owned(),
@@ -220,8 +225,8 @@ impl Bench<'_> {
         let gates: Vec<GateFound> =
             reviewer.gates.iter().map(|gate| GateFound { gate: *gate, outcome: self.stands(*gate) }).collect();
         let (mut scored, mut missing) = (Vec::new(), Vec::new());
-        let workload = self.subject.demand.workload;
-        let criteria: Vec<&Criterion> = reviewer.criteria.iter().filter(|c| c.is_for(workload)).collect();
+        let (workload, purpose) = (self.subject.demand.workload, self.subject.demand.usage.purpose);
+        let criteria: Vec<&Criterion> = reviewer.criteria.iter().filter(|c| c.is_for(workload, purpose)).collect();
         for criterion in &criteria {
             match self.scored(criterion) {
                 Some(found) => scored.push(found),

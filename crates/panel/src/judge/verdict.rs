@@ -88,10 +88,10 @@ fn is_none(n: &usize) -> bool {
 }
 
 impl Verdict {
-    /// The verdict of these calls, each with whether the word is Ship only with that reviewer's consent, and only where the
-    /// licence can be told.
-    pub fn of(calls: impl IntoIterator<Item = (Call, bool)>, licence_is_told: bool, vetoes: usize) -> Verdict {
-        let (mut found, mut is_held_back) = (Verdict::vetoed(vetoes), !licence_is_told);
+    /// The verdict of these calls, each with whether the word is Ship only with that reviewer's consent. It is Ship only
+    /// where nothing that decides is open: the licence can be told, and every need is seen to be met.
+    pub fn of(calls: impl IntoIterator<Item = (Call, bool)>, is_open: bool, vetoes: usize) -> Verdict {
+        let (mut found, mut is_held_back) = (Verdict::vetoed(vetoes), is_open);
         for (call, needed_to_ship) in calls {
             found.count(call);
             is_held_back |= needed_to_ship && call != Call::Ship;
@@ -219,7 +219,7 @@ mod tests {
     fn said(ship: usize, skip: usize, abstain: usize, vetoes: usize) -> String {
         let calls = [(Call::Ship, ship), (Call::Skip, skip), (Call::Abstain, abstain)];
         let calls = calls.into_iter().flat_map(|(call, n)| std::iter::repeat_n((call, false), n));
-        Verdict::of(calls, true, vetoes).to_string()
+        Verdict::of(calls, false, vetoes).to_string()
     }
 
     #[test]
@@ -267,10 +267,10 @@ mod tests {
     fn whoever_is_needed_to_ship_caps_the_word_at_mixed_by_a_skip_and_by_silence() {
         let with = |needed: Call| {
             let calls = [(Call::Ship, false), (needed, true), (Call::Ship, false), (Call::Ship, false)];
-            Verdict::of(calls, true, 0).word
+            Verdict::of(calls, false, 0).word
         };
-        let untold = Verdict::of([(Call::Ship, false); 4], false, 0);
-        assert_eq!(untold.word, Word::Mixed, "whether it may be used is not known");
+        let untold = Verdict::of([(Call::Ship, false); 4], true, 0);
+        assert_eq!(untold.word, Word::Mixed, "whether it may be used, or meets a need, is not known");
         assert_eq!([Call::Ship, Call::Skip, Call::Abstain].map(with), [Word::Ship, Word::Mixed, Word::Mixed]);
     }
 }

@@ -7,7 +7,7 @@ use plimsoll_lab::record::Measurement;
 use serde::{Deserialize, Serialize};
 
 use super::Subject;
-use super::dossier::Dossier;
+use super::dossier::{AT_LEAST, Dossier};
 use super::need::NeedFound;
 use super::paragraph::{Paragraph, Part};
 use crate::rubric::Rubric;
@@ -123,13 +123,16 @@ fn guesses(subject: &Subject, dossier: &Dossier, rubric: &Rubric) -> Option<Veto
 /// Where not even the least that is predicted is within the most that it may take.
 fn too_large(subject: &Subject, dossier: &Dossier) -> Option<Veto> {
     let expected = subject.foreseen().filter(|expected| expected.fits() == Floats::No)?;
-    let (peak, room) = (dossier.get("peak_memory")?, dossier.get("memory_room")?);
+    let bound = dossier.get(AT_LEAST).zip(expected.at_least);
+    let (takes, quantisation) = match (&expected.prediction, bound) {
+        (Some(found), _) => (dossier.get("peak_memory")?, found.quantisation),
+        (None, bound) => bound.map(|(bytes, found)| (bytes, found.quantisation))?,
+    };
+    let room = dossier.get("memory_room")?;
     let mut says = Paragraph::default();
-    says.words("Its memory cannot fit there: it takes ").value(peak);
-    if let Some(found) = &expected.prediction {
-        says.words(" as ").name(&found.quantisation.to_string());
-    }
-    says.words(", and a model may take ").value(room).words(".");
+    says.words("Its memory cannot fit there: ");
+    says.words(if expected.prediction.is_some() { "it takes " } else { "its weights alone take " }).value(takes);
+    says.words(" as ").name(&quantisation.to_string()).words(", and a model may take ").value(room).words(".");
     Some(Veto { ground: Ground::Memory, paragraph: says.done() })
 }
 

@@ -3,7 +3,7 @@
 use plimsoll_catalog::Outcome;
 use plimsoll_lab::record::{Measurement, Unit};
 
-use super::dossier::{Kind, by_category};
+use super::dossier::{AT_LEAST, Kind, by_category};
 use super::expected::OtherEngine;
 use super::paragraph::{Paragraph, Part};
 use super::review::{Bench, Call, GateFound, Opinion, Scored};
@@ -51,6 +51,7 @@ pub(super) fn paragraph(bench: Bench, reviewer: &Reviewer, opinion: &Opinion) ->
     if is_predicted {
         speaker.plain();
     }
+    speaker.remarks();
     speaker.rivals();
     speaker.says.done()
 }
@@ -188,12 +189,33 @@ impl<'a> Speaker<'a> {
     fn unforeseen(&mut self) {
         let no_shape = self.bench.subject.foreseen().is_some_and(|expected| expected.prediction.is_none());
         if no_shape && self.opinion.scored.is_empty() && !self.asks_for_answers() {
-            self.says.words("Its shape is not published, so neither memory nor speed can be predicted. ");
+            let bound = self.bench.subject.foreseen().and_then(|expected| expected.at_least);
+            match self.bench.dossier.get(AT_LEAST).zip(bound) {
+                Some((bytes, bound)) => self
+                    .says
+                    .words("Its shape is not published, and no more can be told than that its weights alone, as ")
+                    .name(&bound.quantisation.to_string())
+                    .words(", take ")
+                    .value(bytes)
+                    .words(" or more. "),
+                None => self.says.words("Its shape is not published, so neither memory nor speed can be predicted. "),
+            };
         } else if self.asks_for_answers() {
             self.says.words("How often it is right cannot be predicted, and without that there is no score. ");
         } else if !self.opinion.missing.is_empty() {
             let missing = self.opinion.missing.join(", ");
             self.says.words("Not predicted: ").words(&missing).words(". That is not enough to judge by. ");
+        }
+    }
+
+    /// What is said and not scored, where the reviewer judges.
+    fn remarks(&mut self) {
+        let workload = self.bench.subject.demand.workload;
+        if self.opinion.call == Call::Abstain {
+            return;
+        }
+        for remark in self.reviewer.remarks.iter().filter(|remark| remark.is_for(workload)) {
+            self.says.apart().words(&remark.text);
         }
     }
 
@@ -311,7 +333,13 @@ impl<'a> Speaker<'a> {
         let measured = self.measured(scored).cloned();
         let says = self.says.words(phrase);
         if let Some(measured) = measured {
-            says.words(" (").value_alone(&measured).words(")");
+            says.words(" (").value_alone(&measured);
+            // A share of what lies between, which is not the share of right answers.
+            says.words(if scored.criterion == "accuracy_above_chance" {
+                " of the way from guessing to all right)"
+            } else {
+                ")"
+            });
         }
         says.words(". ");
     }

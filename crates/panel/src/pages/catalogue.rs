@@ -9,7 +9,7 @@ use super::shown::use_words;
 use super::waterline::waterline;
 use super::{Chrome, DemandForm};
 use crate::chart::{Dot, scatter};
-use crate::judge::{Demand, OtherEngine, Verdict, Word};
+use crate::judge::{AtLeast, Demand, OtherEngine, Verdict, Word};
 use crate::predicted::{bytes, licence_words, speed};
 use crate::store::Listed;
 
@@ -25,6 +25,8 @@ pub struct Entry<'a> {
     pub checkpoint: Option<String>,
     /// What is predicted of the way to store it that suits the device; none where its shape is not published.
     pub predicted: Option<Prediction>,
+    /// What its weights take at least, where no more than its parameters is announced.
+    pub at_least: Option<AtLeast>,
     /// Why another engine would have to run it there, if one would.
     pub engine: Option<OtherEngine>,
     /// What the panel says by what is predicted.
@@ -87,7 +89,7 @@ impl Entry<'_> {
 
     /// Whether it fails by a need of the reader's, not by the device's memory.
     fn is_unmet(&self) -> bool {
-        let is_too_large = self.predicted.as_ref().is_some_and(|predicted| predicted.fits == Floats::No);
+        let is_too_large = self.predicted.as_ref().map_or(self.at_least.is_some(), |found| found.fits == Floats::No);
         self.floats == Some(Floats::No) && !is_too_large
     }
 
@@ -122,6 +124,11 @@ impl Entry<'_> {
     /// The memory that is predicted.
     fn memory(&self) -> String {
         self.predicted.as_ref().map_or(String::new(), |predicted| bytes(predicted.memory.total.high))
+    }
+
+    /// The least that its weights take, where no more is known.
+    fn least(&self) -> Option<String> {
+        self.at_least.map(|least| format!("{} as {}", bytes(least.bytes as f64), least.quantisation))
     }
 
     /// The speed that was measured on this device, and of which types of weights.
@@ -351,10 +358,22 @@ impl CataloguePage<'_> {
         use_words(&self.demand.usage)
     }
 
+    /// Those that float, perhaps at least; and the others, which are folded away. Who searches or sorts has one list.
+    fn sides(&self) -> (Vec<&Entry<'_>>, Vec<&Entry<'_>>) {
+        let is_one = self.filters.sorted != Sorted::default() || !self.filters.query.is_empty();
+        let floats = |entry: &&Entry<'_>| is_one || matches!(entry.floats, Some(Floats::Yes | Floats::Perhaps));
+        self.entries.iter().partition(floats)
+    }
+
     /// How many stand how.
     fn count(&self) -> String {
-        let of = |floats: Option<Floats>| self.entries.iter().filter(|entry| entry.floats == floats).count();
-        let unmet = self.entries.iter().filter(|entry| entry.is_unmet()).count();
+        self.count_of(&self.entries.iter().collect::<Vec<_>>())
+    }
+
+    /// How many of these stand how.
+    fn count_of(&self, entries: &[&Entry<'_>]) -> String {
+        let of = |floats: Option<Floats>| entries.iter().filter(|entry| entry.floats == floats).count();
+        let unmet = entries.iter().filter(|entry| entry.is_unmet()).count();
         let all = [
             (of(Some(Floats::Yes)), "float", "floats"),
             (of(Some(Floats::Perhaps)), "perhaps", "perhaps"),

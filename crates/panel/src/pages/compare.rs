@@ -15,7 +15,9 @@ use super::measured::{Measured, Pair, Sample, drawn, glance, marked, sample, wit
 use super::shown::{Shelf, bytes, count, entry_price, summary, use_words};
 use super::{Chrome, DemandForm, Site};
 use crate::command::quoted;
-use crate::judge::{Advice, Call, Demand, NeedFound, Opinion, Part, Preferred, Review, Scored, Workload, range_text};
+use crate::judge::{
+    Advice, Call, Demand, NeedFound, Opinion, Part, Preferred, Review, Scored, Workload, open_needs, range_text,
+};
 use crate::report::{Report, model_id};
 use crate::store::{Judged, Tally};
 use crate::table::Cell;
@@ -365,14 +367,20 @@ impl<'a> ComparePage<'a> {
         if let Some(answer) = self.foretold_answer() {
             return answer;
         }
-        match self.advice.map(|advice| advice.preferred) {
-            Some(Preferred::A) => "Ship A",
-            Some(Preferred::B) => "Ship B",
-            Some(Preferred::Neither) => "Ship neither",
-            Some(Preferred::NotToldApart) => "Ship either",
-            None => "Not measured",
-        }
-        .to_owned()
+        let [a, b] = self.models.each_ref().map(|model| model.of.review);
+        let (answer, shipped) = match self.advice.map(|advice| advice.preferred) {
+            Some(Preferred::A) => ("Ship A", vec![a]),
+            Some(Preferred::B) => ("Ship B", vec![b]),
+            Some(Preferred::NotToldApart) => ("Ship either", vec![a, b]),
+            Some(Preferred::Neither) => ("Ship neither", Vec::new()),
+            None => ("Not measured", Vec::new()),
+        };
+        let hangs = match open_needs(&shipped).len() {
+            0 => "",
+            1 => ", if a need proves met",
+            _ => ", if needs prove met",
+        };
+        format!("{answer}{hangs}")
     }
 
     /// What scores rest on, as a table's heading.

@@ -16,7 +16,7 @@ pub struct DemandQuery {
     pub users: String,
     /// Two letters, or `EU`.
     pub region: String,
-    /// `chat`, `batch` or `phone`.
+    /// `chat`, `batch` or `phone`; what suits the device where it is empty.
     pub workload: String,
     /// Memory at most: gigabytes, or a size with its unit.
     pub memory: String,
@@ -31,13 +31,22 @@ pub struct DemandQuery {
 }
 
 impl DemandQuery {
-    /// What is demanded: commercial use, which has the most conditions, and a chat where nothing is said.
+    /// What is demanded of this machine: commercial use, which has the most conditions, and a chat where nothing is said.
     ///
     /// # Errors
     /// Which field cannot be read and what it may hold, in words.
     pub fn demand(&self) -> Result<Demand, String> {
+        self.demand_or(Workload::default())
+    }
+
+    /// The same, with `workload` where none is named.
+    ///
+    /// # Errors
+    /// As [`DemandQuery::demand`].
+    pub fn demand_or(&self, workload: Workload) -> Result<Demand, String> {
         let workload = match self.workload.as_str() {
-            "" | "chat" => Workload::Chat,
+            "" => workload,
+            "chat" => Workload::Chat,
             "batch" => Workload::Batch,
             "phone" => Workload::Phone,
             other => return Err(format!("`{other}` is no kind of work; expected chat, batch or phone")),
@@ -100,7 +109,7 @@ impl DemandQuery {
             ("device", &self.device),
         ];
         let asked = fields.into_iter().map(|(name, value)| (name, value.as_str()));
-        asked.filter(|field| !matches!(field, (_, "") | ("use", "commercial") | ("workload", "chat")))
+        asked.filter(|field| !matches!(field, (_, "") | ("use", "commercial")))
     }
 
     /// As the end of an address that asks for the same of another page: `?use=research`, or nothing.
@@ -159,7 +168,7 @@ impl DemandForm<'_> {
     }
 
     pub(super) fn is_workload(&self, workload: &str) -> bool {
-        self.query.workload == workload || (self.query.workload.is_empty() && workload == "chat")
+        self.query.workload == workload
     }
 
     pub(super) fn is_device(&self, id: &str) -> bool {
@@ -217,8 +226,15 @@ mod tests {
     fn an_address_asks_for_the_same_again() {
         let query = DemandQuery { usage: "research".to_owned(), need: "load<3s".to_owned(), ..DemandQuery::default() };
         assert_eq!(query.query(), "?use=research&need=load%3C3s");
-        let default =
-            DemandQuery { usage: "commercial".to_owned(), workload: "chat".to_owned(), ..DemandQuery::default() };
+        let default = DemandQuery { usage: "commercial".to_owned(), ..DemandQuery::default() };
         assert_eq!([DemandQuery::default().query(), default.query()], ["", ""]);
+    }
+
+    #[test]
+    fn a_chat_that_is_named_is_a_chat_wherever_it_is() {
+        let query = DemandQuery { workload: "chat".to_owned(), ..DemandQuery::default() };
+        assert_eq!(query.demand_or(Workload::Phone).unwrap().workload, Workload::Chat);
+        assert_eq!(DemandQuery::default().demand_or(Workload::Phone).unwrap().workload, Workload::Phone);
+        assert_eq!(query.query(), "?workload=chat", "and a link from the page says so too");
     }
 }

@@ -58,6 +58,11 @@ struct Pair<'a> {
 }
 
 impl<'a> Model<'a> {
+    /// Each cell of its row with what it tells, for where a row is no row of a table.
+    fn told(&self) -> impl Iterator<Item = (&'static str, &Marked)> {
+        ABOUT.into_iter().zip(&self.cells)
+    }
+
     fn samples(&self) -> &[Sample<'a>] {
         &self.samples
     }
@@ -69,6 +74,8 @@ impl<'a> Pair<'a> {
     }
 }
 
+/// What the cells of a row tell, in its order.
+const ABOUT: [&str; 5] = ["Right answers", "Decode", "Peak memory", "First token, cold", "Load"];
 /// Metrics of a row, in its order.
 const METRICS: [&str; 5] = ["accuracy", "decode@0", "peak_memory", "first_token_cold", "load"];
 

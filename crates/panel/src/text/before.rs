@@ -85,7 +85,9 @@ fn table(outlook: &Outlook, style: Style) -> String {
         let stored = model.quantisation().map_or("–".to_owned(), |stored| stored.to_string());
         let word = model.review.verdict.word.to_string();
         let name = shown_text(&model.card.name, COLUMNS[0]);
-        out += &format!("{}\n", row(&[name, word, stored, figure("peak_memory"), figure("decode@0"), licence(model)]));
+        let memory = model.figure("memory_at_least").map(|bound| format!("≥ {}", predicted_text(bound)));
+        let memory = memory.unwrap_or_else(|| figure("peak_memory"));
+        out += &format!("{}\n", row(&[name, word, stored, memory, figure("decode@0"), licence(model)]));
     }
     out
 }

@@ -3,10 +3,10 @@
 use plimsoll_catalog::Outcome;
 use plimsoll_lab::record::{Difference, Filled, Measurement, ModelRecord, Side};
 
-use super::{Detail, Style, device_line, padded, render_text, wrapped};
+use super::{Detail, Style, device_line, padded, provided, render_text, wrapped};
 use crate::field::FieldReport;
 use crate::foreign::shown_text;
-use crate::judge::Judged;
+use crate::judge::{Judged, Review, open_needs};
 
 /// Widths of number and name, panel, right answers, decode, memory and load, with one blank between each; together 80.
 const COLUMNS: [usize; 6] = [22, 6, 9, 17, 10, 11];
@@ -27,7 +27,9 @@ pub fn render_field(report: &FieldReport, style: Style, detail: Detail) -> Strin
         places => format!("Ship {}", places.iter().map(named).collect::<Vec<_>>().join(" or ")),
     };
     let wanted = report.first().judgement.wanted();
-    let mut out = format!("{}\n\n", style.bold(&wrapped(&format!("{title} ({wanted})"))));
+    let shipped: Vec<&Review> = report.advice.ship.iter().map(|place| models[*place].review).collect();
+    let hangs = provided(&open_needs(&shipped));
+    let mut out = format!("{}\n\n", style.bold(&wrapped(&format!("{title}{hangs} ({wanted})"))));
     out += &table(report, &models, style);
     out += &kinds(report, &models, detail, style);
     out += &how_to_read(report, style);

@@ -80,10 +80,9 @@ pub async fn catalogue(
     Fields(search): Fields<Search>,
     Fields(query): Fields<DemandQuery>,
 ) -> Result<Response, Problem> {
-    let demand = query.demand().map_err(Problem::Bad)?;
     app.with_store(move |app, store| {
         let (filters, device) = (search.filters()?, Device::of(app, &query.device)?);
-        let demand = device.target().demand(&demand);
+        let demand = query.demand_or(device.target().workload()).map_err(Problem::Bad)?;
         let against = Against { demand: &demand, device: &device, stored: quantisation(filters.stored)? };
         let cards = app.catalog.cards();
         let mut all: Vec<Entry<'_>> = cards.map(|card| against.entry(app, store, card)).collect::<Result<_, _>>()?;

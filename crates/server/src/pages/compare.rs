@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::{HISTORY, form, is_bookmarked, moved};
 use crate::app::App;
-use crate::contenders::{Known, Pair, meant, report};
+use crate::contenders::{Known, Pair, report};
 use crate::device::Device;
 use crate::error::Problem;
 use crate::query::Fields;
@@ -44,7 +44,7 @@ pub async fn compare_form(
         (other, "") => Err(missing("second", other)),
         _ => {
             app.with_store(move |app, store| {
-                let pair = Pair::of(meant(app, store, two.a.trim())?, meant(app, store, two.b.trim())?)?;
+                let pair = Pair::called(app, store, two.a.trim(), two.b.trim()).map_err(|why| why.asking(&query))?;
                 Ok(Redirect::to(&format!("/compare/{}{}", pair.name(), query.query())))
             })
             .await
@@ -61,7 +61,7 @@ pub async fn compare(
 ) -> Result<Response, Problem> {
     let demand = query.demand().map_err(Problem::Bad)?;
     app.with_store(move |app, store| {
-        let pair = Pair::meant(app, store, &text)?;
+        let pair = Pair::meant(app, store, &text).map_err(|why| why.asking(&query))?;
         let path = format!("/compare/{}", pair.name());
         if pair.name() != text {
             return Ok(moved(&path, &query).into_response());
@@ -84,7 +84,8 @@ pub async fn compare(
             None => {
                 let ids = pair.ids();
                 let known = [Known::find(app, store, ids[0])?, Known::find(app, store, ids[1])?];
-                let outlook = foreseen(app, &known, &device, &demand)?;
+                let predicted = query.demand_or(device.target().workload()).map_err(Problem::Bad)?;
+                let outlook = foreseen(app, &known, &device, &predicted)?;
                 let reviews = match &outlook {
                     Some(outlook) => [0, 1].map(|at| outlook.models[at].review.clone()),
                     None => known.each_ref().map(|known| known.review(app, &demand)),
@@ -114,7 +115,8 @@ pub async fn compare(
 /// What is predicted of two models that were not measured against each other; nothing where one has no card.
 fn foreseen(app: &App, known: &[Known; 2], device: &Device, demand: &Demand) -> Result<Option<Outlook>, Problem> {
     let [Some(a), Some(b)] = known.each_ref().map(|known| known.background.card.as_ref()) else { return Ok(None) };
-    let question = Question { target: device.target(), wish: Wish::of([a, b]), demand, rubric: &app.rubric };
+    let question =
+        Question { target: device.target(), wish: Wish::of([a, b]), demand, rubric: &app.rubric, costs: &app.costs };
     let mut models = Vec::new();
     for card in [a, b] {
         let found = question.of(&app.catalog, card, card.shapes.first());

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use plimsoll_catalog::ModelCard;
 use plimsoll_panel::judge::Wish;
 use plimsoll_panel::pages::{Checkpoint, DemandQuery, ModelPage};
-use plimsoll_panel::predicted::{CONTEXT, asked, name, of_shape, runner_words};
+use plimsoll_panel::predicted::{CONTEXT, asked, name, runner_words};
 use plimsoll_panel::slug;
 
 use super::catalogue::choices;
@@ -29,15 +29,14 @@ pub async fn model(
     Path(called): Path<String>,
     Fields(query): Fields<DemandQuery>,
 ) -> Result<Response, Problem> {
-    let demand = query.demand().map_err(Problem::Bad)?;
     app.with_store(move |app, store| {
-        let id = meant(app, store, &called)?;
+        let id = meant(app, store, &called).map_err(|why| why.asking(&query))?;
         let path = format!("/model/{id}");
         if id != called {
             return Ok(moved(&path, &query).into_response());
         }
         let device = Device::of(app, &query.device)?;
-        let demand = device.target().demand(&demand);
+        let demand = query.demand_or(device.target().workload()).map_err(Problem::Bad)?;
         let known = Known::find(app, store, &id)?;
         let key = reader.key(store)?;
         let bookmarked = is_bookmarked(store, &key, &path)?;
@@ -54,7 +53,7 @@ pub async fn model(
             form: form(app, &query),
             device: device.words(),
             pending: device.pending(),
-            checkpoints: checkpoints(card, &device)?,
+            checkpoints: checkpoints(app, card, &device)?,
             from: known.seen.as_ref().map(|(listed, ..)| listed.comparison.clone()),
             comparisons: &store.comparisons_with(&id, HISTORY)?,
             history: &store.history(Some(&id), HISTORY)?,
@@ -68,11 +67,12 @@ pub async fn model(
 }
 
 /// What is predicted of each published checkpoint of a model.
-fn checkpoints(card: Option<&ModelCard>, device: &Device) -> Result<Vec<Checkpoint>, Problem> {
+fn checkpoints(app: &App, card: Option<&ModelCard>, device: &Device) -> Result<Vec<Checkpoint>, Problem> {
     let of = |card: &ModelCard| {
         let pictures = Wish::of([card]).pictures;
         let one = |shape| {
-            let all = of_shape(card, shape, device.place(), device.room(), asked(shape, CONTEXT, pictures));
+            let asked = asked(shape, CONTEXT, pictures);
+            let all = app.costs.predicted(card, shape, device.place(), device.room(), asked);
             let predicted = all.map_err(|error| Problem::Internal(error.to_string()))?;
             let runner = predicted.first().and_then(|one| runner_words(card, one, device.profile()));
             Ok(Checkpoint::of(name(card, shape), shape, pictures, predicted, runner))

@@ -52,7 +52,9 @@ pub fn imagined_machine() -> Here {
         prompt_attention_rate: 20e9,
         node_seconds: 2e-6,
     };
-    Here { machine, cpu: "an imagined processor".to_owned(), processor: "scalar, 2 threads".to_owned() }
+    let readings = vec![machine.read_bandwidth; 2];
+    let (cpu, processor) = ("an imagined processor".to_owned(), "scalar, 2 threads".to_owned());
+    Here { machine, cpu, processor, readings, disturbances: Vec::new() }
 }
 
 /// Options of a server on this machine, whose store is at `store`.

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
+use plimsoll_lab::benchmark::Benchmark;
 use plimsoll_lab::mmlu::{self, Asking, Mean};
 use plimsoll_lab::paired::{self, OVERALL, Rate};
 use plimsoll_lab::record::Unit;
@@ -21,7 +22,8 @@ use crate::{model, progress};
 
 /// Asks them.
 pub fn run(command: &Eval, folder: &Path, settings: Settings, as_json: bool) -> anyhow::Result<()> {
-    let subjects = mmlu::read(folder, command.shots)?;
+    let shots = command.shots.unwrap_or(Benchmark::Mmlu.usual_shots());
+    let subjects = mmlu::read(folder, shots)?;
     let all: usize = subjects.iter().map(|subject| subject.questions.len()).sum();
     let checkpoint = model::open(&command.model)?;
     let mut session = model::session(&checkpoint, settings.clone())?;
@@ -40,7 +42,7 @@ pub fn run(command: &Eval, folder: &Path, settings: Settings, as_json: bool) -> 
         let marks: Vec<f64> = outcomes.iter().map(|outcome| f64::from(u8::from(outcome.correct))).collect();
         let how = format!(
             "right answers over all questions, {} shots, {}, likeliest letter; Wilson interval; one mark for each question",
-            command.shots,
+            shots,
             words(asking.prompting)
         );
         evaluation.keep_share("mmlu", overall.correct as f64 / overall.n as f64, overall.interval, &marks, &how)?;
@@ -49,14 +51,14 @@ pub fn run(command: &Eval, folder: &Path, settings: Settings, as_json: bool) -> 
         return print_json(&json!({
             "model": command.model,
             "suite": { "name": "mmlu", "folder": folder, "subjects": subjects.len(), "items": asked, "of": all },
-            "shots": command.shots, "prompting": asking.prompting,
+            "shots": shots, "prompting": asking.prompting,
             "rates": rates, "macro_average": average, "outcomes": outcomes,
         }));
     }
     let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
     let part = if asked < all { format!("{asked} of {all}") } else { all.to_string() };
     let model = style.bold(&shown_text(&command.model, 120));
-    writeln!(out, "{model}  MMLU, {part} questions of {} subjects, {} shots", subjects.len(), command.shots)?;
+    writeln!(out, "{model}  MMLU, {part} questions of {} subjects, {} shots", subjects.len(), shots)?;
     writeln!(out, "{}\n", words(asking.prompting))?;
     for Rate { category, .. } in &mut rates {
         // The mean over questions goes by the name that the literature has for it; the others are names of files.

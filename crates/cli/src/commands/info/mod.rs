@@ -19,6 +19,7 @@ use crate::device::Device;
 use crate::licence::{self, Licensing};
 use crate::mistake::Mistake;
 use crate::model::{self, NoArtifact, NoModel};
+use crate::predicted::require_context;
 use crate::settings::Settings;
 use sight::SightFacts;
 
@@ -77,6 +78,7 @@ fn before(command: &Info, card: &ModelCard, settings: &Settings, as_json: bool) 
     if card.shapes.is_empty() {
         return catalog::show(card, None, &licensing, None, as_json);
     }
+    card.shapes.iter().try_for_each(|shape| require_context(card, shape, command.context))?;
     let device = Device::of(command.on.device.as_deref(), settings)?;
     let artifact = model::locate(&card.id).ok();
     let on = On { device: &device, context: command.context };

@@ -144,7 +144,7 @@ fn picture_costs(
         let grid = sight.processor().grid(width, height);
         let tiles = grid.n_tiles();
         let tokens = tokenizer.encode(&sight.strings().medium(&Medium::Picture(grid)), Special::Parse)?.len();
-        let predicted = TowerPrediction::new(cost.clone(), &mut sight, tiles);
+        let predicted = TowerPrediction::new(cost.clone(), &mut sight, &[(width, height)]);
         costs.push(PictureCost {
             file: path.display().to_string(),
             width,

@@ -5,6 +5,7 @@ use plimsoll_lab::predict::before::Floats;
 use plimsoll_lab::record::Measurement;
 
 use super::super::advice::lower_first;
+use super::super::dossier::AT_LEAST;
 use super::super::foresee::Foreseen;
 use super::super::paragraph::{Paragraph, Part};
 use super::super::review::{Call, Opinion};
@@ -189,7 +190,10 @@ impl Case<'_> {
         let [own, others] = [at, second].map(|at| &self.models[at]);
         let [Some(a), Some(b)] = [own, others].map(|model| model.parameters) else {
             if own.parameters.is_some() {
-                says.words("Of ").name(self.name(second)).words(" neither memory nor speed can be told. ");
+                says.words("Of ").name(self.name(second)).words(match others.expected.at_least {
+                    Some(_) => " no more of its shape is announced than how many parameters it has. ",
+                    None => " neither memory nor speed can be told. ",
+                });
             }
             return;
         };
@@ -378,9 +382,15 @@ impl Case<'_> {
         let model = &self.models[at];
         let mut says = Paragraph::default();
         match (model.expected.fits(), &model.expected.prediction) {
-            (_, None) => {
-                says.words("its shape is not published, so neither memory nor speed can be told");
-            }
+            (_, None) => match (model.figure(AT_LEAST), &model.expected.at_least) {
+                (Some(bound), Some(found)) => {
+                    says.words("its shape is not published, and no more can be told than that its weights alone, as ");
+                    says.name(&found.quantisation.to_string()).words(", take ").value(bound).words(" or more");
+                }
+                _ => {
+                    says.words("its shape is not published, so neither memory nor speed can be told");
+                }
+            },
             (Floats::Perhaps, Some(_)) => match (model.figure("peak_memory"), model.figure("memory_room")) {
                 (Some(peak), Some(room)) => {
                     says.words("it fits perhaps, for it takes ").value(peak).words(" of ").value(room);
@@ -411,7 +421,7 @@ impl Case<'_> {
                     .iter()
                     .max_by(|a, b| lost(a.utility, a.weight).total_cmp(&lost(b.utility, b.weight)));
                 if let Some(worst) = worst {
-                    says.words(" for ").words(&worst.about);
+                    says.words(", above all because of ").words(&worst.about);
                     if let Some(figure) = model.figure(&worst.criterion) {
                         says.words(" (").value(figure).words(")");
                     }

@@ -140,6 +140,14 @@ fn facts(a: &Foreseen, b: &Foreseen, pictures: usize) -> Vec<Fact> {
     };
     let figure = |metric: &'static str| move |model: &Foreseen| model.figure(metric).map(predicted_text);
     let stored = |model: &Foreseen| Some(format!("{}: {}", model.quantisation()?, model.chosen?.words()));
+    let memory = |model: &Foreseen| {
+        let bound = || {
+            model
+                .figure("memory_at_least")
+                .map(|bound| format!("at least {}, its weights alone", predicted_text(bound)))
+        };
+        model.figure("peak_memory").map(predicted_text).or_else(bound)
+    };
     let parameters = |model: &Foreseen| model.parameters.map(|n| format!("{:.2} billion", n as f64 / 1e9));
     let reading = |model: &Foreseen| {
         let most = model.figure("prefill_at_most").map(|most| format!("at most {}", predicted_text(most)));
@@ -171,7 +179,7 @@ fn facts(a: &Foreseen, b: &Foreseen, pictures: usize) -> Vec<Fact> {
         rows.push(row("What pictures pass through", &tower));
     }
     rows.extend([
-        row("Memory in all", &figure("peak_memory")),
+        row("Memory in all", &memory),
         row("A model may take", &figure("memory_room")),
         row("Writes", &figure("decode@0")),
         row("Reads prompts", &reading),
