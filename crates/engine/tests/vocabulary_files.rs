@@ -46,3 +46,34 @@ fn an_error_names_the_file_and_no_flag() {
         assert!(error.starts_with(&format!("{file}: ")) && !error.contains("--"), "{error}");
     }
 }
+
+/// Right ids are those of transformers 5.24's `LlamaTokenizer`, which has its own way of putting blanks before text.
+#[test]
+fn llamas_own_class_puts_blanks_where_it_does_and_not_where_the_file_says() {
+    let tokenizer_json = serde_json::json!({
+        "version": "1.0",
+        "added_tokens": [{"id": 0, "content": "<s>", "single_word": false, "lstrip": false, "rstrip": false,
+            "normalized": false, "special": true}],
+        "normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"},
+            {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
+        "decoder": {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "},
+            {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
+        "model": {"type": "BPE", "fuse_unk": true, "byte_fallback": true, "merges": [["▁", "a"]],
+            "vocab": {"<s>": 0, "▁": 1, "a": 2, "▁a": 3}},
+    });
+    let ids = |config: serde_json::Value| {
+        let source = TokenizerSource::Json(JsonTokenizer {
+            tokenizer_json: FileBytes::owned("tokenizer.json", tokenizer_json.to_string().into_bytes()),
+            config: config.as_object().unwrap().clone(),
+            special_tokens_map: Default::default(),
+        });
+        let tokenizer = Tokenizer::of_vocabulary(&vocabulary(Some("llama"), source), None).unwrap();
+        (tokenizer.encode("a<s>a a", Special::Parse).unwrap(), tokenizer.decode(&[3, 2]))
+    };
+    let class = |class: &str, legacy, prefix| serde_json::json!({"tokenizer_class": class, "legacy": legacy, "add_prefix_space": prefix});
+    let stripped = "aa".to_owned();
+    assert_eq!(ids(serde_json::json!({"tokenizer_class": "LlamaTokenizer"})), (vec![3, 0, 2, 3], stripped.clone()));
+    assert_eq!(ids(class("LlamaTokenizerFast", Some(true), None)), (vec![3, 0, 3, 3], stripped.clone()));
+    assert_eq!(ids(class("LlamaTokenizer", Some(false), Some(false))), (vec![2, 0, 2, 3], " aa".to_owned()));
+    assert_eq!(ids(serde_json::json!({"tokenizer_class": "PreTrainedTokenizerFast"})), (vec![3, 0, 3, 3], stripped));
+}

@@ -1,5 +1,7 @@
 //! A GGUF's vocabulary at work: control and user-defined tokens are cut out of the text, the rest goes to the model.
 
+use std::collections::HashSet;
+
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::TokenizerError;
@@ -59,8 +61,10 @@ struct Cutter {
 
 impl Cutter {
     fn new<'t>(tokens: impl Iterator<Item = &'t SpecialToken>) -> Result<Self, TokenizerError> {
-        let (ids, texts): (Vec<u32>, Vec<&str>) =
-            tokens.filter(|token| !token.text.is_empty()).map(|token| (token.id, token.text.as_str())).unzip();
+        // Of tokens with one text the first counts; the search would keep a list of them that it goes through for each more.
+        let mut seen = HashSet::new();
+        let tokens = tokens.filter(|token| !token.text.is_empty() && seen.insert(token.text.as_str()));
+        let (ids, texts): (Vec<u32>, Vec<&str>) = tokens.map(|token| (token.id, token.text.as_str())).unzip();
         let search = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(texts);
         Ok(Self { ids, search: search.map_err(|error| TokenizerError::Backend { reason: error.to_string() })? })
     }
