@@ -148,3 +148,29 @@ fn flags_stand_under_headings() {
     );
     assert!(at("Options of every command:") < at("--json") && at("--json") < at("--catalog"));
 }
+
+#[cfg(unix)]
+#[test]
+fn pipes_and_devices_are_refused_by_what_they_are() {
+    let folder = base_model();
+    let pipe = folder.path().join("pipe.png");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let frames = tempfile::tempdir().unwrap();
+    assert!(Command::new("mkfifo").arg(frames.path().join("1.png")).status().unwrap().success());
+    for path in [pipe.to_str().unwrap(), "/dev/zero"] {
+        for args in [
+            &["run", "demo:vision", "--image", path, "What is this?"][..],
+            &["run", "demo:vision", "--video", path, "What is this?"],
+            &["run", "demo:small", "--template", path, "hi"],
+            &["template", "demo:small", "--request", path],
+            &["info", "demo:vision", "--image", path],
+            &["eval", "demo:small", "--text", path],
+            &["eval", "demo:small", "--questions", path],
+        ] {
+            let told = told(args);
+            assert!(told.contains(path) && told.contains("a pipe or a device"), "{args:?}: {told}");
+        }
+    }
+    let told = told(&["run", "demo:vision", "--video", frames.path().to_str().unwrap(), "What?"]);
+    assert!(told.contains("1.png") && told.contains("a pipe or a device"), "{told}");
+}

@@ -30,7 +30,7 @@ pub use config::{Activation, ArchId, Biases, Hyperparams, LayerKind, Rope, RopeS
 pub use error::{FormatError, HyperparamError};
 pub use generation::{GenerationDefaults, SequenceBias, TokenRules, Unusable};
 pub use licence::{Declaration, LicenceFacts, LicenceText, normalised_text};
-pub use mapping::FileBytes;
+pub use mapping::{FileBytes, open_regular};
 pub use names::{known_architectures, known_towers, stores_qkv_as_one};
 pub use template::ChatTemplateSource;
 pub use tensor::Tensor;

@@ -74,7 +74,8 @@ pub enum HumanEvalError {
 /// The file, line and field that are not as published.
 pub fn read(path: &Path) -> Result<Vec<Problem>, HumanEvalError> {
     let file = path.display().to_string();
-    let opened = File::open(path).map_err(|source| HumanEvalError::Read { file: file.clone(), source })?;
+    let opened =
+        plimsoll_formats::open_regular(path).map_err(|source| HumanEvalError::Read { file: file.clone(), source })?;
     if path.extension().is_some_and(|extension| extension == "gz") {
         parse(&file, BufReader::new(MultiGzDecoder::new(opened).take(MOST_BYTES)))
     } else {
