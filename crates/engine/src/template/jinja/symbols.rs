@@ -179,3 +179,35 @@ impl Symbols<'_> {
         positional.iter().chain(keywords).chain(rest).for_each(|value| self.read(value));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::template::{ChatTemplate, TemplateRequest};
+
+    /// Right texts are those of Jinja 3.1.6, rendered with `x="X"`.
+    #[test]
+    fn a_variable_that_a_body_assigns_later_is_undefined_until_then() {
+        for (source, right) in [
+            ("{% for i in [1, 2] %}{{ x }}{% endfor %}{% set x = 3 %}{{ x }}", "3"),
+            ("{{ x }}{% for i in [1, 2] %}{{ x }}{% endfor %}{% set x = 3 %}{{ x }}", "XXX3"),
+            ("{% if x %}{% endif %}{% for i in [1, 2] %}{{ x }}{% endfor %}{% set x = 3 %}", "XX"),
+            ("{% for i in [1, 2] %}{{ x }}{% endfor %}{% if true %}{% set x = 3 %}{% endif %}{{ x }}", "XX3"),
+            ("{% macro f() %}{{ x }}{% endmacro %}{{ f() }}{% set x = 3 %}{{ f() }}", "3"),
+            ("{% for i in [1] %}{% for j in [1] %}{{ x }}{% endfor %}{% set x = 3 %}{{ x }}{% endfor %}{{ x }}", "X3X"),
+            ("{% for i in [1] %}{% for j in [1] %}{{ x }}{% endfor %}{% set x = 3 %}{{ x }}{% endfor %}", "3"),
+            ("{% with %}{{ range }}{% endwith %}{% set range = 3 %}{{ range }}", "3"),
+            (
+                "{% macro f(a=x) %}{{ a }}{% for i in [1] %}{{ x }}{% endfor %}{% set x = 5 %}{{ x }}{% endmacro %}{{ f() }}",
+                "XX5",
+            ),
+            ("{% filter upper %}{{ x }}{% endfilter %}{% macro x() %}m{% endmacro %}{{ x() }}", "m"),
+            ("{% for i in [1, 2] %}{% if loop.last %}{{ x }}{% endif %}{% set x = i %}{{ x }}{% endfor %}", "1X2"),
+        ] {
+            let template = ChatTemplate::new(source, [("x", "X")]).unwrap();
+            let request = TemplateRequest { messages: json!([]), ..TemplateRequest::default() };
+            assert_eq!(template.render(&request).unwrap(), right, "{source}");
+        }
+    }
+}
