@@ -13,10 +13,13 @@ import argparse, collections, concurrent.futures, datetime, json, os, random, sh
 
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("TQDM_DISABLE", "1")
 import torch
 import transformers
 from tokenizer_diff import LLAMA3, byte_level, split
 
+# The end of an answer by config.json, and `<|end|>` by the vocabulary.
+ENDS = (5, 300)
 # Nearer likelihoods than what two orders of adding up may change.
 TIE = 2e-4
 PROMPTS = ["The quick brown", "I'll be there at 9", "a a a a a", "def main(args):", "今日は", "x", "one two three one two", " "]
@@ -112,7 +115,7 @@ def ours(program, folder, prompt):
     return None, ("CRASH " if done.returncode < 0 or "panicked" in error else "") + error
 
 
-def outcome(right, distances, refused, ids, error):
+def outcome(right, distances, refused, ids, error, settings):
     if ids is None and error.startswith("CRASH"):
         return "crash"
     if right is None:
@@ -121,8 +124,16 @@ def outcome(right, distances, refused, ids, error):
         return "same ids"
     if "not honoured" in error or ids is None:
         return "named as not honoured, or refused by name"
+    # Where the maker names no end of an answer, or not this one, the vocabulary's own ends it here.
+    if ids == right[:len(ids)] and right[len(ids)] in ENDS and right[len(ids)] not in named_ends(settings):
+        return "ended by the vocabulary's own end"
     first = next((at for at, (a, b) in enumerate(zip(ids, right)) if a != b), min(len(ids), len(right)))
     return "a tie" if first < len(distances) and distances[first] < TIE else "differs"
+
+
+def named_ends(settings):
+    ends = settings.get("eos_token_id")
+    return ends if isinstance(ends, list) else [] if ends is None else [ends]
 
 
 def main():
@@ -158,9 +169,9 @@ def main():
         found = pool.map(lambda case: ours(args.program, case[0], case[1]), cases)
         for (folder, prompt, settings), (ids, error) in zip(cases, found):
             right, distances, refused = reference(folder, tokenizer, prompt)
-            how = outcome(right, distances, refused, ids, error)
+            how = outcome(right, distances, refused, ids, error, settings)
             counts[how] += 1
-            used.update(settings)
+            used.update(list(settings))
             if how in ("crash", "differs", "refused by transformers only"):
                 differing.append({"outcome": how, "prompt": prompt, "settings": settings, "expected": right if right is not None else refused, "found": ids if ids is not None else error})
     result = {"date": datetime.date.today().isoformat(), "transformers": transformers.__version__, "torch": torch.__version__, "count": args.count, "seed": args.seed, **counts}

@@ -144,6 +144,8 @@ def kinds():
     yield "config-extra-list", named, {**bare, "extra_special_tokens": ["<image>", "<|user|>"]}, None
     yield "special-map", named, bare, {"bos_token": "<|begin|>", "eos_token": {"content": "<|end|>", "lstrip": True, "rstrip": False, "normalized": False, "single_word": False}, "additional_special_tokens": ["<|user|>"]}
     yield "config-over-map", named, {**bare, "eos_token": "<|end|>"}, {"eos_token": "<|begin|>"}
+    yield "map-beside-decoder", named, {**bare, "added_tokens_decoder": {"0": {"content": "<|endoftext|>", "special": True, "normalized": False, "lstrip": False, "rstrip": False, "single_word": False}}}, {"bos_token": "<|begin|>", "additional_special_tokens": ["<|user|>"]}
+    yield "map-extra", named, {**bare, "extra_special_tokens": ["<image>"]}, {"extra_special_tokens": ["<|user|>", {"content": "<|tool|>", "lstrip": True, "rstrip": False, "normalized": False, "single_word": False}]}
     yield "no-config", byte_level([split(LLAMA3)]), None, None
     words = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     words.pre_tokenizer, words.decoder = pre_tokenizers.BertPreTokenizer(), decoders.WordPiece()
@@ -158,8 +160,11 @@ def kinds():
     for name, class_ in [("class-llama", "LlamaTokenizer"), ("class-llama-fast", "LlamaTokenizerFast")]:
         yield name, sentencepiece(legacy), {"tokenizer_class": class_, "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}, None
         yield name + "-new", sentencepiece(legacy), {"tokenizer_class": class_, "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "legacy": False, "add_prefix_space": False}, None
-    for name, class_ in [("class-qwen2", "Qwen2Tokenizer"), ("class-gpt2", "GPT2Tokenizer")]:
-        yield name, byte_level([split(LLAMA3)], normaliser=normalizers.NFC()), {"tokenizer_class": class_, "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>"}, None
+    # These classes put their own steps in the place of the file's, which are the same in every file that names them.
+    qwen = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+    own = {"eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>"}
+    yield "class-qwen2", byte_level([split(qwen)], normaliser=normalizers.NFC()), {"tokenizer_class": "Qwen2Tokenizer", **own}, None
+    yield "class-gpt2", byte_level(pre_tokenizers.ByteLevel(add_prefix_space=False)), {"tokenizer_class": "GPT2Tokenizer", **own}, None
 
 
 def write(folder, tokenizer, config, special_map):

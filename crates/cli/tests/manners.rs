@@ -174,3 +174,13 @@ fn pipes_and_devices_are_refused_by_what_they_are() {
     let told = told(&["run", "demo:vision", "--video", frames.path().to_str().unwrap(), "What?"]);
     assert!(told.contains("1.png") && told.contains("a pipe or a device"), "{told}");
 }
+
+#[test]
+fn a_prompt_as_long_as_the_makers_max_length_is_refused_with_both_lengths() {
+    let folder = base_model();
+    std::fs::write(folder.path().join("generation_config.json"), r#"{"max_length": 3}"#).unwrap();
+    let model = folder.path().to_str().unwrap();
+    let told = told(&["run", model, "--raw", "The quick brown fox"]);
+    assert!(told.contains("`max_length` allows 3") && told.contains("--max-tokens"), "{told}");
+    assert!(plimsoll(&["run", model, "--raw", "--max-tokens", "1", "The quick brown fox"]).status.success());
+}

@@ -1,5 +1,6 @@
 //! Tokenizers from Hugging Face's `tokenizer.json`.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -133,8 +134,9 @@ pub(super) fn build(
         Some(llama) => llama.rebuild(&mut tokenizer)?,
         None => normaliser,
     };
-    let variables = special_tokens(config, special_tokens_map);
-    add_named_tokens(&mut tokenizer, config, &variables, &normaliser)?;
+    let config = &with_special_tokens_map(config, special_tokens_map);
+    let variables = special_tokens(config);
+    add_named_tokens(&mut tokenizer, config, &normaliser)?;
     let pieces = pieces(&tokenizer, spelling)?;
     let added = tokenizer.get_added_vocabulary().get_added_tokens_decoder();
     let controls = added.iter().filter(|(_, token)| token.special).map(|(&id, token)| (id, token.content.clone()));
@@ -200,42 +202,43 @@ fn strips_first_space(decoder: &Value) -> bool {
 fn add_named_tokens(
     tokenizer: &mut tokenizers::Tokenizer,
     config: &Map<String, Value>,
-    variables: &[(String, String)],
     normaliser: &Normaliser,
 ) -> Result<(), TokenizerError> {
-    let mut named: Vec<(u64, AddedToken)> = Vec::new();
-    for (id, token) in config.get("added_tokens_decoder").and_then(Value::as_object).into_iter().flatten() {
-        let (Ok(id), Some(text)) = (id.parse(), token["content"].as_str()) else { continue };
-        let flag = |name: &str| token[name] == true;
-        let mut added = AddedToken::from(text, flag("special"));
-        (added.lstrip, added.rstrip, added.single_word) = (flag("lstrip"), flag("rstrip"), flag("single_word"));
-        added.normalized = token["normalized"].as_bool().unwrap_or(!added.special);
-        named.push((id, added));
-    }
-    named.sort_by_key(|(id, _)| *id);
-    let special = variables.iter().map(|(_, text)| text.as_str());
+    let listed = config.get("added_tokens_decoder").and_then(Value::as_object).into_iter().flatten();
+    let mut listed: Vec<(u64, AddedToken)> =
+        listed.filter_map(|(id, token)| Some((id.parse().ok()?, added_token(token, false)?))).collect();
+    listed.sort_by_key(|(id, _)| *id);
     let more = ["additional_special_tokens", "extra_special_tokens"].into_iter().filter_map(|key| config.get(key));
     let more = more.flat_map(|more| match more {
         Value::Array(items) => items.iter().collect::<Vec<_>>(),
         Value::Object(fields) => fields.values().collect(),
         _ => Vec::new(),
     });
-    let more = more.filter_map(|token| token.as_str().or_else(|| token["content"].as_str()));
-    let special: Vec<&str> = special.chain(more).filter(|text| !text.is_empty()).collect();
-    let are_special: HashSet<&str> = special.iter().copied().collect();
-    let special = special.into_iter().map(|text| AddedToken::from(text, true));
+    let special = SPECIAL.into_iter().filter_map(|name| config.get(name)).chain(more);
+    let special: Vec<AddedToken> = special.filter_map(|token| added_token(token, true)).collect();
+    let are_special: HashSet<String> = special.iter().map(|token| token.content.clone()).collect();
     let known = tokenizer.get_added_vocabulary().get_vocab();
     let mut seen = HashSet::new();
-    let mut added: Vec<AddedToken> = named.into_iter().map(|(_, token)| token).chain(special).collect();
+    let mut added: Vec<AddedToken> = listed.into_iter().map(|(_, token)| token).chain(special).collect();
     added.retain(|token| !known.contains_key(&token.content) && seen.insert(token.content.clone()));
     if known.len() + added.len() > MAX_SPECIAL {
         return Err(TokenizerError::TooManySpecial);
     }
-    added.iter_mut().for_each(|token| token.special |= are_special.contains(token.content.as_str()));
+    added.iter_mut().for_each(|token| token.special |= are_special.contains(&token.content));
     normaliser.try_on(added.iter().filter(|token| token.normalized).map(|token| &*token.content))?;
     // Adding prepares the search for all of them anew, so it is done once.
     tokenizer.add_tokens(added).map_err(|error| TokenizerError::Backend { reason: error.to_string() })?;
     Ok(())
+}
+
+/// A token given as its text, or as an object with the text under `content`; none without text.
+fn added_token(token: &Value, special: bool) -> Option<AddedToken> {
+    let text = token.as_str().or_else(|| token["content"].as_str()).filter(|text| !text.is_empty())?;
+    let flag = |name: &str| token[name] == true;
+    let mut added = AddedToken::from(text, special || flag("special"));
+    (added.lstrip, added.rstrip, added.single_word) = (flag("lstrip"), flag("rstrip"), flag("single_word"));
+    added.normalized = token["normalized"].as_bool().unwrap_or(!added.special);
+    Some(added)
 }
 
 fn spelling(decoder: &Value) -> Result<Spelling, TokenizerError> {
@@ -308,14 +311,34 @@ fn template_prefix(tokenizer: &tokenizers::Tokenizer, bound: usize) -> Result<Ve
     Ok(ids.split(|id| *id == u32::MAX).next().unwrap_or_default().to_vec())
 }
 
+/// The settings as `special_tokens_map.json` has them, which counts where the settings do not list the added tokens
+/// themselves. Source: transformers' `PreTrainedTokenizerBase._from_pretrained`.
+fn with_special_tokens_map<'c>(
+    config: &'c Map<String, Value>,
+    special_tokens_map: &Map<String, Value>,
+) -> Cow<'c, Map<String, Value>> {
+    if config.contains_key("added_tokens_decoder") || special_tokens_map.is_empty() {
+        return Cow::Borrowed(config);
+    }
+    let mut merged = config.clone();
+    for (key, value) in special_tokens_map {
+        match (merged.get_mut(key), value) {
+            (Some(Value::Array(known)), Value::Array(more)) if key == "extra_special_tokens" => {
+                known.extend(more.iter().cloned());
+            }
+            _ => {
+                merged.insert(key.clone(), value.clone());
+            }
+        }
+    }
+    Cow::Owned(merged)
+}
+
+/// Tokens with a part to play, by the names of settings and of template variables.
+const SPECIAL: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+
 /// `bos_token` and its kin as template variables: text, or an object with the text under `content`.
-fn special_tokens(config: &Map<String, Value>, map: &Map<String, Value>) -> Vec<(String, String)> {
+fn special_tokens(config: &Map<String, Value>) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().or_else(|| value["content"].as_str()).map(str::to_owned);
-    ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"]
-        .into_iter()
-        .filter_map(|name| {
-            let value = config.get(name).filter(|value| !value.is_null()).or_else(|| map.get(name))?;
-            Some((name.to_owned(), text(value)?))
-        })
-        .collect()
+    SPECIAL.into_iter().filter_map(|name| Some((name.to_owned(), text(config.get(name)?)?))).collect()
 }
