@@ -10,7 +10,7 @@ use plimsoll_lab::compare::Contestant;
 use plimsoll_lab::suite::Image;
 use plimsoll_panel::shown_text;
 
-use crate::model;
+use crate::{model, piped};
 
 /// What the context holds when memory is at its peak.
 #[derive(ClapArgs, Debug, Clone, Default)]

@@ -165,7 +165,7 @@ fn pipes_and_devices_are_refused_by_what_they_are() {
             &["template", "demo:small", "--request", path],
             &["info", "demo:vision", "--image", path],
             &["eval", "demo:small", "--text", path],
-            &["eval", "demo:small", "--questions", path],
+            &["eval", "demo:small", "--items", path],
         ] {
             let told = told(args);
             assert!(told.contains(path) && told.contains("a pipe or a device"), "{args:?}: {told}");

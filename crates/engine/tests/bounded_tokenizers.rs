@@ -68,7 +68,7 @@ fn a_normaliser_that_makes_much_of_little_is_refused_before_it_does() {
     {
         let tokenizer = normalised_by(steps).unwrap();
         let message = is_too_much(tokenizer.encode(text, Special::AsText));
-        assert!(message.contains(&format!("of a text of {}", text.len())), "{message}");
+        assert!(message.contains(&format!("a text of {}", text.len())), "{message}");
     }
 }
 
@@ -144,8 +144,8 @@ fn many_control_tokens_of_a_gguf_are_found_and_too_many_refused() {
 fn an_expression_that_goes_back_without_end_is_named() {
     for expression in [r"([a-z]+)*\d\D", r"(a|aa)+$", r"(?:a?){40}a{40}b", r"(?=(a+))\1*b"] {
         let tokenizer = split_by(expression).unwrap();
-        let message = is_too_much(tokenizer.encode(&"a".repeat(10_000), Special::AsText));
-        assert!(message.contains("10000 bytes"), "{message}");
+        let message = is_too_much(tokenizer.encode(&("a".repeat(9_999) + "."), Special::AsText));
+        assert!(message.contains("10000 bytes") && message.contains(expression), "{message}");
         assert_eq!(tokenizer.encode("b", Special::AsText).unwrap(), [1]);
     }
 }

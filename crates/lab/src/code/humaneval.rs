@@ -1,6 +1,5 @@
 //! HumanEval's file: one JSON object a line, as published (Chen et al. 2021).
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -175,7 +174,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (plain, packed) = (folder.path().join("h.jsonl"), folder.path().join("h.jsonl.gz"));
         std::fs::write(&plain, LINE).unwrap();
-        let mut encoder = flate2::write::GzEncoder::new(File::create(&packed).unwrap(), flate2::Compression::fast());
+        let mut encoder =
+            flate2::write::GzEncoder::new(std::fs::File::create(&packed).unwrap(), flate2::Compression::fast());
         encoder.write_all(LINE.as_bytes()).unwrap();
         encoder.finish().unwrap();
         assert_eq!(read(&plain).unwrap(), read(&packed).unwrap());

@@ -1,6 +1,5 @@
 //! The folder: `test/SUBJECT_test.csv` and `dev/SUBJECT_dev.csv`, without headings.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
