@@ -7,6 +7,7 @@
 
 mod foreign;
 pub mod sampler;
+mod search;
 pub mod session;
 mod sight;
 pub mod stream;

@@ -13,10 +13,10 @@
 
 use std::collections::BTreeMap;
 
-use aho_corasick::{AhoCorasick, MatchKind};
 use serde_json::Value as Json;
 
 use super::{ChatTemplate, TemplateError, TemplateRequest};
+use crate::search::Search;
 
 /// The texts of a tokenizer's control tokens, ready to be looked for.
 #[derive(Debug, Clone)]
@@ -27,9 +27,9 @@ pub struct ControlTexts {
     reversed: Vec<Vec<u8>>,
     longest_bytes: usize,
     /// Finds where one begins. Texts that begin with another are left out, so that a place is found once.
-    beginnings: AhoCorasick,
+    beginnings: Search,
     /// Finds them as a tokenizer does, the longest of those that begin first.
-    longest: AhoCorasick,
+    longest: Search,
 }
 
 impl ControlTexts {
@@ -44,8 +44,9 @@ impl ControlTexts {
                 shortest.push(text);
             }
         }
-        let beginnings = matcher(MatchKind::Standard, &shortest)?;
-        let longest = matcher(MatchKind::LeftmostLongest, &texts)?;
+        let cannot = |error| TemplateError::Render(format!("cannot search for the control tokens: {error}"));
+        let beginnings = Search::for_beginnings(&shortest).map_err(cannot)?;
+        let longest = Search::for_longest(&texts).map_err(cannot)?;
         let mut reversed: Vec<Vec<u8>> = texts.iter().map(|text| text.bytes().rev().collect()).collect();
         reversed.sort_unstable();
         let longest_bytes = texts.iter().map(String::len).max().unwrap_or(0);
@@ -65,13 +66,13 @@ impl ControlTexts {
             position = (at, position.1 + text[position.0..at].chars().count());
             position.1
         };
-        self.longest.find_iter(text).map(|found| (characters(found.start()), characters(found.end()))).collect()
+        self.longest.longest(text).map(|(start, end, _)| (characters(start), characters(end))).collect()
     }
 
     /// Byte offsets in `text` whose character must be replaced so that no control text can arise in or across
     /// the ends of it.
     fn footholds(&self, text: &str) -> Vec<usize> {
-        let mut offsets: Vec<usize> = self.beginnings.find_overlapping_iter(text).map(|m| m.start()).collect();
+        let mut offsets: Vec<usize> = self.beginnings.beginnings(text).collect();
         // Longer parts are whole texts, or longer than any.
         let most = self.longest_bytes.saturating_sub(1).min(text.len());
         let ends = (text.len() - most..text.len()).filter(|at| text.is_char_boundary(*at));
@@ -86,11 +87,6 @@ impl ControlTexts {
         offsets.dedup();
         offsets
     }
-}
-
-fn matcher(kind: MatchKind, texts: &[impl AsRef<[u8]>]) -> Result<AhoCorasick, TemplateError> {
-    let built = AhoCorasick::builder().match_kind(kind).build(texts);
-    built.map_err(|error| TemplateError::Render(format!("cannot search for the control tokens: {error}")))
 }
 
 /// Whether one of the texts, which are in order and differ, begins with `part` and is longer.
