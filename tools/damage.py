@@ -35,9 +35,15 @@ LONG = ["a" * 100_000, "é" * 50_000, "<" * 4096, "\u0000", "\ud7ff\U0010ffff", 
 NUMBERS = [-1, 0, 1, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**53 + 1, 2**63, 2**64, -(2**63), 1e308, -1e-320, 0.1, 10**40]
 
 
+# How deep a place may lie that is damaged.
+DEEPEST = 9
+
+
 def places(value, path=()):
     """Every place in a document."""
     yield path
+    if len(path) == DEEPEST:
+        return
     if isinstance(value, dict):
         for key in value:
             yield from places(value[key], path + (key,))
@@ -86,7 +92,7 @@ class Damage:
         for _ in range(r.choice([1, 1, 1, 2, 3])):
             # Deep places are many: the shallow ones, which decide most, come as often.
             all_places = list(places(document))
-            deepest = r.choice([2, 3, 4, 9])
+            deepest = r.choice([2, 3, 4, DEEPEST])
             path = r.choice([path for path in all_places if len(path) <= deepest])
             if not path:
                 return r.choice(["", "null", "[]", "1", json.dumps([document]), "{" * 5000, "[" * 200000])
@@ -319,8 +325,9 @@ def main():
                 how, error = run([args.program, *command], text)
                 bad = how not in ("answered", "refused")
                 found.append((kind, how, bad, f"{index} {' '.join(command)}: {error[-300:]}"))
-                if bad and args.keep:
-                    shutil.copytree(folder, os.path.join(args.keep, f"{args.seed}-{index}"), dirs_exist_ok=True, symlinks=True)
+                kept = os.path.join(args.keep or "", f"{args.seed}-{index}")
+                if bad and args.keep and not os.path.exists(kept):
+                    shutil.copytree(folder, kept, symlinks=True)
             return found
 
     counts, bad = collections.defaultdict(collections.Counter), []

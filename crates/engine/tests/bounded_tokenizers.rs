@@ -270,3 +270,18 @@ fn many_tokens_of_one_text_are_one_to_be_found() {
     let tokenizer = Tokenizer::from_source(&TokenizerSource::Gguf(vocab), &TokenizerOptions::default()).unwrap();
     assert_eq!(tokenizer.encode("a<c>a", Special::Parse).unwrap(), [n as u32, 0, n as u32]);
 }
+
+#[test]
+fn a_control_token_as_long_as_a_page_is_refused() {
+    let config = json!({"bos_token": "é".repeat(50_000)});
+    let message = is_too_much(configured(config, |_| {}));
+    assert!(message.contains("control token of 100000 bytes"), "{message}");
+    assert!(configured(json!({"bos_token": "é".repeat(500)}), |_| {}).is_ok());
+}
+
+#[test]
+fn a_damaged_table_of_replacements_is_an_error() {
+    let table = json!({"type": "Precompiled", "precompiled_charsmap": "AAAAAA=="});
+    let result = normalised_by(table).and_then(|tokenizer| tokenizer.encode("a", Special::AsText));
+    assert!(matches!(result, Err(TokenizerError::Backend { .. })), "{result:?}");
+}

@@ -113,6 +113,10 @@ pub enum TokenizerError {
 /// Bytes that are gone through to find which added tokens a template writes.
 const MOST_LOOKS: usize = 1 << 32;
 
+/// A control token of a published vocabulary has a tenth of these bytes; what begins or ends like one is looked for at the ends
+/// of every text.
+const LONGEST_CONTROL: usize = 1024;
+
 /// What control tokens in a text mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Special {
@@ -231,6 +235,9 @@ impl Tokenizer {
         special: SpecialIds,
         variables: Vec<(String, String)>,
     ) -> Result<Self, TokenizerError> {
+        if let Some((_, text)) = controls.iter().find(|(_, text)| text.len() > LONGEST_CONTROL) {
+            return Err(TokenizerError::TooMuch { what: format!("has a control token of {} bytes", text.len()) });
+        }
         let control_ids = controls.iter().map(|(id, _)| *id).collect();
         let controls = ControlTexts::new(controls.into_iter().map(|(_, text)| text))
             .map_err(|error| TokenizerError::Backend { reason: error.to_string() })?;
@@ -308,7 +315,11 @@ impl Tokenizer {
     pub fn guard(&mut self, template: &ChatTemplate) -> Result<(), TokenizerError> {
         // Where looking would take long, all of them are taken for control tokens.
         let long = self.added.len().saturating_mul(template.source().len()) > MOST_LOOKS;
-        let written = self.added.iter().map(String::as_str).filter(|text| long || template.writes(text));
+        let written = self
+            .added
+            .iter()
+            .map(String::as_str)
+            .filter(|text| text.len() <= LONGEST_CONTROL && (long || template.writes(text)));
         let controls = self.controls.with(written);
         self.controls = controls.map_err(|error| TokenizerError::Backend { reason: error.to_string() })?;
         Ok(())

@@ -152,8 +152,11 @@ impl Step {
                 Ok(())
             }
             Step::Precompiled(table) => {
-                grows_by(table, text.get(), budget)?;
-                guarded(|| table.normalize(text))
+                // A damaged table panics.
+                guarded(|| {
+                    grows_by(table, text.get(), budget)?;
+                    table.normalize(text)
+                })
             }
             Step::Other(step) => {
                 if !budget.holds(text.get().len().saturating_mul(MOST_A_BYTE)) {
