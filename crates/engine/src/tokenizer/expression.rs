@@ -4,6 +4,8 @@
 //! characters, and a search does not end between them. So foreign expressions are tried place by place, and the clock is
 //! looked at between; published ones, which are known to read a text once or twice, are searched with.
 
+use std::cell::RefCell;
+
 use onig::{MatchParam, Regex, Region, SearchOptions};
 use tokenizers::pattern::Pattern;
 use tokenizers::{Offsets, Result as CrateResult};
@@ -80,6 +82,11 @@ impl Expression {
                 text.match_indices(&self.source).for_each(|(start, part)| found(start, start + part.len()));
                 Ok(())
             }
+            // So short a text exhausts no limit of the engine's own.
+            Kind::Known(regex) if text.len() < MOST_KEPT as usize => {
+                regex.find_iter(text).for_each(|(start, end)| found(start, end));
+                Ok(())
+            }
             Kind::Known(regex) | Kind::Foreign(regex) => self.search(regex, text, budget, found),
             Kind::Thousands(regex) => self.search(regex, text, budget, |start, end| {
                 let mut at = start;
@@ -109,7 +116,7 @@ impl Expression {
         if at != text.len() || text.is_empty() {
             stretches.push(((at, text.len()), false));
         }
-        Ok(Cut(stretches))
+        Ok(Cut(RefCell::new(stretches)))
     }
 
     /// Matches as Oniguruma's own iterator gives them: no empty one right behind another.
@@ -179,13 +186,13 @@ impl Expression {
     }
 }
 
-/// A text cut at matches, ready for the tokenizers crate.
+/// A text cut at matches, to be taken once by the tokenizers crate.
 #[derive(Debug)]
-pub(super) struct Cut(pub Vec<(Offsets, bool)>);
+pub(super) struct Cut(pub RefCell<Vec<(Offsets, bool)>>);
 
 impl Pattern for &Cut {
     fn find_matches(&self, _: &str) -> CrateResult<Vec<(Offsets, bool)>> {
-        Ok(self.0.clone())
+        Ok(self.0.take())
     }
 }
 
@@ -240,8 +247,8 @@ mod tests {
     #[test]
     fn a_cut_covers_the_text() {
         let cut = Expression::literal("b").cut("abba", &Budget::new(4)).unwrap();
-        assert_eq!(cut.0, [((0, 1), false), ((1, 2), true), ((2, 3), true), ((3, 4), false)]);
-        assert_eq!(Expression::literal("b").cut("", &Budget::new(0)).unwrap().0, [((0, 0), false)]);
+        assert_eq!(cut.0.into_inner(), [((0, 1), false), ((1, 2), true), ((2, 3), true), ((3, 4), false)]);
+        assert_eq!(Expression::literal("b").cut("", &Budget::new(0)).unwrap().0.into_inner(), [((0, 0), false)]);
     }
 
     #[test]

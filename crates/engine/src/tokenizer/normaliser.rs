@@ -135,7 +135,7 @@ impl Step {
             Step::Replace { pattern, content } => {
                 let cut = pattern.cut(text.get(), budget)?;
                 let (mut matches, mut matched) = (0_usize, 0);
-                for ((start, end), _) in cut.0.iter().filter(|(_, is_match)| *is_match) {
+                for ((start, end), _) in cut.0.borrow().iter().filter(|(_, is_match)| *is_match) {
                     (matches, matched) = (matches + 1, matched + end - start);
                 }
                 if matches == 0 {
