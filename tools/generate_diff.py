@@ -96,6 +96,10 @@ def reference(folder, tokenizer, prompt):
         ids = tokenizer(prompt, return_tensors="pt")
         out = model.generate(**ids, tokenizer=tokenizer, return_dict_in_generate=True, output_scores=True)
         tokens = out.sequences[0][ids["input_ids"].shape[1]:].tolist()
+        if model.generation_config.do_sample:
+            # What is drawn from is cut down to one; how near the next was tells the same without drawing.
+            model.generation_config.update(do_sample=False, top_k=None, top_p=None, min_p=None, temperature=None)
+            out = model.generate(**ids, tokenizer=tokenizer, return_dict_in_generate=True, output_scores=True)
         distances = [float(torch.diff(step[0].topk(2).values.neg())[0]) for step in out.scores]
         eos = model.generation_config.eos_token_id
         eos = set(eos if isinstance(eos, list) else [] if eos is None else [eos])
@@ -124,10 +128,10 @@ def outcome(right, distances, refused, ids, error, settings):
         return "same ids"
     if "not honoured" in error or ids is None:
         return "named as not honoured, or refused by name"
-    # Where the maker names no end of an answer, or not this one, the vocabulary's own ends it here.
-    if ids == right[:len(ids)] and right[len(ids)] in ENDS and right[len(ids)] not in named_ends(settings):
-        return "ended by the vocabulary's own end"
     first = next((at for at, (a, b) in enumerate(zip(ids, right)) if a != b), min(len(ids), len(right)))
+    # Where the maker names no end of an answer, or not this one, the vocabulary's own ends it here, and a minimum holds it back.
+    if first < len(right) and right[first] in ENDS and right[first] not in named_ends(settings):
+        return "ended by the vocabulary's own end"
     return "a tie" if first < len(distances) and distances[first] < TIE else "differs"
 
 

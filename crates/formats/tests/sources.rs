@@ -279,3 +279,12 @@ fn a_pipe_is_refused_instead_of_waited_for() {
     let error = Checkpoint::open(&pipe).unwrap_err().to_string();
     assert!(error.ends_with("model.gguf`: not a regular file"), "{error}");
 }
+
+/// As transformers' `generate`: "`min_new_tokens` will take precedence".
+#[test]
+fn of_two_minimums_that_of_new_tokens_counts() {
+    let rules = |keys: &[u8]| model(&[("generation_config.json", keys)]).1.generation.rules;
+    let both = rules(br#"{ "min_new_tokens": 0, "min_length": 9 }"#);
+    assert_eq!((both.min_new_tokens, both.min_length), (0, 0));
+    assert_eq!(rules(br#"{ "min_length": 9 }"#).min_length, 9);
+}
