@@ -283,6 +283,9 @@ fn session_hint(error: &SessionError) -> Option<String> {
         SessionError::PromptTooLong { .. } => {
             Some("shorten the prompt; if the model has more context, `plimsoll run` takes --context N".to_owned())
         }
+        SessionError::PromptFillsLength { .. } => {
+            Some("shorten the prompt, or give the answer a length of your own: `plimsoll run` takes --max-tokens N".to_owned())
+        }
         SessionError::ShownTooLong { .. } => {
             Some("a smaller picture takes fewer tokens; if the model has more context, --context N gives it".to_owned())
         }

@@ -10,7 +10,7 @@ use plimsoll_lab::suite::Image;
 use plimsoll_models::Vision;
 use plimsoll_panel::shown_text;
 
-use crate::model;
+use crate::{model, piped};
 
 /// What the context holds when memory is at its peak.
 #[derive(ClapArgs, Debug, Clone, Default)]
@@ -32,7 +32,7 @@ impl FillingArgs {
     pub fn read(&self) -> anyhow::Result<Filling> {
         let read = |path: &PathBuf| {
             let name = path.display().to_string();
-            let bytes = std::fs::read(path).with_context(|| format!("picture `{name}`"))?;
+            let bytes = piped::file(path).context("picture")?;
             Ok(Image::new(&name, bytes))
         };
         Ok(Filling { tokens: self.context, pictures: self.images.iter().map(read).collect::<anyhow::Result<_>>()? })

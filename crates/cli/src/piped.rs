@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
@@ -38,6 +39,15 @@ pub fn text() -> anyhow::Result<String> {
     let bytes = whole(std::io::stdin().lock()).context("standard input")?;
     drop(done);
     String::from_utf8(bytes).context("standard input is not UTF-8")
+}
+
+/// Everything of the file at `path`.
+///
+/// # Errors
+/// It cannot be read, is no file, or is longer than [`MOST_BYTES`]; the path is named.
+pub fn file(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let read = || whole(plimsoll_formats::open_regular(path)?);
+    read().with_context(|| path.display().to_string())
 }
 
 /// Everything of a source that may be without end.

@@ -39,8 +39,6 @@ impl TemplateArg {
     /// The file cannot be read, or is no text.
     pub fn source(&self) -> anyhow::Result<String> {
         let TemplateArg::File(path) = self else { return Ok(CHATML.to_owned()) };
-        let place = || path.display().to_string();
-        let bytes = piped::whole(std::fs::File::open(path).with_context(place)?).with_context(place)?;
-        String::from_utf8(bytes).with_context(place)
+        String::from_utf8(piped::file(path)?).with_context(|| path.display().to_string())
     }
 }

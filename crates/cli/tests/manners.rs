@@ -148,3 +148,39 @@ fn flags_stand_under_headings() {
     );
     assert!(at("Options of every command:") < at("--json") && at("--json") < at("--catalog"));
 }
+
+#[cfg(unix)]
+#[test]
+fn pipes_and_devices_are_refused_by_what_they_are() {
+    let folder = base_model();
+    let pipe = folder.path().join("pipe.png");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let frames = tempfile::tempdir().unwrap();
+    assert!(Command::new("mkfifo").arg(frames.path().join("1.png")).status().unwrap().success());
+    for path in [pipe.to_str().unwrap(), "/dev/zero"] {
+        for args in [
+            &["run", "demo:vision", "--image", path, "What is this?"][..],
+            &["run", "demo:vision", "--video", path, "What is this?"],
+            &["run", "demo:small", "--template", path, "hi"],
+            &["template", "demo:small", "--request", path],
+            &["info", "demo:vision", "--image", path],
+            &["eval", "demo:small", "--text", path],
+            &["eval", "demo:small", "--items", path],
+        ] {
+            let told = told(args);
+            assert!(told.contains(path) && told.contains("a pipe or a device"), "{args:?}: {told}");
+        }
+    }
+    let told = told(&["run", "demo:vision", "--video", frames.path().to_str().unwrap(), "What?"]);
+    assert!(told.contains("1.png") && told.contains("a pipe or a device"), "{told}");
+}
+
+#[test]
+fn a_prompt_as_long_as_the_makers_max_length_is_refused_with_both_lengths() {
+    let folder = base_model();
+    std::fs::write(folder.path().join("generation_config.json"), r#"{"max_length": 3}"#).unwrap();
+    let model = folder.path().to_str().unwrap();
+    let told = told(&["run", model, "--raw", "The quick brown fox"]);
+    assert!(told.contains("`max_length` allows 3") && told.contains("--max-tokens"), "{told}");
+    assert!(plimsoll(&["run", model, "--raw", "--max-tokens", "1", "The quick brown fox"]).status.success());
+}

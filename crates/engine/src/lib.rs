@@ -8,6 +8,7 @@
 mod conversation;
 mod foreign;
 pub mod sampler;
+mod search;
 pub mod session;
 mod sight;
 pub mod stream;

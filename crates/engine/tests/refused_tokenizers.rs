@@ -104,7 +104,7 @@ fn an_expression_without_end_is_an_error_of_that_text() {
     let endless = json!({"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated", "invert": false});
     let tokenizer = json(|description| description["pre_tokenizer"] = endless).unwrap();
     let text = "a".repeat(40) + "b";
-    assert!(matches!(tokenizer.encode(&text, Special::AsText), Err(TokenizerError::Backend { .. })));
+    assert!(matches!(tokenizer.encode(&text, Special::AsText), Err(TokenizerError::TooMuch { .. })));
     assert_eq!(tokenizer.encode("ab", Special::AsText).unwrap(), [2]);
 }
 

@@ -46,3 +46,62 @@ fn an_error_names_the_file_and_no_flag() {
         assert!(error.starts_with(&format!("{file}: ")) && !error.contains("--"), "{error}");
     }
 }
+
+/// Right ids are those of transformers 5.24's `LlamaTokenizer`, which has its own way of putting blanks before text.
+#[test]
+fn llamas_own_class_puts_blanks_where_it_does_and_not_where_the_file_says() {
+    let tokenizer_json = serde_json::json!({
+        "version": "1.0",
+        "added_tokens": [{"id": 0, "content": "<s>", "single_word": false, "lstrip": false, "rstrip": false,
+            "normalized": false, "special": true}],
+        "normalizer": {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "▁"},
+            {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
+        "decoder": {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "},
+            {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]},
+        "model": {"type": "BPE", "fuse_unk": true, "byte_fallback": true, "merges": [["▁", "a"]],
+            "vocab": {"<s>": 0, "▁": 1, "a": 2, "▁a": 3}},
+    });
+    let ids = |config: serde_json::Value| {
+        let source = TokenizerSource::Json(JsonTokenizer {
+            tokenizer_json: FileBytes::owned("tokenizer.json", tokenizer_json.to_string().into_bytes()),
+            config: config.as_object().unwrap().clone(),
+            special_tokens_map: Default::default(),
+        });
+        let tokenizer = Tokenizer::of_vocabulary(&vocabulary(Some("llama"), source), None).unwrap();
+        (tokenizer.encode("a<s>a a", Special::Parse).unwrap(), tokenizer.decode(&[3, 2]))
+    };
+    let class = |class: &str, legacy, prefix| serde_json::json!({"tokenizer_class": class, "legacy": legacy, "add_prefix_space": prefix});
+    let stripped = "aa".to_owned();
+    assert_eq!(ids(serde_json::json!({"tokenizer_class": "LlamaTokenizer"})), (vec![3, 0, 2, 3], stripped.clone()));
+    assert_eq!(ids(class("LlamaTokenizerFast", Some(true), None)), (vec![3, 0, 3, 3], stripped.clone()));
+    assert_eq!(ids(class("LlamaTokenizer", Some(false), Some(false))), (vec![2, 0, 2, 3], " aa".to_owned()));
+    assert_eq!(ids(serde_json::json!({"tokenizer_class": "PreTrainedTokenizerFast"})), (vec![3, 0, 3, 3], stripped));
+}
+
+/// Right ids are those of transformers 5.24's `AutoTokenizer`.
+#[test]
+fn special_tokens_map_json_counts_where_the_settings_list_no_added_tokens() {
+    let tokenizer = |config: serde_json::Value, map: serde_json::Value| {
+        let description = serde_json::json!({
+            "version": "1.0", "added_tokens": [], "pre_tokenizer": null,
+            "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
+            "model": {"type": "BPE", "merges": [], "vocab": {"a": 0, "<": 1, "b": 2, ">": 3}},
+        });
+        let source = TokenizerSource::Json(JsonTokenizer {
+            tokenizer_json: FileBytes::owned("tokenizer.json", description.to_string().into_bytes()),
+            config: config.as_object().unwrap().clone(),
+            special_tokens_map: map.as_object().unwrap().clone(),
+        });
+        Tokenizer::of_vocabulary(&vocabulary(None, source), None).unwrap()
+    };
+    let map = serde_json::json!({"eos_token": "<a>", "additional_special_tokens": ["<b>"]});
+    let over = tokenizer(serde_json::json!({"eos_token": "<b>"}), map.clone());
+    assert_eq!(over.encode("a<a><b>", Special::Parse).unwrap(), [0, 4, 5]);
+    assert_eq!(over.ends(), [4]);
+    let listed = serde_json::json!({"eos_token": "<b>", "added_tokens_decoder": {}});
+    let listed = tokenizer(listed, map);
+    assert_eq!(listed.encode("a<a><b>", Special::Parse).unwrap(), [0, 1, 0, 3, 4]);
+    let flags = serde_json::json!({"eos_token": {"content": "<a>", "rstrip": true}});
+    let stripping = tokenizer(serde_json::json!({}), flags);
+    assert_eq!(stripping.encode("<a>  \n b", Special::Parse).unwrap(), [4, 2]);
+}

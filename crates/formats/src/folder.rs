@@ -60,6 +60,21 @@ impl Folder {
         }
     }
 
+    /// What is wrong with showing `file`, if it is a link to something else: what comes from a stranger could put any file of
+    /// the reader's into what is shown. A link may lead to a file beside it, into the blobs of the hub's cache, or to a file of
+    /// the same name elsewhere.
+    pub(crate) fn led_away(&self, file: &str) -> Option<String> {
+        let Folder::Disk(folder) = self else { return None };
+        let (folder, target) = (folder.canonicalize().ok()?, folder.join(file).canonicalize().ok()?);
+        let is_blob = || {
+            let snapshots = folder.parent().filter(|above| above.ends_with("snapshots"));
+            snapshots.and_then(Path::parent).is_some_and(|above| target.parent() == Some(&above.join("blobs")))
+        };
+        let same_name = target.file_name() == Path::new(file).file_name();
+        let stays = same_name || target.starts_with(&folder) || is_blob();
+        (!stays).then(|| format!("a link to `{}`, which is no file of this model", target.display()))
+    }
+
     /// Text of `file`; `None` if there is no such file.
     ///
     /// # Errors

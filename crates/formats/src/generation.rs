@@ -154,13 +154,16 @@ impl Settings<'_> {
         let forbidden = bad_words.into_iter().filter(|word| !matches!(word[..], [id] if eos_ids.contains(&id)));
         sequence_bias.extend(forbidden.map(|word| (word, f32::NEG_INFINITY)));
         let size = |own: &ConfigMap, key: &str| own.usize(key);
+        let min_new_tokens = self.take("min_new_tokens", false, size);
+        let min_length = self.take("min_length", false, size).unwrap_or_default();
         let of_ids = |own: &ConfigMap, key: &str| ids(own, key).map(Some);
         TokenRules {
             sequence_bias,
             suppressed: self.take("suppress_tokens", false, of_ids).unwrap_or_default(),
             suppressed_first: self.take("begin_suppress_tokens", false, of_ids).unwrap_or_default(),
-            min_new_tokens: self.take("min_new_tokens", false, size).unwrap_or_default(),
-            min_length: self.take("min_length", false, size).unwrap_or_default(),
+            // Of two minimums the reference takes that of new tokens.
+            min_length: if min_new_tokens.is_some() { 0 } else { min_length },
+            min_new_tokens: min_new_tokens.unwrap_or_default(),
             no_repeat_ngram_size: self.take("no_repeat_ngram_size", false, size).unwrap_or_default(),
         }
     }

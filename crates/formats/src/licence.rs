@@ -119,14 +119,20 @@ fn from_gguf(gguf: &GgufFile, facts: &mut LicenceFacts) {
 fn from_folder(folder: &Folder, facts: &mut LicenceFacts) -> Result<(), FormatError> {
     for name in folder.names()? {
         let upper = name.to_ascii_uppercase();
-        if name == "README.md" {
+        let is_text = ["LICENSE", "LICENCE", "COPYING", "USE_POLICY", "NOTICE"].iter().any(|p| upper.starts_with(p));
+        if name != "README.md" && !is_text {
+            continue;
+        }
+        if let Some(what) = folder.led_away(&name) {
+            facts.conflicts.push(format!("`{}` was not read: it is {what}.", folder.display_file(&name)));
+        } else if name == "README.md" {
             // A card in another encoding has no front matter that could be read; it is not the model's fault.
             let Some(bytes) = folder.open(&name)? else { continue };
             for (kind, value) in front_matter(&String::from_utf8_lossy(&bytes)) {
                 let source = format!("{}, key `{kind}`", folder.display_file(&name));
                 facts.declared.push(Declaration { source, kind, value });
             }
-        } else if ["LICENSE", "LICENCE", "COPYING", "USE_POLICY", "NOTICE"].iter().any(|p| upper.starts_with(p)) {
+        } else {
             let Some(bytes) = folder.open(&name)?.filter(|bytes| bytes.len() <= MAX_TEXT) else { continue };
             facts.texts.push(text_facts(name, &bytes));
         }

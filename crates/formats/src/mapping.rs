@@ -25,6 +25,19 @@ enum Storage {
 /// How the note begins that stands for a large file in a repository cloned without git-lfs. Source: its specification.
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
+/// Opens a file that a reader names. A pipe without a writer would be waited for, and a device may be without end; what
+/// the reader's shell has opened already (`/dev/fd/63`) is neither.
+///
+/// # Errors
+/// It cannot be opened, or is a pipe, a socket or a device.
+pub fn open_regular(path: &Path) -> std::io::Result<File> {
+    let kind = std::fs::metadata(path)?.file_type();
+    if kind.is_file() || kind.is_dir() || path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd") {
+        return File::open(path);
+    }
+    Err(std::io::Error::other("a pipe or a device, expected a file"))
+}
+
 impl FileBytes {
     /// Maps `path` read-only. An empty file gives empty bytes; a Git LFS pointer is refused.
     ///

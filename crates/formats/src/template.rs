@@ -15,11 +15,22 @@ pub struct ChatTemplateSource {
     pub tool_use: Option<String>,
     /// Where the default comes from: a file's path, or a file and key.
     pub source: String,
+    /// Why the files cannot be read for one; chats need a template, looking at a model does not.
+    pub unusable: Option<String>,
 }
 
 impl ChatTemplateSource {
     fn found(self) -> Option<ChatTemplateSource> {
-        self.default.is_some().then_some(self)
+        (self.default.is_some() || self.unusable.is_some()).then_some(self)
+    }
+
+    /// What is found, or why it cannot be read.
+    fn or_unusable(read: Result<Option<Self>, FormatError>) -> Result<Option<Self>, FormatError> {
+        match read {
+            Err(error @ FormatError::Io { .. }) => Err(error),
+            Err(error) => Ok(Some(Self { unusable: Some(error.to_string()), ..Self::default() })),
+            found => found,
+        }
     }
 }
 
@@ -29,11 +40,19 @@ impl ChatTemplateSource {
 /// # Errors
 /// A file cannot be read.
 pub fn from_folder(folder: &Folder, tokenizer_config: &JsonObject) -> Result<Option<ChatTemplateSource>, FormatError> {
+    ChatTemplateSource::or_unusable(in_folder(folder, tokenizer_config))
+}
+
+fn in_folder(folder: &Folder, tokenizer_config: &JsonObject) -> Result<Option<ChatTemplateSource>, FormatError> {
     const JINJA: &str = "chat_template.jinja";
+    let text = |file: &str| match folder.led_away(file) {
+        Some(what) => Err(FormatError::malformed(&folder.display_file(file), what)),
+        None => folder.text(file),
+    };
     let mut out = ChatTemplateSource::default();
-    if let Some(text) = folder.text(JINJA)? {
-        out.default = Some(text);
-        out.tool_use = folder.text("additional_chat_templates/tool_use.jinja")?;
+    if let Some(default) = text(JINJA)? {
+        out.default = Some(default);
+        out.tool_use = text("additional_chat_templates/tool_use.jinja")?;
         out.source = folder.display_file(JINJA);
         return Ok(out.found());
     }
@@ -79,9 +98,12 @@ fn add_value(out: &mut ChatTemplateSource, file: &str, value: &Value) -> Result<
 /// Reads `tokenizer.chat_template`.
 ///
 /// # Errors
-/// It is no text.
+/// The file cannot be read.
 pub fn from_gguf(gguf: &GgufFile) -> Result<Option<ChatTemplateSource>, FormatError> {
     const KEY: &str = "tokenizer.chat_template";
-    let default = gguf.text(KEY)?.map(str::to_owned);
-    Ok(ChatTemplateSource { default, tool_use: None, source: format!("{}, key `{KEY}`", gguf.name()) }.found())
+    let source = format!("{}, key `{KEY}`", gguf.name());
+    ChatTemplateSource::or_unusable(gguf.text(KEY).map_err(FormatError::from).map(|text| {
+        let default = text.map(str::to_owned);
+        ChatTemplateSource { default, source, ..ChatTemplateSource::default() }.found()
+    }))
 }

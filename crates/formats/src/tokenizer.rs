@@ -20,6 +20,21 @@ pub enum TokenizerSource {
         /// What was looked for and what lies there, for the message when one is needed.
         found: String,
     },
+    /// There is one whose description contradicts itself or is damaged; again, inspecting needs none.
+    Unusable {
+        /// What is wrong, naming the file and the key.
+        what: String,
+    },
+}
+
+impl TokenizerSource {
+    fn or_unusable(read: Result<Self, FormatError>) -> Result<Self, FormatError> {
+        match read {
+            Err(error @ FormatError::Io { .. }) => Err(error),
+            Err(error) => Ok(TokenizerSource::Unusable { what: error.to_string() }),
+            found => found,
+        }
+    }
 }
 
 /// `tokenizer.json` and the settings beside it.
@@ -76,7 +91,13 @@ pub struct GgufVocab {
 /// # Errors
 /// A file cannot be read.
 pub fn from_folder(folder: &Folder) -> Result<(TokenizerSource, JsonObject), FormatError> {
-    let config = folder.json("tokenizer_config.json")?.unwrap_or_default();
+    let mut config = JsonObject::default();
+    let source = TokenizerSource::or_unusable(in_folder(folder, &mut config))?;
+    Ok((source, config))
+}
+
+fn in_folder(folder: &Folder, config: &mut JsonObject) -> Result<TokenizerSource, FormatError> {
+    *config = folder.json("tokenizer_config.json")?.unwrap_or_default();
     let Some(tokenizer_json) = folder.open("tokenizer.json")? else {
         let others = ["tokenizer.model", "vocab.json", "tekken.json"];
         let names = folder.names()?;
@@ -85,17 +106,21 @@ pub fn from_folder(folder: &Folder) -> Result<(TokenizerSource, JsonObject), For
             true => format!("`{}` has no tokenizer.json", folder.display()),
             false => format!("`{}` has no tokenizer.json, only {}", folder.display(), others.join(", ")),
         };
-        return Ok((TokenizerSource::Absent { found }, config));
+        return Ok(TokenizerSource::Absent { found });
     };
     let special_tokens_map = folder.json("special_tokens_map.json")?.unwrap_or_default();
-    Ok((TokenizerSource::Json(JsonTokenizer { tokenizer_json, config: config.clone(), special_tokens_map }), config))
+    Ok(TokenizerSource::Json(JsonTokenizer { tokenizer_json, config: config.clone(), special_tokens_map }))
 }
 
 /// Reads `tokenizer.ggml.*`; [`TokenizerSource::Absent`] if the file has no tokens.
 ///
 /// # Errors
-/// A key contradicts another or holds something else.
+/// A file cannot be read.
 pub fn from_gguf(gguf: &GgufFile) -> Result<TokenizerSource, FormatError> {
+    TokenizerSource::or_unusable(in_gguf(gguf))
+}
+
+fn in_gguf(gguf: &GgufFile) -> Result<TokenizerSource, FormatError> {
     match gguf.strings("tokenizer.ggml.tokens")? {
         Some(tokens) => Ok(TokenizerSource::Gguf(vocab(gguf, &tokens)?)),
         None => Ok(TokenizerSource::Absent { found: format!("`{}` has no `tokenizer.ggml.tokens`", gguf.name()) }),

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use common::{CONFIG, Gguf, LLAMA, folder, raw_safetensors, safetensors, write};
 use plimsoll_formats::gguf::GgufFile;
 use plimsoll_formats::{FileBytes, FormatError, TokenizerSource, open_vocabulary};
@@ -267,28 +269,34 @@ fn split_files_are_found_from_any_part_and_a_lost_part_is_named() {
 fn odd_alignments_and_odd_strings_are_normal() {
     let wide = Gguf { alignment: 128, ..Gguf::llama().u32("general.alignment", 128) };
     let file = folder(&[("model.gguf", &wide.strings("tokenizer.ggml.tokens", &[&b"\xff\xfe"[..]; 6]).bytes())]);
-    let checkpoint = Checkpoint::open(&file.path().join("model.gguf"));
-    let message = checkpoint.unwrap_err().to_string();
+    let message = unusable_tokenizer(&file.path().join("model.gguf"));
     assert!(message.contains("key `tokenizer.ggml.model`: found nothing"), "{message}");
     let bad = Gguf::llama().u32("general.alignment", 33);
     assert!(gguf_error(&bad.bytes()).contains("key `general.alignment`: found 33, expected a power of two"));
 }
 
+/// Why the tokenizer of a model, which opens without one, cannot be used.
+fn unusable_tokenizer(path: &Path) -> String {
+    match &*Checkpoint::open(path).unwrap().tokenizer {
+        TokenizerSource::Unusable { what } => what.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
-fn a_vocabulary_whose_lists_differ_in_length_is_refused() {
+fn a_vocabulary_whose_lists_differ_in_length_cannot_be_used() {
+    let why = |gguf: &Gguf| unusable_tokenizer(&folder(&[("model.gguf", &gguf.bytes())]).path().join("model.gguf"));
     let gguf = Gguf::llama().text("tokenizer.ggml.model", "llama").strings("tokenizer.ggml.tokens", &[b"a", b"b"]);
     let scores = gguf.clone().f32s("tokenizer.ggml.scores", &[0.0]);
-    let message = gguf_error(&scores.bytes());
+    let message = why(&scores);
     assert!(message.contains("key `tokenizer.ggml.scores`: found 1 entries, expected one for each of 2 tokens"));
     let empty = gguf.clone().f32s("tokenizer.ggml.scores", &[]);
-    assert!(gguf_error(&empty.bytes()).contains("key `tokenizer.ggml.scores`: found 0 entries, expected one for each"));
+    assert!(why(&empty).contains("key `tokenizer.ggml.scores`: found 0 entries, expected one for each"));
     let eos = gguf
         .f32s("tokenizer.ggml.scores", &[0.0; 2])
         .i32s("tokenizer.ggml.token_type", &[1; 2])
         .u32("tokenizer.ggml.eos_token_id", 2);
-    assert!(
-        gguf_error(&eos.bytes()).contains("key `tokenizer.ggml.eos_token_id`: found 2, expected the id of one of 2")
-    );
+    assert!(why(&eos).contains("key `tokenizer.ggml.eos_token_id`: found 2, expected the id of one of 2"));
 }
 
 // GGUF's specification: "if not present", scores are equal, tokens are atomic.

@@ -4,6 +4,8 @@ mod common;
 #[path = "../../../tests/skipped.rs"]
 mod skipped;
 
+use std::path::Path;
+
 use common::{CONFIG, Gguf, LLAMA, folder, safetensors, write};
 use plimsoll_formats::{TokenizerSource, open_vocabulary};
 use plimsoll_models::{Checkpoint, Format};
@@ -78,6 +80,75 @@ fn of_named_templates_the_default_counts() {
 fn without_a_template_there_is_none() {
     let (_folder, checkpoint) = model(&[("tokenizer_config.json", br#"{ "chat_template": null }"#)]);
     assert_eq!(checkpoint.chat_template, None);
+}
+
+#[test]
+fn a_template_or_a_tokenizer_that_cannot_be_read_keeps_nobody_from_looking() {
+    for (file, bytes, what) in [
+        ("chat_template.jinja", &b"\xff"[..], "byte 0 is not UTF-8"),
+        ("chat_template.json", b"{", "not the JSON object"),
+        ("tokenizer_config.json", br#"{ "chat_template": 7 }"#, "neither a string nor a list"),
+        ("tokenizer_config.json", br#"{ "chat_template": [{ "name": "default" }] }"#, "neither a string nor a list"),
+    ] {
+        let (_folder, checkpoint) = model(&[(file, bytes)]);
+        let template = checkpoint.chat_template.unwrap();
+        assert!(
+            template.unusable.as_ref().is_some_and(|found| found.contains(what) && found.contains(file)),
+            "{template:?}"
+        );
+    }
+    let (_folder, checkpoint) = model(&[("tokenizer_config.json", b"[]"), ("tokenizer.json", b"{}")]);
+    let TokenizerSource::Unusable { what } = &*checkpoint.tokenizer else { panic!("{:?}", checkpoint.tokenizer) };
+    assert!(what.contains("tokenizer_config.json"), "{what}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_template_and_a_licence_are_read_from_the_model_only() {
+    use std::os::unix::fs::symlink;
+    let elsewhere = folder(&[("secret", b"hunter2"), ("chat_template.jinja", b"a copy"), ("LICENSE", b"MIT")]);
+    let (folder, _) = model(&[("inner.txt", b"inside")]);
+    let link = |to: &Path, file: &str| {
+        let _ = std::fs::remove_file(folder.path().join(file));
+        symlink(to, folder.path().join(file)).unwrap();
+        Checkpoint::open(folder.path()).unwrap()
+    };
+    let template = link(&elsewhere.path().join("secret"), "chat_template.jinja").chat_template.unwrap();
+    assert_eq!(template.default, None);
+    assert!(template.unusable.unwrap().contains("no file of this model"));
+    for (to, text) in [(elsewhere.path().join("chat_template.jinja"), "a copy"), ("inner.txt".into(), "inside")] {
+        assert_eq!(link(&to, "chat_template.jinja").chat_template.unwrap().default.as_deref(), Some(text));
+    }
+    let licence = link(&elsewhere.path().join("secret"), "LICENSE").licence;
+    assert!(licence.texts.is_empty() && licence.conflicts[0].contains("no file of this model"), "{licence:?}");
+    assert_eq!(link(&elsewhere.path().join("LICENSE"), "LICENSE").licence.texts[0].head, "mit");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_into_the_blobs_of_the_hubs_cache_are_followed() {
+    use std::os::unix::fs::symlink;
+    let cache = folder(&[]);
+    let (blobs, snapshot) = (cache.path().join("blobs"), cache.path().join("snapshots/0a1b"));
+    std::fs::create_dir_all(&blobs).unwrap();
+    std::fs::create_dir_all(&snapshot).unwrap();
+    let files = [
+        ("config.json", CONFIG.as_bytes()),
+        ("model.safetensors", &safetensors(&LLAMA)),
+        ("chat_template.jinja", b"hub"),
+    ];
+    for (at, (name, bytes)) in files.iter().enumerate() {
+        std::fs::write(blobs.join(at.to_string()), bytes).unwrap();
+        symlink(format!("../../blobs/{at}"), snapshot.join(name)).unwrap();
+    }
+    assert_eq!(Checkpoint::open(&snapshot).unwrap().chat_template.unwrap().default.as_deref(), Some("hub"));
+    // Blobs beside another folder are nobody's.
+    let copy = cache.path().join("models/0a1b");
+    std::fs::create_dir_all(&copy).unwrap();
+    for (at, (name, _)) in files.iter().enumerate() {
+        symlink(format!("../../blobs/{at}"), copy.join(name)).unwrap();
+    }
+    assert!(Checkpoint::open(&copy).unwrap().chat_template.unwrap().unusable.is_some());
 }
 
 #[test]
@@ -211,4 +282,13 @@ fn a_pipe_is_refused_instead_of_waited_for() {
     }
     let error = Checkpoint::open(&pipe).unwrap_err().to_string();
     assert!(error.ends_with("model.gguf`: not a regular file"), "{error}");
+}
+
+/// As transformers' `generate`: "`min_new_tokens` will take precedence".
+#[test]
+fn of_two_minimums_that_of_new_tokens_counts() {
+    let rules = |keys: &[u8]| model(&[("generation_config.json", keys)]).1.generation.rules;
+    let both = rules(br#"{ "min_new_tokens": 0, "min_length": 9 }"#);
+    assert_eq!((both.min_new_tokens, both.min_length), (0, 0));
+    assert_eq!(rules(br#"{ "min_length": 9 }"#).min_length, 9);
 }

@@ -38,14 +38,13 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     if path == Path::new("-") {
         return piped::whole(std::io::stdin().lock()).context("standard input");
     }
-    let place = || path.display().to_string();
-    piped::whole(std::fs::File::open(path).with_context(place)?).with_context(place)
+    piped::file(path)
 }
 
 /// The template of a model, or one in a file of its own.
 fn template(name: &str, pre: Option<&str>) -> anyhow::Result<ChatTemplate> {
     if name.ends_with(".jinja") || name.ends_with(".j2") {
-        let source = std::fs::read_to_string(name).with_context(|| name.to_owned())?;
+        let source = String::from_utf8(piped::file(Path::new(name))?).with_context(|| name.to_owned())?;
         let none: [(&str, &str); 0] = [];
         return Ok(ChatTemplate::new(&source, none)?);
     }

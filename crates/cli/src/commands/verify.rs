@@ -1,6 +1,6 @@
 //! `plimsoll verify`
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -109,7 +109,9 @@ fn golden(command: &Verify, checkpoint: &Checkpoint) -> anyhow::Result<Option<Go
              `plimsoll verify MODEL --fast` measures what the fast arithmetic costs, and nothing else",
         ));
     }
-    let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
+    let mut bytes = Vec::new();
+    let read = |mut file: std::fs::File| file.read_to_end(&mut bytes);
+    plimsoll_formats::open_regular(&path).and_then(read).with_context(|| path.display().to_string())?;
     Ok(Some(verify::read_golden(&path.display().to_string(), &bytes)?))
 }
 

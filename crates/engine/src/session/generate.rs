@@ -19,7 +19,7 @@ pub struct GenerateOptions<'a> {
     pub sampling: SamplingParams,
     /// Tokens after which the answer ends; `None` lets it fill the context.
     pub max_tokens: Option<usize>,
-    /// Tokens that prompt and answer may have together. A longer prompt is answered with one token, as the reference does.
+    /// Tokens that prompt and answer may have together. A prompt of as many is refused, as the reference does.
     pub max_length: Option<usize>,
     /// Texts that end the answer and are no part of it.
     pub stops: Vec<String>,
@@ -121,6 +121,9 @@ impl Session {
         let mut output = Output { stream: TextStream::new(options.stops.clone()), text: String::new(), strip, on_text };
         let told = self.tokens(prompt)?;
         let n = told.len();
+        if let Some(most) = options.max_length.filter(|most| n >= *most) {
+            return Err(SessionError::PromptFillsLength { prompt: n, most });
+        }
         let reused = self.reuse(&told, n)?;
         let mut timings = Timings { prompt_tokens: n, reused_tokens: reused, ..Timings::default() };
         let given = self.given(prompt);
@@ -134,7 +137,7 @@ impl Session {
             if !is_complete || options.interrupted() {
                 break Finish::Interrupted;
             }
-            let is_long = options.max_length.is_some_and(|max| n + tokens.len() >= max && !tokens.is_empty());
+            let is_long = options.max_length.is_some_and(|max| n + tokens.len() >= max);
             if is_long || options.max_tokens.is_some_and(|max| tokens.len() >= max) {
                 break Finish::Length;
             }

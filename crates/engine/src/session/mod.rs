@@ -58,6 +58,14 @@ pub enum SessionError {
         /// Tokens that fit.
         context: usize,
     },
+    /// The prompt alone is as long as prompt and answer may be together.
+    #[error("the prompt has {prompt} tokens, but the maker's `max_length` allows {most} with the answer")]
+    PromptFillsLength {
+        /// Tokens of the prompt.
+        prompt: usize,
+        /// Tokens that both may have.
+        most: usize,
+    },
     /// What is to be shown does not fit, whatever is said of it; it was not looked at.
     #[error("what is shown takes {tokens} tokens, but the context holds {context}")]
     ShownTooLong {

@@ -13,66 +13,87 @@
 
 use std::collections::BTreeMap;
 
-use aho_corasick::AhoCorasick;
 use serde_json::Value as Json;
 
 use super::{ChatTemplate, TemplateError, TemplateRequest};
+use crate::search::Search;
 
 /// The texts of a tokenizer's control tokens, ready to be looked for.
 #[derive(Debug, Clone)]
 pub struct ControlTexts {
+    /// In order, so that those that begin alike stand together.
     texts: Vec<String>,
-    matcher: AhoCorasick,
+    /// Their bytes from the end, in order too.
+    reversed: Vec<Vec<u8>>,
+    longest_bytes: usize,
+    /// Finds where one begins. Texts that begin with another are left out, so that a place is found once.
+    beginnings: Search,
+    /// Finds them as a tokenizer does, the longest of those that begin first.
+    longest: Search,
 }
 
 impl ControlTexts {
     /// Prepares the search; empty texts are left out.
     pub fn new(texts: impl IntoIterator<Item = String>) -> Result<Self, TemplateError> {
-        let texts: Vec<String> = texts.into_iter().filter(|text| !text.is_empty()).collect();
-        let matcher = AhoCorasick::new(&texts)
-            .map_err(|error| TemplateError::Render(format!("cannot search for the control tokens: {error}")))?;
-        Ok(Self { texts, matcher })
+        let mut texts: Vec<String> = texts.into_iter().filter(|text| !text.is_empty()).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        let mut shortest: Vec<&str> = Vec::new();
+        for text in &texts {
+            if !shortest.last().is_some_and(|shorter| text.starts_with(shorter)) {
+                shortest.push(text);
+            }
+        }
+        let cannot = |error| TemplateError::Render(format!("cannot search for the control tokens: {error}"));
+        let beginnings = Search::for_beginnings(&shortest).map_err(cannot)?;
+        let longest = Search::for_longest(&texts).map_err(cannot)?;
+        let mut reversed: Vec<Vec<u8>> = texts.iter().map(|text| text.bytes().rev().collect()).collect();
+        reversed.sort_unstable();
+        let longest_bytes = texts.iter().map(String::len).max().unwrap_or(0);
+        Ok(Self { texts, reversed, longest_bytes, beginnings, longest })
     }
 
     /// These and more.
     pub(crate) fn with<'a>(&self, more: impl IntoIterator<Item = &'a str>) -> Result<Self, TemplateError> {
-        Self::new(self.texts.iter().cloned().chain(more.into_iter().map(str::to_owned)))
+        let mut more = more.into_iter().map(str::to_owned).peekable();
+        if more.peek().is_none() { Ok(self.clone()) } else { Self::new(self.texts.iter().cloned().chain(more)) }
     }
 
-    /// Where control texts start and end, in characters.
+    /// Where a tokenizer finds control texts, from and to, in characters.
     fn occurrences(&self, text: &str) -> Vec<(usize, usize)> {
         let mut position = (0, 0); // bytes, characters
-        let mut starts: Vec<(usize, usize)> =
-            self.matcher.find_overlapping_iter(text).map(|m| (m.start(), m.end())).collect();
-        starts.sort_unstable();
-        starts
-            .into_iter()
-            .map(|(start, end)| {
-                position = (start, position.1 + text[position.0..start].chars().count());
-                (position.1, position.1 + text[start..end].chars().count())
-            })
-            .collect()
+        let mut characters = |at: usize| {
+            position = (at, position.1 + text[position.0..at].chars().count());
+            position.1
+        };
+        self.longest.longest(text).map(|(start, end, _)| (characters(start), characters(end))).collect()
     }
 
     /// Byte offsets in `text` whose character must be replaced so that no control text can arise in or across
     /// the ends of it.
     fn footholds(&self, text: &str) -> Vec<usize> {
-        let mut offsets: Vec<usize> = self.matcher.find_overlapping_iter(text).map(|m| m.start()).collect();
-        let inner = |special: &str| special.char_indices().skip(1).map(|(i, _)| i).collect::<Vec<_>>();
-        for special in &self.texts {
-            for cut in inner(special) {
-                if text.ends_with(&special[..cut]) {
-                    offsets.push(text.len() - cut);
-                }
-                if text.starts_with(&special[cut..]) {
-                    offsets.push(0);
-                }
-            }
+        let mut offsets: Vec<usize> = self.beginnings.beginnings(text).collect();
+        // Longer parts are whole texts, or longer than any.
+        let most = self.longest_bytes.saturating_sub(1).min(text.len());
+        let ends = (text.len() - most..text.len()).filter(|at| text.is_char_boundary(*at));
+        offsets.extend(ends.filter(|&at| goes_on(&self.texts, text[at..].as_bytes())));
+        let most = text.floor_char_boundary(most);
+        let from_the_end: Vec<u8> = text[..most].bytes().rev().collect();
+        let mut begins = (1..=most).filter(|bytes| text.is_char_boundary(*bytes));
+        if begins.any(|bytes| goes_on(&self.reversed, &from_the_end[most - bytes..])) {
+            offsets.push(0);
         }
         offsets.sort_unstable();
         offsets.dedup();
         offsets
     }
+}
+
+/// Whether one of the texts, which are in order and differ, begins with `part` and is longer.
+fn goes_on(texts: &[impl AsRef<[u8]>], part: &[u8]) -> bool {
+    let first = texts.partition_point(|text| text.as_ref() < part);
+    let longer = |text: &&[u8]| text.len() > part.len() && text.starts_with(part);
+    texts[first..].iter().take(2).any(|text| longer(&text.as_ref()))
 }
 
 /// A rendered prompt in which text from the request cannot be taken for a control token.

@@ -102,6 +102,11 @@ impl Meter {
         self.build(ENTRY_BYTES)
     }
 
+    /// Something goes through `n` names of variables.
+    pub fn charge_names(&self, n: usize) -> Outcome<()> {
+        if n == 0 { Ok(()) } else { self.steps(n as u64) }
+    }
+
     /// Something makes text longer piece by piece: `bytes` more behind `before`.
     pub fn grow(&self, before: usize, bytes: usize) -> Outcome<()> {
         if before.saturating_add(bytes) > MAX_VALUE_BYTES {

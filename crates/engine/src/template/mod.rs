@@ -38,6 +38,9 @@ pub enum TemplateError {
     /// The source is not a template that this engine reads.
     #[error("the chat template does not compile: {0}")]
     Syntax(String),
+    /// There is one in files that cannot be read.
+    #[error("the chat template cannot be read: {0}")]
+    Unreadable(String),
     /// The template itself refused the conversation (`raise_exception`).
     #[error("the chat template refuses this conversation: {0}")]
     Refused(String),
@@ -219,6 +222,9 @@ impl ChatTemplate {
     /// It does not compile.
     pub fn of(checkpoint: &Checkpoint, tokenizer: &Tokenizer) -> Result<Option<Self>, TemplateError> {
         let Some(template) = checkpoint.chat_template.as_ref() else { return Ok(None) };
+        if let Some(what) = &template.unusable {
+            return Err(TemplateError::Unreadable(what.clone()));
+        }
         let Some(source) = template.default.as_deref() else { return Ok(None) };
         let variables = tokenizer.template_variables().iter().cloned();
         let in_file = |error| TemplateError::InFile { file: template.source.clone(), error: Box::new(error) };

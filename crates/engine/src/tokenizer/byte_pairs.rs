@@ -5,17 +5,16 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokenizers::utils::SysRegex;
-
+use super::budget::Budget;
+use super::expression::Expression;
 use super::joining::{Piece, join};
 use super::pieces::TextIndex;
-use super::pipeline::guarded;
 use super::pre_tokenizers::PreTokenizer;
 use super::{TokenizerError, byte_level};
 
 #[derive(Clone)]
 pub(super) struct BytePairs {
-    cuts: Arc<[SysRegex]>,
+    cuts: Arc<[Expression]>,
     ignore_merges: bool,
     tokens: TextIndex,
     bytes: Box<[Option<u32>; 256]>,
@@ -43,8 +42,8 @@ impl BytePairs {
     /// `tokens` by the bytes they stand for; `merges` in order of rank, each two tokens in the byte-level alphabet with
     /// a space between.
     pub fn new(tokens: TextIndex, merges: &[String], cutter: &PreTokenizer) -> Result<Self, TokenizerError> {
-        let cuts = cutter.expressions.iter().map(|expression| guarded(|| SysRegex::new(expression)));
-        let cuts: Vec<SysRegex> = cuts.collect::<Result<_, _>>()?;
+        let cuts = cutter.expressions.iter().map(|expression| Expression::new(expression));
+        let cuts: Vec<Expression> = cuts.collect::<Result<_, _>>()?;
         let mut bytes = Box::new([None; 256]);
         for byte in 0..=255u8 {
             bytes[usize::from(byte)] = tokens.find(&[byte]);
@@ -61,26 +60,27 @@ impl BytePairs {
 
     /// Appends the tokens of `text`.
     pub fn encode(&self, text: &str, out: &mut Vec<u32>) -> Result<(), TokenizerError> {
-        guarded(|| Ok(self.words(text)))?.into_iter().try_for_each(|word| self.encode_word(word, out))
+        self.words(text)?.into_iter().try_for_each(|word| self.encode_word(word, out))
     }
 
     /// Cuts text by each expression in turn; what lies between matches is a word too.
-    fn words<'t>(&self, text: &'t str) -> Vec<&'t str> {
+    fn words<'t>(&self, text: &'t str) -> Result<Vec<&'t str>, TokenizerError> {
+        let budget = Budget::new(text.len());
         let mut words = vec![text];
         for cut in self.cuts.iter() {
             let mut finer = Vec::with_capacity(words.len());
             for word in words {
                 let mut at = 0;
-                for (start, end) in cut.find_iter(word) {
+                cut.for_each(word, &budget, |start, end| {
                     finer.extend([&word[at..start], &word[start..end]]);
                     at = end;
-                }
+                })?;
                 finer.push(&word[at..]);
             }
             finer.retain(|word| !word.is_empty());
             words = finer;
         }
-        words
+        Ok(words)
     }
 
     fn encode_word(&self, word: &str, out: &mut Vec<u32>) -> Result<(), TokenizerError> {

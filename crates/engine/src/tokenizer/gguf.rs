@@ -3,7 +3,7 @@
 use plimsoll_formats::GgufVocab;
 
 use super::byte_pairs::BytePairs;
-use super::pieces::{MAX_TOKENS, Pieces, TextIndex};
+use super::pieces::{MAX_SPECIAL, MAX_TOKENS, Pieces, TextIndex};
 use super::sentencepiece::{self, SentencePiece};
 use super::vocabulary::{Model, SpecialToken, Vocabulary};
 use super::{Backend, SpecialIds, Tokenizer, TokenizerError, TokenizerOptions, byte_level, pre_tokenizers};
@@ -89,6 +89,9 @@ fn text(vocab: &GgufVocab, id: usize) -> Result<&str, TokenizerError> {
 /// The tokens that are found in text before any model sees it.
 fn special_tokens(vocab: &GgufVocab) -> Result<Vec<SpecialToken>, TokenizerError> {
     let special = (0..vocab.tokens.len()).filter(|&id| is_control(kind(vocab, id)) || kind(vocab, id) == USER_DEFINED);
+    if special.clone().nth(MAX_SPECIAL).is_some() {
+        return Err(TokenizerError::TooManySpecial);
+    }
     special
         .map(|id| {
             let is_control = is_control(kind(vocab, id));

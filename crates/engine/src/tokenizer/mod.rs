@@ -1,10 +1,13 @@
 //! Text to token ids and back, from `tokenizer.json` or from a GGUF's vocabulary, behind one type.
 
+mod budget;
 mod byte_level;
 mod byte_pairs;
+mod expression;
 mod gguf;
 mod joining;
 mod json;
+mod normaliser;
 mod pieces;
 mod pipeline;
 mod pre_tokenizers;
@@ -12,6 +15,7 @@ mod sentencepiece;
 mod vocabulary;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use plimsoll_formats::TokenizerSource;
 use plimsoll_models::{Arch, Checkpoint};
@@ -30,6 +34,12 @@ pub enum TokenizerError {
     Absent {
         /// What was looked for.
         found: String,
+    },
+    /// Its description is damaged.
+    #[error("the tokenizer cannot be read: {what}")]
+    Unreadable {
+        /// What is wrong, naming the file and the key.
+        what: String,
     },
     /// A kind of tokenizer that is not read.
     #[error("the tokenizer has {what}; expected {expected}")]
@@ -70,6 +80,15 @@ pub enum TokenizerError {
         /// How many there would be.
         found: usize,
     },
+    /// More tokens that are looked for in text than any vocabulary has.
+    #[error("the vocabulary has more than 262144 added and control tokens; expected at most so many")]
+    TooManySpecial,
+    /// A product of small numbers that comes to more time or memory than any honest tokenizer takes.
+    #[error("the tokenizer {what}, more than any honest one")]
+    TooMuch {
+        /// What it does.
+        what: String,
+    },
     /// Text for which there is neither a token nor bytes nor an unknown token.
     #[error("the vocabulary has no token for `{text}` and none for its bytes")]
     Unencodable {
@@ -91,6 +110,13 @@ pub enum TokenizerError {
         reason: String,
     },
 }
+
+/// Bytes that are gone through to find which added tokens a template writes.
+const MOST_LOOKS: usize = 1 << 32;
+
+/// A control token of a published vocabulary has a tenth of these bytes; what begins or ends like one is looked for at the ends
+/// of every text.
+const LONGEST_CONTROL: usize = 1024;
 
 /// What control tokens in a text mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +146,7 @@ struct SpecialIds {
 
 #[derive(Debug, Clone)]
 enum Backend {
-    Pipeline(Box<Pipeline>),
+    Pipeline(Arc<Pipeline>),
     Vocabulary(Box<Vocabulary>),
 }
 
@@ -184,7 +210,9 @@ impl Tokenizer {
         let file = match source {
             TokenizerSource::Json(json) => json.tokenizer_json.name(),
             TokenizerSource::Gguf(vocab) => &vocab.file,
-            TokenizerSource::Absent { .. } => return Tokenizer::from_source(source, options),
+            TokenizerSource::Absent { .. } | TokenizerSource::Unusable { .. } => {
+                return Tokenizer::from_source(source, options);
+            }
         };
         Tokenizer::from_source(source, options)
             .map_err(|error| TokenizerError::InFile { file: file.to_owned(), error: Box::new(error) })
@@ -193,9 +221,13 @@ impl Tokenizer {
     /// Builds the tokenizer that a checkpoint describes.
     pub fn from_source(source: &TokenizerSource, options: &TokenizerOptions) -> Result<Self, TokenizerError> {
         match source {
-            TokenizerSource::Json(json) => json::build(&json.tokenizer_json, &json.config, &json.special_tokens_map),
+            TokenizerSource::Json(json) => {
+                let architecture = options.architecture.as_deref();
+                json::build(&json.tokenizer_json, &json.config, &json.special_tokens_map, architecture)
+            }
             TokenizerSource::Gguf(vocab) => gguf::build(vocab, options),
             TokenizerSource::Absent { found } => Err(TokenizerError::Absent { found: found.clone() }),
+            TokenizerSource::Unusable { what } => Err(TokenizerError::Unreadable { what: what.clone() }),
         }
     }
 
@@ -206,6 +238,9 @@ impl Tokenizer {
         special: SpecialIds,
         variables: Vec<(String, String)>,
     ) -> Result<Self, TokenizerError> {
+        if let Some((_, text)) = controls.iter().find(|(_, text)| text.len() > LONGEST_CONTROL) {
+            return Err(TokenizerError::TooMuch { what: format!("has a control token of {} bytes", text.len()) });
+        }
         let control_ids = controls.iter().map(|(id, _)| *id).collect();
         let controls = ControlTexts::new(controls.into_iter().map(|(_, text)| text))
             .map_err(|error| TokenizerError::Backend { reason: error.to_string() })?;
@@ -281,7 +316,13 @@ impl Tokenizer {
     /// # Errors
     /// They cannot be searched for.
     pub fn guard(&mut self, template: &ChatTemplate) -> Result<(), TokenizerError> {
-        let written = self.added.iter().map(String::as_str).filter(|text| template.writes(text));
+        // Where looking would take long, all of them are taken for control tokens.
+        let long = self.added.len().saturating_mul(template.source().len()) > MOST_LOOKS;
+        let written = self
+            .added
+            .iter()
+            .map(String::as_str)
+            .filter(|text| text.len() <= LONGEST_CONTROL && (long || template.writes(text)));
         let controls = self.controls.with(written);
         self.controls = controls.map_err(|error| TokenizerError::Backend { reason: error.to_string() })?;
         Ok(())

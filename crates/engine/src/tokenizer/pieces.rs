@@ -3,6 +3,9 @@
 /// More tokens than any published vocabulary has; an id beyond it is a mistake in the file.
 pub(super) const MAX_TOKENS: usize = 1 << 22;
 
+/// More tokens than any published vocabulary has looked for in text: some have 65,536 for sounds, each with a text.
+pub(super) const MAX_SPECIAL: usize = 1 << 18;
+
 /// Byte strings by token id; an id without a token has none.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pieces {

@@ -25,6 +25,11 @@ pub(super) fn find(tag: &str) -> Result<&'static PreTokenizer, TokenizerError> {
     })
 }
 
+/// Whether an expression is one of these, all of which read a text a few times at most.
+pub(super) fn has(expression: &str) -> bool {
+    PRE_TOKENIZERS.iter().any(|row| row.expressions.contains(&expression))
+}
+
 const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const QWEN2: &str =
@@ -180,6 +185,7 @@ const PRE_TOKENIZERS: &[PreTokenizer] = &[
 
 #[cfg(test)]
 mod tests {
+    use super::super::expression::Expression;
     use super::*;
 
     #[test]
@@ -190,7 +196,7 @@ mod tests {
         tags.dedup();
         assert_eq!(tags.len(), count);
         for expression in PRE_TOKENIZERS.iter().flat_map(|row| row.expressions) {
-            tokenizers::utils::SysRegex::new(expression).unwrap_or_else(|error| panic!("{expression}: {error}"));
+            Expression::new(expression).unwrap_or_else(|error| panic!("{expression}: {error}"));
         }
     }
 

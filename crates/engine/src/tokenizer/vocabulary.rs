@@ -1,10 +1,11 @@
 //! A GGUF's vocabulary at work: control and user-defined tokens are cut out of the text, the rest goes to the model.
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use std::collections::HashSet;
 
 use super::TokenizerError;
 use super::byte_pairs::BytePairs;
 use super::sentencepiece::{SPACE, SentencePiece};
+use crate::search::Search;
 
 /// How text between special tokens becomes tokens.
 #[derive(Debug, Clone)]
@@ -54,15 +55,17 @@ pub(super) struct Vocabulary {
 #[derive(Debug, Clone)]
 struct Cutter {
     ids: Vec<u32>,
-    search: AhoCorasick,
+    search: Search,
 }
 
 impl Cutter {
     fn new<'t>(tokens: impl Iterator<Item = &'t SpecialToken>) -> Result<Self, TokenizerError> {
-        let (ids, texts): (Vec<u32>, Vec<&str>) =
-            tokens.filter(|token| !token.text.is_empty()).map(|token| (token.id, token.text.as_str())).unzip();
-        let search = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(texts);
-        Ok(Self { ids, search: search.map_err(|error| TokenizerError::Backend { reason: error.to_string() })? })
+        // Of tokens with one text the first counts.
+        let mut seen = HashSet::new();
+        let tokens = tokens.filter(|token| !token.text.is_empty() && seen.insert(token.text.as_str()));
+        let (ids, texts): (Vec<u32>, Vec<&str>) = tokens.map(|token| (token.id, token.text.as_str())).unzip();
+        let search = Search::for_longest(&texts).map_err(|reason| TokenizerError::Backend { reason })?;
+        Ok(Self { ids, search })
     }
 }
 
@@ -83,11 +86,11 @@ impl Vocabulary {
         let cutter = if parse_controls { &self.all } else { &self.without_controls };
         let mut ids = Vec::new();
         let mut at = 0;
-        for found in cutter.search.find_iter(text) {
-            self.stretch(&text[at.min(found.start())..found.start()], &restore, &mut ids)?;
-            ids.push(cutter.ids[found.pattern().as_usize()]);
-            at = found.end();
-            if self.strips_after && !matches!(&text[found.range()], "<unk>" | "<s>" | "<|endoftext|>") {
+        for (start, end, number) in cutter.search.longest(text) {
+            self.stretch(&text[at.min(start)..start], &restore, &mut ids)?;
+            ids.push(cutter.ids[number]);
+            at = end;
+            if self.strips_after && !matches!(&text[start..end], "<unk>" | "<s>" | "<|endoftext|>") {
                 at = text.len() - text[at..].trim_start().len();
             }
         }

@@ -98,7 +98,7 @@ pub(super) fn rows(
 ) -> Result<String, BenchmarkError> {
     let file = path.display().to_string();
     let cannot = |source| BenchmarkError::Read { file: file.clone(), source };
-    let mut opened = File::open(path).map_err(cannot)?;
+    let mut opened = plimsoll_formats::open_regular(path).map_err(cannot)?;
     let (sha256, beginning) = identity(&mut opened).map_err(cannot)?;
     let again = || File::open(path).map_err(cannot);
     if beginning == *b"PAR1" {

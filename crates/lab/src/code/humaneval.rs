@@ -1,6 +1,5 @@
 //! HumanEval's file: one JSON object a line, as published (Chen et al. 2021).
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -74,7 +73,8 @@ pub enum HumanEvalError {
 /// The file, line and field that are not as published.
 pub fn read(path: &Path) -> Result<Vec<Problem>, HumanEvalError> {
     let file = path.display().to_string();
-    let opened = File::open(path).map_err(|source| HumanEvalError::Read { file: file.clone(), source })?;
+    let opened =
+        plimsoll_formats::open_regular(path).map_err(|source| HumanEvalError::Read { file: file.clone(), source })?;
     if path.extension().is_some_and(|extension| extension == "gz") {
         parse(&file, BufReader::new(MultiGzDecoder::new(opened).take(MOST_BYTES)))
     } else {
@@ -174,7 +174,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (plain, packed) = (folder.path().join("h.jsonl"), folder.path().join("h.jsonl.gz"));
         std::fs::write(&plain, LINE).unwrap();
-        let mut encoder = flate2::write::GzEncoder::new(File::create(&packed).unwrap(), flate2::Compression::fast());
+        let mut encoder =
+            flate2::write::GzEncoder::new(std::fs::File::create(&packed).unwrap(), flate2::Compression::fast());
         encoder.write_all(LINE.as_bytes()).unwrap();
         encoder.finish().unwrap();
         assert_eq!(read(&plain).unwrap(), read(&packed).unwrap());

@@ -1,6 +1,5 @@
 //! The folder: `test/SUBJECT_test.csv` and `dev/SUBJECT_dev.csv`, without headings.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -129,7 +128,8 @@ fn subject(folder: &Path, name: String, shots: usize) -> Result<Subject, MmluErr
 
 fn questions(path: &PathBuf) -> Result<Vec<Question>, MmluError> {
     let file = path.display().to_string();
-    let opened = File::open(path).map_err(|source| MmluError::Read { file: file.clone(), source })?;
+    let opened =
+        plimsoll_formats::open_regular(path).map_err(|source| MmluError::Read { file: file.clone(), source })?;
     parse(&file, opened)
 }
 

@@ -1,7 +1,6 @@
 //! A whole file of questions.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -28,7 +27,9 @@ pub fn read(path: &Path, each: Option<usize>) -> Result<(Source, Vec<Item>), Que
     let file = path.display().to_string();
     let cannot = |source| QuestionsError::Read { file: file.clone(), source };
     let mut bytes = Vec::new();
-    File::open(path).and_then(|opened| opened.take(MOST_BYTES + 1).read_to_end(&mut bytes)).map_err(cannot)?;
+    plimsoll_formats::open_regular(path)
+        .and_then(|opened| opened.take(MOST_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(cannot)?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(QuestionsError::TooLong { file, most: MOST_BYTES });
     }

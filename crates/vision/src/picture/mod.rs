@@ -17,6 +17,7 @@ use std::path::Path;
 
 use image::ImageDecoder;
 use image::codecs::{bmp::BmpDecoder, png::PngDecoder, webp::WebPDecoder};
+use plimsoll_formats::open_regular;
 
 use crate::VisionError;
 use orientation::Orientation;
@@ -54,7 +55,7 @@ impl Picture {
     /// # Errors
     /// It cannot be read, is no picture, is damaged, or has more than `max_pixels` pixels.
     pub fn open(path: &Path, max_pixels: u64) -> Result<Self, VisionError> {
-        let file = std::fs::File::open(path).map_err(|e| VisionError::io(path, "open", e))?;
+        let file = open_regular(path).map_err(|e| VisionError::io(path, "open", e))?;
         let most = max_pixels.saturating_mul(MAX_BYTES_A_PIXEL).saturating_add(METADATA_BYTES);
         let mut bytes = Vec::new();
         file.take(most + 1).read_to_end(&mut bytes).map_err(|e| VisionError::io(path, "read", e))?;

@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use plimsoll_formats::open_regular;
+
 use crate::{DEFAULT_MAX_PIXELS, Picture, VisionError};
 
 /// Containers that hold one video each; lists and network formats are left out.
@@ -37,7 +39,7 @@ impl VideoFile {
     pub(super) fn probe(path: &Path) -> Result<(Self, usize, f64), VisionError> {
         let name = path.display().to_string();
         // ffprobe's own words for a missing file would come last.
-        std::fs::File::open(path).map_err(|e| VisionError::io(path, "open", e))?;
+        open_regular(path).map_err(|e| VisionError::io(path, "open", e))?;
         let mut command = restricted("ffprobe", path, DEFAULT_MAX_PIXELS);
         command.args(["-select_streams", "v:0", "-count_packets", "-of", "json", "-show_entries"]);
         command.args(["stream=width,height,nb_read_packets,avg_frame_rate,r_frame_rate"]);

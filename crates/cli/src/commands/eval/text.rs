@@ -1,6 +1,6 @@
 //! Bits per byte of a text.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use anyhow::Context;
@@ -19,8 +19,9 @@ const TEXT_WINDOW: usize = 1024;
 
 /// Measures a text.
 pub fn run(command: &Eval, path: &Path, settings: Settings, as_json: bool) -> anyhow::Result<()> {
-    let text = std::fs::read(path).with_context(|| path.display().to_string())?;
-    let text = String::from_utf8(text).with_context(|| format!("{}: not UTF-8", path.display()))?;
+    let mut text = String::new();
+    let read = |mut file: std::fs::File| file.read_to_string(&mut text);
+    plimsoll_formats::open_regular(path).and_then(read).with_context(|| path.display().to_string())?;
     let checkpoint = model::open(&command.model)?;
     let tokenizer = Tokenizer::of(&checkpoint, settings.pre.as_deref())?;
     let ids = tokenizer.with_bos(tokenizer.encode(&text, Special::AsText)?);

@@ -12,6 +12,7 @@ pub mod objects;
 pub mod parser;
 pub mod render;
 pub mod selecting;
+pub mod symbols;
 pub mod tests;
 pub mod tree;
 pub mod urls;

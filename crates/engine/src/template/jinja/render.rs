@@ -9,7 +9,7 @@ use super::arguments::Arguments;
 use super::expression::is_constant;
 use super::globals;
 use super::objects::{Loop, Macro};
-use super::tree::{ForTree, MacroTree, Node, Statement, Target, Tree};
+use super::tree::{Body, ForTree, MacroTree, Node, Statement, Target, Tree};
 use crate::template::clock::Clock;
 use crate::template::meter::Meter;
 use crate::template::python::items::iterate;
@@ -19,14 +19,16 @@ use crate::template::python::{Callable, Outcome, Value, error};
 /// Variables of one body, and those around it.
 #[derive(Default)]
 pub struct Scope {
-    names: RefCell<HashMap<Arc<str>, Value>>,
+    /// Without a value: undefined, whatever is around.
+    names: RefCell<HashMap<Arc<str>, Option<Value>>>,
     around: Option<Rc<Scope>>,
 }
 
 impl Scope {
     /// The outermost, with the variables that a template is rendered with.
     pub fn outermost(names: Vec<(Arc<str>, Value)>) -> Rc<Scope> {
-        Rc::new(Scope { names: RefCell::new(names.into_iter().collect()), around: None })
+        let names = names.into_iter().map(|(name, value)| (name, Some(value))).collect();
+        Rc::new(Scope { names: RefCell::new(names), around: None })
     }
 
     /// One within another.
@@ -36,17 +38,27 @@ impl Scope {
 
     /// Gives a variable of this body a value.
     pub fn set(&self, name: &Arc<str>, value: Value) {
-        self.names.borrow_mut().insert(Arc::clone(name), value);
+        self.names.borrow_mut().insert(Arc::clone(name), Some(value));
     }
 
-    /// The value of a variable, here or around.
+    /// The value of a variable, here or around, else one of Jinja's own.
     fn get(&self, name: &str) -> Option<Value> {
         let mut scope = self;
         loop {
             if let Some(value) = scope.names.borrow().get(name) {
-                return Some(value.clone());
+                return value.clone();
             }
-            scope = scope.around.as_deref()?;
+            match scope.around.as_deref() {
+                Some(around) => scope = around,
+                None => return globals::named(name),
+            }
+        }
+    }
+
+    /// Takes from it the variables that a body assigns later.
+    fn unset(&self, body: &Body) {
+        if !body.unset.is_empty() {
+            self.names.borrow_mut().extend(body.unset.iter().map(|name| (Arc::clone(name), None)));
         }
     }
 }
@@ -84,14 +96,13 @@ impl Renderer<'_> {
     pub fn render(&self, tree: &Tree, variables: Vec<(Arc<str>, Value)>) -> Outcome<String> {
         let scope = Scope::outermost(variables);
         let mut out = String::new();
-        self.nodes(&tree.body, &scope, &mut out)?;
+        self.body(&tree.body, &scope, &mut out)?;
         Ok(out)
     }
 
     /// The value of a variable; undefined where there is none.
     pub fn variable(&self, name: &str, scope: &Scope) -> Value {
-        let found = scope.get(name).or_else(|| globals::named(name));
-        found.unwrap_or_else(|| {
+        scope.get(name).unwrap_or_else(|| {
             Value::undefined(format!("{} is undefined", crate::template::python::repr::quoted_short(name)))
         })
     }
@@ -100,6 +111,13 @@ impl Renderer<'_> {
         self.meter.grow(out.len(), text.len())?;
         out.push_str(text);
         Ok(())
+    }
+
+    /// Runs a body whose variables are those of `scope`.
+    fn body(&self, body: &Body, scope: &Rc<Scope>, out: &mut String) -> Outcome<Flow> {
+        self.meter.charge_names(body.unset.len())?;
+        scope.unset(body);
+        self.nodes(&body.nodes, scope, out)
     }
 
     fn nodes(&self, nodes: &[Node], scope: &Rc<Scope>, out: &mut String) -> Outcome<Flow> {
@@ -148,7 +166,7 @@ impl Renderer<'_> {
             }
             Statement::SetBlock(target, filter, body) => {
                 let mut text = String::new();
-                self.nodes(body, &Scope::within(scope), &mut text)?;
+                self.body(body, &Scope::within(scope), &mut text)?;
                 let text = Value::text(text);
                 let value = match filter {
                     Some(filter) => self.filtered(filter, text, scope)?,
@@ -162,10 +180,10 @@ impl Renderer<'_> {
                     let value = self.value(value, scope)?;
                     self.assign(target, value, &inner)?;
                 }
-                return self.nodes(body, &inner, out);
+                return self.body(body, &inner, out);
             }
             Statement::Scope(body) => {
-                self.nodes(body, &Scope::within(scope), out)?;
+                self.body(body, &Scope::within(scope), out)?;
             }
             Statement::Macro(tree) => {
                 let name = tree.name.clone().unwrap_or_else(|| Arc::from(""));
@@ -178,7 +196,7 @@ impl Renderer<'_> {
             Statement::Filter(filter, body) => {
                 let mut text = String::new();
                 let inner = Scope::within(scope);
-                self.nodes(body, &inner, &mut text)?;
+                self.body(body, &inner, &mut text)?;
                 let value = self.filtered(filter, Value::text(text), &inner)?;
                 self.print_text(&value, out)?;
             }
@@ -266,7 +284,7 @@ impl Renderer<'_> {
             let inner = Scope::within(scope);
             inner.set(&name, Value::Loop(Rc::clone(&this)));
             self.assign(&tree.target, this.items[index].clone(), &inner)?;
-            match self.nodes(&tree.body, &inner, out)? {
+            match self.body(&tree.body, &inner, out)? {
                 Flow::Through => reached_its_end = true,
                 Flow::Continue => {}
                 Flow::Break => break,
@@ -274,7 +292,7 @@ impl Renderer<'_> {
         }
         // Jinja notes at the end of the body that there was an item; `continue` and `break` pass that by.
         if !reached_its_end {
-            self.nodes(&tree.otherwise, &Scope::within(scope), out)?;
+            self.body(&tree.otherwise, &Scope::within(scope), out)?;
         }
         Ok(())
     }
@@ -357,7 +375,7 @@ impl Renderer<'_> {
         }
         let line = self.line.get();
         let mut out = String::new();
-        self.nodes(body, &scope, &mut out)?;
+        self.body(body, &scope, &mut out)?;
         self.line.set(line);
         Ok(Value::text(out))
     }

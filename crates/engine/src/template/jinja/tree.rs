@@ -111,6 +111,15 @@ pub struct Node {
     pub kind: Statement,
 }
 
+/// Statements with variables of their own.
+#[derive(Debug, Default, PartialEq)]
+pub struct Body {
+    /// In their order.
+    pub nodes: Vec<Node>,
+    /// Variables that are undefined until the body assigns them, whatever is around.
+    pub unset: Vec<Arc<str>>,
+}
+
 /// Parameters of a macro, or of a call block.
 #[derive(Debug, Default, PartialEq)]
 pub struct Signature {
@@ -128,7 +137,7 @@ pub struct MacroTree {
     /// What it takes.
     pub signature: Signature,
     /// What it prints.
-    pub body: Vec<Node>,
+    pub body: Body,
     /// Which of `varargs`, `kwargs` and `caller` the body reads.
     pub reads: [bool; 3],
 }
@@ -145,9 +154,9 @@ pub struct ForTree {
     /// Whether `loop(…)` runs the body again.
     pub recursive: bool,
     /// For each item.
-    pub body: Vec<Node>,
+    pub body: Body,
     /// Where there is none.
-    pub otherwise: Vec<Node>,
+    pub otherwise: Body,
 }
 
 /// What a statement does.
@@ -168,17 +177,17 @@ pub enum Statement {
     /// `{% set a = b %}`
     Set(Target, Expr),
     /// `{% set a %}…{% endset %}`, through filters.
-    SetBlock(Target, Option<Expr>, Vec<Node>),
+    SetBlock(Target, Option<Expr>, Body),
     /// `{% with %}`
-    With(Vec<(Target, Expr)>, Vec<Node>),
+    With(Vec<(Target, Expr)>, Body),
     /// A body with variables of its own: `{% generation %}`, `{% block %}`.
-    Scope(Vec<Node>),
+    Scope(Body),
     /// `{% macro %}`
     Macro(Arc<MacroTree>),
     /// `{% call %}`: the call, and what its `caller` prints.
     Call(Expr, Arc<MacroTree>),
     /// `{% filter %}`
-    Filter(Expr, Vec<Node>),
+    Filter(Expr, Body),
     /// A tag that needs other templates, which there are none of.
     NoLoader,
 }
@@ -187,7 +196,7 @@ pub enum Statement {
 #[derive(Debug, PartialEq)]
 pub struct Tree {
     /// Its statements.
-    pub body: Vec<Node>,
+    pub body: Body,
     /// Its text and the strings of its expressions, each for itself.
     pub literals: Vec<Arc<str>>,
 }

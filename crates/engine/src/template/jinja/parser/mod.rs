@@ -5,7 +5,8 @@ mod expressions;
 use std::sync::Arc;
 
 use super::lexer::{Kind, Token, normalised, tokens};
-use super::tree::{Expr, ForTree, MacroTree, Node, Signature, Statement, Target, Tree};
+use super::symbols::settle;
+use super::tree::{Body, Expr, ForTree, MacroTree, Node, Signature, Statement, Target, Tree};
 
 /// Levels of the tree; beyond about two hundred Python refuses what Jinja makes of a template.
 const MAX_DEPTH: u32 = 200;
@@ -30,10 +31,12 @@ pub fn parse(source: &str) -> Parsed<Tree> {
         reads: [false; 3],
         literals: Vec::new(),
     };
-    let body = parser.nodes(&[])?;
+    let nodes = parser.nodes(&[])?;
     if let Some(unknown) = parser.unknown.into_iter().next() {
         return Err(unknown);
     }
+    let mut body = Body { nodes, unset: Vec::new() };
+    settle(&mut body);
     Ok(Tree { body, literals: parser.literals })
 }
 
@@ -181,12 +184,12 @@ impl Parser {
         }
     }
 
-    /// A body in which an unknown filter is an error whether or not it is reached.
-    fn hard_body(&mut self, ends: &[&str]) -> Parsed<(Vec<Node>, String)> {
+    /// A body with variables of its own, in which an unknown filter is an error whether or not it is reached.
+    fn hard_body(&mut self, ends: &[&str]) -> Parsed<(Body, String)> {
         let soft = std::mem::replace(&mut self.soft, false);
         let body = self.body(ends);
         self.soft = soft;
-        body
+        body.map(|(nodes, end)| (Body { nodes, unset: Vec::new() }, end))
     }
 
     fn statement(&mut self, ends: &[&str]) -> Parsed<Statement> {
@@ -259,7 +262,7 @@ impl Parser {
         self.loops += 1;
         let (body, end) = self.hard_body(&["endfor", "else"])?;
         self.loops -= 1;
-        let otherwise = if end == "else" { self.hard_body(&["endfor"])?.0 } else { Vec::new() };
+        let otherwise = if end == "else" { self.hard_body(&["endfor"])?.0 } else { Body::default() };
         Ok(Statement::For(Arc::new(ForTree { target, items, test, recursive, body, otherwise })))
     }
 
