@@ -9,6 +9,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use plimsoll_kernels::Isa;
+use plimsoll_lab::standing::Standing;
 use plimsoll_lab::verify::verify_fast;
 use plimsoll_models::Checkpoint;
 use plimsoll_runtime::{Arithmetic, CacheType, Program};
@@ -42,7 +43,7 @@ fn rounded_activations_change_little_of_what_a_model_in_blocks_predicts_at_every
         for isa in Isa::available() {
             let [mut exact, mut fast] = [Arithmetic::Exact, Arithmetic::Fast].map(|a| load(&model, isa, a));
             let report = verify_fast(&mut exact, &mut fast, CacheType::F16, &[&tokens()], |_| ()).unwrap();
-            assert!(report.passed(), "{name} at {isa}: {report:?}");
+            assert_eq!(report.standing(), Standing::Passed, "{name} at {isa}: {report:?}");
             let rounded = [report.prefill, report.decode].iter().all(|found| found.max_delta > 1e-4);
             assert!(rounded, "{name} at {isa} was not fast: {report:?}");
         }
@@ -56,7 +57,7 @@ fn keys_and_values_in_8_bits_move_predictions_further_and_still_pass() {
         let [mut exact, mut fast] = [Arithmetic::Exact, Arithmetic::Fast].map(|a| load(&model, Isa::best(), a));
         verify_fast(&mut exact, &mut fast, cache, &[&tokens()], |_| ()).unwrap()
     });
-    assert!(q8_0.passed(), "{q8_0:?}");
+    assert_eq!(q8_0.standing(), Standing::Passed, "{q8_0:?}");
     for (f16, q8_0) in [(f16.prefill, q8_0.prefill), (f16.decode, q8_0.decode)] {
         assert!(q8_0.kl_mean > f16.kl_mean, "{q8_0:?} after {f16:?}");
     }
@@ -68,5 +69,5 @@ fn a_program_of_other_weights_does_not_pass() {
     let mut exact = load(&one, Isa::best(), Arithmetic::Exact);
     let mut fast = load(&other, Isa::best(), Arithmetic::Fast);
     let report = verify_fast(&mut exact, &mut fast, CacheType::F16, &[&tokens()], |_| ()).unwrap();
-    assert!(!report.passed(), "{report:?}");
+    assert_eq!(report.standing(), Standing::Failed, "{report:?}");
 }

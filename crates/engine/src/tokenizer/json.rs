@@ -113,12 +113,12 @@ pub(super) fn build(
     bytes: &[u8],
     config: &Map<String, Value>,
     special_tokens_map: &Map<String, Value>,
-    architecture: Option<&str>,
+    other_class: bool,
 ) -> Result<Tokenizer, TokenizerError> {
     let description: Description =
         serde_json::from_slice(bytes).map_err(|error| TokenizerError::Backend { reason: error.to_string() })?;
     description.model.check()?;
-    let llama = LlamaClass::of(config, architecture, bytes);
+    let llama = LlamaClass::of(config, bytes).filter(|_| !other_class);
     let spelling = if llama.is_some() { Spelling::SentencePiece } else { spelling(&description.decoder)? };
     let strips_first_space = match &llama {
         Some(LlamaClass { scheme }) => *scheme != PrependScheme::Never,
@@ -166,11 +166,10 @@ struct LlamaClass {
 }
 
 impl LlamaClass {
-    /// Where the files name it. Byte-level files that do are not its own, and other architectures have other classes.
-    fn of(config: &Map<String, Value>, architecture: Option<&str>, bytes: &[u8]) -> Option<Self> {
+    /// Where the files name it. Byte-level files that do are not its own.
+    fn of(config: &Map<String, Value>, bytes: &[u8]) -> Option<Self> {
         let class = config.get("tokenizer_class")?.as_str()?;
         let is_own = class.trim_end_matches("Fast") == "LlamaTokenizer"
-            && architecture.is_none_or(|architecture| architecture == "llama")
             && !config.contains_key("auto_map")
             && std::str::from_utf8(bytes).is_ok_and(|text| !text.contains("\"ByteLevel\""));
         let flag = |key: &str, default: bool| config.get(key).and_then(Value::as_bool).unwrap_or(default);

@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use plimsoll_formats::TokenizerSource;
-use plimsoll_models::{Arch, Checkpoint};
+use plimsoll_models::{Arch, Checkpoint, Hyperparams};
 use sha2::{Digest, Sha256};
 
 use crate::template::{ChatTemplate, ControlTexts, GuardedText};
@@ -134,6 +134,19 @@ pub struct TokenizerOptions {
     pub pre: Option<String>,
     /// Whether white space behind a control token is dropped, which a GGUF leaves to the model's architecture.
     pub strips_after_control: bool,
+    /// Whether `LlamaTokenizer` in tokenizer_config.json is not the class that the model's files are read by.
+    pub other_class: bool,
+}
+
+impl TokenizerOptions {
+    /// For a model that `name` is the model type of.
+    fn of(arch: Option<&Arch>, name: &str, pre: Option<&str>) -> TokenizerOptions {
+        TokenizerOptions {
+            pre: pre.map(str::to_owned),
+            strips_after_control: arch.is_some_and(Arch::strips_after_control),
+            other_class: !arch.is_some_and(|arch| arch.has_llama_tokenizer(name)),
+        }
+    }
 }
 
 /// The tokens with a part to play.
@@ -189,8 +202,8 @@ impl Tokenizer {
     /// # Errors
     /// Its files describe none that is understood.
     pub fn of(checkpoint: &Checkpoint, pre: Option<&str>) -> Result<Self, TokenizerError> {
-        let strips_after_control = checkpoint.hyperparams.arch.strips_after_control();
-        let options = TokenizerOptions { pre: pre.map(str::to_owned), strips_after_control };
+        let Hyperparams { arch, arch_name, .. } = &checkpoint.hyperparams;
+        let options = TokenizerOptions::of(Some(arch), arch_name, pre);
         Tokenizer::from_file(&checkpoint.tokenizer, &options)
     }
 
@@ -199,9 +212,11 @@ impl Tokenizer {
     /// # Errors
     /// As [`Tokenizer::of`].
     pub fn of_vocabulary(vocabulary: &plimsoll_formats::Vocabulary, pre: Option<&str>) -> Result<Self, TokenizerError> {
-        let arch = vocabulary.architecture.as_deref().and_then(Arch::named);
-        let strips_after_control = arch.is_some_and(Arch::strips_after_control);
-        let options = TokenizerOptions { pre: pre.map(str::to_owned), strips_after_control };
+        let name = vocabulary.architecture.as_deref();
+        let options = match name {
+            Some(name) => TokenizerOptions::of(Arch::named(name), name, pre),
+            None => TokenizerOptions { pre: pre.map(str::to_owned), ..TokenizerOptions::default() },
+        };
         Tokenizer::from_file(&vocabulary.tokenizer, &options)
     }
 
@@ -222,8 +237,7 @@ impl Tokenizer {
     pub fn from_source(source: &TokenizerSource, options: &TokenizerOptions) -> Result<Self, TokenizerError> {
         match source {
             TokenizerSource::Json(json) => {
-                let architecture = options.architecture.as_deref();
-                json::build(&json.tokenizer_json, &json.config, &json.special_tokens_map, architecture)
+                json::build(&json.tokenizer_json, &json.config, &json.special_tokens_map, options.other_class)
             }
             TokenizerSource::Gguf(vocab) => gguf::build(vocab, options),
             TokenizerSource::Absent { found } => Err(TokenizerError::Absent { found: found.clone() }),

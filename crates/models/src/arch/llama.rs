@@ -13,7 +13,7 @@ use crate::{ModelError, rope};
 
 pub(crate) const ARCH: Arch = Arch {
     name: "llama",
-    classes: &[CLASS, MISTRAL],
+    classes: &[LLAMA, MISTRAL],
     wrappers: &[],
     gguf: Gguf {
         tensors: &[],
@@ -43,7 +43,10 @@ pub(crate) const CLASS: Class = Class {
     biases: Biases::NONE,
     layers: layers::full,
     rope: RopeDefaults { theta: 10_000.0, local_theta: None, aliases: &[] },
+    llama_tokenizer: false,
 };
+
+const LLAMA: Class = Class { llama_tokenizer: true, ..CLASS };
 
 const MISTRAL: Class = Class {
     model_type: "mistral",

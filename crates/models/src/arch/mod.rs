@@ -65,6 +65,9 @@ pub(crate) struct Class {
     pub layers: fn(&LayerKeys) -> Result<Layers, HyperparamError>,
     /// What it supplies for the rotary embedding.
     pub rope: RopeDefaults,
+    /// Whether transformers makes its tokenizer by `LlamaTokenizer` where its files name that class; for others they name it
+    /// in vain.
+    pub llama_tokenizer: bool,
 }
 
 impl Class {
@@ -195,6 +198,11 @@ impl Arch {
     /// Whether its GGUF files hold queries, keys and values of a layer in one tensor.
     pub fn stores_qkv_as_one(&self) -> bool {
         self.fused.iter().any(|fused| fused.parts.iter().any(|(_, rows)| matches!(rows, Rows::KvHeads)))
+    }
+
+    /// Whether `LlamaTokenizer`, which files of the model type `name` may name, is the class that they are read by.
+    pub fn has_llama_tokenizer(&self, name: &str) -> bool {
+        self.classes.iter().any(|class| class.model_type == name && class.llama_tokenizer)
     }
 
     /// Whether the tokenizer of its GGUF files drops the white space behind a control token, which they do not say.
