@@ -40,7 +40,7 @@ fn export(command: &Export, as_json: bool) -> anyhow::Result<()> {
             command.file.display()
         );
     }
-    let store = evidence::open(&command.store)?;
+    let store = evidence::open_to_read(&command.store)?;
     let ids = command.comparisons.iter().map(|start| store.find(start, Some(Kind::Comparison)));
     let ids = ids.collect::<Result<Vec<_>, _>>()?;
     if let Some(kind @ ("csv" | "md")) = kind.as_deref() {
@@ -134,7 +134,8 @@ fn check(command: &Check, as_json: bool) -> anyhow::Result<ExitCode> {
         Some(file) if Path::new(file).is_file() => vec![check_report(Path::new(file), &rubrics)?],
         what => check_store(command, what, &rubrics)?,
     };
-    let passed = found.iter().all(|found| found.faults.is_empty());
+    // A check that looked at nothing has not passed.
+    let passed = !found.is_empty() && found.iter().all(|found| found.faults.is_empty());
     if as_json {
         let checked =
             found.iter().map(|found| json!({ "of": found.name, "about": found.about, "faults": found.faults }));
@@ -158,7 +159,7 @@ fn check_report(file: &Path, rubrics: &[Rubric]) -> anyhow::Result<Found> {
 }
 
 fn check_store(command: &Check, what: Option<&str>, rubrics: &[Rubric]) -> anyhow::Result<Vec<Found>> {
-    let store = evidence::open(&command.store)?;
+    let store = evidence::open_to_read(&command.store)?;
     let ids = match what {
         Some(start) => vec![store.find(start, Some(Kind::Comparison))?],
         None => store.all_comparisons()?,
@@ -180,7 +181,7 @@ fn check_store(command: &Check, what: Option<&str>, rubrics: &[Rubric]) -> anyho
 fn print(found: &[Found]) -> anyhow::Result<()> {
     let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
     if found.is_empty() {
-        writeln!(out, "the store holds no comparisons; `plimsoll compare A B` makes one")?;
+        writeln!(out, "nothing was checked: the store holds no comparisons\n`plimsoll compare A B` makes one")?;
     }
     for Found { name, about, faults } in found {
         let is_id = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -18,7 +18,7 @@ const KEY: usize = 12;
 /// Follows the log of votes; status 0 if log and counts agree.
 pub fn run(command: &Votes, as_json: bool) -> anyhow::Result<ExitCode> {
     let VotesCommand::Audit(command) = &command.command;
-    let audit = evidence::open(&command.store)?.audit_votes()?;
+    let audit = evidence::open_to_read(&command.store)?.audit_votes()?;
     if as_json {
         super::print_json(&json!({ "passed": audit.passed(), "audit": audit }))?;
     } else {
