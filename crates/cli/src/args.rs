@@ -480,7 +480,7 @@ pub struct Compare {
     /// Keep the evidence and write no report
     #[arg(long, conflicts_with = "report")]
     pub no_report: bool,
-    /// Tell how far it is as JSON lines on standard error (used by `serve`)
+    /// Tell how far it is as JSON lines on standard error, and end with standard input (used by `serve`)
     #[arg(long, hide = true)]
     pub progress_json: bool,
     #[command(flatten)]

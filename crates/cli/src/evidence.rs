@@ -29,6 +29,14 @@ pub fn open(args: &StoreArgs) -> anyhow::Result<Store> {
     Ok(Store::open(&path(args)?)?)
 }
 
+/// Opens the store that was named, or the user's own, to look at it: one that is not there is not made.
+///
+/// # Errors
+/// As [`open`], and [`StoreError::Absent`].
+pub fn open_to_read(args: &StoreArgs) -> anyhow::Result<Store> {
+    Ok(Store::open_to_read(&path(args)?)?)
+}
+
 /// Where the store is.
 ///
 /// # Errors

@@ -214,6 +214,9 @@ fn listed(words: &str, names: &[String]) -> String {
 fn store_hint(error: &StoreError) -> Option<&'static str> {
     match error {
         StoreError::Folder { .. } | StoreError::Sqlite { .. } => Some("--store names another file for evidence"),
+        StoreError::Absent { .. } => Some("`plimsoll compare A B` makes one; --store names another file"),
+        StoreError::Foreign { .. } => Some("nothing was changed in it; --store names another file for evidence"),
+        StoreError::TooOld { .. } => Some("copy it to where it can be written, and name the copy with --store"),
         StoreError::TooNew { .. } => Some("take the later program, or another file with --store"),
         StoreError::Missing { .. } | StoreError::Ambiguous { .. } | StoreError::NoId { .. } => {
             Some("`plimsoll history` lists comparisons with their ids")

@@ -30,6 +30,15 @@ pub fn say_what_is_kept() -> anyhow::Result<()> {
     ctrlc::set_handler(handler).context("cannot take over Ctrl-C")
 }
 
+/// Ends this process when its standard input ends: whoever started it holds the other end, and is gone, even if it was
+/// killed. What was measured until then is kept.
+pub fn end_with_input() {
+    std::thread::spawn(|| {
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        std::process::exit(i32::from(EXIT));
+    });
+}
+
 impl Interrupt {
     /// Takes over Ctrl-C. A second one, while an answer does not stop, ends the program too.
     ///

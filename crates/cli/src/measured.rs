@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
 use clap::{Args as ClapArgs, ValueEnum};
@@ -412,12 +412,18 @@ fn asked(args: &MeasureArgs) -> String {
 
 /// Has a process of its own load the model and answer once, so that its memory is its own.
 fn start_in_a_process(model: &str, filling: &FillingArgs, settings: &Settings) -> Result<Start, StartError> {
-    let output = Command::new(std::env::current_exe()?)
+    let mut child = Command::new(std::env::current_exe()?)
         .args(["measure-memory", model, "--threads", &settings.threads.to_string()])
         .args(settings.pre.iter().flat_map(|pre| ["--pre", pre]))
         .args(filling.flags())
         .env("PLIMSOLL_ISA", settings.isa.to_string())
-        .output()?;
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let held_while_we_live = child.stdin.take();
+    let output = child.wait_with_output()?;
+    drop(held_while_we_live);
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(said.trim().trim_start_matches("error: ").to_owned().into());

@@ -8,6 +8,8 @@ use clap::Args as ClapArgs;
 use plimsoll_engine::{Seen, Session, Shown};
 use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, Video};
 
+use crate::notice::say;
+
 /// What is shown, and with what it is seen.
 #[derive(ClapArgs, Debug, Clone)]
 #[command(next_help_heading = "Pictures and videos")]
@@ -78,6 +80,9 @@ impl ShowArgs {
             (false, Some(_)) => bail!("--fps is for a folder of frames; `{}` tells its own", path.display()),
             (false, None) => Video::open_file(path)?,
         };
+        if let Some(why) = video.lacks_walls() {
+            say(format_args!("note: ffmpeg reads the video with limits on memory and time, but in no sandbox: {why}"));
+        }
         let seen = session.look(&Shown::Video { video, sampling: None, max_pixels: self.max_pixels })?;
         Ok(Looked { seen, time: started.elapsed() })
     }

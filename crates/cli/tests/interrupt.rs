@@ -60,3 +60,18 @@ fn an_answer_that_is_broken_off_says_so_in_words_and_status() {
     assert_eq!(output.status.code(), Some(130));
     assert!(String::from_utf8_lossy(&output.stderr).contains("interrupted"));
 }
+
+#[test]
+fn a_comparison_that_a_server_started_ends_with_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("evidence.db");
+    let store = store.to_str().unwrap();
+    let args = ["compare", "demo:small", "demo:large", "--progress-json", "--no-report", "--store", store];
+    let mut child = start(&args);
+    let mut first = [0];
+    child.stderr.as_mut().unwrap().read_exact(&mut first).unwrap();
+    assert_eq!(first, *b"{", "it is under way");
+    // What the system does when a process is killed.
+    drop(child.stdin.take());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}

@@ -477,10 +477,38 @@ fn the_gate_measures_both_and_writes_junit() {
 }
 
 #[test]
+fn what_is_only_looked_at_is_not_made_and_what_holds_nothing_has_not_passed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("none.db");
+    let store = path.to_str().unwrap();
+    let bundle = folder.path().join("b.tar");
+    for args in [
+        &["evidence", "check", "--store", store][..],
+        &["history", "--store", store],
+        &["evidence", "export", bundle.to_str().unwrap(), "--store", store],
+    ] {
+        let told = refused(1, args);
+        assert!(told.contains("there is no evidence store at") && told.contains("plimsoll compare A B"), "{told}");
+        assert!(!path.exists(), "{args:?} made one");
+    }
+    drop(plimsoll_panel::store::Store::open(&path).unwrap());
+    let text = told(1, &["evidence", "check", "--store", store]);
+    assert!(text.contains("nothing was checked"), "{text}");
+    assert_eq!(json_of(1, &["evidence", "check", "--store", store])["passed"], json!(false));
+    let foreign = folder.path().join("places.sqlite");
+    rusqlite::Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE moz_places(id)").unwrap();
+    let told = refused(1, &["history", "--store", foreign.to_str().unwrap()]);
+    assert!(told.contains("is no evidence store") && told.contains("nothing was changed in it"), "{told}");
+}
+
+#[test]
 fn an_audit_of_votes_finds_a_log_that_was_changed() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("e.db");
     let store = store.to_str().unwrap();
+    let none = refused(1, &["votes", "audit", "--store", store]);
+    assert!(none.contains("there is no evidence store at"), "{none}");
+    drop(plimsoll_panel::store::Store::open(std::path::Path::new(store)).unwrap());
     let text = told(2, &["votes", "audit", "--store", store]);
     assert!(text.contains("whole, 0 votes") && text.contains("inconclusive"), "{text}");
     let db = rusqlite::Connection::open(store).unwrap();

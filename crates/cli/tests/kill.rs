@@ -46,6 +46,36 @@ fn vote_on(address: SocketAddr, acknowledged: &mpsc::Sender<()>) {
     while vote().is_some() && acknowledged.send(()).is_ok() {}
 }
 
+/// The program has ended within this time, or something keeps it.
+const ENDED: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_request_that_waits_does_not_keep_the_server_from_ending() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("evidence.db");
+    let (mut server, address) = serve(&store);
+    let page = ask(address, &format!("/compare/{PAGE}"), &[], None).unwrap();
+    // Whoever writes waits for this for half a minute.
+    let db = rusqlite::Connection::open(&store).unwrap();
+    db.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let body = format!("csrf={}&page={PAGE}&choice=neither", page.csrf());
+    let cookie = page.cookie().to_owned();
+    let voting = std::thread::spawn(move || ask(address, "/vote", &[("Cookie", &cookie)], Some(&body)).is_ok());
+    std::thread::sleep(Duration::from_millis(500)); // until the vote waits; were it later, it would be refused
+    Command::new("kill").args(["-TERM", &server.id().to_string()]).status().unwrap();
+    let begin = std::time::Instant::now();
+    let status = loop {
+        match server.try_wait().unwrap() {
+            Some(status) => break Some(status),
+            None if begin.elapsed() > ENDED => break None,
+            None => std::thread::sleep(Duration::from_millis(50)),
+        }
+    };
+    server.kill().unwrap();
+    assert!(status.is_some_and(|status| status.success()), "{status:?}");
+    assert!(!voting.join().unwrap(), "the vote waited");
+}
+
 #[test]
 fn no_acknowledged_vote_is_lost_in_a_hundred_kills() {
     let mut folder = tempfile::tempdir().unwrap();

@@ -14,31 +14,45 @@
 //!
 //! Around each process, from the outside in: bubblewrap (own user, mount, process, network, IPC and host name
 //! namespaces; no capabilities; no environment; read-only Python and system libraries and nothing else, not even
-//! `/proc` or `/dev`; `/tmp` in memory, of limited size), limits of resources, Landlock, seccomp with a list of what is
-//! allowed. The last three are set by our own program inside ([`enter_if_asked`]), which then becomes Python. The
-//! clock and the amount of output are watched from outside. Where any of it is missing [`Sandbox::available`] says
-//! what, and nothing is run.
+//! `/proc` or `/dev`), `/tmp` in memory, bounded in bytes and in entries, limits of resources, Landlock, seccomp with a
+//! list of what is allowed. All but the first are set by our own program inside ([`enter_if_asked`]), which then becomes
+//! Python. The clock and the amount of output are watched from outside. Where any of it is missing
+//! [`Sandbox::available`] says what, and nothing is run.
 //!
 //! # What it does not do
 //!
 //! - It shares the kernel and the processor: a hole in either is a hole in the sandbox, and what one learns from timing
 //!   is not kept from it.
 //! - Code that recognises the arguments of the tests and returns what it learned by heart passes: that is what tests are.
-//! - An object with methods, a generator or a `Fraction` does not cross; a test sees in its place something equal to
-//!   nothing, so that code which returns one fails where it might have passed in one process. A change that the code
-//!   makes to its arguments is not seen by the test either.
+//! - An object with methods, a generator or a `Fraction` does not cross; a test that looks at what stands in its place fails,
+//!   so that code which returns one fails where it might have passed in one process. A change that the code makes to its
+//!   arguments is not seen by the test either.
+//! - An exception crosses as one of its own kind only where the test names that kind or one that it belongs to; else as one
+//!   that nothing but `except Exception` catches. Python itself takes some kinds for an answer: the end of an iteration, a
+//!   missing attribute.
 //! - The code's own word is believed against it: who raises `MemoryError` is told to have run out of memory, and who
 //!   exits with 128 and a signal's number to have been ended by it. None of that is a pass.
 //! - The order of a set of texts changes from run to run, as Python's `-I` wants it: code that rests on it may pass once
 //!   and fail the next time.
 //! - The limit on memory holds for each process; a run takes at most twice as much, and twice the size of `/tmp`.
+//! - What the kernel itself keeps for a process is counted by no limit of resources. Where this user may make a control group
+//!   with a limit of memory, a run stands in one; elsewhere it is bounded by what limits and walls allow: entries of `/tmp`,
+//!   open files and the pipes among them, threads.
 //! - Running as root, the number of threads is bounded by memory alone, for the kernel does not count root's.
+//!
+//! # Other programs
+//!
+//! [`Confinement`] holds a program of this machine that reads one file which nobody vouches for, such as a decoder of
+//! videos: behind the same walls, with nothing to write to, where there are any, and by limits of resources alone elsewhere.
 #![forbid(unsafe_code)]
 
 #[cfg(target_os = "linux")]
 mod bubblewrap;
 #[cfg(target_os = "linux")]
 mod child;
+mod confinement;
+#[cfg(target_os = "linux")]
+mod control_group;
 mod limits;
 #[cfg(target_os = "linux")]
 mod python;
@@ -46,6 +60,7 @@ mod python;
 mod run;
 mod verdict;
 
+pub use confinement::Confinement;
 pub use limits::Limits;
 pub use verdict::{Program, SandboxError, Unavailable, Verdict};
 
@@ -60,6 +75,10 @@ pub fn enter_if_asked() {}
 pub struct Sandbox {
     #[cfg(target_os = "linux")]
     bubblewrap: bubblewrap::Bubblewrap,
+    #[cfg(target_os = "linux")]
+    python: python::Python,
+    #[cfg(target_os = "linux")]
+    groups: Option<control_group::ControlGroups>,
     limits: Limits,
 }
 
@@ -70,7 +89,9 @@ impl Sandbox {
     /// What is missing, or does not hold, in words.
     #[cfg(target_os = "linux")]
     pub fn available() -> Result<Sandbox, Unavailable> {
-        let sandbox = Sandbox { bubblewrap: bubblewrap::Bubblewrap::find()?, limits: Limits::default() };
+        let bubblewrap = bubblewrap::Bubblewrap::find()?;
+        let (python, groups) = (python::Python::find()?, control_group::ControlGroups::find());
+        let sandbox = Sandbox { bubblewrap, python, groups, limits: Limits::default() };
         let test = "def check(candidate):\n    assert candidate(20) == 41";
         for (code, passes) in [("def f(n): return 2 * n + 1", true), ("def f(n): return n", false)] {
             let program = Program { code, entry: "f", setup: "", test };
@@ -102,7 +123,8 @@ impl Sandbox {
     /// The sandbox could not be made, or the tests are broken: nothing is said of the code then.
     #[cfg(target_os = "linux")]
     pub fn run(&self, program: &Program) -> Result<Verdict, SandboxError> {
-        run::run(&self.bubblewrap, self.limits, program)
+        let group = self.groups.as_ref().map(|groups| groups.make(run::memory_of_both(&self.limits))).transpose()?;
+        run::run(&self.bubblewrap, &self.python, group.as_ref(), self.limits, program)
     }
 
     /// Cannot be called, for there is no sandbox here.

@@ -17,6 +17,8 @@ pub struct Limits {
     pub output: usize,
     /// The size of a file that it writes, and of all of `/tmp`. [bytes]
     pub file: u64,
+    /// Files and folders in `/tmp`.
+    pub entries: u64,
     /// Threads, where the system counts them; new processes there are none.
     pub threads: u64,
     /// Files open at once.
@@ -31,6 +33,7 @@ impl Default for Limits {
             wall: Duration::from_secs(10),
             output: 64 << 10,
             file: 16 << 20,
+            entries: 1024,
             threads: 32,
             open_files: 64,
         }

@@ -1,6 +1,6 @@
 //! Which Python there is, and the files that it needs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde::Deserialize;
@@ -43,13 +43,14 @@ impl Python {
         Ok(python)
     }
 
-    /// Files and folders that it needs beside the system's libraries.
-    pub fn needs(&self) -> impl Iterator<Item = &Path> + Clone {
-        [&self.executable].into_iter().chain(&self.libraries).map(PathBuf::as_path)
+    /// Files and folders that it needs beside the system's libraries; those for its shared library need not exist.
+    pub fn needs(&self) -> impl Iterator<Item = PathBuf> {
+        let folders = ["lib", "lib64"].into_iter().map(|name| self.prefix.join(name));
+        [&self.executable].into_iter().chain(&self.libraries).cloned().chain(folders)
     }
 
-    /// Folders where its shared library may lie; they need not exist.
-    pub fn library_folders(&self) -> impl Iterator<Item = PathBuf> {
-        ["lib", "lib64"].into_iter().map(|name| self.prefix.join(name))
+    /// What it is started with to run `script`, apart from everything of the user's.
+    pub fn arguments(&self, script: &str) -> Vec<String> {
+        ["-I", "-S", "-B", "-X", "utf8", "-c", script].map(str::to_owned).to_vec()
     }
 }

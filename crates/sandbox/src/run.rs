@@ -10,6 +10,9 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use serde::Deserialize;
 
 use crate::bubblewrap::Bubblewrap;
+use crate::child::Task;
+use crate::control_group::ControlGroup;
+use crate::python::Python;
 use crate::{Limits, Program, SandboxError, Verdict};
 
 const JUDGE: &str = concat!(include_str!("harness/codec.py"), include_str!("harness/judge.py"));
@@ -70,20 +73,43 @@ enum Said {
     Broken { reason: String },
 }
 
+/// What bubblewrap and the kernel take beside the limits of both processes. [bytes]
+const BESIDE: u64 = 128 << 20;
+
+/// What both processes may take together, with what the kernel keeps for them. [bytes]
+pub(crate) fn memory_of_both(limits: &Limits) -> u64 {
+    2 * (limits.memory + limits.file) + BESIDE
+}
+
 /// See [`crate::Sandbox::run`].
-pub(crate) fn run(bubblewrap: &Bubblewrap, limits: Limits, program: &Program) -> Result<Verdict, SandboxError> {
+pub(crate) fn run(
+    bubblewrap: &Bubblewrap,
+    python: &Python,
+    group: Option<&ControlGroup>,
+    limits: Limits,
+    program: &Program,
+) -> Result<Verdict, SandboxError> {
+    let walled = |script: &str| {
+        let task =
+            Task { limits, scratch: true, program: python.executable.clone(), arguments: python.arguments(script) };
+        let command = bubblewrap.command(&task, python.needs(), &[]);
+        match group {
+            Some(group) => group.member(&command),
+            None => command,
+        }
+    };
     let deadline = Instant::now() + limits.wall;
     let nonce = nonce()?;
     let (answers, mut to_judge) = io::pipe()?;
     let (calls, to_candidate) = io::pipe()?;
     let (tell, heard) = channel();
 
-    let mut judge = Contained::spawn(bubblewrap.command(JUDGE, limits), answers, to_candidate)?;
+    let mut judge = Contained::spawn(walled(JUDGE), answers, to_candidate)?;
     listen_to_judge(&mut judge.0, tell.clone());
     // The job goes first into the pipe on which the candidate answers later: nobody else holds it yet. A judge that
     // ended already is found out by what it did not say.
     let _ = to_judge.write_all(&job(program, &nonce));
-    let mut candidate = Contained::spawn(bubblewrap.command(CANDIDATE, limits), calls, to_judge)?;
+    let mut candidate = Contained::spawn(walled(CANDIDATE), calls, to_judge)?;
     let printed = listen_to_candidate(&mut candidate.0, limits.output, tell);
 
     let bytes = match wait(&heard, deadline) {

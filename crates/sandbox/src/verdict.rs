@@ -74,6 +74,9 @@ pub enum Unavailable {
         /// What is wrong with it.
         said: String,
     },
+    /// Nobody would set the walls that are set from inside.
+    #[error("this program does not begin with `plimsoll_sandbox::enter_if_asked`")]
+    NoEntry,
     /// The parts are there, but do not hold.
     #[error("the sandbox does not hold here: {said}")]
     Refused {

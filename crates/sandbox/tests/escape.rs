@@ -28,6 +28,8 @@ fn main() {
         ("a_right_program_passes_and_a_wrong_one_fails_with_the_test_it_missed", right_and_wrong),
         ("values_cross_both_ways_unchanged", values),
         ("a_test_may_expect_an_exception", exceptions),
+        ("an_exception_that_no_test_asked_for_is_not_taken_for_an_answer", control_flow),
+        ("what_does_not_cross_passes_no_test_that_looks_at_it", uncrossed),
         ("a_helper_of_the_tests_is_not_the_code_under_test", helpers),
         ("ways_to_exit_are_not_ways_to_pass", exits),
         ("nothing_written_to_any_descriptor_is_a_pass", descriptors),
@@ -45,6 +47,7 @@ fn main() {
         ("limits_cannot_be_raised", raising),
         ("a_memory_hog_runs_out_of_memory", memory),
         ("tmp_cannot_be_filled_without_end", filling),
+        ("tmp_holds_so_many_files_and_no_more", entries),
         ("an_endless_loop_is_timed_out", endless_loop),
         ("waiting_without_end_is_timed_out", endless_wait),
         ("endless_output_is_cut", endless_output),
@@ -117,6 +120,58 @@ fn exceptions(sandbox: &Sandbox) {
     assert_eq!(run(sandbox, "def f(x):\n    if x < 0: raise ValueError('negative')", "", test), Verdict::Passed);
 }
 
+fn control_flow(sandbox: &Sandbox) {
+    for test in [
+        "assert all(map(candidate, [1, 2, 3]))",
+        "for got, want in zip(map(candidate, [1, 2]), [1, 2]):\n        assert got == want",
+        "for got in iter(lambda: candidate(1), None):\n        assert got == 1",
+        "assert list(map(candidate, [])) == [] and sum(map(candidate, [1])) == 0",
+        "assert not hasattr(type('Lazy', (), {'__getattr__': lambda self, name: candidate(name)})(), 'x')",
+        "class Rows:\n        def __getitem__(self, at): return candidate(at)\n    assert list(Rows()) == []",
+    ] {
+        for kind in ["StopIteration", "IndexError", "AttributeError", "KeyError", "StopAsyncIteration"] {
+            let code = format!("def f(x): raise {kind}('quietly')");
+            let test = format!("def check(candidate):\n    {test}");
+            assert!(!run(sandbox, &code, "", &test).passed(), "{kind} passes\n{test}");
+        }
+    }
+    // A kind that the test names, by itself or as one of its family, is what the test sees.
+    for (raised, caught) in [("IndexError", "LookupError"), ("KeyError", "KeyError"), ("IndexError", "Exception")] {
+        let test = format!(
+            "def check(candidate):\n    try:\n        candidate()\n    except {caught}:\n        return\n    assert False"
+        );
+        assert_eq!(run(sandbox, &format!("def f(): raise {raised}('loudly')"), "", &test), Verdict::Passed, "{caught}");
+    }
+}
+
+fn uncrossed(sandbox: &Sandbox) {
+    let looks = [
+        "candidate() != 3",
+        "candidate()",
+        "not candidate() == 3",
+        "not hasattr(candidate(), 'x')",
+        "str(candidate()) != 'x'",
+        "candidate() not in [1, 2]",
+    ];
+    for value in ["object()", "[object()]", "(x for x in [1])", "{object()}", "{(1, object()): 2}"] {
+        for look in looks {
+            // A list or a dictionary crosses, and so does whether it is empty.
+            if value.starts_with('[') && !look.contains("str") {
+                continue;
+            }
+            let test = format!("def check(candidate):\n    assert {look}");
+            match run(sandbox, &format!("def f(): return {value}"), "", &test) {
+                Verdict::Failed { reason } => assert!(reason.contains("cannot look at"), "{value} {look}: {reason}"),
+                other => panic!("{value} {look}: {other:?}"),
+            }
+        }
+    }
+    let test = "def check(candidate):\n    assert candidate() is not None\n    assert [1] != [candidate()]";
+    assert!(!run(sandbox, "def f(): return object()", "", test).passed());
+    let unseen = "def check(candidate):\n    candidate()";
+    assert_eq!(run(sandbox, "def f(): return object()", "", unseen), Verdict::Passed, "nobody looked at it");
+}
+
 fn helpers(sandbox: &Sandbox) {
     let setup = "def twice(n): return 2 * n";
     let test = "def check(candidate):\n    assert candidate(3) == twice(3)";
@@ -168,7 +223,11 @@ fn liars(sandbox: &Sandbox) {
             "class Liar({base}):\n    def __eq__(self, other): return True\n    __hash__ = None\n\
              def f(): return Liar()"
         );
-        assert_eq!(failed(sandbox, &code), "not so: assert candidate() == 42", "{base}");
+        let said = match base {
+            "object" => "it returned an object of type Liar, which the test cannot look at",
+            _ => "not so: assert candidate() == 42",
+        };
+        assert_eq!(failed(sandbox, &code), said, "{base}");
     }
 }
 
@@ -358,6 +417,17 @@ fn filling(sandbox: &Sandbox) {
     let many =
         seen_inside(sandbox, "[open(f'/tmp/{i}', 'wb').write(bytes(10 << 20)) for i in range(3)]; return 'written'");
     assert!(many.contains("No space"), "{many}");
+}
+
+fn entries(sandbox: &Sandbox) {
+    let sandbox = sandbox.clone().with_limits(Limits { entries: 40, ..Limits::default() });
+    for made in ["open(f'/tmp/{i}', 'w').close()", "os.mkdir(f'/tmp/{i}')"] {
+        let body = format!("import os; n = 0\n        for i in range(50): {made}; n += 1\n        return 'all'");
+        let seen = seen_inside(&sandbox, &body);
+        assert!(seen.contains("No space"), "{made}: {seen}");
+    }
+    let few = "import os; [open(f'/tmp/{i}', 'w').close() for i in range(30)]; return str(len(os.listdir('/tmp')))";
+    assert_eq!(seen_inside(&sandbox, few), "30");
 }
 
 fn endless_loop(sandbox: &Sandbox) {

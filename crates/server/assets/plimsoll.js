@@ -17,6 +17,10 @@ for (const job of document.querySelectorAll("[data-job]")) {
     const well = "Ok" in JSON.parse(event.data).ended;
     location.assign(well ? job.dataset.done : location.href);
   });
+  // Refused for good, where too many follow at once: a page loaded now and then shows as much.
+  events.addEventListener("error", () => {
+    if (events.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 15000);
+  });
 }
 
 // A record closes with Escape, and the reader is back at the number that led to it.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use plimsoll_catalog::{Gate, ModelCard, Terms};
 use plimsoll_lab::predict::before::{Floats, Prediction};
@@ -23,19 +23,19 @@ use crate::app::App;
 use crate::contenders::{Known, Pair, meant, report};
 use crate::device::Device;
 use crate::error::Problem;
-use crate::query::Fields;
+use crate::query::{Fields, Named};
 
 /// Comparisons in a list.
 const LISTED: usize = 1000;
 
-/// An answer, or what went wrong, as JSON.
+/// An answer as JSON, or what went wrong, which [`crate::guard`] turns into JSON.
 pub struct Answer<T>(Result<T, Problem>);
 
 impl<T: Serialize> IntoResponse for Answer<T> {
     fn into_response(self) -> Response {
         match self.0 {
             Ok(value) => Json(value).into_response(),
-            Err(problem) => problem.json(),
+            Err(problem) => problem.into_response(),
         }
     }
 }
@@ -133,7 +133,7 @@ pub async fn models(State(app): State<Arc<App>>, Fields(query): Fields<DemandQue
 /// `/api/v1/models/ID`
 pub async fn model(
     State(app): State<Arc<App>>,
-    Path(called): Path<String>,
+    Named(called): Named<String>,
     Fields(query): Fields<DemandQuery>,
 ) -> Answer<OneModel> {
     let found = app.with_store(move |app, store| {
@@ -166,7 +166,7 @@ pub async fn comparisons(State(app): State<Arc<App>>) -> Answer<Vec<Listed>> {
 /// `/api/v1/compare/A-vs-B`. Votes are left out until one has voted, on the page.
 pub async fn compare(
     State(app): State<Arc<App>>,
-    Path(text): Path<String>,
+    Named(text): Named<String>,
     Fields(query): Fields<DemandQuery>,
 ) -> Answer<Report> {
     let found = app.with_store(move |app, store| {
@@ -179,7 +179,7 @@ pub async fn compare(
 }
 
 /// `/api/v1/records/ID`
-pub async fn record(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer<Kept> {
+pub async fn record(State(app): State<Arc<App>>, Named(id): Named<String>) -> Answer<Kept> {
     let found = app.with_store(move |_, store| {
         let record = store.record(&id)?.ok_or_else(|| Problem::NotFound(format!("no record {id} is in this store")))?;
         let kind = record.kind.as_str().to_owned();

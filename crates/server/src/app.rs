@@ -1,6 +1,7 @@
 //! What all requests share.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use plimsoll_catalog::Catalog;
@@ -15,8 +16,13 @@ use crate::guard::Limits;
 use crate::jobs::Jobs;
 use crate::mail::Mail;
 use crate::metrics::Meter;
+use crate::places::Places;
 use crate::pool::{Pool, Taken};
 use crate::{Options, ServeError, reach};
+
+/// Event streams at once, and of one network.
+const STREAMS: usize = 128;
+const STREAMS_EACH: usize = 32;
 
 /// What all requests share.
 pub struct App {
@@ -36,6 +42,12 @@ pub struct App {
     /// The devices that a form offers.
     pub(crate) devices: Vec<DeviceGroup>,
     pub(crate) limits: Mutex<Limits>,
+    /// Who asked lately without the token.
+    pub(crate) strangers: Mutex<Limits>,
+    /// Who marked pages lately.
+    pub(crate) bookmarks: Mutex<Limits>,
+    /// Of event streams, which last as long as a comparison does.
+    pub(crate) streams: Places,
     /// Who asked lately to have mail sent to an address.
     pub(crate) sign_ups: Mutex<Limits>,
     pub(crate) meter: Meter,
@@ -62,6 +74,9 @@ impl App {
             jobs: Jobs::new(launch, store),
             mail,
             limits: Mutex::new(Limits::of_requests()),
+            strangers: Mutex::new(Limits::of_strangers()),
+            bookmarks: Mutex::new(Limits::of_bookmarks()),
+            streams: Places::new(STREAMS, STREAMS_EACH),
             meter: Meter::new(),
             secret: random_hex()?,
         })
@@ -72,17 +87,29 @@ impl App {
         sha256_hex(format!("{}\n{reader}\n{}", self.secret, self.secret).as_bytes())
     }
 
-    /// Runs `work` with a connection to the store, where it may block.
+    /// Runs `work` with a connection to the store, where it may block. Once nobody waits for the answer any more, because the
+    /// reader went away or it took too long, the store fails whatever is still asked of it, so that `work` ends.
     pub(crate) async fn with_store<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&App, &mut Taken) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
-        let app = Arc::clone(self);
+        let (app, turn) = (Arc::clone(self), self.pool.turn().await);
+        let stop = Arc::new(AtomicBool::new(false));
+        let _abandoned = Abandoned(Arc::clone(&stop));
         let done = tokio::task::spawn_blocking(move || {
-            let mut store = app.pool.take()?;
+            let mut store = app.pool.take(turn, stop)?;
             work(&app, &mut store)
         });
         done.await.map_err(|_| Problem::Internal("a request ended before its time".to_owned()))?
+    }
+}
+
+/// Says when it is dropped that nobody waits any more.
+struct Abandoned(Arc<AtomicBool>);
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

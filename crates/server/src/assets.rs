@@ -3,13 +3,13 @@
 
 use std::sync::LazyLock;
 
-use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use plimsoll_lab::hash::sha256_hex;
 use plimsoll_panel::pages::{Assets, STYLE};
 
 use crate::error::Problem;
+use crate::query::Named;
 
 /// Digits of a hash in an address.
 const DIGITS: usize = 16;
@@ -44,7 +44,7 @@ pub static ASSETS: LazyLock<Assets> =
     LazyLock::new(|| Assets { style: STYLE_SHEET.path.clone(), script: SCRIPT.path.clone(), icon: ICON.path.clone() });
 
 /// `/assets/NAME`: by its hash for good, by its bare name for as long as it is asked about.
-pub async fn asset(Path(name): Path<String>) -> Result<Response, Problem> {
+pub async fn asset(Named(name): Named<String>) -> Result<Response, Problem> {
     let path = format!("/assets/{name}");
     let all = [&*STYLE_SHEET, &*SCRIPT, &*ICON];
     let found = all.into_iter().find(|asset| asset.name == name || asset.path == path);

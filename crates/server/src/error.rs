@@ -4,10 +4,14 @@ use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use plimsoll_panel::pages::{Chrome, DemandQuery, NoticePage, Site};
+use plimsoll_panel::shown_text;
 use plimsoll_panel::store::{StoreError, VoteError};
 use serde_json::json;
 
 use crate::assets::ASSETS;
+
+/// Characters of what is said.
+const LONGEST: usize = 400;
 
 /// What was most likely meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,23 +125,41 @@ impl Problem {
         self
     }
 
-    /// As JSON, for programs.
-    pub fn json(&self) -> Response {
-        (self.status(), Json(json!({ "error": self.to_string() }))).into_response()
+    /// In words; where an address was made long to annoy, its two ends.
+    fn words(&self) -> String {
+        let words = self.to_string();
+        if words.len() > LONGEST { shown_text(&words, LONGEST) } else { words }
     }
+}
+
+/// Goes with an answer that says on a page what went wrong, for programs that want it otherwise.
+#[derive(Clone)]
+struct Told(String);
+
+/// The same answer as JSON, where it says what went wrong.
+pub fn as_json(mut response: Response) -> Response {
+    let Some(Told(error)) = response.extensions_mut().remove::<Told>() else { return response };
+    let mut answer = (response.status(), Json(json!({ "error": error }))).into_response();
+    if let Some(after) = response.headers_mut().remove(header::RETRY_AFTER) {
+        answer.headers_mut().insert(header::RETRY_AFTER, after);
+    }
+    answer
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let chrome = Chrome::Site(Site { csrf: "", path: "", bookmarked: false, assets: &ASSETS });
+        let words = self.words();
         let (about, meant) = match &self {
-            Problem::Unknown { name, near: Some(near) } => {
-                (format!("no model is called `{name}` here"), Some((near.address.as_str(), near.name.as_str())))
-            }
-            _ => (self.to_string(), None),
+            Problem::Unknown { name, near: Some(near) } => (
+                format!("no model is called `{}` here", shown_text(name, LONGEST)),
+                Some((near.address.as_str(), near.name.as_str())),
+            ),
+            _ => (words.clone(), None),
         };
         let page = NoticePage { chrome, heading: self.heading(), about: &about, meant, action: None }.html();
         let mut response = (self.status(), Html(page)).into_response();
+        response.extensions_mut().insert(Told(words));
         if let Problem::TooMany(_) = self {
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("60"));
         }

@@ -1,9 +1,11 @@
 //! What readers send: votes, bookmarks, comparisons to be started; and how these go on.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::Extension;
+use axum::extract::{ConnectInfo, State};
 use axum::response::Redirect;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use plimsoll_panel::slug;
@@ -15,7 +17,9 @@ use tokio_stream::{Stream, StreamExt};
 use crate::app::App;
 use crate::contenders::{Known, Pair, card};
 use crate::error::Problem;
-use crate::query::Sent;
+use crate::guard::is_allowed;
+use crate::listen::Hurried;
+use crate::query::{Named, Sent};
 use crate::reader::Reader;
 
 /// A vote.
@@ -67,6 +71,10 @@ pub async fn bookmark(
     Sent(form): Sent<BookmarkForm>,
 ) -> Result<Redirect, Problem> {
     reader.require(&form.csrf)?;
+    if form.marked == "yes" && !is_allowed(&app.bookmarks, reader.network().to_owned(), 1.0) {
+        let about = "enough pages were marked from this network; try again in an hour, or keep the address";
+        return Err(Problem::TooMany(about.to_owned()));
+    }
     app.with_store(move |_, store| {
         let page = canonical(&form.page);
         if !is_page(&page) {
@@ -128,11 +136,17 @@ pub async fn compare(
 /// `GET /job/N/events`: how far a comparison is, whenever that changes; the last event says how it ended.
 pub async fn events(
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    hurried: Option<Extension<Hurried>>,
+    Named(id): Named<String>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let nothing = || Problem::NotFound(format!("no comparison `{id}` was started here"));
     let seen = app.jobs.watch(id.parse().map_err(|_| nothing())?).ok_or_else(nothing)?;
-    let events = WatchStream::new(seen).map(|seen| {
+    let place = app.streams.take(from.ip()).filter(|_| hurried.is_none());
+    let full = || Problem::TooMany("too many follow comparisons at once; load the page now and then".to_owned());
+    let place = place.ok_or_else(full)?;
+    let events = WatchStream::new(seen).map(move |seen| {
+        let _held_as_long_as_it_lasts = &place;
         let event = Event::default().event(if seen.ended.is_some() { "ended" } else { "progress" });
         // Text and numbers are always JSON.
         Ok(event.json_data(&seen).unwrap_or_default())

@@ -2,18 +2,18 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use plimsoll_lab::hash::sha256_hex;
 
 use crate::app::App;
-use crate::error::Problem;
-use crate::reader::cookie;
+use crate::error::{Problem, as_json};
+use crate::reader::{cookie, reader_name};
 
 /// Longer than any page takes; what streams is not held to it.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -22,6 +22,9 @@ const BURST: f64 = 240.0;
 const EARNED: f64 = 20.0;
 /// A form costs as much as this many pages.
 const FORM_COST: f64 = 4.0;
+/// Requests without the token that a network may make in a burst, and how many it earns back each second.
+const STRANGE: f64 = 60.0;
+const STRANGE_EARNED: f64 = 1.0;
 /// Networks that are remembered.
 const NETWORKS: usize = 10_000;
 
@@ -39,7 +42,11 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
 const SIGN_UPS: f64 = 5.0;
 const SIGN_UPS_EARNED: f64 = 1.0 / 3600.0;
 
-/// How much each network asked for lately.
+/// Pages that a network may mark in a burst, and how many it earns back each second: 20 an hour.
+const BOOKMARKS: f64 = 200.0;
+const BOOKMARKS_EARNED: f64 = 20.0 / 3600.0;
+
+/// How much each network, or each reader, asked for lately.
 pub struct Limits {
     burst: f64,
     /// [1/s]
@@ -54,21 +61,31 @@ impl Limits {
         Limits { burst: BURST, earned: EARNED, left: HashMap::new() }
     }
 
+    /// Of requests that do not show the token.
+    pub fn of_strangers() -> Limits {
+        Limits { burst: STRANGE, earned: STRANGE_EARNED, left: HashMap::new() }
+    }
+
     /// Of mails to addresses that nobody confirmed.
     pub fn of_sign_ups() -> Limits {
         Limits { burst: SIGN_UPS, earned: SIGN_UPS_EARNED, left: HashMap::new() }
     }
 
-    /// Whether `network` may ask for something of this cost now.
-    pub fn allows(&mut self, network: String, cost: f64, now: Instant) -> bool {
+    /// Of pages that are marked.
+    pub fn of_bookmarks() -> Limits {
+        Limits { burst: BOOKMARKS, earned: BOOKMARKS_EARNED, left: HashMap::new() }
+    }
+
+    /// Whether `who` may ask for something of this cost now.
+    pub fn allows(&mut self, who: String, cost: f64, now: Instant) -> bool {
         let Limits { burst, earned, left } = self;
-        if left.len() >= NETWORKS && !left.contains_key(&network) {
+        if left.len() >= NETWORKS && !left.contains_key(&who) {
             left.retain(|_, (left, at)| *left + *earned * now.duration_since(*at).as_secs_f64() < *burst);
             if left.len() >= NETWORKS {
                 return false;
             }
         }
-        let (left, at) = left.entry(network).or_insert((*burst, now));
+        let (left, at) = left.entry(who).or_insert((*burst, now));
         *left = (*left + *earned * now.duration_since(*at).as_secs_f64()).min(*burst);
         *at = now;
         let may = *left >= cost;
@@ -105,8 +122,7 @@ pub async fn guard(
 ) -> Response {
     let (path, started) = (request.uri().path().to_owned(), Instant::now());
     let route = request.extensions().get::<axum::extract::MatchedPath>().map(|path| path.as_str().to_owned());
-    let mut response = match admitted(&app, from, &request) {
-        Err(problem) if path.starts_with("/api/") => problem.json(),
+    let response = match admitted(&app, from, &request) {
         Err(problem) => problem.into_response(),
         Ok(Some(response)) => response,
         Ok(None) if path.ends_with("/events") => next.run(request).await,
@@ -115,6 +131,7 @@ pub async fn guard(
             Err(_) => Problem::Slow.into_response(),
         },
     };
+    let mut response = if path.starts_with("/api/") { as_json(response) } else { response };
     app.meter.answered(route.as_deref().unwrap_or("none"), response.status(), started.elapsed());
     let mut tell = |name: HeaderName, value: &'static str| {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
@@ -128,35 +145,63 @@ pub async fn guard(
     response
 }
 
-/// Nothing where the request may pass; a response where it is answered already.
+/// Nothing where the request may pass; a response where it is answered already. Who shows the token is counted as a reader,
+/// and is not held to what strangers of the same network ask for.
 fn admitted(app: &App, from: SocketAddr, request: &Request) -> Result<Option<Response>, Problem> {
-    if request.uri().path() == "/healthz" {
+    if request.headers().get_all(header::HOST).iter().count() > 1 {
+        return Err(Problem::Bad("a request names one host, and this one names several".to_owned()));
+    }
+    let path = request.uri().path();
+    if path == "/healthz" {
         return Ok(None);
     }
-    let cost = if request.method() == Method::POST { FORM_COST } else { 1.0 };
-    let mut limits = app.limits.lock().unwrap_or_else(PoisonError::into_inner);
-    if !limits.allows(network(from.ip()), cost, Instant::now()) {
-        return Err(Problem::TooMany("too many requests from this network; try again in a minute".to_owned()));
-    }
-    drop(limits);
-    match &app.token {
+    let network = network(from.ip());
+    let (who, answer) = match &app.token {
+        None => {
+            named_as_loopback(request)?;
+            (network, None)
+        }
         // Links in mails carry a secret of their own, and a mailbox has no cookie to show.
-        Some(_) if MAILED.contains(&request.uri().path()) || request.uri().path().starts_with("/assets/") => Ok(None),
-        None => named_as_loopback(request.headers()).map(|()| None),
-        Some(token) => with_token(token, request),
+        Some(_) if MAILED.contains(&path) || path.starts_with("/assets/") => (network, None),
+        Some(token) => match with_token(token, request) {
+            Ok(answer) => (reader_name(request.headers()).unwrap_or_else(|| format!("a reader in {network}")), answer),
+            Err(_) if !is_allowed(&app.strangers, network.clone(), 1.0) => {
+                let about = "too many requests without the token from this network; try again in a minute";
+                return Err(Problem::TooMany(about.to_owned()));
+            }
+            Err(problem) => return Err(problem),
+        },
+    };
+    let cost = if request.method() == Method::POST { FORM_COST } else { 1.0 };
+    if !is_allowed(&app.limits, who, cost) {
+        return Err(Problem::TooMany("too many requests; try again in a minute".to_owned()));
     }
+    Ok(answer)
+}
+
+/// Whether `who` may ask for something of this cost now.
+pub fn is_allowed(limits: &Mutex<Limits>, who: String, cost: f64) -> bool {
+    limits.lock().unwrap_or_else(PoisonError::into_inner).allows(who, cost, Instant::now())
 }
 
 /// A page elsewhere that has its name point here must not be able to read answers as its own.
-fn named_as_loopback(headers: &HeaderMap) -> Result<(), Problem> {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+fn named_as_loopback(request: &Request) -> Result<(), Problem> {
+    let header = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or_default());
+    // A request to a proxy names the host in its first line too.
+    let named = request.uri().authority().map(|authority| authority.as_str()).into_iter().chain(header);
+    match named.chain(header.is_none().then_some("")).find(|host| !is_loopback(host)) {
+        None => Ok(()),
+        Some(host) => Err(Problem::Forbidden(format!("`{host}` is not a name of this server"))),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
     let name = host.rsplit_once(':').map_or(host, |(name, port)| match port.parse::<u16>() {
         Ok(_) => name,
         Err(_) => host,
     });
-    let is_local = name.eq_ignore_ascii_case("localhost")
-        || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    if is_local { Ok(()) } else { Err(Problem::Forbidden(format!("`{host}` is not a name of this server"))) }
+    name.eq_ignore_ascii_case("localhost")
+        || name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn with_token(token: &str, request: &Request) -> Result<Option<Response>, Problem> {
@@ -176,12 +221,22 @@ fn with_token(token: &str, request: &Request) -> Result<Option<Response>, Proble
     Ok(Some((StatusCode::SEE_OTHER, headers).into_response()))
 }
 
-/// The same address here without the token; two slashes at its beginning would name another server.
+/// The same address here without the token. Two slashes at its beginning would name another server, and browsers take a
+/// backslash for a slash.
 fn without_token(uri: &Uri) -> String {
-    let path = format!("/{}", uri.path().trim_start_matches('/'));
-    let pairs = uri.query().unwrap_or_default().split('&');
-    let kept: Vec<&str> = pairs.filter(|pair| !pair.is_empty() && !pair.starts_with("token=")).collect();
-    if kept.is_empty() { path } else { format!("{path}?{}", kept.join("&")) }
+    let kept: Vec<&str> =
+        uri.query().unwrap_or_default().split('&').filter(|pair| !pair.starts_with("token=")).collect();
+    let query = kept.join("&");
+    let path = uri.path().trim_start_matches(['/', '\\']);
+    let address = if query.is_empty() { format!("/{path}") } else { format!("/{path}?{query}") };
+    let mut written = String::with_capacity(address.len());
+    for byte in address.bytes() {
+        match byte {
+            b'\\' | 0x7f.. => written += &format!("%{byte:02X}"),
+            _ => written.push(char::from(byte)),
+        }
+    }
+    written
 }
 
 fn query_token(uri: &Uri) -> Option<String> {
@@ -219,12 +274,25 @@ mod tests {
 
     #[test]
     fn only_names_of_this_machine_reach_a_server_without_a_token() {
-        let with = |host: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::HOST, host.parse().unwrap());
-            named_as_loopback(&headers).is_ok()
+        let named = |address: &str, host: &str| {
+            let request = Request::builder().uri(address).header(header::HOST, host);
+            named_as_loopback(&request.body(axum::body::Body::empty()).unwrap()).is_ok()
         };
+        let with = |host: &str| named("/", host);
         assert!(["localhost", "localhost:7777", "127.0.0.1:7777", "[::1]:7777"].iter().all(|host| with(host)));
+        assert!(named("http://localhost/", "localhost"));
+        assert!(!named("http://evil.example/", "localhost") && !named("http://localhost/", "evil.example"));
         assert!(!["evil.example", "evil.example:7777", "10.0.0.1", "localhost.evil.example"].iter().any(|h| with(h)));
+    }
+
+    #[test]
+    fn an_address_without_its_token_leads_nowhere_else() {
+        let of = |address: &str| without_token(&address.parse().unwrap());
+        assert_eq!(of("/?token=x"), "/");
+        assert_eq!(of("/model/a?use=research&token=x&need=b"), "/model/a?use=research&need=b");
+        for elsewhere in ["//evil.example/?token=x", "/\\evil.example/?token=x", "/\\/\\//evil.example/?token=x"] {
+            assert_eq!(of(elsewhere), "/evil.example/", "{elsewhere}");
+        }
+        assert_eq!(of("/a\\b\u{e9}?token=x"), "/a%5Cb%C3%A9");
     }
 }

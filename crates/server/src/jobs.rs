@@ -21,7 +21,8 @@ const REMEMBERED: usize = 100;
 const LAST_WORDS: usize = 4000;
 
 /// How two models are measured: the command that does it and keeps the result in `store`. It writes one JSON object
-/// `{"stage", "done", "of"}` a line on standard error while it goes on.
+/// `{"stage", "done", "of"}` a line on standard error while it goes on, and ends when its standard input does: that is how it
+/// learns that the server was killed.
 pub trait Launch: Send + Sync {
     /// The command.
     fn command(&self, a: &str, b: &str, store: &Path) -> std::process::Command;
@@ -136,8 +137,9 @@ async fn measure(
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), String> {
     let mut command = Command::from(command);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(|error| format!("it could not be started: {error}"))?;
+    let _held_while_we_live = child.stdin.take();
     let mut last_words = String::new();
     if let Some(heard) = child.stderr.take() {
         // Progress comes in short lines; whatever else comes is a message, and as long as it likes.

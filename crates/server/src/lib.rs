@@ -22,6 +22,8 @@ mod mask;
 mod metrics;
 mod openapi;
 mod pages;
+mod patient;
+mod places;
 mod pool;
 mod query;
 mod reach;
@@ -119,13 +121,18 @@ impl Server {
     /// Answers until `stop` is there; what is under way then is finished, and a comparison under way ended: it goes on
     /// where it stopped when it is asked for again.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let mail = tokio::spawn(mail::weekly(Arc::clone(&self.app)));
-        let measuring = tokio::spawn(measure(Arc::clone(&self.app)));
-        let routes = routes::routes(Arc::clone(&self.app));
-        listen::serve(self.listener, routes, stop).await;
+        let Server { listener, app } = self;
+        let mail = tokio::spawn(mail::weekly(Arc::clone(&app)));
+        let measuring = tokio::spawn(measure(Arc::clone(&app)));
+        let routes = routes::routes(Arc::clone(&app));
+        // Who follows a comparison hears that it ended before the connection does.
+        let stop = async {
+            stop.await;
+            app.jobs.stop();
+        };
+        listen::serve(listener, routes, stop).await;
         mail.abort();
         measuring.abort();
-        self.app.jobs.stop();
     }
 }
 

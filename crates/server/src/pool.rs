@@ -1,20 +1,26 @@
-//! Connections to the store, for as many requests as there are at once.
+//! Connections to the store: a few, for which requests wait. Each keeps files open and pages in memory, and SQLite closes the
+//! files of none before those of all others.
 
 use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use plimsoll_panel::store::{Store, StoreError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Idle connections that are kept.
-const KEPT: usize = 8;
+/// Connections at once.
+const CONNECTIONS: usize = 8;
 
 /// Opens connections and takes them back.
-#[derive(Clone)]
 pub struct Pool {
     path: PathBuf,
     idle: Arc<Mutex<Vec<Store>>>,
+    turns: Arc<Semaphore>,
 }
+
+/// The right to one connection.
+pub type Turn = OwnedSemaphorePermit;
 
 impl Pool {
     /// A pool for the store at `path`, which is opened at once to see that it can be.
@@ -23,17 +29,24 @@ impl Pool {
     /// When it cannot be opened.
     pub fn open(path: PathBuf) -> Result<Pool, StoreError> {
         let first = Store::open(&path)?;
-        Ok(Pool { path, idle: Arc::new(Mutex::new(vec![first])) })
+        let turns = Arc::new(Semaphore::new(CONNECTIONS));
+        Ok(Pool { path, idle: Arc::new(Mutex::new(vec![first])), turns })
     }
 
-    /// A connection of one's own.
+    /// Waits until a connection is free.
+    pub async fn turn(&self) -> Turn {
+        Arc::clone(&self.turns).acquire_owned().await.expect("nobody closes it")
+    }
+
+    /// A connection of one's own, which fails once `stop` is set.
     ///
     /// # Errors
     /// When the store cannot be opened again.
-    pub fn take(&self) -> Result<Taken, StoreError> {
+    pub fn take(&self, turn: Turn, stop: Arc<AtomicBool>) -> Result<Taken, StoreError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let store = idle.map_or_else(|| Store::open(&self.path), Ok)?;
-        Ok(Taken { store: Some(store), idle: Arc::clone(&self.idle) })
+        let mut store = idle.map_or_else(|| Store::open(&self.path), Ok)?;
+        store.stop_on(Some(stop));
+        Ok(Taken { store: Some(store), idle: Arc::clone(&self.idle), _turn: turn })
     }
 }
 
@@ -41,6 +54,7 @@ impl Pool {
 pub struct Taken {
     store: Option<Store>,
     idle: Arc<Mutex<Vec<Store>>>,
+    _turn: Turn,
 }
 
 impl Deref for Taken {
@@ -59,9 +73,9 @@ impl DerefMut for Taken {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < KEPT {
-            idle.extend(self.store.take());
+        if let Some(mut store) = self.store.take() {
+            store.stop_on(None);
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(store);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What an address or a form carries, read into a type; what cannot be read is told on a page like any other.
 
 use axum::Form;
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
@@ -17,6 +17,19 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Fields<T> {
         let read = Query::<T>::from_request_parts(parts, state).await;
         let Query(fields) = read.map_err(|refused| unread(refused.status(), &refused.body_text()))?;
         Ok(Fields(fields))
+    }
+}
+
+/// What the path of an address names.
+pub struct Named<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Named<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Named<T>, Problem> {
+        let read = Path::<T>::from_request_parts(parts, state).await;
+        let Path(named) = read.map_err(|refused| unread(refused.status(), &refused.body_text()))?;
+        Ok(Named(named))
     }
 }
 

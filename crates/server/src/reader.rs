@@ -42,7 +42,7 @@ impl FromRequestParts<Arc<App>> for Reader {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Reader, Infallible> {
-        let held = cookie(&parts.headers, COOKIE).filter(|name| is_name(name));
+        let held = reader_name(&parts.headers);
         let known = held.is_some();
         // Without randomness there is no name, and a reader without a name can read and not vote.
         let name = held.or_else(|| random_hex().ok()).unwrap_or_default();
@@ -99,6 +99,11 @@ impl Reader {
         }
         response
     }
+}
+
+/// The browser's random name, where it has one.
+pub fn reader_name(headers: &HeaderMap) -> Option<String> {
+    cookie(headers, COOKIE).filter(|name| is_name(name))
 }
 
 fn is_name(name: &str) -> bool {

@@ -30,8 +30,8 @@ pub fn routes(app: Arc<App>) -> Router {
         .route("/v1/compare/{*pair}", get(api::compare))
         .route("/v1/records/{id}", get(api::record))
         .route("/v1/digest", get(api::digest))
-        .fallback(|| async { Problem::NotFound("no such path; see /api/openapi.json".to_owned()).json() })
-        .method_not_allowed_fallback(|| async { Problem::Method.json() });
+        .fallback(|| async { Problem::NotFound("no such path; see /api/openapi.json".to_owned()) })
+        .method_not_allowed_fallback(|| async { Problem::Method });
     Router::new()
         .route("/", get(pages::catalogue))
         .route("/model/{*id}", get(pages::model))

@@ -1,7 +1,6 @@
 //! The digest by mail, for whoever asks for it and reads the mail that asks back.
 
-use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -13,6 +12,7 @@ use serde::Deserialize;
 use crate::app::{App, random_hex};
 use crate::assets::ASSETS;
 use crate::error::Problem;
+use crate::guard::is_allowed;
 use crate::query::{Fields, Sent};
 use crate::reader::Reader;
 
@@ -48,8 +48,7 @@ pub async fn subscribe(
     let read = read.ok().filter(|_| address.len() <= LONGEST);
     let read = read.ok_or_else(|| Problem::Bad(format!("`{}` is no mail address", shown(&address))))?;
     let network = reader.network().to_owned();
-    let may = app.sign_ups.lock().unwrap_or_else(PoisonError::into_inner).allows(network, 1.0, Instant::now());
-    if !may {
+    if !is_allowed(&app.sign_ups, network, 1.0) {
         return Err(Problem::TooMany("enough mails were asked for from this network; try again in an hour".to_owned()));
     }
     let token = random_hex().map_err(|error| Problem::Internal(error.to_string()))?;

@@ -5,6 +5,8 @@ mod client;
 mod fixture;
 mod running;
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::Arc;
 
 use client::ask;
@@ -119,6 +121,102 @@ fn a_token_keeps_strangers_out() {
     let with = |header: (&str, &str)| ask(server.address, "/", &[header], None).unwrap().status;
     assert_eq!(with(("Cookie", come_in.cookie())), 200);
     assert_eq!(with(("Authorization", "Bearer 0123456789abcdef")), 200);
+}
+
+#[test]
+fn a_token_in_an_address_leads_to_no_other_server() {
+    let server = running_with(Some("0123456789abcdef"), "true");
+    for path in ["//evil.example/", "/\\evil.example/", "/\\/evil.example/", "///evil.example/"] {
+        let answer = server.get(&format!("{path}?token=0123456789abcdef"));
+        assert_eq!((answer.status, answer.headers["location"].as_str()), (303, "/evil.example/"), "{path}");
+    }
+    let spelt = server.get("/model/caf\u{e9}?token=0123456789abcdef");
+    assert_eq!((spelt.status, spelt.headers["location"].as_str()), (303, "/model/caf%C3%A9"));
+}
+
+#[test]
+fn strangers_do_not_lock_out_who_has_the_token() {
+    let server = running_with(Some("0123456789abcdef"), "true");
+    let statuses: Vec<u16> = (0..300).map(|_| server.get("/").status).collect();
+    assert!(statuses[0] == 401 && statuses.contains(&429), "who guesses is held back");
+    let guess = server.get("/?token=wrong-wrong-wrong");
+    assert!(guess.status == 429 && guess.body.contains("without the token"), "{}", guess.body);
+    for header in [("Cookie", "plimsoll_token=0123456789abcdef"), ("Authorization", "Bearer 0123456789abcdef")] {
+        assert_eq!(ask(server.address, "/", &[header], None).unwrap().status, 200, "{header:?}");
+    }
+}
+
+#[test]
+fn readers_behind_one_address_are_told_apart() {
+    let server = running_with(Some("0123456789abcdef"), "true");
+    let get = |reader: &str| {
+        let cookie = format!("plimsoll_token=0123456789abcdef; plimsoll_reader={reader}");
+        ask(server.address, "/assets/none", &[("Cookie", &cookie)], None).unwrap();
+        ask(server.address, "/job/7", &[("Cookie", &cookie)], None).unwrap().status
+    };
+    let (one, other) = ("0".repeat(32), "1".repeat(32));
+    assert!((0..300).any(|_| get(&one) == 429));
+    assert_eq!(get(&other), 404);
+}
+
+#[test]
+fn a_request_names_one_host_and_it_is_this_one() {
+    let server = running();
+    let own = server.address.to_string();
+    let status = |hosts: &[&str]| {
+        let headers: Vec<(&str, &str)> = hosts.iter().map(|host| ("Host", *host)).collect();
+        ask(server.address, "/digest", &headers, None).unwrap().status
+    };
+    assert_eq!(status(&[&own]), 200);
+    assert_eq!(
+        (status(&[&own, "evil.example"]), status(&["evil.example", &own]), status(&[&own, &own])),
+        (400, 400, 400)
+    );
+    let as_to_a_proxy = ask(server.address, "http://evil.example/digest", &[], None).unwrap();
+    assert_eq!(as_to_a_proxy.status, 403);
+}
+
+#[test]
+fn what_an_address_spells_badly_is_told_shortly_on_a_page() {
+    let server = running();
+    for path in
+        ["/model/%ff", "/compare/%ff-vs-demo-small", "/run/%c3%28", "/job/%ff", "/report/%ff/html", "/assets/%ff"]
+    {
+        let answer = server.get(path);
+        assert_eq!(answer.status, 400, "{path}: {}", answer.body);
+        assert!(answer.body.contains("That could not be read"), "{path}: {}", answer.body);
+    }
+    let long = "x%1b%00".repeat(900);
+    let short = server.get("/model/nobody").body.len();
+    for path in
+        ["/model/", "/compare/", "/run/", "/job/", "/assets/", "/?use=", "/?device=", "/?sort=", "/?need=", "/?users="]
+    {
+        let answer = server.get(&format!("{path}{long}"));
+        assert!((400..500).contains(&answer.status), "{path}: {}", answer.status);
+        assert!(answer.body.len() < short + 4000, "{path}: {} bytes", answer.body.len());
+    }
+}
+
+#[test]
+fn what_streams_leaves_room_for_what_is_short() {
+    let server = running_with(None, "read nothing");
+    let page = server.get(PAIR);
+    let body = format!("csrf={}&a=demo-small&b=demo-vision", page.csrf());
+    let job = server.post("/compare", page.cookie(), &body).headers["location"].clone();
+    let follow = || {
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        write!(stream, "GET {job}/events HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).unwrap();
+        (stream, String::from_utf8_lossy(&status).into_owned())
+    };
+    let all: Vec<(TcpStream, String)> = (0..160).map(|_| follow()).collect();
+    let followed = all.iter().filter(|(_, status)| status.ends_with("200")).count();
+    assert_eq!(followed, 128);
+    assert!(all[128..].iter().all(|(_, status)| status.ends_with("429")));
+    assert_eq!(server.get("/healthz").status, 200);
+    assert!(server.get(&job).body.contains("demo"));
+    drop(all);
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn talk(stream: TcpStream, send: &Sender<Mail>) {
             }
             "RCPT" => {
                 to = line.split(['<', '>']).nth(1).unwrap_or_default().to_owned();
-                say("250 ok")
+                say(&if to.starts_with("gone") { format!("550 <{to}> is unknown here") } else { "250 ok".to_owned() })
             }
             "QUIT" => {
                 say("221 bye");
@@ -216,4 +216,27 @@ fn addresses_are_no_evidence() {
     let file = server.folder.path().join("bundle.tar");
     assert!(store.export(&file, &[]).unwrap() > 0);
     assert!(!String::from_utf8_lossy(&std::fs::read(&file).unwrap()).contains("secret@example.org"));
+}
+
+#[test]
+fn an_address_that_is_refused_keeps_nobody_from_theirs_and_is_counted() {
+    let mailbox = Mailbox::open();
+    let server = running_with_mail(mailbox.address, &[]);
+    let db = rusqlite::Connection::open(server.store()).unwrap();
+    for address in ["gone@example.org", "here@example.org"] {
+        let insert = "INSERT INTO subscriber(address, leave, asked, confirmed) VALUES(?1, ?1, ?2, ?2)";
+        db.execute(insert, [address, "2026-01-01T00:00:00Z"]).unwrap();
+    }
+    let _server = server.again_with_mail(mailbox.address);
+    assert_eq!(mailbox.next().to, "here@example.org");
+    let refused = || -> i64 {
+        let find = "SELECT refused FROM subscriber WHERE address = 'gone@example.org'";
+        db.query_row(find, [], |row| row.get(0)).unwrap()
+    };
+    let begin = std::time::Instant::now();
+    while refused() == 0 {
+        assert!(begin.elapsed() < PATIENCE, "it was not counted");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(refused(), 1);
 }

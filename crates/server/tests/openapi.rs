@@ -33,6 +33,9 @@ fn every_answer_is_as_the_description_says() {
     let asked = [
         ("/api/v1/models", "200", "/api/v1/models?device=rpi5-8gb"),
         ("/api/v1/models", "400", "/api/v1/models?use=war"),
+        ("/api/v1/models", "400", "/api/v1/models?users=99999999999999999999"),
+        ("/api/v1/models", "400", "/api/v1/models?use=research&use=internal"),
+        ("/api/v1/models/{id}", "400", "/api/v1/models/%ff"),
         ("/api/v1/models/{id}", "200", "/api/v1/models/demo-large"),
         ("/api/v1/models/{id}", "200", "/api/v1/models/HuggingFaceTB/SmolLM3-3B?device=pixel-10"),
         ("/api/v1/models/{id}", "404", "/api/v1/models/nobody"),
@@ -41,6 +44,8 @@ fn every_answer_is_as_the_description_says() {
         ("/api/v1/compare/{pair}", "404", "/api/v1/compare/smollm3-vs-demo-large"),
         ("/api/v1/records/{id}", "200", &record),
         ("/api/v1/records/{id}", "404", "/api/v1/records/0000"),
+        ("/api/v1/records/{id}", "400", "/api/v1/records/%ff"),
+        ("/api/v1/compare/{pair}", "400", "/api/v1/compare/%ff?use=research"),
         ("/api/v1/digest", "200", "/api/v1/digest"),
     ];
     for (path, status, address) in asked {
@@ -54,6 +59,36 @@ fn every_answer_is_as_the_description_says() {
     }
     let missed: Vec<&String> = paths.keys().filter(|path| !asked.iter().any(|(asked, ..)| asked == path)).collect();
     assert!(missed.is_empty(), "described and not asked here: {missed:?}");
+}
+
+#[test]
+fn a_value_that_the_description_allows_is_taken_and_one_beyond_it_is_not() {
+    let server = running();
+    let description = answer(&server, "/api/openapi.json");
+    let parameters = description["paths"]["/api/v1/models"]["get"]["parameters"].as_array().unwrap();
+    let status = |name: &str, value: &str| server.get(&format!("/api/v1/models?{name}={value}")).status;
+    for parameter in parameters {
+        let (name, schema) = (parameter["name"].as_str().unwrap(), &parameter["schema"]);
+        for value in schema["enum"].as_array().into_iter().flatten().take(4) {
+            assert_eq!(status(name, value.as_str().unwrap()), 200, "{name}={value}");
+        }
+        if schema["enum"].is_array() {
+            assert_eq!(status(name, "something-else"), 400, "{name}");
+        }
+        if let (Some(least), Some(most)) = (schema["minimum"].as_u64(), schema["maximum"].as_u64()) {
+            assert_eq!((status(name, &least.to_string()), status(name, &most.to_string())), (200, 200), "{name}");
+            assert_eq!((status(name, "-1"), status(name, &(most + 1).to_string())), (400, 400), "{name}");
+        }
+    }
+    let long = "9".repeat(400);
+    for (name, good, bad) in
+        [("decode", "12.5", &*long), ("memory", "512MB", &*long), ("accuracy", "99.5", "101"), ("region", "de", "dex")]
+    {
+        let schema = &parameters.iter().find(|one| one["name"] == name).unwrap()["schema"];
+        let schema = jsonschema::validator_for(schema).unwrap();
+        assert!(schema.is_valid(&json!(good)) && !schema.is_valid(&json!(bad)), "{name}");
+        assert_eq!((status(name, good), status(name, bad)), (200, 400), "{name}");
+    }
 }
 
 #[test]

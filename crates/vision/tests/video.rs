@@ -7,10 +7,10 @@ mod skipped;
 use std::process::Command;
 
 use common::{data, json, numbers};
+use libtest_mimic::{Arguments, Failed, Trial};
 use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, Sampling, Video, VisionError};
 use skipped::skipped;
 
-#[test]
 fn frames_are_sampled_as_the_reference_samples_them() {
     for case in json(&data("sampling.json")).as_array().unwrap() {
         let number = |key: &str| case[key].as_f64().unwrap();
@@ -20,7 +20,6 @@ fn frames_are_sampled_as_the_reference_samples_them() {
     }
 }
 
-#[test]
 fn a_folder_of_frames_is_read_in_the_order_of_its_numbers() {
     let folder = tempfile::tempdir().unwrap();
     let one = std::fs::read(data("pictures/one_pixel.png")).unwrap();
@@ -36,7 +35,6 @@ fn a_folder_of_frames_is_read_in_the_order_of_its_numbers() {
     assert_eq!(frames[1].pixels(), [0x12, 0x80, 0xFF]);
 }
 
-#[test]
 fn a_folder_that_is_no_video_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let error = Video::open_folder(folder.path(), 1.0).unwrap_err();
@@ -50,6 +48,33 @@ fn a_folder_that_is_no_video_says_why() {
     assert!(read(&[0, 1]).to_string().contains("2.png` has 2 x 1 pixels, the first has 1 x 1"));
     assert!(matches!(read(&[2]), VisionError::NotAPicture { .. }));
     assert!(video.frames(&[3], DEFAULT_MAX_PIXELS).is_err());
+}
+
+/// In the sandbox where there is one: this program is what it starts inside itself.
+fn main() {
+    plimsoll_sandbox::enter_if_asked();
+    let tests: &[(&str, fn())] = &[
+        ("frames_are_sampled_as_the_reference_samples_them", frames_are_sampled_as_the_reference_samples_them),
+        (
+            "a_folder_of_frames_is_read_in_the_order_of_its_numbers",
+            a_folder_of_frames_is_read_in_the_order_of_its_numbers,
+        ),
+        ("a_folder_that_is_no_video_says_why", a_folder_that_is_no_video_says_why),
+        ("chosen_frames_of_a_file_are_read", chosen_frames_of_a_file_are_read),
+        ("a_file_that_is_no_video_or_ends_early_says_so", a_file_that_is_no_video_or_ends_early_says_so),
+        ("a_playlist_is_not_followed", a_playlist_is_not_followed),
+        ("a_rare_codec_is_not_decoded", a_rare_codec_is_not_decoded),
+        ("a_video_of_a_common_codec_with_sound_is_read", a_video_of_a_common_codec_with_sound_is_read),
+        ("a_pipe_is_not_waited_for", a_pipe_is_not_waited_for),
+    ];
+    let trial = |(name, test): &(&str, fn())| {
+        let test = *test;
+        Trial::test(*name, move || {
+            test();
+            Ok::<(), Failed>(())
+        })
+    };
+    libtest_mimic::run(&Arguments::from_args(), tests.iter().map(trial).collect()).exit();
 }
 
 /// Twelve frames at 6 a second whose left upper pixel brightens by 20 levels each.
@@ -69,7 +94,6 @@ fn clip(folder: &std::path::Path) -> Option<std::path::PathBuf> {
     }
 }
 
-#[test]
 fn chosen_frames_of_a_file_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let Some(path) = clip(folder.path()) else { return };
@@ -84,7 +108,6 @@ fn chosen_frames_of_a_file_are_read() {
     assert!(some.next().unwrap().is_ok());
 }
 
-#[test]
 fn a_file_that_is_no_video_or_ends_early_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let Some(path) = clip(folder.path()) else { return };
@@ -104,7 +127,6 @@ fn a_file_that_is_no_video_or_ends_early_says_so() {
     assert!(matches!(Video::open_file(&folder.path().join("none.mp4")).unwrap_err(), VisionError::Io { .. }));
 }
 
-#[test]
 fn a_playlist_is_not_followed() {
     let folder = tempfile::tempdir().unwrap();
     let Some(clip) = clip(folder.path()) else { return };
@@ -116,4 +138,43 @@ fn a_playlist_is_not_followed() {
         std::fs::write(&path, text).unwrap();
         assert!(Video::open_file(&path).is_err(), "{name}");
     }
+}
+
+/// A video that `ffmpeg` makes with these arguments, if it can.
+fn made(folder: &std::path::Path, name: &str, arguments: &[&str]) -> Option<std::path::PathBuf> {
+    let path = folder.join(name);
+    let made = Command::new("ffmpeg").args(["-v", "error"]).args(arguments).arg(&path).status();
+    if made.is_ok_and(|status| status.success()) {
+        return Some(path);
+    }
+    skipped("ffmpeg is not installed, or does not write such videos");
+    None
+}
+
+fn a_rare_codec_is_not_decoded() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = ["-f", "lavfi", "-i", "color=black:s=32x16:r=6:d=1", "-c:v", "cinepak"];
+    let Some(path) = made(folder.path(), "old.mov", &source) else { return };
+    let told = Video::open_file(&path).unwrap_err().to_string();
+    assert!(told.contains("a stream of it is coded as cinepak, which is not decoded here"), "{told}");
+}
+
+fn a_video_of_a_common_codec_with_sound_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = ["-f", "lavfi", "-i", "color=white:s=32x16:r=6:d=1", "-f", "lavfi", "-i", "sine=d=1"];
+    let coded = [&source[..], &["-c:v", "mpeg4", "-c:a", "aac"]].concat();
+    let Some(path) = made(folder.path(), "clip.mp4", &coded) else { return };
+    let video = Video::open_file(&path).unwrap();
+    let frames: Vec<Picture> = video.frames(&[0, 5], 512).unwrap().collect::<Result<_, _>>().unwrap();
+    assert!(frames.iter().all(|frame| frame.pixels()[0] > 240), "{:?}", frames[0].pixels().first());
+}
+
+fn a_pipe_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pipe.mp4");
+    if !Command::new("mkfifo").arg(&path).status().is_ok_and(|status| status.success()) {
+        return skipped("there is no mkfifo");
+    }
+    let told = Video::open_file(&path).unwrap_err().to_string();
+    assert!(told.contains("it is no file"), "{told}");
 }

@@ -17,10 +17,13 @@ use crate::mistake::Mistake;
 use crate::notice::say;
 use crate::settings::Settings;
 use crate::style::Style;
-use crate::{demo, model};
+use crate::{demo, interrupt, model};
 
 /// Measures models, prints them side by side and writes the report; of models without files says what is predicted.
 pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Result<()> {
+    if command.progress_json {
+        interrupt::end_with_input();
+    }
     let named: Vec<&str> = command.models.iter().map(String::as_str).collect();
     let models = if named.is_empty() { vec![demo::NAMES[0], demo::NAMES[1]] } else { named };
     if let [only] = models[..] {

@@ -53,7 +53,7 @@ fn export(command: &Export, as_json: bool) -> anyhow::Result<()> {
             command.file.display()
         );
     }
-    let store = evidence::open(&command.store)?;
+    let store = evidence::open_to_read(&command.store)?;
     let ids = command.comparisons.iter().map(|start| store.find(start, Some(Kind::Comparison)));
     let ids = ids.collect::<Result<Vec<_>, _>>()?;
     if let Some(kind @ ("csv" | "md")) = kind.as_deref() {
@@ -198,7 +198,7 @@ fn check_store(command: &Check, what: Option<&str>, rubrics: &[Rubric]) -> anyho
             (None, None) => return Ok(Vec::new()),
         }
     }
-    let store = evidence::open(&command.store)?;
+    let store = evidence::open_to_read(&command.store)?;
     let ids = match what {
         Some(start) => vec![store.find(start, Some(Kind::Comparison))?],
         None => store.all_comparisons()?,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 
-use plimsoll_panel::store::Judged;
+use plimsoll_panel::store::{Judged, StoreError};
 use plimsoll_panel::{model_id, shown_text, slug};
 use serde_json::json;
 
@@ -19,10 +19,15 @@ const DEVICE: usize = 78;
 
 /// Lists what the panel said, the latest first.
 pub fn run(command: &History, as_json: bool) -> anyhow::Result<()> {
-    let store = evidence::open(&command.store)?;
-    let found: Vec<Judged> = match &command.model {
-        None => store.history(None, command.most)?,
-        Some(model) => {
+    let store = match evidence::open_to_read(&command.store) {
+        // Before the first comparison there is none; one that was named is missed.
+        Err(error) if command.store.store.is_none() && is_of_absence(&error) => None,
+        opened => Some(opened?),
+    };
+    let found: Vec<Judged> = match (&store, &command.model) {
+        (None, _) => Vec::new(),
+        (Some(store), None) => store.history(None, command.most)?,
+        (Some(store), Some(model)) => {
             let mut found = Vec::new();
             for id in ids(model)? {
                 found.extend(store.history(Some(&id), command.most)?);
@@ -41,7 +46,7 @@ pub fn run(command: &History, as_json: bool) -> anyhow::Result<()> {
             known_or_said(model)?;
         }
         let of = command.model.as_ref().map_or(String::new(), |model| format!(" of {}", shown_text(model, NAME)));
-        writeln!(out, "no verdicts{of} in {}", store.path().display())?;
+        writeln!(out, "no verdicts{of} in {}", evidence::path(&command.store)?.display())?;
         writeln!(out, "`plimsoll compare A B` measures two models and keeps the panel's verdict of both")?;
         return Ok(());
     }
@@ -56,6 +61,10 @@ pub fn run(command: &History, as_json: bool) -> anyhow::Result<()> {
         writeln!(out, "  {}", style.dim(&shown_text(&format!("comparison {id}{mark}"), DEVICE)))?;
     }
     Ok(())
+}
+
+fn is_of_absence(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(StoreError::Absent { .. }))
 }
 
 /// That there is nothing of a model is told only of one that there is.

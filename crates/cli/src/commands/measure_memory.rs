@@ -4,11 +4,12 @@ use plimsoll_lab::bench;
 use plimsoll_runtime::CacheType;
 
 use crate::args::MeasureMemory;
-use crate::model;
 use crate::settings::Settings;
+use crate::{interrupt, model};
 
-/// Loads a model, answers once, fills its context, and prints what that took as JSON.
+/// Loads a model, answers once, fills its context, and prints what that took as JSON, unless `compare` ends before.
 pub fn run(command: &MeasureMemory, settings: Settings) -> anyhow::Result<()> {
+    interrupt::end_with_input();
     let options = model::session_options(settings, command.filling.context, CacheType::default());
     let files = model::locate(&command.model)?;
     let filling = command.filling.read()?;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use plimsoll_catalog::Catalog;
@@ -17,6 +18,9 @@ use plimsoll_server::{Launch, Mail, Options, bind};
 use crate::args::{Args, Serve};
 use crate::settings::Settings;
 use crate::{catalogue, evidence, model};
+
+/// What blocks has this long to end once nothing is answered any more.
+const LAST: Duration = Duration::from_secs(1);
 
 /// Serves until it is interrupted.
 pub fn run(command: &Serve, settings: &Settings, args: &Args) -> anyhow::Result<()> {
@@ -37,14 +41,18 @@ pub fn run(command: &Serve, settings: &Settings, args: &Args) -> anyhow::Result<
         site: command.site.clone(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(async {
-        let stop = stopped()?;
+    let served = runtime.block_on(async {
+        // Until the store is open a signal ends the program as it ends any.
         let server = bind(options).await?;
+        let stop = stopped()?;
         let query = token.map_or(String::new(), |token| format!("/?token={token}"));
         announce(&server.addresses(), &query)?;
         server.run(stop).await;
         Ok(())
-    })
+    });
+    // What still blocks, such as a mail server that does not answer, is not waited for: it ends with the program.
+    runtime.shutdown_timeout(LAST);
+    served
 }
 
 /// Says where the pages are: on this machine, and on each network that others reach it by.

@@ -17,8 +17,8 @@ const CANARIES: usize = 3;
 pub(crate) const MAX_TOKENS: usize = 768;
 /// Seed of the bootstrap, fixed so that an interval can be made again.
 const BOOTSTRAP_SEED: u64 = 1;
-/// Raised whenever [`program`] or the wording of a chat changes what is judged.
-const VERSION: u32 = 1;
+/// Raised whenever [`program`], the wording of a chat or the judge changes what a verdict is.
+const VERSION: u32 = 2;
 
 /// How programs are sampled.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

@@ -216,6 +216,10 @@ fn listed() -> String {
     short.chain(own).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
+/// An exabyte, and a billion of whatever else is counted: what is larger was meant otherwise.
+const MOST_BYTES: f64 = 1e18;
+const MOST_OF_OTHERS: f64 = 1e9;
+
 fn limit_of(text: &str, unit: Unit, metric: &str) -> Result<f64, String> {
     let end = text.find(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | '_'))).unwrap_or(text.len());
     let (number, suffix) = (text[..end].replace('_', ""), text[end..].trim());
@@ -243,6 +247,10 @@ fn limit_of(text: &str, unit: Unit, metric: &str) -> Result<f64, String> {
         }
     };
     let limit = number * scale;
+    let most = if unit == Unit::Bytes { MOST_BYTES } else { MOST_OF_OTHERS };
+    if limit > most {
+        return Err(format!("`{text}` is more than any machine has"));
+    }
     if unit == Unit::Share && limit > 1.0 {
         return Err(format!("a share is 0 to 1, and {limit} is more; write {number}% or {}", number / 100.0));
     }

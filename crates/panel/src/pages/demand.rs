@@ -30,6 +30,9 @@ pub struct DemandQuery {
     pub device: String,
 }
 
+/// More than there are people.
+pub const MOST_USERS: u64 = 10_000_000_000;
+
 impl DemandQuery {
     /// What is demanded of this machine: commercial use, which has the most conditions, and a chat where nothing is said.
     ///
@@ -66,7 +69,11 @@ impl DemandQuery {
         };
         let users = match self.users.trim() {
             "" => None,
-            text => Some(text.parse().map_err(|_| format!("`{text}` is no number of users; expected a whole number"))?),
+            text => {
+                let users = text.parse().ok().filter(|users| *users <= MOST_USERS);
+                let expected = format!("expected a whole number up to {MOST_USERS}");
+                Some(users.ok_or_else(|| format!("`{text}` is no number of users; {expected}"))?)
+            }
         };
         let region = match self.region.trim() {
             "" => None,

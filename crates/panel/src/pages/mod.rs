@@ -19,7 +19,7 @@ mod waterline;
 
 pub use catalogue::{Afloat, CataloguePage, Choices, Entry, Filters, Sorted};
 pub use compare::{Community, ComparePage, Contender};
-pub use demand::{DemandForm, DemandQuery, DeviceGroup, device_groups};
+pub use demand::{DemandForm, DemandQuery, DeviceGroup, MOST_USERS, device_groups};
 pub use digest::{Change, DigestPage, MailOffer, atom};
 pub use field::FieldPage;
 pub use model::{Checkpoint, ModelPage};

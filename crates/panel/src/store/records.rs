@@ -174,6 +174,7 @@ impl Store {
     }
 
     pub(super) fn record_unchecked(&self, id: &str) -> Result<Option<Record>, StoreError> {
+        self.require_wanted()?;
         let failed = self.failed();
         let mut find = self
             .db

@@ -1,4 +1,4 @@
-//! Landlock: read and execute what is there, write below `/tmp` only, no TCP, no signals or sockets out of here.
+//! Landlock: read and execute what is there, write below `/tmp` at most, no TCP, no signals or sockets out of here.
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
@@ -20,9 +20,9 @@ pub(super) enum LandlockError {
     Off,
 }
 
-/// Sets it on this process, for good.
-pub(super) fn limit() -> Result<(), LandlockError> {
-    let ruleset = Ruleset::default()
+/// Sets it on this process, for good; without `scratch` nothing can be written.
+pub(super) fn limit(scratch: bool) -> Result<(), LandlockError> {
+    let mut ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)
         .handle_access(AccessFs::from_all(LEAST))?
         .set_compatibility(CompatLevel::BestEffort)
@@ -30,8 +30,10 @@ pub(super) fn limit() -> Result<(), LandlockError> {
         .handle_access(AccessNet::from_all(MOST))?
         .scope(Scope::from_all(MOST))?
         .create()?
-        .add_rule(PathBeneath::new(PathFd::new("/")?, AccessFs::from_read(MOST)))?
-        .add_rule(PathBeneath::new(PathFd::new("/tmp")?, AccessFs::from_all(MOST)))?;
+        .add_rule(PathBeneath::new(PathFd::new("/")?, AccessFs::from_read(MOST)))?;
+    if scratch {
+        ruleset = ruleset.add_rule(PathBeneath::new(PathFd::new("/tmp")?, AccessFs::from_all(MOST)))?;
+    }
     match ruleset.restrict_self()?.ruleset {
         RulesetStatus::NotEnforced => Err(LandlockError::Off),
         RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced => Ok(()),

@@ -1,5 +1,6 @@
 # Holds the tests, in a sandbox of its own that the code under test cannot see. It asks for each call over a pipe, and
 # says on another, behind the nonce, whether the tests came to their end.
+import ast
 import builtins
 import traceback
 
@@ -20,10 +21,6 @@ class Garbled(BaseException):
     """Its answer is none."""
 
 
-class Raised(Exception):
-    """What it raised is no exception of Python's own."""
-
-
 class Silent:
     """Where tests print to."""
 
@@ -37,6 +34,7 @@ class Silent:
 class Candidate:
     def __init__(self, calls, replies):
         self.calls, self.replies = calls, replies
+        self.expected = set()  # names of exceptions that the test speaks of
         self.broken = None  # a test that catches everything must not make a pass of it
 
     def __call__(self, *arguments, **keywords):
@@ -70,7 +68,7 @@ class Candidate:
         if kind == "MemoryError":
             self.give_up(Memory())
         known = getattr(builtins, kind, None)
-        if isinstance(known, type) and issubclass(known, Exception):
+        if isinstance(known, type) and issubclass(known, Exception) and self.expects(known):
             try:
                 error = known(message)
             except Exception:
@@ -79,11 +77,34 @@ class Candidate:
         raise Raised(f"{kind}: {message}")
 
 
+    def expects(self, kind):
+        """Whether the test names the kind, or one that it belongs to: otherwise what the code raises could be taken for the
+        end of an iteration or a missing attribute, which no test asked for."""
+        kinds = [base.__name__ for base in kind.__mro__ if base not in (Exception, BaseException, object)]
+        return any(name in self.expected for name in kinds)
+
+
+def named_in(test):
+    """Every name and text of the test's."""
+    names = set()
+    for node in ast.walk(ast.parse(test)):
+        if isinstance(node, ast.Name):
+            names.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            names.add(node.attr)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            names.add(node.value)
+    return names
+
+
 def reason(error, test):
     if isinstance(error, Raised):
         return str(error)
     if not isinstance(error, AssertionError):
-        return f"{type(error).__name__}: {error}"
+        try:
+            return f"{type(error).__name__}: {error}"
+        except Raised as uncrossed:
+            return str(uncrossed)
     lines = test.splitlines()
     at = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<test>"]
     line = lines[at[-1] - 1].strip() if at and at[-1] <= len(lines) else "an assertion"
@@ -96,6 +117,7 @@ def judge(job, candidate):
         exec(compile(job["setup"], "<setup>", "exec"), namespace)
         exec(compile(job["test"], "<test>", "exec"), namespace)
         check = namespace["check"]
+        candidate.expected = named_in(job["test"])
     except BaseException as error:
         return {"verdict": "broken", "reason": f"{type(error).__name__}: {error}"}
     try:

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
 use plimsoll_panel::judge::{Demand, Outlook, Question, Wish};
@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::contenders::{Known, Pair, report};
 use crate::device::Device;
 use crate::error::Problem;
-use crate::query::Fields;
+use crate::query::{Fields, Named};
 use crate::reader::Reader;
 
 /// The pair that a form names.
@@ -56,7 +56,7 @@ pub async fn compare_form(
 pub async fn compare(
     State(app): State<Arc<App>>,
     reader: Reader,
-    Path(text): Path<String>,
+    Named(text): Named<String>,
     Fields(query): Fields<DemandQuery>,
 ) -> Result<Response, Problem> {
     let demand = query.demand().map_err(Problem::Bad)?;
@@ -138,7 +138,7 @@ fn history(store: &Store, pair: &Pair) -> Result<Vec<plimsoll_panel::store::Judg
 /// `/report/A-vs-B/FORM`: what the page shows, as a file to keep or to send: `html`, `json` or `md`.
 pub async fn download(
     State(app): State<Arc<App>>,
-    Path((text, kind)): Path<(String, String)>,
+    Named((text, kind)): Named<(String, String)>,
     Fields(query): Fields<DemandQuery>,
 ) -> Result<Response, Problem> {
     let demand = query.demand().map_err(Problem::Bad)?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use plimsoll_catalog::ModelCard;
 use plimsoll_panel::judge::Wish;
@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::contenders::{Known, meant};
 use crate::device::Device;
 use crate::error::Problem;
-use crate::query::Fields;
+use crate::query::{Fields, Named};
 use crate::reader::Reader;
 
 /// Comparisons whose models stand first among those to compare with.
@@ -26,7 +26,7 @@ const LATEST: usize = 50;
 pub async fn model(
     State(app): State<Arc<App>>,
     reader: Reader,
-    Path(called): Path<String>,
+    Named(called): Named<String>,
     Fields(query): Fields<DemandQuery>,
 ) -> Result<Response, Problem> {
     app.with_store(move |app, store| {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use plimsoll_panel::judge::{Fault, check_judgement};
 use plimsoll_panel::pages::{BookmarksPage, DemandQuery, ProgressPage, RunPage};
@@ -11,10 +11,11 @@ use crate::app::App;
 use crate::contenders::judged;
 use crate::error::Problem;
 use crate::forms::canonical;
+use crate::query::Named;
 use crate::reader::Reader;
 
 /// `/run/ID`
-pub async fn run(State(app): State<Arc<App>>, reader: Reader, Path(id): Path<String>) -> Result<Response, Problem> {
+pub async fn run(State(app): State<Arc<App>>, reader: Reader, Named(id): Named<String>) -> Result<Response, Problem> {
     app.with_store(move |app, store| {
         let nothing = || Problem::NotFound(format!("no comparison {id} is in this store"));
         let listed = store.listed_as(&id)?.ok_or_else(nothing)?;
@@ -52,7 +53,7 @@ pub async fn bookmarks(State(app): State<Arc<App>>, reader: Reader) -> Result<Re
 }
 
 /// `/job/N`
-pub async fn job(State(app): State<Arc<App>>, reader: Reader, Path(id): Path<String>) -> Result<Response, Problem> {
+pub async fn job(State(app): State<Arc<App>>, reader: Reader, Named(id): Named<String>) -> Result<Response, Problem> {
     let nothing = || Problem::NotFound(format!("no comparison `{id}` was started here"));
     let number: u64 = id.parse().map_err(|_| nothing())?;
     let seen = app.jobs.watch(number).ok_or_else(nothing)?;

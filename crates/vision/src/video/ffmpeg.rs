@@ -1,30 +1,43 @@
 //! Video files, decoded by the programs `ffprobe` and `ffmpeg`.
 //!
-//! They are started directly, never through a shell, and may open local files of container formats alone: a crafted
-//! playlist is not followed anywhere. Frames come one by one through a pipe as PPM pictures, whose headers say how large
-//! they are once a rotation has been applied.
+//! They run in the sandbox of [`plimsoll_sandbox`] where there is one, with nothing to see but the video and nothing to
+//! write to, and by limits on memory and time elsewhere. They may open local files of container formats alone, in which a
+//! crafted playlist is not followed anywhere, and use few of their decoders. Frames come one by one through a pipe as PPM
+//! pictures, whose headers say how large they are once a rotation has been applied.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use plimsoll_formats::open_regular;
+use plimsoll_sandbox::{Confinement, Limits};
 
+use super::codecs::{BESIDE, VIDEO};
 use crate::{DEFAULT_MAX_PIXELS, Picture, VisionError};
 
 /// Containers that hold one video each; lists and network formats are left out.
 const FORMATS: &str = "mov,matroska,avi,mpegts,mpeg,mpegvideo,flv,ogg,asf,gif,apng,ivf,h264,hevc,av1,obu,m4v,mxf,nut";
+/// On the clock.
 const PROBE_SECONDS: u64 = 120;
-const DECODE_SECONDS: u64 = 1800;
+const DECODE_SECONDS: u64 = 900;
+/// Threads that a decoder may have: each holds frames of its own.
+const THREADS: u64 = 2;
+/// Address space of a program: 8K video at 10 bits, with as many frames to refer to as a level allows, takes half of it.
+/// [bytes]
+const MEMORY: u64 = 2 << 30;
 /// Bytes of a program's messages that are kept, and of `ffprobe`'s answer.
 const MAX_TEXT: u64 = 64 << 10;
 /// Frames that a video may have: a day at 120 a second.
 const MAX_FRAMES: u64 = 24 * 3600 * 120;
+
+/// How each program is held; none where it is not installed.
+static FFPROBE: LazyLock<Option<Confinement>> = LazyLock::new(|| Confinement::of("ffprobe", &["-version"]));
+static FFMPEG: LazyLock<Option<Confinement>> = LazyLock::new(|| Confinement::of("ffmpeg", &["-version"]));
 
 /// A file that `ffprobe` took for a video.
 #[derive(Debug, Clone)]
@@ -38,11 +51,19 @@ impl VideoFile {
     /// The file, its number of frames and its frames a second.
     pub(super) fn probe(path: &Path) -> Result<(Self, usize, f64), VisionError> {
         let name = path.display().to_string();
-        // ffprobe's own words for a missing file would come last.
-        open_regular(path).map_err(|e| VisionError::io(path, "open", e))?;
-        let mut command = restricted("ffprobe", path, DEFAULT_MAX_PIXELS);
-        command.args(["-select_streams", "v:0", "-count_packets", "-of", "json", "-show_entries"]);
-        command.args(["stream=width,height,nb_read_packets,avg_frame_rate,r_frame_rate"]);
+        // A pipe would be waited for without end, and ffprobe's own words for a missing file would come last.
+        if !std::fs::metadata(path).map_err(|e| VisionError::io(path, "open", e))?.is_file() {
+            return Err(VisionError::video(&name, "it is no file"));
+        }
+        std::fs::File::open(path).map_err(|e| VisionError::io(path, "open", e))?;
+        let probe = held("ffprobe", &FFPROBE, path)?;
+        let command = probe.command(limits(PROBE_SECONDS), path, |input| {
+            let mut arguments = restricted(input, &format!("{VIDEO},{BESIDE}"), DEFAULT_MAX_PIXELS);
+            let asked = "stream=width,height,nb_read_packets,avg_frame_rate,r_frame_rate";
+            let all = ["-select_streams", "v:0", "-count_packets", "-of", "json", "-show_entries", asked];
+            arguments.extend(all.map(OsString::from));
+            arguments
+        });
         let mut program = Program::start("ffprobe", command, path, PROBE_SECONDS)?;
         let mut text = String::new();
         let read = program.stdout.by_ref().take(MAX_TEXT).read_to_string(&mut text);
@@ -68,35 +89,61 @@ impl VideoFile {
         }
     }
 
+    /// See [`super::Video::lacks_walls`].
+    pub(super) fn lacks_walls(&self) -> Option<&str> {
+        FFMPEG.as_ref().or(FFPROBE.as_ref()).and_then(Confinement::lacks_walls)
+    }
+
     /// Starts decoding; `indices` ascend.
     pub(super) fn frames(&self, indices: &[usize], max_pixels: u64) -> Result<FramePipe, VisionError> {
         let name = self.path.display().to_string();
         crate::picture::check_size(&name, self.size.0, self.size.1, max_pixels)?;
         let chosen: Vec<String> = indices.iter().map(|index| format!("eq(n,{index})")).collect();
-        let mut command = restricted("ffmpeg", &self.path, max_pixels);
-        command.args(["-map", "0:v:0", "-an", "-sn", "-dn", "-vf"]);
-        command.arg(format!("select='{}'", chosen.join("+")));
-        command.args(["-fps_mode", "passthrough", "-frames:v", &indices.len().to_string()]);
-        command.args(["-pix_fmt", "rgb24", "-c:v", "ppm", "-f", "image2pipe", "pipe:1"]);
-        let program = Program::start("ffmpeg", command, &self.path, DECODE_SECONDS)?;
+        let seconds = DECODE_SECONDS;
+        let command = held("ffmpeg", &FFMPEG, &self.path)?.command(limits(seconds), &self.path, |input| {
+            let mut arguments: Vec<OsString> =
+                ["-nostdin", "-threads", &THREADS.to_string()].map(OsString::from).into();
+            arguments.extend(restricted(input, VIDEO, max_pixels));
+            let (select, count) = (format!("select='{}'", chosen.join("+")), indices.len().to_string());
+            let out =
+                ["-map", "0:v:0", "-an", "-sn", "-dn", "-vf", &select, "-fps_mode", "passthrough", "-frames:v", &count];
+            arguments.extend(out.map(OsString::from));
+            let ppm = ["-pix_fmt", "rgb24", "-c:v", "ppm", "-f", "image2pipe", "pipe:1"];
+            arguments.extend(ppm.map(OsString::from));
+            arguments
+        });
+        let program = Program::start("ffmpeg", command, &self.path, seconds)?;
         Ok(FramePipe { program, max_pixels, expected: indices.len(), read: 0 })
     }
 }
 
-/// `program` reading `path`, silent but for errors, without network and playlists, refusing larger frames.
-fn restricted(program: &'static str, path: &Path, max_pixels: u64) -> Command {
-    let mut command = Command::new(program);
-    if program == "ffmpeg" {
-        command.arg("-nostdin");
-    }
-    command.args(["-hide_banner", "-v", "error", "-protocol_whitelist", "file", "-format_whitelist", FORMATS]);
+/// How `program` is held, if it is installed.
+fn held(
+    program: &'static str,
+    found: &'static Option<Confinement>,
+    file: &Path,
+) -> Result<&'static Confinement, VisionError> {
+    let missing = || VisionError::NoProgram { program, file: file.display().to_string() };
+    found.as_ref().ok_or_else(missing)
+}
+
+/// What a program may take that has so much time on the clock.
+fn limits(seconds: u64) -> Limits {
+    Limits { memory: MEMORY, cpu: seconds * THREADS, file: 0, threads: 64 * THREADS, ..Limits::default() }
+}
+
+/// Reads `input`, silent but for errors, without network and playlists, by these decoders, refusing larger frames.
+fn restricted(input: &Path, decoders: &str, max_pixels: u64) -> Vec<OsString> {
     // A decoder counts the pixels of whole blocks: twice as many allow for that, and frames are counted again.
-    command.arg("-max_pixels").arg(max_pixels.saturating_mul(2).min(i32::MAX as u64).to_string());
+    let pixels = max_pixels.saturating_mul(2).min(i32::MAX as u64).to_string();
+    let silent = ["-hide_banner", "-v", "error", "-protocol_whitelist", "file", "-format_whitelist", FORMATS];
+    let mut arguments: Vec<OsString> = silent.map(OsString::from).into();
+    arguments.extend(["-codec_whitelist", decoders, "-max_pixels", &pixels, "-i"].map(OsString::from));
     // The protocol is named so that no path is taken for an option or another protocol.
-    let mut input = std::ffi::OsString::from("file:");
-    input.push(path);
-    command.arg("-i").arg(input);
-    command
+    let mut named = OsString::from("file:");
+    named.push(input);
+    arguments.push(named);
+    arguments
 }
 
 /// `30000/1001` as a number greater than 0.
@@ -171,10 +218,7 @@ struct Program {
 impl Program {
     fn start(name: &'static str, mut command: Command, file: &Path, seconds: u64) -> Result<Self, VisionError> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => VisionError::NoProgram { program: name, file: file.display().to_string() },
-            _ => VisionError::io(Path::new(name), "run", e),
-        })?;
+        let mut child = command.spawn().map_err(|e| VisionError::io(Path::new(name), "run", e))?;
         let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
             let _ = child.kill();
             return Err(VisionError::video(&file.display().to_string(), format!("{name} has no output")));
@@ -220,8 +264,27 @@ impl Program {
         if self.timed_out.load(Ordering::Relaxed) {
             return Err(VisionError::TimedOut { file: self.file.clone(), program: self.name, seconds: self.seconds });
         }
-        match (status, messages.lines().next()) {
+        if status.is_some_and(ran_out_of_time) {
+            let seconds = self.seconds * THREADS;
+            return Err(VisionError::TimedOut { file: self.file.clone(), program: self.name, seconds });
+        }
+        // That a sound is not decoded is as it should be, and says nothing of the video.
+        let (refused, others): (Vec<&str>, Vec<&str>) =
+            messages.lines().partition(|line| line.contains("not on whitelist"));
+        match (status, others.iter().find(|line| !line.contains("message repeated")).or(refused.last())) {
             (Some(status), _) if status.success() => Ok(()),
+            (_, Some(message)) if refused.contains(message) => {
+                let codec = message.split(['(', ')']).nth(1).unwrap_or("something rare");
+                Err(VisionError::video(
+                    &self.file,
+                    format!("a stream of it is coded as {codec}, which is not decoded here"),
+                ))
+            }
+            (_, Some(message)) if message.contains("Cannot allocate memory") => {
+                let gigabytes = MEMORY >> 30;
+                let what = format!("{} would take more than the {gigabytes} GB of memory that it may", self.name);
+                Err(VisionError::video(&self.file, what))
+            }
             (_, Some(message)) => Err(VisionError::video(&self.file, format!("{}: {message}", self.name))),
             (_, None) => Err(VisionError::video(&self.file, format!("{} failed without a message", self.name))),
         }
@@ -238,6 +301,16 @@ impl Program {
             }
         }
     }
+}
+
+/// Whether the limit of time on the processor ended a program; a sandbox tells it as 128 and the signal's number.
+fn ran_out_of_time(status: ExitStatus) -> bool {
+    const SIGXCPU: i32 = 24;
+    #[cfg(unix)]
+    let signal = std::os::unix::process::ExitStatusExt::signal(&status);
+    #[cfg(not(unix))]
+    let signal = None;
+    signal == Some(SIGXCPU) || status.code() == Some(128 + SIGXCPU)
 }
 
 impl Drop for Program {

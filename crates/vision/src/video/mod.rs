@@ -3,6 +3,7 @@
 //! A video is a file that `ffmpeg` decodes, or a folder of frames. Frames are read one at a time and only those that
 //! are sampled.
 
+mod codecs;
 mod ffmpeg;
 mod folder;
 mod order;
@@ -60,6 +61,14 @@ impl Video {
     /// Frames a second.
     pub fn fps(&self) -> f64 {
         self.fps
+    }
+
+    /// Why `ffmpeg` reads it outside a sandbox, held by limits on memory and time alone; `None` where it stands in one.
+    pub fn lacks_walls(&self) -> Option<&str> {
+        match &self.source {
+            Source::File(file) => file.lacks_walls(),
+            Source::Folder(_) => None,
+        }
     }
 
     /// Length in seconds.
