@@ -171,7 +171,7 @@ fn pipes_and_devices_are_refused_by_what_they_are() {
             assert!(told.contains(path) && told.contains("a pipe or a device"), "{args:?}: {told}");
         }
     }
-    let told = told(&["run", "demo:vision", "--video", frames.path().to_str().unwrap(), "What?"]);
+    let told = told(&["run", "demo:vision", "--video", frames.path().to_str().unwrap(), "--fps", "1", "What?"]);
     assert!(told.contains("1.png") && told.contains("a pipe or a device"), "{told}");
 }
 
