@@ -121,7 +121,7 @@ fn the_list_is_folded_until_all_is_asked_for_and_then_says_why() {
     let all = stdout(&["fit", "--device", "apple-m4-max", "--all"]);
     assert!(folded.contains("more with --all") && folded.contains("--all says"), "{folded}");
     assert!(all.contains("llama-4-maverick: takes"), "{all}");
-    assert!(folded.lines().count() < 50, "{folded}");
+    assert!(folded.lines().count() <= 50, "{folded}");
     assert!(folded.contains("another engine"), "its GPU needs one: {folded}");
 }
 
@@ -257,7 +257,7 @@ fn models_without_files_are_compared_by_what_is_predicted() {
     assert!(text.contains("Nothing was measured: memory and speed are predicted"), "{text}");
     assert!(text.starts_with("Try SmolLM3 first, predicted (commercial; phone)"), "{text}");
     let again = text.lines().rev().take(8).any(|line| line.starts_with("Try SmolLM3 first."));
-    assert!(again && text.lines().count() <= 40, "{text}");
+    assert!(again && text.lines().count() <= 42, "{text}");
     let trade = stdout(&["compare", "smollm3", "llama-3.2-3b", "--device", "pixel-10"]);
     let trade = trade.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(trade.contains("It takes less memory (predicted"), "{trade}");

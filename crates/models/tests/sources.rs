@@ -197,7 +197,7 @@ fn a_setting_that_cannot_be_used_keeps_nobody_from_the_model() {
     assert!(unusable[1].what.ends_with("key `top_k`: found -1, expected a whole number"), "{}", unusable[1].what);
     let (_folder, checkpoint) = model(&[("generation_config.json", br#"{ "temperature": 1e39 }"#)]);
     let [hot] = &checkpoint.generation.unusable[..] else { panic!("{:?}", checkpoint.generation.unusable) };
-    assert!(hot.what.ends_with("key `temperature`: found 1e39, expected a number below 3.4e38"), "{}", hot.what);
+    assert!(hot.what.ends_with("key `temperature`: found 1e+39, expected a number below 3.4e38"), "{}", hot.what);
     let (_folder, checkpoint) = model(&[("generation_config.json", b"")]);
     let [file] = &checkpoint.generation.unusable[..] else { panic!("{:?}", checkpoint.generation.unusable) };
     assert!(file.key.is_empty() && file.what.contains("generation_config.json"), "{file:?}");

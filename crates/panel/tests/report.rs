@@ -198,7 +198,8 @@ fn every_number_in_the_tables_is_read_off_the_record_it_links_to() {
                     Some(id) if id == "rubric" => {}
                     Some(id) if text.contains(|c: char| c.is_ascii_digit()) => {
                         let shown = allowed.get(id.as_str()).unwrap_or_else(|| panic!("`{id}` is no record"));
-                        assert!(*text == **id || shown.contains(text), "`{text}` is not of {id}: {shown:?}");
+                        let is_id = text.len() == 12 && id.starts_with(text);
+                        assert!(is_id || shown.contains(text), "`{text}` is not of {id}: {shown:?}");
                         checked += 1;
                     }
                     None if in_cell => {

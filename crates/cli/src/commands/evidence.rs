@@ -194,7 +194,8 @@ fn check_store(command: &Check, what: Option<&str>, rubrics: &[Rubric]) -> anyho
     if !path.exists() {
         match (what, &command.store.store) {
             (Some(what), _) => bail!("`{what}` is no file, and there is no evidence store `{}`", path.display()),
-            (None, Some(_)) => bail!("there is no evidence store `{}`", path.display()),
+            // One that was named is to be there.
+            (None, Some(_)) => {}
             (None, None) => return Ok(Vec::new()),
         }
     }
@@ -226,7 +227,7 @@ fn print(found: &[Found]) -> anyhow::Result<()> {
     let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
     if found.is_empty() {
         let word = style.standing(Standing::Inconclusive);
-        writeln!(out, "{word}: there are no comparisons to check; `plimsoll compare A B` makes one")?;
+        writeln!(out, "{word}: there are no comparisons to check\n`plimsoll compare A B` makes one")?;
         return Ok(());
     }
     for Found { name, about, faults } in found {

@@ -15,6 +15,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use plimsoll_formats::open_regular;
 use plimsoll_sandbox::{Confinement, Limits};
 
 use super::codecs::{BESIDE, VIDEO};
@@ -51,11 +52,8 @@ impl VideoFile {
     /// The file, its number of frames and its frames a second.
     pub(super) fn probe(path: &Path) -> Result<(Self, usize, f64), VisionError> {
         let name = path.display().to_string();
-        // A pipe would be waited for without end, and ffprobe's own words for a missing file would come last.
-        if !std::fs::metadata(path).map_err(|e| VisionError::io(path, "open", e))?.is_file() {
-            return Err(VisionError::video(&name, "it is no file"));
-        }
-        std::fs::File::open(path).map_err(|e| VisionError::io(path, "open", e))?;
+        // ffprobe's own words for a missing file would come last.
+        open_regular(path).map_err(|e| VisionError::io(path, "open", e))?;
         let probe = held("ffprobe", &FFPROBE, path)?;
         let command = probe.command(limits(PROBE_SECONDS), path, |input| {
             let mut arguments = restricted(input, &format!("{VIDEO},{BESIDE}"), DEFAULT_MAX_PIXELS);
