@@ -165,7 +165,7 @@ fn a_video_of_a_common_codec_with_sound_is_read() {
     let coded = [&source[..], &["-c:v", "mpeg4", "-c:a", "aac"]].concat();
     let Some(path) = made(folder.path(), "clip.mp4", &coded) else { return };
     let video = Video::open_file(&path).unwrap();
-    let frames: Vec<Picture> = video.frames(&[0, 5], 512).unwrap().collect::<Result<_, _>>().unwrap();
+    let frames: Vec<Picture> = video.frames(&[0, 5], 1 << 20).unwrap().collect::<Result<_, _>>().unwrap();
     assert!(frames.iter().all(|frame| frame.pixels()[0] > 240), "{:?}", frames[0].pixels().first());
 }
 
@@ -176,5 +176,5 @@ fn a_pipe_is_not_waited_for() {
         return skipped("there is no mkfifo");
     }
     let told = Video::open_file(&path).unwrap_err().to_string();
-    assert!(told.contains("it is no file"), "{told}");
+    assert!(told.contains("a pipe or a device"), "{told}");
 }
