@@ -212,7 +212,7 @@ fn filters_take_away_what_they_say() {
         assert!(model["predicted"]["memory"]["total"]["high"].as_f64().unwrap() <= 2e9, "{}", model["id"]);
     }
     let stored = server.get("/?device=rpi5-8gb&stored=Q4_0").body;
-    assert!(row(&stored, "smollm3").contains("Q4_0, predicted"));
+    assert!(row(&stored, "smollm3").contains("Q4_0<span class=\"how\">, predicted"));
 }
 
 #[test]
