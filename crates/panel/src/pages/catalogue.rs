@@ -13,6 +13,9 @@ use crate::judge::{AtLeast, Demand, OtherEngine, Verdict, Word};
 use crate::predicted::{bytes, licence_words, speed};
 use crate::store::Listed;
 
+/// Models that float which the first page lists before it folds: ten screens of a phone.
+const FIRST: usize = 60;
+
 /// A model in the catalogue.
 pub struct Entry<'a> {
     /// In addresses.
@@ -358,11 +361,17 @@ impl CataloguePage<'_> {
         use_words(&self.demand.usage)
     }
 
-    /// Those that float, perhaps at least; and the others, which are folded away. Who searches or sorts has one list.
+    /// The first of those that float, perhaps at least; and the others, which are folded away. Who searches or sorts has one
+    /// list.
     fn sides(&self) -> (Vec<&Entry<'_>>, Vec<&Entry<'_>>) {
         let is_one = self.filters.sorted != Sorted::default() || !self.filters.query.is_empty();
         let floats = |entry: &&Entry<'_>| is_one || matches!(entry.floats, Some(Floats::Yes | Floats::Perhaps));
-        self.entries.iter().partition(floats)
+        let (mut afloat, mut others): (Vec<_>, Vec<_>) = self.entries.iter().partition(floats);
+        if !is_one && afloat.len() > FIRST {
+            let further = afloat.split_off(FIRST);
+            others.splice(..0, further);
+        }
+        (afloat, others)
     }
 
     /// How many stand how.
