@@ -34,7 +34,8 @@ impl Rng {
 }
 
 /// How a bundle is damaged.
-const DAMAGES: [(&str, fn(&mut Rng, &Records, &[u8]) -> Vec<u8>); 9] = [
+type Damage = fn(&mut Rng, &Records, &[u8]) -> Vec<u8>;
+const DAMAGES: [(&str, Damage); 9] = [
     ("a byte", |rng, _, whole| {
         let mut bytes = whole.to_vec();
         let at = rng.below(bytes.len());

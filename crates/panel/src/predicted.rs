@@ -24,12 +24,14 @@ pub fn asked(shape: &Shape, context: usize, pictures: usize) -> Asked {
 /// What the shapes that were asked for cost, each worked out once: that depends on no device, and takes much longer than
 /// what follows from it.
 #[derive(Debug, Default)]
-pub struct Costs(Mutex<HashMap<String, Vec<(Shape, Arc<Published>)>>>);
+pub struct Costs(Mutex<HashMap<String, OfCard>>);
+
+type OfCard = Vec<(Shape, Arc<Published>)>;
 
 impl Costs {
     /// What a shape of a card costs.
     fn of(&self, card: &ModelCard, shape: &Shape) -> Result<Arc<Published>, ShapeProblem> {
-        let known = |of_card: &Vec<(Shape, Arc<Published>)>| {
+        let known = |of_card: &OfCard| {
             of_card.iter().find(|(known, _)| known == shape).map(|(_, published)| Arc::clone(published))
         };
         let held = || self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -80,5 +80,5 @@ fn what_is_no_model_is_named() {
 #[test]
 fn all_of_it_can_be_sent_to_another_thread() {
     fn is_send<T: Send + 'static>() {}
-    (is_send::<Model>(), is_send::<Session>(), is_send::<Chat>(), is_send::<Stop>(), is_send::<Error>());
+    is_send::<(Model, Session, Chat, Stop, Error)>();
 }

@@ -76,7 +76,7 @@ impl ControlTexts {
         // Longer parts are whole texts, or longer than any.
         let most = self.longest_bytes.saturating_sub(1).min(text.len());
         let ends = (text.len() - most..text.len()).filter(|at| text.is_char_boundary(*at));
-        offsets.extend(ends.filter(|&at| goes_on(&self.texts, text[at..].as_bytes())));
+        offsets.extend(ends.filter(|&at| goes_on(&self.texts, &text.as_bytes()[at..])));
         let most = text.floor_char_boundary(most);
         let from_the_end: Vec<u8> = text[..most].bytes().rev().collect();
         let mut begins = (1..=most).filter(|bytes| text.is_char_boundary(*bytes));

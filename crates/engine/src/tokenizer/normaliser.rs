@@ -110,8 +110,8 @@ fn collect(description: &Value, steps: &mut Vec<Step>) -> Result<(), TokenizerEr
         return Ok(());
     }
     if is("Sequence", "normalizers") {
-        let inner = description["normalizers"].as_array().into_iter().flatten();
-        return inner.map(|step| collect(step, steps)).collect();
+        let mut inner = description["normalizers"].as_array().into_iter().flatten();
+        return inner.try_for_each(|step| collect(step, steps));
     }
     let pattern = &description["pattern"];
     let literal = pattern["String"].as_str().map(|text| Ok(Expression::literal(text)));

@@ -1,7 +1,7 @@
 //! The folder: `test/SUBJECT_test.csv` and `dev/SUBJECT_dev.csv`, without headings.
 
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::LETTERS;
 
@@ -126,7 +126,7 @@ fn subject(folder: &Path, name: String, shots: usize) -> Result<Subject, MmluErr
     Ok(Subject { name, examples, questions })
 }
 
-fn questions(path: &PathBuf) -> Result<Vec<Question>, MmluError> {
+fn questions(path: &Path) -> Result<Vec<Question>, MmluError> {
     let file = path.display().to_string();
     let opened =
         plimsoll_formats::open_regular(path).map_err(|source| MmluError::Read { file: file.clone(), source })?;

@@ -49,19 +49,22 @@ pub(super) struct Seat {
 impl Seat {
     /// What it says otherwise than `other`: the column, and both.
     pub fn differing<'a>(&'a self, other: &'a Seat) -> Vec<(&'static str, &'a str, &'a str)> {
-        let columns: [(&str, fn(&Seat) -> &str); 9] = [
-            ("review", |seat| &seat.review),
-            ("comparison", |seat| &seat.comparison),
-            ("background", |seat| &seat.background),
-            ("model", |seat| &seat.model),
-            ("use", |seat| &seat.usage),
-            ("device", |seat| &seat.device),
-            ("verdict", |seat| &seat.verdict),
-            ("time", |seat| &seat.created),
-            ("record", |seat| seat.sitting.as_deref().unwrap_or("none")),
-        ];
-        let both = columns.into_iter().map(|(what, of)| (what, of(self), of(other)));
-        both.filter(|(_, one, other)| one != other).collect()
+        let both = self.columns().into_iter().zip(other.columns());
+        both.filter(|((_, one), (_, other))| one != other).map(|((what, one), (_, other))| (what, one, other)).collect()
+    }
+
+    fn columns(&self) -> [(&'static str, &str); 9] {
+        [
+            ("review", &self.review),
+            ("comparison", &self.comparison),
+            ("background", &self.background),
+            ("model", &self.model),
+            ("use", &self.usage),
+            ("device", &self.device),
+            ("verdict", &self.verdict),
+            ("time", &self.created),
+            ("record", self.sitting.as_deref().unwrap_or("none")),
+        ]
     }
 }
 
