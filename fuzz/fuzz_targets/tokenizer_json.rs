@@ -32,7 +32,10 @@ fn step((kind, from, to): &(u8, String, String)) -> Value {
         3 => json!({"type": "Strip", "strip_left": true, "strip_right": !to.is_empty()}),
         4 => json!({"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true,
             "strip_accents": null, "lowercase": true}),
-        kind => json!({"type": ["NFC", "NFD", "NFKC", "NFKD", "Lowercase"][usize::from(kind) - 5]}),
+        kind => {
+            let form = ["NFC", "NFD", "NFKC", "NFKD", "Lowercase"][usize::from(kind) - 5];
+            json!({"type": form})
+        }
     }
 }
 
