@@ -247,7 +247,11 @@ fn a_withdrawn_comparison_stays_and_says_so() {
     told(0, &["evidence", "withdraw", &id[..12], "--reason", "the machine was throttled", "--store", &store]);
     let text = told(0, &["history", "--store", &store]);
     assert!(text.contains("withdrawn: the machine was throttled"), "{text}");
-    told(0, &["evidence", "check", &id, "--store", &store]);
+    let checked = told(0, &["evidence", "check", &id, "--store", &store]);
+    assert!(checked.contains("WITHDRAWN: the machine was throttled"), "{checked}");
+    let rules = rules(folder.path(), "[[rule]]\nmetric = \"decode@0\"\nat_least = 1");
+    let gated = refused(3, &["gate", "--from", &id, "--rules", &rules, "--store", &store]);
+    assert!(gated.contains("was withdrawn: the machine was throttled"), "{gated}");
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub use files::{ModelFiles, WeightFiles, parent};
 pub use folder::{Folder, JsonObject, parse_object};
 pub use generation::{GenerationDefaults, SequenceBias, TokenRules, Unusable};
 pub use licence::{Declaration, LicenceFacts, LicenceText, normalised_text};
-pub use mapping::{FileBytes, open_regular};
+pub use mapping::{FileBytes, open_regular, read_text};
 pub use template::ChatTemplateSource;
 pub use tensor::Tensor;
 pub use tokenizer::{GgufVocab, JsonTokenizer, TokenizerSource};

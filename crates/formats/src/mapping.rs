@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::fs::File;
+use std::io::Read;
 use std::ops::{Deref, Range};
 use std::path::Path;
 use std::sync::Arc;
@@ -36,6 +37,19 @@ pub fn open_regular(path: &Path) -> std::io::Result<File> {
         return File::open(path);
     }
     Err(std::io::Error::other("a pipe or a device, expected a file"))
+}
+
+/// Reads a text that a reader names and nobody would make longer than `most` bytes, as [`open_regular`] opens it.
+///
+/// # Errors
+/// It cannot be opened or read, is longer, or is no UTF-8.
+pub fn read_text(path: &Path, most: u64) -> std::io::Result<String> {
+    let mut text = String::new();
+    open_regular(path)?.take(most + 1).read_to_string(&mut text)?;
+    match text.len() as u64 > most {
+        true => Err(std::io::Error::other(format!("longer than {most} bytes"))),
+        false => Ok(text),
+    }
 }
 
 impl FileBytes {

@@ -177,8 +177,7 @@ pub fn answer(item: &Item, model: &mut dyn Answerer) -> Result<Outcome, RunError
                 let (options, found) = (options.len(), likelihoods.len());
                 return Err(RunError::Likelihoods { item: item.id.clone(), options, found });
             }
-            let answer = likeliest(&likelihoods, lengths).map_or(String::new(), |index| options[index].clone());
-            (answer, likelihoods)
+            (chosen(options, lengths, &likelihoods), likelihoods)
         }
         None => (model.generate(question, item.max_tokens).map_err(failed)?, Vec::new()),
     };
@@ -191,6 +190,11 @@ pub fn answer(item: &Item, model: &mut dyn Answerer) -> Result<Outcome, RunError
         answer,
         log_likelihoods,
     })
+}
+
+/// The likeliest of the options, or nothing where two share the lead.
+pub(crate) fn chosen(options: &[String], lengths: &[usize], likelihoods: &[f64]) -> String {
+    likeliest(likelihoods, lengths).map_or(String::new(), |index| options[index].clone())
 }
 
 /// The index of the one largest value; none where two share it or any is not a number.

@@ -6,6 +6,8 @@ use serde_json::Value;
 pub const MOST_BYTES: usize = 64 << 20;
 /// Values of JSON in it, names of fields among them. A value takes tens of bytes of memory however short its text is.
 pub const MOST_VALUES: usize = 2_000_000;
+/// Bytes of a rubric or of rules, which somebody wrote by hand.
+pub const MOST_TEXT: u64 = 1 << 20;
 
 /// What a text, or what was made of it, takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,6 +9,7 @@ mod junit;
 
 use std::path::Path;
 
+use plimsoll_formats::read_text;
 use serde::Deserialize;
 
 pub(crate) use evaluate::stands;
@@ -16,6 +17,7 @@ pub use evaluate::{Found, Gated, UnknownMetric, Wanted, evaluate};
 pub use junit::junit;
 pub use plimsoll_lab::standing::Standing;
 
+use crate::bounds::MOST_TEXT;
 use crate::judge::Word;
 
 /// What a model has to meet.
@@ -128,7 +130,7 @@ impl Rules {
     /// [`RulesError`], which names the file, the rule and the field.
     pub fn open(path: &Path) -> Result<Rules, RulesError> {
         let file = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|source| RulesError::Read { file: file.clone(), source })?;
+        let text = read_text(path, MOST_TEXT).map_err(|source| RulesError::Read { file: file.clone(), source })?;
         Rules::parse(&file, &text)
     }
 

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use plimsoll_catalog::Purpose;
+use plimsoll_formats::read_text;
 use plimsoll_lab::hash::sha256_hex;
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::MOST_TEXT;
 use crate::judge::{Demand, Workload};
 
 /// The rubric inside the binary.
@@ -228,7 +230,7 @@ impl Rubric {
     /// [`RubricError`], which names the file and the reviewer.
     pub fn open(path: &Path) -> Result<Rubric, RubricError> {
         let file = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|source| RubricError::Read { file: file.clone(), source })?;
+        let text = read_text(path, MOST_TEXT).map_err(|source| RubricError::Read { file: file.clone(), source })?;
         Rubric::parse(&file, &text)
     }
 

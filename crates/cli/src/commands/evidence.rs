@@ -213,7 +213,10 @@ fn check_store(command: &Check, what: Option<&str>, rubrics: &[Rubric]) -> anyho
             times => format!("judged {times} times"),
         };
         let (a, b) = (shown_text(&a, 24), shown_text(&b, 24));
-        found.push(Found { name: comparison, about: format!("{a} against {b}: {records} records, {judged}"), faults });
+        let withdrawn = store.record(&comparison).ok().flatten().and_then(|record| record.withdrawn);
+        let withdrawn = withdrawn.map_or_else(String::new, |why| format!("; WITHDRAWN: {}", shown_text(&why, 200)));
+        let about = format!("{a} against {b}: {records} records, {judged}{withdrawn}");
+        found.push(Found { name: comparison, about, faults });
     }
     let faults = if what.is_none() { store.check_lists()? } else { Vec::new() };
     if !faults.is_empty() {
@@ -233,7 +236,10 @@ fn print(found: &[Found]) -> anyhow::Result<()> {
     for Found { name, about, faults } in found {
         let name = with_short_ids(&shown_text(name, 70));
         let word = style.standing(Standing::of(true, faults.is_empty()));
-        writeln!(out, "{word}  {name}\n        {about}")?;
+        writeln!(out, "{word}  {name}")?;
+        for line in broken(about, WIDTH) {
+            writeln!(out, "        {line}")?;
+        }
         for fault in faults {
             for line in broken(&with_short_ids(&shown_text(fault, LONGEST_FAULT)), WIDTH) {
                 writeln!(out, "        {line}")?;

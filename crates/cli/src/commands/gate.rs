@@ -70,6 +70,9 @@ fn read(from: &str, command: &Gate) -> anyhow::Result<Report> {
     } else if from.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let store = evidence::open(&command.measure.store)?;
         let id = store.find(from, Some(Kind::Comparison))?;
+        if let Some(reason) = store.record(&id)?.and_then(|record| record.withdrawn) {
+            bail!("comparison {from} was withdrawn: {}", shown_text(&reason, 200));
+        }
         let faults = store.check(&id, &rubrics)?.faults;
         (if faults.is_empty() { store.report(&id)? } else { None }, faults)
     } else {

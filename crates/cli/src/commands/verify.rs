@@ -324,13 +324,14 @@ fn print_reference(out: &mut impl Write, command: &Verify, golden: &Golden, foun
         let problem = shown_text(chat.error.as_deref().unwrap_or(""), 400);
         writeln!(out, "{:<24} {:>6}  {ids:<4} template {text} {problem}", chat.name, "chat")?;
     }
-    let worst = cases.iter().filter_map(|case| case.max_delta).fold(0.0, f32::max);
+    let worst = cases.iter().filter_map(|case| case.max_delta).reduce(f32::max);
+    let worst = shown(worst, |delta| format!("{delta:.1e}"));
     if let Some(why) = unseen {
         writeln!(out, "\nwhat it sees with was not compared: {}", shown_text(why, 400))?;
     }
     let (verdict, skipped) = (style.standing(*standing), found.skipped());
     let (compared, chats) = (cases.len() + pictures.len() - skipped, chats.len());
-    writeln!(out, "\n{verdict}: max |Δ| {worst:.1e}; cases compared {compared}, skipped {skipped}; chats {chats}")?;
+    writeln!(out, "\n{verdict}: max |Δ| {worst}; cases compared {compared}, skipped {skipped}; chats {chats}")?;
     Ok(())
 }
 

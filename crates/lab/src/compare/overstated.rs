@@ -8,6 +8,7 @@ use super::steps::n_asked_again;
 use super::suite_facts;
 use crate::moment;
 use crate::record::{Comparison, Measurement, ModelRecord, Origin, SourceFacts, SuiteFacts};
+use crate::runner::{Outcome, chosen};
 use crate::suite::{Item, Suite};
 
 /// Hexadecimal digits of a SHA-256.
@@ -148,6 +149,12 @@ fn asked(comparison: &Comparison, suite: Option<&Suite>) -> Vec<String> {
         if !is_it || outcomes.len() != facts.n {
             faults.push(format!("the answers of {subject} are not to the questions of suite {}", facts.name));
         }
+        if let Some(suite) = suite {
+            let other = suite.items.iter().zip(outcomes).find(|(item, outcome)| !is_chosen(item, outcome));
+            faults.extend(other.map(|(item, _)| {
+                format!("the likelihoods that {subject} gave the options of `{}` choose another answer", item.id)
+            }));
+        }
         let again = model.quality.stable.as_ref().map_or(0, |stable| stable.n);
         let expected = n_asked_again(outcomes.len());
         if again != expected {
@@ -155,6 +162,17 @@ fn asked(comparison: &Comparison, suite: Option<&Suite>) -> Vec<String> {
         }
     }
     faults
+}
+
+/// Whether the answer is the option that the likelihoods beside it choose, where there are any.
+fn is_chosen(item: &Item, outcome: &Outcome) -> bool {
+    let likelihoods = &outcome.log_likelihoods;
+    match item.scoring.options() {
+        None => likelihoods.is_empty(),
+        Some((options, lengths)) => {
+            likelihoods.len() == options.len() && outcome.answer == chosen(options, lengths, likelihoods)
+        }
+    }
 }
 
 /// Canaries are put to every model.

@@ -1,13 +1,14 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use plimsoll_engine::Tokenizer;
+use plimsoll_engine::{Special, Tokenizer};
 use plimsoll_kernels::Isa;
 use plimsoll_models::Checkpoint;
 use plimsoll_runtime::{Arithmetic, CacheType, Program};
 
 use super::golden::GoldenCase;
 use super::{CaseReport, Greedy, Seen, gap_to_best, greedy, max_delta, read_golden, verify_case};
+use crate::standing::Standing;
 
 fn case(json: &str) -> GoldenCase {
     let golden = read_golden("test", format!(r#"{{"cases": [{json}]}}"#).as_bytes()).unwrap();
@@ -26,6 +27,13 @@ fn a_case_with_nothing_to_compare_is_skipped_and_not_passed_over() {
     let (mut program, tokenizer) = demo();
     let report = verify_case(&mut program, &tokenizer, None, 0, &case(r#"{"input_ids": [1, 2]}"#)).unwrap();
     assert!(report.skipped.is_some_and(|why| why.contains("nothing to compare")));
+    let ids = tokenizer.encode("Spell", Special::AsText).unwrap();
+    let text = format!(r#"{{"text": "Spell", "input_ids": {ids:?}}}"#);
+    let report = verify_case(&mut program, &tokenizer, None, 0, &case(&text)).unwrap();
+    assert_eq!((report.ids_equal, report.standing(2e-3)), (Some(true), Standing::Inconclusive), "ids alone");
+    let other =
+        verify_case(&mut program, &tokenizer, None, 0, &case(r#"{"text": "Spell", "input_ids": [1]}"#)).unwrap();
+    assert_eq!(other.standing(2e-3), Standing::Failed);
     let compared =
         verify_case(&mut program, &tokenizer, None, 0, &case(r#"{"input_ids": [1, 2], "nll_sum": 1.0}"#)).unwrap();
     assert_eq!(compared.skipped, None);

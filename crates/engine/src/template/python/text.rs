@@ -183,13 +183,15 @@ pub fn is_identifier(text: &str) -> bool {
     characters.next().is_some_and(begins) && characters.all(goes_on)
 }
 
+/// Whether `str.splitlines` ends a line there.
+pub fn ends_line(c: char) -> bool {
+    matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+}
+
 /// `str.splitlines`.
 pub fn lines(text: &str, keep_ends: bool) -> Vec<&str> {
-    let ends = |c: char| {
-        matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}')
-    };
     let (mut found, mut rest) = (Vec::new(), text);
-    while let Some(at) = rest.find(ends) {
+    while let Some(at) = rest.find(ends_line) {
         let end = &rest[at..];
         let width = if end.starts_with("\r\n") { 2 } else { end.chars().next().map_or(1, char::len_utf8) };
         found.push(&rest[..if keep_ends { at + width } else { at }]);

@@ -51,6 +51,8 @@ pub fn of_text(text: &Text, name: &str, arguments: Arguments, meter: &Meter) -> 
         "splitlines" => {
             let [keep] = arguments.named(name, ["keepends"], 0)?;
             let keep = keep.is_some_and(|keep| keep.truth());
+            meter.scan(it.len())?;
+            room_for(it.chars().filter(|c| words::ends_line(*c)).count() + 1, meter)?;
             list_of(text, &words::lines(it, keep), meter)
         }
         "partition" | "rpartition" => {
@@ -195,6 +197,14 @@ pub fn stripped<'t>(text: &'t str, name: &str, characters: Option<&Value>, meter
     Ok(if name == "lstrip" { text } else { text.trim_end_matches(cut) })
 }
 
+/// What a piece of a text takes before it is an item: where it lies, and the head of its own text.
+const PIECE_BYTES: usize = 48;
+
+/// Charges for pieces of a text before there are any: where each lies, and the text that it becomes.
+fn room_for(pieces: usize, meter: &Meter) -> Outcome<()> {
+    meter.build(pieces.saturating_mul(PIECE_BYTES))
+}
+
 fn list_of(text: &Text, pieces: &[&str], meter: &Meter) -> Outcome {
     let bytes = pieces.iter().map(|piece| piece.len()).sum();
     meter.build(bytes)?;
@@ -212,6 +222,12 @@ fn pieces(text: &Text, name: &str, arguments: Arguments, meter: &Meter) -> Outco
     if separator == Some("") {
         return error("empty separator");
     }
+    meter.scan(text.text.len())?;
+    let most_pieces = match separator {
+        Some(separator) => text.text.matches(separator).count() + 1,
+        None => text.text.split(words::is_space).filter(|piece| !piece.is_empty()).count() + 1,
+    };
+    room_for(usize::try_from(most).map_or(most_pieces, |most| most_pieces.min(most.saturating_add(1))), meter)?;
     let pieces = if name == "split" { words::split } else { words::rsplit }(&text.text, separator, most);
     list_of(text, &pieces, meter)
 }
