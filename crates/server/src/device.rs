@@ -65,7 +65,8 @@ impl Device {
 
     /// What is known of it, each figure with how it is known.
     pub fn lines(&self) -> Vec<String> {
-        self.profile().map_or_else(|| vec![self.words()], device_lines)
+        let here = || [self.words()].into_iter().chain(self.pending().map(str::to_owned)).collect();
+        self.profile().map_or_else(here, device_lines)
     }
 
     /// Its profile, where it is not this machine.

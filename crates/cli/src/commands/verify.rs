@@ -43,8 +43,9 @@ pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Resul
         true => Some(fast(command, golden.as_ref(), &checkpoint, &settings, &tokenizer, &mut program)?),
         false => None,
     };
-    let standings = reference.iter().map(|found| found.standing).chain(fast.iter().map(FastReport::standing));
-    let standing = Standing::all(standings);
+    // Without a golden file nothing was held against the reference, whatever fast arithmetic costs.
+    let against = reference.as_ref().map_or(Standing::Inconclusive, |found| found.standing);
+    let standing = Standing::all(std::iter::once(against).chain(fast.iter().map(FastReport::standing)));
     if as_json {
         let none = Reference::of(Vec::new(), Vec::new(), Vec::new(), None, command.tolerance);
         let found = reference.as_ref().unwrap_or(&none);
@@ -64,6 +65,10 @@ pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Resul
         }
         if let Some(fast) = &fast {
             print_fast(&mut out, command, fast)?;
+        }
+        if reference.is_none() {
+            let word = style.standing(Standing::Inconclusive);
+            writeln!(out, "{word}: no golden file lies beside the weights: nothing was held against the reference")?;
         }
     }
     Ok(super::status_of(standing))
@@ -105,8 +110,10 @@ fn golden(command: &Verify, checkpoint: &Checkpoint) -> anyhow::Result<Option<Go
         }
         return Err(Mistake::error(
             format!("{}: no such golden file", path.display()),
-            "tools/make_golden.py writes the reference's numbers of any checkpoint beside its weights; without them\n\
-             `plimsoll verify MODEL --fast` measures what the fast arithmetic costs, and nothing else",
+            "tools/make_golden.py of the project writes the reference's numbers\n\
+             beside the weights of any checkpoint; without them\n\
+             `plimsoll verify MODEL --fast` measures what fast arithmetic costs,\n\
+             and nothing else",
         ));
     }
     let mut bytes = Vec::new();

@@ -301,7 +301,7 @@ pub(super) fn traced(part: &Part, place: &str, index: &Index, rules: &dyn Fn(&st
             };
             let readings = readings(measurement);
             let is_shown = readings.contains(&text);
-            (!is_shown).then(|| Fault::Misread { place, text, id: id.clone(), shown: readings.concat() })
+            (!is_shown).then(|| Fault::Misread { place, text, id: id.clone(), shown: readings.join(" or ") })
         }
         Part::Factor { of, .. } => {
             let found = of.each_ref().map(|id| index.get(id.as_str()).copied());

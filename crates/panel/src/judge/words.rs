@@ -419,7 +419,7 @@ impl<'a> Speaker<'a> {
             Some((scored, text)) => {
                 let rule = format!("{}/{}/needed", self.opinion.reviewer, scored.criterion);
                 let wanted = if self.bench.subject.foreseen().is_some() { "To be worth a try, " } else { "For ship, " };
-                self.says.words(wanted).words(&scored.about).words(" would have to reach ").rule(text, rule);
+                self.says.words(wanted).words(&scored.about).words(" would have to come to ").rule(text, rule);
                 self.says.words(".");
             }
             None => {

@@ -34,10 +34,11 @@ pub(super) fn ruled(models: &[Foreseen], rule: &str) -> Option<String> {
     models.iter().find(|model| model.card.id == id).and_then(billions)
 }
 
-/// Parameters as `3.08 billion` or `135 million`.
+/// Parameters as `3.1 billion`, `135 million` or `0.5 million`.
 fn billions(model: &Foreseen) -> Option<String> {
     let n = model.parameters? as f64;
-    Some(if n >= 1e9 { format!("{:.1} billion", n / 1e9) } else { format!("{:.0} million", n / 1e6) })
+    let digits = usize::from(n < 1e7);
+    Some(if n >= 1e9 { format!("{:.1} billion", n / 1e9) } else { format!("{:.digits$} million", n / 1e6) })
 }
 
 struct Case<'a> {
