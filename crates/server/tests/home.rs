@@ -81,7 +81,9 @@ fn what_does_not_float_is_folded_away_until_somebody_searches_or_sorts() {
     let (afloat, others) = page.split_once("<details class=\"others\">").unwrap();
     let sinks = |list: &str| list.matches(">sinks<").count();
     assert!(sinks(afloat) == 0 && sinks(others) > 10 && afloat.contains(">floats<"));
-    assert!(others.contains(&format!("<summary>{} sink, ", sinks(others))), "{others}");
+    let summary = others.split_once("</summary>").unwrap().0;
+    assert!(summary.contains(&format!("{} sink, ", sinks(others))), "{summary}");
+    assert_eq!(afloat.matches("<p class=\"afloat\">").count(), 60, "more that float are folded away too");
     assert_eq!(listed(&page).len(), models(&server, "?device=pixel-10").len(), "they are all there");
     for asked in ["sort=memory", "q=llama"] {
         assert!(
