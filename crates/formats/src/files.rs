@@ -25,7 +25,7 @@ pub enum WeightFiles {
     Safetensors {
         /// Keys of `config.json`.
         config: JsonObject,
-        /// The weights.
+        /// The files that hold its weights.
         files: Vec<SafetensorsFile>,
     },
     /// One GGUF, or all parts of a split one in order; never empty.

@@ -123,7 +123,7 @@ pub type JsonObject = serde_json::Map<String, serde_json::Value>;
 /// Parses `text` as one JSON object; `file` is its path for messages.
 ///
 /// # Errors
-/// It is none.
+/// It is no JSON object.
 pub fn parse_object(file: &str, text: &str) -> Result<JsonObject, FormatError> {
     serde_json::from_str(text)
         .map_err(|e| FormatError::malformed(file, format!("not the JSON object that was expected: {e}")))

@@ -49,7 +49,7 @@ pub struct Routing {
     pub score: Score,
     /// Weights are divided by their sum over the experts chosen, to which this is added.
     pub renormalised: Option<f32>,
-    /// Multiplied onto weights.
+    /// What the weights of the chosen are multiplied by.
     pub factor: f32,
     /// What a weight multiplies.
     pub weighs: Weighed,
@@ -69,9 +69,9 @@ pub enum Score {
 /// Which end of an expert its weight multiplies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weighed {
-    /// What goes in.
+    /// The expert's input, before its projections.
     Input,
-    /// What comes out.
+    /// The expert's output, behind its projections.
     Output,
 }
 

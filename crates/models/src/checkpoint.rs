@@ -31,7 +31,7 @@ pub enum Format {
 ///
 /// ```no_run
 /// use std::path::Path;
-/// let checkpoint = plimsoll_models::Checkpoint::open(Path::new("models/SmolLM3-3B"))?;
+/// let checkpoint = plimsoll_models::Checkpoint::open(Path::new("models/mine"))?;
 /// println!("{} layers of {}", checkpoint.hyperparams.n_layers, checkpoint.hyperparams.d_model);
 /// let embedding = checkpoint.require("model.embed_tokens.weight")?.matrix()?; // (vocab_size, d_model)
 /// # Ok::<(), plimsoll_formats::FormatError>(())

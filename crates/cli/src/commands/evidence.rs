@@ -206,14 +206,14 @@ fn check_store(command: &Check, what: Option<&str>, rubrics: &[Rubric]) -> anyho
     };
     let mut found = Vec::new();
     for id in ids {
-        let Checked { comparison, models: [a, b], records, judgements, faults } = store.check(&id, rubrics)?;
+        let Checked { comparison, models: [a, b], withdrawn, records, judgements, faults } =
+            store.check(&id, rubrics)?;
         let judged = match judgements {
             0 => "never judged".to_owned(),
             1 => "judged once".to_owned(),
             times => format!("judged {times} times"),
         };
         let (a, b) = (shown_text(&a, 24), shown_text(&b, 24));
-        let withdrawn = store.record(&comparison).ok().flatten().and_then(|record| record.withdrawn);
         let withdrawn = withdrawn.map_or_else(String::new, |why| format!("; WITHDRAWN: {}", shown_text(&why, 200)));
         let about = format!("{a} against {b}: {records} records, {judged}{withdrawn}");
         found.push(Found { name: comparison, about, faults });

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use plimsoll_panel::gate::{Found, Gated, Rules, Standing, evaluate, junit};
 use plimsoll_panel::rubric::Rubric;
-use plimsoll_panel::store::Kind;
+use plimsoll_panel::store::{Checked, Kind};
 use plimsoll_panel::{Report, shown_text, write_whole};
 
 use super::compare::require_writable;
@@ -70,10 +70,10 @@ fn read(from: &str, command: &Gate) -> anyhow::Result<Report> {
     } else if from.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         let store = evidence::open(&command.measure.store)?;
         let id = store.find(from, Some(Kind::Comparison))?;
-        if let Some(reason) = store.record(&id)?.and_then(|record| record.withdrawn) {
+        let Checked { withdrawn, faults, .. } = store.check(&id, &rubrics)?;
+        if let Some(reason) = withdrawn {
             bail!("comparison {from} was withdrawn: {}", shown_text(&reason, 200));
         }
-        let faults = store.check(&id, &rubrics)?.faults;
         (if faults.is_empty() { store.report(&id)? } else { None }, faults)
     } else {
         bail!("`{from}` is neither a report's file nor the id of a comparison");

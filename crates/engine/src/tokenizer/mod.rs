@@ -86,7 +86,7 @@ pub enum TokenizerError {
     /// A product of small numbers that comes to more time or memory than any honest tokenizer takes.
     #[error("the tokenizer {what}, more than any honest one")]
     TooMuch {
-        /// What it does.
+        /// What it would do, as the predicate of the message.
         what: String,
     },
     /// Text for which there is neither a token nor bytes nor an unknown token.

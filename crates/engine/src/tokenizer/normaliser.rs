@@ -51,7 +51,7 @@ impl Normaliser {
     /// Whether the texts of added tokens, which are normalised while loading, keep within a budget.
     ///
     /// # Errors
-    /// They do not.
+    /// One of them would grow beyond it.
     pub fn try_on<'t>(&self, texts: impl Iterator<Item = &'t str> + Clone) -> Result<(), TokenizerError> {
         if self.steps.is_empty() {
             return Ok(());
@@ -86,7 +86,7 @@ pub(super) struct Within<'n> {
 }
 
 impl Within<'_> {
-    /// What went wrong.
+    /// The first error, which the crate could not hand through.
     pub fn result(self) -> Result<(), TokenizerError> {
         self.failed.into_inner().unwrap_or_default().map_or(Ok(()), Err)
     }

@@ -35,7 +35,7 @@ pub struct PicturesReport {
 }
 
 impl PicturesReport {
-    /// How it stands.
+    /// Whether it agrees, or was not compared.
     pub fn standing(&self) -> Standing {
         Standing::of(self.skipped.is_none(), self.passed())
     }

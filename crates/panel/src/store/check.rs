@@ -22,6 +22,8 @@ pub struct Checked {
     pub comparison: String,
     /// Names that its page is found by.
     pub models: [String; 2],
+    /// Why it was withdrawn, if it was.
+    pub withdrawn: Option<String>,
     /// Records that it and its reviews rest on, each held against its hash.
     pub records: usize,
     /// Times that the panel judged it, each held against the evidence.
@@ -98,8 +100,9 @@ impl Store {
                 reader.fault(format!("the list calls its models {listed} and {also}, and its records {a} and {b}"));
             }
         }
-        let (records, faults) = (reader.read.len(), reader.faults);
-        Ok(Checked { comparison: row.comparison, models: [row.a, row.b], records, judgements: seats.len(), faults })
+        let withdrawn = reader.read.get(comparison).and_then(|record| record.withdrawn.clone());
+        let (models, records, judgements, faults) = ([row.a, row.b], reader.read.len(), seats.len(), reader.faults);
+        Ok(Checked { comparison: row.comparison, models, withdrawn, records, judgements, faults })
     }
 
     /// What is kept and not listed, or listed and not kept: what [`Store::check`] of every comparison would not come upon.
