@@ -113,6 +113,8 @@ pub enum Availability {
     Gated,
     /// Announced; no files are known here.
     Announced,
+    /// Its files are part of the program.
+    Embedded,
 }
 
 impl Availability {
@@ -122,6 +124,7 @@ impl Availability {
             Availability::Published => "published",
             Availability::Gated => "published behind a request",
             Availability::Announced => "announced; no files are known",
+            Availability::Embedded => "part of the program",
         }
     }
 }

@@ -67,7 +67,7 @@ pub enum Command {
     /// List the models that are known without files, search them, or show the card of one
     Catalog(CatalogArgs),
     /// Compare with the numbers of the reference implementation; exit status 0 if they agree, 1 if not, 2 if something was
-    /// not compared
+    /// not compared, 3 error
     Verify(Verify),
     /// Turn text into token ids, printed as a JSON array
     Tokenize(Tokenize),

@@ -36,7 +36,7 @@ pub enum EvidenceCommand {
     /// Take such a file in: all of it, or nothing where a record is not what it should be
     Import(Import),
     /// Hold records against their hashes, lists and reviews against the evidence; exit status 1 where something does not
-    /// hold, 2 where there is nothing to check. That everything holds does not show who measured
+    /// hold, 2 where there is nothing to check, 3 error. That everything holds does not show who measured
     Check(Check),
     /// Mark a comparison or another record as withdrawn; it stays, and says so
     Withdraw(Withdraw),
@@ -108,7 +108,7 @@ pub struct Votes {
 #[derive(Subcommand, Debug)]
 pub enum VotesCommand {
     /// Follow the log of votes from its first: is it whole, and do the counts follow; exit status 1 if not, 2 if there are
-    /// none
+    /// none, 3 error
     Audit(Audit),
 }
 

@@ -32,9 +32,9 @@ use crate::wrong_download::WrongDownload;
 /// Characters of a line of a message; what is longer was written to annoy.
 const LONGEST_LINE: usize = 4000;
 
-/// Prints an error with its causes and a hint; the exit status is 1. Output that nobody reads
+/// Prints an error with its causes and a hint; the exit status is `status`. Output that nobody reads
 /// any more (a closed pipe) is no failure.
-pub fn report(error: &anyhow::Error) -> ExitCode {
+pub fn report(error: &anyhow::Error, status: u8) -> ExitCode {
     let closed_pipe = |cause: &(dyn std::error::Error + 'static)| {
         cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
     };
@@ -42,7 +42,7 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     tell(error);
-    ExitCode::FAILURE
+    ExitCode::from(status)
 }
 
 /// The message and the hint.

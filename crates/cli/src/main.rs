@@ -37,7 +37,6 @@ mod template_arg;
 mod use_args;
 mod wrong_download;
 
-use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
@@ -48,9 +47,9 @@ fn main() -> ExitCode {
     plimsoll_sandbox::enter_if_asked();
     let args = match args::Args::try_parse() {
         Ok(args) => args,
-        Err(error) if error.use_stderr() && asked_for_gate() => {
+        Err(error) if error.use_stderr() && asked_for_check() => {
             notice::say(error.render());
-            return ExitCode::from(commands::gate::ERROR);
+            return ExitCode::from(commands::ERROR);
         }
         Err(error) => match word_of_others(&error) {
             Some(meant) => {
@@ -60,15 +59,10 @@ fn main() -> ExitCode {
             None => error.exit(),
         },
     };
-    let is_gate = matches!(args.command, Some(args::Command::Gate(_)));
     match commands::run(&args) {
         Ok(code) => code,
         // Where 1 and 2 are answers, an error is neither.
-        Err(error) if is_gate => {
-            failure::tell(&error);
-            ExitCode::from(commands::gate::ERROR)
-        }
-        Err(error) => failure::report(&error),
+        Err(error) => failure::report(&error, if asked_for_check() { commands::ERROR } else { 1 }),
     }
 }
 
@@ -80,9 +74,15 @@ fn word_of_others(error: &clap::Error) -> Option<(String, &'static str)> {
     Some((word.clone(), meant))
 }
 
-/// Whether the first command on the line is `gate`, whose mistakes have an exit status of their own.
-fn asked_for_gate() -> bool {
-    let commands = args::Args::command();
-    let is_command = |word: &OsString| commands.get_subcommands().any(|command| word == command.get_name());
-    std::env::args_os().skip(1).find(is_command).is_some_and(|command| command == "gate")
+/// Whether the commands on the line are those of a check, whose mistakes have an exit status of their own.
+fn asked_for_check() -> bool {
+    let mut command = &args::Args::command();
+    let mut asked: Vec<String> = Vec::new();
+    for word in std::env::args_os().skip(1) {
+        if let Some(found) = command.get_subcommands().find(|known| word == known.get_name()) {
+            asked.push(found.get_name().to_owned());
+            command = found;
+        }
+    }
+    commands::CHECKS.iter().any(|check| asked.iter().zip(*check).filter(|(a, b)| a == b).count() == check.len())
 }

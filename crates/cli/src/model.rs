@@ -46,7 +46,9 @@ impl NoModel {
 fn missing(card: &ModelCard) -> String {
     match card.availability {
         Availability::Announced => format!("no files of it are published: {} has only announced it", card.maker),
-        Availability::Published | Availability::Gated => "its files are not on this machine".to_owned(),
+        Availability::Published | Availability::Gated | Availability::Embedded => {
+            "its files are not on this machine".to_owned()
+        }
     }
 }
 

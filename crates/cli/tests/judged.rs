@@ -105,7 +105,7 @@ fn an_empty_store_says_what_to_do() {
     assert_eq!((&found["passed"], &found["standing"]), (&json!(false), &json!("inconclusive")));
     let missing = folder.path().join("missing.db");
     let missing = missing.to_str().unwrap();
-    assert!(refused(1, &["evidence", "check", "--store", missing]).contains("there is no evidence store"));
+    assert!(refused(3, &["evidence", "check", "--store", missing]).contains("there is no evidence store"));
     assert!(!Path::new(missing).exists(), "a check makes no store");
 }
 
@@ -121,8 +121,8 @@ fn evidence_is_checked_by_id_by_the_beginning_of_it_and_from_a_reports_file() {
         let of_report = plimsoll(&["evidence", "check", &report]);
         assert!(of_report.status.success(), "{kind}: {}", String::from_utf8_lossy(&of_report.stdout));
     }
-    assert!(refused(1, &["evidence", "check", "1234", "--store", &store]).contains("is no id"));
-    assert!(refused(1, &["evidence", "check", "0000000000", "--store", &store]).contains("plimsoll history"));
+    assert!(refused(3, &["evidence", "check", "1234", "--store", &store]).contains("is no id"));
+    assert!(refused(3, &["evidence", "check", "0000000000", "--store", &store]).contains("plimsoll history"));
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_report_that_was_changed_fails_the_check_and_is_not_gated() {
     });
     assert!(refused(3, &["gate", "--from", &path, "--rules", &rules]).contains("is not what this rubric makes"));
     let path = changed_report(folder.path(), |report| report["judgement"]["rubric"] = json!("0".repeat(64)));
-    assert!(refused(1, &["evidence", "check", &path]).contains("--rubric FILE"));
+    assert!(refused(3, &["evidence", "check", &path]).contains("--rubric FILE"));
 }
 
 #[test]
@@ -281,7 +281,7 @@ fn a_page_that_was_changed_fails_the_check_and_is_not_gated_whether_in_what_it_s
     }
     let empty = folder.path().join("other.html");
     fs::write(&empty, "<!doctype html><title>x</title>").unwrap();
-    assert!(refused(1, &["evidence", "check", empty.to_str().unwrap()]).contains("carries no record"));
+    assert!(refused(3, &["evidence", "check", empty.to_str().unwrap()]).contains("carries no record"));
 }
 
 #[test]
@@ -438,6 +438,9 @@ fn every_mistake_on_the_gates_own_line_is_status_3() {
     assert!(refused(3, &both).contains("cannot be used with"));
     refused(3, &[&with_store[..], &["--use", "research", "--junit", "/no/such/folder/gate.xml"]].concat());
     assert!(told(0, &["gate", "--help"]).contains("no_worse_by"));
+    refused(3, &["verify", "no/such/model"]);
+    refused(3, &["votes", "audit", "--nonsense"]);
+    refused(1, &["evidence", "export", "no.such"]);
     assert_eq!(plimsoll(&["run", "--nonsense", "gate"]).status.code(), Some(2), "other commands keep theirs");
 }
 
@@ -513,7 +516,10 @@ fn an_audit_of_votes_finds_a_log_that_was_changed() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("e.db");
     let store = store.to_str().unwrap();
-    let none = refused(1, &["votes", "audit", "--store", store]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
+    let nobody = command.args(["votes", "audit"]).env_remove("XDG_DATA_HOME").env("HOME", folder.path());
+    assert_eq!(nobody.output().unwrap().status.code(), Some(2), "nothing was kept yet");
+    let none = refused(3, &["votes", "audit", "--store", store]);
     assert!(none.contains("there is no evidence store at"), "{none}");
     drop(plimsoll_panel::store::Store::open(std::path::Path::new(store)).unwrap());
     let text = told(2, &["votes", "audit", "--store", store]);

@@ -189,7 +189,7 @@ impl WrittenRule {
         let given: Vec<_> = bounds.into_iter().filter_map(|(field, bound, made)| Some((field, bound?, made))).collect();
         match (&self.metric, &given[..], &self.licence, &self.verdict) {
             (Some(metric), [(field, bound, made)], None, None) => {
-                check_bound(field, *bound)?;
+                check_bound(metric, field, *bound)?;
                 Ok(made(metric.clone(), *bound))
             }
             (Some(_), [], None, None) => {
@@ -209,8 +209,11 @@ impl WrittenRule {
     }
 }
 
-fn check_bound(field: &str, bound: f64) -> Result<(), String> {
+fn check_bound(metric: &str, field: &str, bound: f64) -> Result<(), String> {
+    // Right answers are shares; a bound in per cent could never be met, or always is.
+    let is_share = metric == "accuracy" || metric.starts_with("accuracy.");
     let (holds, expected) = match field {
+        "at_least" | "at_most" if is_share => ((0.0..=1.0).contains(&bound), "a share from 0 to 1, such as 0.8"),
         "at_least" | "at_most" => (bound.is_finite(), "a number"),
         "no_worse_by" => ((0.0..1.0).contains(&bound), "a share from 0 to 1, such as 0.02"),
         _ => (bound.is_finite() && bound > 0.0, "more than 0"),
@@ -264,6 +267,8 @@ mod tests {
         );
         assert!(told(&format!("{metric}at_least = 3\nat_most = 4")).contains("rule 1: expected one of"));
         assert!(told(&format!("{metric}at_least = nan")).contains("rule 1: `at_least` is NaN, expected a number"));
+        let of_right = told("[[rule]]\nmetric = \"accuracy.dates\"\nat_least = 80");
+        assert!(of_right.contains("`at_least` is 80, expected a share from 0 to 1, such as 0.8"), "{of_right}");
         assert!(told(&format!("{metric}at_most_of_baseline = 0")).contains("is 0, expected more than 0"));
         assert!(told(&format!("{metric}no_worse_by = 2")).contains("`no_worse_by` is 2, expected a share"));
         assert!(told("[[rule]]\nat_most = 2").contains("`at_most` needs a `metric`"));

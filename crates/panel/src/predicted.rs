@@ -157,7 +157,8 @@ fn figure(n: f64) -> String {
         n if n < 0.95 => format!("{n:.1}"),
         n if n < 9.5 => format!("{:.0}", n.max(1.0)),
         n if n < 995.0 => format!("{n:.0}"),
-        n => format!("{:.0}", (n / 100.0).round() * 100.0),
+        n if n < 9950.0 => format!("{:.0}", (n / 100.0).round() * 100.0),
+        n => format!("{:.0}k", n / 1e3),
     }
 }
 

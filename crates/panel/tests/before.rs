@@ -4,8 +4,8 @@ use plimsoll_catalog::{Catalog, DeclaredUse, ModelCard, Outcome, Purpose};
 use plimsoll_lab::predict::before::Floats;
 use plimsoll_lab::record::Origin;
 use plimsoll_panel::judge::{
-    Call, Demand, Fault, Foreseen, Ground, Need, Opinion, OtherEngine, Outlook, Part, Question, Review, Target, Wish,
-    Word, Workload, check_outlook,
+    Call, Demand, Fault, Foreseen, Ground, Need, Opinion, OtherEngine, Outlook, Part, Question, Review, Target,
+    Verdict, Wish, Word, Workload, check_outlook,
 };
 use plimsoll_panel::predicted::Costs;
 use plimsoll_panel::rubric::Rubric;
@@ -127,6 +127,12 @@ fn every_pair_of_the_catalogue_has_a_verdict_or_a_reason_and_both_orders_agree()
                 assert!(text.len() > 60 && !text.contains("Ship"), "{about}: {text}");
                 assert!(!text.contains("  ") && !text.contains(" .") && !text.contains(".."), "{about}: {text}");
                 outlook.advice.paragraph.iter().for_each(part_is_marked);
+                let [first, second] = [0, 1].map(|place| outlook.models[outlook.ranking[place]].review.verdict);
+                let against = |verdict: Verdict| 2 * verdict.skip + verdict.perhaps;
+                assert!(
+                    first.word != second.word || against(first) <= against(second),
+                    "{about}: {first} before {second}"
+                );
                 pairs += 1;
             }
         }

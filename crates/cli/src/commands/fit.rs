@@ -44,9 +44,9 @@ pub struct Fit {
     pub needs: Vec<Needs>,
     #[command(flatten)]
     pub usage: UseArgs,
-    /// Tokens of context
-    #[arg(long, value_name = "N", default_value_t = NonZeroUsize::new(CONTEXT).expect("a context"))]
-    pub context: NonZeroUsize,
+    /// Tokens of context that a model has to take [default: 4096, or as many as it takes]
+    #[arg(long, value_name = "N")]
+    pub context: Option<NonZeroUsize>,
     /// Pictures in the context; with one or more, models that do not see are left out [default: one of each model that
     /// sees]
     #[arg(long, value_name = "N")]
@@ -111,7 +111,7 @@ pub fn run(command: &Fit, settings: &Settings, as_json: bool) -> anyhow::Result<
     let target = device.target().within(command.memory);
     let (rubric, demand, costs) = (Rubric::builtin(), command.demand(target.workload()), Costs::default());
     let wish = Wish {
-        context: command.context.get(),
+        context: command.tokens(),
         pictures: command.pictures.unwrap_or(1), // of a model that does not see none is counted
         quantisation: command.quant,
     };
@@ -140,13 +140,20 @@ impl Fit {
     }
 
     /// For how much is predicted, in words.
-    fn counted(&self) -> String {
+    fn counted(&self) -> Vec<String> {
+        let least = if self.context.is_none() { ", or as many as a model takes" } else { "" };
         let pictures = match self.pictures {
-            None => ", one picture of each model that sees (--pictures 0: none)".to_owned(),
-            Some(0) => String::new(),
-            Some(n) => format!(", {}", pictures(n)),
+            None => Some("one picture of each model that sees (--pictures 0: none)".to_owned()),
+            Some(0) => None,
+            Some(n) => Some(pictures(n)),
         };
-        format!("{} tokens of context{pictures}; every figure below is predicted", self.context)
+        let context = format!("{} tokens of context{least}", self.tokens());
+        [Some(context), pictures, Some("every figure below is predicted".to_owned())].into_iter().flatten().collect()
+    }
+
+    /// Tokens of context of a model that takes so many.
+    fn tokens(&self) -> usize {
+        self.context.map_or(CONTEXT, NonZeroUsize::get)
     }
 }
 
@@ -201,7 +208,7 @@ fn judged<'a>(
     (card, shape): (&ModelCard, &'a Shape),
 ) -> anyhow::Result<Result<Floating<'a>, Sunk>> {
     let no = |kind, why: String| Ok(Err(Sunk { name: predicted::name(card, shape), kind, why }));
-    if command.context.get() > shape.max_seq_len {
+    if command.context.is_some_and(|context| context.get() > shape.max_seq_len) {
         return no("too short a context", format!("its context ends at {} tokens", shape.max_seq_len));
     }
     // One that nobody asked for leaves no model out.
@@ -209,7 +216,7 @@ fn judged<'a>(
     let tokens = shape.vision.as_ref().map(|vision| vision.picture_tokens);
     match tokens {
         None if pictures > 0 => return no("cannot see", "it reads text only".to_owned()),
-        Some(Some(tokens)) if pictures.saturating_mul(tokens) > command.context.get() => {
+        Some(Some(tokens)) if pictures.saturating_mul(tokens) > command.tokens().min(shape.max_seq_len) => {
             let take = if pictures == 1 { "takes" } else { "take" };
             let most = pictures.saturating_mul(tokens);
             let why = format!("{} {take} up to {most} tokens", self::pictures(pictures));
@@ -264,7 +271,7 @@ fn print(command: &Fit, device: &Device, floating: &[Floating<'_>], sunk: &[Sunk
     let style = Style::stdout();
     let mut rows = Rows::new(std::io::stdout().lock(), style);
     rows.many("device", &device.lines())?;
-    rows.many("for", &[command.counted()])?;
+    rows.many("for", &command.counted())?;
     if let Some(memory) = command.memory {
         rows.many("memory", &[format!("{} at most, as asked", bytes(memory))])?;
     }
@@ -286,7 +293,7 @@ fn print(command: &Fit, device: &Device, floating: &[Floating<'_>], sunk: &[Sunk
     }
     writeln!(out)?;
     let mut rows = Rows::new(out, style);
-    rows.many("floats", &[summary(floating, shown)])?;
+    rows.many("panel", &[summary(floating, shown)])?;
     rows.many("bounded", &bounds(floating))?;
     rows.many("others", &[others(sunk, command.all)])?;
     if command.all {
@@ -344,9 +351,14 @@ fn summary(floating: &[Floating<'_>], shown: usize) -> String {
     let all = if hidden > 0 { format!("; {hidden} more with --all") } else { String::new() };
     match (tried, perhaps) {
         (0, 0) => "none of the catalogue's models".to_owned(),
-        (_, 0) => format!("{tried} to try{all}"),
-        _ => format!("{tried} to try, {perhaps} perhaps{all}"),
+        (_, 0) => format!("{} to try{all}", checkpoints(tried)),
+        _ => format!("{} to try, {perhaps} perhaps{all}", checkpoints(tried)),
     }
+}
+
+/// A model may have several.
+fn checkpoints(n: usize) -> String {
+    format!("{n} checkpoint{}", if n == 1 { "" } else { "s" })
 }
 
 /// Why others do not float, counted.

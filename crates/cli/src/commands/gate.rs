@@ -19,8 +19,6 @@ use crate::rows::{LONGEST, broken};
 use crate::settings::Settings;
 use crate::style::Style;
 
-/// Exit status where a rule could not be judged at all: neither a pass nor a failure of the model.
-pub const ERROR: u8 = 3;
 /// Columns of the outcome, with the blanks behind it.
 const OUTCOME: usize = 14;
 /// Columns beside it.

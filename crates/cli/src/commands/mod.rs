@@ -72,6 +72,12 @@ fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Exit status of a check that could not be made: no answer, where 1 and 2 are answers.
+pub const ERROR: u8 = 3;
+
+/// Names of the commands that answer by their exit status: `gate`, or a command and what is asked of it.
+pub const CHECKS: [&[&str]; 4] = [&["gate"], &["verify"], &["evidence", "check"], &["votes", "audit"]];
+
 /// The exit status of a check: 0 passed, 1 failed, and 2 where it did not look at everything that it was to look at.
 fn status_of(standing: Standing) -> ExitCode {
     ExitCode::from(match standing {

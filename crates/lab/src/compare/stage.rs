@@ -66,6 +66,7 @@ impl Progress {
         match self.stage {
             Stage::Starting => format!("{} ({} cold starts)", self.stage, self.of),
             Stage::Asking(_) | Stage::AskingAgain(_) => format!("{} ({})", self.stage, self.of),
+            Stage::Hashing(_) if self.of == 0 => format!("{} (less than 1 MB)", self.stage),
             Stage::Hashing(_) => format!("{} ({} MB)", self.stage, self.of),
             stage => stage.to_string(),
         }

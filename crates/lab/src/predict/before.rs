@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::mix::Quantisation;
 use super::published::Published;
+use crate::record::Unit;
 
 /// Memory of a process besides the model: the program itself. Measured as 14 MB.
 const PROGRAM_BYTES: u64 = 20_000_000;
@@ -242,9 +243,9 @@ impl Speed {
         let tokens = PREFILL_TOKENS.min(asked.context).max(1);
         let prefill = tokens as f64 / cost.prefill_seconds(tokens, 0, BATCH_TOKENS, &machine);
         let derived = format!(
-            "speed: {:.1} GB for each token, each type as fast as products of it were measured here to go through memory, \
+            "speed: {} for each token, each type as fast as products of it were measured here to go through memory, \
              which reads {:.1} GB/s; the range is what such predictions missed by",
-            cost.read_bytes(asked.context / 2, head_bytes) / 1e9,
+            Unit::Bytes.text(cost.read_bytes(asked.context / 2, head_bytes)),
             machine.read_bandwidth / 1e9
         );
         Speed {
@@ -276,12 +277,12 @@ impl Speed {
         let unit = device.reach.first().map_or("CPU", |reach| reach.unit.as_str());
         let how = match known {
             Some((bandwidth, share)) => format!(
-                "decode on its {unit}: {:.0} % ({}) of {:.1} GB/s ({}), over {:.2} GB read for each token",
+                "decode on its {unit}: {:.0} % ({}) of {:.1} GB/s ({}), over {} read for each token",
                 share.value * 100.0,
                 share.standing.words(),
                 bandwidth.value / 1e9,
                 bandwidth.standing.words(),
-                cost.read_bytes(asked.context / 2, head_bytes) / 1e9
+                Unit::Bytes.text(cost.read_bytes(asked.context / 2, head_bytes))
             ),
             None => "decode: not predicted, for how fast it reads is not known".to_owned(),
         };

@@ -163,8 +163,10 @@ impl Case<'_> {
             says.words("fewer than half of the reviewers who judge would ship it. ");
             return;
         }
-        for veto in &review.vetoes {
-            says.parts(&lower_first(&veto.paragraph)).words(" ");
+        // Each is a sentence; the first goes on from the colon.
+        for (index, veto) in review.vetoes.iter().enumerate() {
+            let begun = if index == 0 { lower_first(&veto.paragraph) } else { veto.paragraph.clone() };
+            says.parts(&begun).words(" ");
         }
     }
 

@@ -5,7 +5,8 @@ mod advice;
 use std::cmp::{Ordering, Reverse};
 use std::collections::HashMap;
 
-use plimsoll_catalog::{DeclaredUse, Outcome};
+use plimsoll_catalog::{Availability, DeclaredUse, Outcome};
+use plimsoll_lab::predict::mix::Quantisation;
 use plimsoll_lab::record::Measurement;
 use serde::{Deserialize, Serialize};
 
@@ -18,8 +19,8 @@ use super::{Demand, Need, Subject, Workload};
 use crate::rubric::Rubric;
 
 /// What ranks models that are predicted, as it is told.
-pub const RANKED_BY: &str = "by the panel's word, then by what surely fits, what the licence allows, and more parameters, \
-                             because how good the answers are is not known before they are measured";
+pub const RANKED_BY: &str = "by the panel's word and how few are against, what surely fits, the licence, what needs no other \
+                             engine, then parameters: how good answers are is not known before they are measured";
 
 /// Counts of parameters within this of each other are alike.
 const ALIKE: f64 = 1.1;
@@ -112,18 +113,42 @@ impl Outlook {
         Demand { usage: self.usage.clone(), workload: self.workload, needs: self.needs.clone() }
     }
 
+    /// Models worth a try whose files can be had.
+    fn had(&self) -> impl Iterator<Item = &Foreseen> {
+        let tried = self.models.iter().filter(|model| model.review.verdict.word != Word::Skip);
+        tried.filter(|model| model.hub.is_some() || model.card.availability == Availability::Embedded)
+    }
+
     /// Commands that lead to a measurement, those of models whose files can be had.
     pub fn next(&self) -> Vec<String> {
-        let tried = || self.models.iter().filter(|model| model.review.verdict.word != Word::Skip);
-        let fetched = || tried().filter(|model| model.hub.is_some());
         let mut lines: Vec<String> =
-            fetched().filter_map(|model| Some(format!("hf download {}", model.hub.as_ref()?))).collect();
-        if lines.len() > 1 {
-            let ids: Vec<&str> = fetched().map(|model| model.card.id.as_str()).collect();
+            self.had().filter_map(|model| Some(format!("hf download {}", model.hub.as_ref()?))).collect();
+        let mut ids: Vec<&str> = self.had().map(|model| model.card.id.as_str()).collect();
+        ids.dedup();
+        if ids.len() > 1 {
             lines.push(format!("plimsoll compare {}{}", ids.join(" "), self.demand().flags()));
         }
         lines.dedup();
         lines
+    }
+
+    /// What is to be known of what those commands fetch, if anything is.
+    pub fn fetched(&self) -> Option<String> {
+        let is_other = |model: &Foreseen| model.quantisation().is_some_and(|stored| stored != Quantisation::BF16);
+        let others: Vec<&Foreseen> = self.had().filter(|model| model.hub.is_some() && is_other(model)).collect();
+        let [first, rest @ ..] = &others[..] else { return None };
+        let stored = first.quantisation()?;
+        let of: String = match rest.iter().all(|model| model.quantisation() == Some(stored)) {
+            true => stored.to_string(),
+            false => "what is stored as above".to_owned(),
+        };
+        Some(format!("these are the weights as published; the predictions are of {of}"))
+    }
+
+    /// Models that are predicted for less context than was asked for, because theirs ends there, each with its tokens.
+    pub fn shorter(&self) -> impl Iterator<Item = (&Foreseen, usize)> {
+        let context = |model: &Foreseen| model.expected.prediction.as_ref().map(|found| found.context);
+        self.ranked().filter_map(move |model| Some((model, context(model)?))).filter(|(_, n)| *n < self.context)
     }
 }
 
@@ -153,11 +178,13 @@ fn dominates(a: &Foreseen, b: &Foreseen) -> bool {
 
 /// The order, and who stands first in it: one, or several that nothing tells apart, or none.
 fn ranked(models: &[Foreseen]) -> (Vec<usize>, Vec<usize>) {
-    // What surely floats stands before what may, then what the licence is known to allow.
+    // Who speaks against it goes before what surely floats, and that before what the licence is known to allow.
     let standing = |at: usize| {
         let review = &models[at].review;
         let is_allowed = review.licence.outcome == Outcome::Passed;
-        (review.verdict.word.hope(), Reverse(models[at].expected.fits()), is_allowed)
+        let against = Reverse(review.verdict.against());
+        let is_run = models[at].expected.engine.is_none();
+        (review.verdict.word.hope(), against, Reverse(models[at].expected.fits()), is_allowed, is_run)
     };
     let key = |at: usize| (standing(at), models[at].parameters.unwrap_or(0));
     let memory = |at: usize| models[at].figure("peak_memory").map_or(f64::INFINITY, |peak| peak.value);

@@ -149,6 +149,11 @@ impl Verdict {
         }
     }
 
+    /// How much speaks against it: 2 for each reviewer that says skip, 1 for each that says perhaps.
+    pub(crate) fn against(&self) -> usize {
+        2 * self.skip + self.perhaps
+    }
+
     /// Share of those who judge that say ship, or would try it; none where nobody judges.
     pub fn share(&self) -> Option<f64> {
         let judging = self.judging();

@@ -114,8 +114,13 @@ fn guesses(subject: &Subject, dossier: &Dossier, rubric: &Rubric) -> Option<Veto
     } else {
         "Right answers are not clear of guessing: "
     });
-    says.count(rate).words(", ").value(rate).words(", where guessing gets ").value_alone(chance);
-    says.words(", and the whole interval has to lie ").rule(margin_text(rubric), "chance_margin".to_owned());
+    says.count(rate)
+        .words(", ")
+        .value(rate)
+        .words(", where guessing (at random, or always the commonest answer) gets ");
+    says.value_alone(chance)
+        .words(", and the whole interval has to lie ")
+        .rule(margin_text(rubric), "chance_margin".to_owned());
     says.words(if may_be_better { " above that; more questions may show it." } else { " above that." });
     Some(Veto { ground: Ground::Chance, paragraph: says.done() })
 }

@@ -10,7 +10,7 @@ use super::waterline::waterline;
 use super::{Chrome, DemandForm};
 use crate::chart::{Dot, scatter};
 use crate::judge::{AtLeast, Demand, OtherEngine, Verdict, Word};
-use crate::predicted::{bytes, licence_words, speed};
+use crate::predicted::{CONTEXT, bytes, licence_words, speed};
 use crate::store::Listed;
 
 /// Models that float which the first page lists before it folds: ten screens of a phone.
@@ -129,6 +129,11 @@ impl Entry<'_> {
         self.predicted.as_ref().map_or(String::new(), |predicted| bytes(predicted.memory.total.high))
     }
 
+    /// Tokens of context that it is predicted for, where its own context ends before the usual one.
+    fn shorter(&self) -> Option<usize> {
+        self.predicted.as_ref().map(|predicted| predicted.context).filter(|tokens| *tokens < CONTEXT)
+    }
+
     /// The least that its weights take, where no more is known.
     fn least(&self) -> Option<String> {
         self.at_least.map(|least| format!("{} as {}", bytes(least.bytes as f64), least.quantisation))
@@ -158,7 +163,8 @@ impl Entry<'_> {
 /// By what the list is sorted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Sorted {
-    /// By the panel's word; then what floats; then what the licence allows; then the larger model.
+    /// By the panel's word; then how few of it are against it; then what floats; then what the licence allows; then what
+    /// needs no other engine; then the larger model.
     #[default]
     Panel,
     /// By name.
@@ -205,8 +211,11 @@ impl Sorted {
                 Sorted::Panel => {
                     let word = |entry: &Entry<'_>| entry.verdict().word.hope();
                     let floats = |entry: &Entry<'_>| entry.floats.map_or(3, |floats| floats as u8);
-                    let by = word(b).cmp(&word(a)).then(floats(a).cmp(&floats(b)));
-                    by.then(allowed(a).cmp(&allowed(b))).then(size(b).cmp(&size(a)))
+                    let against = |entry: &Entry<'_>| entry.verdict().against();
+                    let by = word(b).cmp(&word(a)).then(against(a).cmp(&against(b))).then(floats(a).cmp(&floats(b)));
+                    let is_foreign = |entry: &Entry<'_>| entry.engine.is_some();
+                    let by = by.then(allowed(a).cmp(&allowed(b))).then(is_foreign(a).cmp(&is_foreign(b)));
+                    by.then(size(b).cmp(&size(a)))
                 }
                 Sorted::Name => std::cmp::Ordering::Equal,
                 Sorted::Memory => known(a.takes()).total_cmp(&known(b.takes())),
@@ -395,6 +404,13 @@ impl CataloguePage<'_> {
             .filter(|(n, ..)| *n > 0)
             .map(|(n, many, one)| format!("{n} {}", if *n == 1 { one } else { many }));
         words.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Whether right answers of the list are to different questions, and so beside each other say little.
+    fn is_over_several(&self) -> bool {
+        let mut suites = self.entries.iter().filter_map(|entry| Some(&entry.measured.as_ref()?.suite));
+        let first = suites.next();
+        suites.any(|other| Some(other) != first)
     }
 
     /// The charts, of the machine and the questions that most models share.

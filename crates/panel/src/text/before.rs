@@ -40,14 +40,19 @@ pub fn render_outlook(outlook: &Outlook, device: &[String], style: Style, detail
         out += &labelled("claimed", &claims(outlook));
     }
     out += &labelled("to measure", &[format!("would tell {}", outlook.advice.adds_text())]);
-    let next = outlook.next();
-    out += &labelled("next", if next.is_empty() { &NO_FILES[..] } else { &next });
+    out += &labelled("next", &next(outlook));
     out + &format!("\n{}\n", style.bold(&wrapped(&shown(&outlook.advice.text()))))
 }
 
-/// Where there is nothing to fetch.
-static NO_FILES: std::sync::LazyLock<Vec<String>> =
-    std::sync::LazyLock::new(|| vec!["no files are known of any that is worth a try".to_owned()]);
+/// Commands that lead on, and what they bring; or that there is nothing to fetch.
+fn next(outlook: &Outlook) -> Vec<String> {
+    let mut lines = outlook.next();
+    if lines.is_empty() {
+        return vec!["no published files are known of any that is worth a try".to_owned()];
+    }
+    lines.extend(outlook.fetched());
+    lines
+}
 
 /// What is foreign, for a terminal.
 fn shown(text: &str) -> String {
@@ -73,7 +78,10 @@ fn table(outlook: &Outlook, style: Style) -> String {
         1 => ", one picture where a model sees".to_owned(),
         n => format!(", {n} pictures where a model sees"),
     };
-    let about = format!("Predicted for {}: {} tokens of context{pictures}", outlook.device, outlook.context);
+    let mut about = format!("Predicted for {}: {} tokens of context{pictures}", outlook.device, outlook.context);
+    for (model, tokens) in outlook.shorter() {
+        about += &format!("; {tokens} of {}, where its context ends", model.card.name);
+    }
     let mut out = format!("{}\n", wrapped(&shown(&about)));
     let heads = ["", "verdict", "stored", "memory", "decode/s", "licence"].map(str::to_owned);
     out += &format!("{}\n", style.bold(&row(&heads)));

@@ -28,10 +28,27 @@ pub(super) fn advice(models: &[Foreseen], ranking: &[usize], first: Vec<usize>) 
     OutlookAdvice { title, paragraph, adds: case.adds(), first }
 }
 
-/// What a rule of the advice gives: `parameters/ID`, a card's count of parameters.
+/// What a rule of the advice gives: `parameters/ID`, a card's count of parameters; `against/ID`, the reviewers that would
+/// leave the model alone.
 pub(super) fn ruled(models: &[Foreseen], rule: &str) -> Option<String> {
-    let id = rule.strip_prefix("parameters/")?;
-    models.iter().find(|model| model.card.id == id).and_then(billions)
+    let (what, id) = rule.split_once('/')?;
+    let model = models.iter().find(|model| model.card.id == id)?;
+    match what {
+        "parameters" => billions(model),
+        "against" => Some(against(model)),
+        _ => None,
+    }
+}
+
+/// Reviewers that would leave it alone, surely or perhaps: `none`, `1`, `2, 1 of them perhaps`.
+fn against(model: &Foreseen) -> String {
+    let verdict = &model.review.verdict;
+    match (verdict.skip + verdict.perhaps, verdict.perhaps) {
+        (0, _) => "none".to_owned(),
+        (all, 0) => all.to_string(),
+        (all, perhaps) if all == perhaps => format!("{all} perhaps"),
+        (all, perhaps) => format!("{all}, {perhaps} of them perhaps"),
+    }
 }
 
 /// Parameters as `3.1 billion`, `135 million` or `0.5 million`.
@@ -189,6 +206,31 @@ impl Case<'_> {
     /// Of two with the same word, why this one.
     fn why_first(&self, says: &mut Paragraph, at: usize, second: usize) {
         let [own, others] = [at, second].map(|at| &self.models[at]);
+        let is_allowed = |model: &Foreseen| model.review.licence.outcome == Outcome::Passed;
+        // In the order in which they rank.
+        if own.review.verdict.against() < others.review.verdict.against() {
+            says.words("Fewer reviewers would leave it alone (").rule(against(own), rule("against", own));
+            says.words(" against ").rule(against(others), rule("against", others)).words("). ");
+            return;
+        }
+        if own.expected.fits() < others.expected.fits() {
+            says.words("It surely fits, and ").name(self.name(second)).words(" perhaps. ");
+            return;
+        }
+        if is_allowed(own) && !is_allowed(others) {
+            says.words("Its licence allows the use, which is not sure of ").name(self.name(second)).words(". ");
+            return;
+        }
+        if own.expected.engine.is_none() && others.expected.engine.is_some() {
+            says.words("For ").name(self.name(second)).words(" another engine would be needed. ");
+            return;
+        }
+        self.larger(says, at, second);
+    }
+
+    /// That one has more parameters, or that both have about as many.
+    fn larger(&self, says: &mut Paragraph, at: usize, second: usize) {
+        let [own, others] = [at, second].map(|at| &self.models[at]);
         let [Some(a), Some(b)] = [own, others].map(|model| model.parameters) else {
             if own.parameters.is_some() {
                 says.words("Of ").name(self.name(second)).words(match others.expected.at_least {
@@ -202,8 +244,8 @@ impl Case<'_> {
             says.words("Both have about as many parameters. ");
             return;
         }
-        says.words("It has more parameters (").rule(billions(own).unwrap_or_default(), rule(own));
-        says.words(" against ").rule(billions(others).unwrap_or_default(), rule(others));
+        says.words("It has more parameters (").rule(billions(own).unwrap_or_default(), rule("parameters", own));
+        says.words(" against ").rule(billions(others).unwrap_or_default(), rule("parameters", others));
         says.words("), which is all that speaks for its answers before they are measured. ");
     }
 
@@ -457,8 +499,8 @@ impl Case<'_> {
     }
 }
 
-fn rule(model: &Foreseen) -> String {
-    format!("parameters/{}", model.card.id)
+fn rule(what: &str, model: &Foreseen) -> String {
+    format!("{what}/{}", model.card.id)
 }
 
 /// Clauses with semicolons between them.

@@ -24,6 +24,8 @@ pub(super) struct Before<'a> {
     pub facts: Vec<Fact>,
     pub derived: Vec<Vec<String>>,
     pub next: Vec<String>,
+    /// What those commands fetch.
+    pub fetched: Option<String>,
 }
 
 /// A row of what is predicted.
@@ -46,14 +48,14 @@ impl<'a> ComparePage<'a> {
             model.fit = found.figure("peak_memory").map(about);
         }
         let is_seen = |at: &usize| self.models[*at].of.record.is_some();
-        let command = &outlook.next();
         self.before = Some(Before {
             outlook,
             device,
             seen: [0, 1].into_iter().filter(is_seen).collect(),
             facts: facts(a, b, outlook.pictures),
             derived: [a, b].into_iter().map(derived).collect(),
-            next: command.clone(),
+            next: outlook.next(),
+            fetched: outlook.fetched(),
         });
         self
     }
