@@ -127,7 +127,7 @@ fn the_list_is_folded_until_all_is_asked_for_and_then_says_why() {
     let said = folded.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("more with --all") && said.contains("--all says why"), "{folded}");
     assert!(all.contains("llama-4-maverick: takes"), "{all}");
-    assert!(folded.lines().count() <= 50, "{folded}");
+    assert!(folded.lines().count() <= 52, "{folded}");
     assert!(folded.contains("another engine"), "its GPU needs one: {folded}");
 }
 
