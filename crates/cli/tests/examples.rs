@@ -1,4 +1,4 @@
-//! Every example that `--help` and README.md show does what it says, as far as it needs no file that is not here.
+//! Every example that `--help`, README.md and docs/commands.md show does what it says, as far as it needs no file that is not here.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -55,10 +55,10 @@ fn help_of_every_command() -> String {
     names.iter().filter(|name| **name != "help").map(|name| plimsoll(&[name, "--help"])).collect()
 }
 
-/// Lines of the manual that begin with the program's name, and what stands between backquotes in README.md.
+/// Lines of the manual that begin with the program's name, and what stands between backquotes in the documents.
 fn examples() -> BTreeSet<String> {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let joined = readme.replace('\n', " ");
+    let read = |file: &str| std::fs::read_to_string(root().join(file)).unwrap();
+    let joined = (read("README.md") + &read("docs/commands.md")).replace('\n', " ");
     let quoted = joined.split('`').skip(1).step_by(2).filter(|code| code.starts_with("plimsoll "));
     let help = help_of_every_command();
     let lines = help.lines().map(str::trim).filter(|line| line.starts_with("plimsoll "));
