@@ -14,8 +14,8 @@ use plimsoll_lab::runner::RunError;
 use plimsoll_models::ModelError;
 use plimsoll_panel::gate::{RulesError, UnknownMetric};
 use plimsoll_panel::rubric::RubricError;
-use plimsoll_panel::shown_text;
 use plimsoll_panel::store::{BundleError, StoreError};
+use plimsoll_panel::{columns, shown_text};
 use plimsoll_runtime::LoadError;
 use plimsoll_server::ServeError;
 use plimsoll_vision::VisionError;
@@ -202,7 +202,7 @@ fn listed(words: &str, names: &[String]) -> String {
         let comma = if index + 1 < names.len() { "," } else { "" };
         let last = lines.last_mut().expect("there is always a line");
         // The first line has `hint: ` before it.
-        if last.chars().count() + name.chars().count() > 70 {
+        if columns(last) + columns(name) > 70 {
             lines.push(format!("{name}{comma}"));
         } else {
             *last += &format!(" {name}{comma}");

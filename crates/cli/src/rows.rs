@@ -2,12 +2,14 @@
 
 use std::io::{self, Write};
 
-use plimsoll_panel::shown_text;
+use plimsoll_panel::{broken, shown_text};
 
 use crate::style::Style;
 
 /// Columns beside the names of the rows.
 pub const WIDTH: usize = 65;
+/// Columns by which lines after the first stand in.
+pub const HANG: usize = 2;
 /// Characters of a value that are shown; what is longer was written to annoy.
 pub const LONGEST: usize = 2000;
 
@@ -38,7 +40,7 @@ impl<W: Write> Rows<W> {
     /// As the writer's.
     pub fn many(&mut self, name: &str, values: &[String]) -> io::Result<()> {
         let mut name = name;
-        for line in values.iter().flat_map(|value| broken(&shown_text(value, LONGEST), WIDTH)) {
+        for line in values.iter().flat_map(|value| broken(&shown_text(value, LONGEST), WIDTH, HANG)) {
             self.one(name, &line)?;
             name = "";
         }
@@ -51,35 +53,5 @@ impl<W: Write> Rows<W> {
     /// As the writer's.
     pub fn end(mut self, text: &str) -> io::Result<()> {
         writeln!(self.out, "\n{text}")
-    }
-}
-
-/// `text` in lines of at most `width` characters; lines after the first stand two columns in.
-pub fn broken(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let line = lines.last_mut().expect("there is always a line");
-        let (has, adds) = (line.chars().count(), word.chars().count());
-        if has > 0 && has + 1 + adds > width {
-            lines.push(format!("  {word}"));
-        } else {
-            if has > 0 {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::broken;
-
-    #[test]
-    fn lines_break_between_words_and_a_long_word_keeps_whole() {
-        assert_eq!(broken("one two three", 8), ["one two", "  three"]);
-        assert_eq!(broken("indivisible x", 4), ["indivisible", "  x"]);
-        assert_eq!(broken("", 4), [""]);
     }
 }

@@ -1,7 +1,9 @@
 //! Colour, only for people at a terminal who did not decline it.
 
+use std::fmt::Display;
 use std::io::IsTerminal;
 
+use anstyle::{AnsiColor, Effects};
 use plimsoll_lab::standing::Standing;
 
 /// Marks for text on one output stream; empty where colour is not wanted.
@@ -26,24 +28,22 @@ impl Style {
         self.coloured
     }
 
-    /// Heavier.
     pub fn bold(self, text: &str) -> String {
-        self.paint("1", text)
+        self.paint(anstyle::Style::new().effects(Effects::BOLD), text)
     }
 
-    /// Lighter.
     pub fn dim(self, text: &str) -> String {
-        self.paint("2", text)
+        self.paint(anstyle::Style::new().effects(Effects::DIMMED), text)
     }
 
-    /// Something is wrong.
+    /// For what is wrong.
     pub fn red(self, text: &str) -> String {
-        self.paint("31", text)
+        self.paint(AnsiColor::Red.on_default(), text)
     }
 
-    /// All is well.
+    /// For what passed.
     pub fn green(self, text: &str) -> String {
-        self.paint("32", text)
+        self.paint(AnsiColor::Green.on_default(), text)
     }
 
     /// The word for how a check stands.
@@ -55,8 +55,8 @@ impl Style {
         }
     }
 
-    fn paint(self, code: &str, text: &str) -> String {
-        if self.coloured { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    fn paint(self, style: anstyle::Style, text: impl Display) -> String {
+        if self.coloured { format!("{style}{text}{style:#}") } else { text.to_string() }
     }
 }
 

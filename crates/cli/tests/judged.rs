@@ -492,12 +492,12 @@ fn what_is_only_looked_at_is_not_made_and_what_holds_nothing_has_not_passed() {
     let path = folder.path().join("none.db");
     let store = path.to_str().unwrap();
     let bundle = folder.path().join("b.tar");
-    for args in [
-        &["evidence", "check", "--store", store][..],
-        &["history", "--store", store],
-        &["evidence", "export", bundle.to_str().unwrap(), "--store", store],
+    for (status, args) in [
+        (3, &["evidence", "check", "--store", store][..]),
+        (1, &["history", "--store", store]),
+        (1, &["evidence", "export", bundle.to_str().unwrap(), "--store", store]),
     ] {
-        let told = refused(1, args);
+        let told = refused(status, args);
         assert!(told.contains("there is no evidence store at") && told.contains("plimsoll compare A B"), "{told}");
         assert!(!path.exists(), "{args:?} made one");
     }

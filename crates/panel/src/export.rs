@@ -14,15 +14,15 @@ pub const CSV_HEADER: &str = "comparison,measurement,model,metric,unit,sample,va
 /// Every raw sample of a comparison in a line of its own, without [`CSV_HEADER`]; of right answers one line for each item,
 /// 1 or 0.
 pub fn samples_csv(id: &str, comparison: &Comparison) -> String {
-    let mut csv = String::new();
+    let mut csv = csv::Writer::from_writer(Vec::new());
     let name = |subject: &str| match subject {
         "A" => comparison.models[0].facts.name.clone(),
         "B" => comparison.models[1].facts.name.clone(),
         other => other.to_owned(),
     };
     let mut line = |measurement: &str, model: &str, metric: &str, unit: &str, sample: &str, value: f64| {
-        let quoted = [id, measurement, model, metric, unit, sample].map(field).join(",");
-        let _ = writeln!(csv, "{quoted},{value}");
+        let names = [id, measurement, model, metric, unit, sample].map(as_text);
+        let _ = csv.write_record(names.iter().map(String::as_str).chain([value.to_string().as_str()]));
     };
     for measurement in comparison.measurements() {
         let unit = serde_json::to_value(measurement.unit).ok();
@@ -39,13 +39,13 @@ pub fn samples_csv(id: &str, comparison: &Comparison) -> String {
             line(&overall.id, &model.facts.name, &overall.metric, "share", &outcome.item, right);
         }
     }
-    csv
+    let bytes = csv.into_inner().expect("writing to memory cannot fail");
+    String::from_utf8(bytes).expect("what was written is text")
 }
 
-/// A field as RFC 4180 has it; a sign that would make a spreadsheet calculate is taken for the text it is.
-fn field(text: &str) -> String {
-    let text = if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+/// A sign that would make a spreadsheet calculate is taken for the text it is.
+fn as_text(field: &str) -> String {
+    if field.starts_with(['=', '+', '-', '@']) { format!("'{field}") } else { field.to_owned() }
 }
 
 /// The report in CommonMark with tables.

@@ -1,6 +1,10 @@
 //! Text that somebody else wrote, on its way to a terminal.
 
-/// `text` in at most `width` characters: what a terminal would obey is escaped, and what is too long loses its middle,
+use unicode_width::UnicodeWidthChar;
+
+use crate::columns::columns;
+
+/// `text` in at most `width` columns: what a terminal would obey is escaped, and what is too long loses its middle,
 /// for names and paths tell most at their ends.
 ///
 /// ```
@@ -12,14 +16,24 @@ pub fn shown_text(text: &str, width: usize) -> String {
     for c in text.chars() {
         if is_obeyed(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
     }
-    let length = shown.chars().count();
-    if length <= width {
+    if columns(&shown) <= width {
         return shown;
     }
     let kept = width.saturating_sub(1); // one for the mark
     let (head, tail) = (kept.div_ceil(2), kept / 2);
-    let end = shown.chars().skip(length - tail);
-    shown.chars().take(head).chain(['…']).chain(end).collect()
+    let head: String = within(shown.chars(), head).collect();
+    let mut end: Vec<char> = within(shown.chars().rev(), tail).collect();
+    end.reverse();
+    head.chars().chain(['…']).chain(end).collect()
+}
+
+/// As many of the letters as fit into `width` columns.
+fn within(letters: impl Iterator<Item = char>, width: usize) -> impl Iterator<Item = char> {
+    let mut taken = 0;
+    letters.take_while(move |letter| {
+        taken += letter.width().unwrap_or(0);
+        taken <= width
+    })
 }
 
 /// Control characters, and those that turn the direction of the text around them.
@@ -50,5 +64,6 @@ mod tests {
         assert_eq!(shown_text("0123456789", 10), "0123456789");
         assert_eq!(shown_text("0123456789", 5), "01…89");
         assert_eq!(shown_text("ééééé", 4), "éé…é");
+        assert_eq!(shown_text("東京大阪", 6), "東…阪", "wide letters take two columns");
     }
 }

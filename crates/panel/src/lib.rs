@@ -7,6 +7,7 @@
 
 mod bounds;
 mod chart;
+mod columns;
 pub mod command;
 pub mod digest;
 mod export;
@@ -22,8 +23,10 @@ pub mod store;
 mod table;
 mod text;
 mod write;
+mod xml;
 
 pub use bounds::{TooLarge, check_size};
+pub use columns::{broken, columns};
 pub use export::{CSV_HEADER, markdown, samples_csv};
 pub use field::FieldReport;
 pub use foreign::shown_text;

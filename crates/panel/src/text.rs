@@ -6,10 +6,12 @@ mod summary;
 
 pub use before::render_outlook;
 
+use anstyle::Effects;
 use plimsoll_catalog::Outcome;
 use plimsoll_lab::load::LoadLog;
 use plimsoll_lab::record::{Comparison, Distance, Fidelity, Measurement, ModelRecord, Side, Unit, Words};
 
+use crate::columns::{broken, columns, padded};
 use crate::foreign::shown_text;
 use crate::judge::{Opinion, Part, Preferred, range_text};
 use crate::report::Report;
@@ -83,7 +85,7 @@ fn head(report: &Report, style: Style) -> String {
         let verdict = format!("{} ({})", review.verdict.word, review.verdict.counts());
         let about = format!("{verdict}  {}, {}", facts.architecture, facts.format);
         let name = &names[side.index()];
-        let room = WIDTH.saturating_sub("A  ".len() + name.chars().count() + "  ".len());
+        let room = WIDTH.saturating_sub("A  ".len() + columns(name) + "  ".len());
         out += &format!("{}  {}\n", style.bold(&format!("{}  {name}", side.letter())), shown_text(&about, room));
     }
     for side in Side::BOTH {
@@ -312,46 +314,28 @@ fn line(cells: [&str; 4]) -> String {
     padded(cells, COLUMNS)
 }
 
-fn padded<const N: usize>(cells: [&str; N], widths: [usize; N]) -> String {
-    let padded = cells.iter().zip(widths).map(|(cell, width)| {
-        let missing = width.saturating_sub(cell.chars().count());
-        format!("{cell}{}", " ".repeat(missing))
-    });
-    padded.collect::<Vec<_>>().join(" ").trim_end().to_owned()
-}
-
-/// Breaks at blanks, and shortens words, so that no line is wider than the terminal.
+/// Breaks at blanks, and shortens words, so that no line is wider than the terminal; lines after the first stand in as far
+/// as the first.
 fn wrapped(text: &str) -> String {
-    let mut out = String::new();
-    let mut column = 0;
-    for word in text.split(' ').map(|word| shown_text(word, WIDTH)) {
-        let width = word.chars().count();
-        if column > 0 && column + 1 + width > WIDTH {
-            out.push('\n');
-            column = 0;
-        } else if column > 0 {
-            out.push(' ');
-            column += 1;
-        }
-        out += &word;
-        column += width;
-    }
-    out
+    let hang = text.len() - text.trim_start_matches(' ').len();
+    let fitting: Vec<String> = text.split(' ').map(|word| shown_text(word, WIDTH)).collect();
+    broken(&fitting.join(" "), WIDTH, hang).join("\n")
 }
 
 impl Style {
     fn bold(self, text: &str) -> String {
-        self.code(1, text)
+        self.painted(Effects::BOLD, text)
     }
 
     fn dim(self, text: &str) -> String {
-        self.code(2, text)
+        self.painted(Effects::DIMMED, text)
     }
 
-    fn code(self, code: u8, text: &str) -> String {
+    fn painted(self, effects: Effects, text: &str) -> String {
+        let style = anstyle::Style::new().effects(effects);
         match self {
             Style::Plain => text.to_owned(),
-            Style::Ansi => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+            Style::Ansi => format!("{style}{text}{style:#}"),
         }
     }
 }

@@ -167,10 +167,10 @@ fn one_failure_fails_and_junit_counts_all_three() {
     assert_eq!(found.standing, Standing::Failed);
     let xml = junit(&found);
     assert!(xml.contains("tests=\"3\" failures=\"1\" errors=\"0\" skipped=\"1\""), "{xml}");
-    assert!(xml.contains("name=\"a &lt;b&gt; &amp; &quot;c&quot;\"><failure "), "{xml}");
+    assert!(xml.contains("name=\"a &#60;b&#62; &#38; &#34;c&#34;\"><failure "), "{xml}");
     assert!(xml.contains("<skipped message=\"accuracy.copying no worse"), "{xml}");
     // The device of the fixture has angle brackets in its name.
-    assert!(xml.contains("Imagined CPU &lt;7&gt;"), "{xml}");
+    assert!(xml.contains("Imagined CPU &#60;7&#62;"), "{xml}");
     let opened = xml.matches("<testcase ").count();
     assert_eq!((opened, xml.matches("</testcase>").count()), (3, 3));
 }

@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use hmac::{Hmac, KeyInit, Mac};
 use plimsoll_catalog::Catalog;
-use plimsoll_lab::hash::sha256_hex;
 use plimsoll_lab::predict::here::Here;
 use plimsoll_panel::pages::{DeviceGroup, device_groups};
 use plimsoll_panel::predicted::Costs;
 use plimsoll_panel::rubric::Rubric;
+use sha2::Sha256;
 
 use crate::error::Problem;
 use crate::guard::Limits;
@@ -84,7 +85,9 @@ impl App {
 
     /// What forms of this reader carry.
     pub(crate) fn csrf(&self, reader: &str) -> String {
-        sha256_hex(format!("{}\n{reader}\n{}", self.secret, self.secret).as_bytes())
+        let key = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes()).expect("HMAC takes keys of any length");
+        let mac = key.chain_update(reader.as_bytes()).finalize().into_bytes();
+        mac.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Runs `work` with a connection to the store, where it may block. Once nobody waits for the answer any more, because the

@@ -15,7 +15,7 @@ use crate::app::{App, random_hex};
 use crate::assets::ASSETS;
 use crate::error::Problem;
 use crate::fresh::Masked;
-use crate::guard::network;
+use crate::guard::{is_same, network};
 use crate::mask;
 
 /// The cookie with the browser's random name.
@@ -59,7 +59,7 @@ impl Reader {
     /// # Errors
     /// [`Problem::Forbidden`].
     pub fn require(&self, csrf: &str) -> Result<(), Problem> {
-        if self.known && mask::unmasked(csrf).is_some_and(|token| token == self.token) {
+        if self.known && mask::unmasked(csrf).is_some_and(|token| is_same(&token, &self.token)) {
             return Ok(());
         }
         let about =

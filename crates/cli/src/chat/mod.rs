@@ -4,12 +4,13 @@ mod input;
 mod line;
 
 use plimsoll_engine::{Conversation, GenerateOptions, Prompt, Session, SessionError};
+use plimsoll_panel::broken;
 
 use crate::answer::{looked_words, note_cut, stream, summary};
 use crate::args::Run;
 use crate::interrupt::Interrupt;
 use crate::notice::say;
-use crate::rows::broken;
+use crate::rows::HANG;
 use crate::show::{Looked, ShowArgs};
 use crate::style::Style;
 use crate::{demo, failure};
@@ -80,14 +81,14 @@ impl Chat<'_> {
         let style = Style::stderr();
         let raw = matches!(self.talk, Talk::Text(_));
         if let Some(words) = demo::knows(&self.command.model).filter(|_| !raw) {
-            broken(&words, 80).iter().for_each(|line| say(style.dim(line)));
+            broken(&words, 80, HANG).iter().for_each(|line| say(style.dim(line)));
         }
         let how = if raw {
             "what you write is continued; an empty line lets the model go on; /help, Ctrl-D to leave"
         } else {
             "/help for commands, Ctrl-D to leave"
         };
-        broken(how, 80).iter().for_each(|line| say(style.dim(line)));
+        broken(how, 80, HANG).iter().for_each(|line| say(style.dim(line)));
     }
 
     fn clear(&mut self) {

@@ -8,13 +8,13 @@ use anyhow::{Context, bail};
 use plimsoll_lab::standing::Standing;
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::store::{Checked, Imported, Kind, Store};
-use plimsoll_panel::{CSV_HEADER, markdown, samples_csv, shown_text, write_whole};
+use plimsoll_panel::{CSV_HEADER, broken, markdown, samples_csv, shown_text, write_whole};
 use serde_json::json;
 
 use crate::evidence;
 use crate::evidence_args::{Check, Evidence, EvidenceCommand, Export, Import, Withdraw};
 use crate::notice::say;
-use crate::rows::broken;
+use crate::rows::HANG;
 use crate::style::Style;
 
 /// Characters of a fault; what is longer quotes a file that was written to annoy.
@@ -237,11 +237,11 @@ fn print(found: &[Found]) -> anyhow::Result<()> {
         let name = with_short_ids(&shown_text(name, 70));
         let word = style.standing(Standing::of(true, faults.is_empty()));
         writeln!(out, "{word}  {name}")?;
-        for line in broken(about, WIDTH) {
+        for line in broken(about, WIDTH, HANG) {
             writeln!(out, "        {line}")?;
         }
         for fault in faults {
-            for line in broken(&with_short_ids(&shown_text(fault, LONGEST_FAULT)), WIDTH) {
+            for line in broken(&with_short_ids(&shown_text(fault, LONGEST_FAULT)), WIDTH, HANG) {
                 writeln!(out, "        {line}")?;
             }
         }

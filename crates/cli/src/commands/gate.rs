@@ -9,13 +9,13 @@ use anyhow::bail;
 use plimsoll_panel::gate::{Found, Gated, Rules, Standing, evaluate, junit};
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::store::{Checked, Kind};
-use plimsoll_panel::{Report, shown_text, write_whole};
+use plimsoll_panel::{Report, broken, shown_text, write_whole};
 
 use super::compare::require_writable;
 use crate::evidence::{self, Held, NoRubric};
 use crate::gate_args::Gate;
 use crate::measured::{Told, measured};
-use crate::rows::{LONGEST, broken};
+use crate::rows::{HANG, LONGEST};
 use crate::settings::Settings;
 use crate::style::Style;
 
@@ -115,7 +115,7 @@ fn print(gated: &Gated) -> anyhow::Result<()> {
         writeln!(out, "\n{word}{}", shown_text(rule, WIDTH))?;
         let blank = " ".repeat(OUTCOME);
         // Nothing is cut: a clause that is cut may be the one that counts.
-        let lines = |text: &str| broken(&shown_text(text, LONGEST), WIDTH);
+        let lines = |text: &str| broken(&shown_text(text, LONGEST), WIDTH, HANG);
         for line in lines(asks).iter().filter(|_| asks != rule).chain(&lines(found)) {
             writeln!(out, "{blank}{line}")?;
         }

@@ -1,14 +1,12 @@
 //! The week's changed verdicts, as a page and as an Atom feed.
 
-use std::fmt::Write;
-
 use askama::Template;
 use plimsoll_lab::hash::sha256_hex;
 
 use super::Chrome;
-use crate::chart::escaped;
 use crate::digest::Digest;
 use crate::store::Judged;
+use crate::xml as filters;
 
 /// A verdict that changed, with what it was before.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
@@ -61,33 +59,31 @@ impl DigestPage<'_> {
     }
 }
 
+/// The feed.
+#[derive(Template)]
+#[template(path = "digest.xml")]
+struct Atom<'a> {
+    changes: &'a [Change],
+    base: &'a str,
+    id: String,
+    updated: &'a str,
+}
+
+impl Atom<'_> {
+    fn id_of(&self, change: &Change) -> String {
+        urn(&format!("{} {}", change.now.review, change.now.comparison))
+    }
+
+    fn summary(&self, Change { now, before, because }: &Change) -> String {
+        let was = before.as_ref().map_or("judged for the first time".to_owned(), |b| format!("before: {}", b.verdict));
+        format!("{} use, {}. {was}. {}", now.usage, now.device, because.join("; "))
+    }
+}
+
 /// The same as an Atom feed (RFC 4287) of the site at `base`, such as `http://127.0.0.1:7777`. `feed` names the feed for
 /// good, wherever it is read; an entry is named by the hashes of what it tells.
 pub fn atom(changes: &[Change], base: &str, feed: &str, updated: &str) -> String {
-    let (base, id) = (escaped(base), urn(feed));
-    let mut feed = format!(
-        "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<feed xmlns=\"http://www.w3.org/2005/Atom\">\n\
-         <title>Plimsoll digest</title>\n<id>{id}</id>\n<link href=\"{base}/digest\"/>\n\
-         <link rel=\"self\" href=\"{base}/digest.atom\"/>\n<updated>{}</updated>\n\
-         <author><name>Plimsoll</name></author>\n",
-        escaped(updated)
-    );
-    for Change { now, before, because } in changes {
-        let title = format!("{}: {}", now.model, now.verdict);
-        let was = before.as_ref().map_or("judged for the first time".to_owned(), |b| format!("before: {}", b.verdict));
-        let summary = format!("{} use, {}. {was}. {}", now.usage, now.device, because.join("; "));
-        let _ = writeln!(
-            feed,
-            "<entry><title>{}</title><id>{}</id><updated>{}</updated>\
-             <link href=\"{base}/run/{}\"/><summary>{}</summary></entry>",
-            escaped(&title),
-            urn(&format!("{} {}", now.review, now.comparison)),
-            escaped(&now.created),
-            escaped(&now.comparison),
-            escaped(&summary)
-        );
-    }
-    feed + "</feed>\n"
+    Atom { changes, base, id: urn(feed), updated }.render().expect("writing to a string cannot fail")
 }
 
 /// A UUID that follows from a text alone: version 8 of RFC 9562, the first bits of the text's SHA-256.

@@ -3,7 +3,8 @@
 
 use plimsoll_catalog::Outcome;
 
-use super::{Detail, Style, WIDTH, padded, wrapped};
+use super::{Detail, Style, WIDTH, wrapped};
+use crate::columns::{broken, padded};
 use crate::foreign::shown_text;
 use crate::judge::{Foreseen, Opinion, Outlook, Part, predicted_text};
 
@@ -223,27 +224,11 @@ fn labelled(label: &str, lines: &[String]) -> String {
     let mut out = String::new();
     let mut label = label;
     for line in lines {
-        for (index, broken) in broken(&shown(line), WIDTH - LABEL - 1).iter().enumerate() {
-            let indent = if index > 0 { "  " } else { "" };
-            out += &format!("{label:<LABEL$} {indent}{broken}\n");
+        let fitting: Vec<String> = shown(line).split(' ').map(|word| shown_text(word, WIDTH - LABEL - 3)).collect();
+        for line in broken(&fitting.join(" "), WIDTH - LABEL - 1, 2) {
+            out += &format!("{label:<LABEL$} {line}\n");
             label = "";
         }
     }
     out
-}
-
-/// In lines of at most `width` less two; those after the first stand two further in.
-fn broken(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = vec![String::new()];
-    for word in text.split(' ').map(|word| shown_text(word, width - 2)) {
-        let room = if lines.len() > 1 { width - 2 } else { width };
-        let line = lines.last_mut().expect("there is always a line");
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > room {
-            lines.push(word);
-        } else {
-            line.push_str(if line.is_empty() { "" } else { " " });
-            line.push_str(&word);
-        }
-    }
-    lines
 }

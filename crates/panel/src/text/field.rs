@@ -3,7 +3,8 @@
 use plimsoll_catalog::Outcome;
 use plimsoll_lab::record::{Difference, Filled, Measurement, ModelRecord, Side};
 
-use super::{Detail, Style, device_line, padded, provided, render_text, wrapped};
+use super::{Detail, Style, device_line, provided, render_text, wrapped};
+use crate::columns::padded;
 use crate::field::FieldReport;
 use crate::foreign::shown_text;
 use crate::judge::{Judged, Review, open_needs};

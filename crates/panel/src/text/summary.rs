@@ -2,7 +2,8 @@
 
 use plimsoll_lab::record::{Comparison, Filled, Measurement, Side, Words};
 
-use super::{Style, device, in_brackets, padded, wrapped};
+use super::{Style, device, in_brackets, wrapped};
+use crate::columns::padded;
 use crate::table::{Row, sections};
 
 /// Widths of the four columns with one blank between each; together 80.
