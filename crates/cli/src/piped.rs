@@ -1,9 +1,6 @@
 //! What is piped into a command.
 
-use std::fs::File;
 use std::io::Read;
-use std::os::fd::AsFd;
-use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -19,7 +16,17 @@ pub const MOST_BYTES: u64 = 64 << 20;
 const LONG: Duration = Duration::from_secs(3);
 
 /// Whether standard input is a pipe or a file: then somebody put something there.
+#[cfg(not(unix))]
 pub fn is_there() -> bool {
+    !std::io::IsTerminal::is_terminal(&std::io::stdin())
+}
+
+/// Whether standard input is a pipe or a file: then somebody put something there.
+#[cfg(unix)]
+pub fn is_there() -> bool {
+    use std::fs::File;
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::FileTypeExt;
     let stdin = std::io::stdin().as_fd().try_clone_to_owned().map(File::from);
     let kind = stdin.and_then(|stdin| stdin.metadata()).map(|metadata| metadata.file_type());
     kind.is_ok_and(|kind| kind.is_fifo() || kind.is_file())

@@ -18,6 +18,8 @@ pub mod journal;
 pub mod load;
 pub mod mmlu;
 pub mod moment;
+#[cfg(not(target_os = "linux"))]
+mod other_system;
 pub mod paired;
 pub mod predict;
 pub mod prompted;

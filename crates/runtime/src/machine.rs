@@ -143,8 +143,17 @@ fn typical_seconds(mut work: impl FnMut()) -> f64 {
     samples[samples.len() / 2]
 }
 
+/// Memory of this process in RAM now, and at most so far, in bytes. None where the system does not tell.
+#[cfg(not(target_os = "linux"))]
+pub fn resident_bytes() -> Option<ResidentBytes> {
+    // Other systems tell the most only to unsafe calls; what is asked while a session is open has all of it in RAM.
+    let now = memory_stats::memory_stats()?.physical_mem as u64;
+    Some(ResidentBytes { now, peak: now })
+}
+
 /// Memory of this process in RAM now, and at most so far, in bytes. None where the system does
 /// not tell (it is read from `/proc/self/status`).
+#[cfg(target_os = "linux")]
 pub fn resident_bytes() -> Option<ResidentBytes> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let bytes = |key: &str| -> Option<u64> {

@@ -1,9 +1,8 @@
 //! Lines from a terminal: edited, completed, remembered.
 
 use std::borrow::Cow;
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::{fs, io};
 
 use anyhow::Context;
 use reedline::{
@@ -71,12 +70,25 @@ impl Input {
 fn history() -> anyhow::Result<FileBackedHistory> {
     let folder = places::state().context("neither HOME nor XDG_STATE_HOME is set")?;
     let place = || folder.display().to_string();
-    DirBuilder::new().recursive(true).mode(0o700).create(&folder).with_context(place)?;
     let file = folder.join("chat_history");
-    let place = || file.display().to_string();
-    OpenOptions::new().create(true).append(true).mode(0o600).open(&file).with_context(place)?;
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).with_context(place)?;
-    FileBackedHistory::with_file(REMEMBERED, file.clone()).with_context(place)
+    make_private(&folder, &file).with_context(place)?;
+    FileBackedHistory::with_file(REMEMBERED, file).with_context(place)
+}
+
+/// Makes the folder and the file where they are missing; only their owner reads them.
+#[cfg(unix)]
+fn make_private(folder: &Path, file: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    fs::OpenOptions::new().create(true).append(true).mode(0o600).open(file)?;
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600))
+}
+
+/// Makes the folder and the file where they are missing; on Windows what lies in a user's folder is that user's.
+#[cfg(not(unix))]
+fn make_private(folder: &Path, file: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    fs::OpenOptions::new().create(true).append(true).open(file).map(drop)
 }
 
 /// A line goes on after a backslash, and inside `"""`.

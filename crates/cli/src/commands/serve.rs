@@ -65,7 +65,19 @@ fn announce(addresses: &[String], query: &str) -> std::io::Result<()> {
     out.flush()
 }
 
+/// Ends with Ctrl-C.
+#[cfg(not(unix))]
+fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
+    Ok(async {
+        // Without the signal there is nothing to wait for: whoever started it ends it.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}
+
 /// Ends with Ctrl-C, and where a service manager says so.
+#[cfg(unix)]
 fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
     let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let mut interrupted = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;

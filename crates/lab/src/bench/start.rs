@@ -69,7 +69,7 @@ pub enum StartError {
         context: usize,
     },
     /// The system does not tell what memory a process takes.
-    #[error("this system does not tell the memory of a process (/proc/self/status)")]
+    #[error("this system does not tell the memory of a process")]
     NoResidentSize,
 }
 

@@ -6,6 +6,8 @@ use plimsoll_graph::cost::Machine;
 use plimsoll_kernels::Cpu;
 
 use super::machine::{machine_facts, momentary};
+#[cfg(not(target_os = "linux"))]
+use crate::other_system;
 use crate::record::{Device, MachineFacts, Measurement, Origin, ProductRates, Rates, Unit};
 
 /// What this machine is and what it was measured to do.
@@ -55,19 +57,30 @@ fn rates(machine: &Machine) -> Rates {
 
 /// The processor as it names itself.
 pub fn processor() -> String {
-    field("/proc/cpuinfo", "model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned())
+    #[cfg(target_os = "linux")]
+    let name = field("/proc/cpuinfo", "model name");
+    #[cfg(not(target_os = "linux"))]
+    let name = other_system::processor();
+    name.unwrap_or_else(|| std::env::consts::ARCH.to_owned())
 }
 
 /// The value after the colon of the first line of `path` that begins with `key`.
+#[cfg(target_os = "linux")]
 fn field(path: &str, key: &str) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
     let line = text.lines().find(|line| line.starts_with(key))?;
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
+#[cfg(target_os = "linux")]
 fn memory_bytes() -> Option<u64> {
     let kib: u64 = field("/proc/meminfo", "MemTotal")?.split_whitespace().next()?.parse().ok()?;
     Some(kib << 10)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn memory_bytes() -> Option<u64> {
+    other_system::memory().map(|(_, all)| all)
 }
 
 fn os() -> String {

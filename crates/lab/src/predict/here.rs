@@ -1,5 +1,6 @@
 //! The machine at hand, as predictions before a download need it: its limits, measured once, and the memory that is free.
 
+#[cfg(target_os = "linux")]
 use std::fs;
 
 use plimsoll_graph::cost::{Machine, ProductRate};
@@ -125,7 +126,14 @@ pub fn room() -> Option<Range> {
     memory().map(|(free, all)| Range { low: free, value: free, high: all })
 }
 
+/// Bytes of memory that are free, and all, of the machine.
+#[cfg(not(target_os = "linux"))]
+pub fn memory() -> Option<(f64, f64)> {
+    crate::other_system::memory().map(|(free, all)| (free as f64, all as f64))
+}
+
 /// Bytes of memory that are free, and all: of the machine, or of the group of processes that this one is confined to.
+#[cfg(target_os = "linux")]
 pub fn memory() -> Option<(f64, f64)> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let field = |key: &str| -> Option<f64> {
