@@ -48,10 +48,7 @@ pub(crate) fn names(comparison: &Comparison, background: [&Background; 2]) -> [S
 const OTHER_SIZE: f64 = 2.0;
 
 /// Cards that are of models of another size than those that were measured.
-fn card_doubts<'a>(
-    comparison: &'a Comparison,
-    background: [&'a Background; 2],
-) -> impl Iterator<Item = String> + 'a {
+fn card_doubts<'a>(comparison: &'a Comparison, background: [&'a Background; 2]) -> impl Iterator<Item = String> + 'a {
     comparison.models.iter().zip(background).filter_map(|(model, known)| {
         let (card, measured) = (known.card.as_ref()?, model.facts.parameters);
         let is_near = |published: u64| {

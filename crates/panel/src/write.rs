@@ -83,7 +83,8 @@ pub fn write_field(paths: &ReportPaths, report: &FieldReport, rubric: &str) -> R
 }
 
 fn write_both(paths: &ReportPaths, page: &str, record: &impl Serialize) -> Result<Vec<PathBuf>, ReportError> {
-    let mut record = serde_json::to_string_pretty(&Sealed::new(record)).expect("records hold only strings, numbers and lists");
+    let mut record =
+        serde_json::to_string_pretty(&Sealed::new(record)).expect("records hold only strings, numbers and lists");
     record.push('\n');
     let html = prepared(&paths.html, page.as_bytes())?;
     let json = prepared(&paths.json, record.as_bytes())?;

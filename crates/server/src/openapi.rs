@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use plimsoll_panel::{Report, Sealed};
 use plimsoll_panel::digest::Digest;
 use plimsoll_panel::pages::MOST_USERS;
 use plimsoll_panel::store::Listed;
+use plimsoll_panel::{Report, Sealed};
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 

@@ -167,8 +167,9 @@ fn check(command: &Check, as_json: bool) -> anyhow::Result<ExitCode> {
         _ => Standing::Failed,
     };
     if as_json {
-        let checked =
-            found.iter().map(|found| json!({ "of": found.name, "about": found.about, "faults": found.faults, "notes": found.notes }));
+        let checked = found.iter().map(
+            |found| json!({ "of": found.name, "about": found.about, "faults": found.faults, "notes": found.notes }),
+        );
         super::print_json(&json!({
             "passed": standing == Standing::Passed, "standing": standing, "shows": SHOWS,
             "checked": checked.collect::<Vec<_>>(),
