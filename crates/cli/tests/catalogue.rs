@@ -195,7 +195,7 @@ fn a_catalogue_that_was_named_and_cannot_be_read_is_refused_by_every_command() {
     let commands: [&[&str]; 10] = [
         &["history"],
         &["evidence", "check"],
-        &["votes"],
+        &["votes", "audit"],
         &["catalog"],
         &["run", "demo:small", "hi"],
         &["info", "demo:small"],

@@ -24,12 +24,13 @@ pub fn of_text(text: &Text, name: &str, arguments: Arguments, meter: &Meter) -> 
         meter.build(made.len())?;
         Ok(Value::Text(Text { text: made.into(), markup: text.markup }))
     };
-    if let Some(truth) = kind_of_text(it, name) {
-        meter.scan(it.len())?;
-        let [] = arguments.exactly(name)?;
-        return Ok(Value::Bool(truth));
-    }
     match name {
+        "isalnum" | "isalpha" | "isascii" | "isdecimal" | "isdigit" | "isidentifier" | "islower" | "isnumeric"
+        | "isprintable" | "isspace" | "istitle" | "isupper" => {
+            let [] = arguments.exactly(name)?;
+            meter.scan(it.len())?;
+            Ok(Value::Bool(is_of_kind(it, name)))
+        }
         "capitalize" | "casefold" | "lower" | "upper" | "title" | "swapcase" => {
             let [] = arguments.exactly(name)?;
             meter.scan(it.len())?;
@@ -130,9 +131,9 @@ pub fn of_text(text: &Text, name: &str, arguments: Arguments, meter: &Meter) -> 
 }
 
 /// The methods that ask what a text is made of.
-fn kind_of_text(text: &str, name: &str) -> Option<bool> {
+fn is_of_kind(text: &str, name: &str) -> bool {
     let all = |is: fn(char) -> bool| !text.is_empty() && text.chars().all(is);
-    Some(match name {
+    match name {
         "isalnum" => all(|c| words::is_alpha(c) || words::is_numeric(c)),
         "isalpha" => all(words::is_alpha),
         "isascii" => text.is_ascii(),
@@ -144,9 +145,8 @@ fn kind_of_text(text: &str, name: &str) -> Option<bool> {
         "isprintable" => text.chars().all(super::repr::is_printable),
         "isspace" => all(words::is_space),
         "istitle" => words::is_title_case(text),
-        "isupper" => words::is_all(text, true),
-        _ => return None,
-    })
+        _ => words::is_all(text, true),
+    }
 }
 
 fn text_argument<'v>(value: &'v Value, name: &str) -> Outcome<&'v str> {
