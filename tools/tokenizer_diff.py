@@ -87,7 +87,7 @@ def template(single, ids):
 
 
 def kinds():
-    """Name, tokenizer, tokenizer_config.json, special_tokens_map.json."""
+    """Name, tokenizer, tokenizer_config.json, special_tokens_map.json, and for some the model's type."""
     bare = {"tokenizer_class": "PreTrainedTokenizerFast"}
     legacy = [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
     space = lambda scheme, split=True: pre_tokenizers.Metaspace(prepend_scheme=scheme, split=split)
@@ -181,10 +181,21 @@ def kinds():
         yield f"class-{class_}-prefix", sentencepiece(legacy), {**named, "add_prefix_space": False}, None
         yield f"class-{class_}-metaspace", sentencepiece([normalizers.NFKC()], space("always")), named, None
         yield f"class-{class_}-bare", sentencepiece([normalizers.Replace(" ", "▁")]), {"tokenizer_class": class_}, None
+    # What a model's type makes of the class that its files name.
+    for model in ["llama", "mistral", "qwen2", "qwen3", "gemma3_text", "phi3", "smollm3"]:
+        for class_ in ["Qwen2Tokenizer", "GPT2Tokenizer", "PreTrainedTokenizerFast", "LlamaTokenizer", None]:
+            named = {"tokenizer_class": class_, **own} if class_ else own
+            yield f"type-{model}-{class_}", byte_level([split(LLAMA3)]), named, None, model
+        for class_ in ["GemmaTokenizer", "LlamaTokenizer", "CodeLlamaTokenizer", None]:
+            named = {"tokenizer_class": class_, **ends} if class_ else ends
+            yield f"type-{model}-pieces-{class_}", sentencepiece([normalizers.NFKC()], space("always")), named, None, model
 
 
-def write(folder, tokenizer, config, special_map):
+def write(folder, tokenizer, config, special_map, model=None):
     os.makedirs(folder)
+    if model:
+        with open(os.path.join(folder, "config.json"), "w") as out:
+            json.dump({"model_type": model}, out)
     tokenizer.save(os.path.join(folder, "tokenizer.json"))
     for name, document in [("tokenizer_config.json", config), ("special_tokens_map.json", special_map)]:
         if document is not None:

@@ -230,7 +230,7 @@ fn cut(expression: &str, prefix: bool) -> Value {
 fn same(one: &Value, other: &Value) -> bool {
     let is_nothing = |value: &Value| matches!(value, Value::Null | Value::Bool(false)) || value == "";
     match (one, other) {
-        (Value::Object(a), Value::Object(b)) if a["type"] == "ByteLevel" && !a.contains_key("use_regex") => {
+        (Value::Object(a), Value::Object(b)) if is_byte_level(a) && !a.contains_key("use_regex") => {
             let mut a = a.clone();
             a.insert("use_regex".to_owned(), true.into());
             same(&Value::Object(a), &Value::Object(b.clone()))
@@ -244,9 +244,28 @@ fn same(one: &Value, other: &Value) -> bool {
     }
 }
 
+fn is_byte_level(step: &Map<String, Value>) -> bool {
+    step.get("type").is_some_and(|kind| kind == "ByteLevel")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_has_the_steps_of_its_class_is_taken_as_it_is() {
+        let config = json!({"tokenizer_class": "Qwen2Tokenizer"}).as_object().unwrap().clone();
+        let class = OwnClass::of(&config, TokenizerClass::Named).unwrap().unwrap();
+        let file = json!({"normalizer": nfc(), "pre_tokenizer": cut(QWEN2, false), "decoder": byte_level(true, true),
+            "model": {"type": "BPE", "vocab": {}, "merges": []}});
+        let written = file.to_string();
+        assert!(matches!(class.applied(written.as_bytes(), &file).unwrap(), Cow::Borrowed(_)));
+        for (part, other) in [("normalizer", json!({})), ("pre_tokenizer", json!([{}])), ("model", json!(null))] {
+            let mut file = file.clone();
+            file[part] = other;
+            assert!(matches!(class.applied(written.as_bytes(), &file).unwrap(), Cow::Owned(_)) || part == "model");
+        }
+    }
 
     #[test]
     fn steps_that_do_the_same_are_the_same_however_they_are_written() {
