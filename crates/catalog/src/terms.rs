@@ -102,8 +102,8 @@ impl Catalog {
             return Some(format!("{} does not say `{}`", reading.source, reading.said));
         }
         let expected = self.terms(declared, texts, card);
-        let recognised = expected.sources.iter().filter(|reading| reading.read_as.is_some());
-        for reading in recognised.filter(|reading| !terms.sources.contains(reading)) {
+        let mut recognised = expected.sources.iter().filter(|reading| reading.read_as.is_some());
+        if let Some(reading) = recognised.find(|reading| !terms.sources.contains(reading)) {
             return Some(format!("{} says `{}`, which was taken for something else", reading.source, reading.said));
         }
         let is_other = terms.sources == expected.sources && *terms != expected;

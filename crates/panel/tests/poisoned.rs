@@ -1,5 +1,6 @@
 //! Evidence that somebody made up or changed: what does not fit is refused or told, and nothing takes long.
 
+mod bundle;
 mod fixture;
 
 use std::collections::BTreeMap;
@@ -105,8 +106,9 @@ impl Bundle {
     }
 
     fn manifest(&self) -> Value {
-        let kinds: BTreeMap<&String, &String> = self.records.iter().map(|(id, record)| (id, &record.0)).collect();
-        json!({ "layout": 2, "program": "plimsoll", "records": kinds, "withdrawn": self.withdrawn })
+        let mut manifest = bundle::manifest(self.records.iter().map(|(id, record)| (id.as_str(), record.0.as_str())));
+        manifest["withdrawn"] = json!(self.withdrawn);
+        manifest
     }
 
     fn write(&self, file: &Path) {
@@ -126,18 +128,7 @@ impl Bundle {
 }
 
 fn write<'a>(file: &Path, manifest: &Value, records: impl Iterator<Item = (&'a str, String)>) {
-    let mut tar = tar::Builder::new(std::fs::File::create(file).unwrap());
-    let mut append = |path: &str, text: &str| {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(text.len() as u64);
-        header.set_mode(0o644);
-        tar.append_data(&mut header, path, text.as_bytes()).unwrap();
-    };
-    append("manifest.json", &manifest.to_string());
-    for (id, text) in records {
-        append(&format!("records/{id}.json"), &text);
-    }
-    tar.into_inner().unwrap();
+    std::fs::write(file, bundle::archive(manifest, records)).unwrap();
 }
 
 /// Records that hold one another, `n` times each, `deep` deep, with a comparison on top; kinds come from `kind`.
