@@ -95,7 +95,7 @@ class Damage:
             deepest = r.choice([2, 3, 4, DEEPEST])
             path = r.choice([path for path in all_places if len(path) <= deepest])
             if not path:
-                return r.choice(["", "null", "[]", "1", json.dumps([document]), "{" * 5000, "[" * 200000])
+                return r.choice(["", "null", "[]", "1", dumps([document]), "{" * 5000, "[" * 200000])
             inside = document
             for step in path[:-1]:
                 inside = inside[step]

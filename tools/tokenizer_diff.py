@@ -87,7 +87,7 @@ def template(single, ids):
 
 
 def kinds():
-    """Name, tokenizer, tokenizer_config.json, special_tokens_map.json."""
+    """Name, tokenizer, tokenizer_config.json, special_tokens_map.json, and for some the model's type."""
     bare = {"tokenizer_class": "PreTrainedTokenizerFast"}
     legacy = [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
     space = lambda scheme, split=True: pre_tokenizers.Metaspace(prepend_scheme=scheme, split=split)
@@ -160,15 +160,42 @@ def kinds():
     for name, class_ in [("class-llama", "LlamaTokenizer"), ("class-llama-fast", "LlamaTokenizerFast")]:
         yield name, sentencepiece(legacy), {"tokenizer_class": class_, "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}, None
         yield name + "-new", sentencepiece(legacy), {"tokenizer_class": class_, "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "legacy": False, "add_prefix_space": False}, None
-    # These classes put their own steps in the place of the file's, which are the same in every file that names them.
+    # These classes put their own steps in the place of the file's, which are the same in most files that name them; where
+    # they are not, the file's give other ids, and what is used is the class.
     qwen = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
     own = {"eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>"}
+    gpt2 = pre_tokenizers.ByteLevel(add_prefix_space=False)
     yield "class-qwen2", byte_level([split(qwen)], normaliser=normalizers.NFC()), {"tokenizer_class": "Qwen2Tokenizer", **own}, None
-    yield "class-gpt2", byte_level(pre_tokenizers.ByteLevel(add_prefix_space=False)), {"tokenizer_class": "GPT2Tokenizer", **own}, None
+    yield "class-gpt2", byte_level(gpt2), {"tokenizer_class": "GPT2Tokenizer", **own}, None
+    for class_ in ["Qwen2Tokenizer", "Qwen2TokenizerFast", "GPT2Tokenizer", "GPT2TokenizerFast", "CohereTokenizer", "GPTNeoXTokenizer", "Qwen3_5Tokenizer"]:
+        named = {"tokenizer_class": class_, **own}
+        yield f"class-{class_}-digits", byte_level([pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]), named, None
+        yield f"class-{class_}-llama3", byte_level([split(LLAMA3)], normaliser=normalizers.NFKC(), ignore_merges=True), named, None
+        yield f"class-{class_}-prefix", byte_level(gpt2), {**named, "add_prefix_space": True}, None
+        yield f"class-{class_}-bare", byte_level([split(LLAMA3)]), {"tokenizer_class": class_}, None
+    ends = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+    for class_ in ["GemmaTokenizer", "GemmaTokenizerFast", "CodeLlamaTokenizer", "CodeLlamaTokenizerFast", "T5Tokenizer"]:
+        named = {"tokenizer_class": class_, **ends}
+        yield f"class-{class_}-legacy", sentencepiece(legacy), named, None
+        yield f"class-{class_}-own", sentencepiece([normalizers.Replace(" ", "▁")], pre_tokenizers.Split(" ", "merged_with_previous")), named, None
+        yield f"class-{class_}-prefix", sentencepiece(legacy), {**named, "add_prefix_space": False}, None
+        yield f"class-{class_}-metaspace", sentencepiece([normalizers.NFKC()], space("always")), named, None
+        yield f"class-{class_}-bare", sentencepiece([normalizers.Replace(" ", "▁")]), {"tokenizer_class": class_}, None
+    # What a model's type makes of the class that its files name.
+    for model in ["llama", "mistral", "qwen2", "qwen3", "gemma3_text", "phi3", "smollm3"]:
+        for class_ in ["Qwen2Tokenizer", "GPT2Tokenizer", "PreTrainedTokenizerFast", "LlamaTokenizer", None]:
+            named = {"tokenizer_class": class_, **own} if class_ else own
+            yield f"type-{model}-{class_}", byte_level([split(LLAMA3)]), named, None, model
+        for class_ in ["GemmaTokenizer", "LlamaTokenizer", "CodeLlamaTokenizer", None]:
+            named = {"tokenizer_class": class_, **ends} if class_ else ends
+            yield f"type-{model}-pieces-{class_}", sentencepiece([normalizers.NFKC()], space("always")), named, None, model
 
 
-def write(folder, tokenizer, config, special_map):
+def write(folder, tokenizer, config, special_map, model=None):
     os.makedirs(folder)
+    if model:
+        with open(os.path.join(folder, "config.json"), "w") as out:
+            json.dump({"model_type": model}, out)
     tokenizer.save(os.path.join(folder, "tokenizer.json"))
     for name, document in [("tokenizer_config.json", config), ("special_tokens_map.json", special_map)]:
         if document is not None:

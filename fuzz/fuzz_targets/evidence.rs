@@ -2,6 +2,9 @@
 //! say, and is sent on as it came.
 #![no_main]
 
+#[path = "../../crates/panel/tests/bundle/mod.rs"]
+mod by_hand;
+
 use libfuzzer_sys::arbitrary::{self, Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use plimsoll_lab::hash::{canonical_json, sha256_hex};
@@ -37,24 +40,16 @@ impl Node {
 }
 
 fn bundle(records: &[(u8, Node)]) -> Vec<u8> {
-    let (mut ids, mut kinds, mut files) = (Vec::new(), serde_json::Map::new(), Vec::new());
+    let (mut ids, mut kinds, mut texts) = (Vec::new(), Vec::new(), Vec::new());
     for (kind, node) in records {
         let kind = Kind::ALL[usize::from(*kind) % Kind::ALL.len()].as_str();
         let text = canonical_json(&node.value(&ids));
-        let id = sha256_hex(format!("{kind}\n{text}").as_bytes());
-        kinds.insert(id.clone(), kind.into());
-        files.push((format!("records/{id}.json"), text));
-        ids.push(id);
+        ids.push(sha256_hex(format!("{kind}\n{text}").as_bytes()));
+        kinds.push(kind);
+        texts.push(text);
     }
-    let manifest = json!({ "layout": 2, "program": "fuzz", "records": kinds, "withdrawn": {} });
-    let mut tar = tar::Builder::new(Vec::new());
-    for (path, text) in [("manifest.json".to_owned(), manifest.to_string())].into_iter().chain(files) {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(text.len() as u64);
-        header.set_mode(0o644);
-        tar.append_data(&mut header, path, text.as_bytes()).expect("memory takes it");
-    }
-    tar.into_inner().expect("memory takes it")
+    let ids = || ids.iter().map(String::as_str);
+    by_hand::archive(&by_hand::manifest(ids().zip(kinds.iter().copied())), ids().zip(texts))
 }
 
 fuzz_target!(|input: &[u8]| {

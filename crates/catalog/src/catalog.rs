@@ -60,14 +60,14 @@ impl Catalog {
     /// The folder cannot be read, or a file in it is no card; the error names the file and the key.
     pub fn with_folder(mut self, dir: &Path) -> Result<Catalog, CatalogError> {
         let licences = dir.join("licences");
-        if licences.is_dir() {
+        if is_there(&licences) {
             for path in toml_files(&licences)? {
                 let licence: Licence = parse(&path.display().to_string(), &read(&path)?)?;
                 self.licences.insert(licence.id.clone(), licence);
             }
         }
         let devices = dir.join("devices");
-        if devices.is_dir() {
+        if is_there(&devices) {
             for path in toml_files(&devices)? {
                 let device = read_device(&path)?;
                 self.devices.insert(device.id.clone(), device);
@@ -268,6 +268,11 @@ fn one_line(error: &toml::de::Error, text: &str) -> String {
         Some(before) if !before.is_empty() => format!("line {}: {what}", before.lines().count().max(1)),
         _ => what,
     }
+}
+
+/// Whether something has this name, were it no folder or a link to nothing: reading it says so then.
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
 }
 
 fn toml_files(dir: &Path) -> Result<Vec<PathBuf>, CatalogError> {

@@ -83,6 +83,32 @@ impl Catalog {
         }
         combine(found, card.map(|card| card.category))
     }
+
+    /// In what `terms` are not those of a model whose files say `declared`, with `texts` beside them, and of which `card` was
+    /// known; `None` where they agree. A catalogue may know further licences: what this one does not recognise, another may.
+    pub fn terms_doubt(
+        &self,
+        terms: &Terms,
+        declared: &[Statement],
+        texts: &[Text],
+        card: Option<&ModelCard>,
+    ) -> Option<String> {
+        let said = declared.iter().map(|statement| read_statement(self, statement));
+        let said = said.chain(card.and_then(|card| of_card(self, card)));
+        let said: Vec<Reading> =
+            said.chain(texts.iter().filter_map(|text| read_text(self, text))).map(|found| found.reading).collect();
+        let is_of = |one: &Reading, other: &Reading| (&one.source, &one.said) == (&other.source, &other.said);
+        if let Some(reading) = terms.sources.iter().find(|reading| !said.iter().any(|said| is_of(said, reading))) {
+            return Some(format!("{} does not say `{}`", reading.source, reading.said));
+        }
+        let expected = self.terms(declared, texts, card);
+        let mut recognised = expected.sources.iter().filter(|reading| reading.read_as.is_some());
+        if let Some(reading) = recognised.find(|reading| !terms.sources.contains(reading)) {
+            return Some(format!("{} says `{}`, which was taken for something else", reading.source, reading.said));
+        }
+        let is_other = terms.sources == expected.sources && *terms != expected;
+        is_other.then(|| "what it allows is not what this program's catalogue says of it".to_owned())
+    }
 }
 
 /// What the files declare. A name or a link is asked only where the id of the same file says nothing.

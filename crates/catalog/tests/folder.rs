@@ -108,3 +108,12 @@ fn a_model_is_known_by_its_whole_name_and_never_by_a_part_of_it() {
         assert_eq!(id(argument, name), None, "{argument} {name}");
     }
 }
+
+#[test]
+fn folders_of_licences_and_devices_that_cannot_be_read_are_refused() {
+    for name in ["licences", "devices"] {
+        let dir = folder(&[(name, "no folder")]);
+        let told = Catalog::builtin().with_folder(dir.path()).unwrap_err().to_string();
+        assert!(told.contains(name), "{told}");
+    }
+}

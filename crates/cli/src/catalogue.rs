@@ -33,7 +33,7 @@ pub fn open() -> anyhow::Result<&'static Catalog> {
     }
     let mut catalog = Catalog::builtin();
     // The folder in the configuration need not be there; one that was named must be.
-    if let Some(folder) = folder().filter(|folder| FOLDER.get().is_some() || folder.is_dir()) {
+    if let Some(folder) = folder().filter(|folder| FOLDER.get().is_some() || folder.exists()) {
         catalog = catalog.with_folder(&folder)?;
     }
     Ok(CATALOG.get_or_init(|| catalog))

@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use plimsoll_lab::journal::Journal;
-use plimsoll_panel::judge::check_report;
+use plimsoll_panel::judge::{check_report, unmarked};
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::store::{Store, StoreError};
-use plimsoll_panel::{FieldReport, Report, check_size, embedded_record, render_field_html, render_html};
+use plimsoll_panel::{
+    Broken, FieldReport, Report, check_seal, check_size, embedded_record, render_field_html, render_html,
+};
 use serde_json::Value;
 
 use crate::args::StoreArgs;
@@ -84,8 +86,18 @@ impl Held {
 pub struct Written {
     /// What it says.
     pub report: Held,
+    /// Why it is not what was written, if it is not.
+    broken: Option<Broken>,
     /// The page that it was read from, if it was one.
     page: Option<String>,
+}
+
+impl Written {
+    fn read(json: &str, page: Option<String>) -> anyhow::Result<Written> {
+        check_size(json)?;
+        let report = Held::read(json.as_bytes())?;
+        Ok(Written { report, broken: check_seal(serde_json::from_str(json)?).err(), page })
+    }
 }
 
 /// Reads a report's JSON, or the page that carries it.
@@ -101,23 +113,21 @@ pub fn read_report(file: &Path) -> anyhow::Result<Written> {
         bail!("{}: it is larger than any report", place());
     }
     if !text.trim_ascii_start().starts_with('<') {
-        check_size(&text).with_context(place)?;
-        return Ok(Written { report: Held::read(text.as_bytes()).with_context(place)?, page: None });
+        return Written::read(&text, None).with_context(place);
     }
     let record = embedded_record(&text).context("the page carries no record that it could be held against");
     let record = record.with_context(place)?;
-    check_size(&record).with_context(place)?;
-    let report = Held::read(record.as_bytes()).with_context(place)?;
-    Ok(Written { report, page: Some(text) })
+    Written::read(&record, Some(text)).with_context(place)
 }
 
 /// What does not hold in a report: figures that were changed, what does not follow from samples and answers, or from them
-/// by the rubric that it names, one of `rubrics` or the one inside; and of a page, that it shows something else.
+/// by the rubric that it names, one of `rubrics` or the one inside; of a page, that it shows something else; and
+/// that anything at all was edited.
 ///
 /// # Errors
 /// The rubric is not at hand.
 pub fn faults(written: &Written, rubrics: &[Rubric]) -> Result<Vec<String>, NoRubric> {
-    let Written { report, page } = written;
+    let Written { report, broken, page } = written;
     let Some(first) = report.reports().first() else { return Ok(vec!["there is no comparison in it".to_owned()]) };
     let sha256 = &first.judgement.rubric;
     let rubric = Rubric::at_hand(sha256, rubrics).ok_or_else(|| NoRubric { sha256: sha256.clone() })?;
@@ -132,7 +142,13 @@ pub fn faults(written: &Written, rubrics: &[Rubric]) -> Result<Vec<String>, NoRu
     if page.as_ref().is_some_and(|page| *page != shown()) {
         faults.push("the page is not what this program shows of the record that it carries".to_owned());
     }
+    faults.extend(broken.as_ref().map(Broken::to_string));
     Ok(faults)
+}
+
+/// How many marks of a report were not made again, and why, a sentence for each comparison in which there are any.
+pub fn left_unmarked(written: &Written) -> Vec<String> {
+    written.report.reports().iter().filter_map(|report| unmarked(&report.comparison)).collect()
 }
 
 /// A report was judged by a rubric that is neither inside nor was given.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::Args as ClapArgs;
 use plimsoll_engine::{Seen, Session, Shown};
 use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, Video};
@@ -29,6 +29,17 @@ pub struct ShowArgs {
     /// The vision tower of a GGUF model [default: the mmproj file beside it]
     #[arg(long, value_name = "FILE")]
     pub mmproj: Option<PathBuf>,
+}
+
+/// That a vision tower that was named is there, whether or not anything is looked at.
+///
+/// # Errors
+/// It is no file, or cannot be read.
+pub fn require_tower(mmproj: Option<&Path>) -> anyhow::Result<()> {
+    if let Some(path) = mmproj {
+        plimsoll_formats::open_regular(path).with_context(|| format!("--mmproj `{}`", path.display()))?;
+    }
+    Ok(())
 }
 
 /// Something that was shown, and how long looking at it took.

@@ -185,3 +185,30 @@ fn a_picture_cannot_be_counted_from_a_card() {
     let output = plimsoll(home.path(), &["info", "smolvlm-3b", "--image", "any.png"]);
     assert!(!output.status.success() && stderr(&output).contains("`plimsoll fit --pictures N`"), "{}", stderr(&output));
 }
+
+#[test]
+fn a_catalogue_that_was_named_and_cannot_be_read_is_refused_by_every_command() {
+    let home = tempfile::tempdir().unwrap();
+    let (pipe, file) = (home.path().join("pipe"), home.path().join("file.toml"));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    fs::write(&file, "id = \"mine\"").unwrap();
+    let commands: [&[&str]; 10] = [
+        &["history"],
+        &["evidence", "check"],
+        &["votes", "audit"],
+        &["catalog"],
+        &["run", "demo:small", "hi"],
+        &["info", "demo:small"],
+        &["tokenize", "demo:small", "hi"],
+        &["fit"],
+        &["completions", "bash"],
+        &["bench", "demo:small"],
+    ];
+    for folder in [&pipe, &file, &home.path().join("absent")] {
+        for command in commands {
+            let output = plimsoll(home.path(), &[command, &["--catalog", folder.to_str().unwrap()]].concat());
+            let told = stderr(&output);
+            assert!(!output.status.success() && told.contains(folder.to_str().unwrap()), "{command:?}: {told}");
+        }
+    }
+}

@@ -167,6 +167,36 @@ fn a_report_that_was_changed_fails_the_check_and_is_not_gated() {
 }
 
 #[test]
+fn a_fact_that_no_sample_bears_out_is_not_edited_unnoticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = rules(folder.path(), "[[rule]]\nverdict = \"Mixed\"");
+    for (pointer, value) in [
+        ("/device/cpu", json!("Another CPU")),
+        ("/device/machine/program_sha256", json!("0".repeat(64))),
+        ("/models/0/facts/architecture", json!("llama")),
+        ("/models/0/facts/context", json!(1 << 20)),
+        ("/created", json!("2026-01-02T03:04:05Z")),
+        ("/background/0/terms/sources/0/how", json!("text_hash")),
+    ] {
+        let path = changed_report(folder.path(), |report| {
+            let fact = report.pointer_mut(pointer).unwrap();
+            assert_ne!(*fact, value, "{pointer}");
+            *fact = value.clone();
+        });
+        assert!(told(1, &["evidence", "check", &path]).contains("it was edited after it was written"), "{pointer}");
+        refused(3, &["gate", "--from", &path, "--rules", &rules]);
+    }
+    for change in [
+        |report: &mut Value| report["endorsed_by"] = json!("everybody"),
+        |report: &mut Value| drop(report.as_object_mut().unwrap().remove("sha256")),
+    ] {
+        let path = changed_report(folder.path(), change);
+        let told = told(1, &["evidence", "check", &path]);
+        assert!(told.contains("edited after it was written") || told.contains("no hash of the whole"), "{told}");
+    }
+}
+
+#[test]
 fn a_bundle_carries_the_verdicts_and_a_tampered_one_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = folder.path().join("evidence.tar");

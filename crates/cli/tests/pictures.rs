@@ -146,3 +146,13 @@ fn info_foretells_the_tokens_that_a_picture_takes() {
         assert_eq!(facts["vision"]["images"][0]["tiles"], answer["shown"][0]["tiles"], "{model}");
     }
 }
+
+#[test]
+fn a_tower_that_was_named_and_is_not_there_is_refused_though_nothing_is_shown() {
+    for command in ["run", "info", "verify"] {
+        for path in ["absent.gguf", "/dev/null"] {
+            let told = refusal(&[command, "demo:small", "--mmproj", path]);
+            assert!(told.contains(&format!("--mmproj `{path}`")), "{told}");
+        }
+    }
+}

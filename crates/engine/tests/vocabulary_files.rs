@@ -105,3 +105,35 @@ fn special_tokens_map_json_counts_where_the_settings_list_no_added_tokens() {
     let stripping = tokenizer(serde_json::json!({}), flags);
     assert_eq!(stripping.encode("<a>  \n b", Special::Parse).unwrap(), [4, 2]);
 }
+
+/// Right ids are those of transformers 5.24: the classes have steps of their own, whatever stands in the file.
+#[test]
+fn a_class_with_steps_of_its_own_cuts_by_them_and_not_by_the_files() {
+    let tokenizer_json = serde_json::json!({
+        "version": "1.0",
+        "added_tokens": [],
+        "normalizer": null,
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": true},
+            {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true}]},
+        "post_processor": null,
+        "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
+        "model": {"type": "BPE", "vocab": {"1": 0, "2": 1, "12": 2, "a": 3, "Ġ": 4, "Ġa": 5}, "merges": ["1 2", "Ġ a"]},
+    });
+    let ids = |class: Option<&str>, architecture, config: serde_json::Value| {
+        let mut config = config.as_object().unwrap().clone();
+        config.extend(class.map(|class| ("tokenizer_class".to_owned(), class.into())));
+        let tokenizer_json = FileBytes::owned("tokenizer.json", tokenizer_json.to_string().into_bytes());
+        let source =
+            TokenizerSource::Json(JsonTokenizer { tokenizer_json, config, special_tokens_map: Default::default() });
+        let tokenizer = Tokenizer::of_vocabulary(&vocabulary(architecture, source), None).unwrap();
+        tokenizer.encode("a12", Special::AsText).unwrap()
+    };
+    let none = || serde_json::json!({});
+    assert_eq!(ids(None, None, none()), [3, 0, 1], "as the file has it");
+    assert_eq!(ids(Some("PreTrainedTokenizerFast"), None, none()), [3, 0, 1]);
+    assert_eq!(ids(Some("GPT2TokenizerFast"), None, none()), [3, 2]);
+    assert_eq!(ids(Some("GPT2Tokenizer"), None, serde_json::json!({"add_prefix_space": true})), [5, 2]);
+    assert_eq!(ids(Some("Qwen2Tokenizer"), None, none()), [3, 0, 1], "digit by digit");
+    assert_eq!(ids(Some("GPT2Tokenizer"), Some("qwen3"), none()), [3, 2]);
+    assert_eq!(ids(Some("GPT2Tokenizer"), Some("phi3"), none()), [3, 0, 1], "its files name a class in vain");
+}

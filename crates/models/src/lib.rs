@@ -19,7 +19,7 @@ mod rope;
 mod vision;
 mod weights;
 
-pub use arch::{Arch, TowerArch};
+pub use arch::{Arch, TokenizerClass, TowerArch};
 pub use checkpoint::{Checkpoint, Format};
 pub use config::{Activation, Biases, Hyperparams, LayerKind, Rope, RopeScaling, VisionParams};
 pub use vision::Vision;

@@ -4,6 +4,8 @@
 //! is taken in and passes the check although it says something else is a hole, and so is one that takes longer than
 //! [`PATIENCE`]; a panic ends it.
 
+#[path = "../tests/bundle/mod.rs"]
+mod bundle;
 #[path = "../tests/fixture/mod.rs"]
 mod fixture;
 
@@ -178,17 +180,8 @@ fn rename(value: &mut Value, renamed: &BTreeMap<&str, String>) {
 }
 
 fn tar_of(records: &Records) -> Vec<u8> {
-    let kinds: BTreeMap<&String, &String> = records.iter().map(|(id, record)| (id, &record.0)).collect();
-    let manifest = json!({ "layout": 2, "program": "plimsoll", "records": kinds, "withdrawn": {} });
-    let files = records.iter().map(|(id, record)| (format!("records/{id}.json"), record.1.to_string()));
-    let mut tar = tar::Builder::new(Vec::new());
-    for (path, text) in [("manifest.json".to_owned(), manifest.to_string())].into_iter().chain(files) {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(text.len() as u64);
-        header.set_mode(0o644);
-        tar.append_data(&mut header, path, text.as_bytes()).expect("memory takes it");
-    }
-    tar.into_inner().expect("memory takes it")
+    let list = bundle::manifest(records.iter().map(|(id, record)| (id.as_str(), record.0.as_str())));
+    bundle::archive(&list, records.iter().map(|(id, record)| (id.as_str(), record.1.to_string())))
 }
 
 fn records_of(file: &Path) -> Records {
@@ -234,14 +227,14 @@ fn main() {
     store.export(&sent, &[]).expect("there is room");
     let (records, whole) = (records_of(&sent), std::fs::read(&sent).expect("written"));
     let mut tallies: Vec<Tally> = DAMAGES.iter().map(|_| Tally::default()).collect();
-    for bundle in 0..bundles {
-        let mut rng = Rng((seed * 1_000_003 + bundle) as u64);
-        let at = bundle % DAMAGES.len();
+    for number in 0..bundles {
+        let mut rng = Rng((seed * 1_000_003 + number) as u64);
+        let at = number % DAMAGES.len();
         let bytes = DAMAGES[at].1(&mut rng, &records, &whole);
         let file = folder.path().join("damaged.tar");
         std::fs::write(&file, &bytes).expect("there is room");
         let began = Instant::now();
-        taken(&file, &records, bundle, &mut tallies[at]);
+        taken(&file, &records, number, &mut tallies[at]);
         tallies[at].slowest = tallies[at].slowest.max(began.elapsed());
     }
     println!(
@@ -255,8 +248,8 @@ fn main() {
             passed.len(),
             slowest.as_secs_f64()
         );
-        for bundle in passed {
-            println!("  passed: bundle {bundle} of seed {seed}");
+        for number in passed {
+            println!("  passed: bundle {number} of seed {seed}");
         }
     }
     let slow = tallies.iter().any(|tally| tally.slowest > PATIENCE);
@@ -266,7 +259,7 @@ fn main() {
 }
 
 /// Takes the bundle in, if it is one, and looks at it in every way there is.
-fn taken(file: &Path, sent: &Records, bundle: usize, tally: &mut Tally) {
+fn taken(file: &Path, sent: &Records, number: usize, tally: &mut Tally) {
     let mut store = Store::open(Path::new(":memory:")).expect("memory takes it");
     tally.bundles += 1;
     if store.import(file).is_err() {
@@ -284,6 +277,6 @@ fn taken(file: &Path, sent: &Records, bundle: usize, tally: &mut Tally) {
     match faults.is_empty() {
         false => tally.told += 1,
         true if records_of(&out).iter().all(|(id, record)| sent.get(id) == Some(record)) => tally.same += 1,
-        true => tally.passed.push(bundle),
+        true => tally.passed.push(number),
     }
 }

@@ -19,6 +19,7 @@ pub mod pages;
 pub mod predicted;
 mod report;
 pub mod rubric;
+mod sealed;
 pub mod store;
 mod table;
 mod text;
@@ -31,6 +32,7 @@ pub use export::{CSV_HEADER, markdown, samples_csv};
 pub use field::FieldReport;
 pub use foreign::shown_text;
 pub use report::{Report, model_id, slug};
+pub use sealed::{Broken, Sealed, check_seal};
 pub use text::{Detail, Style, render_field, render_outlook, render_text};
 pub use write::{
     ReportError, ReportPaths, embedded_record, questions, render_field_html, render_html, write_field, write_report,

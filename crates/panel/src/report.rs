@@ -1,7 +1,9 @@
 //! A comparison with what the panel says of it: what is written to disk, kept and shown.
 
+use std::sync::LazyLock;
+
 use plimsoll_catalog::{Catalog, ModelCard, Statement, Terms, Text};
-use plimsoll_lab::record::{Comparison, Measurement, ModelFacts};
+use plimsoll_lab::record::{Comparison, Declared, LicenceText, Measurement, ModelFacts, Side};
 use serde::{Deserialize, Serialize};
 
 use crate::judge::{Background, Demand, Judgement, Rival, judge};
@@ -46,10 +48,7 @@ pub(crate) fn names(comparison: &Comparison, background: [&Background; 2]) -> [S
 const OTHER_SIZE: f64 = 2.0;
 
 /// Cards that are of models of another size than those that were measured.
-pub(crate) fn card_doubts<'a>(
-    comparison: &'a Comparison,
-    background: [&'a Background; 2],
-) -> impl Iterator<Item = String> + 'a {
+fn card_doubts<'a>(comparison: &'a Comparison, background: [&'a Background; 2]) -> impl Iterator<Item = String> + 'a {
     comparison.models.iter().zip(background).filter_map(|(model, known)| {
         let (card, measured) = (known.card.as_ref()?, model.facts.parameters);
         let is_near = |published: u64| {
@@ -62,6 +61,32 @@ pub(crate) fn card_doubts<'a>(
     })
 }
 
+/// Licences that were judged and are not what the files and the card say, and [`card_doubts`].
+pub(crate) fn background_doubts(comparison: &Comparison, background: [&Background; 2]) -> Vec<String> {
+    static INSIDE: LazyLock<Catalog> = LazyLock::new(Catalog::builtin);
+    let licences = comparison.models.iter().zip(background).zip(Side::BOTH).filter_map(|((model, known), side)| {
+        let (declared, texts) = licence_of(&model.facts);
+        let doubt = INSIDE.terms_doubt(&known.terms, &declared, &texts, known.card.as_ref())?;
+        Some(format!("the licence of {} that was judged is not that of its files and its card: {doubt}", side.letter()))
+    });
+    card_doubts(comparison, background).chain(licences).collect()
+}
+
+/// What a model's files declare of its licence, and the texts beside them.
+fn licence_of(facts: &ModelFacts) -> (Vec<Statement>, Vec<Text>) {
+    let statement = |declared: &Declared| Statement {
+        source: declared.source.clone(),
+        kind: declared.kind.clone(),
+        value: declared.value.clone(),
+    };
+    let text = |text: &LicenceText| Text {
+        file: text.file.clone(),
+        sha256: text.words_sha256.clone(),
+        head: text.head.clone(),
+    };
+    (facts.licence.declared.iter().map(statement).collect(), facts.licence.texts.iter().map(text).collect())
+}
+
 impl Background {
     /// What the catalogue and a model's own files say of it.
     pub fn of(
@@ -71,18 +96,7 @@ impl Background {
         further: Vec<Measurement>,
     ) -> Background {
         let card = card.or_else(|| catalog.card_of(&facts.path, &facts.name)).cloned();
-        let text = |text: &plimsoll_lab::record::LicenceText| Text {
-            file: text.file.clone(),
-            sha256: text.words_sha256.clone(),
-            head: text.head.clone(),
-        };
-        let texts: Vec<Text> = facts.licence.texts.iter().map(text).collect();
-        let statement = |declared: &plimsoll_lab::record::Declared| Statement {
-            source: declared.source.clone(),
-            kind: declared.kind.clone(),
-            value: declared.value.clone(),
-        };
-        let statements: Vec<Statement> = facts.licence.declared.iter().map(statement).collect();
+        let (statements, texts) = licence_of(facts);
         let terms: Terms = catalog.terms(&statements, &texts, card.as_ref());
         let rivals = Rival::of(catalog, card.as_ref());
         Background { terms, card, further, rivals }

@@ -12,6 +12,7 @@ use tempfile::NamedTempFile;
 use crate::field::FieldReport;
 use crate::pages::{Chrome, ComparePage, FieldPage};
 use crate::report::Report;
+use crate::sealed::Sealed;
 
 /// Bytes of a report's name before its hash; file systems allow 255 with the ending and what a temporary name adds.
 const LONGEST_NAME: usize = 200;
@@ -82,7 +83,8 @@ pub fn write_field(paths: &ReportPaths, report: &FieldReport, rubric: &str) -> R
 }
 
 fn write_both(paths: &ReportPaths, page: &str, record: &impl Serialize) -> Result<Vec<PathBuf>, ReportError> {
-    let mut record = serde_json::to_string_pretty(record).expect("records hold only strings, numbers and lists");
+    let mut record =
+        serde_json::to_string_pretty(&Sealed::new(record)).expect("records hold only strings, numbers and lists");
     record.push('\n');
     let html = prepared(&paths.html, page.as_bytes())?;
     let json = prepared(&paths.json, record.as_bytes())?;
@@ -119,7 +121,7 @@ const CLOSES: &str = "</template>";
 
 /// The record as text of an element: what HTML would read in it is spelled, and the rest stays as it is.
 fn embedded(report: &impl Serialize) -> String {
-    let json = serde_json::to_string(report).expect("records hold only strings, numbers and lists");
+    let json = serde_json::to_string(&Sealed::new(report)).expect("records hold only strings, numbers and lists");
     json.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 

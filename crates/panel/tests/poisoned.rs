@@ -1,5 +1,6 @@
 //! Evidence that somebody made up or changed: what does not fit is refused or told, and nothing takes long.
 
+mod bundle;
 mod fixture;
 
 use std::collections::BTreeMap;
@@ -105,8 +106,9 @@ impl Bundle {
     }
 
     fn manifest(&self) -> Value {
-        let kinds: BTreeMap<&String, &String> = self.records.iter().map(|(id, record)| (id, &record.0)).collect();
-        json!({ "layout": 2, "program": "plimsoll", "records": kinds, "withdrawn": self.withdrawn })
+        let mut manifest = bundle::manifest(self.records.iter().map(|(id, record)| (id.as_str(), record.0.as_str())));
+        manifest["withdrawn"] = json!(self.withdrawn);
+        manifest
     }
 
     fn write(&self, file: &Path) {
@@ -126,18 +128,7 @@ impl Bundle {
 }
 
 fn write<'a>(file: &Path, manifest: &Value, records: impl Iterator<Item = (&'a str, String)>) {
-    let mut tar = tar::Builder::new(std::fs::File::create(file).unwrap());
-    let mut append = |path: &str, text: &str| {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(text.len() as u64);
-        header.set_mode(0o644);
-        tar.append_data(&mut header, path, text.as_bytes()).unwrap();
-    };
-    append("manifest.json", &manifest.to_string());
-    for (id, text) in records {
-        append(&format!("records/{id}.json"), &text);
-    }
-    tar.into_inner().unwrap();
+    std::fs::write(file, bundle::archive(manifest, records)).unwrap();
 }
 
 /// Records that hold one another, `n` times each, `deep` deep, with a comparison on top; kinds come from `kind`.
@@ -260,6 +251,63 @@ fn a_moment_that_cannot_have_been_is_refused() {
         let told = bundle.refusal();
         assert!(told.contains(about), "{told}");
     }
+}
+
+/// A bundle in which the review of model A, and the sitting that holds it, have the ids of what `change` makes of it.
+fn with_another_review(change: impl FnOnce(&mut Value)) -> (Bundle, String) {
+    let (place, _) = Place::judged();
+    let mut bundle = place.exported();
+    let sitting = bundle.records.iter().find(|(_, record)| record.0 == "sitting").map(|(id, _)| id.clone()).unwrap();
+    let (_, mut body) = bundle.records.remove(&sitting).unwrap();
+    let (_, mut review) = bundle.records.remove(body["reviews"][0].as_str().unwrap()).unwrap();
+    let before = review.clone();
+    change(&mut review);
+    assert_ne!(review, before, "nothing was changed");
+    body["reviews"][0] = bundle.add("review", review).into();
+    let sitting = bundle.add("sitting", body);
+    (bundle, sitting)
+}
+
+#[test]
+fn what_was_judged_is_judged_again_before_it_is_taken_in() {
+    let changes: [fn(&mut Value); 4] = [
+        |review| review["verdict"]["word"] = "Skip".into(),
+        |review| review["verdict"]["ship"] = 0.into(),
+        |review| drop(review["opinions"].as_array_mut().unwrap().pop()),
+        |review| review["opinions"][0]["call"] = "skip".into(),
+    ];
+    for change in changes {
+        let (bundle, sitting) = with_another_review(change);
+        let told = bundle.refusal();
+        assert!(told.contains(&sitting) && told.contains("demo:large"), "{told}");
+    }
+}
+
+#[test]
+fn a_comparison_that_does_not_follow_from_its_samples_is_not_taken_in() {
+    let mut comparison = fixture::comparison();
+    comparison.conclusion.sentence = "A is better in every way.".into();
+    let mut place = Place::new();
+    let id = place.store.keep(&comparison).unwrap();
+    let told = place.exported().refusal();
+    assert!(told.contains(&id) && told.contains("the conclusion is not what the samples and answers give"), "{told}");
+}
+
+#[test]
+fn a_verdict_by_a_rubric_that_nobody_has_is_not_taken_in() {
+    let text = Rubric::builtin().text.replacen("chance_margin = 0.15", "chance_margin = 0.16", 1);
+    let rubric = Rubric::parse("mine", &text).unwrap();
+    let plimsoll_panel::Report { comparison, background, judgement } = fixture::report();
+    let report = plimsoll_panel::Report::judged(comparison, background, &judgement.demand(), &rubric);
+    let mut place = Place::new();
+    place.store.keep_report(&report, &rubric).unwrap();
+    let mut bundle = place.exported();
+    let file = place.path("whole.tar");
+    bundle.write(&file);
+    Place::new().store.import(&file).unwrap();
+    bundle.records.retain(|_, record| record.0 != "rubric");
+    let told = bundle.refusal();
+    assert!(told.contains(&rubric.sha256) && told.contains("which is not in it"), "{told}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod fixture;
 use std::sync::OnceLock;
 
 use plimsoll_lab::record::{Comparison, Measurement, Words};
-use plimsoll_panel::judge::check_report;
+use plimsoll_panel::judge::{check_report, unmarked};
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::{Report, embedded_record, render_html};
 
@@ -286,4 +286,35 @@ fn names_that_look_like_the_records_element_do_not_become_it() {
     assert_eq!(page.matches("<template").count(), 1);
     let read: Report = serde_json::from_str(&embedded_record(&page).unwrap()).unwrap();
     assert_eq!(read.comparison.models[0].facts.name, comparison.models[0].facts.name);
+}
+
+#[test]
+fn a_licence_that_was_judged_is_that_of_the_files() {
+    let mut report = fixture::report_of(made().clone());
+    report.comparison.models[0].facts.licence.declared[0].value = "llama3.1".into();
+    assert_told(&told(&report), "the licence of A that was judged is not that of its files and its card");
+    let mut report = fixture::report_of(made().clone());
+    report.background[1].terms.sources[0].read_as = Some("a licence of my own".into());
+    assert_told(&told(&report), "says `apache-2.0`, which was taken for something else");
+    let mut report = fixture::report_of(made().clone());
+    report.background[1].terms.conditions = Default::default();
+    assert_told(&told(&report), "the licence of B that was judged");
+}
+
+#[test]
+fn marks_that_cannot_be_made_again_are_counted() {
+    assert_eq!(unmarked(made()), None, "drawn questions are drawn again");
+    let mut comparison = made().clone();
+    comparison.suite.sources = vec![plimsoll_lab::record::SourceFacts {
+        name: "mine".into(),
+        variant: "questions of one's own".into(),
+        path: "mine.jsonl".into(),
+        sha256: "0".repeat(64),
+    }];
+    comparison.suite.seed = 0;
+    let told = unmarked(&comparison).unwrap();
+    assert_eq!(
+        told,
+        "1000 marks of 1000 were not made again: the questions are not in the record, only the hashes of their files."
+    );
 }

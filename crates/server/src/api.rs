@@ -8,12 +8,12 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use plimsoll_catalog::{Gate, ModelCard, Terms};
 use plimsoll_lab::predict::before::{Floats, Prediction};
-use plimsoll_panel::Report;
 use plimsoll_panel::digest::{Digest, digest_since, week_ago};
 use plimsoll_panel::judge::{AtLeast, Review, Verdict, Wish};
 use plimsoll_panel::pages::{DemandQuery, Entry};
 use plimsoll_panel::predicted::{CONTEXT, asked, name};
 use plimsoll_panel::store::{Judged, Listed};
+use plimsoll_panel::{Report, Sealed};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -168,12 +168,12 @@ pub async fn compare(
     State(app): State<Arc<App>>,
     Named(text): Named<String>,
     Fields(query): Fields<DemandQuery>,
-) -> Answer<Report> {
+) -> Answer<Sealed<Report>> {
     let found = app.with_store(move |app, store| {
         let demand = query.demand().map_err(Problem::Bad)?;
         let pair = Pair::meant(app, store, &text)?;
         let never = || Problem::NotFound(format!("`{}` was never compared here", pair.name()));
-        report(app, store, &pair, &demand)?.ok_or_else(never)
+        report(app, store, &pair, &demand)?.map(Sealed::new).ok_or_else(never)
     });
     Answer(found.await)
 }

@@ -17,6 +17,8 @@ use crate::error::Problem;
 const WAITING: usize = 8;
 /// Jobs that are remembered after they ended.
 const REMEMBERED: usize = 100;
+/// What becomes of a comparison when the server ends.
+const STOPPED: &str = "the server was stopped; it goes on when asked for again";
 /// Bytes of a failed process's last words that are shown.
 const LAST_WORDS: usize = 4000;
 
@@ -100,12 +102,18 @@ impl Jobs {
         let (tell, seen) = watch::channel(Seen { pair, now: waiting, ended: None });
         all.insert(id, seen);
         let command = self.launch.command(a, b, &self.store);
-        let (turn, stop) = (Arc::clone(&self.one_at_a_time), self.stop.subscribe());
+        let (turn, mut stop) = (Arc::clone(&self.one_at_a_time), self.stop.subscribe());
         tokio::spawn(async move {
-            let turn = turn.acquire_owned().await;
-            let ended = measure(command, &tell, stop).await;
+            let turn = tokio::select! {
+                biased;
+                () = stopped(&mut stop) => None,
+                turn = turn.acquire_owned() => Some(turn),
+            };
+            let ended = match &turn {
+                Some(_held) => measure(command, &tell, stop).await,
+                None => Err(STOPPED.to_owned()),
+            };
             tell.send_modify(|seen| seen.ended = Some(ended));
-            drop(turn);
         });
         Ok(id)
     }
@@ -128,6 +136,19 @@ impl Jobs {
     pub fn stop(&self) {
         self.stop.send_replace(true);
     }
+
+    /// Waits until nothing is under way any more.
+    pub async fn ended(&self) {
+        let all: Vec<_> = self.all.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        for mut seen in all {
+            let _ = seen.wait_for(|seen| seen.ended.is_some()).await; // whose task is gone has no process either
+        }
+    }
+}
+
+/// Comes back when the server is to end.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await; // without a server there is none to wait for
 }
 
 /// Runs the process to its end, telling how far it is.
@@ -147,7 +168,11 @@ async fn measure(
         loop {
             let line = tokio::select! {
                 line = lines.next_line() => line,
-                _ = stop.wait_for(|stop| *stop) => return Err("the server was stopped; it goes on when asked for again".to_owned()),
+                () = stopped(&mut stop) => {
+                    // What was killed is gone only once it was waited for.
+                    let _ = child.kill().await;
+                    return Err(STOPPED.to_owned());
+                }
             };
             let Ok(Some(line)) = line else { break };
             match serde_json::from_str::<Measuring>(&line) {
@@ -162,5 +187,53 @@ async fn measure(
         Ok(_) if !last_words.trim().is_empty() => Err(last_words.trim().to_owned()),
         Ok(status) => Err(format!("it ended with {status}")),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Measures by sleeping, and says in a file which process it is.
+    struct Sleeper(PathBuf);
+
+    impl Launch for Sleeper {
+        fn command(&self, _: &str, _: &str, _: &Path) -> std::process::Command {
+            let mut command = std::process::Command::new("sh");
+            command.args(["-c", "echo $$ > \"$0\"; exec sleep 60"]).arg(&self.0);
+            command
+        }
+
+        fn refusal(&self, _: &str) -> Option<String> {
+            None
+        }
+
+        fn here(&self) -> Option<Here> {
+            None
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_stopped_is_gone_when_it_has_ended_and_what_waited_never_begins() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pid");
+        let jobs = Jobs::new(Arc::new(Sleeper(file.clone())), folder.path().join("evidence.db"));
+        let first = jobs.start("a", "b").unwrap();
+        let process = loop {
+            match std::fs::read_to_string(&file) {
+                Ok(text) if text.ends_with('\n') => break text.trim().to_owned(),
+                _ => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
+            }
+        };
+        std::fs::remove_file(&file).unwrap();
+        let second = jobs.start("a", "c").unwrap();
+        jobs.stop();
+        jobs.ended().await;
+        for job in [first, second] {
+            assert_eq!(jobs.watch(job).unwrap().borrow().ended, Some(Err(STOPPED.to_owned())));
+        }
+        let is_there = std::process::Command::new("kill").args(["-0", &process]).output().unwrap().status.success();
+        assert!(!is_there, "its process is not even waited for");
+        assert!(!file.exists(), "the second was started");
     }
 }

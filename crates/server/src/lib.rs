@@ -34,6 +34,7 @@ mod subscribe;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use plimsoll_catalog::Catalog;
 use plimsoll_panel::rubric::Rubric;
@@ -42,6 +43,9 @@ use plimsoll_panel::store::StoreError;
 pub use app::App;
 pub use jobs::{Launch, Measuring};
 pub use mail::{Mail, MailError};
+
+/// A comparison that was ended has this long until its process is gone.
+const ENDING: Duration = Duration::from_secs(2);
 
 /// What a server is started with.
 pub struct Options {
@@ -131,6 +135,7 @@ impl Server {
             app.jobs.stop();
         };
         listen::serve(listener, routes, stop).await;
+        let _ = tokio::time::timeout(ENDING, app.jobs.ended()).await;
         mail.abort();
         measuring.abort();
     }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use plimsoll_panel::Report;
 use plimsoll_panel::digest::Digest;
 use plimsoll_panel::pages::MOST_USERS;
 use plimsoll_panel::store::Listed;
+use plimsoll_panel::{Report, Sealed};
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 
@@ -107,7 +107,7 @@ fn description(devices: &[&str]) -> Value {
         "The latest comparison of two models with everything measured and what the panel says, as `plimsoll compare --json` \
          prints it.",
         with("pair", "`a-vs-b`, in either order"),
-        schemas.subschema_for::<Report>().to_value(),
+        schemas.subschema_for::<Sealed<Report>>().to_value(),
         &[bad, ("404", "Never compared here"), changed],
     );
     route(

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use plimsoll_lab::record::listed;
 use plimsoll_panel::{
-    Detail, ReportError, ReportPaths, Style as TextStyle, render_field, render_text, shown_text, write_field,
+    Detail, ReportError, ReportPaths, Sealed, Style as TextStyle, render_field, render_text, shown_text, write_field,
     write_report,
 };
 
@@ -53,7 +53,7 @@ pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Resu
         let paths = ReportPaths::of(&command.report, &report.ids());
         let written = written(command, &paths, || write_report(&paths, &report, &rubric.text))?;
         return if as_json {
-            super::print_json(&report)
+            super::print_json(&Sealed::new(&report))
         } else {
             print(&render_text(&report, style, detail), &written)
         };
@@ -61,7 +61,11 @@ pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Resu
     let Measured { report, rubric } = measured_field(&models, &command.measure, &settings, told)?;
     let paths = ReportPaths::of(&command.report, &report.ids());
     let written = written(command, &paths, || write_field(&paths, &report, &rubric.text))?;
-    if as_json { super::print_json(&report) } else { print(&render_field(&report, style, detail), &written) }
+    if as_json {
+        super::print_json(&Sealed::new(&report))
+    } else {
+        print(&render_field(&report, style, detail), &written)
+    }
 }
 
 /// Which of the models are the same files, if any are.

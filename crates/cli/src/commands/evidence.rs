@@ -150,6 +150,8 @@ struct Found {
     name: String,
     about: String,
     faults: Vec<String>,
+    /// What was not looked at, in sentences.
+    notes: Vec<String>,
 }
 
 fn check(command: &Check, as_json: bool) -> anyhow::Result<ExitCode> {
@@ -165,8 +167,9 @@ fn check(command: &Check, as_json: bool) -> anyhow::Result<ExitCode> {
         _ => Standing::Failed,
     };
     if as_json {
-        let checked =
-            found.iter().map(|found| json!({ "of": found.name, "about": found.about, "faults": found.faults }));
+        let checked = found.iter().map(
+            |found| json!({ "of": found.name, "about": found.about, "faults": found.faults, "notes": found.notes }),
+        );
         super::print_json(&json!({
             "passed": standing == Standing::Passed, "standing": standing, "shows": SHOWS,
             "checked": checked.collect::<Vec<_>>(),
@@ -186,7 +189,7 @@ fn check_report(file: &Path, rubrics: &[Rubric]) -> anyhow::Result<Found> {
         1 => format!("{measurements} measurements"),
         pairs => format!("{measurements} measurements in {pairs} comparisons"),
     };
-    Ok(Found { name: file.display().to_string(), about, faults })
+    Ok(Found { name: file.display().to_string(), about, faults, notes: evidence::left_unmarked(&written) })
 }
 
 fn check_store(command: &Check, what: Option<&str>, rubrics: &[Rubric]) -> anyhow::Result<Vec<Found>> {
@@ -206,7 +209,7 @@ fn check_store(command: &Check, what: Option<&str>, rubrics: &[Rubric]) -> anyho
     };
     let mut found = Vec::new();
     for id in ids {
-        let Checked { comparison, models: [a, b], withdrawn, records, judgements, faults } =
+        let Checked { comparison, models: [a, b], withdrawn, records, judgements, faults, unmarked } =
             store.check(&id, rubrics)?;
         let judged = match judgements {
             0 => "never judged".to_owned(),
@@ -216,12 +219,12 @@ fn check_store(command: &Check, what: Option<&str>, rubrics: &[Rubric]) -> anyho
         let (a, b) = (shown_text(&a, 24), shown_text(&b, 24));
         let withdrawn = withdrawn.map_or_else(String::new, |why| format!("; WITHDRAWN: {}", shown_text(&why, 200)));
         let about = format!("{a} against {b}: {records} records, {judged}{withdrawn}");
-        found.push(Found { name: comparison, about, faults });
+        found.push(Found { name: comparison, about, faults, notes: unmarked.into_iter().collect() });
     }
     let faults = if what.is_none() { store.check_lists()? } else { Vec::new() };
     if !faults.is_empty() {
         let about = "what is kept beside what is listed".to_owned();
-        found.push(Found { name: store.path().display().to_string(), about, faults });
+        found.push(Found { name: store.path().display().to_string(), about, faults, notes: Vec::new() });
     }
     Ok(found)
 }
@@ -233,11 +236,11 @@ fn print(found: &[Found]) -> anyhow::Result<()> {
         writeln!(out, "{word}: there are no comparisons to check\n`plimsoll compare A B` makes one")?;
         return Ok(());
     }
-    for Found { name, about, faults } in found {
+    for Found { name, about, faults, notes } in found {
         let name = with_short_ids(&shown_text(name, 70));
         let word = style.standing(Standing::of(true, faults.is_empty()));
         writeln!(out, "{word}  {name}")?;
-        for line in broken(about, WIDTH, HANG) {
+        for line in [about].into_iter().chain(notes).flat_map(|text| broken(text, WIDTH, HANG)) {
             writeln!(out, "        {line}")?;
         }
         for fault in faults {

@@ -38,6 +38,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let json = args.common.json;
     if let Some(folder) = &args.common.catalog {
         catalogue::use_folder(folder);
+        // Whether or not the command asks for a card: what was named and cannot be read is no folder of cards.
+        catalogue::open()?;
     }
     match &args.command {
         None => compare::run(&Compare::demo(), settings, json)?,

@@ -19,7 +19,7 @@ use crate::interrupt::{self, Interrupt};
 use crate::mistake::Mistake;
 use crate::notice::say;
 use crate::settings::Settings;
-use crate::show::Looked;
+use crate::show::{Looked, require_tower};
 use crate::style::Style;
 use crate::template_arg::TemplateArg;
 use crate::{licence_notice, model, piped};
@@ -29,6 +29,7 @@ const CHATML_END: &str = "<|im_end|>";
 
 /// Answers one prompt, or chats.
 pub fn run(command: &Run, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
+    require_tower(command.show.mmproj.as_deref())?;
     let checkpoint = model::open(&command.model)?;
     let interrupt = Interrupt::install()?;
     licence_notice::tell_once(&command.model, &checkpoint)?;

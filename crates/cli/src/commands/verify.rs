@@ -21,12 +21,14 @@ use crate::args::Verify;
 use crate::mistake::Mistake;
 use crate::notice::say;
 use crate::settings::Settings;
+use crate::show::require_tower;
 use crate::style::Style;
 use crate::{demo, model, progress};
 
 /// Compares with a golden file, and fast arithmetic with exact where that is asked for; status 0 if everything agrees, 1 if
 /// something does not, 2 if something was not compared.
 pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
+    require_tower(command.mmproj.as_deref())?;
     let checkpoint = model::open(&command.model)?;
     let golden = golden(command, &checkpoint)?;
     let tokenizer = Tokenizer::of(&checkpoint, settings.pre.as_deref())?;

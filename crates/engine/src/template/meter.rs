@@ -14,9 +14,14 @@ pub const RENDERING: Budget = Budget { bytes: 512 << 20, steps: 10_000_000, time
 /// What a rendering of a few words may use up.
 pub const PROBE: Budget = Budget { bytes: 16 << 20, steps: 500_000, time: Duration::from_secs(1) };
 /// Bytes that are read in the time of a step.
-const BYTES_A_STEP: usize = 64;
+pub const BYTES_A_STEP: usize = 64;
 /// Bytes that are gone through character by character in the time of a step.
 const SCANNED_BYTES_A_STEP: usize = 8;
+/// Bytes that one step may go through character by character: the clock is looked at between steps only, and some of them
+/// take a tenth of a microsecond for a character.
+pub const MAX_SCANNED_BYTES: usize = 4 << 20;
+/// Places that one step may find in a text, each of which is copied, counted or made a piece.
+const MAX_PLACES: usize = 4 << 20;
 /// What an item of a list takes: its value, and mostly something that the value owns. [bytes]
 const ITEM_BYTES: usize = 64;
 /// What an entry of a dict takes: a key, a value, and what the key is found by. [bytes]
@@ -81,7 +86,20 @@ impl Meter {
 
     /// Something goes through `bytes` of text character by character.
     pub fn scan(&self, bytes: usize) -> Outcome<()> {
+        if bytes > MAX_SCANNED_BYTES {
+            return Err(Fail::TooMuch("goes through more than 4 MiB of text at once"));
+        }
         self.steps(1 + (bytes / SCANNED_BYTES_A_STEP) as u64)
+    }
+
+    /// How many `places` something finds in a text: `most` at most.
+    pub fn places(&self, places: impl Iterator, most: Option<usize>) -> Outcome<usize> {
+        let found = places.take(most.unwrap_or(usize::MAX).min(MAX_PLACES + 1)).count();
+        if found > MAX_PLACES {
+            return Err(Fail::TooMuch("finds more than four million places in a text"));
+        }
+        self.read(found.saturating_mul(SCANNED_BYTES_A_STEP))?;
+        Ok(found)
     }
 
     /// Something builds `bytes` at once.

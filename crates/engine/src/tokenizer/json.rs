@@ -4,14 +4,16 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use plimsoll_models::TokenizerClass;
 use serde::de::{Error as _, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value, json};
 use tokenizers::normalizers::NormalizerWrapper;
 use tokenizers::pre_tokenizers::metaspace::{Metaspace, PrependScheme};
 use tokenizers::{AddedToken, Encoding, Model, PostProcessor, Token};
 
 use super::normaliser::Normaliser;
+use super::own_class::OwnClass;
 use super::pieces::{MAX_SPECIAL, MAX_TOKENS, Pieces};
 use super::pipeline::{Pipeline, guarded};
 use super::{Backend, SpecialIds, Tokenizer, TokenizerError, byte_level, sentencepiece};
@@ -31,6 +33,8 @@ struct Description {
     #[serde(default)]
     normalizer: Value,
     #[serde(default)]
+    pre_tokenizer: Value,
+    #[serde(default)]
     post_processor: Value,
     #[serde(default)]
     decoder: Value,
@@ -44,8 +48,16 @@ struct Added {
     normalized: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct ModelDescription {
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    fuse_unk: Option<bool>,
+    #[serde(default)]
+    byte_fallback: Option<bool>,
+    #[serde(default)]
+    ignore_merges: Option<bool>,
     #[serde(default)]
     dropout: Option<f64>,
     #[serde(default)]
@@ -84,6 +96,12 @@ fn bounded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Added>, D::
     deserializer.deserialize_any(Tokens)
 }
 
+impl Description {
+    fn of(bytes: &[u8]) -> Result<Description, TokenizerError> {
+        serde_json::from_slice(bytes).map_err(|error| TokenizerError::Backend { reason: error.to_string() })
+    }
+}
+
 impl ModelDescription {
     /// That the model does the same to the same text, and that what it writes for a character is short.
     fn check(&self) -> Result<(), TokenizerError> {
@@ -113,12 +131,30 @@ pub(super) fn build(
     bytes: &[u8],
     config: &Map<String, Value>,
     special_tokens_map: &Map<String, Value>,
-    other_class: bool,
+    class: TokenizerClass,
 ) -> Result<Tokenizer, TokenizerError> {
-    let description: Description =
-        serde_json::from_slice(bytes).map_err(|error| TokenizerError::Backend { reason: error.to_string() })?;
+    let own = OwnClass::of(config, class)?;
+    let Some(own) = own else { return read(bytes, config, special_tokens_map, class) };
+    let description = Description::of(bytes)?;
+    let steps = json!({
+        "normalizer": description.normalizer, "pre_tokenizer": description.pre_tokenizer, "decoder": description.decoder,
+        "post_processor": description.post_processor, "model": description.model,
+    });
+    let bytes = own.applied(bytes, &steps)?;
+    let config = with_special_tokens_map(config, special_tokens_map);
+    read(&bytes, &own.completed(&config), &Map::new(), TokenizerClass::File)
+}
+
+/// The tokenizer with the steps that the file has, or Llama's.
+fn read(
+    bytes: &[u8],
+    config: &Map<String, Value>,
+    special_tokens_map: &Map<String, Value>,
+    class: TokenizerClass,
+) -> Result<Tokenizer, TokenizerError> {
+    let description = Description::of(bytes)?;
     description.model.check()?;
-    let llama = LlamaClass::of(config, bytes).filter(|_| !other_class);
+    let llama = LlamaClass::of(config, bytes).filter(|_| class != TokenizerClass::File);
     let spelling = if llama.is_some() { Spelling::SentencePiece } else { spelling(&description.decoder)? };
     let strips_first_space = match &llama {
         Some(LlamaClass { scheme }) => *scheme != PrependScheme::Never,

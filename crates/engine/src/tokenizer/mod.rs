@@ -8,6 +8,7 @@ mod gguf;
 mod joining;
 mod json;
 mod normaliser;
+mod own_class;
 mod pieces;
 mod pipeline;
 mod pre_tokenizers;
@@ -18,7 +19,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use plimsoll_formats::TokenizerSource;
-use plimsoll_models::{Arch, Checkpoint, Hyperparams};
+use plimsoll_models::{Arch, Checkpoint, Hyperparams, TokenizerClass};
 use sha2::{Digest, Sha256};
 
 use crate::template::{ChatTemplate, ControlTexts, GuardedText};
@@ -134,8 +135,8 @@ pub struct TokenizerOptions {
     pub pre: Option<String>,
     /// Whether white space behind a control token is dropped, which a GGUF leaves to the model's architecture.
     pub strips_after_control: bool,
-    /// Whether `LlamaTokenizer` in tokenizer_config.json is not the class that the model's files are read by.
-    pub other_class: bool,
+    /// Whether the class that tokenizer_config.json names is what the model's files are read by.
+    pub class: TokenizerClass,
 }
 
 impl TokenizerOptions {
@@ -144,7 +145,7 @@ impl TokenizerOptions {
         TokenizerOptions {
             pre: pre.map(str::to_owned),
             strips_after_control: arch.is_some_and(Arch::strips_after_control),
-            other_class: !arch.is_some_and(|arch| arch.has_llama_tokenizer(name)),
+            class: arch.map_or(TokenizerClass::Named, |arch| arch.tokenizer_class(name)),
         }
     }
 }
@@ -237,7 +238,7 @@ impl Tokenizer {
     pub fn from_source(source: &TokenizerSource, options: &TokenizerOptions) -> Result<Self, TokenizerError> {
         match source {
             TokenizerSource::Json(json) => {
-                json::build(&json.tokenizer_json, &json.config, &json.special_tokens_map, options.other_class)
+                json::build(&json.tokenizer_json, &json.config, &json.special_tokens_map, options.class)
             }
             TokenizerSource::Gguf(vocab) => gguf::build(vocab, options),
             TokenizerSource::Absent { found } => Err(TokenizerError::Absent { found: found.clone() }),

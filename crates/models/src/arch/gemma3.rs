@@ -6,7 +6,7 @@ use plimsoll_formats::gguf::MetaValue;
 use plimsoll_graph::{Builder, Network, RopeLayout};
 use serde_json::json;
 
-use super::{Arch, Class, Gguf, RopeDefaults, RotaryRows, Window, Wrapper, llama};
+use super::{Arch, Class, Gguf, RopeDefaults, RotaryRows, TokenizerClass, Window, Wrapper, llama};
 use crate::blocks::{self, Attention, QkNorm};
 use crate::config::{GgufConfig, Hyperparams, LayerKeys, LayerKind, Layers};
 use crate::weights::EMBEDDING;
@@ -49,6 +49,7 @@ const CLASS: Class = Class {
     reads: &["attention_bias", "query_pre_attn_scalar", "attn_logit_softcapping", "final_logit_softcapping"],
     layers,
     rope: RopeDefaults { theta: 1_000_000.0, local_theta: Some(10_000.0), ..llama::CLASS.rope },
+    tokenizer: TokenizerClass::OrElse("GemmaTokenizer"),
     ..llama::CLASS
 };
 

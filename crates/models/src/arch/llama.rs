@@ -5,7 +5,7 @@
 use plimsoll_graph::{Builder, Mask, Network, RopeLayout};
 use serde_json::json;
 
-use super::{Arch, Class, Gguf, RopeDefaults, RotaryRows, Window};
+use super::{Arch, Class, Gguf, RopeDefaults, RotaryRows, TokenizerClass, Window};
 use crate::blocks::{self, Attention};
 use crate::config::{Biases, Hyperparams, LayerKind, layers};
 use crate::weights::EMBEDDING;
@@ -13,7 +13,7 @@ use crate::{ModelError, rope};
 
 pub(crate) const ARCH: Arch = Arch {
     name: "llama",
-    classes: &[LLAMA, MISTRAL],
+    classes: &[CLASS, MISTRAL],
     wrappers: &[],
     gguf: Gguf {
         tensors: &[],
@@ -43,10 +43,9 @@ pub(crate) const CLASS: Class = Class {
     biases: Biases::NONE,
     layers: layers::full,
     rope: RopeDefaults { theta: 10_000.0, local_theta: None, aliases: &[] },
-    llama_tokenizer: false,
+    tokenizer: TokenizerClass::Named,
 };
 
-const LLAMA: Class = Class { llama_tokenizer: true, ..CLASS };
 
 const MISTRAL: Class = Class {
     model_type: "mistral",
@@ -60,6 +59,7 @@ const MISTRAL: Class = Class {
     },
     reads: &[],
     layers: layers::alike,
+    tokenizer: TokenizerClass::File,
     ..CLASS
 };
 

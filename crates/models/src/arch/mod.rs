@@ -65,15 +65,28 @@ pub(crate) struct Class {
     pub layers: fn(&LayerKeys) -> Result<Layers, HyperparamError>,
     /// What it supplies for the rotary embedding.
     pub rope: RopeDefaults,
-    /// Whether transformers makes its tokenizer by `LlamaTokenizer` where its files name that class; for others they name it
-    /// in vain.
-    pub llama_tokenizer: bool,
+    /// By what transformers reads its tokenizer.
+    pub tokenizer: TokenizerClass,
 }
 
 impl Class {
     pub fn reads(&self, key: &str) -> bool {
         self.reads.contains(&key)
     }
+}
+
+/// What a tokenizer.json is read by. Source: transformers 5.24, `AutoTokenizer.from_pretrained`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TokenizerClass {
+    /// By the class that tokenizer_config.json names.
+    #[default]
+    Named,
+    /// By the class that tokenizer_config.json names, and by this one where it names none.
+    OrElse(&'static str),
+    /// By itself, whatever class is named.
+    File,
+    /// By this class, whatever is named.
+    Always(&'static str),
 }
 
 /// Rotary facts of a class.
@@ -200,9 +213,10 @@ impl Arch {
         self.fused.iter().any(|fused| fused.parts.iter().any(|(_, rows)| matches!(rows, Rows::KvHeads)))
     }
 
-    /// Whether `LlamaTokenizer`, which files of the model type `name` may name, is the class that they are read by.
-    pub fn has_llama_tokenizer(&self, name: &str) -> bool {
-        self.classes.iter().any(|class| class.model_type == name && class.llama_tokenizer)
+    /// By what the tokenizer of files of the model type `name` is read.
+    pub fn tokenizer_class(&self, name: &str) -> TokenizerClass {
+        let class = self.classes.iter().find(|class| class.model_type == name);
+        class.map_or(TokenizerClass::File, |class| class.tokenizer)
     }
 
     /// Whether the tokenizer of its GGUF files drops the white space behind a control token, which they do not say.

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::{Arch, Class, Fused, Gguf, RopeDefaults, RotaryRows, Rows, Window, llama};
+use super::{Arch, Class, Fused, Gguf, RopeDefaults, RotaryRows, Rows, TokenizerClass, Window, llama};
 use crate::config::layers;
 
 pub(crate) const ARCH: Arch = Arch {
@@ -44,5 +44,6 @@ const CLASS: Class = Class {
     layers: layers::alike,
     // What early files call it.
     rope: RopeDefaults { aliases: &[("su", "longrope"), ("yarn", "longrope")], ..llama::CLASS.rope },
+    tokenizer: TokenizerClass::File,
     ..llama::CLASS
 };

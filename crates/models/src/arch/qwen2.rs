@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::{Arch, Class, Gguf, RotaryRows, llama};
+use super::{Arch, Class, Gguf, RotaryRows, TokenizerClass, llama};
 use crate::config::{Biases, layers};
 
 pub(crate) const ARCH: Arch =
@@ -22,5 +22,6 @@ const CLASS: Class = Class {
     reads: &[],
     biases: Biases { qkv: true, ..Biases::NONE },
     layers: layers::from_max_window_layers,
+    tokenizer: TokenizerClass::Always("Qwen2Tokenizer"),
     ..llama::CLASS
 };

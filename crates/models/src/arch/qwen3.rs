@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::{Arch, Class, Gguf, RotaryRows, llama};
+use super::{Arch, Class, Gguf, RotaryRows, TokenizerClass, llama};
 use crate::blocks::QkNorm;
 use crate::config::layers;
 
@@ -31,5 +31,6 @@ const CLASS: Class = Class {
     },
     reads: &["attention_bias"],
     layers: layers::from_max_window_layers,
+    tokenizer: TokenizerClass::OrElse("Qwen2Tokenizer"),
     ..llama::CLASS
 };

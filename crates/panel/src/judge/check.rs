@@ -11,7 +11,7 @@ use super::paragraph::{Part, against_text, factor_text, readings};
 use super::review::{Call, Opinion, PANEL_VERSION, Review};
 use super::veto::margin_text;
 use super::{Background, Judgement, Subject, Word, judge, review, subject, words};
-use crate::report::Report;
+use crate::report::{Report, background_doubts};
 use crate::rubric::Rubric;
 use crate::write::questions;
 
@@ -136,6 +136,7 @@ pub fn check_report(report: &Report, rubric: &Rubric) -> Vec<Fault> {
     let Report { comparison, background: [a, b], judgement } = report;
     let mut faults = check_judgement(judgement, comparison, [a, b], rubric);
     faults.extend(check_comparison(comparison));
+    faults.extend(background_doubts(comparison, [a, b]).into_iter().map(|about| Fault::Overstated { about }));
     faults
 }
 
@@ -154,6 +155,25 @@ pub fn check_comparison(comparison: &Comparison) -> Vec<Fault> {
     faults.extend(overstated(comparison).into_iter().map(|about| Fault::Overstated { about }));
     faults.extend(mismarked(comparison));
     faults
+}
+
+/// How many marks of a comparison cannot be made again, and why, in a sentence; `None` where all can.
+pub fn unmarked(comparison: &Comparison) -> Option<String> {
+    let answers: usize = comparison.models.iter().map(|model| model.quality.outcomes.len()).sum();
+    let facts = &comparison.suite;
+    let Some(suite) = questions(comparison) else {
+        let why = if facts.content.is_none() && !facts.sources.is_empty() {
+            "the questions are not in the record, only the hashes of their files"
+        } else {
+            "its questions cannot be made again"
+        };
+        return (answers > 0).then(|| format!("{answers} marks of {answers} were not made again: {why}."));
+    };
+    let outcomes = comparison.models.iter().flat_map(|model| suite.items.iter().zip(&model.quality.outcomes));
+    let programs = outcomes.filter(|(item, outcome)| item.marked_again(&outcome.answer).is_none()).count();
+    (programs > 0).then(|| {
+        format!("{programs} marks of {answers} were not made again: programs that a model wrote are not run to check.")
+    })
 }
 
 /// Answers whose mark is not what this version's rules give, where the questions can be made again.

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use advice::open_needs;
 pub use advice::{Advice, Preferred};
-pub use check::{Fault, check, check_comparison, check_judgement, check_report};
+pub use check::{Fault, check, check_comparison, check_judgement, check_report, unmarked};
 pub use demand::{Demand, Workload};
 pub use expected::{AtLeast, Expected, OtherEngine};
 pub use field::{FieldAdvice, Judged, field_advice};

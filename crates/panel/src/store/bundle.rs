@@ -20,7 +20,8 @@ use super::records::{Kind, Record, body_of, id_of};
 use super::sitting::{Said, Seat, Sitting, json};
 use super::{Store, StoreError, now};
 use crate::bounds::{MOST_BYTES, Size};
-use crate::report::{card_doubts, names};
+use crate::judge::{Fault, Judgement, check_comparison, check_judgement};
+use crate::report::{background_doubts, names};
 
 /// Version of the layout.
 const LAYOUT: u32 = 2;
@@ -110,7 +111,8 @@ impl Store {
     }
 
     /// Takes a bundle in: all of it, or nothing where a record is not what its id and its kind say, belongs to no
-    /// comparison in it, or has a moment that cannot be. Records are read one after the other.
+    /// comparison in it, has a moment that cannot be, or does not follow from what it rests on: everything is calculated and
+    /// judged again. Records are read one after the other.
     ///
     /// # Errors
     /// [`BundleError`], which names the record.
@@ -217,6 +219,7 @@ impl<'a> Taking<'a> {
         let sittings = self.sittings()?;
         for id in self.of_kind(Kind::Comparison) {
             let comparison = self.comparison(&id)?;
+            follows(&id, Kind::Comparison, check_comparison(&comparison))?;
             let mut pair = None;
             for (sitting_id, sitting) in sittings.iter().filter(|(_, sitting)| sitting.comparison == id) {
                 let said = self.said(sitting_id, sitting, &comparison)?;
@@ -287,7 +290,7 @@ impl<'a> Taking<'a> {
         for part in std::iter::once(id).chain(sitting.reviews.iter().chain(&sitting.backgrounds).map(String::as_str)) {
             self.rests_on(id, part.to_owned())?;
         }
-        if let Some(doubt) = card_doubts(comparison, said.backgrounds.each_ref()).next() {
+        if let Some(doubt) = background_doubts(comparison, said.backgrounds.each_ref()).into_iter().next() {
             return Err(self.form(format!("what the panel knew of comparison {}: {doubt}", sitting.comparison)));
         }
         match moment::doubt(&sitting.created) {
@@ -296,8 +299,22 @@ impl<'a> Taking<'a> {
                 "the panel judged comparison {} at {}, before it was finished at {}",
                 sitting.comparison, sitting.created, comparison.created
             ))),
-            None => Ok(said),
+            None => {
+                self.judged_again(id, &said, comparison)?;
+                Ok(said)
+            }
         }
+    }
+
+    /// Holds what the panel said against what it says of the same evidence here.
+    fn judged_again(&self, id: &str, said: &Said, comparison: &Comparison) -> Result<(), BundleError> {
+        let sha256 = &said.reviews[0].rubric;
+        let rubric = self.store.rubric(sha256, &[])?;
+        let none = || self.form(format!("record {id} was judged by the rubric {sha256}, which is not in it"));
+        let rubric = rubric.ok_or_else(none)?;
+        let judgement = Judgement::of_reviews(comparison, said.reviews.clone());
+        let faults = check_judgement(&judgement, comparison, said.backgrounds.each_ref(), &rubric);
+        Ok(follows(id, Kind::Sitting, faults)?)
     }
 
     /// Marks as withdrawn what came with the mark; gives what was here before without one.
@@ -333,6 +350,12 @@ fn whole_id(id: &str, kind: Kind, body: &Value) -> Result<(), StoreError> {
 fn is_as_written(id: &str, kind: Kind, is: bool) -> Result<(), StoreError> {
     let about = "read and written again it is another record".to_owned();
     if is { Ok(()) } else { Err(StoreError::Unfit { id: id.to_owned(), kind: kind.as_str(), about }) }
+}
+
+/// A record in which nothing is wrong.
+fn follows(id: &str, kind: Kind, faults: Vec<Fault>) -> Result<(), StoreError> {
+    let unfit = |fault: Fault| StoreError::Unfit { id: id.to_owned(), kind: kind.as_str(), about: fault.to_string() };
+    faults.into_iter().next().map_or(Ok(()), |fault| Err(unfit(fault)))
 }
 
 fn append(tar: &mut Builder<impl Write>, path: &str, text: &str) -> io::Result<()> {

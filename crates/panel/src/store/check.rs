@@ -11,8 +11,8 @@ use super::parts::{assembled, names_by_files, taken_apart};
 use super::records::{Kind, Record};
 use super::sitting::{Said, Seat, Sitting};
 use super::{Store, StoreError};
-use crate::judge::{Fault, Judgement, check_comparison, check_judgement};
-use crate::report::{card_doubts, names};
+use crate::judge::{Fault, Judgement, check_comparison, check_judgement, unmarked};
+use crate::report::{background_doubts, names};
 use crate::rubric::Rubric;
 
 /// What came of checking a comparison.
@@ -30,6 +30,8 @@ pub struct Checked {
     pub judgements: usize,
     /// What does not hold, in words.
     pub faults: Vec<String>,
+    /// How many marks were not made again, and why, in a sentence; absent where all were.
+    pub unmarked: Option<String>,
 }
 
 impl Checked {
@@ -102,7 +104,8 @@ impl Store {
         }
         let withdrawn = reader.read.get(comparison).and_then(|record| record.withdrawn.clone());
         let (models, records, judgements, faults) = ([row.a, row.b], reader.read.len(), seats.len(), reader.faults);
-        Ok(Checked { comparison: row.comparison, models, withdrawn, records, judgements, faults })
+        let unmarked = whole.as_ref().and_then(unmarked);
+        Ok(Checked { comparison: row.comparison, models, withdrawn, records, judgements, faults, unmarked })
     }
 
     /// What is kept and not listed, or listed and not kept: what [`Store::check`] of every comparison would not come upon.
@@ -249,7 +252,7 @@ impl Reader<'_> {
             self.fault(format!("it was judged at {judged}, before it was finished at {finished}"));
         }
         let Said { reviews, backgrounds } = said;
-        for doubt in card_doubts(whole, backgrounds.each_ref()) {
+        for doubt in background_doubts(whole, backgrounds.each_ref()) {
             self.fault(doubt);
         }
         let names = names(whole, backgrounds.each_ref());

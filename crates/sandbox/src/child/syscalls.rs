@@ -34,7 +34,11 @@ const ALLOWED: &[i64] = &[
     sys::SYS_gettimeofday, sys::SYS_times, sys::SYS_getrusage, sys::SYS_uname, sys::SYS_sysinfo, sys::SYS_getrandom,
     sys::SYS_getpid, sys::SYS_gettid, sys::SYS_getppid, sys::SYS_getuid, sys::SYS_geteuid, sys::SYS_getgid,
     sys::SYS_getegid, sys::SYS_getgroups, sys::SYS_getrlimit,
-    // becoming Python, and the end
+    // Becoming Python, and the end. The code may become something else once more: another program of the system, or ours
+    // again. It gains nothing by it. Every wall stands around the process and not around Python: namespaces, limits, Landlock,
+    // this filter and the loss of all capabilities outlive `execve`, no program is set-user-id there, and the verdict comes
+    // from another process. A filter cannot read the path, and a wall that let only Python be executed would not hold: the
+    // linker, which Python needs, loads any file that can be read.
     sys::SYS_execve, sys::SYS_exit, sys::SYS_exit_group,
 ];
 /// Calls that only the older architecture has.

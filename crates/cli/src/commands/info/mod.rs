@@ -21,6 +21,7 @@ use crate::mistake::Mistake;
 use crate::model::{self, NoArtifact, NoModel};
 use crate::predicted::require_context;
 use crate::settings::Settings;
+use crate::show::require_tower;
 use sight::SightFacts;
 
 /// Tokens of the prompt that prefill is predicted for.
@@ -43,6 +44,7 @@ struct Facts<'a> {
 
 /// Prints what a model is, what its licence allows, and what it will take here; of a model without files, its card.
 pub fn run(command: &Info, settings: Settings, as_json: bool) -> anyhow::Result<()> {
+    require_tower(command.mmproj.as_deref())?;
     if command.on.device.is_some() {
         let catalog = catalogue::open()?;
         let Some(card) = catalog.resolve(model::known_as(&command.model)) else {

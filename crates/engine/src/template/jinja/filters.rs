@@ -11,7 +11,7 @@ use crate::template::python::number::{absolute, rounded, to_float, to_whole, who
 use crate::template::python::percent::percent;
 use crate::template::python::repr::string;
 use crate::template::python::text as words;
-use crate::template::python::text_methods::stripped;
+use crate::template::python::text_methods::{self, stripped};
 use crate::template::python::value::{Text, Value};
 use crate::template::python::{Fail, Outcome, error};
 
@@ -245,9 +245,7 @@ impl Renderer<'_> {
         if text.markup {
             return Ok(text);
         }
-        self.meter.scan(text.text.len())?;
-        self.meter.build(text.text.len().saturating_mul(5))?;
-        Ok(Text { text: words::escape(&text.text).into(), markup: true })
+        Ok(Text { text: text_methods::escaped(&text.text, self.meter)?.into(), markup: true })
     }
 
     /// An argument that is a whole number.
@@ -266,6 +264,7 @@ impl Renderer<'_> {
 
     fn reverse(&self, value: &Value) -> Outcome {
         if let Value::Text(text) = value {
+            self.meter.scan(text.text.len())?;
             self.meter.build(text.text.len())?;
             let reversed: String = text.text.chars().rev().collect();
             return Ok(Value::Text(Text { text: reversed.into(), markup: text.markup }));
@@ -307,8 +306,7 @@ impl Renderer<'_> {
             Some(count) => self.whole(Some(&count), -1, "count")?,
         };
         self.meter.read(from.len())?;
-        let places = subject.matches(&*from).count();
-        let places = usize::try_from(most).map_or(places, |most| places.min(most));
+        let places = self.meter.places(subject.matches(&*from), usize::try_from(most).ok())?;
         self.meter.build(places.saturating_mul(to.len()).saturating_add(subject.len()))?;
         Ok(Value::text(words::replace(&subject, &from, &to, most)))
     }

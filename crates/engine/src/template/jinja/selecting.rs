@@ -90,6 +90,7 @@ impl Renderer<'_> {
     fn without_case(&self, key: Value, case: bool) -> Outcome {
         match key {
             Value::Text(text) if !case => {
+                self.meter.scan(text.text.len())?;
                 self.meter.build(text.text.len())?;
                 Ok(Value::Text(Text { text: text.text.to_lowercase().into(), markup: text.markup }))
             }

@@ -123,7 +123,11 @@ impl Renderer<'_> {
             "true" => matches!(value, Value::Bool(true)),
             "integer" => matches!(value, Value::Int(_) | Value::Big(_)),
             "float" => matches!(value, Value::Float(_)),
-            "lower" | "upper" => is_all(&string(value, self.meter)?, name == "upper"),
+            "lower" | "upper" => {
+                let text = string(value, self.meter)?;
+                self.meter.scan(text.len())?;
+                is_all(&text, name == "upper")
+            }
             "string" => matches!(value, Value::Text(_)),
             "mapping" => matches!(value, Value::Dict(_)),
             "number" => matches!(value, Value::Bool(_) | Value::Int(_) | Value::Big(_) | Value::Float(_)),

@@ -2,6 +2,7 @@
 
 use super::arguments::Arguments;
 use super::render::Renderer;
+use crate::template::meter::BYTES_A_STEP;
 use crate::template::python::number::{Operator, binary};
 use crate::template::python::text::{is_alpha, is_numeric, is_space, lines, rsplit};
 use crate::template::python::value::{Text, Value};
@@ -74,6 +75,7 @@ pub fn indent(renderer: &Renderer<'_>, value: &Value, arguments: Arguments) -> O
     let Value::Text(text) = binary(Operator::Add, value, &Value::text("\n"), renderer.meter)? else {
         return error("only text is indented");
     };
+    renderer.meter.scan(text.text.len())?;
     let pieces = lines(&text.text, false);
     renderer.meter.build(pieces.len().saturating_mul(indention.len()).saturating_add(text.text.len()))?;
     let mut out = String::new();
@@ -149,8 +151,9 @@ pub fn wordwrap(renderer: &Renderer<'_>, value: &Value, arguments: Arguments) ->
     let truth = |value: Option<Value>| value.is_none_or(|value| value.truth());
     let wrap = Wrap { width, breaks: truth(long), hyphens: truth(hyphens) };
     // Each character may be a piece of its own, and a line.
-    // Where a piece ends is asked of every character and its neighbours.
-    renderer.meter.scan(text.len().saturating_mul(64))?;
+    // Where a piece ends is asked of every character and its neighbours, which takes eight steps.
+    renderer.meter.scan(text.len())?;
+    renderer.meter.read(text.len().saturating_mul(8 * BYTES_A_STEP))?;
     renderer.meter.build(text.len().saturating_mul(PIECE_BYTES + joiner.len()))?;
     let wrapped: Vec<String> = lines(text, false).iter().map(|line| wrap.lines(line).join(joiner)).collect();
     Ok(Value::text(wrapped.join(joiner)))

@@ -2,7 +2,7 @@
 
 use super::format::formatted;
 use super::repr::{ascii, repr, string};
-use super::text::escape;
+use super::text_methods::escaped;
 use super::value::Value;
 use super::{Outcome, error};
 use crate::template::meter::Meter;
@@ -96,6 +96,6 @@ fn field_text(field: &str, markup: bool, fields: &mut dyn Fields, meter: &Meter,
     match &value {
         Value::Text(text) if text.markup && spec.is_empty() => Ok(text.text.to_string()),
         Value::Text(text) if text.markup => error("Unsupported format specification for Markup."),
-        _ => Ok(escape(&formatted(&value, &spec, meter)?)),
+        _ => escaped(&formatted(&value, &spec, meter)?, meter),
     }
 }

@@ -155,7 +155,10 @@ pub fn slice(value: &Value, parts: [&Value; 3], meter: &Meter) -> Outcome<Option
             meter.build(text.text.len())?;
             let sliced: String = if step == 1 && text.text.is_ascii() {
                 text.text.get(first as usize..first as usize + count).unwrap_or_default().to_owned()
+            } else if step == 1 {
+                text.text.chars().skip(first as usize).take(count).collect()
             } else {
+                meter.scan(text.text.len())?;
                 let characters: Vec<char> = text.text.chars().collect();
                 indices.map(|index| characters[index]).collect()
             };

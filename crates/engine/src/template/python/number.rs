@@ -4,7 +4,7 @@ use num_bigint::{BigInt, Sign};
 use num_traits::{FromPrimitive, Signed, ToPrimitive, Zero};
 
 use super::percent::percent;
-use super::text::escape;
+use super::text_methods::escaped;
 use super::value::{Text, Value};
 use super::{Fail, Outcome, error};
 use crate::template::meter::Meter;
@@ -118,10 +118,13 @@ fn of_text(operator: Operator, a: &Value, b: &Value, meter: &Meter) -> Outcome<O
         (Operator::Mod, Value::Text(format), b) => percent(format, b, meter)?,
         (Operator::Add, Value::Text(a), Value::Text(b)) => {
             let markup = a.markup || b.markup;
-            let side = |text: &Text| if markup && !text.markup { escape(&text.text) } else { text.text.to_string() };
+            let side = |text: &Text| {
+                let is_taken_in = markup && !text.markup;
+                if is_taken_in { escaped(&text.text, meter) } else { Ok(text.text.to_string()) }
+            };
             // An escape takes up to five bytes of one.
             meter.build((a.text.len() + b.text.len()).saturating_mul(if markup { 5 } else { 1 }))?;
-            let joined = if markup { side(a) + &side(b) } else { [&*a.text, &*b.text].concat() };
+            let joined = if markup { side(a)? + &side(b)? } else { [&*a.text, &*b.text].concat() };
             Value::Text(Text { text: joined.into(), markup })
         }
         (Operator::Add, Value::List(a), Value::List(b)) => Value::list([&a.values[..], &b.values].concat(), meter)?,

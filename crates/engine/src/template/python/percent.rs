@@ -5,7 +5,7 @@ use num_traits::Signed;
 use super::format::{MAX_WIDTH, Spec, digits_of, of_float, whole_of};
 use super::number::to_float;
 use super::repr::{ascii, quoted_short, repr, string};
-use super::text::escape;
+use super::text_methods::escaped;
 use super::value::{Text, Value};
 use super::{Fail, Outcome, error};
 use crate::template::meter::Meter;
@@ -126,17 +126,17 @@ impl Percent<'_> {
 
     fn converted(&self, spec: Spec, kind: char, value: &Value) -> Outcome<String> {
         let meter = self.meter;
-        let text = |text: String| if self.format.markup { escape(&text) } else { text };
+        let text = |text: String| if self.format.markup { escaped(&text, meter) } else { Ok(text) };
         match kind {
             's' => {
                 let shown = match value {
                     Value::Text(inner) if self.format.markup && inner.markup => inner.text.to_string(),
-                    value => text(string(value, meter)?),
+                    value => text(string(value, meter)?)?,
                 };
                 spec_text(&spec, &shown, meter)
             }
-            'r' => spec_text(&spec, &text(repr(value, meter)?), meter),
-            'a' => spec_text(&spec, &text(ascii(&repr(value, meter)?)), meter),
+            'r' => spec_text(&spec, &text(repr(value, meter)?)?, meter),
+            'a' => spec_text(&spec, &text(ascii(&repr(value, meter)?))?, meter),
             'c' => {
                 let c = match value {
                     Value::Text(text) if text.text.chars().count() == 1 => text.text.to_string(),

@@ -24,12 +24,13 @@ pub fn of_text(text: &Text, name: &str, arguments: Arguments, meter: &Meter) -> 
         meter.build(made.len())?;
         Ok(Value::Text(Text { text: made.into(), markup: text.markup }))
     };
-    if let Some(truth) = kind_of_text(it, name) {
-        meter.scan(it.len())?;
-        let [] = arguments.exactly(name)?;
-        return Ok(Value::Bool(truth));
-    }
     match name {
+        "isalnum" | "isalpha" | "isascii" | "isdecimal" | "isdigit" | "isidentifier" | "islower" | "isnumeric"
+        | "isprintable" | "isspace" | "istitle" | "isupper" => {
+            let [] = arguments.exactly(name)?;
+            meter.scan(it.len())?;
+            Ok(Value::Bool(is_of_kind(it, name)))
+        }
         "capitalize" | "casefold" | "lower" | "upper" | "title" | "swapcase" => {
             let [] = arguments.exactly(name)?;
             meter.scan(it.len())?;
@@ -74,10 +75,9 @@ pub fn of_text(text: &Text, name: &str, arguments: Arguments, meter: &Meter) -> 
             let [from, to, most] = arguments.up_to(name, 2)?;
             let (from, to) = (from.unwrap_or(Value::None), to.unwrap_or(Value::None));
             let from = searched_for(&from, name, meter)?;
-            let to = escaped_for(text, text_argument(&to, name)?, &to);
+            let to = escaped_for(text, text_argument(&to, name)?, &to, meter)?;
             let most = most.map_or(Ok(-1), |most| int_argument(&most, name))?;
-            let places = it.matches(from).count();
-            let places = usize::try_from(most).map_or(places, |most| places.min(most));
+            let places = meter.places(it.matches(from), usize::try_from(most).ok())?;
             meter.build(places.saturating_mul(to.len()).saturating_add(it.len()))?;
             made(words::replace(it, from, &to, most))
         }
@@ -115,22 +115,25 @@ pub fn of_text(text: &Text, name: &str, arguments: Arguments, meter: &Meter) -> 
         }
         "striptags" | "unescape" => {
             let [] = arguments.exactly(name)?;
+            meter.scan(it.len())?;
+            meter.build(it.len())?;
             Ok(Value::text(if name == "striptags" { html::without_tags(it)? } else { html::unescape(it)? }))
         }
         "escape" => {
             let [value] = arguments.exactly(name)?;
             let shown = string(&value, meter)?;
             let markup = matches!(&value, Value::Text(text) if text.markup);
-            Ok(Value::Text(Text { text: if markup { shown } else { words::escape(&shown) }.into(), markup: true }))
+            let shown = if markup { shown } else { escaped(&shown, meter)? };
+            Ok(Value::Text(Text { text: shown.into(), markup: true }))
         }
         other => error(format!("`{other}` of text gives bytes, which templates cannot print, and is not supported")),
     }
 }
 
 /// The methods that ask what a text is made of.
-fn kind_of_text(text: &str, name: &str) -> Option<bool> {
+fn is_of_kind(text: &str, name: &str) -> bool {
     let all = |is: fn(char) -> bool| !text.is_empty() && text.chars().all(is);
-    Some(match name {
+    match name {
         "isalnum" => all(|c| words::is_alpha(c) || words::is_numeric(c)),
         "isalpha" => all(words::is_alpha),
         "isascii" => text.is_ascii(),
@@ -142,9 +145,8 @@ fn kind_of_text(text: &str, name: &str) -> Option<bool> {
         "isprintable" => text.chars().all(super::repr::is_printable),
         "isspace" => all(words::is_space),
         "istitle" => words::is_title_case(text),
-        "isupper" => words::is_all(text, true),
-        _ => return None,
-    })
+        _ => words::is_all(text, true),
+    }
 }
 
 fn text_argument<'v>(value: &'v Value, name: &str) -> Outcome<&'v str> {
@@ -175,9 +177,16 @@ fn int_argument(value: &Value, name: &str) -> Outcome<i64> {
 }
 
 /// What Markup takes in is escaped, unless it is Markup.
-fn escaped_for(text: &Text, argument: &str, value: &Value) -> String {
+fn escaped_for(text: &Text, argument: &str, value: &Value, meter: &Meter) -> Outcome<String> {
     let markup = matches!(value, Value::Text(argument) if argument.markup);
-    if text.markup && !markup { words::escape(argument) } else { argument.to_owned() }
+    if text.markup && !markup { escaped(argument, meter) } else { Ok(argument.to_owned()) }
+}
+
+/// Text escaped for HTML, within the budget.
+pub fn escaped(text: &str, meter: &Meter) -> Outcome<String> {
+    meter.scan(text.len())?;
+    meter.build(text.len().saturating_mul(5))?; // a quote becomes five bytes
+    Ok(words::escape(text))
 }
 
 /// `strip` and its kind.
@@ -222,12 +231,15 @@ fn pieces(text: &Text, name: &str, arguments: Arguments, meter: &Meter) -> Outco
     if separator == Some("") {
         return error("empty separator");
     }
-    meter.scan(text.text.len())?;
-    let most_pieces = match separator {
-        Some(separator) => text.text.matches(separator).count() + 1,
-        None => text.text.split(words::is_space).filter(|piece| !piece.is_empty()).count() + 1,
+    let cuts = match separator {
+        Some(separator) => meter.places(text.text.matches(separator), usize::try_from(most).ok())?,
+        None => {
+            meter.scan(text.text.len())?;
+            let pieces = text.text.split(words::is_space).filter(|piece| !piece.is_empty());
+            meter.places(pieces, usize::try_from(most).ok())?
+        }
     };
-    room_for(usize::try_from(most).map_or(most_pieces, |most| most_pieces.min(most.saturating_add(1))), meter)?;
+    room_for(cuts + 1, meter)?;
     let pieces = if name == "split" { words::split } else { words::rsplit }(&text.text, separator, most);
     list_of(text, &pieces, meter)
 }
@@ -237,6 +249,7 @@ fn padded(text: &Text, name: &str, arguments: Arguments, meter: &Meter) -> Outco
     if name == "expandtabs" {
         let [width] = arguments.named(name, ["tabsize"], 0)?;
         let width = width.map_or(Ok(8), |width| int_argument(&width, name))?.max(0) as usize;
+        meter.scan(it.len())?;
         meter.build(it.matches('\t').count().saturating_mul(width).saturating_add(it.len()))?;
         return Ok(words::expand_tabs(it, width));
     }
@@ -303,9 +316,11 @@ fn searched(text: &str, name: &str, arguments: Arguments, meter: &Meter) -> Outc
     let wanted = searched_for(&wanted, name, meter)?;
     meter.read(text.len())?;
     if name == "count" {
-        let found = within.map_or(0, |within| {
-            if wanted.is_empty() { within.chars().count() + 1 } else { within.matches(wanted).count() }
-        });
+        let found = match within {
+            None => 0,
+            Some(within) if wanted.is_empty() => within.chars().count() + 1,
+            Some(within) => meter.places(within.matches(wanted), None)?,
+        };
         return Ok(Value::Int(found as i64));
     }
     let found =
@@ -325,8 +340,8 @@ fn joined(text: &Text, items: &Value, meter: &Meter) -> Outcome<String> {
     let mut out = String::new();
     for (index, item) in iterate(items, meter)?.iter().enumerate() {
         let piece = match item {
-            Value::Text(piece) => escaped_for(text, &piece.text, item),
-            other if text.markup => words::escape(&string(other, meter)?),
+            Value::Text(piece) => escaped_for(text, &piece.text, item, meter)?,
+            other if text.markup => escaped(&string(other, meter)?, meter)?,
             other => {
                 return error(format!("sequence item {index}: expected str instance, {} found", other.type_name()));
             }
@@ -343,6 +358,8 @@ fn joined(text: &Text, items: &Value, meter: &Meter) -> Outcome<String> {
 fn maketrans(arguments: Arguments, meter: &Meter) -> Outcome {
     let [from, to, without] = arguments.up_to("maketrans", 1)?;
     let code = |c: char| Value::Int(i64::from(c as u32));
+    let given = [&from, &to, &without].map(|text| text.as_ref().and_then(Value::as_text).map_or(0, str::len));
+    meter.scan(given.iter().sum())?;
     let mut pairs = Vec::new();
     match (&from, &to) {
         (Some(Value::Dict(dict)), None) => {
@@ -372,6 +389,7 @@ fn maketrans(arguments: Arguments, meter: &Meter) -> Outcome {
 }
 
 fn translated(text: &str, table: &Value, meter: &Meter) -> Outcome<String> {
+    meter.scan(text.len())?;
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         let found = match table {
