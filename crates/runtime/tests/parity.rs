@@ -11,13 +11,15 @@ use plimsoll_runtime::{Arithmetic, CacheType, Given, Input, Program, Tiles, Towe
 use plimsoll_testing::Case;
 use serde_json::Value;
 
-/// Differences of logits, features and logits behind features that are let pass; logits span tens.
-const LOGITS: f32 = 2e-3;
-const FEATURES: f32 = 2e-3;
-const LOGITS_OF_PICTURES: f32 = 5e-3;
+/// Differences of logits and features that are let pass. Logits span tens, and sums of this length in another order differ
+/// by 1e-5; what the published fixtures are allowed is twenty times as much.
+const TOLERANCE: f32 = 1e-4;
 /// Two logits nearer than this are a tie, behind which greedy tokens mean nothing.
 const TIE: f32 = 1e-3;
 const TILES: usize = 2;
+/// Cases whose GGUF gives other bits than their safetensors: it has divisors of frequencies, rounded to F32, instead of what
+/// they follow from, and routers in F32 instead of BF16, whose products are summed in another order.
+const ROUNDED: [&str; 3] = ["llama-llama3-biases", "llama4", "tower-llama4"];
 
 fn floats(value: &Value) -> Vec<f32> {
     value.as_array().into_iter().flatten().map(|x| x.as_f64().unwrap() as f32).collect()
@@ -51,7 +53,7 @@ fn load(checkpoint: &Checkpoint, isa: Isa) -> Program {
 }
 
 /// The logits behind a prompt and behind each greedy token, held to the reference.
-fn check(program: &mut Program, golden: &Value, given: &[Given], tolerance: f32, place: &str) -> Vec<Vec<f32>> {
+fn check(program: &mut Program, golden: &Value, given: &[Given], place: &str) -> Vec<Vec<f32>> {
     let (input, greedy) = (ids(&golden["input_ids"]), ids(&golden["greedy"]));
     let mut cache = program.new_cache(input.len() + greedy.len(), CacheType::F32).unwrap();
     let mut logits = Vec::new();
@@ -65,7 +67,7 @@ fn check(program: &mut Program, golden: &Value, given: &[Given], tolerance: f32,
         })
         .unwrap();
     let delta = max_delta(&logits, &floats(&golden["last_logits"]), place);
-    assert!(delta < tolerance, "{place}: logits differ by {delta}");
+    assert!(delta < TOLERANCE, "{place}: logits differ by {delta}");
     let mut seen = vec![logits];
     for (step, (wanted, margin)) in greedy.iter().zip(floats(&golden["greedy_margins"])).enumerate() {
         let logits = &seen[step];
@@ -82,12 +84,6 @@ fn check(program: &mut Program, golden: &Value, given: &[Given], tolerance: f32,
 
 fn bits(rows: &[Vec<f32>]) -> Vec<u32> {
     rows.iter().flatten().map(|x| x.to_bits()).collect()
-}
-
-/// Whether the text models hold every matrix in the same type: sums of another type have another order.
-fn types_agree(one: &Checkpoint, other: &Checkpoint) -> bool {
-    let matrices = other.tensors().filter(|tensor| tensor.shape().len() > 1);
-    matrices.into_iter().all(|tensor| one.tensor(tensor.name()).is_some_and(|same| same.dtype() == tensor.dtype()))
 }
 
 fn text_cases() -> impl Iterator<Item = Case> {
@@ -135,12 +131,11 @@ fn text_models_give_the_numbers_of_the_reference_from_either_format() {
                 let seen: Vec<Vec<Vec<f32>>> = programs
                     .iter_mut()
                     .enumerate()
-                    .map(|(format, program)| check(program, of, &[], LOGITS, &place(format)))
+                    .map(|(format, program)| check(program, of, &[], &place(format)))
                     .collect();
-                if let [safetensors, gguf] = &seen[..]
-                    && types_agree(&checkpoints[0], &checkpoints[1])
-                {
-                    assert_eq!(bits(safetensors), bits(gguf), "{}", place(1));
+                if let [safetensors, gguf] = &seen[..] {
+                    let same = bits(safetensors) == bits(gguf);
+                    assert!(same || ROUNDED.contains(&&*case.name), "{} has other bits", place(1));
                 }
             }
         }
@@ -174,17 +169,16 @@ fn towers_give_the_features_and_logits_of_the_reference_from_either_format() {
                 let tiles = Tiles { pixels: &pixels, edge: vision.params.tile_size };
                 let (embeddings, features) = tower.encode_with_features(&tiles).unwrap();
                 let delta = max_delta(&features, &floats(&golden["features"]), &place);
-                assert!(delta < FEATURES, "{place}: features differ by {delta}");
+                assert!(delta < TOLERANCE, "{place}: features differ by {delta}");
                 let of = &golden["cases"][0];
                 // A GGUF does not say which token stands for pictures: the checkpoint's own tower does.
                 let given = given(of, &seeing[0], &embeddings, checkpoint.hyperparams.d_model);
-                let logits = check(&mut load(checkpoint, isa), of, &given, LOGITS_OF_PICTURES, &place);
+                let logits = check(&mut load(checkpoint, isa), of, &given, &place);
                 seen.push((bits(&[features]), bits(&logits)));
             }
-            assert_eq!(seen[0].0, seen[1].0, "{}: features at {isa}", case.name);
-            if types_agree(&checkpoints[0], &checkpoints[1]) {
-                assert_eq!(seen[0].1, seen[1].1, "{}: logits at {isa}", case.name);
-            }
+            assert!(seen[0].0 == seen[1].0, "{}: features at {isa} have other bits", case.name);
+            let same = seen[0].1 == seen[1].1;
+            assert!(same || ROUNDED.contains(&&*case.name), "{}: logits at {isa} have other bits", case.name);
         }
     }
 }
