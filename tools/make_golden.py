@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes golden.json for a text checkpoint in the Hugging Face layout: what transformers computes, in float32.
 
-    pip install "transformers==5.23.*" torch jinja2
+    pip install "transformers==5.24.*" torch jinja2
     python tools/make_golden.py path/to/checkpoint                    # writes path/to/checkpoint/golden.json
     python tools/make_golden.py path/to/checkpoint --text "Some text" --chat "A question" --out golden.json
     plimsoll verify path/to/checkpoint

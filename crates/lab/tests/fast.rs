@@ -1,7 +1,5 @@
 //! What `verify --fast` finds: arithmetic that is as good as exact, and models that are not the same.
 
-#[path = "../../../tests/quantised.rs"]
-mod quantised;
 #[path = "../../../tests/skipped.rs"]
 mod skipped;
 
@@ -39,7 +37,7 @@ fn rounded_activations_change_little_of_what_a_model_in_blocks_predicts_at_every
         let mut files = std::fs::read_dir(fixture).unwrap().map(|entry| entry.unwrap().path());
         let gguf = files.find(|path| path.extension().is_some_and(|extension| extension == "gguf")).unwrap();
         let model = folder.path().join(format!("{name}.gguf"));
-        std::fs::write(&model, quantised::quantised(&gguf)).unwrap();
+        std::fs::write(&model, plimsoll_testing::quantised(&gguf)).unwrap();
         for isa in Isa::available() {
             let [mut exact, mut fast] = [Arithmetic::Exact, Arithmetic::Fast].map(|a| load(&model, isa, a));
             let report = verify_fast(&mut exact, &mut fast, CacheType::F16, &[&tokens()], |_| ()).unwrap();

@@ -34,18 +34,11 @@ fn max_delta(ours: &[f32], reference: &[f32], place: &str) -> f32 {
     ours.iter().zip(reference).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
-/// Both formats of a case: the folder, and the GGUF that is written where it holds every fact.
+/// The formats of a case: the folder, and the GGUF where it holds every fact.
 fn checkpoints(case: &Case, root: &Path) -> Vec<Checkpoint> {
-    let tiny = case.tiny();
-    let [folder, gguf] = ["safetensors", "gguf"].map(|format| root.join(format!("{}-{format}", case.name)));
-    std::fs::create_dir(&folder).unwrap();
-    tiny.write_safetensors(&folder).unwrap();
-    let mut paths = vec![folder];
-    if let Some(keys) = &case.gguf {
-        std::fs::create_dir(&gguf).unwrap();
-        paths.push(tiny.write_gguf(&gguf, keys).unwrap());
-    }
-    paths.iter().map(|path| Checkpoint::open(path).unwrap_or_else(|e| panic!("{}: {e}", case.name))).collect()
+    let written = case.write(root);
+    let paths = std::iter::once(&written.safetensors).chain(&written.gguf);
+    paths.map(|path| Checkpoint::open(path).unwrap_or_else(|e| panic!("{}: {e}", case.name))).collect()
 }
 
 fn load(checkpoint: &Checkpoint, isa: Isa) -> Program {

@@ -17,6 +17,14 @@ pub struct Case {
     folder: PathBuf,
 }
 
+/// The files of a case.
+pub struct Written {
+    /// A folder with config.json and model.safetensors.
+    pub safetensors: PathBuf,
+    /// A GGUF file of the same weights, with the mmproj of its tower in the same folder; none where [`Case::gguf`] is none.
+    pub gguf: Option<PathBuf>,
+}
+
 impl Case {
     /// All cases, by name.
     ///
@@ -29,6 +37,14 @@ impl Case {
         folders.sort();
         assert!(!folders.is_empty(), "{} holds no cases", root.display());
         folders.into_iter().map(Case::read).collect()
+    }
+
+    /// The case of this name.
+    ///
+    /// # Panics
+    /// There is none.
+    pub fn named(name: &str) -> Case {
+        Case::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name))
     }
 
     fn read(folder: PathBuf) -> Case {
@@ -49,6 +65,22 @@ impl Case {
         json(&self.folder.join("golden.json")).unwrap_or_else(|| {
             panic!("{} has no golden.json: python3 tools/make_golden.py --tiny {}", self.name, self.name)
         })
+    }
+
+    /// Writes its checkpoint into a folder of `root`, and its GGUF into another.
+    ///
+    /// # Panics
+    /// They cannot be written.
+    pub fn write(&self, root: &Path) -> Written {
+        let folder = |format: &str| {
+            let folder = root.join(format!("{}-{format}", self.name));
+            std::fs::create_dir(&folder).expect("a new folder");
+            folder
+        };
+        let (tiny, safetensors) = (self.tiny(), folder("safetensors"));
+        tiny.write_safetensors(&safetensors).expect("a folder to write to");
+        let write = |keys| tiny.write_gguf(&folder("gguf"), keys).expect("a folder to write to");
+        Written { gguf: self.gguf.as_ref().map(write), safetensors }
     }
 
     /// Its networks with their weights.

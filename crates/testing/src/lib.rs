@@ -7,9 +7,11 @@
 mod case;
 mod files;
 mod metadata;
+mod quantised;
 mod tiny;
 mod values;
 
-pub use case::Case;
+pub use case::{Case, Written};
+pub use quantised::quantised;
 pub use tiny::Tiny;
 pub use values::uniform;
