@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes golden.json for a text checkpoint in the Hugging Face layout: what transformers computes, in float32.
 
-    pip install "transformers==5.23.*" torch jinja2
+    pip install "transformers==5.24.*" torch jinja2
     python tools/make_golden.py path/to/checkpoint                    # writes path/to/checkpoint/golden.json
     python tools/make_golden.py path/to/checkpoint --text "Some text" --chat "A question" --out golden.json
     plimsoll verify path/to/checkpoint
@@ -18,18 +18,36 @@ The file holds
   chats[]        `messages`, `add_generation_prompt`, `rendered`, `input_ids`; none if there is no template
 
 Texts are tokenised with the special tokens the tokenizer adds by itself; rendered chats without.
+
+    pip install "transformers==5.24.*" torch torchvision pillow num2words
+    python tools/make_golden.py --tiny                                # all cases of crates/testing/golden
+    python tools/make_golden.py --tiny llama mistral-sliding          # these
+
+writes golden.json beside the config.json of each case, for a checkpoint that crates/testing/examples/write_checkpoint.rs
+makes of it. Nothing of that checkpoint may be left over or missing. The file holds
+  made_with      the versions that computed it
+  cases[]        `input_ids`, `last_logits`, `argmax`, `greedy`, `greedy_margins` as above; one case for each of three lengths, the
+                 last beyond every window, chunk and original context; of models that see one case with two tiles
+  features       of models that see: what the tower makes of the tiles, all values in order (5 decimals)
 """
 
 import argparse
 import datetime
 import json
 import os
+import random
+import subprocess
+import tempfile
 from pathlib import Path
 
 import torch
 import transformers
 from safetensors import safe_open
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoTokenizer
+from transformers.modeling_outputs import MoeCausalLMOutputWithPast
+
+# transformers 5.24's Llama 4 reads this off what its text model gives, which has no such field.
+MoeCausalLMOutputWithPast.image_outputs = None
 
 TEXTS = [
     "The licence grants you",
@@ -42,6 +60,8 @@ CHATS = [
     [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"},
      {"role": "assistant", "content": "Hello."}, {"role": "user", "content": "Name a colour."}],
 ]
+ROOT = Path(__file__).resolve().parent.parent
+TINY_LENGTHS, TINY_GREEDY, TINY_TILES = (1, 12, 120), 12, 2
 DTYPE_NAMES = {"F32": "f32", "F16": "f16", "BF16": "bf16"}
 
 
@@ -60,8 +80,6 @@ def weights_dtype(folder):
 def numbers(model, tokenizer, ids, n_greedy, **pictures):
     """What the model computes on `ids` (and the `pictures` that some of them stand for), then `n_greedy` tokens of
     greedy continuation."""
-    ends = model.generation_config.eos_token_id
-    ends = set(ends if isinstance(ends, list) else [ends])
     output = model(torch.tensor([ids]), use_cache=True, **pictures)
     logits = output.logits[0].float()  # (n_tokens, vocab_size)
     nll = -logits[:-1].log_softmax(-1).gather(1, torch.tensor(ids[1:], dtype=torch.long)[:, None]).sum()
@@ -71,15 +89,23 @@ def numbers(model, tokenizer, ids, n_greedy, **pictures):
         "argmax": logits.argmax(-1).tolist(),
         "nll_sum": float(nll),
     }
-    greedy, margins, last, cache = [], [], logits[-1], output.past_key_values
+    greedy, margins = continued(model, logits[-1], output.past_key_values, n_greedy)
+    return case | {"greedy": greedy, "greedy_text": tokenizer.decode(greedy), "greedy_margins": margins,
+                   "greedy_min_margin": min(margins, default=None)}
+
+
+def continued(model, last, cache, n_greedy):
+    """Greedy tokens behind the logits `last`, and the gap between the two best at each step."""
+    ends = model.generation_config.eos_token_id
+    ends = set(ends if isinstance(ends, list) else [ends])
+    greedy, margins = [], []
     while len(greedy) < n_greedy and not (greedy and greedy[-1] in ends):
         best = last.topk(2)
         greedy.append(int(best.indices[0]))
         margins.append(round(float(best.values[0] - best.values[1]), 6))
         output = model(torch.tensor([greedy[-1:]]), past_key_values=cache, use_cache=True)
         last, cache = output.logits[0, -1].float(), output.past_key_values
-    return case | {"greedy": greedy, "greedy_text": tokenizer.decode(greedy), "greedy_margins": margins,
-                   "greedy_min_margin": min(margins, default=None)}
+    return greedy, margins
 
 
 def render(tokenizer, messages, add_generation_prompt, now):
@@ -117,15 +143,86 @@ def make(args):
     print(f"{args.out}: {len(cases)} cases, {len(chats)} chats, {args.out.stat().st_size} bytes")
 
 
+def uniform(name, n):
+    """As `uniform` of crates/testing/src/values.rs."""
+    mask, seed = 2**64 - 1, 0xCBF29CE484222325
+    for byte in name.encode():
+        seed = (seed ^ byte) * 0x100000001B3 & mask
+
+    def value(i):
+        z = seed + i * 0x9E3779B97F4A7C15 & mask
+        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & mask
+        z = (z ^ z >> 27) * 0x94D049BB133111EB & mask
+        return ((z ^ z >> 31) >> 40) / 2**23 - 1
+
+    return torch.tensor([value(i) for i in range(1, n + 1)], dtype=torch.float32)
+
+
+def tiny_pictures(model, config):
+    """What the tower is given, the features that it makes of it, and the ids around them."""
+    vision, token = config["vision_config"], config.get("image_token_id", config.get("image_token_index"))
+    edge = vision["image_size"]
+    pixels = uniform("pixels", TINY_TILES * 3 * edge * edge).reshape(TINY_TILES, 3, edge, edge)
+    pictures = {"pixel_values": pixels if config["model_type"] == "llama4" else pixels[None]}
+    output = getattr(model, "model", model).get_image_features(**pictures)
+    features = output.last_hidden_state if output.pooler_output is None else output.pooler_output
+    features = features if torch.is_tensor(features) else torch.cat(list(features))
+    features = features.reshape(-1, features.shape[-1])
+    return pictures, features, [7, 8, *[token] * len(features), 9, 10, 11]
+
+
+@torch.no_grad()
+def make_tiny(folder):
+    """Writes golden.json into the folder of a tiny case."""
+    config = json.loads((folder / "config.json").read_text())
+    sees = "vision_config" in config
+    with tempfile.TemporaryDirectory() as checkpoint:
+        subprocess.run(["cargo", "run", "--quiet", "--package", "plimsoll-testing", "--example", "write_checkpoint",
+                        "--", folder / "config.json", checkpoint], check=True, cwd=ROOT)
+        kind = AutoModelForImageTextToText if sees else AutoModelForCausalLM
+        model, info = kind.from_pretrained(checkpoint, dtype=torch.float32, attn_implementation="eager",
+                                           output_loading_info=True)
+    if any(info.values()):
+        raise SystemExit(f"{folder.name}: {info}")
+    model.eval()
+    golden = {"made_with": f"transformers {transformers.__version__}, torch {torch.__version__}, float32 on CPU"}
+    if sees:
+        pictures, features, ids = tiny_pictures(model, config)
+        golden["features"] = [round(value, 5) for value in features.flatten().tolist()]
+        prompts = [ids]
+    else:
+        pick = random.Random(folder.name)
+        pictures, prompts = {}, [[pick.randrange(3, config["vocab_size"]) for _ in range(n)] for n in TINY_LENGTHS]
+    golden["cases"] = []
+    for ids in prompts:
+        output = model(torch.tensor([ids]), use_cache=True, **pictures)
+        last = output.logits[0, -1].float()
+        greedy, margins = continued(model, last, output.past_key_values, TINY_GREEDY)
+        golden["cases"].append({"input_ids": ids, "last_logits": [round(value, 5) for value in last.tolist()],
+                                "argmax": output.logits[0].argmax(-1).tolist(), "greedy": greedy,
+                                "greedy_margins": margins})
+    text = json.dumps(golden, separators=(",", ":")).replace('"cases"', '\n"cases"').replace('{"input_ids"', '\n{"input_ids"')
+    (folder / "golden.json").write_text(text + "\n")
+    print(f"{folder.name}: {len(golden['cases'])} cases, least margin {min(min(c['greedy_margins']) for c in golden['cases'])}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path, help="checkpoint folder")
+    parser.add_argument("model", type=Path, nargs="?", help="checkpoint folder")
+    parser.add_argument("--tiny", nargs="*", metavar="CASE", help="cases of crates/testing/golden instead; default: all")
     parser.add_argument("--out", type=Path, help="default: golden.json in the folder")
     parser.add_argument("--text", action="append", default=[], help="a case of raw text, repeatable; default: four texts")
     parser.add_argument("--chat", action="append", default=[], help="a case of one user message, repeatable")
     parser.add_argument("--greedy", type=int, default=24, help="tokens of greedy continuation (default 24)")
     parser.add_argument("--now", default="2026-11-21", help="date for templates that ask for it (default 2026-11-21)")
     args = parser.parse_args()
+    if args.tiny is not None:
+        folders = ROOT / "crates" / "testing" / "golden"
+        for name in args.tiny or sorted(folder.name for folder in folders.iterdir()):
+            make_tiny(folders / name)
+        return
+    if args.model is None:
+        parser.error("a checkpoint folder or --tiny")
     args.out = args.out or args.model / "golden.json"
     make(args)
 

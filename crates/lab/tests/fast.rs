@@ -1,26 +1,21 @@
 //! What `verify --fast` finds: arithmetic that is as good as exact, and models that are not the same.
 
-#[path = "../../../tests/quantised.rs"]
-mod quantised;
-#[path = "../../../tests/skipped.rs"]
-mod skipped;
-
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use plimsoll_kernels::Isa;
 use plimsoll_lab::standing::Standing;
 use plimsoll_lab::verify::verify_fast;
 use plimsoll_models::Checkpoint;
 use plimsoll_runtime::{Arithmetic, CacheType, Program};
+use plimsoll_testing::{Case, Written};
 
-fn fixture(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures").join(name);
-    if !path.exists() {
-        skipped::skipped("../shared/fixtures not found");
-        return None;
-    }
-    Some(path)
+/// A tiny checkpoint whose rows are several blocks, in a folder.
+fn written(name: &str, folder: &Path) -> Written {
+    let mut case = Case::named(name);
+    case.config["hidden_size"] = 96.into();
+    case.config["intermediate_size"] = 160.into();
+    case.write(folder)
 }
 
 fn load(model: &Path, isa: Isa, arithmetic: Arithmetic) -> Program {
@@ -28,18 +23,16 @@ fn load(model: &Path, isa: Isa, arithmetic: Arithmetic) -> Program {
 }
 
 fn tokens() -> Vec<u32> {
-    (0..200).map(|i| (i * 389 + 7) % 1024).collect()
+    (0..200).map(|i| (i * 61 + 7) % 157).collect()
 }
 
 #[test]
 fn rounded_activations_change_little_of_what_a_model_in_blocks_predicts_at_every_level() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["llama-f32", "smollm3", "qwen3"] {
-        let Some(fixture) = fixture(name) else { return };
-        let mut files = std::fs::read_dir(fixture).unwrap().map(|entry| entry.unwrap().path());
-        let gguf = files.find(|path| path.extension().is_some_and(|extension| extension == "gguf")).unwrap();
+    for name in ["llama", "smollm3", "qwen3"] {
+        let gguf = written(name, folder.path()).gguf.unwrap();
         let model = folder.path().join(format!("{name}.gguf"));
-        std::fs::write(&model, quantised::quantised(&gguf)).unwrap();
+        std::fs::write(&model, plimsoll_testing::quantised(&gguf)).unwrap();
         for isa in Isa::available() {
             let [mut exact, mut fast] = [Arithmetic::Exact, Arithmetic::Fast].map(|a| load(&model, isa, a));
             let report = verify_fast(&mut exact, &mut fast, CacheType::F16, &[&tokens()], |_| ()).unwrap();
@@ -52,7 +45,8 @@ fn rounded_activations_change_little_of_what_a_model_in_blocks_predicts_at_every
 
 #[test]
 fn keys_and_values_in_8_bits_move_predictions_further_and_still_pass() {
-    let Some(model) = fixture("smollm3") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let model = written("smollm3", folder.path()).safetensors;
     let [f16, q8_0] = [CacheType::F16, CacheType::Q8_0].map(|cache| {
         let [mut exact, mut fast] = [Arithmetic::Exact, Arithmetic::Fast].map(|a| load(&model, Isa::best(), a));
         verify_fast(&mut exact, &mut fast, cache, &[&tokens()], |_| ()).unwrap()
@@ -65,7 +59,8 @@ fn keys_and_values_in_8_bits_move_predictions_further_and_still_pass() {
 
 #[test]
 fn a_program_of_other_weights_does_not_pass() {
-    let (Some(one), Some(other)) = (fixture("llama-f32"), fixture("smollm3")) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let [one, other] = ["llama", "mistral"].map(|name| written(name, folder.path()).safetensors);
     let mut exact = load(&one, Isa::best(), Arithmetic::Exact);
     let mut fast = load(&other, Isa::best(), Arithmetic::Fast);
     let report = verify_fast(&mut exact, &mut fast, CacheType::F16, &[&tokens()], |_| ()).unwrap();

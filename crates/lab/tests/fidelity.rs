@@ -1,7 +1,5 @@
 //! Predictions of one model beside those of another.
 
-#[path = "../../../tests/quantised.rs"]
-mod quantised;
 #[path = "../../../tests/skipped.rs"]
 mod skipped;
 
@@ -40,7 +38,7 @@ fn blocks_lie_further_from_the_base_than_another_format_of_the_same_weights() {
     let gguf = files.find(|path| path.extension().is_some_and(|extension| extension == "gguf")).unwrap();
     let temporary = tempfile::tempdir().unwrap();
     let blocks = temporary.path().join("blocks.gguf");
-    std::fs::write(&blocks, quantised::quantised(&gguf)).unwrap();
+    std::fs::write(&blocks, plimsoll_testing::quantised(&gguf)).unwrap();
 
     let suite = Suite::builtin("copying", 3, 4).unwrap();
     let (base, mut from) = open(&folder);

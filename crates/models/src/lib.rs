@@ -16,6 +16,7 @@ mod checkpoint;
 pub mod config;
 mod names;
 mod rope;
+pub mod spelling;
 mod vision;
 mod weights;
 

@@ -72,12 +72,11 @@ fn spelled(name: &str, tables: &[&[(&str, &str)]]) -> Option<String> {
 }
 
 /// How multimodal classes begin the names of their text model and of most towers, and how canonical names begin.
-const PARTS: [(&str, &str); 8] = [
+const PARTS: [(&str, &str); 7] = [
     ("language_model.model.", "model."),
     ("language_model.lm_head.", "lm_head."),
     ("model.language_model.lm_head.", "lm_head."),
     ("model.language_model.", "model."),
-    ("model.text_model.", "model."),
     ("model.vision_tower.vision_model.", TOWER),
     ("vision_tower.vision_model.", TOWER),
     ("model.vision_tower.", TOWER),
@@ -90,7 +89,7 @@ pub(crate) fn unwrapped(name: &str) -> Option<String> {
     if name.ends_with(".rotary_emb.inv_freq") {
         return None; // computed from the config; files of 2023 carried it along
     }
-    let parts = PARTS.iter().chain(TOWERS.iter().flat_map(|tower| tower.parts));
+    let parts = PARTS.iter().chain(TOWERS.iter().flat_map(|tower| tower.text.iter().chain(tower.parts)));
     let canonical = parts.into_iter().find_map(|(from, to)| Some(format!("{to}{}", name.strip_prefix(from)?)));
     Some(canonical.unwrap_or_else(|| name.to_owned()))
 }

@@ -1,8 +1,6 @@
 //! Every published vision fixture gives the reference's image features, logits and greedy tokens from the reference's
 //! pixels, from safetensors and from GGUF with mmproj, at every level of this machine.
 
-#[path = "../../../tests/quantised.rs"]
-mod quantised;
 #[path = "../../../tests/skipped.rs"]
 mod skipped;
 
@@ -15,6 +13,7 @@ use plimsoll_formats::safetensors::SafetensorsFile;
 use plimsoll_kernels::Isa;
 use plimsoll_models::{Checkpoint, Vision};
 use plimsoll_runtime::{Arithmetic, CacheType, Given, Input, Program, Tiles, Tower, likeliest};
+use plimsoll_testing::Case;
 use serde_json::Value;
 
 const FIXTURES: [&str; 3] = ["idefics3", "smolvlm2", "llama4-vision"];
@@ -158,16 +157,16 @@ fn gguf_with_the_mmproj_beside_it_gives_the_features_and_logits_of_the_reference
 
 #[test]
 fn the_features_of_a_tile_do_not_depend_on_the_other_tiles_or_on_threads() {
-    let Some(root) = fixtures() else { return };
-    for name in FIXTURES {
-        let folder = root.join(name);
-        let (checkpoint, published) = own_vision(&folder);
+    let root = tempfile::tempdir().unwrap();
+    for case in Case::all().into_iter().filter(|case| case.tiny().vision().is_some()) {
+        let written = case.write(root.path());
+        let (checkpoint, published) = own_vision(&written.safetensors);
         // The same in blocks, as an mmproj of a smaller type has it.
-        let blocks = quantised::quantised(&folder.join(format!("mmproj-{name}-bf16.gguf")));
+        let blocks = plimsoll_testing::quantised(&written.gguf.unwrap().with_file_name("mmproj.gguf"));
         let blocks = GgufFile::parse(FileBytes::owned("mmproj-blocks.gguf", blocks)).unwrap();
         let family = checkpoint.hyperparams.arch.name;
         let blocks = Vision::from_gguf(&blocks, family, checkpoint.hyperparams.d_model).unwrap();
-        let (pixels, edge) = pixels(&folder, "case6");
+        let (pixels, edge) = (case.tiny().pixels(17), published.params.tile_size);
         for (vision, arithmetic) in
             [&published, &blocks].into_iter().flat_map(|v| [(v, Arithmetic::Exact), (v, Arithmetic::Fast)])
         {
@@ -194,8 +193,9 @@ fn check_invariance(vision: &Vision, pixels: &[f32], edge: usize, isa: Isa, arit
 
 #[test]
 fn tiles_that_a_tower_does_not_understand_are_refused() {
-    let Some(root) = fixtures() else { return };
-    let (_, idefics3) = own_vision(&root.join("idefics3"));
+    let root = tempfile::tempdir().unwrap();
+    let own = |case: &str| own_vision(&Case::named(case).write(root.path()).safetensors).1;
+    let idefics3 = own("tower-idefics3");
     let mut tower = load(&idefics3, Isa::best(), 1, Arithmetic::Exact);
     let refused = |tower: &mut Tower, values: usize, edge: usize| {
         tower.encode(&Tiles { pixels: &vec![0.0; values], edge }).unwrap_err().to_string()
@@ -207,24 +207,24 @@ fn tiles_that_a_tower_does_not_understand_are_refused() {
     assert!(tower.encode(&Tiles { pixels: &[], edge: 56 }).unwrap().is_empty());
     assert_eq!(tower.features_per_tile(112), Ok(64), "positions between those it was trained on");
 
-    let (_, llama4) = own_vision(&root.join("llama4-vision"));
+    let llama4 = own("tower-llama4");
     let mut tower = load(&llama4, Isa::best(), 1, Arithmetic::Exact);
-    assert_eq!(refused(&mut tower, 3 * 84 * 84, 84), "tiles of 84 x 84 pixels for a tower that sees 56 x 56");
+    assert_eq!(refused(&mut tower, 3 * 84 * 84, 84), "tiles of 84 x 84 pixels for a tower that sees 28 x 28");
 }
 
 #[test]
 fn given_rows_that_do_not_fit_the_tokens_are_refused_and_those_that_do_may_be_cut_anywhere() {
-    let Some(root) = fixtures() else { return };
-    let checkpoint = Checkpoint::open(&root.join("idefics3")).unwrap();
+    let root = tempfile::tempdir().unwrap();
+    let checkpoint = Checkpoint::open(&Case::named("tower-idefics3").write(root.path()).safetensors).unwrap();
     let mut program = Program::load(&checkpoint, Isa::best(), NonZeroUsize::MIN, Arithmetic::Fast).unwrap();
-    let rows: Vec<f32> = (0..5 * 48).map(|i| (i as f32 * 0.37).sin()).collect();
+    let rows: Vec<f32> = (0..5 * 32).map(|i| (i as f32 * 0.37).sin()).collect();
     let tokens = [1, 4, 4, 4, 4, 4, 9];
     let mut cache = program.new_cache(20, CacheType::F32).unwrap();
     for given in
         [Given { at: 3, rows: &rows }, Given { at: 1, rows: &rows[1..] }, Given { at: usize::MAX, rows: &rows }]
     {
         let error = program.step(&mut cache, Input::with_rows(&tokens, &[given])).unwrap_err();
-        assert!(error.to_string().contains("are no rows of 48 for tokens that are there"), "{error}");
+        assert!(error.to_string().contains("are no rows of 32 for tokens that are there"), "{error}");
     }
     let given = [Given { at: 1, rows: &rows }];
     let input = Input::with_rows(&tokens, &given);

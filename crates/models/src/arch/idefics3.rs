@@ -25,6 +25,8 @@ pub(crate) const TOWER: TowerArch = TowerArch {
         ("model.connector.", "connector."),
         ("connector.", "connector."),
     ],
+    text: &[("model.text_model.", "model.")],
+    convolutions: &["vision_tower.embeddings.patch_embedding.weight"],
     tensors: &[
         ("v.patch_embd.weight", "vision_tower.embeddings.patch_embedding.weight"),
         ("v.patch_embd.bias", "vision_tower.embeddings.patch_embedding.bias"),

@@ -26,9 +26,11 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     },
     parts: &[
         ("vision_model.", "vision_tower."),
-        ("model.multi_modal_projector.", "multi_modal_projector."),
         ("multi_modal_projector.", "multi_modal_projector."),
+        ("model.multi_modal_projector.", "multi_modal_projector."),
     ],
+    text: &[("language_model.model.", "model."), ("language_model.lm_head.", "lm_head.")],
+    convolutions: &[],
     tensors: &[
         ("v.patch_embd.weight", "vision_tower.patch_embedding.linear.weight"),
         ("v.class_embd", "vision_tower.class_embedding"),
@@ -42,8 +44,8 @@ pub(crate) const TOWER: TowerArch = TowerArch {
         ("mm.model.fc.weight", "multi_modal_projector.linear_1.weight"),
         ("attn_out", "self_attn.o_proj"),
         ("ln1", "input_layernorm"),
-        ("ln2", "post_attention_layernorm"),
         ("attn_post_norm", "post_attention_layernorm"),
+        ("ln2", "post_attention_layernorm"),
     ],
     layers: "vision_tower.model.layers",
     // The classes read neither `norm_eps` nor `hidden_act`: theirs are PyTorch's `LayerNorm` and `GELU`.

@@ -185,6 +185,16 @@ pub(crate) const COMMON: [(&str, &str); 9] = [
 ];
 
 impl Arch {
+    /// Every architecture that is understood.
+    pub fn all() -> &'static [Arch] {
+        ARCHITECTURES
+    }
+
+    /// Names in config.json of Hugging Face's classes that have this network.
+    pub fn model_types(&self) -> impl Iterator<Item = &'static str> {
+        self.classes.iter().map(|class| class.model_type)
+    }
+
     /// The architecture of a GGUF file.
     pub(crate) fn of_gguf(file: &str, name: &str) -> Result<&'static Arch, FormatError> {
         ARCHITECTURES.iter().find(|arch| arch.name == name).ok_or_else(|| unknown(file, name))
@@ -205,7 +215,7 @@ impl Arch {
 
     /// Its name in GGUF, then those in config.json.
     pub(crate) fn spellings(&'static self) -> impl Iterator<Item = &'static str> {
-        std::iter::once(self.name).chain(self.classes.iter().map(|class| class.model_type))
+        std::iter::once(self.name).chain(self.model_types())
     }
 
     /// Whether its GGUF files hold queries, keys and values of a layer in one tensor.
@@ -263,8 +273,13 @@ pub struct TowerArch {
     pub(crate) wrappers: &'static [Wrapper],
     /// What the class of the `vision_config` supplies for keys that are omitted, and the wrapper for those that concern it.
     pub(crate) defaults: fn() -> Value,
-    /// Beginnings of its names in safetensors files, and what they are in canonical names. The first that fits counts.
+    /// Beginnings of its names in safetensors files, and what they are in canonical names. The first that fits counts; it
+    /// is how published files begin.
     pub(crate) parts: &'static [(&'static str, &'static str)],
+    /// The same of the names of its text model.
+    pub(crate) text: &'static [(&'static str, &'static str)],
+    /// Canonical names of matrices that files hold as kernels, (out, channels, height, width).
+    pub(crate) convolutions: &'static [&'static str],
     /// Its names in mmproj files beyond [`COMMON_TOWER`], and canonical ones: whole names begin with `v.` or `mm.`, the
     /// others are modules of a layer.
     pub(crate) tensors: &'static [(&'static str, &'static str)],
@@ -288,6 +303,16 @@ pub(crate) const COMMON_TOWER: [(&str, &str); 5] = [
 ];
 
 impl TowerArch {
+    /// Every architecture of vision towers that is understood.
+    pub fn all() -> &'static [TowerArch] {
+        TOWERS
+    }
+
+    /// Names in config.json of the multimodal classes that see with it.
+    pub fn model_types(&self) -> impl Iterator<Item = &'static str> {
+        self.wrappers.iter().map(|wrapper| wrapper.model_type)
+    }
+
     pub(crate) fn of_wrapper(model_type: &str) -> Option<&'static TowerArch> {
         TOWERS.iter().find(|tower| tower.wrappers.iter().any(|wrapper| wrapper.model_type == model_type))
     }

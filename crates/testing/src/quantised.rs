@@ -1,4 +1,4 @@
-//! Small models in block types, for tests of any crate: `#[path = "../../../tests/quantised.rs"] mod quantised;`
+//! Small models in block types.
 
 use std::path::Path;
 
@@ -6,6 +6,10 @@ use plimsoll_formats::gguf::{Element, GgufFile};
 use plimsoll_kernels::{DType, dequantise, quantise_q4_0, quantise_q8_0};
 
 /// The bytes of a GGUF of floats with its matrices as `Q4_0` and `Q8_0` in turn, so that products of one value meet both.
+/// Matrices whose rows are no whole blocks stay as they are.
+///
+/// # Panics
+/// The file is no such GGUF.
 pub fn quantised(gguf: &Path) -> Vec<u8> {
     let file = GgufFile::open(gguf).unwrap();
     let mut out = file.bytes()[..start_of_table(&file)].to_vec();

@@ -1,0 +1,181 @@
+//! How files store the weights that a network declares: the way back from canonical names to those of published files,
+//! and from canonical layouts to stored ones. What reads files is `names.rs` and `weights.rs`; both go by what an
+//! architecture declares in its file.
+
+use plimsoll_graph::{Network, WeightDecl};
+
+use crate::arch::{COMMON, COMMON_TOWER, Fused, RotaryRows, TowerArch};
+use crate::config::{Hyperparams, VisionParams};
+
+/// A tensor as a file stores it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// Its name in the file.
+    pub name: String,
+    /// Its shape in the file, outermost first.
+    pub shape: Vec<usize>,
+    /// Canonical names of the weights that it holds.
+    pub parts: Vec<String>,
+    /// How it holds them.
+    pub layout: StoredLayout,
+}
+
+/// How a stored tensor holds its weights.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum StoredLayout {
+    /// The values of its parts, one behind the other.
+    Rows,
+    /// The two rows of a head that rotate together lie side by side.
+    RotaryPairs {
+        /// Rows of a head.
+        head_dim: usize,
+    },
+    /// Every value is greater by this.
+    Shifted(f32),
+    /// (experts, in, out), with the outputs of its parts one behind the other.
+    Transposed,
+}
+
+/// The text weights of `network` as the safetensors of a checkpoint with these hyperparameters have them.
+pub fn in_safetensors(network: &Network, hp: &Hyperparams) -> Vec<Stored> {
+    let wrapper = hp.wrapper.as_deref().and_then(TowerArch::of_wrapper);
+    let published = |name: &str| wrapper.map_or_else(|| name.to_owned(), |tower| wrapped(tower, name));
+    let stored = network.weights.iter().filter_map(|weight| {
+        let (layer, module) = split_layer(&weight.name);
+        let stack = hp.arch.transposed.iter().find(|(_, parts)| layer.is_some() && parts.contains(&module));
+        match (stack, layer) {
+            (Some((_, parts)), _) if parts[0] != module => None,
+            (Some((name, parts)), Some(layer)) => Some(transposed(weight, layer, name, parts)),
+            _ => fused(network, weight, hp.arch.fused),
+        }
+    });
+    stored.map(|stored| Stored { name: published(&stored.name), ..stored }).collect()
+}
+
+/// The text weights of `network` as a GGUF of a model with these hyperparameters has them.
+///
+/// # Panics
+/// The architecture has no GGUF name for one of them, which a test of this crate holds it to.
+pub fn in_gguf(network: &Network, hp: &Hyperparams) -> Vec<Stored> {
+    let stored = network.weights.iter().filter_map(|weight| fused(network, weight, hp.arch.fused));
+    stored
+        .map(|stored| Stored { layout: gguf_layout(&stored, hp), name: gguf_name(&stored.name, hp), ..stored })
+        .collect()
+}
+
+/// The weights of a tower as the safetensors of a multimodal checkpoint have them.
+pub fn tower_in_safetensors(network: &Network, vision: &VisionParams) -> Vec<Stored> {
+    let stored = |weight: &WeightDecl| {
+        let part = vision.arch.parts.iter().find_map(|(from, to)| Some((from, weight.name.strip_prefix(to)?)));
+        let name = part.map_or_else(|| weight.name.clone(), |(from, rest)| format!("{from}{rest}"));
+        tower_tensor(weight, name, vision)
+    };
+    network.weights.iter().map(stored).collect()
+}
+
+/// The weights of a tower as an mmproj GGUF has them.
+///
+/// # Panics
+/// As [`in_gguf`].
+pub fn tower_in_mmproj(network: &Network, vision: &VisionParams) -> Vec<Stored> {
+    let name = |canonical: &str| {
+        let whole = vision.arch.tensors.iter().find(|(_, to)| *to == canonical).map(|(name, _)| (*name).to_owned());
+        let in_layer = || {
+            let rest = canonical.strip_prefix(vision.arch.layers)?.strip_prefix('.')?;
+            let (layer, module) = rest.split_once('.')?;
+            Some(format!("v.blk.{layer}.{}", module_name(module, &[vision.arch.tensors, &COMMON_TOWER])?))
+        };
+        whole.or_else(in_layer).unwrap_or_else(|| panic!("{}: no name for `{canonical}`", vision.arch.name))
+    };
+    network.weights.iter().map(|weight| tower_tensor(weight, name(&weight.name), vision)).collect()
+}
+
+fn whole(weight: &WeightDecl, name: String) -> Stored {
+    Stored { name, shape: weight.shape.clone(), parts: vec![weight.name.clone()], layout: StoredLayout::Rows }
+}
+
+fn tower_tensor(weight: &WeightDecl, name: String, vision: &VisionParams) -> Stored {
+    let mut stored = whole(weight, name);
+    if vision.arch.convolutions.contains(&weight.name.as_str()) {
+        stored.shape = vec![weight.shape[0], vision.n_channels, vision.patch_size, vision.patch_size];
+    }
+    stored
+}
+
+/// The number of the layer that a weight stands in, and its name there; of others the whole name.
+fn split_layer(name: &str) -> (Option<&str>, &str) {
+    let layer = name.strip_prefix("model.layers.").and_then(|rest| rest.split_once('.'));
+    layer.map_or((None, name), |(layer, module)| (Some(layer), module))
+}
+
+fn transposed(weight: &WeightDecl, layer: &str, name: &str, parts: &[&str]) -> Stored {
+    let [experts, outputs, inputs] = weight.shape[..] else { unreachable!("experts are stacks of matrices") };
+    Stored {
+        name: format!("model.layers.{layer}.{name}"),
+        shape: vec![experts, inputs, outputs * parts.len()],
+        parts: parts.iter().map(|part| format!("model.layers.{layer}.{part}")).collect(),
+        layout: StoredLayout::Transposed,
+    }
+}
+
+/// The tensor that begins with this weight under its canonical name; `None` if the weight stands further on in one.
+fn fused(network: &Network, weight: &WeightDecl, table: &[Fused]) -> Option<Stored> {
+    let (Some(layer), module) = split_layer(&weight.name) else { return Some(whole(weight, weight.name.clone())) };
+    let found = module.rsplit_once('.').and_then(|(module, kind)| {
+        let holds = |fused: &&Fused| fused.parts.iter().any(|(part, _)| *part == module);
+        table.iter().find(holds).map(|fused| (fused, module, kind))
+    });
+    let Some((fused, module, kind)) = found else { return Some(whole(weight, weight.name.clone())) };
+    if fused.parts[0].0 != module {
+        return None;
+    }
+    let parts: Vec<String> =
+        fused.parts.iter().map(|(part, _)| format!("model.layers.{layer}.{part}.{kind}")).collect();
+    let rows = |part: &String| network.weights.iter().find(|weight| weight.name == *part).map_or(0, |w| w.shape[0]);
+    let mut shape = weight.shape.clone();
+    shape[0] = parts.iter().map(rows).sum();
+    let name = format!("model.layers.{layer}.{}.{kind}", fused.stored);
+    Some(Stored { name, shape, parts, layout: StoredLayout::Rows })
+}
+
+/// The name that a multimodal class gives a weight of its text model.
+fn wrapped(tower: &TowerArch, name: &str) -> String {
+    let found = tower.text.iter().find_map(|(from, to)| Some((from, name.strip_prefix(to)?)));
+    found.map_or_else(|| name.to_owned(), |(from, rest)| format!("{from}{rest}"))
+}
+
+fn gguf_name(canonical: &str, hp: &Hyperparams) -> String {
+    let name = match (canonical, split_layer(canonical)) {
+        ("model.embed_tokens.weight", _) => Some("token_embd.weight".to_owned()),
+        ("lm_head.weight", _) => Some("output.weight".to_owned()),
+        ("model.norm.weight", _) => Some("output_norm.weight".to_owned()),
+        (_, (Some(layer), module)) => {
+            module_name(module, &[hp.arch.gguf.tensors, &COMMON]).map(|name| format!("blk.{layer}.{name}"))
+        }
+        _ => None,
+    };
+    name.unwrap_or_else(|| panic!("{}: no name for `{canonical}`", hp.arch.name))
+}
+
+/// What the first of `tables` that has it calls a weight of a layer, whole or by its module.
+fn module_name(canonical: &str, tables: &[&[(&str, &str)]]) -> Option<String> {
+    let find = |name: &str| tables.iter().flat_map(|table| *table).find(|(_, to)| *to == name).map(|(from, _)| *from);
+    if let Some(name) = find(canonical) {
+        return Some(name.to_owned());
+    }
+    let (module, kind) = canonical.rsplit_once('.')?;
+    find(module).map(|name| format!("{name}.{kind}"))
+}
+
+/// See `fit_gguf` in `weights.rs`.
+fn gguf_layout(stored: &Stored, hp: &Hyperparams) -> StoredLayout {
+    let module = stored.name.rsplit_once('.').map_or("", |(module, _)| module);
+    let rotates = module.ends_with(".q_proj") || module.ends_with(".k_proj");
+    if hp.arch.gguf.rotary_rows == RotaryRows::Interleaved && rotates {
+        return StoredLayout::RotaryPairs { head_dim: hp.head_dim };
+    }
+    match hp.arch.gguf.norm_shift {
+        shift if shift != 0.0 && module.ends_with("norm") => StoredLayout::Shifted(shift),
+        _ => StoredLayout::Rows,
+    }
+}

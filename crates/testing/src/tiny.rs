@@ -1,0 +1,136 @@
+//! A tiny checkpoint: the networks that a configuration describes, with random weights, in either format.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use plimsoll_graph::Network;
+use plimsoll_models::spelling::{self, Stored, StoredLayout};
+use plimsoll_models::{Hyperparams, VisionParams};
+use serde_json::{Map, Value};
+
+use crate::files::{self, FileTensor, Width};
+use crate::{metadata, values};
+
+/// The networks of a configuration, and the values of their weights by canonical name.
+pub struct Tiny {
+    config: Value,
+    hp: Hyperparams,
+    network: Network,
+    tower: Option<(VisionParams, Network)>,
+    values: HashMap<String, Vec<f32>>,
+}
+
+impl Tiny {
+    /// What a config.json describes.
+    ///
+    /// # Panics
+    /// It describes nothing that is understood.
+    pub fn new(config: &Value) -> Tiny {
+        let hp = Hyperparams::from_config_json("config.json", &config.to_string()).expect("a configuration");
+        let network = plimsoll_models::from_hyperparams(&hp).expect("a text network");
+        let vision = VisionParams::of_wrapped(&hp).expect("a vision configuration");
+        let tower = vision.map(|vision| {
+            let tower = plimsoll_models::tower_from_params(&vision).expect("a tower");
+            (vision, tower.network)
+        });
+        let weights = network.weights.iter().chain(tower.iter().flat_map(|(_, network)| &network.weights));
+        let values = weights.map(|weight| (weight.name.clone(), values::weight(weight))).collect();
+        Tiny { config: config.clone(), hp, network, tower, values }
+    }
+
+    /// The hyperparameters of its text model.
+    pub fn hyperparams(&self) -> &Hyperparams {
+        &self.hp
+    }
+
+    /// The tower that it sees with.
+    pub fn vision(&self) -> Option<&VisionParams> {
+        self.tower.as_ref().map(|(vision, _)| vision)
+    }
+
+    /// Pixels of `n` square tiles, (n, 3, edge, edge), from −1 to 1.
+    ///
+    /// # Panics
+    /// It has no tower.
+    pub fn pixels(&self, n: usize) -> Vec<f32> {
+        let edge = self.vision().expect("a tower").tile_size;
+        values::uniform("pixels", n * 3 * edge * edge)
+    }
+
+    /// Writes config.json and model.safetensors into a folder.
+    ///
+    /// # Errors
+    /// The folder cannot be written to.
+    pub fn write_safetensors(&self, folder: &Path) -> io::Result<()> {
+        let mut stored = spelling::in_safetensors(&self.network, &self.hp);
+        if let Some((vision, network)) = &self.tower {
+            stored.extend(spelling::tower_in_safetensors(network, vision));
+        }
+        let tensors: Vec<FileTensor> = stored.iter().map(|stored| self.tensor(stored, Width::Bf16)).collect();
+        std::fs::write(folder.join("config.json"), self.config.to_string())?;
+        std::fs::write(folder.join("model.safetensors"), files::safetensors(&tensors))
+    }
+
+    /// Writes model.gguf into a folder, and mmproj.gguf beside it if there is a tower. `extra` are keys that the
+    /// architecture alone has, without its name.
+    ///
+    /// # Errors
+    /// The folder cannot be written to.
+    pub fn write_gguf(&self, folder: &Path, extra: &Map<String, Value>) -> io::Result<PathBuf> {
+        let stored = spelling::in_gguf(&self.network, &self.hp);
+        let mut tensors: Vec<FileTensor> =
+            stored.iter().map(|stored| self.tensor(stored, gguf_width(stored))).collect();
+        tensors.extend(metadata::rope_factors(&self.hp));
+        let mut keys = metadata::text(&self.hp);
+        keys.extend(extra.iter().map(|(key, value)| (format!("{}.{key}", self.hp.arch.name), value.clone())));
+        let path = folder.join("model.gguf");
+        std::fs::write(&path, files::gguf(&keys, &tensors))?;
+        if let Some((vision, network)) = &self.tower {
+            let stored = spelling::tower_in_mmproj(network, vision);
+            let tensors: Vec<FileTensor> =
+                stored.iter().map(|stored| self.tensor(stored, gguf_width(stored))).collect();
+            std::fs::write(folder.join("mmproj.gguf"), files::gguf(&metadata::tower(vision), &tensors))?;
+        }
+        Ok(path)
+    }
+
+    fn tensor(&self, stored: &Stored, width: Width) -> FileTensor {
+        let parts: Vec<&[f32]> = stored.parts.iter().map(|part| &self.values[part][..]).collect();
+        let values = match stored.layout {
+            StoredLayout::Rows => parts.concat(),
+            StoredLayout::Shifted(shift) => parts.concat().iter().map(|value| value + shift).collect(),
+            StoredLayout::RotaryPairs { head_dim } => pairs(parts[0], head_dim, stored.shape[0]),
+            StoredLayout::Transposed => transposed(&parts, &stored.shape),
+        };
+        FileTensor { name: stored.name.clone(), shape: stored.shape.clone(), width, values }
+    }
+}
+
+/// What llama.cpp's converter leaves in F32: vectors, routers, and what a tower looks up or cuts patches with.
+fn gguf_width(stored: &Stored) -> Width {
+    let is_table = stored.name.starts_with("v.") && stored.name.contains("_embd");
+    let is_router = stored.name.ends_with("ffn_gate_inp.weight");
+    if stored.shape.len() == 1 || is_table || is_router { Width::F32 } else { Width::Bf16 }
+}
+
+/// Row 2i of a head is its row i, row 2i + 1 the one half a head behind that.
+fn pairs(values: &[f32], head_dim: usize, rows: usize) -> Vec<f32> {
+    let width = values.len() / rows;
+    let source = |row: usize| {
+        let (head, within) = (row / head_dim * head_dim, row % head_dim);
+        head + within / 2 + within % 2 * (head_dim / 2)
+    };
+    (0..rows).flat_map(|row| &values[source(row) * width..][..width]).copied().collect()
+}
+
+/// Stacks (experts, out, in) as one of (experts, in, outs).
+fn transposed(parts: &[&[f32]], shape: &[usize]) -> Vec<f32> {
+    let (experts, inputs) = (shape[0], shape[1]);
+    let outputs = shape[2] / parts.len();
+    let value = |expert: usize, input: usize, output: usize| {
+        parts[output / outputs][(expert * outputs + output % outputs) * inputs + input]
+    };
+    let at = |i: usize| value(i / (shape[1] * shape[2]), i / shape[2] % inputs, i % shape[2]);
+    (0..experts * inputs * shape[2]).map(at).collect()
+}
