@@ -199,8 +199,7 @@ fn device(comparison: &Comparison, style: Style) -> String {
 fn device_line(comparison: &Comparison) -> String {
     let device = &comparison.device;
     let load = comparison.load.as_ref().and_then(LoadLog::averages);
-    let load =
-        load.map_or(String::new(), |[before, after]| format!(", load average {before:.1} before, {after:.1} after"));
+    let load = load.map_or(String::new(), |[before, after]| format!(", load {before:.1} before, {after:.1} after"));
     format!("{}, {}, {} threads{load}", device.cpu, device.isa, device.threads)
 }
 

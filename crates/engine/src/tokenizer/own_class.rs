@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::TokenizerError;
 
-const QWEN2: &str =
+const WORDS: &str =
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const QWEN3_5: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const WORDS_WITH_MARKS: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 /// Further classes with steps of their own, for models that are not read here.
 #[rustfmt::skip]
 const OTHERS: [&str; 46] = [
@@ -56,9 +56,9 @@ impl OwnClass {
         let prefix = |default| config.get("add_prefix_space").and_then(Value::as_bool).unwrap_or(default);
         let end = "<|endoftext|>";
         Ok(Some(match name {
-            "Qwen2Tokenizer" => bytes(nfc(), cut(QWEN2, prefix(false)), &[("unk", end), ("eos", end), ("pad", end)]),
+            "Qwen2Tokenizer" => bytes(nfc(), cut(WORDS, prefix(false)), &[("unk", end), ("eos", end), ("pad", end)]),
             "Qwen3_5Tokenizer" => {
-                bytes(nfc(), cut(QWEN3_5, prefix(false)), &[("unk", end), ("eos", end), ("pad", end)])
+                bytes(nfc(), cut(WORDS_WITH_MARKS, prefix(false)), &[("unk", end), ("eos", end), ("pad", end)])
             }
             "GPT2Tokenizer" => bytes(Value::Null, words(prefix(false)), &[("unk", end), ("bos", end), ("eos", end)]),
             "GPTNeoXTokenizer" => {
@@ -76,12 +76,12 @@ impl OwnClass {
                 let split = json!({"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious",
                     "invert": false});
                 let replace = json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"});
-                pieces(config, replace, split, false, &GEMMA)
+                pieces(config, replace, split, false, &NAMED_IN_BRACKETS)
             }
             "CodeLlamaTokenizer" => {
                 let scheme = if prefix(true) { "first" } else { "never" };
                 let space = json!({"type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": false});
-                let mut class = pieces(config, Value::Null, space, true, &LLAMA);
+                let mut class = pieces(config, Value::Null, space, true, &SENTENCEPIECE);
                 class.tokens.push(("additional_special_tokens".to_owned(), infilling(config)));
                 class
             }
@@ -141,9 +141,9 @@ const COHERE: [(&str, &str); 7] = [
     ("sep", "<SEP>"),
     ("mask", "<MASK_TOKEN>"),
 ];
-const GEMMA: [(&str, &str); 5] =
+const NAMED_IN_BRACKETS: [(&str, &str); 5] =
     [("unk", "<unk>"), ("bos", "<bos>"), ("eos", "<eos>"), ("pad", "<pad>"), ("mask", "<mask>")];
-const LLAMA: [(&str, &str); 3] = [("unk", "<unk>"), ("bos", "<s>"), ("eos", "</s>")];
+const SENTENCEPIECE: [(&str, &str); 3] = [("unk", "<unk>"), ("bos", "<s>"), ("eos", "</s>")];
 
 /// A class of byte-level byte pairs.
 fn bytes(normalizer: Value, pre_tokenizer: Value, tokens: &[(&str, &str)]) -> OwnClass {
@@ -256,7 +256,7 @@ mod tests {
     fn a_file_that_has_the_steps_of_its_class_is_taken_as_it_is() {
         let config = json!({"tokenizer_class": "Qwen2Tokenizer"}).as_object().unwrap().clone();
         let class = OwnClass::of(&config, TokenizerClass::Named).unwrap().unwrap();
-        let file = json!({"normalizer": nfc(), "pre_tokenizer": cut(QWEN2, false), "decoder": byte_level(true, true),
+        let file = json!({"normalizer": nfc(), "pre_tokenizer": cut(WORDS, false), "decoder": byte_level(true, true),
             "model": {"type": "BPE", "vocab": {}, "merges": []}});
         let written = file.to_string();
         assert!(matches!(class.applied(written.as_bytes(), &file).unwrap(), Cow::Borrowed(_)));

@@ -46,7 +46,8 @@ const CLASS: Class = Class {
             "query_pre_attn_scalar": 256, "sliding_window": 4096,
         })
     },
-    reads: &["attention_bias", "query_pre_attn_scalar", "attn_logit_softcapping", "final_logit_softcapping"],
+    // `attn_logit_softcapping` is left over: the class has the key, and its attention is never given it.
+    reads: &["attention_bias", "query_pre_attn_scalar", "final_logit_softcapping"],
     layers,
     rope: RopeDefaults { theta: 1_000_000.0, local_theta: Some(10_000.0), ..llama::CLASS.rope },
     tokenizer: TokenizerClass::OrElse("GemmaTokenizer"),

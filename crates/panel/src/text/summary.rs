@@ -105,13 +105,14 @@ fn predicted(comparison: &Comparison) -> String {
     let [a, b] = &comparison.models;
     let mut parts = Vec::new();
     let mut part = |about: &str, of: [&Measurement; 2]| {
-        parts.push(format!("{about} {} and {}", of[0].text(), of[1].text()));
+        let [a, b] = of.map(|error| error.text());
+        parts.push(format!("{about} {}, {b}", a.trim_end_matches(" ×")));
     };
     if let (Some(a), Some(b)) = (a.speed.first(), b.speed.first()) {
         part("decode", [&a.decode_error, &b.decode_error]);
     }
     part("peak memory", [&a.memory.error, &b.memory.error]);
-    format!("{}\n", wrapped(&format!("Predicted ÷ measured, A and B: {}.", parts.join("; "))))
+    format!("{}\n", wrapped(&format!("Predicted ÷ measured, A, B: {}.", parts.join("; "))))
 }
 
 fn line(cells: [&str; 4]) -> String {
