@@ -24,9 +24,9 @@ pub struct DeviceProfile {
     pub aliases: Vec<String>,
     /// What would run a model there.
     pub engine: EngineThere,
-    /// Memory in all; low and high where it is sold with less and with more. [bytes]
+    /// Memory in all; low and high where it is sold with less and with more, in bytes.
     pub memory: Figure,
-    /// What one app may hold of it: weights, keys and values, buffers. [bytes]
+    /// What one app may hold of it: weights, keys and values, buffers, in bytes.
     pub app_memory: Figure,
     /// Bytes per second that its memory gives by its data sheet; none where it is not known.
     pub read_bandwidth: Option<Figure>,
@@ -109,9 +109,9 @@ pub struct ComputeRate {
     pub rate: Figure,
 }
 
-/// From a megabyte to a petabyte: what has less runs no model, and what has more is a slip. [bytes]
+/// From a megabyte to a petabyte: what has less runs no model, and what has more is a slip, in bytes.
 const MEMORY: RangeInclusive<f64> = 1e6..=1e15;
-/// From a megabyte to a petabyte in a second. [bytes/s]
+/// From a megabyte to a petabyte in a second, in bytes/s.
 const BANDWIDTH: RangeInclusive<f64> = 1e6..=1e15;
 /// Below the least part of a bandwidth that any engine was seen to reach, and all of it.
 const SHARE: RangeInclusive<f64> = 0.001..=1.0;

@@ -47,7 +47,7 @@ pub struct Shape {
     pub caches: Vec<CacheShape>,
     /// Of an outline: its routed experts.
     pub experts: Option<ExpertsShape>,
-    /// Of an outline: recurrent and convolution state of one sequence, f32. [bytes]
+    /// Of an outline: recurrent and convolution state of one sequence, f32, in bytes.
     #[serde(default)]
     pub state_bytes: u64,
     /// Of an outline: parameters in tables of which a token looks up one row, beside the embedding.
@@ -113,7 +113,7 @@ pub struct VisionShape {
     pub d_model: Option<usize>,
     /// Width of the MLP.
     pub d_ff: Option<usize>,
-    /// Edge of a patch. [pixels]
+    /// Edge of a patch, in pixels.
     pub patch_size: Option<usize>,
     /// Tokens of a picture; none where the papers do not tell.
     pub picture_tokens: Option<usize>,
@@ -140,7 +140,7 @@ fn hyperparameters(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 pub struct PublishedFile {
     /// `BF16`, `Q4_K_M`.
     pub quantisation: String,
-    /// Its size, rounded as published. [bytes]
+    /// Its size, rounded as published, in bytes.
     pub bytes: f64,
     /// Where the size comes from.
     pub provenance: Provenance,

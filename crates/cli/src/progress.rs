@@ -66,7 +66,7 @@ impl Waiting {
     }
 }
 
-/// What is left of what was predicted, as fast as it went in `elapsed` seconds; in the beginning as fast as predicted. [s]
+/// What is left of what was predicted, as fast as it went in `elapsed` seconds; in the beginning as fast as predicted, in s.
 fn left(now: Progress, elapsed: f64) -> f64 {
     let pace = if now.spent >= TELLING * now.whole { elapsed / now.spent } else { 1.0 };
     (now.whole - now.spent).max(0.0) * pace

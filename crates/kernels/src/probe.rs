@@ -92,7 +92,7 @@ fn best_of(passes: usize, mut work: impl FnMut()) -> f64 {
 const CACHED: f64 = 1.5;
 
 /// Bytes that stay in cache while they are read again and again: the largest of some sizes, from 1 MiB to 128 MiB, that
-/// all threads of `cpu` together read at [`CACHED`] times `read_bandwidth` at least; 0 if none is. What the system
+/// all threads of `cpu` together read at 1.5 times `read_bandwidth` at least; 0 if none is. What the system
 /// reports is not asked: in a virtual machine it is a whole socket's cache, which others use too.
 ///
 /// # Panics

@@ -22,7 +22,7 @@ const LONGEST_WARM_UP: f64 = 30.0;
 const STEADY: f64 = 0.05;
 
 /// A repetition shorter than this is run over and over until it lasts as long, for what a scheduler takes now and
-/// then would otherwise be all that it shows. [s]
+/// then would otherwise be all that it shows, in s.
 const LEAST_SECONDS: f64 = 0.1;
 
 /// Something whose steps can be timed.
@@ -90,19 +90,19 @@ impl Plan {
 pub struct Timings {
     /// Tokens in the cache before the timed ones.
     pub depth: usize,
-    /// One value for each repetition. [tokens/s]
+    /// One value for each repetition, in tokens/s.
     pub prefill: Vec<f64>,
-    /// One value for each repetition, all sequences together. [tokens/s]
+    /// One value for each repetition, all sequences together, in tokens/s.
     pub decode: Vec<f64>,
 }
 
 impl Timings {
-    /// Median prefill. [tokens/s]
+    /// Median prefill, in tokens/s.
     pub fn prefill_median(&self) -> Option<Median> {
         median(&self.prefill, crate::stats::LEVEL)
     }
 
-    /// Median decode. [tokens/s]
+    /// Median decode, in tokens/s.
     pub fn decode_median(&self) -> Option<Median> {
         median(&self.decode, crate::stats::LEVEL)
     }

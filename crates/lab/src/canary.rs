@@ -42,9 +42,9 @@ const TEXTS: [(&str, &str, &str); 6] = [
 /// How surely a model predicts a text behind a question.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Predicted {
-    /// Mean log-likelihood of its tokens. [nats]
+    /// Mean log-likelihood of its tokens, in nats.
     pub mean: f64,
-    /// What an even guess over the vocabulary gives. [nats]
+    /// What an even guess over the vocabulary gives, in nats.
     pub even: f64,
 }
 
@@ -53,9 +53,9 @@ pub struct Predicted {
 pub struct Canary {
     /// Which.
     pub name: String,
-    /// Mean log-likelihood of a token. [nats]
+    /// Mean log-likelihood of a token, in nats.
     pub mean: f64,
-    /// What an even guess over the vocabulary would give. [nats]
+    /// What an even guess over the vocabulary would give, in nats.
     pub even: f64,
     /// Whether the mean lies within the band: a number, no more than that of certainty and no less than a part of the even
     /// guess.

@@ -9,9 +9,9 @@ use serde::Serialize;
 pub struct Divergence {
     /// Positions compared.
     pub positions: usize,
-    /// Mean Kullback-Leibler divergence from the distribution measured from. [nats]
+    /// Mean Kullback-Leibler divergence from the distribution measured from, in nats.
     pub kl_mean: f64,
-    /// The divergence that 99.9 % of the positions do not exceed; of fewer than a thousand, the largest. [nats]
+    /// The divergence that 99.9 % of the positions do not exceed; of fewer than a thousand, the largest, in nats.
     pub kl_high: f64,
     /// Share of positions at which the likeliest token is the same.
     pub same_top: f64,
@@ -22,7 +22,7 @@ pub struct Divergence {
 /// What is gathered while positions pass by.
 #[derive(Debug, Clone, Default)]
 pub struct Gathered {
-    /// Of each position. [nats]
+    /// Of each position, in nats.
     kl: Vec<f64>,
     same_top: Vec<bool>,
     max_delta: f32,
@@ -41,7 +41,7 @@ impl Gathered {
         self.max_delta = self.max_delta.max(max_delta(other, base));
     }
 
-    /// The divergence at each position, in the order in which they were taken. [nats]
+    /// The divergence at each position, in the order in which they were taken, in nats.
     pub fn kl(&self) -> &[f64] {
         &self.kl
     }
@@ -68,7 +68,7 @@ impl Gathered {
 }
 
 /// The Kullback-Leibler divergence of softmax(`other`) from softmax(`base`), summed in f64; infinite if a logit is no
-/// number. [nats]
+/// number, in nats.
 fn kl_divergence(base: &[f32], other: &[f32]) -> f64 {
     let (p, q) = (log_sum(base), log_sum(other));
     let terms = base.iter().zip(other).map(|(base, other)| {

@@ -2,7 +2,7 @@
 //!
 //! [`suite`] makes the built-in test items from a seed, [`score`] marks an answer, [`runner`] puts a suite to anything
 //! that is an [`runner::Answerer`], [`paired`] turns outcomes into rates and differences with the intervals and tests
-//! of [`stats`]. [`code`] has a model write programs, and [`mmlu`] asks it the questions of that benchmark. [`predict`] says what a model will take before it runs, [`bench`] times it, and [`compare`] lays two
+//! of [`stats`]. [`code`] has a model write programs, and [`mmlu`] asks it the questions of that benchmark. [`predict`] says what a model will take before it runs, [`mod@bench`] times it, and [`compare`] lays two
 //! side by side as a [`record::Comparison`], in which every number has its samples. Verdicts are made elsewhere.
 #![forbid(unsafe_code)]
 

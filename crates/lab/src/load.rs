@@ -15,7 +15,7 @@ const TICKS: f64 = 100.0;
 pub struct Load {
     /// What was measured: `before`, `start`, `timing`, `after`.
     pub during: String,
-    /// How long it took. [s]
+    /// How long it took, in s.
     pub seconds: f64,
     /// Tasks that run or wait to, averaged by the system over the minute before its end; our own among them.
     pub average: Option<f64>,
@@ -135,7 +135,7 @@ pub struct Meter {
     last: Reading,
 }
 
-/// Counters that only rise. [s], but for throttling
+/// Counters that only rise, in s, but for throttling
 #[derive(Debug, Clone)]
 struct Reading {
     at: Instant,

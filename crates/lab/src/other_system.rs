@@ -2,7 +2,7 @@
 
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
-/// Memory that is free, and all. [bytes]
+/// Memory that is free, and all, in bytes.
 pub fn memory() -> Option<(u64, u64)> {
     let asked = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
     let system = System::new_with_specifics(asked);

@@ -79,12 +79,12 @@ impl TowerPrediction {
         TowerPrediction { cost, n_tiles, patches, at_once: sight.tower().tiles_at_once(edge), pictures }
     }
 
-    /// On this machine. [s]
+    /// On this machine, in s.
     pub fn seconds(&self, machine: &Machine) -> f64 {
         self.cost.tower_seconds(self.n_tiles, self.patches, self.at_once, machine)
     }
 
-    /// Weights, activations, what kernels make of those of one product, and the pictures in all their forms. [bytes]
+    /// Weights, activations, what kernels make of those of one product, and the pictures in all their forms, in bytes.
     pub fn bytes(&self) -> u64 {
         let together = self.n_tiles.min(self.at_once);
         self.cost.weight_bytes(self.patches)

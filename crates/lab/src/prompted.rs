@@ -55,7 +55,7 @@ pub trait Prompted {
     /// Whatever keeps the model from answering, such as a prompt longer than its context.
     fn write(&mut self, text: &str, prompting: Prompting, writing: &Writing) -> Result<String, AnswerError>;
 
-    /// For each option the logarithm of the probability that it follows `text`. [nats]
+    /// For each option the logarithm of the probability that it follows `text`, in nats.
     ///
     /// # Errors
     /// As [`Prompted::write`].

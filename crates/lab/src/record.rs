@@ -41,7 +41,7 @@ pub struct Device {
     pub cores: usize,
     /// Threads that the kernels used.
     pub threads: usize,
-    /// Installed memory. [bytes]
+    /// Installed memory, in bytes.
     pub memory_bytes: u64,
     /// Operating system and kernel release.
     pub os: String,
@@ -80,7 +80,7 @@ pub struct MachineFacts {
 /// A machine's state at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Momentary {
-    /// Median clock of all processors. [MHz]
+    /// Median clock of all processors, in MHz.
     pub clock_mhz: Option<f64>,
     /// Times that a processor was slowed for heat since the system started.
     pub throttled: Option<u64>,
@@ -89,13 +89,13 @@ pub struct Momentary {
 /// What a machine was measured to do, besides reading and computing at its best.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Rates {
-    /// Weights of up to this many bytes stay in cache from one token to the next. [bytes]
+    /// Weights of up to this many bytes stay in cache from one token to the next, in bytes.
     pub cache_bytes: f64,
     /// How fast stored types multiply.
     pub products: Vec<ProductRates>,
-    /// Attention of one token over cached keys and values. [flop/s]
+    /// Attention of one token over cached keys and values, in flop/s.
     pub attention: f64,
-    /// What a node takes however little it computes. [s]
+    /// What a node takes however little it computes, in s.
     pub node_seconds: f64,
 }
 
@@ -106,12 +106,12 @@ pub struct ProductRates {
     pub dtype: String,
     /// Values of one matrix.
     pub values: usize,
-    /// With one token. [flop/s]
+    /// With one token, in flop/s.
     pub decode: f64,
     /// With one token, where the weights come from memory. [bytes of weights/s] Older records lack it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub streamed: Option<f64>,
-    /// With a batch of tokens. [flop/s]
+    /// With a batch of tokens, in flop/s.
     pub prefill: f64,
 }
 

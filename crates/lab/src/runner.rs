@@ -46,7 +46,7 @@ pub trait Answerer {
     fn generate(&mut self, question: Question, max_tokens: usize) -> Result<String, AnswerError>;
 
     /// For each option the logarithm of the probability that the answer to `question` begins with it: the sum over the
-    /// option's tokens, the option being tokenised by itself. [nats]
+    /// option's tokens, the option being tokenised by itself, in nats.
     ///
     /// # Errors
     /// As for [`Answerer::generate`].
@@ -75,7 +75,7 @@ pub struct Outcome {
     pub known: Option<bool>,
     /// The text generated, or the likeliest option.
     pub answer: String,
-    /// For likelihood items the log-probability of each option [nats]; else empty.
+    /// For likelihood items the log-probability of each option, in nats; else empty.
     pub log_likelihoods: Vec<f64>,
 }
 
@@ -110,7 +110,7 @@ pub enum RunError {
         item: String,
         /// Index of the option that should lead.
         answer: usize,
-        /// What the model gave. [nats]
+        /// What the model gave, in nats.
         log_likelihoods: Vec<f64>,
     },
     /// The marking rules reject a reference answer or take a wrong one: a fault of this program.

@@ -34,9 +34,9 @@ use plimsoll_graph::{Network, ShapeError};
 pub struct Tower {
     /// Its outputs are the embeddings `(features, d_model)` and what the reference calls the features.
     pub network: Network,
-    /// Edge of a patch. [pixels]
+    /// Edge of a patch, in pixels.
     pub patch_size: usize,
-    /// Edge of the tiles it was trained on. [pixels]
+    /// Edge of the tiles it was trained on, in pixels.
     pub tile_size: usize,
     /// Whether tiles of other sizes are understood too.
     pub any_tile_size: bool,

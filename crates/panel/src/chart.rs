@@ -12,9 +12,9 @@ pub(crate) use memory::{PARTS as MEMORY_PARTS, memory};
 pub(crate) use scatter::{Dot, scatter};
 pub(crate) use strip::{accuracy, speed};
 
-/// Part of the width left free at each side, so that a mark at the end is not cut. [percent]
+/// Part of the width left free at each side, so that a mark at the end is not cut, in percent.
 const MARGIN: f64 = 1.5;
-/// Height of the scale with its labels. [pixels]
+/// Height of the scale with its labels, in pixels.
 const AXIS_HEIGHT: u32 = 24;
 
 /// A scale from 0 across the chart.
@@ -50,7 +50,7 @@ impl Axis {
         Axis { max: step * n_steps as f64 * divisor, ticks }
     }
 
-    /// Where a value stands. [percent of the width]
+    /// Where a value stands, in percent of the width.
     fn at(&self, value: f64) -> f64 {
         MARGIN + (100.0 - 2.0 * MARGIN) * (value / self.max).clamp(0.0, 1.0)
     }

@@ -16,7 +16,7 @@ const MOST_MODELS: usize = 8;
 /// A report of three models or more.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FieldReport {
-    /// [`FIELD_VERSION`] at the time of writing.
+    /// The version of the form of reports of several models at the time of writing.
     pub field: u32,
     /// The model with the most right answers (of several the one that takes least memory), which is A in each, beside every
     /// other, in the order of their right answers.

@@ -53,13 +53,13 @@ pub struct Rubric {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Assumptions {
-    /// What an API asks for a million tokens. [USD]
+    /// What an API asks for a million tokens, in USD.
     pub api_usd_per_million_tokens: f64,
-    /// What a machine to run on costs. [USD]
+    /// What a machine to run on costs, in USD.
     pub device_usd: f64,
-    /// What it draws while it computes. [W]
+    /// What it draws while it computes, in W.
     pub watts: f64,
-    /// What electricity costs. [USD/kWh]
+    /// What electricity costs, in USD/kWh.
     pub usd_per_kwh: f64,
     /// The day these prices are of.
     pub dated: String,
@@ -67,7 +67,7 @@ pub struct Assumptions {
     pub tokens_a_day: f64,
     /// Share of the day that the machine can be at work.
     pub duty: f64,
-    /// What a phone gives one app, where no device is named. [bytes]
+    /// What a phone gives one app, where no device is named, in bytes.
     #[serde(default = "phone_app_bytes")]
     pub phone_app_bytes: f64,
 }
@@ -275,7 +275,7 @@ impl Rubric {
 
 impl Rubric {
     /// The decode speed from which on those who wait would ship for it alone, the most that any reviewer asks; none where
-    /// nobody waits. [tokens/s]
+    /// nobody waits, in tokens/s.
     pub fn reading_speed(&self, demand: &Demand) -> Option<f64> {
         let Demand { workload, usage, .. } = demand;
         let criteria = self.reviewers.iter().flat_map(|reviewer| &reviewer.criteria);

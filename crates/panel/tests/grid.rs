@@ -11,9 +11,9 @@ use plimsoll_panel::rubric::Rubric;
 
 /// Right answers in every category; the first stands for guessing.
 const RIGHT: [f64; 9] = [f64::NAN, 0.0, 0.25, 0.4, 0.5, 0.65, 0.8, 0.9, 0.99];
-/// Peak memory. [GB]
+/// Peak memory, in GB.
 const MEMORY: [f64; 6] = [0.02, 0.5, 2.2, 5.0, 16.0, 42.0];
-/// Decode. [tokens/s]
+/// Decode, in tokens/s.
 const SPEED: [f64; 6] = [2.0, 5.0, 10.0, 25.0, 100.0, 2000.0];
 /// Licences by their tags: permissive, a community licence with a cap and a duty to name, one with a list of forbidden
 /// uses, research only, not commercial, and none at all.

@@ -4,7 +4,7 @@ use plimsoll_graph::cost::Cost;
 
 use crate::{BATCH_TOKENS, CacheType};
 
-/// Memory that a sequence takes beside the program itself. [bytes]
+/// Memory that a sequence takes beside the program itself, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
     /// Pages of the mapped weights that are read, and vectors held beside them.

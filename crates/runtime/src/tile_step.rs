@@ -13,9 +13,9 @@ use crate::execute::{Executor, Step};
 pub(crate) struct TileStep<'a> {
     /// `(n_tiles, channels, edge, edge)`
     pub pixels: &'a [f32],
-    /// Edge of a tile. [pixels]
+    /// Edge of a tile, in pixels.
     pub edge: usize,
-    /// Edge of a patch. [pixels]
+    /// Edge of a patch, in pixels.
     pub patch: usize,
     pub n_tiles: usize,
 }

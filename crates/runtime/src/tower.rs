@@ -24,7 +24,7 @@ const CHANNELS: usize = 3;
 pub struct Tiles<'a> {
     /// `(n_tiles, 3, edge, edge)`: red, green and blue, row by row.
     pub pixels: &'a [f32],
-    /// Edge of a tile. [pixels]
+    /// Edge of a tile, in pixels.
     pub edge: usize,
 }
 
@@ -42,15 +42,15 @@ pub enum TilesError {
     NotWhole {
         /// Values handed in.
         values: usize,
-        /// Edge of a tile. [pixels]
+        /// Edge of a tile, in pixels.
         edge: usize,
     },
     /// The positions of the tower are for tiles of another size.
     #[error("tiles of {edge} x {edge} pixels for a tower that sees {expected} x {expected}")]
     Size {
-        /// Edge of a tile. [pixels]
+        /// Edge of a tile, in pixels.
         edge: usize,
-        /// The only edge that fits. [pixels]
+        /// The only edge that fits, in pixels.
         expected: usize,
     },
     /// The patches of a tile do not fall into whole squares.
@@ -58,7 +58,7 @@ pub enum TilesError {
         "tiles of {edge} x {edge} pixels have {side} x {side} patches, which squares of {merge_side} x {merge_side} do not divide"
     )]
     Patches {
-        /// Edge of a tile. [pixels]
+        /// Edge of a tile, in pixels.
         edge: usize,
         /// Patches along an edge.
         side: usize,
@@ -118,12 +118,12 @@ impl Tower {
         &self.executor.cpu
     }
 
-    /// Edge of the tiles it was trained on. [pixels]
+    /// Edge of the tiles it was trained on, in pixels.
     pub fn tile_size(&self) -> usize {
         self.tile_size
     }
 
-    /// Edge of a patch. [pixels]
+    /// Edge of a patch, in pixels.
     pub fn patch_size(&self) -> usize {
         self.patch_size
     }

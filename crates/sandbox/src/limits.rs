@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 /// What each of the two processes of a run may take; the time on the clock is for both together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Address space. [bytes]
+    /// Address space, in bytes.
     pub memory: u64,
-    /// Time on the processor. [s]
+    /// Time on the processor, in s.
     pub cpu: u64,
     /// Time on the clock, from the start to the verdict.
     pub wall: Duration,
-    /// What the code may print. [bytes]
+    /// What the code may print, in bytes.
     pub output: usize,
-    /// The size of a file that it writes, and of all of `/tmp`. [bytes]
+    /// The size of a file that it writes, and of all of `/tmp`, in bytes.
     pub file: u64,
     /// Files and folders in `/tmp`.
     pub entries: u64,

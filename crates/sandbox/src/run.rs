@@ -73,10 +73,10 @@ enum Said {
     Broken { reason: String },
 }
 
-/// What bubblewrap and the kernel take beside the limits of both processes. [bytes]
+/// What bubblewrap and the kernel take beside the limits of both processes, in bytes.
 const BESIDE: u64 = 128 << 20;
 
-/// What both processes may take together, with what the kernel keeps for them. [bytes]
+/// What both processes may take together, with what the kernel keeps for them, in bytes.
 pub(crate) fn memory_of_both(limits: &Limits) -> u64 {
     2 * (limits.memory + limits.file) + BESIDE
 }
@@ -153,7 +153,7 @@ fn job(program: &Program, nonce: &str) -> Vec<u8> {
     format!("{job}\n").into_bytes()
 }
 
-/// Random, and new for every run. [hexadecimal]
+/// Random, and new for every run, in hexadecimal.
 fn nonce() -> io::Result<String> {
     let mut bytes = [0_u8; 16];
     getrandom(&mut bytes, GetRandomFlags::empty())?;

@@ -88,7 +88,7 @@ impl Mail {
     /// Asks at `address` whether the digest is wanted there; `link` says yes.
     ///
     /// # Errors
-    /// [`Undelivered`].
+    /// That it could not be delivered.
     pub fn ask(&self, address: &str, link: &str) -> Result<(), Undelivered> {
         let text = format!(
             "Somebody, most likely you, asked for Plimsoll's weekly digest of changed verdicts to be sent here.\n\n\

@@ -8,7 +8,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, Prometheu
 
 /// What stands with every number.
 const ABOUT: Metadata<'static> = Metadata::new("plimsoll", Level::INFO, None);
-/// Bounds of the histogram. [s]
+/// Bounds of the histogram, in s.
 const BUCKETS: [f64; 8] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
 
 /// Counts requests of one server; two servers in one process count apart.

@@ -20,7 +20,7 @@ use crate::mask;
 
 /// The cookie with the browser's random name.
 const COOKIE: &str = "plimsoll_reader";
-/// A year. [s]
+/// A year, in s.
 const KEPT: u32 = 31_536_000;
 
 /// Who reads.

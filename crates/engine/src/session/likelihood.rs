@@ -7,7 +7,7 @@ use crate::sampler::SamplerError;
 use crate::sight::Prompt;
 
 impl Session {
-    /// The logarithm of the probability that `prompt` is followed by `continuation`. [nats]
+    /// The logarithm of the probability that `prompt` is followed by `continuation`, in nats.
     ///
     /// # Errors
     /// The prompt is empty, both together do not fit the context, a token is unknown, a logit is no number.
@@ -69,7 +69,7 @@ impl Session {
     }
 }
 
-/// The logarithm of softmax(`logits`) at `token`, summed in f64. [nats]
+/// The logarithm of softmax(`logits`) at `token`, summed in f64, in nats.
 ///
 /// # Errors
 /// A logit is no number ([`SamplerError::NotFinite`]), or there is none for the token ([`SamplerError::UnknownToken`]).

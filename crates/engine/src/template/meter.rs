@@ -22,9 +22,9 @@ const SCANNED_BYTES_A_STEP: usize = 8;
 pub const MAX_SCANNED_BYTES: usize = 4 << 20;
 /// Places that one step may find in a text, each of which is copied, counted or made a piece.
 const MAX_PLACES: usize = 4 << 20;
-/// What an item of a list takes: its value, and mostly something that the value owns. [bytes]
+/// What an item of a list takes: its value, and mostly something that the value owns, in bytes.
 const ITEM_BYTES: usize = 64;
-/// What an entry of a dict takes: a key, a value, and what the key is found by. [bytes]
+/// What an entry of a dict takes: a key, a value, and what the key is found by, in bytes.
 const ENTRY_BYTES: usize = 192;
 /// Steps between looks at the clock, which take the time of one.
 const BETWEEN_LOOKS: u64 = 64;

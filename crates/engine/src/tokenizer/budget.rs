@@ -13,7 +13,7 @@ const TIME: Duration = Duration::from_secs(1);
 const TIME_A_BYTE: Duration = Duration::from_micros(2);
 /// Calls between looks at the clock, which together take no longer than a look is worth.
 const BETWEEN_LOOKS: u32 = 16;
-/// What a model may copy and compare. [bytes]
+/// What a model may copy and compare, in bytes.
 const MOST_WORK: u64 = 1 << 33;
 
 /// What is left for one text.

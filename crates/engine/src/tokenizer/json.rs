@@ -124,7 +124,7 @@ impl ModelDescription {
     }
 }
 
-/// What may be written for each character of a text. [bytes]
+/// What may be written for each character of a text, in bytes.
 const LONGEST_REPEATED: usize = 256;
 
 pub(super) fn build(

@@ -21,7 +21,7 @@ pub struct Outline {
     pub parts: Vec<Part>,
     /// Layers that keep keys and values, by kind.
     pub caches: Vec<CachedLayers>,
-    /// State of one sequence that does not grow. [bytes]
+    /// State of one sequence that does not grow, in bytes.
     pub state_bytes: u64,
     /// Values that a token has in all buffers that are alive at once.
     pub row_width: usize,
@@ -40,7 +40,7 @@ pub struct Part {
     pub matrices: u64,
     /// The stored type that most of them have.
     pub dtype: DType,
-    /// What they take in all. [bytes]
+    /// What they take in all, in bytes.
     pub bytes: u64,
 }
 

@@ -40,9 +40,9 @@ pub struct Start {
     pub load: f64,
     /// Seconds from the prompt's text to its first token, right after loading.
     pub first_token: f64,
-    /// Resident size before the weights: program, tokenizer and template. [bytes]
+    /// Resident size before the weights: program, tokenizer and template, in bytes.
     pub process_bytes: u64,
-    /// Peak resident size of the whole process. [bytes]
+    /// Peak resident size of the whole process, in bytes.
     pub peak_bytes: u64,
     /// Tokens of the longest sequence, prompt and answer.
     pub tokens: usize,

@@ -7,7 +7,7 @@ use crate::score::Scoring;
 
 /// What the tasks about documents and charts ask for.
 pub(super) const BRIEFLY: &str = "\nAnswer the question using a single word or phrase.";
-/// Room for a phrase. [tokens]
+/// Room for a phrase, in tokens.
 pub(super) const MAX_TOKENS: usize = 64;
 
 pub(super) fn question(row: &Row, _asking: &Asking) -> Result<Option<Draft>, FieldFlaw> {

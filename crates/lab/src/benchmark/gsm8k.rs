@@ -10,7 +10,7 @@ use crate::prompted::Prompting;
 use crate::score::Scoring;
 
 const STOPS: &[&str] = &["Question:", "</s>", "<|im_end|>"];
-/// Room for the reasoning. [tokens]
+/// Room for the reasoning, in tokens.
 const MAX_TOKENS: usize = 512;
 
 pub(super) fn question(row: &Row, asking: &Asking) -> Result<Option<Draft>, FieldFlaw> {

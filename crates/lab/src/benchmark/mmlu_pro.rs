@@ -10,7 +10,7 @@ use crate::score::Scoring;
 
 const LETTERS: &str = "ABCDEFGHIJ";
 const STOPS: &[&str] = &["Question:"];
-/// Room for the reasoning. [tokens]
+/// Room for the reasoning, in tokens.
 const MAX_TOKENS: usize = 2048;
 
 pub(super) fn question(row: &Row, _asking: &Asking) -> Result<Option<Draft>, FieldFlaw> {

@@ -9,7 +9,7 @@ use super::{Asking, Draft, Marking};
 use crate::score::Scoring;
 
 const LETTERS: &str = "ABCDEFGHI";
-/// Room for a letter with some words around it. [tokens]
+/// Room for a letter with some words around it, in tokens.
 const MAX_TOKENS: usize = 64;
 
 pub(super) fn question(row: &Row, _asking: &Asking) -> Result<Option<Draft>, FieldFlaw> {

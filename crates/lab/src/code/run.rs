@@ -13,7 +13,7 @@ use crate::suite::hash;
 
 /// Problems whose reference and spoiled programs are judged before a model is asked.
 const CANARIES: usize = 3;
-/// Room for a function with some words around it. [tokens]
+/// Room for a function with some words around it, in tokens.
 pub(crate) const MAX_TOKENS: usize = 768;
 /// Seed of the bootstrap, fixed so that an interval can be made again.
 const BOOTSTRAP_SEED: u64 = 1;

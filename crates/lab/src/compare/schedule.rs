@@ -14,7 +14,7 @@ use crate::suite::{Item, Suite};
 const HASHED_A_SECOND: f64 = 1e9;
 /// Tokens of the question whose answer is timed, with a chat template around it, and of its answer.
 const START_TOKENS: [usize; 2] = [48, 16];
-/// What a process takes before it has read anything of a model. [s]
+/// What a process takes before it has read anything of a model, in s.
 const PROCESS: f64 = 0.05;
 /// Tokens that a chat template puts around a question.
 const TEMPLATE_TOKENS: usize = 24;
@@ -24,10 +24,10 @@ const WORDINESS: (f64, f64) = (1.5, 4.0);
 const REASONING: (usize, f64) = (200, 0.3);
 /// Rounds of warm-up before anything is timed, where the machine is steady.
 const WARM_UPS: f64 = 2.0;
-/// What a repetition lasts at least. [s]
+/// What a repetition lasts at least, in s.
 const LEAST_REPETITION: f64 = 0.1;
 
-/// Every stage in its order, with what it is expected to take. [s]
+/// Every stage in its order, with what it is expected to take, in s.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Schedule(Vec<(Stage, f64)>);
 
@@ -38,7 +38,7 @@ pub(super) struct Expected<'a> {
     pub cache: CacheType,
     /// Of its files.
     pub bytes: u64,
-    /// Looking at one picture of a question. [s]
+    /// Looking at one picture of a question, in s.
     pub look: f64,
 }
 
@@ -54,12 +54,12 @@ pub(super) struct Work<'a> {
 }
 
 impl Expected<'_> {
-    /// Passing a prompt of `tokens` behind `depth` others. [s]
+    /// Passing a prompt of `tokens` behind `depth` others, in s.
     fn prefill(&self, tokens: usize, depth: usize) -> f64 {
         self.cost.prefill_seconds(tokens.max(1), depth, BATCH_TOKENS, self.machine)
     }
 
-    /// Decoding `tokens` behind `depth` others. [s]
+    /// Decoding `tokens` behind `depth` others, in s.
     fn decode(&self, tokens: f64, depth: usize) -> f64 {
         tokens * self.cost.decode_seconds(depth, |head_dim| self.cache.head_bytes(head_dim), self.machine)
     }
@@ -107,7 +107,7 @@ impl Expected<'_> {
 }
 
 impl Schedule {
-    /// Of stages with what each takes. [s]
+    /// Of stages with what each takes, in s.
     #[cfg(test)]
     pub fn of_stages(stages: Vec<(Stage, f64)>) -> Schedule {
         Schedule(stages)
@@ -137,17 +137,17 @@ impl Schedule {
         Schedule(stages)
     }
 
-    /// What comes before `stage`. [s]
+    /// What comes before `stage`, in s.
     pub fn before(&self, stage: Stage) -> f64 {
         self.0.iter().take_while(|(other, _)| *other != stage).map(|(_, seconds)| seconds).sum()
     }
 
-    /// `stage` itself. [s]
+    /// `stage` itself, in s.
     pub fn of(&self, stage: Stage) -> f64 {
         self.0.iter().find(|(other, _)| *other == stage).map_or(0.0, |(_, seconds)| *seconds)
     }
 
-    /// Everything. [s]
+    /// Everything, in s.
     pub fn whole(&self) -> f64 {
         self.0.iter().map(|(_, seconds)| seconds).sum()
     }

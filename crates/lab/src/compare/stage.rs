@@ -48,9 +48,9 @@ pub struct Progress {
     pub done: usize,
     /// Steps in all.
     pub of: usize,
-    /// What was expected of everything up to here. [s]
+    /// What was expected of everything up to here, in s.
     pub spent: f64,
-    /// What was expected of the whole before it began. [s]
+    /// What was expected of the whole before it began, in s.
     pub whole: f64,
 }
 

@@ -68,7 +68,7 @@ impl Steps<'_> {
         Ok(found)
     }
 
-    /// Warm first tokens, in turn, after one of each that does not count. [s]
+    /// Warm first tokens, in turn, after one of each that does not count, in s.
     pub fn first_tokens(&mut self, sessions: &mut [Session]) -> Result<Vec<Vec<f64>>, CompareError> {
         let (contestants, repetitions) = (self.contestants, self.plan.repetitions);
         recall_or(&mut self.journal, "first_tokens", || {

@@ -105,7 +105,7 @@ pub enum Floats {
     No,
 }
 
-/// Memory that a process will have in RAM. [bytes]
+/// Memory that a process will have in RAM, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MemoryBefore {
     /// Weights of the text model that are read.
@@ -131,11 +131,11 @@ pub struct Prediction {
     pub runner: Runner,
     /// Tokens of context that it is for.
     pub context: usize,
-    /// Size of the file. [bytes]
+    /// Size of the file, in bytes.
     pub file_bytes: u64,
     /// Memory.
     pub memory: MemoryBefore,
-    /// What an app may take there, from the least to the most that is known; none where nothing is. [bytes]
+    /// What an app may take there, from the least to the most that is known; none where nothing is, in bytes.
     pub room: Option<Range>,
     /// Whether the memory is within that.
     pub fits: Floats,

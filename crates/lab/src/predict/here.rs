@@ -41,7 +41,7 @@ pub struct Here {
     pub cpu: String,
     /// Instruction-set level and threads, as a person reads them.
     pub processor: String,
-    /// The bandwidth of each reading. [bytes/s]
+    /// The bandwidth of each reading, in bytes/s.
     pub readings: Vec<f64>,
     /// What other programs did meanwhile.
     pub disturbances: Vec<Disturbance>,
@@ -121,7 +121,7 @@ fn best(a: &Machine, b: &Machine) -> Machine {
 }
 
 /// What a model may take of this machine's memory at this moment, from what is free to all that there is; none where the
-/// system does not tell. [bytes]
+/// system does not tell, in bytes.
 pub fn room() -> Option<Range> {
     memory().map(|(free, all)| Range { low: free, value: free, high: all })
 }

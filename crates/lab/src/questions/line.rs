@@ -31,9 +31,9 @@ pub const KEYS: [&str; 12] = [
 ];
 /// What a question is counted under where its line says nothing.
 pub const DEFAULT_CATEGORY: &str = "questions";
-/// Room for an answer where its line says nothing. [tokens]
+/// Room for an answer where its line says nothing, in tokens.
 pub const DEFAULT_MAX_TOKENS: usize = 256;
-/// Most that a line may ask for. [tokens]
+/// Most that a line may ask for, in tokens.
 const MOST_TOKENS: u64 = 65_536;
 /// Characters of an id or a category: they stand in tables.
 const MOST_IN_NAME: usize = 64;

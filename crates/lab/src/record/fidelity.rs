@@ -34,9 +34,9 @@ pub struct Fidelity {
 /// How far the predictions of two models lie apart over the same tokens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Distance {
-    /// Mean Kullback-Leibler divergence from the base's distribution; the samples are the positions. [nats]
+    /// Mean Kullback-Leibler divergence from the base's distribution; the samples are the positions, in nats.
     pub kl_mean: Measurement,
-    /// The divergence that 99.9 % of the positions do not exceed; of fewer than a thousand, the largest. [nats]
+    /// The divergence that 99.9 % of the positions do not exceed; of fewer than a thousand, the largest, in nats.
     pub kl_high: Measurement,
     /// Share of positions at which the likeliest token is the same.
     pub same_top: Measurement,

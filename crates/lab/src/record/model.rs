@@ -69,7 +69,7 @@ pub struct ModelFacts {
     pub template_sha256: Option<String>,
     /// What its files say of its licence.
     pub licence: LicenceRecord,
-    /// Longest sequence that the model is made for. [tokens]
+    /// Longest sequence that the model is made for, in tokens.
     pub context: usize,
 }
 
@@ -171,7 +171,7 @@ fn licence_itself() -> String {
     "license".to_owned()
 }
 
-/// Memory of a process that loads the model and answers with it. [bytes]
+/// Memory of a process that loads the model and answers with it, in bytes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MemoryRecord {
     /// What the prediction consists of.
@@ -180,11 +180,11 @@ pub struct MemoryRecord {
     pub predicted: Measurement,
     /// Peak resident size.
     pub peak: Measurement,
-    /// The prediction divided by the peak. [ratio]
+    /// The prediction divided by the peak, in ratio.
     pub error: Measurement,
 }
 
-/// From nothing to the first token. [s]
+/// From nothing to the first token, in s.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StartRecord {
     /// Opening the files and making the model executable, in a fresh process.
@@ -200,21 +200,21 @@ pub struct StartRecord {
 pub struct SpeedAtDepth {
     /// Tokens in the cache before the timed ones.
     pub depth: usize,
-    /// Predicted prefill. [tokens/s]
+    /// Predicted prefill, in tokens/s.
     pub prefill_predicted: Measurement,
-    /// Measured prefill. [tokens/s]
+    /// Measured prefill, in tokens/s.
     pub prefill: Measurement,
-    /// The predicted prefill divided by the measured. [ratio]
+    /// The predicted prefill divided by the measured, in ratio.
     pub prefill_error: Measurement,
-    /// Part of the machine's arithmetic rate that prefill reaches. [share]
+    /// Part of the machine's arithmetic rate that prefill reaches, in share.
     pub arithmetic_share: Measurement,
-    /// Predicted decode. [tokens/s]
+    /// Predicted decode, in tokens/s.
     pub decode_predicted: Measurement,
-    /// Measured decode. [tokens/s]
+    /// Measured decode, in tokens/s.
     pub decode: Measurement,
-    /// The predicted decode divided by the measured. [ratio]
+    /// The predicted decode divided by the measured, in ratio.
     pub decode_error: Measurement,
-    /// Part of the machine's read bandwidth that decode reaches. [share]
+    /// Part of the machine's read bandwidth that decode reaches, in share.
     pub bandwidth_share: Measurement,
 }
 

@@ -16,7 +16,7 @@ pub struct Scale {
 /// Decimal prefixes, as files and memory are sold; none below a byte.
 const BYTES: [(f64, &str); 4] = [(1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "bytes")];
 const SECONDS: [(f64, &str); 5] = [(31_557_600.0, "years"), (86_400.0, "days"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs")];
-/// Below it a divergence is shown by its order of magnitude. [nats]
+/// Below it a divergence is shown by its order of magnitude, in nats.
 const SMALL_DIVERGENCE: f64 = 0.1;
 const BYTES_PER_SECOND: [(f64, &str); 2] = [(1e9, "GB/s"), (1e6, "MB/s")];
 const FLOPS: [(f64, &str); 2] = [(1e9, "GFLOP/s"), (1e6, "MFLOP/s")];

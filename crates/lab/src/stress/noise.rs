@@ -5,7 +5,7 @@ use plimsoll_vision::Picture;
 use super::SEVERITIES;
 use crate::suite::{Draws, hash};
 
-/// Its deviation. [levels]
+/// Its deviation, in levels.
 const DEVIATION: [i64; SEVERITIES as usize] = [10, 20, 40, 60, 90];
 /// Parts that a draw is the sum of, each even over 0 to 2¹⁶ − 1.
 const PARTS: i64 = 8;

@@ -47,7 +47,7 @@ const RESERVED_ONE_IN: u64 = 10;
 const PATIENCE: usize = 20_000;
 /// Items that a category may be asked for: some have more questions than a lifetime has room for.
 const MAX_ITEMS: usize = 100_000;
-/// Room for an answer with a sentence around it. [tokens]
+/// Room for an answer with a sentence around it, in tokens.
 const MAX_ANSWER_TOKENS: usize = 96;
 
 /// One question.

@@ -11,7 +11,7 @@ use super::parse::activation;
 use super::{Activation, Hyperparams, MAX_HEADS, MAX_LAYERS, MAX_WIDTH, keys_of};
 use crate::arch::TowerArch;
 
-/// Far beyond any published model; it keeps a damaged number from becoming an allocation. [pixels]
+/// Far beyond any published model; it keeps a damaged number from becoming an allocation, in pixels.
 const MAX_TILE: usize = 1 << 14;
 
 /// What the files say of a vision tower and its connector, checked for consistency.
@@ -31,9 +31,9 @@ pub struct VisionParams {
     pub d_ff: usize,
     /// Colours of a pixel.
     pub n_channels: usize,
-    /// Edge of the square tiles that its positions are for. [pixels]
+    /// Edge of the square tiles that its positions are for, in pixels.
     pub tile_size: usize,
-    /// Edge of a patch; at most `tile_size`. [pixels]
+    /// Edge of a patch; at most `tile_size`, in pixels.
     pub patch_size: usize,
     /// Patches along the edge of the square that becomes one feature.
     pub merge_side: usize,

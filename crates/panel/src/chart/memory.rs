@@ -6,7 +6,7 @@ use plimsoll_lab::record::{Comparison, ModelRecord, Side, Unit};
 
 use super::{AXIS_HEIGHT, Axis, escaped, picture};
 
-/// Height of a model's line: its label, the bar and the mark. [pixels]
+/// Height of a model's line: its label, the bar and the mark, in pixels.
 const LINE: u32 = 62;
 
 /// Predicted parts and measured peak of both models.
@@ -69,7 +69,7 @@ fn draw(out: &mut String, axis: &Axis, model: &ModelRecord, side: Side) {
 pub(crate) const PARTS: [(&str, &str); 4] =
     [("p1", "the program itself"), ("p2", "weights"), ("p3", "cache"), ("p4", "buffers")];
 
-/// What each of [`PARTS`] takes. [bytes]
+/// What each of [`PARTS`] takes, in bytes.
 fn sizes(model: &ModelRecord) -> [f64; 4] {
     let parts = &model.memory.parts;
     [parts.process, parts.weights, parts.cache, parts.buffers].map(|bytes| bytes as f64)

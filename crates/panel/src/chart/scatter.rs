@@ -7,9 +7,9 @@ use plimsoll_lab::record::{Measurement, Unit};
 
 use super::{AXIS_HEIGHT, MARGIN, escaped, picture};
 
-/// Height of the field. [pixels]
+/// Height of the field, in pixels.
 const FIELD: f64 = 220.0;
-/// Room above it for a mark and its number. [pixels]
+/// Room above it for a mark and its number, in pixels.
 const ABOVE: f64 = 14.0;
 
 /// A model in the chart.
@@ -43,7 +43,7 @@ impl Decades {
         Decades { low, high: high.max(low + 1) }
     }
 
-    /// [percent of the width]
+    ///, in percent of the width.
     fn at(&self, value: f64) -> f64 {
         let (low, high) = (f64::from(self.low), f64::from(self.high));
         let share = ((value.max(f64::MIN_POSITIVE).log10() - low) / (high - low)).clamp(0.0, 1.0);

@@ -6,9 +6,9 @@ use plimsoll_lab::record::{Comparison, Measurement, Side, SpeedAtDepth, Unit};
 
 use super::{AXIS_HEIGHT, Axis, escaped, picture};
 
-/// Height of a line: its label, A and B. [pixels]
+/// Height of a line: its label, A and B, in pixels.
 const LINE: u32 = 46;
-/// Where the label, A and B stand in it. [pixels]
+/// Where the label, A and B stand in it, in pixels.
 const LABEL_Y: u32 = 14;
 const MARK_Y: [u32; 2] = [24, 36];
 

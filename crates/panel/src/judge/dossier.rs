@@ -10,11 +10,11 @@ use crate::rubric::Assumptions;
 
 /// Seconds of a day.
 const DAY: f64 = 86_400.0;
-/// Stands for never where something would pay for itself later. [s]
+/// Stands for never where something would pay for itself later, in s.
 const CENTURY: f64 = 36_525.0 * DAY;
-/// Memory below this is no use to anybody. [GB]
+/// Memory below this is no use to anybody, in GB.
 const LEAST_GB: f64 = 1.0;
-/// Nobody reads along beyond this. [tokens/s]
+/// Nobody reads along beyond this, in tokens/s.
 const MOST_READ: f64 = 100.0;
 /// What a dossier calls the weights of a model of which no more than its parameters is announced.
 pub(super) const AT_LEAST: &str = "memory_at_least";

@@ -17,7 +17,7 @@ const WHOLE: f64 = 1.0;
 pub struct Expected {
     /// The device as it is read: `Google Pixel 10`, `this machine`.
     pub device: String,
-    /// All the memory of the device. [bytes]
+    /// All the memory of the device, in bytes.
     pub installed: Option<Range>,
     /// Whether the device was named; else it is this machine.
     #[serde(default)]
@@ -40,7 +40,7 @@ pub struct AtLeast {
     pub parameters: u64,
     /// How the weights would be stored: the smallest of the usual ways where nothing else was asked for.
     pub quantisation: Quantisation,
-    /// What a model may take of the device's memory. [bytes]
+    /// What a model may take of the device's memory, in bytes.
     pub room: Option<Range>,
 }
 

@@ -19,9 +19,9 @@ pub struct Target<'a> {
     pub place: Place<'a>,
     /// As it is read.
     pub name: &'a str,
-    /// What a model may take of its memory. [bytes]
+    /// What a model may take of its memory, in bytes.
     pub room: Option<Range>,
-    /// All its memory. [bytes]
+    /// All its memory, in bytes.
     pub installed: Option<Range>,
 }
 
@@ -49,7 +49,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// With no more of its memory than this, where anything is asked for. [bytes]
+    /// With no more of its memory than this, where anything is asked for, in bytes.
     pub fn within(self, most: Option<f64>) -> Target<'a> {
         let room = most.map(|bytes| Range { low: bytes, value: bytes, high: bytes });
         Target { room: room.or(self.room), ..self }

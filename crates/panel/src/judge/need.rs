@@ -169,7 +169,7 @@ fn one(text: &str) -> Result<Need, String> {
     Ok(Need { text: format!("{name} {word} {}", limit_text(unit, limit)), metric, wanted, limit })
 }
 
-/// A size with its unit: `24GB`, `16 GiB`. [bytes]
+/// A size with its unit: `24GB`, `16 GiB`, in bytes.
 ///
 /// # Errors
 /// What is wrong with it, in words: no number, no unit, or a unit of something else.

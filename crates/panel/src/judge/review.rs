@@ -37,7 +37,7 @@ pub struct Review {
     pub workload: Workload,
     /// SHA-256 of the rubric.
     pub rubric: String,
-    /// [`PANEL_VERSION`] at the time.
+    /// The version of how the panel judges, at the time.
     #[serde(default = "first_panel")]
     pub panel: u32,
     /// Why it is skipped whatever the reviewers say.

@@ -233,13 +233,13 @@ impl Sorted {
 }
 
 impl Entry<'_> {
-    /// [bytes]
+    ///, in bytes.
     fn takes(&self) -> Option<f64> {
         let measured = || self.here().map(|measured| measured.memory.value);
         self.predicted.as_ref().map(|predicted| predicted.memory.total.high).or_else(measured)
     }
 
-    /// [tokens/s]
+    ///, in tokens/s.
     fn decodes(&self) -> Option<f64> {
         let measured = self.here().and_then(|measured| measured.decode.as_ref()).map(|decode| decode.value);
         measured.or_else(|| self.predicted.as_ref()?.decode.map(|range: Range| range.value))

@@ -20,9 +20,9 @@ pub struct DemandQuery {
     pub workload: String,
     /// Memory at most: gigabytes, or a size with its unit.
     pub memory: String,
-    /// Decode speed at least. [tokens/s]
+    /// Decode speed at least, in tokens/s.
     pub decode: String,
-    /// Right answers at least. [%]
+    /// Right answers at least, in %.
     pub accuracy: String,
     /// Further needs in the grammar of `--need`.
     pub need: String,

@@ -5,12 +5,12 @@ use std::fmt::Write;
 
 use plimsoll_lab::predict::before::{Floats, Range};
 
-/// Size of the mark. [pixels]
+/// Size of the mark, in pixels.
 const WIDTH: f64 = 34.0;
 const HEIGHT: f64 = 30.0;
-/// Where the line is. [pixels from above]
+/// Where the line is, in pixels from above.
 const LINE: f64 = 10.0;
-/// Where the hull begins. [pixels from above]
+/// Where the hull begins, in pixels from above.
 const KEEL: f64 = 28.0;
 
 /// The mark as SVG without a name: the word beside it says the same.

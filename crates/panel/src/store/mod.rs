@@ -35,7 +35,7 @@ use crate::bounds::TooLarge;
 /// Digits of an id that stand for the whole of it.
 const LEAST_DIGITS: usize = 8;
 /// Pages of the file that a connection keeps in memory: with SQLite's own two megabytes, votes on a large store wait for
-/// the disk. [KiB]
+/// the disk, in KiB.
 const CACHE_KIB: i64 = 16 << 10;
 /// Steps of SQLite's between two looks whether it is to stop: some microseconds.
 const STEPS_BETWEEN: i32 = 1000;

@@ -29,7 +29,7 @@ const DECODE_SECONDS: u64 = 900;
 /// Threads that a decoder may have: each holds frames of its own.
 const THREADS: u64 = 2;
 /// Address space of a program: 8K video at 10 bits, with as many frames to refer to as a level allows, takes half of it.
-/// [bytes]
+///, in bytes.
 const MEMORY: u64 = 2 << 30;
 /// Bytes of a program's messages that are kept, and of `ffprobe`'s answer.
 const MAX_TEXT: u64 = 64 << 10;

@@ -37,9 +37,9 @@ struct PictureCost {
     height: usize,
     tiles: usize,
     tokens: usize,
-    /// Predicted for the tower. [s]
+    /// Predicted for the tower, in s.
     seconds: f64,
-    /// Predicted for the tower's activations, and its weights. [bytes]
+    /// Predicted for the tower's activations, and its weights, in bytes.
     memory: u64,
 }
 

@@ -159,7 +159,7 @@ pub fn wordwrap(renderer: &Renderer<'_>, value: &Value, arguments: Arguments) ->
     Ok(Value::text(wrapped.join(joiner)))
 }
 
-/// What a piece of text takes that is wrapped. [bytes]
+/// What a piece of text takes that is wrapped, in bytes.
 const PIECE_BYTES: usize = 64;
 
 struct Wrap {

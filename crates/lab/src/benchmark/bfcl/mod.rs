@@ -20,7 +20,7 @@ pub use check::Calls;
 
 /// Where the right answers lie, beside the questions.
 const ANSWERS: &str = "possible_answer";
-/// Room for some calls. [tokens]
+/// Room for some calls, in tokens.
 const MAX_TOKENS: usize = 512;
 
 /// The right answers of each question, by its id.

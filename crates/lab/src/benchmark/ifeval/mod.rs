@@ -16,7 +16,7 @@ use crate::score::Scoring;
 
 pub use check::Instruction;
 
-/// Room for an answer. [tokens]
+/// Room for an answer, in tokens.
 const MAX_TOKENS: usize = 1280;
 
 pub(super) fn question(row: &Row, _asking: &Asking) -> Result<Option<Draft>, FieldFlaw> {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::font;
 
-/// Ten corners of a star with five points, inner radius half the outer one. [thousandths of its box]
+/// Ten corners of a star with five points, inner radius half the outer one, in thousandths of its box.
 const STAR: [(i64, i64); 10] = [
     (500, 0),
     (655, 313),
@@ -80,7 +80,7 @@ impl Figure {
         }
     }
 
-    /// How much of its box it covers. [thousandths]
+    /// How much of its box it covers, in thousandths.
     pub(crate) fn fullness(self) -> u32 {
         match self {
             Figure::Shape(Shape::Circle) => 785,

@@ -16,7 +16,7 @@ pub(super) fn ink(glyph: char, column: u32, row: u32) -> bool {
     column < COLUMNS && row < ROWS && rows[row as usize].as_bytes()[column as usize] == b'#'
 }
 
-/// How many cells of a glyph are inked. [thousandths]
+/// How many cells of a glyph are inked, in thousandths.
 pub(super) fn fullness(glyph: char) -> u32 {
     let inked = rows(glyph).iter().flat_map(|row| row.bytes()).filter(|cell| *cell == b'#').count() as u32;
     1000 * inked / (COLUMNS * ROWS)

@@ -14,7 +14,7 @@ pub(crate) use font::{DIGITS, LETTERS};
 use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 use serde::{Deserialize, Serialize};
 
-/// Width and height of every picture. [pixels]
+/// Width and height of every picture, in pixels.
 pub const SIDE: u32 = 128;
 /// Samples along each edge of a pixel: edges are anti-aliased by the share of samples inside.
 const SAMPLES: u32 = 4;
@@ -41,26 +41,26 @@ pub struct Mark {
     pub colour: Colour,
     /// Its very red, green and blue.
     pub rgb: [u8; 3],
-    /// Left edge of its box. [pixels]
+    /// Left edge of its box, in pixels.
     pub left: u32,
-    /// Upper edge of its box. [pixels]
+    /// Upper edge of its box, in pixels.
     pub top: u32,
-    /// Height of its box; [`Figure::width`] says how wide that is. [pixels]
+    /// Height of its box; [`Figure::width`] says how wide that is, in pixels.
     pub height: u32,
 }
 
 impl Mark {
-    /// Width of its box. [pixels]
+    /// Width of its box, in pixels.
     pub fn width(&self) -> u32 {
         self.figure.width(self.height)
     }
 
-    /// The middle of its box. [half pixels]
+    /// The middle of its box, in half pixels.
     pub fn centre(&self) -> (u32, u32) {
         (2 * self.left + self.width(), 2 * self.top + self.height)
     }
 
-    /// The surface it covers, roughly: the figure's share of its box. [thousandths of a pixel]
+    /// The surface it covers, roughly: the figure's share of its box, in thousandths of a pixel.
     pub fn area(&self) -> u32 {
         self.figure.fullness() * self.width() * self.height
     }

@@ -2,7 +2,7 @@
 
 use super::{Draws, Mark, Question, Scene, description, shape_names, shape_of};
 
-/// How far two middles must lie apart to be asked about. [half pixels]
+/// How far two middles must lie apart to be asked about, in half pixels.
 const CLEAR: u32 = 32;
 
 pub(super) fn ask(scene: &Scene, draws: &mut Draws) -> Option<Question> {
@@ -51,7 +51,7 @@ fn outermost(scene: &Scene, draws: &mut Draws) -> Option<Question> {
     Some(Question::word(format!("Which shape is {end}?"), shape_names(), shape_of(marks[0])?.name(), draws))
 }
 
-/// The middle of a mark, from the left or from the top. [half pixels]
+/// The middle of a mark, from the left or from the top, in half pixels.
 fn along(mark: &Mark, across: bool) -> u32 {
     let (x, y) = mark.centre();
     if across { x } else { y }

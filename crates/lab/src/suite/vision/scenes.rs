@@ -6,13 +6,13 @@ use crate::suite::drawing::{Colour, DIGITS, Figure, LETTERS, Mark, SIDE, Scene, 
 /// Marks of a scene at most.
 const MOST_SHAPES: u32 = 5;
 const MOST_GLYPHS: u32 = 2;
-/// Heights of shapes: up to this many marks they may be large. [pixels]
+/// Heights of shapes: up to this many marks they may be large, in pixels.
 const FEW: u32 = 3;
 const SHAPE_HEIGHT: (u32, u32) = (24, 56);
 const SMALLER_SHAPE_HEIGHT: (u32, u32) = (24, 42);
-/// Height of a glyph's cell. [pixels]
+/// Height of a glyph's cell, in pixels.
 const CELL: (u32, u32) = (8, 11);
-/// Space between marks, and between a mark and the border. [pixels]
+/// Space between marks, and between a mark and the border, in pixels.
 const GAP: u32 = 3;
 /// Places tried for a mark before the scene goes without it.
 const PLACES: usize = 60;
