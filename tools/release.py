@@ -75,14 +75,17 @@ def licences(target):
                 waiting.append(dependency["pkg"])
     foreign = sorted((packages[identity] for identity in linked if packages[identity]["source"]),
                      key=lambda package: (package["name"], package["version"]))
-    parts = ["# Licences of what is linked into this program\n"]
+    listed, texts = [], {}
     for package in foreign:
-        parts.append(f"\n## {package['name']} {package['version']}: {package['license']}\n")
+        name = f"{package['name']} {package['version']}"
+        listed.append(f"- {name}: {package['license']}\n")
         for file in sorted(Path(package["manifest_path"]).parent.iterdir()):
             if file.is_file() and file.name.upper().startswith(("LICEN", "COPYING", "NOTICE", "UNLICENSE")):
                 text = file.read_text(encoding="utf-8", errors="replace").strip()
-                parts.append(f"\n### {file.name}\n\n```text\n{text}\n```\n")
-    return "".join(parts).encode()
+                texts.setdefault(text, []).append(f"{name} ({file.name})")
+    # Many packages come with the same text, which then stands once.
+    sections = [f"\n## {', '.join(names)}\n\n```text\n{text}\n```\n" for text, names in texts.items()]
+    return "".join(["# Licences of what is linked into this program\n\n", *listed, *sections]).encode()
 
 
 def manual(program):
