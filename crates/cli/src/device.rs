@@ -119,8 +119,9 @@ impl Device {
     pub fn lines(&self) -> Vec<String> {
         match self {
             Device::Here { here, memory } => {
-                let mut lines = vec![format!("this machine, measured: {}, {}", here.processor, here.reads())];
-                lines.extend(here.noisy());
+                // In one line, for whoever shows no more than the first.
+                let noisy = here.noisy().map_or(String::new(), |noisy| format!("; {noisy}"));
+                let mut lines = vec![format!("this machine, measured: {}, {}{noisy}", here.processor, here.reads())];
                 lines.extend(memory.map(|(free, all)| format!("memory: {} free of {}", bytes(free), bytes(all))));
                 lines
             }

@@ -3,6 +3,8 @@
 use clap::{Args as ClapArgs, ValueEnum};
 use plimsoll_catalog::{DeclaredUse, Purpose, region_code};
 
+use crate::measured::DEFAULT_USE;
+
 /// What a model is wanted for, to be held against its licence.
 #[derive(ClapArgs, Debug, Clone)]
 #[command(next_help_heading = "What it is wanted for")]
@@ -11,10 +13,10 @@ pub struct UseArgs {
     #[arg(long = "use", value_name = "PURPOSE", value_enum)]
     pub purpose: Option<PurposeArg>,
     /// Monthly users of everything that you offer
-    #[arg(long, value_name = "N", requires = "purpose")]
+    #[arg(long, value_name = "N")]
     pub users: Option<u64>,
     /// Where you are established: a country's two letters, or EU
-    #[arg(long, value_name = "CODE", requires = "purpose", value_parser = parse_region)]
+    #[arg(long, value_name = "CODE", value_parser = parse_region)]
     pub region: Option<String>,
 }
 
@@ -30,12 +32,15 @@ pub enum PurposeArg {
 }
 
 impl UseArgs {
-    /// The use, if one was declared.
+    /// The use, if one was declared: who tells of users or a region offers something, which is the use with the most
+    /// conditions where no other is named.
     pub fn declared(&self) -> Option<DeclaredUse> {
-        let purpose = match self.purpose? {
-            PurposeArg::Research => Purpose::Research,
-            PurposeArg::Internal => Purpose::Internal,
-            PurposeArg::Commercial => Purpose::Commercial,
+        let purpose = match self.purpose {
+            Some(PurposeArg::Research) => Purpose::Research,
+            Some(PurposeArg::Internal) => Purpose::Internal,
+            Some(PurposeArg::Commercial) => Purpose::Commercial,
+            None if self.users.is_some() || self.region.is_some() => DEFAULT_USE.purpose,
+            None => return None,
         };
         Some(DeclaredUse { purpose, users: self.users, region: self.region.clone() })
     }

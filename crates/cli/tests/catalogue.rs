@@ -153,11 +153,12 @@ fn a_licence_that_denies_commerce_is_told_once_for_each_model() {
 }
 
 #[test]
-fn a_use_needs_a_purpose_and_a_region_is_a_code() {
+fn users_are_of_a_commercial_use_where_no_other_is_named_and_a_region_is_a_code() {
     let home = tempfile::tempdir().unwrap();
+    let text = stdout(home.path(), &["info", "demo:small", "--users", "5"]);
+    assert!(text.contains("commercial, 5 users: passed"), "{text}");
     for args in [
-        &["info", "demo:small", "--users", "5"][..],
-        &["info", "demo:small", "--use", "fun"],
+        &["info", "demo:small", "--use", "fun"][..],
         &["info", "demo:small", "--use", "research", "--region", "Europe"],
     ] {
         assert_eq!(plimsoll(home.path(), args).status.code(), Some(2), "{args:?}");

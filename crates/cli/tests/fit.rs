@@ -266,7 +266,7 @@ fn models_without_files_are_compared_by_what_is_predicted() {
     assert!(again && text.lines().count() <= 42, "{text}");
     let trade = stdout(&["compare", "smollm3", "llama-3.2-3b", "--device", "pixel-10"]);
     let trade = trade.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(trade.contains("It takes less memory (predicted"), "{trade}");
+    assert!(trade.contains("SmolLM3 takes less memory (predicted"), "{trade}");
     assert!(text.contains("allowed up to 700 million monthly users"), "{text}");
     assert!(text.contains("rightly nobody measured here"), "{text}");
     assert!(text.contains("hf download HuggingFaceTB/SmolLM3-3B"), "{text}");
@@ -283,6 +283,10 @@ fn models_without_files_are_compared_by_what_is_predicted() {
     assert!(demos.contains("next        plimsoll compare demo:small demo:large --use commercial"), "{demos}");
     let demos = demos.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(demos.contains("4096 tokens of context; 1024 of Demo, "), "{demos}");
+    let needing = ["--device", "pixel-10", "--context", "8192", "--need", "memory at most 4 GB, decode>5"];
+    let needing = stdout(&[&["compare", "smollm3", "qwen3-4b"][..], &needing].concat());
+    let needing = needing.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(needing.contains("--need 'memory<4GB' --need 'decode>5tokens/s' --context 8192"), "{needing}");
     let (code, error) = told(&["compare", "smollm3", "no-such-thing"]);
     assert_eq!(code, Some(1));
     assert!(error.contains("no-such-thing"), "{error}");

@@ -131,3 +131,16 @@ fn a_gguf_vocabulary_without_optional_lists_takes_all_tokens_as_equal() {
     let atomic = gguf("gpt2", |vocab| vocab.merges.clear()).unwrap();
     assert_eq!(atomic.encode("ab", Special::AsText).unwrap(), [0, 1]);
 }
+
+#[test]
+fn a_blank_token_that_takes_the_blanks_beside_it_is_refused() {
+    for flag in ["lstrip", "rstrip"] {
+        let greedy = json(|description| {
+            let mut token = json!({"id": 3, "content": " ", "single_word": false, "lstrip": false, "rstrip": false,
+                "normalized": false, "special": false});
+            token[flag] = true.into();
+            description["added_tokens"] = json!([token]);
+        });
+        assert!(message(greedy).contains("added token ` `, blank and with the blanks beside it"), "{flag}");
+    }
+}

@@ -215,8 +215,9 @@ fn check_bound(metric: &str, field: &str, bound: f64) -> Result<(), String> {
     let (holds, expected) = match field {
         "at_least" | "at_most" if is_share => ((0.0..=1.0).contains(&bound), "a share from 0 to 1, such as 0.8"),
         "at_least" | "at_most" => (bound.is_finite(), "a number"),
-        "no_worse_by" => ((0.0..1.0).contains(&bound), "a share from 0 to 1, such as 0.02"),
-        _ => (bound.is_finite() && bound > 0.0, "more than 0"),
+        "no_worse_by" => ((0.0..1.0).contains(&bound), "a share of at least 0 and less than 1, such as 0.02"),
+        // In per cent it would be met whatever was measured.
+        _ => (bound > 0.0 && bound <= 10.0, "a ratio of more than 0 and at most 10, such as 1.1"),
     };
     if holds { Ok(()) } else { Err(format!("`{field}` is {bound}, expected {expected}")) }
 }
@@ -269,7 +270,8 @@ mod tests {
         assert!(told(&format!("{metric}at_least = nan")).contains("rule 1: `at_least` is NaN, expected a number"));
         let of_right = told("[[rule]]\nmetric = \"accuracy.dates\"\nat_least = 80");
         assert!(of_right.contains("`at_least` is 80, expected a share from 0 to 1, such as 0.8"), "{of_right}");
-        assert!(told(&format!("{metric}at_most_of_baseline = 0")).contains("is 0, expected more than 0"));
+        assert!(told(&format!("{metric}at_most_of_baseline = 0")).contains("is 0, expected a ratio of more than 0"));
+        assert!(told(&format!("{metric}at_most_of_baseline = 110")).contains("at most 10, such as 1.1"));
         assert!(told(&format!("{metric}no_worse_by = 2")).contains("`no_worse_by` is 2, expected a share"));
         assert!(told("[[rule]]\nat_most = 2").contains("`at_most` needs a `metric`"));
         assert!(told("[[rule]]\nlicence = \"failed\"").contains("expected `passed`"));

@@ -109,10 +109,10 @@ pub fn device_lines(profile: &DeviceProfile) -> Vec<String> {
     let DeviceProfile { name, kind, chip, app_memory, read_bandwidth, .. } = profile;
     let what = if chip == name { kind.words().to_owned() } else { format!("{}, {chip}", kind.words()) };
     let mut lines = vec![format!("{name} ({what}), by published figures; nothing was measured on one")];
-    let range = match (app_memory.low, app_memory.high) {
-        (Some(low), Some(high)) if low < high => format!("{} to {}", bytes(low), bytes(high)),
-        (Some(low), None) if low < app_memory.value => format!("{} to {}", bytes(low), bytes(app_memory.value)),
-        _ => bytes(app_memory.value),
+    // The whole range that models are held against.
+    let range = match (bytes(app_memory.least()), bytes(app_memory.most())) {
+        (low, high) if low != high => format!("{low} to {high}"),
+        (one, _) => one,
     };
     lines.push(format!("an app may take {range} ({})", app_memory.words()));
     lines.push(match read_bandwidth {

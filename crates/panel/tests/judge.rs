@@ -4,7 +4,7 @@ mod fixture;
 
 use plimsoll_catalog::{Answer, Catalog, DeclaredUse, Purpose, Statement, Terms};
 use plimsoll_lab::canary::Broken;
-use plimsoll_lab::record::Comparison;
+use plimsoll_lab::record::{Comparison, Measurement, Origin, Unit};
 use plimsoll_panel::judge::{
     Background, Call, Demand, Fault, Ground, Judgement, Part, Preferred, Subject, Word, check_judgement, judge, review,
 };
@@ -37,6 +37,22 @@ fn the_same_rubric_and_evidence_give_the_same_bytes() {
     assert_eq!(bytes(), bytes());
     let read: Judgement = serde_json::from_str(&bytes()).unwrap();
     assert_eq!(read, judged(&fixture::comparison()));
+}
+
+#[test]
+fn what_another_run_is_said_to_have_found_takes_no_measurements_place() {
+    let comparison = fixture::comparison();
+    let said = |metric: &str, unit, value| Measurement::of("A", metric, unit, Origin::Measured, value).record();
+    let further = vec![
+        said("decode@0", Unit::TokensPerSecond, 987_654.0),
+        said("peak_memory", Unit::Bytes, 1.0),
+        said("fidelity.changed", Unit::Share, 0.0),
+    ];
+    let stuffed = Background { further, ..known() };
+    let honest = judged(&comparison);
+    let found = judge(&comparison, [&stuffed, &stuffed], &commercial(), &Rubric::builtin());
+    let opinions = |judgement: &Judgement| judgement.reviews.each_ref().map(|review| review.opinions.clone());
+    assert_eq!(opinions(&found), opinions(&honest));
 }
 
 #[test]

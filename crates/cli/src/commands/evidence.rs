@@ -204,6 +204,8 @@ fn check_store(command: &Check, what: Option<&str>, rubrics: &[Rubric]) -> anyho
     }
     let store = evidence::open_to_read(&command.store)?;
     let ids = match what {
+        // An id has neither; what was meant is a report.
+        Some(file) if file.contains(['.', '/']) => bail!("`{file}`: there is no such file"),
         Some(start) => vec![store.find(start, Some(Kind::Comparison))?],
         None => store.all_comparisons()?,
     };
@@ -249,7 +251,9 @@ fn print(found: &[Found]) -> anyhow::Result<()> {
             }
         }
     }
-    writeln!(out, "\n{}", style.dim(SHOWS))?;
+    if found.iter().all(|found| found.faults.is_empty()) {
+        writeln!(out, "\n{}", style.dim(SHOWS))?;
+    }
     Ok(())
 }
 

@@ -173,6 +173,7 @@ fn read(
     let config = &with_special_tokens_map(config, special_tokens_map);
     let variables = special_tokens(config);
     add_named_tokens(&mut tokenizer, config, &normaliser)?;
+    refuse_greedy_blanks(&tokenizer)?;
     let pieces = pieces(&tokenizer, spelling)?;
     let added = tokenizer.get_added_vocabulary().get_added_tokens_decoder();
     let controls = added.iter().filter(|(_, token)| token.special).map(|(&id, token)| (id, token.content.clone()));
@@ -264,6 +265,20 @@ fn add_named_tokens(
     // Adding prepares the search for all of them anew, so it is done once.
     tokenizer.add_tokens(added).map_err(|error| TokenizerError::Backend { reason: error.to_string() })?;
     Ok(())
+}
+
+/// Refuses blank tokens that take the blanks beside them: each of a run takes all that follow with it, and a run is as long as
+/// a text.
+fn refuse_greedy_blanks(tokenizer: &tokenizers::Tokenizer) -> Result<(), TokenizerError> {
+    let added = tokenizer.get_added_vocabulary().get_added_tokens_decoder();
+    let is_greedy = |token: &&AddedToken| (token.lstrip || token.rstrip) && token.content.trim().is_empty();
+    match added.values().find(is_greedy) {
+        Some(token) => Err(TokenizerError::Unsupported {
+            what: format!("added token `{}`, blank and with the blanks beside it,", token.content.escape_debug()),
+            expected: "blank tokens that stand for themselves alone",
+        }),
+        None => Ok(()),
+    }
 }
 
 /// A token given as its text, or as an object with the text under `content`; none without text.

@@ -50,6 +50,21 @@ fn shown(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "none".to_owned(), |value| value.to_string())
 }
 
+/// Whether a shell takes all of a line for words: nothing that it would obey stands outside single quotes.
+fn is_quoted(line: &str) -> bool {
+    let (mut letters, mut is_inside) = (line.chars(), false);
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\'' => is_inside = !is_inside,
+            _ if is_inside => {}
+            '\\' if letters.next() == Some('\'') => {}
+            letter if letter.is_alphanumeric() || " /._-+:,=@%".contains(letter) => {}
+            _ => return false,
+        }
+    }
+    !is_inside
+}
+
 /// `plimsoll compare A B …` as a shell takes it.
 struct Command {
     isa: Option<String>,
@@ -61,6 +76,9 @@ struct Command {
 
 impl Command {
     fn read(line: &str) -> Option<Command> {
+        if !is_quoted(line) {
+            return None;
+        }
         let mut words = shlex::split(line)?.into_iter().peekable();
         let isa = words.next_if(|word| word.starts_with("PLIMSOLL_ISA="));
         let isa = isa.and_then(|word| word.split_once('=').map(|(_, isa)| isa.to_owned()));
@@ -82,5 +100,27 @@ impl Command {
     fn or(&self, flag: &str, default: impl ToString) -> String {
         let named = self.flags.iter().rev().find(|(name, _)| name == flag);
         named.map_or_else(|| default.to_string(), |(_, value)| value.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_quoted;
+
+    #[test]
+    fn a_line_that_a_shell_would_obey_is_none_that_makes_a_comparison_again() {
+        assert!(is_quoted("PLIMSOLL_ISA=avx2 plimsoll compare 'it'\\''s.gguf' b.gguf --need 'memory<2GB'"));
+        for line in [
+            "compare $(true) b",
+            "compare a;true",
+            "compare a|true",
+            "compare a --report $HOME",
+            "compare `a`",
+            "a 'b",
+            "a\nb",
+            "a>b",
+        ] {
+            assert!(!is_quoted(line), "{line}");
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use plimsoll_lab::compare::{overstated, recomputed};
 use plimsoll_lab::paired::rates;
 use plimsoll_lab::record::{Comparison, Measurement, ModelRecord, Origin, Rate, SCHEMA_VERSION, Side};
+use plimsoll_lab::suite::Mark;
 
 use super::advice::detectable_text;
 use super::paragraph::{Part, against_text, factor_text, readings};
@@ -183,8 +184,9 @@ fn mismarked(comparison: &Comparison) -> Vec<Fault> {
         let pairs = suite.items.iter().zip(&model.quality.outcomes);
         pairs
             .filter(|(item, outcome)| {
-                let again = item.marked_again(&outcome.answer).map(|mark| mark.correct);
-                item.id == outcome.item && again.is_some_and(|again| again != outcome.correct)
+                let again = item.marked_again(&outcome.answer);
+                let is_other = |mark: Mark| (mark.correct, mark.known) != (outcome.correct, outcome.known);
+                item.id == outcome.item && again.is_some_and(is_other)
             })
             .map(move |(_, outcome)| Fault::Mismarked {
                 subject: side.letter().to_owned(),
@@ -310,6 +312,11 @@ fn miscounted(model: &ModelRecord) -> Vec<Fault> {
         .collect()
 }
 
+/// Readings without the blanks that part them from words.
+fn told(readings: &[String]) -> String {
+    readings.iter().map(|reading| reading.trim()).collect::<Vec<_>>().join(" or ")
+}
+
 /// The fault of one part of a paragraph, if it has one.
 pub(super) fn traced(part: &Part, place: &str, index: &Index, rules: &dyn Fn(&str) -> Option<String>) -> Option<Fault> {
     let (place, text) = (place.to_owned(), part.text().to_owned());
@@ -321,7 +328,7 @@ pub(super) fn traced(part: &Part, place: &str, index: &Index, rules: &dyn Fn(&st
             };
             let readings = readings(measurement);
             let is_shown = readings.contains(&text);
-            (!is_shown).then(|| Fault::Misread { place, text, id: id.clone(), shown: readings.join(" or ") })
+            (!is_shown).then(|| Fault::Misread { place, text, id: id.clone(), shown: told(&readings) })
         }
         Part::Factor { of, .. } => {
             let found = of.each_ref().map(|id| index.get(id.as_str()).copied());

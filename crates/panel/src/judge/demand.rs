@@ -52,7 +52,7 @@ impl Demand {
         flags.extend(usage.users.map(|users| format!(" --users {users}")));
         flags.extend(usage.region.iter().map(|region| format!(" --region {}", quoted(region))));
         flags.extend(Some(workload).filter(|work| **work != Workload::Chat).map(|work| format!(" --workload {work}")));
-        flags.extend(needs.iter().map(|need| format!(" --need {}", quoted(&need.text))));
+        flags.extend(needs.iter().map(|need| format!(" --need {}", quoted(&need.written()))));
         flags
     }
 }

@@ -24,6 +24,8 @@ const HEADROOM: &str = "one less peak memory over installed memory";
 /// Measurements of one model.
 pub(super) struct Dossier {
     measured: Vec<Measurement>,
+    /// Of other runs of these weights: what claims are held against, and nothing that this run measured or could have.
+    further: Vec<Measurement>,
     /// Calculated here from the others.
     pub derived: Vec<Measurement>,
 }
@@ -31,7 +33,10 @@ pub(super) struct Dossier {
 impl Dossier {
     /// Everything that is known of `subject`.
     pub fn of(subject: &Subject, assumptions: &Assumptions) -> Dossier {
-        let mut measured: Vec<Measurement> = subject.further.to_vec();
+        let (mut measured, mut further) = (Vec::new(), subject.further.to_vec());
+        if subject.seen.is_none() {
+            measured.append(&mut further);
+        }
         measured.extend(subject.fidelity.into_iter().flat_map(|found| found.measurements()).cloned());
         let mut derived = Vec::new();
         if let Some(seen) = subject.seen {
@@ -41,7 +46,7 @@ impl Dossier {
             let workload = subject.demand.workload;
             derived.extend(foreseen(subject.name, expected, &measured, assumptions, workload));
         }
-        let mut dossier = Dossier { measured, derived };
+        let mut dossier = Dossier { measured, further, derived };
         let shortfall = dossier.claims_shortfall(subject);
         dossier.derived.extend(shortfall);
         dossier
@@ -55,13 +60,20 @@ impl Dossier {
 
     /// The measurement with this id.
     pub fn of_id(&self, id: &str) -> Option<&Measurement> {
-        self.derived.iter().chain(&self.measured).find(|measurement| measurement.id == id)
+        let all = self.derived.iter().chain(&self.measured).chain(&self.further);
+        all.into_iter().find(|measurement| measurement.id == id)
+    }
+
+    /// What a claim about `metric` is held against: this run, else another.
+    fn of_claim(&self, metric: &str) -> Option<&Measurement> {
+        let further = || self.further.iter().find(|found| found.metric == metric && found.value.is_finite());
+        self.get(metric).or_else(further)
     }
 
     /// The claim that misses its measurement by most.
     fn claims_shortfall(&self, subject: &Subject) -> Option<Measurement> {
         let claims = subject.card.into_iter().flat_map(|card| &card.claims).filter_map(|claim| claim.metric.as_ref());
-        let missed = claims.filter_map(|claim| Some((claim, self.get(&claim.name)?)));
+        let missed = claims.filter_map(|claim| Some((claim, self.of_claim(&claim.name)?)));
         let found = missed.filter_map(|(claim, measured)| Some((shortfall(claim, measured)?, measured)));
         let ((value, interval), measured) = found.max_by(|a, b| a.0.0.total_cmp(&b.0.0))?;
         let all = Measurement::of(subject.name, "claims_shortfall", Unit::Share, origin(&[measured]), value)

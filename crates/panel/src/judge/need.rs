@@ -129,6 +129,14 @@ impl Need {
         }
     }
 
+    /// As [`Need::read`] reads it: `memory<2GB`.
+    pub fn written(&self) -> String {
+        let name = SHORT.iter().find(|(_, stable)| *stable == self.metric).map_or(&*self.metric, |(short, _)| short);
+        let sign = if self.wanted == Wanted::AtMost { '<' } else { '>' };
+        let unit = named(name).map_or(Unit::Ratio, |(_, unit)| unit);
+        format!("{name}{sign}{}", limit_text(unit, self.limit).replace(' ', ""))
+    }
+
     /// Holds it against what is known of a model.
     pub(super) fn found(&self, dossier: &Dossier) -> NeedFound {
         let measurement = dossier.get(&self.metric).or_else(|| self.ruled_out_by(dossier));
@@ -152,8 +160,9 @@ impl Need {
     }
 }
 
-/// One need: a name, `<` or `>` (with or without `=`), and a limit with its unit.
+/// One need: a name, `<` or `>` (with or without `=`, or in words), and a limit with its unit.
 fn one(text: &str) -> Result<Need, String> {
+    let text = &text.replacen(" at most ", "<", 1).replacen(" at least ", ">", 1);
     let form = "expected a name, `<` or `>`, and a limit, such as `memory<2GB` or `decode>10`";
     let at = text.find(['<', '>', '≤', '≥']).ok_or(form)?;
     let (name, rest) = (text[..at].trim(), &text[at..]);

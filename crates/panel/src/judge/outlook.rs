@@ -16,6 +16,7 @@ use super::paragraph::Part;
 use super::review::Review;
 use super::verdict::Word;
 use super::{Demand, Need, Subject, Workload};
+use crate::predicted::CONTEXT;
 use crate::rubric::Rubric;
 
 /// What ranks models that are predicted, as it is told.
@@ -126,7 +127,11 @@ impl Outlook {
         let mut ids: Vec<&str> = self.had().map(|model| model.card.id.as_str()).collect();
         ids.dedup();
         if ids.len() > 1 {
-            lines.push(format!("plimsoll compare {}{}", ids.join(" "), self.demand().flags()));
+            let context = match self.context {
+                CONTEXT => String::new(),
+                tokens => format!(" --context {tokens}"),
+            };
+            lines.push(format!("plimsoll compare {}{}{context}", ids.join(" "), self.demand().flags()));
         }
         lines.dedup();
         lines
@@ -160,7 +165,10 @@ fn ratio(a: &Foreseen, b: &Foreseen, metric: &str) -> Option<f64> {
 /// What is predicted of `a` lies clearly below that of `b`. On one device what is not known of it bears on both alike, so
 /// their ratio is surer than either.
 fn is_below(a: &Foreseen, b: &Foreseen, metric: &str) -> bool {
-    ratio(a, b, metric).is_some_and(|ratio| ratio < 1.0 / ALIKE)
+    let ends = |model: &Foreseen| model.figure(metric).and_then(|figure| figure.interval);
+    // Where one range holds the other, nothing is clear.
+    let is_ordered = ends(a).zip(ends(b)).is_none_or(|(a, b)| a.low <= b.low && a.high <= b.high);
+    is_ordered && ratio(a, b, metric).is_some_and(|ratio| ratio < 1.0 / ALIKE)
 }
 
 fn is_lighter(a: &Foreseen, b: &Foreseen) -> bool {

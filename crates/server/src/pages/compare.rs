@@ -100,7 +100,7 @@ pub async fn compare(
                 });
                 let page = ComparePage::of_cards(contenders, &demand.usage, rubric, chrome);
                 let page = match &outlook {
-                    Some(outlook) => page.with_outlook(outlook, device.lines()),
+                    Some(outlook) => page.with_outlook(outlook, device.lines()).with_pending(device.pending()),
                     None => page,
                 };
                 let page = page.with_form(form(app, &query)).with_refusal(app.jobs.refusal(ids));

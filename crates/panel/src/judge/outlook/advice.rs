@@ -85,7 +85,9 @@ impl Case<'_> {
     fn same(&self) -> Vec<Part> {
         let mut says = Paragraph::default();
         says.words("These are one and the same model, ").name(self.name(0)).words(": there is nothing to choose. ");
-        self.reservations(&mut says, 0, "What is open of it: ", ". ");
+        if !self.open(0).is_empty() {
+            self.reservations(&mut says, 0, "What is open of it: ", ". ");
+        }
         says.done()
     }
 
@@ -159,8 +161,8 @@ impl Case<'_> {
         });
         self.listed(&mut says, first);
         says.words(if is_told { ": the predictions do not tell them apart. " } else { ". " });
-        self.gains(&mut says, one, other, None);
-        self.gains(&mut says, other, one, None);
+        self.gains(&mut says, one, other);
+        self.gains(&mut says, other, one);
         if self.word(one) != Word::Try {
             for at in first.iter().take(NAMED) {
                 let mut open = Paragraph::default();
@@ -196,8 +198,8 @@ impl Case<'_> {
         }
         let [own, others] = [at, second].map(|at| self.models[at].expected.prediction.is_some());
         if own && others {
-            self.gains(says, at, second, Some("It "));
-            self.gains(says, second, at, None);
+            self.gains(says, at, second);
+            self.gains(says, second, at);
             self.stored(says, at, second);
         }
         self.instead(says, at, second);
@@ -250,7 +252,7 @@ impl Case<'_> {
     }
 
     /// In what `at` is clearly better by what is predicted.
-    fn gains(&self, says: &mut Paragraph, at: usize, other: usize, who: Option<&str>) {
+    fn gains(&self, says: &mut Paragraph, at: usize, other: usize) {
         let [own, others] = [at, other].map(|at| &self.models[at]);
         let mut clauses: Vec<(&str, [&Measurement; 2])> = Vec::new();
         let pair = |metric: &str| Some([own.figure(metric)?, others.figure(metric)?]);
@@ -261,9 +263,8 @@ impl Case<'_> {
             clauses.push(("writes faster (", both));
         }
         for (index, (about, both)) in clauses.iter().enumerate() {
-            match (index, who) {
-                (0, Some(who)) => says.words(who),
-                (0, None) => says.name(self.name(at)).words(" "),
+            match index {
+                0 => says.name(self.name(at)).words(" "),
                 _ => says.words(" and "),
             };
             says.words(about).against(*both).words(")");
@@ -284,12 +285,14 @@ impl Case<'_> {
 
     /// That nobody knows of the answers of those that are not out.
     fn unmeasured(&self, says: &mut Paragraph) {
-        let in_play = self.ranking.iter().filter(|at| self.word(**at) != Word::Skip).count();
-        says.words("How often ").words(match in_play {
-            0 | 1 => "it answers",
-            2 => "either answers",
-            _ => "any of them answers",
-        });
+        let in_play: Vec<usize> = self.ranking.iter().copied().filter(|at| self.word(*at) != Word::Skip).collect();
+        says.words("How often ");
+        match in_play[..] {
+            [] => says.words("they answer"),
+            [one] => says.name(self.name(one)).words(" answers"),
+            [_, _] => says.words("either answers"),
+            _ => says.words("any of them answers"),
+        };
         says.words(" rightly nobody measured here.");
     }
 

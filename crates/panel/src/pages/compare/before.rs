@@ -17,6 +17,8 @@ const ALIKE: f64 = 1.1;
 /// What is predicted of both models, and of which device.
 pub(super) struct Before<'a> {
     pub outlook: &'a Outlook,
+    /// Whether something of the device is not known yet, so that nothing is advised.
+    pub is_pending: bool,
     /// What is known of the device, each figure with how it is known.
     pub device: Vec<String>,
     /// Of which models there are measurements beside another one.
@@ -50,6 +52,7 @@ impl<'a> ComparePage<'a> {
         let is_seen = |at: &usize| self.models[*at].of.record.is_some();
         self.before = Some(Before {
             outlook,
+            is_pending: false,
             device,
             seen: [0, 1].into_iter().filter(is_seen).collect(),
             facts: facts(a, b, outlook.pictures),
@@ -60,14 +63,29 @@ impl<'a> ComparePage<'a> {
         self
     }
 
+    /// With what of the device is not known yet: until then nothing is advised.
+    pub fn with_pending(mut self, pending: Option<&'static str>) -> Self {
+        if let Some(pending) = pending {
+            self.lead = vec![Part::Words { text: format!("What to try cannot be told yet. {pending}") }];
+            self.trade = Vec::new();
+            self.before.iter_mut().for_each(|before| before.is_pending = true);
+        }
+        self
+    }
+
+    /// What is predicted, once enough is known to advise.
+    fn told(&self) -> Option<&Before<'a>> {
+        self.before.as_ref().filter(|before| !before.is_pending)
+    }
+
     /// In a sentence, for those who see no more of the page.
     pub(super) fn foretold(&self) -> Option<String> {
-        self.before.as_ref().map(|before| summary(&format!("Predicted: {}", before.outlook.advice.text())))
+        self.told().map(|before| summary(&format!("Predicted: {}", before.outlook.advice.text())))
     }
 
     /// What to do in a few words, by the letters of the page.
     pub(super) fn foretold_answer(&self) -> Option<String> {
-        let outlook = self.before.as_ref()?.outlook;
+        let outlook = self.told()?.outlook;
         let word = |at: usize| outlook.models[at].review.verdict.word;
         Some(match outlook.advice.first[..] {
             [] => "Try neither, predicted".to_owned(),
@@ -105,7 +123,13 @@ fn whole(of: [Option<&Measurement>; 2]) -> Option<f64> {
 fn note(of: [Option<&Measurement>; 2], better: &str) -> String {
     let [Some(a), Some(b)] = of else { return "predicted; of one nothing is".to_owned() };
     let is_less = better == "less";
+    let ends = a.interval.zip(b.interval);
+    let are_apart = ends.is_some_and(|(a, b)| a.low > b.high || b.low > a.high);
     match a.value / b.value {
+        ratio if are_apart && (1.0 / ALIKE..=ALIKE).contains(&ratio) => {
+            let is_a = (ratio < 1.0) == is_less;
+            format!("predicted: a little {better} for {}", if is_a { "A" } else { "B" })
+        }
         ratio if ratio > ALIKE => format!("predicted: {better} for {}", if is_less { "B" } else { "A" }),
         ratio if ratio < 1.0 / ALIKE => format!("predicted: {better} for {}", if is_less { "A" } else { "B" }),
         _ => "predicted: about the same".to_owned(),
