@@ -3,6 +3,8 @@
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 use unicode_width::UnicodeWidthStr;
 
+use crate::foreign::shown_text;
+
 /// Columns that a text takes.
 pub fn columns(text: &str) -> usize {
     text.width()
@@ -23,6 +25,12 @@ pub fn broken(text: &str, width: usize, hang: usize) -> Vec<String> {
         .word_splitter(WordSplitter::NoHyphenation)
         .wrap_algorithm(WrapAlgorithm::FirstFit);
     textwrap::wrap(text, options).into_iter().map(|line| line.into_owned()).collect()
+}
+
+/// The same with no line wider: words that are too long lose their middle, and what a terminal would obey is escaped.
+pub(crate) fn fitted(text: &str, width: usize, hang: usize) -> Vec<String> {
+    let words: Vec<String> = text.split(' ').map(|word| shown_text(word, width - hang)).collect();
+    broken(&words.join(" "), width, hang)
 }
 
 /// Cells flush left in columns of these widths, with a blank between each.

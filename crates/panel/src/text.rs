@@ -11,7 +11,7 @@ use plimsoll_catalog::Outcome;
 use plimsoll_lab::load::LoadLog;
 use plimsoll_lab::record::{Comparison, Distance, Fidelity, Measurement, ModelRecord, Side, Unit, Words};
 
-use crate::columns::{broken, columns, padded};
+use crate::columns::{columns, fitted, padded};
 use crate::foreign::shown_text;
 use crate::judge::{Opinion, Part, Preferred, range_text};
 use crate::report::Report;
@@ -317,8 +317,7 @@ fn line(cells: [&str; 4]) -> String {
 /// as the first.
 fn wrapped(text: &str) -> String {
     let hang = text.len() - text.trim_start_matches(' ').len();
-    let fitting: Vec<String> = text.split(' ').map(|word| shown_text(word, WIDTH)).collect();
-    broken(&fitting.join(" "), WIDTH, hang).join("\n")
+    fitted(text, WIDTH, hang).join("\n")
 }
 
 impl Style {

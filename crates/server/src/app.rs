@@ -86,8 +86,7 @@ impl App {
     /// What forms of this reader carry.
     pub(crate) fn csrf(&self, reader: &str) -> String {
         let key = Hmac::<Sha256>::new_from_slice(self.secret.as_bytes()).expect("HMAC takes keys of any length");
-        let mac = key.chain_update(reader.as_bytes()).finalize().into_bytes();
-        mac.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(key.chain_update(reader.as_bytes()).finalize().into_bytes())
     }
 
     /// Runs `work` with a connection to the store, where it may block. Once nobody waits for the answer any more, because the
@@ -120,5 +119,10 @@ impl Drop for Abandoned {
 pub(crate) fn random_hex() -> Result<String, ServeError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| ServeError::Random(error.to_string()))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(bytes))
+}
+
+/// Bytes as hexadecimal digits, two of each.
+pub(crate) fn hex(bytes: impl IntoIterator<Item = u8>) -> String {
+    bytes.into_iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -4,6 +4,8 @@
 //! letters can be guessed one by one from how long the compressed page is (BREACH). A token that is added to random bytes,
 //! which stand before it, is never the same twice, so there is nothing to guess.
 
+use crate::app::hex;
+
 /// Bytes of a token.
 const BYTES: usize = 32;
 
@@ -13,14 +15,14 @@ pub fn masked(token: &str) -> Option<String> {
     let mut pad = [0; BYTES];
     getrandom::fill(&mut pad).ok()?;
     let hidden = pad.iter().zip(token).map(|(pad, byte)| pad ^ byte);
-    Some(pad.iter().copied().chain(hidden).map(|byte| format!("{byte:02x}")).collect())
+    Some(hex(pad.iter().copied().chain(hidden)))
 }
 
 /// The token behind the mask; none where the text is no masked token.
 pub fn unmasked(masked: &str) -> Option<String> {
     let both = bytes::<{ 2 * BYTES }>(masked)?;
     let (pad, hidden) = both.split_at(BYTES);
-    Some(pad.iter().zip(hidden).map(|(pad, byte)| format!("{:02x}", pad ^ byte)).collect())
+    Some(hex(pad.iter().zip(hidden).map(|(pad, byte)| pad ^ byte)))
 }
 
 fn bytes<const N: usize>(hex: &str) -> Option<[u8; N]> {

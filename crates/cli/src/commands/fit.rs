@@ -356,7 +356,7 @@ fn summary(floating: &[Floating<'_>], shown: usize) -> String {
     }
 }
 
-/// A model may have several.
+/// `1 checkpoint`, `2 checkpoints`: of one model there may be several.
 fn checkpoints(n: usize) -> String {
     format!("{n} checkpoint{}", if n == 1 { "" } else { "s" })
 }

@@ -5,7 +5,7 @@ use askama::Template;
 use super::{Found, Gated, Standing};
 use crate::xml as filters;
 
-/// The file.
+/// What `templates/junit.xml` is filled with.
 #[derive(Template)]
 #[template(path = "junit.xml")]
 struct Junit<'a> {

@@ -59,7 +59,7 @@ impl DigestPage<'_> {
     }
 }
 
-/// The feed.
+/// What `templates/digest.xml` is filled with.
 #[derive(Template)]
 #[template(path = "digest.xml")]
 struct Atom<'a> {

@@ -4,7 +4,7 @@
 use plimsoll_catalog::Outcome;
 
 use super::{Detail, Style, WIDTH, wrapped};
-use crate::columns::{broken, padded};
+use crate::columns::{fitted, padded};
 use crate::foreign::shown_text;
 use crate::judge::{Foreseen, Opinion, Outlook, Part, predicted_text};
 
@@ -224,8 +224,7 @@ fn labelled(label: &str, lines: &[String]) -> String {
     let mut out = String::new();
     let mut label = label;
     for line in lines {
-        let fitting: Vec<String> = shown(line).split(' ').map(|word| shown_text(word, WIDTH - LABEL - 3)).collect();
-        for line in broken(&fitting.join(" "), WIDTH - LABEL - 1, 2) {
+        for line in fitted(&shown(line), WIDTH - LABEL - 1, 2) {
             out += &format!("{label:<LABEL$} {line}\n");
             label = "";
         }
