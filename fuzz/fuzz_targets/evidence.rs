@@ -25,16 +25,25 @@ enum Node {
     Many(u8, Box<Node>),
 }
 
+/// Copies in copies that are made here at most; the importer is tried, not this.
+const MOST_COPIES: usize = 100_000;
+
 impl Node {
-    fn value(&self, ids: &[String]) -> Value {
+    /// As JSON that holds at most `copies` of any node.
+    fn value(&self, ids: &[String], copies: usize) -> Value {
         match self {
             Node::Null => Value::Null,
             Node::Number(number) => json!(number),
             Node::Text(text) => json!(text),
             Node::Record(before) => json!({ "record": ids.iter().rev().nth(usize::from(*before)) }),
-            Node::List(all) => all.iter().map(|one| one.value(ids)).collect(),
-            Node::Map(all) => Value::Object(all.iter().map(|(name, one)| (name.clone(), one.value(ids))).collect()),
-            Node::Many(times, one) => vec![one.value(ids); usize::from(*times)].into(),
+            Node::List(all) => all.iter().map(|one| one.value(ids, copies)).collect(),
+            Node::Map(all) => {
+                Value::Object(all.iter().map(|(name, one)| (name.clone(), one.value(ids, copies))).collect())
+            }
+            Node::Many(times, one) => {
+                let times = usize::from(*times).min(copies);
+                vec![one.value(ids, copies / times.max(1)); times].into()
+            }
         }
     }
 }
@@ -43,7 +52,7 @@ fn bundle(records: &[(u8, Node)]) -> Vec<u8> {
     let (mut ids, mut kinds, mut texts) = (Vec::new(), Vec::new(), Vec::new());
     for (kind, node) in records {
         let kind = Kind::ALL[usize::from(*kind) % Kind::ALL.len()].as_str();
-        let text = canonical_json(&node.value(&ids));
+        let text = canonical_json(&node.value(&ids, MOST_COPIES));
         ids.push(sha256_hex(format!("{kind}\n{text}").as_bytes()));
         kinds.push(kind);
         texts.push(text);

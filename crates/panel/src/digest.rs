@@ -88,7 +88,7 @@ impl Asked<'_> {
         if let Some(known) = self.known.get(comparison) {
             return Ok(known.clone());
         }
-        let found = self.store.questions_of(comparison)?;
+        let found = self.store.questions_of(comparison)?.map(|suite| suite.id);
         self.known.insert(comparison.to_owned(), found.clone());
         Ok(found)
     }
@@ -114,8 +114,8 @@ fn because(store: &Store, before: &Judged, now: &Judged) -> Result<Vec<String>, 
     Ok(all)
 }
 
-/// Questions as a digest tells them apart: two suites of one name differ in the seed, the number or the rules.
-fn asked_of(suite: &SuiteFacts) -> String {
+/// Questions as they are told apart in lists: two suites of one name differ in the seed, the number or the rules.
+pub fn asked_of(suite: &SuiteFacts) -> String {
     let seed = if suite.sources.is_empty() { format!(", seed {}", suite.seed) } else { String::new() };
     let short = suite.id.get(..8).unwrap_or(&suite.id);
     format!("{}{seed} (n = {}, {short})", suite.words(), suite.n)

@@ -27,6 +27,12 @@ pub fn shown_text(text: &str, width: usize) -> String {
     head.chars().chain(['…']).chain(end).collect()
 }
 
+/// What is wrong with something foreign, which may quote as much of it as there is.
+pub(crate) fn said(wrong: impl std::fmt::Display) -> String {
+    const MOST: usize = 400;
+    shown_text(&wrong.to_string(), MOST)
+}
+
 /// As many of the letters as fit into `width` columns.
 fn within(letters: impl Iterator<Item = char>, width: usize) -> impl Iterator<Item = char> {
     let mut taken = 0;

@@ -144,21 +144,20 @@ pub fn bytes(n: f64) -> String {
     }
 }
 
-/// `8 to 21`, or that it is not known.
+/// `8 to 21`, or that it is not known. The ends are rounded outward, so that no end seems to meet what it does not.
 pub fn speed(range: Option<Range>) -> String {
     match range {
-        Some(range) => format!("{} to {}", figure(range.low), figure(range.high)),
+        Some(range) => format!("{} to {}", figure(range.low, f64::floor), figure(range.high, f64::ceil)),
         None => "not known".to_owned(),
     }
 }
 
-fn figure(n: f64) -> String {
+fn figure(n: f64, rounded: impl Fn(f64) -> f64) -> String {
     match n {
-        n if n < 0.95 => format!("{n:.1}"),
-        n if n < 9.5 => format!("{:.0}", n.max(1.0)),
-        n if n < 995.0 => format!("{n:.0}"),
-        n if n < 9950.0 => format!("{:.0}", (n / 100.0).round() * 100.0),
-        n => format!("{:.0}k", n / 1e3),
+        n if n < 1.0 => format!("{:.1}", rounded(n * 10.0) / 10.0),
+        n if n < 1000.0 => format!("{}", rounded(n)),
+        n if n < 10_000.0 => format!("{}", rounded(n / 100.0) * 100.0),
+        n => format!("{}k", rounded(n / 1e3)),
     }
 }
 

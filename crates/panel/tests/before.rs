@@ -255,6 +255,22 @@ fn an_announced_size_bounds_memory_from_below_and_nothing_else() {
 }
 
 #[test]
+fn what_comes_along_to_show_the_program_is_not_tried_before_a_model_that_people_use() {
+    let panel = Panel::new();
+    let shows = panel.named("pixel-10", "demo:large");
+    assert_eq!(shows.review.verdict.word, Word::Skip);
+    assert_eq!(shows.review.vetoes.iter().map(|veto| veto.ground).collect::<Vec<_>>(), [Ground::Demonstration]);
+    let outlook = panel.compared("pixel-10", &["demo:large", "smollm3"]);
+    assert_eq!((outlook.advice.first.as_slice(), check_outlook(&outlook, &panel.rubric)), (&[1][..], vec![]));
+    assert!(
+        outlook
+            .advice
+            .text()
+            .contains("Demo, large is not for this: it comes with this program to show how that works")
+    );
+}
+
+#[test]
 fn memory_that_cannot_fit_is_a_skip_and_what_fits_perhaps_is_no_try() {
     let panel = Panel::new();
     let scout = panel.named("pixel-10", "llama-4-scout-int4");
@@ -398,7 +414,7 @@ fn the_seed_pairs_as_they_are_told() {
             let long: Vec<&str> = text.lines().filter(|line| line.chars().count() > 80).collect();
             assert!(long.is_empty(), "{long:#?}");
             assert!(text.lines().count() <= 40, "{} lines\n{text}", text.lines().count());
-            assert!(text.lines().take(5).any(|line| line.contains("Nothing was measured")), "{text}");
+            assert!(text.lines().take(5).any(|line| line.contains("No figure here was measured")), "{text}");
             insta::assert_snapshot!(format!("{a} and {b} on {device}"), text);
         }
     }

@@ -342,7 +342,9 @@ fn a_need_is_met_unmet_undecided_or_about_nothing_measured() {
     assert_eq!(straddled.advice.preferred, met.advice.preferred);
     let advice = straddled.advice.text();
     assert!(
-        advice.contains("Ship demo:large, if it proves to meet “") && advice.contains("”, which is not decided. "),
+        advice.contains("Ship demo:large, if it proves to meet “accuracy at least ")
+            && advice
+                .contains(") does not decide, and “decode@77777 at least 1 tokens/s”, of which nothing was measured. "),
         "{advice}"
     );
     assert!(met.advice.text().starts_with("Ship demo:large. "), "{}", met.advice.text());

@@ -446,6 +446,30 @@ fn a_record_that_says_more_than_its_kind_is_refused() {
 }
 
 #[test]
+fn what_is_refused_is_not_told_at_its_whole_length() {
+    let long = "x".repeat(100_000);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("long.tar");
+    let refused = |manifest: &Value, record: Option<(&str, String)>| {
+        write(&file, manifest, record.into_iter());
+        Store::open(Path::new(":memory:")).unwrap().import(&file).unwrap_err().to_string()
+    };
+    let body = json!({ "created": long.clone(), "reviews": long.clone() });
+    let id = id_of("sitting", &body);
+    let listed = bundle::manifest([(id.as_str(), "sitting")].into_iter());
+    let by_kind = bundle::manifest([(id.as_str(), long.as_str())].into_iter());
+    let by_id = bundle::manifest([(long.as_str(), "sitting")].into_iter());
+    for message in [
+        refused(&listed, Some((&id, body.to_string()))),
+        refused(&listed, Some((&long, body.to_string()))),
+        refused(&by_kind, None),
+        refused(&by_id, None),
+    ] {
+        assert!(message.len() < 1000, "{} bytes: {}", message.len(), &message[..200]);
+    }
+}
+
+#[test]
 fn a_card_of_another_model_is_not_put_over_a_measurement() {
     let catalog = plimsoll_catalog::Catalog::builtin();
     let large = catalog.cards().find(|card| card.shapes.iter().any(|shape| shape.parameters > 10_000_000_000)).unwrap();

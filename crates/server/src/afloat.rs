@@ -36,7 +36,7 @@ impl Against<'_> {
         let checkpoint = checkpoint.map(str::to_owned);
         let question = Question {
             target: self.device.target(),
-            wish: Wish { quantisation: self.stored, ..Wish::of([card]) },
+            wish: Wish { quantisation: self.stored, ..Wish::default() },
             demand: self.demand,
             rubric: &app.rubric,
             costs: &app.costs,

@@ -147,7 +147,7 @@ pub async fn model(
         let mut predicted = Vec::new();
         for (card, shape) in background.card.iter().flat_map(|card| card.shapes.iter().map(move |shape| (card, shape)))
         {
-            let asked = asked(shape, CONTEXT, Wish::of([card]).pictures);
+            let asked = asked(shape, CONTEXT, Wish::default().pictures);
             let all = app.costs.predicted(card, shape, device.place(), device.room(), asked);
             let quantisations = all.map_err(|error| Problem::Internal(error.to_string()))?;
             predicted.push(Predicted { checkpoint: name(card, shape), quantisations });

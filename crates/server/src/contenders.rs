@@ -169,13 +169,8 @@ impl Known {
         let Some(card) = self.background.card.as_ref().filter(|_| self.seen.is_none()) else {
             return Ok(self.review(app, demand));
         };
-        let question = Question {
-            target: device.target(),
-            wish: Wish::of([card]),
-            demand,
-            rubric: &app.rubric,
-            costs: &app.costs,
-        };
+        let question =
+            Question { target: device.target(), wish: Wish::default(), demand, rubric: &app.rubric, costs: &app.costs };
         let foreseen = question.of(&app.catalog, card, card.shapes.first());
         Ok(foreseen.map_err(|error| Problem::Internal(error.to_string()))?.review)
     }

@@ -171,7 +171,7 @@ impl On<'_> {
     }
 
     fn of_shape(&self, card: &ModelCard, shape: &Shape) -> anyhow::Result<Vec<Prediction>> {
-        let asked = predicted::asked(shape, self.context.unwrap_or(CONTEXT), Wish::of([card]).pictures);
+        let asked = predicted::asked(shape, self.context.unwrap_or(CONTEXT), Wish::default().pictures);
         predicted::of_shape(card, shape, self.device, self.device.room(None), asked)
     }
 
@@ -181,7 +181,7 @@ impl On<'_> {
         let usage = usage.cloned().unwrap_or(DEFAULT_USE);
         let (rubric, costs) = (Rubric::builtin(), Costs::default());
         let demand = Demand { workload: target.workload(), ..Demand::from(usage) };
-        let wish = Wish { context: self.context.unwrap_or(CONTEXT), ..Wish::of([card]) };
+        let wish = Wish { context: self.context.unwrap_or(CONTEXT), ..Wish::default() };
         let question = Question { target, wish, demand: &demand, rubric: &rubric, costs: &costs };
         let found = question.of(catalogue::open()?, card, card.shapes.first())?;
         let verdict = &found.review.verdict;
@@ -200,7 +200,7 @@ impl On<'_> {
         for shape in &card.shapes {
             let predictions = self.of_shape(card, shape)?;
             let context = predictions.first().map_or(CONTEXT, |prediction| prediction.context);
-            let counted = if shape.vision.is_some() { Wish::of([card]).pictures } else { 0 };
+            let counted = predicted::asked(shape, context, Wish::default().pictures).pictures;
             let of = format!("{}, a context of {}", shape_name(card, shape), context_words(context, counted));
             rows.many("predicted", &[of])?;
             for line in predicted::lines(&predictions, shape) {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use plimsoll_catalog::ModelCard;
 use plimsoll_panel::judge::{Demand, Outlook, Question, Wish};
-use plimsoll_panel::predicted::Costs;
+use plimsoll_panel::predicted::{CONTEXT, Costs};
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::{Detail, Style as TextStyle, render_outlook};
 use serde_json::json;
@@ -89,7 +89,8 @@ pub fn run(
     let rubric = command.measure.rubric.as_deref().map_or_else(|| Ok(Rubric::builtin()), Rubric::open)?;
     let device = Device::of(command.on.device.as_deref(), settings)?;
     let demand = command.measure.demand_or(device.target().workload());
-    let outlook = outlook(cards, &device, wish(cards, command), &demand, &rubric)?;
+    let context = command.measure.filling.context.unwrap_or(CONTEXT);
+    let outlook = outlook(cards, &device, Wish { context, ..Wish::default() }, &demand, &rubric)?;
     if as_json {
         let mut value = serde_json::to_value(&outlook)?;
         value["measured"] = json!(false);
@@ -100,12 +101,6 @@ pub fn run(
     let detail = if command.full { Detail::Full } else { Detail::Summary };
     write!(std::io::stdout().lock(), "{}", render_outlook(&outlook, &device.lines(), style, detail))?;
     Ok(())
-}
-
-/// What is predicted of the models, with as much context as was asked for.
-fn wish(cards: &[&ModelCard], command: &Compare) -> Wish {
-    let wish = Wish::of(cards.iter().copied());
-    Wish { context: command.measure.filling.context.unwrap_or(wish.context), ..wish }
 }
 
 /// What the panel says of the first checkpoint of each card.

@@ -27,6 +27,8 @@ use crate::use_args::UseArgs;
 
 /// Models that are listed where nobody asks for all.
 const LISTED: usize = 15;
+/// Characters of a name in the table.
+const NAME: usize = 31;
 
 /// `fit`
 #[derive(ClapArgs, Debug)]
@@ -110,11 +112,8 @@ pub fn run(command: &Fit, settings: &Settings, as_json: bool) -> anyhow::Result<
     let device = Device::of(command.on.device.as_deref(), settings)?;
     let target = device.target().within(command.memory);
     let (rubric, demand, costs) = (Rubric::builtin(), command.demand(target.workload()), Costs::default());
-    let wish = Wish {
-        context: command.tokens(),
-        pictures: command.pictures.unwrap_or(1), // of a model that does not see none is counted
-        quantisation: command.quant,
-    };
+    let pictures = command.pictures.unwrap_or(Wish::default().pictures);
+    let wish = Wish { context: command.tokens(), pictures, quantisation: command.quant };
     let question = Question { target, wish, demand: &demand, rubric: &rubric, costs: &costs };
     let (mut floating, sunk) = sorted(command, &question, catalogue::open()?)?;
     let outlook = Outlook::of(&question, floating.iter().map(|floating| floating.found.clone()).collect());
@@ -319,20 +318,20 @@ fn floating_line(found: &Floating<'_>) -> String {
     let p = &found.prediction;
     let gate = &found.found.review.licence;
     // The bounds themselves stand below the table.
-    let licence = if gate.allowed_within().is_some() { "allowed, bounded".to_owned() } else { licence_words(gate) };
+    let licence = if gate.allowed_within().is_some() { "bounded".to_owned() } else { licence_words(gate) };
     let mark = if found.needs_another_engine { " *" } else { "" };
     line(
-        &format!("{}{mark}", shown_text(&predicted::name(&found.found.card, found.shape), 24 - mark.len())),
+        &format!("{}{mark}", shown_text(&predicted::name(&found.found.card, found.shape), NAME - mark.len())),
         &p.quantisation.to_string(),
         &bytes(p.memory.total.high),
         &predicted::speed(p.decode),
         &found.found.review.verdict.word.to_string(),
-        &shown_text(&licence, 19),
+        &shown_text(&licence, 12),
     )
 }
 
 fn line(name: &str, stored: &str, memory: &str, decode: &str, floats: &str, licence: &str) -> String {
-    format!("{name:<24} {stored:<6} {memory:>7}  {decode:<11} {floats:<7} {licence}")
+    format!("{name:<NAME$} {stored:<6} {memory:>7}  {decode:<11} {floats:<7} {licence}")
 }
 
 /// Within what licences allow the use that bound it, each bound with the models that it holds for.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 
+use plimsoll_panel::digest::asked_of;
 use plimsoll_panel::store::{Judged, StoreError};
 use plimsoll_panel::{model_id, shown_text, slug};
 use serde_json::json;
@@ -37,8 +38,18 @@ pub fn run(command: &History, as_json: bool) -> anyhow::Result<()> {
             found
         }
     };
+    let asked = |judged: &Judged| -> anyhow::Result<Option<String>> {
+        let Some(store) = &store else { return Ok(None) };
+        Ok(store.questions_of(&judged.comparison)?.as_ref().map(asked_of))
+    };
     if as_json {
-        return super::print_json(&json!({ "verdicts": found }));
+        let with_questions = |judged: &Judged| -> anyhow::Result<serde_json::Value> {
+            let mut value = serde_json::to_value(judged)?;
+            value["questions"] = json!(asked(judged)?);
+            Ok(value)
+        };
+        let verdicts = found.iter().map(with_questions).collect::<Result<Vec<_>, _>>()?;
+        return super::print_json(&json!({ "verdicts": verdicts }));
     }
     let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
     if found.is_empty() {
@@ -52,13 +63,16 @@ pub fn run(command: &History, as_json: bool) -> anyhow::Result<()> {
     }
     for judged in &found {
         let name = shown_text(catalogue::name_of(&judged.model)?, NAME);
-        let mark = judged.withdrawn.as_ref().map_or(String::new(), |reason| format!(", withdrawn: {reason}"));
         let when = judged.created.get(..16).unwrap_or(&judged.created).replace('T', " ");
         writeln!(out, "{when}  {}", style.bold(&format!("{name:<NAME$}  {}", judged.verdict)))?;
         let about = format!("{}, {}", judged.usage, judged.device);
         let id = judged.comparison.get(..12).unwrap_or(&judged.comparison);
         writeln!(out, "  {}", style.dim(&shown_text(&about, DEVICE)))?;
-        writeln!(out, "  {}", style.dim(&shown_text(&format!("comparison {id}{mark}"), DEVICE)))?;
+        let questions = asked(judged)?.map_or(String::new(), |asked| format!(", {asked}"));
+        writeln!(out, "  {}", style.dim(&shown_text(&format!("comparison {id}{questions}"), DEVICE)))?;
+        if let Some(reason) = &judged.withdrawn {
+            writeln!(out, "  {}", style.dim(&shown_text(&format!("withdrawn: {reason}"), DEVICE)))?;
+        }
     }
     Ok(())
 }

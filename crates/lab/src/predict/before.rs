@@ -224,6 +224,36 @@ fn memory(published: &Published, cost: &Cost, runner: Runner, asked: Asked) -> (
     (MemoryBefore { weights, cache, buffers, tower, process, total }, how)
 }
 
+/// Speed on a machine whose limits were measured, in tokens per second.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct SpeedHere {
+    /// Decoded, from a full context to an empty one.
+    pub decode: Range,
+    /// Of a prompt.
+    pub prefill: Range,
+}
+
+impl SpeedHere {
+    /// With the range that such predictions missed by. All weights are charged as read from memory but for the upper end:
+    /// how much of them stays in a cache that other programs share is not known.
+    pub fn of(cost: &Cost, machine: &Machine, context: usize, cache: CacheType) -> SpeedHere {
+        let uncached = Machine { cache_bytes: 0.0, ..machine.clone() };
+        let at =
+            |depth, machine: &Machine| 1.0 / cost.decode_seconds(depth, |head_dim| cache.head_bytes(head_dim), machine);
+        let [full, half, empty] = depths(context);
+        let tokens = PREFILL_TOKENS.min(context).max(1);
+        let prefill = tokens as f64 / cost.prefill_seconds(tokens, 0, BATCH_TOKENS, &uncached);
+        SpeedHere {
+            decode: Range {
+                low: at(full, &uncached) * DECODE_SEEN.0,
+                value: at(half, &uncached),
+                high: at(empty, machine) * DECODE_SEEN.1,
+            },
+            prefill: Range { low: prefill * PREFILL_SEEN.0, value: prefill, high: prefill * PREFILL_SEEN.1 },
+        }
+    }
+}
+
 struct Speed {
     decode: Option<Range>,
     prefill: Option<Range>,
@@ -232,28 +262,17 @@ struct Speed {
 }
 
 impl Speed {
-    /// From limits that were measured on this machine. Weights are charged as read from memory: how much of them stays in a
-    /// cache that other programs share is not known.
+    /// From limits that were measured on this machine.
     fn here(cost: &Cost, machine: &Machine, asked: Asked) -> Speed {
-        let machine = Machine { cache_bytes: 0.0, ..machine.clone() };
         let head_bytes = |head_dim| asked.cache.head_bytes(head_dim);
-        let at = |depth: usize| 1.0 / cost.decode_seconds(depth, head_bytes, &machine);
-        let [full, half, empty] = depths(asked.context).map(at);
-        let decode = Range { low: full * DECODE_SEEN.0, value: half, high: empty * DECODE_SEEN.1 };
-        let tokens = PREFILL_TOKENS.min(asked.context).max(1);
-        let prefill = tokens as f64 / cost.prefill_seconds(tokens, 0, BATCH_TOKENS, &machine);
+        let SpeedHere { decode, prefill } = SpeedHere::of(cost, machine, asked.context, asked.cache);
         let derived = format!(
             "speed: {} for each token, each type as fast as products of it were measured here to go through memory, \
              which reads {:.1} GB/s; the range is what such predictions missed by",
             Unit::Bytes.text(cost.read_bytes(asked.context / 2, head_bytes)),
             machine.read_bandwidth / 1e9
         );
-        Speed {
-            decode: Some(decode),
-            prefill: Some(Range { low: prefill * PREFILL_SEEN.0, value: prefill, high: prefill * PREFILL_SEEN.1 }),
-            prefill_at_most: None,
-            derived: vec![derived],
-        }
+        Speed { decode: Some(decode), prefill: Some(prefill), prefill_at_most: None, derived: vec![derived] }
     }
 
     /// From nothing.

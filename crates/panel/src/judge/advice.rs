@@ -1,9 +1,12 @@
 //! Which of two to ship: what is better and by how much, what it costs, when the other would be right.
 
+use std::cmp::Ordering;
+
 use plimsoll_lab::record::{Comparison, Difference, Measurement, Side, Unit};
 use serde::{Deserialize, Serialize};
 
 use super::Workload;
+use super::field::Judged;
 use super::paragraph::{Paragraph, Part};
 use super::review::Review;
 
@@ -89,6 +92,10 @@ impl Case<'_> {
         &self.reviews[side.index()]
     }
 
+    fn judged(&self, side: Side) -> Judged<'_> {
+        Judged { record: &self.comparison.models[side.index()], review: self.review(side) }
+    }
+
     fn name(&self, side: Side) -> &str {
         &self.comparison.models[side.index()].facts.name
     }
@@ -141,7 +148,7 @@ impl Case<'_> {
     fn ship(&self, side: Side) -> Vec<Part> {
         let mut says = Paragraph::default();
         says.words("Ship ").name(self.name(side));
-        provided(&mut says, &[self.review(side)]);
+        provided(&mut says, &[self.judged(side)]);
         says.words(". ");
         if self.review(other(side)).verdict.word.rank() <= 1 {
             self.against(&mut says, other(side));
@@ -310,11 +317,12 @@ impl Case<'_> {
             reasons.words("for ");
             list(&mut reasons, kinds);
         }
-        let alike = self.alike_kinds();
+        let alike = alike_kinds(self.comparison);
         if !is_first && self.winner("accuracy") == Some(side) && !alike.is_empty() {
             reasons.words("; in ");
-            list(&mut reasons, &alike);
+            list(&mut reasons, &alike.iter().map(|(kind, _)| *kind).collect::<Vec<_>>());
             reasons.words(" no difference in right answers was seen");
+            self.alike_could_have_shown(&mut reasons);
         }
         if is_first {
             return;
@@ -322,10 +330,17 @@ impl Case<'_> {
         says.words("Ship ").name(self.name(rival)).words(" ").parts(&reasons.done()).words(".");
     }
 
-    /// Kinds of questions in which no difference was seen.
-    fn alike_kinds(&self) -> Vec<&str> {
-        let of_kinds = self.comparison.differences.iter().filter(|found| found.winner().is_none());
-        of_kinds.filter_map(|found| found.metric.strip_prefix("accuracy.")).collect()
+    /// What differences those questions would mostly have shown in every kind.
+    fn alike_could_have_shown(&self, says: &mut Paragraph) {
+        match alike_detectable(self.comparison) {
+            Some(text) => {
+                says.words(", where one of ").rule(text, "alike/detectable".to_owned());
+                says.words(" would be seen four times in five");
+            }
+            None => {
+                says.words(", and of some kinds so few were asked that none would show");
+            }
+        }
     }
 
     fn neither(&self) -> Vec<Part> {
@@ -348,7 +363,7 @@ impl Case<'_> {
             return says.done();
         }
         says.words("Ship either");
-        provided(&mut says, &self.reviews.each_ref());
+        provided(&mut says, &Side::BOTH.map(|side| self.judged(side)));
         says.words(". ");
         self.quality(&mut says, Side::A);
         says.words("No difference was seen in speed without a context, in the first token or in memory");
@@ -360,6 +375,22 @@ impl Case<'_> {
     }
 }
 
+/// Kinds of questions in which no difference was seen.
+fn alike_kinds(comparison: &Comparison) -> Vec<(&str, &Difference)> {
+    let alike = comparison.differences.iter().filter(|found| found.winner().is_none());
+    alike.filter_map(|found| Some((found.metric.strip_prefix("accuracy.")?, found))).collect()
+}
+
+/// The least difference that would mostly have shown in each of those kinds; none where one of them shows none.
+pub(super) fn alike_detectable(comparison: &Comparison) -> Option<String> {
+    let kinds = alike_kinds(comparison);
+    if kinds.iter().any(|(_, found)| found.detectable.is_none()) {
+        return None;
+    }
+    let least = kinds.into_iter().max_by(|a, b| a.1.detectable.partial_cmp(&b.1.detectable).unwrap_or(Ordering::Equal));
+    detectable_text(least?.1)
+}
+
 /// The least difference in right answers that would mostly have shown, as `5.2 points`.
 pub(super) fn detectable_text(found: &Difference) -> Option<String> {
     let least = found.detectable?;
@@ -368,12 +399,19 @@ pub(super) fn detectable_text(found: &Difference) -> Option<String> {
 }
 
 /// On what the advice hangs: needs of which the evidence does not tell whether the models that are shipped meet them.
-pub(super) fn provided(says: &mut Paragraph, shipped: &[&Review]) {
-    for (index, need) in open_needs(shipped).into_iter().enumerate() {
-        says.words(if index == 0 { ", if it proves to meet “" } else { " and “" }).term(need).words("”");
-    }
-    if !open_needs(shipped).is_empty() {
-        says.words(", which is not decided");
+pub(super) fn provided(says: &mut Paragraph, shipped: &[Judged]) {
+    let reviews: Vec<&Review> = shipped.iter().map(|model| model.review).collect();
+    for (index, need) in open_needs(&reviews).into_iter().enumerate() {
+        says.words(if index == 0 { ", if it proves to meet “" } else { ", and “" }).term(need).words("”, ");
+        let found: Vec<&Measurement> = shipped.iter().filter_map(|model| model.undecided(need)).collect();
+        for (index, measured) in found.iter().enumerate() {
+            says.words(if index == 0 { "which " } else { " or " }).value(measured);
+        }
+        says.words(match found[..] {
+            [] => "of which nothing was measured",
+            [_] => " does not decide",
+            _ => " do not decide",
+        });
     }
 }
 

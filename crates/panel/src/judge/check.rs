@@ -7,7 +7,7 @@ use plimsoll_lab::paired::rates;
 use plimsoll_lab::record::{Comparison, Measurement, ModelRecord, Origin, Rate, SCHEMA_VERSION, Side};
 use plimsoll_lab::suite::Mark;
 
-use super::advice::detectable_text;
+use super::advice::{alike_detectable, detectable_text};
 use super::paragraph::{Part, against_text, factor_text, readings};
 use super::review::{Call, Opinion, PANEL_VERSION, Review};
 use super::veto::margin_text;
@@ -270,6 +270,7 @@ pub fn check_judgement(
         match rule {
             "accuracy/n" => Some(accuracy.difference.n.to_string()),
             "accuracy/detectable" => detectable_text(accuracy),
+            "alike/detectable" => alike_detectable(comparison),
             "chance_margin" => Some(margin_text(rubric)),
             _ => None,
         }

@@ -33,6 +33,15 @@ pub struct Judged<'a> {
     pub review: &'a Review,
 }
 
+impl<'a> Judged<'a> {
+    /// What was measured of it that leaves `need` undecided.
+    pub(super) fn undecided(&self, need: &str) -> Option<&'a Measurement> {
+        let id = self.review.open_needs().find(|found| found.need.text == need)?.measurement.as_deref()?;
+        let all = self.record.measurements().into_iter().chain(&self.review.derived);
+        all.into_iter().find(|measured| measured.id == id)
+    }
+}
+
 /// Advice over `models`, in the order of `field`: the most right answers first.
 ///
 /// Of those to which the panel says the best word, those remain that are not seen to be less often right than the one that
@@ -143,8 +152,7 @@ impl Case<'_> {
     }
 
     fn provided(&self, says: &mut Paragraph, ship: &[usize]) {
-        let reviews: Vec<&Review> = ship.iter().map(|model| self.models[*model].review).collect();
-        provided(says, &reviews);
+        provided(says, &ship.iter().map(|model| self.models[*model]).collect::<Vec<_>>());
     }
 
     /// What sets `ship` apart from all that are not `shipped`, what it costs, and what the others are for.

@@ -1,6 +1,6 @@
 //! What the panel says of a model before anything of it is fetched: the same reviewers and vetoes, on predictions.
 
-use plimsoll_catalog::{Catalog, Category, DeviceKind, DeviceProfile, ModelCard, Shape, Terms};
+use plimsoll_catalog::{Catalog, DeviceKind, DeviceProfile, ModelCard, Shape, Terms};
 use plimsoll_lab::predict::before::{Floats, Place, Prediction, Range};
 use plimsoll_lab::predict::here::memory;
 use plimsoll_lab::predict::mix::Quantisation;
@@ -83,17 +83,10 @@ pub struct Wish {
     pub quantisation: Option<Quantisation>,
 }
 
-impl Wish {
-    /// What models are wanted for where nobody says: where every one of them sees, that is it, and one picture is counted.
-    pub fn of<'a>(cards: impl IntoIterator<Item = &'a ModelCard>) -> Wish {
-        let all_see = cards.into_iter().all(|card| card.category == Category::VisionLanguage);
-        Wish { pictures: usize::from(all_see), ..Wish::default() }
-    }
-}
-
 impl Default for Wish {
+    /// What models are wanted for where nobody says.
     fn default() -> Wish {
-        Wish { context: CONTEXT, pictures: 0, quantisation: None }
+        Wish { context: CONTEXT, pictures: 1, quantisation: None }
     }
 }
 

@@ -5,7 +5,7 @@ mod advice;
 use std::cmp::{Ordering, Reverse};
 use std::collections::HashMap;
 
-use plimsoll_catalog::{Availability, DeclaredUse, Outcome};
+use plimsoll_catalog::{Availability, Category, DeclaredUse, Outcome};
 use plimsoll_lab::predict::mix::Quantisation;
 use plimsoll_lab::record::Measurement;
 use serde::{Deserialize, Serialize};
@@ -41,7 +41,7 @@ pub struct Outlook {
     pub needs: Vec<Need>,
     /// Tokens of context, at most.
     pub context: usize,
-    /// Pictures in it, of models that see.
+    /// Pictures in it, of each model that sees; 0 where none does.
     pub pictures: usize,
     /// SHA-256 of the rubric.
     pub rubric: String,
@@ -91,7 +91,11 @@ impl Outlook {
             workload: demand.workload,
             needs: demand.needs,
             context: question.wish.context,
-            pictures: question.wish.pictures,
+            pictures: if models.iter().any(|model| model.card.category == Category::VisionLanguage) {
+                question.wish.pictures
+            } else {
+                0
+            },
             rubric: question.rubric.sha256.clone(),
             models,
             ranking,

@@ -1,6 +1,6 @@
 //! What stands above the vote: grounds on which a model is skipped whatever the reviewers say.
 
-use plimsoll_catalog::{Gate, Outcome};
+use plimsoll_catalog::{Availability, Gate, Outcome};
 use plimsoll_lab::canary::Broken;
 use plimsoll_lab::predict::before::Floats;
 use plimsoll_lab::record::Measurement;
@@ -28,6 +28,8 @@ pub enum Ground {
     Need,
     /// By what is predicted it cannot be held in the memory that it may take.
     Memory,
+    /// It comes with the program to show how that works, and none of its answers were measured.
+    Demonstration,
 }
 
 /// A veto, with what it rests on.
@@ -46,7 +48,7 @@ impl Veto {
     }
 }
 
-/// Every veto against a model: licence, verification, canaries, guessing, memory, needs.
+/// Every veto against a model: licence, verification, canaries, guessing, memory, demonstrations, needs.
 pub(super) fn vetoes(
     subject: &Subject,
     dossier: &Dossier,
@@ -60,6 +62,7 @@ pub(super) fn vetoes(
     found.extend(silent(subject));
     found.extend(guesses(subject, dossier, rubric));
     found.extend(too_large(subject, dossier));
+    found.extend(only_shows(subject));
     let unmet = needs.iter().filter(|found| found.outcome == Outcome::Failed);
     found.extend(unmet.filter_map(|need| Some(unmet_need(need, dossier.of_id(need.measurement.as_deref()?)?))));
     found
@@ -139,6 +142,16 @@ fn too_large(subject: &Subject, dossier: &Dossier) -> Option<Veto> {
     says.words(if expected.prediction.is_some() { "it takes " } else { "its weights alone take " }).value(takes);
     says.words(" as ").name(&quantisation.to_string()).words(", and a model may take ").value(room).words(".");
     Some(Veto { ground: Ground::Memory, paragraph: says.done() })
+}
+
+/// Where its answers were measured they speak for themselves.
+fn only_shows(subject: &Subject) -> Option<Veto> {
+    let card = subject.card.filter(|card| card.availability == Availability::Embedded && subject.seen.is_none())?;
+    let mut says = Paragraph::default();
+    says.words("It comes with this program to show how that works, and is announced for ")
+        .term(&card.best_for)
+        .words(".");
+    Some(Veto { ground: Ground::Demonstration, paragraph: says.done() })
 }
 
 /// The margin above chance in points.

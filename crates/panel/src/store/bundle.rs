@@ -20,6 +20,7 @@ use super::records::{Kind, Record, body_of, id_of};
 use super::sitting::{Said, Seat, Sitting, json};
 use super::{Store, StoreError, now};
 use crate::bounds::{MOST_BYTES, Size};
+use crate::foreign::said;
 use crate::judge::{Fault, Judgement, check_comparison, check_judgement};
 use crate::report::{background_doubts, names};
 
@@ -338,7 +339,7 @@ impl<'a> Taking<'a> {
 /// Whether the id is the whole of the hash of what the record says.
 fn whole_id(id: &str, kind: Kind, body: &Value) -> Result<(), StoreError> {
     let tampered = |about| StoreError::Tampered { id: id.to_owned(), kind: kind.as_str(), about };
-    let expected = id_of(kind, body).map_err(|error| tampered(error.to_string()))?;
+    let expected = id_of(kind, body).map_err(|error| tampered(said(error)))?;
     let written = body.get("id").filter(|_| kind == Kind::Measurement);
     if expected != id || written.is_some_and(|written| written != id) {
         return Err(tampered(format!("its content hashes to {expected}")));
@@ -354,7 +355,7 @@ fn is_as_written(id: &str, kind: Kind, is: bool) -> Result<(), StoreError> {
 
 /// A record in which nothing is wrong.
 fn follows(id: &str, kind: Kind, faults: Vec<Fault>) -> Result<(), StoreError> {
-    let unfit = |fault: Fault| StoreError::Unfit { id: id.to_owned(), kind: kind.as_str(), about: fault.to_string() };
+    let unfit = |fault: Fault| StoreError::Unfit { id: id.to_owned(), kind: kind.as_str(), about: said(fault) };
     faults.into_iter().next().map_or(Ok(()), |fault| Err(unfit(fault)))
 }
 
@@ -376,7 +377,7 @@ fn manifest(entry: Entry<'_, impl Read>) -> Result<Manifest, String> {
     struct Layout {
         layout: u32,
     }
-    let read = |error: serde_json::Error| format!("`{path}`: {error}");
+    let read = |error: serde_json::Error| format!("`{path}`: {}", said(error));
     let Layout { layout } = serde_json::from_str(&text).map_err(read)?;
     if layout != LAYOUT {
         return Err(format!("its layout is {layout}, expected {LAYOUT}"));
@@ -384,14 +385,14 @@ fn manifest(entry: Entry<'_, impl Read>) -> Result<Manifest, String> {
     let manifest: Manifest = serde_json::from_str(&text).map_err(read)?;
     let is_id = |id: &String| id.len() == 64 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     match manifest.records.keys().find(|id| !is_id(id)) {
-        Some(id) => Err(format!("`{id}` in its list is no whole SHA-256")),
+        Some(id) => Err(format!("`{}` in its list is no whole SHA-256", said(id))),
         None => Ok(manifest),
     }
 }
 
 /// A file of the archive, which is text.
 fn text_of(entry: Entry<'_, impl Read>) -> Result<(String, String), String> {
-    let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+    let path = said(String::from_utf8_lossy(&entry.path_bytes()));
     if !entry.header().entry_type().is_file() {
         return Err(format!("`{path}` is no file"));
     }

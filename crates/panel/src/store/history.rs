@@ -1,5 +1,6 @@
 //! What was compared and judged, and when: by when it was made, not by when it came here, for evidence travels.
 
+use plimsoll_lab::record::SuiteFacts;
 use rusqlite::{OptionalExtension, Row, params};
 use serde::Serialize;
 use serde_json::Value;
@@ -155,15 +156,15 @@ impl Store {
         self.judged(which, params![like.model, like.usage, like.device, since])
     }
 
-    /// The hash of the questions that a comparison asked, as its records say and nobody checked; `None` where they do not.
+    /// Which questions a comparison asked, as its records say and nobody checked; `None` where they do not.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn questions_of(&self, comparison: &str) -> Result<Option<String>, StoreError> {
+    pub fn questions_of(&self, comparison: &str) -> Result<Option<SuiteFacts>, StoreError> {
         let Some(record) = self.record_unchecked(comparison)? else { return Ok(None) };
         let suite = record.body.get("suite").and_then(super::parts::reference);
         let suite = suite.map(|id| self.record_unchecked(id)).transpose()?.flatten();
-        Ok(suite.and_then(|suite| suite.body.get("id")?.as_str().map(str::to_owned)))
+        Ok(suite.and_then(|suite| serde_json::from_value(suite.body).ok()))
     }
 
     fn judged(&self, which: &str, params: &[&dyn rusqlite::ToSql]) -> Result<Vec<Judged>, StoreError> {

@@ -13,6 +13,7 @@ use super::records::{Kind, Record, id_of};
 use super::sitting::json;
 use super::{Store, StoreError};
 use crate::bounds::Size;
+use crate::foreign::said;
 use crate::report::model_id;
 
 /// Records in the order in which they are stored: what stands in another comes first.
@@ -93,7 +94,7 @@ pub(super) fn assembled(
     serde_json::from_value(whole).map_err(|error| StoreError::Unfit {
         id: id.to_owned(),
         kind: Kind::Comparison.as_str(),
-        about: error.to_string(),
+        about: said(error),
     })
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{LEAST_DIGITS, Store, StoreError, now};
 use crate::bounds::Size;
+use crate::foreign::said;
 
 /// What a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -101,7 +102,7 @@ impl Record {
             Ok(expected) if expected == self.id => Ok(()),
             Ok(_) if self.kind == Kind::Measurement && self.body["id"] == self.id.as_str() && measurement() => Ok(()),
             Ok(expected) => tampered(format!("its content hashes to {expected}")),
-            Err(error) => tampered(error.to_string()),
+            Err(error) => tampered(said(error)),
         }
     }
 
@@ -115,7 +116,7 @@ impl Record {
     /// # Errors
     /// It says something else.
     pub(super) fn content<T: DeserializeOwned>(&self) -> Result<T, StoreError> {
-        serde_json::from_value(self.body.clone()).map_err(|error| self.unfit(error.to_string(), self.kind))
+        serde_json::from_value(self.body.clone()).map_err(|error| self.unfit(said(error), self.kind))
     }
 }
 
@@ -139,7 +140,7 @@ pub(super) fn body_of(id: &str, kind: Kind, text: &str) -> Result<Value, StoreEr
     serde_json::from_str(text).map_err(|error| StoreError::Unfit {
         id: id.to_owned(),
         kind: kind.as_str(),
-        about: error.to_string(),
+        about: said(error),
     })
 }
 

@@ -69,7 +69,7 @@ fn head(outlook: &Outlook, style: Style) -> String {
         let said = format!("{name}: {} ({})", verdict.marked(), verdict.counts());
         out += &format!("{}\n", shown_text(&said, WIDTH));
     }
-    out + "Nothing was measured: memory and speed are predicted, answers are not.\n"
+    out + "No figure here was measured: memory and speed are predicted, answers are not.\n"
 }
 
 /// A row for each model, in their order.

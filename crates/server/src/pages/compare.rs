@@ -116,7 +116,7 @@ pub async fn compare(
 fn foreseen(app: &App, known: &[Known; 2], device: &Device, demand: &Demand) -> Result<Option<Outlook>, Problem> {
     let [Some(a), Some(b)] = known.each_ref().map(|known| known.background.card.as_ref()) else { return Ok(None) };
     let question =
-        Question { target: device.target(), wish: Wish::of([a, b]), demand, rubric: &app.rubric, costs: &app.costs };
+        Question { target: device.target(), wish: Wish::default(), demand, rubric: &app.rubric, costs: &app.costs };
     let mut models = Vec::new();
     for card in [a, b] {
         let found = question.of(&app.catalog, card, card.shapes.first());

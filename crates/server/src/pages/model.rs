@@ -69,13 +69,12 @@ pub async fn model(
 /// What is predicted of each published checkpoint of a model.
 fn checkpoints(app: &App, card: Option<&ModelCard>, device: &Device) -> Result<Vec<Checkpoint>, Problem> {
     let of = |card: &ModelCard| {
-        let pictures = Wish::of([card]).pictures;
         let one = |shape| {
-            let asked = asked(shape, CONTEXT, pictures);
+            let asked = asked(shape, CONTEXT, Wish::default().pictures);
             let all = app.costs.predicted(card, shape, device.place(), device.room(), asked);
             let predicted = all.map_err(|error| Problem::Internal(error.to_string()))?;
             let runner = predicted.first().and_then(|one| runner_words(card, one, device.profile()));
-            Ok(Checkpoint::of(name(card, shape), shape, pictures, predicted, runner))
+            Ok(Checkpoint::of(name(card, shape), shape, asked.pictures, predicted, runner))
         };
         card.shapes.iter().map(one).collect::<Result<Vec<Checkpoint>, Problem>>()
     };

@@ -7,7 +7,8 @@ use anyhow::bail;
 use plimsoll_catalog::ModelCard;
 use plimsoll_engine::{ChatTemplate, Tokenizer};
 use plimsoll_kernels::Cpu;
-use plimsoll_lab::predict::{MemoryPrediction, SpeedPrediction};
+use plimsoll_lab::predict::MemoryPrediction;
+use plimsoll_lab::predict::before::SpeedHere;
 use plimsoll_models::{Checkpoint, Format, Hyperparams, LayerKind};
 use plimsoll_runtime::{CacheType, Program, measure_machine, resident_bytes};
 use serde_json::{Value, json};
@@ -24,9 +25,6 @@ use crate::settings::Settings;
 use crate::show::require_tower;
 use sight::SightFacts;
 
-/// Tokens of the prompt that prefill is predicted for.
-const PREFILL_TOKENS: usize = 256;
-
 /// Everything that is shown.
 struct Facts<'a> {
     checkpoint: &'a Checkpoint,
@@ -35,7 +33,7 @@ struct Facts<'a> {
     /// Tokens of the vocabulary, or why the tokenizer cannot be used: a model can be looked at without one.
     vocabulary: Result<usize, String>,
     memory: MemoryPrediction,
-    speed: SpeedPrediction,
+    speed: SpeedHere,
     sight: Option<SightFacts>,
     settings: Settings,
     card: Option<&'static ModelCard>,
@@ -101,7 +99,7 @@ fn facts<'a>(command: &Info, settings: Settings, checkpoint: &'a Checkpoint) -> 
     let context = model::context(checkpoint, command.context)?;
     let cache = CacheType::from(command.cache);
     let memory = MemoryPrediction::new(&cost, process, context, cache);
-    let speed = SpeedPrediction::new(&cost, &machine, 0, PREFILL_TOKENS.min(context), cache);
+    let speed = SpeedHere::of(&cost, &machine, context, cache);
     let sight = SightFacts::new(command, checkpoint, &settings, &cpu)?;
     let (licensing, card) = licence::of_checkpoint(&command.model, checkpoint, command.usage.declared())?;
     Ok(Facts { checkpoint, template, vocabulary, memory, speed, sight, settings, card, licensing })

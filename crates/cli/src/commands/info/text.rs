@@ -9,6 +9,7 @@ use plimsoll_panel::shown_text;
 use super::{Facts, attention_words, format_name};
 use crate::args::Info;
 use crate::device::bytes;
+use crate::predicted;
 use crate::rows::{Rows, WIDTH};
 use crate::style::Style;
 
@@ -79,8 +80,9 @@ fn here(rows: &mut Rows<impl Write>, facts: &Facts<'_>) -> anyhow::Result<()> {
     let parts = [memory.weights, memory.cache, memory.buffers, memory.process].map(|part| bytes(part as f64));
     let [weights, cache, buffers, process] = parts;
     rows.one("", &format!("weights {weights}, cache {cache}, buffers {buffers}, process {process}"))?;
-    let speeds = format!("prefill {:.0}, decode {:.1} tokens/s", speed.prefill, speed.decode);
-    rows.one("speed here", &format!("{speeds}, predicted for {} {} threads", settings.isa, settings.threads))?;
+    let [prefill, decode] = [speed.prefill, speed.decode].map(|range| predicted::speed(Some(range)));
+    let on = format!("predicted for {}, {} threads", settings.isa, settings.threads);
+    rows.one("speed here", &format!("prefill {prefill}, decode {decode} tokens/s, {on}"))?;
     Ok(())
 }
 

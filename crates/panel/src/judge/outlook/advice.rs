@@ -283,7 +283,7 @@ impl Case<'_> {
         }
     }
 
-    /// That nobody knows of the answers of those that are not out.
+    /// That nothing here tells of the answers of those that are not out.
     fn unmeasured(&self, says: &mut Paragraph) {
         let in_play: Vec<usize> = self.ranking.iter().copied().filter(|at| self.word(*at) != Word::Skip).collect();
         says.words("How often ");
@@ -293,7 +293,7 @@ impl Case<'_> {
             [_, _] => says.words("either answers"),
             _ => says.words("any of them answers"),
         };
-        says.words(" rightly nobody measured here.");
+        says.words(" rightly only a measurement tells.");
     }
 
     /// When the second would be right.
@@ -359,6 +359,7 @@ impl Case<'_> {
             Some(Ground::Licence) => "its licence",
             Some(Ground::Memory) => "its memory",
             Some(Ground::Need) => "a need",
+            Some(Ground::Demonstration) => "a demonstration",
             Some(Ground::Verification | Ground::Canaries | Ground::Chance) => "its answers",
             None => "the panel",
         }
