@@ -65,10 +65,10 @@ impl Scale {
         self.show_like(value, value)
     }
 
-    /// `lo–hi` with as many decimals as `value` is shown with, and behind it the level where that is not [`LEVEL`]:
-    /// `lo–hi, 75 %`. Every interval that is read is written here.
+    /// `lo–hi` with as many decimals as `value` is shown with, but for ends many times as large, and behind it the level
+    /// where that is not [`LEVEL`]: `lo–hi, 75 %`. Every interval that is read is written here.
     pub fn show_interval(&self, interval: Interval, value: f64) -> String {
-        let end = |x| self.show_like(x, value);
+        let end = |x: f64| self.show_like(x, if x.abs() > 10.0 * value.abs() { x } else { value });
         // A range of negative numbers needs more than a dash between them.
         let between = if self.unit == Unit::ShareDifference { " to " } else { "–" };
         format!("{}{between}{}{}", end(interval.low), end(interval.high), other_level(interval.level))
@@ -177,6 +177,7 @@ mod tests {
         assert_eq!(read(Unit::Nats, 0.00074, 0.0, 0.0012), "7.4e-4 nats (0–1.2e-3)");
         assert_eq!(read(Unit::Nats, 0.7431, 0.02, 1.5), "0.743 nats (0.020–1.500)");
         assert_eq!(read(Unit::Ratio, 0.2871, 0.28, 0.3), "0.287 × (0.280–0.300)");
+        assert_eq!(read(Unit::Ratio, 0.0513, 0.0, 84209.2), "0.0513 × (0.0000–84209)");
     }
 
     #[test]
