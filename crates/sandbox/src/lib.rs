@@ -79,6 +79,7 @@ pub struct Sandbox {
     python: python::Python,
     #[cfg(target_os = "linux")]
     groups: Option<control_group::ControlGroups>,
+    #[cfg(target_os = "linux")]
     limits: Limits,
 }
 
@@ -113,8 +114,15 @@ impl Sandbox {
     }
 
     /// The same with other limits.
+    #[cfg(target_os = "linux")]
     pub fn with_limits(self, limits: Limits) -> Sandbox {
         Sandbox { limits, ..self }
+    }
+
+    /// Cannot be called, for there is no sandbox here.
+    #[cfg(not(target_os = "linux"))]
+    pub fn with_limits(self, _: Limits) -> Sandbox {
+        self
     }
 
     /// Runs `program` from an empty state and puts its tests to it.
