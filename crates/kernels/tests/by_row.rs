@@ -5,7 +5,7 @@ mod common;
 
 use common::{Random, bits, cases, cpu};
 use half::{bf16, f16};
-use plimsoll_kernels::{Activations, Cpu, DType, Isa, Matrix, Phase, Product};
+use plimsoll_kernels::{Activations, Cpu, DType, Isa, Matrix, Phase, Product, fused};
 use proptest::prelude::*;
 
 const TYPES: [DType; 5] = [DType::Q4_0, DType::Q8_0, DType::Q4_K, DType::Q6_K, DType::BF16];
@@ -37,8 +37,8 @@ fn add_group(dtype: DType, block: &[u8], g: usize, x: &[f32], sum: f32) -> f32 {
     let dot = |of: &dyn Fn(usize) -> i32| (0..32).map(|i| of(i) * codes[i]).sum::<i32>() as f32;
     let nibble = |byte: u8, high: bool| i32::from(if high { byte >> 4 } else { byte & 15 });
     match dtype {
-        DType::Q4_0 => dot(&|i| nibble(block[2 + i % 16], i >= 16) - 8).mul_add(half(0) * dx, sum),
-        DType::Q8_0 => dot(&|i| i32::from(block[2 + i] as i8)).mul_add(half(0) * dx, sum),
+        DType::Q4_0 => fused(dot(&|i| nibble(block[2 + i % 16], i >= 16) - 8), half(0) * dx, sum),
+        DType::Q8_0 => fused(dot(&|i| i32::from(block[2 + i] as i8)), half(0) * dx, sum),
         DType::Q4_K => {
             let packed = &block[4..16];
             let (k, m) = match g {
@@ -47,7 +47,7 @@ fn add_group(dtype: DType, block: &[u8], g: usize, x: &[f32], sum: f32) -> f32 {
             };
             let dot = dot(&|i| i32::from(k) * nibble(block[16 + g / 2 * 32 + i], g % 2 == 1));
             let moment = dx * codes.iter().sum::<i32>() as f32;
-            f32::from(m).mul_add(-half(2) * moment, dot.mul_add(half(0) * dx, sum))
+            fused(f32::from(m), -half(2) * moment, fused(dot, half(0) * dx, sum))
         }
         DType::Q6_K => {
             let code = |i: usize| {
@@ -56,7 +56,7 @@ fn add_group(dtype: DType, block: &[u8], g: usize, x: &[f32], sum: f32) -> f32 {
                 let upper = block[128 + 32 * part + l] >> (2 * (g % 4)) & 3;
                 (nibble(low, g % 4 >= 2) | i32::from(upper) << 4) - 32
             };
-            dot(&|i| i32::from(block[192 + 2 * g + i / 16] as i8) * code(i)).mul_add(half(208) * dx, sum)
+            fused(dot(&|i| i32::from(block[192 + 2 * g + i / 16] as i8) * code(i)), half(208) * dx, sum)
         }
         _ => unreachable!("{dtype} has no reference here"),
     }
@@ -77,7 +77,7 @@ fn reference(dtype: DType, row: &[u8], x: &[f32]) -> f32 {
         let mut sums = vec![vec![0f32; 16]; 4];
         for (i, (w, x)) in row.chunks_exact(2).zip(x).enumerate() {
             let sum = &mut sums[i % 64 / 32 * 2 + i % 2][i % 32 / 2];
-            *sum = bf16::from_le_bytes([w[0], w[1]]).to_f32().mul_add(*x, *sum);
+            *sum = fused(bf16::from_le_bytes([w[0], w[1]]).to_f32(), *x, *sum);
         }
         return sum_of_lanes((0..16).map(|l| (sums[0][l] + sums[1][l]) + (sums[2][l] + sums[3][l])).collect());
     }

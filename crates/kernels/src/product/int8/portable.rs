@@ -3,6 +3,7 @@
 use super::Int8Task;
 use super::inputs::{GROUP, Group};
 use crate::blocks::{Codes, STEP, Units, decode};
+use crate::fused::fused;
 
 #[inline(always)]
 pub(super) unsafe fn multiply(task: &Int8Task) {
@@ -41,9 +42,9 @@ fn fold(weights: &Codes, len: usize, offsets: bool, codes: &[i8], inputs: &[Grou
             GROUP => dot(&weights.codes[g * GROUP..][..GROUP], &codes[g * GROUP..][..GROUP]),
             _ => dot(&weights.codes[g * len..][..len], &codes[g * len..][..len]),
         };
-        sum = (product as f32).mul_add(weights.scales[g] * input.scale, sum);
+        sum = fused(product as f32, weights.scales[g] * input.scale, sum);
         if offsets {
-            sum = weights.offsets[g].mul_add(input.moment, sum);
+            sum = fused(weights.offsets[g], input.moment, sum);
         }
     }
     sum
@@ -56,13 +57,13 @@ fn fold_block(weights: &Codes, units: &Units, codes: &[i8], inputs: &[Group], su
     for (pair, input) in inputs.iter().enumerate() {
         let product = |run: usize| dot(&weights.codes[16 * run..][..16], &codes[16 * run..][..16]);
         let [first, second] = [2 * pair, 2 * pair + 1].map(|run| i32::from(units.scales[run]) * product(run));
-        scaled = ((first + second) as f32).mul_add(input.scale, scaled);
+        scaled = fused((first + second) as f32, input.scale, scaled);
         if let Some((_, minima)) = units.minima {
-            offset = f32::from(minima[pair]).mul_add(input.moment, offset);
+            offset = fused(f32::from(minima[pair]), input.moment, offset);
         }
     }
-    let sum = units.d.mul_add(scaled, sum);
-    units.minima.map_or(sum, |(dmin, _)| (-dmin).mul_add(offset, sum))
+    let sum = fused(units.d, scaled, sum);
+    units.minima.map_or(sum, |(dmin, _)| fused(-dmin, offset, sum))
 }
 
 #[inline(always)]
