@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use plimsoll_catalog::{Catalog, ModelCard};
-use plimsoll_lab::record::{Comparison, ModelFacts, Side, listed};
+use plimsoll_lab::record::{Comparison, Measurement, ModelFacts, Side, Unit, listed};
 use serde_json::Value;
 
 use crate::judge::{Background, Rival};
@@ -29,6 +29,8 @@ pub(crate) fn background_doubts(comparison: &Comparison, background: [&Backgroun
         let of_card = card.into_iter().flat_map(|card| [size_doubt(card, &model.facts), judged_doubt(card)]);
         let mut doubts: Vec<String> = of_card.flatten().collect();
         doubts.extend(rivals_doubt(known, side));
+        let further = known.further.iter().filter(|found| !is_possible(found));
+        doubts.extend(further.map(|found| format!("{} of {} cannot be {}", found.metric, found.subject, found.value)));
         let (declared, texts) = licence_of(&model.facts);
         let doubt = INSIDE.terms_doubt(&known.terms, &declared, &texts, card);
         let letter = side.letter();
@@ -115,6 +117,16 @@ fn differing_keys(one: &ModelCard, other: &ModelCard) -> Vec<String> {
     let (one, other) = (fields(one), fields(other));
     let keys = one.keys().filter(|key| *key != OWN && one.get(*key) != other.get(*key));
     keys.cloned().collect()
+}
+
+/// Whether anything can have this value.
+fn is_possible(found: &Measurement) -> bool {
+    let value = found.value;
+    match found.unit {
+        Unit::Share => (0.0..=1.0).contains(&value),
+        Unit::ShareDifference => (-1.0..=1.0).contains(&value),
+        _ => value >= 0.0,
+    }
 }
 
 /// Rivals are those that the card names, as the catalogue has them.

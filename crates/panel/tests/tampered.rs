@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use plimsoll_catalog::{Catalog, Claim, ModelCard};
 use plimsoll_lab::compare::suite_facts;
-use plimsoll_lab::record::{Comparison, LicenceRecord, Measurement, Unit, Words};
+use plimsoll_lab::record::{Comparison, LicenceRecord, Measurement, Origin, Unit, Words};
 use plimsoll_lab::runner::Outcome;
 use plimsoll_lab::suite::{Source, Suite};
 use plimsoll_panel::judge::{Background, check_comparison, check_report, unmarked};
@@ -431,6 +431,10 @@ fn a_card_of_this_programs_that_was_changed_is_found_or_told() {
     assert_eq!(told(&made_by), Vec::<String>::new());
     let note = differing(&made_by).join(" ");
     assert!(note.contains("differs from this program's in maker"), "{note}");
+    let mut better = with_card(|_| {});
+    let all_right = Measurement::of("other runs", "mmlu", Unit::Share, Origin::Measured, 1.25).n(100).record();
+    better.background[0].further = vec![all_right];
+    assert_told(&told(&better), "mmlu of other runs cannot be 1.25");
     let other_id = differing(&with_card(|card| {
         card.id = "mine".into();
         card.maker = "Somebody else".into();
