@@ -23,8 +23,8 @@ pub fn check_keys(found: &Value, report: &impl Serialize) -> Result<(), Unread> 
     let mut place = String::new();
     match (found, &again) {
         (Value::Object(one), Value::Object(other)) => {
-            let unsealed = one.iter().filter(|(key, _)| *key != FIELD);
-            unsealed.map(|(key, value)| held(key, value, other.get(key), &mut place)).collect::<Result<(), _>>()
+            let mut unsealed = one.iter().filter(|(key, _)| *key != FIELD);
+            unsealed.try_for_each(|(key, value)| held(key, value, other.get(key), &mut place))
         }
         _ => held("", found, Some(&again), &mut place),
     }
@@ -62,13 +62,15 @@ mod tests {
 
     use super::*;
 
+    type Edit = fn(&mut Value);
+
     #[test]
     fn whatever_is_not_written_again_is_named_by_its_place() {
         let read = json!({"schema": 4, "models": [{"name": "a", "n": 3.0}, {"name": "b", "n": 4.0}], "card": null});
         let mut sealed = read.clone();
         sealed["sha256"] = "0".into();
         check_keys(&sealed, &read).unwrap();
-        let edits: [(fn(&mut Value), &str); 6] = [
+        let edits: [(Edit, &str); 6] = [
             (|report| report["endorsed_by"] = "everybody".into(), "endorsed_by"),
             (|report| report["models"][1]["award"] = json!({"best": true}), "models[1].award"),
             (|report| report["models"][1]["award"] = Value::Null, "models[1].award"),

@@ -327,7 +327,8 @@ fn marks_that_cannot_be_made_again_are_counted() {
 
 #[test]
 fn what_cannot_have_been_is_found() {
-    let changes: [(fn(&mut Comparison), &str); 26] = [
+    type Change = fn(&mut Comparison);
+    let changes: [(Change, &str); 26] = [
         (|it| it.created = "2019-03-04T05:06:07Z".into(), "is before there was this program"),
         (|it| it.program = "llamafile 9".into(), "`llamafile 9` is no version of this program"),
         (|it| it.settings.cache_type = "q2_0".into(), "kept as `q2_0`, which is no type of them"),
@@ -380,7 +381,8 @@ fn what_cannot_have_been_is_found() {
 
 #[test]
 fn what_is_said_to_follow_from_declarations_of_a_licence_is_found() {
-    let changes: [(fn(&mut LicenceRecord), &str); 4] = [
+    type Change = fn(&mut LicenceRecord);
+    let changes: [(Change, &str); 4] = [
         (|found| found.spdx = Some("MIT".into()), "the id of the licence of A is not what its files declare"),
         (|found| found.spdx = None, "the id of the licence of A"),
         (|found| found.conflicts.push("A says `x`.".into()), "a contradiction of the licence of A"),
