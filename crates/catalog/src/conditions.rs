@@ -90,7 +90,7 @@ impl Topic {
     }
 
     /// How strict an answer is: 2 denies or asks most.
-    fn strictness(self, answer: Answer) -> u8 {
+    pub(crate) fn strictness(self, answer: Answer) -> u8 {
         match (answer, self.is_permission()) {
             (Answer::Unknown, _) => 1,
             (Answer::No, true) | (Answer::Yes, false) => 2,

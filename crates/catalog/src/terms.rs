@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::card::{Category, ModelCard};
 use crate::catalog::Catalog;
 use crate::conditions::{Answer, Conditions, Topic};
+use crate::expression;
 use crate::recognise::{Found, read_statement, read_text};
 
 /// One statement about a licence, as `plimsoll_formats::Declaration`.
@@ -73,6 +74,10 @@ impl Catalog {
     /// What holds for a model whose files say `declared`, with licence `texts` beside them, and of which the catalogue has
     /// `card`. The strictest holds, and disagreement is told.
     pub fn terms(&self, declared: &[Statement], texts: &[Text], card: Option<&ModelCard>) -> Terms {
+        combine(self.found(declared, texts, card), card.map(|card| card.category))
+    }
+
+    fn found(&self, declared: &[Statement], texts: &[Text], card: Option<&ModelCard>) -> Vec<Found> {
         let mut found = statements(self, declared);
         found.extend(card.and_then(|card| of_card(self, card)));
         let from_texts = texts.iter().filter_map(|text| read_text(self, text));
@@ -81,7 +86,13 @@ impl Catalog {
         if found.iter().any(|found| !found.is_placeholder) {
             found.retain(|found| !found.is_placeholder);
         }
-        combine(found, card.map(|card| card.category))
+        found
+    }
+
+    /// Licences in `terms` that this catalogue does not have, so that what they allow is not told again.
+    pub fn licences_of_others<'t>(&self, terms: &'t Terms) -> Vec<&'t str> {
+        let meant = terms.sources.iter().filter_map(|reading| reading.read_as.as_deref());
+        meant.filter(|licence| expression::read(self, licence).is_none()).collect()
     }
 
     /// In what `terms` are not those of a model whose files say `declared`, with `texts` beside them, and of which `card` was
@@ -106,8 +117,30 @@ impl Catalog {
         if let Some(reading) = recognised.find(|reading| !terms.sources.contains(reading)) {
             return Some(format!("{} says `{}`, which was taken for something else", reading.source, reading.said));
         }
-        let is_other = terms.sources == expected.sources && *terms != expected;
+        let mut taken = terms.sources.iter().filter(|reading| !expected.sources.contains(reading));
+        let is_known = |reading: &&Reading| {
+            reading.read_as.as_ref().is_none_or(|licence| expression::read(self, licence).is_some())
+        };
+        if let Some(Reading { source, said, read_as, .. }) = taken.find(is_known) {
+            let licence = read_as.as_deref().unwrap_or("nothing that is known");
+            return Some(format!("{source} says `{said}`, which was taken for {licence}"));
+        }
+        let mut known = self.found(declared, texts, card);
+        known.retain(|found| found.reading.read_as.is_some());
+        let known = combine(known, card.map(|card| card.category)).conditions;
+        let is_other = if terms.sources == expected.sources { *terms != expected } else { terms.is_looser(&known) };
         is_other.then(|| "what it allows is not what this program's catalogue says of it".to_owned())
+    }
+}
+
+impl Terms {
+    /// Whether something is allowed, or not asked for, that `known` holds against it.
+    fn is_looser(&self, known: &Conditions) -> bool {
+        let answers = |topic: Topic| (self.conditions.get(topic).answer, known.get(topic).answer);
+        Topic::ALL.into_iter().any(|topic| {
+            let (said, held) = answers(topic);
+            held != Answer::Unknown && topic.strictness(said) < topic.strictness(held)
+        })
     }
 }
 

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use plimsoll_lab::journal::Journal;
+use plimsoll_lab::record::SCHEMA_VERSION;
 use plimsoll_panel::judge::{check_report, unmarked};
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::store::{Store, StoreError};
 use plimsoll_panel::{
-    Broken, FieldReport, Report, check_seal, check_size, embedded_record, render_field_html, render_html,
+    Broken, FieldReport, Report, Unread, check_keys, check_seal, check_size, differing, embedded_record,
+    render_field_html, render_html,
 };
 use serde_json::Value;
 
@@ -63,14 +65,34 @@ pub enum Held {
 }
 
 impl Held {
-    fn read(json: &[u8]) -> serde_json::Result<Held> {
+    fn read(json: &[u8]) -> anyhow::Result<Held> {
         #[derive(serde::Deserialize)]
         struct Form {
             field: Option<u32>,
+            schema: Option<u32>,
         }
         let form: Form = serde_json::from_slice(json)?;
-        let field = || -> serde_json::Result<Held> { Ok(Held::Field(serde_json::from_slice(json)?)) };
-        if form.field.is_some() { field() } else { Ok(Held::Two(Box::new(serde_json::from_slice(json)?))) }
+        if form.field.is_some() {
+            return Ok(Held::Field(serde_json::from_slice(json)?));
+        }
+        let read = serde_json::from_slice(json).map(|report| Held::Two(Box::new(report)));
+        match form.schema.filter(|schema| *schema != SCHEMA_VERSION) {
+            // What is missing in it, or what else stands there, is the lesser part of what is wrong.
+            Some(schema) => read.with_context(|| {
+                format!("its record has version {schema}, and this program reads version {SCHEMA_VERSION}")
+            }),
+            None => Ok(read?),
+        }
+    }
+
+    /// Whether nothing stands in the record that is not read.
+    fn check_keys(&self, json: &Value) -> Result<(), Unread> {
+        match self {
+            // That it is of another version is told, and what that one wrote is not to be known here.
+            _ if self.reports().iter().any(|report| report.comparison.schema != SCHEMA_VERSION) => Ok(()),
+            Held::Two(report) => check_keys(json, report),
+            Held::Field(field) => check_keys(json, field),
+        }
     }
 
     /// The reports of two in it.
@@ -88,6 +110,8 @@ pub struct Written {
     pub report: Held,
     /// Why it is not what was written, if it is not.
     broken: Option<Broken>,
+    /// What stands in it that nobody reads.
+    unread: Option<Unread>,
     /// The page that it was read from, if it was one.
     page: Option<String>,
 }
@@ -96,7 +120,9 @@ impl Written {
     fn read(json: &str, page: Option<String>) -> anyhow::Result<Written> {
         check_size(json)?;
         let report = Held::read(json.as_bytes())?;
-        Ok(Written { report, broken: check_seal(serde_json::from_str(json)?).err(), page })
+        let whole: Value = serde_json::from_str(json)?;
+        let unread = report.check_keys(&whole).err();
+        Ok(Written { report, broken: check_seal(whole).err(), unread, page })
     }
 }
 
@@ -122,12 +148,12 @@ pub fn read_report(file: &Path) -> anyhow::Result<Written> {
 
 /// What does not hold in a report: figures that were changed, what does not follow from samples and answers, or from them
 /// by the rubric that it names, one of `rubrics` or the one inside; of a page, that it shows something else; and
-/// that anything at all was edited.
+/// that anything at all was edited, or stands in it that nobody reads.
 ///
 /// # Errors
 /// The rubric is not at hand.
 pub fn faults(written: &Written, rubrics: &[Rubric]) -> Result<Vec<String>, NoRubric> {
-    let Written { report, broken, page } = written;
+    let Written { report, broken, unread, page } = written;
     let Some(first) = report.reports().first() else { return Ok(vec!["there is no comparison in it".to_owned()]) };
     let sha256 = &first.judgement.rubric;
     let rubric = Rubric::at_hand(sha256, rubrics).ok_or_else(|| NoRubric { sha256: sha256.clone() })?;
@@ -142,13 +168,19 @@ pub fn faults(written: &Written, rubrics: &[Rubric]) -> Result<Vec<String>, NoRu
     if page.as_ref().is_some_and(|page| *page != shown()) {
         faults.push("the page is not what this program shows of the record that it carries".to_owned());
     }
+    faults.extend(unread.as_ref().map(Unread::to_string));
     faults.extend(broken.as_ref().map(Broken::to_string));
     Ok(faults)
 }
 
-/// How many marks of a report were not made again, and why, a sentence for each comparison in which there are any.
-pub fn left_unmarked(written: &Written) -> Vec<String> {
-    written.report.reports().iter().filter_map(|report| unmarked(&report.comparison)).collect()
+/// How many marks of a report were not made again, and why, a sentence for each comparison in which there are any; and what
+/// was known of its models that this program knows otherwise.
+pub fn notes(written: &Written) -> Vec<String> {
+    let reports = written.report.reports();
+    let mut notes: Vec<String> = reports.iter().filter_map(|report| unmarked(&report.comparison)).collect();
+    notes.extend(reports.iter().flat_map(differing));
+    notes.dedup();
+    notes
 }
 
 /// A report was judged by a rubric that is neither inside nor was given.

@@ -196,6 +196,51 @@ fn a_fact_that_no_sample_bears_out_is_not_edited_unnoticed() {
     }
 }
 
+/// A report that was edited, under a hash of the whole of it that was made anew.
+fn resealed(folder: &Path, change: impl FnOnce(&mut Value)) -> String {
+    let mut report = report();
+    report.as_object_mut().unwrap().remove("sha256");
+    change(&mut report);
+    let path = folder.join("resealed.json");
+    fs::write(&path, serde_json::to_string(&plimsoll_panel::Sealed::new(&report)).unwrap()).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_nobody_reads_in_a_report_is_told_though_the_hash_was_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = rules(folder.path(), "[[rule]]\nverdict = \"Mixed\"");
+    let whole = resealed(folder.path(), |_| {});
+    assert!(!told(0, &["evidence", "check", &whole]).contains("nothing that this program reads"));
+    for (pointer, place) in [
+        ("", "`endorsed_by`"),
+        ("/models/1/facts", "`models[1].facts.endorsed_by`"),
+        ("/models/0/speed/0/decode", "`models[0].speed[0].decode.endorsed_by`"),
+        ("/judgement/reviews/0/verdict", "`judgement.reviews[0].verdict.endorsed_by`"),
+        ("/background/1/terms", "`background[1].terms.endorsed_by`"),
+    ] {
+        let path = resealed(folder.path(), |report| report.pointer_mut(pointer).unwrap()["endorsed_by"] = json!("all"));
+        let message = told(1, &["evidence", "check", &path, "--json"]);
+        assert!(message.contains(place) && message.contains("is nothing that this program reads"), "{message}");
+        assert!(
+            refused(3, &["gate", "--from", &path, "--rules", &rules]).contains("is nothing that this program reads")
+        );
+    }
+    let older = resealed(folder.path(), |report| {
+        report["schema"] = json!(3);
+        report["of_then"] = json!(1);
+        report["models"][0]["facts"].as_object_mut().unwrap().remove("context");
+    });
+    let message = refused(3, &["evidence", "check", &older]);
+    assert!(message.contains("its record has version 3, and this program reads version 4"), "{message}");
+    let readable = resealed(folder.path(), |report| {
+        report["schema"] = json!(3);
+        report["of_then"] = json!(1);
+    });
+    let message = told(1, &["evidence", "check", &readable, "--json"]);
+    assert!(message.contains("compare again to have it checked") && !message.contains("of_then"), "{message}");
+}
+
 #[test]
 fn a_bundle_carries_the_verdicts_and_a_tampered_one_is_refused() {
     let folder = tempfile::tempdir().unwrap();

@@ -281,6 +281,55 @@ fn a_control_token_as_long_as_a_page_is_refused() {
     assert!(configured(json!({"bos_token": "é".repeat(500)}), |_| {}).is_ok());
 }
 
+/// From every place the long one would be followed to where it is not found.
+#[test]
+fn an_added_token_as_long_as_a_page_is_refused_and_short_ones_within_one_another_are_found() {
+    let long = |content: String, normaliser: Value| {
+        tokenizer(|description| {
+            description["normalizer"] = normaliser;
+            description["added_tokens"] = json!([added("a", true), added(&content, true)]);
+            description["added_tokens"][1]["id"] = json!(10);
+        })
+    };
+    let message = is_too_much(long("a".repeat(50_000) + "b", Value::Null));
+    assert!(message.contains("an added token of 50001 bytes"), "{message}");
+    let message = is_too_much(long("a.b".into(), replace(".", &"a".repeat(50_000))));
+    assert!(message.contains("an added token of 50002 bytes"), "{message}");
+    let text = "a".repeat(100_000);
+    let short = long("a".repeat(100) + "b", Value::Null).unwrap();
+    assert_eq!(short.encode(&text, Special::AsText).unwrap().len(), text.len());
+    let vocab = GgufVocab {
+        model: "llama".into(),
+        tokens: ["a".to_owned(), "a".repeat(50_000) + "b"].map(String::into_bytes).into(),
+        types: vec![4, 4],
+        ..GgufVocab::default()
+    };
+    let found = Tokenizer::from_source(&TokenizerSource::Gguf(vocab), &TokenizerOptions::default());
+    assert!(is_too_much(found).contains("an added token of 50001 bytes"));
+}
+
+#[test]
+fn blanks_beside_tokens_that_take_them_are_looked_at_once() {
+    let n = 1 << 20;
+    for (flags, text, ids) in [
+        (["lstrip"].as_slice(), format!("{}|b", " ".repeat(n)), vec![5, 1]),
+        (&["rstrip"], format!("b|{}", " ".repeat(n)), vec![1, 5]),
+        (&["lstrip", "rstrip", "single_word"], format!("{0}|{0}", " ".repeat(n)), vec![5]),
+        (&["lstrip", "rstrip"], " |".repeat(n / 2), vec![5; n / 2]),
+        (&["single_word"], "b|".repeat(n / 2), vec![1; n / 2]),
+    ] {
+        let tokenizer = tokenizer(|description| {
+            let mut token = added("|", false);
+            token["id"] = json!(5);
+            flags.iter().for_each(|flag| token[flag] = true.into());
+            description["added_tokens"] = json!([token]);
+        })
+        .unwrap();
+        let found = tokenizer.encode(&text, Special::Parse).unwrap();
+        assert!(found == ids, "{flags:?}: {} ids", found.len());
+    }
+}
+
 #[test]
 fn a_damaged_table_of_replacements_is_an_error() {
     let table = json!({"type": "Precompiled", "precompiled_charsmap": "AAAAAA=="});

@@ -82,6 +82,42 @@ fn what_only_looks_hard_is_rendered() {
     assert!(matches!(rendered(mixed, &request("2026-11-29")), Err(TemplateError::Render(_))));
 }
 
+/// Of a constant that cannot be sliced nothing is printed, and of a variable it is an error.
+#[test]
+fn what_its_first_part_decides_is_a_constant_to_jinja() {
+    let request = request("2026-11-29");
+    for (source, expected) in [
+        ("{{ ((4,)|batch(3) or w)[::1] }}|", Some("|")),
+        ("{{ (0 and w)[::1] }}|", Some("|")),
+        ("{{ (1 and w)[::1] }}|", Some("['b', 'A', 'c', 'a']|")),
+        ("{{ (0 or w)[::-1] }}|", Some("['a', 'c', 'A', 'b']|")),
+        ("{{ (2 < 1 < w)[::1] }}|", Some("|")),
+        ("{{ (2 < 1 in 3)[::1] }}|", Some("|")),
+        ("{{ (7 if true else w)[::1] }}|", Some("|")),
+        ("{{ (w if false else 7)[::1] }}|", Some("|")),
+        ("{{ (7 if false)[::1] }}|", None),
+        ("{{ n[::1] }}|", None),
+    ] {
+        assert_eq!(rendered(source, &request).ok().as_deref(), expected, "{source}");
+    }
+}
+
+#[test]
+fn values_of_a_dict_have_a_hash_and_its_keys_and_items_have_none() {
+    let request = request("2026-11-29");
+    for (source, expected) in [
+        ("{{ x.values() in d }}", Some("False")),
+        ("{{ x.values() not in nest[0] }}", Some("True")),
+        ("{{ {x.values(): 1}|length }}", Some("1")),
+        ("{{ d[d.values()] }}|", Some("|")),
+        ("{{ [x.values()]|unique|list|length }}", Some("1")),
+        ("{{ x.keys() in d }}", None),
+        ("{{ x.items() in d }}", None),
+    ] {
+        assert_eq!(rendered(source, &request).ok().as_deref(), expected, "{source}");
+    }
+}
+
 #[test]
 fn an_unknown_filter_is_an_error_at_once_but_not_within_a_condition() {
     let request = request("2026-11-29");

@@ -144,3 +144,16 @@ fn a_blank_token_that_takes_the_blanks_beside_it_is_refused() {
         assert!(message(greedy).contains("added token ` `, blank and with the blanks beside it"), "{flag}");
     }
 }
+
+#[test]
+fn a_token_that_a_normaliser_makes_blank_takes_no_blanks_and_one_that_it_makes_other_may() {
+    let with = |content: &str, from: &str, to: &str| {
+        json(|description| {
+            description["normalizer"] = json!({"type": "Replace", "pattern": {"String": from}, "content": to});
+            description["added_tokens"] = json!([{"id": 3, "content": content, "single_word": false, "lstrip": true,
+                "rstrip": true, "normalized": true, "special": false}]);
+        })
+    };
+    assert!(message(with("x", "x", " ")).contains("added token `x`, blank and with the blanks beside it"));
+    assert_eq!(with(" ", " ", "_").unwrap().encode("  ", Special::AsText).unwrap(), [3, 3]);
+}

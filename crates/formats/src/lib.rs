@@ -28,7 +28,7 @@ pub use error::{FormatError, HyperparamError};
 pub use files::{ModelFiles, WeightFiles, parent};
 pub use folder::{Folder, JsonObject, parse_object};
 pub use generation::{GenerationDefaults, SequenceBias, TokenRules, Unusable};
-pub use licence::{Declaration, LicenceFacts, LicenceText, normalised_text};
+pub use licence::{Declaration, LicenceFacts, LicenceText, STATEMENT_KINDS, normalised_text};
 pub use mapping::{FileBytes, open_regular, read_text};
 pub use template::ChatTemplateSource;
 pub use tensor::Tensor;

@@ -21,6 +21,26 @@ pub struct LicenceFacts {
     pub conflicts: Vec<String>,
 }
 
+impl LicenceFacts {
+    /// What follows where the files declare this and hold no text.
+    pub fn of(declared: Vec<Declaration>) -> LicenceFacts {
+        let mut facts = LicenceFacts { declared, ..LicenceFacts::default() };
+        conclude(&mut facts);
+        facts
+    }
+
+    /// Whether a sentence in `conflicts` tells of a file that was not read, which no declaration bears out.
+    pub fn is_of_unread(conflict: &str) -> bool {
+        conflict.starts_with('`') && conflict.contains(UNREAD)
+    }
+}
+
+/// Between a file that leads elsewhere and where it leads.
+const UNREAD: &str = "` was not read: it is ";
+
+/// Kinds of statements, as [`Declaration::kind`] has them.
+pub const STATEMENT_KINDS: [&str; 3] = ["license", "license_name", "license_link"];
+
 /// One statement about the licence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Declaration {
@@ -124,7 +144,7 @@ fn from_folder(folder: &Folder, facts: &mut LicenceFacts) -> Result<(), FormatEr
             continue;
         }
         if let Some(what) = folder.led_away(&name) {
-            facts.conflicts.push(format!("`{}` was not read: it is {what}.", folder.display_file(&name)));
+            facts.conflicts.push(format!("`{}{UNREAD}{what}.", folder.display_file(&name)));
         } else if name == "README.md" {
             // A card in another encoding has no front matter that could be read; it is not the model's fault.
             let Some(bytes) = folder.open(&name)? else { continue };
@@ -205,7 +225,7 @@ fn front_matter(card: &str) -> Vec<(&'static str, String)> {
         }
         open_list = None;
         let Some((key, value)) = line.split_once(':') else { continue };
-        let Some(kind) = ["license", "license_name", "license_link"].into_iter().find(|k| *k == key) else { continue };
+        let Some(kind) = STATEMENT_KINDS.into_iter().find(|k| *k == key) else { continue };
         let value = value.trim();
         match value.strip_prefix('[').and_then(|v| v.strip_suffix(']')) {
             Some(list) => out.extend(list.split(',').map(|v| (kind, unquoted(v)))),
@@ -295,9 +315,7 @@ mod tests {
             kind: "license",
             value: value.to_owned(),
         };
-        let mut facts =
-            LicenceFacts { declared: vec![declared("MIT", "a"), declared("mit", "b")], ..Default::default() };
-        conclude(&mut facts);
+        let mut facts = LicenceFacts::of(vec![declared("MIT", "a"), declared("mit", "b")]);
         assert_eq!((facts.spdx.as_deref(), facts.conflicts.len()), (Some("MIT"), 0));
         facts.declared.push(declared("llama3", "c"));
         conclude(&mut facts);

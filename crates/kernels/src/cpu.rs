@@ -39,7 +39,7 @@ fn tokens_of(x: &[f32], products: &mut [Product]) -> Option<usize> {
 const VALUES_PER_TASK: usize = 1 << 14;
 
 /// Threads that a device takes at most: far more than any machine has cores, few enough to be started.
-const MAX_THREADS: usize = 1024;
+pub const MAX_THREADS: usize = 1024;
 
 /// Why there is no device.
 #[derive(Debug, thiserror::Error)]

@@ -10,6 +10,7 @@ mod evidence;
 mod facts;
 mod fidelity;
 mod field;
+mod impossible;
 mod machine;
 mod overstated;
 mod ratio;

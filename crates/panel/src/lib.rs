@@ -15,6 +15,7 @@ mod field;
 mod foreign;
 pub mod gate;
 pub mod judge;
+mod known;
 pub mod pages;
 pub mod predicted;
 mod report;
@@ -23,6 +24,7 @@ mod sealed;
 pub mod store;
 mod table;
 mod text;
+mod unread;
 mod write;
 mod xml;
 
@@ -31,9 +33,11 @@ pub use columns::{broken, columns};
 pub use export::{CSV_HEADER, markdown, samples_csv};
 pub use field::FieldReport;
 pub use foreign::shown_text;
+pub use known::differing;
 pub use report::{Report, model_id, slug};
 pub use sealed::{Broken, Sealed, check_seal};
 pub use text::{Detail, Style, render_field, render_outlook, render_text};
+pub use unread::{Unread, check_keys};
 pub use write::{
     ReportError, ReportPaths, embedded_record, questions, render_field_html, render_html, write_field, write_report,
     write_whole,

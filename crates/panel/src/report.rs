@@ -1,9 +1,7 @@
 //! A comparison with what the panel says of it: what is written to disk, kept and shown.
 
-use std::sync::LazyLock;
-
 use plimsoll_catalog::{Catalog, ModelCard, Statement, Terms, Text};
-use plimsoll_lab::record::{Comparison, Declared, LicenceText, Measurement, ModelFacts, Side};
+use plimsoll_lab::record::{Comparison, Declared, LicenceText, Measurement, ModelFacts};
 use serde::{Deserialize, Serialize};
 
 use crate::judge::{Background, Demand, Judgement, Rival, judge};
@@ -44,39 +42,8 @@ pub(crate) fn names(comparison: &Comparison, background: [&Background; 2]) -> [S
     })
 }
 
-/// A model has parts that are counted or not: a vision tower, a table that is tied. More than this it is another model.
-const OTHER_SIZE: f64 = 2.0;
-
-static INSIDE: LazyLock<Catalog> = LazyLock::new(Catalog::builtin);
-
-/// Cards that are of models of another size than those that were measured.
-fn card_doubts<'a>(comparison: &'a Comparison, background: [&'a Background; 2]) -> impl Iterator<Item = String> + 'a {
-    comparison.models.iter().zip(background).filter_map(|(model, known)| {
-        let (card, measured) = (known.card.as_ref()?, model.facts.parameters);
-        // Of a model that this program knows its own card tells the size, whatever was brought under the name.
-        let card = INSIDE.card(&card.id).unwrap_or(card);
-        let is_near = |published: u64| {
-            let ratio = measured as f64 / published as f64;
-            (1.0 / OTHER_SIZE..=OTHER_SIZE).contains(&ratio)
-        };
-        let other = card.shapes.first().filter(|_| !card.shapes.iter().any(|shape| is_near(shape.parameters)))?;
-        let (name, published) = (&card.id, other.parameters);
-        Some(format!("a model of {measured} parameters is taken for `{name}`, which has {published}"))
-    })
-}
-
-/// Licences that were judged and are not what the files and the card say, and [`card_doubts`].
-pub(crate) fn background_doubts(comparison: &Comparison, background: [&Background; 2]) -> Vec<String> {
-    let licences = comparison.models.iter().zip(background).zip(Side::BOTH).filter_map(|((model, known), side)| {
-        let (declared, texts) = licence_of(&model.facts);
-        let doubt = INSIDE.terms_doubt(&known.terms, &declared, &texts, known.card.as_ref())?;
-        Some(format!("the licence of {} that was judged is not that of its files and its card: {doubt}", side.letter()))
-    });
-    card_doubts(comparison, background).chain(licences).collect()
-}
-
 /// What a model's files declare of its licence, and the texts beside them.
-fn licence_of(facts: &ModelFacts) -> (Vec<Statement>, Vec<Text>) {
+pub(crate) fn licence_of(facts: &ModelFacts) -> (Vec<Statement>, Vec<Text>) {
     let statement = |declared: &Declared| Statement {
         source: declared.source.clone(),
         kind: declared.kind.clone(),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 /// The field that holds the hash.
-const FIELD: &str = "sha256";
+pub(crate) const FIELD: &str = "sha256";
 
 /// What is written of a report: its fields, and after them the hash.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

@@ -245,7 +245,8 @@ fn a_moment_that_cannot_have_been_is_refused() {
     for (moment, about) in [
         ("9998-01-01T00:00:00Z", "is in the future"),
         ("tomorrow", "is no moment"),
-        ("2020-01-01T00:00:00Z", "before it was finished at 2026-11-21T03:04:05Z"),
+        ("2020-01-01T00:00:00Z", "is before there was this program"),
+        ("2026-11-21T00:00:00Z", "before it was finished at 2026-11-21T03:04:05Z"),
     ] {
         bundle.change("sitting", |sitting| sitting["created"] = moment.into());
         let told = bundle.refusal();
@@ -390,6 +391,48 @@ fn a_part_of_a_hash_is_no_id() {
     let mut bundle = Bundle::default();
     bundle.put(&whole, "measurement", json!(short));
     assert!(bundle.refusal().contains("(measurement) was changed"), "the id inside is another");
+}
+
+#[test]
+fn a_record_that_holds_what_nobody_reads_is_not_taken_in() {
+    let (place, id) = Place::judged();
+    let whole = place.exported();
+    let mut bundle = whole.clone();
+    let (of_one, (_, body)) = bundle.records.iter_mut().find(|(_, record)| record.0 == "measurement").unwrap();
+    body["endorsed_by"] = "everybody".into();
+    let (of_one, told) = (of_one.clone(), bundle.refusal());
+    assert!(told.contains(&of_one) && told.contains("it holds more than a measurement does"), "{told}");
+    // Nor left unnoticed in a store that it stands in.
+    assert_eq!(
+        place.sql(&format!("UPDATE record SET body = json_set(body, '$.endorsed_by', 'x') WHERE id = '{of_one}'")),
+        1
+    );
+    assert!(place.faults(&id).contains(&of_one), "{}", place.faults(&id));
+    for kind in ["background", "review"] {
+        let (place, id) = Place::judged();
+        let of_sitting =
+            "SELECT json_extract(body, '$.KINDs[0]') FROM record WHERE kind = 'sitting'".replace("KIND", kind);
+        let db = rusqlite::Connection::open(place.path("evidence.db")).unwrap();
+        let one: String = db.query_row(&of_sitting, [], |row| row.get(0)).unwrap();
+        let body: String = db.query_row("SELECT body FROM record WHERE id = ?1", [&one], |row| row.get(0)).unwrap();
+        let mut body: Value = serde_json::from_str(&body).unwrap();
+        body["endorsed_by"] = "everybody".into();
+        let other = id_of(kind, &body);
+        let put = "INSERT INTO record(id, kind, body, created) VALUES(?1, ?2, ?3, '2026-11-21T00:00:00Z')";
+        db.execute(put, [&other, kind, &canonical_json(&body)]).unwrap();
+        let sitting: String =
+            db.query_row("SELECT body FROM record WHERE kind = 'sitting'", [], |row| row.get(0)).unwrap();
+        let sitting: Value = serde_json::from_str(&sitting.replace(&one, &other)).unwrap();
+        let of_sitting = id_of("sitting", &sitting);
+        db.execute(put, [&of_sitting, "sitting", &canonical_json(&sitting)]).unwrap();
+        let list = format!("UPDATE judged SET sitting = ?1, {kind} = replace({kind}, ?2, ?3)");
+        db.execute(&list, [&of_sitting, &one, &other]).unwrap();
+        assert!(
+            place.faults(&id).contains("read and written again, is another record"),
+            "{kind}: {}",
+            place.faults(&id)
+        );
+    }
 }
 
 #[test]

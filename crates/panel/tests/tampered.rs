@@ -5,10 +5,14 @@ mod fixture;
 
 use std::sync::OnceLock;
 
-use plimsoll_lab::record::{Comparison, Measurement, Words};
-use plimsoll_panel::judge::{check_report, unmarked};
+use plimsoll_catalog::{Catalog, Claim, ModelCard};
+use plimsoll_lab::compare::suite_facts;
+use plimsoll_lab::record::{Comparison, LicenceRecord, Measurement, Origin, Unit, Words};
+use plimsoll_lab::runner::Outcome;
+use plimsoll_lab::suite::{Source, Suite};
+use plimsoll_panel::judge::{Background, check_comparison, check_report, unmarked};
 use plimsoll_panel::rubric::Rubric;
-use plimsoll_panel::{Report, embedded_record, render_html};
+use plimsoll_panel::{Report, differing, embedded_record, render_html};
 
 /// Gives a changed measurement the id that belongs to it.
 fn covered(measurement: &mut Measurement) {
@@ -319,4 +323,220 @@ fn marks_that_cannot_be_made_again_are_counted() {
         told,
         "1000 marks of 1000 were not made again: the questions are not in the record, only the hashes of their files."
     );
+}
+
+#[test]
+fn what_cannot_have_been_is_found() {
+    type Change = fn(&mut Comparison);
+    let changes: [(Change, &str); 26] = [
+        (|it| it.created = "2019-03-04T05:06:07Z".into(), "is before there was this program"),
+        (|it| it.program = "llamafile 9".into(), "`llamafile 9` is no version of this program"),
+        (|it| it.settings.cache_type = "q2_0".into(), "kept as `q2_0`, which is no type of them"),
+        (|it| it.settings.prefill_tokens = 0, "the settings say 0 tokens of a prompt"),
+        (|it| it.settings.margin = Some(1.5), "a margin that is no share"),
+        (|it| it.device.isa = "avx1024".into(), "compute at level `avx1024`, which is none"),
+        (|it| it.device.threads = 0, "compute with 0 threads, expected 1 to 1024"),
+        (|it| it.device.cores = 0, "have no processor"),
+        (|it| it.device.rates.node_seconds = -1.0, "do less than nothing in a second"),
+        (
+            |it| it.device.machine.as_mut().unwrap().power = Some("the sun".into()),
+            "power from neither mains nor battery",
+        ),
+        (
+            |it| it.device.machine.as_mut().unwrap().program_sha256 = Some("f00".into()),
+            "a program without a whole hash",
+        ),
+        (|it| it.device.memory_bytes = 1 << 20, "bytes of a memory of 1048576"),
+        (|it| it.device.read_bandwidth.samples[0] = -1.0, "have a read_bandwidth that is none"),
+        (|it| it.device.arithmetic_rate.unit = Unit::Bytes, "have a arithmetic_rate that is none"),
+        (|it| it.load.as_mut().unwrap().stretches[1].steal = Some(1.5), "tells of less than nothing"),
+        (|it| it.load.as_mut().unwrap().stretches[1].seconds = -0.5, "tells of less than nothing"),
+        (|it| it.suite.n += 1, "has 501 questions, and its kinds 500"),
+        (|it| it.suite.categories[0].chance = -0.5, "what guessing gets of suite text is no share"),
+        (|it| it.models[0].facts.context = 0, "A is said to have 0 tokens of context"),
+        (|it| it.models[1].facts.context = 1024, "B is said to have read 1280 tokens, and reads 1024"),
+        (|it| it.models[0].facts.format = "ONNX".into(), "files of format `ONNX`, which is not read"),
+        (
+            |it| it.models[0].facts.template_sha256 = Some("no hash".into()),
+            "a template or a licence without a whole hash",
+        ),
+        (|it| it.models[0].start.load.samples[2] = -0.007, "load of A is nothing or less"),
+        (|it| it.models[1].speed[0].decode.samples[2] = 0.0, "decode@0 of B is nothing or less"),
+        (
+            |it| it.models[0].verified.as_mut().unwrap().max_delta.samples[0] = -1e-6,
+            "max_delta of A is nothing or less",
+        ),
+        (
+            |it| it.among = Some(plimsoll_lab::record::Among { models: 2, p: vec![7.0] }),
+            "what is corrected together with it is of no three models",
+        ),
+    ];
+    for (change, about) in changes {
+        let mut comparison = made().clone();
+        change(&mut comparison);
+        let faults: Vec<String> = check_comparison(&comparison).iter().map(ToString::to_string).collect();
+        assert_told(&faults, about);
+    }
+}
+
+#[test]
+fn what_is_said_to_follow_from_declarations_of_a_licence_is_found() {
+    type Change = fn(&mut LicenceRecord);
+    let changes: [(Change, &str); 4] = [
+        (|found| found.spdx = Some("MIT".into()), "the id of the licence of A is not what its files declare"),
+        (|found| found.spdx = None, "the id of the licence of A"),
+        (|found| found.conflicts.push("A says `x`.".into()), "a contradiction of the licence of A"),
+        (|found| found.declared[0].kind = "blessing".into(), "a kind of statement of the licence of A"),
+    ];
+    for (change, about) in changes {
+        assert_told(&found(|comparison| change(&mut comparison.models[0].facts.licence)), about);
+    }
+    let unread = |found: &mut LicenceRecord| found.conflicts.push("`x/LICENSE` was not read: it is a link.".into());
+    let mut comparison = made().clone();
+    unread(&mut comparison.models[0].facts.licence);
+    assert_eq!(told(&fixture::report_of(comparison)), Vec::<String>::new(), "a file that leads away is told so");
+}
+
+/// A report of which model A is a model of the catalogue, with `change` made to the card that it was judged by.
+fn with_card(change: impl FnOnce(&mut ModelCard)) -> Report {
+    let mut comparison = made().clone();
+    comparison.models[0].facts.licence = comparison.models[1].facts.licence.clone();
+    let mut report = fixture::report_of(comparison);
+    let Report { comparison, background, judgement } = &mut report;
+    let (catalog, facts) = (Catalog::builtin(), &comparison.models[0].facts);
+    let mut card = catalog.card("demo:large").unwrap().clone();
+    change(&mut card);
+    background[0] = Background::of(&catalog, facts, Some(&card), vec![]);
+    Report::judged(comparison.clone(), background.clone(), &judgement.demand(), &Rubric::builtin())
+}
+
+#[test]
+fn a_card_of_this_programs_that_was_changed_is_found_or_told() {
+    let whole = with_card(|_| {});
+    assert_eq!((told(&whole), differing(&whole)), (vec![], vec![]));
+    let claim = |card: &mut ModelCard| {
+        card.claims =
+            vec![Claim { text: "runs in no memory".into(), source: "me".into(), metric: None, verified: true }];
+    };
+    assert_told(&told(&with_card(claim)), "differs from this program's in claims, on which the verdict rests");
+    let licence = |card: &mut ModelCard| card.licence = Some("MIT".into());
+    assert_told(&told(&with_card(licence)), "differs from this program's in licence, on which the verdict rests");
+    let rivals = |card: &mut ModelCard| card.rivals = vec!["smollm3".into()];
+    let mut without = with_card(rivals);
+    without.background[0].rivals.clear();
+    assert_told(&told(&without), "the rivals of A are not those that its card names");
+    let made_by = with_card(|card| {
+        card.maker = "Somebody else".into();
+        card.prices = vec![];
+        card.shapes = vec![];
+    });
+    assert_eq!(told(&made_by), Vec::<String>::new());
+    let note = differing(&made_by).join(" ");
+    assert!(note.contains("differs from this program's in maker"), "{note}");
+    let mut better = with_card(|_| {});
+    let all_right = Measurement::of("other runs", "mmlu", Unit::Share, Origin::Measured, 1.25).n(100).record();
+    better.background[0].further = vec![all_right];
+    assert_told(&told(&better), "mmlu of other runs cannot be 1.25");
+    let other_id = differing(&with_card(|card| {
+        card.id = "mine".into();
+        card.maker = "Somebody else".into();
+    }));
+    assert!(other_id[0].contains("`mine` goes by a name of this program's"), "{other_id:?}");
+}
+
+#[test]
+fn a_licence_that_this_program_does_not_know_is_taken_for_none_that_it_knows_and_is_told() {
+    let of_others = |licence: &str| {
+        let nobody = fixture::Character { name: "nobody", ..fixture::LARGE };
+        let mut comparison = fixture::compared([nobody, fixture::SMALL]);
+        let facts = &mut comparison.models[0].facts;
+        let terms = Background::of(&Catalog::builtin(), facts, None, vec![]).terms;
+        (facts.licence.declared[0].value, facts.licence.spdx) = ("acme-weights".into(), None);
+        let mut report = fixture::report_of(comparison);
+        // What an Apache licence allows.
+        report.background[0].terms = terms;
+        report.background[0].terms.sources[0].said = "acme-weights".into();
+        report.background[0].terms.sources[0].read_as = Some(licence.into());
+        let Report { comparison, background, judgement } = report;
+        Report::judged(comparison, background, &judgement.demand(), &Rubric::builtin())
+    };
+    assert_told(&told(&of_others("Apache-2.0")), "says `acme-weights`, which was taken for Apache-2.0");
+    let own = of_others("acme-weights-1.0");
+    assert_eq!(told(&own), Vec::<String>::new());
+    assert!(
+        differing(&own)[0].contains("What `acme-weights-1.0` allows, by which A was judged"),
+        "{:?}",
+        differing(&own)
+    );
+}
+
+/// The comparison as it would be of a file of questions: the same, under the name of a file.
+fn of_a_file() -> Comparison {
+    let mut comparison = made().clone();
+    let drawn = Suite::builtin("text", 2026, 50).unwrap();
+    let source = Source {
+        name: "mine".into(),
+        variant: plimsoll_lab::questions::VARIANT.into(),
+        path: "mine.jsonl".into(),
+        sha256: "0".repeat(64),
+    };
+    comparison.suite = suite_facts(&Suite::of_questions(vec![source], drawn.items));
+    comparison
+}
+
+#[test]
+fn marks_of_questions_in_the_record_are_made_again() {
+    let comparison = of_a_file();
+    assert_eq!(unmarked(&comparison), None, "they are in the record");
+    let mismarked = |change: fn(&mut Outcome)| {
+        let mut comparison = comparison.clone();
+        change(&mut comparison.models[1].quality.outcomes[3]);
+        check_comparison(&comparison).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let item = comparison.models[1].quality.outcomes[3].item.clone();
+    for change in [
+        (|outcome| outcome.correct = !outcome.correct) as fn(&mut Outcome),
+        |outcome| outcome.answer = "spoiled".into(),
+        |outcome| outcome.known = outcome.known.map(|known| !known),
+    ] {
+        assert_told(&mismarked(change), &format!("the answer of B to `{item}` is marked"));
+    }
+    assert!(!mismarked(|_| {}).iter().any(|fault| fault.contains("is marked")));
+}
+
+#[test]
+fn marks_of_what_is_known_are_made_again() {
+    for side in 0..2 {
+        let told = found(|comparison| {
+            let outcomes = &mut comparison.models[side].quality.outcomes;
+            let one = outcomes.iter_mut().find(|outcome| outcome.known == Some(false) && !outcome.correct).unwrap();
+            one.known = Some(true);
+        });
+        assert_told(&told, "is marked wrong, and it is not");
+    }
+    let left_out = found(|comparison| comparison.models[0].quality.outcomes[0].known = None);
+    assert_told(&left_out, "is marked");
+}
+
+#[test]
+fn questions_in_the_record_are_those_of_its_id_and_no_more() {
+    let told = |change: &dyn Fn(&mut Comparison)| {
+        let mut comparison = of_a_file();
+        change(&mut comparison);
+        check_comparison(&comparison).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let more = |comparison: &mut Comparison| comparison.suite.content.as_mut().unwrap()["endorsed_by"] = "all".into();
+    assert_told(&told(&more), "the questions in the record are not those of suite");
+    let within = |comparison: &mut Comparison| {
+        comparison.suite.content.as_mut().unwrap()["items"][0]["difficulty"] = "hard".into();
+    };
+    assert_told(&told(&within), "the questions in the record are not those of suite");
+    let drawn = |comparison: &mut Comparison| {
+        let mut suite = Suite::builtin("text", 2026, 50).unwrap();
+        suite.items[0].prompt = "What is one and one?".into();
+        let facts = suite_facts(&suite);
+        comparison.suite = facts;
+        comparison.suite.content = serde_json::to_value(&suite).ok();
+    };
+    assert_told(&told(&drawn), "the record brings questions of its own for suite text, which are drawn");
 }

@@ -18,6 +18,18 @@ pub enum CacheType {
 }
 
 impl CacheType {
+    /// Every one.
+    pub const ALL: [CacheType; 3] = [CacheType::F32, CacheType::F16, CacheType::Q8_0];
+
+    /// Its name, in flags and in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            CacheType::F32 => "f32",
+            CacheType::F16 => "f16",
+            CacheType::Q8_0 => "q8_0",
+        }
+    }
+
     /// Bytes of the `head_dim` keys, or values, of one head at one position.
     pub fn head_bytes(self, head_dim: usize) -> usize {
         match self {
@@ -195,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_head_takes_the_bytes_it_is_said_to_take_and_truncating_gives_them_back() {
-        for kind in [CacheType::F32, CacheType::F16, CacheType::Q8_0] {
+        for kind in CacheType::ALL {
             let mut store = Store::reserve(kind, OF, 10).unwrap();
             let bytes = |store: &Store| match store {
                 Store::F32(stored) => size_of_val(&stored[..]),
@@ -211,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_cache_that_no_machine_holds_is_refused() {
-        for kind in [CacheType::F32, CacheType::F16, CacheType::Q8_0] {
+        for kind in CacheType::ALL {
             assert!(Store::reserve(kind, OF, usize::MAX / 200).is_none());
             assert!(Store::reserve(kind, OF, usize::MAX).is_none());
         }

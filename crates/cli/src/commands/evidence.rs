@@ -150,7 +150,7 @@ struct Found {
     name: String,
     about: String,
     faults: Vec<String>,
-    /// What was not looked at, in sentences.
+    /// What was not looked at, or differs from what this program knows, in sentences.
     notes: Vec<String>,
 }
 
@@ -189,7 +189,7 @@ fn check_report(file: &Path, rubrics: &[Rubric]) -> anyhow::Result<Found> {
         1 => format!("{measurements} measurements"),
         pairs => format!("{measurements} measurements in {pairs} comparisons"),
     };
-    Ok(Found { name: file.display().to_string(), about, faults, notes: evidence::left_unmarked(&written) })
+    Ok(Found { name: file.display().to_string(), about, faults, notes: evidence::notes(&written) })
 }
 
 fn check_store(command: &Check, what: Option<&str>, rubrics: &[Rubric]) -> anyhow::Result<Vec<Found>> {
@@ -211,7 +211,7 @@ fn check_store(command: &Check, what: Option<&str>, rubrics: &[Rubric]) -> anyho
     };
     let mut found = Vec::new();
     for id in ids {
-        let Checked { comparison, models: [a, b], withdrawn, records, judgements, faults, unmarked } =
+        let Checked { comparison, models: [a, b], withdrawn, records, judgements, faults, unmarked, differing } =
             store.check(&id, rubrics)?;
         let judged = match judgements {
             0 => "never judged".to_owned(),
@@ -221,7 +221,7 @@ fn check_store(command: &Check, what: Option<&str>, rubrics: &[Rubric]) -> anyho
         let (a, b) = (shown_text(&a, 24), shown_text(&b, 24));
         let withdrawn = withdrawn.map_or_else(String::new, |why| format!("; WITHDRAWN: {}", shown_text(&why, 200)));
         let about = format!("{a} against {b}: {records} records, {judged}{withdrawn}");
-        found.push(Found { name: comparison, about, faults, notes: unmarked.into_iter().collect() });
+        found.push(Found { name: comparison, about, faults, notes: unmarked.into_iter().chain(differing).collect() });
     }
     let faults = if what.is_none() { store.check_lists()? } else { Vec::new() };
     if !faults.is_empty() {
@@ -242,7 +242,8 @@ fn print(found: &[Found]) -> anyhow::Result<()> {
         let name = with_short_ids(&shown_text(name, 70));
         let word = style.standing(Standing::of(true, faults.is_empty()));
         writeln!(out, "{word}  {name}")?;
-        for line in [about].into_iter().chain(notes).flat_map(|text| broken(text, WIDTH, HANG)) {
+        let notes = notes.iter().map(|note| shown_text(note, LONGEST_FAULT));
+        for line in [about.clone()].into_iter().chain(notes).flat_map(|text| broken(&text, WIDTH, HANG)) {
             writeln!(out, "        {line}")?;
         }
         for fault in faults {

@@ -16,7 +16,7 @@ use super::normaliser::Normaliser;
 use super::own_class::OwnClass;
 use super::pieces::{MAX_SPECIAL, MAX_TOKENS, Pieces};
 use super::pipeline::{Pipeline, guarded};
-use super::{Backend, SpecialIds, Tokenizer, TokenizerError, byte_level, sentencepiece};
+use super::{Backend, SpecialIds, Tokenizer, TokenizerError, byte_level, is_short, sentencepiece};
 
 /// How a tokenizer spells bytes in its tokens, as its decoder tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,7 +173,7 @@ fn read(
     let config = &with_special_tokens_map(config, special_tokens_map);
     let variables = special_tokens(config);
     add_named_tokens(&mut tokenizer, config, &normaliser)?;
-    refuse_greedy_blanks(&tokenizer)?;
+    refuse_costly(&tokenizer)?;
     let pieces = pieces(&tokenizer, spelling)?;
     let added = tokenizer.get_added_vocabulary().get_added_tokens_decoder();
     let controls = added.iter().filter(|(_, token)| token.special).map(|(&id, token)| (id, token.content.clone()));
@@ -267,18 +267,22 @@ fn add_named_tokens(
     Ok(())
 }
 
-/// Refuses blank tokens that take the blanks beside them: each of a run takes all that follow with it, and a run is as long as
-/// a text.
-fn refuse_greedy_blanks(tokenizer: &tokenizers::Tokenizer) -> Result<(), TokenizerError> {
-    let added = tokenizer.get_added_vocabulary().get_added_tokens_decoder();
-    let is_greedy = |token: &&AddedToken| (token.lstrip || token.rstrip) && token.content.trim().is_empty();
-    match added.values().find(is_greedy) {
-        Some(token) => Err(TokenizerError::Unsupported {
-            what: format!("added token `{}`, blank and with the blanks beside it,", token.content.escape_debug()),
-            expected: "blank tokens that stand for themselves alone",
-        }),
-        None => Ok(()),
+/// Refuses added tokens that are found in time that grows with the square of a text, as they stand in it once it was
+/// normalised: blank ones that take the blanks beside them, for each of a run takes all that follow with it, and a run is as
+/// long as a text; and long ones, which may be followed to their ends from every place.
+fn refuse_costly(tokenizer: &tokenizers::Tokenizer) -> Result<(), TokenizerError> {
+    let added = tokenizer.get_added_vocabulary();
+    for (&id, token) in added.get_added_tokens_decoder() {
+        let text = added.simple_id_to_token(id).unwrap_or_default();
+        if (token.lstrip || token.rstrip) && text.trim().is_empty() {
+            return Err(TokenizerError::Unsupported {
+                what: format!("added token `{}`, blank and with the blanks beside it,", token.content.escape_debug()),
+                expected: "blank tokens that stand for themselves alone",
+            });
+        }
+        is_short(&text, token.special)?;
     }
+    Ok(())
 }
 
 /// A token given as its text, or as an object with the text under `content`; none without text.

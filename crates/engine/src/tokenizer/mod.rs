@@ -115,9 +115,20 @@ pub enum TokenizerError {
 /// Bytes that are gone through to find which added tokens a template writes.
 const MOST_LOOKS: usize = 1 << 32;
 
-/// A control token of a published vocabulary has a tenth of these bytes; what begins or ends like one is looked for at the ends
-/// of every text.
-const LONGEST_CONTROL: usize = 1024;
+/// A token of a published vocabulary that is looked for in text has a tenth of these bytes. What begins or ends like a control
+/// token is looked for at the ends of every text, and what begins like any is followed from every place where another ends.
+const LONGEST_ADDED: usize = 1024;
+
+/// Whether a token that is looked for in text is none that takes long to be found.
+fn is_short(text: &str, is_control: bool) -> Result<(), TokenizerError> {
+    let kind = if is_control { "a control token" } else { "an added token" };
+    let bytes = text.len();
+    if bytes <= LONGEST_ADDED {
+        Ok(())
+    } else {
+        Err(TokenizerError::TooMuch { what: format!("has {kind} of {bytes} bytes") })
+    }
+}
 
 /// What control tokens in a text mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -253,9 +264,7 @@ impl Tokenizer {
         special: SpecialIds,
         variables: Vec<(String, String)>,
     ) -> Result<Self, TokenizerError> {
-        if let Some((_, text)) = controls.iter().find(|(_, text)| text.len() > LONGEST_CONTROL) {
-            return Err(TokenizerError::TooMuch { what: format!("has a control token of {} bytes", text.len()) });
-        }
+        controls.iter().try_for_each(|(_, text)| is_short(text, true))?;
         let control_ids = controls.iter().map(|(id, _)| *id).collect();
         let controls = ControlTexts::new(controls.into_iter().map(|(_, text)| text))
             .map_err(|error| TokenizerError::Backend { reason: error.to_string() })?;
@@ -337,7 +346,7 @@ impl Tokenizer {
             .added
             .iter()
             .map(String::as_str)
-            .filter(|text| text.len() <= LONGEST_CONTROL && (long || template.writes(text)));
+            .filter(|text| text.len() <= LONGEST_ADDED && (long || template.writes(text)));
         let controls = self.controls.with(written);
         self.controls = controls.map_err(|error| TokenizerError::Backend { reason: error.to_string() })?;
         Ok(())

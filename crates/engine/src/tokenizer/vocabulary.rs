@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::TokenizerError;
 use super::byte_pairs::BytePairs;
 use super::sentencepiece::{SPACE, SentencePiece};
+use super::{TokenizerError, is_short};
 use crate::search::Search;
 
 /// How text between special tokens becomes tokens.
@@ -71,6 +71,7 @@ impl Cutter {
 
 impl Vocabulary {
     pub fn new(model: Model, special: &[SpecialToken], strips_after: bool) -> Result<Self, TokenizerError> {
+        special.iter().try_for_each(|token| is_short(&token.text, token.is_control))?;
         let all = Cutter::new(special.iter())?;
         let without_controls = Cutter::new(special.iter().filter(|token| !token.is_control))?;
         Ok(Self { model, all, without_controls, strips_after })

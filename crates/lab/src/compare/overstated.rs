@@ -3,6 +3,7 @@
 
 use plimsoll_kernels::DType;
 
+use super::impossible::impossible;
 use super::reproduce::reproduces;
 use super::steps::n_asked_again;
 use super::suite_facts;
@@ -34,6 +35,7 @@ pub fn overstated(comparison: &Comparison) -> Vec<String> {
     let suite = questions(comparison);
     let mut faults = Vec::new();
     faults.extend(moment::doubt(&comparison.created).map(|doubt| format!("when it was finished: {doubt}")));
+    faults.extend(impossible(comparison));
     let whole = |found: &&&Measurement| found.id.len() == WHOLE_ID;
     if let Some(found) = comparison.measurements().iter().find(|found| !whole(found)) {
         faults.push(format!("the id of {} of {} is not a whole hash", found.metric, found.subject));
@@ -113,6 +115,10 @@ fn asked(comparison: &Comparison, suite: Option<&Suite>) -> Vec<String> {
     let facts = &comparison.suite;
     let mut faults = Vec::new();
     match suite {
+        // Drawn questions are made again from their seed: under their name a record could bring any others.
+        Some(_) if facts.content.is_some() && facts.sources.is_empty() => {
+            faults.push(format!("the record brings questions of its own for suite {}, which are drawn", facts.name));
+        }
         Some(suite) => {
             let again = suite_facts(suite);
             let sources = again.sources.iter().zip(&facts.sources).map(|(again, found)| SourceFacts {
@@ -212,10 +218,14 @@ fn facts(model: &ModelRecord) -> Vec<String> {
             "{subject} is said to have {parameters} parameters, and its weights hold {values:.0} values"
         ));
     }
-    let is_hash = |text: &str| text.len() == WHOLE_ID && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let hashes = [Some(&facts.sha256), facts.tokenizer_sha256.as_ref()];
     if !hashes.into_iter().all(|hash| hash.is_some_and(|hash| is_hash(hash))) {
         faults.push(format!("the hashes of the files of {subject} are not whole"));
     }
     faults
+}
+
+/// Whether it is a whole SHA-256 in hexadecimal.
+pub(super) fn is_hash(text: &str) -> bool {
+    text.len() == WHOLE_ID && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

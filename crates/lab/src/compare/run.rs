@@ -275,7 +275,7 @@ fn settings(plan: &Plan, options: &Options) -> Settings {
         decode_tokens: plan.decode_tokens,
         repetitions: plan.repetitions,
         starts: options.starts.max(1),
-        cache_type: format!("{:?}", options.session.cache).to_lowercase(),
+        cache_type: options.session.cache.name().to_owned(),
         margin: options.margin,
         filled: tokens.map(|tokens| Filled { tokens, pictures: pictures.collect() }),
     }

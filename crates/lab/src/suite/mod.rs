@@ -252,9 +252,10 @@ impl Suite {
         }
     }
 
-    /// The suite that a record holds, if it is the one of this id.
+    /// The suite that a record holds, if it is the one of this id, and nothing stands in it that is no part of a suite.
     pub fn recorded(content: &Value, id: &str) -> Option<Suite> {
-        serde_json::from_value(content.clone()).ok().filter(|suite: &Suite| suite.id() == id)
+        let is_it = hash::sha256_hex(hash::canonical_json(content).as_bytes()) == id;
+        serde_json::from_value(content.clone()).ok().filter(|suite: &Suite| is_it && suite.id() == id)
     }
 
     /// SHA-256, in hexadecimal, of the suite's canonical JSON (sorted keys, no spaces).

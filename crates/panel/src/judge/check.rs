@@ -12,7 +12,8 @@ use super::paragraph::{Part, against_text, factor_text, readings};
 use super::review::{Call, Opinion, PANEL_VERSION, Review};
 use super::veto::margin_text;
 use super::{Background, Judgement, Subject, Word, judge, review, subject, words};
-use crate::report::{Report, background_doubts};
+use crate::known::background_doubts;
+use crate::report::Report;
 use crate::rubric::Rubric;
 use crate::write::questions;
 

@@ -22,7 +22,8 @@ use super::{Store, StoreError, now};
 use crate::bounds::{MOST_BYTES, Size};
 use crate::foreign::said;
 use crate::judge::{Fault, Judgement, check_comparison, check_judgement};
-use crate::report::{background_doubts, names};
+use crate::known::background_doubts;
+use crate::report::names;
 
 /// Version of the layout.
 const LAYOUT: u32 = 2;

@@ -12,7 +12,8 @@ use super::records::{Kind, Record};
 use super::sitting::{Said, Seat, Sitting};
 use super::{Store, StoreError};
 use crate::judge::{Fault, Judgement, check_comparison, check_judgement, unmarked};
-use crate::report::{background_doubts, names};
+use crate::known::{background_doubts, background_notes};
+use crate::report::names;
 use crate::rubric::Rubric;
 
 /// What came of checking a comparison.
@@ -32,6 +33,9 @@ pub struct Checked {
     pub faults: Vec<String>,
     /// How many marks were not made again, and why, in a sentence; absent where all were.
     pub unmarked: Option<String>,
+    /// What of what was known of its models besides this program knows otherwise, or not at all, in sentences; no verdict
+    /// rests on it, or nothing can be held against it.
+    pub differing: Vec<String>,
 }
 
 impl Checked {
@@ -83,7 +87,7 @@ impl Store {
     /// When there is no such comparison, or the store fails.
     pub fn check(&self, comparison: &str, rubrics: &[Rubric]) -> Result<Checked, StoreError> {
         let row = self.compared_for(&[comparison.to_owned()])?.remove(0);
-        let mut reader = Reader { store: self, read: BTreeMap::new(), faults: Vec::new() };
+        let mut reader = Reader { store: self, read: BTreeMap::new(), faults: Vec::new(), differing: Vec::new() };
         let whole = assembled(comparison, &mut |id| reader.record(id));
         let whole = reader.told(whole)?;
         let seats = self.seats(comparison);
@@ -103,9 +107,10 @@ impl Store {
             }
         }
         let withdrawn = reader.read.get(comparison).and_then(|record| record.withdrawn.clone());
-        let (models, records, judgements, faults) = ([row.a, row.b], reader.read.len(), seats.len(), reader.faults);
+        let (models, records, judgements) = ([row.a, row.b], reader.read.len(), seats.len());
+        let Reader { faults, differing, .. } = reader;
         let unmarked = whole.as_ref().and_then(unmarked);
-        Ok(Checked { comparison: row.comparison, models, withdrawn, records, judgements, faults, unmarked })
+        Ok(Checked { comparison: row.comparison, models, withdrawn, records, judgements, faults, unmarked, differing })
     }
 
     /// What is kept and not listed, or listed and not kept: what [`Store::check`] of every comparison would not come upon.
@@ -155,6 +160,7 @@ struct Reader<'a> {
     store: &'a Store,
     read: BTreeMap<String, Record>,
     faults: Vec<String>,
+    differing: Vec<String>,
 }
 
 impl Reader<'_> {
@@ -251,9 +257,17 @@ impl Reader<'_> {
             let (judged, finished) = (&sitting.created, &whole.created);
             self.fault(format!("it was judged at {judged}, before it was finished at {finished}"));
         }
+        if !said.is_of(&sitting) {
+            self.fault(format!("record {id}: what it rests on, read and written again, is another record"));
+        }
         let Said { reviews, backgrounds } = said;
         for doubt in background_doubts(whole, backgrounds.each_ref()) {
             self.fault(doubt);
+        }
+        for note in background_notes(backgrounds.each_ref()) {
+            if !self.differing.contains(&note) {
+                self.differing.push(note);
+            }
         }
         let names = names(whole, backgrounds.each_ref());
         let sha256 = reviews[0].rubric.clone();

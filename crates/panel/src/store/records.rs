@@ -3,7 +3,7 @@
 use plimsoll_lab::hash::{canonical_json, sha256_hex};
 use plimsoll_lab::record::Measurement;
 use rusqlite::{Connection, OptionalExtension, params};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use serde_json::Value;
 
 use super::{LEAST_DIGITS, Store, StoreError, now};
@@ -121,10 +121,13 @@ impl Record {
 }
 
 /// The whole SHA-256 of what a record says; of a measurement that which it was born with, so that a report's ids are the
-/// store's.
+/// store's. Nothing but what that covers may stand in one.
 pub(super) fn id_of(kind: Kind, body: &Value) -> serde_json::Result<String> {
     if kind == Kind::Measurement {
         let measurement: Measurement = serde_json::from_value(body.clone())?;
+        if canonical_json(&measurement) != canonical_json(body) {
+            return Err(serde_json::Error::custom("it holds more than a measurement does"));
+        }
         return Ok(measurement.expected_id());
     }
     Ok(sha256_hex(format!("{}\n{}", kind.as_str(), canonical_json(body)).as_bytes()))

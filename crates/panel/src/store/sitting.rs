@@ -5,7 +5,7 @@ use rusqlite::params;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::records::{Kind, Record};
+use super::records::{Kind, Record, id_of};
 use super::{Store, StoreError};
 use crate::judge::{Background, Judgement, Review};
 use crate::report::{Report, names};
@@ -29,6 +29,17 @@ pub(super) struct Sitting {
 pub(super) struct Said {
     pub reviews: [Review; 2],
     pub backgrounds: [Background; 2],
+}
+
+impl Said {
+    /// Whether the records of `sitting` say this and no more.
+    pub fn is_of(&self, sitting: &Sitting) -> bool {
+        let is = |id: &String, kind, body: Value| id_of(kind, &body).is_ok_and(|again| again == *id);
+        let mut reviews = sitting.reviews.iter().zip(&self.reviews);
+        let mut backgrounds = sitting.backgrounds.iter().zip(&self.backgrounds);
+        reviews.all(|(id, review)| is(id, Kind::Review, json(review)))
+            && backgrounds.all(|(id, known)| is(id, Kind::Background, json(known)))
+    }
 }
 
 /// A line of the list of what was judged: one of the two of a sitting.

@@ -45,7 +45,11 @@ impl Renderer<'_> {
             Expr::Binary(operator, sides) => {
                 let (a, b) = (self.value(&sides.0, scope)?, self.value(&sides.1, scope)?);
                 // Jinja writes a constant base into Python's source without parentheses, where `-1 ** n` is `-(1 ** n)`.
-                if *operator == Operator::Pow && is_negative(&a) && is_constant(&sides.0) && !is_constant(&sides.1) {
+                if *operator == Operator::Pow
+                    && is_negative(&a)
+                    && self.is_constant(&sides.0, scope)
+                    && !self.is_constant(&sides.1, scope)
+                {
                     let power = binary(*operator, &signed(&a, true, self.meter)?, &b, self.meter)?;
                     return signed(&power, true, self.meter);
                 }
@@ -102,7 +106,8 @@ impl Renderer<'_> {
         }
     }
 
-    fn compare(&self, first: &Expr, rest: &[(Comparison, Expr)], scope: &Rc<Scope>) -> Outcome {
+    /// A chain of comparisons, as far as it holds.
+    pub fn compare(&self, first: &Expr, rest: &[(Comparison, Expr)], scope: &Rc<Scope>) -> Outcome {
         let mut left = self.value(first, scope)?;
         for (comparison, right) in rest {
             let right = self.value(right, scope)?;
@@ -250,35 +255,4 @@ fn is_negative(value: &Value) -> bool {
         Value::Float(number) => number.is_sign_negative(),
         _ => false,
     }
-}
-
-/// Whether an expression is the same whatever the variables are.
-pub fn is_constant(expr: &Expr) -> bool {
-    match expr {
-        Expr::Text(_) | Expr::Whole(_) | Expr::Float(_) | Expr::Bool(_) | Expr::None => true,
-        Expr::Tuple(items) | Expr::List(items) | Expr::Concat(items) => items.iter().all(is_constant),
-        Expr::Dict(pairs) => pairs.iter().all(|(key, value)| is_constant(key) && is_constant(value)),
-        Expr::Signed { of, .. } | Expr::Not(of) => is_constant(of),
-        Expr::Binary(_, sides) | Expr::And(sides) | Expr::Or(sides) => is_constant(&sides.0) && is_constant(&sides.1),
-        Expr::Compare(first, rest) => is_constant(first) && rest.iter().all(|(_, other)| is_constant(other)),
-        Expr::Attribute(of, _) => is_constant(of),
-        Expr::Item(parts) => is_constant(&parts.0) && is_constant(&parts.1),
-        Expr::Slice(parts) => parts.iter().flatten().all(|part| is_constant(part)),
-        Expr::Conditional { test, yes, no } => {
-            is_constant(test) && is_constant(yes) && no.as_ref().is_none_or(|no| is_constant(no))
-        }
-        Expr::Test { of, arguments, .. } => is_constant(of) && are_constant(arguments),
-        Expr::Filter { of: Some(of), name, arguments } => {
-            // These read the variables, so that Jinja leaves them for later.
-            let late = ["random", "map", "select", "reject", "selectattr", "rejectattr"];
-            !late.contains(&&**name) && is_constant(of) && are_constant(arguments)
-        }
-        Expr::Name(_) | Expr::Call(..) | Expr::Filter { of: None, .. } => false,
-    }
-}
-
-fn are_constant(arguments: &tree::Arguments) -> bool {
-    let tree::Arguments { positional, keywords, rest, rest_keywords } = arguments;
-    let rest = rest.iter().chain(rest_keywords).map(|rest| &**rest);
-    positional.iter().chain(keywords.iter().map(|(_, value)| value)).chain(rest).all(is_constant)
 }

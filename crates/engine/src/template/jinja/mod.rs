@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod arguments;
+pub mod constant;
 pub mod expression;
 pub mod filters;
 pub mod globals;

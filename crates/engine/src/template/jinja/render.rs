@@ -6,7 +6,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::arguments::Arguments;
-use super::expression::is_constant;
 use super::globals;
 use super::objects::{Loop, Macro};
 use super::tree::{Body, ForTree, MacroTree, Node, Statement, Target, Tree};
@@ -139,7 +138,7 @@ impl Renderer<'_> {
             Statement::Data(text) => self.write(text, out)?,
             Statement::Print(values) => {
                 for value in values {
-                    self.prints_constant.set(is_constant(value));
+                    self.prints_constant.set(self.is_constant(value, scope));
                     let value = self.value(value, scope);
                     self.prints_constant.set(false);
                     let value = value?;

@@ -74,7 +74,9 @@ impl Key {
             Value::Callable(Callable::Method(method)) => {
                 Key::Tuple(vec![Key::of(&method.of, meter)?, Key::text(method.name)])
             }
-            Value::List(_) | Value::Dict(_) | Value::View(..) => {
+            // Of the three views only this one is no set; what is in it does not matter.
+            Value::View(View::Values, dict) => Key::Place(Rc::as_ptr(dict) as usize),
+            Value::List(_) | Value::Dict(_) | Value::View(View::Keys | View::Items, _) => {
                 return error(format!("unhashable type: '{}'", value.type_name()));
             }
         })
