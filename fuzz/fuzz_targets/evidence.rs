@@ -26,7 +26,7 @@ enum Node {
 }
 
 /// Copies in copies that are made here at most; the importer is tried, not this.
-const MOST_COPIES: usize = 100_000;
+const MOST_COPIES: usize = 2_000;
 
 impl Node {
     /// As JSON that holds at most `copies` of any node.

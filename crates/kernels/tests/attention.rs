@@ -108,7 +108,7 @@ fn a_long_context_decodes_right_on_every_number_of_threads() {
         for isa in Isa::available() {
             let once = case.run(&cpu(isa, 1));
             case.check(&cpu(isa, 2));
-            for threads in 2..=8 {
+            for threads in [2, 3, 5, 8] {
                 assert_eq!(bits(&case.run(&cpu(isa, threads))), bits(&once), "{isa}, {threads} threads");
             }
         }

@@ -19,7 +19,8 @@ fn error_in(folder: &std::path::Path, name: &str) -> String {
     let path = if name.is_empty() { folder.to_owned() } else { folder.join(name) };
     let error = Checkpoint::open(&path).unwrap_err();
     assert!(!error.to_string().contains('\n'), "more than one line: {error}");
-    error.to_string().replace(&format!("{}/", folder.display()), "").replace(&folder.display().to_string(), "FOLDER")
+    let inside = format!("{}{}", folder.display(), std::path::MAIN_SEPARATOR);
+    error.to_string().replace(&inside, "").replace(&folder.display().to_string(), "FOLDER")
 }
 
 /// Opens a folder of a configuration and one weight file.

@@ -26,8 +26,7 @@ pub(crate) fn background_doubts(comparison: &Comparison, background: [&Backgroun
     let models = comparison.models.iter().zip(background).zip(Side::BOTH);
     let doubts = models.flat_map(|((model, known), side)| {
         let card = known.card.as_ref();
-        let of_card = card.into_iter().flat_map(|card| [size_doubt(card, &model.facts), judged_doubt(card)]);
-        let mut doubts: Vec<String> = of_card.flatten().collect();
+        let mut doubts: Vec<String> = card.and_then(|card| size_doubt(card, &model.facts)).into_iter().collect();
         doubts.extend(rivals_doubt(known, side));
         let further = known.further.iter().filter(|found| !is_possible(found));
         doubts.extend(further.map(|found| format!("{} of {} cannot be {}", found.metric, found.subject, found.value)));
@@ -77,19 +76,7 @@ fn size_doubt(card: &ModelCard, facts: &ModelFacts) -> Option<String> {
     Some(format!("a model of {measured} parameters is taken for `{name}`, which has {published}"))
 }
 
-/// A card under the id of one of this program's that differs from it in what the verdict rests on.
-fn judged_doubt(card: &ModelCard) -> Option<String> {
-    let differing = differing_keys(card, INSIDE.card(&card.id)?);
-    let judged: Vec<&str> = JUDGED.into_iter().filter(|key| differing.iter().any(|other| other == key)).collect();
-    (!judged.is_empty()).then(|| {
-        let (id, keys) = (&card.id, listed(&judged));
-        format!(
-            "the card of `{id}` that it was judged by differs from this program's in {keys}, on which the verdict rests"
-        )
-    })
-}
-
-/// A card that goes by a name of one of this program's and differs from it otherwise.
+/// A card that goes by a name of one of this program's and differs from it: who measured may have put one in its place.
 fn card_note(card: &ModelCard) -> Option<String> {
     let mut names = [&card.id].into_iter().chain(&card.aliases).chain(&card.hub);
     let called = || INSIDE.cards().find(|inside| inside.name.eq_ignore_ascii_case(&card.name));
@@ -99,11 +86,13 @@ fn card_note(card: &ModelCard) -> Option<String> {
         return None;
     }
     let keys = listed(&differing.iter().map(String::as_str).collect::<Vec<_>>());
+    let is_judged = differing.iter().any(|key| JUDGED.contains(&key.as_str()));
+    let rests = if is_judged { ", by which it was judged" } else { "" };
     let (found, own) = (&card.id, &inside.id);
     Some(match found == own {
-        true => format!("The report's card of `{found}` differs from this program's in {keys}."),
+        true => format!("The report's card of `{found}` differs from this program's in {keys}{rests}."),
         false => format!(
-            "The report's card `{found}` goes by a name of this program's `{own}`, and differs from it in {keys}."
+            "The report's card `{found}` goes by a name of this program's `{own}`, and differs from it in {keys}{rests}."
         ),
     })
 }

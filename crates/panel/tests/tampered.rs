@@ -418,9 +418,11 @@ fn a_card_of_this_programs_that_was_changed_is_found_or_told() {
         card.claims =
             vec![Claim { text: "runs in no memory".into(), source: "me".into(), metric: None, verified: true }];
     };
-    assert_told(&told(&with_card(claim)), "differs from this program's in claims, on which the verdict rests");
+    // Whoever measured may have put a card of theirs in its place.
+    let noted = |change: &dyn Fn(&mut ModelCard)| differing(&with_card(change)).join(" ");
+    assert!(noted(&claim).contains("differs from this program's in claims, by which it was judged"));
     let licence = |card: &mut ModelCard| card.licence = Some("MIT".into());
-    assert_told(&told(&with_card(licence)), "differs from this program's in licence, on which the verdict rests");
+    assert!(noted(&licence).contains("differs from this program's in licence, by which it was judged"));
     let rivals = |card: &mut ModelCard| card.rivals = vec!["smollm3".into()];
     let mut without = with_card(rivals);
     without.background[0].rivals.clear();

@@ -187,7 +187,7 @@ fn no_other_source_file_names_an_architecture() {
     sources(crates, &mut files);
     assert!(files.len() > 100, "{} files of the workspace were found", files.len());
     let mut needed = BTreeSet::new();
-    let shown = |file: &Path| file.strip_prefix(crates).unwrap().display().to_string();
+    let shown = |file: &Path| file.strip_prefix(crates).unwrap().display().to_string().replace('\\', "/");
     for (shown, file) in files.into_iter().map(|file| (shown(&file), file)).filter(|(at, _)| at != CATALOGUE) {
         let text = code(&std::fs::read_to_string(&file).unwrap());
         for word in text.split(|c: char| !c.is_alphanumeric() && c != '_') {
