@@ -34,7 +34,7 @@ fn options() -> Options {
         suite: Suite::builtin("choice", 7, 6).unwrap(),
         base: None,
         margin: None,
-        program: "test".into(),
+        program: "plimsoll of a test".into(),
         reproduce: "plimsoll compare demo:small demo:large --seed 7 --items 6 --repeat 3".into(),
     }
 }
