@@ -80,13 +80,15 @@ fn what_floats_on_a_phone_meets_the_needs_and_says_that_it_is_predicted() {
 }
 
 #[test]
-fn the_order_is_that_of_the_panels_words_and_within_each_by_who_is_against_fit_licence_and_parameters() {
+fn the_order_is_that_of_the_panels_words_and_within_each_by_who_is_for_it_fit_licence_and_parameters() {
     let value = json(&["fit", "--device", "rpi5-8gb", "--use", "commercial"]);
     let rank = |model: &Value| {
         assert_eq!(model["verdict"]["predicted"], true);
         (
             model["verdict"]["word"] != "Try",
-            2 * model["verdict"]["skip"].as_u64().unwrap() + model["verdict"]["perhaps"].as_u64().unwrap_or(0),
+            std::cmp::Reverse(
+                2 * model["verdict"]["tries"].as_u64().unwrap_or(0) + model["verdict"]["perhaps"].as_u64().unwrap_or(0),
+            ),
             model["floats"] != "yes",
             model["gate"]["outcome"] != "passed",
             model["predicted"]["runner"] != "this_program",

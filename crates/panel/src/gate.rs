@@ -214,6 +214,8 @@ fn check_bound(metric: &str, field: &str, bound: f64) -> Result<(), String> {
     let is_share = metric == "accuracy" || metric.starts_with("accuracy.");
     let (holds, expected) = match field {
         "at_least" | "at_most" if is_share => ((0.0..=1.0).contains(&bound), "a share from 0 to 1, such as 0.8"),
+        // Nothing that runs takes less than a megabyte.
+        "at_most" if metric == "peak_memory" => (bound >= 1e6, "bytes, such as 2e9 for 2 GB"),
         "at_least" | "at_most" => (bound.is_finite(), "a number"),
         "no_worse_by" => ((0.0..1.0).contains(&bound), "a share of at least 0 and less than 1, such as 0.02"),
         // In per cent it would be met whatever was measured.

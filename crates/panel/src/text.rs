@@ -79,7 +79,14 @@ fn head(report: &Report, style: Style) -> String {
         Preferred::NotToldApart => "Ship either".to_owned(),
     };
     let hangs = provided(&judgement.open_needs());
-    let mut out = format!("{}\n", style.bold(&wrapped(&format!("{title}{hangs} ({})", judgement.wanted()))));
+    let chosen = match judgement.advice.preferred {
+        Preferred::A => Some(Side::A),
+        Preferred::B => Some(Side::B),
+        Preferred::Neither | Preferred::NotToldApart => None,
+    };
+    let divided = chosen.is_some_and(|side| judgement.reviews[side.index()].has_reservations());
+    let divided = if divided { ", with reservations" } else { "" };
+    let mut out = format!("{}\n", style.bold(&wrapped(&format!("{title}{divided}{hangs} ({})", judgement.wanted()))));
     for side in Side::BOTH {
         let (review, facts) = (&judgement.reviews[side.index()], &report.comparison.models[side.index()].facts);
         let verdict = format!("{} ({})", review.verdict.word, review.verdict.counts());

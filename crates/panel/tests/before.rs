@@ -128,9 +128,9 @@ fn every_pair_of_the_catalogue_has_a_verdict_or_a_reason_and_both_orders_agree()
                 assert!(!text.contains("  ") && !text.contains(" .") && !text.contains(".."), "{about}: {text}");
                 outlook.advice.paragraph.iter().for_each(part_is_marked);
                 let [first, second] = [0, 1].map(|place| outlook.models[outlook.ranking[place]].review.verdict);
-                let against = |verdict: Verdict| 2 * verdict.skip + verdict.perhaps;
+                let in_favour = |verdict: Verdict| 2 * verdict.tries + verdict.perhaps;
                 assert!(
-                    first.word != second.word || against(first) <= against(second),
+                    first.word != second.word || in_favour(first) >= in_favour(second),
                     "{about}: {first} before {second}"
                 );
                 pairs += 1;

@@ -149,7 +149,8 @@ fn a_failed_verification_is_a_veto_and_the_first_thing_said() {
     assert_eq!((words(&judgement)[0], grounds(&judgement, 0)), (Word::Skip, vec![Ground::Verification]));
     assert_eq!(judgement.advice.preferred, Preferred::B);
     let text = judgement.advice.text();
-    assert!(text.starts_with("Ship demo:small. demo:large is not recommended: verification failed"), "{text}");
+    assert!(text.starts_with("Ship demo:small. The Skeptic would not ship it (right answers: 43.8 % ("), "{text}");
+    assert!(text.contains("). demo:large is not recommended: verification failed"), "{text}");
     assert_eq!(faults(&judgement, &comparison), []);
 }
 

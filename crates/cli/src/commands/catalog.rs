@@ -210,7 +210,8 @@ impl On<'_> {
             if let Some(prediction) = shown {
                 let runner = predicted::runner_words(card, prediction, self.device);
                 rows.many("", &runner.into_iter().collect::<Vec<_>>())?;
-                rows.many("how", &prediction.derived)?;
+                let how = prediction.derived.iter().map(|line| format!("{}, {line}", Quantisation::Q4_K_M));
+                rows.many("how", &how.collect::<Vec<_>>())?;
             }
             if let Some(vision) = &shape.vision {
                 rows.many("pictures", &[pictures(vision)])?;

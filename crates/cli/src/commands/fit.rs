@@ -147,7 +147,10 @@ impl Fit {
             Some(n) => Some(pictures(n)),
         };
         let context = format!("{} tokens of context{least}", self.tokens());
-        [Some(context), pictures, Some("every figure below is predicted".to_owned())].into_iter().flatten().collect()
+        [Some(context), pictures, Some("every figure below is predicted, memory at its most".to_owned())]
+            .into_iter()
+            .flatten()
+            .collect()
     }
 
     /// Tokens of context of a model that takes so many.

@@ -64,7 +64,8 @@ pub fn run(command: &History, as_json: bool) -> anyhow::Result<()> {
     for judged in &found {
         let name = shown_text(catalogue::name_of(&judged.model)?, NAME);
         let when = judged.created.get(..16).unwrap_or(&judged.created).replace('T', " ");
-        writeln!(out, "{when}  {}", style.bold(&format!("{name:<NAME$}  {}", judged.verdict)))?;
+        let line = shown_text(&format!("{name:<NAME$}  {}", judged.verdict), DEVICE - when.len());
+        writeln!(out, "{when}  {}", style.bold(&line))?;
         let about = format!("{}, {}", judged.usage, judged.device);
         let id = judged.comparison.get(..12).unwrap_or(&judged.comparison);
         writeln!(out, "  {}", style.dim(&shown_text(&about, DEVICE)))?;

@@ -105,7 +105,8 @@ impl LookedFor {
 /// [`UnknownMetric`], which names the rule and the metrics that there are.
 pub fn evaluate(report: &Report, rules: &Rules) -> Result<Gated, UnknownMetric> {
     let comparison = &report.comparison;
-    let found = rules.rules.iter().map(|rule| Case { report, rule }.found()).collect::<Result<Vec<Found>, _>>()?;
+    let mut found = rules.rules.iter().map(|rule| Case { report, rule }.found()).collect::<Result<Vec<Found>, _>>()?;
+    found.extend(needed(report));
     let name = |side: Side| comparison.models[side.index()].facts.name.clone();
     let device = &comparison.device;
     Ok(Gated {
@@ -116,6 +117,32 @@ pub fn evaluate(report: &Report, rules: &Rules) -> Result<Gated, UnknownMetric> 
         created: comparison.created.clone(),
         standing: Standing::all(found.iter().map(|found| found.standing)),
         rules: found,
+    })
+}
+
+/// What was declared to be needed, each as a rule of its own.
+fn needed(report: &Report) -> impl Iterator<Item = Found> {
+    let review = &report.judgement.reviews[Side::A.index()];
+    let all = measurements(report);
+    review.needs.iter().map(move |found| {
+        let measurement = all.iter().find(|measured| Some(&measured.id) == found.measurement.as_ref());
+        let interval = measurement.and_then(|measured| measured.interval_text());
+        let (standing, why) = match found.outcome {
+            Outcome::Passed => (Standing::Passed, "it is met"),
+            Outcome::Failed => (Standing::Failed, "it is not met"),
+            Outcome::Unknown if measurement.is_some() => (Standing::Inconclusive, "the interval straddles it"),
+            Outcome::Unknown => (Standing::Inconclusive, "nothing was measured of it"),
+        };
+        Found {
+            rule: format!("need: {}", found.need.text),
+            asks: found.need.text.clone(),
+            standing,
+            found: measurement.map_or("not measured".to_owned(), |measured| {
+                format!("{}{}", measured.text(), interval.map_or(String::new(), |text| format!(" ({text})")))
+            }),
+            why: why.to_owned(),
+            measurement: found.measurement.clone(),
+        }
     })
 }
 
@@ -229,18 +256,20 @@ impl Case<'_> {
         UnknownMetric { rule: self.rule.name.clone(), metric: metric.to_owned(), about, known }
     }
 
-    /// Everything known of the model by a name: measured, published, calculated for its review, and how faithful it is to
-    /// the baseline where that was declared its base.
     fn measurements(&self) -> Vec<&Measurement> {
-        let Report { comparison, background, judgement } = self.report;
-        let mut all = comparison.models[Side::A.index()].measurements();
-        all.extend(&background[Side::A.index()].further);
-        all.extend(&judgement.reviews[Side::A.index()].derived);
-        all.extend(
-            comparison.fidelity.iter().filter_map(|found| found.of_derived(Side::A)).flat_map(|f| f.measurements()),
-        );
-        all
+        measurements(self.report)
     }
+}
+
+/// Everything known of the model by a name: measured, published, calculated for its review, and how faithful it is to
+/// the baseline where that was declared its base.
+fn measurements(report: &Report) -> Vec<&Measurement> {
+    let Report { comparison, background, judgement } = report;
+    let mut all = comparison.models[Side::A.index()].measurements();
+    all.extend(&background[Side::A.index()].further);
+    all.extend(&judgement.reviews[Side::A.index()].derived);
+    all.extend(comparison.fidelity.iter().filter_map(|found| found.of_derived(Side::A)).flat_map(|f| f.measurements()));
+    all
 }
 
 /// How a measurement stands to a limit, and why.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Workload;
 use super::field::Judged;
 use super::paragraph::{Paragraph, Part};
-use super::review::Review;
+use super::review::{Call, Review};
 
 /// Which of two models the panel would ship.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -150,6 +150,7 @@ impl Case<'_> {
         says.words("Ship ").name(self.name(side));
         provided(&mut says, &[self.judged(side)]);
         says.words(". ");
+        self.divided(&mut says, side);
         if self.review(other(side)).verdict.word.rank() <= 1 {
             self.against(&mut says, other(side));
             return says.done();
@@ -160,6 +161,23 @@ impl Case<'_> {
         self.word(&mut says, side);
         self.instead(&mut says, side);
         says.done()
+    }
+
+    /// Who would not ship it, where that makes the panel's word less than Ship.
+    fn divided(&self, says: &mut Paragraph, side: Side) {
+        let review = self.review(side);
+        if !review.has_reservations() {
+            return;
+        }
+        let against = review.opinions.iter().filter(|opinion| opinion.call == Call::Skip);
+        let names: Vec<&str> = against.map(|opinion| opinion.name.as_str()).collect();
+        says.words("The ");
+        list(says, &names);
+        says.words(" would not ship it");
+        if let Some(right) = self.measured("accuracy", side) {
+            says.words(" (right answers: ").value(right).words(")");
+        }
+        says.words(". ");
     }
 
     /// Why one is not to be shipped: its vetoes, or else what its panel counts.

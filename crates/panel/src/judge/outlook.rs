@@ -20,7 +20,7 @@ use crate::predicted::CONTEXT;
 use crate::rubric::Rubric;
 
 /// What ranks models that are predicted, as it is told.
-pub const RANKED_BY: &str = "by the panel's word and how few are against, what surely fits, the licence, what needs no other \
+pub const RANKED_BY: &str = "by the panel's word and how many are for it, what surely fits, the licence, what needs no other \
                              engine, then parameters: how good answers are is not known before they are measured";
 
 /// Counts of parameters within this of each other are alike.
@@ -190,13 +190,13 @@ fn dominates(a: &Foreseen, b: &Foreseen) -> bool {
 
 /// The order, and who stands first in it: one, or several that nothing tells apart, or none.
 fn ranked(models: &[Foreseen]) -> (Vec<usize>, Vec<usize>) {
-    // Who speaks against it goes before what surely floats, and that before what the licence is known to allow.
+    // Who speaks for it goes before what surely floats, and that before what the licence is known to allow.
     let standing = |at: usize| {
         let review = &models[at].review;
         let is_allowed = review.licence.outcome == Outcome::Passed;
-        let against = Reverse(review.verdict.against());
+        let in_favour = review.verdict.in_favour();
         let is_run = models[at].expected.engine.is_none();
-        (review.verdict.word.hope(), against, Reverse(models[at].expected.fits()), is_allowed, is_run)
+        (review.verdict.word.hope(), in_favour, Reverse(models[at].expected.fits()), is_allowed, is_run)
     };
     let key = |at: usize| (standing(at), models[at].parameters.unwrap_or(0));
     let memory = |at: usize| models[at].figure("peak_memory").map_or(f64::INFINITY, |peak| peak.value);

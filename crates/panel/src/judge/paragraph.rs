@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use plimsoll_lab::record::{Measurement, Origin, Unit};
+use plimsoll_lab::stats::Interval;
 
 /// A stretch of a paragraph.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -182,29 +183,31 @@ pub(crate) fn marked_text(measurement: &Measurement) -> String {
     }
 }
 
-/// A prediction as the range that it is, two digits of it, with its unit: `8.3–21 tokens/s`. Whoever shows it marks it.
+/// A prediction as the range that it is, two digits of it, with its unit: `8.3–21 tokens/s`. Its ends are rounded outward,
+/// so that what was predicted lies within what is read. Whoever shows it marks it.
 pub fn predicted_text(measurement: &Measurement) -> String {
-    let [low, high] = measurement.interval.map_or([measurement.value; 2], |interval| [interval.low, interval.high]);
     let scale = measurement.unit.scale(&[measurement.value]);
-    let digits = |value: f64| {
-        let shown = value / scale.divisor;
-        let decimals = match shown.abs() {
-            _ if !shown.is_finite() => 0,
-            size if size >= 100.0 => return two_digits(shown),
-            size if size > 0.0 => (1 - size.log10().floor() as i32).clamp(0, 3) as usize,
-            _ => 0,
-        };
-        format!("{shown:.decimals$}")
+    let digits = |value: f64, rounded: fn(f64) -> f64| two_digits(value / scale.divisor, rounded);
+    let range = match measurement.interval {
+        Some(Interval { low, high, .. }) => [digits(low, f64::floor), digits(high, f64::ceil)],
+        None => [measurement.value; 2].map(|value| digits(value, f64::round)),
     };
-    let (low, high) = (digits(low), digits(high));
-    let range = if low == high { low } else { format!("{low}–{high}") };
+    let [low, high] = &range;
+    let range = if low == high { low.clone() } else { format!("{low}–{high}") };
     format!("{range} {}", scale.suffix).trim_end().to_owned()
 }
 
-/// `1234` as `1200`.
-fn two_digits(value: f64) -> String {
-    let step = 10f64.powi(value.abs().log10().floor() as i32 - 1);
-    format!("{:.0}", (value / step).round() * step)
+/// `1234` as `1200`, `0.0567` as `0.057`.
+fn two_digits(value: f64, rounded: impl Fn(f64) -> f64) -> String {
+    let decimals = match value.abs() {
+        size if size > 0.0 && size.is_finite() => (1 - size.log10().floor() as i32).min(3),
+        _ => return format!("{value:.0}"),
+    };
+    let scale = 10f64.powi(decimals);
+    // What lies on a step but for the rounding of its own arithmetic stays there.
+    let steps = value * scale;
+    let steps = if (steps - steps.round()).abs() < 1e-6 { steps.round() } else { rounded(steps) };
+    format!("{:.*}", decimals.max(0) as usize, steps / scale)
 }
 
 /// Both as they are, in one mark where they are predicted.

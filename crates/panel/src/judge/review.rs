@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::dossier::Dossier;
 use super::need::NeedFound;
 use super::paragraph::Part;
-use super::verdict::Verdict;
+use super::verdict::{Verdict, Word};
 use super::veto::{Veto, vetoes};
 use super::{Subject, Workload, words};
 use crate::rubric::{self, Asked, Criterion, Reviewer, Rubric, more_is_better, utility};
@@ -143,6 +143,11 @@ pub struct Scored {
 }
 
 impl Review {
+    /// Whether some would not ship it who keep the word below Ship.
+    pub fn has_reservations(&self) -> bool {
+        self.verdict.word == Word::Mixed && self.opinions.iter().any(|opinion| opinion.call == Call::Skip)
+    }
+
     /// Needs of which the evidence does not tell whether they are met.
     pub fn open_needs(&self) -> impl Iterator<Item = &NeedFound> {
         self.needs.iter().filter(|found| found.outcome == Outcome::Unknown)

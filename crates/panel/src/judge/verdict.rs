@@ -149,9 +149,10 @@ impl Verdict {
         }
     }
 
-    /// How much speaks against it: 2 for each reviewer that says skip, 1 for each that says perhaps.
-    pub(crate) fn against(&self) -> usize {
-        2 * self.skip + self.perhaps
+    /// How much speaks for it: 2 for each reviewer that would ship or try it, 1 for each that perhaps would. To abstain is
+    /// nothing in its favour, whatever was not declared.
+    pub(crate) fn in_favour(&self) -> usize {
+        2 * (self.ship + self.tries) + self.perhaps
     }
 
     /// Share of those who judge that say ship, or would try it; none where nobody judges.

@@ -211,8 +211,8 @@ impl Sorted {
                 Sorted::Panel => {
                     let word = |entry: &Entry<'_>| entry.verdict().word.hope();
                     let floats = |entry: &Entry<'_>| entry.floats.map_or(3, |floats| floats as u8);
-                    let against = |entry: &Entry<'_>| entry.verdict().against();
-                    let by = word(b).cmp(&word(a)).then(against(a).cmp(&against(b))).then(floats(a).cmp(&floats(b)));
+                    let for_it = |entry: &Entry<'_>| entry.verdict().in_favour();
+                    let by = word(b).cmp(&word(a)).then(for_it(b).cmp(&for_it(a))).then(floats(a).cmp(&floats(b)));
                     let is_foreign = |entry: &Entry<'_>| entry.engine.is_some();
                     let by = by.then(allowed(a).cmp(&allowed(b))).then(is_foreign(a).cmp(&is_foreign(b)));
                     by.then(size(b).cmp(&size(a)))

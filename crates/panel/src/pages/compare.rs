@@ -380,7 +380,8 @@ impl<'a> ComparePage<'a> {
             1 => ", if a need proves met",
             _ => ", if needs prove met",
         };
-        format!("{answer}{hangs}")
+        let divided = matches!(shipped[..], [one] if one.has_reservations());
+        format!("{answer}{}{hangs}", if divided { ", with reservations" } else { "" })
     }
 
     /// What scores rest on, as a table's heading.

@@ -6,7 +6,7 @@ use plimsoll_catalog::Outcome;
 use super::{Detail, Style, WIDTH, wrapped};
 use crate::columns::{fitted, padded};
 use crate::foreign::shown_text;
-use crate::judge::{Foreseen, Opinion, Outlook, Part, predicted_text};
+use crate::judge::{Foreseen, Opinion, Outlook, Part, Word, predicted_text};
 
 /// Widths of the columns with one blank between each; together no more than [`WIDTH`].
 const COLUMNS: [usize; 6] = [24, 10, 6, 12, 12, 11];
@@ -49,7 +49,13 @@ pub fn render_outlook(outlook: &Outlook, device: &[String], style: Style, detail
 fn next(outlook: &Outlook) -> Vec<String> {
     let mut lines = outlook.next();
     if lines.is_empty() {
-        return vec!["no published files are known of any that is worth a try".to_owned()];
+        let is_out = outlook.models.iter().all(|model| model.review.verdict.word == Word::Skip);
+        let why = if is_out {
+            "nothing: none is worth a try for this"
+        } else {
+            "no published files are known of any that is worth a try"
+        };
+        return vec![why.to_owned()];
     }
     lines.extend(outlook.fetched());
     lines

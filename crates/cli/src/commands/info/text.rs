@@ -81,8 +81,9 @@ fn here(rows: &mut Rows<impl Write>, facts: &Facts<'_>) -> anyhow::Result<()> {
     let [weights, cache, buffers, process] = parts;
     rows.one("", &format!("weights {weights}, cache {cache}, buffers {buffers}, process {process}"))?;
     let [prefill, decode] = [speed.prefill, speed.decode].map(|range| predicted::speed(Some(range)));
-    let on = format!("predicted for {}, {} threads", settings.isa, settings.threads);
-    rows.one("speed here", &format!("prefill {prefill}, decode {decode} tokens/s, {on}"))?;
+    rows.one("speed here", &format!("prefill {prefill}, decode {decode} tokens/s, predicted"))?;
+    let on = format!("{}, {} threads", settings.isa, settings.threads);
+    rows.one("", &format!("for {on}; decode from {} tokens in the cache to none", memory.tokens))?;
     Ok(())
 }
 

@@ -28,22 +28,22 @@ pub(super) fn advice(models: &[Foreseen], ranking: &[usize], first: Vec<usize>) 
     OutlookAdvice { title, paragraph, adds: case.adds(), first }
 }
 
-/// What a rule of the advice gives: `parameters/ID`, a card's count of parameters; `against/ID`, the reviewers that would
-/// leave the model alone.
+/// What a rule of the advice gives: `parameters/ID`, a card's count of parameters; `for/ID`, the reviewers that would try the
+/// model.
 pub(super) fn ruled(models: &[Foreseen], rule: &str) -> Option<String> {
     let (what, id) = rule.split_once('/')?;
     let model = models.iter().find(|model| model.card.id == id)?;
     match what {
         "parameters" => billions(model),
-        "against" => Some(against(model)),
+        "for" => Some(in_favour(model)),
         _ => None,
     }
 }
 
-/// Reviewers that would leave it alone, surely or perhaps: `none`, `1`, `2, 1 of them perhaps`.
-fn against(model: &Foreseen) -> String {
+/// Reviewers that would try it, surely or perhaps: `none`, `1`, `2, 1 of them perhaps`.
+fn in_favour(model: &Foreseen) -> String {
     let verdict = &model.review.verdict;
-    match (verdict.skip + verdict.perhaps, verdict.perhaps) {
+    match (verdict.tries + verdict.perhaps, verdict.perhaps) {
         (0, _) => "none".to_owned(),
         (all, 0) => all.to_string(),
         (all, perhaps) if all == perhaps => format!("{all} perhaps"),
@@ -210,9 +210,9 @@ impl Case<'_> {
         let [own, others] = [at, second].map(|at| &self.models[at]);
         let is_allowed = |model: &Foreseen| model.review.licence.outcome == Outcome::Passed;
         // In the order in which they rank.
-        if own.review.verdict.against() < others.review.verdict.against() {
-            says.words("Fewer reviewers would leave it alone (").rule(against(own), rule("against", own));
-            says.words(" against ").rule(against(others), rule("against", others)).words("). ");
+        if own.review.verdict.in_favour() > others.review.verdict.in_favour() {
+            says.words("More reviewers would try it (").rule(in_favour(own), rule("for", own));
+            says.words(" against ").rule(in_favour(others), rule("for", others)).words("). ");
             return;
         }
         if own.expected.fits() < others.expected.fits() {
