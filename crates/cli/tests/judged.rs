@@ -150,6 +150,19 @@ fn changed_report(folder: &Path, change: impl Fn(&mut Value)) -> String {
 }
 
 #[test]
+fn a_gate_holds_what_is_needed_whatever_its_rules_ask_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, db) = copied(folder.path());
+    drop(db);
+    let (id, rules) = (comparison_id(), rules(folder.path(), "[[rule]]\nlicence = \"passed\""));
+    let gate = ["gate", "--from", &id, "--rules", &rules, "--store", &store];
+    told(0, &gate);
+    told(0, &[&gate[..], &["--need", "memory<4GB"]].concat());
+    let text = told(1, &[&gate[..], &["--need", "memory<2MB"]].concat());
+    assert!(text.contains("need: memory at most 2 MB") && text.contains("it is not met"), "{text}");
+}
+
+#[test]
 fn a_report_that_was_changed_fails_the_check_and_is_not_gated() {
     let folder = tempfile::tempdir().unwrap();
     let rules = rules(folder.path(), "[[rule]]\nverdict = \"Mixed\"");
