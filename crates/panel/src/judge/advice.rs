@@ -9,6 +9,7 @@ use super::Workload;
 use super::field::Judged;
 use super::paragraph::{Paragraph, Part};
 use super::review::{Call, Review};
+use super::veto::Veto;
 
 /// Which of two models the panel would ship.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -188,11 +189,7 @@ impl Case<'_> {
             says.words("fewer than half of the reviewers who judge would ship it. ");
             return;
         }
-        // Each is a sentence; the first goes on from the colon.
-        for (index, veto) in review.vetoes.iter().enumerate() {
-            let begun = if index == 0 { lower_first(&veto.paragraph) } else { veto.paragraph.clone() };
-            says.parts(&begun).words(" ");
-        }
+        after_colon(says, &review.vetoes);
     }
 
     /// Right answers of the preferred beside the other's.
@@ -414,6 +411,14 @@ pub(super) fn detectable_text(found: &Difference) -> Option<String> {
     let least = found.detectable?;
     let scale = found.difference.unit.scale(&[least]);
     Some(format!("{} {}", scale.show(least).trim_start_matches('+'), scale.suffix))
+}
+
+/// Vetoes as sentences, the first of which goes on from a colon.
+pub(super) fn after_colon(says: &mut Paragraph, vetoes: &[Veto]) {
+    for (index, veto) in vetoes.iter().enumerate() {
+        let begun = if index == 0 { lower_first(&veto.paragraph) } else { veto.paragraph.clone() };
+        says.parts(&begun).words(" ");
+    }
 }
 
 /// On what the advice hangs: needs of which the evidence does not tell whether the models that are shipped meet them.

@@ -4,7 +4,7 @@ use plimsoll_lab::compare::Field;
 use plimsoll_lab::record::{Measurement, ModelRecord, Side};
 use serde::{Deserialize, Serialize};
 
-use super::advice::{Preferred, advice, lower_first, provided};
+use super::advice::{Preferred, advice, after_colon, provided};
 use super::paragraph::{Paragraph, Part};
 use super::review::Review;
 
@@ -239,9 +239,7 @@ impl Case<'_> {
         if vetoes.is_empty() {
             says.words("fewer than half of the reviewers who judge would ship it. ");
         }
-        for veto in vetoes {
-            says.parts(&lower_first(&veto.paragraph)).words(" ");
-        }
+        after_colon(says, vetoes);
     }
 
     /// `a, b and c`, each with what `behind` writes.
