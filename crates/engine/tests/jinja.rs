@@ -82,11 +82,18 @@ fn what_only_looks_hard_is_rendered() {
     assert!(matches!(rendered(mixed, &request("2026-11-29")), Err(TemplateError::Render(_))));
 }
 
+/// Each of these templates gives this, or an error where nothing stands.
+fn all_rendered(cases: &[(&str, Option<&str>)]) {
+    let request = request("2026-11-29");
+    for (source, expected) in cases {
+        assert_eq!(rendered(source, &request).ok().as_deref(), *expected, "{source}");
+    }
+}
+
 /// Of a constant that cannot be sliced nothing is printed, and of a variable it is an error.
 #[test]
 fn what_its_first_part_decides_is_a_constant_to_jinja() {
-    let request = request("2026-11-29");
-    for (source, expected) in [
+    all_rendered(&[
         ("{{ ((4,)|batch(3) or w)[::1] }}|", Some("|")),
         ("{{ (0 and w)[::1] }}|", Some("|")),
         ("{{ (1 and w)[::1] }}|", Some("['b', 'A', 'c', 'a']|")),
@@ -97,15 +104,12 @@ fn what_its_first_part_decides_is_a_constant_to_jinja() {
         ("{{ (w if false else 7)[::1] }}|", Some("|")),
         ("{{ (7 if false)[::1] }}|", None),
         ("{{ n[::1] }}|", None),
-    ] {
-        assert_eq!(rendered(source, &request).ok().as_deref(), expected, "{source}");
-    }
+    ]);
 }
 
 #[test]
 fn values_of_a_dict_have_a_hash_and_its_keys_and_items_have_none() {
-    let request = request("2026-11-29");
-    for (source, expected) in [
+    all_rendered(&[
         ("{{ x.values() in d }}", Some("False")),
         ("{{ x.values() not in nest[0] }}", Some("True")),
         ("{{ {x.values(): 1}|length }}", Some("1")),
@@ -113,9 +117,7 @@ fn values_of_a_dict_have_a_hash_and_its_keys_and_items_have_none() {
         ("{{ [x.values()]|unique|list|length }}", Some("1")),
         ("{{ x.keys() in d }}", None),
         ("{{ x.items() in d }}", None),
-    ] {
-        assert_eq!(rendered(source, &request).ok().as_deref(), expected, "{source}");
-    }
+    ]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use plimsoll_lab::record::{Comparison, Distance, Fidelity, Measurement, ModelRec
 
 use crate::columns::{columns, fitted, padded};
 use crate::foreign::shown_text;
-use crate::judge::{Opinion, Part, Preferred, range_text};
+use crate::judge::{Opinion, Part, Preferred, range_text, reservations};
 use crate::report::Report;
 use crate::table::{Cell, Row, sections};
 
@@ -79,13 +79,7 @@ fn head(report: &Report, style: Style) -> String {
         Preferred::NotToldApart => "Ship either".to_owned(),
     };
     let hangs = provided(&judgement.open_needs());
-    let chosen = match judgement.advice.preferred {
-        Preferred::A => Some(Side::A),
-        Preferred::B => Some(Side::B),
-        Preferred::Neither | Preferred::NotToldApart => None,
-    };
-    let divided = chosen.is_some_and(|side| judgement.reviews[side.index()].has_reservations());
-    let divided = if divided { ", with reservations" } else { "" };
+    let divided = reservations(&judgement.shipped());
     let mut out = format!("{}\n", style.bold(&wrapped(&format!("{title}{divided}{hangs} ({})", judgement.wanted()))));
     for side in Side::BOTH {
         let (review, facts) = (&judgement.reviews[side.index()], &report.comparison.models[side.index()].facts);

@@ -126,7 +126,6 @@ fn needed(report: &Report) -> impl Iterator<Item = Found> {
     let all = measurements(report);
     review.needs.iter().map(move |found| {
         let measurement = all.iter().find(|measured| Some(&measured.id) == found.measurement.as_ref());
-        let interval = measurement.and_then(|measured| measured.interval_text());
         let (standing, why) = match found.outcome {
             Outcome::Passed => (Standing::Passed, "it is met"),
             Outcome::Failed => (Standing::Failed, "it is not met"),
@@ -137,9 +136,7 @@ fn needed(report: &Report) -> impl Iterator<Item = Found> {
             rule: format!("need: {}", found.need.text),
             asks: found.need.text.clone(),
             standing,
-            found: measurement.map_or("not measured".to_owned(), |measured| {
-                format!("{}{}", measured.text(), interval.map_or(String::new(), |text| format!(" ({text})")))
-            }),
+            found: measurement.map_or("not measured".to_owned(), |measured| with_interval(measured)),
             why: why.to_owned(),
             measurement: found.measurement.clone(),
         }
@@ -205,12 +202,11 @@ impl Case<'_> {
     }
 
     fn measured(&self, asks: String, measurement: &Measurement, standing: Standing, why: String) -> Found {
-        let interval = measurement.interval_text().map_or(String::new(), |interval| format!(" ({interval})"));
         Found {
             rule: self.rule.name.clone(),
             asks,
             standing,
-            found: format!("{}{interval}", measurement.text()),
+            found: with_interval(measurement),
             why,
             measurement: Some(measurement.id.clone()),
         }
@@ -259,6 +255,12 @@ impl Case<'_> {
     fn measurements(&self) -> Vec<&Measurement> {
         measurements(self.report)
     }
+}
+
+/// A value, and in brackets the interval around it where there is one.
+fn with_interval(measurement: &Measurement) -> String {
+    let interval = measurement.interval_text().map_or(String::new(), |interval| format!(" ({interval})"));
+    format!("{}{interval}", measurement.text())
 }
 
 /// Everything known of the model by a name: measured, published, calculated for its review, and how faithful it is to

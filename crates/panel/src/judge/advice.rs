@@ -438,6 +438,12 @@ pub(super) fn provided(says: &mut Paragraph, shipped: &[Judged]) {
     }
 }
 
+/// What a headline adds where the one that is shipped has somebody against it.
+pub(crate) fn reservations(shipped: &[&Review]) -> &'static str {
+    let has_some = matches!(shipped, [one] if one.has_reservations());
+    if has_some { ", with reservations" } else { "" }
+}
+
 /// Needs of which the evidence does not tell whether these meet them, each once.
 pub(crate) fn open_needs<'a>(shipped: &[&'a Review]) -> Vec<&'a str> {
     let mut open: Vec<&str> = Vec::new();

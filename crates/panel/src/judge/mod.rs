@@ -22,8 +22,8 @@ use plimsoll_catalog::{Catalog, DeclaredUse, ModelCard, Terms};
 use plimsoll_lab::record::{Comparison, Device, Fidelity, Measurement, ModelRecord, Side, SuiteFacts};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use advice::open_needs;
 pub use advice::{Advice, Preferred};
+pub(crate) use advice::{open_needs, reservations};
 pub use check::{Fault, check, check_comparison, check_judgement, check_report, unmarked};
 pub use demand::{Demand, Workload};
 pub use expected::{AtLeast, Expected, OtherEngine};
@@ -121,15 +121,20 @@ impl Judgement {
         format!("{}; {}", self.usage, self.workload)
     }
 
-    /// Needs on which the advice hangs: the evidence does not tell whether what is shipped meets them.
-    pub fn open_needs(&self) -> Vec<&str> {
+    /// What the panel says of those that the advice ships: one, either, or none.
+    pub fn shipped(&self) -> Vec<&Review> {
         let [a, b] = &self.reviews;
         match self.advice.preferred {
-            Preferred::A => open_needs(&[a]),
-            Preferred::B => open_needs(&[b]),
-            Preferred::NotToldApart => open_needs(&[a, b]),
+            Preferred::A => vec![a],
+            Preferred::B => vec![b],
+            Preferred::NotToldApart => vec![a, b],
             Preferred::Neither => Vec::new(),
         }
+    }
+
+    /// Needs on which the advice hangs: the evidence does not tell whether what is shipped meets them.
+    pub fn open_needs(&self) -> Vec<&str> {
+        open_needs(&self.shipped())
     }
 }
 

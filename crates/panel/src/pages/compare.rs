@@ -17,6 +17,7 @@ use super::{Chrome, DemandForm, Site};
 use crate::command::quoted;
 use crate::judge::{
     Advice, Call, Demand, NeedFound, Opinion, Part, Preferred, Review, Scored, Workload, open_needs, range_text,
+    reservations,
 };
 use crate::report::{Report, model_id};
 use crate::store::{Judged, Tally};
@@ -380,8 +381,7 @@ impl<'a> ComparePage<'a> {
             1 => ", if a need proves met",
             _ => ", if needs prove met",
         };
-        let divided = matches!(shipped[..], [one] if one.has_reservations());
-        format!("{answer}{}{hangs}", if divided { ", with reservations" } else { "" })
+        format!("{answer}{}{hangs}", reservations(&shipped))
     }
 
     /// What scores rest on, as a table's heading.
