@@ -317,9 +317,11 @@ fn sight_hint(error: &SightError) -> Option<String> {
         SightError::Load(error) => load_hint(error),
         SightError::Vision(error) => error.hint(),
         SightError::Tokenizer(error) => tokenizer_hint(error),
-        SightError::Tiles { .. } | SightError::NoToken { .. } | SightError::Places { .. } | SightError::Template(_) => {
-            None
-        }
+        SightError::Tiles { .. }
+        | SightError::NoToken { .. }
+        | SightError::Places { .. }
+        | SightError::ControlTexts(_)
+        | SightError::Template(_) => None,
     }
 }
 

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod control_text;
 mod conversation;
 mod foreign;
 pub mod sampler;
@@ -15,6 +16,7 @@ pub mod stream;
 pub mod template;
 pub mod tokenizer;
 
+pub use control_text::{ControlTextError, ControlTexts, GuardedText};
 pub use conversation::Conversation;
 pub use sampler::{Sampler, SamplerError, SamplingParams};
 pub use session::{
@@ -23,5 +25,5 @@ pub use session::{
 };
 pub use sight::{Prompt, Seen, Shown, Sight, SightError};
 pub use stream::{Chunk, TextStream};
-pub use template::{ChatTemplate, Clock, ControlTexts, GuardedText, TemplateError, TemplateRequest};
+pub use template::{ChatTemplate, Clock, TemplateError, TemplateRequest};
 pub use tokenizer::{Special, Tokenizer, TokenizerError, TokenizerOptions};

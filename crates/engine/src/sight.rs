@@ -15,7 +15,8 @@ use plimsoll_vision::{
 };
 use sha2::{Digest, Sha256};
 
-use crate::template::{ChatTemplate, ControlTexts, GuardedText, TemplateError, TemplateRequest};
+use crate::control_text::{ControlTextError, ControlTexts, GuardedText};
+use crate::template::{ChatTemplate, TemplateError, TemplateRequest};
 use crate::tokenizer::{Special, Tokenizer, TokenizerError};
 
 /// Pictures whose embeddings are kept, so that a second question about one does not pass it through the tower again.
@@ -66,7 +67,10 @@ pub enum SightError {
     /// The token cannot be looked for.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
-    /// The placeholders cannot be guarded, or the template for videos not be used.
+    /// The placeholders cannot be guarded.
+    #[error(transparent)]
+    ControlTexts(#[from] ControlTextError),
+    /// The template refuses the conversation, or that for videos cannot be used.
     #[error(transparent)]
     Template(#[from] TemplateError),
 }

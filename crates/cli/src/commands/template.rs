@@ -49,7 +49,7 @@ fn template(name: &str, pre: Option<&str>) -> anyhow::Result<ChatTemplate> {
         return Ok(ChatTemplate::new(&source, none)?);
     }
     let checkpoint = model::open(name)?;
-    match ChatTemplate::of(&checkpoint, &Tokenizer::of(&checkpoint, pre)?)? {
+    match ChatTemplate::of(&checkpoint, Tokenizer::of(&checkpoint, pre)?.template_variables())? {
         Some(template) => Ok(template),
         None => Err(SessionError::NoTemplate { model: checkpoint.display() }.into()),
     }

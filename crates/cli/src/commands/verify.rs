@@ -232,7 +232,7 @@ fn against_reference(
     };
     let mut chats = Vec::new();
     if !golden.chats.is_empty() {
-        let template = ChatTemplate::of(checkpoint, tokenizer)?;
+        let template = ChatTemplate::of(checkpoint, tokenizer.template_variables())?;
         let template = template.with_context(|| format!("{}: no chat template for chats", checkpoint.display()))?;
         let now = golden.now.as_deref().map(Clock::parse).transpose()?;
         for chat in &golden.chats {
@@ -252,7 +252,7 @@ fn from_pictures(
     program: &mut Program,
     sight: &mut Sight,
 ) -> anyhow::Result<Vec<PicturesReport>> {
-    let template = ChatTemplate::of(checkpoint, tokenizer)?;
+    let template = ChatTemplate::of(checkpoint, tokenizer.template_variables())?;
     let path = golden_path(command, checkpoint);
     let is_embedded = command.golden.is_none() && demo::golden(&command.model).is_some();
     let held = match path.parent() {

@@ -187,13 +187,13 @@ impl Session {
         let mut template_fault = None;
         let template = match &options.template {
             Some(source) => Some(ChatTemplate::new(source, tokenizer.template_variables().iter().cloned())?),
-            None => ChatTemplate::of(checkpoint, &tokenizer).unwrap_or_else(|fault| {
+            None => ChatTemplate::of(checkpoint, tokenizer.template_variables()).unwrap_or_else(|fault| {
                 template_fault = Some(fault);
                 None
             }),
         };
         if let Some(template) = &template {
-            tokenizer.guard(template)?;
+            tokenizer.guard(&template.literals())?;
         }
         let program = Program::load(checkpoint, options.isa, options.threads, options.arithmetic)?;
         let context = context_length(program.network(), checkpoint.hyperparams.max_seq_len, options.context)?;

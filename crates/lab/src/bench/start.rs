@@ -139,7 +139,7 @@ fn fill(session: &mut Session, context: usize, pictures: &[Image]) -> Result<usi
 /// Resident size with tokenizer and template made, but no weight touched: what a prediction starts from.
 fn process_bytes(checkpoint: &Checkpoint, options: &SessionOptions) -> Result<u64, StartError> {
     let tokenizer = Tokenizer::of(checkpoint, options.pre.as_deref()).map_err(SessionError::from)?;
-    let template = ChatTemplate::of(checkpoint, &tokenizer).map_err(SessionError::from)?;
+    let template = ChatTemplate::of(checkpoint, tokenizer.template_variables()).map_err(SessionError::from)?;
     let resident = resident_bytes().ok_or(StartError::NoResidentSize)?;
     drop((tokenizer, template));
     Ok(resident.now)

@@ -88,7 +88,9 @@ fn before(command: &Info, card: &ModelCard, settings: &Settings, as_json: bool) 
 fn facts<'a>(command: &Info, settings: Settings, checkpoint: &'a Checkpoint) -> anyhow::Result<Facts<'a>> {
     let tokenizer = Tokenizer::of(checkpoint, settings.pre.as_deref());
     let template = match &tokenizer {
-        Ok(tokenizer) => ChatTemplate::of(checkpoint, tokenizer).map_err(|error| error.to_string()),
+        Ok(tokenizer) => {
+            ChatTemplate::of(checkpoint, tokenizer.template_variables()).map_err(|error| error.to_string())
+        }
         Err(_) => Ok(None),
     };
     let vocabulary = tokenizer.as_ref().map(Tokenizer::vocab_size).map_err(ToString::to_string);
