@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use plimsoll_catalog::{Availability, CatalogError};
-use plimsoll_engine::{SessionError, SightError, TokenizerError};
+use plimsoll_engine::{SessionError, TokenizerError, VisionEncoderError};
 use plimsoll_formats::FormatError;
 use plimsoll_kernels::CpuError;
 use plimsoll_lab::benchmark::BenchmarkError;
@@ -131,8 +131,8 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<SessionError>() {
         return session_hint(error);
     }
-    if let Some(error) = cause.downcast_ref::<SightError>() {
-        return sight_hint(error);
+    if let Some(error) = cause.downcast_ref::<VisionEncoderError>() {
+        return vision_hint(error);
     }
     if let Some(error) = cause.downcast_ref::<VisionError>() {
         return error.hint();
@@ -289,7 +289,7 @@ fn session_hint(error: &SessionError) -> Option<String> {
         SessionError::PromptFillsLength { .. } => {
             Some("shorten the prompt, or give the answer a length of your own: `plimsoll run` takes --max-tokens N".to_owned())
         }
-        SessionError::ShownTooLong { .. } => {
+        SessionError::ImageTooLong { .. } => {
             Some("a smaller picture takes fewer tokens; if the model has more context, --context N gives it".to_owned())
         }
         SessionError::NoTemplate { .. } => Some(
@@ -303,25 +303,25 @@ fn session_hint(error: &SessionError) -> Option<String> {
         SessionError::Cache(_) => Some("`plimsoll run` takes less memory with --context N".to_owned()),
         SessionError::Load(error) => load_hint(error),
         SessionError::Tokenizer(error) => tokenizer_hint(error),
-        SessionError::Sight(error) => sight_hint(error),
+        SessionError::Vision(error) => vision_hint(error),
         _ => None,
     }
 }
 
-fn sight_hint(error: &SightError) -> Option<String> {
+fn vision_hint(error: &VisionEncoderError) -> Option<String> {
     match error {
-        SightError::Blind { .. } => {
+        VisionEncoderError::TextOnly { .. } => {
             Some("GGUF models see through an mmproj file beside them, or named with --mmproj".to_owned())
         }
-        SightError::Format(error) => error.hint(),
-        SightError::Load(error) => load_hint(error),
-        SightError::Vision(error) => error.hint(),
-        SightError::Tokenizer(error) => tokenizer_hint(error),
-        SightError::Tiles { .. }
-        | SightError::NoToken { .. }
-        | SightError::Places { .. }
-        | SightError::ControlTexts(_)
-        | SightError::Template(_) => None,
+        VisionEncoderError::Format(error) => error.hint(),
+        VisionEncoderError::Load(error) => load_hint(error),
+        VisionEncoderError::Vision(error) => error.hint(),
+        VisionEncoderError::Tokenizer(error) => tokenizer_hint(error),
+        VisionEncoderError::Tiles { .. }
+        | VisionEncoderError::NoImageToken { .. }
+        | VisionEncoderError::ImageTokens { .. }
+        | VisionEncoderError::ControlTexts(_)
+        | VisionEncoderError::Template(_) => None,
     }
 }
 

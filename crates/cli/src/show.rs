@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::Args as ClapArgs;
-use plimsoll_engine::{Seen, Session, Shown};
+use plimsoll_engine::{EncodedImage, ImageInput, Session};
 use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, Video};
 
 use crate::notice::say;
@@ -42,10 +42,10 @@ pub fn require_tower(mmproj: Option<&Path>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Something that was shown, and how long looking at it took.
-pub struct Looked {
+/// An image or a video, encoded, and how long that took.
+pub struct TimedImage {
     /// For the prompt.
-    pub seen: Seen,
+    pub image: EncodedImage,
     /// From the file to embeddings.
     pub time: Duration,
 }
@@ -55,7 +55,7 @@ impl ShowArgs {
     ///
     /// # Errors
     /// A file cannot be read, or the model cannot see it.
-    pub fn look(&self, session: &mut Session) -> anyhow::Result<Vec<Looked>> {
+    pub fn look(&self, session: &mut Session) -> anyhow::Result<Vec<TimedImage>> {
         let mut looked = Vec::new();
         for path in &self.images {
             looked.push(self.look_at_picture(session, path)?);
@@ -70,21 +70,21 @@ impl ShowArgs {
     ///
     /// # Errors
     /// As [`ShowArgs::look`].
-    pub fn look_at_picture(&self, session: &mut Session, path: &Path) -> anyhow::Result<Looked> {
+    pub fn look_at_picture(&self, session: &mut Session, path: &Path) -> anyhow::Result<TimedImage> {
         let started = Instant::now();
         // A model that cannot see says so before a file is blamed.
-        session.sight()?;
-        let seen = session.look(&Shown::Picture(Picture::open(path, self.max_pixels)?))?;
-        Ok(Looked { seen, time: started.elapsed() })
+        session.vision_encoder()?;
+        let image = session.encode_image(&ImageInput::Picture(Picture::open(path, self.max_pixels)?))?;
+        Ok(TimedImage { image, time: started.elapsed() })
     }
 
     /// Looks at a video.
     ///
     /// # Errors
     /// As [`ShowArgs::look`].
-    pub fn look_at_video(&self, session: &mut Session, path: &Path) -> anyhow::Result<Looked> {
+    pub fn look_at_video(&self, session: &mut Session, path: &Path) -> anyhow::Result<TimedImage> {
         let started = Instant::now();
-        session.sight()?;
+        session.vision_encoder()?;
         let video = match (path.is_dir(), self.fps) {
             (true, Some(fps)) => Video::open_folder(path, fps)?,
             (true, None) => bail!("`{}` is a folder of frames: --fps tells how many make a second", path.display()),
@@ -94,7 +94,7 @@ impl ShowArgs {
         if let Some(why) = video.lacks_walls() {
             say(format_args!("note: ffmpeg reads the video with limits on memory and time, but in no sandbox: {why}"));
         }
-        let seen = session.look(&Shown::Video { video, sampling: None, max_pixels: self.max_pixels })?;
-        Ok(Looked { seen, time: started.elapsed() })
+        let image = session.encode_image(&ImageInput::Video { video, sampling: None, max_pixels: self.max_pixels })?;
+        Ok(TimedImage { image, time: started.elapsed() })
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use plimsoll_engine::{
-    ChatTemplate, GenerateOptions, Prompt, Seen, Session, SessionError, Shown, Special, TemplateRequest,
+    ChatTemplate, EncodedImage, GenerateOptions, ImageInput, Prompt, Session, SessionError, Special, TemplateRequest,
 };
 use plimsoll_vision::Picture;
 use serde_json::{Map, Value, json};
@@ -46,24 +46,24 @@ fn request(template: Option<&ChatTemplate>, earlier: &[Message], content: Value)
 }
 
 /// A question's ids, and what it shows: its pictures stand before its words.
-pub(crate) fn asked(session: &mut Session, question: Question) -> Result<(Vec<u32>, Vec<Seen>), AnswerError> {
+pub(crate) fn asked(session: &mut Session, question: Question) -> Result<(Vec<u32>, Vec<EncodedImage>), AnswerError> {
     let Question { prompt, picture, framing } = question;
     if framing.continued {
         return Ok((session.text_ids(prompt)?, Vec::new()));
     }
     let drawn = picture.map(|scene| Picture::new(SIDE as usize, SIDE as usize, scene.rgb8()));
-    let mut seen = Vec::new();
+    let mut images = Vec::new();
     for picture in drawn.into_iter().map(Ok).chain(framing.images.iter().map(Image::picture)) {
-        seen.push(session.look(&Shown::Picture(picture?))?);
+        images.push(session.encode_image(&ImageInput::Picture(picture?))?);
     }
-    if seen.is_empty() && framing.earlier.is_empty() {
-        return Ok((prompt_ids(session, prompt)?, seen));
+    if images.is_empty() && framing.earlier.is_empty() {
+        return Ok((prompt_ids(session, prompt)?, images));
     }
-    let content = match &seen[..] {
+    let content = match &images[..] {
         [] => json!(prompt),
-        _ => seen.iter().map(Seen::part).chain([json!({ "type": "text", "text": prompt })]).collect(),
+        _ => images.iter().map(EncodedImage::part).chain([json!({ "type": "text", "text": prompt })]).collect(),
     };
-    Ok((session.chat_ids_showing(&request(session.template(), &framing.earlier, content), &seen)?, seen))
+    Ok((session.chat_ids_with_images(&request(session.template(), &framing.earlier, content), &images)?, images))
 }
 
 /// The ids of a text, and of what each option adds to it: from the token on at which the two tokenisations part, which
@@ -82,8 +82,8 @@ fn continued(session: &Session, text: &str, options: &[String]) -> Result<(Vec<u
 
 impl Answerer for Session {
     fn generate(&mut self, question: Question, max_tokens: usize) -> Result<String, AnswerError> {
-        let (ids, seen) = asked(self, question)?;
-        let prompt = Prompt { ids: &ids, seen: &seen };
+        let (ids, images) = asked(self, question)?;
+        let prompt = Prompt { ids: &ids, images: &images };
         let stops = question.framing.stops.clone();
         let options = GenerateOptions { max_tokens: Some(max_tokens), stops, ..GenerateOptions::default() };
         Ok(Session::generate(self, prompt, &options, |_| ControlFlow::Continue(()))?.text)
@@ -94,20 +94,20 @@ impl Answerer for Session {
             let (prompt, continuations) = continued(self, question.prompt, options)?;
             return Ok(Session::log_likelihoods(self, &prompt, &continuations)?);
         }
-        let (ids, seen) = asked(self, question)?;
+        let (ids, images) = asked(self, question)?;
         let encoded: Result<Vec<Vec<u32>>, _> =
             options.iter().map(|option| self.tokenizer().encode(option, Special::AsText)).collect();
-        Ok(Session::log_likelihoods(self, Prompt { ids: &ids, seen: &seen }, &encoded?)?)
+        Ok(Session::log_likelihoods(self, Prompt { ids: &ids, images: &images }, &encoded?)?)
     }
 
     fn predicted(&mut self, question: Question, text: &str) -> Result<Predicted, AnswerError> {
-        let (mut ids, seen) = asked(self, question)?;
+        let (mut ids, images) = asked(self, question)?;
         // Whether the network works is asked, not what its tokenizer's files say: texts that it was trained on began so.
         if let Some(bos) = self.tokenizer().bos().filter(|bos| ids.first() != Some(bos)) {
             ids.insert(0, bos);
         }
         let encoded = self.tokenizer().encode(text, Special::AsText)?;
-        let sum = self.log_likelihood(Prompt { ids: &ids, seen: &seen }, &encoded)?;
+        let sum = self.log_likelihood(Prompt { ids: &ids, images: &images }, &encoded)?;
         let even = -(self.program().network().vocab_size as f64).ln();
         Ok(Predicted { mean: sum / encoded.len() as f64, even })
     }

@@ -138,10 +138,10 @@ fn answer(base: &mut Session, other: &mut Session, item: &Item, found: &mut Gath
     let failed = |source| FidelityError::Ask { item: item.id.clone(), source };
     let right = base.tokenizer().encode(&item.scoring.reference(), Special::AsText).map_err(SessionError::from)?;
     let mut rows = Rows::default();
-    let (ids, seen) = asked(base, question).map_err(failed)?;
-    base.predict(Prompt { ids: &ids, seen: &seen }, &right, |_, row| rows.push(row))?;
-    let (ids, seen) = asked(other, question).map_err(failed)?;
-    other.predict(Prompt { ids: &ids, seen: &seen }, &right, |i, row| found.take(rows.get(i), row))?;
+    let (ids, images) = asked(base, question).map_err(failed)?;
+    base.predict(Prompt { ids: &ids, images: &images }, &right, |_, row| rows.push(row))?;
+    let (ids, images) = asked(other, question).map_err(failed)?;
+    other.predict(Prompt { ids: &ids, images: &images }, &right, |i, row| found.take(rows.get(i), row))?;
     Ok(())
 }
 

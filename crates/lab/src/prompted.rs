@@ -66,7 +66,7 @@ impl Prompted for Session {
     fn write(&mut self, text: &str, prompting: Prompting, writing: &Writing) -> Result<String, AnswerError> {
         let ids = ids(self, text, prompting)?;
         // As the reference generates: what the maker forbids may not come here either.
-        let recommended = SamplingParams::recommended(self.defaults(), self.ends(), Some(writing.temperature));
+        let recommended = SamplingParams::recommended(self.defaults(), self.eos_ids(), Some(writing.temperature));
         let sampling = SamplingParams { seed: writing.seed, ..recommended };
         let stops = writing.stops.iter().map(|&stop| stop.to_owned()).collect();
         let options =

@@ -11,7 +11,7 @@ use crate::args::Run;
 use crate::interrupt::Interrupt;
 use crate::notice::say;
 use crate::rows::HANG;
-use crate::show::{Looked, ShowArgs};
+use crate::show::{ShowArgs, TimedImage};
 use crate::style::Style;
 use crate::{demo, failure};
 use input::Input;
@@ -98,14 +98,14 @@ impl Chat<'_> {
         }
     }
 
-    fn show(&mut self, look: fn(&ShowArgs, &mut Session, &std::path::Path) -> anyhow::Result<Looked>, path: &str) {
+    fn show(&mut self, look: fn(&ShowArgs, &mut Session, &std::path::Path) -> anyhow::Result<TimedImage>, path: &str) {
         let Talk::Messages(conversation) = &mut self.talk else {
             return say("with --raw nothing can be shown: a picture stands in a message");
         };
         match look(&self.command.show, self.session, &line::path(path)) {
             Ok(looked) => {
                 say(Style::stderr().dim(&looked_words(&looked)));
-                conversation.show(looked.seen);
+                conversation.show(looked.image);
             }
             // The conversation is as good as before.
             Err(error) => failure::tell(&error),
@@ -132,11 +132,11 @@ impl Chat<'_> {
             }
         };
         let (session, options) = (&mut *self.session, self.options);
-        let seen = match &self.talk {
-            Talk::Messages(conversation) => conversation.seen(),
+        let images = match &self.talk {
+            Talk::Messages(conversation) => conversation.images(),
             Talk::Text(_) => &[],
         };
-        let answer = self.interrupt.answering(|| stream(session, Prompt { ids: &ids, seen }, options))?;
+        let answer = self.interrupt.answering(|| stream(session, Prompt { ids: &ids, images }, options))?;
         match &mut self.talk {
             Talk::Messages(conversation) => conversation.say("assistant", &answer.text),
             Talk::Text(text) => text.push_str(&answer.text),
@@ -153,7 +153,7 @@ impl Chat<'_> {
         let ids = match &mut self.talk {
             Talk::Messages(conversation) => {
                 conversation.say("user", message);
-                self.session.chat_ids_showing(&conversation.request(), conversation.seen())?
+                self.session.chat_ids_with_images(&conversation.request(), conversation.images())?
             }
             Talk::Text(text) => {
                 text.push_str(message);

@@ -169,7 +169,7 @@ impl TokenizerOptions {
 struct SpecialIds {
     bos: Option<u32>,
     adds_bos: bool,
-    ends: Vec<u32>,
+    eos_ids: Vec<u32>,
 }
 
 #[derive(Debug, Clone)]
@@ -361,8 +361,8 @@ impl Tokenizer {
     }
 
     /// Tokens that end an answer by the vocabulary's own account: EOS, the end of a turn.
-    pub fn ends(&self) -> &[u32] {
-        &self.special.ends
+    pub fn eos_ids(&self) -> &[u32] {
+        &self.special.eos_ids
     }
 
     /// Whether decoding drops the space that SentencePiece puts before a text.

@@ -1,6 +1,6 @@
 //! The comparison from end to end: everything that is measured, in the order in which it is measured.
 
-use plimsoll_engine::{Session, SessionError, SessionOptions, SightError};
+use plimsoll_engine::{Session, SessionError, SessionOptions, VisionEncoderError};
 use plimsoll_graph::cost::{Cost, Machine};
 use plimsoll_models::{Checkpoint, Vision};
 use plimsoll_runtime::{Program, Tower, measure_machine};
@@ -336,7 +336,8 @@ impl Contestant {
 
     /// What its vision tower costs, if it has one.
     fn tower(&self) -> Result<Option<Cost>, CompareError> {
-        let vision = Vision::of(&self.checkpoint, None).map_err(|error| self.session_error(SightError::from(error)))?;
+        let vision =
+            Vision::of(&self.checkpoint, None).map_err(|error| self.session_error(VisionEncoderError::from(error)))?;
         vision.as_ref().map(|vision| Tower::cost(vision).map_err(|error| self.session_error(error))).transpose()
     }
 
@@ -347,13 +348,13 @@ impl Contestant {
         options: &Options,
     ) -> Result<Option<TowerPrediction>, CompareError> {
         let Some(cost) = self.tower()? else { return Ok(None) };
-        let sight = session.sight().map_err(|error| self.session_error(error))?;
+        let encoder = session.vision_encoder().map_err(|error| self.session_error(error))?;
         let mut sizes = Vec::new();
         for picture in &options.filling.pictures {
-            let picture = picture.picture().map_err(|error| self.session_error(SightError::from(error)))?;
+            let picture = picture.picture().map_err(|error| self.session_error(VisionEncoderError::from(error)))?;
             sizes.push((picture.width(), picture.height()));
         }
-        Ok(Some(TowerPrediction::new(cost, sight, &sizes)))
+        Ok(Some(TowerPrediction::new(cost, encoder, &sizes)))
     }
 
     fn prediction(

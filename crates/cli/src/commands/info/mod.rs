@@ -1,7 +1,7 @@
 //! `plimsoll info`
 
-mod sight;
 mod text;
+mod vision;
 
 use anyhow::bail;
 use plimsoll_catalog::ModelCard;
@@ -23,7 +23,7 @@ use crate::model::{self, NoArtifact, NoModel};
 use crate::predicted::require_context;
 use crate::settings::Settings;
 use crate::show::require_tower;
-use sight::SightFacts;
+use vision::VisionFacts;
 
 /// Everything that is shown.
 struct Facts<'a> {
@@ -34,7 +34,7 @@ struct Facts<'a> {
     vocabulary: Result<usize, String>,
     memory: MemoryPrediction,
     speed: SpeedHere,
-    sight: Option<SightFacts>,
+    vision: Option<VisionFacts>,
     settings: Settings,
     card: Option<&'static ModelCard>,
     licensing: Licensing,
@@ -102,9 +102,9 @@ fn facts<'a>(command: &Info, settings: Settings, checkpoint: &'a Checkpoint) -> 
     let cache = CacheType::from(command.cache);
     let memory = MemoryPrediction::new(&cost, process, context, cache);
     let speed = SpeedHere::of(&cost, &machine, context, cache);
-    let sight = SightFacts::new(command, checkpoint, &settings, &cpu)?;
+    let vision = VisionFacts::new(command, checkpoint, &settings, &cpu)?;
     let (licensing, card) = licence::of_checkpoint(&command.model, checkpoint, command.usage.declared())?;
-    Ok(Facts { checkpoint, template, vocabulary, memory, speed, sight, settings, card, licensing })
+    Ok(Facts { checkpoint, template, vocabulary, memory, speed, vision, settings, card, licensing })
 }
 
 fn as_value(facts: &Facts<'_>) -> Value {
@@ -137,7 +137,7 @@ fn as_value(facts: &Facts<'_>) -> Value {
             "thinking": t.supports_thinking(), "tools": t.supports_tools(), "source": t.source(),
         })),
         "template_error": facts.template.as_ref().err(),
-        "vision": facts.sight.as_ref().map(SightFacts::as_value),
+        "vision": facts.vision.as_ref().map(VisionFacts::as_value),
         "predicted": { "memory": memory, "memory_bytes": memory.total(), "speed": speed },
         "isa": facts.settings.isa.to_string(), "threads": facts.settings.threads,
         "card": facts.card,

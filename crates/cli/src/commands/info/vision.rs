@@ -1,9 +1,9 @@
-//! What a model sees with, and what pictures cost it.
+//! A model's vision encoder, and what pictures cost it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use plimsoll_engine::{Sight, Special, Tokenizer};
+use plimsoll_engine::{Special, Tokenizer, VisionEncoder, VisionEncoderError};
 use plimsoll_kernels::Cpu;
 use plimsoll_lab::predict::TowerPrediction;
 use plimsoll_models::{Checkpoint, Vision};
@@ -16,7 +16,7 @@ use crate::device::bytes;
 use crate::settings::Settings;
 
 /// A vision tower, and the pictures that were asked about.
-pub struct SightFacts {
+pub struct VisionFacts {
     layers: usize,
     d_model: usize,
     tile_size: usize,
@@ -43,7 +43,7 @@ struct PictureCost {
     memory: u64,
 }
 
-impl SightFacts {
+impl VisionFacts {
     /// `None` for a model that reads text only and was asked about no picture.
     ///
     /// # Errors
@@ -53,13 +53,13 @@ impl SightFacts {
         checkpoint: &Checkpoint,
         settings: &Settings,
         cpu: &Cpu,
-    ) -> anyhow::Result<Option<SightFacts>> {
+    ) -> anyhow::Result<Option<VisionFacts>> {
         let mmproj = command.mmproj.as_deref();
         let Some(vision) = Vision::of(checkpoint, mmproj)? else {
             if command.images.is_empty() {
                 return Ok(None);
             }
-            return Err(plimsoll_engine::SightError::Blind { model: checkpoint.display() }.into());
+            return Err(VisionEncoderError::TextOnly { model: checkpoint.display() }.into());
         };
         let pictures = if command.images.is_empty() {
             Vec::new()
@@ -73,19 +73,19 @@ impl SightFacts {
         let mut types: Vec<_> = types.into_iter().collect();
         types.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
         let params = &vision.params;
-        Ok(Some(SightFacts {
+        Ok(Some(VisionFacts {
             layers: params.n_layers,
             d_model: params.d_model,
             tile_size: params.tile_size,
             patch_size: params.patch_size,
             types,
-            mmproj: vision.mmproj.as_deref().map(|path| path.display().to_string()),
+            mmproj: vision.mmproj.as_ref().map(|mmproj| mmproj.file.clone()),
             assumed: vision.mmproj.as_ref().and_then(|_| Processor::assumed_of_mmproj(params.arch.name)),
             pictures,
         }))
     }
 
-    /// Lines for people: what is seen with.
+    /// Lines for people: the encoder.
     pub fn lines(&self) -> Vec<String> {
         let types: Vec<String> = self.types.iter().map(|(name, n)| format!("{name} {}", bytes(*n as f64))).collect();
         let mut lines = vec![
@@ -133,18 +133,19 @@ fn picture_costs(
     settings: &Settings,
     cpu: &Cpu,
 ) -> anyhow::Result<Vec<PictureCost>> {
-    let (mmproj, isa, threads) = (command.mmproj.as_deref(), settings.isa, settings.threads);
     let tokenizer = Tokenizer::of(checkpoint, settings.pre.as_deref())?;
-    let mut sight = Sight::open(checkpoint, &tokenizer, mmproj, isa, threads, Arithmetic::Fast)?;
+    let (isa, threads) = (settings.isa, settings.threads);
+    let mut encoder = VisionEncoder::load(checkpoint, vision, &tokenizer, isa, threads, Arithmetic::Fast)?;
     let cost = Tower::cost(vision)?;
     let machine = measure_machine(cpu, &cost.products());
     let mut costs = Vec::new();
     for path in &command.images {
         let (width, height) = size_of(path, command.max_pixels)?;
-        let grid = sight.processor().grid(width, height);
+        let grid = encoder.processor().grid(width, height);
         let tiles = grid.n_tiles();
-        let tokens = tokenizer.encode(&sight.strings().medium(&Medium::Picture(grid)), Special::Parse)?.len();
-        let predicted = TowerPrediction::new(cost.clone(), &mut sight, &[(width, height)]);
+        let tokens =
+            tokenizer.encode(&encoder.prompts().strings().medium(&Medium::Picture(grid)), Special::Parse)?.len();
+        let predicted = TowerPrediction::new(cost.clone(), &mut encoder, &[(width, height)]);
         costs.push(PictureCost {
             file: path.display().to_string(),
             width,

@@ -6,7 +6,7 @@ use std::path::Path;
 use plimsoll_formats::safetensors::SafetensorsFile;
 use plimsoll_formats::{FileBytes, FormatError};
 use plimsoll_kernels::DType;
-use plimsoll_runtime::{Given, Tiles};
+use plimsoll_runtime::{Given, TileBatch};
 
 use super::golden::{GoldenCase, Sampled};
 use super::{VerifyError, max_delta};
@@ -14,7 +14,7 @@ use super::{VerifyError, max_delta};
 /// Differences of an image feature and of a logit behind it within which a case agrees.
 pub const FEATURE_TOLERANCE: f32 = 2e-3;
 /// See [`FEATURE_TOLERANCE`]: logits gather what the tower and the text model round.
-pub const SEEING_TOLERANCE: f32 = 5e-3;
+pub const VISION_TOLERANCE: f32 = 5e-3;
 
 /// The pixel tensors of the reference, `golden_pixels.safetensors` beside a golden file.
 #[derive(Debug)]
@@ -56,16 +56,16 @@ impl GoldenPixels {
     }
 }
 
-/// What a model sees with, and what the reference saw.
-pub struct Sight {
-    /// The model's, in [`plimsoll_runtime::Arithmetic::Exact`].
-    pub model: plimsoll_engine::Sight,
+/// A model's vision encoder, and the pixels that the reference gave its own.
+pub struct GoldenVision {
+    /// In [`plimsoll_runtime::Arithmetic::Exact`].
+    pub encoder: plimsoll_engine::VisionEncoder,
     /// The reference's pixels, where it left them.
     pub pixels: Option<GoldenPixels>,
 }
 
 /// The pictures of a case, encoded.
-pub(super) struct Seen {
+pub(super) struct EncodedCase {
     /// `(n_placeholders, d_model)`
     embeddings: Vec<f32>,
     /// Largest difference of a feature from the reference's.
@@ -74,33 +74,34 @@ pub(super) struct Seen {
     at: Vec<usize>,
 }
 
-impl Sight {
+impl GoldenVision {
     /// The reference's pixels of a case.
     pub(super) fn tiles(&self, name: &str) -> Result<Option<(Vec<f32>, usize)>, VerifyError> {
         self.pixels.as_ref().map_or(Ok(None), |pixels| pixels.tiles(name))
     }
 
     /// Encodes the pixels of a case; `None` if the file has none of them.
-    pub(super) fn see(&mut self, name: &str, case: &GoldenCase) -> Result<Option<Seen>, VerifyError> {
+    pub(super) fn encode(&mut self, name: &str, case: &GoldenCase) -> Result<Option<EncodedCase>, VerifyError> {
         let Some((pixels, edge)) = self.tiles(name)? else { return Ok(None) };
         let refuse = |problem: String| VerifyError::Pictures { case: name.to_owned(), problem };
-        let tiles = Tiles { pixels: &pixels, edge };
+        let tiles = TileBatch { pixels: &pixels, edge };
         let (embeddings, features) =
-            self.model.tower().encode_with_features(&tiles).map_err(|error| refuse(error.to_string()))?;
-        let place = self.model.place();
-        let placeholders = case.input_ids.iter().enumerate().filter(|(_, id)| **id == place);
+            self.encoder.tower().encode_with_features(&tiles).map_err(|error| refuse(error.to_string()))?;
+        let image_token_id = self.encoder.prompts().image_token_id();
+        let placeholders = case.input_ids.iter().enumerate().filter(|(_, id)| **id == image_token_id);
         let at: Vec<usize> = placeholders.map(|(at, _)| at).collect();
         let n_tiles = pixels.len() / (3 * edge * edge);
-        let n_rows = n_tiles * self.model.tower().features_per_tile(edge).map_err(|error| refuse(error.to_string()))?;
+        let n_rows =
+            n_tiles * self.encoder.tower().features_per_tile(edge).map_err(|error| refuse(error.to_string()))?;
         if at.len() != n_rows {
             return Err(refuse(format!("{n_tiles} tiles have {n_rows} embeddings for {} places", at.len())));
         }
         let features_delta = case.image_features.as_ref().map(|reference| sampled_delta(&features, reference));
-        Ok(Some(Seen { embeddings, features_delta, at }))
+        Ok(Some(EncodedCase { embeddings, features_delta, at }))
     }
 }
 
-impl Seen {
+impl EncodedCase {
     /// Rows for the program, one for each placeholder.
     pub(super) fn given(&self) -> Vec<Given<'_>> {
         let width = self.embeddings.len() / self.at.len().max(1);
