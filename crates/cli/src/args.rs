@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-use plimsoll_lab::prompted::Prompting;
+use plimsoll_lab::prompting::Prompting;
 use plimsoll_lab::stress::Stress;
 use plimsoll_vision::DEFAULT_MAX_PIXELS;
 

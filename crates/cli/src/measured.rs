@@ -10,7 +10,7 @@ use plimsoll_catalog::{DeclaredUse, Purpose};
 use plimsoll_lab::bench::{Plan, Start};
 use plimsoll_lab::compare::{self, Contestant, FreshStart, Options};
 use plimsoll_lab::journal::Journal;
-use plimsoll_lab::prompted::Prompting;
+use plimsoll_lab::prompting::Prompting;
 use plimsoll_lab::record::{Comparison, Side};
 use plimsoll_lab::suite::{self, Suite};
 use plimsoll_models::Vision;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::bail;
 use clap::Args as ClapArgs;
 use plimsoll_lab::benchmark::{self, Benchmark, Reading};
-use plimsoll_lab::prompted::Prompting;
+use plimsoll_lab::prompting::Prompting;
 use plimsoll_lab::questions;
 use plimsoll_lab::suite::{Item, Suite};
 use plimsoll_models::{Checkpoint, Vision};

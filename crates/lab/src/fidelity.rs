@@ -4,9 +4,10 @@
 use plimsoll_engine::{Prompt, Session, SessionError, Special};
 use plimsoll_models::Checkpoint;
 
-use crate::answerer::asked;
 use crate::divergence::Gathered;
-use crate::runner::{AnswerError, Outcome, Question};
+use crate::language_model::{AnswerError, Question};
+use crate::runner::Outcome;
+use crate::session_model::asked;
 use crate::suite::{Item, Suite};
 use crate::verify::BUILT_IN_TEXT;
 

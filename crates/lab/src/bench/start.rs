@@ -14,8 +14,8 @@ use plimsoll_runtime::resident_bytes;
 use serde::{Deserialize, Serialize};
 
 use super::program::spread_ids;
-use crate::answerer::{asked, prompt_ids};
-use crate::runner::{AnswerError, Question};
+use crate::language_model::{AnswerError, Question};
+use crate::session_model::{asked, prompt_ids};
 use crate::suite::{Framing, Image};
 
 /// The question whose first token is timed.

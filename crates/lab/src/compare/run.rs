@@ -12,7 +12,6 @@ use super::schedule::{Expected, Schedule, Work};
 use super::stage::Progress;
 use super::steps::{FreshStart, Steps, facts, open};
 use super::{Circumstances, Evidence, Prediction, Verified, conclude, suite_facts};
-use crate::answerer::prompting;
 use crate::bench::{BenchError, Filling, Plan, Start};
 use crate::canary;
 use crate::fidelity::FidelityError;
@@ -24,6 +23,7 @@ use crate::paired::PairError;
 use crate::predict::{MemoryPrediction, SpeedPrediction, TowerPrediction};
 use crate::record::{Comparison, Device, Filled, ModelFacts, Settings, Side, SuiteFacts};
 use crate::runner::{self, RunError};
+use crate::session_model::prompting;
 use crate::suite::{Item, Suite};
 
 /// A model of a comparison.

@@ -25,8 +25,8 @@ pub(crate) use framing::PLAIN;
 pub use framing::{Framing, Image, Message, Role};
 pub use vision::{VISION_CATEGORIES, training_pictures};
 
+use crate::language_model::AnswerError;
 use crate::questions::CHECKS_VERSION;
-use crate::runner::AnswerError;
 use crate::score::{SCORER_VERSION, Scoring};
 
 /// Items per category unless asked otherwise.

@@ -15,7 +15,7 @@ use plimsoll_sandbox::{Sandbox, Verdict};
 use serde_json::{Value, json};
 
 use super::suite::write_rates;
-use super::{prompting, words};
+use super::{strict_prompting, words};
 use crate::args::Eval;
 use crate::commands::print_json;
 use crate::evaluation::Evaluation;
@@ -82,7 +82,7 @@ fn evaluate(command: &Eval, tasks: Tasks, settings: Settings, as_json: bool) -> 
     let mut session = model::session(&checkpoint, settings.clone())?;
     let mut evaluation = Evaluation::of(&command.model, &checkpoint, &session, &settings, &command.store)?;
     let Eval { temperature, seed, .. } = *command;
-    let prompting = prompting(command, &session);
+    let prompting = strict_prompting(command, &session)?;
     let sampling = Sampling { prompting, samples: command.samples.get(), temperature, seed };
     let mut ks: Vec<usize> = command.k.iter().map(|k| k.get()).collect();
     ks.dedup();

@@ -8,9 +8,9 @@ mod text;
 use std::process::ExitCode;
 
 use anyhow::bail;
-use plimsoll_engine::Session;
+use plimsoll_engine::{Session, SessionError};
 use plimsoll_lab::code::CODE;
-use plimsoll_lab::prompted::Prompting;
+use plimsoll_lab::prompting::Prompting;
 
 use crate::args::Eval;
 use crate::settings::Settings;
@@ -62,6 +62,18 @@ fn refuse_idle_flags(command: &Eval) -> anyhow::Result<()> {
 /// How the model is to be asked: what was wanted, else what suits it.
 fn prompting(command: &Eval, session: &Session) -> Prompting {
     command.prompting.map_or_else(|| Prompting::of(session), Prompting::from)
+}
+
+/// The same where a model without a template is not asked as if it had one.
+///
+/// # Errors
+/// A chat was wanted, and the model has no template that can be used.
+fn strict_prompting(command: &Eval, session: &Session) -> Result<Prompting, SessionError> {
+    let prompting = prompting(command, session);
+    if prompting == Prompting::Chat {
+        session.require_template()?;
+    }
+    Ok(prompting)
 }
 
 /// How it was asked, in words.

@@ -5,13 +5,13 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use anyhow::bail;
-use plimsoll_lab::answerer::prompting as asked_by;
 use plimsoll_lab::benchmark::Reading;
 use plimsoll_lab::canary;
 use plimsoll_lab::compare::suite_facts;
 use plimsoll_lab::paired::{self, OVERALL, Rate};
 use plimsoll_lab::record::Unit;
 use plimsoll_lab::runner::{self, Outcome};
+use plimsoll_lab::session_model::prompting as asked_by;
 use plimsoll_lab::stress::{Curve, Stress, worn_suites};
 use plimsoll_lab::suite::{DEFAULT_ITEMS, Item, Suite};
 use plimsoll_models::Vision;

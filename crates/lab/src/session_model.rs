@@ -1,15 +1,15 @@
-//! A [`Session`] put to questions: greedy, in the words of its own chat template, reasoning off.
+//! A [`Session`] as a [`LanguageModel`]: questions in the words of its own chat template, reasoning off.
 
 use std::ops::ControlFlow;
 
 use plimsoll_engine::{
-    ChatTemplate, EncodedImage, GenerateOptions, ImageInput, Prompt, Session, SessionError, Special, TemplateRequest,
+    ChatTemplate, EncodedImage, GenerateOptions, ImageInput, Prompt, SamplingParams, Session, SessionError, Special,
+    TemplateRequest,
 };
 use plimsoll_vision::Picture;
 use serde_json::{Map, Value, json};
 
-use crate::canary::Predicted;
-use crate::runner::{AnswerError, Answerer, Question};
+use crate::language_model::{AnswerError, Decoding, LanguageModel, Question};
 use crate::suite::drawing::SIDE;
 use crate::suite::{Image, Message};
 
@@ -80,12 +80,19 @@ fn continued(session: &Session, text: &str, options: &[String]) -> Result<(Vec<u
     Ok((alone[..n].to_vec(), whole.into_iter().map(|mut ids| ids.split_off(n)).collect()))
 }
 
-impl Answerer for Session {
-    fn generate(&mut self, question: Question, max_tokens: usize) -> Result<String, AnswerError> {
+impl LanguageModel for Session {
+    fn generate(&mut self, question: Question, max_tokens: usize, decoding: Decoding) -> Result<String, AnswerError> {
         let (ids, images) = asked(self, question)?;
         let prompt = Prompt { ids: &ids, images: &images };
         let stops = question.framing.stops.clone();
-        let options = GenerateOptions { max_tokens: Some(max_tokens), stops, ..GenerateOptions::default() };
+        let sampling = match decoding {
+            Decoding::Greedy => SamplingParams::default(),
+            Decoding::Maker { temperature, seed } => {
+                let maker = SamplingParams::recommended(self.defaults(), self.eos_ids(), Some(temperature));
+                SamplingParams { seed, ..maker }
+            }
+        };
+        let options = GenerateOptions { sampling, max_tokens: Some(max_tokens), stops, ..GenerateOptions::default() };
         Ok(Session::generate(self, prompt, &options, |_| ControlFlow::Continue(()))?.text)
     }
 
@@ -99,16 +106,29 @@ impl Answerer for Session {
             options.iter().map(|option| self.tokenizer().encode(option, Special::AsText)).collect();
         Ok(Session::log_likelihoods(self, Prompt { ids: &ids, images: &images }, &encoded?)?)
     }
+}
 
-    fn predicted(&mut self, question: Question, text: &str) -> Result<Predicted, AnswerError> {
-        let (mut ids, images) = asked(self, question)?;
-        // Whether the network works is asked, not what its tokenizer's files say: texts that it was trained on began so.
-        if let Some(bos) = self.tokenizer().bos().filter(|bos| ids.first() != Some(bos)) {
-            ids.insert(0, bos);
-        }
-        let encoded = self.tokenizer().encode(text, Special::AsText)?;
-        let sum = self.log_likelihood(Prompt { ids: &ids, images: &images }, &encoded)?;
-        let even = -(self.program().network().vocab_size as f64).ln();
-        Ok(Predicted { mean: sum / encoded.len() as f64, even })
+/// How surely a model predicts a text behind a question.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Predicted {
+    /// Mean log-likelihood of its tokens, in nats.
+    pub mean: f64,
+    /// What an even guess over the vocabulary gives, in nats.
+    pub even: f64,
+}
+
+/// How surely `text` is predicted behind `question`, per token of it.
+///
+/// # Errors
+/// As for [`LanguageModel::generate`].
+pub(crate) fn predicted(session: &mut Session, question: Question, text: &str) -> Result<Predicted, AnswerError> {
+    let (mut ids, images) = asked(session, question)?;
+    // Whether the network works is asked, not what its tokenizer's files say: texts that it was trained on began so.
+    if let Some(bos) = session.tokenizer().bos().filter(|bos| ids.first() != Some(bos)) {
+        ids.insert(0, bos);
     }
+    let encoded = session.tokenizer().encode(text, Special::AsText)?;
+    let sum = session.log_likelihood(Prompt { ids: &ids, images: &images }, &encoded)?;
+    let even = -(session.program().network().vocab_size as f64).ln();
+    Ok(Predicted { mean: sum / encoded.len() as f64, even })
 }
