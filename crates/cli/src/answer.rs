@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use plimsoll_engine::{Finish, GenerateOptions, Generation, Prompt, Session};
 use plimsoll_panel::shown_text;
 
+use crate::images::TimedImage;
 use crate::notice::say;
-use crate::show::TimedImage;
 
 /// Prints an answer as it comes, and ends its line. In a pipe it is as the model wrote it; of what a terminal would obey
 /// the terminal is shown the spelling.

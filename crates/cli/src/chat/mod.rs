@@ -7,11 +7,11 @@ use plimsoll_engine::{Conversation, GenerateOptions, Prompt, Session, SessionErr
 use plimsoll_panel::broken;
 
 use crate::answer::{looked_words, note_cut, stream, summary};
-use crate::args::Run;
+use crate::args::{ImageArgs, Run};
+use crate::images::TimedImage;
 use crate::interrupt::Interrupt;
 use crate::notice::say;
 use crate::rows::HANG;
-use crate::show::{ShowArgs, TimedImage};
 use crate::style::Style;
 use crate::{demo, failure};
 use input::Input;
@@ -64,8 +64,8 @@ impl Chat<'_> {
                 Line::Leave => break,
                 Line::Help => say(HELP),
                 Line::Clear => self.clear(),
-                Line::Image(path) => self.show(ShowArgs::look_at_picture, path),
-                Line::Video(path) => self.show(ShowArgs::look_at_video, path),
+                Line::Image(path) => self.show(ImageArgs::encode_picture, path),
+                Line::Video(path) => self.show(ImageArgs::encode_video, path),
                 Line::NoPath(command) => say(format_args!("`{command}` needs a path, as in {command} photo.jpg")),
                 Line::Unknown { command, near } => {
                     let near = near.map_or(String::new(), |near| format!("did you mean {near}? "));
@@ -98,11 +98,15 @@ impl Chat<'_> {
         }
     }
 
-    fn show(&mut self, look: fn(&ShowArgs, &mut Session, &std::path::Path) -> anyhow::Result<TimedImage>, path: &str) {
+    fn show(
+        &mut self,
+        encode: fn(&ImageArgs, &mut Session, &std::path::Path) -> anyhow::Result<TimedImage>,
+        path: &str,
+    ) {
         let Talk::Messages(conversation) = &mut self.talk else {
             return say("with --raw nothing can be shown: a picture stands in a message");
         };
-        match look(&self.command.show, self.session, &line::path(path)) {
+        match encode(&self.command.images, self.session, &line::path(path)) {
             Ok(looked) => {
                 say(Style::stderr().dim(&looked_words(&looked)));
                 conversation.show(looked.image);

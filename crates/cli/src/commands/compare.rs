@@ -15,6 +15,7 @@ use crate::args::Compare;
 use crate::measured::{Measured, Told, measured, measured_field};
 use crate::mistake::Mistake;
 use crate::notice::say;
+use crate::output;
 use crate::settings::Settings;
 use crate::style::Style;
 use crate::{demo, interrupt, model};
@@ -53,7 +54,7 @@ pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Resu
         let paths = ReportPaths::of(&command.report, &report.ids());
         let written = written(command, &paths, || write_report(&paths, &report, &rubric.text))?;
         return if as_json {
-            super::print_json(&Sealed::new(&report))
+            output::print_json(&Sealed::new(&report))
         } else {
             print(&render_text(&report, style, detail), &written)
         };
@@ -62,7 +63,7 @@ pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Resu
     let paths = ReportPaths::of(&command.report, &report.ids());
     let written = written(command, &paths, || write_field(&paths, &report, &rubric.text))?;
     if as_json {
-        super::print_json(&Sealed::new(&report))
+        output::print_json(&Sealed::new(&report))
     } else {
         print(&render_field(&report, style, detail), &written)
     }

@@ -13,15 +13,15 @@ use plimsoll_formats::{GenerationDefaults, Unusable};
 use serde_json::{Map, Value, json};
 
 use crate::answer::{looked_words, note_cut, stream, summary};
-use crate::args::{Run, Sampling};
+use crate::args::{Run, Sampling, TemplateArg};
 use crate::chat::{Chat, Talk};
+use crate::images::{TimedImage, require_tower};
 use crate::interrupt::{self, Interrupt};
 use crate::mistake::Mistake;
 use crate::notice::say;
+use crate::output;
 use crate::settings::Settings;
-use crate::show::{TimedImage, require_tower};
 use crate::style::Style;
-use crate::template_arg::TemplateArg;
 use crate::{licence_notice, model, piped};
 
 /// The tokens that end a message of ChatML, where the model has no such token and spells it.
@@ -29,20 +29,20 @@ const CHATML_END: &str = "<|im_end|>";
 
 /// Answers one prompt, or chats.
 pub fn run(command: &Run, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
-    require_tower(command.show.mmproj.as_deref())?;
+    require_tower(command.images.mmproj.as_deref())?;
     let checkpoint = model::open(&command.model)?;
     let interrupt = Interrupt::install()?;
     licence_notice::tell_once(&command.model, &checkpoint)?;
     let options = model::session_options(settings, command.context, command.cache.into());
     let template = command.template.as_ref().map(TemplateArg::source).transpose()?;
-    let options = SessionOptions { mmproj: command.show.mmproj.clone(), template, ..options };
+    let options = SessionOptions { mmproj: command.images.mmproj.clone(), template, ..options };
     let mut session = Session::open(&checkpoint, &options)?;
     // Before anything is typed, looked at or waited for.
     if !command.raw {
         session.require_template()?;
     }
     let mut conversation = Conversation::new(command.system.as_deref(), variables(command, &session)?);
-    let looked = command.show.look(&mut session)?;
+    let looked = command.images.encode(&mut session)?;
     looked.iter().for_each(|looked| conversation.show(looked.image.clone()));
     let maker = session.defaults();
     let sampling = sampling(&command.sampling, maker, session.eos_ids())?;
@@ -141,7 +141,7 @@ fn answer(
     let prompt = Prompt { ids: &ids, images: conversation.images() };
     if as_json {
         let answer = interrupt.answering(|| session.generate(prompt, options, |_| ControlFlow::Continue(())))?;
-        super::print_json(&as_value(command, looked, &answer, &options.sampling))?;
+        output::print_json(&as_value(command, looked, &answer, &options.sampling))?;
         return Ok(status(&answer));
     }
     let answer = interrupt.answering(|| stream(session, prompt, options))?;

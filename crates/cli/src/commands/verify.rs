@@ -18,10 +18,11 @@ use plimsoll_runtime::{Arithmetic, Program};
 use serde_json::json;
 
 use crate::args::Verify;
+use crate::images::require_tower;
 use crate::mistake::Mistake;
 use crate::notice::say;
+use crate::output;
 use crate::settings::Settings;
-use crate::show::require_tower;
 use crate::style::Style;
 use crate::{demo, model, progress};
 
@@ -52,7 +53,7 @@ pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Resul
         let none = Reference::of(Vec::new(), Vec::new(), Vec::new(), None, command.tolerance);
         let found = reference.as_ref().unwrap_or(&none);
         let Reference { cases, pictures, chats, unseen, .. } = found;
-        super::print_json(&json!({
+        output::print_json(&json!({
             "model": command.model, "isa": settings.isa.to_string(), "threads": settings.threads,
             "tolerance": command.tolerance, "passed": standing == Standing::Passed, "standing": standing,
             "skipped": found.skipped(), "unseen": unseen, "cases": cases, "pictures": pictures, "chats": chats,
@@ -73,7 +74,7 @@ pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Resul
             writeln!(out, "{word}: no golden file lies beside the weights: nothing was held against the reference")?;
         }
     }
-    Ok(super::status_of(standing))
+    Ok(output::status_of(standing))
 }
 
 /// What came of comparing a model with the golden outputs beside its weights, if there are any; `compare` shows it. Where

@@ -14,12 +14,12 @@ use plimsoll_panel::shown_text;
 use plimsoll_sandbox::{Sandbox, Verdict};
 use serde_json::{Value, json};
 
-use super::suite::write_rates;
-use super::{strict_prompting, words};
+use super::prompting::{strict_prompting, words};
+use super::rates::write_rates;
 use crate::args::Eval;
-use crate::commands::print_json;
 use crate::evaluation::Evaluation;
 use crate::notice::say;
+use crate::output::print_json;
 use crate::settings::Settings;
 use crate::style::Style;
 use crate::{model, progress};

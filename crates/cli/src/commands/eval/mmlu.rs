@@ -11,11 +11,11 @@ use plimsoll_lab::record::Unit;
 use plimsoll_panel::shown_text;
 use serde_json::json;
 
-use super::suite::write_rates;
-use super::{strict_prompting, words};
+use super::prompting::{strict_prompting, words};
+use super::rates::write_rates;
 use crate::args::Eval;
-use crate::commands::print_json;
 use crate::evaluation::Evaluation;
+use crate::output::print_json;
 use crate::settings::Settings;
 use crate::style::Style;
 use crate::{model, progress};

@@ -10,7 +10,7 @@ use plimsoll_runtime::{Arithmetic, Program};
 use serde_json::json;
 
 use crate::args::Eval;
-use crate::commands::print_json;
+use crate::output::print_json;
 use crate::settings::Settings;
 use crate::{model, progress};
 

@@ -17,12 +17,13 @@ use super::catalog::{self, On};
 use crate::args::Info;
 use crate::catalogue;
 use crate::device::Device;
+use crate::images::require_tower;
 use crate::licence::{self, Licensing};
 use crate::mistake::Mistake;
 use crate::model::{self, NoArtifact, NoModel};
+use crate::output;
 use crate::predicted::require_context;
 use crate::settings::Settings;
-use crate::show::require_tower;
 use vision::VisionFacts;
 
 /// Everything that is shown.
@@ -64,7 +65,7 @@ pub fn run(command: &Info, settings: Settings, as_json: bool) -> anyhow::Result<
         }
     };
     let facts = facts(command, settings, &checkpoint)?;
-    if as_json { super::print_json(&as_value(&facts)) } else { text::print(command, &facts) }
+    if as_json { output::print_json(&as_value(&facts)) } else { text::print(command, &facts) }
 }
 
 /// What is known of a card, and what it would take on the device asked for.

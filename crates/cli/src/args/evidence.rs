@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
 
-use crate::args::StoreArgs;
+use super::store::StoreArgs;
 
 /// `history`
 #[derive(ClapArgs, Debug)]

@@ -1,35 +1,14 @@
-//! Pictures and videos that a prompt shows.
+//! The images and videos of the command line, encoded.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use clap::Args as ClapArgs;
 use plimsoll_engine::{EncodedImage, ImageInput, Session};
-use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, Video};
+use plimsoll_vision::{Picture, Video};
 
+use crate::args::ImageArgs;
 use crate::notice::say;
-
-/// What is shown, and with what it is seen.
-#[derive(ClapArgs, Debug, Clone)]
-#[command(next_help_heading = "Pictures and videos")]
-pub struct ShowArgs {
-    /// A picture to show (PNG, JPEG, WebP, GIF or BMP); may be given several times
-    #[arg(long = "image", value_name = "FILE")]
-    pub images: Vec<PathBuf>,
-    /// A video to show, read by ffmpeg, or a folder of frames with --fps
-    #[arg(long, value_name = "PATH")]
-    pub video: Option<PathBuf>,
-    /// Frames a second of a folder of frames
-    #[arg(long, value_name = "N", requires = "video")]
-    pub fps: Option<f64>,
-    /// Pixels that a picture or a frame may have
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_PIXELS)]
-    pub max_pixels: u64,
-    /// The vision tower of a GGUF model [default: the mmproj file beside it]
-    #[arg(long, value_name = "FILE")]
-    pub mmproj: Option<PathBuf>,
-}
 
 /// That a vision tower that was named is there, whether or not anything is looked at.
 ///
@@ -50,27 +29,27 @@ pub struct TimedImage {
     pub time: Duration,
 }
 
-impl ShowArgs {
-    /// Looks at everything that the command line names.
+impl ImageArgs {
+    /// Encodes everything that the command line names.
     ///
     /// # Errors
     /// A file cannot be read, or the model cannot see it.
-    pub fn look(&self, session: &mut Session) -> anyhow::Result<Vec<TimedImage>> {
-        let mut looked = Vec::new();
+    pub fn encode(&self, session: &mut Session) -> anyhow::Result<Vec<TimedImage>> {
+        let mut images = Vec::new();
         for path in &self.images {
-            looked.push(self.look_at_picture(session, path)?);
+            images.push(self.encode_picture(session, path)?);
         }
         if let Some(path) = &self.video {
-            looked.push(self.look_at_video(session, path)?);
+            images.push(self.encode_video(session, path)?);
         }
-        Ok(looked)
+        Ok(images)
     }
 
-    /// Looks at a picture.
+    /// Encodes a picture.
     ///
     /// # Errors
-    /// As [`ShowArgs::look`].
-    pub fn look_at_picture(&self, session: &mut Session, path: &Path) -> anyhow::Result<TimedImage> {
+    /// As [`ImageArgs::encode`].
+    pub fn encode_picture(&self, session: &mut Session, path: &Path) -> anyhow::Result<TimedImage> {
         let started = Instant::now();
         // A model that cannot see says so before a file is blamed.
         session.vision_encoder()?;
@@ -78,11 +57,11 @@ impl ShowArgs {
         Ok(TimedImage { image, time: started.elapsed() })
     }
 
-    /// Looks at a video.
+    /// Encodes a video.
     ///
     /// # Errors
-    /// As [`ShowArgs::look`].
-    pub fn look_at_video(&self, session: &mut Session, path: &Path) -> anyhow::Result<TimedImage> {
+    /// As [`ImageArgs::encode`].
+    pub fn encode_video(&self, session: &mut Session, path: &Path) -> anyhow::Result<TimedImage> {
         let started = Instant::now();
         session.vision_encoder()?;
         let video = match (path.is_dir(), self.fps) {

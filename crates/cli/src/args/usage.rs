@@ -3,8 +3,8 @@
 use clap::{Args as ClapArgs, ValueEnum};
 use plimsoll_catalog::{DeclaredUse, Purpose, region_code};
 
-use crate::measured::DEFAULT_USE;
-
+/// What a model is wanted for where nobody says: the use with the most conditions.
+pub const DEFAULT_USE: DeclaredUse = DeclaredUse { purpose: Purpose::Commercial, users: None, region: None };
 /// What a model is wanted for, to be held against its licence.
 #[derive(ClapArgs, Debug, Clone)]
 #[command(next_help_heading = "What it is wanted for")]

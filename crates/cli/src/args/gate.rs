@@ -1,10 +1,10 @@
-//! `gate`: a model held against rules.
+//! `plimsoll gate`
 
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
-use crate::measured::MeasureArgs;
+use super::measure::MeasureArgs;
 
 const HELP: &str = r#"Example:
   plimsoll gate --model ./new.gguf --baseline ./old.gguf --rules gate.toml \

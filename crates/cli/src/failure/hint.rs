@@ -1,7 +1,4 @@
-//! From an error to what a person reads: the message, then what to do.
-
-use std::io;
-use std::process::ExitCode;
+//! What to do about an error: crates below say what is wrong, and the words of the command line are here alone.
 
 use plimsoll_catalog::{Availability, CatalogError};
 use plimsoll_engine::{SessionError, TokenizerError, VisionEncoderError};
@@ -12,68 +9,24 @@ use plimsoll_lab::code::run::CodeError;
 use plimsoll_lab::questions::QuestionsError;
 use plimsoll_lab::runner::RunError;
 use plimsoll_models::ModelError;
+use plimsoll_panel::columns;
 use plimsoll_panel::gate::{RulesError, UnknownMetric};
 use plimsoll_panel::rubric::RubricError;
 use plimsoll_panel::store::{BundleError, StoreError};
-use plimsoll_panel::{columns, shown_text};
 use plimsoll_runtime::LoadError;
 use plimsoll_server::ServeError;
 use plimsoll_vision::VisionError;
 
+use super::files::{format_hint, picture_hint};
 use crate::catalogue;
 use crate::device::{NoDevice, bytes};
 use crate::evidence::NoRubric;
 use crate::mistake::Mistake;
 use crate::model::{NoArtifact, NoModel};
-use crate::notice::say;
-use crate::style::Style;
 use crate::wrong_download::WrongDownload;
 
-/// Characters of a line of a message; what is longer was written to annoy.
-const LONGEST_LINE: usize = 4000;
-
-/// Prints an error with its causes and a hint; the exit status is `status`. Output that nobody reads
-/// any more (a closed pipe) is no failure.
-pub fn report(error: &anyhow::Error, status: u8) -> ExitCode {
-    let closed_pipe = |cause: &(dyn std::error::Error + 'static)| {
-        cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
-    };
-    if error.chain().any(closed_pipe) {
-        return ExitCode::SUCCESS;
-    }
-    tell(error);
-    ExitCode::from(status)
-}
-
-/// The message and the hint.
-pub fn tell(error: &anyhow::Error) {
-    let style = Style::stderr();
-    say(format_args!("{} {}", style.red("error:"), printable(&message(error))));
-    if let Some(hint) = error.chain().find_map(hint) {
-        say(format_args!("\n{} {}", style.bold("hint:"), printable(&hint)));
-    }
-}
-
-/// Messages quote files, and a file may hold what a terminal obeys; lines stay lines.
-fn printable(message: &str) -> String {
-    message.split('\n').map(|line| shown_text(line, LONGEST_LINE)).collect::<Vec<_>>().join("\n")
-}
-
-/// The error and its causes in one line; what a message tells already is not told again.
-fn message(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |told, cause| {
-        if told.is_empty() {
-            cause
-        } else if told.ends_with(&cause) {
-            told
-        } else {
-            format!("{told}: {cause}")
-        }
-    })
-}
-
 /// What to do about one cause. Errors that stand for another hand the question on.
-fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+pub fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<NoArtifact>() {
         return Some(no_artifact_hint(error));
     }
@@ -135,7 +88,7 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
         return vision_hint(error);
     }
     if let Some(error) = cause.downcast_ref::<VisionError>() {
-        return error.hint();
+        return picture_hint(error);
     }
     if let Some(error) = cause.downcast_ref::<LoadError>() {
         return load_hint(error);
@@ -147,7 +100,7 @@ fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
         return model_hint(error);
     }
     if let Some(error) = cause.downcast_ref::<FormatError>() {
-        return error.hint();
+        return format_hint(error);
     }
     cause.downcast_ref::<TokenizerError>().and_then(tokenizer_hint)
 }
@@ -251,7 +204,7 @@ fn catalog_hint(error: &CatalogError) -> &'static str {
 fn run_hint(error: &RunError) -> Option<String> {
     let RunError::Answer { source, .. } = error else { return None };
     if let Some(error) = source.downcast_ref::<VisionError>() {
-        return error.hint();
+        return picture_hint(error);
     }
     let error = source.downcast_ref::<SessionError>()?;
     if matches!(error, SessionError::PromptTooLong { .. }) {
@@ -313,9 +266,9 @@ fn vision_hint(error: &VisionEncoderError) -> Option<String> {
         VisionEncoderError::TextOnly { .. } => {
             Some("GGUF models see through an mmproj file beside them, or named with --mmproj".to_owned())
         }
-        VisionEncoderError::Format(error) => error.hint(),
+        VisionEncoderError::Format(error) => format_hint(error),
         VisionEncoderError::Load(error) => load_hint(error),
-        VisionEncoderError::Vision(error) => error.hint(),
+        VisionEncoderError::Vision(error) => picture_hint(error),
         VisionEncoderError::Tokenizer(error) => tokenizer_hint(error),
         VisionEncoderError::Tiles { .. }
         | VisionEncoderError::NoImageToken { .. }
@@ -328,7 +281,7 @@ fn vision_hint(error: &VisionEncoderError) -> Option<String> {
 fn load_hint(error: &LoadError) -> Option<String> {
     match error {
         LoadError::Network(error) => model_hint(error),
-        LoadError::Weights(error) => error.hint(),
+        LoadError::Weights(error) => format_hint(error),
         LoadError::Cpu(error) => Some(cpu_hint(error).to_owned()),
     }
 }
