@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use plimsoll_lab::bench::Filling;
-use plimsoll_lab::compare::Contestant;
+use plimsoll_lab::compare::ModelUnderTest;
 use plimsoll_lab::suite::Image;
 use plimsoll_models::Vision;
 use plimsoll_panel::shown_text;
@@ -30,11 +30,11 @@ impl FillingArgs {
     ///
     /// # Errors
     /// A model has less context, or does not see; a file is no picture.
-    pub fn check(&self, filling: &Filling, contestants: &[Contestant]) -> anyhow::Result<()> {
+    pub fn check(&self, filling: &Filling, under_test: &[ModelUnderTest]) -> anyhow::Result<()> {
         for picture in &filling.pictures {
             picture.picture()?;
         }
-        for Contestant { argument, checkpoint, .. } in contestants {
+        for ModelUnderTest { argument, checkpoint, .. } in under_test {
             let name = || shown_text(argument, 120);
             if self.context.is_some() {
                 model::context(checkpoint, self.context).with_context(name)?;

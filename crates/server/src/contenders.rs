@@ -2,7 +2,7 @@
 
 use plimsoll_catalog::{Catalog, ModelCard, nearest, of_address};
 use plimsoll_lab::record::{Comparison, Measurement, Side};
-use plimsoll_panel::judge::{Background, Demand, Question, Review, Rival, Seen, Subject, Wish, review};
+use plimsoll_panel::judge::{Background, Demand, MeasuredModel, Question, Review, Rival, Subject, Wish, review};
 use plimsoll_panel::store::{Listed, Store};
 use plimsoll_panel::{Report, slug};
 
@@ -177,7 +177,7 @@ impl Known {
 
     /// What the panel says of what was measured.
     pub fn review(&self, app: &App, demand: &Demand) -> Review {
-        let seen = self.seen.as_ref().map(|(_, comparison, side)| Seen {
+        let seen = self.seen.as_ref().map(|(_, comparison, side)| MeasuredModel {
             model: &comparison.models[side.index()],
             device: &comparison.device,
             suite: &comparison.suite,

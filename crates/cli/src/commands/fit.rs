@@ -7,7 +7,8 @@ use std::num::NonZeroUsize;
 use plimsoll_catalog::{Catalog, ModelCard, Outcome, Shape, gate};
 use plimsoll_lab::predict::before::{Floats, Prediction};
 use plimsoll_panel::judge::{
-    Call, Demand, Foreseen, Need, OtherEngine, Outlook, Part, Question, RANKED_BY, Wish, Word, Workload,
+    Demand, Foreseen, Need, OtherEngine, Outlook, Part, Question, RANKED_BY, Recommendation, VerdictKind, Wish,
+    Workload,
 };
 use plimsoll_panel::predicted::{Costs, afloat, stands};
 use plimsoll_panel::rubric::Rubric;
@@ -178,7 +179,7 @@ fn judged<'a>(
         let (kind, why) = why_not(&question.demand.needs, &prediction);
         return no(kind, why);
     }
-    if found.review.verdict.word == Word::Skip {
+    if found.review.verdict.word == VerdictKind::Skip {
         return no("not worth a try by the panel", skipped(&found));
     }
     let needs_another_engine = !matches!(found.expected.engine, None | Some(OtherEngine::Device));
@@ -187,7 +188,7 @@ fn judged<'a>(
 
 /// Who would not try a model, and for what.
 fn skipped(found: &Foreseen) -> String {
-    let said = found.review.opinions.iter().filter(|opinion| opinion.call == Call::Skip);
+    let said = found.review.opinions.iter().filter(|opinion| opinion.call == Recommendation::Skip);
     said.map(|opinion| format!("{}: {}", opinion.name, opinion.paragraph.iter().map(Part::text).collect::<String>()))
         .collect::<Vec<_>>()
         .join(" ")
@@ -290,7 +291,7 @@ fn bounds(floating: &[Floating<'_>]) -> Vec<String> {
 }
 
 fn summary(floating: &[Floating<'_>], shown: usize) -> String {
-    let tried = floating.iter().filter(|found| found.found.review.verdict.word == Word::Try).count();
+    let tried = floating.iter().filter(|found| found.found.review.verdict.word == VerdictKind::Try).count();
     let perhaps = floating.len() - tried;
     let hidden = floating.len() - shown;
     let all = if hidden > 0 { format!("; {hidden} more with --all") } else { String::new() };

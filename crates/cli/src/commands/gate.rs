@@ -14,7 +14,7 @@ use plimsoll_panel::{Report, broken, shown_text, write_whole};
 use super::compare::require_writable;
 use crate::args::Gate;
 use crate::evidence::{self, Held, NoRubric};
-use crate::measured::{Told, measured};
+use crate::measured::{ProgressStyle, measured};
 use crate::output;
 use crate::rows::{HANG, LONGEST};
 use crate::settings::Settings;
@@ -37,7 +37,7 @@ pub fn run(command: &Gate, settings: &Settings, as_json: bool) -> anyhow::Result
             if let (Some(rule), None) = (rules.on_the_licence(), command.measure.usage.declared()) {
                 bail!("rule `{}` is about the licence: --use says what the model is wanted for", rule.name);
             }
-            measured(model, baseline, &command.measure, settings, Told::Bar)?.report
+            measured(model, baseline, &command.measure, settings, ProgressStyle::Bar)?.report
         }
         _ => unreachable!("the arguments require one of them"),
     };

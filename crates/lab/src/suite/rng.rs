@@ -2,17 +2,17 @@
 //! can change which items a seed stands for.
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_chacha::rand_core::{Rng as _, SeedableRng};
 
 /// A reproducible source of choices.
-pub(crate) struct Draws(ChaCha8Rng);
+pub(crate) struct Rng(ChaCha8Rng);
 
-impl Draws {
+impl Rng {
     /// The stream numbered `stream` of `seed`; streams of one seed are independent.
     pub(crate) fn new(seed: u64, stream: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(stream);
-        Draws(rng)
+        Rng(rng)
     }
 
     /// A number in `0..n`. The bias, below n / 2^64, is far under anything that a suite could show.
@@ -58,29 +58,29 @@ impl Draws {
 
 #[cfg(test)]
 mod tests {
-    use super::Draws;
+    use super::Rng;
 
     #[test]
     fn a_seed_and_stream_always_give_the_same_numbers() {
-        let mut draws = Draws::new(1, 0);
-        let first: Vec<usize> = (0..6).map(|_| draws.below(1000)).collect();
-        let mut again = Draws::new(1, 0);
+        let mut rng = Rng::new(1, 0);
+        let first: Vec<usize> = (0..6).map(|_| rng.below(1000)).collect();
+        let mut again = Rng::new(1, 0);
         assert_eq!(first, (0..6).map(|_| again.below(1000)).collect::<Vec<_>>());
-        let mut other = Draws::new(1, 1);
+        let mut other = Rng::new(1, 1);
         assert_ne!(first, (0..6).map(|_| other.below(1000)).collect::<Vec<_>>());
     }
 
     #[test]
     fn between_reaches_both_ends_and_no_further() {
-        let mut draws = Draws::new(7, 0);
-        let seen: std::collections::BTreeSet<u32> = (0..500).map(|_| draws.between(3, 6)).collect();
+        let mut rng = Rng::new(7, 0);
+        let seen: std::collections::BTreeSet<u32> = (0..500).map(|_| rng.between(3, 6)).collect();
         assert_eq!(seen.into_iter().collect::<Vec<_>>(), [3, 4, 5, 6]);
     }
 
     #[test]
     fn distinct_never_repeats() {
-        let mut draws = Draws::new(7, 0);
-        let mut three = draws.distinct(&["a", "b", "c"], 3);
+        let mut rng = Rng::new(7, 0);
+        let mut three = rng.distinct(&["a", "b", "c"], 3);
         three.sort_unstable();
         assert_eq!(three, ["a", "b", "c"]);
     }

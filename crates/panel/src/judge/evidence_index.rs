@@ -5,7 +5,7 @@ use plimsoll_lab::record::{Measurement, Origin, Rate, Unit};
 use plimsoll_lab::stats::Interval;
 
 use super::expected::Expected;
-use super::{Seen, Subject, Workload};
+use super::{MeasuredModel, Subject, Workload};
 use crate::rubric::Assumptions;
 
 /// Seconds of a day.
@@ -16,13 +16,13 @@ const CENTURY: f64 = 36_525.0 * DAY;
 const LEAST_GB: f64 = 1.0;
 /// Nobody reads along beyond this, in tokens/s.
 const MOST_READ: f64 = 100.0;
-/// What a dossier calls the weights of a model of which no more than its parameters is announced.
+/// What the index calls the weights of a model of which no more than its parameters is announced.
 pub(super) const AT_LEAST: &str = "memory_at_least";
 /// How the memory that is left free is calculated.
 const HEADROOM: &str = "one less peak memory over installed memory";
 
-/// Measurements of one model.
-pub(super) struct Dossier {
+/// Every measurement of one model by its name.
+pub(super) struct EvidenceIndex {
     measured: Vec<Measurement>,
     /// Of other runs of these weights: what claims are held against, and nothing that this run measured or could have.
     further: Vec<Measurement>,
@@ -30,9 +30,9 @@ pub(super) struct Dossier {
     pub derived: Vec<Measurement>,
 }
 
-impl Dossier {
+impl EvidenceIndex {
     /// Everything that is known of `subject`.
-    pub fn of(subject: &Subject, assumptions: &Assumptions) -> Dossier {
+    pub fn of(subject: &Subject, assumptions: &Assumptions) -> EvidenceIndex {
         let (mut measured, mut further) = (Vec::new(), subject.further.to_vec());
         if subject.seen.is_none() {
             measured.append(&mut further);
@@ -46,10 +46,10 @@ impl Dossier {
             let workload = subject.demand.workload;
             derived.extend(foreseen(subject.name, expected, &measured, assumptions, workload));
         }
-        let mut dossier = Dossier { measured, further, derived };
-        let shortfall = dossier.claims_shortfall(subject);
-        dossier.derived.extend(shortfall);
-        dossier
+        let mut index = EvidenceIndex { measured, further, derived };
+        let shortfall = index.claims_shortfall(subject);
+        index.derived.extend(shortfall);
+        index
     }
 
     /// The measurement that a rubric calls `metric`.
@@ -136,7 +136,7 @@ pub(super) struct Kind<'a> {
 }
 
 /// Every kind of question that was asked.
-pub(super) fn by_category(seen: Seen<'_>) -> Vec<Kind<'_>> {
+pub(super) fn by_category(seen: MeasuredModel<'_>) -> Vec<Kind<'_>> {
     let kinds = seen.model.quality.categories.iter().filter(|rate| rate.n > 0).filter_map(|rate| {
         let facts = seen.suite.categories.iter().find(|facts| facts.id == rate.category)?;
         let above_chance = (rate.rate.value - facts.chance) / (1.0 - facts.chance);
@@ -164,7 +164,7 @@ fn shortfall(claim: &ClaimMetric, measured: &Measurement) -> Option<(f64, Option
 /// Calculates from what was seen of one model.
 struct Deriver<'a> {
     name: &'a str,
-    seen: Seen<'a>,
+    seen: MeasuredModel<'a>,
 }
 
 impl Deriver<'_> {
