@@ -23,7 +23,6 @@ pub fn require_tower(mmproj: Option<&Path>) -> anyhow::Result<()> {
 
 /// An image or a video, encoded, and how long that took.
 pub struct TimedImage {
-    /// For the prompt.
     pub image: EncodedImage,
     /// From the file to embeddings.
     pub time: Duration,

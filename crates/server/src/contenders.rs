@@ -12,9 +12,7 @@ use crate::error::{Near, Problem};
 
 /// A model that a page is about.
 pub struct Known {
-    /// In addresses.
     pub id: String,
-    /// Its name.
     pub name: String,
     /// What the catalogue and its files say.
     pub background: Background,
@@ -121,7 +119,6 @@ impl Pair {
         Pair::of(a.to_owned(), b.to_owned()).ok()
     }
 
-    /// Both names.
     pub fn ids(&self) -> [&str; 2] {
         [&self.0[0], &self.0[1]]
     }

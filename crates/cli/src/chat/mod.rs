@@ -38,7 +38,6 @@ pub enum Talk {
 
 /// A chat that is under way.
 pub struct Chat<'a> {
-    /// The model.
     pub session: &'a mut Session,
     /// What was said so far.
     pub talk: Talk,
@@ -46,7 +45,6 @@ pub struct Chat<'a> {
     pub command: &'a Run,
     /// How answers are made.
     pub options: &'a GenerateOptions<'a>,
-    /// What stops them.
     pub interrupt: &'a Interrupt,
 }
 

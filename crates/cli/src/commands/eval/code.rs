@@ -41,7 +41,6 @@ struct Tasks {
     is_whole: bool,
 }
 
-/// The built-in tasks.
 pub fn builtin(command: &Eval, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
     let each = command.questions.each()?;
     let suite = CodeSuite::builtin(command.seed, each.map_or(DEFAULT_CODE_ITEMS, NonZeroUsize::get))?;
@@ -56,7 +55,6 @@ pub fn builtin(command: &Eval, settings: Settings, as_json: bool) -> anyhow::Res
     evaluate(command, tasks, settings, as_json)
 }
 
-/// HumanEval's.
 pub fn humaneval(command: &Eval, path: &Path, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
     let mut problems = file::read(path)?;
     let all = problems.len();
@@ -193,7 +191,6 @@ fn ends(attempts: &[Attempt]) -> String {
     format!("of {} programs: {}", verdicts().count(), told.join(", "))
 }
 
-/// One of [`ENDS`].
 fn end(verdict: &Verdict) -> &'static str {
     ENDS[match verdict {
         Verdict::Passed => 0,

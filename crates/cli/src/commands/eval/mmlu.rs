@@ -20,7 +20,6 @@ use crate::settings::Settings;
 use crate::style::Style;
 use crate::{model, progress};
 
-/// Asks them.
 pub fn run(command: &Eval, folder: &Path, settings: Settings, as_json: bool) -> anyhow::Result<()> {
     let shots = command.shots.unwrap_or(Benchmark::Mmlu.usual_shots());
     let subjects = mmlu::read(folder, shots)?;

@@ -17,7 +17,6 @@ use crate::{model, progress};
 /// Tokens of a window.
 const TEXT_WINDOW: usize = 1024;
 
-/// Measures a text.
 pub fn run(command: &Eval, path: &Path, settings: Settings, as_json: bool) -> anyhow::Result<()> {
     let mut text = String::new();
     let read = |mut file: std::fs::File| file.read_to_string(&mut text);
