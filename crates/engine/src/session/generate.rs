@@ -8,9 +8,9 @@ use plimsoll_runtime::{BATCH_TOKENS, Given, Input};
 
 use super::{Session, SessionError};
 use crate::sampler::{Sampler, SamplingParams};
-use crate::sight::{Look, Prompt};
 use crate::stream::{Chunk, TextStream};
 use crate::template::TemplateRequest;
+use crate::vision::{Prompt, PromptToken};
 
 /// How to answer.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +24,7 @@ pub struct GenerateOptions<'a> {
     /// Texts that end the answer and are no part of it.
     pub stops: Vec<String>,
     /// Whether tokens that end an answer are taken like any other, to measure or to compare.
-    pub ignore_ends: bool,
+    pub ignore_eos: bool,
     /// Ends the answer as soon as it is set, from another thread or a signal.
     pub interrupt: Option<&'a AtomicBool>,
 }
@@ -119,18 +119,18 @@ impl Session {
         let mut sampler = Sampler::new(options.sampling.clone(), prompt.ids)?;
         let strip = begins && self.tokenizer.strips_first_space();
         let mut output = Output { stream: TextStream::new(options.stops.clone()), text: String::new(), strip, on_text };
-        let told = self.tokens(prompt)?;
-        let n = told.len();
+        let prompt_tokens = self.tokens(prompt)?;
+        let n = prompt_tokens.len();
         if let Some(most) = options.max_length.filter(|most| n >= *most) {
             return Err(SessionError::PromptFillsLength { prompt: n, most });
         }
-        let reused = self.reuse(&told, n)?;
+        let reused = self.reuse(&prompt_tokens, n)?;
         let mut timings = Timings { prompt_tokens: n, reused_tokens: reused, ..Timings::default() };
-        let given = self.given(prompt);
-        let input = Input::with_rows(prompt.ids, &given);
+        let embeddings = self.image_embeddings(prompt);
+        let input = Input::with_rows(prompt.ids, &embeddings);
         // All but the batch whose logits are wanted.
         let last = reused + (n - reused - 1) / BATCH_TOKENS * BATCH_TOKENS;
-        let is_complete = self.append(input, &told, reused..last, || options.interrupted())?;
+        let is_complete = self.append(input, &prompt_tokens, reused..last, || options.interrupted())?;
         let room = self.context() - n;
         let mut tokens = Vec::new();
         let finish = loop {
@@ -147,7 +147,7 @@ impl Session {
             let next = match tokens.last() {
                 None => {
                     let logits = self.program.step(&mut self.cache, input.part(last..n))?;
-                    self.held.extend_from_slice(&told[last..]);
+                    self.cached.extend_from_slice(&prompt_tokens[last..]);
                     timings.prefill = started.elapsed();
                     let first = sampler.next(logits)?;
                     timings.first_token = started.elapsed();
@@ -156,12 +156,14 @@ impl Session {
                 Some(&token) if self.cache.expect(n + tokens.len()) => {
                     sampler.next(self.program.decode(&mut [(&mut self.cache, token)])?)?
                 }
-                Some(_) => match self.compute_again(prompt, &told, &given, &tokens, || options.interrupted())? {
-                    Some(logits) => sampler.next(logits)?,
-                    None => break Finish::Interrupted,
-                },
+                Some(_) => {
+                    match self.compute_again(prompt, &prompt_tokens, &embeddings, &tokens, || options.interrupted())? {
+                        Some(logits) => sampler.next(logits)?,
+                        None => break Finish::Interrupted,
+                    }
+                }
             };
-            if !options.ignore_ends && self.ends.contains(&next) {
+            if !options.ignore_eos && self.eos_ids.contains(&next) {
                 break Finish::Stop;
             }
             tokens.push(next);
@@ -175,27 +177,27 @@ impl Session {
         Ok(Generation { text: output.text, tokens, finish, timings })
     }
 
-    /// The logits after `prompt`, whose tokens `told` are, and `answered` where the cache lost both, as an answer has outgrown the length that its
-    /// keys were turned for; none if `stop` says so.
+    /// The logits after `prompt`, of these `prompt_tokens`, and `answered` where the cache lost both, as an answer has outgrown
+    /// the length that its keys were turned for; none if `stop` says so.
     fn compute_again(
         &mut self,
         prompt: Prompt,
-        told: &[(u32, Look)],
-        given: &[Given],
+        prompt_tokens: &[PromptToken],
+        embeddings: &[Given],
         answered: &[u32],
         stop: impl Fn() -> bool,
     ) -> Result<Option<&[f32]>, SessionError> {
         let ids: Vec<u32> = prompt.ids.iter().chain(answered).copied().collect();
         let answers = answered.iter().map(|id| (*id, None));
-        let told: Vec<(u32, Look)> = told.iter().copied().chain(answers).collect();
-        self.held.clear();
-        let input = Input::with_rows(&ids, given);
+        let all: Vec<PromptToken> = prompt_tokens.iter().copied().chain(answers).collect();
+        self.cached.clear();
+        let input = Input::with_rows(&ids, embeddings);
         let last = (ids.len() - 1) / BATCH_TOKENS * BATCH_TOKENS;
-        if !self.append(input, &told, 0..last, stop)? {
+        if !self.append(input, &all, 0..last, stop)? {
             return Ok(None);
         }
         let logits = self.program.step(&mut self.cache, input.part(last..ids.len()))?;
-        self.held.extend_from_slice(&told[last..]);
+        self.cached.extend_from_slice(&all[last..]);
         Ok(Some(logits))
     }
 }

@@ -4,7 +4,7 @@ use plimsoll_runtime::Input;
 
 use super::{Session, SessionError};
 use crate::sampler::SamplerError;
-use crate::sight::Prompt;
+use crate::vision::Prompt;
 
 impl Session {
     /// The logarithm of the probability that `prompt` is followed by `continuation`, in nats.
@@ -42,16 +42,16 @@ impl Session {
         if length > self.context() {
             return Err(SessionError::PromptTooLong { prompt: length, context: self.context() });
         }
-        let (told, rows) = (self.tokens(prompt)?, self.given(prompt));
+        let (tokens, embeddings) = (self.tokens(prompt)?, self.image_embeddings(prompt));
         // The last token is predicted and never seen.
-        let reused = self.reuse(&told, (length - 1).max(n))?;
+        let reused = self.reuse(&tokens, (length - 1).max(n))?;
         let last = prompt.ids[n - 1];
-        self.append(Input::with_rows(prompt.ids, &rows), &told, reused..n - 1, || false)?;
+        self.append(Input::with_rows(prompt.ids, &embeddings), &tokens, reused..n - 1, || false)?;
         let Some((_, given)) = continuation.split_last() else { return Ok(()) };
         // Each token is predicted from the one before it.
         let inputs: Vec<u32> = std::iter::once(last).chain(given.iter().copied()).collect();
         self.program.step_each(&mut self.cache, &inputs, each)?;
-        self.held.extend(inputs.into_iter().map(|id| (id, None)));
+        self.cached.extend(inputs.into_iter().map(|id| (id, None)));
         Ok(())
     }
 
