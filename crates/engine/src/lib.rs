@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod batch;
 mod control_text;
 mod conversation;
 mod foreign;
@@ -21,7 +22,7 @@ pub use conversation::Conversation;
 pub use sampler::{Sampler, SamplerError, SamplingParams};
 pub use session::{
     Finish, GenerateOptions, Generation, Session, SessionError, SessionOptions, Timings, context_length,
-    log_probability,
+    likeliest_tokens, log_probability,
 };
 pub use stream::{Chunk, TextStream};
 pub use template::{ChatTemplate, Clock, TemplateError, TemplateRequest};

@@ -79,9 +79,33 @@ pub fn log_probability(logits: &[f32], token: u32) -> Result<f64, SamplerError> 
     }
     let last = logits.len().saturating_sub(1);
     let logit = *logits.get(token as usize).ok_or(SamplerError::UnknownToken { token, last })?;
+    Ok(f64::from(logit) - log_sum(logits))
+}
+
+/// The logarithm of the sum of e to each logit.
+fn log_sum(logits: &[f32]) -> f64 {
     let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = logits.iter().map(|logit| f64::from(logit - highest).exp()).sum();
-    Ok(f64::from(logit) - f64::from(highest) - sum.ln())
+    f64::from(highest) + sum.ln()
+}
+
+/// The `n` likeliest tokens with their [`log_probability`], the likeliest first, the lower id among equals.
+///
+/// # Errors
+/// As [`log_probability`].
+pub fn likeliest_tokens(logits: &[f32], n: usize) -> Result<Vec<(u32, f64)>, SamplerError> {
+    if let Some((token, &value)) = logits.iter().enumerate().find(|(_, logit)| !logit.is_finite()) {
+        return Err(SamplerError::NotFinite { token, value });
+    }
+    let mut tokens: Vec<(u32, f32)> = (0..).zip(logits.iter().copied()).collect();
+    let better = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+    if n < tokens.len() {
+        tokens.select_nth_unstable_by(n, better);
+        tokens.truncate(n);
+    }
+    tokens.sort_unstable_by(better);
+    let sum = log_sum(logits);
+    Ok(tokens.into_iter().map(|(token, logit)| (token, f64::from(logit) - sum)).collect())
 }
 
 #[cfg(test)]

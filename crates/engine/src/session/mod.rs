@@ -1,5 +1,6 @@
 //! A model in use: program, cache, tokenizer and template together. Text in, text out.
 
+pub(crate) mod answer;
 mod generate;
 mod likelihood;
 
@@ -21,7 +22,7 @@ use crate::tokenizer::{Special, Tokenizer, TokenizerError};
 use crate::vision::{EncodedImage, ImageInput, Prompt, PromptToken, VisionEncoder, VisionEncoderError};
 
 pub use generate::{Finish, GenerateOptions, Generation, Timings};
-pub use likelihood::log_probability;
+pub use likelihood::{likeliest_tokens, log_probability};
 
 /// The context that a session takes where the model allows more and nobody asked for it, in tokens.
 const DEFAULT_CONTEXT: usize = 8192;
@@ -154,14 +155,14 @@ impl Default for SessionOptions {
 /// ```
 pub struct Session {
     model: String,
-    program: Program,
-    cache: KvCache,
+    pub(crate) program: Program,
+    pub(crate) cache: KvCache,
     cached: Vec<PromptToken>, // the prompt tokens whose keys and values `cache` begins with
     vision: Vision,
-    tokenizer: Tokenizer,
+    pub(crate) tokenizer: Tokenizer,
     template: Option<ChatTemplate>,
     template_fault: Option<TemplateError>, // what is told to who chats: text is continued without
-    eos_ids: Vec<u32>,
+    pub(crate) eos_ids: Vec<u32>,
     defaults: GenerationDefaults,
 }
 
@@ -397,7 +398,7 @@ impl Session {
     ///
     /// # Errors
     /// It has not as many image tokens as its images have features.
-    fn tokens(&self, prompt: Prompt) -> Result<Vec<PromptToken>, SessionError> {
+    pub(crate) fn tokens(&self, prompt: Prompt) -> Result<Vec<PromptToken>, SessionError> {
         match &self.vision {
             Vision::Opened(encoder) => {
                 encoder.prompts().check(prompt)?;
@@ -408,7 +409,7 @@ impl Session {
     }
 
     /// The embeddings of a prompt's image tokens.
-    fn image_embeddings<'p>(&self, prompt: Prompt<'p>) -> Vec<Given<'p>> {
+    pub(crate) fn image_embeddings<'p>(&self, prompt: Prompt<'p>) -> Vec<Given<'p>> {
         match &self.vision {
             Vision::Opened(encoder) => encoder.prompts().embeddings(prompt),
             Vision::Unopened { .. } => Vec::new(),
