@@ -47,7 +47,7 @@ pub use measure::MeasureArgs;
 pub use questions::{BenchmarkArg, QuestionArgs};
 pub use run::Run;
 pub use sampling::Sampling;
-pub use serve::Serve;
+pub use serve::{Serve, key_in};
 pub use shell::{Completions, Man};
 pub use store::StoreArgs;
 pub use template::TemplateArg;
