@@ -24,7 +24,10 @@ pub enum Line<'a> {
     /// A command stands without the path that it takes.
     NoPath(&'a str),
     /// There is no such command; it is never sent as a message.
-    Unknown { command: &'a str, near: Option<&'static str> },
+    Unknown {
+        command: &'a str,
+        near: Option<&'static str>,
+    },
 }
 
 impl Line<'_> {
