@@ -46,7 +46,7 @@ pub use info::Info;
 pub use measure::MeasureArgs;
 pub use questions::{BenchmarkArg, QuestionArgs};
 pub use run::Run;
-pub use sampling::Sampling;
+pub use sampling::SamplingArgs;
 pub use serve::{Serve, key_in};
 pub use shell::{Completions, Man};
 pub use store::StoreArgs;

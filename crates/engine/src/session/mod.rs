@@ -14,7 +14,7 @@ use plimsoll_graph::Network;
 use plimsoll_kernels::Isa;
 use plimsoll_models::Checkpoint;
 use plimsoll_runtime::{
-    Arithmetic, BATCH_TOKENS, CacheError, CacheType, Given, Input, KvCache, LoadError, Program, StepError,
+    Arithmetic, BATCH_TOKENS, CacheError, CacheType, EmbeddingOverride, Input, KvCache, LoadError, Program, StepError,
 };
 
 use crate::sampler::{SamplerError, SamplingParams};
@@ -415,7 +415,7 @@ impl Session {
     }
 
     /// The embeddings of a prompt's image tokens.
-    pub(crate) fn image_embeddings<'p>(&self, prompt: Prompt<'p>) -> Vec<Given<'p>> {
+    pub(crate) fn image_embeddings<'p>(&self, prompt: Prompt<'p>) -> Vec<EmbeddingOverride<'p>> {
         match &self.vision {
             Vision::Opened(encoder) => encoder.prompts().embeddings(prompt),
             Vision::Unopened { .. } => Vec::new(),
