@@ -283,7 +283,7 @@ impl Batch {
         let n_prompt = sequence.request.ids.len();
         let prompt = Prompt { ids: &ids[..n_prompt], images: &sequence.request.images };
         let embeddings = self.session.image_embeddings(prompt);
-        let input = Input::with_rows(&ids, &embeddings).part(piece.clone());
+        let input = Input::with_embeddings(&ids, &embeddings).part(piece.clone());
         let started = Instant::now();
         let (program, cache) = (&mut self.session.program, &mut sequence.cache);
         let read = if piece.end < all {
