@@ -7,6 +7,7 @@
 //! The crate knows nothing of files, of pages, or of who may come in.
 #![forbid(unsafe_code)]
 
+mod calls;
 mod chat;
 mod completions;
 mod error;

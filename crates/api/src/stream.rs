@@ -26,7 +26,7 @@ pub trait Chunks: Send + 'static {
     /// What goes out before anything is heard, of each answer.
     fn begin(&mut self) -> Vec<Value>;
     /// What goes out for an event.
-    fn hear(&mut self, choice: usize, event: &Event) -> Option<Value>;
+    fn hear(&mut self, choice: usize, event: &Event) -> Vec<Value>;
     /// What goes out once every answer has ended.
     fn end(&mut self, usage: &Usage) -> Option<Value>;
 }
@@ -139,7 +139,7 @@ async fn send(
         if let Event::Failed(error) = event {
             return sender.send(data(&ApiError::from(error).to_json())).await;
         }
-        if let Some(chunk) = chunks.hear(choice, &event) {
+        for chunk in chunks.hear(choice, &event) {
             sender.send(data(&chunk)).await?;
         }
     }

@@ -40,11 +40,11 @@ pub async fn detokenize(State(models): State<Arc<Models>>, body: Bytes) -> Resul
     }
 }
 
-/// `POST /apply-template`: `messages`, and what else the template reads in `chat_template_kwargs`; answers the `prompt`.
+/// `POST /apply-template`: `messages`, `tools`, and what else the template reads in `chat_template_kwargs`; answers the `prompt`.
 pub async fn apply_template(State(models): State<Arc<Models>>, body: Bytes) -> Result<Json<Value>, ApiError> {
     let mut fields = Fields::of_body(&body)?;
     let (_, served) = models.find(&fields.need::<String>("model")?)?;
-    let request = crate::chat::template_request(&mut fields)?;
+    let request = crate::chat::template_request(&mut fields, &served.language)?;
     fields.end()?;
     let prompt = served.ask(move |session| rendered(session, &request)).await??;
     Ok(Json(json!({ "prompt": prompt })))

@@ -9,6 +9,7 @@ use plimsoll_engine::batch::{Admission, Batch, BatchOptions, Event, Request, Seq
 use plimsoll_engine::{Finish, Session, Timings, Tokenizer};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::calls::Language;
 use crate::error::ApiError;
 
 /// Events that may wait for a reader before the answer is given up: more than any answer here has in a minute.
@@ -62,6 +63,8 @@ pub struct Served {
     thread: Option<JoinHandle<()>>,
     /// The model's tokenizer, for what needs no computing.
     pub tokenizer: Arc<Tokenizer>,
+    /// How the model writes calls and thinking.
+    pub language: Language,
     /// Tokens that prompt and answer may take together.
     pub context: usize,
     /// Since when, in seconds of Unix time.
@@ -75,11 +78,12 @@ impl Served {
     /// The system gives no thread.
     pub fn start(session: Session, options: WorkerOptions) -> std::io::Result<Served> {
         let (context, tokenizer) = (session.context(), session.shared_tokenizer());
+        let language = Language::of(&session);
         let (commands, inbox) = channel();
         let run = move || Worker::new(session, options, inbox).run();
         let thread = std::thread::Builder::new().name("model".to_owned()).spawn(run)?;
         let created = jiff::Timestamp::now().as_second();
-        Ok(Served { commands: Some(commands), thread: Some(thread), tokenizer, context, created })
+        Ok(Served { commands: Some(commands), thread: Some(thread), tokenizer, language, context, created })
     }
 
     /// Has `prepare` make the requests of one call, and answers them together. The answer comes once they are prepared,

@@ -2,8 +2,13 @@
 
 mod answer;
 mod likelihoods;
+mod pieces;
+#[cfg(test)]
+mod spoken;
+mod tools;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Json;
 use axum::body::Bytes;
@@ -13,6 +18,7 @@ use plimsoll_engine::batch::Request;
 use plimsoll_engine::{ImageInput, Session, TemplateRequest};
 use serde_json::{Map, Value, json};
 
+use crate::calls::Language;
 use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::generation::Generation;
@@ -20,7 +26,9 @@ use crate::models::Models;
 use crate::stream::Counts;
 use crate::worker::Prepared;
 use crate::{pictures, stream};
-use answer::{Pieces, Whole};
+use answer::Whole;
+use pieces::Pieces;
+use tools::Tools;
 
 /// Alternatives that a token can be shown with.
 const MOST_ALTERNATIVES: usize = 20;
@@ -44,35 +52,48 @@ struct ChatRequest {
     generation: Generation,
     /// Whether tokens are told with their likelihoods, and with as many alternatives.
     likelihoods: Option<usize>,
+    /// The names of tools that may be called, where there are any.
+    callable: Option<Vec<String>>,
 }
+
+/// Tokens at the end of a prompt among which a marker of thinking is looked for.
+const PROMPT_END: usize = 32;
 
 /// Answers a conversation.
 pub async fn complete(State(models): State<Arc<Models>>, body: Bytes) -> Result<Response, ApiError> {
     let mut fields = Fields::of_body(&body)?;
     let (name, served) = models.find(&fields.need::<String>("model")?)?;
-    let request = read(fields)?;
+    let language = served.language;
+    let mut request = read(fields, &language)?;
     let (generation, with_likelihoods) = (request.generation.clone(), request.likelihoods.is_some());
-    let answers = served.answer(move |session| requests(session, &request)).await?;
-    let about = answer::About::new(name, Arc::clone(&served.tokenizer), with_likelihoods)?;
+    let callable = request.callable.take();
+    let is_thinking = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&is_thinking);
+    let answers = served
+        .answer(move |session| {
+            let prepared = requests(session, &request)?;
+            told.store(begins_thinking(session, &language, &prepared), Ordering::Relaxed);
+            Ok(prepared)
+        })
+        .await?;
+    let reading = answer::Reading { language, callable, is_thinking: is_thinking.load(Ordering::Relaxed) };
+    let about = answer::About::new(name, Arc::clone(&served.tokenizer), with_likelihoods, reading)?;
     let counts = Counts { prompts: 1, n: generation.n };
     if generation.stream {
         return Ok(stream::events(answers, counts, Pieces::new(about, &generation)));
     }
     let mut whole = Whole::new(about, generation.n);
-    let usage = stream::collect(answers, counts, |choice, event| whole.hear(choice, event)).await?;
+    let usage = stream::collect(answers, counts, |choice, event| whole.hear(choice, &event)).await?;
     Ok(Json(whole.into_json(&usage)).into_response())
 }
 
-fn read(mut fields: Fields) -> Result<ChatRequest, ApiError> {
+fn read(mut fields: Fields, language: &Language) -> Result<ChatRequest, ApiError> {
     fields.accept_only("modalities", &[json!(["text"])])?;
     fields.accept_only("verbosity", &[json!("medium")])?;
     fields.accept_only("response_format", &[json!({ "type": "text" })])?;
-    fields.accept_only("tools", &[json!([])])?;
-    fields.accept_only("tool_choice", &[json!("none"), json!("auto")])?;
     for (name, why) in [
         ("functions", "it was replaced by `tools`"),
         ("function_call", "it was replaced by `tool_choice`"),
-        ("parallel_tool_calls", "there are no tools"),
         ("reasoning_effort", "set the switch of the model's template in `chat_template_kwargs`"),
         ("audio", "models here write text"),
         ("web_search_options", "nothing is fetched from elsewhere"),
@@ -89,7 +110,8 @@ fn read(mut fields: Fields) -> Result<ChatRequest, ApiError> {
         }
         (told, alternatives) => told.then_some(alternatives.unwrap_or(0)),
     };
-    let (template, pictures) = conversation(&mut fields)?;
+    let (template, pictures, tools) = conversation(&mut fields, language)?;
+    let callable = tools.filter(|tools| tools.may_call).map(|tools| tools.names);
     // `max_tokens` is the older name.
     let newer: Option<usize> = fields.take("max_completion_tokens")?;
     let mut generation = Generation::take(&mut fields)?;
@@ -100,22 +122,25 @@ fn read(mut fields: Fields) -> Result<ChatRequest, ApiError> {
     }
     generation.max_tokens = newer.or(generation.max_tokens);
     fields.end()?;
-    Ok(ChatRequest { template, pictures, generation, likelihoods })
+    Ok(ChatRequest { template, pictures, generation, likelihoods, callable })
 }
 
 /// What a template is told, of a request without pictures.
 ///
 /// # Errors
 /// A field is of another kind, or a message shows a picture.
-pub fn template_request(fields: &mut Fields) -> Result<TemplateRequest, ApiError> {
-    let (request, pictures) = conversation(fields)?;
+pub fn template_request(fields: &mut Fields, language: &Language) -> Result<TemplateRequest, ApiError> {
+    let (request, pictures, _) = conversation(fields, language)?;
     match pictures.is_empty() {
         true => Ok(request),
         false => Err(ApiError::bad("messages", "how pictures stand in a prompt is not shown here")),
     }
 }
 
-fn conversation(fields: &mut Fields) -> Result<(TemplateRequest, Vec<ImageInput>), ApiError> {
+type Conversation = (TemplateRequest, Vec<ImageInput>, Option<Tools>);
+
+fn conversation(fields: &mut Fields, language: &Language) -> Result<Conversation, ApiError> {
+    let mut tools = Tools::take(fields, language)?;
     let mut messages: Value = fields.need("messages")?;
     check_roles(&mut messages)?;
     let pictures = pictures::taken_out(&mut messages)?;
@@ -130,7 +155,11 @@ fn conversation(fields: &mut Fields) -> Result<(TemplateRequest, Vec<ImageInput>
             request.insert(name.to_owned(), flag.into());
         }
     }
-    Ok((TemplateRequest::from_json(Value::Object(request))?, pictures))
+    let mut request = TemplateRequest::from_json(Value::Object(request))?;
+    if let Some(tools) = &mut tools {
+        language.show_tools(std::mem::take(&mut tools.definitions), &mut request);
+    }
+    Ok((request, pictures, tools))
 }
 
 /// Every message has a role that there is; a developer's is what templates call the system's.
@@ -163,7 +192,15 @@ fn check_roles(messages: &mut Value) -> Result<(), ApiError> {
             }
         }
     }
-    Ok(())
+    tools::read_calls(list)
+}
+
+/// Whether the template has the answer begin with thinking.
+fn begins_thinking(session: &Session, language: &Language, prepared: &Prepared) -> bool {
+    let ids = prepared.requests.first().map_or(&[][..], |request| &request.ids);
+    let end = &ids[ids.len().saturating_sub(PROMPT_END)..];
+    let bytes: Vec<u8> = end.iter().flat_map(|id| session.tokenizer().token_bytes(*id)).copied().collect();
+    language.is_thinking_after(&String::from_utf8_lossy(&bytes))
 }
 
 fn requests(session: &mut Session, request: &ChatRequest) -> Result<Prepared, ApiError> {

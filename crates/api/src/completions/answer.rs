@@ -177,10 +177,10 @@ impl Chunks for Pieces {
         with_echo.into_iter().map(|index| self.piece(index)).collect()
     }
 
-    fn hear(&mut self, choice: usize, event: &Event) -> Option<Value> {
+    fn hear(&mut self, choice: usize, event: &Event) -> Vec<Value> {
         self.whole.hear(choice, event);
         let is_silent = matches!(event, Event::Token(token) if token.text.is_empty() && token.likelihood.is_none());
-        (!is_silent).then(|| self.piece(choice))
+        (!is_silent).then(|| self.piece(choice)).into_iter().collect()
     }
 
     fn end(&mut self, usage: &Usage) -> Option<Value> {

@@ -1,0 +1,157 @@
+//! How a model writes calls and thinking, by what its template writes.
+
+use plimsoll_engine::{ChatTemplate, Session, TemplateRequest};
+use serde_json::{Value, json};
+
+use super::scan::Notation;
+use super::thinking::Markers;
+
+/// How a family of models writes calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// `<tool_call>{"name": …, "arguments": {…}}</tool_call>`: SmolLM3, Hermes, Qwen.
+    Tagged,
+    /// `{"name": …, "parameters": {…}}`: Llama 3.
+    Bare,
+    /// `[f(a='x'), g()]`: Llama 4.
+    Pythonic,
+    /// `[TOOL_CALLS][{…}]` and `[TOOL_CALLS]name[ARGS]{…}`: Mistral.
+    Mistral,
+    /// `<|tool_call|>[…]<|/tool_call|>` and `functools[…]`: Phi-4.
+    Phi,
+}
+
+impl Dialect {
+    /// What a template's source is known by.
+    fn of_source(source: &str) -> Option<Dialect> {
+        let has = |marker: &str| source.contains(marker);
+        // XML within the tag is another language.
+        let is_tagged = has("<tool_call>") && !has("<function=") && !has("<arg_key>");
+        let signs = [
+            (has("<|python_start|>") || has("[func_name1("), Dialect::Pythonic),
+            (has("[TOOL_CALLS]"), Dialect::Mistral),
+            (has("<|tool_call|>") || has("functools[") || has("<|/tool|>"), Dialect::Phi),
+            (is_tagged, Dialect::Tagged),
+            (has("<|python_tag|>") || has("{\"name\": function name, \"parameters\":"), Dialect::Bare),
+        ];
+        signs.into_iter().find(|(has_sign, _)| *has_sign).map(|(_, dialect)| dialect)
+    }
+
+    /// What a call begins with, wherever it stands.
+    pub(super) fn openers(self) -> &'static [&'static str] {
+        match self {
+            Dialect::Tagged => &["<tool_call>"],
+            Dialect::Bare => &["<|python_tag|>"],
+            Dialect::Pythonic => &["<|python_start|>"],
+            Dialect::Mistral => &["[TOOL_CALLS]"],
+            Dialect::Phi => &["<|tool_call|>", "functools"],
+        }
+    }
+
+    /// What may stand behind a call.
+    pub(super) fn closer(self) -> Option<&'static str> {
+        match self {
+            Dialect::Tagged => Some("</tool_call>"),
+            Dialect::Pythonic => Some("<|python_end|>"),
+            Dialect::Phi => Some("<|/tool_call|>"),
+            Dialect::Bare => Some(";"),
+            Dialect::Mistral => None,
+        }
+    }
+
+    /// Whether a call may begin with `bracket` alone: at the beginning of the answer, or behind another call.
+    pub(super) fn begins_bare(self, bracket: char, is_behind_call: bool) -> bool {
+        match self {
+            Dialect::Tagged => bracket == '{' && is_behind_call,
+            Dialect::Bare => bracket == '{',
+            Dialect::Pythonic => bracket == '[' || bracket == '{',
+            Dialect::Mistral | Dialect::Phi => false,
+        }
+    }
+
+    /// How what begins with `bracket` is written. Llama 4 writes JSON too, against its template.
+    pub(super) fn notation(self, bracket: char) -> Notation {
+        match (self, bracket) {
+            (Dialect::Pythonic, '[') => Notation::Python,
+            _ => Notation::Json,
+        }
+    }
+
+    /// Letters of a call's name. Mistral's templates refuse any other length than 9.
+    pub fn id_letters(self) -> usize {
+        if self == Dialect::Mistral { 9 } else { 24 }
+    }
+}
+
+/// What may stand around thinking.
+const THINKING: [Markers; 3] = [
+    Markers { open: "<think>", close: "</think>" },
+    Markers { open: "[THINK]", close: "[/THINK]" },
+    Markers { open: "<|START_THINKING|>", close: "<|END_THINKING|>" },
+];
+
+/// A tool that no request names.
+const PROBE: &str = "plimsoll_probe_tool";
+
+/// How a model writes what is no plain text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Language {
+    /// Its calls, where its template shows it tools.
+    pub dialect: Option<Dialect>,
+    /// Whether its template reads tools in the system's message.
+    pub tools_in_message: bool,
+    /// Its thinking, where it does that.
+    pub(super) thinking: Option<Markers>,
+}
+
+impl Language {
+    /// Of a model with its template.
+    pub fn of(session: &Session) -> Language {
+        session.require_template().map_or_else(|_| Language::default(), Language::of_template)
+    }
+
+    /// Of a template.
+    pub fn of_template(template: &ChatTemplate) -> Language {
+        let source = format!("{}\n{}", template.source(), template.literals().join("\n"));
+        let thinking = THINKING.into_iter().find(|markers| source.contains(markers.close));
+        let dialect = Dialect::of_source(&source);
+        let in_variable = shows_tools(template, false);
+        let tools_in_message = dialect == Some(Dialect::Phi) && !in_variable && shows_tools(template, true);
+        let dialect = dialect.filter(|_| in_variable || tools_in_message);
+        Language { dialect, tools_in_message, thinking }
+    }
+
+    /// Whether an answer to a prompt that ends so begins with thinking.
+    pub fn is_thinking_after(&self, prompt_end: &str) -> bool {
+        self.thinking.is_some_and(|markers| prompt_end.trim_end().ends_with(markers.open))
+    }
+
+    /// Puts tools where the template reads them.
+    pub fn show_tools(&self, tools: Vec<Value>, request: &mut TemplateRequest) {
+        place_tools(tools, self.tools_in_message, request);
+    }
+}
+
+fn place_tools(tools: Vec<Value>, in_message: bool, request: &mut TemplateRequest) {
+    if !in_message {
+        request.tools = Some(Value::Array(tools));
+        return;
+    }
+    let Some(messages) = request.messages.as_array_mut() else { return };
+    if messages.first().is_none_or(|first| first["role"] != "system") {
+        messages.insert(0, json!({ "role": "system", "content": "" }));
+    }
+    if let Some(Value::Object(system)) = messages.first_mut() {
+        system.insert("tools".to_owned(), Value::Array(tools).to_string().into());
+    }
+}
+
+/// Tries whether a tool's name gets into the prompt.
+fn shows_tools(template: &ChatTemplate, in_message: bool) -> bool {
+    let parameters = json!({ "type": "object", "properties": {} });
+    let function = json!({ "name": PROBE, "description": "A probe.", "parameters": parameters });
+    let messages = json!([{ "role": "user", "content": "Hi" }]);
+    let mut request = TemplateRequest { messages, add_generation_prompt: true, ..TemplateRequest::default() };
+    place_tools(vec![json!({ "type": "function", "function": function })], in_message, &mut request);
+    template.render(&template.with_expected_content(&request)).is_ok_and(|prompt| prompt.contains(PROBE))
+}

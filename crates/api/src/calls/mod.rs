@@ -1,0 +1,174 @@
+//! What an answer says besides its text: what the model thought first, and which tools it calls.
+//!
+//! A [`Reader`] hears the tokens of one answer in order and tells [`Said`]s: the same ones whether the answer is sent
+//! whole or in pieces, and however its text was cut. A call is told once it is complete; text that began like one and is
+//! none is released as it was.
+
+mod find;
+mod id;
+mod language;
+mod literal;
+mod parse;
+mod reader;
+mod scan;
+mod thinking;
+mod weave;
+
+#[cfg(test)]
+mod tables;
+
+use std::sync::Arc;
+
+use plimsoll_engine::batch::{ChosenToken, Event};
+use plimsoll_engine::{Finish, Tokenizer};
+
+pub use id::id;
+pub use language::{Dialect, Language};
+use reader::Calls;
+use thinking::Thinking;
+use weave::Weave;
+
+/// Part of an answer, in the order of its tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    /// Text, not empty.
+    Text(String),
+    /// A control token, which the text does not show.
+    Control(String),
+}
+
+/// A call of a tool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The tool.
+    pub name: String,
+    /// A JSON object, as the model wrote it.
+    pub arguments: String,
+}
+
+/// What an answer goes on with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// More of what the model thinks before it answers.
+    Reasoning(String),
+    /// More of the answer's text.
+    Content(String),
+    /// A call.
+    Call(Call),
+}
+
+/// Hears one answer.
+pub struct Reader {
+    tokenizer: Arc<Tokenizer>,
+    weave: Weave,
+    thinking: Thinking,
+    calls: Option<Calls>,
+    /// Tokens of the thinking, its markers among them.
+    pub reasoning_tokens: usize,
+    /// Calls that were told.
+    pub called: usize,
+}
+
+impl Reader {
+    /// Of an answer in `language`, which begins within thinking if `is_thinking`; `tools` are the names that may be called,
+    /// where calls are to be read at all.
+    pub fn new(
+        tokenizer: Arc<Tokenizer>,
+        language: &Language,
+        tools: Option<Vec<String>>,
+        is_thinking: bool,
+    ) -> Reader {
+        let calls = tools.and_then(|names| Some(Calls::new(language.dialect?, names)));
+        Reader {
+            weave: Weave::new(tokenizer.strips_first_space()),
+            tokenizer,
+            thinking: Thinking::new(language.thinking, is_thinking),
+            calls,
+            reasoning_tokens: 0,
+            called: 0,
+        }
+    }
+
+    /// Hears what came of the answer.
+    pub fn hear(&mut self, event: &Event) -> Vec<Said> {
+        match event {
+            Event::Token(token) => self.token(token),
+            Event::Ended { text, .. } => {
+                let parts = self.weave.end(text);
+                let mut said = self.parts(parts);
+                said.extend(self.end());
+                merged(self.counted(said))
+            }
+            Event::Failed(_) => Vec::new(),
+        }
+    }
+
+    fn token(&mut self, token: &ChosenToken) -> Vec<Said> {
+        let was_thinking = self.thinking.is_inside();
+        let bytes = self.tokenizer.token_bytes(token.id);
+        let parts = match self.tokenizer.is_control(token.id) {
+            true => self.weave.control(String::from_utf8_lossy(bytes).into_owned(), &token.text),
+            false => self.weave.text(bytes, &token.text),
+        };
+        let said = self.parts(parts);
+        self.reasoning_tokens += usize::from(was_thinking || self.thinking.is_inside());
+        merged(self.counted(said))
+    }
+
+    fn parts(&mut self, parts: Vec<Part>) -> Vec<Said> {
+        let mut said = Vec::new();
+        for part in parts {
+            let mut answer = Vec::new();
+            self.thinking.hear(part, &mut said, &mut answer);
+            self.answer(answer, &mut said);
+        }
+        said
+    }
+
+    fn answer(&mut self, parts: Vec<Part>, said: &mut Vec<Said>) {
+        for part in parts {
+            match (&mut self.calls, part) {
+                (Some(calls), part) => calls.hear(&part, said),
+                (None, Part::Text(text)) => said.push(Said::Content(text)),
+                (None, Part::Control(_)) => {}
+            }
+        }
+    }
+
+    fn end(&mut self) -> Vec<Said> {
+        let (mut said, mut answer) = (Vec::new(), Vec::new());
+        self.thinking.end(&mut said, &mut answer);
+        self.answer(answer, &mut said);
+        if let Some(calls) = &mut self.calls {
+            calls.end(&mut said);
+        }
+        said
+    }
+
+    fn counted(&mut self, said: Vec<Said>) -> Vec<Said> {
+        self.called += said.iter().filter(|said| matches!(said, Said::Call(_))).count();
+        said
+    }
+
+    /// OpenAI's name for why the answer ended: for calls only where it ended by itself after one.
+    pub fn finish_reason(&self, finish: Finish) -> &'static str {
+        match crate::stream::finish_reason(finish) {
+            "stop" if self.called > 0 => "tool_calls",
+            reason => reason,
+        }
+    }
+}
+
+/// Neighbours of one kind as one.
+fn merged(said: Vec<Said>) -> Vec<Said> {
+    let mut merged: Vec<Said> = Vec::new();
+    for next in said {
+        match (merged.last_mut(), next) {
+            (Some(Said::Content(text)), Said::Content(more)) | (Some(Said::Reasoning(text)), Said::Reasoning(more)) => {
+                text.push_str(&more);
+            }
+            (_, next) => merged.push(next),
+        }
+    }
+    merged
+}

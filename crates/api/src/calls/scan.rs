@@ -1,0 +1,112 @@
+//! Where a bracketed text ends, letter by letter, and where it is divided.
+
+/// Brackets that may be open at once.
+const DEEPEST: usize = 100;
+
+/// What is being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notation {
+    /// JSON.
+    Json,
+    /// Calls and literals of Python.
+    Python,
+}
+
+/// What a letter brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Brackets or a string are open.
+    Open,
+    /// The letter closed the first bracket.
+    Done,
+    /// The letter cannot stand there.
+    Bad,
+}
+
+/// Follows brackets and strings.
+#[derive(Debug)]
+pub struct Scan {
+    notation: Notation,
+    /// What closes the brackets that are open.
+    closers: Vec<char>,
+    quote: Option<char>,
+    is_escaped: bool,
+}
+
+impl Scan {
+    /// Before the first bracket.
+    pub fn new(notation: Notation) -> Scan {
+        Scan { notation, closers: Vec::new(), quote: None, is_escaped: false }
+    }
+
+    /// Whether neither a bracket nor a string is open.
+    fn is_outside(&self) -> bool {
+        self.closers.is_empty() && self.quote.is_none()
+    }
+
+    /// Takes a letter.
+    pub fn step(&mut self, letter: char) -> Step {
+        if let Some(quote) = self.quote {
+            match letter {
+                _ if self.is_escaped => self.is_escaped = false,
+                '\\' => self.is_escaped = true,
+                _ if letter == quote => self.quote = None,
+                _ => {}
+            }
+            return Step::Open;
+        }
+        match letter {
+            '"' => self.quote = Some('"'),
+            '\'' if self.notation == Notation::Python => self.quote = Some('\''),
+            '[' => return self.open(']'),
+            '{' => return self.open('}'),
+            '(' if self.notation == Notation::Python => return self.open(')'),
+            ']' | '}' | ')' => return self.close(letter),
+            _ if self.notation == Notation::Json && !may_be_json(letter) => return Step::Bad,
+            _ => {}
+        }
+        Step::Open
+    }
+
+    fn open(&mut self, closer: char) -> Step {
+        self.closers.push(closer);
+        if self.closers.len() > DEEPEST { Step::Bad } else { Step::Open }
+    }
+
+    fn close(&mut self, letter: char) -> Step {
+        match self.closers.pop() {
+            Some(closer) if closer != letter => Step::Bad,
+            None => Step::Bad,
+            Some(_) if self.closers.is_empty() => Step::Done,
+            Some(_) => Step::Open,
+        }
+    }
+}
+
+/// Whether a letter occurs in JSON outside of strings.
+fn may_be_json(letter: char) -> bool {
+    letter.is_ascii_whitespace() || letter.is_ascii_alphanumeric() || ",:+-.".contains(letter)
+}
+
+/// The parts between `separator`s that stand outside of brackets and strings.
+pub fn split(text: &str, separator: char, notation: Notation) -> Vec<&str> {
+    let (mut scan, mut parts, mut first) = (Scan::new(notation), Vec::new(), 0);
+    for (at, letter) in text.char_indices() {
+        if letter == separator && scan.is_outside() {
+            parts.push(&text[first..at]);
+            first = at + letter.len_utf8();
+        } else {
+            scan.step(letter);
+        }
+    }
+    parts.push(&text[first..]);
+    parts
+}
+
+/// What stands between two brackets, divided at commas; one after the last is let pass.
+pub fn elements<'a>(text: &'a str, brackets: (char, char), notation: Notation) -> Option<Vec<&'a str>> {
+    let inner = text.trim().strip_prefix(brackets.0)?.strip_suffix(brackets.1)?;
+    let mut parts: Vec<&str> = split(inner, ',', notation).into_iter().map(str::trim).collect();
+    parts.pop_if(|last| last.is_empty());
+    Some(parts)
+}

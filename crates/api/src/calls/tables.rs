@@ -1,0 +1,228 @@
+//! Answers and what is read of them. Cases after the tables of vLLM's and llama.cpp's parsers.
+
+use super::language::{Dialect, Language};
+use super::thinking::Markers;
+use super::*;
+
+const NAMES: [&str; 3] = ["get_weather", "add", "f"];
+const THINK: Markers = Markers { open: "<think>", close: "</think>" };
+
+/// What is read of parts, with the text first, then the thinking, then the calls.
+type Read = (String, String, Vec<(String, String)>);
+
+struct Stages {
+    thinking: Thinking,
+    calls: Calls,
+}
+
+fn read(dialect: Dialect, is_thinking: bool, parts: &[Part]) -> Read {
+    let names = NAMES.map(str::to_owned).to_vec();
+    let mut stages = Stages { thinking: Thinking::new(Some(THINK), is_thinking), calls: Calls::new(dialect, names) };
+    let (mut said, mut answer) = (Vec::new(), Vec::new());
+    for part in parts {
+        stages.thinking.hear(part.clone(), &mut said, &mut answer);
+        answer.drain(..).for_each(|part| stages.calls.hear(&part, &mut said));
+    }
+    stages.thinking.end(&mut said, &mut answer);
+    answer.drain(..).for_each(|part| stages.calls.hear(&part, &mut said));
+    stages.calls.end(&mut said);
+    let (mut content, mut reasoning, mut calls) = (String::new(), String::new(), Vec::new());
+    for said in said {
+        match said {
+            Said::Content(text) => content.push_str(&text),
+            Said::Reasoning(text) => reasoning.push_str(&text),
+            Said::Call(Call { name, arguments }) => calls.push((name, arguments)),
+        }
+    }
+    (content, reasoning, calls)
+}
+
+/// Parts of a text in which control tokens stand between `⟦` and `⟧`.
+fn parts(marked: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut rest = marked;
+    while let Some((text, after)) = rest.split_once('⟦') {
+        let (control, after) = after.split_once('⟧').expect("it is closed");
+        parts.extend([Part::Text(text.to_owned()), Part::Control(control.to_owned())]);
+        rest = after;
+    }
+    parts.push(Part::Text(rest.to_owned()));
+    parts.retain(|part| *part != Part::Text(String::new()));
+    parts
+}
+
+/// The same parts with texts cut anew: into letters, or at random.
+fn cut(parts: &[Part], seed: u64) -> Vec<Part> {
+    let mut state = seed;
+    let mut is_cut = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        seed == 0 || (state >> 33).is_multiple_of(seed % 7 + 1)
+    };
+    let mut all = Vec::new();
+    for part in parts {
+        let Part::Text(text) = part else {
+            all.push(part.clone());
+            continue;
+        };
+        let mut piece = String::new();
+        for letter in text.chars() {
+            piece.push(letter);
+            if is_cut() {
+                all.push(Part::Text(std::mem::take(&mut piece)));
+            }
+        }
+        all.push(Part::Text(piece));
+    }
+    all
+}
+
+type Case = (Dialect, &'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const WEATHER: (&str, &str) = ("get_weather", r#"{"city": "Paris"}"#);
+const ADD: (&str, &str) = ("add", r#"{"a": 1, "b": [2, {"c": "}"}]}"#);
+
+#[rustfmt::skip]
+const CALLS: &[Case] = &[
+    (Dialect::Tagged, "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}\n</tool_call>", "", &[WEATHER]),
+    (Dialect::Tagged, "⟦<tool_call>⟧\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}\n⟦</tool_call>⟧\n", "", &[WEATHER]),
+    (Dialect::Tagged, "Let me see.\n\n<tool_call>{\"name\":\"get_weather\",\"arguments\":{\"city\": \"Paris\"}}</tool_call>\n<tool_call>{\"arguments\": {\"a\": 1, \"b\": [2, {\"c\": \"}\"}]}, \"name\": \"add\"}</tool_call>", "Let me see.", &[WEATHER, ADD]),
+    (Dialect::Tagged, "<tool_call>{\"name\": \"f\", \"arguments\": {}}", "", &[("f", "{}")]),
+    (Dialect::Tagged, "<tool_call>{\"name\": \"f\"}</tool_call> Done.", " Done.", &[("f", "{}")]),
+    (Dialect::Tagged, "<tool_call>{\"name\": \"f\", \"arguments\": {\"x\": \"</tool_call>\\\"\"}}</tool_call>", "", &[("f", "{\"x\": \"</tool_call>\\\"\"}")]),
+    (Dialect::Tagged, "<tool_call>{\"name\": \"f\", \"arguments\": \"{\\\"x\\\": 1}\"}</tool_call>", "", &[("f", "{\"x\": 1}")]),
+    (Dialect::Tagged, "<tool_call>{\"name\": \"f\", \"arguments\": {\"x\": 123456789012345678901234567890}}</tool_call>", "", &[("f", "{\"x\": 123456789012345678901234567890}")]),
+    (Dialect::Bare, "{\"name\": \"get_weather\", \"parameters\": {\"city\": \"Paris\"}}", "", &[WEATHER]),
+    (Dialect::Bare, "⟦<|python_tag|>⟧{\"name\": \"get_weather\", \"parameters\": {\"city\": \"Paris\"}}; {\"name\": \"f\", \"parameters\": {}}", "", &[WEATHER, ("f", "{}")]),
+    (Dialect::Bare, "<|python_tag|>{\"type\": \"function\", \"name\": \"f\", \"parameters\": null}", "", &[("f", "{}")]),
+    (Dialect::Pythonic, "[get_weather(city='Paris'), f()]", "", &[WEATHER, ("f", "{}")]),
+    (Dialect::Pythonic, "⟦<|python_start|>⟧[add(a=1, b=[2, {'c': '}'}])]⟦<|python_end|>⟧", "", &[ADD]),
+    (Dialect::Pythonic, "<|python_start|>[f(x=True, y=None, z=\"it's ]\")]<|python_end|>", "", &[("f", "{\"x\": true, \"y\": null, \"z\": \"it's ]\"}")]),
+    (Dialect::Pythonic, "{\"name\": \"get_weather\", \"parameters\": {\"city\": \"Paris\"}}", "", &[WEATHER]),
+    (Dialect::Mistral, "⟦[TOOL_CALLS]⟧[{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}, {\"name\": \"f\", \"arguments\": {}}]", "", &[WEATHER, ("f", "{}")]),
+    (Dialect::Mistral, "Well. [TOOL_CALLS] [{\"name\": \"f\", \"arguments\": {}}]", "Well.", &[("f", "{}")]),
+    (Dialect::Mistral, "⟦[TOOL_CALLS]⟧get_weather⟦[ARGS]⟧{\"city\": \"Paris\"}⟦[TOOL_CALLS]⟧f⟦[CALL_ID]⟧abcdefghi⟦[ARGS]⟧{}", "", &[WEATHER, ("f", "{}")]),
+    (Dialect::Mistral, "[TOOL_CALLS]get_weather[ARGS]{\"city\": \"Paris\"}", "", &[WEATHER]),
+    (Dialect::Mistral, "[TOOL_CALLS]f{}", "", &[("f", "{}")]),
+    (Dialect::Phi, "⟦<|tool_call|>⟧[{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}]⟦<|/tool_call|>⟧", "", &[WEATHER]),
+    (Dialect::Phi, "functools[{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}, {\"name\": \"f\", \"arguments\": {}}]", "", &[WEATHER, ("f", "{}")]),
+];
+
+/// Texts that are no calls, or hold none that there is a tool for.
+#[rustfmt::skip]
+const NONE: &[(Dialect, &str)] = &[
+    (Dialect::Tagged, "Plain text with < and <tool and {\"name\": \"f\"}.\n"),
+    (Dialect::Tagged, "<tool_call>\n{\"name\": \"unknown\", \"arguments\": {}}\n</tool_call>"),
+    (Dialect::Tagged, " <tool_call> is a tag; <tool_call>{\"name\": \"f\", \"arguments\": {"),
+    (Dialect::Tagged, "<tool_call>{\"name\": \"f\", \"arguments\": [1]}</tool_call>"),
+    (Dialect::Tagged, "<tool_call>{\"name\": 3}</tool_call> é"),
+    (Dialect::Tagged, "{\"name\": \"f\", \"arguments\": {}}"),
+    (Dialect::Tagged, ""),
+    (Dialect::Tagged, " \n"),
+    (Dialect::Bare, "{\"answer\": 42}"),
+    (Dialect::Bare, "{\"name\": \"Ann\", \"parameters\": {}}; and so on"),
+    (Dialect::Bare, "As JSON: {\"name\": \"f\", \"parameters\": {}}"),
+    (Dialect::Bare, "{name: f}"),
+    (Dialect::Bare, "{\"name\": \"f\", \"parameters\": {]}"),
+    (Dialect::Pythonic, "[1, 2, 3] is a list"),
+    (Dialect::Pythonic, "[f(x=y)]"),
+    (Dialect::Pythonic, "[a link](http://example.org) [f()"),
+    (Dialect::Pythonic, "[]"),
+    (Dialect::Mistral, "[TOOL_CALLS]nothing like it\n{}"),
+    (Dialect::Mistral, "[TOOL_CALLS][1]"),
+    (Dialect::Phi, "functools is a module; functools[0]"),
+];
+
+#[test]
+fn calls_are_read_and_the_text_around_them_stays() {
+    for (dialect, answer, content, calls) in CALLS {
+        let owned = |(name, arguments): &(&str, &str)| ((*name).to_owned(), (*arguments).to_owned());
+        let expected = ((*content).to_owned(), String::new(), calls.iter().map(owned).collect());
+        assert_eq!(read(*dialect, false, &parts(answer)), expected, "{answer}");
+    }
+}
+
+#[test]
+fn what_is_no_call_is_released_as_it_was() {
+    for (dialect, answer) in NONE {
+        let expected = ((*answer).to_owned(), String::new(), Vec::new());
+        assert_eq!(read(*dialect, false, &parts(answer)), expected, "{answer}");
+    }
+}
+
+#[test]
+fn a_call_with_a_fault_does_not_swallow_the_next() {
+    let faulty = "<tool_call>{\"name\": \"f\", \"arguments\": {}</tool_call>";
+    let answer = format!("{faulty}<tool_call>{{\"name\": \"f\", \"arguments\": {{}}}}</tool_call>");
+    let call = ("f".to_owned(), "{}".to_owned());
+    let expected = (faulty.to_owned(), String::new(), vec![call.clone()]);
+    assert_eq!(read(Dialect::Tagged, false, &parts(&answer)), expected);
+    let marked = "⟦<tool_call>⟧{\"name⟦<tool_call>⟧{\"name\": \"f\"}⟦</tool_call>⟧";
+    assert_eq!(read(Dialect::Tagged, false, &parts(marked)), ("{\"name".to_owned(), String::new(), vec![call]));
+}
+
+#[test]
+fn thinking_is_no_part_of_the_answer_and_calls_nothing() {
+    let call = "<tool_call>{\"name\": \"f\", \"arguments\": {}}</tool_call>";
+    for (is_thinking, answer, content, reasoning, calls) in [
+        (false, format!("<think>\nI could {call}\n</think>\n\nYes."), "Yes.", format!("I could {call}"), 0),
+        (false, format!("⟦<think>⟧Hm.⟦</think>⟧\n{call}"), "", "Hm.".to_owned(), 1),
+        (true, format!("Hm </thin </think>{call}"), "", "Hm </thin".to_owned(), 1),
+        (true, "cut off </th".to_owned(), "", "cut off </th".to_owned(), 0),
+        (false, "<think>\n\n</think>\nHi <think>".to_owned(), "Hi <think>", String::new(), 0),
+        (false, " <thing> Hi".to_owned(), " <thing> Hi", String::new(), 0),
+        (false, "<thi".to_owned(), "<thi", String::new(), 0),
+    ] {
+        for seed in 0..20 {
+            let (text, thought, called) = read(Dialect::Tagged, is_thinking, &cut(&parts(&answer), seed));
+            assert_eq!((text.as_str(), &thought, called.len()), (content, &reasoning, calls), "{answer}");
+        }
+    }
+}
+
+#[test]
+fn any_cut_of_the_text_is_read_alike() {
+    let answers = CALLS.iter().map(|(dialect, answer, ..)| (*dialect, *answer)).chain(NONE.iter().copied());
+    for (dialect, answer) in answers {
+        let whole = parts(&format!("<think>I {answer}</think>{answer}"));
+        let expected = read(dialect, false, &whole);
+        for seed in 0..100 {
+            assert_eq!(read(dialect, false, &cut(&whole, seed)), expected, "{answer}, cut {seed}");
+        }
+    }
+}
+
+#[test]
+fn what_is_too_deep_or_too_long_is_no_call() {
+    let deep = format!("<tool_call>{{\"name\": \"f\", \"arguments\": {{\"x\": {}", "[".repeat(100_000));
+    let long = format!("<tool_call>{{\"name\": \"f\", \"arguments\": {{\"x\": \"{}\"}}}}", "y".repeat(2 << 20));
+    for answer in [deep, long] {
+        assert_eq!(read(Dialect::Tagged, false, &parts(&answer)), (answer, String::new(), Vec::new()));
+    }
+}
+
+#[test]
+fn a_language_is_known_by_what_the_template_writes() {
+    let language = |source: &str| {
+        let template = plimsoll_engine::ChatTemplate::new::<&str, &str>(source, []).expect("it compiles");
+        Language::of_template(&template)
+    };
+    let shown = "{% if tools %}{{ tools | tojson }}{% endif %}{% for m in messages %}{{ m.content }}{% endfor %}";
+    for (marker, dialect) in [
+        ("<tool_call>", Some(Dialect::Tagged)),
+        ("<tool_call><function=", None),
+        ("<tool_call><arg_key>", None),
+        ("<|python_tag|>", Some(Dialect::Bare)),
+        ("<|python_start|>", Some(Dialect::Pythonic)),
+        ("[TOOL_CALLS]", Some(Dialect::Mistral)),
+        ("<|tool_call|>", Some(Dialect::Phi)),
+        ("nothing", None),
+    ] {
+        assert_eq!(language(&format!("{shown}{{{{ '{marker}' }}}}")).dialect, dialect, "{marker}");
+    }
+    assert_eq!(language("<tool_call>{{ messages[0].content }}").dialect, None, "it shows no tools");
+    let phi = "{% for m in messages %}{% if 'tools' in m %}<|tool|>{{ m['tools'] }}<|/tool|>{% endif %}{% endfor %}";
+    assert!(language(phi).dialect == Some(Dialect::Phi) && language(phi).tools_in_message);
+    let thinks = language("{{ '<think></think>' }}");
+    assert!(thinks.is_thinking_after("assistant\n<think>\n") && !thinks.is_thinking_after("<think>\n\n</think>\n"));
+    assert!(!language("plain").is_thinking_after("<think>"));
+}

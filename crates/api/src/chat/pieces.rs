@@ -1,0 +1,98 @@
+//! Answers to a conversation, sent piece by piece.
+
+use plimsoll_engine::batch::Event;
+use serde_json::{Value, json};
+
+use super::answer::{About, usage_json};
+use super::likelihoods;
+use crate::calls::{Call, Reader, Said};
+use crate::generation::Generation;
+use crate::stream::{Chunks, Usage};
+
+/// Answers that are sent piece by piece.
+pub struct Pieces {
+    about: About,
+    readers: Vec<Reader>,
+    /// Calls of each that were sent.
+    called: Vec<usize>,
+    include_usage: bool,
+}
+
+impl Pieces {
+    /// Of as many answers as were asked for.
+    pub fn new(about: About, generation: &Generation) -> Pieces {
+        let readers = (0..generation.n).map(|_| about.reader()).collect();
+        Pieces { about, readers, called: vec![0; generation.n], include_usage: generation.include_usage }
+    }
+
+    fn piece(&self, index: usize, delta: Value, likelihoods: Value, finish: Option<&str>) -> Value {
+        let choice = json!({ "index": index, "delta": delta, "logprobs": likelihoods, "finish_reason": finish });
+        let mut object = self.about.object("chat.completion.chunk", vec![choice]);
+        if self.include_usage {
+            object["usage"] = Value::Null;
+        }
+        object
+    }
+
+    /// What is said as OpenAI's deltas; a call's arguments come after its name.
+    fn deltas(&mut self, choice: usize, said: Vec<Said>) -> Vec<Value> {
+        let mut deltas = Vec::new();
+        for said in said {
+            match said {
+                Said::Content(text) => deltas.push(json!({ "content": text })),
+                Said::Reasoning(text) => deltas.push(json!({ "reasoning_content": text, "reasoning": text })),
+                Said::Call(Call { name, arguments }) => {
+                    let index = self.called[choice];
+                    self.called[choice] += 1;
+                    let id = self.about.call_id(choice, index);
+                    let function = json!({ "name": name, "arguments": "" });
+                    let call = json!({ "index": index, "id": id, "type": "function", "function": function });
+                    let rest = json!({ "index": index, "function": { "arguments": arguments } });
+                    deltas.extend([json!({ "tool_calls": [call] }), json!({ "tool_calls": [rest] })]);
+                }
+            }
+        }
+        deltas
+    }
+}
+
+impl Chunks for Pieces {
+    fn begin(&mut self) -> Vec<Value> {
+        let delta = json!({ "role": "assistant", "content": "", "refusal": null });
+        (0..self.readers.len()).map(|index| self.piece(index, delta.clone(), Value::Null, None)).collect()
+    }
+
+    fn hear(&mut self, choice: usize, event: &Event) -> Vec<Value> {
+        let said = self.readers[choice].hear(event);
+        let mut deltas = self.deltas(choice, said);
+        let (entry, finish) = match event {
+            Event::Token(token) => (likelihoods::entry(&self.about.tokenizer, token), None),
+            Event::Ended { finish, .. } => (None, Some(self.readers[choice].finish_reason(*finish))),
+            Event::Failed(_) => return Vec::new(),
+        };
+        // Nothing is said for a token whose text is held back, unless its likelihood is wanted.
+        if deltas.is_empty() && entry.is_some() {
+            deltas.push(json!({ "content": "" }));
+        }
+        if deltas.is_empty() && finish.is_some() {
+            deltas.push(json!({}));
+        }
+        let (n, mut entries) = (deltas.len(), Vec::from_iter(entry));
+        let pieces = deltas.into_iter().enumerate().map(|(at, delta)| {
+            // The likelihood goes with the first, the end with the last.
+            let entries = std::mem::take(&mut entries);
+            let is_told = matches!(event, Event::Token(_)) && at == 0;
+            let likelihoods = if is_told { self.about.likelihoods(entries) } else { Value::Null };
+            self.piece(choice, delta, likelihoods, finish.filter(|_| at + 1 == n))
+        });
+        pieces.collect()
+    }
+
+    fn end(&mut self, usage: &Usage) -> Option<Value> {
+        self.include_usage.then(|| {
+            let mut object = self.about.object("chat.completion.chunk", Vec::new());
+            object["usage"] = usage_json(usage, self.readers.iter().map(|reader| reader.reasoning_tokens));
+            object
+        })
+    }
+}

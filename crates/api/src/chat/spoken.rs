@@ -1,0 +1,127 @@
+//! Answers that are made up, through a real tokenizer: whole and in pieces they say the same.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use plimsoll_engine::batch::{ChosenToken, Event};
+use plimsoll_engine::{ChatTemplate, Finish, Session, SessionOptions, Special, TextStream, Timings, Tokenizer};
+use plimsoll_models::Checkpoint;
+use serde_json::{Value, json};
+
+use super::answer::{About, Reading, Whole};
+use super::pieces::Pieces;
+use crate::calls::Language;
+use crate::fields::Fields;
+use crate::generation::Generation;
+use crate::stream::{Chunks, Usage};
+
+fn tokenizer() -> Arc<Tokenizer> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo/large");
+    let checkpoint = Checkpoint::open(&folder).unwrap();
+    Session::open(&checkpoint, &SessionOptions::default()).unwrap().shared_tokenizer()
+}
+
+fn about(tokenizer: &Arc<Tokenizer>, is_thinking: bool) -> About {
+    let source = "{{ tools | tojson if tools else '' }}{{ '<tool_call><think></think>' }}";
+    let language = Language::of_template(&ChatTemplate::new::<&str, &str>(source, []).unwrap());
+    let reading = Reading { language, callable: Some(vec!["f".to_owned(), "g".to_owned()]), is_thinking };
+    About::new("m", Arc::clone(tokenizer), false, reading).unwrap()
+}
+
+/// What the batch would tell of an answer.
+fn events(tokenizer: &Tokenizer, answer: &str, stops: &[&str], finish: Finish) -> Vec<Event> {
+    let mut stream = TextStream::new(stops.iter().map(|stop| (*stop).to_owned()).collect());
+    let mut events = Vec::new();
+    for id in tokenizer.encode(answer, Special::AsText).unwrap() {
+        let chunk = stream.push(tokenizer.token_bytes(id));
+        events.push(Event::Token(ChosenToken { id, text: chunk.text, likelihood: None }));
+        if chunk.stopped {
+            break;
+        }
+    }
+    events.push(Event::Ended { finish, text: stream.finish().text, timings: Timings::default() });
+    events
+}
+
+/// An answer's message, why it ended, and how many tokens of it were thinking; the same from its pieces.
+fn spoken(answer: &str, stops: &[&str], finish: Finish, is_thinking: bool) -> (Value, Value, u64) {
+    let tokenizer = tokenizer();
+    let events = events(&tokenizer, answer, stops, finish);
+    let usage = Usage::default();
+    let mut whole = Whole::new(about(&tokenizer, is_thinking), 1);
+    events.iter().for_each(|event| whole.hear(0, event));
+    let whole = whole.into_json(&usage);
+
+    let body = json!({"stream": true, "stream_options": {"include_usage": true}}).to_string();
+    let generation = Generation::take(&mut Fields::of_body(body.as_bytes()).unwrap()).unwrap();
+    let mut pieces = Pieces::new(about(&tokenizer, is_thinking), &generation);
+    let sent: Vec<Value> = events.iter().flat_map(|event| pieces.hear(0, event)).collect();
+    let last = pieces.end(&usage).unwrap();
+    assert_eq!(last["usage"], whole["usage"]);
+
+    let choice = &whole["choices"][0];
+    let (message, deltas) = (&choice["message"], sent.iter().map(|piece| &piece["choices"][0]));
+    let (mut content, mut reasoning, mut calls) = (String::new(), String::new(), Vec::<Value>::new());
+    for delta in deltas.clone().map(|choice| &choice["delta"]) {
+        content.push_str(delta["content"].as_str().unwrap_or_default());
+        reasoning.push_str(delta["reasoning"].as_str().unwrap_or_default());
+        assert_eq!(delta["reasoning"], delta["reasoning_content"]);
+        for call in delta["tool_calls"].as_array().into_iter().flatten() {
+            let index = call["index"].as_u64().unwrap() as usize;
+            if index == calls.len() {
+                assert_eq!((&call["type"], &call["function"]["arguments"]), (&json!("function"), &json!("")));
+                assert!(call["id"].as_str().unwrap().starts_with("call_"));
+                calls.push(call["function"].clone());
+            } else {
+                let all = format!(
+                    "{}{}",
+                    calls[index]["arguments"].as_str().unwrap(),
+                    call["function"]["arguments"].as_str().unwrap()
+                );
+                calls[index]["arguments"] = all.into();
+            }
+        }
+    }
+    assert_eq!(content, message["content"].as_str().unwrap_or_default());
+    assert_eq!(reasoning, message["reasoning"].as_str().unwrap_or_default());
+    let functions: Vec<Value> =
+        message["tool_calls"].as_array().into_iter().flatten().map(|call| call["function"].clone()).collect();
+    assert_eq!(calls, functions);
+    let finishes: Vec<&Value> = deltas.map(|choice| &choice["finish_reason"]).filter(|f| !f.is_null()).collect();
+    assert_eq!(finishes, [&choice["finish_reason"]]);
+    let thought = whole["usage"]["completion_tokens_details"]["reasoning_tokens"].as_u64().unwrap();
+    (message.clone(), choice["finish_reason"].clone(), thought)
+}
+
+const CALLS: &str = "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"x\": 1}}\n</tool_call>\n<tool_call>\n{\"name\": \"g\"}\n</tool_call>";
+
+#[test]
+fn calls_have_the_shape_of_openais() {
+    let (message, finish, thought) = spoken(CALLS, &[], Finish::Stop, false);
+    assert_eq!((message["content"].clone(), finish, thought), (Value::Null, json!("tool_calls"), 0));
+    let calls = message["tool_calls"].as_array().unwrap();
+    assert_eq!(calls.len(), 2);
+    assert_eq!(calls[0]["function"], json!({"name": "f", "arguments": "{\"x\": 1}"}));
+    assert_ne!(calls[0]["id"], calls[1]["id"]);
+    let keys: Vec<&String> = calls[0].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["id", "type", "function"]);
+}
+
+#[test]
+fn an_answer_that_was_cut_off_says_so() {
+    assert_eq!(spoken(CALLS, &[], Finish::Length, false).1, "length");
+    let (message, finish, _) = spoken(CALLS, &["arguments"], Finish::Stop, false);
+    assert_eq!((&message["content"], finish), (&json!("<tool_call>\n{\"name\": \"f\", \""), json!("stop")));
+    assert!(message.get("tool_calls").is_none() && message.get("reasoning").is_none());
+}
+
+#[test]
+fn thinking_is_told_apart_and_counted() {
+    let thinking = format!("<think>\nTwo: {CALLS}\n</think>\n\nDone.");
+    let (message, finish, thought) = spoken(&thinking, &[], Finish::Stop, false);
+    assert_eq!((&message["content"], finish), (&json!("Done."), json!("stop")));
+    assert_eq!(message["reasoning_content"], json!(format!("Two: {CALLS}")));
+    assert!(thought > 20, "{thought}");
+    let (message, _, _) = spoken("Hm.</think>Yes", &[], Finish::Stop, true);
+    assert_eq!((&message["reasoning"], &message["content"]), (&json!("Hm."), &json!("Yes")));
+}
