@@ -64,7 +64,7 @@ pub struct Served {
     /// The model's tokenizer, for what needs no computing.
     pub tokenizer: Arc<Tokenizer>,
     /// How the model writes calls and thinking.
-    pub language: Language,
+    pub(crate) language: Language,
     /// Tokens that prompt and answer may take together.
     pub context: usize,
     /// Since when, in seconds of Unix time.

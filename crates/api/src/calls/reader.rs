@@ -2,7 +2,7 @@
 
 use super::find::Find;
 use super::language::Dialect;
-use super::scan::{Scan, Step};
+use super::scan::{Notation, Scan, Step};
 use super::{Part, Said, parse};
 
 /// Bytes that a call may have.
@@ -169,7 +169,9 @@ impl Block {
         if self.shown.len() > LONGEST {
             return Step::Bad;
         }
+        let may_go_on = self.may_go_on(letter, dialect);
         let step = match &mut self.scan {
+            Some(_) if !may_go_on => Step::Bad,
             Some(scan) => scan.step(letter),
             None => self.before_bracket(letter, dialect),
         };
@@ -180,6 +182,16 @@ impl Block {
             }
         }
         step
+    }
+
+    /// Whether a list of Python's calls can go on so: first comes a name.
+    fn may_go_on(&self, letter: char, dialect: Dialect) -> bool {
+        let is_python = dialect.notation(self.body.chars().next().unwrap_or('{')) == Notation::Python;
+        if !is_python || self.body.contains('(') {
+            return true;
+        }
+        let is_of_name = letter.is_alphanumeric() || letter.is_whitespace() || "_.-(]".contains(letter);
+        is_of_name && self.body.len() < LONGEST_HEAD
     }
 
     fn before_bracket(&mut self, letter: char, dialect: Dialect) -> Step {

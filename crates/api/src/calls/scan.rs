@@ -104,7 +104,7 @@ pub fn split(text: &str, separator: char, notation: Notation) -> Vec<&str> {
 }
 
 /// What stands between two brackets, divided at commas; one after the last is let pass.
-pub fn elements<'a>(text: &'a str, brackets: (char, char), notation: Notation) -> Option<Vec<&'a str>> {
+pub fn elements(text: &str, brackets: (char, char), notation: Notation) -> Option<Vec<&str>> {
     let inner = text.trim().strip_prefix(brackets.0)?.strip_suffix(brackets.1)?;
     let mut parts: Vec<&str> = split(inner, ',', notation).into_iter().map(str::trim).collect();
     parts.pop_if(|last| last.is_empty());

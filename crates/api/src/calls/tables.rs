@@ -201,6 +201,22 @@ fn what_is_too_deep_or_too_long_is_no_call() {
 }
 
 #[test]
+fn what_cannot_become_a_call_is_not_held_back() {
+    for (dialect, answer) in [
+        (Dialect::Pythonic, "[1, it's"),
+        (Dialect::Bare, "{<x"),
+        (Dialect::Tagged, "<tool_call>x"),
+        (Dialect::Phi, "functools are"),
+        (Dialect::Mistral, "[TOOL_CALLS]\u{7}"),
+    ] {
+        let mut calls = Calls::new(dialect, vec!["f".to_owned()]);
+        let mut said = Vec::new();
+        calls.hear(&Part::Text(answer.to_owned()), &mut said);
+        assert_eq!(merged(said), [Said::Content(answer.to_owned())]);
+    }
+}
+
+#[test]
 fn a_language_is_known_by_what_the_template_writes() {
     let language = |source: &str| {
         let template = plimsoll_engine::ChatTemplate::new::<&str, &str>(source, []).expect("it compiles");
@@ -225,4 +241,32 @@ fn a_language_is_known_by_what_the_template_writes() {
     let thinks = language("{{ '<think></think>' }}");
     assert!(thinks.is_thinking_after("assistant\n<think>\n") && !thinks.is_thinking_after("<think>\n\n</think>\n"));
     assert!(!language("plain").is_thinking_after("<think>"));
+}
+
+#[test]
+fn noise_is_read_alike_however_it_is_cut_and_nothing_of_it_is_lost() {
+    #[rustfmt::skip]
+    const PIECES: [&str; 32] = [
+        "<tool_call>", "</tool_call>", "⟦<tool_call>⟧", "⟦</tool_call>⟧", "<|python_tag|>", "⟦<|python_start|>⟧",
+        "[TOOL_CALLS]", "⟦[TOOL_CALLS]⟧", "⟦[ARGS]⟧", "[ARGS]", "functools", "<|tool_call|>", "f", "(", ")", "=", "{", "}",
+        "[", "]", "\"", "'", "\\", ",", ":", ";", " ", "\n", "{\"name\": \"f\", \"arguments\": {}}", "[f(x='{')]", "é<", "1",
+    ];
+    let dialects = [Dialect::Tagged, Dialect::Bare, Dialect::Pythonic, Dialect::Mistral, Dialect::Phi];
+    let (mut state, mut with_calls) = (1u64, 0);
+    let mut below = |n: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % n
+    };
+    for _ in 0..20_000 {
+        let answer: String = (0..=below(16)).map(|_| PIECES[below(PIECES.len())]).collect();
+        let (dialect, parts, seed) = (dialects[below(dialects.len())], parts(&answer), below(100) as u64);
+        let whole = read(dialect, false, &parts);
+        assert_eq!(whole, read(dialect, false, &cut(&parts, seed)), "{dialect:?} {answer}, cut {seed}");
+        with_calls += usize::from(!whole.2.is_empty());
+        if whole.2.is_empty() {
+            let shown = parts.iter().map(|part| if let Part::Text(text) = part { text.as_str() } else { "" });
+            assert_eq!(whole.0, shown.collect::<String>(), "{dialect:?} {answer}");
+        }
+    }
+    assert!(with_calls > 10, "{with_calls}");
 }
