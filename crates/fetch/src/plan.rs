@@ -1,0 +1,153 @@
+//! What a pull would do, told before a byte of any weight is fetched.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::digest::Digest;
+use crate::error::FetchError;
+
+/// What is fetched, from where, and what it takes. Made by [`Hub::plan`](crate::Hub::plan).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// `org/name`.
+    pub repository: String,
+    /// As it was asked for.
+    pub revision: String,
+    /// What it stands for, and what is fetched.
+    pub commit: String,
+    /// What the card declares.
+    pub licence: Option<String>,
+    /// Whether the maker asks to accept terms first.
+    pub gated: bool,
+    /// The label of a GGUF.
+    pub quantisation: Option<String>,
+    /// The files, the small ones first.
+    pub files: Vec<PlannedFile>,
+    /// Files of the repository that are not needed.
+    pub left_out: LeftOut,
+    /// The folder in which the files will be.
+    pub folder: PathBuf,
+    /// Room on the disk.
+    pub disk: Disk,
+    /// Files that are read where they are, and that the commit does not have.
+    #[serde(skip)]
+    pub(crate) absent: Vec<&'static str>,
+}
+
+/// A file to fetch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedFile {
+    /// Its name in the repository.
+    pub name: String,
+    /// What it is for.
+    pub role: Role,
+    /// Bytes.
+    pub bytes: u64,
+    /// The hash that it must have.
+    pub digest: Option<Digest>,
+    /// How much of it is on this machine.
+    pub state: State,
+    #[serde(skip)]
+    pub(crate) etag: String,
+}
+
+/// What a file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Weights.
+    Weights,
+    /// What a GGUF sees with.
+    Projector,
+    /// Settings, tokenizer, template, licence.
+    Companion,
+}
+
+/// How much of a file is on this machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum State {
+    /// All of it, in the cache.
+    Here,
+    /// All of it, in another program's store.
+    Elsewhere {
+        /// Where.
+        path: PathBuf,
+    },
+    /// Some of it, from an earlier time.
+    Partly {
+        /// How much.
+        bytes: u64,
+    },
+    /// Nothing.
+    Missing,
+}
+
+/// What is not fetched.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// How many files.
+    pub files: usize,
+    /// Their bytes, as far as the hub says.
+    pub bytes: u64,
+}
+
+/// Room on the disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Disk {
+    /// The cache.
+    pub folder: PathBuf,
+    /// Bytes that will be written.
+    pub needed: u64,
+    /// Bytes that may be; `None` where the system does not say.
+    pub free: Option<u64>,
+}
+
+impl Plan {
+    /// Bytes of all files.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+
+    /// Bytes that have to come over the network.
+    pub fn to_fetch(&self) -> u64 {
+        to_fetch(&self.files)
+    }
+
+    /// Whether nothing has to be fetched.
+    pub fn is_here(&self) -> bool {
+        self.files.iter().all(|file| file.state == State::Here)
+    }
+
+    /// The weights.
+    pub fn weights(&self) -> impl Iterator<Item = &PlannedFile> {
+        self.files.iter().filter(|file| file.role == Role::Weights)
+    }
+
+    /// Looks whether the disk has room.
+    ///
+    /// # Errors
+    /// It does not, with both numbers.
+    pub fn require_room(&self) -> Result<(), FetchError> {
+        let Disk { folder, needed, free } = &self.disk;
+        match free {
+            Some(free) if free < needed => {
+                Err(FetchError::NoRoom { folder: folder.clone(), needed: *needed, free: *free })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Bytes of `files` that come over the network: each blob once.
+pub(crate) fn to_fetch(files: &[PlannedFile]) -> u64 {
+    let mut seen = HashSet::new();
+    let missing = files.iter().filter(|file| seen.insert(&file.etag)).map(|file| match file.state {
+        State::Here | State::Elsewhere { .. } => 0,
+        State::Partly { bytes } => file.bytes.saturating_sub(bytes),
+        State::Missing => file.bytes,
+    });
+    missing.sum()
+}
