@@ -105,10 +105,21 @@ pub struct Disk {
     pub free: Option<u64>,
 }
 
+impl State {
+    /// Bytes of a file of `size` that have to come over the network.
+    pub fn missing(&self, size: u64) -> u64 {
+        match self {
+            State::Here | State::Elsewhere { .. } => 0,
+            State::Partly { bytes } => size.saturating_sub(*bytes),
+            State::Missing => size,
+        }
+    }
+}
+
 impl Plan {
     /// Bytes of all files.
     pub fn bytes(&self) -> u64 {
-        self.files.iter().map(|file| file.bytes).sum()
+        self.files.iter().map(|file| file.bytes).fold(0, u64::saturating_add)
     }
 
     /// Bytes that have to come over the network.
@@ -125,16 +136,17 @@ impl Plan {
     pub fn weights(&self) -> impl Iterator<Item = &PlannedFile> {
         self.files.iter().filter(|file| file.role == Role::Weights)
     }
+}
 
-    /// Looks whether the disk has room.
+impl Disk {
+    /// Looks whether there is room.
     ///
     /// # Errors
-    /// It does not, with both numbers.
-    pub fn require_room(&self) -> Result<(), FetchError> {
-        let Disk { folder, needed, free } = &self.disk;
-        match free {
-            Some(free) if free < needed => {
-                Err(FetchError::NoRoom { folder: folder.clone(), needed: *needed, free: *free })
+    /// There is not, with both numbers.
+    pub fn require(&self) -> Result<(), FetchError> {
+        match self.free {
+            Some(free) if free < self.needed => {
+                Err(FetchError::NoRoom { folder: self.folder.clone(), needed: self.needed, free })
             }
             _ => Ok(()),
         }
@@ -144,10 +156,6 @@ impl Plan {
 /// Bytes of `files` that come over the network: each blob once.
 pub(crate) fn to_fetch(files: &[PlannedFile]) -> u64 {
     let mut seen = HashSet::new();
-    let missing = files.iter().filter(|file| seen.insert(&file.etag)).map(|file| match file.state {
-        State::Here | State::Elsewhere { .. } => 0,
-        State::Partly { bytes } => file.bytes.saturating_sub(bytes),
-        State::Missing => file.bytes,
-    });
-    missing.sum()
+    let first = files.iter().filter(|file| seen.insert(&file.etag));
+    first.map(|file| file.state.missing(file.bytes)).fold(0, u64::saturating_add)
 }

@@ -160,7 +160,7 @@ impl Hub {
         tell: &mut dyn FnMut(Event<'_>),
         cancel: &Cancel,
     ) -> Result<Pulled, FetchError> {
-        plan.require_room()?;
+        plan.disk.require()?;
         let Plan { repository, commit, .. } = plan;
         cache.prepare(repository)?;
         let judge = |answer: &Answer| self.judge(answer, repository, "file");

@@ -98,13 +98,16 @@ impl Fetching<'_> {
     /// Has the file in its place, from wherever it comes. Gives the bytes that were fetched, with those that were fetched
     /// in vain.
     pub(crate) fn fetch(&mut self, job: &Job<'_>) -> Result<u64, FetchError> {
-        if job.is_there() {
+        if job.is_there() && !job.part().exists() {
             return Ok(0);
         }
         let tell = &mut *self.tell;
         let _lock = lock::take(&job.lock, self.cancel, || tell(Event::Waiting { name: job.name }))?;
         let mut fetched = 0;
-        if !job.is_there() && !self.adopt(job)? {
+        if job.is_there() {
+            // Another program was faster than an interrupted fetch.
+            job.discard();
+        } else if !self.adopt(job)? {
             fetched = self.fetch_locked(job)?;
         }
         (self.tell)(Event::Done { name: job.name, size: job.size });

@@ -19,7 +19,7 @@ use crate::names;
 use crate::reference::{HubReference, is_revision};
 
 pub use contents::{CachedFile, CachedModel, CachedRevision, Verdict};
-pub(crate) use place::{copy_aside, symlink, sync_folder};
+pub(crate) use place::{copy_aside, symlink, sync_folder, write_whole};
 
 /// Begins the name of a model's folder.
 const MODELS: &str = "models--";

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -157,12 +157,12 @@ impl Mock {
         self.requests().into_iter().filter(|r| r.method == "GET" && r.is_for(file)).collect()
     }
 
-    fn serve(&self, stream: TcpStream) {
-        let mut reader = BufReader::new(stream.try_clone().unwrap());
-        let mut stream = stream;
+    /// Answers over one connection until it ends.
+    pub fn serve(&self, stream: impl Read + Write) {
+        let mut reader = BufReader::new(stream);
         while let Some(request) = read_request(&mut reader) {
             let answer = self.answer(&request);
-            if answer.send(&request, &mut stream, &|n| self.tell_sent(n)).is_none() {
+            if answer.send(&request, reader.get_mut(), &|n| self.tell_sent(n)).is_none() {
                 return;
             }
         }
@@ -265,7 +265,7 @@ impl Answer {
     }
 
     /// Sends it; nothing where the connection is not to be used again.
-    fn send(mut self, request: &Request, stream: &mut TcpStream, sent: &dyn Fn(usize)) -> Option<()> {
+    fn send(mut self, request: &Request, stream: &mut (impl Read + Write), sent: &dyn Fn(usize)) -> Option<()> {
         let all = self.body.len() as u64;
         let mut body = self.body.to_vec();
         if matches!(self.fault, Some(Fault::RangeIgnored)) {
@@ -324,6 +324,7 @@ impl Answer {
     }
 }
 
+/// The next request of a connection; nothing where it has ended.
 fn read_request(reader: &mut impl BufRead) -> Option<Request> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|n| *n > 0)?;
