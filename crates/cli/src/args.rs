@@ -1,5 +1,7 @@
 //! Every command and flag, with its help.
 
+pub mod pull;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -66,6 +68,10 @@ pub enum Command {
     Fit(Fit),
     /// List the models that are known without files, search them, or show the card of one
     Catalog(CatalogArgs),
+    /// Fetch a model, after telling what it is, what it takes and what its licence allows
+    Pull(pull::Pull),
+    /// List the models on this machine, check their files, or remove one
+    Models(pull::Models),
     /// Compare with the numbers of the reference implementation; exit status 0 if they agree, 1 if not, 2 if something was
     /// not compared, 3 error
     Verify(Verify),

@@ -12,6 +12,8 @@ pub mod gate;
 mod history;
 mod info;
 mod measure_memory;
+mod models;
+pub mod pull;
 mod run;
 mod serve;
 mod template;
@@ -47,6 +49,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Some(Command::Info(command)) => info::run(command, settings, json)?,
         Some(Command::Fit(command)) => fit::run(command, &settings, json)?,
         Some(Command::Catalog(command)) => catalog::run(command, json)?,
+        Some(Command::Pull(command)) => pull::run(command, json)?,
+        Some(Command::Models(command)) => return models::run(command, json),
         Some(Command::Verify(command)) => return verify::run(command, settings, json),
         Some(Command::Tokenize(command)) => tokenize::run(command, &settings)?,
         Some(Command::Template(command)) => template::run(command, &settings, json)?,
@@ -78,7 +82,8 @@ fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
 pub const ERROR: u8 = 3;
 
 /// Names of the commands that answer by their exit status: `gate`, or a command and what is asked of it.
-pub const CHECKS: [&[&str]; 4] = [&["gate"], &["verify"], &["evidence", "check"], &["votes", "audit"]];
+pub const CHECKS: [&[&str]; 5] =
+    [&["gate"], &["verify"], &["models", "verify"], &["evidence", "check"], &["votes", "audit"]];
 
 /// The exit status of a check: 0 passed, 1 failed, and 2 where it did not look at everything that it was to look at.
 fn status_of(standing: Standing) -> ExitCode {

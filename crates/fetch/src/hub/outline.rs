@@ -1,6 +1,7 @@
-//! The beginning of a file, with which a model can be looked at before it is fetched.
+//! Some bytes of a file, with which a model can be looked at before it is fetched.
 
-use std::io::Read;
+use std::io::{self, Read};
+use std::ops::Range;
 
 use ureq::http::Method;
 
@@ -9,31 +10,39 @@ use crate::error::FetchError;
 use crate::names;
 use crate::patience::Cancel;
 use crate::plan::Plan;
-use crate::wire::Follow;
+use crate::wire::{Answer, Follow};
 
 impl Hub {
-    /// The first `most` bytes of a file of a plan, fewer where it is shorter. A server that sends more is cut off.
+    /// The bytes of a file of a plan from `range`, fewer where it ends before. A server that sends more is cut off.
     ///
     /// # Errors
     /// The file cannot be had.
-    pub fn head(&self, plan: &Plan, file: &str, most: u64, cancel: &Cancel) -> Result<Vec<u8>, FetchError> {
+    pub fn bytes(&self, plan: &Plan, file: &str, range: Range<u64>, cancel: &Cancel) -> Result<Vec<u8>, FetchError> {
         names::check(file)?;
         let address = self.address_of(&plan.repository, &plan.commit, file);
-        if most == 0 {
+        if range.is_empty() {
             return Ok(Vec::new());
         }
-        let range = format!("bytes=0-{}", most - 1);
+        let asked = format!("bytes={}-{}", range.start, range.end - 1);
         self.wire.until_it_comes(cancel, || {
-            let answer = self.wire.ask(&Method::GET, &address, &[("range", &range)], Follow::All)?;
-            // An empty file has no first byte.
+            let answer = self.wire.ask(&Method::GET, &address, &[("range", &asked)], Follow::All)?;
+            // The file ends before the first of them.
             if answer.status == 416 {
                 return Ok(Vec::new());
             }
             self.judge(&answer, &plan.repository, "file")?;
-            let mut head = Vec::new();
-            let read = answer.body.into_reader().take(most).read_to_end(&mut head);
-            read.map_err(|error| self.wire.broken(&address, error.into()))?;
-            Ok(head)
+            read(answer, &range).map_err(|error| self.wire.broken(&address, error.into()))
         })
     }
+}
+
+fn read(answer: Answer, range: &Range<u64>) -> io::Result<Vec<u8>> {
+    let is_part = answer.status == 206;
+    let mut reader = answer.body.into_reader();
+    if !is_part {
+        io::copy(&mut reader.by_ref().take(range.start), &mut io::sink())?;
+    }
+    let mut bytes = Vec::new();
+    reader.take(range.end - range.start).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

@@ -127,16 +127,19 @@ fn a_gguf_comes_by_its_label_and_with_what_it_sees_with() {
 }
 
 #[test]
-fn the_beginning_of_a_file_is_had_without_the_rest() {
+fn some_bytes_of_a_file_are_had_without_the_rest() {
     let mock = mock();
     let client = Client::of(&mock);
     let plan = client.plan().unwrap();
-    let head = |n| client.hub.head(&plan, "model.safetensors", n, &client.cancel).unwrap();
-    assert_eq!(head(1000), bytes(LARGE)[..1000]);
-    assert_eq!(head(2_000_000), bytes(LARGE));
+    let some = |range| client.hub.bytes(&plan, "model.safetensors", range, &client.cancel).unwrap();
+    let all = bytes(LARGE);
+    assert_eq!(some(0..1000), all[..1000]);
+    assert_eq!(some(1000..3000), all[1000..3000]);
+    assert_eq!(some(999_000..2_000_000), all[999_000..]);
+    assert_eq!(some(2_000_000..2_000_001), b"");
     mock.script(|_, _| Some(Fault::RangeIgnored));
-    assert_eq!(head(10), bytes(LARGE)[..10], "also from a server that sends all");
-    assert_eq!(client.hub.head(&plan, "LICENSE", 10, &client.cancel).unwrap(), b"");
+    assert_eq!(some(10..20), all[10..20], "also from a server that sends all");
+    assert_eq!(client.hub.bytes(&plan, "LICENSE", 0..10, &client.cancel).unwrap(), b"");
 }
 
 #[test]
