@@ -35,6 +35,10 @@ fn person(licence: &str) -> Person {
 
 impl Person {
     fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
         command.env("HF_ENDPOINT", &self.hub.endpoint).env("HF_HUB_CACHE", self.cache());
         command.env("OLLAMA_MODELS", self.home.path().join("ollama")).env("XDG_STATE_HOME", self.home.path());
@@ -43,7 +47,8 @@ impl Person {
         {
             command.env_remove(name);
         }
-        command.args(args).stdin(Stdio::null()).output().unwrap()
+        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped());
+        command
     }
 
     fn cache(&self) -> PathBuf {
@@ -230,4 +235,48 @@ fn a_gguf_is_looked_at_by_its_header_and_found_by_its_label() {
     assert!(pulled["path"].as_str().unwrap().ends_with("/x-F32.gguf"));
     assert_eq!(person.json(&["info", "hf:org/name:F32"])["path"], pulled["path"]);
     assert_eq!(person.json(&["pull", "org/name:F32", "--yes", "--offline"])["path"], pulled["path"]);
+}
+
+#[test]
+fn a_header_that_is_longer_than_what_is_asked_for_at_first_is_asked_for_to_its_end() {
+    let written = tempfile::tempdir().unwrap();
+    let case = plimsoll_testing::Case::named("smollm3");
+    let mut keys = case.gguf.clone().unwrap();
+    keys.insert("general.description".to_owned(), Value::String("x".repeat(5_000_000)));
+    let path = case.tiny().write_gguf(written.path(), &keys).unwrap();
+    let person =
+        Person { hub: Mock::new(&[("x.gguf", fs::read(&path).unwrap(), true)]), home: tempfile::tempdir().unwrap() };
+    let told = person.json(&["pull", "org/name", "--dry-run"]);
+    let known = person.json(&["info", path.to_str().unwrap()]);
+    assert_eq!(told["predicted"]["memory"]["weights"], known["predicted"]["memory"]["weights"], "{told}");
+    let ranges: Vec<_> = person.hub.gets("x.gguf").iter().map(|request| request.range().unwrap()).collect();
+    assert!(ranges.len() == 3 && ranges.windows(2).all(|two| two[0].1 + 1 == two[1].0), "no byte twice: {ranges:?}");
+}
+
+#[test]
+#[cfg(unix)]
+fn who_presses_ctrl_c_goes_on_where_it_stopped() {
+    let person = person("apache-2.0");
+    let hub = person.hub.clone();
+    let (reached, waiting) = std::sync::mpsc::channel();
+    // The weights, but for their header, do not come to an end.
+    person.hub.script(move |request, _| {
+        let is_fetched = request.is_for("model.safetensors") && request.range().is_none();
+        if is_fetched {
+            reached.send(()).unwrap();
+        }
+        is_fetched.then_some(Fault::StallAfter(100_000))
+    });
+    let mut child = person.command(&["pull", "org/name", "--yes"]).stderr(Stdio::piped()).spawn().unwrap();
+    waiting.recv().unwrap();
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let mut said = String::new();
+    std::io::Read::read_to_string(child.stderr.as_mut().unwrap(), &mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{said}");
+    assert!(said.contains("what came is kept"), "{said}");
+    assert!(person.told(&["models"]).contains("unfinished"));
+    hub.script(|_, _| None);
+    person.told(&["pull", "org/name", "--yes"]);
+    assert!(!person.told(&["models"]).contains("unfinished"));
+    assert!(fs::read(person.weights()).unwrap() == demo("model.safetensors"));
 }

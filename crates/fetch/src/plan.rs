@@ -159,3 +159,34 @@ pub(crate) fn to_fetch(files: &[PlannedFile]) -> u64 {
     let first = files.iter().filter(|file| seen.insert(&file.etag));
     first.map(|file| file.state.missing(file.bytes)).fold(0, u64::saturating_add)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(etag: &str, bytes: u64, state: State) -> PlannedFile {
+        PlannedFile { name: etag.to_owned(), role: Role::Weights, bytes, digest: None, state, etag: etag.to_owned() }
+    }
+
+    #[test]
+    fn what_is_here_or_twice_is_not_counted() {
+        let files = [
+            file("a", 100, State::Here),
+            file("b", 50, State::Partly { bytes: 20 }),
+            file("c", 7, State::Missing),
+            file("c", 7, State::Missing),
+            file("d", 9, State::Elsewhere { path: PathBuf::new() }),
+        ];
+        assert_eq!(to_fetch(&files), 37);
+        let lying = [file("a", u64::MAX, State::Missing), file("b", u64::MAX, State::Missing)];
+        assert_eq!(to_fetch(&lying), u64::MAX, "sizes that lie do not go round");
+    }
+
+    #[test]
+    fn a_disk_that_is_too_small_says_both_numbers() {
+        let disk = |free| Disk { folder: PathBuf::from("/cache"), needed: 10, free };
+        assert!(disk(Some(10)).require().is_ok() && disk(None).require().is_ok());
+        let error = disk(Some(9)).require().unwrap_err();
+        assert!(matches!(error, FetchError::NoRoom { needed: 10, free: 9, .. }), "{error}");
+    }
+}

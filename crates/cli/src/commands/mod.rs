@@ -49,7 +49,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Some(Command::Info(command)) => info::run(command, settings, json)?,
         Some(Command::Fit(command)) => fit::run(command, &settings, json)?,
         Some(Command::Catalog(command)) => catalog::run(command, json)?,
-        Some(Command::Pull(command)) => pull::run(command, json)?,
+        Some(Command::Pull(command)) => return pull::run(command, json),
         Some(Command::Models(command)) => return models::run(command, json),
         Some(Command::Verify(command)) => return verify::run(command, settings, json),
         Some(Command::Tokenize(command)) => tokenize::run(command, &settings)?,

@@ -80,10 +80,7 @@ impl Here {
     /// What is to be known of it beside its size.
     fn remark(&self) -> &'static str {
         let unfinished = match self {
-            Here::Hub(model) => {
-                let files = || model.revisions.iter().flat_map(|revision| &revision.files);
-                files().next().is_none() || files().any(|file| file.bytes.is_none())
-            }
+            Here::Hub(model) => model.is_unfinished,
             Here::Ollama(model) => !model.is_complete(),
         };
         if unfinished { "unfinished" } else { "" }

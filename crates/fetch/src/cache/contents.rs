@@ -19,6 +19,8 @@ pub struct CachedModel {
     pub revisions: Vec<CachedRevision>,
     /// Bytes on the disk: each blob once, and what of other files came.
     pub bytes: u64,
+    /// Whether something of it was begun and not ended, or a file leads nowhere, or there is none.
+    pub is_unfinished: bool,
 }
 
 /// The files of one commit.
@@ -109,7 +111,11 @@ impl Cache {
         let mut revisions: Vec<CachedRevision> = revisions.collect();
         revisions.sort_by(|a, b| (b.refs.len(), &a.commit).cmp(&(a.refs.len(), &b.commit)));
         let bytes = bytes_below(&folder);
-        Some(CachedModel { repository: repository.to_owned(), folder, revisions, bytes })
+        let mut files = revisions.iter().flat_map(|revision| &revision.files).peekable();
+        let is_unfinished = files.peek().is_none()
+            || files.any(|file| file.bytes.is_none())
+            || names_in(&folder.join("blobs")).iter().any(|name| name.ends_with(".incomplete"));
+        Some(CachedModel { repository: repository.to_owned(), folder, revisions, bytes, is_unfinished })
     }
 
     /// Removes a model: every commit, every blob. Gives the bytes that came free.

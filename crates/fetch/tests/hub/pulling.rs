@@ -70,6 +70,7 @@ fn the_cache_is_listed_checked_and_emptied() {
     let pulled = client.pull().unwrap();
     let [model] = client.cache.models().try_into().unwrap();
     assert_eq!((model.repository.as_str(), model.bytes >= LARGE as u64), ("org/name", true));
+    assert!(!model.is_unfinished);
     let [revision] = model.revisions.try_into().unwrap();
     assert_eq!((revision.commit, revision.refs), (mock.commit(), vec!["main".to_owned()]));
     let verdicts = |files: &[plimsoll_fetch::CachedFile]| -> Vec<_> {
@@ -87,6 +88,7 @@ fn the_cache_is_listed_checked_and_emptied() {
     );
     fs::remove_file(&blob).unwrap();
     let again = client.cache.model("org/name").unwrap();
+    assert!(again.is_unfinished);
     assert_eq!(again.revisions[0].files[3].verify(&Cancel::default()).unwrap(), Verdict::Missing);
     client.cache.remove("org/name").unwrap();
     assert!(client.cache.models().is_empty() && !client.cache.folder("org/name").exists());
@@ -218,6 +220,7 @@ fn who_stops_keeps_what_came_and_goes_on_with_it() {
         .unwrap_err();
     assert!(matches!(error, FetchError::Cancelled), "{error}");
     assert_eq!(client.cache.find(&client.reference), None, "main points to nothing unfinished");
+    assert!(client.cache.model("org/name").unwrap().is_unfinished);
     client.cancel = Cancel::default();
     let plan = client.plan().unwrap();
     let State::Partly { bytes } = plan.files[3].state else { panic!("{:?}", plan.files[3]) };

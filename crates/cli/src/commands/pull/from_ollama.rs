@@ -40,7 +40,7 @@ pub fn pull(command: &Pull, reference: &OllamaReference, as_json: bool) -> anyho
 
 fn print(plan: &OllamaPlan) -> anyhow::Result<()> {
     let mut rows = Rows::new(std::io::stdout().lock(), Style::stdout());
-    rows.many("model", &[plan.name.clone()])?;
+    rows.many("model", std::slice::from_ref(&plan.name))?;
     let layers: Vec<String> = plan
         .layers
         .iter()

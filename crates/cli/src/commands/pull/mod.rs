@@ -8,6 +8,7 @@ mod source;
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
+use std::process::ExitCode;
 
 use anyhow::Context;
 use plimsoll_fetch::{Cancel, FetchError};
@@ -24,15 +25,21 @@ use source::Source;
 ///
 /// # Errors
 /// There is no such model, it cannot be had, or nobody said yes.
-pub fn run(command: &Pull, as_json: bool) -> anyhow::Result<()> {
+pub fn run(command: &Pull, as_json: bool) -> anyhow::Result<ExitCode> {
     let source = Source::of(&command.model)?;
     if command.offline || hub::is_offline() {
-        return here(command, &source, as_json);
+        return here(command, &source, as_json).map(|()| ExitCode::SUCCESS);
     }
-    match source {
+    let done = match source {
         Source::Hub { reference, card } => from_hub::pull(command, &reference, card, as_json),
         Source::Ollama(reference) => from_ollama::pull(command, &reference, as_json),
+    };
+    // Whoever pressed Ctrl-C made no mistake.
+    if let Some(stopped @ FetchError::Cancelled) = done.as_ref().err().and_then(|error| error.downcast_ref()) {
+        say(stopped);
+        return Ok(ExitCode::from(interrupt::EXIT));
     }
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// What is here without asking anybody.
