@@ -119,3 +119,25 @@ fn a_process_that_is_killed_a_hundred_times_fetches_a_whole_file() {
     assert!(std::fs::read(file).unwrap() == bytes(SIZE));
     assert_eq!(client.unfinished(), Vec::<String>::new());
 }
+
+#[test]
+#[cfg(unix)]
+fn a_disk_that_takes_no_more_is_told_with_the_file_and_what_came_is_gone_on_with() {
+    let mock = Mock::new(&[("config.json", b"{}".to_vec(), false), ("model.safetensors", bytes(SIZE), true)]);
+    let client = Client::with(&mock, options());
+    let test = std::env::current_exe().unwrap();
+    // A limit that any shell counts as less than the file, and a signal that would end the process before the error.
+    let limited = "trap '' XFSZ; ulimit -f 2000; exec \"$0\" --exact killed::child --ignored --nocapture";
+    let output = Command::new("sh")
+        .args(["-c", limited, test.to_str().unwrap()])
+        .env(HUB, &mock.endpoint)
+        .env(CACHE, client.cache.root())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("Disk") && said.contains("plimsoll.incomplete"), "{said}");
+    assert!(client.cache.find(&client.reference).is_none());
+    assert!(start(&mock, client.cache.root()).wait().unwrap().success());
+    let file = client.cache.find(&client.reference).unwrap().join("model.safetensors");
+    assert!(std::fs::read(file).unwrap() == bytes(SIZE));
+}

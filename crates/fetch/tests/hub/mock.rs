@@ -266,21 +266,10 @@ impl Answer {
 
     /// Sends it; nothing where the connection is not to be used again.
     fn send(mut self, request: &Request, stream: &mut (impl Read + Write), sent: &dyn Fn(usize)) -> Option<()> {
-        let all = self.body.len() as u64;
-        let mut body = self.body.to_vec();
         if matches!(self.fault, Some(Fault::RangeIgnored)) {
             self.status = 200;
         }
-        if let (206, Some((start, end))) = (self.status, request.range()) {
-            if start >= all {
-                self.status = 416;
-                body.clear();
-            } else {
-                let end = end.min(all - 1);
-                body = body[start as usize..=end as usize].to_vec();
-                self.headers.push(("Content-Range".to_owned(), format!("bytes {start}-{end}/{all}")));
-            }
-        }
+        let mut body = self.part(request).to_vec();
         match &self.fault {
             Some(Fault::Corrupt) => body[0] ^= 1,
             Some(Fault::Replaced) => body.iter_mut().for_each(|byte| *byte = !*byte),
@@ -316,6 +305,19 @@ impl Answer {
                 stream.write_all(chunk).ok()
             }),
         }
+    }
+
+    /// The bytes that are sent, and in the headers what they are.
+    fn part(&mut self, request: &Request) -> &[u8] {
+        let all = self.body.len() as u64;
+        let (206, Some((start, end))) = (self.status, request.range()) else { return &self.body };
+        if start >= all {
+            self.status = 416;
+            return &[];
+        }
+        let end = end.min(all - 1);
+        self.headers.push(("Content-Range".to_owned(), format!("bytes {start}-{end}/{all}")));
+        &self.body[start as usize..=end as usize]
     }
 
     fn set(&mut self, name: &str, value: String) {
