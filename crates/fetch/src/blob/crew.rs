@@ -123,9 +123,10 @@ impl<'a> Crew<'a> {
             return Err(changed().into());
         }
         (self.job.judge)(&answer)?;
-        let etag = answer.header("etag").map(str::to_owned);
-        let differs = |known: &str| etag.as_deref().is_some_and(|etag| bare_etag(etag) != bare_etag(known));
-        if known.as_deref().is_some_and(differs) {
+        let mut journal = locked(&self.journal);
+        let etag = answer.header("etag");
+        let differs = |first: &str| etag.is_some_and(|etag| bare_etag(etag) != bare_etag(first));
+        if self.strict && journal.etag().is_some_and(differs) {
             return Err(changed().into());
         }
         if answer.header("content-encoding").is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
@@ -135,12 +136,8 @@ impl<'a> Crew<'a> {
             return Err(Trouble::RangeIgnored);
         }
         self.check_range(&answer, piece)?;
-        let mut journal = locked(&self.journal);
-        match (journal.etag(), &etag) {
-            (None, Some(etag)) => journal.set_etag(etag),
-            // Two first answers at once, of two files.
-            (Some(first), _) if self.strict && differs(first) => return Err(changed().into()),
-            _ => {}
+        if let Some(etag) = etag.filter(|_| journal.etag().is_none()) {
+            journal.set_etag(etag);
         }
         drop(journal);
         Ok(answer)
