@@ -138,6 +138,8 @@ fn what_was_pulled_is_run_listed_checked_and_removed_without_a_hub() {
     assert_eq!(pulled["path"].as_str(), folder.to_str());
     assert_eq!(pulled["fetched"], pulled["bytes"]);
     assert!(fs::read(person.weights()).unwrap() == demo("model.safetensors"));
+    person.told(&["pull", "org/name", "--dry-run"]);
+    assert_eq!(person.hub.gets("model.safetensors").len(), 2, "its header and itself, each once");
     let before = person.hub.requests().len();
     assert_eq!(person.told(&["pull", "org/name", "--offline"]).trim(), folder.to_str().unwrap());
     for name in ["hf:org/name", "org/name", "hf:org/name@main"] {

@@ -25,6 +25,8 @@ pub struct Plan {
     pub quantisation: Option<String>,
     /// The files, the small ones first.
     pub files: Vec<PlannedFile>,
+    /// Whether the repository has a projector, which a GGUF sees with, that was not wanted.
+    pub has_other_projector: bool,
     /// Files of the repository that are not needed.
     pub left_out: LeftOut,
     /// The folder in which the files will be.

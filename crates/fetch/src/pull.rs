@@ -13,6 +13,7 @@ use crate::hub::{Hub, HubFile, Listing};
 use crate::names;
 use crate::patience::Cancel;
 use crate::plan::{Disk, LeftOut, Plan, PlannedFile, Role, State, to_fetch};
+use crate::quantisation::is_projector;
 use crate::wire::Answer;
 
 /// Files that are on this machine now.
@@ -83,6 +84,7 @@ impl Hub {
             commit: listing.commit.clone(),
             licence: listing.licence.clone(),
             gated: listing.gated,
+            has_other_projector: choice.mmproj.is_none() && all.iter().any(|name| is_projector(name)),
             quantisation: choice.quantisation,
             files,
             left_out,

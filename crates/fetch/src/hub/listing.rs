@@ -69,8 +69,12 @@ struct Lfs {
 }
 
 impl Listing {
-    /// Reads the hub's answer.
-    pub(crate) fn read(repository: &str, revision: &str, text: &[u8]) -> Result<Listing, String> {
+    /// Reads the answer of a hub to what it holds at a revision. No name in it is looked at yet: see
+    /// [`crate::names::check`].
+    ///
+    /// # Errors
+    /// It is no listing, in words.
+    pub fn read(repository: &str, revision: &str, text: &[u8]) -> Result<Listing, String> {
         let info: Info = serde_json::from_slice(text).map_err(|error| format!("no listing of files: {error}"))?;
         let commit = info.sha.filter(|sha| is_commit(sha)).ok_or("the listing does not say of which commit it is")?;
         if info.siblings.len() > MOST_FILES {

@@ -119,7 +119,10 @@ fn a_gguf_comes_by_its_label_and_with_what_it_sees_with() {
         ("mmproj-x-f16.gguf", bytes(500), true),
     ]);
     let mut client = Client::of(&mock);
+    client.want.quantisation = Some("q8_0".to_owned());
+    assert!(client.plan().unwrap().has_other_projector);
     client.want = Want { quantisation: Some("q8_0".to_owned()), mmproj: true };
+    assert!(!client.plan().unwrap().has_other_projector);
     let pulled = client.pull().unwrap();
     let commit = client.cache.snapshot("org/name", &mock.commit());
     assert_eq!(pulled.model(), commit.join("x-Q8_0-00001-of-00002.gguf"));

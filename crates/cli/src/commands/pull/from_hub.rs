@@ -112,6 +112,9 @@ impl Told<'_> {
             .collect();
         rows.many("", &shortened(weights))?;
         rows.many("", &left_words(plan.left_out).into_iter().collect::<Vec<_>>())?;
+        if plan.has_other_projector {
+            rows.many("", &["--mmproj fetches a projector too, with which it sees".to_owned()])?;
+        }
         let fetch = match plan.to_fetch() {
             0 if plan.is_here() => "nothing: all of it is here".to_owned(),
             n => bytes(n as f64),

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use plimsoll_fetch::{Cancel, Hub, Plan, PlannedFile, Role};
+use plimsoll_fetch::{Cancel, Hub, Plan, PlannedFile, Role, State};
 use plimsoll_lab::predict::MemoryPrediction;
 use plimsoll_models::Checkpoint;
 use plimsoll_runtime::{CacheType, Program, resident_bytes};
@@ -29,8 +29,8 @@ const HEADER: u64 = 64 << 10;
 pub struct Preview {
     pub checkpoint: Checkpoint,
     pub memory: MemoryPrediction,
-    /// The checkpoint is mapped from here.
-    _folder: TempDir,
+    /// The checkpoint is mapped from here, where its files are not here yet.
+    _folder: Option<TempDir>,
 }
 
 /// Looks at the model of a plan.
@@ -38,6 +38,10 @@ pub struct Preview {
 /// # Errors
 /// Its headers cannot be had, or it is none that runs here.
 pub fn look(hub: &Hub, plan: &Plan, context: Option<usize>, cancel: &Cancel) -> anyhow::Result<Preview> {
+    if let Some(path) = whole(plan) {
+        let (checkpoint, memory) = predicted(&path, context)?;
+        return Ok(Preview { checkpoint, memory, _folder: None });
+    }
     let folder = tempfile::tempdir().context("no folder for a look at the headers")?;
     let outline = Outline { hub, plan, cancel, folder: folder.path() };
     for file in plan.files.iter().filter(|file| file.role == Role::Companion && is_settings(file)) {
@@ -51,7 +55,14 @@ pub fn look(hub: &Hub, plan: &Plan, context: Option<usize>, cancel: &Cancel) -> 
         weights.iter().try_for_each(|file| outline.safetensors(file))?;
         predicted(folder.path(), context)?
     };
-    Ok(Preview { checkpoint, memory, _folder: folder })
+    Ok(Preview { checkpoint, memory, _folder: Some(folder) })
+}
+
+/// What is opened of a model that is here already.
+fn whole(plan: &Plan) -> Option<PathBuf> {
+    let all = plan.files.iter().all(|file| file.state == State::Here && plan.folder.join(&file.name).is_file());
+    let first = plan.weights().next().filter(|_| all)?;
+    Some(if first.name.ends_with(".gguf") { plan.folder.join(&first.name) } else { plan.folder.clone() })
 }
 
 fn is_settings(file: &PlannedFile) -> bool {
