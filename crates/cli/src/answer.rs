@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use plimsoll_engine::{Finish, GenerateOptions, Generation, Prompt, Session};
 use plimsoll_panel::shown_text;
 
+use crate::images::TimedImage;
 use crate::notice::say;
-use crate::show::Looked;
 
 /// Prints an answer as it comes, and ends its line. In a pipe it is as the model wrote it; of what a terminal would obey
 /// the terminal is shown the spelling.
@@ -59,9 +59,9 @@ impl Harmless {
 }
 
 /// One line of what was looked at.
-pub fn looked_words(looked: &Looked) -> String {
-    let (tiles, seconds) = (looked.seen.n_tiles, looked.time.as_secs_f64());
-    let kept = if looked.seen.remembered { ", seen before" } else { "" };
+pub fn looked_words(looked: &TimedImage) -> String {
+    let (tiles, seconds) = (looked.image.n_tiles, looked.time.as_secs_f64());
+    let kept = if looked.image.cached { ", seen before" } else { "" };
     format!("{tiles} tile{} in {seconds:.2} s{kept}", if tiles == 1 { "" } else { "s" })
 }
 

@@ -87,7 +87,7 @@ mod tests {
             let messages = serde_json::json!([{ "role": "user", "content": EXAMPLE }]);
             let request = TemplateRequest { messages, add_generation_prompt: true, ..TemplateRequest::default() };
             let ids = session.chat_ids(&request).unwrap();
-            let prompt = Prompt { ids: &ids, seen: &[] };
+            let prompt = Prompt { ids: &ids, images: &[] };
             let answer = session.generate(prompt, &GenerateOptions::default(), |_| ControlFlow::Continue(())).unwrap();
             assert_eq!(answer.text.trim(), "m-i-r-a-d-o", "{name}");
         }

@@ -69,7 +69,6 @@ impl Device {
         Ok(Device::Here { here: Box::new(Here::measure(&cpu)), memory: here::memory() })
     }
 
-    /// For predictions.
     pub fn place(&self) -> Place<'_> {
         match self {
             Device::Here { here, .. } => here.place(),

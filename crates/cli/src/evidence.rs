@@ -58,9 +58,7 @@ const MOST_REPORT: u64 = 512 << 20;
 
 /// What a report's file holds.
 pub enum Held {
-    /// Two models.
     Two(Box<Report>),
-    /// Three or more.
     Field(FieldReport),
 }
 
@@ -106,7 +104,6 @@ impl Held {
 
 /// A report as `compare` wrote it.
 pub struct Written {
-    /// What it says.
     pub report: Held,
     /// Why it is not what was written, if it is not.
     broken: Option<Broken>,
@@ -187,7 +184,6 @@ pub fn notes(written: &Written) -> Vec<String> {
 #[derive(Debug, thiserror::Error)]
 #[error("the rubric with SHA-256 {sha256}, by which the panel judged, is not at hand")]
 pub struct NoRubric {
-    /// Of the file.
     pub sha256: String,
 }
 

@@ -3,26 +3,14 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
-use clap::Args as ClapArgs;
 use plimsoll_lab::bench::Filling;
-use plimsoll_lab::compare::Contestant;
+use plimsoll_lab::compare::ModelUnderTest;
 use plimsoll_lab::suite::Image;
 use plimsoll_models::Vision;
 use plimsoll_panel::shown_text;
 
+use crate::args::FillingArgs;
 use crate::{model, piped};
-
-/// What the context holds when memory is at its peak.
-#[derive(ClapArgs, Debug, Clone, Default)]
-pub struct FillingArgs {
-    /// Measure memory with so many tokens in the context, and speed behind as many too [default: memory of one short
-    /// answer]
-    #[arg(long, value_name = "N")]
-    pub context: Option<usize>,
-    /// A picture to show when memory is measured (PNG, JPEG, WebP, GIF or BMP); may be given several times
-    #[arg(long = "image", value_name = "FILE", requires = "context")]
-    pub images: Vec<PathBuf>,
-}
 
 impl FillingArgs {
     /// The pictures read, and how many tokens there will be.
@@ -42,11 +30,11 @@ impl FillingArgs {
     ///
     /// # Errors
     /// A model has less context, or does not see; a file is no picture.
-    pub fn check(&self, filling: &Filling, contestants: &[Contestant]) -> anyhow::Result<()> {
+    pub fn check(&self, filling: &Filling, under_test: &[ModelUnderTest]) -> anyhow::Result<()> {
         for picture in &filling.pictures {
             picture.picture()?;
         }
-        for Contestant { argument, checkpoint, .. } in contestants {
+        for ModelUnderTest { argument, checkpoint, .. } in under_test {
             let name = || shown_text(argument, 120);
             if self.context.is_some() {
                 model::context(checkpoint, self.context).with_context(name)?;
@@ -56,12 +44,5 @@ impl FillingArgs {
             }
         }
         Ok(())
-    }
-
-    /// The same flags for another process.
-    pub fn flags(&self) -> impl Iterator<Item = String> {
-        let context = self.context.iter().flat_map(|context| ["--context".to_owned(), context.to_string()]);
-        let images = self.images.iter().flat_map(|path| ["--image".to_owned(), path.to_string_lossy().into_owned()]);
-        context.chain(images)
     }
 }

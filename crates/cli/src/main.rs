@@ -6,18 +6,18 @@ mod args;
 mod card;
 mod catalogue;
 mod chat;
+mod chat_template;
 mod commands;
 mod demo;
 mod device;
 mod evaluation;
 mod evidence;
-mod evidence_args;
 mod failure;
 mod fetched;
 mod filling;
-mod gate_args;
 mod hub;
 mod hub_cache;
+mod images;
 mod interrupt;
 mod licence;
 mod licence_notice;
@@ -26,6 +26,7 @@ mod mistake;
 mod model;
 mod notice;
 mod other_words;
+mod output;
 mod piped;
 mod places;
 mod predicted;
@@ -33,10 +34,7 @@ mod progress;
 mod questions;
 mod rows;
 mod settings;
-mod show;
 mod style;
-mod template_arg;
-mod use_args;
 mod wrong_download;
 
 use std::process::ExitCode;
@@ -51,7 +49,7 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) if error.use_stderr() && asked_for_check() => {
             notice::say(error.render());
-            return ExitCode::from(commands::ERROR);
+            return ExitCode::from(output::ERROR);
         }
         Err(error) => match word_of_others(&error) {
             Some(meant) => {
@@ -64,7 +62,7 @@ fn main() -> ExitCode {
     match commands::run(&args) {
         Ok(code) => code,
         // Where 1 and 2 are answers, an error is neither.
-        Err(error) => failure::report(&error, if asked_for_check() { commands::ERROR } else { 1 }),
+        Err(error) => failure::report(&error, if asked_for_check() { output::ERROR } else { 1 }),
     }
 }
 

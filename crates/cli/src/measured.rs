@@ -1,162 +1,36 @@
 //! Models measured in turn, judged and kept: what `compare` and `gate` both do.
 
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, bail};
-use clap::{Args as ClapArgs, ValueEnum};
-use plimsoll_catalog::{DeclaredUse, Purpose};
 use plimsoll_lab::bench::{Plan, Start};
-use plimsoll_lab::compare::{self, Contestant, FreshStart, Options};
+use plimsoll_lab::compare::{self, FreshStart, ModelUnderTest, Options};
 use plimsoll_lab::journal::Journal;
-use plimsoll_lab::prompted::Prompting;
+use plimsoll_lab::prompting::Prompting;
 use plimsoll_lab::record::{Comparison, Side};
 use plimsoll_lab::suite::{self, Suite};
 use plimsoll_models::Vision;
 use plimsoll_panel::command::quoted;
-use plimsoll_panel::judge::{Background, Demand, Need, NeedError, Workload};
+use plimsoll_panel::judge::{Background, Demand};
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::store::Store;
 use plimsoll_panel::{FieldReport, Report, shown_text};
 use plimsoll_runtime::CacheType;
 
-use crate::args::{Compare, PromptingArg, StoreArgs};
-use crate::commands::eval::say_what_is_short;
+use crate::args::{BenchmarkArg, FillingArgs, MeasureArgs, QuestionArgs};
 use crate::commands::verify;
 use crate::evidence::{self, StoreJournal};
-use crate::filling::FillingArgs;
 use crate::notice::say;
 use crate::progress::Waiting;
-use crate::questions::{BenchmarkArg, QuestionArgs, check_askable};
+use crate::questions::{check_askable, say_what_is_short};
 use crate::settings::Settings;
-use crate::use_args::UseArgs;
 use crate::{catalogue, interrupt, model};
 
-/// What a model is wanted for where nobody says: the use with the most conditions.
-pub const DEFAULT_USE: DeclaredUse = DeclaredUse { purpose: Purpose::Commercial, users: None, region: None };
 /// Fresh processes in which each model is started.
 const STARTS: usize = 7;
 
 type StartError = Box<dyn std::error::Error + Send + Sync>;
-
-/// With what models are measured, and what the panel holds them against.
-#[derive(ClapArgs, Debug, Clone)]
-#[command(next_help_heading = "Measuring and judging")]
-pub struct MeasureArgs {
-    /// How benchmarks are put to all models [default: chat where all have a template, else base]
-    #[arg(long, value_enum, requires = "benchmark")]
-    pub prompting: Option<PromptingArg>,
-    /// Answered examples before each question of a benchmark that has some, MMLU's folder or --shots-from [default: as
-    /// usual: mmlu and gsm8k 5, arc 25, hellaswag 10, mbpp 3]
-    #[arg(long, value_name = "N", requires = "benchmark")]
-    pub shots: Option<usize>,
-    /// Seed that the built-in items are made from
-    #[arg(long, default_value_t = suite::DEFAULT_SEED)]
-    pub seed: u64,
-    /// Repetitions of each speed measurement
-    #[arg(long, value_name = "N", default_value = "7")]
-    pub repeat: NonZeroUsize,
-    /// Say "no loss" where right answers differ by less than this share, such as 0.03
-    #[arg(long, value_name = "SHARE", value_parser = parse_margin)]
-    pub margin: Option<f64>,
-    /// The model that the other was made from, by quantisation or otherwise: A, B or as it was named; of two models
-    #[arg(long, value_name = "MODEL")]
-    pub base: Option<String>,
-    #[command(flatten)]
-    pub filling: FillingArgs,
-    /// The kind of work, against which speed and memory are judged [default: chat; phone with --device on a phone]
-    #[arg(long, value_enum)]
-    pub workload: Option<WorkloadArg>,
-    /// What must hold of a model, or it is not for you: names, < or >, limits with units, between commas, such as
-    /// "memory<2GB, decode>10, accuracy.dates>0.8"; may be given several times
-    #[arg(long = "need", value_name = "NEEDS", value_parser = parse_needs)]
-    pub needs: Vec<Needs>,
-    /// What the panel judges by [default: the rubric inside]
-    #[arg(long, value_name = "FILE")]
-    pub rubric: Option<PathBuf>,
-    #[command(flatten)]
-    pub store: StoreArgs,
-    #[command(flatten)]
-    pub questions: QuestionArgs,
-    #[command(flatten)]
-    pub usage: UseArgs,
-}
-
-/// The kind of work as the command line spells it.
-#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WorkloadArg {
-    /// Somebody waits and reads along
-    Chat,
-    /// Nobody waits; what counts is how much is done in an hour
-    Batch,
-    /// Somebody waits, and the memory is a phone's
-    Phone,
-}
-
-/// The needs of one `--need`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Needs {
-    /// As they were written.
-    text: String,
-    read: Vec<Need>,
-}
-
-fn parse_needs(text: &str) -> Result<Needs, NeedError> {
-    Ok(Needs { text: text.to_owned(), read: Need::read(text)? })
-}
-
-impl MeasureArgs {
-    /// What the models are wanted for, on this machine.
-    pub fn demand(&self) -> Demand {
-        self.demand_or(Workload::default())
-    }
-
-    /// The same, with `workload` where none is named.
-    pub fn demand_or(&self, workload: Workload) -> Demand {
-        Demand {
-            usage: self.usage.declared().unwrap_or(DEFAULT_USE),
-            workload: self.workload.map_or(workload, |named| match named {
-                WorkloadArg::Chat => Workload::Chat,
-                WorkloadArg::Batch => Workload::Batch,
-                WorkloadArg::Phone => Workload::Phone,
-            }),
-            needs: self.declared_needs(),
-        }
-    }
-
-    /// The flags that were given and only a measurement can honour.
-    pub fn measuring_flags(&self) -> Vec<&'static str> {
-        let defaults = Compare::demo().measure;
-        let QuestionArgs { items, benchmark, shots_from } = &self.questions;
-        let given = [
-            ("--items", !items.is_empty()),
-            ("--benchmark", !benchmark.is_empty()),
-            ("--shots-from", shots_from.is_some()),
-            ("--prompting", self.prompting.is_some()),
-            ("--shots", self.shots.is_some()),
-            ("--seed", self.seed != defaults.seed),
-            ("--repeat", self.repeat != defaults.repeat),
-            ("--margin", self.margin.is_some()),
-            ("--base", self.base.is_some()),
-            ("--image", !self.filling.images.is_empty()),
-            ("--store", self.store.store.is_some()),
-        ];
-        given.into_iter().filter(|(_, is_given)| *is_given).map(|(flag, _)| flag).collect()
-    }
-
-    /// What must hold of a model.
-    pub fn declared_needs(&self) -> Vec<Need> {
-        self.needs.iter().flat_map(|needs| needs.read.clone()).collect()
-    }
-}
-
-fn parse_margin(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(margin) if margin > 0.0 && margin < 1.0 => Ok(margin),
-        _ => Err("expected a share between 0 and 1, such as 0.03 for 3 points".to_owned()),
-    }
-}
 
 /// Models measured and judged.
 pub struct Measured<R> {
@@ -166,9 +40,9 @@ pub struct Measured<R> {
     pub rubric: Rubric,
 }
 
-/// How it is told how far a measurement is.
+/// How a measurement tells how far it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
+pub enum ProgressStyle {
     /// To people: a bar on a terminal.
     Bar,
     /// To a program: JSON lines on standard error.
@@ -184,10 +58,10 @@ pub fn measured(
     b: &str,
     args: &MeasureArgs,
     settings: &Settings,
-    told: Told,
+    progress_style: ProgressStyle,
 ) -> anyhow::Result<Measured<Report>> {
-    run(&[a, b], args, settings, told, |contestants, options, journal, fresh_start, progress| {
-        let [a, b] = contestants else { unreachable!("two were named") };
+    run(&[a, b], args, settings, progress_style, |under_test, options, journal, fresh_start, progress| {
+        let [a, b] = under_test else { unreachable!("two were named") };
         Ok(vec![compare::compare(&[a.clone(), b.clone()], options, journal, fresh_start, progress)?])
     })?
     .map(|mut reports| Ok(reports.remove(0)))
@@ -201,13 +75,13 @@ pub fn measured_field(
     models: &[&str],
     args: &MeasureArgs,
     settings: &Settings,
-    told: Told,
+    progress_style: ProgressStyle,
 ) -> anyhow::Result<Measured<FieldReport>> {
     if args.base.is_some() {
         bail!("--base is for two models: compare a model with the one that it was made from alone");
     }
-    run(models, args, settings, told, |contestants, options, journal, fresh_start, progress| {
-        Ok(compare::compare_field(contestants, options, journal, fresh_start, progress)?)
+    run(models, args, settings, progress_style, |under_test, options, journal, fresh_start, progress| {
+        Ok(compare::compare_field(under_test, options, journal, fresh_start, progress)?)
     })?
     .map(|reports| Ok(FieldReport::of(reports)?))
 }
@@ -223,42 +97,42 @@ fn run(
     models: &[&str],
     args: &MeasureArgs,
     settings: &Settings,
-    told: Told,
+    progress_style: ProgressStyle,
     measure: impl FnOnce(
-        &[Contestant],
+        &[ModelUnderTest],
         &Options,
         &mut dyn Journal,
         &mut FreshStart,
         &mut dyn FnMut(compare::Progress),
     ) -> anyhow::Result<Vec<Comparison>>,
 ) -> anyhow::Result<Measured<Vec<Report>>> {
-    let contestants: Vec<Contestant> =
-        models.iter().map(|model| contestant(model, settings)).collect::<anyhow::Result<_>>()?;
+    let under_test: Vec<ModelUnderTest> =
+        models.iter().map(|model| tested(model, settings)).collect::<anyhow::Result<_>>()?;
     let rubric = args.rubric.as_deref().map_or_else(|| Ok(Rubric::builtin()), Rubric::open)?;
     let demand = args.demand();
     let mut store = evidence::open(&args.store)?;
-    let options = options(args, settings, &contestants)?;
+    let options = options(args, settings, &under_test)?;
 
     interrupt::say_what_is_kept()?;
     let mut waiting = Waiting::new();
-    let mut on_progress = |now: compare::Progress| match told {
-        Told::JsonLines => {
+    let mut on_progress = |now: compare::Progress| match progress_style {
+        ProgressStyle::JsonLines => {
             let line = serde_json::json!({ "stage": now.title(), "done": now.done, "of": now.of });
             say(format_args!("{line}"));
         }
-        Told::Bar => waiting.hear(now),
+        ProgressStyle::Bar => waiting.hear(now),
     };
     // The process is not told of a folder of cards.
     let files: Vec<String> = models.iter().map(|model| model::locate(model)).collect::<anyhow::Result<_>>()?;
     let mut fresh_start = |model: usize| start_in_a_process(&files[model], &args.filling, settings);
     let mut journal = StoreJournal::new(&mut store);
-    let found = measure(&contestants, &options, &mut journal, &mut fresh_start, &mut on_progress);
+    let found = measure(&under_test, &options, &mut journal, &mut fresh_start, &mut on_progress);
     journal.flush()?; // also of a comparison that failed: the next one goes on from there
     let run = journal.into_run();
     waiting.done();
     let mut reports = Vec::new();
     for comparison in found? {
-        reports.push(judged(&store, comparison, &contestants, &demand, &rubric)?);
+        reports.push(judged(&store, comparison, &under_test, &demand, &rubric)?);
     }
     for report in &reports {
         store.keep_report(report, &rubric)?;
@@ -269,33 +143,33 @@ fn run(
     Ok(Measured { report: reports, rubric })
 }
 
-fn contestant(argument: &str, settings: &Settings) -> anyhow::Result<Contestant> {
+fn tested(argument: &str, settings: &Settings) -> anyhow::Result<ModelUnderTest> {
     let checkpoint = model::open(argument)?;
     let verified = verify::beside_weights(argument, &checkpoint, settings)?;
-    Ok(Contestant { argument: argument.to_owned(), checkpoint, verified })
+    Ok(ModelUnderTest { argument: argument.to_owned(), checkpoint, verified })
 }
 
 /// Has the panel judge what was measured.
 fn judged(
     store: &Store,
     comparison: Comparison,
-    contestants: &[Contestant],
+    under_test: &[ModelUnderTest],
     demand: &Demand,
     rubric: &Rubric,
 ) -> anyhow::Result<Report> {
     let catalog = catalogue::open()?;
     let mut background = [Background::default(), Background::default()];
     for (known, model) in background.iter_mut().zip(&comparison.models) {
-        let is_it = |contestant: &&Contestant| contestant.argument == model.facts.path;
-        let contestant = contestants.iter().find(is_it).context("a comparison of a model that was not measured")?;
-        let card = catalogue::card_of(&contestant.argument, &contestant.checkpoint)?;
+        let is_it = |tested: &&ModelUnderTest| tested.argument == model.facts.path;
+        let tested = under_test.iter().find(is_it).context("a comparison of a model that was not measured")?;
+        let card = catalogue::card_of(&tested.argument, &tested.checkpoint)?;
         *known = Background::of(catalog, &model.facts, card, store.measurements_of(&model.facts.sha256)?);
     }
     Ok(Report::judged(comparison, background, demand, rubric))
 }
 
-fn options(args: &MeasureArgs, settings: &Settings, contestants: &[Contestant]) -> anyhow::Result<Options> {
-    let context = contestants.iter().map(|c| c.checkpoint.hyperparams.max_seq_len).min().unwrap_or(0);
+fn options(args: &MeasureArgs, settings: &Settings, under_test: &[ModelUnderTest]) -> anyhow::Result<Options> {
+    let context = under_test.iter().map(|c| c.checkpoint.hyperparams.max_seq_len).min().unwrap_or(0);
     // A model with a short context is timed on what fits it.
     let plan = Plan {
         prefill_tokens: 256.min(context / 2).max(1),
@@ -304,25 +178,25 @@ fn options(args: &MeasureArgs, settings: &Settings, contestants: &[Contestant]) 
         ..Plan::default()
     };
     let filling = args.filling.read()?;
-    args.filling.check(&filling, contestants)?;
+    args.filling.check(&filling, under_test)?;
     let plan = filling.tokens.map_or(plan.clone(), |context| plan.up_to(context));
     Ok(Options {
         session: model::session_options(settings.clone(), None, CacheType::default()),
         plan,
         starts: STARTS,
         filling,
-        suite: suite(args, contestants)?,
-        base: args.base.as_deref().map(|named| base(named, contestants)).transpose()?,
+        suite: suite(args, under_test)?,
+        base: args.base.as_deref().map(|named| base(named, under_test)).transpose()?,
         margin: args.margin,
         program: concat!("plimsoll ", env!("CARGO_PKG_VERSION")).to_owned(),
-        reproduce: reproduce(args, settings, contestants, std::env::var("PLIMSOLL_ISA").ok().as_deref()),
+        reproduce: reproduce(args, settings, under_test, std::env::var("PLIMSOLL_ISA").ok().as_deref()),
     })
 }
 
 /// The model that `--base` names.
-fn base(named: &str, contestants: &[Contestant]) -> anyhow::Result<Side> {
+fn base(named: &str, under_test: &[ModelUnderTest]) -> anyhow::Result<Side> {
     let is_meant = |side: &Side| {
-        let Contestant { argument, checkpoint, .. } = &contestants[side.index()];
+        let ModelUnderTest { argument, checkpoint, .. } = &under_test[side.index()];
         named == side.letter() || named == argument || named == checkpoint.name
     };
     match Side::BOTH.into_iter().filter(is_meant).collect::<Vec<_>>()[..] {
@@ -333,38 +207,38 @@ fn base(named: &str, contestants: &[Contestant]) -> anyhow::Result<Side> {
 }
 
 /// The questions that were named, else the built-in ones.
-fn suite(args: &MeasureArgs, contestants: &[Contestant]) -> anyhow::Result<Suite> {
+fn suite(args: &MeasureArgs, under_test: &[ModelUnderTest]) -> anyhow::Result<Suite> {
     let questions = &args.questions;
     if !questions.are_given() {
         let each = questions.each()?.map_or(suite::DEFAULT_ITEMS, NonZeroUsize::get);
-        let suite = Suite::builtin(suite_for(contestants)?, args.seed, each)?;
+        let suite = Suite::builtin(suite_for(under_test)?, args.seed, each)?;
         say_what_is_short(&suite, each);
         return Ok(suite);
     }
     // The same words for all: what only one of them can be asked in would compare the words too.
-    let chats = contestants.iter().all(|contestant| contestant.checkpoint.chat_template.is_some());
+    let chats = under_test.iter().all(|tested| tested.checkpoint.chat_template.is_some());
     let prompting = match (args.prompting, chats) {
         (Some(asked), _) => asked.into(),
         (None, true) => Prompting::Chat,
         (None, false) => Prompting::Base,
     };
     let suite = questions.suite(prompting, args.shots)?;
-    for contestant in contestants {
-        check_askable(&suite, &contestant.argument, &contestant.checkpoint)?;
+    for tested in under_test {
+        check_askable(&suite, &tested.argument, &tested.checkpoint)?;
     }
     Ok(suite)
 }
 
 /// Questions of text, and about pictures where all models see. That only some do is said.
-fn suite_for(contestants: &[Contestant]) -> anyhow::Result<&'static str> {
+fn suite_for(under_test: &[ModelUnderTest]) -> anyhow::Result<&'static str> {
     let mut seeing = Vec::new();
-    for contestant in contestants {
-        if Vision::of(&contestant.checkpoint, None)?.is_some() {
-            seeing.push(shown_text(&contestant.argument, 120));
+    for tested in under_test {
+        if Vision::of(&tested.checkpoint, None)?.is_some() {
+            seeing.push(shown_text(&tested.argument, 120));
         }
     }
     match &seeing[..] {
-        all if all.len() == contestants.len() => return Ok(suite::TEXT_AND_VISION),
+        all if all.len() == under_test.len() => return Ok(suite::TEXT_AND_VISION),
         [] => {}
         [only] => say(format_args!("note: only {only} sees, so nothing is asked about pictures")),
         some => say(format_args!("note: only {} see, so nothing is asked about pictures", some.join(" and "))),
@@ -373,9 +247,14 @@ fn suite_for(contestants: &[Contestant]) -> anyhow::Result<&'static str> {
 }
 
 /// The command that makes the comparison again, as a shell takes it.
-fn reproduce(args: &MeasureArgs, settings: &Settings, contestants: &[Contestant], forced_isa: Option<&str>) -> String {
+fn reproduce(
+    args: &MeasureArgs,
+    settings: &Settings,
+    under_test: &[ModelUnderTest],
+    forced_isa: Option<&str>,
+) -> String {
     let isa = forced_isa.map_or(String::new(), |isa| format!("PLIMSOLL_ISA={} ", quoted(isa)));
-    let models: Vec<_> = contestants.iter().map(|contestant| quoted(&contestant.argument)).collect();
+    let models: Vec<_> = under_test.iter().map(|tested| quoted(&tested.argument)).collect();
     let models = models.join(" ");
     let filled: String = args.filling.flags().map(|flag| format!(" {}", quoted(&flag))).collect();
     let MeasureArgs { seed, repeat, .. } = args;

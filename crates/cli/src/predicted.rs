@@ -1,31 +1,12 @@
 //! Predictions of the catalogue's models for a device: what `fit`, `info` and `compare` show before there are files.
 
 use anyhow::bail;
-use clap::Args as ClapArgs;
 use plimsoll_catalog::{ModelCard, Shape};
 use plimsoll_lab::predict::before::{Asked, Prediction, Range};
-use plimsoll_panel::judge::size;
 use plimsoll_panel::predicted::Costs;
 pub use plimsoll_panel::predicted::{CONTEXT, asked, fits_words, licence_words, name, speed};
 
 use crate::device::{Device, bytes};
-
-/// For what and where predictions are made.
-#[derive(ClapArgs, Debug, Clone, Default)]
-pub struct DeviceArgs {
-    /// Predict for a device of `plimsoll catalog --devices`, or for the profile in a .toml file [default: this machine]
-    #[arg(long, value_name = "NAME|FILE")]
-    pub device: Option<String>,
-}
-
-/// Reads what a model may take: `24GB`.
-///
-/// # Errors
-/// It is no size.
-pub fn parse_memory(text: &str) -> Result<f64, String> {
-    let bytes = size(text)?;
-    if bytes >= 1e6 { Ok(bytes) } else { Err(format!("`{text}` is less than 1 MB: expected a size such as 24GB")) }
-}
 
 /// Each quantisation of a shape, the most precise first.
 ///

@@ -30,7 +30,6 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// From now on.
     pub fn new() -> Waiting {
         Waiting { began: Instant::now(), shown: None }
     }

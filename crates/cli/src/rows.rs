@@ -13,14 +13,12 @@ pub const HANG: usize = 2;
 /// Characters of a value that are shown; what is longer was written to annoy.
 pub const LONGEST: usize = 2000;
 
-/// Where rows go.
 pub struct Rows<W> {
     out: W,
     style: Style,
 }
 
 impl<W: Write> Rows<W> {
-    /// Rows on `out`.
     pub fn new(out: W, style: Style) -> Rows<W> {
         Rows { out, style }
     }

@@ -11,7 +11,6 @@ use crate::args::Common;
 /// Level and threads to compute with.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Instruction-set level.
     pub isa: Isa,
     /// Threads, this one included.
     pub threads: NonZeroUsize,

@@ -20,7 +20,6 @@ pub enum Kind {
     Adapter,
     /// PyTorch's own format, which can hold programs.
     Pickle,
-    /// ONNX.
     Onnx,
 }
 
@@ -30,7 +29,6 @@ pub enum Kind {
 pub struct WrongDownload {
     /// Which file or folder.
     pub file: PathBuf,
-    /// What it is.
     pub kind: Kind,
 }
 
@@ -45,7 +43,6 @@ impl Kind {
         }
     }
 
-    /// What to do.
     pub fn hint(self) -> &'static str {
         match self {
             Kind::LfsPointer => "`git lfs pull` in its repository fetches the file, as `plimsoll pull` does",

@@ -538,15 +538,15 @@ fn the_gate_measures_both_and_writes_junit() {
     let rules = rules(
         folder.path(),
         "[[rule]]\nname = \"memory\"\nmetric = \"peak_memory\"\nat_most = 1e9\n[[rule]]\nmetric = \"decode@0\"\n\
-         at_least_of_baseline = 1e6\n[[rule]]\nlicence = \"passed\"\n",
+         at_least_of_baseline = 10\n[[rule]]\nlicence = \"passed\"\n",
     );
     let (xml, store) = (folder.path().join("gate.xml"), folder.path().join("evidence.db"));
     let args = [
         "gate",
         "--model",
-        "demo:small",
-        "--baseline",
         "demo:large",
+        "--baseline",
+        "demo:small",
         "--rules",
         &rules,
         "--items",

@@ -2,15 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{Seen, TemplateRequest};
+use crate::{EncodedImage, TemplateRequest};
 
 /// The messages of a chat, and what the template is told besides.
 #[derive(Debug, Clone)]
 pub struct Conversation {
     messages: Vec<Value>,
-    /// What the messages show, in order, and in which message each stands.
-    seen: Vec<Seen>,
-    shown_in: Vec<usize>,
+    /// The images of the messages, in order, and in which message each stands.
+    images: Vec<EncodedImage>,
+    message_of_image: Vec<usize>,
     variables: Map<String, Value>,
     beginning: usize,
 }
@@ -21,19 +21,20 @@ impl Conversation {
     pub fn new(system: Option<&str>, variables: Map<String, Value>) -> Conversation {
         let messages: Vec<Value> = system.iter().map(|text| json!({ "role": "system", "content": text })).collect();
         let beginning = messages.len();
-        Conversation { beginning, messages, seen: Vec::new(), shown_in: Vec::new(), variables }
+        Conversation { beginning, messages, images: Vec::new(), message_of_image: Vec::new(), variables }
     }
 
-    /// The next message will show this.
-    pub fn show(&mut self, seen: Seen) {
-        self.seen.push(seen);
-        self.shown_in.push(self.messages.len());
+    /// The next message will show this image.
+    pub fn show(&mut self, image: EncodedImage) {
+        self.images.push(image);
+        self.message_of_image.push(self.messages.len());
     }
 
     /// Adds a message.
     pub fn say(&mut self, role: &str, content: &str) {
-        let shown = self.shown_in.iter().zip(&self.seen).filter(|(message, _)| **message == self.messages.len());
-        let mut parts: Vec<Value> = shown.map(|(_, seen)| seen.part()).collect();
+        let images =
+            self.message_of_image.iter().zip(&self.images).filter(|(message, _)| **message == self.messages.len());
+        let mut parts: Vec<Value> = images.map(|(_, image)| image.part()).collect();
         let content = if parts.is_empty() {
             Value::from(content)
         } else {
@@ -46,24 +47,24 @@ impl Conversation {
     /// Takes the last message back, with what it showed.
     pub fn unsay(&mut self) {
         self.messages.pop();
-        self.keep_shown(self.messages.len());
+        self.keep_images(self.messages.len());
     }
 
     /// Forgets everything but the system message.
     pub fn clear(&mut self) {
         self.messages.truncate(self.beginning);
-        self.keep_shown(self.beginning);
+        self.keep_images(self.beginning);
     }
 
-    fn keep_shown(&mut self, n_messages: usize) {
-        let kept = self.shown_in.partition_point(|message| *message < n_messages);
-        self.shown_in.truncate(kept);
-        self.seen.truncate(kept);
+    fn keep_images(&mut self, n_messages: usize) {
+        let kept = self.message_of_image.partition_point(|message| *message < n_messages);
+        self.message_of_image.truncate(kept);
+        self.images.truncate(kept);
     }
 
-    /// What the messages show.
-    pub fn seen(&self) -> &[Seen] {
-        &self.seen
+    /// The images of the messages, in order.
+    pub fn images(&self) -> &[EncodedImage] {
+        &self.images
     }
 
     /// The request that opens the assistant's turn.

@@ -5,23 +5,26 @@
 
 #![forbid(unsafe_code)]
 
+pub mod batch;
+mod control_text;
 mod conversation;
 mod foreign;
 pub mod sampler;
 mod search;
 pub mod session;
-mod sight;
 pub mod stream;
 pub mod template;
 pub mod tokenizer;
+mod vision;
 
+pub use control_text::{ControlTextError, ControlTexts, GuardedText};
 pub use conversation::Conversation;
 pub use sampler::{Sampler, SamplerError, SamplingParams};
 pub use session::{
     Finish, GenerateOptions, Generation, Session, SessionError, SessionOptions, Timings, context_length,
-    log_probability,
+    likeliest_tokens, log_probability,
 };
-pub use sight::{Prompt, Seen, Shown, Sight, SightError};
 pub use stream::{Chunk, TextStream};
-pub use template::{ChatTemplate, Clock, ControlTexts, GuardedText, TemplateError, TemplateRequest};
+pub use template::{ChatTemplate, Clock, TemplateError, TemplateRequest};
 pub use tokenizer::{Special, Tokenizer, TokenizerError, TokenizerOptions};
+pub use vision::{EncodedImage, ImageInput, ImagePrompts, Prompt, VisionEncoder, VisionEncoderError};

@@ -33,7 +33,7 @@ pub struct SamplingParams {
     /// Which tokens may come, and when, as the model's maker has it.
     pub rules: TokenRules,
     /// Tokens that end an answer, which `rules` may hold back.
-    pub ends: Vec<u32>,
+    pub eos_ids: Vec<u32>,
     /// Fixes the draws: the same seed, parameters and logits give the same tokens.
     pub seed: u64,
 }
@@ -50,7 +50,7 @@ impl Default for SamplingParams {
             frequency_penalty: 0.0,
             logit_bias: BTreeMap::new(),
             rules: TokenRules::default(),
-            ends: Vec::new(),
+            eos_ids: Vec::new(),
             seed: 0,
         }
     }
@@ -128,9 +128,9 @@ impl SamplingParams {
 const TOP_K: usize = 50;
 
 impl SamplingParams {
-    /// What `generate` of transformers makes of the maker's settings, but for the seed; `ends` are the tokens that end an
+    /// What `generate` of transformers makes of the maker's settings, but for the seed; `eos_ids` are the tokens that end an
     /// answer. A `temperature` of one's own decides whether tokens are drawn, else `do_sample` does.
-    pub fn recommended(maker: &GenerationDefaults, ends: &[u32], temperature: Option<f32>) -> SamplingParams {
+    pub fn recommended(maker: &GenerationDefaults, eos_ids: &[u32], temperature: Option<f32>) -> SamplingParams {
         let makers = if maker.do_sample == Some(true) { maker.temperature.unwrap_or(1.0) } else { 0.0 };
         let none = SamplingParams::default();
         SamplingParams {
@@ -140,7 +140,7 @@ impl SamplingParams {
             min_p: maker.min_p.unwrap_or(none.min_p),
             repetition_penalty: maker.repetition_penalty.unwrap_or(none.repetition_penalty),
             rules: maker.rules.clone(),
-            ends: ends.to_vec(),
+            eos_ids: eos_ids.to_vec(),
             ..none
         }
     }
@@ -269,14 +269,14 @@ impl Sampler {
         let n_answered = self.sequence.len() - self.n_prompt;
         let first = suppressed_first.iter().filter(|_| n_answered == 0);
         let is_short = n_answered < *min_new_tokens || self.sequence.len() < *min_length;
-        let ends = self.params.ends.iter().filter(|_| is_short);
+        let eos_ids = self.params.eos_ids.iter().filter(|_| is_short);
         // Ids that the vocabulary does not have cannot come anyway.
         let mut forbid = |token: u32| {
             if let Some(candidate) = candidates.get_mut(token as usize) {
                 candidate.logit = f32::NEG_INFINITY;
             }
         };
-        suppressed.iter().chain(first).chain(ends).copied().for_each(&mut forbid);
+        suppressed.iter().chain(first).chain(eos_ids).copied().for_each(&mut forbid);
         if let Some(n_before) = no_repeat_ngram_size.checked_sub(1)
             && let Some(from) = self.sequence.len().checked_sub(n_before)
         {

@@ -7,7 +7,8 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use plimsoll_engine::{
-    GenerateOptions, Prompt, Seen, Session, SessionError, SessionOptions, Shown, SightError, TemplateRequest,
+    EncodedImage, GenerateOptions, ImageInput, Prompt, Session, SessionError, SessionOptions, TemplateRequest,
+    VisionEncoderError,
 };
 use plimsoll_models::Checkpoint;
 use plimsoll_runtime::{Arithmetic, CacheType};
@@ -31,9 +32,9 @@ fn open(path: &Path) -> Session {
     Session::open(&checkpoint, &options).unwrap()
 }
 
-fn picture(name: &str) -> Shown {
+fn picture(name: &str) -> ImageInput {
     let path = fixture("images").unwrap().join(name);
-    Shown::Picture(Picture::open(&path, DEFAULT_MAX_PIXELS).unwrap())
+    ImageInput::Picture(Picture::open(&path, DEFAULT_MAX_PIXELS).unwrap())
 }
 
 fn request(messages: &Value) -> TemplateRequest {
@@ -47,9 +48,9 @@ fn showing(n: usize, text: &str) -> TemplateRequest {
     request(&json!([{"role": "user", "content": parts}]))
 }
 
-fn answer(session: &mut Session, ids: &[u32], seen: &[Seen], n: usize) -> (Vec<u32>, usize) {
-    let options = GenerateOptions { max_tokens: Some(n), ignore_ends: true, ..GenerateOptions::default() };
-    let answer = session.generate(Prompt { ids, seen }, &options, |_| ControlFlow::Continue(())).unwrap();
+fn answer(session: &mut Session, ids: &[u32], images: &[EncodedImage], n: usize) -> (Vec<u32>, usize) {
+    let options = GenerateOptions { max_tokens: Some(n), ignore_eos: true, ..GenerateOptions::default() };
+    let answer = session.generate(Prompt { ids, images }, &options, |_| ControlFlow::Continue(())).unwrap();
     (answer.tokens, answer.timings.reused_tokens)
 }
 
@@ -70,11 +71,15 @@ fn pictures_are_answered_as_the_reference_answers_them() {
         let golden: Value = serde_json::from_slice(&std::fs::read(folder.join("golden.json")).unwrap()).unwrap();
         for case in golden["cases"].as_array().unwrap() {
             let images = case["images"].as_array().unwrap().iter().map(|image| folder.join(image.as_str().unwrap()));
-            let seen: Vec<Seen> = images
-                .map(|path| session.look(&Shown::Picture(Picture::open(&path, DEFAULT_MAX_PIXELS).unwrap())).unwrap())
+            let images: Vec<EncodedImage> = images
+                .map(|path| {
+                    session
+                        .encode_image(&ImageInput::Picture(Picture::open(&path, DEFAULT_MAX_PIXELS).unwrap()))
+                        .unwrap()
+                })
                 .collect();
-            let ids = session.chat_ids_showing(&request(&case["messages"]), &seen).unwrap();
-            let (tokens, _) = answer(&mut session, &ids, &seen, 16);
+            let ids = session.chat_ids_with_images(&request(&case["messages"]), &images).unwrap();
+            let (tokens, _) = answer(&mut session, &ids, &images, 16);
             assert_greedy(case, &tokens, name);
         }
     }
@@ -86,11 +91,11 @@ fn the_cache_serves_the_same_picture_again_and_no_other() {
         let Some(folder) = fixture(name) else { return };
         // Both are cut alike, so that their prompts have the same ids.
         let [one, other] = [picture("c_cat_200x133.jpg"), mirrored(&picture("c_cat_200x133.jpg"))];
-        let ask = |session: &mut Session, shown: &Shown, text: &str| {
-            let seen = [session.look(shown).unwrap()];
-            let ids = session.chat_ids_showing(&showing(1, text), &seen).unwrap();
-            let (tokens, reused) = answer(session, &ids, &seen, 8);
-            (tokens, reused, seen[0].remembered, ids)
+        let ask = |session: &mut Session, shown: &ImageInput, text: &str| {
+            let images = [session.encode_image(shown).unwrap()];
+            let ids = session.chat_ids_with_images(&showing(1, text), &images).unwrap();
+            let (tokens, reused) = answer(session, &ids, &images, 8);
+            (tokens, reused, images[0].cached, ids)
         };
         let mut session = open(&folder);
         let (first, reused, remembered, ids) = ask(&mut session, &one, "What?");
@@ -106,11 +111,11 @@ fn the_cache_serves_the_same_picture_again_and_no_other() {
     }
 }
 
-fn mirrored(shown: &Shown) -> Shown {
-    let Shown::Picture(picture) = shown else { unreachable!("a picture") };
+fn mirrored(shown: &ImageInput) -> ImageInput {
+    let ImageInput::Picture(picture) = shown else { unreachable!("a picture") };
     let rows = (0..picture.height()).map(|y| picture.row(y));
     let pixels = rows.flat_map(|row| row.as_chunks::<3>().0.iter().rev().flatten().copied()).collect();
-    Shown::Picture(Picture::new(picture.width(), picture.height(), pixels))
+    ImageInput::Picture(Picture::new(picture.width(), picture.height(), pixels))
 }
 
 #[test]
@@ -118,11 +123,11 @@ fn a_placeholder_that_a_message_spells_stays_text() {
     for (name, placeholder) in [("idefics3", "<image>"), ("smolvlm2", "<video>"), ("llama4-vision", "<|image|>")] {
         let Some(folder) = fixture(name) else { return };
         let mut session = open(&folder);
-        let seen = [session.look(&picture("d_shapes_48x160.png")).unwrap()];
-        let plain = session.chat_ids_showing(&showing(1, "What?"), &seen).unwrap();
-        let spelled = session.chat_ids_showing(&showing(1, &format!("What? {placeholder}")), &seen).unwrap();
-        let place = session.sight().unwrap().place();
-        let places = |ids: &[u32]| ids.iter().filter(|id| **id == place).count();
+        let images = [session.encode_image(&picture("d_shapes_48x160.png")).unwrap()];
+        let plain = session.chat_ids_with_images(&showing(1, "What?"), &images).unwrap();
+        let spelled = session.chat_ids_with_images(&showing(1, &format!("What? {placeholder}")), &images).unwrap();
+        let image_token_id = session.vision_encoder().unwrap().prompts().image_token_id();
+        let places = |ids: &[u32]| ids.iter().filter(|id| **id == image_token_id).count();
         assert_eq!(places(&spelled), places(&plain), "{name}");
         assert!(spelled.len() > plain.len() + 3, "{name}: `{placeholder}` was not spelled out");
     }
@@ -132,15 +137,15 @@ fn a_placeholder_that_a_message_spells_stays_text() {
 fn what_cannot_be_shown_is_refused() {
     let Some(folder) = fixture("idefics3") else { return };
     let mut session = open(&folder);
-    let seen = [session.look(&picture("d_shapes_48x160.png")).unwrap()];
-    let error = session.chat_ids_showing(&showing(2, "Which?"), &seen).unwrap_err();
-    let SessionError::Sight(SightError::Vision(VisionError::Places { in_prompt, given, .. })) = error else {
+    let images = [session.encode_image(&picture("d_shapes_48x160.png")).unwrap()];
+    let error = session.chat_ids_with_images(&showing(2, "Which?"), &images).unwrap_err();
+    let SessionError::Vision(VisionEncoderError::Vision(VisionError::Places { in_prompt, given, .. })) = error else {
         panic!("{error}")
     };
     assert_eq!((in_prompt, given), (2, 1));
     let mut blind = open(&fixture("llama-f32").unwrap());
-    let error = blind.look(&picture("d_shapes_48x160.png")).unwrap_err();
-    assert!(matches!(error, SessionError::Sight(SightError::Blind { .. })), "{error}");
+    let error = blind.encode_image(&picture("d_shapes_48x160.png")).unwrap_err();
+    assert!(matches!(error, SessionError::Vision(VisionEncoderError::TextOnly { .. })), "{error}");
 }
 
 #[test]
@@ -150,21 +155,22 @@ fn a_video_of_one_frame_is_not_the_picture_with_its_pixels() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy(images.join("d_shapes_48x160.png"), folder.path().join("0.png")).unwrap();
     let video = Video::open_folder(folder.path(), 1.0).unwrap();
-    let seen = session.look(&picture("d_shapes_48x160.png")).unwrap();
-    let filmed = session.look(&Shown::Video { video, sampling: None, max_pixels: DEFAULT_MAX_PIXELS }).unwrap();
-    assert!(!filmed.remembered, "a picture's embeddings were taken for a video's");
-    assert_ne!(filmed.n_tiles, seen.n_tiles);
+    let image = session.encode_image(&picture("d_shapes_48x160.png")).unwrap();
+    let filmed =
+        session.encode_image(&ImageInput::Video { video, sampling: None, max_pixels: DEFAULT_MAX_PIXELS }).unwrap();
+    assert!(!filmed.cached, "a picture's embeddings were taken for a video's");
+    assert_ne!(filmed.n_tiles, image.n_tiles);
 }
 
 #[test]
 fn a_prompt_with_fewer_places_than_features_is_refused() {
     let Some(path) = fixture("smolvlm2") else { return };
     let mut session = open(&path);
-    let seen = [session.look(&picture("d_shapes_48x160.png")).unwrap()];
-    let mut ids = session.chat_ids_showing(&showing(1, "What?"), &seen).unwrap();
-    let place = session.sight().unwrap().place();
-    let at = ids.iter().position(|id| *id == place).unwrap();
+    let images = [session.encode_image(&picture("d_shapes_48x160.png")).unwrap()];
+    let mut ids = session.chat_ids_with_images(&showing(1, "What?"), &images).unwrap();
+    let image_token_id = session.vision_encoder().unwrap().prompts().image_token_id();
+    let at = ids.iter().position(|id| *id == image_token_id).unwrap();
     ids.remove(at);
-    let message = session.log_likelihood(Prompt { ids: &ids, seen: &seen }, &[1]).unwrap_err().to_string();
+    let message = session.log_likelihood(Prompt { ids: &ids, images: &images }, &[1]).unwrap_err().to_string();
     assert!(message.contains("places for image features"), "{message}");
 }

@@ -145,7 +145,7 @@ proptest! {
 
 /// Greedy choices after `prompt` where `rules` hold and token 0 ends an answer.
 fn ruled(rules: TokenRules, prompt: &[u32], logits: &[f32], n: usize) -> Vec<u32> {
-    let params = SamplingParams { rules, ends: vec![0], ..Default::default() };
+    let params = SamplingParams { rules, eos_ids: vec![0], ..Default::default() };
     let mut sampler = Sampler::new(params, prompt).unwrap();
     (0..n).map(|_| sampler.next(logits).unwrap()).collect()
 }

@@ -220,7 +220,7 @@ fn rotary_factors_follow_the_length_of_the_text_and_not_the_room() {
         Session::open(&checkpoint, &options).unwrap()
     };
     let greedy = |session: &mut Session, ids: &[u32], n| {
-        let options = GenerateOptions { max_tokens: Some(n), ignore_ends: true, ..GenerateOptions::default() };
+        let options = GenerateOptions { max_tokens: Some(n), ignore_eos: true, ..GenerateOptions::default() };
         session.generate(ids, &options, |_| ControlFlow::Continue(())).unwrap().tokens
     };
     let mut roomy = open(512);

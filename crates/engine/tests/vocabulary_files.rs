@@ -97,7 +97,7 @@ fn special_tokens_map_json_counts_where_the_settings_list_no_added_tokens() {
     let map = serde_json::json!({"eos_token": "<a>", "additional_special_tokens": ["<b>"]});
     let over = tokenizer(serde_json::json!({"eos_token": "<b>"}), map.clone());
     assert_eq!(over.encode("a<a><b>", Special::Parse).unwrap(), [0, 4, 5]);
-    assert_eq!(over.ends(), [4]);
+    assert_eq!(over.eos_ids(), [4]);
     let listed = serde_json::json!({"eos_token": "<b>", "added_tokens_decoder": {}});
     let listed = tokenizer(listed, map);
     assert_eq!(listed.encode("a<a><b>", Special::Parse).unwrap(), [0, 1, 0, 3, 4]);

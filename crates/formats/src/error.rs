@@ -35,6 +35,12 @@ pub enum FormatError {
         /// What lies there instead.
         found: String,
     },
+    /// The file has a tokenizer and nothing else of a model.
+    #[error("`{file}` holds no model: a vocabulary without weights")]
+    VocabularyOnly {
+        /// Path of the file.
+        file: String,
+    },
     /// The file is not what its name says, or its structure is broken.
     #[error("`{file}`: {what}")]
     Malformed {
@@ -156,47 +162,5 @@ impl FormatError {
             part: one_line(part, MAX_NAME),
             what: one_line(&what.into(), MAX_MESSAGE),
         }
-    }
-
-    /// What to do next, as one sentence without a full stop; `None` where the message says it all.
-    pub fn hint(&self) -> Option<String> {
-        Some(match self {
-            FormatError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-                "check the path; MODEL is a folder in Hugging Face's layout or a .gguf file".to_owned()
-            }
-            FormatError::Io { .. } => return None,
-            FormatError::NoModel { .. } => {
-                "give a folder with config.json and *.safetensors, or the path of one .gguf file".to_owned()
-            }
-            FormatError::Malformed { .. } | FormatError::Overlap { .. } => {
-                "the file is damaged, renamed, or of a version that is not read: fetch it again under its own name and \
-                 compare its checksum"
-                    .to_owned()
-            }
-            FormatError::Truncated { .. } => {
-                "the download was probably cut off: fetch the file again and compare its size".to_owned()
-            }
-            FormatError::Tensor { .. } => {
-                "the file does not fit its own description: fetch it again, or convert it again from the original"
-                    .to_owned()
-            }
-            FormatError::MissingTensor { .. } => {
-                "the checkpoint is incomplete, or its config names another architecture than its weights have"
-                    .to_owned()
-            }
-            FormatError::Vision { .. } => "name the mmproj file that was converted with this model: --mmproj PATH".to_owned(),
-            FormatError::Part { .. } => "put all parts of the model into one folder under their own names".to_owned(),
-            FormatError::UnknownArchitecture { .. } => {
-                "this architecture is not supported yet: choose a checkpoint of one that is known".to_owned()
-            }
-            FormatError::Hyperparam(e) if e.found == "nothing" => {
-                format!("the file lacks `{}`: take it from the model's published files, or convert them again", e.key)
-            }
-            FormatError::Hyperparam(_) => {
-                "the value is damaged, or asks for something that is not supported; neither is guessed around: compare it \
-                 with the model's published configuration"
-                    .to_owned()
-            }
-        })
     }
 }

@@ -6,15 +6,15 @@ use std::ops::Range;
 use crate::attention::Attention;
 use crate::elementwise::turn;
 use crate::kernels::{ByRow, Kernels};
+use crate::matmul::bf16::{Bf16Task, PackTask, Packed};
+use crate::matmul::by_row::{self, RowTask};
+use crate::matmul::gemm::{self, GemmTask};
+use crate::matmul::gemv::Gemv;
+use crate::matmul::int8::Int8Task;
+use crate::matmul::int8::inputs::{self, Inputs};
+use crate::matmul::transposed::TransposedTask;
 use crate::matrix::Layout;
 use crate::pool::Shareable;
-use crate::product::bf16::{Bf16Task, PackTask, Packed};
-use crate::product::by_row::{self, RowTask};
-use crate::product::columns::ColumnsTask;
-use crate::product::dots::Dots;
-use crate::product::int8::Int8Task;
-use crate::product::int8::inputs::{self, Inputs};
-use crate::product::panel::{self, PanelTask};
 use crate::{
     Activation, Activations, AttentionShape, DType, Isa, KvSequence, Matrix, Phase, Pool, RopeShape, dequantise,
     scratch,
@@ -282,40 +282,40 @@ impl Cpu {
         assert_eq!(out.len(), n * rows, "outputs of {n} x {rows}");
         match (w.layout, n) {
             (_, 0) => (),
-            (Layout::Transposed { .. }, _) => self.matmul_columns(w, x, n, out),
-            (_, 1) => self.matmul_dots(w, x, out),
-            (_, _) => self.matmul_panels(w, x, n, out),
+            (Layout::Transposed { .. }, _) => self.gemm_transposed(w, x, n, out),
+            (_, 1) => self.gemv(w, x, out),
+            (_, _) => self.gemm(w, x, n, out),
         }
     }
 
-    fn matmul_dots(&self, w: &Matrix, x: &[f32], out: &mut [f32]) {
+    fn gemv(&self, w: &Matrix, x: &[f32], out: &mut [f32]) {
         let rows = self.rows_per_task(w, 1, 4);
         self.pool.chunks_mut(out, rows, |task, out| {
             let rows = task * rows..task * rows + out.len();
             // SAFETY: the level is available; `x` has `w.cols()` values and `out` one per row.
-            unsafe { (self.kernels.dots)(Dots { w, rows, x, out }) }
+            unsafe { (self.kernels.gemv)(Gemv { w, rows, x, out }) }
         });
     }
 
-    fn matmul_panels(&self, w: &Matrix, x: &[f32], n: usize, out: &mut [f32]) {
-        let rows = self.rows_per_task(w, n, 4).min(panel::ROWS);
+    fn gemm(&self, w: &Matrix, x: &[f32], n: usize, out: &mut [f32]) {
+        let rows = self.rows_per_task(w, n, 4).min(gemm::ROWS);
         let out = Shareable(out.as_mut_ptr());
         self.pool.run(w.rows().div_ceil(rows), |task| {
             let rows = task * rows..((task + 1) * rows).min(w.rows());
-            scratch::with(panel::scratch_len(w.cols(), n, self.kernels.lanes), |scratch| {
+            scratch::with(gemm::scratch_len(w.cols(), n, self.kernels.lanes), |scratch| {
                 // SAFETY: the level is available, `matmul` checked the shapes; each task writes its own rows of `out`.
-                unsafe { (self.kernels.panel)(&PanelTask { w, rows, x, n, out: out.at(0) }, scratch) }
+                unsafe { (self.kernels.gemm)(&GemmTask { w, rows, x, n, out: out.at(0) }, scratch) }
             });
         });
     }
 
-    fn matmul_columns(&self, w: &Matrix, x: &[f32], n: usize, out: &mut [f32]) {
+    fn gemm_transposed(&self, w: &Matrix, x: &[f32], n: usize, out: &mut [f32]) {
         let outputs = self.rows_per_task(w, n, 4 * self.kernels.lanes);
         let out = Shareable(out.as_mut_ptr());
         self.pool.run(w.rows().div_ceil(outputs), |task| {
             let outputs = task * outputs..((task + 1) * outputs).min(w.rows());
             // SAFETY: as above, for outputs.
-            unsafe { (self.kernels.columns)(&ColumnsTask { w, outputs, x, n, out: out.at(0) }) }
+            unsafe { (self.kernels.gemm_transposed)(&TransposedTask { w, outputs, x, n, out: out.at(0) }) }
         });
     }
 

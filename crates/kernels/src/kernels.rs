@@ -1,16 +1,16 @@
 //! The dispatch table: the only place where a level is chosen.
 
 use crate::attention::chunk::{self, ChunkTask};
-use crate::attention::fold;
+use crate::attention::partials;
 use crate::attention::prompt::PromptTask;
 use crate::elementwise::{self, Activation};
-use crate::level::Level;
-use crate::product::bf16::{Bf16Task, PackTask};
-use crate::product::by_row::{Lens, RowTask};
-use crate::product::columns::{self, ColumnsTask};
-use crate::product::dots::Dots;
-use crate::product::int8::{Int8, Int8Task, inputs};
-use crate::product::panel::{self, PanelTask};
+use crate::matmul::bf16::{Bf16Task, PackTask};
+use crate::matmul::by_row::{Lens, RowTask};
+use crate::matmul::gemm::{self, GemmTask};
+use crate::matmul::gemv::Gemv;
+use crate::matmul::int8::{Int8, Int8Task, inputs};
+use crate::matmul::transposed::{self, TransposedTask};
+use crate::simd_level::SimdLevel;
 use crate::vector::{Portable, Vector};
 use crate::{Activations, DType, Isa, probe};
 
@@ -29,17 +29,17 @@ pub(crate) struct Kernels {
     pub lanes: usize,
     /// Sums of a full tile.
     pub tile_sums: usize,
-    pub dots: unsafe fn(Dots),
-    pub panel: unsafe fn(&PanelTask, &mut [f32]),
-    pub columns: unsafe fn(&ColumnsTask),
+    pub gemv: unsafe fn(Gemv),
+    pub gemm: unsafe fn(&GemmTask, &mut [f32]),
+    pub gemm_transposed: unsafe fn(&TransposedTask),
     /// A token's activations, to its record.
     pub quantise: unsafe fn(&[f32], *mut u8),
     /// Floats of working memory that `int8` wants, beside `2 * lanes` for each token.
     pub int8_scratch: usize,
     pub int8: unsafe fn(&Int8Task, &mut [f32]),
     pub attend: unsafe fn(&ChunkTask, &mut [f32], &mut [f32]),
-    /// Totals, parts, `head_dim`: see [`fold::onto`].
-    pub fold: unsafe fn(&mut [f32], &[f32], usize),
+    /// Totals, parts, `head_dim`: see [`partials::merge_partials`].
+    pub merge_partials: unsafe fn(&mut [f32], &[f32], usize),
     pub rms_norm: RmsNorm,
     pub layer_norm: LayerNorm,
     pub gated: unsafe fn(Activation, &[f32], &[f32], &mut [f32]),
@@ -118,14 +118,14 @@ macro_rules! level {
             pub(super) static KERNELS: Kernels = Kernels {
                 lanes: <$V>::LANES,
                 tile_sums: <$V>::TILE_ROWS * <$V>::TILE_TOKENS,
-                dots,
-                panel,
-                columns,
+                gemv,
+                gemm,
+                gemm_transposed,
                 quantise,
                 int8_scratch: <$V as Int8>::SCRATCH,
                 int8,
                 attend,
-                fold,
+                merge_partials,
                 rms_norm,
                 layer_norm,
                 gated,
@@ -137,21 +137,21 @@ macro_rules! level {
             };
 
             $(#[target_feature(enable = $features)])?
-            unsafe fn dots(task: Dots) {
+            unsafe fn gemv(task: Gemv) {
                 // SAFETY: the contract of `Kernels`, here and below.
                 unsafe { <$V>::with(task.w.dtype(), task) }
             }
 
             $(#[target_feature(enable = $features)])?
-            unsafe fn panel(task: &PanelTask, scratch: &mut [f32]) {
+            unsafe fn gemm(task: &GemmTask, scratch: &mut [f32]) {
                 // SAFETY: as above.
-                unsafe { panel::multiply::<$V>(task, scratch) }
+                unsafe { gemm::multiply::<$V>(task, scratch) }
             }
 
             $(#[target_feature(enable = $features)])?
-            unsafe fn columns(task: &ColumnsTask) {
+            unsafe fn gemm_transposed(task: &TransposedTask) {
                 // SAFETY: as above.
-                unsafe { columns::multiply::<$V>(task) }
+                unsafe { transposed::multiply::<$V>(task) }
             }
 
             $(#[target_feature(enable = $features)])?
@@ -173,9 +173,9 @@ macro_rules! level {
             }
 
             $(#[target_feature(enable = $features)])?
-            unsafe fn fold(totals: &mut [f32], parts: &[f32], head_dim: usize) {
+            unsafe fn merge_partials(totals: &mut [f32], parts: &[f32], head_dim: usize) {
                 // SAFETY: as above.
-                unsafe { fold::onto::<$V>(totals, parts, head_dim) }
+                unsafe { partials::merge_partials::<$V>(totals, parts, head_dim) }
             }
 
             $(#[target_feature(enable = $features)])?
@@ -222,7 +222,7 @@ level!(scalar, Portable);
 #[cfg(target_arch = "x86_64")]
 use crate::attention;
 #[cfg(target_arch = "x86_64")]
-use crate::product::{amx, by_row};
+use crate::matmul::{amx, by_row};
 #[cfg(target_arch = "x86_64")]
 use crate::vector::{F32x8, F32x16};
 #[cfg(target_arch = "x86_64")]
@@ -265,8 +265,8 @@ static AMX: Kernels = Kernels {
     matrix_unit: Some(MatrixUnit {
         pack: amx_entries::pack,
         multiply: amx_entries::multiply,
-        scratch_len: amx::panel::scratch_len,
-        task_rows: amx::panel::TASK_ROWS,
+        scratch_len: amx::gemm::scratch_len,
+        task_rows: amx::gemm::TASK_ROWS,
         block_operations: amx::PROBE_STEPS * amx::STEP_OPERATIONS,
         multiply_blocks: amx::multiply_tiles,
         attend: amx_entries::attend,
@@ -288,7 +288,7 @@ mod amx_entries {
     #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni,avx512bf16")]
     pub(super) unsafe fn multiply(task: &Bf16Task, scratch: &mut [f32]) {
         // SAFETY: as above.
-        unsafe { amx::panel::multiply(task, scratch) }
+        unsafe { amx::gemm::multiply(task, scratch) }
     }
 
     #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vnni,avx512bf16")]
@@ -309,14 +309,14 @@ macro_rules! neon_with {
     ($name:ident, $Products:ident, $features:literal) => {
         mod $name {
             use super::*;
-            use crate::product::int8::neon::{U8x16, $Products};
+            use crate::matmul::int8::neon::{U8x16, $Products};
 
             pub(super) static KERNELS: Kernels = Kernels { int8, ..neon::KERNELS };
 
             #[target_feature(enable = $features)]
             unsafe fn int8(task: &Int8Task, scratch: &mut [f32]) {
                 // SAFETY: the contract of `Kernels`.
-                unsafe { crate::product::int8::multiply::<U8x16<$Products>>(task, scratch) }
+                unsafe { crate::matmul::int8::multiply::<U8x16<$Products>>(task, scratch) }
             }
         }
     };

@@ -17,12 +17,13 @@ mod elementwise;
 mod fused;
 mod isa;
 mod kernels;
-mod level;
+mod levels;
+mod matmul;
 mod matrix;
 mod pool;
 pub mod probe;
-mod product;
 mod scratch;
+mod simd_level;
 #[cfg(all(test, target_arch = "x86_64"))]
 #[path = "../../../tests/skipped.rs"]
 mod skipped;

@@ -6,8 +6,8 @@ use std::time::Instant;
 use memmap2::MmapMut;
 
 use crate::Cpu;
-use crate::level::Level;
-use crate::product::tile::Tile;
+use crate::matmul::operands::Tile;
+use crate::simd_level::SimdLevel;
 use crate::unpack::F32;
 use crate::vector::Vector;
 
@@ -136,7 +136,7 @@ const TILE_INPUTS: usize = 512;
 
 /// Multiplies the level's full tile `tiles` times.
 #[inline(always)]
-pub(crate) unsafe fn multiply_tiles<L: Level>(tiles: usize) {
+pub(crate) unsafe fn multiply_tiles<L: SimdLevel>(tiles: usize) {
     let operands = [0.5f32; 10 * (TILE_INPUTS + 16)]; // a row's start in another cache set than the one before
     let mut sums = [0.0f32; 24 * 16];
     assert!(L::TILE_ROWS + L::TILE_TOKENS <= 10 && L::TILE_ROWS * L::TILE_TOKENS <= 24 && L::LANES <= 16);
@@ -155,7 +155,7 @@ pub(crate) unsafe fn multiply_tiles<L: Level>(tiles: usize) {
     };
     let mut done = 0;
     while done < tiles {
-        L::tile::<F32>(&tile, L::TILE_ROWS, L::TILE_TOKENS);
+        L::microkernel::<F32>(&tile, L::TILE_ROWS, L::TILE_TOKENS);
         done += 1;
     }
     std::hint::black_box(sums);

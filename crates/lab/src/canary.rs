@@ -5,9 +5,12 @@
 //! would give: no sum, in which a long text loses to a short one, and nothing relative to noise, which loses to everything.
 //! No text repeats a token beside itself, for random weights whose output table is the embedding predict just that.
 
+use plimsoll_engine::Session;
 use serde::{Deserialize, Serialize};
 
-use crate::runner::{Answerer, Question, RunError};
+use crate::language_model::Question;
+use crate::runner::RunError;
+use crate::session_model::{self, Predicted};
 use crate::suite::drawing::Scene;
 use crate::suite::{Item, PLAIN, Suite, training_pictures};
 
@@ -38,15 +41,6 @@ const TEXTS: [(&str, &str, &str); 6] = [
     ),
     ("capital", "What is the capital of France?", "The capital of France is Paris."),
 ];
-
-/// How surely a model predicts a text behind a question.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Predicted {
-    /// Mean log-likelihood of its tokens, in nats.
-    pub mean: f64,
-    /// What an even guess over the vocabulary gives, in nats.
-    pub even: f64,
-}
 
 /// One canary.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -161,13 +155,13 @@ impl Canaries {
 ///
 /// # Errors
 /// When the model cannot be asked; that canaries fail is no error but a finding.
-pub fn put(suite: &Suite, model: &mut dyn Answerer) -> Result<Canaries, RunError> {
+pub fn put(suite: &Suite, session: &mut Session) -> Result<Canaries, RunError> {
     let mut all = Vec::new();
     if !suite.items.iter().all(Item::shows_pictures) {
-        all = TEXTS.iter().map(|text| one(*text, model)).collect::<Result<_, _>>()?;
+        all = TEXTS.iter().map(|text| one(*text, session)).collect::<Result<_, _>>()?;
     }
     let shows = suite.items.iter().any(Item::shows_pictures);
-    let looking = if shows { Some(look(model)?) } else { None };
+    let looking = if shows { Some(look(session)?) } else { None };
     Ok(Canaries::of(all, looking))
 }
 
@@ -205,7 +199,7 @@ fn drawn(kind: &str) -> Vec<Drawn> {
 
 /// Holds the right answer to a question about a picture against the same answer to the same question with the next picture in
 /// its place: what a model says whatever it is shown cancels out.
-fn look(model: &mut dyn Answerer) -> Result<Looking, RunError> {
+fn look(session: &mut Session) -> Result<Looking, RunError> {
     let (mut told_apart, mut of) = (0, 0);
     for kind in LOOKED_AT {
         let pictures = drawn(kind);
@@ -213,7 +207,7 @@ fn look(model: &mut dyn Answerer) -> Result<Looking, RunError> {
             let other = &pictures[(index + 1) % pictures.len()];
             let mut likely = |scene| {
                 let question = Question { prompt: &right.prompt, picture: Some(scene), framing: &PLAIN };
-                predicted(kind, question, &right.answer, model).map(|found| found.mean)
+                predicted(kind, question, &right.answer, session).map(|found| found.mean)
             };
             let (own, another) = (likely(&right.scene)?, likely(&other.scene)?);
             told_apart += usize::from(own > another);
@@ -225,18 +219,18 @@ fn look(model: &mut dyn Answerer) -> Result<Looking, RunError> {
 
 /// How surely `text` is predicted, with a blank before it or without, whichever is surer: where a template ends with
 /// `Assistant:`, models begin with one.
-fn predicted(name: &str, question: Question, text: &str, model: &mut dyn Answerer) -> Result<Predicted, RunError> {
+fn predicted(name: &str, question: Question, text: &str, session: &mut Session) -> Result<Predicted, RunError> {
     let mut likely = |text: &str| {
         let failed = |source| RunError::Answer { item: format!("canary {name}"), source };
-        model.predicted(question, text).map_err(failed)
+        session_model::predicted(session, question, text).map_err(failed)
     };
     let (as_it_stands, behind_a_blank) = (likely(text)?, likely(&format!(" {text}"))?);
     Ok(if behind_a_blank.mean > as_it_stands.mean { behind_a_blank } else { as_it_stands })
 }
 
-fn one((name, prompt, text): (&str, &str, &str), model: &mut dyn Answerer) -> Result<Canary, RunError> {
+fn one((name, prompt, text): (&str, &str, &str), session: &mut Session) -> Result<Canary, RunError> {
     let question = Question { prompt, picture: None, framing: &PLAIN };
-    let Predicted { mean, even } = predicted(name, question, text, model)?;
+    let Predicted { mean, even } = predicted(name, question, text, session)?;
     Ok(Canary { name: name.to_owned(), mean, even, passed: is_likely(mean, even) })
 }
 

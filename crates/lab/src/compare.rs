@@ -27,7 +27,7 @@ pub use facts::model_facts;
 pub use field::{Field, field};
 pub use overstated::{overstated, questions};
 pub use recompute::{field_again, recomputed};
-pub use run::{CompareError, Contestant, Options, compare, compare_field};
+pub use run::{CompareError, ModelUnderTest, Options, compare, compare_field};
 pub use stage::{Progress, Stage};
 pub use steps::FreshStart;
 
@@ -43,9 +43,9 @@ use crate::record::{
 use crate::score::Scoring;
 use crate::suite::{Item, Suite, categories};
 
-/// What two models were compared under.
+/// What two models were compared under: machine, questions, settings, and when.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Circumstances {
+pub struct ComparisonSetup {
     /// The machine.
     pub device: Device,
     /// The questions.
@@ -69,17 +69,17 @@ pub struct Circumstances {
 ///
 /// # Errors
 /// When the models did not answer the same items.
-pub fn conclude(circumstances: Circumstances, evidence: [Evidence; 2]) -> Result<Comparison, PairError> {
+pub fn conclude(setup: ComparisonSetup, evidence: [Evidence; 2]) -> Result<Comparison, PairError> {
     let [a, b] = evidence;
-    let (device, filled) = (&circumstances.device, circumstances.settings.filled.as_ref());
+    let (device, filled) = (&setup.device, setup.settings.filled.as_ref());
     let record = |side, evidence| assemble::model_record(side, evidence, device, filled);
     let mut models = [record(Side::A, a), record(Side::B, b)];
     blame(&mut models);
-    let differences = differences::differences(&models, &circumstances.settings, circumstances.among.as_ref())?;
+    let differences = differences::differences(&models, &setup.settings, setup.among.as_ref())?;
     let conclusion = conclusion::conclusion(&models, &differences);
-    let mut disturbed = circumstances.load.as_ref().map_or(Vec::new(), LoadLog::disturbances);
+    let mut disturbed = setup.load.as_ref().map_or(Vec::new(), LoadLog::disturbances);
     disturbed.extend(disturbed::disturbances(&models));
-    let Circumstances { device, suite, settings, program, created, reproduce, load, among } = circumstances;
+    let ComparisonSetup { device, suite, settings, program, created, reproduce, load, among } = setup;
     Ok(Comparison {
         schema: SCHEMA_VERSION,
         program,

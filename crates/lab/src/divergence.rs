@@ -19,19 +19,19 @@ pub struct Divergence {
     pub max_delta: f32,
 }
 
-/// What is gathered while positions pass by.
+/// The samples of a divergence, taken position by position.
 #[derive(Debug, Clone, Default)]
-pub struct Gathered {
+pub struct DivergenceSamples {
     /// Of each position, in nats.
     kl: Vec<f64>,
     same_top: Vec<bool>,
     max_delta: f32,
 }
 
-impl Gathered {
-    /// What was gathered before: the divergence at each position, and whether the likeliest token is the same there.
-    pub(crate) fn of(kl: Vec<f64>, same_top: Vec<bool>) -> Gathered {
-        Gathered { kl, same_top, max_delta: 0.0 }
+impl DivergenceSamples {
+    /// Samples taken before: the divergence at each position, and whether the likeliest token is the same there.
+    pub(crate) fn of(kl: Vec<f64>, same_top: Vec<bool>) -> DivergenceSamples {
+        DivergenceSamples { kl, same_top, max_delta: 0.0 }
     }
 
     /// Adds a position: the logits of the distribution measured from, and of the other.
@@ -116,7 +116,7 @@ mod tests {
             assert_eq!(kl_divergence(&[0.0, 0.0], &broken), f64::INFINITY);
             assert_eq!(kl_divergence(&broken, &[0.0, 0.0]), f64::INFINITY);
         }
-        let mut found = Gathered::default();
+        let mut found = DivergenceSamples::default();
         found.take(&[0.0, 1.0], &[0.0, f32::NAN]);
         let divergence = found.divergence();
         assert_eq!((divergence.kl_mean, divergence.max_delta), (f64::INFINITY, f32::INFINITY));
@@ -124,9 +124,9 @@ mod tests {
 
     #[test]
     fn the_high_divergence_is_exceeded_by_one_position_in_a_thousand() {
-        let many = Gathered { kl: (0..2000).map(f64::from).collect(), ..Gathered::default() };
+        let many = DivergenceSamples { kl: (0..2000).map(f64::from).collect(), ..DivergenceSamples::default() };
         assert_eq!(many.divergence().kl_high, 1997.0);
-        let few = Gathered { kl: vec![1.0, 3.0, 2.0], ..Gathered::default() };
+        let few = DivergenceSamples { kl: vec![1.0, 3.0, 2.0], ..DivergenceSamples::default() };
         let divergence = few.divergence();
         assert_eq!((divergence.kl_high, divergence.kl_mean, divergence.positions), (3.0, 2.0, 3));
     }

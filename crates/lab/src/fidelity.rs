@@ -4,9 +4,10 @@
 use plimsoll_engine::{Prompt, Session, SessionError, Special};
 use plimsoll_models::Checkpoint;
 
-use crate::answerer::asked;
-use crate::divergence::Gathered;
-use crate::runner::{AnswerError, Outcome, Question};
+use crate::divergence::DivergenceSamples;
+use crate::language_model::{AnswerError, Question};
+use crate::runner::Outcome;
+use crate::session_model::asked;
 use crate::suite::{Item, Suite};
 use crate::verify::BUILT_IN_TEXT;
 
@@ -39,11 +40,11 @@ pub enum FidelityError {
 #[derive(Debug, Clone, Default)]
 pub struct Distances {
     /// At every position of the built-in text and of the questions' words, as plain text.
-    pub text: Gathered,
+    pub text: DivergenceSamples,
     /// Where the tokens of a right answer are predicted, behind the question as it is asked.
-    pub answers: Gathered,
+    pub answers: DivergenceSamples,
     /// The same of questions about pictures, which are shown.
-    pub pictures: Gathered,
+    pub pictures: DivergenceSamples,
 }
 
 /// How many answers a model gives otherwise than its base.
@@ -94,7 +95,7 @@ pub fn distances(
         progress(done + 1);
     }
     let all = [&found.text, &found.answers, &found.pictures];
-    match all.iter().flat_map(|gathered| gathered.kl()).all(|kl| kl.is_finite()) {
+    match all.iter().flat_map(|samples| samples.kl()).all(|kl| kl.is_finite()) {
         true => Ok(found),
         false => Err(FidelityError::NotFinite),
     }
@@ -116,7 +117,12 @@ fn chosen(suite: &Suite) -> impl Iterator<Item = &Item> {
 }
 
 /// Every position of a text; one longer than the context begins anew behind it.
-fn text(base: &mut Session, other: &mut Session, text: &str, found: &mut Gathered) -> Result<(), SessionError> {
+fn text(
+    base: &mut Session,
+    other: &mut Session,
+    text: &str,
+    found: &mut DivergenceSamples,
+) -> Result<(), SessionError> {
     let ids = base.text_ids(text)?;
     let window = base.context().min(other.context());
     let ((base, base_cache), (other, other_cache)) = (base.program_and_cache(), other.program_and_cache());
@@ -133,15 +139,20 @@ fn text(base: &mut Session, other: &mut Session, text: &str, found: &mut Gathere
 }
 
 /// The tokens of the right answer, behind the question.
-fn answer(base: &mut Session, other: &mut Session, item: &Item, found: &mut Gathered) -> Result<(), FidelityError> {
+fn answer(
+    base: &mut Session,
+    other: &mut Session,
+    item: &Item,
+    found: &mut DivergenceSamples,
+) -> Result<(), FidelityError> {
     let question = Question::from(item);
     let failed = |source| FidelityError::Ask { item: item.id.clone(), source };
     let right = base.tokenizer().encode(&item.scoring.reference(), Special::AsText).map_err(SessionError::from)?;
     let mut rows = Rows::default();
-    let (ids, seen) = asked(base, question).map_err(failed)?;
-    base.predict(Prompt { ids: &ids, seen: &seen }, &right, |_, row| rows.push(row))?;
-    let (ids, seen) = asked(other, question).map_err(failed)?;
-    other.predict(Prompt { ids: &ids, seen: &seen }, &right, |i, row| found.take(rows.get(i), row))?;
+    let (ids, images) = asked(base, question).map_err(failed)?;
+    base.predict(Prompt { ids: &ids, images: &images }, &right, |_, row| rows.push(row))?;
+    let (ids, images) = asked(other, question).map_err(failed)?;
+    other.predict(Prompt { ids: &ids, images: &images }, &right, |i, row| found.take(rows.get(i), row))?;
     Ok(())
 }
 

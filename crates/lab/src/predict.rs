@@ -6,7 +6,7 @@ pub mod here;
 pub mod mix;
 pub mod published;
 
-use plimsoll_engine::Sight;
+use plimsoll_engine::VisionEncoder;
 use plimsoll_graph::cost::{Cost, Machine};
 use plimsoll_runtime::{BATCH_TOKENS, CacheType, Memory};
 use serde::{Deserialize, Serialize};
@@ -65,18 +65,18 @@ pub struct TowerPrediction {
 }
 
 impl TowerPrediction {
-    /// For pictures of so many pixels, looked at one after the other; `cost` is that of the tower in `sight`.
-    pub fn new(cost: Cost, sight: &mut Sight, sizes: &[(usize, usize)]) -> TowerPrediction {
-        let tiles_of = |(width, height)| sight.processor().grid(width, height).n_tiles();
+    /// For pictures of so many pixels, looked at one after the other; `cost` is that of the tower in `encoder`.
+    pub fn new(cost: Cost, encoder: &mut VisionEncoder, sizes: &[(usize, usize)]) -> TowerPrediction {
+        let tiles_of = |(width, height)| encoder.processor().grid(width, height).n_tiles();
         let n_tiles = sizes.iter().map(|size| tiles_of(*size)).max().unwrap_or(1);
         let held = |size: &(usize, usize)| {
-            CHANNELS * size.0 * size.1 + size_of::<f32>() * sight.embedding_values(tiles_of(*size))
+            CHANNELS * size.0 * size.1 + size_of::<f32>() * encoder.embedding_values(tiles_of(*size))
         };
-        let edge = sight.processor().tile_size().0;
+        let edge = encoder.processor().tile_size().0;
         let cut = n_tiles * CHANNELS * edge * edge * (1 + size_of::<f32>());
         let pictures = sizes.iter().map(held).sum::<usize>() + cut;
-        let patches = (edge / sight.tower().patch_size()).pow(2);
-        TowerPrediction { cost, n_tiles, patches, at_once: sight.tower().tiles_at_once(edge), pictures }
+        let patches = (edge / encoder.tower().patch_size()).pow(2);
+        TowerPrediction { cost, n_tiles, patches, at_once: encoder.tower().tiles_at_once(edge), pictures }
     }
 
     /// On this machine, in s.

@@ -2,62 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::canary::Predicted;
 use crate::journal::{Journal, NoJournal, recall_or};
+use crate::language_model::{AnswerError, Decoding, LanguageModel, Question};
 use crate::questions::likeliest;
 use crate::score::Scoring;
-use crate::suite::drawing::Scene;
-use crate::suite::{Framing, Item, PLAIN, Suite, hash};
-
-/// Whatever failed inside the model.
-pub type AnswerError = Box<dyn std::error::Error + Send + Sync>;
-
-/// A question as it is put.
-#[derive(Debug, Clone, Copy)]
-pub struct Question<'a> {
-    /// Its text.
-    pub prompt: &'a str,
-    /// The drawn picture shown before the text.
-    pub picture: Option<&'a Scene>,
-    /// What else stands around it.
-    pub framing: &'a Framing,
-}
-
-impl<'a> From<&'a Item> for Question<'a> {
-    fn from(item: &'a Item) -> Self {
-        Question { prompt: &item.prompt, picture: item.picture.as_ref(), framing: &item.framing }
-    }
-}
-
-impl<'a> Question<'a> {
-    /// One message of a user.
-    pub fn text(prompt: &'a str) -> Self {
-        Question { prompt, picture: None, framing: &PLAIN }
-    }
-}
-
-/// Something that answers questions: a model with its tokenizer and chat template, greedy and with reasoning off.
-pub trait Answerer {
-    /// The answer to `question`, at most `max_tokens` long, without the tokens that end it.
-    ///
-    /// # Errors
-    /// Whatever keeps the model from answering, such as a prompt longer than its context, or a picture for a model that
-    /// does not see.
-    fn generate(&mut self, question: Question, max_tokens: usize) -> Result<String, AnswerError>;
-
-    /// For each option the logarithm of the probability that the answer to `question` begins with it: the sum over the
-    /// option's tokens, the option being tokenised by itself, in nats.
-    ///
-    /// # Errors
-    /// As for [`Answerer::generate`].
-    fn log_likelihoods(&mut self, question: Question, options: &[String]) -> Result<Vec<f64>, AnswerError>;
-
-    /// How surely `text` is predicted behind `question`, per token of it.
-    ///
-    /// # Errors
-    /// As for [`Answerer::generate`].
-    fn predicted(&mut self, question: Question, text: &str) -> Result<Predicted, AnswerError>;
-}
+use crate::suite::{Item, Suite, hash};
 
 /// What became of one item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -130,7 +79,11 @@ pub enum RunError {
 /// # Errors
 /// When marking is broken, the canary fails, or the model cannot answer an item: never a score made from part of
 /// the items.
-pub fn run(suite: &Suite, model: &mut dyn Answerer, progress: impl FnMut(usize)) -> Result<Vec<Outcome>, RunError> {
+pub fn run(
+    suite: &Suite,
+    model: &mut dyn LanguageModel,
+    progress: impl FnMut(usize),
+) -> Result<Vec<Outcome>, RunError> {
     run_with(suite, model, &mut NoJournal, progress)
 }
 
@@ -140,7 +93,7 @@ pub fn run(suite: &Suite, model: &mut dyn Answerer, progress: impl FnMut(usize))
 /// As [`run`].
 pub fn run_with(
     suite: &Suite,
-    model: &mut dyn Answerer,
+    model: &mut dyn LanguageModel,
     journal: &mut dyn Journal,
     mut progress: impl FnMut(usize),
 ) -> Result<Vec<Outcome>, RunError> {
@@ -167,7 +120,7 @@ fn key(item: &Item, scorer_version: u32) -> String {
 ///
 /// # Errors
 /// When the model cannot answer.
-pub fn answer(item: &Item, model: &mut dyn Answerer) -> Result<Outcome, RunError> {
+pub fn answer(item: &Item, model: &mut dyn LanguageModel) -> Result<Outcome, RunError> {
     let question = Question::from(item);
     let failed = |source| RunError::Answer { item: item.id.clone(), source };
     let (answer, log_likelihoods) = match item.scoring.options() {
@@ -179,7 +132,7 @@ pub fn answer(item: &Item, model: &mut dyn Answerer) -> Result<Outcome, RunError
             }
             (chosen(options, lengths, &likelihoods), likelihoods)
         }
-        None => (model.generate(question, item.max_tokens).map_err(failed)?, Vec::new()),
+        None => (model.generate(question, item.max_tokens, Decoding::Greedy).map_err(failed)?, Vec::new()),
     };
     let mark = item.marked(&answer).map_err(failed)?;
     Ok(Outcome {
@@ -209,7 +162,7 @@ pub(crate) fn leader(values: &[f64]) -> Option<usize> {
 ///
 /// # Errors
 /// When it fails: the run would say nothing of the model.
-pub fn check_canary(suite: &Suite, model: &mut dyn Answerer) -> Result<(), RunError> {
+pub fn check_canary(suite: &Suite, model: &mut dyn LanguageModel) -> Result<(), RunError> {
     let outcome = answer(&suite.canary, model)?;
     if outcome.correct {
         return Ok(());

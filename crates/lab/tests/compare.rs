@@ -4,7 +4,7 @@ use std::path::Path;
 
 use plimsoll_engine::SessionOptions;
 use plimsoll_lab::bench::{Filling, Plan, Start, measure_start};
-use plimsoll_lab::compare::{CompareError, Contestant, Options, Progress, Stage, compare, compare_field};
+use plimsoll_lab::compare::{CompareError, ModelUnderTest, Options, Progress, Stage, compare, compare_field};
 use plimsoll_lab::journal::NoJournal;
 use plimsoll_lab::record::{Side, Words};
 use plimsoll_lab::suite::Suite;
@@ -15,8 +15,8 @@ fn checkpoint(size: &str) -> Checkpoint {
     Checkpoint::open(&folder).expect("the demo models come with the project")
 }
 
-fn contestants(a: &str, b: &str) -> [Contestant; 2] {
-    [a, b].map(|size| Contestant { argument: format!("demo:{size}"), checkpoint: checkpoint(size), verified: None })
+fn under_test(a: &str, b: &str) -> [ModelUnderTest; 2] {
+    [a, b].map(|size| ModelUnderTest { argument: format!("demo:{size}"), checkpoint: checkpoint(size), verified: None })
 }
 
 fn options() -> Options {
@@ -48,7 +48,7 @@ fn imagined_start(model: usize) -> Start {
 fn a_comparison_holds_every_sample_and_every_answer() {
     let mut heard = Vec::new();
     let found = compare(
-        &contestants("small", "large"),
+        &under_test("small", "large"),
         &options(),
         &mut NoJournal,
         &mut |model| Ok(imagined_start(model)),
@@ -85,7 +85,7 @@ fn a_comparison_holds_every_sample_and_every_answer() {
 fn a_model_against_itself_shows_no_difference_in_its_answers() {
     let options = Options { starts: 1, ..options() };
     let found =
-        compare(&contestants("small", "small"), &options, &mut NoJournal, &mut |_| Ok(imagined_start(0)), &mut |_| ())
+        compare(&under_test("small", "small"), &options, &mut NoJournal, &mut |_| Ok(imagined_start(0)), &mut |_| ())
             .unwrap();
     let accuracy = found.difference("accuracy").unwrap();
     assert_eq!((accuracy.words, accuracy.only_right), (Words::NoDifferenceSeen, Some([0, 0])));
@@ -96,7 +96,7 @@ fn a_model_against_itself_shows_no_difference_in_its_answers() {
 #[test]
 fn a_failed_start_names_the_model_and_leaves_no_comparison() {
     let failed = compare(
-        &contestants("small", "large"),
+        &under_test("small", "large"),
         &options(),
         &mut NoJournal,
         &mut |_| Err("out of memory".into()),
@@ -123,7 +123,7 @@ fn a_model_against_itself_is_faithful_to_the_bit_and_one_of_another_shape_is_not
     let options = Options { starts: 1, ..options() };
     let against = |a: &str, b: &str| {
         let start = &mut |_: usize| Ok(imagined_start(0));
-        compare(&contestants(a, b), &options, &mut NoJournal, start, &mut |_| ()).unwrap()
+        compare(&under_test(a, b), &options, &mut NoJournal, start, &mut |_| ()).unwrap()
     };
     let found = against("small", "small");
     let fidelity = found.fidelity.as_ref().expect("one model has one vocabulary and one shape");
@@ -146,8 +146,8 @@ fn a_model_against_itself_is_faithful_to_the_bit_and_one_of_another_shape_is_not
 
 #[test]
 fn three_models_are_started_in_turn_and_the_best_stands_beside_both_others() {
-    let models: Vec<Contestant> =
-        [contestants("small", "large"), contestants("small", "large")].concat().into_iter().take(3).collect();
+    let models: Vec<ModelUnderTest> =
+        [under_test("small", "large"), under_test("small", "large")].concat().into_iter().take(3).collect();
     let mut started = Vec::new();
     let start = &mut |model: usize| {
         started.push(model);
@@ -173,7 +173,7 @@ fn memory_of_a_filled_context_is_measured_and_predicted_of_as_many_tokens() {
     assert_eq!(start.tokens, 512);
     let options = Options { filling, starts: 1, ..options() };
     let start = &mut |_: usize| Ok(Start { tokens: 512, ..imagined_start(0) });
-    let found = compare(&contestants("small", "large"), &options, &mut NoJournal, start, &mut |_| ()).unwrap();
+    let found = compare(&under_test("small", "large"), &options, &mut NoJournal, start, &mut |_| ()).unwrap();
     assert!(found.models.iter().all(|model| model.memory.parts.tokens == 512));
     assert_eq!(found.settings.filled.as_ref().unwrap().tokens, 512);
     assert_eq!(found.difference("peak_memory").unwrap().about, "peak memory at 512 tokens");

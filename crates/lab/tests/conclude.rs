@@ -2,7 +2,9 @@
 
 use plimsoll_lab::bench::{Start, Timings};
 use plimsoll_lab::canary::{Canaries, Canary};
-use plimsoll_lab::compare::{Circumstances, Evidence, Prediction, Verified, conclude, field, field_again, recomputed};
+use plimsoll_lab::compare::{
+    ComparisonSetup, Evidence, Prediction, Verified, conclude, field, field_again, recomputed,
+};
 use plimsoll_lab::load::{Load, LoadLog};
 use plimsoll_lab::paired::PairError;
 use plimsoll_lab::predict::{MemoryPrediction, SpeedPrediction};
@@ -61,9 +63,9 @@ fn evidence(name: &str, decode: [f64; 5], right: &[(&str, [bool; 40])]) -> Evide
     }
 }
 
-fn circumstances() -> Circumstances {
+fn setup() -> ComparisonSetup {
     let measured = |metric, unit| Measurement::of("device", metric, unit, Origin::Measured, 1.0).record();
-    Circumstances {
+    ComparisonSetup {
         device: Device {
             cpu: String::new(),
             isa: String::new(),
@@ -105,7 +107,7 @@ fn circumstances() -> Circumstances {
 }
 
 fn compared(a: Evidence, b: Evidence) -> Comparison {
-    conclude(circumstances(), [a, b]).unwrap()
+    conclude(setup(), [a, b]).unwrap()
 }
 
 const FAST: [f64; 5] = [10.0, 10.1, 9.9, 10.0, 10.1];
@@ -152,9 +154,9 @@ fn no_difference_seen_comes_with_what_would_have_been_seen_and_never_as_no_loss(
 
 /// Compared with a margin that was declared beforehand.
 fn compared_within(margin: f64, a: Evidence, b: Evidence) -> Comparison {
-    let mut circumstances = circumstances();
-    circumstances.settings.margin = Some(margin);
-    conclude(circumstances, [a, b]).unwrap()
+    let mut setup = setup();
+    setup.settings.margin = Some(margin);
+    conclude(setup, [a, b]).unwrap()
 }
 
 #[test]
@@ -201,7 +203,7 @@ fn without_a_margin_a_record_is_what_it_always_was() {
 fn answers_to_other_questions_are_not_paired() {
     let a = evidence("one", FAST, &[("dates", ALL)]);
     let b = evidence("two", FAST, &[("units", ALL)]);
-    let error = conclude(circumstances(), [a, b]).unwrap_err();
+    let error = conclude(setup(), [a, b]).unwrap_err();
     assert!(matches!(error, PairError::Item { index: 0, .. }), "{error}");
 }
 
@@ -262,9 +264,8 @@ fn a_disturbed_run_says_what_disturbed_it_and_what_to_do() {
     let under = |others: f64, evidence: &Evidence| {
         let stretches = vec![load("before", 0.0), load("timing", others), load("after", 0.0)];
         let log = LoadLog { cores: 2, threads: 2, stretches };
-        let circumstances =
-            Circumstances { load: Some(log), reproduce: "plimsoll compare a b".into(), ..circumstances() };
-        conclude(circumstances, [evidence.clone(), evidence.clone()]).unwrap()
+        let setup = ComparisonSetup { load: Some(log), reproduce: "plimsoll compare a b".into(), ..setup() };
+        conclude(setup, [evidence.clone(), evidence.clone()]).unwrap()
     };
     assert_eq!(under(0.05, &quiet).noisy(), None);
     let noisy = under(1.3, &quiet).noisy().unwrap();
@@ -356,7 +357,7 @@ fn first(n: usize) -> [bool; 40] {
 fn of_many_models_the_one_that_is_right_most_often_is_laid_beside_each_of_the_others() {
     let models = [("weak", SLOW, 5), ("best", SLOW, 35), ("middle", FAST, 33)];
     let seen = models.map(|(name, decode, right)| evidence(name, decode, &[("sums", first(right))]));
-    let found = field(&circumstances(), seen.to_vec()).unwrap().against_the_best();
+    let found = field(&setup(), seen.to_vec()).unwrap().against_the_best();
     let names: Vec<[&str; 2]> =
         found.iter().map(|pair| pair.models.each_ref().map(|model| model.facts.name.as_str())).collect();
     assert_eq!(names, [["best", "middle"], ["best", "weak"]]);
@@ -373,8 +374,7 @@ fn of_models_with_as_many_right_answers_the_one_that_takes_less_memory_is_first(
         seen.starts.iter_mut().for_each(|start| start.peak_bytes = peak);
         seen
     };
-    let found =
-        field(&circumstances(), vec![with_peak("large", 300), with_peak("small", 100), with_peak("middle", 200)]);
+    let found = field(&setup(), vec![with_peak("large", 300), with_peak("small", 100), with_peak("middle", 200)]);
     let found = found.unwrap().against_the_best();
     assert_eq!(found[0].models.each_ref().map(|model| model.facts.name.as_str()), ["small", "middle"]);
     assert_eq!(found[1].models[1].facts.name, "large");
@@ -385,8 +385,8 @@ fn everything_that_is_said_of_any_two_of_the_models_is_corrected_together() {
     let models = [("best", 35), ("middle", 30), ("weak", 25)];
     let seen: Vec<Evidence> =
         models.map(|(name, right)| evidence(name, SLOW, &[("sums", first(right)), ("dates", first(20))])).to_vec();
-    let all = field(&circumstances(), seen.clone()).unwrap();
-    let alone = conclude(circumstances(), [seen[0].clone(), seen[1].clone()]).unwrap();
+    let all = field(&setup(), seen.clone()).unwrap();
+    let alone = conclude(setup(), [seen[0].clone(), seen[1].clone()]).unwrap();
     let pair = all.pair(0, 1).unwrap();
     for (among, alone) in pair.differences.iter().zip(&alone.differences) {
         assert_eq!(among.test.p, alone.test.p);
@@ -420,7 +420,7 @@ fn everything_that_is_said_of_any_two_of_the_models_is_corrected_together() {
 fn a_field_is_calculated_again_from_the_comparisons_with_its_best() {
     let models = [("best", 35), ("middle", 30), ("weak", 25), ("weaker", 10)];
     let seen = models.map(|(name, right)| evidence(name, SLOW, &[("sums", first(right))]));
-    let whole = field(&circumstances(), seen.to_vec()).unwrap();
+    let whole = field(&setup(), seen.to_vec()).unwrap();
     let told = whole.clone().against_the_best();
     assert_eq!(told.len(), 3);
     for pair in &told {

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use plimsoll_lab::canary::Predicted;
 use plimsoll_lab::journal::MemoryJournal;
-use plimsoll_lab::runner::{AnswerError, Answerer, Question, RunError, run, run_with};
+use plimsoll_lab::language_model::{AnswerError, Decoding, LanguageModel, Question};
+use plimsoll_lab::runner::{RunError, run, run_with};
 use plimsoll_lab::score::Scoring;
 use plimsoll_lab::suite::drawing::Scene;
 use plimsoll_lab::suite::{ALL, Suite, VISION};
@@ -33,18 +33,14 @@ fn key(prompt: &str, picture: Option<&Scene>) -> String {
     format!("{prompt} {picture:?}")
 }
 
-impl Answerer for Oracle {
-    fn generate(&mut self, question: Question, _max_tokens: usize) -> Result<String, AnswerError> {
+impl LanguageModel for Oracle {
+    fn generate(&mut self, question: Question, _: usize, _: Decoding) -> Result<String, AnswerError> {
         Ok(format!("{}{}", self.answer(question)?, self.ending))
     }
 
     fn log_likelihoods(&mut self, question: Question, options: &[String]) -> Result<Vec<f64>, AnswerError> {
         let right = self.answer(question)?;
         Ok(options.iter().map(|option| if option == right { self.likelihood_of_right } else { -3.0 }).collect())
-    }
-
-    fn predicted(&mut self, _: Question, _: &str) -> Result<Predicted, AnswerError> {
-        Ok(Predicted { mean: -0.1, even: -6.0 })
     }
 }
 
@@ -122,15 +118,12 @@ fn an_interrupted_run_goes_on_where_it_stopped() {
 #[test]
 fn too_few_likelihoods_are_refused() {
     struct Mute;
-    impl Answerer for Mute {
-        fn generate(&mut self, _: Question, _: usize) -> Result<String, AnswerError> {
+    impl LanguageModel for Mute {
+        fn generate(&mut self, _: Question, _: usize, _: Decoding) -> Result<String, AnswerError> {
             Ok(String::new())
         }
         fn log_likelihoods(&mut self, _: Question, _: &[String]) -> Result<Vec<f64>, AnswerError> {
             Ok(vec![0.0])
-        }
-        fn predicted(&mut self, _: Question, _: &str) -> Result<Predicted, AnswerError> {
-            Err("nothing to say".into())
         }
     }
     assert!(matches!(run(&suite(), &mut Mute, |_| ()), Err(RunError::Likelihoods { options: 2, found: 1, .. })));

@@ -198,10 +198,7 @@ fn from_gguf(name: &str, parts: &[GgufFile], folder: Option<&Folder>) -> Result<
     }
     let arch = Arch::of_gguf(metadata.name(), architecture)?;
     if parts.iter().all(|p| p.tensors().is_empty()) {
-        return Err(FormatError::NoModel {
-            path: metadata.name().to_owned(),
-            found: "a vocabulary without weights, good for `plimsoll tokenize` only".to_owned(),
-        });
+        return Err(FormatError::VocabularyOnly { file: metadata.name().to_owned() });
     }
     let facts = weights::gguf_facts(parts, arch)?;
     let hyperparams = config::from_gguf(metadata, arch, &facts)?;

@@ -23,7 +23,7 @@ mod weights;
 pub use arch::{Arch, TokenizerClass, TowerArch};
 pub use checkpoint::{Checkpoint, Format};
 pub use config::{Activation, Biases, Hyperparams, LayerKind, Rope, RopeScaling, VisionParams};
-pub use vision::Vision;
+pub use vision::{Mmproj, Vision};
 pub use weights::{EMBEDDING, Weights};
 
 use plimsoll_formats::HyperparamError;

@@ -19,7 +19,32 @@ pub struct Vision {
     /// Its tensors by canonical name: `vision_tower.*`, `connector.*`, `multi_modal_projector.*`.
     pub weights: Weights,
     /// The mmproj file that it comes from, if it is not the checkpoint itself.
-    pub mmproj: Option<PathBuf>,
+    pub mmproj: Option<Mmproj>,
+}
+
+/// What an mmproj file says beside its network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mmproj {
+    /// The file, as messages show it.
+    pub file: String,
+    /// `clip.vision.preproc_image_size`: pixels of the longest edge before tiling; older files lack it.
+    pub preproc_image_size: Option<usize>,
+    /// `clip.vision.image_mean`, a value for each colour; empty where there is no such key.
+    pub image_mean: Vec<f32>,
+    /// `clip.vision.image_std`, likewise.
+    pub image_std: Vec<f32>,
+}
+
+impl Mmproj {
+    fn of(file: &GgufFile) -> Result<Mmproj, FormatError> {
+        let preproc_image_size = file.uint("clip.vision.preproc_image_size")?;
+        Ok(Mmproj {
+            file: file.name().to_owned(),
+            preproc_image_size: preproc_image_size.map(|edge| usize::try_from(edge).unwrap_or(usize::MAX)),
+            image_mean: file.f32s("clip.vision.image_mean")?.unwrap_or_default(),
+            image_std: file.f32s("clip.vision.image_std")?.unwrap_or_default(),
+        })
+    }
 }
 
 impl Vision {
@@ -82,7 +107,7 @@ impl Vision {
         }
         let params = config::from_mmproj(file, arch, text_width)?;
         let weights = Weights::from_mmproj(file, arch, params.d_model)?;
-        Ok(Vision { params, weights, mmproj: None })
+        Ok(Vision { params, weights, mmproj: Some(Mmproj::of(file)?) })
     }
 }
 
@@ -102,13 +127,10 @@ fn beside(checkpoint: &Checkpoint) -> Result<Option<PathBuf>, FormatError> {
 fn from_mmproj(checkpoint: &Checkpoint, path: &Path) -> Result<Vision, FormatError> {
     let file = GgufFile::open(path)?;
     let hp = &checkpoint.hyperparams;
-    let opened = Vision::from_gguf(&file, hp.arch.name, hp.d_model);
-    let mut vision = opened.map_err(|error| match error {
+    Vision::from_gguf(&file, hp.arch.name, hp.d_model).map_err(|error| match error {
         FormatError::Vision { what, .. } => cannot_see(checkpoint, format!("`{}` {what}", file.name())),
         other => other,
-    })?;
-    vision.mmproj = Some(path.to_owned());
-    Ok(vision)
+    })
 }
 
 fn cannot_see(checkpoint: &Checkpoint, what: String) -> FormatError {

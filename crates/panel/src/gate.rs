@@ -18,7 +18,7 @@ pub use junit::junit;
 pub use plimsoll_lab::standing::Standing;
 
 use crate::bounds::MOST_TEXT;
-use crate::judge::Word;
+use crate::judge::VerdictKind;
 
 /// What a model has to meet.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,7 +52,7 @@ pub enum Asks {
     /// The licence allows the declared use.
     Licence,
     /// The panel says this of the model, or better.
-    Verdict(Word),
+    Verdict(VerdictKind),
 }
 
 impl Asks {
@@ -200,8 +200,8 @@ impl WrittenRule {
             (None, [], Some(word), None) if word == "passed" => Ok(Asks::Licence),
             (None, [], Some(word), None) => Err(format!("`licence` is `{word}`, expected `passed`")),
             (None, [], None, Some(word)) => match word.as_str() {
-                "Ship" => Ok(Asks::Verdict(Word::Ship)),
-                "Mixed" => Ok(Asks::Verdict(Word::Mixed)),
+                "Ship" => Ok(Asks::Verdict(VerdictKind::Ship)),
+                "Mixed" => Ok(Asks::Verdict(VerdictKind::Mixed)),
                 _ => Err(format!("`verdict` is `{word}`, expected `Ship` or `Mixed`")),
             },
             _ => Err("expected one of: a `metric` with one bound, `licence`, `verdict`".to_owned()),

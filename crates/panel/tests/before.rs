@@ -4,8 +4,8 @@ use plimsoll_catalog::{Catalog, DeclaredUse, ModelCard, Outcome, Purpose};
 use plimsoll_lab::predict::before::Floats;
 use plimsoll_lab::record::Origin;
 use plimsoll_panel::judge::{
-    Call, Demand, Fault, Foreseen, Ground, Need, Opinion, OtherEngine, Outlook, Part, Question, Review, Target,
-    Verdict, Wish, Word, Workload, check_outlook,
+    Demand, Fault, Foreseen, Ground, Need, Opinion, OtherEngine, Outlook, Part, Question, Recommendation, Review,
+    Target, Verdict, VerdictKind, Wish, Workload, check_outlook,
 };
 use plimsoll_panel::predicted::Costs;
 use plimsoll_panel::rubric::Rubric;
@@ -89,10 +89,13 @@ fn parts(review: &Review) -> impl Iterator<Item = &Part> {
 /// Every figure read off a prediction has its mark, and no word is one that only measurements earn.
 fn is_marked(review: &Review) {
     assert!(review.is_predicted(), "{}", review.model);
-    assert!(matches!(review.verdict.word, Word::Try | Word::Perhaps | Word::Skip | Word::Unmeasured));
+    assert!(matches!(
+        review.verdict.word,
+        VerdictKind::Try | VerdictKind::Perhaps | VerdictKind::Skip | VerdictKind::Unmeasured
+    ));
     let is_said = review.verdict.to_string().contains(", predicted");
-    assert_eq!(is_said, review.verdict.word != Word::Unmeasured, "{}", review.verdict);
-    assert!(review.opinions.iter().all(|opinion| opinion.call != Call::Ship), "{}", review.model);
+    assert_eq!(is_said, review.verdict.word != VerdictKind::Unmeasured, "{}", review.verdict);
+    assert!(review.opinions.iter().all(|opinion| opinion.call != Recommendation::Ship), "{}", review.model);
     assert!(review.derived.iter().all(|figure| figure.origin == Origin::Predicted), "{}", review.model);
     parts(review).for_each(part_is_marked);
 }
@@ -160,7 +163,7 @@ fn what_is_predicted_stands_up_to_its_checker_and_what_is_called_measured_does_n
     assert!(peak.contains("peak_memory is predicted, and is called measured"), "{peak}");
     let word = said(|outlook| outlook.models[0].review.verdict.predicted = false);
     assert!(word.contains("the verdict is predicted, and is called measured"), "{word}");
-    let ship = said(|outlook| outlook.models[0].review.verdict.word = Word::Ship);
+    let ship = said(|outlook| outlook.models[0].review.verdict.word = VerdictKind::Ship);
     assert!(ship.contains("is called measured"), "{ship}");
     let unmarked = said(|outlook| {
         for part in &mut outlook.advice.paragraph {
@@ -178,12 +181,12 @@ fn what_is_predicted_stands_up_to_its_checker_and_what_is_called_measured_does_n
 fn a_licence_that_forbids_the_use_is_a_skip() {
     let panel = Panel::new();
     let haiku = panel.named("pixel-10", "claude-haiku-open-weights").review;
-    assert_eq!((haiku.verdict.word, haiku.vetoes[0].ground), (Word::Skip, Ground::Licence));
+    assert_eq!((haiku.verdict.word, haiku.vetoes[0].ground), (VerdictKind::Skip, Ground::Licence));
     let research =
         Panel { demand: DeclaredUse { purpose: Purpose::Research, users: None, region: None }.into(), ..Panel::new() };
     let haiku = research.named("pixel-10", "claude-haiku-open-weights").review;
     assert!(haiku.vetoes.is_empty());
-    assert_eq!(haiku.verdict.word, Word::Perhaps, "whether it fits is not known");
+    assert_eq!(haiku.verdict.word, VerdictKind::Perhaps, "whether it fits is not known");
 }
 
 fn opinion<'a>(review: &'a Review, by: &str) -> &'a Opinion {
@@ -244,7 +247,7 @@ fn the_memory_of_an_app_is_that_of_the_device_that_was_named() {
 fn an_announced_size_bounds_memory_from_below_and_nothing_else() {
     let bounded = |device: &str, needs: &str| Panel::needing(needs).named(device, "llama-4-compact-12b");
     let phone = bounded("iphone-15", "decode>1");
-    assert_eq!((phone.expected.fits(), phone.review.verdict.word), (Floats::No, Word::Skip));
+    assert_eq!((phone.expected.fits(), phone.review.verdict.word), (Floats::No, VerdictKind::Skip));
     let veto = phone.review.vetoes[0].text();
     assert!(veto.contains("its weights alone take predicted 6.8 GB as Q4_0"), "{veto}");
     let large = bounded("apple-m4-max", "memory<4GB");
@@ -258,7 +261,7 @@ fn an_announced_size_bounds_memory_from_below_and_nothing_else() {
 fn what_comes_along_to_show_the_program_is_not_tried_before_a_model_that_people_use() {
     let panel = Panel::new();
     let shows = panel.named("pixel-10", "demo:large");
-    assert_eq!(shows.review.verdict.word, Word::Skip);
+    assert_eq!(shows.review.verdict.word, VerdictKind::Skip);
     assert_eq!(shows.review.vetoes.iter().map(|veto| veto.ground).collect::<Vec<_>>(), [Ground::Demonstration]);
     let outlook = panel.compared("pixel-10", &["demo:large", "smollm3"]);
     assert_eq!((outlook.advice.first.as_slice(), check_outlook(&outlook, &panel.rubric)), (&[1][..], vec![]));
@@ -275,13 +278,13 @@ fn memory_that_cannot_fit_is_a_skip_and_what_fits_perhaps_is_no_try() {
     let panel = Panel::new();
     let scout = panel.named("pixel-10", "llama-4-scout-int4");
     assert_eq!(scout.expected.fits(), Floats::No);
-    assert_eq!(scout.review.verdict.word, Word::Skip);
+    assert_eq!(scout.review.verdict.word, VerdictKind::Skip);
     assert!(scout.review.vetoes.iter().any(|veto| veto.ground == Ground::Memory));
     let all: Vec<Foreseen> = panel.catalog.cards().map(|card| panel.of("rpi5-8gb", card)).collect();
     let perhaps: Vec<&Foreseen> = all.iter().filter(|model| model.expected.fits() == Floats::Perhaps).collect();
     assert!(perhaps.iter().any(|model| model.expected.prediction.is_some()), "the test looks at nothing");
-    assert!(perhaps.iter().all(|model| model.review.verdict.word != Word::Try));
-    let tried = all.iter().filter(|model| model.review.verdict.word == Word::Try);
+    assert!(perhaps.iter().all(|model| model.review.verdict.word != VerdictKind::Try));
+    let tried = all.iter().filter(|model| model.review.verdict.word == VerdictKind::Try);
     for model in tried {
         assert_eq!(model.expected.fits(), Floats::Yes, "{}", model.card.id);
         assert_eq!(model.review.licence.outcome, Outcome::Passed, "{}", model.card.id);
@@ -294,10 +297,10 @@ fn a_need_that_even_the_favourable_end_does_not_meet_is_a_skip_and_perhaps_is_no
         let review = Panel::needing(needs).named("pixel-10", "smollm3").review;
         (review.verdict.word, review.needs[0].outcome, review.vetoes.len())
     };
-    assert_eq!(word("decode>1"), (Word::Try, Outcome::Passed, 0));
-    assert_eq!(word("decode>10000"), (Word::Skip, Outcome::Failed, 1));
-    assert_eq!(word("memory<1GB"), (Word::Skip, Outcome::Failed, 1));
-    assert_eq!(word("accuracy>0.5"), (Word::Perhaps, Outcome::Unknown, 0), "nobody asked it anything");
+    assert_eq!(word("decode>1"), (VerdictKind::Try, Outcome::Passed, 0));
+    assert_eq!(word("decode>10000"), (VerdictKind::Skip, Outcome::Failed, 1));
+    assert_eq!(word("memory<1GB"), (VerdictKind::Skip, Outcome::Failed, 1));
+    assert_eq!(word("accuracy>0.5"), (VerdictKind::Perhaps, Outcome::Unknown, 0), "nobody asked it anything");
     let decode = Panel::new().named("pixel-10", "smollm3").expected.prediction.unwrap().decode.unwrap();
     let within = format!("decode>{}", (decode.high * 0.97).floor());
     let panel = Panel {
@@ -307,7 +310,7 @@ fn a_need_that_even_the_favourable_end_does_not_meet_is_a_skip_and_perhaps_is_no
     let review = panel.named("pixel-10", "smollm3").review;
     assert_eq!(
         (review.verdict.word, review.needs[0].outcome),
-        (Word::Perhaps, Outcome::Unknown),
+        (VerdictKind::Perhaps, Outcome::Unknown),
         "{within} in {decode:?}"
     );
 }
@@ -371,11 +374,11 @@ fn many_models_stand_in_one_order_with_a_reason_for_those_that_are_out() {
     let panel = Panel::new();
     let ids = ["llama-4-scout-int4", "smollm3", "qwen3-4b", "claude-haiku-open-weights", "smollm2-360m"];
     let outlook = panel.compared("pixel-10", &ids);
-    let words: Vec<Word> = outlook.ranked().map(|model| model.review.verdict.word).collect();
-    let order = |word: &Word| match word {
-        Word::Try => 0,
-        Word::Perhaps => 1,
-        Word::Unmeasured => 2,
+    let words: Vec<VerdictKind> = outlook.ranked().map(|model| model.review.verdict.word).collect();
+    let order = |word: &VerdictKind| match word {
+        VerdictKind::Try => 0,
+        VerdictKind::Perhaps => 1,
+        VerdictKind::Unmeasured => 2,
         _ => 3,
     };
     assert!(words.is_sorted_by_key(order), "{words:?}");

@@ -15,7 +15,7 @@ fn asked(seed: u64, right: usize, created: &str) -> Comparison {
     let large = fixture::Character { correct: [right; 10], ..fixture::LARGE };
     let models = [large, fixture::SMALL];
     let evidence = models.map(|character| character.evidence(&suite));
-    let mut comparison = conclude(fixture::circumstances(&suite, &models), evidence).unwrap();
+    let mut comparison = conclude(fixture::setup(&suite, &models), evidence).unwrap();
     comparison.created = created.to_owned();
     comparison
 }

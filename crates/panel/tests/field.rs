@@ -25,7 +25,7 @@ const MIDDLE: Character = Character {
 fn field_of(characters: &[Character]) -> FieldReport {
     let suite = Suite::builtin("text", 2026, 50).expect("built in");
     let seen = characters.iter().map(|character| character.evidence(&suite)).collect();
-    let found = plimsoll_lab::compare::field(&fixture::circumstances(&suite, characters), seen).unwrap();
+    let found = plimsoll_lab::compare::field(&fixture::setup(&suite, characters), seen).unwrap();
     let reports: Vec<Report> = found.against_the_best().into_iter().map(fixture::report_of).collect();
     FieldReport::of(reports).unwrap()
 }

@@ -5,7 +5,7 @@ mod fixture;
 use plimsoll_lab::record::Comparison;
 use plimsoll_panel::Report;
 use plimsoll_panel::gate::{Found, Gated, Rules, Standing, evaluate, junit};
-use plimsoll_panel::judge::Word;
+use plimsoll_panel::judge::VerdictKind;
 
 fn rules(text: &str) -> Rules {
     Rules::parse("gate.toml", text).unwrap()
@@ -115,14 +115,14 @@ fn the_licence_rule_gives_the_clause_that_decides() {
 #[test]
 fn the_panels_word_is_compared_by_rank() {
     let mut report = fixture::report();
-    let mut said = |word: Word| {
+    let mut said = |word: VerdictKind| {
         report.judgement.reviews[0].verdict.word = word;
         ["Mixed", "Ship"].map(|least| standing(&report, &format!("verdict = \"{least}\"")))
     };
-    assert_eq!(said(Word::Ship), [Standing::Passed, Standing::Passed]);
-    assert_eq!(said(Word::Mixed), [Standing::Passed, Standing::Failed]);
-    assert_eq!(said(Word::Skip), [Standing::Failed, Standing::Failed]);
-    assert_eq!(said(Word::Unmeasured), [Standing::Inconclusive, Standing::Inconclusive]);
+    assert_eq!(said(VerdictKind::Ship), [Standing::Passed, Standing::Passed]);
+    assert_eq!(said(VerdictKind::Mixed), [Standing::Passed, Standing::Failed]);
+    assert_eq!(said(VerdictKind::Skip), [Standing::Failed, Standing::Failed]);
+    assert_eq!(said(VerdictKind::Unmeasured), [Standing::Inconclusive, Standing::Inconclusive]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod fixture;
 use plimsoll_catalog::{Catalog, DeclaredUse, Purpose, Statement, Terms};
 use plimsoll_lab::record::{Device, Measurement, ModelRecord, Origin, Rate, SuiteFacts, Unit};
 use plimsoll_lab::stats::{Interval, LEVEL, wilson};
-use plimsoll_panel::judge::{Demand, Seen, Subject, Verdict, Word, review};
+use plimsoll_panel::judge::{Demand, MeasuredModel, Subject, Verdict, VerdictKind, review};
 use plimsoll_panel::rubric::Rubric;
 
 /// Right answers in every category; the first stands for guessing.
@@ -69,7 +69,7 @@ impl Imagined {
 
     fn verdict(&self, right: f64, gigabytes: f64, decode: f64, terms: &Terms) -> Verdict {
         let model = self.model(right, gigabytes, decode);
-        let seen = Some(Seen { model: &model, device: &self.device, suite: &self.suite });
+        let seen = Some(MeasuredModel { model: &model, device: &self.device, suite: &self.suite });
         review(&Subject { seen, ..Subject::of("m", terms, &self.demand) }, &self.rubric).verdict
     }
 }
@@ -91,17 +91,17 @@ fn terms(licence: &str) -> Terms {
 }
 
 /// One letter a word.
-fn letter(word: Word) -> char {
+fn letter(word: VerdictKind) -> char {
     match word {
-        Word::Ship => 'S',
-        Word::Mixed => 'm',
-        Word::Skip => '.',
-        Word::Unmeasured => '?',
-        Word::Try | Word::Perhaps => panic!("what was measured is not predicted"),
+        VerdictKind::Ship => 'S',
+        VerdictKind::Mixed => 'm',
+        VerdictKind::Skip => '.',
+        VerdictKind::Unmeasured => '?',
+        VerdictKind::Try | VerdictKind::Perhaps => panic!("what was measured is not predicted"),
     }
 }
 
-fn rank(word: Word) -> usize {
+fn rank(word: VerdictKind) -> usize {
     ['?', '.', 'm', 'S'].iter().position(|one| *one == letter(word)).unwrap()
 }
 
@@ -135,11 +135,11 @@ fn no_right_answers_and_guessing_are_always_skipped_and_so_is_what_may_not_be_us
         for speed in SPEED {
             for right in [f64::NAN, 0.0] {
                 let verdict = imagined.verdict(right, gigabytes, speed, &apache);
-                assert_eq!((verdict.word, verdict.vetoes), (Word::Skip, 1), "{right} {gigabytes} {speed}");
+                assert_eq!((verdict.word, verdict.vetoes), (VerdictKind::Skip, 1), "{right} {gigabytes} {speed}");
             }
             for licence in ["mrl", "cc-by-nc-4.0"] {
                 let verdict = imagined.verdict(0.99, gigabytes, speed, &terms(licence));
-                assert_eq!((verdict.word, verdict.vetoes), (Word::Skip, 1), "{licence} {gigabytes} {speed}");
+                assert_eq!((verdict.word, verdict.vetoes), (VerdictKind::Skip, 1), "{licence} {gigabytes} {speed}");
             }
         }
     }
@@ -175,9 +175,9 @@ fn the_words_discriminate_among_models_that_people_use() {
     let word = |right, gigabytes, speed| imagined.verdict(right, gigabytes, speed, &terms("apache-2.0")).word;
     // A good small model at reading speed; the same too slow to read along; a large one that is slow and fits nowhere.
     let of_real_sizes = [word(0.9, 2.2, 25.0), word(0.9, 2.2, 2.0), word(0.99, 42.0, 2.0)];
-    assert_eq!(of_real_sizes, [Word::Ship, Word::Mixed, Word::Skip]);
+    assert_eq!(of_real_sizes, [VerdictKind::Ship, VerdictKind::Mixed, VerdictKind::Skip]);
     // Half right is not shipped by any speed, and hardly better than guessing is nothing at all.
-    assert_eq!([word(0.5, 0.02, 2000.0), word(0.25, 0.02, 2000.0)], [Word::Mixed, Word::Skip]);
+    assert_eq!([word(0.5, 0.02, 2000.0), word(0.25, 0.02, 2000.0)], [VerdictKind::Mixed, VerdictKind::Skip]);
     // Nobody knows whether it may be used.
-    assert_eq!(imagined.verdict(0.99, 2.2, 100.0, &Terms::default()).word, Word::Mixed);
+    assert_eq!(imagined.verdict(0.99, 2.2, 100.0, &Terms::default()).word, VerdictKind::Mixed);
 }

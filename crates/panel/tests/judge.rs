@@ -6,7 +6,8 @@ use plimsoll_catalog::{Answer, Catalog, DeclaredUse, Purpose, Statement, Terms};
 use plimsoll_lab::canary::Broken;
 use plimsoll_lab::record::{Comparison, Measurement, Origin, Unit};
 use plimsoll_panel::judge::{
-    Background, Call, Demand, Fault, Ground, Judgement, Part, Preferred, Subject, Word, check_judgement, judge, review,
+    Background, Demand, Fault, Ground, Judgement, Part, Preferred, Recommendation, Subject, VerdictKind,
+    check_judgement, judge, review,
 };
 use plimsoll_panel::rubric::Rubric;
 
@@ -122,20 +123,23 @@ fn without_files_reviewers_abstain_and_the_licence_still_decides() {
     let demand = commercial();
     let unseen = Subject::of("unseen", &terms, &demand);
     let said = review(&unseen, &Rubric::builtin());
-    let calls: Vec<Call> = said.opinions.iter().map(|opinion| opinion.call).collect();
-    assert_eq!(calls, [Call::Abstain, Call::Abstain, Call::Abstain, Call::Skip]);
+    let calls: Vec<Recommendation> = said.opinions.iter().map(|opinion| opinion.call).collect();
+    assert_eq!(
+        calls,
+        [Recommendation::Abstain, Recommendation::Abstain, Recommendation::Abstain, Recommendation::Skip]
+    );
     assert_eq!(said.verdict.to_string(), "Skip · 0 ship / 1 skip / 3 abstain, vetoed");
 
     let nothing = Terms::default();
     let unknown = Subject { terms: &nothing, ..unseen };
-    assert_eq!(review(&unknown, &Rubric::builtin()).verdict.word, Word::Unmeasured);
+    assert_eq!(review(&unknown, &Rubric::builtin()).verdict.word, VerdictKind::Unmeasured);
 }
 
 fn grounds(judgement: &Judgement, side: usize) -> Vec<Ground> {
     judgement.reviews[side].vetoes.iter().map(|veto| veto.ground).collect()
 }
 
-fn words(judgement: &Judgement) -> [Word; 2] {
+fn words(judgement: &Judgement) -> [VerdictKind; 2] {
     judgement.reviews.each_ref().map(|review| review.verdict.word)
 }
 
@@ -144,9 +148,9 @@ fn a_failed_verification_is_a_veto_and_the_first_thing_said() {
     let mut comparison = fixture::comparison();
     comparison.models[0].verified.as_mut().unwrap().passed = false;
     let judgement = judged(&comparison);
-    assert_eq!(judgement.reviews[0].opinions[0].call, Call::Skip);
-    assert_eq!(judgement.reviews[1].opinions[0].call, Call::Ship);
-    assert_eq!((words(&judgement)[0], grounds(&judgement, 0)), (Word::Skip, vec![Ground::Verification]));
+    assert_eq!(judgement.reviews[0].opinions[0].call, Recommendation::Skip);
+    assert_eq!(judgement.reviews[1].opinions[0].call, Recommendation::Ship);
+    assert_eq!((words(&judgement)[0], grounds(&judgement, 0)), (VerdictKind::Skip, vec![Ground::Verification]));
     assert_eq!(judgement.advice.preferred, Preferred::B);
     let text = judgement.advice.text();
     assert!(text.starts_with("Ship demo:small. The Skeptic would not ship it (right answers: 43.8 % ("), "{text}");
@@ -165,7 +169,7 @@ fn canaries_that_failed_are_a_veto_that_says_what_is_likelier_broken() {
     {
         comparison.models[0].canaries.as_mut().unwrap().likelier_broken = Some(likelier);
         let judgement = judged(&comparison);
-        assert_eq!((words(&judgement)[0], grounds(&judgement, 0)), (Word::Skip, vec![Ground::Canaries]));
+        assert_eq!((words(&judgement)[0], grounds(&judgement, 0)), (VerdictKind::Skip, vec![Ground::Canaries]));
         let text = judgement.reviews[0].vetoes[0].text();
         assert!(
             text.starts_with("Canaries failed: it hardly predicts ordinary text") && text.contains(about),
@@ -182,7 +186,7 @@ fn a_licence_that_forbids_the_use_is_a_veto_however_good_the_model_is() {
     let said = Statement { source: "README.md".into(), kind: "license".into(), value: "cc-by-nc-4.0".into() };
     let forbidden = Background { terms: Catalog::builtin().terms(&[said], &[], None), ..Background::default() };
     let judgement = judge(&comparison, [&forbidden, &known()], &commercial(), &Rubric::builtin());
-    assert_eq!((words(&judgement)[0], grounds(&judgement, 0)), (Word::Skip, vec![Ground::Licence]));
+    assert_eq!((words(&judgement)[0], grounds(&judgement, 0)), (VerdictKind::Skip, vec![Ground::Licence]));
     assert!(judgement.reviews[0].verdict.ship >= 2, "the reviewers who do not look at licences would ship it");
     assert_eq!(judgement.advice.preferred, Preferred::B);
     assert_eq!(check_judgement(&judgement, &comparison, [&forbidden, &known()], &Rubric::builtin()), []);
@@ -202,14 +206,18 @@ fn random_weights_and_a_constant_answer_are_never_more_than_skipped() {
     for chances in [[12, 25, 0, 0, 0, 0, 0, 2, 0, 4], [14, 26, 1, 0, 0, 0, 0, 3, 1, 9], [0; 10]] {
         let comparison = fixture::compared([guessing(chances), fixture::LARGE]);
         let judgement = judged(&comparison);
-        assert_eq!((words(&judgement)[0], grounds(&judgement, 0)), (Word::Skip, vec![Ground::Chance]), "{chances:?}");
+        assert_eq!(
+            (words(&judgement)[0], grounds(&judgement, 0)),
+            (VerdictKind::Skip, vec![Ground::Chance]),
+            "{chances:?}"
+        );
         assert_eq!(judgement.advice.preferred, Preferred::B);
         let text = judgement.advice.text();
         assert!(text.contains("not clear of guessing"), "{text}");
         assert_eq!(faults(&judgement, &comparison), []);
     }
     let both = judged(&fixture::compared([guessing([12, 25, 0, 0, 0, 0, 0, 2, 0, 4]), guessing([0; 10])]));
-    assert_eq!((words(&both), both.advice.preferred), ([Word::Skip; 2], Preferred::Neither));
+    assert_eq!((words(&both), both.advice.preferred), ([VerdictKind::Skip; 2], Preferred::Neither));
 }
 
 #[test]
@@ -225,15 +233,18 @@ fn nothing_asked_is_neither_cleared_nor_vetoed_and_is_not_shipped() {
     comparison.differences.retain(|difference| !difference.metric.starts_with("accuracy"));
     let judgement = judged(&comparison);
     assert_eq!(grounds(&judgement, 0), []);
-    assert_eq!(judgement.reviews[0].opinions[1].call, Call::Abstain);
-    assert_ne!(words(&judgement)[0], Word::Ship, "nobody knows whether it is ever right");
+    assert_eq!(judgement.reviews[0].opinions[1].call, Recommendation::Abstain);
+    assert_ne!(words(&judgement)[0], VerdictKind::Ship, "nobody knows whether it is ever right");
 }
 
 #[test]
 fn a_skip_of_the_skeptics_caps_the_word_at_mixed() {
     let judgement = judged(&fixture::comparison());
     let small = &judgement.reviews[1];
-    assert_eq!((small.opinions[1].call, small.verdict.ship, small.verdict.word), (Call::Skip, 3, Word::Mixed));
+    assert_eq!(
+        (small.opinions[1].call, small.verdict.ship, small.verdict.word),
+        (Recommendation::Skip, 3, VerdictKind::Mixed)
+    );
 }
 
 #[test]
@@ -339,7 +350,7 @@ fn a_need_is_met_unmet_undecided_or_about_nothing_measured() {
     let straddled = with(&format!("accuracy>{accuracy}, decode@77777>1"));
     assert_eq!((found(&straddled), grounds(&straddled, 0)), (vec![Outcome::Unknown; 2], vec![]));
     // What is not decided makes no firm word, and the headline says on what it hangs.
-    assert!(straddled.reviews.iter().all(|review| review.verdict.word != Word::Ship));
+    assert!(straddled.reviews.iter().all(|review| review.verdict.word != VerdictKind::Ship));
     assert_eq!(straddled.advice.preferred, met.advice.preferred);
     let advice = straddled.advice.text();
     assert!(
@@ -354,7 +365,7 @@ fn a_need_is_met_unmet_undecided_or_about_nothing_measured() {
     let unmet = with("decode>2000");
     assert_eq!(
         (found(&unmet), grounds(&unmet, 0), words(&unmet)[0]),
-        (vec![Outcome::Failed], vec![Ground::Need], Word::Skip)
+        (vec![Outcome::Failed], vec![Ground::Need], VerdictKind::Skip)
     );
     assert_eq!(unmet.advice.preferred, Preferred::B);
     let text = unmet.reviews[0].vetoes[0].text();

@@ -3,7 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use plimsoll_engine::{Conversation, GenerateOptions, Generation, Prompt, Session, SessionError, Shown};
+use plimsoll_engine::{Conversation, GenerateOptions, Generation, ImageInput, Prompt, Session, SessionError};
 use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture};
 
 use crate::Error;
@@ -45,8 +45,8 @@ impl Chat {
     /// The model reads text only, the picture cannot be read, or it does not fit the context.
     pub fn show(&mut self, picture: impl AsRef<Path>) -> Result<(), Error> {
         let picture = Picture::open(picture.as_ref(), DEFAULT_MAX_PIXELS)?;
-        let seen = self.session.look(&Shown::Picture(picture))?;
-        self.conversation.show(seen);
+        let image = self.session.encode_image(&ImageInput::Picture(picture))?;
+        self.conversation.show(image);
         Ok(())
     }
 
@@ -67,13 +67,13 @@ impl Chat {
 
     fn answer(&mut self, on_text: impl FnMut(&str) -> ControlFlow<()>) -> Result<Generation, SessionError> {
         self.stop.0.store(false, Ordering::Relaxed);
-        let ids = self.session.chat_ids_showing(&self.conversation.request(), self.conversation.seen())?;
+        let ids = self.session.chat_ids_with_images(&self.conversation.request(), self.conversation.images())?;
         let context = self.session.context();
         if ids.len() >= context {
             return Err(SessionError::PromptTooLong { prompt: ids.len(), context });
         }
         let options = GenerateOptions { interrupt: Some(&self.stop.0), ..self.options.clone() };
-        self.session.generate(Prompt { ids: &ids, seen: self.conversation.seen() }, &options, on_text)
+        self.session.generate(Prompt { ids: &ids, images: self.conversation.images() }, &options, on_text)
     }
 
     /// Ends answers of this chat: a handle for another thread or a signal.

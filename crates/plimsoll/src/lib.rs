@@ -34,8 +34,8 @@ pub use error::Error;
 pub use model::Model;
 
 pub use plimsoll_engine::{
-    Finish, GenerateOptions, Generation, Prompt, SamplingParams, Seen, Session, SessionOptions, Shown, TemplateRequest,
-    Timings,
+    EncodedImage, Finish, GenerateOptions, Generation, ImageInput, Prompt, SamplingParams, Session, SessionOptions,
+    TemplateRequest, Timings,
 };
 pub use plimsoll_formats::Unusable;
 pub use plimsoll_kernels::Isa;

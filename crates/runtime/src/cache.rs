@@ -73,6 +73,30 @@ impl Store {
         }
     }
 
+    fn kind(&self) -> CacheType {
+        match self {
+            Store::F32(_) => CacheType::F32,
+            Store::F16(_) => CacheType::F16,
+            Store::Q8_0 { .. } => CacheType::Q8_0,
+        }
+    }
+
+    /// A store with room for `capacity` positions that holds the first `positions`.
+    fn beginning(&self, of: CacheDecl, positions: usize, capacity: usize) -> Option<Store> {
+        let mut copy = Store::reserve(self.kind(), of, capacity)?;
+        let values = positions * of.width();
+        match (self, &mut copy) {
+            (Store::F32(from), Store::F32(into)) => into.extend_from_slice(&from[..values]),
+            (Store::F16(from), Store::F16(into)) => into.extend_from_slice(&from[..values]),
+            (Store::Q8_0 { codes, scales }, Store::Q8_0 { codes: into_codes, scales: into_scales }) => {
+                into_codes.extend_from_slice(&codes[..values]);
+                into_scales.extend_from_slice(&scales[..positions * of.n_kv_heads * kv_groups(of.head_dim)]);
+            }
+            _ => unreachable!("a copy is of the same kind"),
+        }
+        Some(copy)
+    }
+
     fn truncate(&mut self, of: CacheDecl, positions: usize) {
         let values = positions * of.width();
         match self {
@@ -183,6 +207,31 @@ impl KvCache {
             layer.keys.truncate(layer.of, self.len);
             layer.values.truncate(layer.of, self.len);
         }
+    }
+
+    /// Bytes for a position.
+    pub fn position_bytes(&self) -> usize {
+        self.layers.iter().map(|layer| 2 * layer.of.n_kv_heads * layer.keys.kind().head_bytes(layer.of.head_dim)).sum()
+    }
+
+    /// A cache of the same capacity that holds a copy of the first `len` positions.
+    ///
+    /// # Errors
+    /// There is no memory for it.
+    ///
+    /// # Panics
+    /// If fewer positions are filled.
+    pub fn beginning(&self, len: usize) -> Result<KvCache, CacheError> {
+        assert!(len <= self.len, "{len} of {} positions", self.len);
+        let refused =
+            || CacheError { positions: self.capacity, bytes: self.position_bytes() as u64 * self.capacity as u64 };
+        let layer = |layer: &Layer| {
+            let copy = |store: &Store| store.beginning(layer.of, len, self.capacity);
+            Some(Layer { of: layer.of, keys: copy(&layer.keys)?, values: copy(&layer.values)? })
+        };
+        let layers: Option<Vec<Layer>> = self.layers.iter().map(layer).collect();
+        let KvCache { capacity, expected, native, .. } = *self;
+        Ok(KvCache { layers: layers.ok_or_else(refused)?, len, capacity, expected, native })
     }
 
     /// Appends rows to one layer; [`KvCache::advance`] follows once every layer has them.

@@ -23,4 +23,4 @@ pub use input::{Given, Input};
 pub use machine::{ResidentBytes, measure_machine, resident_bytes};
 pub use memory::Memory;
 pub use program::{BATCH_TOKENS, LoadError, Program, StepError, likeliest};
-pub use tower::{Tiles, TilesError, Tower};
+pub use tower::{TileBatch, TileBatchError, Tower};

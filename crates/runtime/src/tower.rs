@@ -19,16 +19,16 @@ const BATCH_PATCHES: usize = 1024;
 /// Colours of a pixel.
 const CHANNELS: usize = 3;
 
-/// Square tiles of normalised pixels, all of one size.
+/// Square tiles of normalised pixels, all of one size, to be encoded together.
 #[derive(Clone, Copy, Debug)]
-pub struct Tiles<'a> {
+pub struct TileBatch<'a> {
     /// `(n_tiles, 3, edge, edge)`: red, green and blue, row by row.
     pub pixels: &'a [f32],
     /// Edge of a tile, in pixels.
     pub edge: usize,
 }
 
-impl Tiles<'_> {
+impl TileBatch<'_> {
     fn tile_len(&self) -> usize {
         CHANNELS * self.edge * self.edge
     }
@@ -36,7 +36,7 @@ impl Tiles<'_> {
 
 /// Tiles that a tower does not understand.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TilesError {
+pub enum TileBatchError {
     /// The pixels are not whole tiles.
     #[error("{values} values are no whole tiles of 3 x {edge} x {edge}")]
     NotWhole {
@@ -132,13 +132,13 @@ impl Tower {
     ///
     /// # Errors
     /// Tiles of this size are not understood.
-    pub fn features_per_tile(&self, edge: usize) -> Result<usize, TilesError> {
+    pub fn features_per_tile(&self, edge: usize) -> Result<usize, TileBatchError> {
         if !self.any_tile_size && edge != self.tile_size {
-            return Err(TilesError::Size { edge, expected: self.tile_size });
+            return Err(TileBatchError::Size { edge, expected: self.tile_size });
         }
         let (side, merge_side) = (edge / self.patch_size, self.merge_side);
         if side == 0 || !side.is_multiple_of(merge_side) {
-            return Err(TilesError::Patches { edge, side, merge_side });
+            return Err(TileBatchError::Patches { edge, side, merge_side });
         }
         Ok((side / merge_side).pow(2))
     }
@@ -153,7 +153,7 @@ impl Tower {
     ///
     /// # Errors
     /// The tiles are not whole, or of a size that the tower does not understand.
-    pub fn encode(&mut self, tiles: &Tiles) -> Result<Vec<f32>, TilesError> {
+    pub fn encode(&mut self, tiles: &TileBatch) -> Result<Vec<f32>, TileBatchError> {
         let mut embeddings = Vec::new();
         self.run(tiles, |outputs| embeddings.extend_from_slice(outputs[0]))?;
         Ok(embeddings)
@@ -164,7 +164,7 @@ impl Tower {
     ///
     /// # Errors
     /// As [`Tower::encode`].
-    pub fn encode_with_features(&mut self, tiles: &Tiles) -> Result<(Vec<f32>, Vec<f32>), TilesError> {
+    pub fn encode_with_features(&mut self, tiles: &TileBatch) -> Result<(Vec<f32>, Vec<f32>), TileBatchError> {
         let (mut embeddings, mut features) = (Vec::new(), Vec::new());
         self.run(tiles, |outputs| {
             embeddings.extend_from_slice(outputs[0]);
@@ -174,12 +174,12 @@ impl Tower {
     }
 
     /// `each` gets the network's outputs for the next tiles.
-    fn run(&mut self, tiles: &Tiles, mut each: impl FnMut(&[&[f32]])) -> Result<(), TilesError> {
-        let Tiles { pixels, edge } = *tiles;
+    fn run(&mut self, tiles: &TileBatch, mut each: impl FnMut(&[&[f32]])) -> Result<(), TileBatchError> {
+        let TileBatch { pixels, edge } = *tiles;
         self.features_per_tile(edge)?;
         let tile_len = tiles.tile_len();
         if !pixels.len().is_multiple_of(tile_len) {
-            return Err(TilesError::NotWhole { values: pixels.len(), edge });
+            return Err(TileBatchError::NotWhole { values: pixels.len(), edge });
         }
         for pixels in pixels.chunks(self.tiles_at_once(edge) * tile_len) {
             let mut step = TileStep { pixels, edge, patch: self.patch_size, n_tiles: pixels.len() / tile_len };

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use plimsoll_kernels::Isa;
 use plimsoll_models::{Arch, Checkpoint, TowerArch, Vision};
-use plimsoll_runtime::{Arithmetic, CacheType, Given, Input, Program, Tiles, Tower, likeliest};
+use plimsoll_runtime::{Arithmetic, CacheType, Given, Input, Program, TileBatch, Tower, likeliest};
 use plimsoll_testing::Case;
 use serde_json::Value;
 
@@ -159,7 +159,7 @@ fn towers_give_the_features_and_logits_of_the_reference_from_either_format() {
             for (checkpoint, vision) in checkpoints.iter().zip(&seeing) {
                 let place = format!("{} {:?} at {isa}", case.name, checkpoint.format);
                 let mut tower = Tower::load(vision, isa, NonZeroUsize::new(2).unwrap(), Arithmetic::Exact).unwrap();
-                let tiles = Tiles { pixels: &pixels, edge: vision.params.tile_size };
+                let tiles = TileBatch { pixels: &pixels, edge: vision.params.tile_size };
                 let (embeddings, features) = tower.encode_with_features(&tiles).unwrap();
                 let delta = max_delta(&features, &floats(&golden["features"]), &place);
                 assert!(delta < TOLERANCE, "{place}: features differ by {delta}");

@@ -12,7 +12,7 @@ use plimsoll_formats::gguf::GgufFile;
 use plimsoll_formats::safetensors::SafetensorsFile;
 use plimsoll_kernels::Isa;
 use plimsoll_models::{Checkpoint, Vision};
-use plimsoll_runtime::{Arithmetic, CacheType, Given, Input, Program, Tiles, Tower, likeliest};
+use plimsoll_runtime::{Arithmetic, CacheType, Given, Input, Program, TileBatch, Tower, likeliest};
 use plimsoll_testing::Case;
 use serde_json::Value;
 
@@ -83,7 +83,7 @@ fn check(folder: &Path, checkpoint: &Checkpoint, vision: &Vision, placeholder: u
     for (tensor, case) in cases {
         let place = format!("{name} {tensor} at {isa}");
         let (pixels, edge) = pixels(folder, &tensor);
-        let (embeddings, features) = tower.encode_with_features(&Tiles { pixels: &pixels, edge }).unwrap();
+        let (embeddings, features) = tower.encode_with_features(&TileBatch { pixels: &pixels, edge }).unwrap();
         if let Some(expected) = case.get("image_features").filter(|expected| expected.is_object()) {
             let values = floats(&expected["values"]);
             let at = ids(&expected["at"]);
@@ -145,7 +145,8 @@ fn gguf_with_the_mmproj_beside_it_gives_the_features_and_logits_of_the_reference
         let placeholder = own_vision(&folder).1.params.image_token.unwrap();
         let checkpoint = Checkpoint::open(&folder.join(format!("{name}-bf16.gguf"))).unwrap();
         let vision = Vision::of(&checkpoint, None).unwrap().expect("the mmproj beside it");
-        assert_eq!(vision.mmproj, Some(folder.join(format!("mmproj-{name}-bf16.gguf"))));
+        let beside = folder.join(format!("mmproj-{name}-bf16.gguf"));
+        assert_eq!(vision.mmproj.as_ref().map(|mmproj| &mmproj.file), Some(&beside.display().to_string()));
         // llama.cpp has Llama 4's chunks and temperature in its code, steps of 8192 tokens; this text model's are of 64 and
         // 32, which every case passes, so that its tower alone can agree.
         let longest = if name == "llama4-vision" { 0 } else { usize::MAX };
@@ -180,12 +181,12 @@ fn the_features_of_a_tile_do_not_depend_on_the_other_tiles_or_on_threads() {
 fn check_invariance(vision: &Vision, pixels: &[f32], edge: usize, isa: Isa, arithmetic: Arithmetic) {
     let mut alone = load(vision, isa, 1, arithmetic);
     let tiles = pixels.chunks_exact(3 * edge * edge);
-    let one_by_one: Vec<f32> = tiles.flat_map(|pixels| alone.encode(&Tiles { pixels, edge }).unwrap()).collect();
+    let one_by_one: Vec<f32> = tiles.flat_map(|pixels| alone.encode(&TileBatch { pixels, edge }).unwrap()).collect();
     assert!(one_by_one.iter().all(|x| x.is_finite()) && one_by_one.iter().any(|x| *x != 0.0));
     for threads in 1..=2 {
         // More tiles than pass through at once, so that the seam between two batches is crossed.
         let many = pixels.repeat(2);
-        let together = load(vision, isa, threads, arithmetic).encode(&Tiles { pixels: &many, edge }).unwrap();
+        let together = load(vision, isa, threads, arithmetic).encode(&TileBatch { pixels: &many, edge }).unwrap();
         let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&together), bits(&one_by_one.repeat(2)), "{}, {arithmetic:?} at {isa}", vision.params.file());
     }
@@ -198,13 +199,13 @@ fn tiles_that_a_tower_does_not_understand_are_refused() {
     let idefics3 = own("tower-idefics3");
     let mut tower = load(&idefics3, Isa::best(), 1, Arithmetic::Exact);
     let refused = |tower: &mut Tower, values: usize, edge: usize| {
-        tower.encode(&Tiles { pixels: &vec![0.0; values], edge }).unwrap_err().to_string()
+        tower.encode(&TileBatch { pixels: &vec![0.0; values], edge }).unwrap_err().to_string()
     };
     assert_eq!(refused(&mut tower, 100, 56), "100 values are no whole tiles of 3 x 56 x 56");
     let message = "tiles of 21 x 21 pixels have 3 x 3 patches, which squares of 2 x 2 do not divide";
     assert_eq!(refused(&mut tower, 3 * 21 * 21, 21), message);
     assert!(refused(&mut tower, 3, 1).contains("0 x 0 patches"));
-    assert!(tower.encode(&Tiles { pixels: &[], edge: 56 }).unwrap().is_empty());
+    assert!(tower.encode(&TileBatch { pixels: &[], edge: 56 }).unwrap().is_empty());
     assert_eq!(tower.features_per_tile(112), Ok(64), "positions between those it was trained on");
 
     let llama4 = own("tower-llama4");

@@ -14,7 +14,6 @@ use crate::query::Named;
 /// Digits of a hash in an address.
 const DIGITS: usize = 16;
 
-/// A file.
 struct Asset {
     /// Without the hash.
     name: &'static str,

@@ -2,7 +2,7 @@
 
 use plimsoll_catalog::{Catalog, ModelCard, nearest, of_address};
 use plimsoll_lab::record::{Comparison, Measurement, Side};
-use plimsoll_panel::judge::{Background, Demand, Question, Review, Rival, Seen, Subject, Wish, review};
+use plimsoll_panel::judge::{Background, Demand, MeasuredModel, Question, Review, Rival, Subject, Wish, review};
 use plimsoll_panel::store::{Listed, Store};
 use plimsoll_panel::{Report, slug};
 
@@ -12,9 +12,7 @@ use crate::error::{Near, Problem};
 
 /// A model that a page is about.
 pub struct Known {
-    /// In addresses.
     pub id: String,
-    /// Its name.
     pub name: String,
     /// What the catalogue and its files say.
     pub background: Background,
@@ -121,7 +119,6 @@ impl Pair {
         Pair::of(a.to_owned(), b.to_owned()).ok()
     }
 
-    /// Both names.
     pub fn ids(&self) -> [&str; 2] {
         [&self.0[0], &self.0[1]]
     }
@@ -177,7 +174,7 @@ impl Known {
 
     /// What the panel says of what was measured.
     pub fn review(&self, app: &App, demand: &Demand) -> Review {
-        let seen = self.seen.as_ref().map(|(_, comparison, side)| Seen {
+        let seen = self.seen.as_ref().map(|(_, comparison, side)| MeasuredModel {
             model: &comparison.models[side.index()],
             device: &comparison.device,
             suite: &comparison.suite,

@@ -35,7 +35,6 @@ impl Device {
         found.map(|profile| Device::There(Box::new(profile))).ok_or_else(unknown)
     }
 
-    /// For predictions.
     pub fn place(&self) -> Place<'_> {
         match self {
             Device::Here(Some(here)) => here.place(),

@@ -134,11 +134,11 @@ impl Problem {
 
 /// Goes with an answer that says on a page what went wrong, for programs that want it otherwise.
 #[derive(Clone)]
-struct Told(String);
+struct ErrorText(String);
 
 /// The same answer as JSON, where it says what went wrong.
 pub fn as_json(mut response: Response) -> Response {
-    let Some(Told(error)) = response.extensions_mut().remove::<Told>() else { return response };
+    let Some(ErrorText(error)) = response.extensions_mut().remove::<ErrorText>() else { return response };
     let mut answer = (response.status(), Json(json!({ "error": error }))).into_response();
     if let Some(after) = response.headers_mut().remove(header::RETRY_AFTER) {
         answer.headers_mut().insert(header::RETRY_AFTER, after);
@@ -159,7 +159,7 @@ impl IntoResponse for Problem {
         };
         let page = NoticePage { chrome, heading: self.heading(), about: &about, meant, action: None }.html();
         let mut response = (self.status(), Html(page)).into_response();
-        response.extensions_mut().insert(Told(words));
+        response.extensions_mut().insert(ErrorText(words));
         if let Problem::TooMany(_) = self {
             response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("60"));
         }

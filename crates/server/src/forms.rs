@@ -22,7 +22,6 @@ use crate::listen::Hurried;
 use crate::query::{Named, Sent};
 use crate::reader::Reader;
 
-/// A vote.
 #[derive(Debug, Deserialize)]
 pub struct VoteForm {
     csrf: String,

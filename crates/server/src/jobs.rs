@@ -47,7 +47,7 @@ pub struct Measuring {
 
 /// A job as a reader sees it.
 #[derive(Debug, Clone, Serialize)]
-pub struct Seen {
+pub struct JobState {
     /// The pair, `a-vs-b`.
     pub pair: String,
     /// How far it is.
@@ -61,7 +61,7 @@ pub struct Jobs {
     launch: Arc<dyn Launch>,
     store: PathBuf,
     one_at_a_time: Arc<Semaphore>,
-    all: Mutex<BTreeMap<u64, watch::Receiver<Seen>>>,
+    all: Mutex<BTreeMap<u64, watch::Receiver<JobState>>>,
     stop: watch::Sender<bool>,
 }
 
@@ -86,7 +86,7 @@ impl Jobs {
         }
         let pair = format!("{a}-vs-{b}");
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        let under_way = |seen: &watch::Receiver<Seen>| seen.borrow().ended.is_none();
+        let under_way = |seen: &watch::Receiver<JobState>| seen.borrow().ended.is_none();
         if let Some((id, _)) = all.iter().find(|(_, seen)| under_way(seen) && seen.borrow().pair == pair) {
             return Ok(*id);
         }
@@ -99,7 +99,7 @@ impl Jobs {
         }
         let id = all.keys().last().map_or(1, |last| last + 1);
         let waiting = Measuring { stage: "waiting for its turn".to_owned(), done: 0, of: 1 };
-        let (tell, seen) = watch::channel(Seen { pair, now: waiting, ended: None });
+        let (tell, seen) = watch::channel(JobState { pair, now: waiting, ended: None });
         all.insert(id, seen);
         let command = self.launch.command(a, b, &self.store);
         let (turn, mut stop) = (Arc::clone(&self.one_at_a_time), self.stop.subscribe());
@@ -119,7 +119,7 @@ impl Jobs {
     }
 
     /// What a job shows, now and as it changes.
-    pub fn watch(&self, id: u64) -> Option<watch::Receiver<Seen>> {
+    pub fn watch(&self, id: u64) -> Option<watch::Receiver<JobState>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
@@ -154,7 +154,7 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
 /// Runs the process to its end, telling how far it is.
 async fn measure(
     command: std::process::Command,
-    tell: &watch::Sender<Seen>,
+    tell: &watch::Sender<JobState>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), String> {
     let mut command = Command::from(command);

@@ -47,7 +47,6 @@ pub async fn openapi(State(app): State<Arc<App>>) -> Json<Value> {
     Json(description(&devices))
 }
 
-/// The whole description.
 fn description(devices: &[&str]) -> Value {
     let settings = SchemaSettings::draft2020_12().for_serialize().with(|settings| {
         settings.meta_schema = None;

@@ -23,7 +23,6 @@ const COOKIE: &str = "plimsoll_reader";
 /// A year, in s.
 const KEPT: u32 = 31_536_000;
 
-/// Who reads.
 #[derive(Debug, Clone)]
 pub struct Reader {
     /// The browser's random name.

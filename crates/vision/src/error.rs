@@ -126,31 +126,6 @@ impl VisionError {
     pub(crate) fn video(file: &str, what: impl std::fmt::Display) -> Self {
         Self::Video { file: file.to_owned(), what: one_line(&what.to_string()) }
     }
-
-    /// What to do next, as one sentence without a full stop; `None` where the message says it all.
-    pub fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => "check the path".to_owned(),
-            Self::NotAPicture { .. } => "convert it to PNG or JPEG first".to_owned(),
-            Self::Undecodable { .. } => {
-                "the file is damaged or was cut off: fetch it again, or save it again with another program".to_owned()
-            }
-            Self::TooLarge { .. } => "make the picture smaller, or raise the limit with --max-pixels".to_owned(),
-            Self::Setting { found, key, .. } if found == "nothing" => {
-                format!("the file lacks `{key}`: take it from the model's published files")
-            }
-            Self::Setting { .. } | Self::Malformed { .. } => {
-                "compare the file with the model's published configuration; a value that is not understood is not \
-                 guessed around"
-                    .to_owned()
-            }
-            Self::NoProgram { .. } => "install the package `ffmpeg`, or give a folder of frames with --fps".to_owned(),
-            Self::TimedOut { .. } | Self::Video { .. } => {
-                "check that the file plays, or extract its frames into a folder and give that with --fps".to_owned()
-            }
-            Self::Io { .. } | Self::Places { .. } | Self::NoVideo(_) => return None,
-        })
-    }
 }
 
 /// Foreign text as part of a message: its first characters, control characters escaped.

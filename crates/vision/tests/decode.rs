@@ -86,7 +86,6 @@ fn too_many_pixels_are_told_from_the_header() {
         }
         let error = Picture::decode(&name, &bytes, 1).unwrap_err();
         assert!(matches!(error, VisionError::TooLarge { max_pixels: 1, .. }), "{name}: {error}");
-        assert!(error.hint().unwrap().contains("--max-pixels"));
     }
     // A whole PNG header of 2.4 GPixels and no pixel.
     let header = b"IHDR\0\0\xC0\0\0\0\xC0\0\x08\x02\0\0\0";
@@ -117,5 +116,5 @@ fn a_file_that_is_no_picture_is_told_by_what_it_is() {
 #[test]
 fn a_missing_file_is_named() {
     let error = Picture::open(&data("none.png"), DEFAULT_MAX_PIXELS).unwrap_err();
-    assert!(error.to_string().contains("none.png") && error.hint().is_some(), "{error}");
+    assert!(error.to_string().contains("none.png"), "{error}");
 }

@@ -2,7 +2,7 @@
 
 use clap::{Args as ClapArgs, Subcommand};
 
-use crate::use_args::UseArgs;
+use super::usage::UseArgs;
 
 /// `pull`
 #[derive(ClapArgs, Debug)]

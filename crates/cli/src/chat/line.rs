@@ -4,20 +4,15 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_catalog::nearest;
 
-/// Every command.
 pub const COMMANDS: [&str; 8] = ["/help", "/?", "/image", "/video", "/clear", "/exit", "/bye", "/quit"];
 
 /// The commands that take a path.
 pub const TAKING_PATHS: [&str; 2] = ["/image", "/video"];
 
-/// What was written.
 #[derive(Debug, PartialEq)]
 pub enum Line<'a> {
-    /// Blanks.
     Nothing,
-    /// To be sent.
     Message(String),
-    /// The chat ends.
     Leave,
     /// What can be written.
     Help,
@@ -25,12 +20,14 @@ pub enum Line<'a> {
     Clear,
     /// A picture is shown with the next message.
     Image(&'a str),
-    /// A video is.
     Video(&'a str),
     /// A command stands without the path that it takes.
     NoPath(&'a str),
     /// There is no such command; it is never sent as a message.
-    Unknown { command: &'a str, near: Option<&'static str> },
+    Unknown {
+        command: &'a str,
+        near: Option<&'static str>,
+    },
 }
 
 impl Line<'_> {

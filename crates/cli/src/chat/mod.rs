@@ -7,11 +7,11 @@ use plimsoll_engine::{Conversation, GenerateOptions, Prompt, Session, SessionErr
 use plimsoll_panel::broken;
 
 use crate::answer::{looked_words, note_cut, stream, summary};
-use crate::args::Run;
+use crate::args::{ImageArgs, Run};
+use crate::images::TimedImage;
 use crate::interrupt::Interrupt;
 use crate::notice::say;
 use crate::rows::HANG;
-use crate::show::{Looked, ShowArgs};
 use crate::style::Style;
 use crate::{demo, failure};
 use input::Input;
@@ -38,7 +38,6 @@ pub enum Talk {
 
 /// A chat that is under way.
 pub struct Chat<'a> {
-    /// The model.
     pub session: &'a mut Session,
     /// What was said so far.
     pub talk: Talk,
@@ -46,7 +45,6 @@ pub struct Chat<'a> {
     pub command: &'a Run,
     /// How answers are made.
     pub options: &'a GenerateOptions<'a>,
-    /// What stops them.
     pub interrupt: &'a Interrupt,
 }
 
@@ -64,8 +62,8 @@ impl Chat<'_> {
                 Line::Leave => break,
                 Line::Help => say(HELP),
                 Line::Clear => self.clear(),
-                Line::Image(path) => self.show(ShowArgs::look_at_picture, path),
-                Line::Video(path) => self.show(ShowArgs::look_at_video, path),
+                Line::Image(path) => self.show(ImageArgs::encode_picture, path),
+                Line::Video(path) => self.show(ImageArgs::encode_video, path),
                 Line::NoPath(command) => say(format_args!("`{command}` needs a path, as in {command} photo.jpg")),
                 Line::Unknown { command, near } => {
                     let near = near.map_or(String::new(), |near| format!("did you mean {near}? "));
@@ -98,14 +96,18 @@ impl Chat<'_> {
         }
     }
 
-    fn show(&mut self, look: fn(&ShowArgs, &mut Session, &std::path::Path) -> anyhow::Result<Looked>, path: &str) {
+    fn show(
+        &mut self,
+        encode: fn(&ImageArgs, &mut Session, &std::path::Path) -> anyhow::Result<TimedImage>,
+        path: &str,
+    ) {
         let Talk::Messages(conversation) = &mut self.talk else {
             return say("with --raw nothing can be shown: a picture stands in a message");
         };
-        match look(&self.command.show, self.session, &line::path(path)) {
+        match encode(&self.command.images, self.session, &line::path(path)) {
             Ok(looked) => {
                 say(Style::stderr().dim(&looked_words(&looked)));
-                conversation.show(looked.seen);
+                conversation.show(looked.image);
             }
             // The conversation is as good as before.
             Err(error) => failure::tell(&error),
@@ -132,11 +134,11 @@ impl Chat<'_> {
             }
         };
         let (session, options) = (&mut *self.session, self.options);
-        let seen = match &self.talk {
-            Talk::Messages(conversation) => conversation.seen(),
+        let images = match &self.talk {
+            Talk::Messages(conversation) => conversation.images(),
             Talk::Text(_) => &[],
         };
-        let answer = self.interrupt.answering(|| stream(session, Prompt { ids: &ids, seen }, options))?;
+        let answer = self.interrupt.answering(|| stream(session, Prompt { ids: &ids, images }, options))?;
         match &mut self.talk {
             Talk::Messages(conversation) => conversation.say("assistant", &answer.text),
             Talk::Text(text) => text.push_str(&answer.text),
@@ -153,7 +155,7 @@ impl Chat<'_> {
         let ids = match &mut self.talk {
             Talk::Messages(conversation) => {
                 conversation.say("user", message);
-                self.session.chat_ids_showing(&conversation.request(), conversation.seen())?
+                self.session.chat_ids_with_images(&conversation.request(), conversation.images())?
             }
             Talk::Text(text) => {
                 text.push_str(message);

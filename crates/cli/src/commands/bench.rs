@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::args::Bench;
 use crate::mistake::Mistake;
 use crate::notice::say;
+use crate::output;
 use crate::settings::Settings;
 use crate::style::Style;
 use crate::{model, progress};
@@ -115,7 +116,7 @@ fn print_json(command: &Bench, settings: Settings, plan: &Plan, machine: &Machin
             "samples": { "prefill_tokens_per_s": row.timings.prefill, "decode_tokens_per_s": row.timings.decode },
         })
     };
-    super::print_json(&json!({
+    output::print_json(&json!({
         "model": command.model, "isa": settings.isa.to_string(), "threads": settings.threads,
         "prefill_tokens": plan.prefill_tokens, "decode_tokens": plan.decode_tokens, "sequences": plan.sequences,
         "repetitions": plan.repetitions,

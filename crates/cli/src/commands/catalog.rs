@@ -11,13 +11,13 @@ use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::shown_text;
 use serde_json::json;
 
-use crate::args::CatalogArgs;
+use crate::args::{CatalogArgs, DEFAULT_USE};
 use crate::card::write_card;
 use crate::catalogue;
 use crate::device::{Device, NoDevice, bytes};
 use crate::licence::Licensing;
-use crate::measured::DEFAULT_USE;
 use crate::model::{self, NoModel, known_as};
+use crate::output;
 use crate::predicted::{self, CONTEXT};
 use crate::rows::Rows;
 use crate::style::Style;
@@ -47,7 +47,7 @@ pub fn run(command: &CatalogArgs, as_json: bool) -> anyhow::Result<()> {
 fn devices(catalog: &Catalog, query: &str, as_json: bool) -> anyhow::Result<()> {
     if query.is_empty() {
         if as_json {
-            return super::print_json(&json!({ "devices": catalog.devices().collect::<Vec<_>>() }));
+            return output::print_json(&json!({ "devices": catalog.devices().collect::<Vec<_>>() }));
         }
         let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
         writeln!(out, "{}", style.dim(&device_line("id", "kind", "an app may take", "reads", "by Plimsoll")))?;
@@ -63,7 +63,7 @@ fn devices(catalog: &Catalog, query: &str, as_json: bool) -> anyhow::Result<()> 
     let Some(device) = catalog.device(query) else {
         return Err(NoDevice::of(query, catalog).into());
     };
-    if as_json { super::print_json(device) } else { show_device(device) }
+    if as_json { output::print_json(device) } else { show_device(device) }
 }
 
 fn device_line(id: &str, kind: &str, takes: &str, reads: &str, runs: &str) -> String {
@@ -90,7 +90,7 @@ fn show_device(device: &DeviceProfile) -> anyhow::Result<()> {
 
 fn list(cards: Vec<&ModelCard>, as_json: bool) -> anyhow::Result<()> {
     if as_json {
-        return super::print_json(&json!({ "cards": cards }));
+        return output::print_json(&json!({ "cards": cards }));
     }
     let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
     writeln!(out, "{}", style.dim(&line("id", "maker", "sees", "licence")))?;
@@ -130,7 +130,7 @@ pub fn show(
             value["predicted"] = json!(on.predictions(card)?);
         }
         licensing.add_to(&mut value);
-        return super::print_json(&value);
+        return output::print_json(&value);
     }
     let mut rows = Rows::new(std::io::stdout().lock(), Style::stdout());
     write_card(&mut rows, card)?;

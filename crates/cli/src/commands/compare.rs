@@ -12,9 +12,10 @@ use plimsoll_panel::{
 
 use super::compare_before;
 use crate::args::Compare;
-use crate::measured::{Measured, Told, measured, measured_field};
+use crate::measured::{Measured, ProgressStyle, measured, measured_field};
 use crate::mistake::Mistake;
 use crate::notice::say;
+use crate::output;
 use crate::settings::Settings;
 use crate::style::Style;
 use crate::{demo, interrupt, model};
@@ -45,24 +46,24 @@ pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Resu
     if let Some(note) = same_files(&models, &files) {
         say(note);
     }
-    let told = if command.progress_json { Told::JsonLines } else { Told::Bar };
+    let progress_style = if command.progress_json { ProgressStyle::JsonLines } else { ProgressStyle::Bar };
     let style = if Style::stdout().coloured() { TextStyle::Ansi } else { TextStyle::Plain };
     let detail = if command.full { Detail::Full } else { Detail::Summary };
     if let [a, b] = models[..] {
-        let Measured { report, rubric } = measured(a, b, &command.measure, &settings, told)?;
+        let Measured { report, rubric } = measured(a, b, &command.measure, &settings, progress_style)?;
         let paths = ReportPaths::of(&command.report, &report.ids());
         let written = written(command, &paths, || write_report(&paths, &report, &rubric.text))?;
         return if as_json {
-            super::print_json(&Sealed::new(&report))
+            output::print_json(&Sealed::new(&report))
         } else {
             print(&render_text(&report, style, detail), &written)
         };
     }
-    let Measured { report, rubric } = measured_field(&models, &command.measure, &settings, told)?;
+    let Measured { report, rubric } = measured_field(&models, &command.measure, &settings, progress_style)?;
     let paths = ReportPaths::of(&command.report, &report.ids());
     let written = written(command, &paths, || write_field(&paths, &report, &rubric.text))?;
     if as_json {
-        super::print_json(&Sealed::new(&report))
+        output::print_json(&Sealed::new(&report))
     } else {
         print(&render_field(&report, style, detail), &written)
     }

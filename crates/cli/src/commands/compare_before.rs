@@ -15,6 +15,7 @@ use crate::catalogue;
 use crate::device::Device;
 use crate::mistake::Mistake;
 use crate::model::{self, NoArtifact};
+use crate::output;
 use crate::predicted::require_context;
 use crate::settings::Settings;
 use crate::style::Style;
@@ -95,7 +96,7 @@ pub fn run(
         let mut value = serde_json::to_value(&outlook)?;
         value["measured"] = json!(false);
         value["on"] = device.as_value();
-        return super::print_json(&value);
+        return output::print_json(&value);
     }
     let style = if Style::stdout().coloured() { TextStyle::Ansi } else { TextStyle::Plain };
     let detail = if command.full { Detail::Full } else { Detail::Summary };

@@ -11,9 +11,10 @@ use plimsoll_panel::store::{Checked, Imported, Kind, Store};
 use plimsoll_panel::{CSV_HEADER, broken, markdown, samples_csv, shown_text, write_whole};
 use serde_json::json;
 
+use crate::args::{Check, Evidence, EvidenceCommand, Export, Import, Withdraw};
 use crate::evidence;
-use crate::evidence_args::{Check, Evidence, EvidenceCommand, Export, Import, Withdraw};
 use crate::notice::say;
+use crate::output;
 use crate::rows::HANG;
 use crate::style::Style;
 
@@ -61,7 +62,7 @@ fn export(command: &Export, as_json: bool) -> anyhow::Result<()> {
     }
     let records = store.export(&command.file, &ids)?;
     if as_json {
-        return super::print_json(&json!({ "file": command.file, "records": records }));
+        return output::print_json(&json!({ "file": command.file, "records": records }));
     }
     writeln!(std::io::stdout().lock(), "{records} records in {}", command.file.display())?;
     Ok(())
@@ -80,7 +81,7 @@ fn export_text(command: &Export, store: &Store, ids: Vec<String>, kind: &str, as
     }
     write_whole(&command.file, text.as_bytes())?;
     if as_json {
-        return super::print_json(&json!({ "file": command.file, "comparisons": ids.len() }));
+        return output::print_json(&json!({ "file": command.file, "comparisons": ids.len() }));
     }
     let s = if ids.len() == 1 { "" } else { "s" };
     writeln!(std::io::stdout().lock(), "{} comparison{s} in {}", ids.len(), command.file.display())?;
@@ -104,7 +105,9 @@ fn import(command: &Import, as_json: bool) -> anyhow::Result<()> {
         ));
     }
     if as_json {
-        return super::print_json(&json!({ "file": command.file, "new_records": new, "not_withdrawn": not_withdrawn }));
+        return output::print_json(
+            &json!({ "file": command.file, "new_records": new, "not_withdrawn": not_withdrawn }),
+        );
     }
     writeln!(std::io::stdout().lock(), "{new} new records from {}", command.file.display())?;
     Ok(())
@@ -139,7 +142,7 @@ fn withdraw(command: &Withdraw, as_json: bool) -> anyhow::Result<()> {
     let id = store.find(&command.id, None)?;
     store.withdraw(&id, &command.reason)?;
     if as_json {
-        return super::print_json(&json!({ "withdrawn": id, "reason": command.reason }));
+        return output::print_json(&json!({ "withdrawn": id, "reason": command.reason }));
     }
     writeln!(std::io::stdout().lock(), "withdrawn: {id}")?;
     Ok(())
@@ -170,14 +173,14 @@ fn check(command: &Check, as_json: bool) -> anyhow::Result<ExitCode> {
         let checked = found.iter().map(
             |found| json!({ "of": found.name, "about": found.about, "faults": found.faults, "notes": found.notes }),
         );
-        super::print_json(&json!({
+        output::print_json(&json!({
             "passed": standing == Standing::Passed, "standing": standing, "shows": SHOWS,
             "checked": checked.collect::<Vec<_>>(),
         }))?;
     } else {
         print(&found)?;
     }
-    Ok(super::status_of(standing))
+    Ok(output::status_of(standing))
 }
 
 fn check_report(file: &Path, rubrics: &[Rubric]) -> anyhow::Result<Found> {

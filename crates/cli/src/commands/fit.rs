@@ -4,86 +4,30 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::num::NonZeroUsize;
 
-use clap::Args as ClapArgs;
 use plimsoll_catalog::{Catalog, ModelCard, Outcome, Shape, gate};
 use plimsoll_lab::predict::before::{Floats, Prediction};
-use plimsoll_lab::predict::mix::Quantisation;
 use plimsoll_panel::judge::{
-    Call, Demand, Foreseen, Need, NeedError, OtherEngine, Outlook, Part, Question, RANKED_BY, Wish, Word, Workload,
+    Demand, Foreseen, Need, OtherEngine, Outlook, Part, Question, RANKED_BY, Recommendation, VerdictKind, Wish,
+    Workload,
 };
 use plimsoll_panel::predicted::{Costs, afloat, stands};
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::shown_text;
 use serde_json::{Value, json};
 
+use crate::args::{DEFAULT_USE, Fit};
 use crate::catalogue;
 use crate::device::{Device, bytes};
-use crate::measured::DEFAULT_USE;
-use crate::predicted::{self, CONTEXT, DeviceArgs, licence_words};
+use crate::output;
+use crate::predicted::{self, CONTEXT, licence_words};
 use crate::rows::Rows;
 use crate::settings::Settings;
 use crate::style::Style;
-use crate::use_args::UseArgs;
 
 /// Models that are listed where nobody asks for all.
 const LISTED: usize = 15;
 /// Characters of a name in the table.
 const NAME: usize = 31;
-
-/// `fit`
-#[derive(ClapArgs, Debug)]
-#[command(
-    after_help = "Examples:\n  plimsoll fit\n  plimsoll fit --device pixel-10 --need \"memory<2GB, decode>10\" --use commercial\n  plimsoll fit --device rtx-4090 --memory 20GB --context 32768\n\nEvery figure is predicted: nothing is fetched, and nothing is measured but this machine.\nNeeds are names, < or >, and a limit: memory (bytes), decode and prefill (tokens/s)."
-)]
-pub struct Fit {
-    #[command(flatten)]
-    pub on: DeviceArgs,
-    /// What a model may take of the device's memory, such as 24GB [default: what is known of the device]
-    #[arg(long, value_name = "SIZE", value_parser = predicted::parse_memory)]
-    pub memory: Option<f64>,
-    /// What must hold, such as "memory<2GB, decode>10"; may be given several times
-    #[arg(long = "need", value_name = "NEEDS", value_parser = read_needs)]
-    pub needs: Vec<Needs>,
-    #[command(flatten)]
-    pub usage: UseArgs,
-    /// Tokens of context that a model has to take [default: 4096, or as many as it takes]
-    #[arg(long, value_name = "N")]
-    pub context: Option<NonZeroUsize>,
-    /// Pictures in the context; with one or more, models that do not see are left out [default: one of each model that
-    /// sees]
-    #[arg(long, value_name = "N")]
-    pub pictures: Option<usize>,
-    /// How the weights are stored [default: the most precise of the usual ones that surely fits and writes as fast as people read]
-    #[arg(long, value_name = "NAME", value_parser = read_quantisation)]
-    pub quant: Option<Quantisation>,
-    /// List every model, and why the others do not float
-    #[arg(long)]
-    pub all: bool,
-}
-
-/// The needs of one `--need`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Needs(Vec<Need>);
-
-fn read_needs(text: &str) -> Result<Needs, NeedError> {
-    let needs = Need::read(text)?;
-    for need in &needs {
-        if !["peak_memory", "decode@0", "prefill@0"].contains(&need.metric.as_str()) {
-            let about =
-                "only memory, decode and prefill are predicted; `plimsoll compare` measures the rest".to_owned();
-            return Err(NeedError { need: need.text.clone(), about });
-        }
-    }
-    Ok(Needs(needs))
-}
-
-fn read_quantisation(text: &str) -> Result<Quantisation, String> {
-    let found = Quantisation::ALL.into_iter().find(|known| known.to_string().eq_ignore_ascii_case(text));
-    found.ok_or_else(|| {
-        let known: Vec<String> = Quantisation::ALL.iter().map(ToString::to_string).collect();
-        format!("expected one of {}", known.join(", "))
-    })
-}
 
 /// What is said of models that the device holds and a need rules out.
 const UNMET: &str = "miss a need";
@@ -125,7 +69,7 @@ pub fn run(command: &Fit, settings: &Settings, as_json: bool) -> anyhow::Result<
     };
     floating.sort_by_cached_key(place);
     if as_json {
-        return super::print_json(&as_value(command, &question, &device, &floating, &sunk));
+        return output::print_json(&as_value(command, &question, &device, &floating, &sunk));
     }
     print(command, &device, &floating, &sunk)
 }
@@ -235,7 +179,7 @@ fn judged<'a>(
         let (kind, why) = why_not(&question.demand.needs, &prediction);
         return no(kind, why);
     }
-    if found.review.verdict.word == Word::Skip {
+    if found.review.verdict.word == VerdictKind::Skip {
         return no("not worth a try by the panel", skipped(&found));
     }
     let needs_another_engine = !matches!(found.expected.engine, None | Some(OtherEngine::Device));
@@ -244,7 +188,7 @@ fn judged<'a>(
 
 /// Who would not try a model, and for what.
 fn skipped(found: &Foreseen) -> String {
-    let said = found.review.opinions.iter().filter(|opinion| opinion.call == Call::Skip);
+    let said = found.review.opinions.iter().filter(|opinion| opinion.call == Recommendation::Skip);
     said.map(|opinion| format!("{}: {}", opinion.name, opinion.paragraph.iter().map(Part::text).collect::<String>()))
         .collect::<Vec<_>>()
         .join(" ")
@@ -347,7 +291,7 @@ fn bounds(floating: &[Floating<'_>]) -> Vec<String> {
 }
 
 fn summary(floating: &[Floating<'_>], shown: usize) -> String {
-    let tried = floating.iter().filter(|found| found.found.review.verdict.word == Word::Try).count();
+    let tried = floating.iter().filter(|found| found.found.review.verdict.word == VerdictKind::Try).count();
     let perhaps = floating.len() - tried;
     let hidden = floating.len() - shown;
     let all = if hidden > 0 { format!("; {hidden} more with --all") } else { String::new() };

@@ -12,9 +12,10 @@ use plimsoll_panel::store::{Checked, Kind};
 use plimsoll_panel::{Report, broken, shown_text, write_whole};
 
 use super::compare::require_writable;
+use crate::args::Gate;
 use crate::evidence::{self, Held, NoRubric};
-use crate::gate_args::Gate;
-use crate::measured::{Told, measured};
+use crate::measured::{ProgressStyle, measured};
+use crate::output;
 use crate::rows::{HANG, LONGEST};
 use crate::settings::Settings;
 use crate::style::Style;
@@ -36,7 +37,7 @@ pub fn run(command: &Gate, settings: &Settings, as_json: bool) -> anyhow::Result
             if let (Some(rule), None) = (rules.on_the_licence(), command.measure.usage.declared()) {
                 bail!("rule `{}` is about the licence: --use says what the model is wanted for", rule.name);
             }
-            measured(model, baseline, &command.measure, settings, Told::Bar)?.report
+            measured(model, baseline, &command.measure, settings, ProgressStyle::Bar)?.report
         }
         _ => unreachable!("the arguments require one of them"),
     };
@@ -44,7 +45,7 @@ pub fn run(command: &Gate, settings: &Settings, as_json: bool) -> anyhow::Result
     if let Some(file) = &command.junit {
         write_whole(file, junit(&gated).as_bytes())?;
     }
-    let written = if as_json { super::print_json(&gated) } else { print(&gated) };
+    let written = if as_json { output::print_json(&gated) } else { print(&gated) };
     if let Err(error) = written {
         // Nobody reads on, and the answer is in the status.
         let is_closed = error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe);
@@ -52,7 +53,7 @@ pub fn run(command: &Gate, settings: &Settings, as_json: bool) -> anyhow::Result
             return Err(error);
         }
     }
-    Ok(super::status_of(gated.standing))
+    Ok(output::status_of(gated.standing))
 }
 
 /// A report that says what it said when it was written: of a file, or of the store.

@@ -9,8 +9,9 @@ use plimsoll_panel::store::{Judged, StoreError};
 use plimsoll_panel::{model_id, shown_text, slug};
 use serde_json::json;
 
-use crate::evidence_args::History;
+use crate::args::History;
 use crate::model::NoModel;
+use crate::output;
 use crate::style::Style;
 use crate::{catalogue, demo, evidence, model};
 
@@ -49,7 +50,7 @@ pub fn run(command: &History, as_json: bool) -> anyhow::Result<()> {
             Ok(value)
         };
         let verdicts = found.iter().map(with_questions).collect::<Result<Vec<_>, _>>()?;
-        return super::print_json(&json!({ "verdicts": verdicts }));
+        return output::print_json(&json!({ "verdicts": verdicts }));
     }
     let (style, mut out) = (Style::stdout(), std::io::stdout().lock());
     if found.is_empty() {

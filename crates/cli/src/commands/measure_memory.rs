@@ -4,6 +4,7 @@ use plimsoll_lab::bench;
 use plimsoll_runtime::CacheType;
 
 use crate::args::MeasureMemory;
+use crate::output;
 use crate::settings::Settings;
 use crate::{interrupt, model};
 
@@ -13,5 +14,5 @@ pub fn run(command: &MeasureMemory, settings: Settings) -> anyhow::Result<()> {
     let options = model::session_options(settings, command.filling.context, CacheType::default());
     let files = model::locate(&command.model)?;
     let filling = command.filling.read()?;
-    super::print_json(&bench::measure_start(|| model::open_files(&files), &options, &filling)?)
+    output::print_json(&bench::measure_start(|| model::open_files(&files), &options, &filling)?)
 }

@@ -21,11 +21,7 @@ mod tokenize;
 pub mod verify;
 mod votes;
 
-use std::io::Write;
 use std::process::ExitCode;
-
-use plimsoll_lab::standing::Standing;
-use serde::Serialize;
 
 use crate::args::{Args, Command, Compare};
 use crate::catalogue;
@@ -69,27 +65,6 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes one JSON document and a newline to standard output.
-fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    // As an I/O error, so that a closed pipe is known for one.
-    serde_json::to_writer_pretty(&mut out, value).map_err(std::io::Error::from)?;
-    writeln!(out)?;
-    Ok(())
-}
-
-/// Exit status of a check that could not be made: no answer, where 1 and 2 are answers.
-pub const ERROR: u8 = 3;
-
 /// Names of the commands that answer by their exit status: `gate`, or a command and what is asked of it.
 pub const CHECKS: [&[&str]; 5] =
     [&["gate"], &["verify"], &["models", "verify"], &["evidence", "check"], &["votes", "audit"]];
-
-/// The exit status of a check: 0 passed, 1 failed, and 2 where it did not look at everything that it was to look at.
-fn status_of(standing: Standing) -> ExitCode {
-    ExitCode::from(match standing {
-        Standing::Passed => 0,
-        Standing::Failed => 1,
-        Standing::Inconclusive => 2,
-    })
-}

@@ -9,11 +9,12 @@ use plimsoll_lab::standing::Standing;
 use plimsoll_panel::shown_text;
 use serde_json::{Value, json};
 
-use super::{print_json, pull, status_of};
-use crate::args::pull::{Models, ModelsAction};
+use super::pull;
+use crate::args::{Models, ModelsAction};
 use crate::device::bytes;
 use crate::hub;
 use crate::mistake::Mistake;
+use crate::output::{print_json, status_of};
 use crate::style::Style;
 
 /// Characters of a name in the list.

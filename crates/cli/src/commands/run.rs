@@ -13,15 +13,15 @@ use plimsoll_formats::{GenerationDefaults, Unusable};
 use serde_json::{Map, Value, json};
 
 use crate::answer::{looked_words, note_cut, stream, summary};
-use crate::args::{Run, Sampling};
+use crate::args::{Run, Sampling, TemplateArg};
 use crate::chat::{Chat, Talk};
+use crate::images::{TimedImage, require_tower};
 use crate::interrupt::{self, Interrupt};
 use crate::mistake::Mistake;
 use crate::notice::say;
+use crate::output;
 use crate::settings::Settings;
-use crate::show::{Looked, require_tower};
 use crate::style::Style;
-use crate::template_arg::TemplateArg;
 use crate::{licence_notice, model, piped};
 
 /// The tokens that end a message of ChatML, where the model has no such token and spells it.
@@ -29,23 +29,23 @@ const CHATML_END: &str = "<|im_end|>";
 
 /// Answers one prompt, or chats.
 pub fn run(command: &Run, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
-    require_tower(command.show.mmproj.as_deref())?;
+    require_tower(command.images.mmproj.as_deref())?;
     let checkpoint = model::open(&command.model)?;
     let interrupt = Interrupt::install()?;
     licence_notice::tell_once(&command.model, &checkpoint)?;
     let options = model::session_options(settings, command.context, command.cache.into());
     let template = command.template.as_ref().map(TemplateArg::source).transpose()?;
-    let options = SessionOptions { mmproj: command.show.mmproj.clone(), template, ..options };
+    let options = SessionOptions { mmproj: command.images.mmproj.clone(), template, ..options };
     let mut session = Session::open(&checkpoint, &options)?;
     // Before anything is typed, looked at or waited for.
     if !command.raw {
         session.require_template()?;
     }
     let mut conversation = Conversation::new(command.system.as_deref(), variables(command, &session)?);
-    let looked = command.show.look(&mut session)?;
-    looked.iter().for_each(|looked| conversation.show(looked.seen.clone()));
+    let looked = command.images.encode(&mut session)?;
+    looked.iter().for_each(|looked| conversation.show(looked.image.clone()));
     let maker = session.defaults();
-    let sampling = sampling(&command.sampling, maker, session.ends())?;
+    let sampling = sampling(&command.sampling, maker, session.eos_ids())?;
     let mut options = GenerateOptions { sampling, interrupt: Some(interrupt.asked()), ..session.recommended() };
     if let Some(max_tokens) = command.sampling.max_tokens {
         options = GenerateOptions { max_tokens: Some(max_tokens), max_length: None, ..options };
@@ -121,7 +121,7 @@ fn joined(text: &str, words: &str, raw: bool) -> String {
 struct Asked<'a> {
     command: &'a Run,
     prompt: &'a str,
-    looked: &'a [Looked],
+    looked: &'a [TimedImage],
 }
 
 fn answer(
@@ -136,12 +136,12 @@ fn answer(
         session.text_ids(prompt)?
     } else {
         conversation.say("user", prompt);
-        session.chat_ids_showing(&conversation.request(), conversation.seen())?
+        session.chat_ids_with_images(&conversation.request(), conversation.images())?
     };
-    let prompt = Prompt { ids: &ids, seen: conversation.seen() };
+    let prompt = Prompt { ids: &ids, images: conversation.images() };
     if as_json {
         let answer = interrupt.answering(|| session.generate(prompt, options, |_| ControlFlow::Continue(())))?;
-        super::print_json(&as_value(command, looked, &answer, &options.sampling))?;
+        output::print_json(&as_value(command, looked, &answer, &options.sampling))?;
         return Ok(status(&answer));
     }
     let answer = interrupt.answering(|| stream(session, prompt, options))?;
@@ -159,7 +159,7 @@ fn status(answer: &Generation) -> ExitCode {
     if answer.finish == Finish::Interrupted { interrupt::EXIT.into() } else { ExitCode::SUCCESS }
 }
 
-fn as_value(command: &Run, looked: &[Looked], answer: &Generation, sampling: &SamplingParams) -> Value {
+fn as_value(command: &Run, looked: &[TimedImage], answer: &Generation, sampling: &SamplingParams) -> Value {
     let seed = (sampling.temperature > 0.0).then_some(sampling.seed);
     let finish = match answer.finish {
         Finish::Stop => "stop",
@@ -172,7 +172,7 @@ fn as_value(command: &Run, looked: &[Looked], answer: &Generation, sampling: &Sa
         "model": command.model, "text": answer.text, "tokens": answer.tokens, "finish": finish, "seed": seed,
         "prompt_tokens": t.prompt_tokens,
         "shown": looked.iter().map(|looked| json!({
-            "tiles": looked.seen.n_tiles, "seconds": looked.time.as_secs_f64(),
+            "tiles": looked.image.n_tiles, "seconds": looked.time.as_secs_f64(),
         })).collect::<Vec<_>>(),
         "seconds": {
             "prefill": t.prefill.as_secs_f64(), "first_token": t.first_token.as_secs_f64(),
@@ -182,8 +182,8 @@ fn as_value(command: &Run, looked: &[Looked], answer: &Generation, sampling: &Sa
 }
 
 /// The sampling asked for; what is not asked for is as the model's maker recommends, else greedy.
-fn sampling(asked: &Sampling, maker: &GenerationDefaults, ends: &[u32]) -> anyhow::Result<SamplingParams> {
-    let makers = SamplingParams::recommended(maker, ends, asked.temperature);
+fn sampling(asked: &Sampling, maker: &GenerationDefaults, eos_ids: &[u32]) -> anyhow::Result<SamplingParams> {
+    let makers = SamplingParams::recommended(maker, eos_ids, asked.temperature);
     let params = SamplingParams {
         top_k: asked.top_k.unwrap_or(makers.top_k),
         top_p: asked.top_p.unwrap_or(makers.top_p),

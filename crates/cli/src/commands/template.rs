@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::args::Template;
 use crate::mistake::Mistake;
+use crate::output;
 use crate::settings::Settings;
 use crate::{model, piped};
 
@@ -26,7 +27,7 @@ pub fn run(command: &Template, settings: &Settings, as_json: bool) -> anyhow::Re
     }
     let rendered = template.render(&request)?;
     if as_json {
-        return super::print_json(&json!({ "rendered": rendered }));
+        return output::print_json(&json!({ "rendered": rendered }));
     }
     let mut out = std::io::stdout().lock();
     out.write_all(rendered.as_bytes())?;
@@ -49,7 +50,7 @@ fn template(name: &str, pre: Option<&str>) -> anyhow::Result<ChatTemplate> {
         return Ok(ChatTemplate::new(&source, none)?);
     }
     let checkpoint = model::open(name)?;
-    match ChatTemplate::of(&checkpoint, &Tokenizer::of(&checkpoint, pre)?)? {
+    match ChatTemplate::of(&checkpoint, Tokenizer::of(&checkpoint, pre)?.template_variables())? {
         Some(template) => Ok(template),
         None => Err(SessionError::NoTemplate { model: checkpoint.display() }.into()),
     }

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use plimsoll_engine::{ChatTemplate, Clock, SightError, Special, Tokenizer};
+use plimsoll_engine::{ChatTemplate, Clock, Special, Tokenizer, VisionEncoder, VisionEncoderError};
 use plimsoll_lab::compare::Verified;
 use plimsoll_lab::standing::Standing;
 use plimsoll_lab::verify::{
-    self, BUILT_IN_TEXT, CaseReport, ChatReport, FastReport, Files, Golden, GoldenCase, GoldenPixels, Greedy, KL_BOUND,
-    LEVELS, PicturesReport, Sight,
+    self, BUILT_IN_TEXT, CaseReport, ChatReport, FastReport, Files, Golden, GoldenCase, GoldenPixels, GoldenVision,
+    Greedy, KL_BOUND, LEVELS, PicturesReport,
 };
 use plimsoll_models::{Checkpoint, Vision};
 use plimsoll_panel::shown_text;
@@ -18,10 +18,11 @@ use plimsoll_runtime::{Arithmetic, Program};
 use serde_json::json;
 
 use crate::args::Verify;
+use crate::images::require_tower;
 use crate::mistake::Mistake;
 use crate::notice::say;
+use crate::output;
 use crate::settings::Settings;
-use crate::show::require_tower;
 use crate::style::Style;
 use crate::{demo, model, progress};
 
@@ -36,8 +37,8 @@ pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Resul
 
     let reference = match &golden {
         Some(golden) => {
-            let mut sight = sight(command, golden, &checkpoint, &tokenizer, &settings)?;
-            Some(against_reference(command, golden, &checkpoint, &tokenizer, &mut program, sight.as_mut())?)
+            let mut vision = vision(command, golden, &checkpoint, &tokenizer, &settings)?;
+            Some(against_reference(command, golden, &checkpoint, &tokenizer, &mut program, vision.as_mut())?)
         }
         None => None,
     };
@@ -52,7 +53,7 @@ pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Resul
         let none = Reference::of(Vec::new(), Vec::new(), Vec::new(), None, command.tolerance);
         let found = reference.as_ref().unwrap_or(&none);
         let Reference { cases, pictures, chats, unseen, .. } = found;
-        super::print_json(&json!({
+        output::print_json(&json!({
             "model": command.model, "isa": settings.isa.to_string(), "threads": settings.threads,
             "tolerance": command.tolerance, "passed": standing == Standing::Passed, "standing": standing,
             "skipped": found.skipped(), "unseen": unseen, "cases": cases, "pictures": pictures, "chats": chats,
@@ -73,7 +74,7 @@ pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Resul
             writeln!(out, "{word}: no golden file lies beside the weights: nothing was held against the reference")?;
         }
     }
-    Ok(super::status_of(standing))
+    Ok(output::status_of(standing))
 }
 
 /// What came of comparing a model with the golden outputs beside its weights, if there are any; `compare` shows it. Where
@@ -84,8 +85,8 @@ pub fn beside_weights(model: &str, checkpoint: &Checkpoint, settings: &Settings)
     let Some(golden) = is_there.then(|| golden(&command, checkpoint)).transpose()?.flatten() else { return Ok(None) };
     let tokenizer = Tokenizer::of(checkpoint, settings.pre.as_deref())?;
     let mut program = Program::load(checkpoint, settings.isa, settings.threads, Arithmetic::Exact)?;
-    let mut sight = sight(&command, &golden, checkpoint, &tokenizer, settings)?;
-    let found = against_reference(&command, &golden, checkpoint, &tokenizer, &mut program, sight.as_mut())?;
+    let mut vision = vision(&command, &golden, checkpoint, &tokenizer, settings)?;
+    let found = against_reference(&command, &golden, checkpoint, &tokenizer, &mut program, vision.as_mut())?;
     if found.standing == Standing::Inconclusive {
         let (model, skipped) = (shown_text(model, 120), found.skipped());
         let why = found.unseen.as_ref().map_or_else(|| format!("{skipped} cases were skipped"), ToString::to_string);
@@ -133,21 +134,21 @@ fn golden_path(command: &Verify, checkpoint: &Checkpoint) -> PathBuf {
     }
 }
 
-/// What pictures are seen with, if the golden file shows any and the model sees; and the reference's pixels where they lie
+/// The vision encoder, if the golden file shows pictures and the model has one; and the reference's pixels where they lie
 /// beside the golden file.
-fn sight(
+fn vision(
     command: &Verify,
     golden: &Golden,
     checkpoint: &Checkpoint,
     tokenizer: &Tokenizer,
     settings: &Settings,
-) -> anyhow::Result<Option<Sight>> {
+) -> anyhow::Result<Option<GoldenVision>> {
     if !golden.cases.iter().chain(&golden.video_cases).any(shows) {
         return Ok(None);
     }
     let (mmproj, isa, threads) = (command.mmproj.as_deref(), settings.isa, settings.threads);
-    let model = match plimsoll_engine::Sight::open(checkpoint, tokenizer, mmproj, isa, threads, Arithmetic::Exact) {
-        Err(SightError::Blind { .. }) => return Ok(None),
+    let encoder = match VisionEncoder::open(checkpoint, tokenizer, mmproj, isa, threads, Arithmetic::Exact) {
+        Err(VisionEncoderError::TextOnly { .. }) => return Ok(None),
         opened => opened?,
     };
     let path = golden_path(command, checkpoint).with_file_name("golden_pixels.safetensors");
@@ -155,7 +156,7 @@ fn sight(
         Some(bytes) if command.golden.is_none() => Some(GoldenPixels::embedded(&command.model, bytes)?),
         _ => path.exists().then(|| GoldenPixels::open(&path)).transpose()?,
     };
-    Ok(Some(Sight { model, pixels }))
+    Ok(Some(GoldenVision { encoder, pixels }))
 }
 
 fn shows(case: &GoldenCase) -> bool {
@@ -167,7 +168,7 @@ struct Reference {
     cases: Vec<CaseReport>,
     pictures: Vec<PicturesReport>,
     chats: Vec<ChatReport>,
-    /// Why what the model sees with was not looked at, if it sees.
+    /// Why its vision encoder was not compared, if it has one.
     unseen: Option<String>,
     standing: Standing,
 }
@@ -194,7 +195,7 @@ impl Reference {
     }
 }
 
-/// Why what a model sees with is not looked at; nothing where it reads text only, or a case that shows something was compared.
+/// Why a vision encoder is not compared; nothing where a model reads text only, or a case that shows something was compared.
 fn unseen(command: &Verify, checkpoint: &Checkpoint, cases: &[CaseReport]) -> Option<String> {
     if cases.iter().any(|case| case.sees && case.skipped.is_none()) {
         return None;
@@ -213,26 +214,26 @@ fn against_reference(
     checkpoint: &Checkpoint,
     tokenizer: &Tokenizer,
     program: &mut Program,
-    mut sight: Option<&mut Sight>,
+    mut vision: Option<&mut GoldenVision>,
 ) -> anyhow::Result<Reference> {
     let bar = progress::bar((golden.cases.len() + golden.video_cases.len()) as u64, "verifying");
     let mut cases = Vec::new();
     for (index, case) in golden.cases.iter().enumerate() {
-        cases.push(verify::verify_case(program, tokenizer, sight.as_deref_mut(), index, case)?);
+        cases.push(verify::verify_case(program, tokenizer, vision.as_deref_mut(), index, case)?);
         bar.inc(1);
     }
     for (index, case) in golden.video_cases.iter().enumerate() {
-        cases.push(verify::verify_video(program, sight.as_deref_mut(), index, case)?);
+        cases.push(verify::verify_video(program, vision.as_deref_mut(), index, case)?);
         bar.inc(1);
     }
     bar.finish_and_clear();
-    let pictures = match sight {
-        Some(sight) => from_pictures(command, golden, checkpoint, tokenizer, program, sight)?,
+    let pictures = match vision {
+        Some(vision) => from_pictures(command, golden, checkpoint, tokenizer, program, vision)?,
         None => Vec::new(),
     };
     let mut chats = Vec::new();
     if !golden.chats.is_empty() {
-        let template = ChatTemplate::of(checkpoint, tokenizer)?;
+        let template = ChatTemplate::of(checkpoint, tokenizer.template_variables())?;
         let template = template.with_context(|| format!("{}: no chat template for chats", checkpoint.display()))?;
         let now = golden.now.as_deref().map(Clock::parse).transpose()?;
         for chat in &golden.chats {
@@ -250,9 +251,9 @@ fn from_pictures(
     checkpoint: &Checkpoint,
     tokenizer: &Tokenizer,
     program: &mut Program,
-    sight: &mut Sight,
+    vision: &mut GoldenVision,
 ) -> anyhow::Result<Vec<PicturesReport>> {
-    let template = ChatTemplate::of(checkpoint, tokenizer)?;
+    let template = ChatTemplate::of(checkpoint, tokenizer.template_variables())?;
     let path = golden_path(command, checkpoint);
     let is_embedded = command.golden.is_none() && demo::golden(&command.model).is_some();
     let held = match path.parent() {
@@ -263,7 +264,7 @@ fn from_pictures(
     let videos = golden.video_cases.iter().enumerate().map(|(index, case)| (format!("video{index}"), case));
     let cases = pictures.chain(videos).filter(|(_, case)| shows(case));
     let run = |(name, case): (String, &GoldenCase)| {
-        verify::verify_pictures(program, tokenizer, template.as_ref(), sight, held, &name, case)
+        verify::verify_pictures(program, tokenizer, template.as_ref(), vision, held, &name, case)
     };
     Ok(cases.map(run).collect::<Result<_, _>>()?)
 }

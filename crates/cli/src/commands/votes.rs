@@ -8,8 +8,9 @@ use plimsoll_panel::shown_text;
 use plimsoll_panel::store::Audit;
 use serde_json::json;
 
+use crate::args::{Votes, VotesCommand};
 use crate::evidence;
-use crate::evidence_args::{Votes, VotesCommand};
+use crate::output;
 use crate::style::Style;
 
 /// Characters of a page and of a network's key.
@@ -27,11 +28,11 @@ pub fn run(command: &Votes, as_json: bool) -> anyhow::Result<ExitCode> {
     let standing = Standing::of(audit.votes > 0, audit.passed());
     if as_json {
         let passed = standing == Standing::Passed;
-        super::print_json(&json!({ "passed": passed, "standing": standing, "audit": audit }))?;
+        output::print_json(&json!({ "passed": passed, "standing": standing, "audit": audit }))?;
     } else {
         print(&audit, standing)?;
     }
-    Ok(super::status_of(standing))
+    Ok(output::status_of(standing))
 }
 
 fn print(audit: &Audit, standing: Standing) -> anyhow::Result<()> {

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use plimsoll_runtime::{BATCH_TOKENS, Given, Input};
 
+use super::answer::Answer;
 use super::{Session, SessionError};
-use crate::sampler::{Sampler, SamplingParams};
-use crate::sight::{Look, Prompt};
-use crate::stream::{Chunk, TextStream};
+use crate::sampler::SamplingParams;
 use crate::template::TemplateRequest;
+use crate::vision::{Prompt, PromptToken};
 
 /// How to answer.
 #[derive(Debug, Clone, Default)]
@@ -24,7 +24,7 @@ pub struct GenerateOptions<'a> {
     /// Texts that end the answer and are no part of it.
     pub stops: Vec<String>,
     /// Whether tokens that end an answer are taken like any other, to measure or to compare.
-    pub ignore_ends: bool,
+    pub ignore_eos: bool,
     /// Ends the answer as soon as it is set, from another thread or a signal.
     pub interrupt: Option<&'a AtomicBool>,
 }
@@ -116,124 +116,100 @@ impl Session {
         on_text: impl FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Generation, SessionError> {
         let started = Instant::now();
-        let mut sampler = Sampler::new(options.sampling.clone(), prompt.ids)?;
+        let prompt_tokens = self.tokens(prompt)?;
+        let n = prompt_tokens.len();
         let strip = begins && self.tokenizer.strips_first_space();
-        let mut output = Output { stream: TextStream::new(options.stops.clone()), text: String::new(), strip, on_text };
-        let told = self.tokens(prompt)?;
-        let n = told.len();
-        if let Some(most) = options.max_length.filter(|most| n >= *most) {
-            return Err(SessionError::PromptFillsLength { prompt: n, most });
-        }
-        let reused = self.reuse(&told, n)?;
+        let mut answer = Answer::new(options, prompt.ids, self.context(), strip)?;
+        let mut shown = Shown { text: String::new(), on_text };
+        let reused = self.reuse(&prompt_tokens, n)?;
         let mut timings = Timings { prompt_tokens: n, reused_tokens: reused, ..Timings::default() };
-        let given = self.given(prompt);
-        let input = Input::with_rows(prompt.ids, &given);
+        let embeddings = self.image_embeddings(prompt);
+        let input = Input::with_rows(prompt.ids, &embeddings);
         // All but the batch whose logits are wanted.
         let last = reused + (n - reused - 1) / BATCH_TOKENS * BATCH_TOKENS;
-        let is_complete = self.append(input, &told, reused..last, || options.interrupted())?;
-        let room = self.context() - n;
-        let mut tokens = Vec::new();
+        let is_complete = self.append(input, &prompt_tokens, reused..last, || options.interrupted())?;
+        let mut recomputed;
         let finish = loop {
             if !is_complete || options.interrupted() {
                 break Finish::Interrupted;
             }
-            let is_long = options.max_length.is_some_and(|max| n + tokens.len() >= max);
-            if is_long || options.max_tokens.is_some_and(|max| tokens.len() >= max) {
-                break Finish::Length;
+            if let Some(finish) = answer.limit() {
+                break finish;
             }
-            if tokens.len() >= room {
-                break Finish::ContextFull;
-            }
-            let next = match tokens.last() {
+            let logits = match answer.tokens().last() {
                 None => {
                     let logits = self.program.step(&mut self.cache, input.part(last..n))?;
-                    self.held.extend_from_slice(&told[last..]);
+                    self.cached.extend_from_slice(&prompt_tokens[last..]);
                     timings.prefill = started.elapsed();
-                    let first = sampler.next(logits)?;
-                    timings.first_token = started.elapsed();
-                    first
+                    logits
                 }
-                Some(&token) if self.cache.expect(n + tokens.len()) => {
-                    sampler.next(self.program.decode(&mut [(&mut self.cache, token)])?)?
+                Some(&token) if self.cache.expect(answer.length()) => {
+                    self.program.decode(&mut [(&mut self.cache, token)])?
                 }
-                Some(_) => match self.compute_again(prompt, &told, &given, &tokens, || options.interrupted())? {
-                    Some(logits) => sampler.next(logits)?,
-                    None => break Finish::Interrupted,
-                },
+                Some(_) => {
+                    let stop = || options.interrupted();
+                    match self.compute_again(prompt, &prompt_tokens, &embeddings, answer.tokens(), stop)? {
+                        Some(logits) => {
+                            recomputed = logits;
+                            &recomputed
+                        }
+                        None => break Finish::Interrupted,
+                    }
+                }
             };
-            if !options.ignore_ends && self.ends.contains(&next) {
-                break Finish::Stop;
+            let is_first = answer.tokens().is_empty();
+            let step = answer.next(logits, &self.tokenizer, &self.eos_ids)?;
+            if is_first {
+                timings.first_token = started.elapsed();
             }
-            tokens.push(next);
-            let bytes = if self.tokenizer.is_control(next) { &[] } else { self.tokenizer.token_bytes(next) };
-            if let ControlFlow::Break(finish) = output.push(bytes) {
+            if shown.show(&step.text).is_break() {
+                break Finish::Interrupted;
+            }
+            if let Some(finish) = step.finish {
                 break finish;
             }
         };
-        let finish = output.finish().unwrap_or(finish);
+        let held = answer.finish();
+        let is_stopped = shown.show(&held.text).is_continue() && held.stopped;
+        let finish = if is_stopped { Finish::Stop } else { finish };
         timings.decode = started.elapsed().saturating_sub(timings.first_token);
-        Ok(Generation { text: output.text, tokens, finish, timings })
+        Ok(Generation { text: shown.text, tokens: answer.into_tokens(), finish, timings })
     }
 
-    /// The logits after `prompt`, whose tokens `told` are, and `answered` where the cache lost both, as an answer has outgrown the length that its
-    /// keys were turned for; none if `stop` says so.
+    /// The logits after `prompt`, of these `prompt_tokens`, and `answered` where the cache lost both, as an answer has outgrown
+    /// the length that its keys were turned for; none if `stop` says so.
     fn compute_again(
         &mut self,
         prompt: Prompt,
-        told: &[(u32, Look)],
-        given: &[Given],
+        prompt_tokens: &[PromptToken],
+        embeddings: &[Given],
         answered: &[u32],
         stop: impl Fn() -> bool,
-    ) -> Result<Option<&[f32]>, SessionError> {
+    ) -> Result<Option<Vec<f32>>, SessionError> {
         let ids: Vec<u32> = prompt.ids.iter().chain(answered).copied().collect();
         let answers = answered.iter().map(|id| (*id, None));
-        let told: Vec<(u32, Look)> = told.iter().copied().chain(answers).collect();
-        self.held.clear();
-        let input = Input::with_rows(&ids, given);
+        let all: Vec<PromptToken> = prompt_tokens.iter().copied().chain(answers).collect();
+        self.cached.clear();
+        let input = Input::with_rows(&ids, embeddings);
         let last = (ids.len() - 1) / BATCH_TOKENS * BATCH_TOKENS;
-        if !self.append(input, &told, 0..last, stop)? {
+        if !self.append(input, &all, 0..last, stop)? {
             return Ok(None);
         }
-        let logits = self.program.step(&mut self.cache, input.part(last..ids.len()))?;
-        self.held.extend_from_slice(&told[last..]);
+        let logits = self.program.step(&mut self.cache, input.part(last..ids.len()))?.to_vec();
+        self.cached.extend_from_slice(&all[last..]);
         Ok(Some(logits))
     }
 }
 
 /// The text of an answer on its way out.
-struct Output<F> {
-    stream: TextStream,
+struct Shown<F> {
     text: String,
-    strip: bool, // a space at the very beginning is still to be dropped
     on_text: F,
 }
 
-impl<F: FnMut(&str) -> ControlFlow<()>> Output<F> {
-    fn push(&mut self, bytes: &[u8]) -> ControlFlow<Finish> {
-        let bytes = if self.strip && !bytes.is_empty() {
-            self.strip = false;
-            bytes.strip_prefix(b" ").unwrap_or(bytes)
-        } else {
-            bytes
-        };
-        let chunk = self.stream.push(bytes);
-        self.show(chunk)
-    }
-
-    /// Shows what was held back. A stop text may be complete only now that no more can follow.
-    fn finish(&mut self) -> Option<Finish> {
-        let chunk = self.stream.finish();
-        match self.show(chunk) {
-            ControlFlow::Break(Finish::Stop) => Some(Finish::Stop),
-            _ => None,
-        }
-    }
-
-    fn show(&mut self, chunk: Chunk) -> ControlFlow<Finish> {
-        self.text.push_str(&chunk.text);
-        if !chunk.text.is_empty() && (self.on_text)(&chunk.text).is_break() {
-            return ControlFlow::Break(Finish::Interrupted);
-        }
-        if chunk.stopped { ControlFlow::Break(Finish::Stop) } else { ControlFlow::Continue(()) }
+impl<F: FnMut(&str) -> ControlFlow<()>> Shown<F> {
+    fn show(&mut self, text: &str) -> ControlFlow<()> {
+        self.text.push_str(text);
+        if text.is_empty() { ControlFlow::Continue(()) } else { (self.on_text)(text) }
     }
 }

@@ -4,7 +4,7 @@ use plimsoll_runtime::Input;
 
 use super::{Session, SessionError};
 use crate::sampler::SamplerError;
-use crate::sight::Prompt;
+use crate::vision::Prompt;
 
 impl Session {
     /// The logarithm of the probability that `prompt` is followed by `continuation`, in nats.
@@ -42,16 +42,16 @@ impl Session {
         if length > self.context() {
             return Err(SessionError::PromptTooLong { prompt: length, context: self.context() });
         }
-        let (told, rows) = (self.tokens(prompt)?, self.given(prompt));
+        let (tokens, embeddings) = (self.tokens(prompt)?, self.image_embeddings(prompt));
         // The last token is predicted and never seen.
-        let reused = self.reuse(&told, (length - 1).max(n))?;
+        let reused = self.reuse(&tokens, (length - 1).max(n))?;
         let last = prompt.ids[n - 1];
-        self.append(Input::with_rows(prompt.ids, &rows), &told, reused..n - 1, || false)?;
+        self.append(Input::with_rows(prompt.ids, &embeddings), &tokens, reused..n - 1, || false)?;
         let Some((_, given)) = continuation.split_last() else { return Ok(()) };
         // Each token is predicted from the one before it.
         let inputs: Vec<u32> = std::iter::once(last).chain(given.iter().copied()).collect();
         self.program.step_each(&mut self.cache, &inputs, each)?;
-        self.held.extend(inputs.into_iter().map(|id| (id, None)));
+        self.cached.extend(inputs.into_iter().map(|id| (id, None)));
         Ok(())
     }
 
@@ -79,9 +79,33 @@ pub fn log_probability(logits: &[f32], token: u32) -> Result<f64, SamplerError> 
     }
     let last = logits.len().saturating_sub(1);
     let logit = *logits.get(token as usize).ok_or(SamplerError::UnknownToken { token, last })?;
+    Ok(f64::from(logit) - log_sum(logits))
+}
+
+/// The logarithm of the sum of e to each logit.
+fn log_sum(logits: &[f32]) -> f64 {
     let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = logits.iter().map(|logit| f64::from(logit - highest).exp()).sum();
-    Ok(f64::from(logit) - f64::from(highest) - sum.ln())
+    f64::from(highest) + sum.ln()
+}
+
+/// The `n` likeliest tokens with their [`log_probability`], the likeliest first, the lower id among equals.
+///
+/// # Errors
+/// As [`log_probability`].
+pub fn likeliest_tokens(logits: &[f32], n: usize) -> Result<Vec<(u32, f64)>, SamplerError> {
+    if let Some((token, &value)) = logits.iter().enumerate().find(|(_, logit)| !logit.is_finite()) {
+        return Err(SamplerError::NotFinite { token, value });
+    }
+    let mut tokens: Vec<(u32, f32)> = (0..).zip(logits.iter().copied()).collect();
+    let better = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+    if n < tokens.len() {
+        tokens.select_nth_unstable_by(n, better);
+        tokens.truncate(n);
+    }
+    tokens.sort_unstable_by(better);
+    let sum = log_sum(logits);
+    Ok(tokens.into_iter().map(|(token, logit)| (token, f64::from(logit) - sum)).collect())
 }
 
 #[cfg(test)]

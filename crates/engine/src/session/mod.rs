@@ -1,5 +1,6 @@
 //! A model in use: program, cache, tokenizer and template together. Text in, text out.
 
+pub(crate) mod answer;
 mod generate;
 mod likelihood;
 
@@ -16,12 +17,12 @@ use plimsoll_runtime::{
 };
 
 use crate::sampler::{SamplerError, SamplingParams};
-use crate::sight::{Look, Prompt, Seen, Shown, Sight, SightError};
 use crate::template::{ChatTemplate, TemplateError, TemplateRequest};
 use crate::tokenizer::{Special, Tokenizer, TokenizerError};
+use crate::vision::{EncodedImage, ImageInput, Prompt, PromptToken, VisionEncoder, VisionEncoderError};
 
 pub use generate::{Finish, GenerateOptions, Generation, Timings};
-pub use likelihood::log_probability;
+pub use likelihood::{likeliest_tokens, log_probability};
 
 /// The context that a session takes where the model allows more and nobody asked for it, in tokens.
 const DEFAULT_CONTEXT: usize = 8192;
@@ -49,7 +50,7 @@ pub enum SessionError {
     Step(#[from] StepError),
     /// The model cannot be shown something.
     #[error(transparent)]
-    Sight(#[from] SightError),
+    Vision(#[from] VisionEncoderError),
     /// The prompt does not fit; nothing is cut.
     #[error("the prompt has {prompt} tokens, but the context holds {context}")]
     PromptTooLong {
@@ -66,10 +67,10 @@ pub enum SessionError {
         /// Tokens that both may have.
         most: usize,
     },
-    /// What is to be shown does not fit, whatever is said of it; it was not looked at.
+    /// An image does not fit the context, whatever is said of it; it was not encoded.
     #[error("what is shown takes {tokens} tokens, but the context holds {context}")]
-    ShownTooLong {
-        /// Tokens in whose place it would stand, with those around them.
+    ImageTooLong {
+        /// Tokens that stand for it, with those around them.
         tokens: usize,
         /// Tokens that fit.
         context: usize,
@@ -154,26 +155,29 @@ impl Default for SessionOptions {
 /// ```
 pub struct Session {
     model: String,
-    program: Program,
-    cache: KvCache,
-    held: Vec<(u32, Look)>, // the prompt tokens whose keys and values `cache` begins with
-    seeing: Seeing,
-    tokenizer: Tokenizer,
+    pub(crate) program: Program,
+    pub(crate) cache: KvCache,
+    cached: Vec<PromptToken>, // the prompt tokens whose keys and values `cache` begins with
+    vision: Vision,
+    pub(crate) tokenizer: Tokenizer,
     template: Option<ChatTemplate>,
     template_fault: Option<TemplateError>, // what is told to who chats: text is continued without
-    ends: Vec<u32>,
+    pub(crate) eos_ids: Vec<u32>,
     defaults: GenerationDefaults,
 }
 
-/// The tower is opened when there is first something to look at: who only writes need not wait for it.
-enum Seeing {
+/// The vision encoder, opened when there is first an image: text alone need not wait for it.
+enum Vision {
     Unopened { checkpoint: Box<Checkpoint>, options: Box<SessionOptions> },
-    Opened(Box<Sight>),
+    Opened(Box<VisionEncoder>),
 }
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("model", &self.model).field("held", &self.held.len()).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("model", &self.model)
+            .field("cached", &self.cached.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -187,34 +191,34 @@ impl Session {
         let mut template_fault = None;
         let template = match &options.template {
             Some(source) => Some(ChatTemplate::new(source, tokenizer.template_variables().iter().cloned())?),
-            None => ChatTemplate::of(checkpoint, &tokenizer).unwrap_or_else(|fault| {
+            None => ChatTemplate::of(checkpoint, tokenizer.template_variables()).unwrap_or_else(|fault| {
                 template_fault = Some(fault);
                 None
             }),
         };
         if let Some(template) = &template {
-            tokenizer.guard(template)?;
+            tokenizer.guard(&template.literals())?;
         }
         let program = Program::load(checkpoint, options.isa, options.threads, options.arithmetic)?;
         let context = context_length(program.network(), checkpoint.hyperparams.max_seq_len, options.context)?;
         let cache = program.new_cache(context, options.cache)?;
-        let mut ends = checkpoint.generation.eos_ids.clone();
-        ends.extend(tokenizer.ends());
-        ends.sort_unstable();
-        ends.dedup();
+        let mut eos_ids = checkpoint.generation.eos_ids.clone();
+        eos_ids.extend(tokenizer.eos_ids());
+        eos_ids.sort_unstable();
+        eos_ids.dedup();
         let defaults = checkpoint.generation.clone();
-        let seeing = Seeing::Unopened { checkpoint: Box::new(checkpoint.clone()), options: Box::new(options.clone()) };
+        let vision = Vision::Unopened { checkpoint: Box::new(checkpoint.clone()), options: Box::new(options.clone()) };
         let model = checkpoint.display();
         Ok(Self {
             model,
             program,
             cache,
-            held: Vec::new(),
-            seeing,
+            cached: Vec::new(),
+            vision,
             tokenizer,
             template,
             template_fault,
-            ends,
+            eos_ids,
             defaults,
         })
     }
@@ -246,9 +250,9 @@ impl Session {
         &self.program
     }
 
-    /// The program and the cache, for whoever measures them; the session forgets what it held.
+    /// The program and the cache, for whoever measures them; nothing stays cached.
     pub fn program_and_cache(&mut self) -> (&mut Program, &mut KvCache) {
-        self.held.clear();
+        self.cached.clear();
         self.cache.truncate(0);
         self.cache.expect(self.cache.capacity());
         (&mut self.program, &mut self.cache)
@@ -260,8 +264,8 @@ impl Session {
     }
 
     /// Tokens that end an answer.
-    pub fn ends(&self) -> &[u32] {
-        &self.ends
+    pub fn eos_ids(&self) -> &[u32] {
+        &self.eos_ids
     }
 
     /// The sampling that the model's maker recommends.
@@ -274,7 +278,7 @@ impl Session {
     pub fn recommended(&self) -> GenerateOptions<'static> {
         let GenerationDefaults { max_new_tokens, max_length, stop_strings, .. } = &self.defaults;
         GenerateOptions {
-            sampling: SamplingParams::recommended(&self.defaults, &self.ends, None),
+            sampling: SamplingParams::recommended(&self.defaults, &self.eos_ids, None),
             max_tokens: *max_new_tokens,
             max_length: max_length.filter(|_| max_new_tokens.is_none()),
             stops: stop_strings.clone(),
@@ -282,34 +286,35 @@ impl Session {
         }
     }
 
-    /// What the model sees with, opened when first asked for.
+    /// The model's vision encoder, opened when first asked for.
     ///
     /// # Errors
-    /// It reads text only, or its tower cannot be used.
-    pub fn sight(&mut self) -> Result<&mut Sight, SightError> {
-        if let Seeing::Unopened { checkpoint, options } = &self.seeing {
+    /// It reads text only, or its vision encoder cannot be used.
+    pub fn vision_encoder(&mut self) -> Result<&mut VisionEncoder, VisionEncoderError> {
+        if let Vision::Unopened { checkpoint, options } = &self.vision {
             let SessionOptions { isa, threads, arithmetic, mmproj, .. } = &**options;
-            let sight = Sight::open(checkpoint, &self.tokenizer, mmproj.as_deref(), *isa, *threads, *arithmetic)?;
-            self.seeing = Seeing::Opened(Box::new(sight));
+            let encoder =
+                VisionEncoder::open(checkpoint, &self.tokenizer, mmproj.as_deref(), *isa, *threads, *arithmetic)?;
+            self.vision = Vision::Opened(Box::new(encoder));
         }
-        match &mut self.seeing {
-            Seeing::Opened(sight) => Ok(sight),
-            Seeing::Unopened { .. } => unreachable!("opened above"),
+        match &mut self.vision {
+            Vision::Opened(encoder) => Ok(encoder),
+            Vision::Unopened { .. } => unreachable!("opened above"),
         }
     }
 
-    /// Looks at a picture or a video, to be shown in prompts. What no prompt of this context could show is refused before
-    /// it is encoded, which may take minutes.
+    /// Encodes an image or a video for prompts. What no prompt of this context could hold is refused before it is encoded,
+    /// which may take minutes.
     ///
     /// # Errors
-    /// The model reads text only, what is shown cannot be read, or it does not fit the context.
-    pub fn look(&mut self, shown: &Shown) -> Result<Seen, SessionError> {
-        let stands_for_it = self.sight()?.written(shown)?;
-        let (tokens, context) = (self.tokenizer.encode(&stands_for_it, Special::Parse)?.len(), self.context());
+    /// The model reads text only, the image cannot be read, or it does not fit the context.
+    pub fn encode_image(&mut self, image: &ImageInput) -> Result<EncodedImage, SessionError> {
+        let text = self.vision_encoder()?.prompt_text(image)?;
+        let (tokens, context) = (self.tokenizer.encode(&text, Special::Parse)?.len(), self.context());
         if tokens > context {
-            return Err(SessionError::ShownTooLong { tokens, context });
+            return Err(SessionError::ImageTooLong { tokens, context });
         }
-        Ok(self.sight()?.look(shown)?)
+        Ok(self.vision_encoder()?.encode(image)?)
     }
 
     /// The prompt that continues `text` as it stands: its tokens, after BOS where the tokenizer begins texts so.
@@ -330,18 +335,22 @@ impl Session {
     /// # Errors
     /// The model has no template, or its template refuses the conversation.
     pub fn chat_ids(&self, request: &TemplateRequest) -> Result<Vec<u32>, SessionError> {
-        self.chat_ids_showing(request, &[])
+        self.chat_ids_with_images(request, &[])
     }
 
-    /// The same where messages show pictures and videos ([`Seen::part`]): `seen` is what they show, in order.
+    /// The same where messages show images and videos ([`EncodedImage::part`]): `images` are these, in order.
     ///
     /// # Errors
-    /// As [`Session::chat_ids`], or the template has not a place for each.
-    pub fn chat_ids_showing(&self, request: &TemplateRequest, seen: &[Seen]) -> Result<Vec<u32>, SessionError> {
+    /// As [`Session::chat_ids`], or the template has no placeholder for each.
+    pub fn chat_ids_with_images(
+        &self,
+        request: &TemplateRequest,
+        images: &[EncodedImage],
+    ) -> Result<Vec<u32>, SessionError> {
         let template = self.require_template()?;
-        let prompt = match &self.seeing {
-            Seeing::Opened(sight) => sight.render(template, request, seen)?,
-            Seeing::Unopened { .. } => {
+        let prompt = match &self.vision {
+            Vision::Opened(encoder) => encoder.prompts().render(template, request, images)?,
+            Vision::Unopened { .. } => {
                 template.render_guarded(&template.with_expected_content(request), self.tokenizer.controls())?
             }
         };
@@ -351,26 +360,26 @@ impl Session {
 
     /// Leaves of the cache what the prompt begins with, but for its last token, whose logits are always wanted; returns
     /// how many tokens that are. `tokens` are the prompt's, of a sequence of `length`.
-    fn reuse(&mut self, tokens: &[(u32, Look)], length: usize) -> Result<usize, SessionError> {
+    fn reuse(&mut self, tokens: &[PromptToken], length: usize) -> Result<usize, SessionError> {
         let (_, prefix) = tokens.split_last().ok_or(SessionError::EmptyPrompt)?;
         if tokens.len() > self.context() {
             return Err(SessionError::PromptTooLong { prompt: tokens.len(), context: self.context() });
         }
         if !self.cache.expect(length) {
-            self.held.clear();
+            self.cached.clear();
         }
-        let reused = prefix.iter().zip(&self.held).take_while(|(new, held)| new == held).count();
+        let reused = prefix.iter().zip(&self.cached).take_while(|(new, cached)| new == cached).count();
         self.cache.truncate(reused);
-        self.held.truncate(reused);
+        self.cached.truncate(reused);
         Ok(reused)
     }
 
-    /// Appends `part` of the tokens of a prompt, which `told` are; `stop` is asked between batches. Returns whether all of
+    /// Appends `part` of `input`, a prompt of these `tokens`, to the cache; `stop` is asked between batches. Returns whether all of
     /// them were appended.
     fn append(
         &mut self,
         input: Input,
-        told: &[(u32, Look)],
+        tokens: &[PromptToken],
         part: Range<usize>,
         stop: impl Fn() -> bool,
     ) -> Result<bool, SessionError> {
@@ -380,30 +389,30 @@ impl Session {
             }
             let batch = first..part.end.min(first + BATCH_TOKENS);
             self.program.append(&mut self.cache, input.part(batch.clone()))?;
-            self.held.extend_from_slice(&told[batch]);
+            self.cached.extend_from_slice(&tokens[batch]);
         }
         Ok(true)
     }
 
-    /// The tokens of a prompt, told apart by what they show too.
+    /// The tokens of a prompt, image tokens told apart by their images.
     ///
     /// # Errors
-    /// It has not as many places as there are features of what it shows.
-    fn tokens(&self, prompt: Prompt) -> Result<Vec<(u32, Look)>, SessionError> {
-        match &self.seeing {
-            Seeing::Opened(sight) => {
-                sight.check_places(prompt)?;
-                Ok(prompt.ids.iter().copied().zip(sight.looks(prompt)).collect())
+    /// It has not as many image tokens as its images have features.
+    pub(crate) fn tokens(&self, prompt: Prompt) -> Result<Vec<PromptToken>, SessionError> {
+        match &self.vision {
+            Vision::Opened(encoder) => {
+                encoder.prompts().check(prompt)?;
+                Ok(prompt.ids.iter().copied().zip(encoder.prompts().identify(prompt)).collect())
             }
-            Seeing::Unopened { .. } => Ok(prompt.ids.iter().map(|id| (*id, None)).collect()),
+            Vision::Unopened { .. } => Ok(prompt.ids.iter().map(|id| (*id, None)).collect()),
         }
     }
 
-    /// Rows in place of the embeddings of a prompt's tokens.
-    fn given<'p>(&self, prompt: Prompt<'p>) -> Vec<Given<'p>> {
-        match &self.seeing {
-            Seeing::Opened(sight) => sight.given(prompt),
-            Seeing::Unopened { .. } => Vec::new(),
+    /// The embeddings of a prompt's image tokens.
+    pub(crate) fn image_embeddings<'p>(&self, prompt: Prompt<'p>) -> Vec<Given<'p>> {
+        match &self.vision {
+            Vision::Opened(encoder) => encoder.prompts().embeddings(prompt),
+            Vision::Unopened { .. } => Vec::new(),
         }
     }
 }

@@ -12,7 +12,6 @@ mod meter;
 mod python;
 
 pub use clock::{Clock, ClockError};
-pub use guard::{ControlTexts, GuardedText};
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -20,8 +19,8 @@ use std::sync::Arc;
 use plimsoll_models::Checkpoint;
 use serde_json::{Map, Value as Json};
 
+use crate::control_text::{ControlTexts, GuardedText};
 use crate::foreign;
-use crate::tokenizer::Tokenizer;
 use jinja::render::Renderer;
 use jinja::tree::Tree;
 use meter::Meter;
@@ -216,19 +215,19 @@ pub struct ChatTemplate {
 }
 
 impl ChatTemplate {
-    /// The template of a checkpoint, if it has one, with the special tokens of its tokenizer.
+    /// The template of a checkpoint, if it has one. `special_tokens` are those of its tokenizer
+    /// ([`crate::Tokenizer::template_variables`]): variable names and texts.
     ///
     /// # Errors
     /// It does not compile.
-    pub fn of(checkpoint: &Checkpoint, tokenizer: &Tokenizer) -> Result<Option<Self>, TemplateError> {
+    pub fn of(checkpoint: &Checkpoint, special_tokens: &[(String, String)]) -> Result<Option<Self>, TemplateError> {
         let Some(template) = checkpoint.chat_template.as_ref() else { return Ok(None) };
         if let Some(what) = &template.unusable {
             return Err(TemplateError::Unreadable(what.clone()));
         }
         let Some(source) = template.default.as_deref() else { return Ok(None) };
-        let variables = tokenizer.template_variables().iter().cloned();
         let in_file = |error| TemplateError::InFile { file: template.source.clone(), error: Box::new(error) };
-        let mut made = ChatTemplate::new(source, variables).map_err(in_file)?;
+        let mut made = ChatTemplate::new(source, special_tokens.iter().cloned()).map_err(in_file)?;
         made.for_tools = template.tool_use.as_deref().map(parsed).transpose().map_err(in_file)?;
         Ok(Some(made))
     }
@@ -259,10 +258,10 @@ impl ChatTemplate {
         &self.source
     }
 
-    /// Whether a text stands in what the template writes itself: its own text, or a string within its code.
-    pub fn writes(&self, text: &str) -> bool {
+    /// What the template writes itself: its own text, and the strings within its code.
+    pub fn literals(&self) -> Vec<&str> {
         let trees = [Some(&self.tree), self.for_tools.as_ref()];
-        trees.into_iter().flatten().flat_map(|tree| &tree.literals).any(|literal| literal.contains(text))
+        trees.into_iter().flatten().flat_map(|tree| &tree.literals).map(|literal| &**literal).collect()
     }
 
     /// Whether the template reads `enable_thinking`, so that a reasoning switch does something.

@@ -182,12 +182,15 @@ fn assemble(
         let token = vocab.tokens.get(id? as usize)?;
         Some((name.to_owned(), String::from_utf8_lossy(token).into_owned()))
     };
-    let ends = controls.iter().filter(|(_, text)| ENDS.contains(&text.as_str())).map(|(id, _)| *id);
-    let mut ends: Vec<u32> = vocab.eos_id.into_iter().chain(vocab.eot_id).chain(ends).collect();
-    ends.sort_unstable();
-    ends.dedup();
-    let special =
-        SpecialIds { bos: vocab.bos_id, adds_bos: vocab.add_bos.unwrap_or(adds_bos) && vocab.bos_id.is_some(), ends };
+    let eos_ids = controls.iter().filter(|(_, text)| ENDS.contains(&text.as_str())).map(|(id, _)| *id);
+    let mut eos_ids: Vec<u32> = vocab.eos_id.into_iter().chain(vocab.eot_id).chain(eos_ids).collect();
+    eos_ids.sort_unstable();
+    eos_ids.dedup();
+    let special = SpecialIds {
+        bos: vocab.bos_id,
+        adds_bos: vocab.add_bos.unwrap_or(adds_bos) && vocab.bos_id.is_some(),
+        eos_ids,
+    };
     let backend = Backend::Vocabulary(Box::new(vocabulary));
     Tokenizer::assemble(backend, pieces, controls, special, named.into_iter().filter_map(variable).collect())
 }

@@ -22,7 +22,7 @@ use plimsoll_formats::TokenizerSource;
 use plimsoll_models::{Arch, Checkpoint, Hyperparams, TokenizerClass};
 use sha2::{Digest, Sha256};
 
-use crate::template::{ChatTemplate, ControlTexts, GuardedText};
+use crate::control_text::{ControlTextError, ControlTexts, GuardedText};
 use pieces::Pieces;
 use pipeline::Pipeline;
 use vocabulary::Vocabulary;
@@ -104,6 +104,9 @@ pub enum TokenizerError {
         /// What is wrong.
         error: Box<TokenizerError>,
     },
+    /// Its control tokens cannot be looked for in text.
+    #[error(transparent)]
+    ControlTexts(#[from] ControlTextError),
     /// The tokenizers crate refuses the description or fails on a text.
     #[error("the tokenizer does not work: {reason}")]
     Backend {
@@ -166,7 +169,7 @@ impl TokenizerOptions {
 struct SpecialIds {
     bos: Option<u32>,
     adds_bos: bool,
-    ends: Vec<u32>,
+    eos_ids: Vec<u32>,
 }
 
 #[derive(Debug, Clone)]
@@ -266,8 +269,7 @@ impl Tokenizer {
     ) -> Result<Self, TokenizerError> {
         controls.iter().try_for_each(|(_, text)| is_short(text, true))?;
         let control_ids = controls.iter().map(|(id, _)| *id).collect();
-        let controls = ControlTexts::new(controls.into_iter().map(|(_, text)| text))
-            .map_err(|error| TokenizerError::Backend { reason: error.to_string() })?;
+        let controls = ControlTexts::new(controls.into_iter().map(|(_, text)| text))?;
         Ok(Self {
             backend,
             pieces,
@@ -334,21 +336,22 @@ impl Tokenizer {
         &self.controls
     }
 
-    /// Takes for control tokens, in chats, the added tokens too that `template` writes itself: with one of those a user's
-    /// text could open another's turn. Source: transformers' `sanitize_control_tokens`.
+    /// Takes for control tokens, in chats, the added tokens too that a template writes itself, in one of its `literals`: with
+    /// one of those a user's text could open another's turn. Source: transformers' `sanitize_control_tokens`.
     ///
     /// # Errors
     /// They cannot be searched for.
-    pub fn guard(&mut self, template: &ChatTemplate) -> Result<(), TokenizerError> {
+    pub fn guard(&mut self, literals: &[&str]) -> Result<(), TokenizerError> {
         // Where looking would take long, all of them are taken for control tokens.
-        let long = self.added.len().saturating_mul(template.source().len()) > MOST_LOOKS;
+        let bytes: usize = literals.iter().map(|literal| literal.len()).sum();
+        let long = self.added.len().saturating_mul(bytes) > MOST_LOOKS;
+        let is_written = |text: &str| literals.iter().any(|literal| literal.contains(text));
         let written = self
             .added
             .iter()
             .map(String::as_str)
-            .filter(|text| text.len() <= LONGEST_ADDED && (long || template.writes(text)));
-        let controls = self.controls.with(written);
-        self.controls = controls.map_err(|error| TokenizerError::Backend { reason: error.to_string() })?;
+            .filter(|text| text.len() <= LONGEST_ADDED && (long || is_written(text)));
+        self.controls = self.controls.with(written)?;
         Ok(())
     }
 
@@ -358,8 +361,8 @@ impl Tokenizer {
     }
 
     /// Tokens that end an answer by the vocabulary's own account: EOS, the end of a turn.
-    pub fn ends(&self) -> &[u32] {
-        &self.special.ends
+    pub fn eos_ids(&self) -> &[u32] {
+        &self.special.eos_ids
     }
 
     /// Whether decoding drops the space that SentencePiece puts before a text.

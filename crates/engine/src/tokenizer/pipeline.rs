@@ -12,8 +12,8 @@ use super::TokenizerError;
 use super::budget::Budget;
 use super::expression::Expression;
 use super::normaliser::Normaliser;
+use crate::control_text::GuardedText;
 use crate::foreign;
-use crate::template::GuardedText;
 
 /// A tokenizer of the tokenizers crate and its added tokens twice: all of them, and without the control tokens.
 #[derive(Debug)]

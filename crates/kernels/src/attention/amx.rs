@@ -1,4 +1,4 @@
-//! Attention of prompts on the matrix unit, in bf16: softmax over chunks of positions as they stream by.
+//! Attention of prompts on the matrix unit, in bf16: an online softmax over chunks of positions as they stream by.
 //!
 //! Keys are operand A of the first product as they lie (rows are positions), queries operand B, so that scores come as
 //! `(position, query row)`: sixteen query rows are the lanes of a register, and maxima and sums run down the positions
@@ -13,10 +13,10 @@
 use std::arch::x86_64::*;
 use std::ops::Range;
 
+use super::kv_rows::KvRows;
 use super::prompt::PromptTask;
-use super::rows::KvRows;
-use crate::product::amx::pack::pairs;
-use crate::product::amx::tiles::{Block, DEPTH, MatrixUnit, Operand, ROW_BYTES, SIDE, Sums, TILE_BYTES};
+use crate::matmul::amx::pack::pairs;
+use crate::matmul::amx::tiles::{Block, DEPTH, MatrixUnit, Operand, ROW_BYTES, SIDE, Sums, TILE_BYTES};
 use crate::vector::{F32x16, Vector, soft_cap, transposed};
 
 /// Positions of a chunk.
@@ -127,10 +127,10 @@ pub(crate) unsafe fn attend(task: &PromptTask, scratch: &mut [f32]) {
             score(&unit, sizes, block, blocks, &mut memory);
             let mut i = 0;
             while i < blocks {
-                soften(task, sizes, start, block + i, i, &mut memory);
+                softmax_strip(task, sizes, start, block + i, i, &mut memory);
                 i += 1;
             }
-            weigh(&unit, sizes, block, blocks, &mut memory);
+            accumulate_pv(&unit, sizes, block, blocks, &mut memory);
             block += blocks;
         }
         start += POSITIONS;
@@ -263,7 +263,7 @@ unsafe fn score(unit: &MatrixUnit, sizes: Sizes, block: usize, blocks: usize, me
 
 /// Adds the values of the chunk, weighted, to the sums of one or two row blocks.
 #[inline(always)]
-unsafe fn weigh(unit: &MatrixUnit, sizes: Sizes, block: usize, blocks: usize, memory: &mut Memory) {
+unsafe fn accumulate_pv(unit: &MatrixUnit, sizes: Sizes, block: usize, blocks: usize, memory: &mut Memory) {
     const STEPS: usize = POSITIONS / DEPTH;
     let mut value = 0;
     while value < 2 * sizes.steps {
@@ -302,7 +302,7 @@ unsafe fn multiply(
 /// Scores of row block `block`, the `i`th at hand, at the positions from `start` on become weights relative to the
 /// greatest so far; what was summed before is made relative to it too.
 #[inline(always)]
-unsafe fn soften(task: &PromptTask, sizes: Sizes, start: usize, block: usize, i: usize, memory: &mut Memory) {
+unsafe fn softmax_strip(task: &PromptTask, sizes: Sizes, start: usize, block: usize, i: usize, memory: &mut Memory) {
     let scores = memory.scores.as_mut_ptr().add(i * SCORES);
     if let Some(cap) = task.of.shape.softcap {
         let cap = F32x16::splat(cap * std::f32::consts::LOG2_E);

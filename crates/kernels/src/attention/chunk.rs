@@ -4,10 +4,11 @@
 use std::f32::consts::LOG2_E;
 use std::ops::Range;
 
-use super::rows::{Ahead, KvRows};
-use super::{Attention, fold, score};
-use crate::level::Level;
-use crate::product::outer::{Outer, outer};
+use super::kv_rows::{Ahead, KvRows};
+use super::{Attention, partials, qk_scores};
+use crate::matmul::operands::OuterProduct;
+use crate::matmul::outer_product::outer_product;
+use crate::simd_level::SimdLevel;
 use crate::unpack::F32;
 use crate::vector::{exp2, soft_cap};
 
@@ -52,7 +53,7 @@ const VALUES_AT_ONCE: usize = 64;
 
 /// Floats of working memory that [`attend`] wants: queries and scores of each row, and what keys or values take.
 pub(crate) fn scratch_len(rows: usize, kv_heads: usize, head_dim: usize) -> usize {
-    rows * (head_dim + POSITIONS) + score::scratch_len(kv_heads, head_dim)
+    rows * (head_dim + POSITIONS) + qk_scores::scratch_len(kv_heads, head_dim)
 }
 
 /// Positions whose keys, or values, make a strip.
@@ -60,9 +61,9 @@ pub(super) fn strip_positions(kv_heads: usize, head_dim: usize) -> usize {
     (STRIP / (kv_heads * head_dim)).max(1)
 }
 
-/// Writes the share of each row (see [`fold`]) to `part`.
+/// Writes the partial result of each row (see [`super::partials`]) to `part`.
 #[inline(always)]
-pub(crate) unsafe fn attend<L: Level>(task: &ChunkTask, part: &mut [f32], scratch: &mut [f32]) {
+pub(crate) unsafe fn attend<L: SimdLevel>(task: &ChunkTask, part: &mut [f32], scratch: &mut [f32]) {
     let head_dim = task.of.shape.head_dim;
     let rows = task.of.rows(task.block);
     let start = task.chunk * POSITIONS;
@@ -71,24 +72,24 @@ pub(crate) unsafe fn attend<L: Level>(task: &ChunkTask, part: &mut [f32], scratc
     let (queries, scratch) = scratch.split_at_mut(rows * head_dim);
     let (scores, strip) = scratch.split_at_mut(rows * POSITIONS);
     gather::<L>(task, queries);
-    score::score::<L>(task, &seen, queries, scores, strip);
-    let (group, share) = (task.of.group(), fold::share_len(head_dim));
+    qk_scores::qk_scores::<L>(task, &seen, queries, scores, strip);
+    let (group, width) = (task.of.group(), partials::partial_len(head_dim));
     let mut row = 0;
     while row < rows {
         let span = &task.block.spans[row / group % task.block.spans.len()];
         let own = span.start.clamp(start, start + POSITIONS) - start..span.end.clamp(start, start + POSITIONS) - start;
         let scores = &mut scores[row * POSITIONS..][..POSITIONS];
-        let (max, sum) = soften::<L>(task, scores, &seen, &own);
-        part[row * share + head_dim] = max;
-        part[row * share + head_dim + 1] = sum;
+        let (max, sum) = softmax_strip::<L>(task, scores, &seen, &own);
+        part[row * width + head_dim] = max;
+        part[row * width + head_dim + 1] = sum;
         row += 1;
     }
-    weigh::<L>(task, &seen, scores, part, strip);
+    accumulate_pv::<L>(task, &seen, scores, part, strip);
 }
 
 /// Lays the block's query rows side by side, times the scale and the logarithm of e: scores are exponents of 2.
 #[inline(always)]
-unsafe fn gather<L: Level>(task: &ChunkTask, queries: &mut [f32]) {
+unsafe fn gather<L: SimdLevel>(task: &ChunkTask, queries: &mut [f32]) {
     let (shape, group) = (task.of.shape, task.of.group() * task.of.shape.head_dim);
     let scale = L::splat(shape.scale * LOG2_E);
     let mut to = queries.as_mut_ptr();
@@ -106,12 +107,18 @@ unsafe fn gather<L: Level>(task: &ChunkTask, queries: &mut [f32]) {
     }
 }
 
-/// Sums of the values at the `seen` positions, each weighted by its score. Meanwhile the next values come from memory.
+/// P·V: sums of the values at the `seen` positions, each weighted by its score. Meanwhile the next values come from memory.
 #[inline(always)]
-unsafe fn weigh<L: Level>(task: &ChunkTask, seen: &Range<usize>, scores: &[f32], part: &mut [f32], strip: &mut [f32]) {
+unsafe fn accumulate_pv<L: SimdLevel>(
+    task: &ChunkTask,
+    seen: &Range<usize>,
+    scores: &[f32],
+    part: &mut [f32],
+    strip: &mut [f32],
+) {
     let (heads, head_dim) = (task.block.kv_heads.len(), task.of.shape.head_dim);
     let (rows, most) = (task.of.rows(task.block) / heads, strip_positions(heads, head_dim));
-    let share = fold::share_len(head_dim);
+    let width = partials::partial_len(head_dim);
     let mut at = seen.start;
     while at < seen.end {
         let n = most.min(seen.end - at);
@@ -121,17 +128,17 @@ unsafe fn weigh<L: Level>(task: &ChunkTask, seen: &Range<usize>, scores: &[f32],
         let (mut head, mut value) = (0, 0);
         while head < heads {
             ahead.ask::<L>(lines);
-            let values = Outer {
+            let values = OuterProduct {
                 w: strip.as_ptr().add(head * n * head_dim + value).cast(),
                 w_stride: head_dim * size_of::<f32>(),
                 x: scores.as_ptr().add(head * rows * POSITIONS + at),
                 x_stride: POSITIONS,
                 k: n,
-                out: part.as_mut_ptr().add(head * rows * share + value),
-                out_stride: share,
+                out: part.as_mut_ptr().add(head * rows * width + value),
+                out_stride: width,
                 first: at == seen.start,
             };
-            outer::<L, F32>(&values, VALUES_AT_ONCE.min(head_dim - value), rows);
+            outer_product::<L, F32>(&values, VALUES_AT_ONCE.min(head_dim - value), rows);
             (head, value) =
                 if value + VALUES_AT_ONCE < head_dim { (head, value + VALUES_AT_ONCE) } else { (head + 1, 0) };
         }
@@ -142,7 +149,7 @@ unsafe fn weigh<L: Level>(task: &ChunkTask, seen: &Range<usize>, scores: &[f32],
 impl ChunkTask<'_> {
     /// Widens some positions of the chunk for the block's heads.
     #[inline(always)]
-    pub(super) unsafe fn widen<L: Level>(&self, rows: &KvRows, positions: Range<usize>, strip: &mut [f32]) {
+    pub(super) unsafe fn widen<L: SimdLevel>(&self, rows: &KvRows, positions: Range<usize>, strip: &mut [f32]) {
         rows.widen::<L>(self.of.shape, self.positions(positions), self.block.kv_heads.clone(), strip);
     }
 
@@ -164,10 +171,10 @@ impl ChunkTask<'_> {
     }
 }
 
-/// Scores of one row, of which `seen` are computed and `own` count, become weights relative to their greatest; the
+/// The softmax of a strip: scores of one row, of which `seen` are computed and `own` count, become weights relative to their greatest; the
 /// others become 0. Returns the greatest score and the sum of weights.
 #[inline(always)]
-unsafe fn soften<L: Level>(
+unsafe fn softmax_strip<L: SimdLevel>(
     task: &ChunkTask,
     scores: &mut [f32],
     seen: &Range<usize>,
@@ -203,7 +210,7 @@ unsafe fn soften<L: Level>(
 
 /// See [`super::AttentionShape::softcap`].
 #[inline(always)]
-unsafe fn bound<L: Level>(scores: &mut [f32], seen: &Range<usize>, cap: f32) {
+unsafe fn bound<L: SimdLevel>(scores: &mut [f32], seen: &Range<usize>, cap: f32) {
     let mut at = seen.start / L::LANES * L::LANES;
     while at < seen.end {
         let score = scores.as_mut_ptr().add(at);
@@ -213,7 +220,7 @@ unsafe fn bound<L: Level>(scores: &mut [f32], seen: &Range<usize>, cap: f32) {
 }
 
 #[inline(always)]
-unsafe fn greatest<L: Level>(lanes: L) -> f32 {
+unsafe fn greatest<L: SimdLevel>(lanes: L) -> f32 {
     let mut all = [f32::NEG_INFINITY; 16];
     lanes.store(all.as_mut_ptr());
     all.into_iter().fold(f32::NEG_INFINITY, f32::max)

@@ -1,21 +1,22 @@
-//! Attention over cached keys and values.
+//! Attention over cached keys and values, with an online softmax: the scores of a chunk of positions live only while its
+//! values are added up, as in FlashAttention.
 //!
-//! Positions fall into chunks of [`chunk::POSITIONS`], counted from the start of the sequence. A chunk's share of the
-//! result (its greatest score, the sum of its exponentials, its weighted sum of values) depends on nothing else, and
-//! shares are folded in the order of positions: so the result is the same whether one thread folds as it goes (prefill)
-//! or chunks are spread over threads first (decode).
+//! Positions fall into chunks of [`chunk::POSITIONS`], counted from the start of the sequence. A chunk's partial result
+//! (its greatest score, the sum of its exponentials, its weighted sum of values) depends on nothing else, and partials are
+//! merged in the order of positions: so the result is the same whether one thread merges as it goes (prefill) or chunks are
+//! spread over threads first (decode; FlashDecoding's split over positions).
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod amx;
 pub(crate) mod chunk;
-pub(crate) mod fold;
+mod kv_rows;
+pub(crate) mod partials;
 pub(crate) mod prompt;
-mod rows;
-mod score;
+mod qk_scores;
 
 use std::ops::Range;
 
-pub use rows::{KvRows, kv_groups, quantise_kv};
+pub use kv_rows::{KvRows, kv_groups, quantise_kv};
 
 use crate::Phase;
 use crate::kernels::{Kernels, MatrixUnit};
@@ -146,24 +147,24 @@ impl<'a> Attention<'a> {
         blocks.iter().flat_map(|block| heads.clone().map(|head| of_head(block, head))).collect()
     }
 
-    /// Chunk after chunk, folded as they come.
+    /// Chunk after chunk, merged as they come.
     fn run_block(&self, kernels: &Kernels, block: &Block, out: Shareable<f32>) {
-        let len = self.rows(block) * fold::share_len(self.shape.head_dim);
-        scratch::with(2 * len, |shares| {
-            let (total, part) = shares.split_at_mut(len);
-            fold::clear(total, self.shape.head_dim);
+        let len = self.rows(block) * partials::partial_len(self.shape.head_dim);
+        scratch::with(2 * len, |partials| {
+            let (total, part) = partials.split_at_mut(len);
+            partials::clear(total, self.shape.head_dim);
             for chunk in block.chunks() {
                 self.attend(kernels, block, chunk, part);
-                self.fold(kernels, total, part);
+                self.merge(kernels, total, part);
             }
             self.finish(block, 0..block.kv_heads.len(), total, out);
         });
     }
 
-    /// All chunks of all blocks at once, then the folds, each head's on its own.
+    /// All chunks of all blocks at once, then the merging, each head's on its own.
     fn run_split(&self, kernels: &Kernels, pool: &Pool, blocks: &[Block], out: Shareable<f32>) {
-        let share = fold::share_len(self.shape.head_dim);
-        let per_chunk = blocks.iter().map(|block| self.rows(block)).max().unwrap_or(0) * share;
+        let width = partials::partial_len(self.shape.head_dim);
+        let per_chunk = blocks.iter().map(|block| self.rows(block)).max().unwrap_or(0) * width;
         let tasks: Vec<(usize, usize)> =
             blocks.iter().enumerate().flat_map(|(i, block)| block.chunks().map(move |chunk| (i, chunk))).collect();
         let heads: Vec<(usize, usize)> =
@@ -177,10 +178,10 @@ impl<'a> Attention<'a> {
                 let (index, head) = heads[i];
                 let (block, rows) = (&blocks[index], self.rows(&blocks[index]) / blocks[index].kv_heads.len());
                 let first = tasks.partition_point(|task| task.0 < index);
-                scratch::with(rows * share, |total| {
-                    fold::clear(total, self.shape.head_dim);
+                scratch::with(rows * width, |total| {
+                    partials::clear(total, self.shape.head_dim);
                     for part in parts.chunks_exact(per_chunk).skip(first).take(block.chunks().len()) {
-                        self.fold(kernels, total, &part[head * total.len()..][..total.len()]);
+                        self.merge(kernels, total, &part[head * total.len()..][..total.len()]);
                     }
                     self.finish(block, head..head + 1, total, out);
                 });
@@ -196,21 +197,21 @@ impl<'a> Attention<'a> {
         });
     }
 
-    fn fold(&self, kernels: &Kernels, total: &mut [f32], part: &[f32]) {
-        // SAFETY: the table's level is available; both are as many whole shares.
-        unsafe { (kernels.fold)(total, part, self.shape.head_dim) }
+    fn merge(&self, kernels: &Kernels, total: &mut [f32], part: &[f32]) {
+        // SAFETY: the table's level is available; both are as many whole partials.
+        unsafe { (kernels.merge_partials)(total, part, self.shape.head_dim) }
     }
 
     /// Divides by the sums of exponentials and writes the part of `out` that some of the block's heads have.
     fn finish(&self, block: &Block, heads: Range<usize>, total: &[f32], out: Shareable<f32>) {
         let AttentionShape { n_heads, head_dim, .. } = *self.shape;
         let (group, tokens) = (self.group(), block.tokens.len());
-        for (row, share) in total.chunks_exact(fold::share_len(head_dim)).enumerate() {
+        for (row, partial) in total.chunks_exact(partials::partial_len(head_dim)).enumerate() {
             let head = (block.kv_heads.start + heads.start + row / (group * tokens)) * group + row % group;
             let at = ((block.tokens.start + row / group % tokens) * n_heads + head) * head_dim;
             // SAFETY: token and head lie within the shape; each is written by the one task that has its block and head.
             let out = unsafe { std::slice::from_raw_parts_mut(out.at(at), head_dim) };
-            fold::divide(share, out);
+            partials::normalise(partial, out);
         }
     }
 }

@@ -40,7 +40,7 @@ impl<V: Vector, const VALUES: usize> Unpack<V> for Coded<VALUES> {
     }
 
     #[inline(always)]
-    unsafe fn open(self, src: *const u8) -> Codes {
+    unsafe fn load_shared(self, src: *const u8) -> Codes {
         let mut codes = Codes::new();
         (self.decode)(self.dtype, std::slice::from_raw_parts(src, self.dtype.block_bytes()), &mut codes);
         codes

@@ -77,7 +77,7 @@ macro_rules! unpack_floats {
             type Shared = ();
             const PARTS: usize = 1;
             #[inline(always)]
-            unsafe fn open(self, _: *const u8) {}
+            unsafe fn load_shared(self, _: *const u8) {}
             #[inline(always)]
             unsafe fn part(self, src: *const u8, (): &(), _: usize, sink: &mut impl Sink<V>) {
                 sink.put(0, <Self as Element<V>>::load(src));

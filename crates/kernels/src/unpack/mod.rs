@@ -1,7 +1,7 @@
 //! Weights from their stored form into registers.
 //!
 //! A type is fast at a level once it implements [`Unpack`] there (one file per type for x86, one for NEON) and stands in
-//! that level's [`Level::with`]; every other type goes through [`Coded`].
+//! that level's [`crate::simd_level::SimdLevel::with`]; every other type goes through [`Coded`].
 //!
 //! # Safety
 //! As in [`crate::vector`]; in addition `src` is good for the bytes of one step.
@@ -53,10 +53,10 @@ pub(crate) trait Unpack<V: Vector>: Copy {
     /// Parts of a step: rows that are read side by side take turns after each, which hides the latency of their sums.
     const PARTS: usize;
     /// Reads what the parts of the step at `src` share.
-    unsafe fn open(self, src: *const u8) -> Self::Shared;
+    unsafe fn load_shared(self, src: *const u8) -> Self::Shared;
     /// Where `part` reads `shared` from; see [`in_memory`].
     #[inline(always)]
-    fn settle(shared: &Self::Shared) -> &Self::Shared {
+    fn spill(shared: &Self::Shared) -> &Self::Shared {
         shared
     }
     /// Hands part `part` of the step at `src` to `sink`, a register at a time, first values first.
@@ -64,8 +64,8 @@ pub(crate) trait Unpack<V: Vector>: Copy {
     /// The whole step at `src`.
     #[inline(always)]
     unsafe fn step(self, src: *const u8, sink: &mut impl Sink<V>) {
-        let shared = self.open(src);
-        let shared = Self::settle(&shared);
+        let shared = self.load_shared(src);
+        let shared = Self::spill(&shared);
         let mut part = 0;
         while part < Self::PARTS {
             self.part(src, shared, part, sink);

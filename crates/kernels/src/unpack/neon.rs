@@ -39,7 +39,7 @@ impl Unpack<F32x4> for Q8_0 {
 
     /// The scale.
     #[inline(always)]
-    unsafe fn open(self, src: *const u8) -> F32x4 {
+    unsafe fn load_shared(self, src: *const u8) -> F32x4 {
         half_x4(src)
     }
 
@@ -61,7 +61,7 @@ impl Unpack<F32x4> for Q4_0 {
 
     /// The scale.
     #[inline(always)]
-    unsafe fn open(self, src: *const u8) -> F32x4 {
+    unsafe fn load_shared(self, src: *const u8) -> F32x4 {
         half_x4(src)
     }
 
@@ -86,7 +86,7 @@ impl Unpack<F32x4> for Q4K {
     }
 
     #[inline(always)]
-    unsafe fn open(self, src: *const u8) -> Affine<8> {
+    unsafe fn load_shared(self, src: *const u8) -> Affine<8> {
         k_scales(std::slice::from_raw_parts(src, DType::Q4_K.block_bytes()))
     }
 
@@ -132,7 +132,7 @@ impl Unpack<F32x4> for Q6K {
     }
 
     #[inline(always)]
-    unsafe fn open(self, src: *const u8) -> Scales {
+    unsafe fn load_shared(self, src: *const u8) -> Scales {
         let mut scales = [0.0; 16];
         put_16(0, vld1q_s8(src.add(192).cast()), half_x4(src.add(208)), &mut super::Store(scales.as_mut_ptr()));
         scales

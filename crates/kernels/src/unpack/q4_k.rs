@@ -36,7 +36,7 @@ impl Unpack<F32x8> for Q4K {
     }
 
     #[inline(always)]
-    unsafe fn open(self, src: *const u8) -> Runs {
+    unsafe fn load_shared(self, src: *const u8) -> Runs {
         let codes = codes_of_runs(_mm_loadu_si128(src.cast()));
         let mut runs = Runs { scales: [0.0; 8], mins: [0.0; 8] };
         widen(codes).mul(half_x8(src)).store(runs.scales.as_mut_ptr());
@@ -76,7 +76,7 @@ impl Unpack<F32x16> for Q4K {
     }
 
     #[inline(always)]
-    unsafe fn open(self, src: *const u8) -> Runs {
+    unsafe fn load_shared(self, src: *const u8) -> Runs {
         let header = _mm_loadu_si128(src.cast());
         let codes = F32x16(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(codes_of_runs(header))));
         let d_and_dmin = _mm512_castps128_ps512(_mm_cvtph_ps(header));
@@ -88,7 +88,7 @@ impl Unpack<F32x16> for Q4K {
     }
 
     #[inline(always)]
-    fn settle(runs: &Runs) -> &Runs {
+    fn spill(runs: &Runs) -> &Runs {
         in_memory(runs)
     }
 

@@ -24,7 +24,7 @@ impl Unpack<F32x8> for Q6K {
     }
 
     #[inline(always)]
-    unsafe fn open(self, src: *const u8) -> Scales {
+    unsafe fn load_shared(self, src: *const u8) -> Scales {
         let mut scales = [0.0; 16];
         let d = half_x8(src.add(D));
         let mut i = 0;
@@ -82,7 +82,7 @@ impl Unpack<F32x16> for Q6K {
     }
 
     #[inline(always)]
-    unsafe fn open(self, src: *const u8) -> Scales {
+    unsafe fn load_shared(self, src: *const u8) -> Scales {
         let mut scales = [0.0; 16];
         let codes = _mm512_cvtepi8_epi32(_mm_loadu_si128(src.add(SCALES).cast()));
         F32x16(_mm512_cvtepi32_ps(codes)).mul(half_x16(src.add(D))).store(scales.as_mut_ptr());
@@ -90,7 +90,7 @@ impl Unpack<F32x16> for Q6K {
     }
 
     #[inline(always)]
-    fn settle(scales: &Scales) -> &Scales {
+    fn spill(scales: &Scales) -> &Scales {
         in_memory(scales)
     }
 

@@ -17,7 +17,7 @@ impl Unpack<F32x8> for Q8_0 {
 
     /// The scale.
     #[inline(always)]
-    unsafe fn open(self, src: *const u8) -> F32x8 {
+    unsafe fn load_shared(self, src: *const u8) -> F32x8 {
         half_x8(src)
     }
 
@@ -43,7 +43,7 @@ impl Unpack<F32x16> for Q8_0 {
 
     /// The scale.
     #[inline(always)]
-    unsafe fn open(self, src: *const u8) -> F32x16 {
+    unsafe fn load_shared(self, src: *const u8) -> F32x16 {
         half_x16(src)
     }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use plimsoll_runtime::{CacheError, CacheType, KvCache, Program, StepError, likeliest};
 
 use super::Timed;
-use crate::suite::Draws;
+use crate::suite::Rng;
 
 /// Seed of the token ids that prompts are made of.
 const TOKEN_SEED: u64 = 1;
@@ -34,8 +34,8 @@ pub struct ProgramTimer<'a> {
 
 /// So many token ids, spread over the vocabulary; the same every time.
 pub(super) fn spread_ids(vocab_size: usize, n: usize) -> Vec<u32> {
-    let mut draws = Draws::new(TOKEN_SEED, 0);
-    (0..n).map(|_| draws.below(vocab_size) as u32).collect()
+    let mut rng = Rng::new(TOKEN_SEED, 0);
+    (0..n).map(|_| rng.below(vocab_size) as u32).collect()
 }
 
 impl<'a> ProgramTimer<'a> {

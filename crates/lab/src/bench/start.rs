@@ -14,8 +14,8 @@ use plimsoll_runtime::resident_bytes;
 use serde::{Deserialize, Serialize};
 
 use super::program::spread_ids;
-use crate::answerer::{asked, prompt_ids};
-use crate::runner::{AnswerError, Question};
+use crate::language_model::{AnswerError, Question};
+use crate::session_model::{asked, prompt_ids};
 use crate::suite::{Framing, Image};
 
 /// The question whose first token is timed.
@@ -109,7 +109,7 @@ pub fn first_token(session: &mut Session) -> Result<(f64, usize), SessionError> 
     let begin = Instant::now();
     let ids = prompt_ids(session, QUESTION)?;
     let prompting = begin.elapsed();
-    let options = GenerateOptions { max_tokens: Some(ANSWER_TOKENS), ignore_ends: true, ..GenerateOptions::default() };
+    let options = GenerateOptions { max_tokens: Some(ANSWER_TOKENS), ignore_eos: true, ..GenerateOptions::default() };
     let answer = session.generate(&ids, &options, |_| ControlFlow::Continue(()))?;
     Ok(((prompting + answer.timings.first_token).as_secs_f64(), ids.len() + answer.tokens.len()))
 }
@@ -120,18 +120,22 @@ pub fn first_token(session: &mut Session) -> Result<(f64, usize), SessionError> 
 fn fill(session: &mut Session, context: usize, pictures: &[Image]) -> Result<usize, StartError> {
     let framing = Framing { images: pictures.to_vec(), ..Framing::default() };
     let question = Question { prompt: QUESTION, picture: None, framing: &framing };
-    let (mut ids, seen) = asked(session, question).map_err(StartError::Shown)?;
+    let (mut ids, images) = asked(session, question).map_err(StartError::Shown)?;
     let taken = ids.len() + ANSWER_TOKENS;
     let room = context.checked_sub(taken).ok_or(StartError::Full { taken, context })?;
-    let place = if seen.is_empty() { None } else { Some(session.sight().map_err(SessionError::from)?.place()) };
+    let image_token_id = if images.is_empty() {
+        None
+    } else {
+        Some(session.vision_encoder().map_err(SessionError::from)?.prompts().image_token_id())
+    };
     let vocab_size = session.program().network().vocab_size;
-    // A token in whose place a picture would stand is no text.
-    let is_text = |id: &u32| Some(*id) != place;
+    // The image token is no text.
+    let is_text = |id: &u32| Some(*id) != image_token_id;
     ids.extend(
         spread_ids(vocab_size, room).into_iter().map(|id| if is_text(&id) { id } else { (id + 1) % vocab_size as u32 }),
     );
-    let options = GenerateOptions { max_tokens: Some(ANSWER_TOKENS), ignore_ends: true, ..GenerateOptions::default() };
-    let prompt = Prompt { ids: &ids, seen: &seen };
+    let options = GenerateOptions { max_tokens: Some(ANSWER_TOKENS), ignore_eos: true, ..GenerateOptions::default() };
+    let prompt = Prompt { ids: &ids, images: &images };
     let answer = session.generate(prompt, &options, |_| ControlFlow::Continue(()))?;
     Ok(ids.len() + answer.tokens.len())
 }
@@ -139,7 +143,7 @@ fn fill(session: &mut Session, context: usize, pictures: &[Image]) -> Result<usi
 /// Resident size with tokenizer and template made, but no weight touched: what a prediction starts from.
 fn process_bytes(checkpoint: &Checkpoint, options: &SessionOptions) -> Result<u64, StartError> {
     let tokenizer = Tokenizer::of(checkpoint, options.pre.as_deref()).map_err(SessionError::from)?;
-    let template = ChatTemplate::of(checkpoint, &tokenizer).map_err(SessionError::from)?;
+    let template = ChatTemplate::of(checkpoint, tokenizer.template_variables()).map_err(SessionError::from)?;
     let resident = resident_bytes().ok_or(StartError::NoResidentSize)?;
     drop((tokenizer, template));
     Ok(resident.now)

@@ -2,8 +2,8 @@
 
 use std::io;
 
+use crate::language_model::AnswerError;
 use crate::mmlu::MmluError;
-use crate::runner::AnswerError;
 
 /// Why a file is not a benchmark's.
 #[derive(Debug, thiserror::Error)]

@@ -11,7 +11,7 @@ use super::error::BenchmarkError;
 use super::table::{self, Row};
 use super::{Asking, Benchmark, Draft, gsm8k, mbpp, mmlu};
 use crate::mmlu::Question;
-use crate::prompted::Prompting;
+use crate::prompting::Prompting;
 use crate::suite::{Message, Role};
 
 /// A question as it is put, with its answer as it follows.

@@ -6,7 +6,7 @@ use super::error::FieldFlaw;
 use super::examples::Example;
 use super::table::Row;
 use super::{Asking, Benchmark, Draft, Marking};
-use crate::prompted::Prompting;
+use crate::prompting::Prompting;
 use crate::score::Scoring;
 
 const STOPS: &[&str] = &["Question:", "</s>", "<|im_end|>"];

@@ -6,7 +6,7 @@ use super::{Asking, Draft, ProgramTask};
 use crate::code::extract::STOPS;
 use crate::code::run::{MAX_TOKENS, question as in_words};
 use crate::code::{Problem, humaneval};
-use crate::prompted::Prompting;
+use crate::prompting::Prompting;
 use crate::score::Scoring;
 
 pub(super) fn question(row: &Row, asking: &Asking) -> Result<Option<Draft>, FieldFlaw> {

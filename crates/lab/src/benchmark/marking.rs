@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::bfcl::Calls;
 use super::ifeval::Instructions;
 use super::vqa::{anls, is_relaxed, reads, vqa_accuracy};
-use crate::prompted::Prompting;
+use crate::prompting::Prompting;
 use crate::questions::likeliest;
 use crate::score::Scoring;
 use crate::score::extract::after_thinking;

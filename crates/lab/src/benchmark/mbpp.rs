@@ -13,7 +13,7 @@ use super::table::Row;
 use super::{Asking, Draft, ProgramTask};
 use crate::code::Problem;
 use crate::code::run::MAX_TOKENS;
-use crate::prompted::Prompting;
+use crate::prompting::Prompting;
 use crate::score::Scoring;
 
 /// Tasks of the test split, by their ids. Source: the README of google-research/mbpp.

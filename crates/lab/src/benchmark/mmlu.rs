@@ -11,7 +11,7 @@ use super::marking::likeliest_of;
 use super::table::Row;
 use super::{Asking, Benchmark, Draft};
 use crate::mmlu::{LETTERS, Question, Subject, base_prompt, chat_prompt, read};
-use crate::prompted::Prompting;
+use crate::prompting::Prompting;
 use crate::suite::{Item, hash};
 
 pub(super) fn question(row: &Row, examples: &Examples, asking: &Asking) -> Result<Option<Draft>, FieldFlaw> {

@@ -39,7 +39,7 @@ pub use program::ProgramTask;
 use table::Row;
 
 use crate::code::Judge;
-use crate::prompted::Prompting;
+use crate::prompting::Prompting;
 use crate::runner::Outcome;
 use crate::score::Scoring;
 use crate::suite::{Framing, Image, Item, Message, Source};

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::code::extract::program;
 use crate::code::{Judge, Problem};
-use crate::prompted::Prompting;
-use crate::runner::AnswerError;
+use crate::language_model::AnswerError;
+use crate::prompting::Prompting;
 
 /// A program to be written.
 #[derive(Clone, Serialize, Deserialize)]

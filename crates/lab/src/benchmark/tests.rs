@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Asking, Benchmark, BenchmarkError, Examples, Marking, Row};
 use crate::code::Judge;
-use crate::prompted::Prompting;
+use crate::prompting::Prompting;
 use crate::score::Scoring;
 use crate::suite::Item;
 

@@ -3,7 +3,7 @@
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 
 use super::Problem;
-use crate::prompted::Prompting;
+use crate::prompting::Prompting;
 use crate::score::extract::after_thinking;
 
 /// Where a continuation leaves the function that it was to write. Source: Chen et al. 2021, section 3.

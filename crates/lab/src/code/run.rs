@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::extract::{STOPS, program};
 use super::{Judge, Problem};
 use crate::journal::{Journal, recall_or};
-use crate::prompted::{Prompted, Prompting, Writing};
-use crate::runner::AnswerError;
+use crate::language_model::{AnswerError, Decoding, LanguageModel, Question};
+use crate::prompting::Prompting;
 use crate::stats::{Interval, LEVEL, bootstrap, pass_at_k, wilson};
-use crate::suite::hash;
+use crate::suite::{Framing, hash};
 
 /// Problems whose reference and spoiled programs are judged before a model is asked.
 const CANARIES: usize = 3;
@@ -160,7 +160,7 @@ pub fn check_canaries<'p>(problems: impl IntoIterator<Item = &'p Problem>, judge
 pub fn run(
     problems: &[Problem],
     sampling: &Sampling,
-    model: &mut dyn Prompted,
+    model: &mut dyn LanguageModel,
     judge: &dyn Judge,
     journal: &mut dyn Journal,
     mut progress: impl FnMut(usize),
@@ -192,7 +192,7 @@ fn sample(
     problem: &Problem,
     sampling: &Sampling,
     index: usize,
-    model: &mut dyn Prompted,
+    model: &mut dyn LanguageModel,
     judge: &dyn Judge,
 ) -> Result<Sample, CodeError> {
     let (text, stops) = match sampling.prompting {
@@ -201,9 +201,11 @@ fn sample(
     };
     // A seed of its own for every sample, whatever the order that they are drawn in.
     let seed = hash::sha256_u64(format!("{}\n{}\n{index}", sampling.seed, problem.id).as_bytes());
-    let writing = Writing { max_tokens: MAX_TOKENS, stops, temperature: sampling.temperature, seed };
+    let framing =
+        Framing { stops: stops.iter().map(|&stop| stop.to_owned()).collect(), ..sampling.prompting.framing() };
+    let decoding = Decoding::Maker { temperature: sampling.temperature, seed };
     let answer = model
-        .write(&text, sampling.prompting, &writing)
+        .generate(Question { framing: &framing, ..Question::text(&text) }, MAX_TOKENS, decoding)
         .map_err(|source| CodeError::Answer { problem: problem.id.clone(), source })?;
     let code = program(problem, &answer, sampling.prompting);
     let verdict =

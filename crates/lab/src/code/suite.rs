@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Problem;
 use super::kinds::{Draft, KINDS, Kind};
-use crate::suite::{Draws, SuiteError, hash};
+use crate::suite::{Rng, SuiteError, hash};
 
 /// The suite's name.
 pub const CODE: &str = "code";
@@ -61,10 +61,10 @@ impl CodeSuite {
 }
 
 fn drawn(kind: &Kind, seed: u64, n: usize) -> Result<Vec<Problem>, SuiteError> {
-    let mut draws = Draws::new(seed, hash::sha256_u64(format!("{CODE} {}", kind.name).as_bytes()));
+    let mut rng = Rng::new(seed, hash::sha256_u64(format!("{CODE} {}", kind.name).as_bytes()));
     let (mut problems, mut seen, mut in_vain) = (Vec::new(), HashSet::new(), 0);
     while problems.len() < n {
-        let draft = (kind.draft)(&mut draws);
+        let draft = (kind.draft)(&mut rng);
         if draft.tells() && seen.insert(draft.description.clone()) {
             problems.push(problem(kind.name, &draft));
             in_vain = 0;

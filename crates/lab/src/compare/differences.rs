@@ -174,12 +174,12 @@ impl Quantity<'_> {
 mod tests {
     use crate::compare::ratio::paired_ratio;
     use crate::stats::{LEVEL, holm, mcnemar};
-    use crate::suite::Draws;
+    use crate::suite::Rng;
 
     /// The p-values of a report of two models that are alike: ten kinds of question, then all of them together, and what
     /// was timed. What slows the machine slows both.
-    fn p_values(draws: &mut Draws) -> [Vec<f64>; 2] {
-        let mut uniform = || draws.below(1_000_000) as f64 / 1e6;
+    fn p_values(rng: &mut Rng) -> [Vec<f64>; 2] {
+        let mut uniform = || rng.below(1_000_000) as f64 / 1e6;
         let mut found = [Vec::new(), Vec::new()];
         let mut all = [0, 0];
         for kind in 0..10 {
@@ -206,11 +206,11 @@ mod tests {
 
     #[test]
     fn of_reports_of_two_models_that_are_alike_one_in_twenty_marks_anything() {
-        let mut draws = Draws::new(2026, 0);
+        let mut rng = Rng::new(2026, 0);
         let marks = |p: &[f64]| holm(p).iter().any(|p| *p < 1.0 - LEVEL);
         let (mut together, mut apart, runs) = (0, 0, 4000);
         for _ in 0..runs {
-            let [shares, timed] = p_values(&mut draws);
+            let [shares, timed] = p_values(&mut rng);
             together += usize::from(marks(&[shares.clone(), timed.clone()].concat()));
             apart += usize::from(marks(&shares[..10]) || marks(&shares[10..]) || marks(&timed));
         }

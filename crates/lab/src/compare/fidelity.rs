@@ -3,8 +3,8 @@
 use plimsoll_engine::Session;
 
 use super::schedule::Schedule;
-use super::{CompareError, Contestant, Options, Progress, Stage};
-use crate::divergence::Gathered;
+use super::{CompareError, ModelUnderTest, Options, Progress, Stage};
+use crate::divergence::DivergenceSamples;
 use crate::fidelity::{Distances, Flips, are_comparable, distances, flips, n_items};
 use crate::record::{Distance, Fidelity, Measurement, ModelRecord, Origin, Side, Unit};
 use crate::runner::Outcome;
@@ -16,14 +16,14 @@ use crate::stats::{LEVEL, block_mean, block_share, wilson};
 /// [`CompareError::NotOfOneShape`].
 pub(super) fn check_base(
     base: Option<Side>,
-    contestants: &[Contestant; 2],
+    under_test: &[ModelUnderTest; 2],
     sessions: [&Session; 2],
 ) -> Result<(), CompareError> {
-    let [a, b] = contestants;
+    let [a, b] = under_test;
     let comparable = are_comparable((&a.checkpoint, sessions[0]), (&b.checkpoint, sessions[1]));
     match base {
         Some(base) if !comparable => {
-            let [base, other] = [base, base.other()].map(|side| contestants[side.index()].argument.clone());
+            let [base, other] = [base, base.other()].map(|side| under_test[side.index()].argument.clone());
             Err(CompareError::NotOfOneShape { base, other })
         }
         _ => Ok(()),
@@ -34,13 +34,13 @@ pub(super) fn check_base(
 /// declared, else from A's.
 pub(super) fn faithfulness(
     options: &Options,
-    contestants: &[Contestant; 2],
+    under_test: &[ModelUnderTest; 2],
     sessions: [&mut Session; 2],
     outcomes: [&[Outcome]; 2],
     schedule: &Schedule,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<Fidelity>, CompareError> {
-    let [a, b] = contestants;
+    let [a, b] = under_test;
     let [session_a, session_b] = sessions;
     if !are_comparable((&a.checkpoint, session_a), (&b.checkpoint, session_b)) {
         return Ok(None);
@@ -54,7 +54,7 @@ pub(super) fn faithfulness(
     let of = n_items(suite);
     let hear = |done| progress(Progress::of(schedule, Stage::Predicting, done, of));
     let found = distances(from, to, suite, hear).map_err(|source| {
-        let [a, b] = contestants.each_ref().map(|contestant| contestant.argument.clone());
+        let [a, b] = under_test.each_ref().map(|tested| tested.argument.clone());
         CompareError::Fidelity { a, b, source: Box::new(source) }
     })?;
     let [outcomes_a, outcomes_b] = outcomes;
@@ -79,7 +79,8 @@ fn fidelity(base: Side, distances: &Distances, flips: Flips) -> Fidelity {
     let text = "predictions over the built-in text and the questions' words as plain text, the same tokens for both";
     let answers = "predictions of the right answer's tokens behind questions spread evenly over the suite, as each model \
                    is asked";
-    let behind = |over: &str, found: &Gathered| (!found.kl().is_empty()).then(|| distance(base, over, found, answers));
+    let behind =
+        |over: &str, found: &DivergenceSamples| (!found.kl().is_empty()).then(|| distance(base, over, found, answers));
     let share = |metric: &str, count: usize, how: &str| {
         Measurement::of(subject, metric, Unit::Share, Origin::Derived, count as f64 / flips.n as f64)
             .within(wilson(count, flips.n, LEVEL))
@@ -111,19 +112,19 @@ fn fidelity(base: Side, distances: &Distances, flips: Flips) -> Fidelity {
 
 /// The same record, calculated again from the divergence of each position and the answers of both models.
 pub(super) fn fidelity_again(found: &Fidelity, models: &[ModelRecord; 2]) -> Fidelity {
-    let gathered = |distance: &Distance| {
+    let samples = |distance: &Distance| {
         let same_top = distance.same_top.samples.iter().map(|same| *same == 1.0).collect();
-        Gathered::of(distance.kl_mean.samples.clone(), same_top)
+        DivergenceSamples::of(distance.kl_mean.samples.clone(), same_top)
     };
-    let some = |distance: &Option<Distance>| distance.as_ref().map(gathered).unwrap_or_default();
+    let some = |distance: &Option<Distance>| distance.as_ref().map(samples).unwrap_or_default();
     let distances =
-        Distances { text: gathered(&found.text), answers: some(&found.answers), pictures: some(&found.pictures) };
+        Distances { text: samples(&found.text), answers: some(&found.answers), pictures: some(&found.pictures) };
     let [a, b] = models.each_ref().map(|model| &model.quality.outcomes[..]);
     let flips = if found.base == Side::A { flips(a, b) } else { flips(b, a) };
     Fidelity { declared: found.declared, ..fidelity(found.base, &distances, flips) }
 }
 
-fn distance(base: Side, over: &str, found: &Gathered, how: &str) -> Distance {
+fn distance(base: Side, over: &str, found: &DivergenceSamples, how: &str) -> Distance {
     let (subject, from) = (subject(base), base.letter());
     let (amounts, n) = (found.divergence(), found.kl().len());
     let measured = |name: &str, unit, value| {

@@ -5,7 +5,7 @@
 //! the chance that models which are all alike are marked anywhere is 5 %, whichever pairs are looked at afterwards.
 
 use super::differences::p_values;
-use super::{Circumstances, Evidence, conclude};
+use super::{ComparisonSetup, Evidence, conclude};
 use crate::paired::PairError;
 use crate::record::{Among, Comparison};
 
@@ -23,7 +23,7 @@ pub struct Field {
 ///
 /// # Errors
 /// When they did not answer the same items.
-pub fn field(circumstances: &Circumstances, mut seen: Vec<Evidence>) -> Result<Field, PairError> {
+pub fn field(setup: &ComparisonSetup, mut seen: Vec<Evidence>) -> Result<Field, PairError> {
     seen.sort_by_key(|model| {
         let right = model.outcomes.iter().filter(|outcome| outcome.correct).count();
         let mut peaks: Vec<u64> = model.starts.iter().map(|start| start.peak_bytes).collect();
@@ -33,8 +33,8 @@ pub fn field(circumstances: &Circumstances, mut seen: Vec<Evidence>) -> Result<F
     let n = seen.len();
     let places = || (0..n).flat_map(|i| (i + 1..n).map(move |j| (i, j)));
     let two = |(i, j): (usize, usize), among| {
-        let circumstances = Circumstances { among, ..circumstances.clone() };
-        conclude(circumstances, [seen[i].clone(), seen[j].clone()])
+        let setup = ComparisonSetup { among, ..setup.clone() };
+        conclude(setup, [seen[i].clone(), seen[j].clone()])
     };
     let alone = places().map(|pair| two(pair, None)).collect::<Result<Vec<_>, _>>()?;
     let p_values: Vec<Vec<f64>> = alone.iter().map(p_values).collect();

@@ -66,7 +66,7 @@ pub(super) fn paired_ratio(a: &[f64], b: &[f64]) -> Option<PairedRatio> {
 #[cfg(test)]
 mod tests {
     use super::paired_ratio;
-    use crate::suite::Draws;
+    use crate::suite::Rng;
 
     #[test]
     fn interval_and_p_match_students_t() {
@@ -120,8 +120,8 @@ mod tests {
 
     #[test]
     fn the_interval_excludes_one_exactly_where_the_test_rejects_it() {
-        let mut draws = Draws::new(5, 0);
-        let mut uniform = || draws.below(1_000_000) as f64 / 1e6;
+        let mut rng = Rng::new(5, 0);
+        let mut uniform = || rng.below(1_000_000) as f64 / 1e6;
         for _ in 0..2000 {
             let shift = 0.4 * uniform();
             let a: Vec<f64> = (0..5).map(|_| (shift + uniform()).exp()).collect();

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::assemble::stable_share;
 use super::evidence::{Evidence, Prediction, Verified};
 use super::fidelity::fidelity_again;
-use super::{Circumstances, Field, conclude, field};
+use super::{ComparisonSetup, Field, conclude, field};
 use crate::bench::{Start, Timings};
 use crate::predict::SpeedPrediction;
 use crate::record::{Comparison, Measurement, ModelRecord, Side, SpeedAtDepth, VerifiedRecord};
@@ -46,10 +46,10 @@ pub fn recomputed(comparison: &Comparison) -> Vec<String> {
 /// The same comparison, calculated from what was seen.
 fn again(comparison: &Comparison) -> Result<Comparison, String> {
     let models = comparison.models.clone();
-    let circumstances = circumstances(comparison);
+    let setup = setup(comparison);
     let [a, b] = &comparison.models;
     let seen = [evidence(a)?, evidence(b)?];
-    let mut again = conclude(circumstances, seen).map_err(|error| error.to_string())?;
+    let mut again = conclude(setup, seen).map_err(|error| error.to_string())?;
     for (again, kept) in again.models.iter_mut().zip(models) {
         again.quality.stable = kept.quality.stable;
     }
@@ -58,9 +58,9 @@ fn again(comparison: &Comparison) -> Result<Comparison, String> {
 }
 
 /// What was compared under, read back from the record.
-fn circumstances(comparison: &Comparison) -> Circumstances {
+fn setup(comparison: &Comparison) -> ComparisonSetup {
     let Comparison { device, suite, settings, program, created, reproduce, load, among, .. } = comparison.clone();
-    Circumstances { device, suite, settings, program, created, reproduce, load, among }
+    ComparisonSetup { device, suite, settings, program, created, reproduce, load, among }
 }
 
 /// Every pair of the models of a field, calculated again from the comparisons of its best with each of the others.
@@ -84,7 +84,7 @@ pub fn field_again(against_the_best: &[&Comparison]) -> Result<Field, String> {
     for comparison in against_the_best {
         seen.push(evidence(&comparison.models[1])?);
     }
-    field(&circumstances(first), seen).map_err(|error| error.to_string())
+    field(&setup(first), seen).map_err(|error| error.to_string())
 }
 
 /// What was seen of a model, read back from its record.

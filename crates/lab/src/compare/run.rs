@@ -1,6 +1,6 @@
 //! The comparison from end to end: everything that is measured, in the order in which it is measured.
 
-use plimsoll_engine::{Session, SessionError, SessionOptions, SightError};
+use plimsoll_engine::{Session, SessionError, SessionOptions, VisionEncoderError};
 use plimsoll_graph::cost::{Cost, Machine};
 use plimsoll_models::{Checkpoint, Vision};
 use plimsoll_runtime::{Program, Tower, measure_machine};
@@ -11,8 +11,7 @@ use super::field::field;
 use super::schedule::{Expected, Schedule, Work};
 use super::stage::Progress;
 use super::steps::{FreshStart, Steps, facts, open};
-use super::{Circumstances, Evidence, Prediction, Verified, conclude, suite_facts};
-use crate::answerer::prompting;
+use super::{ComparisonSetup, Evidence, Prediction, Verified, conclude, suite_facts};
 use crate::bench::{BenchError, Filling, Plan, Start};
 use crate::canary;
 use crate::fidelity::FidelityError;
@@ -24,11 +23,12 @@ use crate::paired::PairError;
 use crate::predict::{MemoryPrediction, SpeedPrediction, TowerPrediction};
 use crate::record::{Comparison, Device, Filled, ModelFacts, Settings, Side, SuiteFacts};
 use crate::runner::{self, RunError};
+use crate::session_model::prompting;
 use crate::suite::{Item, Suite};
 
 /// A model of a comparison.
 #[derive(Debug, Clone)]
-pub struct Contestant {
+pub struct ModelUnderTest {
     /// What it was called on the command line.
     pub argument: String,
     /// Its opened files.
@@ -124,22 +124,22 @@ pub enum CompareError {
 /// # Errors
 /// [`CompareError`], which names the model; there is no partial comparison.
 pub fn compare(
-    contestants: &[Contestant; 2],
+    under_test: &[ModelUnderTest; 2],
     options: &Options,
     journal: &mut dyn Journal,
     fresh_start: &mut FreshStart,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Comparison, CompareError> {
-    let mut sessions = opened(contestants, options)?;
+    let mut sessions = opened(under_test, options)?;
     let [a, b] = &mut sessions[..] else { unreachable!("one session for each of two") };
-    check_base(options.base, contestants, [a, b])?;
-    let Measured { circumstances, seen, schedule } =
-        measured(contestants, &mut sessions, options, journal, fresh_start, progress)?;
+    check_base(options.base, under_test, [a, b])?;
+    let Measured { setup, seen, schedule } =
+        measured(under_test, &mut sessions, options, journal, fresh_start, progress)?;
     let ([a, b], [of_a, of_b]) = (&mut sessions[..], &seen[..]) else { unreachable!("one of each for each of two") };
     let outcomes = [&of_a.outcomes[..], &of_b.outcomes[..]];
-    let fidelity = faithfulness(options, contestants, [a, b], outcomes, &schedule, progress)?;
+    let fidelity = faithfulness(options, under_test, [a, b], outcomes, &schedule, progress)?;
     let seen = seen.try_into().unwrap_or_else(|_| unreachable!("one for each of two"));
-    Ok(Comparison { fidelity, ..conclude(circumstances, seen)? })
+    Ok(Comparison { fidelity, ..conclude(setup, seen)? })
 }
 
 /// Measures three models or more in turn and lays the one with the most right answers beside each of the others, as
@@ -148,30 +148,29 @@ pub fn compare(
 /// # Errors
 /// As [`compare`].
 pub fn compare_field(
-    contestants: &[Contestant],
+    under_test: &[ModelUnderTest],
     options: &Options,
     journal: &mut dyn Journal,
     fresh_start: &mut FreshStart,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Vec<Comparison>, CompareError> {
-    let mut sessions = opened(contestants, options)?;
-    let Measured { circumstances, seen, .. } =
-        measured(contestants, &mut sessions, options, journal, fresh_start, progress)?;
-    Ok(field(&circumstances, seen)?.against_the_best())
+    let mut sessions = opened(under_test, options)?;
+    let Measured { setup, seen, .. } = measured(under_test, &mut sessions, options, journal, fresh_start, progress)?;
+    Ok(field(&setup, seen)?.against_the_best())
 }
 
 /// A session of each, with the canary put to it.
-fn opened(contestants: &[Contestant], options: &Options) -> Result<Vec<Session>, CompareError> {
-    let mut sessions = contestants.iter().map(|one| open(one, options)).collect::<Result<Vec<_>, _>>()?;
-    for (contestant, session) in contestants.iter().zip(&mut sessions) {
-        runner::check_canary(&options.suite, session).map_err(|source| contestant.run_error(source))?;
+fn opened(under_test: &[ModelUnderTest], options: &Options) -> Result<Vec<Session>, CompareError> {
+    let mut sessions = under_test.iter().map(|one| open(one, options)).collect::<Result<Vec<_>, _>>()?;
+    for (tested, session) in under_test.iter().zip(&mut sessions) {
+        runner::check_canary(&options.suite, session).map_err(|source| tested.run_error(source))?;
     }
     Ok(sessions)
 }
 
 /// What came of measuring.
 struct Measured {
-    circumstances: Circumstances,
+    setup: ComparisonSetup,
     /// Of each model, in their order.
     seen: Vec<Evidence>,
     schedule: Schedule,
@@ -179,7 +178,7 @@ struct Measured {
 
 /// Everything that is measured of each model by itself, in turn.
 fn measured(
-    contestants: &[Contestant],
+    under_test: &[ModelUnderTest],
     sessions: &mut [Session],
     options: &Options,
     journal: &mut dyn Journal,
@@ -187,21 +186,21 @@ fn measured(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Measured, CompareError> {
     let mut meter = Meter::new();
-    let mut canaries = Vec::with_capacity(contestants.len());
-    for (contestant, session) in contestants.iter().zip(&mut *sessions) {
-        canaries.push(Some(canary::put(&options.suite, session).map_err(|source| contestant.run_error(source))?));
+    let mut canaries = Vec::with_capacity(under_test.len());
+    for (tested, session) in under_test.iter().zip(&mut *sessions) {
+        canaries.push(Some(canary::put(&options.suite, session).map_err(|source| tested.run_error(source))?));
     }
-    let machine = machine(contestants, sessions)?;
+    let machine = machine(under_test, sessions)?;
     let device = device(sessions[0].program().cpu(), &machine);
-    let plan = options.plan.within(contestants.iter().map(Contestant::context).min().unwrap_or(0));
-    let schedule = schedule(contestants, sessions, &machine, &plan, options)?;
-    let facts: Vec<ModelFacts> = (0..contestants.len())
-        .map(|model| facts(model, &contestants[model], &sessions[model], &schedule, progress))
+    let plan = options.plan.within(under_test.iter().map(ModelUnderTest::context).min().unwrap_or(0));
+    let schedule = schedule(under_test, sessions, &machine, &plan, options)?;
+    let facts: Vec<ModelFacts> = (0..under_test.len())
+        .map(|model| facts(model, &under_test[model], &sessions[model], &schedule, progress))
         .collect();
     let settings = settings(&plan, options);
     let suite = suite_facts(&options.suite);
     let mut steps = Steps {
-        contestants,
+        under_test,
         options,
         plan: &plan,
         schedule: schedule.clone(),
@@ -212,17 +211,17 @@ fn measured(
     };
 
     let starts = steps.starts(fresh_start)?;
-    let mut predictions = Vec::with_capacity(contestants.len());
-    for ((contestant, session), starts) in contestants.iter().zip(&mut *sessions).zip(&starts) {
-        predictions.push(contestant.prediction(&machine, session, starts, &plan, options)?);
+    let mut predictions = Vec::with_capacity(under_test.len());
+    for ((tested, session), starts) in under_test.iter().zip(&mut *sessions).zip(&starts) {
+        predictions.push(tested.prediction(&machine, session, starts, &plan, options)?);
     }
     let warm = steps.first_tokens(sessions)?;
     let timings = steps.timings(sessions)?;
-    let mut outcomes = Vec::with_capacity(contestants.len());
+    let mut outcomes = Vec::with_capacity(under_test.len());
     for (model, session) in sessions.iter_mut().enumerate() {
         outcomes.push(steps.ask(model, session)?);
     }
-    let mut again = Vec::with_capacity(contestants.len());
+    let mut again = Vec::with_capacity(under_test.len());
     for (model, session) in sessions.iter_mut().enumerate() {
         again.push(steps.ask_again(model, session)?);
     }
@@ -230,7 +229,7 @@ fn measured(
     let load =
         LoadLog { cores: device.cores, threads: device.threads, stretches: std::mem::take(&mut steps.stretches) };
 
-    let seen = (0..contestants.len()).map(|i| Evidence {
+    let seen = (0..under_test.len()).map(|i| Evidence {
         facts: facts[i].clone(),
         prediction: predictions[i].clone(),
         starts: starts[i].clone(),
@@ -239,10 +238,10 @@ fn measured(
         prompting: prompting(&sessions[i]).to_owned(),
         outcomes: outcomes[i].clone(),
         again: again[i].clone(),
-        verified: contestants[i].verified.clone(),
+        verified: under_test[i].verified.clone(),
         canaries: canaries[i].clone(),
     });
-    let circumstances = Circumstances {
+    let setup = ComparisonSetup {
         device: when_over(device),
         suite,
         settings,
@@ -252,15 +251,15 @@ fn measured(
         load: Some(load),
         among: None,
     };
-    Ok(Measured { seen: seen.collect(), circumstances, schedule })
+    Ok(Measured { seen: seen.collect(), setup, schedule })
 }
 
 /// What this machine does with the stored types of all models, their towers' where pictures are shown.
-fn machine(contestants: &[Contestant], sessions: &[Session]) -> Result<Machine, CompareError> {
+fn machine(under_test: &[ModelUnderTest], sessions: &[Session]) -> Result<Machine, CompareError> {
     let mut products = Vec::new();
-    for contestant in contestants {
-        products.extend(contestant.cost()?.products());
-        products.extend(contestant.tower()?.iter().flat_map(|tower| tower.products()));
+    for tested in under_test {
+        products.extend(tested.cost()?.products());
+        products.extend(tested.tower()?.iter().flat_map(|tower| tower.products()));
     }
     products.sort_unstable_by_key(|(dtype, values)| (dtype.name(), *values));
     products.dedup();
@@ -283,21 +282,21 @@ fn settings(plan: &Plan, options: &Options) -> Settings {
 
 /// What all of it is expected to take.
 fn schedule(
-    contestants: &[Contestant],
+    under_test: &[ModelUnderTest],
     sessions: &mut [Session],
     machine: &Machine,
     plan: &Plan,
     options: &Options,
 ) -> Result<Schedule, CompareError> {
     let shows = options.suite.items.iter().any(Item::shows_pictures) || !options.filling.pictures.is_empty();
-    let mut expected = Vec::with_capacity(contestants.len());
-    for (contestant, session) in contestants.iter().zip(&mut *sessions) {
-        let tower = if shows { contestant.tower_prediction(session, options)? } else { None };
+    let mut expected = Vec::with_capacity(under_test.len());
+    for (tested, session) in under_test.iter().zip(&mut *sessions) {
+        let tower = if shows { tested.tower_prediction(session, options)? } else { None };
         expected.push(Expected {
-            cost: contestant.cost()?,
+            cost: tested.cost()?,
             machine,
             cache: options.session.cache,
-            bytes: contestant.checkpoint.file_bytes(),
+            bytes: tested.checkpoint.file_bytes(),
             look: tower.map_or(0.0, |tower| tower.seconds(machine)),
         });
     }
@@ -306,7 +305,7 @@ fn schedule(
         starts: options.starts.max(1),
         filled: options.filling.tokens.unwrap_or(0),
         suite: &options.suite,
-        predicts: contestants.len() == 2,
+        predicts: under_test.len() == 2,
     };
     Ok(Schedule::new(&expected, sessions, &work))
 }
@@ -325,7 +324,7 @@ fn run_key(
     hash::sha256_hex(hash::canonical_json(&(artifacts, machine, suite, settings, &options.program)).as_bytes())
 }
 
-impl Contestant {
+impl ModelUnderTest {
     fn context(&self) -> usize {
         self.checkpoint.hyperparams.max_seq_len
     }
@@ -336,7 +335,8 @@ impl Contestant {
 
     /// What its vision tower costs, if it has one.
     fn tower(&self) -> Result<Option<Cost>, CompareError> {
-        let vision = Vision::of(&self.checkpoint, None).map_err(|error| self.session_error(SightError::from(error)))?;
+        let vision =
+            Vision::of(&self.checkpoint, None).map_err(|error| self.session_error(VisionEncoderError::from(error)))?;
         vision.as_ref().map(|vision| Tower::cost(vision).map_err(|error| self.session_error(error))).transpose()
     }
 
@@ -347,13 +347,13 @@ impl Contestant {
         options: &Options,
     ) -> Result<Option<TowerPrediction>, CompareError> {
         let Some(cost) = self.tower()? else { return Ok(None) };
-        let sight = session.sight().map_err(|error| self.session_error(error))?;
+        let encoder = session.vision_encoder().map_err(|error| self.session_error(error))?;
         let mut sizes = Vec::new();
         for picture in &options.filling.pictures {
-            let picture = picture.picture().map_err(|error| self.session_error(SightError::from(error)))?;
+            let picture = picture.picture().map_err(|error| self.session_error(VisionEncoderError::from(error)))?;
             sizes.push((picture.width(), picture.height()));
         }
-        Ok(Some(TowerPrediction::new(cost, sight, &sizes)))
+        Ok(Some(TowerPrediction::new(cost, encoder, &sizes)))
     }
 
     fn prediction(

@@ -4,7 +4,7 @@ use plimsoll_engine::Session;
 use serde::{Deserialize, Serialize};
 
 use super::model_facts;
-use super::run::{CompareError, Contestant, Options};
+use super::run::{CompareError, ModelUnderTest, Options};
 use super::schedule::Schedule;
 use super::stage::{Progress, Stage, letter};
 use crate::bench::{self, Plan, ProgramTimer, Start, Timed, Timings};
@@ -25,7 +25,7 @@ type StartFailed = Box<dyn std::error::Error + Send + Sync>;
 
 /// What every step needs. Whatever is measured in turn is measured of all models before it is repeated, A B C A B C.
 pub(super) struct Steps<'a> {
-    pub contestants: &'a [Contestant],
+    pub under_test: &'a [ModelUnderTest],
     pub options: &'a Options,
     pub plan: &'a Plan,
     pub schedule: Schedule,
@@ -46,11 +46,11 @@ struct Watched<T> {
 impl Steps<'_> {
     /// Fresh processes, in turn; a list for each model.
     pub fn starts(&mut self, fresh_start: &mut FreshStart) -> Result<Vec<Vec<Start>>, CompareError> {
-        let models = self.contestants.len();
+        let models = self.under_test.len();
         let mut found = vec![Vec::new(); models];
         let n = self.options.starts.max(1);
         for repetition in 0..n {
-            for (model, contestant) in self.contestants.iter().enumerate() {
+            for (model, tested) in self.under_test.iter().enumerate() {
                 let key = format!("start and load/{}/{repetition}", letter(model));
                 let meter = &mut self.meter;
                 let watched: Result<Watched<Start>, StartFailed> = recall_or(&mut self.journal, &key, || {
@@ -58,7 +58,7 @@ impl Steps<'_> {
                     let found = fresh_start(model)?;
                     Ok(Watched { found, load: vec![meter.ended("start")] })
                 });
-                let failed = |source| CompareError::Start { model: contestant.argument.clone(), source };
+                let failed = |source| CompareError::Start { model: tested.argument.clone(), source };
                 let Watched { found: start, load } = watched.map_err(failed)?;
                 found[model].push(start);
                 self.stretches.extend(load);
@@ -70,12 +70,12 @@ impl Steps<'_> {
 
     /// Warm first tokens, in turn, after one of each that does not count, in s.
     pub fn first_tokens(&mut self, sessions: &mut [Session]) -> Result<Vec<Vec<f64>>, CompareError> {
-        let (contestants, repetitions) = (self.contestants, self.plan.repetitions);
+        let (under_test, repetitions) = (self.under_test, self.plan.repetitions);
         recall_or(&mut self.journal, "first_tokens", || {
             let mut found = vec![Vec::new(); sessions.len()];
             for repetition in 0..=repetitions {
-                for ((session, seen), contestant) in sessions.iter_mut().zip(&mut found).zip(contestants) {
-                    let (seconds, _) = bench::first_token(session).map_err(|error| contestant.session_error(error))?;
+                for ((session, seen), tested) in sessions.iter_mut().zip(&mut found).zip(under_test) {
+                    let (seconds, _) = bench::first_token(session).map_err(|error| tested.session_error(error))?;
                     if repetition > 0 {
                         seen.push(seconds);
                     }
@@ -121,7 +121,7 @@ impl Steps<'_> {
         let of = suite.items.len();
         let mut journal = Within::new(&format!("asked/{}", letter(model)), &mut self.journal);
         let hear = |done| progress(Progress::of(schedule, Stage::Asking(model), done, of));
-        runner::run_with(suite, session, &mut journal, hear).map_err(|source| self.contestants[model].run_error(source))
+        runner::run_with(suite, session, &mut journal, hear).map_err(|source| self.under_test[model].run_error(source))
     }
 
     /// Some questions again.
@@ -132,7 +132,7 @@ impl Steps<'_> {
         for (index, item) in items.into_iter().enumerate() {
             let key = format!("again/{}/{}", letter(model), item.id);
             let outcome = recall_or(&mut self.journal, &key, || runner::answer(item, session))
-                .map_err(|source| self.contestants[model].run_error(source))?;
+                .map_err(|source| self.under_test[model].run_error(source))?;
             again.push(outcome);
             self.tell(Stage::AskingAgain(model), index + 1, of);
         }
@@ -164,23 +164,23 @@ fn stride(n: usize) -> usize {
     n.div_ceil(ASKED_AGAIN).max(1)
 }
 
-pub(super) fn open(contestant: &Contestant, options: &Options) -> Result<Session, CompareError> {
-    Session::open(&contestant.checkpoint, &options.session).map_err(|error| contestant.session_error(error))
+pub(super) fn open(tested: &ModelUnderTest, options: &Options) -> Result<Session, CompareError> {
+    Session::open(&tested.checkpoint, &options.session).map_err(|error| tested.session_error(error))
 }
 
 /// The facts of one model's files, told while its weights are hashed.
 pub(super) fn facts(
     model: usize,
-    contestant: &Contestant,
+    tested: &ModelUnderTest,
     session: &Session,
     schedule: &Schedule,
     progress: &mut dyn FnMut(Progress),
 ) -> ModelFacts {
-    let checkpoint = &contestant.checkpoint;
+    let checkpoint = &tested.checkpoint;
     let megabytes = |bytes: u64| (bytes / 1_000_000) as usize;
     let of = megabytes(checkpoint.file_bytes());
     progress(Progress::of(schedule, Stage::Hashing(model), 0, of));
-    model_facts(&contestant.argument, checkpoint, session, |done| {
+    model_facts(&tested.argument, checkpoint, session, |done| {
         progress(Progress::of(schedule, Stage::Hashing(model), megabytes(done), of));
     })
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::paired::{OVERALL, Rate};
 use crate::stats::{Interval, LEVEL};
-use crate::suite::Draws;
+use crate::suite::Rng;
 
 /// Resamples behind the interval.
 const RESAMPLES: usize = 1_000;
@@ -28,8 +28,8 @@ pub fn macro_average(rates: &[Rate]) -> Option<Mean> {
     }
     let mean = |rights: &mut dyn Iterator<Item = f64>| rights.sum::<f64>() / subjects.len() as f64;
     let value = mean(&mut subjects.iter().map(|rate| rate.correct as f64 / rate.n as f64));
-    let mut draws = Draws::new(SEED, 0);
-    let mut again = |rate: &Rate| (0..rate.n).filter(|_| draws.below(rate.n) < rate.correct).count() as f64;
+    let mut rng = Rng::new(SEED, 0);
+    let mut again = |rate: &Rate| (0..rate.n).filter(|_| rng.below(rate.n) < rate.correct).count() as f64;
     let mut means: Vec<f64> =
         (0..RESAMPLES).map(|_| mean(&mut subjects.iter().map(|rate| again(rate) / rate.n as f64))).collect();
     means.sort_by(f64::total_cmp);

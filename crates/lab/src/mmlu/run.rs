@@ -2,7 +2,8 @@
 
 use super::{LETTERS, Subject, base_prompt, chat_prompt};
 use crate::journal::{Journal, recall_or};
-use crate::prompted::{Prompted, Prompting};
+use crate::language_model::{LanguageModel, Question};
+use crate::prompting::Prompting;
 use crate::runner::{Outcome, RunError, leader};
 use crate::suite::hash;
 
@@ -39,7 +40,7 @@ impl Asking {
 pub fn run(
     subjects: &[Subject],
     asking: Asking,
-    model: &mut dyn Prompted,
+    model: &mut dyn LanguageModel,
     journal: &mut dyn Journal,
     mut progress: impl FnMut(usize),
 ) -> Result<Vec<Outcome>, RunError> {
@@ -58,7 +59,7 @@ fn ask(
     subject: &Subject,
     index: usize,
     prompting: Prompting,
-    model: &mut dyn Prompted,
+    model: &mut dyn LanguageModel,
     journal: &mut dyn Journal,
 ) -> Result<Outcome, RunError> {
     let question = &subject.questions[index];
@@ -86,10 +87,10 @@ fn likelihoods(
     prompt: &str,
     prompting: Prompting,
     options: &[String],
-    model: &mut dyn Prompted,
+    model: &mut dyn LanguageModel,
 ) -> Result<Vec<f64>, RunError> {
     let likelihoods = model
-        .likelihoods(prompt, prompting, options)
+        .log_likelihoods(Question { framing: &prompting.framing(), ..Question::text(prompt) }, options)
         .map_err(|source| RunError::Answer { item: item.to_owned(), source })?;
     if likelihoods.len() != options.len() {
         let (options, found) = (options.len(), likelihoods.len());
@@ -99,7 +100,7 @@ fn likelihoods(
 }
 
 /// Catches likelihoods that are no numbers or all the same, and options that are mixed up.
-fn check_canary(model: &mut dyn Prompted) -> Result<(), RunError> {
+fn check_canary(model: &mut dyn LanguageModel) -> Result<(), RunError> {
     let (item, options) = ("canary".to_owned(), CANARY_OPTIONS.map(str::to_owned));
     let log_likelihoods = likelihoods(&item, CANARY, Prompting::Base, &options, model)?;
     if leader(&log_likelihoods) == Some(0) {
@@ -112,9 +113,8 @@ fn check_canary(model: &mut dyn Prompted) -> Result<(), RunError> {
 mod tests {
     use super::*;
     use crate::journal::MemoryJournal;
-    use crate::mmlu::Question;
-    use crate::prompted::Writing;
-    use crate::runner::AnswerError;
+    use crate::language_model::{AnswerError, Decoding};
+    use crate::mmlu;
 
     /// Prefers the option that stands first or last, as told, and counts.
     struct Prefers {
@@ -123,17 +123,17 @@ mod tests {
         refuses: Option<&'static str>,
     }
 
-    impl Prompted for Prefers {
-        fn write(&mut self, _: &str, _: Prompting, _: &Writing) -> Result<String, AnswerError> {
+    impl LanguageModel for Prefers {
+        fn generate(&mut self, _: Question, _: usize, _: Decoding) -> Result<String, AnswerError> {
             Err("nobody asks".into())
         }
 
-        fn likelihoods(&mut self, text: &str, _: Prompting, options: &[String]) -> Result<Vec<f64>, AnswerError> {
-            if self.refuses.is_some_and(|part| text.contains(part)) {
+        fn log_likelihoods(&mut self, question: Question, options: &[String]) -> Result<Vec<f64>, AnswerError> {
+            if self.refuses.is_some_and(|part| question.prompt.contains(part)) {
                 return Err("the prompt has 9 tokens, but the context holds 8".into());
             }
             self.asked += 1;
-            let best = if self.last && text != CANARY { options.len() - 1 } else { 0 };
+            let best = if self.last && question.prompt != CANARY { options.len() - 1 } else { 0 };
             Ok((0..options.len()).map(|index| if index == best { -1.0 } else { -2.0 }).collect())
         }
     }
@@ -145,7 +145,7 @@ mod tests {
     }
 
     fn subjects() -> Vec<Subject> {
-        let question = |text: &str, answer| Question {
+        let question = |text: &str, answer| mmlu::Question {
             text: text.to_owned(),
             options: ["1", "2", "3", "4"].map(str::to_owned),
             answer,
@@ -189,11 +189,11 @@ mod tests {
     #[test]
     fn a_model_that_prefers_noise_is_a_broken_run() {
         struct Noise;
-        impl Prompted for Noise {
-            fn write(&mut self, _: &str, _: Prompting, _: &Writing) -> Result<String, AnswerError> {
+        impl LanguageModel for Noise {
+            fn generate(&mut self, _: Question, _: usize, _: Decoding) -> Result<String, AnswerError> {
                 Err("nobody asks".into())
             }
-            fn likelihoods(&mut self, _: &str, _: Prompting, options: &[String]) -> Result<Vec<f64>, AnswerError> {
+            fn log_likelihoods(&mut self, _: Question, options: &[String]) -> Result<Vec<f64>, AnswerError> {
                 Ok(vec![f64::NAN; options.len()])
             }
         }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::benchmark::{Marking, ProgramTask};
+use crate::language_model::AnswerError;
 use crate::questions::Check;
-use crate::runner::AnswerError;
 
 /// Raised whenever a rule here changes what is marked right; part of every suite's id.
 pub const SCORER_VERSION: u32 = 2;

@@ -63,13 +63,13 @@ pub fn block_share(hits: &[bool], level: f64) -> Option<Interval> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::suite::Draws;
+    use crate::suite::Rng;
 
     /// Positive values whose logarithms keep nine tenths of the one before.
-    fn remembering(n: usize, draws: &mut Draws) -> Vec<f64> {
+    fn remembering(n: usize, rng: &mut Rng) -> Vec<f64> {
         let mut last = 0.0;
         let mut step = || {
-            let noise = (0..12).map(|_| draws.below(1_000_000) as f64 / 1e6).sum::<f64>() - 6.0;
+            let noise = (0..12).map(|_| rng.below(1_000_000) as f64 / 1e6).sum::<f64>() - 6.0;
             last = 0.9 * last + 0.3 * noise;
             f64::exp(last)
         };
@@ -80,10 +80,10 @@ mod tests {
     fn blocks_hold_the_mean_of_positions_with_memory_where_positions_do_not() {
         // The mean of the exponential of a normal variable with variance 0.09 / (1 − 0.81).
         let truth = (0.09_f64 / 0.19 / 2.0).exp();
-        let mut draws = Draws::new(3, 0);
+        let mut rng = Rng::new(3, 0);
         let (mut by_blocks, mut by_positions, runs) = (0, 0, 400);
         for _ in 0..runs {
-            let values = remembering(2000, &mut draws);
+            let values = remembering(2000, &mut rng);
             let holds = |low: f64, high: f64| usize::from(low <= truth && truth <= high);
             let interval = block_mean(&values, 0.95).unwrap();
             by_blocks += holds(interval.low, interval.high);

@@ -1,7 +1,7 @@
 //! The interval of a mean, by resampling.
 
 use super::Interval;
-use crate::suite::Draws;
+use crate::suite::Rng;
 
 /// Resamples behind an interval: the error of a 2.5 % point is then about a twentieth of the interval's width.
 const RESAMPLES: usize = 10_000;
@@ -14,8 +14,8 @@ pub fn bootstrap(values: &[f64], level: f64, seed: u64) -> Option<Interval> {
     if n == 0 {
         return None;
     }
-    let mut draws = Draws::new(seed, 0);
-    let mut mean = || (0..n).map(|_| values[draws.below(n)]).sum::<f64>() / n as f64;
+    let mut rng = Rng::new(seed, 0);
+    let mut mean = || (0..n).map(|_| values[rng.below(n)]).sum::<f64>() / n as f64;
     let mut means: Vec<f64> = (0..RESAMPLES).map(|_| mean()).collect();
     means.sort_by(f64::total_cmp);
     let at = |p: f64| means[(p * (RESAMPLES - 1) as f64).round() as usize];

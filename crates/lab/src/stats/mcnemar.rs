@@ -65,7 +65,7 @@ fn found_with(n: usize, discordant: f64, difference: f64, z: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::{detectable_difference, mcnemar};
-    use crate::suite::Draws;
+    use crate::suite::Rng;
 
     #[test]
     fn p_values_are_those_of_the_normal_distribution() {
@@ -100,11 +100,11 @@ mod tests {
     /// How often samples of `n` pairs are found to differ at `alpha`, drawn with a share of discordant pairs and a
     /// difference.
     fn found(n: usize, share: f64, difference: f64, alpha: f64) -> f64 {
-        let mut draws = Draws::new(11, 0);
+        let mut rng = Rng::new(11, 0);
         let mut trial = || {
             let (mut only_a, mut only_b) = (0, 0);
             for _ in 0..n {
-                let u = draws.below(1_000_000) as f64 / 1e6;
+                let u = rng.below(1_000_000) as f64 / 1e6;
                 only_a += usize::from(u < (share + difference) / 2.0);
                 only_b += usize::from(((share + difference) / 2.0..share).contains(&u));
             }

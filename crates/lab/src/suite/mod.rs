@@ -6,9 +6,9 @@
 
 mod categories;
 pub mod drawing;
-mod draws;
 mod framing;
 pub mod hash;
+mod rng;
 mod vision;
 pub(crate) mod words;
 
@@ -20,13 +20,13 @@ use serde_json::Value;
 use categories::Draft;
 pub use categories::{CATEGORIES, Category};
 use drawing::Scene;
-pub(crate) use draws::Draws;
 pub(crate) use framing::PLAIN;
 pub use framing::{Framing, Image, Message, Role};
+pub(crate) use rng::Rng;
 pub use vision::{VISION_CATEGORIES, training_pictures};
 
+use crate::language_model::AnswerError;
 use crate::questions::CHECKS_VERSION;
-use crate::runner::AnswerError;
 use crate::score::{SCORER_VERSION, Scoring};
 
 /// Items per category unless asked otherwise.
@@ -294,8 +294,8 @@ pub fn categories() -> impl Iterator<Item = &'static Category> {
 
 /// An endless stream of questions of `category` that no suite will ever hold.
 pub fn training_items(category: &'static Category, seed: u64) -> impl Iterator<Item = Item> {
-    let mut draws = Draws::new(seed, category_stream(category));
-    std::iter::repeat_with(move || (category.draft)(&mut draws))
+    let mut rng = Rng::new(seed, category_stream(category));
+    std::iter::repeat_with(move || (category.draft)(&mut rng))
         .filter(|draft| !is_reserved(hold_out(category), &draft.key))
         .map(|draft| item(category.id, draft))
 }
@@ -312,12 +312,12 @@ fn is_reserved(within: &str, key: &str) -> bool {
 
 /// `n` questions of a category, or as many as there are.
 fn reserved_items(category: &Category, seed: u64, n: usize) -> Vec<Item> {
-    let mut draws = Draws::new(seed, category_stream(category));
+    let mut rng = Rng::new(seed, category_stream(category));
     let mut seen = HashSet::new();
     let mut items = Vec::new();
     let mut in_vain = 0;
     while items.len() < n {
-        let draft = (category.draft)(&mut draws);
+        let draft = (category.draft)(&mut rng);
         if is_reserved(hold_out(category), &draft.key) && seen.insert(draft.key.clone()) {
             items.push(item(category.id, draft));
             in_vain = 0;

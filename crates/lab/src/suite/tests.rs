@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use super::{
-    ALL, CATEGORIES, DEFAULT_ITEMS, DEFAULT_SEED, Draws, MAX_ITEMS, Suite, SuiteError, TEXT_AND_VISION, VISION,
+    ALL, CATEGORIES, DEFAULT_ITEMS, DEFAULT_SEED, MAX_ITEMS, Rng, Suite, SuiteError, TEXT_AND_VISION, VISION,
     categories, hold_out, is_reserved, training_items,
 };
 
@@ -63,8 +63,8 @@ fn training_never_meets_a_question_of_any_suite() {
 #[test]
 fn about_one_question_in_ten_is_reserved() {
     for category in categories() {
-        let mut draws = Draws::new(5, 0);
-        let keys: HashSet<String> = (0..4_000).map(|_| (category.draft)(&mut draws).key).collect();
+        let mut rng = Rng::new(5, 0);
+        let keys: HashSet<String> = (0..4_000).map(|_| (category.draft)(&mut rng).key).collect();
         let reserved = keys.iter().filter(|key| is_reserved(hold_out(category), key)).count();
         let share = reserved as f64 / keys.len() as f64;
         assert!((0.05..0.16).contains(&share), "{}: {share} of {}", category.id, keys.len());
@@ -74,9 +74,9 @@ fn about_one_question_in_ten_is_reserved() {
 #[test]
 fn the_order_of_operands_does_not_smuggle_a_reserved_sum_into_training() {
     let arithmetic = CATEGORIES.iter().find(|category| category.id == "arithmetic").unwrap();
-    let mut draws = Draws::new(3, 0);
+    let mut rng = Rng::new(3, 0);
     for _ in 0..2_000 {
-        let key = (arithmetic.draft)(&mut draws).key;
+        let key = (arithmetic.draft)(&mut rng).key;
         if let Some((a, b)) = key.split_once(" + ") {
             assert!(a.parse::<u32>().unwrap() <= b.parse::<u32>().unwrap(), "{key}");
         }

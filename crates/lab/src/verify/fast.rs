@@ -5,7 +5,7 @@ use plimsoll_runtime::{CacheType, KvCache, Program, StepError};
 use serde::Serialize;
 
 use super::VerifyError;
-use crate::divergence::{Divergence, Gathered};
+use crate::divergence::{Divergence, DivergenceSamples};
 use crate::standing::Standing;
 
 /// Greatest mean KL divergence that passes, in nats.
@@ -53,7 +53,7 @@ pub fn verify_fast(
     texts: &[&[u32]],
     mut progress: impl FnMut(usize),
 ) -> Result<FastReport, VerifyError> {
-    let mut found = [Gathered::default(), Gathered::default()];
+    let mut found = [DivergenceSamples::default(), DivergenceSamples::default()];
     let mut done = 0;
     for (case, text) in texts.iter().enumerate() {
         let mut caches = [
@@ -68,7 +68,7 @@ pub fn verify_fast(
             progress(done);
         }
     }
-    let [prefill, decode] = found.each_ref().map(Gathered::divergence);
+    let [prefill, decode] = found.each_ref().map(DivergenceSamples::divergence);
     Ok(FastReport { prefill, decode })
 }
 
@@ -78,7 +78,7 @@ fn compare(
     fast: &mut Program,
     [exact_cache, prompt, generated]: &mut [KvCache; 3],
     tokens: &[u32],
-    [prefill, decode]: &mut [Gathered; 2],
+    [prefill, decode]: &mut [DivergenceSamples; 2],
 ) -> Result<(), StepError> {
     let mut logits = Vec::new(); // (tokens, vocab_size)
     exact.step_each(exact_cache, tokens, |_, row| logits.extend_from_slice(row))?;
@@ -96,11 +96,11 @@ mod tests {
 
     #[test]
     fn what_is_no_number_does_not_pass() {
-        let mut found = Gathered::default();
+        let mut found = DivergenceSamples::default();
         found.take(&[0.0, 1.0], &[0.0, f32::NAN]);
         let divergence = found.divergence();
         assert_eq!(FastReport { prefill: divergence, decode: divergence }.standing(), Standing::Failed);
-        let nothing = Gathered::default().divergence();
+        let nothing = DivergenceSamples::default().divergence();
         assert_eq!(FastReport { prefill: divergence, decode: nothing }.standing(), Standing::Failed);
         assert_eq!(FastReport { prefill: nothing, decode: nothing }.standing(), Standing::Inconclusive);
     }

@@ -5,7 +5,7 @@
 mod fast;
 mod golden;
 mod pictures;
-mod sight;
+mod vision;
 
 use plimsoll_engine::{ChatTemplate, Clock, Special, TemplateRequest, Tokenizer, TokenizerError, log_probability};
 use plimsoll_runtime::{CacheError, CacheType, Input, KvCache, Program, StepError, likeliest};
@@ -18,7 +18,7 @@ pub use crate::divergence::Divergence;
 pub use fast::{BUILT_IN_TEXT, FastReport, KL_BOUND, verify_fast};
 pub use golden::{Golden, GoldenCase, GoldenChat, GoldenVideo, Sampled};
 pub use pictures::{Files, LEVELS, PicturesReport, verify_pictures};
-pub use sight::{FEATURE_TOLERANCE, GoldenPixels, SEEING_TOLERANCE, Sight};
+pub use vision::{FEATURE_TOLERANCE, GoldenPixels, GoldenVision, VISION_TOLERANCE};
 
 /// Gaps between the two best logits below this mean nothing: which one wins is rounding.
 const TIE: f32 = 1e-3;
@@ -52,7 +52,7 @@ pub enum VerifyError {
     },
     /// A picture of a case cannot be shown to the model.
     #[error(transparent)]
-    Sight(#[from] plimsoll_engine::SightError),
+    Encoder(#[from] plimsoll_engine::VisionEncoderError),
     /// A picture of a case cannot be read.
     #[error(transparent)]
     Vision(#[from] plimsoll_vision::VisionError),
@@ -91,7 +91,7 @@ pub struct CaseReport {
     pub ids_equal: Option<bool>,
     /// Largest difference of an image feature, computed from the reference's pixels.
     pub features_delta: Option<f32>,
-    /// Whether the case shows pictures: its logits then agree within [`SEEING_TOLERANCE`] at least.
+    /// Whether the case shows pictures: its logits then agree within [`VISION_TOLERANCE`] at least.
     pub sees: bool,
     /// Largest difference of a logit after the last token; infinite if one is not a number.
     pub max_delta: Option<f32>,
@@ -143,7 +143,7 @@ impl CaseReport {
 
     /// Whether everything compared agrees, logits within `tolerance`; a skipped case has nothing that disagrees.
     pub fn passed(&self, tolerance: f32) -> bool {
-        let tolerance = if self.sees { tolerance.max(SEEING_TOLERANCE) } else { tolerance };
+        let tolerance = if self.sees { tolerance.max(VISION_TOLERANCE) } else { tolerance };
         // A sum of log-likelihoods gathers the difference of every position.
         let nll_tolerance = f64::from(tolerance) * self.tokens as f64;
         self.ids_equal != Some(false)
@@ -175,19 +175,19 @@ impl ChatReport {
     }
 }
 
-/// Runs one case. The cache is in f32, as the reference's is. What it shows is seen with `sight`, if there is one.
+/// Runs one case. The cache is in f32, as the reference's is. Its pictures are encoded with `vision`, if there is one.
 ///
 /// # Errors
 /// [`VerifyError`] if the case cannot be run at all.
 pub fn verify_case(
     program: &mut Program,
     tokenizer: &Tokenizer,
-    sight: Option<&mut Sight>,
+    vision: Option<&mut GoldenVision>,
     index: usize,
     case: &GoldenCase,
 ) -> Result<CaseReport, VerifyError> {
     if !case.images.is_empty() {
-        return verify_seeing(program, sight, &format!("case{index}"), index, case);
+        return verify_from_pixels(program, vision, &format!("case{index}"), index, case);
     }
     let mut report = CaseReport { name: case_name(case), tokens: case.input_ids.len(), ..Default::default() };
     report.ids_equal = case_ids(tokenizer, case)?.map(|ids| ids == case.input_ids);
@@ -201,17 +201,17 @@ pub fn verify_case(
 /// As [`verify_case`].
 pub fn verify_video(
     program: &mut Program,
-    sight: Option<&mut Sight>,
+    vision: Option<&mut GoldenVision>,
     index: usize,
     case: &GoldenCase,
 ) -> Result<CaseReport, VerifyError> {
-    verify_seeing(program, sight, &format!("video{index}"), index, case)
+    verify_from_pixels(program, vision, &format!("video{index}"), index, case)
 }
 
 /// From the reference's ids and pixels of this name.
-fn verify_seeing(
+fn verify_from_pixels(
     program: &mut Program,
-    sight: Option<&mut Sight>,
+    vision: Option<&mut GoldenVision>,
     name: &str,
     index: usize,
     case: &GoldenCase,
@@ -220,12 +220,12 @@ fn verify_seeing(
     let mut report =
         CaseReport { name: shorten(&shown), tokens: case.input_ids.len(), sees: true, ..Default::default() };
     let skip = |why: &str| CaseReport { skipped: Some(why.to_owned()), ..report.clone() };
-    let Some(sight) = sight else {
+    let Some(vision) = vision else {
         return Ok(skip("it shows pictures, and there is no tower or no pixels of the reference"));
     };
-    let Some(seen) = sight.see(name, case)? else { return Ok(skip("the reference left no pixels for it")) };
-    report.features_delta = seen.features_delta;
-    let given = seen.given();
+    let Some(encoded) = vision.encode(name, case)? else { return Ok(skip("the reference left no pixels for it")) };
+    report.features_delta = encoded.features_delta;
+    let given = encoded.given();
     compare(program, Input::with_rows(&case.input_ids, &given), index, case, &mut report)?;
     Ok(report)
 }
@@ -239,16 +239,16 @@ fn compare(
     report: &mut CaseReport,
 ) -> Result<(), VerifyError> {
     let mut cache = program.new_cache(case.input_ids.len() + case.greedy.len(), CacheType::F32)?;
-    let mut seen = Seen::default();
+    let mut checks = LogitChecks::default();
     let step_error = |source| VerifyError::Step { case: index, source };
-    let each = |position: usize, logits: &[f32]| seen.take(case, position, logits);
+    let each = |position: usize, logits: &[f32]| checks.take(case, position, logits);
     program.step_each(&mut cache, input, each).map_err(step_error)?;
 
-    report.max_delta = (!case.last_logits.is_empty()).then(|| max_delta(&seen.last, &case.last_logits));
-    report.argmax_wrong = (!case.argmax.is_empty()).then_some(seen.argmax_wrong);
-    report.nll_delta = case.nll_sum.map(|reference| (seen.nll - reference).abs());
+    report.max_delta = (!case.last_logits.is_empty()).then(|| max_delta(&checks.last, &case.last_logits));
+    report.argmax_wrong = (!case.argmax.is_empty()).then_some(checks.argmax_wrong);
+    report.nll_delta = case.nll_sum.map(|reference| (checks.nll - reference).abs());
     if !case.greedy.is_empty() {
-        report.greedy = Some(greedy(program, &mut cache, case, seen.last).map_err(step_error)?);
+        report.greedy = Some(greedy(program, &mut cache, case, checks.last).map_err(step_error)?);
     }
     if report.compared_no_number() {
         report.skipped = Some("the golden file has nothing to compare its numbers with".to_owned());
@@ -306,15 +306,15 @@ pub fn verify_chat(
     })
 }
 
-/// What is gathered while the logits of a case pass by.
+/// Checks of the logits of a case, gathered position by position.
 #[derive(Default)]
-struct Seen {
+struct LogitChecks {
     last: Vec<f32>,
     argmax_wrong: usize,
     nll: f64,
 }
 
-impl Seen {
+impl LogitChecks {
     fn take(&mut self, case: &GoldenCase, position: usize, logits: &[f32]) {
         if let Some(wanted) = case.argmax.get(position) {
             self.argmax_wrong += usize::from(gap_to_best(logits, *wanted) >= TIE);

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use plimsoll_engine::{ChatTemplate, GuardedText, Prompt, Shown, TemplateRequest, Tokenizer};
+use plimsoll_engine::{ChatTemplate, GuardedText, ImageInput, Prompt, TemplateRequest, Tokenizer};
 use plimsoll_runtime::{CacheType, Input, Program};
 use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, Sampling, Video, VisionError};
 use serde::Serialize;
 
 use super::golden::GoldenCase;
-use super::sight::{SEEING_TOLERANCE, Sight};
+use super::vision::{GoldenVision, VISION_TOLERANCE};
 use super::{VerifyError, case_name, max_delta, shorten};
 use crate::standing::Standing;
 
@@ -47,7 +47,7 @@ impl PicturesReport {
             && self.ids_equal != Some(false)
             && self.pixels_delta.is_none_or(|delta| delta <= LEVELS + ROUNDING)
             && (self.pixels_delta.is_some_and(|delta| delta > ROUNDING)
-                || self.max_delta.is_none_or(|delta| delta <= SEEING_TOLERANCE))
+                || self.max_delta.is_none_or(|delta| delta <= VISION_TOLERANCE))
     }
 }
 
@@ -84,7 +84,7 @@ pub fn verify_pictures(
     program: &mut Program,
     tokenizer: &Tokenizer,
     template: Option<&ChatTemplate>,
-    sight: &mut Sight,
+    vision: &mut GoldenVision,
     held: Files,
     name: &str,
     case: &GoldenCase,
@@ -95,17 +95,17 @@ pub fn verify_pictures(
         report.skipped = Some(format!("`{absent}` is not there"));
         return Ok(report);
     }
-    let shown = shown(held, case)?;
-    report.pixels_delta = match sight.tiles(name)? {
-        Some((reference, _)) => Some(pixels_delta(&sight.model, &shown, &reference)?),
+    let inputs = inputs(held, case)?;
+    report.pixels_delta = match vision.tiles(name)? {
+        Some((reference, _)) => Some(pixels_delta(&vision.encoder, &inputs, &reference)?),
         None => None,
     };
-    let seen = shown.iter().map(|shown| sight.model.look(shown)).collect::<Result<Vec<_>, _>>()?;
+    let images = inputs.iter().map(|image| vision.encoder.encode(image)).collect::<Result<Vec<_>, _>>()?;
     let rendered = match (&case.messages, template, &case.rendered) {
         (Some(messages), Some(template), _) => {
             let request =
                 TemplateRequest { messages: messages.clone(), add_generation_prompt: true, ..Default::default() };
-            sight.model.render_unexpanded(template, &request, &seen)?
+            vision.encoder.prompts().render_unexpanded(template, &request, &images)?
         }
         (_, _, Some(rendered)) => GuardedText::plain(rendered.clone()),
         _ => {
@@ -114,10 +114,10 @@ pub fn verify_pictures(
         }
     };
     report.rendered_equal = case.rendered.as_ref().map(|reference| rendered.text() == *reference);
-    let ids = tokenizer.encode_chat(&sight.model.expand(rendered, &seen)?)?;
+    let ids = tokenizer.encode_chat(&vision.encoder.prompts().expand(rendered, &images)?)?;
     report.ids_equal = Some(ids == case.input_ids);
     if !case.last_logits.is_empty() {
-        let given = sight.model.given(Prompt { ids: &ids, seen: &seen });
+        let given = vision.encoder.prompts().embeddings(Prompt { ids: &ids, images: &images });
         let mut cache = program.new_cache(ids.len(), CacheType::F32)?;
         let logits = program.step(&mut cache, Input::with_rows(&ids, &given));
         let logits =
@@ -127,26 +127,30 @@ pub fn verify_pictures(
     Ok(report)
 }
 
-/// What the case shows.
-fn shown(held: Files, case: &GoldenCase) -> Result<Vec<Shown>, VerifyError> {
+/// The pictures of a case, or its video.
+fn inputs(held: Files, case: &GoldenCase) -> Result<Vec<ImageInput>, VerifyError> {
     let pictures = case.images.iter().map(|image| held.picture(image));
-    let mut shown = pictures.map(|picture| picture.map(Shown::Picture)).collect::<Result<Vec<_>, _>>()?;
+    let mut inputs = pictures.map(|picture| picture.map(ImageInput::Picture)).collect::<Result<Vec<_>, _>>()?;
     if let (Some(frames), Some(video), Files::Below(folder)) = (&case.frames_dir, &case.metadata, held) {
         let sampling = case.max_frames.zip(case.fps).map(|(max_frames, fps)| Sampling { max_frames, fps });
         let video = Video::open_folder(&folder.join(frames), video.fps)?;
-        shown.push(Shown::Video { video, sampling, max_pixels: DEFAULT_MAX_PIXELS });
+        inputs.push(ImageInput::Video { video, sampling, max_pixels: DEFAULT_MAX_PIXELS });
     }
-    Ok(shown)
+    Ok(inputs)
 }
 
 /// The largest difference of a pixel, in levels.
-fn pixels_delta(sight: &plimsoll_engine::Sight, shown: &[Shown], reference: &[f32]) -> Result<f32, VerifyError> {
+fn pixels_delta(
+    encoder: &plimsoll_engine::VisionEncoder,
+    inputs: &[ImageInput],
+    reference: &[f32],
+) -> Result<f32, VerifyError> {
     let mut ours = Vec::with_capacity(reference.len());
-    for shown in shown {
-        ours.extend(sight.tiles(shown)?.pixels);
+    for input in inputs {
+        ours.extend(encoder.tiles(input)?.pixels);
     }
     if ours.len() != reference.len() {
         return Ok(f32::INFINITY);
     }
-    Ok(max_delta(&ours, reference) / sight.processor().level_step())
+    Ok(max_delta(&ours, reference) / encoder.processor().level_step())
 }

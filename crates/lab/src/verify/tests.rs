@@ -7,7 +7,7 @@ use plimsoll_models::Checkpoint;
 use plimsoll_runtime::{Arithmetic, CacheType, Program};
 
 use super::golden::GoldenCase;
-use super::{CaseReport, Greedy, Seen, gap_to_best, greedy, max_delta, read_golden, verify_case};
+use super::{CaseReport, Greedy, LogitChecks, gap_to_best, greedy, max_delta, read_golden, verify_case};
 use crate::standing::Standing;
 
 fn case(json: &str) -> GoldenCase {
@@ -47,11 +47,11 @@ fn a_logit_that_is_no_number_never_agrees() {
     assert_eq!(max_delta(&nan, &[0.0; 3]), f32::INFINITY);
 
     let case = case(r#"{"input_ids": [0, 1], "argmax": [0, 0], "last_logits": [0, 0, 0], "nll_sum": 1.0}"#);
-    let mut seen = Seen::default();
-    seen.take(&case, 0, &nan);
-    seen.take(&case, 1, &nan);
-    assert_eq!(seen.argmax_wrong, 2);
-    let report = CaseReport { tokens: 2, nll_delta: Some((seen.nll - 1.0).abs()), ..CaseReport::default() };
+    let mut checks = LogitChecks::default();
+    checks.take(&case, 0, &nan);
+    checks.take(&case, 1, &nan);
+    assert_eq!(checks.argmax_wrong, 2);
+    let report = CaseReport { tokens: 2, nll_delta: Some((checks.nll - 1.0).abs()), ..CaseReport::default() };
     assert!(!report.passed(1e3), "{report:?}");
 }
 

@@ -7,7 +7,7 @@ use plimsoll_lab::stats::{Interval, LEVEL};
 use serde::{Deserialize, Serialize};
 
 use super::{Asks, Rule, Rules};
-use crate::judge::{Review, Veto, Word};
+use crate::judge::{Review, VerdictKind, Veto};
 use crate::report::Report;
 
 /// An interval that holds no more surely than this says nothing: one or two samples do not tell how far a third may lie.
@@ -231,11 +231,13 @@ impl Case<'_> {
         )
     }
 
-    fn verdict(&self, least: Word) -> Found {
+    fn verdict(&self, least: VerdictKind) -> Found {
         let Review { verdict, vetoes, .. } = &self.report.judgement.reviews[Side::A.index()];
         let (standing, why) = match verdict.word {
-            Word::Unmeasured => (Standing::Inconclusive, "no reviewer has evidence to judge by".to_owned()),
-            Word::Try | Word::Perhaps => (Standing::Inconclusive, "nothing was measured: it is predicted".to_owned()),
+            VerdictKind::Unmeasured => (Standing::Inconclusive, "no reviewer has evidence to judge by".to_owned()),
+            VerdictKind::Try | VerdictKind::Perhaps => {
+                (Standing::Inconclusive, "nothing was measured: it is predicted".to_owned())
+            }
             word if word.rank() >= least.rank() => (Standing::Passed, "the panel says so".to_owned()),
             // The needs that it was judged by may be others than the rules hold.
             _ if !vetoes.is_empty() => (Standing::Failed, vetoes.iter().map(Veto::text).collect::<Vec<_>>().join(" ")),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Workload;
 use super::field::Judged;
 use super::paragraph::{Paragraph, Part};
-use super::review::{Call, Review};
+use super::review::{Recommendation, Review};
 use super::veto::Veto;
 
 /// Which of two models the panel would ship.
@@ -170,7 +170,7 @@ impl Case<'_> {
         if !review.has_reservations() {
             return;
         }
-        let against = review.opinions.iter().filter(|opinion| opinion.call == Call::Skip);
+        let against = review.opinions.iter().filter(|opinion| opinion.call == Recommendation::Skip);
         let names: Vec<&str> = against.map(|opinion| opinion.name.as_str()).collect();
         says.words("The ");
         list(says, &names);

@@ -9,9 +9,9 @@ use plimsoll_lab::suite::Mark;
 
 use super::advice::{alike_detectable, detectable_text};
 use super::paragraph::{Part, against_text, factor_text, readings};
-use super::review::{Call, Opinion, PANEL_VERSION, Review};
+use super::review::{Opinion, PANEL_VERSION, Recommendation, Review};
 use super::veto::margin_text;
-use super::{Background, Judgement, Subject, Word, judge, review, subject, words};
+use super::{Background, Judgement, Subject, VerdictKind, judge, review, subject, words};
 use crate::known::background_doubts;
 use crate::report::Report;
 use crate::rubric::Rubric;
@@ -239,7 +239,8 @@ fn called_measured(found: &Review, expected: &Review) -> Vec<Fault> {
     };
     let called = found.derived.iter().filter(|said| said.origin != Origin::Predicted && is_predicted(&said.metric));
     let mut faults: Vec<Fault> = called.map(|said| fault(&said.metric)).collect();
-    let says_ship = found.verdict.word == Word::Ship || found.opinions.iter().any(|opinion| opinion.call == Call::Ship);
+    let says_ship = found.verdict.word == VerdictKind::Ship
+        || found.opinions.iter().any(|opinion| opinion.call == Recommendation::Ship);
     if expected.is_predicted() && (!found.is_predicted() || says_ship) {
         faults.push(fault("the verdict"));
     }

@@ -7,7 +7,7 @@ use plimsoll_lab::record::{Measurement, Origin, Unit};
 use plimsoll_lab::stats::Interval;
 use serde::{Deserialize, Serialize};
 
-use super::dossier::AT_LEAST;
+use super::evidence_index::AT_LEAST;
 
 /// A range of a prediction is all that is known to be possible, not a sample's: it has no level, and this stands for it.
 const WHOLE: f64 = 1.0;

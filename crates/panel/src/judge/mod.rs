@@ -6,7 +6,7 @@
 mod advice;
 mod check;
 mod demand;
-mod dossier;
+mod evidence_index;
 mod expected;
 mod field;
 mod foresee;
@@ -33,8 +33,8 @@ pub use need::{Need, NeedError, NeedFound, size};
 pub use outlook::{Outlook, OutlookAdvice, RANKED_BY, check_outlook};
 pub(crate) use paragraph::marked_text;
 pub use paragraph::{Part, predicted_text, range_text};
-pub use review::{Call, GateFound, Opinion, Review, Scored, review};
-pub use verdict::{Verdict, Word};
+pub use review::{GateFound, Opinion, Recommendation, Review, Scored, review};
+pub use verdict::{Verdict, VerdictKind};
 pub use veto::{Ground, Veto};
 
 use crate::rubric::Rubric;
@@ -45,7 +45,7 @@ pub struct Subject<'a> {
     /// What the model is called.
     pub name: &'a str,
     /// What was seen of it, and where; a model without files has none.
-    pub seen: Option<Seen<'a>>,
+    pub seen: Option<MeasuredModel<'a>>,
     /// Further measurements of the same artifact, such as published benchmarks.
     pub further: &'a [Measurement],
     /// How far it is from its base, if it was compared with that.
@@ -77,7 +77,7 @@ impl<'a> Subject<'a> {
 
 /// What was seen of a model, where, and of which questions.
 #[derive(Debug, Clone, Copy)]
-pub struct Seen<'a> {
+pub struct MeasuredModel<'a> {
     /// Everything measured of it.
     pub model: &'a ModelRecord,
     /// The machine.
@@ -193,7 +193,7 @@ fn subject<'a>(
     let (model, known) = (&comparison.models[side.index()], background[side.index()]);
     Subject {
         name: &model.facts.name,
-        seen: Some(Seen { model, device: &comparison.device, suite: &comparison.suite }),
+        seen: Some(MeasuredModel { model, device: &comparison.device, suite: &comparison.suite }),
         further: &known.further,
         fidelity: comparison.fidelity.as_ref().and_then(|found| found.of_derived(side)),
         card: known.card.as_ref(),

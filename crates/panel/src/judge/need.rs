@@ -5,7 +5,7 @@ use plimsoll_lab::record::{Measurement, Unit};
 use plimsoll_lab::suite::categories;
 use serde::{Deserialize, Serialize};
 
-use super::dossier::{AT_LEAST, Dossier};
+use super::evidence_index::{AT_LEAST, EvidenceIndex};
 use crate::gate::{Standing, Wanted, stands};
 
 /// Needs that may be declared at once; more were not meant.
@@ -138,8 +138,8 @@ impl Need {
     }
 
     /// Holds it against what is known of a model.
-    pub(super) fn found(&self, dossier: &Dossier) -> NeedFound {
-        let measurement = dossier.get(&self.metric).or_else(|| self.ruled_out_by(dossier));
+    pub(super) fn found(&self, index: &EvidenceIndex) -> NeedFound {
+        let measurement = index.get(&self.metric).or_else(|| self.ruled_out_by(index));
         let standing = measurement.map(|measured| stands(measured, self.limit, self.wanted).0);
         let outcome = match standing {
             Some(Standing::Passed) => Outcome::Passed,
@@ -151,10 +151,10 @@ impl Need {
 
     /// A bound can rule a need out and never meet it: what arithmetic allows at most of prompts, and what weights take at
     /// least of memory.
-    fn ruled_out_by<'a>(&self, dossier: &'a Dossier) -> Option<&'a Measurement> {
+    fn ruled_out_by<'a>(&self, index: &'a EvidenceIndex) -> Option<&'a Measurement> {
         match (self.metric.as_str(), self.wanted) {
-            ("prefill@0", Wanted::AtLeast) => dossier.get("prefill_at_most").filter(|most| most.value < self.limit),
-            ("peak_memory", Wanted::AtMost) => dossier.get(AT_LEAST).filter(|least| least.value > self.limit),
+            ("prefill@0", Wanted::AtLeast) => index.get("prefill_at_most").filter(|most| most.value < self.limit),
+            ("peak_memory", Wanted::AtMost) => index.get(AT_LEAST).filter(|least| least.value > self.limit),
             _ => None,
         }
     }

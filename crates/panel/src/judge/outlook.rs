@@ -14,7 +14,7 @@ use super::check::{Fault, Index, check, traced};
 use super::foresee::{Foreseen, Question};
 use super::paragraph::Part;
 use super::review::Review;
-use super::verdict::Word;
+use super::verdict::VerdictKind;
 use super::{Demand, Need, Subject, Workload};
 use crate::predicted::CONTEXT;
 use crate::rubric::Rubric;
@@ -120,7 +120,7 @@ impl Outlook {
 
     /// Models worth a try whose files can be had.
     fn had(&self) -> impl Iterator<Item = &Foreseen> {
-        let tried = self.models.iter().filter(|model| model.review.verdict.word != Word::Skip);
+        let tried = self.models.iter().filter(|model| model.review.verdict.word != VerdictKind::Skip);
         tried.filter(|model| model.hub.is_some() || model.card.availability == Availability::Embedded)
     }
 
@@ -207,7 +207,7 @@ fn ranked(models: &[Foreseen]) -> (Vec<usize>, Vec<usize>) {
     let mut ranking: Vec<usize> = (0..models.len()).collect();
     ranking.sort_by(by);
     let Some(top) = ranking.first().map(|at| key(*at)) else { return (ranking, Vec::new()) };
-    if top.0.0 == Word::Skip.hope() {
+    if top.0.0 == VerdictKind::Skip.hope() {
         return (ranking, Vec::new());
     }
     let is_alike = |at: &usize| {

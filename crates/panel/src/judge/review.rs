@@ -5,10 +5,10 @@ use plimsoll_lab::predict::before::Floats;
 use plimsoll_lab::record::Measurement;
 use serde::{Deserialize, Serialize};
 
-use super::dossier::Dossier;
+use super::evidence_index::EvidenceIndex;
 use super::need::NeedFound;
 use super::paragraph::Part;
-use super::verdict::{Verdict, Word};
+use super::verdict::{Verdict, VerdictKind};
 use super::veto::{Veto, vetoes};
 use super::{Subject, Workload, words};
 use crate::rubric::{self, Asked, Criterion, Reviewer, Rubric, more_is_better, utility};
@@ -59,7 +59,8 @@ pub struct Review {
 /// Whether a reviewer would ship.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Call {
+#[schemars(rename = "Call")]
+pub enum Recommendation {
     /// Yes.
     Ship,
     /// No.
@@ -72,15 +73,15 @@ pub enum Call {
     Perhaps,
 }
 
-impl Call {
+impl Recommendation {
     /// As it is read.
     pub fn words(self) -> &'static str {
         match self {
-            Call::Ship => "ship",
-            Call::Skip => "skip",
-            Call::Abstain => "abstains",
-            Call::Try => "try",
-            Call::Perhaps => "perhaps",
+            Recommendation::Ship => "ship",
+            Recommendation::Skip => "skip",
+            Recommendation::Abstain => "abstains",
+            Recommendation::Try => "try",
+            Recommendation::Perhaps => "perhaps",
         }
     }
 }
@@ -106,7 +107,7 @@ pub struct Opinion {
     #[serde(default)]
     pub score_high: Option<f64>,
     /// Whether the reviewer would ship.
-    pub call: Call,
+    pub call: Recommendation,
     /// What the reviewer would say, in two or three sentences; the arithmetic is in `scored`.
     pub paragraph: Vec<Part>,
     /// A forecast, which is an opinion and not scored.
@@ -145,7 +146,8 @@ pub struct Scored {
 impl Review {
     /// Whether some would not ship it who keep the word below Ship.
     pub fn has_reservations(&self) -> bool {
-        self.verdict.word == Word::Mixed && self.opinions.iter().any(|opinion| opinion.call == Call::Skip)
+        self.verdict.word == VerdictKind::Mixed
+            && self.opinions.iter().any(|opinion| opinion.call == Recommendation::Skip)
     }
 
     /// Needs of which the evidence does not tell whether they are met.
@@ -179,13 +181,13 @@ impl Opinion {
 
 /// Judges one model.
 pub fn review(subject: &Subject, rubric: &Rubric) -> Review {
-    let dossier = Dossier::of(subject, &rubric.assumptions);
+    let index = EvidenceIndex::of(subject, &rubric.assumptions);
     let demand = subject.demand;
     let licence = gate(subject.terms, &demand.usage);
-    let bench = Bench { subject, rubric, dossier: &dossier, licence: &licence };
-    let opinions: Vec<Opinion> = rubric.reviewers.iter().map(|reviewer| bench.opinion(reviewer)).collect();
-    let needs: Vec<NeedFound> = demand.needs.iter().map(|need| need.found(&dossier)).collect();
-    let vetoes = vetoes(subject, &dossier, &licence, &needs, rubric);
+    let context = ReviewContext { subject, rubric, index: &index, licence: &licence };
+    let opinions: Vec<Opinion> = rubric.reviewers.iter().map(|reviewer| context.opinion(reviewer)).collect();
+    let needs: Vec<NeedFound> = demand.needs.iter().map(|need| need.found(&index)).collect();
+    let vetoes = vetoes(subject, &index, &licence, &needs, rubric);
     let calls = opinions.iter().zip(&rubric.reviewers).map(|(opinion, by)| (opinion.call, by.needed_to_ship));
     let is_open = needs.iter().any(|found| found.outcome == Outcome::Unknown);
     let verdict = match subject.foreseen() {
@@ -211,21 +213,21 @@ pub fn review(subject: &Subject, rubric: &Rubric) -> Review {
         vetoes,
         needs,
         licence,
-        derived: dossier.derived,
+        derived: index.derived,
         opinions,
     }
 }
 
 /// What every reviewer has before them.
 #[derive(Clone, Copy)]
-pub(super) struct Bench<'a> {
+pub(super) struct ReviewContext<'a> {
     pub subject: &'a Subject<'a>,
     pub rubric: &'a Rubric,
-    pub dossier: &'a Dossier,
+    pub index: &'a EvidenceIndex,
     pub licence: &'a Gate,
 }
 
-impl Bench<'_> {
+impl ReviewContext<'_> {
     fn opinion(&self, reviewer: &Reviewer) -> Opinion {
         let gates: Vec<GateFound> =
             reviewer.gates.iter().map(|gate| GateFound { gate: *gate, outcome: self.stands(*gate) }).collect();
@@ -251,13 +253,15 @@ impl Bench<'_> {
         let is = |outcome| gates.iter().any(|found| found.outcome == outcome && !is_open(found.gate));
         let failed = gates.iter().any(|found| found.outcome == Outcome::Failed);
         let call = match score {
-            _ if failed => Call::Skip,
-            _ if is(Outcome::Unknown) => Call::Abstain,
-            None => Call::Abstain,
-            Some(score) if score >= self.rubric.ship_at && is_predicted => Call::Try,
-            Some(score) if score >= self.rubric.ship_at => Call::Ship,
-            Some(_) if is_predicted && score_high.is_some_and(|high| high >= self.rubric.ship_at) => Call::Perhaps,
-            Some(_) => Call::Skip,
+            _ if failed => Recommendation::Skip,
+            _ if is(Outcome::Unknown) => Recommendation::Abstain,
+            None => Recommendation::Abstain,
+            Some(score) if score >= self.rubric.ship_at && is_predicted => Recommendation::Try,
+            Some(score) if score >= self.rubric.ship_at => Recommendation::Ship,
+            Some(_) if is_predicted && score_high.is_some_and(|high| high >= self.rubric.ship_at) => {
+                Recommendation::Perhaps
+            }
+            Some(_) => Recommendation::Skip,
         };
         let mut opinion = Opinion {
             reviewer: reviewer.id.clone(),
@@ -266,11 +270,11 @@ impl Bench<'_> {
             gates,
             scored,
             missing,
-            score: score.filter(|_| call != Call::Abstain),
-            score_high: score_high.filter(|_| call != Call::Abstain),
+            score: score.filter(|_| call != Recommendation::Abstain),
+            score_high: score_high.filter(|_| call != Recommendation::Abstain),
             call,
             paragraph: Vec::new(),
-            opinion: reviewer.opinion.clone().filter(|_| call != Call::Abstain),
+            opinion: reviewer.opinion.clone().filter(|_| call != Recommendation::Abstain),
         };
         opinion.paragraph = words::paragraph(*self, reviewer, &opinion);
         opinion
@@ -291,7 +295,7 @@ impl Bench<'_> {
     fn scored(&self, criterion: &Criterion) -> Option<Scored> {
         let (name, measurement, pessimistic, utilities) = match criterion.asked() {
             Asked::Metric(metric, points) => {
-                let found = self.dossier.get(metric)?;
+                let found = self.index.get(metric)?;
                 let ends = found.interval.map_or([found.value; 2], |interval| [interval.low, interval.high]);
                 let [worst, best] = if more_is_better(points) { ends } else { [ends[1], ends[0]] };
                 (metric, Some(found.id.clone()), Some(worst), [worst, best].map(|end| utility(points, end)))

@@ -4,11 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::review::Call;
+use super::review::Recommendation;
 
 /// What the panel says of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub enum Word {
+#[schemars(rename = "Word")]
+pub enum VerdictKind {
     /// Three of four or more of those who do not abstain say ship, among them whoever is needed for that.
     Ship,
     /// Half or more.
@@ -23,37 +24,37 @@ pub enum Word {
     Perhaps,
 }
 
-impl Word {
+impl VerdictKind {
     /// From what a panel cannot recommend to what it does. A prediction is beneath what was measured, whatever its word.
     pub(crate) fn rank(self) -> u8 {
         match self {
-            Word::Unmeasured | Word::Try | Word::Perhaps => 0,
-            Word::Skip => 1,
-            Word::Mixed => 2,
-            Word::Ship => 3,
+            VerdictKind::Unmeasured | VerdictKind::Try | VerdictKind::Perhaps => 0,
+            VerdictKind::Skip => 1,
+            VerdictKind::Mixed => 2,
+            VerdictKind::Ship => 3,
         }
     }
 
     /// The same among predictions.
     pub(crate) fn hope(self) -> u8 {
         match self {
-            Word::Skip => 0,
-            Word::Unmeasured => 1,
-            Word::Perhaps | Word::Mixed => 2,
-            Word::Try | Word::Ship => 3,
+            VerdictKind::Skip => 0,
+            VerdictKind::Unmeasured => 1,
+            VerdictKind::Perhaps | VerdictKind::Mixed => 2,
+            VerdictKind::Try | VerdictKind::Ship => 3,
         }
     }
 }
 
-impl fmt::Display for Word {
+impl fmt::Display for VerdictKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Word::Ship => "Ship",
-            Word::Mixed => "Mixed",
-            Word::Skip => "Skip",
-            Word::Unmeasured => "Unmeasured",
-            Word::Try => "Try",
-            Word::Perhaps => "Perhaps",
+            VerdictKind::Ship => "Ship",
+            VerdictKind::Mixed => "Mixed",
+            VerdictKind::Skip => "Skip",
+            VerdictKind::Unmeasured => "Unmeasured",
+            VerdictKind::Try => "Try",
+            VerdictKind::Perhaps => "Perhaps",
         })
     }
 }
@@ -62,7 +63,7 @@ impl fmt::Display for Word {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Verdict {
     /// The word.
-    pub word: Word,
+    pub word: VerdictKind,
     /// Reviewers that say ship.
     pub ship: usize,
     /// Reviewers that say skip.
@@ -90,19 +91,19 @@ fn is_none(n: &usize) -> bool {
 impl Verdict {
     /// The verdict of these calls, each with whether the word is Ship only with that reviewer's consent. It is Ship only
     /// where nothing that decides is open: the licence can be told, and every need is seen to be met.
-    pub fn of(calls: impl IntoIterator<Item = (Call, bool)>, is_open: bool, vetoes: usize) -> Verdict {
+    pub fn of(calls: impl IntoIterator<Item = (Recommendation, bool)>, is_open: bool, vetoes: usize) -> Verdict {
         let (mut found, mut is_held_back) = (Verdict::vetoed(vetoes), is_open);
         for (call, needed_to_ship) in calls {
             found.count(call);
-            is_held_back |= needed_to_ship && call != Call::Ship;
+            is_held_back |= needed_to_ship && call != Recommendation::Ship;
         }
         let judging = found.ship + found.skip;
         found.word = match 4 * found.ship {
-            _ if vetoes > 0 => Word::Skip,
-            _ if judging == 0 => Word::Unmeasured,
-            quarters if quarters >= 3 * judging && !is_held_back => Word::Ship,
-            quarters if quarters >= 2 * judging => Word::Mixed,
-            _ => Word::Skip,
+            _ if vetoes > 0 => VerdictKind::Skip,
+            _ if judging == 0 => VerdictKind::Unmeasured,
+            quarters if quarters >= 3 * judging && !is_held_back => VerdictKind::Ship,
+            quarters if quarters >= 2 * judging => VerdictKind::Mixed,
+            _ => VerdictKind::Skip,
         };
         found
     }
@@ -110,7 +111,7 @@ impl Verdict {
     /// The verdict of these calls on predictions. It is Try only where nothing that is known speaks against it; where nobody
     /// judges, what the licence allows is worth a second look.
     pub fn foreseen(
-        calls: impl IntoIterator<Item = Call>,
+        calls: impl IntoIterator<Item = Recommendation>,
         is_allowed: bool,
         is_held_back: bool,
         vetoes: usize,
@@ -119,19 +120,28 @@ impl Verdict {
         calls.into_iter().for_each(|call| found.count(call));
         let judging = found.judging();
         found.word = match 4 * found.tries {
-            _ if vetoes > 0 => Word::Skip,
-            _ if judging == 0 && is_allowed => Word::Perhaps,
-            _ if judging == 0 => Word::Unmeasured,
-            quarters if quarters >= 3 * judging && is_allowed && !is_held_back => Word::Try,
-            quarters if quarters + 4 * found.perhaps >= 2 * judging => Word::Perhaps,
-            _ => Word::Skip,
+            _ if vetoes > 0 => VerdictKind::Skip,
+            _ if judging == 0 && is_allowed => VerdictKind::Perhaps,
+            _ if judging == 0 => VerdictKind::Unmeasured,
+            quarters if quarters >= 3 * judging && is_allowed && !is_held_back => VerdictKind::Try,
+            quarters if quarters + 4 * found.perhaps >= 2 * judging => VerdictKind::Perhaps,
+            _ => VerdictKind::Skip,
         };
         found
     }
 
     /// Before anybody was asked.
     fn vetoed(vetoes: usize) -> Verdict {
-        Verdict { word: Word::Unmeasured, ship: 0, skip: 0, abstain: 0, vetoes, tries: 0, perhaps: 0, predicted: false }
+        Verdict {
+            word: VerdictKind::Unmeasured,
+            ship: 0,
+            skip: 0,
+            abstain: 0,
+            vetoes,
+            tries: 0,
+            perhaps: 0,
+            predicted: false,
+        }
     }
 
     /// Reviewers that do not abstain.
@@ -139,13 +149,13 @@ impl Verdict {
         self.ship + self.skip + self.tries + self.perhaps
     }
 
-    fn count(&mut self, call: Call) {
+    fn count(&mut self, call: Recommendation) {
         match call {
-            Call::Ship => self.ship += 1,
-            Call::Skip => self.skip += 1,
-            Call::Abstain => self.abstain += 1,
-            Call::Try => self.tries += 1,
-            Call::Perhaps => self.perhaps += 1,
+            Recommendation::Ship => self.ship += 1,
+            Recommendation::Skip => self.skip += 1,
+            Recommendation::Abstain => self.abstain += 1,
+            Recommendation::Try => self.tries += 1,
+            Recommendation::Perhaps => self.perhaps += 1,
         }
     }
 
@@ -163,7 +173,7 @@ impl Verdict {
 
     /// The word, marked where it is predicted: `Skip, predicted`.
     pub fn marked(&self) -> String {
-        let is_marked = self.predicted && self.word != Word::Unmeasured;
+        let is_marked = self.predicted && self.word != VerdictKind::Unmeasured;
         format!("{}{}", self.word, if is_marked { ", predicted" } else { "" })
     }
 
@@ -223,7 +233,7 @@ mod tests {
     use super::*;
 
     fn said(ship: usize, skip: usize, abstain: usize, vetoes: usize) -> String {
-        let calls = [(Call::Ship, ship), (Call::Skip, skip), (Call::Abstain, abstain)];
+        let calls = [(Recommendation::Ship, ship), (Recommendation::Skip, skip), (Recommendation::Abstain, abstain)];
         let calls = calls.into_iter().flat_map(|(call, n)| std::iter::repeat_n((call, false), n));
         Verdict::of(calls, false, vetoes).to_string()
     }
@@ -246,10 +256,10 @@ mod tests {
 
     #[test]
     fn predictions_are_marked_and_never_say_ship() {
-        let of = |calls: &[Call], is_held_back: bool, vetoes| {
+        let of = |calls: &[Recommendation], is_held_back: bool, vetoes| {
             Verdict::foreseen(calls.iter().copied(), !is_held_back, is_held_back, vetoes).to_string()
         };
-        use Call::{Abstain, Perhaps, Skip, Try};
+        use Recommendation::{Abstain, Perhaps, Skip, Try};
         assert_eq!(of(&[Try, Abstain, Abstain, Try], false, 0), "Try, predicted · 2 would try / 0 skip / 2 abstain");
         assert_eq!(of(&[Try, Abstain, Abstain, Try], true, 0), "Perhaps, predicted · 2 would try / 0 skip / 2 abstain");
         assert_eq!(
@@ -271,12 +281,20 @@ mod tests {
 
     #[test]
     fn whoever_is_needed_to_ship_caps_the_word_at_mixed_by_a_skip_and_by_silence() {
-        let with = |needed: Call| {
-            let calls = [(Call::Ship, false), (needed, true), (Call::Ship, false), (Call::Ship, false)];
+        let with = |needed: Recommendation| {
+            let calls = [
+                (Recommendation::Ship, false),
+                (needed, true),
+                (Recommendation::Ship, false),
+                (Recommendation::Ship, false),
+            ];
             Verdict::of(calls, false, 0).word
         };
-        let untold = Verdict::of([(Call::Ship, false); 4], true, 0);
-        assert_eq!(untold.word, Word::Mixed, "whether it may be used, or meets a need, is not known");
-        assert_eq!([Call::Ship, Call::Skip, Call::Abstain].map(with), [Word::Ship, Word::Mixed, Word::Mixed]);
+        let untold = Verdict::of([(Recommendation::Ship, false); 4], true, 0);
+        assert_eq!(untold.word, VerdictKind::Mixed, "whether it may be used, or meets a need, is not known");
+        assert_eq!(
+            [Recommendation::Ship, Recommendation::Skip, Recommendation::Abstain].map(with),
+            [VerdictKind::Ship, VerdictKind::Mixed, VerdictKind::Mixed]
+        );
     }
 }

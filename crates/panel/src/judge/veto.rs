@@ -7,7 +7,7 @@ use plimsoll_lab::record::Measurement;
 use serde::{Deserialize, Serialize};
 
 use super::Subject;
-use super::dossier::{AT_LEAST, Dossier};
+use super::evidence_index::{AT_LEAST, EvidenceIndex};
 use super::need::NeedFound;
 use super::paragraph::{Paragraph, Part};
 use crate::rubric::Rubric;
@@ -51,7 +51,7 @@ impl Veto {
 /// Every veto against a model: licence, verification, canaries, guessing, memory, demonstrations, needs.
 pub(super) fn vetoes(
     subject: &Subject,
-    dossier: &Dossier,
+    index: &EvidenceIndex,
     licence: &Gate,
     needs: &[NeedFound],
     rubric: &Rubric,
@@ -60,11 +60,11 @@ pub(super) fn vetoes(
     found.extend((licence.outcome == Outcome::Failed).then(|| forbidden(licence)));
     found.extend(strays(subject));
     found.extend(silent(subject));
-    found.extend(guesses(subject, dossier, rubric));
-    found.extend(too_large(subject, dossier));
+    found.extend(guesses(subject, index, rubric));
+    found.extend(too_large(subject, index));
     found.extend(only_shows(subject));
     let unmet = needs.iter().filter(|found| found.outcome == Outcome::Failed);
-    found.extend(unmet.filter_map(|need| Some(unmet_need(need, dossier.of_id(need.measurement.as_deref()?)?))));
+    found.extend(unmet.filter_map(|need| Some(unmet_need(need, index.of_id(need.measurement.as_deref()?)?))));
     found
 }
 
@@ -103,9 +103,9 @@ fn silent(subject: &Subject) -> Option<Veto> {
 }
 
 /// Where nothing was asked nobody can say that it guesses, and nothing is vetoed.
-fn guesses(subject: &Subject, dossier: &Dossier, rubric: &Rubric) -> Option<Veto> {
+fn guesses(subject: &Subject, index: &EvidenceIndex, rubric: &Rubric) -> Option<Veto> {
     let rate = &subject.seen?.model.quality.overall.rate;
-    let chance = dossier.get("chance")?;
+    let chance = index.get("chance")?;
     let low = rate.interval.map_or(rate.value, |interval| interval.low);
     if low >= chance.value + rubric.chance_margin {
         return None;
@@ -129,14 +129,14 @@ fn guesses(subject: &Subject, dossier: &Dossier, rubric: &Rubric) -> Option<Veto
 }
 
 /// Where not even the least that is predicted is within the most that it may take.
-fn too_large(subject: &Subject, dossier: &Dossier) -> Option<Veto> {
+fn too_large(subject: &Subject, index: &EvidenceIndex) -> Option<Veto> {
     let expected = subject.foreseen().filter(|expected| expected.fits() == Floats::No)?;
-    let bound = dossier.get(AT_LEAST).zip(expected.at_least);
+    let bound = index.get(AT_LEAST).zip(expected.at_least);
     let (takes, quantisation) = match (&expected.prediction, bound) {
-        (Some(found), _) => (dossier.get("peak_memory")?, found.quantisation),
+        (Some(found), _) => (index.get("peak_memory")?, found.quantisation),
         (None, bound) => bound.map(|(bytes, found)| (bytes, found.quantisation))?,
     };
-    let room = dossier.get("memory_room")?;
+    let room = index.get("memory_room")?;
     let mut says = Paragraph::default();
     says.words("Its memory cannot fit there: ");
     says.words(if expected.prediction.is_some() { "it takes " } else { "its weights alone take " }).value(takes);

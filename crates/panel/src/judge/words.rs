@@ -3,10 +3,10 @@
 use plimsoll_catalog::Outcome;
 use plimsoll_lab::record::{Measurement, Unit};
 
-use super::dossier::{AT_LEAST, Kind, by_category};
+use super::evidence_index::{AT_LEAST, Kind, by_category};
 use super::expected::OtherEngine;
 use super::paragraph::{Paragraph, Part};
-use super::review::{Bench, Call, GateFound, Opinion, Scored};
+use super::review::{GateFound, Opinion, Recommendation, ReviewContext, Scored};
 use crate::rubric::{self, Asked, Criterion, Reviewer, Rubric, value_for};
 
 /// From this utility on a criterion is praised.
@@ -21,21 +21,21 @@ const SHAKY: f64 = 0.6;
 const NAMED: usize = 3;
 
 /// Two or three sentences of one reviewer.
-pub(super) fn paragraph(bench: Bench, reviewer: &Reviewer, opinion: &Opinion) -> Vec<Part> {
-    let mut speaker = Speaker { bench, reviewer, opinion, says: Paragraph::default() };
+pub(super) fn paragraph(context: ReviewContext, reviewer: &Reviewer, opinion: &Opinion) -> Vec<Part> {
+    let mut speaker = Speaker { context, reviewer, opinion, says: Paragraph::default() };
     for found in &opinion.gates {
         speaker.gate(found);
     }
-    let is_predicted = bench.subject.foreseen().is_some();
+    let is_predicted = context.subject.foreseen().is_some();
     match opinion.call {
         // What follows from predictions is said also where it is not enough for a score.
-        Call::Abstain if is_predicted => {
+        Recommendation::Abstain if is_predicted => {
             speaker.praise();
             speaker.blame();
             speaker.claimed();
             speaker.unforeseen();
         }
-        Call::Abstain => speaker.abstains(),
+        Recommendation::Abstain => speaker.abstains(),
         _ => {
             speaker.praise();
             speaker.kinds();
@@ -90,7 +90,7 @@ fn checked_by(metric: &str) -> Option<&'static str> {
 }
 
 struct Speaker<'a> {
-    bench: Bench<'a>,
+    context: ReviewContext<'a>,
     reviewer: &'a Reviewer,
     opinion: &'a Opinion,
     says: Paragraph,
@@ -98,7 +98,7 @@ struct Speaker<'a> {
 
 impl<'a> Speaker<'a> {
     fn measured(&self, scored: &Scored) -> Option<&'a Measurement> {
-        scored.measurement.as_ref().and_then(|_| self.bench.dossier.get(&scored.criterion))
+        scored.measurement.as_ref().and_then(|_| self.context.index.get(&scored.criterion))
     }
 
     fn criterion(&self, scored: &Scored) -> Option<&'a Criterion> {
@@ -106,7 +106,7 @@ impl<'a> Speaker<'a> {
     }
 
     fn gate(&mut self, found: &GateFound) {
-        let verified = self.bench.subject.seen.and_then(|seen| seen.model.verified.as_ref());
+        let verified = self.context.subject.seen.and_then(|seen| seen.model.verified.as_ref());
         let says = &mut self.says;
         match (found.gate, found.outcome, verified) {
             (rubric::Gate::Loads, Outcome::Passed, _) => {}
@@ -128,7 +128,7 @@ impl<'a> Speaker<'a> {
 
     /// What would have to run it, where that is not this program.
     fn engine(&mut self) {
-        let engine = self.bench.subject.foreseen().and_then(|expected| expected.engine.as_ref());
+        let engine = self.context.subject.foreseen().and_then(|expected| expected.engine.as_ref());
         match engine {
             Some(OtherEngine::Device) => {
                 self.says.words("Plimsoll does not compute on that device: another engine would. ")
@@ -146,7 +146,7 @@ impl<'a> Speaker<'a> {
     }
 
     fn licence(&mut self) {
-        let (licence, terms) = (self.bench.licence, self.bench.subject.terms);
+        let (licence, terms) = (self.context.licence, self.context.subject.terms);
         let says = &mut self.says;
         if let Some(within) = licence.allowed_within() {
             if let Some(name) = &terms.expression {
@@ -187,10 +187,10 @@ impl<'a> Speaker<'a> {
 
     /// What predictions leave open.
     fn unforeseen(&mut self) {
-        let no_shape = self.bench.subject.foreseen().is_some_and(|expected| expected.prediction.is_none());
+        let no_shape = self.context.subject.foreseen().is_some_and(|expected| expected.prediction.is_none());
         if no_shape && self.opinion.scored.is_empty() && !self.asks_for_answers() {
-            let bound = self.bench.subject.foreseen().and_then(|expected| expected.at_least);
-            match self.bench.dossier.get(AT_LEAST).zip(bound) {
+            let bound = self.context.subject.foreseen().and_then(|expected| expected.at_least);
+            match self.context.index.get(AT_LEAST).zip(bound) {
                 Some((bytes, bound)) => self
                     .says
                     .words("Its shape is not published, and no more can be told than that its weights alone, as ")
@@ -210,8 +210,8 @@ impl<'a> Speaker<'a> {
 
     /// What is said and not scored, where the reviewer judges.
     fn remarks(&mut self) {
-        let workload = self.bench.subject.demand.workload;
-        if self.opinion.call == Call::Abstain {
+        let workload = self.context.subject.demand.workload;
+        if self.opinion.call == Recommendation::Abstain {
             return;
         }
         for remark in self.reviewer.remarks.iter().filter(|remark| remark.is_for(workload)) {
@@ -233,7 +233,7 @@ impl<'a> Speaker<'a> {
 
     /// What is claimed, by whom, and which measurement would check it.
     fn claimed(&mut self) {
-        let Some(card) = self.bench.subject.card.filter(|_| self.asks_for_claims()) else { return };
+        let Some(card) = self.context.subject.card.filter(|_| self.asks_for_claims()) else { return };
         if card.claims.is_empty() {
             self.says.words("Nobody is known to claim anything of it that could be checked. ");
         }
@@ -248,7 +248,7 @@ impl<'a> Speaker<'a> {
                 says.words(". ");
                 continue;
             };
-            if let Some(found) = self.bench.dossier.get(&metric.name) {
+            if let Some(found) = self.context.index.get(&metric.name) {
                 self.says.words("; it is ").value_alone(found);
             }
             if let Some(check) = checked_by(&metric.name) {
@@ -260,7 +260,7 @@ impl<'a> Speaker<'a> {
 
     /// What its card names beside it.
     fn rivals(&mut self) {
-        let rivals = self.bench.subject.rivals;
+        let rivals = self.context.subject.rivals;
         if rivals.is_empty() || !self.asks_for_claims() {
             return;
         }
@@ -303,7 +303,7 @@ impl<'a> Speaker<'a> {
     /// Whether a criterion is one to praise or to blame: what is claimed is told by itself where it is held against a
     /// prediction.
     fn is_said(&self, found: &Scored) -> bool {
-        let is_claim = found.criterion == "claims_shortfall" && self.bench.subject.foreseen().is_some();
+        let is_claim = found.criterion == "claims_shortfall" && self.context.subject.foreseen().is_some();
         found.measurement.is_some() && !is_claim
     }
 
@@ -347,9 +347,9 @@ impl<'a> Speaker<'a> {
     /// How often it is right, and of which questions it is not, where kinds of questions are scored.
     fn kinds(&mut self) {
         let asks = |metric: &str| self.opinion.scored.iter().any(|found| found.criterion == metric);
-        let (Some(seen), true) = (self.bench.subject.seen, asks("weakest_category")) else { return };
+        let (Some(seen), true) = (self.context.subject.seen, asks("weakest_category")) else { return };
         let rate = &seen.model.quality.overall.rate;
-        let chance = self.bench.dossier.get("chance").cloned();
+        let chance = self.context.index.get("chance").cloned();
         let says = self.says.words("Right ").count(rate).words(" times");
         if let Some(chance) = chance {
             says.words(", where guessing gets ").value_alone(&chance);
@@ -407,23 +407,24 @@ impl<'a> Speaker<'a> {
     /// What would make it a ship, where one figure would.
     fn takes(&mut self) {
         let failed = self.opinion.gates.iter().any(|found| found.outcome == Outcome::Failed);
-        if self.opinion.call != Call::Skip || failed {
+        if self.opinion.call != Recommendation::Skip || failed {
             return;
         }
         let lost = |found: &Scored| found.weight * (100.0 - found.utility);
         let alone = self.opinion.scored.iter().filter_map(|found| {
-            let text = needed(self.opinion, found, self.bench.rubric, self.measured(found)?.unit)?;
+            let text = needed(self.opinion, found, self.context.rubric, self.measured(found)?.unit)?;
             Some((found, text))
         });
         match alone.max_by(|a, b| lost(a.0).total_cmp(&lost(b.0))) {
             Some((scored, text)) => {
                 let rule = format!("{}/{}/needed", self.opinion.reviewer, scored.criterion);
-                let wanted = if self.bench.subject.foreseen().is_some() { "To be worth a try, " } else { "For ship, " };
+                let wanted =
+                    if self.context.subject.foreseen().is_some() { "To be worth a try, " } else { "For ship, " };
                 self.says.words(wanted).words(&scored.about).words(" would have to come to ").rule(text, rule);
                 self.says.words(".");
             }
             None => {
-                let wanted = if self.bench.subject.foreseen().is_some() { "worth a try" } else { "a ship" };
+                let wanted = if self.context.subject.foreseen().is_some() { "worth a try" } else { "a ship" };
                 self.says.words("No single figure would make it ").words(wanted).words(".");
             }
         }

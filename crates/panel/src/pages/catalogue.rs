@@ -9,7 +9,7 @@ use super::shown::use_words;
 use super::waterline::waterline;
 use super::{Chrome, DemandForm};
 use crate::chart::{Dot, scatter};
-use crate::judge::{AtLeast, Demand, OtherEngine, Verdict, Word};
+use crate::judge::{AtLeast, Demand, OtherEngine, Verdict, VerdictKind};
 use crate::predicted::{CONTEXT, bytes, licence_words, speed};
 use crate::store::Listed;
 
@@ -356,12 +356,12 @@ impl CataloguePage<'_> {
     fn first(&self) -> Option<(&'static str, &Entry<'_>)> {
         let best = self.entries.iter().find(|entry| entry.id == self.start[0])?;
         let said = match best.verdict().word {
-            Word::Ship => "ship",
-            Word::Try => "try first:",
-            Word::Perhaps => "perhaps try first:",
-            Word::Mixed => "nothing is better than what the panel is divided on:",
-            Word::Unmeasured => "too little is known to choose; the list begins with",
-            Word::Skip => return None,
+            VerdictKind::Ship => "ship",
+            VerdictKind::Try => "try first:",
+            VerdictKind::Perhaps => "perhaps try first:",
+            VerdictKind::Mixed => "nothing is better than what the panel is divided on:",
+            VerdictKind::Unmeasured => "too little is known to choose; the list begins with",
+            VerdictKind::Skip => return None,
         };
         Some((said, best))
     }

@@ -16,8 +16,8 @@ use super::shown::{Shelf, bytes, count, entry_price, summary, use_words};
 use super::{Chrome, DemandForm, Site};
 use crate::command::quoted;
 use crate::judge::{
-    Advice, Call, Demand, NeedFound, Opinion, Part, Preferred, Review, Scored, Workload, open_needs, range_text,
-    reservations,
+    Advice, Demand, NeedFound, Opinion, Part, Preferred, Recommendation, Review, Scored, Workload, open_needs,
+    range_text, reservations,
 };
 use crate::report::{Report, model_id};
 use crate::store::{Judged, Tally};
@@ -416,12 +416,12 @@ impl<'a> ComparePage<'a> {
 
     /// Where reviewers call the two differently, in a sentence.
     fn split(&self) -> String {
-        let call = |call: Call| match call {
-            Call::Abstain => "abstains on",
-            Call::Ship => "would ship",
-            Call::Skip => "would skip",
-            Call::Try => "would try",
-            Call::Perhaps => "would perhaps try",
+        let call = |call: Recommendation| match call {
+            Recommendation::Abstain => "abstains on",
+            Recommendation::Ship => "would ship",
+            Recommendation::Skip => "would skip",
+            Recommendation::Try => "would try",
+            Recommendation::Perhaps => "would perhaps try",
         };
         let reviewers = self.reviewers();
         let (apart, alike): (Vec<_>, Vec<_>) =

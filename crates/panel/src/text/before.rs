@@ -6,7 +6,7 @@ use plimsoll_catalog::Outcome;
 use super::{Detail, Style, WIDTH, wrapped};
 use crate::columns::{fitted, padded};
 use crate::foreign::shown_text;
-use crate::judge::{Foreseen, Opinion, Outlook, Part, Word, predicted_text};
+use crate::judge::{Foreseen, Opinion, Outlook, Part, VerdictKind, predicted_text};
 
 /// Widths of the columns with one blank between each; together no more than [`WIDTH`].
 const COLUMNS: [usize; 6] = [24, 10, 6, 12, 12, 11];
@@ -49,7 +49,7 @@ pub fn render_outlook(outlook: &Outlook, device: &[String], style: Style, detail
 fn next(outlook: &Outlook) -> Vec<String> {
     let mut lines = outlook.next();
     if lines.is_empty() {
-        let is_out = outlook.models.iter().all(|model| model.review.verdict.word == Word::Skip);
+        let is_out = outlook.models.iter().all(|model| model.review.verdict.word == VerdictKind::Skip);
         let why = if is_out {
             "nothing: none is worth a try for this"
         } else {

@@ -14,12 +14,12 @@ use plimsoll_panel::shown_text;
 use plimsoll_sandbox::{Sandbox, Verdict};
 use serde_json::{Value, json};
 
-use super::suite::write_rates;
-use super::{prompting, words};
+use super::prompting::{strict_prompting, words};
+use super::rates::write_rates;
 use crate::args::Eval;
-use crate::commands::print_json;
 use crate::evaluation::Evaluation;
 use crate::notice::say;
+use crate::output::print_json;
 use crate::settings::Settings;
 use crate::style::Style;
 use crate::{model, progress};
@@ -41,7 +41,6 @@ struct Tasks {
     is_whole: bool,
 }
 
-/// The built-in tasks.
 pub fn builtin(command: &Eval, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
     let each = command.questions.each()?;
     let suite = CodeSuite::builtin(command.seed, each.map_or(DEFAULT_CODE_ITEMS, NonZeroUsize::get))?;
@@ -56,7 +55,6 @@ pub fn builtin(command: &Eval, settings: Settings, as_json: bool) -> anyhow::Res
     evaluate(command, tasks, settings, as_json)
 }
 
-/// HumanEval's.
 pub fn humaneval(command: &Eval, path: &Path, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
     let mut problems = file::read(path)?;
     let all = problems.len();
@@ -82,7 +80,7 @@ fn evaluate(command: &Eval, tasks: Tasks, settings: Settings, as_json: bool) -> 
     let mut session = model::session(&checkpoint, settings.clone())?;
     let mut evaluation = Evaluation::of(&command.model, &checkpoint, &session, &settings, &command.store)?;
     let Eval { temperature, seed, .. } = *command;
-    let prompting = prompting(command, &session);
+    let prompting = strict_prompting(command, &session)?;
     let sampling = Sampling { prompting, samples: command.samples.get(), temperature, seed };
     let mut ks: Vec<usize> = command.k.iter().map(|k| k.get()).collect();
     ks.dedup();
@@ -193,7 +191,6 @@ fn ends(attempts: &[Attempt]) -> String {
     format!("of {} programs: {}", verdicts().count(), told.join(", "))
 }
 
-/// One of [`ENDS`].
 fn end(verdict: &Verdict) -> &'static str {
     ENDS[match verdict {
         Verdict::Passed => 0,

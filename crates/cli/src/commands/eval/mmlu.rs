@@ -11,16 +11,15 @@ use plimsoll_lab::record::Unit;
 use plimsoll_panel::shown_text;
 use serde_json::json;
 
-use super::suite::write_rates;
-use super::{prompting, words};
+use super::prompting::{strict_prompting, words};
+use super::rates::write_rates;
 use crate::args::Eval;
-use crate::commands::print_json;
 use crate::evaluation::Evaluation;
+use crate::output::print_json;
 use crate::settings::Settings;
 use crate::style::Style;
 use crate::{model, progress};
 
-/// Asks them.
 pub fn run(command: &Eval, folder: &Path, settings: Settings, as_json: bool) -> anyhow::Result<()> {
     let shots = command.shots.unwrap_or(Benchmark::Mmlu.usual_shots());
     let subjects = mmlu::read(folder, shots)?;
@@ -29,7 +28,7 @@ pub fn run(command: &Eval, folder: &Path, settings: Settings, as_json: bool) -> 
     let mut session = model::session(&checkpoint, settings.clone())?;
     let mut evaluation = Evaluation::of(&command.model, &checkpoint, &session, &settings, &command.store)?;
     let questions = command.questions.each()?.map(NonZeroUsize::get);
-    let asking = Asking { prompting: prompting(command, &session), questions };
+    let asking = Asking { prompting: strict_prompting(command, &session)?, questions };
     let asked = asking.count(&subjects);
     let bar = progress::bar(asked as u64, "answering");
     let outcomes = evaluation.remembering(|journal| {

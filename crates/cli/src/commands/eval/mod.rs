@@ -2,19 +2,18 @@
 
 mod code;
 mod mmlu;
+mod prompting;
+mod rates;
 mod suite;
 mod text;
 
 use std::process::ExitCode;
 
 use anyhow::bail;
-use plimsoll_engine::Session;
 use plimsoll_lab::code::CODE;
-use plimsoll_lab::prompted::Prompting;
 
 use crate::args::Eval;
 use crate::settings::Settings;
-pub use suite::say_what_is_short;
 
 /// Runs a suite, asks the questions of files, has programs written, or measures a text.
 pub fn run(command: &Eval, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
@@ -57,17 +56,4 @@ fn refuse_idle_flags(command: &Eval) -> anyhow::Result<()> {
         bail!("--stress wears pictures, and programs have none");
     }
     Ok(())
-}
-
-/// How the model is to be asked: what was wanted, else what suits it.
-fn prompting(command: &Eval, session: &Session) -> Prompting {
-    command.prompting.map_or_else(|| Prompting::of(session), Prompting::from)
-}
-
-/// How it was asked, in words.
-fn words(prompting: Prompting) -> &'static str {
-    match prompting {
-        Prompting::Chat => "chat prompting, by its own template",
-        Prompting::Base => "base prompting, as a text to continue",
-    }
 }

@@ -5,26 +5,27 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use anyhow::bail;
-use plimsoll_lab::answerer::prompting as asked_by;
 use plimsoll_lab::benchmark::Reading;
 use plimsoll_lab::canary;
 use plimsoll_lab::compare::suite_facts;
-use plimsoll_lab::paired::{self, OVERALL, Rate};
-use plimsoll_lab::record::Unit;
+use plimsoll_lab::paired::{self, OVERALL};
 use plimsoll_lab::runner::{self, Outcome};
+use plimsoll_lab::session_model::prompting as asked_by;
 use plimsoll_lab::stress::{Curve, Stress, worn_suites};
 use plimsoll_lab::suite::{DEFAULT_ITEMS, Item, Suite};
 use plimsoll_models::Vision;
 use plimsoll_panel::shown_text;
 use serde_json::{Value, json};
 
-use super::{code, prompting, words};
-use crate::args::Eval;
-use crate::commands::print_json;
+use super::code;
+use super::prompting::{prompting, words};
+use super::rates::write_rates;
+use crate::args::{BenchmarkArg, Eval};
 use crate::evaluation::Evaluation;
 use crate::mistake::Mistake;
 use crate::notice::say;
-use crate::questions::{BenchmarkArg, NoSandbox, check_askable, readings};
+use crate::output::print_json;
+use crate::questions::{NoSandbox, check_askable, readings, say_what_is_short};
 use crate::settings::Settings;
 use crate::style::Style;
 use crate::{model, progress};
@@ -198,36 +199,6 @@ fn pictures(suite: &Suite, stress: &[Stress]) -> anyhow::Result<Suite> {
     Ok(asked)
 }
 
-/// A table of rates, a line each.
-pub fn write_rates(out: &mut impl Write, heading: &str, rates: &[Rate]) -> anyhow::Result<()> {
-    let width = rates.iter().map(|rate| shown_name(rate).chars().count()).max().unwrap_or(0).clamp(14, 40);
-    let in_any_form = if rates.iter().any(|rate| rate.known.is_some()) { "  in any form" } else { "" };
-    writeln!(out, "{heading:<width$} {:>11}  {:>7}  {:<13}{in_any_form}", "right", "rate", "95 % interval")?;
-    for rate in rates {
-        let Rate { correct, n, interval, known, .. } = rate;
-        let right = format!("{correct}/{n}");
-        let share = |count: usize| count as f64 / *n as f64;
-        let scale = Unit::Share.scale(&[share(*correct)]);
-        let shown = scale.show_interval(*interval, share(*correct));
-        let known = known.map_or(String::new(), |known| format!("  {:>9} %", scale.show(share(known))));
-        writeln!(
-            out,
-            "{:<width$} {right:>11}  {:>5} %  {shown:<13}{known}",
-            shown_name(rate),
-            scale.show(share(*correct))
-        )?;
-    }
-    if !in_any_form.is_empty() {
-        writeln!(out, "\nin any form: the right answer stands there, whether or not as it was asked for")?;
-    }
-    Ok(())
-}
-
-/// A category's name may be anything that a file says.
-fn shown_name(rate: &Rate) -> String {
-    if rate.category == OVERALL { OVERALL.to_owned() } else { shown_text(&rate.category, 40) }
-}
-
 fn write_readings(out: &mut impl Write, readings: &[(String, Reading)]) -> anyhow::Result<()> {
     if readings.is_empty() {
         return Ok(());
@@ -261,11 +232,4 @@ fn write_curve(out: &mut impl Write, curve: &Curve) -> anyhow::Result<()> {
         writeln!(out, "  {}  {right:>9} right  {kept}", point.severity)?;
     }
     Ok(())
-}
-
-/// Tells of categories that hold fewer questions than were asked for.
-pub fn say_what_is_short(suite: &Suite, items: usize) {
-    for (category, n) in suite.short(items) {
-        say(format_args!("note: `{category}` holds {n} questions of the {items} asked for"));
-    }
 }

@@ -10,14 +10,13 @@ use plimsoll_runtime::{Arithmetic, Program};
 use serde_json::json;
 
 use crate::args::Eval;
-use crate::commands::print_json;
+use crate::output::print_json;
 use crate::settings::Settings;
 use crate::{model, progress};
 
 /// Tokens of a window.
 const TEXT_WINDOW: usize = 1024;
 
-/// Measures a text.
 pub fn run(command: &Eval, path: &Path, settings: Settings, as_json: bool) -> anyhow::Result<()> {
     let mut text = String::new();
     let read = |mut file: std::fs::File| file.read_to_string(&mut text);

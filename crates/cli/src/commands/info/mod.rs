@@ -1,7 +1,7 @@
 //! `plimsoll info`
 
-mod sight;
 mod text;
+mod vision;
 
 use anyhow::bail;
 use plimsoll_catalog::ModelCard;
@@ -17,13 +17,14 @@ use super::catalog::{self, On};
 use crate::args::Info;
 use crate::catalogue;
 use crate::device::Device;
+use crate::images::require_tower;
 use crate::licence::{self, Licensing};
 use crate::mistake::Mistake;
 use crate::model::{self, NoArtifact, NoModel};
+use crate::output;
 use crate::predicted::require_context;
 use crate::settings::Settings;
-use crate::show::require_tower;
-use sight::SightFacts;
+use vision::VisionFacts;
 
 /// Everything that is shown.
 struct Facts<'a> {
@@ -34,7 +35,7 @@ struct Facts<'a> {
     vocabulary: Result<usize, String>,
     memory: MemoryPrediction,
     speed: SpeedHere,
-    sight: Option<SightFacts>,
+    vision: Option<VisionFacts>,
     settings: Settings,
     card: Option<&'static ModelCard>,
     licensing: Licensing,
@@ -64,7 +65,7 @@ pub fn run(command: &Info, settings: Settings, as_json: bool) -> anyhow::Result<
         }
     };
     let facts = facts(command, settings, &checkpoint)?;
-    if as_json { super::print_json(&as_value(&facts)) } else { text::print(command, &facts) }
+    if as_json { output::print_json(&as_value(&facts)) } else { text::print(command, &facts) }
 }
 
 /// What is known of a card, and what it would take on the device asked for.
@@ -88,7 +89,9 @@ fn before(command: &Info, card: &ModelCard, settings: &Settings, as_json: bool) 
 fn facts<'a>(command: &Info, settings: Settings, checkpoint: &'a Checkpoint) -> anyhow::Result<Facts<'a>> {
     let tokenizer = Tokenizer::of(checkpoint, settings.pre.as_deref());
     let template = match &tokenizer {
-        Ok(tokenizer) => ChatTemplate::of(checkpoint, tokenizer).map_err(|error| error.to_string()),
+        Ok(tokenizer) => {
+            ChatTemplate::of(checkpoint, tokenizer.template_variables()).map_err(|error| error.to_string())
+        }
         Err(_) => Ok(None),
     };
     let vocabulary = tokenizer.as_ref().map(Tokenizer::vocab_size).map_err(ToString::to_string);
@@ -100,9 +103,9 @@ fn facts<'a>(command: &Info, settings: Settings, checkpoint: &'a Checkpoint) -> 
     let cache = CacheType::from(command.cache);
     let memory = MemoryPrediction::new(&cost, process, context, cache);
     let speed = SpeedHere::of(&cost, &machine, context, cache);
-    let sight = SightFacts::new(command, checkpoint, &settings, &cpu)?;
+    let vision = VisionFacts::new(command, checkpoint, &settings, &cpu)?;
     let (licensing, card) = licence::of_checkpoint(&command.model, checkpoint, command.usage.declared())?;
-    Ok(Facts { checkpoint, template, vocabulary, memory, speed, sight, settings, card, licensing })
+    Ok(Facts { checkpoint, template, vocabulary, memory, speed, vision, settings, card, licensing })
 }
 
 fn as_value(facts: &Facts<'_>) -> Value {
@@ -135,7 +138,7 @@ fn as_value(facts: &Facts<'_>) -> Value {
             "thinking": t.supports_thinking(), "tools": t.supports_tools(), "source": t.source(),
         })),
         "template_error": facts.template.as_ref().err(),
-        "vision": facts.sight.as_ref().map(SightFacts::as_value),
+        "vision": facts.vision.as_ref().map(VisionFacts::as_value),
         "predicted": { "memory": memory, "memory_bytes": memory.total(), "speed": speed },
         "isa": facts.settings.isa.to_string(), "threads": facts.settings.threads,
         "card": facts.card,

@@ -19,11 +19,11 @@ pub fn print(command: &Info, facts: &Facts<'_>) -> anyhow::Result<()> {
     network(&mut rows, facts)?;
     licence(&mut rows, facts)?;
     here(&mut rows, facts)?;
-    if let Some(sight) = &facts.sight {
-        for (i, line) in sight.lines().into_iter().enumerate() {
+    if let Some(vision) = &facts.vision {
+        for (i, line) in vision.lines().into_iter().enumerate() {
             rows.one(if i == 0 { "vision" } else { "" }, &shown_text(&line, WIDTH))?;
         }
-        for (path, line) in command.images.iter().zip(sight.picture_lines()) {
+        for (path, line) in command.images.iter().zip(vision.picture_lines()) {
             rows.one("picture", &shown_text(&path.display().to_string(), WIDTH))?;
             rows.one("", &line)?;
         }

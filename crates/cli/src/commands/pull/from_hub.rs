@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::preview::{self, Preview};
 use super::shown::{Bars, left_words, room_words, state_words};
 use super::{ask, cancel_at_interrupt, tell_done};
-use crate::args::pull::Pull;
+use crate::args::Pull;
 use crate::device::bytes;
 use crate::hub::{self, short};
 use crate::licence::Licensing;
@@ -46,7 +46,7 @@ pub fn pull(
         told.print()?;
     }
     if command.dry_run {
-        return if as_json { crate::commands::print_json(&told.as_value(None)) } else { Ok(()) };
+        return if as_json { crate::output::print_json(&told.as_value(None)) } else { Ok(()) };
     }
     if !told.licensing.allows() {
         let hint = "without --use it is fetched, and the licence stays what it is";

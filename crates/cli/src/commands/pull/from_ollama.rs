@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::shown::{Bars, state_words};
 use super::{ask, cancel_at_interrupt, tell_done};
-use crate::args::pull::Pull;
+use crate::args::Pull;
 use crate::device::bytes;
 use crate::hub::{self, short};
 use crate::mistake::Mistake;
@@ -24,7 +24,7 @@ pub fn pull(command: &Pull, reference: &OllamaReference, as_json: bool) -> anyho
         print(&plan)?;
     }
     if command.dry_run {
-        return if as_json { crate::commands::print_json(&json!({ "name": plan.name, "plan": plan })) } else { Ok(()) };
+        return if as_json { crate::output::print_json(&json!({ "name": plan.name, "plan": plan })) } else { Ok(()) };
     }
     plan.disk.require()?;
     if !plan.is_here() {

@@ -14,7 +14,7 @@ use anyhow::Context;
 use plimsoll_fetch::{Cancel, FetchError};
 use serde_json::Value;
 
-use crate::args::pull::Pull;
+use crate::args::Pull;
 use crate::hub;
 use crate::interrupt;
 use crate::mistake::Mistake;
@@ -50,7 +50,7 @@ fn here(command: &Pull, source: &Source, as_json: bool) -> anyhow::Result<()> {
         return Err(Mistake::error(format!("`{}` is not on this machine as {name}", command.model), hint));
     };
     if as_json {
-        return super::print_json(&serde_json::json!({ "name": name, "path": path, "fetched": 0 }));
+        return crate::output::print_json(&serde_json::json!({ "name": name, "path": path, "fetched": 0 }));
     }
     writeln!(std::io::stdout(), "{}", path.display())?;
     Ok(())
@@ -102,41 +102,9 @@ pub fn repository(name: &str) -> Option<String> {
 /// What was fetched, in the end.
 fn tell_done(path: &Path, value: Value, as_json: bool) -> anyhow::Result<()> {
     if as_json {
-        return super::print_json(&value);
+        return crate::output::print_json(&value);
     }
     say(format_args!("\n`plimsoll run {}` opens it", path.display()));
     writeln!(std::io::stdout(), "{}", path.display())?;
     Ok(())
-}
-
-/// What to do about a fetch that failed.
-pub fn hint(error: &FetchError) -> Option<String> {
-    Some(match error {
-        FetchError::Reference(_) => {
-            "ORG/NAME or hf:ORG/NAME with @REVISION and :QUANTISATION, ollama:NAME[:TAG], or a name of `plimsoll catalog`"
-                .to_owned()
-        }
-        FetchError::Gated { .. } | FetchError::Unknown { .. } | FetchError::Refused { .. } => {
-            "--token-from FILE or --token-from env:NAME says where the token is; it is not taken from anywhere else".to_owned()
-        }
-        FetchError::Busy { .. } | FetchError::Stalled { .. } | FetchError::Truncated { .. } => {
-            "the same command goes on where it was".to_owned()
-        }
-        FetchError::Connection { .. } => {
-            "HTTPS_PROXY names a proxy, SSL_CERT_FILE a file of authorities, --from another hub; the same command goes on \
-             where it was"
-                .to_owned()
-        }
-        FetchError::Choice { .. } => {
-            "hf:ORG/NAME:QUANTISATION names one of a repository's GGUF; `plimsoll pull hf:ORG/NAME --dry-run` tells what \
-             would be fetched"
-                .to_owned()
-        }
-        FetchError::NoRoom { .. } => {
-            "HF_HUB_CACHE names a folder on another disk; `plimsoll models` lists what is here, and removes it".to_owned()
-        }
-        FetchError::OpenToken { .. } => "take an address that begins with https://".to_owned(),
-        FetchError::WrongHash(_) => "nothing of it was kept; a proxy that changes what passes does this".to_owned(),
-        _ => return None,
-    })
 }

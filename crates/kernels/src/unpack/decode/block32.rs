@@ -155,7 +155,7 @@ macro_rules! unpack_in_registers {
             }
 
             #[inline(always)]
-            unsafe fn open(self, src: *const u8) -> Factors<$V> {
+            unsafe fn load_shared(self, src: *const u8) -> Factors<$V> {
                 let offset = if T::DTYPE.has_offsets() { T::offset(src) } else { 0.0 };
                 (<$V>::splat(T::scale(src)), <$V>::splat(offset))
             }

@@ -1,12 +1,12 @@
 //! Functions of lists of numbers.
 
 use super::{Draft, list, number_cases, number_lists};
-use crate::suite::Draws;
+use crate::suite::Rng;
 
-pub(super) fn clamp_all(draws: &mut Draws) -> Draft {
-    let low = draws.between(0, 30) as i64 - 15;
-    let high = low + draws.between(3, 25) as i64;
-    let lists = number_lists(draws, -30, 40);
+pub(super) fn clamp_all(rng: &mut Rng) -> Draft {
+    let low = rng.between(0, 30) as i64 - 15;
+    let high = low + rng.between(3, 25) as i64;
+    let lists = number_lists(rng, -30, 40);
     Draft {
         parameters: "numbers",
         description: format!(
@@ -18,10 +18,10 @@ pub(super) fn clamp_all(draws: &mut Draws) -> Draft {
     }
 }
 
-pub(super) fn rotate(draws: &mut Draws) -> Draft {
-    let places = draws.between(1, 30) as usize;
-    let left = draws.one_in(2);
-    let lists = number_lists(draws, 0, 99);
+pub(super) fn rotate(rng: &mut Rng) -> Draft {
+    let places = rng.between(1, 30) as usize;
+    let left = rng.one_in(2);
+    let lists = number_lists(rng, 0, 99);
     let (way, sign) = if left { ("left", "") } else { ("right", "-") };
     let (gone, end) = if left { ("front", "back") } else { ("back", "front") };
     Draft {
@@ -45,11 +45,11 @@ pub(super) fn rotate(draws: &mut Draws) -> Draft {
     }
 }
 
-pub(super) fn chunks(draws: &mut Draws) -> Draft {
-    let size = draws.between(2, 9) as usize;
-    let backwards = draws.one_in(2);
-    let least = draws.between(1, 2) as usize;
-    let lists = number_lists(draws, 0, 99);
+pub(super) fn chunks(rng: &mut Rng) -> Draft {
+    let size = rng.between(2, 9) as usize;
+    let backwards = rng.one_in(2);
+    let least = rng.between(1, 2) as usize;
+    let lists = number_lists(rng, 0, 99);
     let order = if backwards { ", each in reverse order" } else { "" };
     let rest = if least == 1 {
         "The last may be shorter."
@@ -73,14 +73,14 @@ pub(super) fn chunks(draws: &mut Draws) -> Draft {
     }
 }
 
-pub(super) fn running(draws: &mut Draws) -> Draft {
-    let first = draws.between(0, 40) as i64 - 20;
-    let (what, code, step): (&str, &str, fn(i64, i64) -> i64) = match draws.below(3) {
+pub(super) fn running(rng: &mut Rng) -> Draft {
+    let first = rng.between(0, 40) as i64 - 20;
+    let (what, code, step): (&str, &str, fn(i64, i64) -> i64) = match rng.below(3) {
         0 => ("sum", "so_far + n", |a, b| a + b),
         1 => ("maximum", "max(so_far, n)", |a, b| a.max(b)),
         _ => ("minimum", "min(so_far, n)", |a, b| a.min(b)),
     };
-    let lists = number_lists(draws, -30, 30);
+    let lists = number_lists(rng, -30, 30);
     Draft {
         parameters: "numbers",
         description: format!(
@@ -100,10 +100,10 @@ pub(super) fn running(draws: &mut Draws) -> Draft {
     }
 }
 
-pub(super) fn without_repeats(draws: &mut Draws) -> Draft {
-    let most = draws.between(1, 3) as usize;
-    let modulus = draws.between(2, 12) as i64;
-    let lists = number_lists(draws, 0, 30);
+pub(super) fn without_repeats(rng: &mut Rng) -> Draft {
+    let most = rng.between(1, 3) as usize;
+    let modulus = rng.between(2, 12) as i64;
+    let lists = number_lists(rng, 0, 30);
     let times = if most == 1 { "once".to_owned() } else { format!("{most} times") };
     Draft {
         parameters: "numbers",
@@ -132,11 +132,11 @@ pub(super) fn without_repeats(draws: &mut Draws) -> Draft {
     }
 }
 
-pub(super) fn nth_largest(draws: &mut Draws) -> Draft {
-    let n = draws.between(2, 4) as usize;
-    let largest = draws.one_in(2);
-    let missing = draws.between(0, 20) as i64 - 10;
-    let lists = number_lists(draws, -20, 20);
+pub(super) fn nth_largest(rng: &mut Rng) -> Draft {
+    let n = rng.between(2, 4) as usize;
+    let largest = rng.one_in(2);
+    let missing = rng.between(0, 20) as i64 - 10;
+    let lists = number_lists(rng, -20, 20);
     let nth = ["", "first", "second", "third", "fourth"][n];
     let (word, reverse) = if largest { ("largest", "True") } else { ("smallest", "False") };
     Draft {

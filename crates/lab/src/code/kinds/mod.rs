@@ -7,7 +7,7 @@ mod texts;
 
 use std::fmt::Display;
 
-use crate::suite::Draws;
+use crate::suite::Rng;
 
 /// A task before it has an id.
 pub(crate) struct Draft {
@@ -35,7 +35,7 @@ impl Draft {
 pub(crate) struct Kind {
     /// Stable name, which is also the function's.
     pub name: &'static str,
-    pub draft: fn(&mut Draws) -> Draft,
+    pub draft: fn(&mut Rng) -> Draft,
 }
 
 /// Every kind, in the order of reports.
@@ -67,9 +67,9 @@ fn text(text: impl Display) -> String {
 }
 
 /// Lists of whole numbers to try a function on: one to show, some of random lengths, and those at which loops go wrong.
-fn number_lists(draws: &mut Draws, low: i64, high: i64) -> Vec<Vec<i64>> {
+fn number_lists(rng: &mut Rng, low: i64, high: i64) -> Vec<Vec<i64>> {
     let mut numbers =
-        |n: usize| -> Vec<i64> { (0..n).map(|_| low + draws.below((high - low + 1) as usize) as i64).collect() };
+        |n: usize| -> Vec<i64> { (0..n).map(|_| low + rng.below((high - low + 1) as usize) as i64).collect() };
     let mut lists: Vec<Vec<i64>> = [6, 1, 2, 5, 8, 13].into_iter().map(&mut numbers).collect();
     lists.extend([Vec::new(), vec![high; 4]]);
     lists

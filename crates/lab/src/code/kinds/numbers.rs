@@ -1,13 +1,13 @@
 //! Functions of numbers.
 
 use super::{Draft, number_cases, number_lists, text};
-use crate::suite::Draws;
+use crate::suite::Rng;
 
-pub(super) fn sum_of_powers(draws: &mut Draws) -> Draft {
-    let (power, powers) = *draws.pick(&[&(2, "squares"), &(3, "cubes"), &(1, "values"), &(4, "fourth powers")]);
-    let (parity, which) = *draws.pick(&[&(0, "even"), &(1, "odd")]);
-    let least = draws.between(0, 9) as i64;
-    let lists = number_lists(draws, -9, 20);
+pub(super) fn sum_of_powers(rng: &mut Rng) -> Draft {
+    let (power, powers) = *rng.pick(&[&(2, "squares"), &(3, "cubes"), &(1, "values"), &(4, "fourth powers")]);
+    let (parity, which) = *rng.pick(&[&(0, "even"), &(1, "odd")]);
+    let least = rng.between(0, 9) as i64;
+    let lists = number_lists(rng, -9, 20);
     Draft {
         parameters: "numbers",
         description: format!(
@@ -21,7 +21,7 @@ pub(super) fn sum_of_powers(draws: &mut Draws) -> Draft {
     }
 }
 
-pub(super) fn to_roman(draws: &mut Draws) -> Draft {
+pub(super) fn to_roman(rng: &mut Rng) -> Draft {
     const SIGNS: [(u32, &str); 13] = [
         (1000, "M"),
         (900, "CM"),
@@ -45,11 +45,11 @@ pub(super) fn to_roman(draws: &mut Draws) -> Draft {
         }
         written
     };
-    let lower = draws.one_in(2);
+    let lower = rng.one_in(2);
     let (letters, ending) = if lower { ("lower-case", ".lower()") } else { ("upper-case", "") };
-    let after = draws.between(0, 60);
+    let after = rng.between(0, 60);
     let written = |n: u32| if lower { roman(n + after).to_lowercase() } else { roman(n + after) };
-    let shown = draws.between(20, 1500);
+    let shown = rng.between(20, 1500);
     let numbers = [shown, 1, 4, 9, 44, 90, 399, 944, 1000, 1888, 2024, 3900];
     Draft {
         parameters: "n",
@@ -72,9 +72,9 @@ pub(super) fn to_roman(draws: &mut Draws) -> Draft {
     }
 }
 
-pub(super) fn digit_sum(draws: &mut Draws) -> Draft {
-    let base = draws.between(2, 16);
-    let times = draws.between(1, 9);
+pub(super) fn digit_sum(rng: &mut Rng) -> Draft {
+    let base = rng.between(2, 16);
+    let times = rng.between(1, 9);
     let sum = |mut n: u32| {
         let mut sum = 0;
         while n > 0 {
@@ -83,8 +83,8 @@ pub(super) fn digit_sum(draws: &mut Draws) -> Draft {
         }
         sum * times
     };
-    let mut numbers = vec![draws.between(100, 9999), 0, 1, base, base - 1, base * base - 1];
-    numbers.extend((0..5).map(|_| draws.between(1000, 900_000)));
+    let mut numbers = vec![rng.between(100, 9999), 0, 1, base, base - 1, base * base - 1];
+    numbers.extend((0..5).map(|_| rng.between(1000, 900_000)));
     let factor = if times == 1 { String::new() } else { format!("{times} times ") };
     Draft {
         parameters: "n",
@@ -96,11 +96,11 @@ pub(super) fn digit_sum(draws: &mut Draws) -> Draft {
     }
 }
 
-pub(super) fn count_multiples(draws: &mut Draws) -> Draft {
-    let a = draws.between(2, 9) as i64;
-    let b = a + draws.between(1, 8) as i64;
-    let both = draws.one_in(2);
-    let lists = number_lists(draws, -60, 120);
+pub(super) fn count_multiples(rng: &mut Rng) -> Draft {
+    let a = rng.between(2, 9) as i64;
+    let b = a + rng.between(1, 8) as i64;
+    let both = rng.one_in(2);
+    let lists = number_lists(rng, -60, 120);
     let (word, joined) = if both { ("both", "and") } else { ("at least one of", "or") };
     Draft {
         parameters: "numbers",

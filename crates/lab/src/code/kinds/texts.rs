@@ -1,23 +1,23 @@
 //! Functions of texts.
 
 use super::{Draft, list, text};
-use crate::suite::{Draws, words::WORDS};
+use crate::suite::{Rng, words::WORDS};
 
 /// Some words on one line; none and one among them.
-fn lines(draws: &mut Draws, between: &str) -> Vec<String> {
-    [4, 0, 1, 2, 3, 5, 7].map(|n| (0..n).map(|_| draws.pick(WORDS)).collect::<Vec<_>>().join(between)).to_vec()
+fn lines(rng: &mut Rng, between: &str) -> Vec<String> {
+    [4, 0, 1, 2, 3, 5, 7].map(|n| (0..n).map(|_| rng.pick(WORDS)).collect::<Vec<_>>().join(between)).to_vec()
 }
 
 fn cases(texts: Vec<String>, result: impl Fn(&str) -> String) -> Vec<(String, String)> {
     texts.iter().map(|given| (text(given), result(given))).collect()
 }
 
-pub(super) fn reverse_words(draws: &mut Draws) -> Draft {
-    let (before, name) = *draws.pick(&[&("-", "hyphens"), &(",", "commas"), &("/", "slashes"), &(" ", "spaces")]);
+pub(super) fn reverse_words(rng: &mut Rng) -> Draft {
+    let (before, name) = *rng.pick(&[&("-", "hyphens"), &(",", "commas"), &("/", "slashes"), &(" ", "spaces")]);
     let (after, other) =
-        *draws.pick(&[&("+", "plus signs"), &("_", "underscores"), &(";", "semicolons"), &("|", "bars")]);
-    let least = draws.between(2, 5) as usize;
-    let texts = lines(draws, before);
+        *rng.pick(&[&("+", "plus signs"), &("_", "underscores"), &(";", "semicolons"), &("|", "bars")]);
+    let least = rng.between(2, 5) as usize;
+    let texts = lines(rng, before);
     Draft {
         parameters: "text",
         description: format!(
@@ -34,12 +34,12 @@ pub(super) fn reverse_words(draws: &mut Draws) -> Draft {
     }
 }
 
-pub(super) fn run_lengths(draws: &mut Draws) -> Draft {
-    let least = draws.between(1, 3) as usize;
-    let count_first = draws.one_in(2);
-    let mark = *draws.pick(&[&"", &":", &"x", &"*"]);
+pub(super) fn run_lengths(rng: &mut Rng) -> Draft {
+    let least = rng.between(1, 3) as usize;
+    let count_first = rng.one_in(2);
+    let mark = *rng.pick(&[&"", &":", &"x", &"*"]);
     let mut runs =
-        |n: usize| -> String { (0..n).map(|_| draws.pick(&["a", "b", "c", "d"]).repeat(draws.below(4) + 1)).collect() };
+        |n: usize| -> String { (0..n).map(|_| rng.pick(&["a", "b", "c", "d"]).repeat(rng.below(4) + 1)).collect() };
     let texts: Vec<String> = [4, 0, 1, 2, 5, 7, 9].into_iter().map(&mut runs).collect();
     let (order, code) = match count_first {
         true => ("the number of its letters, then the letter", format!("str(j - i) + '{mark}' + text[i]")),
@@ -74,10 +74,10 @@ pub(super) fn run_lengths(draws: &mut Draws) -> Draft {
     }
 }
 
-pub(super) fn count_letters(draws: &mut Draws) -> Draft {
-    let meant = draws.distinct(&["a", "e", "i", "o", "u", "r", "s", "t", "n", "l"], 3).concat();
-    let case = draws.one_in(2);
-    let mut texts = lines(draws, " ");
+pub(super) fn count_letters(rng: &mut Rng) -> Draft {
+    let meant = rng.distinct(&["a", "e", "i", "o", "u", "r", "s", "t", "n", "l"], 3).concat();
+    let case = rng.one_in(2);
+    let mut texts = lines(rng, " ");
     texts.push("AREAS OUT IN A LINE".to_owned());
     texts.push(texts[0].to_uppercase());
     let named = meant.chars().map(|c| format!("`{c}`")).collect::<Vec<_>>().join(", ");
@@ -93,11 +93,11 @@ pub(super) fn count_letters(draws: &mut Draws) -> Draft {
     }
 }
 
-pub(super) fn shift_letters(draws: &mut Draws) -> Draft {
-    let by = draws.between(1, 25) as u8;
-    let backwards = draws.one_in(2);
-    let between = *draws.pick(&[&" ", &"-", &", ", &"_"]);
-    let texts = lines(draws, between);
+pub(super) fn shift_letters(rng: &mut Rng) -> Draft {
+    let by = rng.between(1, 25) as u8;
+    let backwards = rng.one_in(2);
+    let between = *rng.pick(&[&" ", &"-", &", ", &"_"]);
+    let texts = lines(rng, between);
     let (way, sign) = if backwards { ("back", "-") } else { ("on", "+") };
     let places = if by == 1 { "one place".to_owned() } else { format!("{by} places") };
     Draft {

@@ -35,16 +35,18 @@ struct Writer {
     seeds: Vec<u64>,
 }
 
-impl Prompted for Writer {
-    fn write(&mut self, text: &str, prompting: Prompting, writing: &Writing) -> Result<String, AnswerError> {
-        let problem = self.problems.iter().find(|problem| problem.prompt == text).ok_or("an unknown prompt")?;
-        assert_eq!((prompting, writing.stops), (Prompting::Base, &STOPS[..]));
-        self.seeds.push(writing.seed);
-        let right = writing.temperature == 0.0 || writing.seed.is_multiple_of(2);
+impl LanguageModel for Writer {
+    fn generate(&mut self, question: Question, _: usize, decoding: Decoding) -> Result<String, AnswerError> {
+        let problem =
+            self.problems.iter().find(|problem| problem.prompt == question.prompt).ok_or("an unknown prompt")?;
+        assert!(question.framing.continued && question.framing.stops == STOPS);
+        let Decoding::Maker { temperature, seed } = decoding else { return Err("no temperature".into()) };
+        self.seeds.push(seed);
+        let right = temperature == 0.0 || seed.is_multiple_of(2);
         Ok(if right { problem.solution.clone() } else { "    return None".to_owned() })
     }
 
-    fn likelihoods(&mut self, _: &str, _: Prompting, _: &[String]) -> Result<Vec<f64>, AnswerError> {
+    fn log_likelihoods(&mut self, _: Question, _: &[String]) -> Result<Vec<f64>, AnswerError> {
         Err("nobody asks".into())
     }
 }

@@ -3,7 +3,7 @@
 //! The facts are few, so a fact cannot be unseen; a question is a fact with its three wrong options, and those
 //! sets are many.
 
-use super::{Draft, Draws};
+use super::{Draft, Rng};
 use crate::score::Scoring;
 
 /// A question with `{}` for its subject, and pairs of subject and answer. No subject of a kind may be answered by
@@ -113,9 +113,9 @@ const KINDS: &[Kind] = &[
     },
 ];
 
-pub(super) fn draft(draws: &mut Draws) -> Draft {
+pub(super) fn draft(rng: &mut Rng) -> Draft {
     let n_facts: usize = KINDS.iter().map(|kind| kind.facts.len()).sum();
-    let mut index = draws.below(n_facts);
+    let mut index = rng.below(n_facts);
     let kind = KINDS
         .iter()
         .find(|kind| {
@@ -128,15 +128,15 @@ pub(super) fn draft(draws: &mut Draws) -> Draft {
         .expect("the index is below the number of facts");
     let (subject, right) = kind.facts[index];
     let wrong: Vec<&str> = kind.facts.iter().map(|(_, answer)| *answer).filter(|answer| *answer != right).collect();
-    let mut options = draws.distinct(&wrong, 3);
+    let mut options = rng.distinct(&wrong, 3);
     options.push(right);
     options.sort_unstable();
     let question = kind.question.replace("{}", subject);
     let key = format!("{question} {}", options.join(", "));
-    draws.shuffle(&mut options);
+    rng.shuffle(&mut options);
     let answer = options.iter().position(|option| *option == right).expect("the right option was put in");
     let shown = options.join(", ");
-    let prompt = match draws.below(2) {
+    let prompt = match rng.below(2) {
         0 => format!("{question} Choose one: {shown}. Answer with the choice only."),
         _ => format!("{question} Is it {shown}? Answer with the choice only."),
     };

@@ -1,21 +1,21 @@
 //! Which of two numbers is larger, or smaller: marked by the likelihood of the two.
 
-use super::{Draft, Draws};
+use super::{Draft, Rng};
 use crate::score::Scoring;
 
-pub(super) fn draft(draws: &mut Draws) -> Draft {
+pub(super) fn draft(rng: &mut Rng) -> Draft {
     // Both have the same number of digits, so neither option is likelier for being shorter.
-    let (low, high) = if draws.one_in(2) { (10, 99) } else { (100, 999) };
-    let first = draws.between(low, high);
+    let (low, high) = if rng.one_in(2) { (10, 99) } else { (100, 999) };
+    let first = rng.between(low, high);
     let second = loop {
-        let candidate = draws.between(low, high);
+        let candidate = rng.between(low, high);
         if candidate != first {
             break candidate;
         }
     };
     let (large, small) = (first.max(second), first.min(second));
-    let (word, answer) = if draws.one_in(2) { ("larger", large) } else { ("smaller", small) };
-    let prompt = match draws.below(2) {
+    let (word, answer) = if rng.one_in(2) { ("larger", large) } else { ("smaller", small) };
+    let prompt = match rng.below(2) {
         0 => format!("Which number is {word}, {first} or {second}? Answer with the number only."),
         _ => format!("Which is the {word} number: {first} or {second}? Answer with the number only."),
     };

@@ -1,6 +1,6 @@
 //! Weekdays, months, and days of the month (of a year that is not a leap year).
 
-use super::{Draft, Draws};
+use super::{Draft, Rng};
 use crate::score::Scoring;
 
 const DAYS: &[&str] = &["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
@@ -19,17 +19,17 @@ const MONTHS: &[(&str, u32)] = &[
     ("December", 31),
 ];
 
-pub(super) fn draft(draws: &mut Draws) -> Draft {
-    match draws.below(4) {
-        0 => weekday(draws),
-        1 => month(draws),
-        2 => neighbour(draws),
-        _ => days_later(draws),
+pub(super) fn draft(rng: &mut Rng) -> Draft {
+    match rng.below(4) {
+        0 => weekday(rng),
+        1 => month(rng),
+        2 => neighbour(rng),
+        _ => days_later(rng),
     }
 }
 
-fn weekday(draws: &mut Draws) -> Draft {
-    let (today, steps) = (draws.below(7), draws.between(1, 20));
+fn weekday(rng: &mut Rng) -> Draft {
+    let (today, steps) = (rng.below(7), rng.between(1, 20));
     let answer = DAYS[(today + steps as usize) % 7].to_owned();
     let unit = if steps == 1 { "day" } else { "days" };
     let question = format!("Today is {}. Which weekday is it in {steps} {unit}?", DAYS[today]);
@@ -41,9 +41,9 @@ fn weekday(draws: &mut Draws) -> Draft {
     }
 }
 
-fn month(draws: &mut Draws) -> Draft {
-    let (from, steps) = (draws.below(12), draws.between(1, 11) as usize);
-    let (word, to) = if draws.one_in(2) { ("after", from + steps) } else { ("before", from + 12 - steps) };
+fn month(rng: &mut Rng) -> Draft {
+    let (from, steps) = (rng.below(12), rng.between(1, 11) as usize);
+    let (word, to) = if rng.one_in(2) { ("after", from + steps) } else { ("before", from + 12 - steps) };
     let unit = if steps == 1 { "month" } else { "months" };
     let question = format!("Which month is {steps} {unit} {word} {}?", MONTHS[from].0);
     Draft {
@@ -57,11 +57,11 @@ fn month(draws: &mut Draws) -> Draft {
     }
 }
 
-fn neighbour(draws: &mut Draws) -> Draft {
-    let month = draws.below(12);
+fn neighbour(rng: &mut Rng) -> Draft {
+    let month = rng.below(12);
     let (name, length) = MONTHS[month];
-    let day = draws.between(1, length);
-    let (word, answer) = if draws.one_in(2) {
+    let day = rng.between(1, length);
+    let (word, answer) = if rng.one_in(2) {
         ("after", if day == length { (1, month + 1) } else { (day + 1, month) })
     } else if day == 1 {
         ("before", (MONTHS[(month + 11) % 12].1, month + 11))
@@ -74,9 +74,9 @@ fn neighbour(draws: &mut Draws) -> Draft {
 }
 
 /// A few days later within the same month, so that the length of months does not matter.
-fn days_later(draws: &mut Draws) -> Draft {
-    let (month, steps) = (draws.below(12), draws.between(2, 9));
-    let day = draws.between(1, 28 - steps);
+fn days_later(rng: &mut Rng) -> Draft {
+    let (month, steps) = (rng.below(12), rng.between(2, 9));
+    let day = rng.between(1, 28 - steps);
     date(format!("Which date is {steps} days after {day} {}?", MONTHS[month].0), "", (day + steps, month))
 }
 

@@ -1,21 +1,21 @@
 //! Following a JSON shape: named keys, strings, numbers, truth values and a list.
 
-use super::{Draft, Draws};
+use super::{Draft, Rng};
 use crate::score::Scoring;
 use crate::suite::words::{NAMES, WORDS};
 use serde_json::{Map, Value, json};
 
-pub(super) fn draft(draws: &mut Draws) -> Draft {
-    match draws.below(3) {
-        0 => person(draws),
-        1 => settings(draws),
-        _ => list(draws),
+pub(super) fn draft(rng: &mut Rng) -> Draft {
+    match rng.below(3) {
+        0 => person(rng),
+        1 => settings(rng),
+        _ => list(rng),
     }
 }
 
-fn person(draws: &mut Draws) -> Draft {
-    let (name, age) = (draws.pick(NAMES), draws.between(10, 99));
-    let thing = draws.pick(WORDS);
+fn person(rng: &mut Rng) -> Draft {
+    let (name, age) = (rng.pick(NAMES), rng.between(10, 99));
+    let thing = rng.pick(WORDS);
     finish(
         format!(
             "Write a JSON object with the keys \"name\", \"age\" and \"word\" for {name}, {age}, {thing}. Answer with JSON only."
@@ -24,15 +24,15 @@ fn person(draws: &mut Draws) -> Draft {
     )
 }
 
-fn settings(draws: &mut Draws) -> Draft {
-    let n = draws.between(2, 3) as usize;
-    let keys = draws.distinct(&["item", "count", "size", "price", "color", "code", "done", "level"], n);
+fn settings(rng: &mut Rng) -> Draft {
+    let n = rng.between(2, 3) as usize;
+    let keys = rng.distinct(&["item", "count", "size", "price", "color", "code", "done", "level"], n);
     let mut object = Map::new();
     for key in keys {
-        let value = match draws.below(5) {
-            0 | 1 => json!(draws.between(0, 999)),
-            2 | 3 => json!(draws.pick(WORDS)),
-            _ => json!(draws.one_in(2)),
+        let value = match rng.below(5) {
+            0 | 1 => json!(rng.between(0, 999)),
+            2 | 3 => json!(rng.pick(WORDS)),
+            _ => json!(rng.one_in(2)),
         };
         object.insert(key.to_owned(), value);
     }
@@ -44,10 +44,10 @@ fn settings(draws: &mut Draws) -> Draft {
     )
 }
 
-fn list(draws: &mut Draws) -> Draft {
-    let n = draws.between(2, 4) as usize;
-    let words = draws.distinct(WORDS, n);
-    let key = draws.pick(&["words", "items", "names"]);
+fn list(rng: &mut Rng) -> Draft {
+    let n = rng.between(2, 4) as usize;
+    let words = rng.distinct(WORDS, n);
+    let key = rng.pick(&["words", "items", "names"]);
     finish(
         format!(
             "Write a JSON object whose key \"{key}\" holds the list of these words: {}. Answer with JSON only.",

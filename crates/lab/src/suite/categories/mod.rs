@@ -12,7 +12,7 @@ mod spelling;
 mod units;
 
 use super::drawing::Scene;
-use super::draws::Draws;
+use super::rng::Rng;
 use crate::score::Scoring;
 
 /// An item before it has an id.
@@ -39,7 +39,7 @@ pub struct Category {
     /// Share of right answers that guessing within the form asked for gets: one of the options, names or orders, or
     /// always the commonest answer.
     pub chance: f64,
-    pub(crate) draft: fn(&mut Draws) -> Draft,
+    pub(crate) draft: fn(&mut Rng) -> Draft,
 }
 
 /// Every category of text, in the order of reports.

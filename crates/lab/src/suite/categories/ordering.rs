@@ -1,25 +1,25 @@
 //! Putting numbers or words in order.
 
-use super::{Draft, Draws};
+use super::{Draft, Rng};
 use crate::score::Scoring;
 use crate::suite::words::WORDS;
 
-pub(super) fn draft(draws: &mut Draws) -> Draft {
-    if draws.one_in(2) { numbers(draws) } else { words(draws) }
+pub(super) fn draft(rng: &mut Rng) -> Draft {
+    if rng.one_in(2) { numbers(rng) } else { words(rng) }
 }
 
-fn numbers(draws: &mut Draws) -> Draft {
+fn numbers(rng: &mut Rng) -> Draft {
     let mut numbers = Vec::new();
-    let n = if draws.one_in(3) { 4 } else { 3 };
+    let n = if rng.one_in(3) { 4 } else { 3 };
     while numbers.len() < n {
-        let candidate = draws.between(10, 99);
+        let candidate = rng.between(10, 99);
         if !numbers.contains(&candidate) {
             numbers.push(candidate);
         }
     }
     let shown = join(&numbers);
     numbers.sort_unstable();
-    let (direction, answer) = if draws.one_in(3) {
+    let (direction, answer) = if rng.one_in(3) {
         ("from largest to smallest", numbers.iter().rev().copied().collect())
     } else {
         ("from smallest to largest", numbers.clone())
@@ -33,10 +33,10 @@ fn numbers(draws: &mut Draws) -> Draft {
 }
 
 /// Words with different first letters, so that the order hangs on the alphabet and not on longer prefixes.
-fn words(draws: &mut Draws) -> Draft {
+fn words(rng: &mut Rng) -> Draft {
     let mut words: Vec<&str> = Vec::new();
     while words.len() < 3 {
-        let candidate = draws.pick(WORDS);
+        let candidate = rng.pick(WORDS);
         if words.iter().all(|w| w.as_bytes()[0] != candidate.as_bytes()[0]) {
             words.push(candidate);
         }

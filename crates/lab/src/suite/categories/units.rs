@@ -1,6 +1,6 @@
 //! Conversions whose answer is a whole number.
 
-use super::{Draft, Draws};
+use super::{Draft, Rng};
 use crate::score::Scoring;
 
 /// Larger unit, smaller unit, how many of the smaller make one of the larger, and the largest count asked about.
@@ -16,12 +16,12 @@ const UNITS: &[(&str, &str, u32, u32)] = &[
     ("days", "hours", 24, 20),
 ];
 
-pub(super) fn draft(draws: &mut Draws) -> Draft {
-    let (large, small, factor, most) = UNITS[draws.below(UNITS.len())];
-    let n = draws.between(2, most);
+pub(super) fn draft(rng: &mut Rng) -> Draft {
+    let (large, small, factor, most) = UNITS[rng.below(UNITS.len())];
+    let n = rng.between(2, most);
     let (from, to, count, answer) =
-        if draws.one_in(3) { (small, large, n * factor, n) } else { (large, small, n, n * factor) };
-    let prompt = match draws.below(2) {
+        if rng.one_in(3) { (small, large, n * factor, n) } else { (large, small, n, n * factor) };
+    let prompt = match rng.below(2) {
         0 => format!("How many {to} are {count} {from}? Answer with the number only."),
         _ => format!("Convert {count} {from} to {to}. Answer with the number only."),
     };

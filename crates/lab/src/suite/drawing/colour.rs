@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::suite::Draws;
+use crate::suite::Rng;
 
 /// How far a channel may stray from the colour's usual value, so that a name is not one exact value.
 const SPREAD: u32 = 18;
@@ -71,15 +71,15 @@ impl Colour {
     }
 
     /// A red, green and blue near the usual ones.
-    pub(crate) fn shade(self, draws: &mut Draws) -> [u8; 3] {
-        stray(self.usual(), draws)
+    pub(crate) fn shade(self, rng: &mut Rng) -> [u8; 3] {
+        stray(self.usual(), rng)
     }
 }
 
 /// `usual` with each channel moved by up to [`SPREAD`].
-pub(crate) fn stray(usual: [u8; 3], draws: &mut Draws) -> [u8; 3] {
+pub(crate) fn stray(usual: [u8; 3], rng: &mut Rng) -> [u8; 3] {
     usual.map(|channel| {
-        let moved = u32::from(channel) + draws.between(0, 2 * SPREAD);
+        let moved = u32::from(channel) + rng.between(0, 2 * SPREAD);
         moved.saturating_sub(SPREAD).min(255) as u8
     })
 }

@@ -13,7 +13,7 @@ mod sizes;
 
 use super::categories::{Category, Draft};
 use super::drawing::{Colour, Figure, Mark, Scene, Shape};
-use super::{Draws, Item, hash, is_reserved, item};
+use super::{Item, Rng, hash, is_reserved, item};
 use crate::score::Scoring;
 
 /// Every category about pictures, in the order of reports.
@@ -75,7 +75,7 @@ const PATIENCE: usize = 1_000;
 const QUESTIONS_PER_PICTURE: usize = 12;
 
 /// A question about a scene, with its right answer; none if the scene has no clear answer to what was drawn.
-type Ask = fn(&Scene, &mut Draws) -> Option<Question>;
+type Ask = fn(&Scene, &mut Rng) -> Option<Question>;
 
 /// What is asked about a scene.
 struct Question {
@@ -85,28 +85,28 @@ struct Question {
 
 impl Question {
     /// An answer out of a closed set of words. In one case of two the prompt asks for brevity.
-    fn word(prompt: String, names: impl IntoIterator<Item = &'static str>, answer: &str, draws: &mut Draws) -> Self {
+    fn word(prompt: String, names: impl IntoIterator<Item = &'static str>, answer: &str, rng: &mut Rng) -> Self {
         let names = names.into_iter().map(str::to_owned).collect();
         let scoring = Scoring::Named { names, answer: answer.to_owned() };
-        Question { prompt: terse(prompt, "Answer with one word.", draws), scoring }
+        Question { prompt: terse(prompt, "Answer with one word.", rng), scoring }
     }
 
     /// An answer that is a whole number.
-    fn number(prompt: String, answer: u32, draws: &mut Draws) -> Self {
-        let prompt = terse(prompt, "Answer with the number only.", draws);
+    fn number(prompt: String, answer: u32, rng: &mut Rng) -> Self {
+        let prompt = terse(prompt, "Answer with the number only.", rng);
         Question { prompt, scoring: Scoring::Number { answer: answer.into() } }
     }
 }
 
-fn terse(prompt: String, plea: &str, draws: &mut Draws) -> String {
-    if draws.one_in(2) { format!("{prompt} {plea}") } else { prompt }
+fn terse(prompt: String, plea: &str, rng: &mut Rng) -> String {
+    if rng.one_in(2) { format!("{prompt} {plea}") } else { prompt }
 }
 
 /// Draws scenes until one has an answer to what `ask` draws.
-fn draft(draws: &mut Draws, scene: fn(&mut Draws) -> Scene, ask: Ask) -> Draft {
+fn draft(rng: &mut Rng, scene: fn(&mut Rng) -> Scene, ask: Ask) -> Draft {
     for _ in 0..PATIENCE {
-        let scene = scene(draws);
-        if let Some(question) = ask(&scene, draws) {
+        let scene = scene(rng);
+        if let Some(question) = ask(&scene, rng) {
             return about(scene, question);
         }
     }
@@ -133,10 +133,10 @@ fn description_of_all(scene: &Scene) -> Question {
 /// An endless stream of pictures that no suite will ever hold, each with several questions of different categories and
 /// a description.
 pub fn training_pictures(seed: u64) -> impl Iterator<Item = (Scene, Vec<Item>)> {
-    let mut draws = Draws::new(seed, hash::sha256_u64(b"training pictures"));
+    let mut rng = Rng::new(seed, hash::sha256_u64(b"training pictures"));
     std::iter::repeat_with(move || {
-        let letters_or_digits = draws.one_in(2);
-        let scene = if letters_or_digits { scenes::glyphs(&mut draws) } else { scenes::shapes(&mut draws) };
+        let letters_or_digits = rng.one_in(2);
+        let scene = if letters_or_digits { scenes::glyphs(&mut rng) } else { scenes::shapes(&mut rng) };
         let asks: &[(&'static str, Ask)] = if letters_or_digits {
             &[("letters", glyphs::letter), ("digits", glyphs::digit)]
         } else {
@@ -151,7 +151,7 @@ pub fn training_pictures(seed: u64) -> impl Iterator<Item = (Scene, Vec<Item>)> 
         let mut items = vec![item("descriptions", about(scene.clone(), description_of_all(&scene)))];
         for i in 0..QUESTIONS_PER_PICTURE {
             let (category, ask) = asks[i % asks.len()];
-            if let Some(question) = ask(&scene, &mut draws)
+            if let Some(question) = ask(&scene, &mut rng)
                 && items.iter().all(|item| item.prompt != question.prompt)
             {
                 items.push(item(category, about(scene.clone(), question)));
@@ -193,21 +193,21 @@ fn alone<T: PartialEq>(scene: &Scene, property: impl Fn(&Mark) -> T) -> Vec<&Mar
 }
 
 /// A description that fits no other shape of the scene, `star` or `red star`; none if there is none.
-fn description(scene: &Scene, mark: &Mark, draws: &mut Draws) -> Option<String> {
+fn description(scene: &Scene, mark: &Mark, rng: &mut Rng) -> Option<String> {
     let shape = shape_of(mark)?.name();
     let with_colour = format!("{} {shape}", mark.colour.name());
     let by_shape = alone(scene, |m| m.figure).contains(&mark);
     let by_both = alone(scene, |m| (m.figure, m.colour)).contains(&mark);
     match (by_shape, by_both) {
-        (true, _) => Some(if draws.one_in(2) { shape.to_owned() } else { with_colour }),
+        (true, _) => Some(if rng.one_in(2) { shape.to_owned() } else { with_colour }),
         (false, true) => Some(with_colour),
         (false, false) => None,
     }
 }
 
 /// One of the marks, none of none.
-fn one_of<'a>(marks: &[&'a Mark], draws: &mut Draws) -> Option<&'a Mark> {
-    (!marks.is_empty()).then(|| marks[draws.below(marks.len())])
+fn one_of<'a>(marks: &[&'a Mark], rng: &mut Rng) -> Option<&'a Mark> {
+    (!marks.is_empty()).then(|| marks[rng.below(marks.len())])
 }
 
 #[cfg(test)]

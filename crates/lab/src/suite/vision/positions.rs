@@ -1,24 +1,24 @@
 //! Where is it, beside what?
 
-use super::{Draws, Mark, Question, Scene, description, shape_names, shape_of};
+use super::{Mark, Question, Rng, Scene, description, shape_names, shape_of};
 
 /// How far two middles must lie apart to be asked about, in half pixels.
 const CLEAR: u32 = 32;
 
-pub(super) fn ask(scene: &Scene, draws: &mut Draws) -> Option<Question> {
+pub(super) fn ask(scene: &Scene, rng: &mut Rng) -> Option<Question> {
     if scene.marks.len() < 2 {
         return None;
     }
-    if draws.one_in(2) { beside(scene, draws) } else { outermost(scene, draws) }
+    if rng.one_in(2) { beside(scene, rng) } else { outermost(scene, rng) }
 }
 
 /// On which side of one shape another lies.
-fn beside(scene: &Scene, draws: &mut Draws) -> Option<Question> {
-    let first = draws.below(scene.marks.len());
-    let second = (first + 1 + draws.below(scene.marks.len() - 1)) % scene.marks.len();
+fn beside(scene: &Scene, rng: &mut Rng) -> Option<Question> {
+    let first = rng.below(scene.marks.len());
+    let second = (first + 1 + rng.below(scene.marks.len() - 1)) % scene.marks.len();
     let (a, b) = (&scene.marks[first], &scene.marks[second]);
-    let (name_a, name_b) = (description(scene, a, draws)?, description(scene, b, draws)?);
-    let across = draws.one_in(2);
+    let (name_a, name_b) = (description(scene, a, rng)?, description(scene, b, rng)?);
+    let across = rng.one_in(2);
     let (at_a, at_b) = (along(a, across), along(b, across));
     if at_a.abs_diff(at_b) < CLEAR {
         return None;
@@ -28,12 +28,12 @@ fn beside(scene: &Scene, draws: &mut Draws) -> Option<Question> {
     } else {
         ("above", "below", format!("Is the {name_a} above or below the {name_b}?"))
     };
-    Some(Question::word(prompt, [near, far], if at_a < at_b { near } else { far }, draws))
+    Some(Question::word(prompt, [near, far], if at_a < at_b { near } else { far }, rng))
 }
 
 /// Which shape is furthest to one side.
-fn outermost(scene: &Scene, draws: &mut Draws) -> Option<Question> {
-    let (across, least) = (draws.one_in(2), draws.one_in(2));
+fn outermost(scene: &Scene, rng: &mut Rng) -> Option<Question> {
+    let (across, least) = (rng.one_in(2), rng.one_in(2));
     let mut marks: Vec<&Mark> = scene.marks.iter().collect();
     marks.sort_by_key(|mark| along(mark, across));
     if !least {
@@ -48,7 +48,7 @@ fn outermost(scene: &Scene, draws: &mut Draws) -> Option<Question> {
         (false, true) => "nearest to the top",
         (false, false) => "nearest to the bottom",
     };
-    Some(Question::word(format!("Which shape is {end}?"), shape_names(), shape_of(marks[0])?.name(), draws))
+    Some(Question::word(format!("Which shape is {end}?"), shape_names(), shape_of(marks[0])?.name(), rng))
 }
 
 /// The middle of a mark, from the left or from the top, in half pixels.

@@ -1,25 +1,25 @@
 //! Which is bigger?
 
-use super::{Draws, Mark, Question, Scene, alone, colour_names, shape_names, shape_of};
+use super::{Mark, Question, Rng, Scene, alone, colour_names, shape_names, shape_of};
 
 /// A shape is clearly bigger when it is higher by half and covers half as much again.
 fn clearly_bigger(a: &Mark, b: &Mark) -> bool {
     2 * a.height >= 3 * b.height && 2 * a.area() >= 3 * b.area()
 }
 
-pub(super) fn ask(scene: &Scene, draws: &mut Draws) -> Option<Question> {
+pub(super) fn ask(scene: &Scene, rng: &mut Rng) -> Option<Question> {
     if scene.marks.len() < 2 {
         return None;
     }
-    if draws.one_in(3) { of_two(scene, draws) } else { of_all(scene, draws) }
+    if rng.one_in(3) { of_two(scene, rng) } else { of_all(scene, rng) }
 }
 
 /// The bigger or smaller of two shapes that have their names to themselves.
-fn of_two(scene: &Scene, draws: &mut Draws) -> Option<Question> {
+fn of_two(scene: &Scene, rng: &mut Rng) -> Option<Question> {
     let mut candidates = alone(scene, |mark| mark.figure);
-    draws.shuffle(&mut candidates);
+    rng.shuffle(&mut candidates);
     let [a, b] = *candidates.get(..2)? else { return None };
-    let bigger = draws.one_in(2);
+    let bigger = rng.one_in(2);
     let (large, small) = match (clearly_bigger(a, b), clearly_bigger(b, a)) {
         (true, _) => (a, b),
         (_, true) => (b, a),
@@ -35,16 +35,16 @@ fn of_two(scene: &Scene, draws: &mut Draws) -> Option<Question> {
 }
 
 /// The biggest or smallest of all, by its shape or its colour.
-fn of_all(scene: &Scene, draws: &mut Draws) -> Option<Question> {
-    let biggest = draws.one_in(2);
+fn of_all(scene: &Scene, rng: &mut Rng) -> Option<Question> {
+    let biggest = rng.one_in(2);
     let stands_out = |mark: &&Mark| {
         let others = scene.marks.iter().filter(|other| other != mark);
         others.into_iter().all(|other| if biggest { clearly_bigger(mark, other) } else { clearly_bigger(other, mark) })
     };
     let mark = scene.marks.iter().find(stands_out)?;
     let word = if biggest { "biggest" } else { "smallest" };
-    Some(match draws.below(2) {
-        0 => Question::word(format!("Which shape is the {word}?"), shape_names(), shape_of(mark)?.name(), draws),
-        _ => Question::word(format!("What colour is the {word} shape?"), colour_names(), mark.colour.name(), draws),
+    Some(match rng.below(2) {
+        0 => Question::word(format!("Which shape is the {word}?"), shape_names(), shape_of(mark)?.name(), rng),
+        _ => Question::word(format!("What colour is the {word} shape?"), colour_names(), mark.colour.name(), rng),
     })
 }

@@ -5,11 +5,11 @@ use plimsoll_lab::predict::before::Floats;
 use plimsoll_lab::record::Measurement;
 
 use super::super::advice::lower_first;
-use super::super::dossier::AT_LEAST;
+use super::super::evidence_index::AT_LEAST;
 use super::super::foresee::Foreseen;
 use super::super::paragraph::{Paragraph, Part};
-use super::super::review::{Call, Opinion};
-use super::super::verdict::Word;
+use super::super::review::{Opinion, Recommendation};
+use super::super::verdict::VerdictKind;
 use super::super::veto::Ground;
 use super::{ALIKE, OutlookAdvice, is_faster, is_lighter};
 
@@ -68,7 +68,7 @@ impl Case<'_> {
         &self.models[at].card.name
     }
 
-    fn word(&self, at: usize) -> Word {
+    fn word(&self, at: usize) -> VerdictKind {
         self.models[at].review.verdict.word
     }
 
@@ -110,8 +110,8 @@ impl Case<'_> {
 
     fn one_title(&self, at: usize) -> String {
         match self.word(at) {
-            Word::Try => format!("Try {} first, predicted", self.name(at)),
-            Word::Unmeasured => format!("If any, {}, predicted", self.name(at)),
+            VerdictKind::Try => format!("Try {} first, predicted", self.name(at)),
+            VerdictKind::Unmeasured => format!("If any, {}, predicted", self.name(at)),
             _ => format!("Perhaps {}, predicted", self.name(at)),
         }
     }
@@ -119,10 +119,10 @@ impl Case<'_> {
     fn one(&self, at: usize) -> Vec<Part> {
         let mut says = Paragraph::default();
         match self.word(at) {
-            Word::Try => {
+            VerdictKind::Try => {
                 says.words("Try ").name(self.name(at)).words(" first. ");
             }
-            Word::Unmeasured => {
+            VerdictKind::Unmeasured => {
                 says.words("If any, ").name(self.name(at));
                 self.reservations(&mut says, at, ". Little can be told of it: ", ". ");
             }
@@ -141,11 +141,11 @@ impl Case<'_> {
     }
 
     fn several_title(&self, first: &[usize]) -> String {
-        let is_told = first.iter().any(|at| self.word(*at) != Word::Unmeasured);
+        let is_told = first.iter().any(|at| self.word(*at) != VerdictKind::Unmeasured);
         let whom = if self.models.len() == 2 { "either" } else { "any of the first" };
         match (is_told, self.word(first[0])) {
             (false, _) => "Nothing tells them apart, predicted".to_owned(),
-            (true, Word::Try) => format!("Try {whom}, predicted"),
+            (true, VerdictKind::Try) => format!("Try {whom}, predicted"),
             (true, _) => format!("Perhaps {whom}, predicted"),
         }
     }
@@ -153,17 +153,17 @@ impl Case<'_> {
     /// Models that the predictions do not tell apart.
     fn several(&self, one: usize, other: usize, first: &[usize]) -> Vec<Part> {
         let mut says = Paragraph::default();
-        let is_told = self.word(one) != Word::Unmeasured;
+        let is_told = self.word(one) != VerdictKind::Unmeasured;
         says.words(match (is_told, self.word(one)) {
             (false, _) => "Nothing that is known decides between ",
-            (true, Word::Try) => "Try either of ",
+            (true, VerdictKind::Try) => "Try either of ",
             (true, _) => "Perhaps either of ",
         });
         self.listed(&mut says, first);
         says.words(if is_told { ": the predictions do not tell them apart. " } else { ". " });
         self.gains(&mut says, one, other);
         self.gains(&mut says, other, one);
-        if self.word(one) != Word::Try {
+        if self.word(one) != VerdictKind::Try {
             for at in first.iter().take(NAMED) {
                 let mut open = Paragraph::default();
                 open.words("Of ").name(self.name(*at)).words(" ");
@@ -186,7 +186,7 @@ impl Case<'_> {
 
     /// The one that comes second, beside the first.
     fn beside(&self, says: &mut Paragraph, at: usize, second: usize) {
-        if self.word(second) == Word::Skip {
+        if self.word(second) == VerdictKind::Skip {
             self.against(says, second);
             return;
         }
@@ -285,7 +285,8 @@ impl Case<'_> {
 
     /// That nothing here tells of the answers of those that are not out.
     fn unmeasured(&self, says: &mut Paragraph) {
-        let in_play: Vec<usize> = self.ranking.iter().copied().filter(|at| self.word(*at) != Word::Skip).collect();
+        let in_play: Vec<usize> =
+            self.ranking.iter().copied().filter(|at| self.word(*at) != VerdictKind::Skip).collect();
         says.words("How often ");
         match in_play[..] {
             [] => says.words("they answer"),
@@ -330,7 +331,7 @@ impl Case<'_> {
 
     /// Those behind the second: who follows, and who is not for this.
     fn rest(&self, says: &mut Paragraph, others: &[usize]) {
-        let (out, next): (Vec<usize>, Vec<usize>) = others.iter().partition(|at| self.word(**at) == Word::Skip);
+        let (out, next): (Vec<usize>, Vec<usize>) = others.iter().partition(|at| self.word(**at) == VerdictKind::Skip);
         if !next.is_empty() {
             says.words("Then ");
             self.listed(says, &next);
@@ -454,13 +455,13 @@ impl Case<'_> {
     /// Who would not try it, and for what above all.
     fn skipped(&self, at: usize) -> Vec<Vec<Part>> {
         let model = &self.models[at];
-        let is_no = |opinion: &&Opinion| matches!(opinion.call, Call::Skip | Call::Perhaps);
+        let is_no = |opinion: &&Opinion| matches!(opinion.call, Recommendation::Skip | Recommendation::Perhaps);
         let said = model.review.opinions.iter().filter(is_no);
         let vetoed = |opinion: &Opinion| opinion.gates.iter().any(|gate| gate.outcome == Outcome::Failed);
         said.filter(|opinion| !vetoed(opinion))
             .map(|opinion| {
                 let mut says = Paragraph::default();
-                let perhaps = if opinion.call == Call::Perhaps { "perhaps " } else { "" };
+                let perhaps = if opinion.call == Recommendation::Perhaps { "perhaps " } else { "" };
                 says.words("the ").words(&opinion.name).words(" would ").words(perhaps).words("not try it");
                 let lost = |utility: f64, weight: f64| weight * (100.0 - utility);
                 let worst = opinion

@@ -5,7 +5,7 @@ use plimsoll_lab::predict::before::{Floats, Prediction};
 use plimsoll_lab::record::{Measurement, Unit};
 
 use super::{ComparePage, Pair, first_sentence, summary};
-use crate::judge::{Foreseen, Outlook, Part, Word, marked_text, predicted_text};
+use crate::judge::{Foreseen, Outlook, Part, VerdictKind, marked_text, predicted_text};
 use crate::pages::bars::{Amount, Quantity};
 use crate::pages::measured::marked;
 use crate::predicted::{bytes, context_words, fits_words};
@@ -89,9 +89,9 @@ impl<'a> ComparePage<'a> {
         let word = |at: usize| outlook.models[at].review.verdict.word;
         Some(match outlook.advice.first[..] {
             [] => "Try neither, predicted".to_owned(),
-            [one] if word(one) == Word::Unmeasured => format!("If any, {}", ["A", "B"][one.min(1)]),
+            [one] if word(one) == VerdictKind::Unmeasured => format!("If any, {}", ["A", "B"][one.min(1)]),
             [one] => format!("{} {}, predicted", word(one), ["A", "B"][one.min(1)]),
-            [one, ..] if word(one) == Word::Unmeasured => "Nothing tells them apart".to_owned(),
+            [one, ..] if word(one) == VerdictKind::Unmeasured => "Nothing tells them apart".to_owned(),
             [one, ..] => format!("{} either, predicted", word(one)),
         })
     }

@@ -1,0 +1,54 @@
+//! `plimsoll serve`
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+
+use super::store::StoreArgs;
+
+/// `serve`
+#[derive(ClapArgs, Debug)]
+#[command(
+    after_help = "Examples:\n  plimsoll serve\n  plimsoll serve --host 0.0.0.0 --token \"$(openssl rand -hex 16)\"\n\nWith --smtp and --mail-from, readers can ask on the page for the digest by mail,\nonce a week; --mail-to names who gets it without asking. Links in mails and in\nthe feed begin with --site. A password in the mail server's address is better\nput into PLIMSOLL_SMTP, which stands for --smtp."
+)]
+pub struct Serve {
+    /// Address to listen on; one that other machines reach asks for a token
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub host: std::net::IpAddr,
+    /// Port to listen on; 0 takes any that is free
+    #[arg(long, value_name = "N", default_value_t = 7777)]
+    pub port: u16,
+    /// What every reader has to show [default: none on this machine, else a random one that is printed]
+    #[arg(long, value_name = "TEXT", value_parser = parse_token)]
+    pub token: Option<String>,
+    /// What the panel judges by [default: the rubric inside]
+    #[arg(long, value_name = "FILE")]
+    pub rubric: Option<PathBuf>,
+    /// Mail server for the digest, such as smtps://user@host
+    #[arg(long, value_name = "URL", requires = "mail_from")]
+    pub smtp: Option<String>,
+    /// Sender of the digest
+    #[arg(long, value_name = "ADDRESS")]
+    pub mail_from: Option<String>,
+    /// Receiver of the digest besides those who ask for it on the page, any number of times
+    #[arg(long, value_name = "ADDRESS", requires = "mail_from")]
+    pub mail_to: Vec<String>,
+    /// Where readers reach this server, such as https://plimsoll.example [default: this machine's address]
+    #[arg(long, value_name = "URL", value_parser = parse_site)]
+    pub site: Option<String>,
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+fn parse_site(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+    let is_fit =
+        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]/_~".contains(&byte));
+    if is_fit { Ok(text.to_owned()) } else { Err("expected an address such as https://plimsoll.example".to_owned()) }
+}
+
+fn parse_token(text: &str) -> Result<String, String> {
+    let is_fit =
+        text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if is_fit { Ok(text.to_owned()) } else { Err("expected 16 or more letters, digits, - or _".to_owned()) }
+}

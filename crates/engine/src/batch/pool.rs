@@ -1,0 +1,95 @@
+//! Keys and values of ended answers, kept for prompts that begin as they did.
+
+use plimsoll_runtime::{CacheError, KvCache};
+
+use super::sequence::Sequence;
+use crate::vision::PromptToken;
+
+/// A cache that begins a prompt.
+pub(super) struct Prefix {
+    pub cache: KvCache,
+    /// The tokens it holds.
+    pub cached: Vec<PromptToken>,
+}
+
+impl Prefix {
+    /// Cut to what a prompt of these tokens begins with, but for its last token, whose logits are always wanted.
+    pub fn of(mut self, tokens: &[PromptToken]) -> Prefix {
+        if !self.cache.expect(tokens.len()) {
+            self.cached.clear();
+        }
+        let shared = shared(tokens, &self.cached);
+        self.cache.truncate(shared);
+        self.cached.truncate(shared);
+        self
+    }
+}
+
+/// How many tokens two sequences begin with alike, the last of `tokens` left out.
+fn shared(tokens: &[PromptToken], cached: &[PromptToken]) -> usize {
+    let before_last = &tokens[..tokens.len().saturating_sub(1)];
+    before_last.iter().zip(cached).take_while(|(new, old)| new == old).count()
+}
+
+struct Kept {
+    prefix: Prefix,
+    /// Positions that its memory was filled to: what is forgotten of a cache is not given back to the system.
+    filled: usize,
+}
+
+/// Caches of ended answers, the last used last.
+#[derive(Default)]
+pub(super) struct Pool {
+    kept: Vec<Kept>,
+}
+
+impl Pool {
+    /// Positions for which memory is held.
+    pub fn positions(&self) -> usize {
+        self.kept.iter().map(|kept| kept.filled).sum()
+    }
+
+    /// Keeps what a sequence read of its prompt. Generated positions are forgotten: their arithmetic is that of generated
+    /// tokens, and as part of a prompt they would have other bits.
+    pub fn keep(&mut self, sequence: Sequence) {
+        let Sequence { mut cache, cached, filled, .. } = sequence;
+        cache.truncate(cached.len());
+        if !cached.is_empty() {
+            self.kept.push(Kept { filled: filled.max(cached.len()), prefix: Prefix { cache, cached } });
+        }
+    }
+
+    /// The longest beginning of `tokens` among what is kept and what is being answered: taken where the prompt continues
+    /// all of it, copied where somebody else may.
+    pub fn prefix(&mut self, tokens: &[PromptToken], sequences: &[Sequence]) -> Result<Option<Prefix>, CacheError> {
+        let of_kept = self.kept.iter().map(|kept| shared(tokens, &kept.prefix.cached)).enumerate();
+        let kept = of_kept.max_by_key(|(_, shared)| *shared).filter(|(_, shared)| *shared > 0);
+        let of_running = sequences.iter().map(|sequence| (sequence, shared(tokens, &sequence.cached)));
+        let running = of_running.max_by_key(|(_, shared)| *shared).filter(|(_, shared)| *shared > 0);
+        match (kept, running) {
+            (Some((at, length)), running) if running.is_none_or(|(_, other)| other <= length) => {
+                let whole = self.kept[at].prefix.cached.len() <= length.max(tokens.len().saturating_sub(1));
+                if whole {
+                    return Ok(Some(self.kept.remove(at).prefix));
+                }
+                let prefix = &self.kept[at].prefix;
+                let copy = Prefix { cache: prefix.cache.beginning(length)?, cached: prefix.cached[..length].to_vec() };
+                let used = self.kept.remove(at);
+                self.kept.push(used);
+                Ok(Some(copy))
+            }
+            (_, Some((sequence, length))) => Ok(Some(Prefix {
+                cache: sequence.cache.beginning(length)?,
+                cached: sequence.cached[..length].to_vec(),
+            })),
+            (_, None) => Ok(None),
+        }
+    }
+
+    /// Forgets the longest unused until no more than `positions` are held.
+    pub fn shrink(&mut self, positions: usize) {
+        while self.positions() > positions {
+            self.kept.remove(0);
+        }
+    }
+}
