@@ -4,6 +4,9 @@
 #[allow(dead_code)]
 #[path = "../../fetch/tests/hub/mock.rs"]
 mod mock;
+#[cfg(target_os = "linux")]
+#[path = "../../../tests/skipped.rs"]
+mod skipped;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +14,8 @@ use std::process::{Command, Output, Stdio};
 
 use mock::{Fault, Mock};
 use serde_json::Value;
+#[cfg(target_os = "linux")]
+use skipped::skipped;
 
 /// A person with a cache, a hub and a home of their own.
 struct Person {
@@ -281,4 +286,70 @@ fn who_presses_ctrl_c_goes_on_where_it_stopped() {
     person.told(&["pull", "org/name", "--yes"]);
     assert!(!person.told(&["models"]).contains("unfinished"));
     assert!(fs::read(person.weights()).unwrap() == demo("model.safetensors"));
+}
+
+/// What `plimsoll ARGS` says on a terminal where somebody types `answer`; nothing where there is no `script` to make one.
+#[cfg(target_os = "linux")]
+fn typed(person: &Person, args: &str, answer: &str) -> Option<String> {
+    let line = format!("{} {args}", env!("CARGO_BIN_EXE_plimsoll"));
+    let command = person.command(&[]);
+    let mut script = Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]);
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => script.env(name, value),
+            None => script.env_remove(name),
+        };
+    }
+    let child = script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+    let mut child = child.ok()?;
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), answer.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_person_is_asked_and_the_answer_is_taken() {
+    let person = person("apache-2.0");
+    let Some(said) = typed(&person, "pull org/name", "n\n") else { return skipped("there is no `script` here") };
+    assert!(said.contains("fetch 94") && said.contains("[y/N]") && said.contains("nothing was changed"), "{said}");
+    assert!(!person.cache().exists());
+    let said = typed(&person, "pull org/name", "y\n").unwrap();
+    assert!(said.contains("opens it"), "{said}");
+    assert!(person.weights().is_file());
+}
+
+#[test]
+fn a_model_of_ollama_is_pulled_and_opened_by_its_name() {
+    let written = tempfile::tempdir().unwrap();
+    let case = plimsoll_testing::Case::named("smollm3").write(written.path());
+    let weights = mock::File::new(fs::read(case.gguf.unwrap()).unwrap(), true);
+    let person = Person { hub: Mock::new(&[]), home: tempfile::tempdir().unwrap() };
+    let (sha, size) = (weights.sha256.clone(), weights.bytes.len());
+    let layer = serde_json::json!({
+        "mediaType": "application/vnd.ollama.image.model", "digest": format!("sha256:{sha}"), "size": size,
+    });
+    let manifest: &'static str = serde_json::json!({ "schemaVersion": 2, "layers": [layer] }).to_string().leak();
+    person.hub.change(|inside| {
+        inside.files.insert(sha.clone(), weights);
+    });
+    person.hub.script(move |request, _| {
+        if request.path == "/v2/library/tiny/manifests/1b" {
+            return Some(Fault::Says(200, Vec::new(), manifest));
+        }
+        let blob = request.path.strip_prefix("/v2/library/tiny/blobs/sha256:")?;
+        Some(Fault::Says(307, vec![("Location", format!("/cdn/{blob}"))], ""))
+    });
+    let from = person.hub.endpoint.clone();
+    assert!(person.refused(&["pull", "ollama:tiny:1b", "--offline"]).contains("is not on this machine"));
+    let told = person.told(&["pull", "ollama:tiny:1b", "--from", &from, "--dry-run"]);
+    assert!(told.contains("ollama:tiny:1b") && told.contains("model, "), "{told}");
+    let pulled = person.json(&["pull", "ollama:tiny:1b", "--from", &from, "--yes"]);
+    assert!(pulled["path"].as_str().unwrap().ends_with(&format!("blobs/sha256-{sha}")), "{pulled}");
+    assert_eq!(person.json(&["info", "ollama:tiny:1b"])["path"], pulled["path"]);
+    assert!(person.told(&["models"]).starts_with("ollama:tiny:1b "));
+    assert!(person.told(&["models", "verify", "ollama:tiny:1b"]).contains("passed"));
+    person.told(&["models", "remove", "ollama:tiny:1b", "--yes"]);
+    assert!(person.told(&["models"]).contains("no models"));
 }
