@@ -50,7 +50,8 @@ pub struct Client {
 pub fn patience() -> Patience {
     Patience {
         connect: Duration::from_secs(5),
-        stall: Duration::from_millis(300),
+        // Longer than a busy machine lets a thread wait.
+        stall: Duration::from_secs(20),
         tries: 4,
         first_wait: Duration::from_millis(1),
         longest_wait: Duration::from_secs(5),
@@ -64,6 +65,12 @@ pub fn options() -> HubOptions {
 impl Client {
     pub fn of(mock: &Mock) -> Client {
         Client::with(mock, options())
+    }
+
+    /// One that gives a silent server up soon.
+    pub fn impatient(mock: &Mock) -> Client {
+        let patience = Patience { stall: Duration::from_millis(300), ..patience() };
+        Client::with(mock, HubOptions { patience, ..options() })
     }
 
     pub fn with_token(mock: &Mock) -> Client {

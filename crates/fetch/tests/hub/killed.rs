@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use plimsoll_fetch::{Cache, Cancel, Hub, HubOptions, Parts, Patience, Reference, State, Want};
+use plimsoll_fetch::{Cache, Cancel, Hub, HubOptions, Parts, Reference, State, Want};
 
 use crate::client::{Client, bytes, patience};
 use crate::mock::{Mock, Request};
@@ -21,8 +21,7 @@ const HUB: &str = "PLIMSOLL_TEST_HUB";
 const CACHE: &str = "PLIMSOLL_TEST_CACHE";
 
 fn options() -> HubOptions {
-    let patience = Patience { stall: Duration::from_secs(20), ..patience() };
-    HubOptions { patience, parts: PARTS, ..HubOptions::default() }
+    HubOptions { patience: patience(), parts: PARTS, ..HubOptions::default() }
 }
 
 /// What the child does: run by the other test, in a process of its own.
