@@ -15,7 +15,10 @@ fn failing(fault: impl Fn(usize) -> Option<Fault> + Send + Sync + 'static) -> Mo
 }
 
 fn pulled_through(mock: &Mock) -> Client {
-    let mut client = Client::of(mock);
+    pulled_by(Client::of(mock), mock)
+}
+
+fn pulled_by(mut client: Client, mock: &Mock) -> Client {
     let pulled = client.pull().unwrap();
     client.assert_whole(mock, &pulled);
     client
@@ -34,14 +37,14 @@ fn a_body_that_ends_too_soon_is_gone_on_with_where_it_ended() {
 #[test]
 fn a_server_that_falls_silent_is_asked_anew() {
     let mock = failing(|nth| (nth < 3).then_some(Fault::StallAfter(10_000)));
-    let client = pulled_through(&mock);
+    let client = pulled_by(Client::impatient(&mock), &mock);
     assert!(client.events.iter().any(|event| event.contains("nothing came for")), "{:?}", client.events);
 }
 
 #[test]
 fn a_server_that_is_silent_for_good_is_given_up() {
     let mock = failing(|_| Some(Fault::StallAfter(0)));
-    let error = Client::of(&mock).pull().unwrap_err();
+    let error = Client::impatient(&mock).pull().unwrap_err();
     assert!(matches!(error, FetchError::Stalled { .. }), "{error}");
 }
 
