@@ -33,7 +33,7 @@ const STARTS: usize = 7;
 type StartError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Models measured and judged.
-pub struct Measured<R> {
+pub struct ComparisonRun<R> {
     /// What was seen and said.
     pub report: R,
     /// What the panel judged by.
@@ -59,7 +59,7 @@ pub fn measured(
     args: &MeasureArgs,
     settings: &Settings,
     progress_style: ProgressStyle,
-) -> anyhow::Result<Measured<Report>> {
+) -> anyhow::Result<ComparisonRun<Report>> {
     run(&[a, b], args, settings, progress_style, |under_test, options, journal, fresh_start, progress| {
         let [a, b] = under_test else { unreachable!("two were named") };
         Ok(vec![compare::compare(&[a.clone(), b.clone()], options, journal, fresh_start, progress)?])
@@ -76,7 +76,7 @@ pub fn measured_field(
     args: &MeasureArgs,
     settings: &Settings,
     progress_style: ProgressStyle,
-) -> anyhow::Result<Measured<FieldReport>> {
+) -> anyhow::Result<ComparisonRun<FieldReport>> {
     if args.base.is_some() {
         bail!("--base is for two models: compare a model with the one that it was made from alone");
     }
@@ -86,9 +86,9 @@ pub fn measured_field(
     .map(|reports| Ok(FieldReport::of(reports)?))
 }
 
-impl Measured<Vec<Report>> {
-    fn map<R>(self, of: impl FnOnce(Vec<Report>) -> anyhow::Result<R>) -> anyhow::Result<Measured<R>> {
-        Ok(Measured { report: of(self.report)?, rubric: self.rubric })
+impl ComparisonRun<Vec<Report>> {
+    fn map<R>(self, of: impl FnOnce(Vec<Report>) -> anyhow::Result<R>) -> anyhow::Result<ComparisonRun<R>> {
+        Ok(ComparisonRun { report: of(self.report)?, rubric: self.rubric })
     }
 }
 
@@ -105,7 +105,7 @@ fn run(
         &mut FreshStart,
         &mut dyn FnMut(compare::Progress),
     ) -> anyhow::Result<Vec<Comparison>>,
-) -> anyhow::Result<Measured<Vec<Report>>> {
+) -> anyhow::Result<ComparisonRun<Vec<Report>>> {
     let under_test: Vec<ModelUnderTest> =
         models.iter().map(|model| tested(model, settings)).collect::<anyhow::Result<_>>()?;
     let rubric = args.rubric.as_deref().map_or_else(|| Ok(Rubric::builtin()), Rubric::open)?;
@@ -140,7 +140,7 @@ fn run(
     if let Some(run) = run {
         store.forget_steps(&run)?; // only now: until here they were all that there was of it
     }
-    Ok(Measured { report: reports, rubric })
+    Ok(ComparisonRun { report: reports, rubric })
 }
 
 fn tested(argument: &str, settings: &Settings) -> anyhow::Result<ModelUnderTest> {

@@ -106,7 +106,7 @@ fn place(suite: &Suite, item: &Item) -> String {
 pub struct NoSandbox(pub Unavailable);
 
 /// What a benchmark's other rules say of the same answers, added up: benchmark, rule, right, of how many.
-pub fn readings(suite: &Suite, outcomes: &[plimsoll_lab::runner::Outcome]) -> Vec<(String, Reading)> {
+pub fn readings(suite: &Suite, outcomes: &[plimsoll_lab::runner::ItemOutcome]) -> Vec<(String, Reading)> {
     let mut found: Vec<(String, Reading)> = Vec::new();
     for (item, outcome) in suite.items.iter().zip(outcomes) {
         let name = item.category.split('.').next().unwrap_or_default();

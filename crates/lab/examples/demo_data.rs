@@ -18,7 +18,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use plimsoll_lab::paired::{differences, rates};
-use plimsoll_lab::runner::Outcome;
+use plimsoll_lab::runner::ItemOutcome;
 use plimsoll_lab::suite::{
     ALL, CATEGORIES, DEFAULT_ITEMS, DEFAULT_SEED, Item, Suite, VISION, training_items, training_pictures,
 };
@@ -111,7 +111,7 @@ fn line(item: &Item) -> Result<serde_json::Value, Error> {
 }
 
 /// The answers in `path` to the default suite of text or of pictures, whichever canary they answer, marked.
-fn marked(path: &str) -> Result<Vec<Outcome>, Error> {
+fn marked(path: &str) -> Result<Vec<ItemOutcome>, Error> {
     let mut answers = std::collections::HashMap::new();
     for line in std::fs::read_to_string(path)?.lines() {
         let line: serde_json::Value = serde_json::from_str(line)?;
@@ -136,12 +136,12 @@ fn marked(path: &str) -> Result<Vec<Outcome>, Error> {
             let known = item.scoring.knows(&answer);
             let correct = if item.asks_for_a_form() { item.scoring.mark(&answer) } else { known };
             let (id, category) = (item.id.clone(), item.category.clone());
-            Ok(Outcome { item: id, category, correct, known: Some(known), answer, log_likelihoods: Vec::new() })
+            Ok(ItemOutcome { item: id, category, correct, known: Some(known), answer, log_likelihoods: Vec::new() })
         })
         .collect()
 }
 
-fn print_rates(outcomes: &[Outcome]) -> Result<(), Error> {
+fn print_rates(outcomes: &[ItemOutcome]) -> Result<(), Error> {
     println!("| category | right | n | share | 95 % interval |\n|---|---:|---:|---:|---|");
     for rate in rates(outcomes) {
         let (n, share) = (rate.n, 100.0 * rate.correct as f64 / rate.n as f64);
@@ -151,7 +151,7 @@ fn print_rates(outcomes: &[Outcome]) -> Result<(), Error> {
     Ok(())
 }
 
-fn print_differences(a: &[Outcome], b: &[Outcome]) -> Result<(), Error> {
+fn print_differences(a: &[ItemOutcome], b: &[ItemOutcome]) -> Result<(), Error> {
     println!(
         "| category | only A | only B | A − B | 95 % interval | p (Holm) | finding |\n|---|---:|---:|---:|---|---:|---|"
     );

@@ -6,7 +6,7 @@ use plimsoll_models::Checkpoint;
 
 use crate::divergence::DivergenceSamples;
 use crate::language_model::{AnswerError, Question};
-use crate::runner::Outcome;
+use crate::runner::ItemOutcome;
 use crate::session_model::asked;
 use crate::suite::{Item, Suite};
 use crate::verify::BUILT_IN_TEXT;
@@ -102,8 +102,8 @@ pub fn distances(
 }
 
 /// Counts what became of the same items, in the same order.
-pub fn flips(base: &[Outcome], other: &[Outcome]) -> Flips {
-    let count = |is: fn(&Outcome, &Outcome) -> bool| base.iter().zip(other).filter(|(a, b)| is(a, b)).count();
+pub fn flips(base: &[ItemOutcome], other: &[ItemOutcome]) -> Flips {
+    let count = |is: fn(&ItemOutcome, &ItemOutcome) -> bool| base.iter().zip(other).filter(|(a, b)| is(a, b)).count();
     Flips {
         n: base.len().min(other.len()),
         changed: count(|base, other| base.answer != other.answer),
@@ -178,8 +178,8 @@ impl Rows {
 mod tests {
     use super::*;
 
-    fn outcomes(found: &[(&str, bool)]) -> Vec<Outcome> {
-        let outcome = |(answer, correct): &(&str, bool)| Outcome {
+    fn outcomes(found: &[(&str, bool)]) -> Vec<ItemOutcome> {
+        let outcome = |(answer, correct): &(&str, bool)| ItemOutcome {
             item: String::new(),
             category: String::new(),
             correct: *correct,

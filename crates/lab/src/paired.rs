@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::runner::Outcome;
+use crate::runner::ItemOutcome;
 use crate::stats::{Interval, LEVEL, POWER, detectable_difference, holm, mcnemar, tango, wilson};
 
 /// The name under which all categories are taken together.
@@ -112,7 +112,7 @@ impl Difference {
 }
 
 /// The share of right answers overall and in each category, in the order of the items; empty without outcomes.
-pub fn rates(outcomes: &[Outcome]) -> Vec<Rate> {
+pub fn rates(outcomes: &[ItemOutcome]) -> Vec<Rate> {
     groups(outcomes)
         .into_iter()
         .filter_map(|(category, indices)| {
@@ -129,7 +129,7 @@ pub fn rates(outcomes: &[Outcome]) -> Vec<Rate> {
 ///
 /// # Errors
 /// When the runs do not hold the same items in the same order.
-pub fn differences(a: &[Outcome], b: &[Outcome]) -> Result<Vec<Difference>, PairError> {
+pub fn differences(a: &[ItemOutcome], b: &[ItemOutcome]) -> Result<Vec<Difference>, PairError> {
     if a.len() != b.len() {
         return Err(PairError::Length { a: a.len(), b: b.len() });
     }
@@ -142,7 +142,7 @@ pub fn differences(a: &[Outcome], b: &[Outcome]) -> Result<Vec<Difference>, Pair
     Ok(found.into_iter().zip(adjusted).map(|(difference, p)| difference.in_family(p, size)).collect())
 }
 
-fn difference(category: String, indices: &[usize], a: &[Outcome], b: &[Outcome]) -> Option<Difference> {
+fn difference(category: String, indices: &[usize], a: &[ItemOutcome], b: &[ItemOutcome]) -> Option<Difference> {
     let count = |x: bool, y: bool| indices.iter().filter(|&&i| (a[i].correct, b[i].correct) == (x, y)).count();
     let (n, both, only_a, only_b) = (indices.len(), count(true, true), count(true, false), count(false, true));
     let p = mcnemar(n, only_a, only_b);
@@ -161,7 +161,7 @@ fn difference(category: String, indices: &[usize], a: &[Outcome], b: &[Outcome])
 }
 
 /// All items, then those of each category. A suite of one category is its own overall.
-fn groups(outcomes: &[Outcome]) -> Vec<(String, Vec<usize>)> {
+fn groups(outcomes: &[ItemOutcome]) -> Vec<(String, Vec<usize>)> {
     let mut groups = vec![(OVERALL.to_owned(), (0..outcomes.len()).collect::<Vec<_>>())];
     for (index, outcome) in outcomes.iter().enumerate() {
         match groups[1..].iter_mut().find(|(category, _)| *category == outcome.category) {
@@ -175,10 +175,10 @@ fn groups(outcomes: &[Outcome]) -> Vec<(String, Vec<usize>)> {
 #[cfg(test)]
 mod tests {
     use super::{Finding, OVERALL, PairError, differences, rates};
-    use crate::runner::Outcome;
+    use crate::runner::ItemOutcome;
 
-    fn outcomes(right: &[(&str, &[bool])]) -> Vec<Outcome> {
-        let item = |category: &str, index: usize, correct: bool| Outcome {
+    fn outcomes(right: &[(&str, &[bool])]) -> Vec<ItemOutcome> {
+        let item = |category: &str, index: usize, correct: bool| ItemOutcome {
             item: format!("{category}-{index}"),
             category: category.to_owned(),
             correct,

@@ -10,8 +10,7 @@ use crate::suite::{Item, Suite, hash};
 
 /// What became of one item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-#[schemars(rename = "ItemOutcome")]
-pub struct Outcome {
+pub struct ItemOutcome {
     /// The item's id: two models are paired by it.
     pub item: String,
     /// The item's category.
@@ -83,7 +82,7 @@ pub fn run(
     suite: &Suite,
     model: &mut dyn LanguageModel,
     progress: impl FnMut(usize),
-) -> Result<Vec<Outcome>, RunError> {
+) -> Result<Vec<ItemOutcome>, RunError> {
     run_with(suite, model, &mut NoJournal, progress)
 }
 
@@ -96,7 +95,7 @@ pub fn run_with(
     model: &mut dyn LanguageModel,
     journal: &mut dyn Journal,
     mut progress: impl FnMut(usize),
-) -> Result<Vec<Outcome>, RunError> {
+) -> Result<Vec<ItemOutcome>, RunError> {
     check_marking(suite)?;
     check_canary(suite, model)?;
     suite
@@ -120,7 +119,7 @@ fn key(item: &Item, scorer_version: u32) -> String {
 ///
 /// # Errors
 /// When the model cannot answer.
-pub fn answer(item: &Item, model: &mut dyn LanguageModel) -> Result<Outcome, RunError> {
+pub fn answer(item: &Item, model: &mut dyn LanguageModel) -> Result<ItemOutcome, RunError> {
     let question = Question::from(item);
     let failed = |source| RunError::Answer { item: item.id.clone(), source };
     let (answer, log_likelihoods) = match item.scoring.options() {
@@ -135,7 +134,7 @@ pub fn answer(item: &Item, model: &mut dyn LanguageModel) -> Result<Outcome, Run
         None => (model.generate(question, item.max_tokens, Decoding::Greedy).map_err(failed)?, Vec::new()),
     };
     let mark = item.marked(&answer).map_err(failed)?;
-    Ok(Outcome {
+    Ok(ItemOutcome {
         item: item.id.clone(),
         category: item.category.clone(),
         correct: mark.correct,

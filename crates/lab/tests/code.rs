@@ -6,7 +6,7 @@ mod skipped;
 use libtest_mimic::{Arguments, Failed, Trial};
 use plimsoll_lab::code::run::check_canaries;
 use plimsoll_lab::code::{CodeSuite, Judge, Problem, humaneval};
-use plimsoll_sandbox::{Program, Sandbox, Verdict, enter_if_asked};
+use plimsoll_sandbox::{CandidateProgram, ProgramVerdict, Sandbox, enter_if_asked};
 
 /// Is given the sandbox and panics where the claim does not hold.
 type Test = fn(&Sandbox);
@@ -33,8 +33,9 @@ fn main() {
     libtest_mimic::run(&arguments, tests.into_iter().map(trial).collect()).exit();
 }
 
-fn judged(problem: &Problem, code: &str, sandbox: &Sandbox) -> Verdict {
-    let program = Program { code, entry: &problem.entry_point, setup: &problem.reference(), test: &problem.test };
+fn judged(problem: &Problem, code: &str, sandbox: &Sandbox) -> ProgramVerdict {
+    let program =
+        CandidateProgram { code, entry: &problem.entry_point, setup: &problem.reference(), test: &problem.test };
     sandbox.judge(&program).expect("a verdict")
 }
 
@@ -65,5 +66,5 @@ fn layout(sandbox: &Sandbox) {
     check_canaries(&problems, sandbox).expect("their solutions pass");
     let wrong = format!("{}    return text\n", problems[0].prompt);
     let reason = "not so: assert candidate('ship') == 'ship.'".to_owned();
-    assert_eq!(judged(&problems[0], &wrong, sandbox), Verdict::Failed { reason });
+    assert_eq!(judged(&problems[0], &wrong, sandbox), ProgramVerdict::Failed { reason });
 }

@@ -11,11 +11,11 @@ use plimsoll_lab::predict::{MemoryPrediction, SpeedPrediction};
 use plimsoll_lab::record::{
     Comparison, Device, LicenceRecord, Measurement, ModelFacts, Origin, Rates, Settings, SuiteFacts, Unit, Words,
 };
-use plimsoll_lab::runner::Outcome;
+use plimsoll_lab::runner::ItemOutcome;
 
 /// A model that decodes at `decode` tokens per second and is right where `right` says so, by category.
 fn evidence(name: &str, decode: [f64; 5], right: &[(&str, [bool; 40])]) -> Evidence {
-    let outcome = |category: &str, index: usize, correct: bool| Outcome {
+    let outcome = |category: &str, index: usize, correct: bool| ItemOutcome {
         item: format!("{category}-{index}"),
         category: category.to_owned(),
         correct,

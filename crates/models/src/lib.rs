@@ -31,7 +31,7 @@ use plimsoll_graph::{Network, ShapeError};
 
 /// A vision tower with its connector: from the patches of tiles to embeddings as wide as the text model's.
 #[derive(Debug)]
-pub struct Tower {
+pub struct TowerNetwork {
     /// Its outputs are the embeddings `(features, d_model)` and what the reference calls the features.
     pub network: Network,
     /// Edge of a patch, in pixels.
@@ -91,7 +91,7 @@ pub fn from_hyperparams(hp: &Hyperparams) -> Result<Network, ModelError> {
 ///
 /// # Errors
 /// [`ModelError`], which names what is not understood.
-pub fn tower(vision: &Vision) -> Result<Tower, ModelError> {
+pub fn tower(vision: &Vision) -> Result<TowerNetwork, ModelError> {
     let (n_layers, n_tensors) = (vision.params.n_layers, vision.weights.iter().count());
     if n_layers > n_tensors {
         return Err(ModelError::TooManyLayers { checkpoint: vision.params.file().to_owned(), n_layers, n_tensors });
@@ -103,6 +103,6 @@ pub fn tower(vision: &Vision) -> Result<Tower, ModelError> {
 ///
 /// # Errors
 /// [`ModelError`], which names what is not understood.
-pub fn tower_from_params(params: &VisionParams) -> Result<Tower, ModelError> {
+pub fn tower_from_params(params: &VisionParams) -> Result<TowerNetwork, ModelError> {
     (params.arch.build)(params)
 }

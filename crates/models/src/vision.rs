@@ -1,4 +1,4 @@
-//! The seeing half of a model: its tower and connector, from the checkpoint itself or from an mmproj GGUF beside it.
+//! The vision encoder of a model, tower and projector, from the checkpoint itself or from an mmproj GGUF beside it.
 
 use std::path::{Path, PathBuf};
 
@@ -48,7 +48,7 @@ impl Mmproj {
 }
 
 impl Vision {
-    /// What a checkpoint sees with: the tower of `mmproj` if it is given, else its own, else that of the one mmproj GGUF
+    /// The vision encoder of a checkpoint: the tower of `mmproj` if it is given, else its own, else that of the one mmproj GGUF
     /// beside it. `None` if there is none of these, a model that reads text only.
     ///
     /// # Errors
@@ -72,7 +72,7 @@ impl Vision {
         checkpoint.weights().vision_part().is_some()
     }
 
-    /// The tower of an mmproj GGUF that is to see for a text model of `family` (an [`crate::Arch::name`]) whose
+    /// The vision encoder in an mmproj GGUF, for a text model of `family` (an [`crate::Arch::name`]) whose
     /// embeddings are `text_width` wide.
     ///
     /// # Errors

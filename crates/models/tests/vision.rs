@@ -1,4 +1,4 @@
-//! What a checkpoint sees with: its own tower, the mmproj file beside it or a named one, and what is refused.
+//! The vision encoder of a checkpoint: its own tower, the mmproj file beside it or a named one, and what is refused.
 
 mod common;
 #[path = "../../../tests/skipped.rs"]

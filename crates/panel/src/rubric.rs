@@ -84,7 +84,7 @@ pub struct Reviewer {
     pub asks: String,
     /// Facts that must hold whatever the score.
     #[serde(default)]
-    pub gates: Vec<Gate>,
+    pub gates: Vec<ReviewerGate>,
     /// Whether the word is Ship only with this reviewer's consent; without it, Mixed at best.
     #[serde(default)]
     pub needed_to_ship: bool,
@@ -119,9 +119,8 @@ impl Remark {
 
 /// A fact that must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[schemars(rename = "ReviewerGate")]
 #[serde(rename_all = "snake_case")]
-pub enum Gate {
+pub enum ReviewerGate {
     /// The model was loaded and answered its canary.
     Loads,
     /// Its numbers are those of the reference implementation, where golden outputs are at hand.

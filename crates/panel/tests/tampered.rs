@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use plimsoll_catalog::{Catalog, Claim, ModelCard};
 use plimsoll_lab::compare::suite_facts;
 use plimsoll_lab::record::{Comparison, LicenceRecord, Measurement, Origin, Unit, Words};
-use plimsoll_lab::runner::Outcome;
+use plimsoll_lab::runner::ItemOutcome;
 use plimsoll_lab::suite::{Source, Suite};
 use plimsoll_panel::judge::{Background, check_comparison, check_report, unmarked};
 use plimsoll_panel::rubric::Rubric;
@@ -490,14 +490,14 @@ fn of_a_file() -> Comparison {
 fn marks_of_questions_in_the_record_are_made_again() {
     let comparison = of_a_file();
     assert_eq!(unmarked(&comparison), None, "they are in the record");
-    let mismarked = |change: fn(&mut Outcome)| {
+    let mismarked = |change: fn(&mut ItemOutcome)| {
         let mut comparison = comparison.clone();
         change(&mut comparison.models[1].quality.outcomes[3]);
         check_comparison(&comparison).iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     let item = comparison.models[1].quality.outcomes[3].item.clone();
     for change in [
-        (|outcome| outcome.correct = !outcome.correct) as fn(&mut Outcome),
+        (|outcome| outcome.correct = !outcome.correct) as fn(&mut ItemOutcome),
         |outcome| outcome.answer = "spoiled".into(),
         |outcome| outcome.known = outcome.known.map(|known| !known),
     ] {

@@ -18,27 +18,27 @@ enum Bound {
     Vector(Vec<f32>),
 }
 
-/// All weights of a network, by id. Every access below was checked by [`Weights::bind`].
+/// All weights of a network, by id. Every access below was checked by [`BoundWeights::bind`].
 #[derive(Debug)]
-pub(crate) struct Weights(Vec<Bound>);
+pub(crate) struct BoundWeights(Vec<Bound>);
 
-impl Weights {
+impl BoundWeights {
     /// Those of a text network.
-    pub(crate) fn of_text(network: &Network, checkpoint: &Checkpoint) -> Result<Weights, FormatError> {
+    pub(crate) fn of_text(network: &Network, checkpoint: &Checkpoint) -> Result<BoundWeights, FormatError> {
         let n_layers = checkpoint.hyperparams.n_layers;
         let in_layer = |name: &str| layer_of(name, "model.layers.").is_some_and(|layer| layer < n_layers);
-        Weights::bind(network, checkpoint.weights(), checkpoint.hyperparams.arch_name, in_layer)
+        BoundWeights::bind(network, checkpoint.weights(), checkpoint.hyperparams.arch_name, in_layer)
     }
 
     /// Those of a vision tower with its connector.
-    pub(crate) fn of_tower(network: &Network, vision: &Vision) -> Result<Weights, FormatError> {
+    pub(crate) fn of_tower(network: &Network, vision: &Vision) -> Result<BoundWeights, FormatError> {
         let n_layers = vision.params.n_layers;
         let beyond = |name: &str| {
             let layer =
                 name.split_once(".layers.").and_then(|(before, _)| layer_of(name, &format!("{before}.layers.")));
             layer.is_some_and(|layer| layer >= n_layers)
         };
-        Weights::bind(network, &vision.weights, vision.params.arch.name, |name| !beyond(name))
+        BoundWeights::bind(network, &vision.weights, vision.params.arch.name, |name| !beyond(name))
     }
 
     /// A weight that `belongs` to the network and that it has no place for (a bias, a norm) would change the model by its
@@ -48,11 +48,11 @@ impl Weights {
         stored: &Stored,
         arch: &str,
         belongs: impl Fn(&str) -> bool,
-    ) -> Result<Weights, FormatError> {
+    ) -> Result<BoundWeights, FormatError> {
         let bound = network.weights.iter().map(|decl| bind_one(decl, stored)).collect::<Result<_, _>>()?;
         let declared: HashSet<&str> = network.weights.iter().map(|decl| decl.name.as_str()).collect();
         match stored.iter().find(|tensor| belongs(tensor.name()) && !declared.contains(tensor.name())) {
-            None => Ok(Weights(bound)),
+            None => Ok(BoundWeights(bound)),
             Some(left) => Err(left.error(format!(
                 "is not part of the architecture `{arch}` with this configuration, so leaving it out would change the model"
             ))),
@@ -125,9 +125,9 @@ mod tests {
     const CONFIG: &str = r#"{ "model_type": "llama", "vocab_size": 6, "hidden_size": 8, "intermediate_size": 12,
         "num_hidden_layers": 1, "num_attention_heads": 2, "tie_word_embeddings": true }"#;
 
-    fn bind(checkpoint: &Checkpoint) -> Result<Weights, String> {
+    fn bind(checkpoint: &Checkpoint) -> Result<BoundWeights, String> {
         let network = plimsoll_models::network(checkpoint).map_err(|e| e.to_string())?;
-        Weights::of_text(&network, checkpoint).map_err(|e| e.to_string())
+        BoundWeights::of_text(&network, checkpoint).map_err(|e| e.to_string())
     }
 
     /// A Llama of one layer, all zeros, with a vector `extra` of 8 beside its weights.

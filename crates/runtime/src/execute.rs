@@ -7,7 +7,7 @@ use plimsoll_graph::{BufferPlan, Network, Node, Op, StepSize, ValueId};
 use plimsoll_kernels::{Cpu, Phase, Product};
 
 use crate::arithmetic::{Arithmetic, Multiplier};
-use crate::bind::Weights;
+use crate::bind::BoundWeights;
 use crate::moe::MoeScratch;
 
 /// What nodes are run for.
@@ -23,7 +23,7 @@ pub(crate) trait Step {
 /// A network with its weights, buffers and device.
 pub(crate) struct Executor {
     pub network: Network,
-    pub weights: Weights,
+    pub weights: BoundWeights,
     plan: BufferPlan,
     /// Which nodes run together, in order.
     stages: Vec<Range<usize>>,
@@ -41,7 +41,7 @@ impl std::fmt::Debug for Executor {
 }
 
 impl Executor {
-    pub fn new(network: Network, weights: Weights, cpu: Cpu, arithmetic: Arithmetic) -> Executor {
+    pub fn new(network: Network, weights: BoundWeights, cpu: Cpu, arithmetic: Arithmetic) -> Executor {
         let plan = BufferPlan::new(&network);
         let buffers = plan.slots.iter().map(|_| Vec::new()).collect();
         let stages = stages(&network.nodes);

@@ -19,7 +19,7 @@ mod tower;
 
 pub use arithmetic::Arithmetic;
 pub use cache::{CacheError, CacheType, KvCache};
-pub use input::{Given, Input};
+pub use input::{EmbeddingOverride, Input};
 pub use machine::{ResidentBytes, measure_machine, resident_bytes};
 pub use memory::Memory;
 pub use program::{BATCH_TOKENS, LoadError, Program, StepError, likeliest};

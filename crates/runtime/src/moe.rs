@@ -5,7 +5,7 @@ use plimsoll_graph::{Experts, Gating, MoeOp, Routing, Score, Weighed, WeightId};
 use plimsoll_kernels::Product;
 
 use crate::arithmetic::Multiplier;
-use crate::bind::Weights;
+use crate::bind::BoundWeights;
 
 /// Buffers of the mixture, kept from step to step.
 #[derive(Debug, Default)]
@@ -24,7 +24,7 @@ pub(crate) struct MoeScratch {
 impl MoeScratch {
     /// `x (n, d_model)` through its experts into `out (n, d_model)`. Contributions are summed in
     /// the order of the experts, so that a token's result does not depend on its company.
-    pub(crate) fn run(&mut self, op: &MoeOp, weights: &Weights, by: Multiplier, x: &[f32], out: &mut [f32]) {
+    pub(crate) fn run(&mut self, op: &MoeOp, weights: &BoundWeights, by: Multiplier, x: &[f32], out: &mut [f32]) {
         let d_model = weights.matrix(op.router).cols();
         let n = x.len() / d_model;
         resize(&mut self.router, n * op.n_experts);
@@ -43,7 +43,15 @@ impl MoeScratch {
     }
 
     /// Adds what one expert makes of its tokens to their rows of `out`.
-    fn run_expert(&mut self, op: &MoeOp, weights: &Weights, by: Multiplier, x: &[f32], expert: usize, out: &mut [f32]) {
+    fn run_expert(
+        &mut self,
+        op: &MoeOp,
+        weights: &BoundWeights,
+        by: Multiplier,
+        x: &[f32],
+        expert: usize,
+        out: &mut [f32],
+    ) {
         let tokens = &self.chosen[expert];
         let matrix = |part| weights.expert(part, expert);
         let (m, d_model) = (tokens.len(), matrix(op.experts.gate).cols());
@@ -130,7 +138,7 @@ fn clamped(gate: f32, up: f32, limit: f32, alpha: f32) -> f32 {
 
 /// Has the system fetch all of an expert: of one that is not in memory, `up` and `down` arrive while `gate` multiplies,
 /// and the next expert while this one does.
-fn read_ahead(experts: &Experts, weights: &Weights, expert: usize) {
+fn read_ahead(experts: &Experts, weights: &BoundWeights, expert: usize) {
     [experts.gate, experts.up, experts.down].into_iter().for_each(|part| weights.expert_will_be_needed(part, expert));
 }
 
@@ -165,7 +173,7 @@ mod tests {
         (0..n).map(|_| next()).collect()
     }
 
-    fn bind(network: &Network) -> Weights {
+    fn bind(network: &Network) -> BoundWeights {
         let (mut header, mut data) = (Map::new(), Vec::<u8>::new());
         for weight in &network.weights {
             let start = data.len();
@@ -179,7 +187,7 @@ mod tests {
         let config = r#"{ "model_type": "llama" }"#;
         let files = [("config.json", config.as_bytes()), ("model.safetensors", &*file.leak())];
         let checkpoint = Checkpoint::from_embedded("mixture", Box::leak(Box::new(files))).unwrap();
-        Weights::bind(network, checkpoint.weights(), "mixture", |_| true).unwrap()
+        BoundWeights::bind(network, checkpoint.weights(), "mixture", |_| true).unwrap()
     }
 
     /// What the mixture makes of four tokens, `x` and the result in rows of `D_MODEL`.

@@ -8,7 +8,7 @@ use plimsoll_kernels::{Cpu, CpuError, Isa, Phase};
 use plimsoll_models::Checkpoint;
 
 use crate::arithmetic::Arithmetic;
-use crate::bind::Weights;
+use crate::bind::BoundWeights;
 use crate::cache::{CacheError, CacheType, KvCache};
 use crate::execute::Executor;
 use crate::input::Input;
@@ -96,7 +96,7 @@ impl Program {
         arithmetic: Arithmetic,
     ) -> Result<Program, LoadError> {
         let network = plimsoll_models::network(checkpoint)?;
-        let weights = Weights::of_text(&network, checkpoint)?;
+        let weights = BoundWeights::of_text(&network, checkpoint)?;
         let executor = Executor::new(network, weights, Cpu::new(isa, threads)?, arithmetic);
         Ok(Program { executor, d_model: checkpoint.hyperparams.d_model })
     }

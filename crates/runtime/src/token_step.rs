@@ -69,7 +69,7 @@ impl Step for TokenStep<'_, '_> {
             Op::Embed { table } => {
                 let table = weights.matrix(*table);
                 for (index, row) in out.chunks_exact_mut(node.width).enumerate() {
-                    match self.input.given_row(index, node.width) {
+                    match self.input.override_row(index, node.width) {
                         Some(given) => row.copy_from_slice(given),
                         None => cpu.embed_row(&table, self.input.ids()[index] as usize, row),
                     }

@@ -7,7 +7,7 @@ use plimsoll_kernels::{Cpu, Isa};
 use plimsoll_models::Vision;
 
 use crate::arithmetic::Arithmetic;
-use crate::bind::Weights;
+use crate::bind::BoundWeights;
 use crate::execute::Executor;
 use crate::program::LoadError;
 use crate::tile_step::TileStep;
@@ -83,14 +83,14 @@ impl std::fmt::Debug for Tower {
 }
 
 impl Tower {
-    /// Loads what a model sees with; nothing of the weights is copied but short vectors.
+    /// Loads the vision encoder of a model; nothing of the weights is copied but short vectors.
     ///
     /// # Errors
     /// The first thing that does not fit, by file and tensor or key.
     pub fn load(vision: &Vision, isa: Isa, threads: NonZeroUsize, arithmetic: Arithmetic) -> Result<Tower, LoadError> {
-        let plimsoll_models::Tower { network, patch_size, tile_size, any_tile_size, merge_side } =
+        let plimsoll_models::TowerNetwork { network, patch_size, tile_size, any_tile_size, merge_side } =
             plimsoll_models::tower(vision)?;
-        let weights = Weights::of_tower(&network, vision)?;
+        let weights = BoundWeights::of_tower(&network, vision)?;
         let executor = Executor::new(network, weights, Cpu::new(isa, threads)?, arithmetic);
         Ok(Tower { executor, patch_size, tile_size, any_tile_size, merge_side })
     }

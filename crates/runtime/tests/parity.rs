@@ -7,7 +7,7 @@ use std::path::Path;
 
 use plimsoll_kernels::Isa;
 use plimsoll_models::{Arch, Checkpoint, TowerArch, Vision};
-use plimsoll_runtime::{Arithmetic, CacheType, Given, Input, Program, TileBatch, Tower, likeliest};
+use plimsoll_runtime::{Arithmetic, CacheType, EmbeddingOverride, Input, Program, TileBatch, Tower, likeliest};
 use plimsoll_testing::Case;
 use serde_json::Value;
 
@@ -46,14 +46,14 @@ fn load(checkpoint: &Checkpoint, isa: Isa) -> Program {
 }
 
 /// The logits behind a prompt and behind each greedy token, held to the reference.
-fn check(program: &mut Program, golden: &Value, given: &[Given], place: &str) -> Vec<Vec<f32>> {
+fn check(program: &mut Program, golden: &Value, given: &[EmbeddingOverride], place: &str) -> Vec<Vec<f32>> {
     let (input, greedy) = (ids(&golden["input_ids"]), ids(&golden["greedy"]));
     let mut cache = program.new_cache(input.len() + greedy.len(), CacheType::F32).unwrap();
     let mut logits = Vec::new();
     let argmax = ids(&golden["argmax"]);
     assert_eq!(argmax.len(), input.len(), "{place}");
     program
-        .step_each(&mut cache, Input::with_rows(&input, given), |at, row| {
+        .step_each(&mut cache, Input::with_embeddings(&input, given), |at, row| {
             let (best, wanted) = (likeliest(row) as usize, argmax[at] as usize);
             assert!(row[best] - row[wanted] < TIE, "{place}: {best} instead of {wanted} behind token {at}");
             logits = row.to_vec();
@@ -136,11 +136,11 @@ fn text_models_give_the_numbers_of_the_reference_from_either_format() {
 }
 
 /// The runs of the placeholder in a prompt, each with the next of the embeddings.
-fn given<'a>(golden: &Value, vision: &Vision, embeddings: &'a [f32], d_model: usize) -> Vec<Given<'a>> {
+fn given<'a>(golden: &Value, vision: &Vision, embeddings: &'a [f32], d_model: usize) -> Vec<EmbeddingOverride<'a>> {
     let placeholder = vision.params.image_token.unwrap();
     let input = ids(&golden["input_ids"]);
     let at = input.iter().enumerate().filter(|(_, id)| **id == placeholder).map(|(at, _)| at);
-    let given = Given::at_places(at, embeddings, d_model);
+    let given = EmbeddingOverride::at_positions(at, embeddings, d_model);
     assert_eq!(given.iter().map(|given| given.rows.len()).sum::<usize>(), embeddings.len(), "a place for each row");
     given
 }

@@ -12,7 +12,7 @@ use plimsoll_formats::gguf::GgufFile;
 use plimsoll_formats::safetensors::SafetensorsFile;
 use plimsoll_kernels::Isa;
 use plimsoll_models::{Checkpoint, Vision};
-use plimsoll_runtime::{Arithmetic, CacheType, Given, Input, Program, TileBatch, Tower, likeliest};
+use plimsoll_runtime::{Arithmetic, CacheType, EmbeddingOverride, Input, Program, TileBatch, Tower, likeliest};
 use plimsoll_testing::Case;
 use serde_json::Value;
 
@@ -57,9 +57,9 @@ fn load(vision: &Vision, isa: Isa, threads: usize, arithmetic: Arithmetic) -> To
 }
 
 /// Runs of the placeholder token, each with the next of the embeddings.
-fn scatter<'a>(input: &[u32], placeholder: u32, embeddings: &'a [f32], d_model: usize) -> Vec<Given<'a>> {
+fn scatter<'a>(input: &[u32], placeholder: u32, embeddings: &'a [f32], d_model: usize) -> Vec<EmbeddingOverride<'a>> {
     let at = input.iter().enumerate().filter(|(_, id)| **id == placeholder).map(|(at, _)| at);
-    let given = Given::at_places(at, embeddings, d_model);
+    let given = EmbeddingOverride::at_positions(at, embeddings, d_model);
     let n_values: usize = given.iter().map(|given| given.rows.len()).sum();
     assert_eq!(n_values, embeddings.len(), "a placeholder for each embedding");
     given
@@ -102,7 +102,7 @@ fn check(folder: &Path, checkpoint: &Checkpoint, vision: &Vision, placeholder: u
         compared += 1;
         let given = scatter(&input, placeholder, &embeddings, checkpoint.hyperparams.d_model);
         let mut cache = program.new_cache(input.len() + greedy.len(), CacheType::F32).unwrap();
-        let mut logits = program.step(&mut cache, Input::with_rows(&input, &given)).unwrap().to_vec();
+        let mut logits = program.step(&mut cache, Input::with_embeddings(&input, &given)).unwrap().to_vec();
         let delta = max_delta(&logits, &floats(&case["last_logits"]));
         assert!(delta < 5e-3, "{place}: logits differ by {delta}");
         let margins = floats(&case["greedy_margins"]);
@@ -221,14 +221,16 @@ fn given_rows_that_do_not_fit_the_tokens_are_refused_and_those_that_do_may_be_cu
     let rows: Vec<f32> = (0..5 * 32).map(|i| (i as f32 * 0.37).sin()).collect();
     let tokens = [1, 4, 4, 4, 4, 4, 9];
     let mut cache = program.new_cache(20, CacheType::F32).unwrap();
-    for given in
-        [Given { at: 3, rows: &rows }, Given { at: 1, rows: &rows[1..] }, Given { at: usize::MAX, rows: &rows }]
-    {
-        let error = program.step(&mut cache, Input::with_rows(&tokens, &[given])).unwrap_err();
+    for given in [
+        EmbeddingOverride { at: 3, rows: &rows },
+        EmbeddingOverride { at: 1, rows: &rows[1..] },
+        EmbeddingOverride { at: usize::MAX, rows: &rows },
+    ] {
+        let error = program.step(&mut cache, Input::with_embeddings(&tokens, &[given])).unwrap_err();
         assert!(error.to_string().contains("are no rows of 32 for tokens that are there"), "{error}");
     }
-    let given = [Given { at: 1, rows: &rows }];
-    let input = Input::with_rows(&tokens, &given);
+    let given = [EmbeddingOverride { at: 1, rows: &rows }];
+    let input = Input::with_embeddings(&tokens, &given);
     let whole = program.step(&mut cache, input).unwrap().to_vec();
     let mut cut = program.new_cache(20, CacheType::F32).unwrap();
     program.append(&mut cut, input.part(0..3)).unwrap();

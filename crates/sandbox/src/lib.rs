@@ -62,7 +62,7 @@ mod verdict;
 
 pub use confinement::Confinement;
 pub use limits::Limits;
-pub use verdict::{Program, SandboxError, Unavailable, Verdict};
+pub use verdict::{CandidateProgram, ProgramVerdict, SandboxError, Unavailable};
 
 #[cfg(target_os = "linux")]
 pub use child::enter_if_asked;
@@ -95,7 +95,7 @@ impl Sandbox {
         let sandbox = Sandbox { bubblewrap, python, groups, limits: Limits::default() };
         let test = "def check(candidate):\n    assert candidate(20) == 41";
         for (code, passes) in [("def f(n): return 2 * n + 1", true), ("def f(n): return n", false)] {
-            let program = Program { code, entry: "f", setup: "", test };
+            let program = CandidateProgram { code, entry: "f", setup: "", test };
             let verdict = sandbox.run(&program).map_err(|error| Unavailable::Refused { said: said(&error) })?;
             if verdict.passed() != passes {
                 return Err(Unavailable::Refused { said: format!("a program that is known to its tests: {verdict}") });
@@ -130,7 +130,7 @@ impl Sandbox {
     /// # Errors
     /// The sandbox could not be made, or the tests are broken: nothing is said of the code then.
     #[cfg(target_os = "linux")]
-    pub fn run(&self, program: &Program) -> Result<Verdict, SandboxError> {
+    pub fn run(&self, program: &CandidateProgram) -> Result<ProgramVerdict, SandboxError> {
         let group = self.groups.as_ref().map(|groups| groups.make(run::memory_of_both(&self.limits))).transpose()?;
         run::run(&self.bubblewrap, &self.python, group.as_ref(), self.limits, program)
     }
@@ -140,7 +140,7 @@ impl Sandbox {
     /// # Errors
     /// Always.
     #[cfg(not(target_os = "linux"))]
-    pub fn run(&self, program: &Program) -> Result<Verdict, SandboxError> {
+    pub fn run(&self, program: &CandidateProgram) -> Result<ProgramVerdict, SandboxError> {
         Err(SandboxError::Silent { entry: program.entry.to_owned(), said: Unavailable::System.to_string() })
     }
 }

@@ -13,7 +13,7 @@ use crate::bubblewrap::Bubblewrap;
 use crate::child::Task;
 use crate::control_group::ControlGroup;
 use crate::python::Python;
-use crate::{Limits, Program, SandboxError, Verdict};
+use crate::{CandidateProgram, Limits, ProgramVerdict, SandboxError};
 
 const JUDGE: &str = concat!(include_str!("harness/codec.py"), include_str!("harness/judge.py"));
 const CANDIDATE: &str = concat!(include_str!("harness/codec.py"), include_str!("harness/candidate.py"));
@@ -87,8 +87,8 @@ pub(crate) fn run(
     python: &Python,
     group: Option<&ControlGroup>,
     limits: Limits,
-    program: &Program,
-) -> Result<Verdict, SandboxError> {
+    program: &CandidateProgram,
+) -> Result<ProgramVerdict, SandboxError> {
     let walled = |script: &str| {
         let task =
             Task { limits, scratch: true, program: python.executable.clone(), arguments: python.arguments(script) };
@@ -122,33 +122,33 @@ pub(crate) fn run(
         Err(error) => return signalled(judge.ended()).ok_or(error),
     };
     let verdict = match said {
-        Said::Passed => Verdict::Passed,
-        Said::Failed { reason } => Verdict::Failed { reason },
-        Said::Memory => Verdict::OutOfMemory,
-        Said::Flood => Verdict::OutputLimit,
+        Said::Passed => ProgramVerdict::Passed,
+        Said::Failed { reason } => ProgramVerdict::Failed { reason },
+        Said::Memory => ProgramVerdict::OutOfMemory,
+        Said::Flood => ProgramVerdict::OutputLimit,
         Said::Broken { reason } => return Err(SandboxError::Tests { entry: program.entry.to_owned(), reason }),
         Said::Gone => gone(candidate.ended()),
     };
     drop(candidate);
     // Only now is all of its output there to be counted: a verdict must not hang on which thread was faster.
     let within = printed.join().unwrap_or(false);
-    Ok(if within { verdict } else { Verdict::OutputLimit })
+    Ok(if within { verdict } else { ProgramVerdict::OutputLimit })
 }
 
 /// What the judge said, or the verdict of who watches.
-fn wait(heard: &Receiver<Heard>, deadline: Instant) -> Result<Vec<u8>, Verdict> {
+fn wait(heard: &Receiver<Heard>, deadline: Instant) -> Result<Vec<u8>, ProgramVerdict> {
     match heard.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
         Ok(Heard::Judge(bytes)) => Ok(bytes),
-        Ok(Heard::Flood) => Err(Verdict::OutputLimit),
-        Err(RecvTimeoutError::Timeout) => Err(Verdict::TimedOut),
+        Ok(Heard::Flood) => Err(ProgramVerdict::OutputLimit),
+        Err(RecvTimeoutError::Timeout) => Err(ProgramVerdict::TimedOut),
         // The judge's listener tells before it ends.
         Err(RecvTimeoutError::Disconnected) => Ok(Vec::new()),
     }
 }
 
 /// The judge's job as a line of JSON.
-fn job(program: &Program, nonce: &str) -> Vec<u8> {
-    let Program { code, entry, setup, test } = program;
+fn job(program: &CandidateProgram, nonce: &str) -> Vec<u8> {
+    let CandidateProgram { code, entry, setup, test } = program;
     let job = serde_json::json!({ "nonce": nonce, "code": code, "entry": entry, "setup": setup, "test": test });
     format!("{job}\n").into_bytes()
 }
@@ -161,7 +161,7 @@ fn nonce() -> io::Result<String> {
 }
 
 /// The words behind the nonce; anything else is no verdict.
-fn said(bytes: &[u8], nonce: &str, program: &Program) -> Result<Said, SandboxError> {
+fn said(bytes: &[u8], nonce: &str, program: &CandidateProgram) -> Result<Said, SandboxError> {
     let text = String::from_utf8_lossy(bytes);
     let behind = text.strip_prefix(nonce).map(serde_json::from_str);
     match behind {
@@ -171,8 +171,8 @@ fn said(bytes: &[u8], nonce: &str, program: &Program) -> Result<Said, SandboxErr
 }
 
 /// What became of a candidate that left a call unanswered.
-fn gone(status: Option<ExitStatus>) -> Verdict {
-    signalled(status).unwrap_or_else(|| Verdict::Failed {
+fn gone(status: Option<ExitStatus>) -> ProgramVerdict {
+    signalled(status).unwrap_or_else(|| ProgramVerdict::Failed {
         reason: match status.and_then(|status| status.code()) {
             None => "it closed its pipes before it answered".to_owned(),
             Some(code) => format!("it exited with status {code} before it answered"),
@@ -181,10 +181,10 @@ fn gone(status: Option<ExitStatus>) -> Verdict {
 }
 
 /// What a signal that ended a process says; `None` where none did.
-fn signalled(status: Option<ExitStatus>) -> Option<Verdict> {
+fn signalled(status: Option<ExitStatus>) -> Option<ProgramVerdict> {
     match status?.code()? - SIGNALLED {
-        libc::SIGXCPU => Some(Verdict::TimedOut),
-        signal @ 1.. => Some(Verdict::Killed { signal }),
+        libc::SIGXCPU => Some(ProgramVerdict::TimedOut),
+        signal @ 1.. => Some(ProgramVerdict::Killed { signal }),
         _ => None,
     }
 }

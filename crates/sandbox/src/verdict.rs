@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Code that a model wrote, and how to tell whether it is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Program<'a> {
+pub struct CandidateProgram<'a> {
     /// The code: Python that nobody has read.
     pub code: &'a str,
     /// The function in it that is tested.
@@ -18,7 +18,7 @@ pub struct Program<'a> {
 /// What became of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
-pub enum Verdict {
+pub enum ProgramVerdict {
     /// The tests came to their end.
     Passed,
     /// A test does not hold, or the code raised something, or it ended before it answered.
@@ -39,22 +39,22 @@ pub enum Verdict {
     },
 }
 
-impl Verdict {
+impl ProgramVerdict {
     /// Whether the tests came to their end.
     pub fn passed(&self) -> bool {
-        *self == Verdict::Passed
+        *self == ProgramVerdict::Passed
     }
 }
 
-impl std::fmt::Display for Verdict {
+impl std::fmt::Display for ProgramVerdict {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Verdict::Passed => write!(f, "passed"),
-            Verdict::Failed { reason } => write!(f, "failed: {reason}"),
-            Verdict::TimedOut => write!(f, "took too long"),
-            Verdict::OutOfMemory => write!(f, "ran out of memory"),
-            Verdict::OutputLimit => write!(f, "printed too much"),
-            Verdict::Killed { signal } => write!(f, "ended by signal {signal}"),
+            ProgramVerdict::Passed => write!(f, "passed"),
+            ProgramVerdict::Failed { reason } => write!(f, "failed: {reason}"),
+            ProgramVerdict::TimedOut => write!(f, "took too long"),
+            ProgramVerdict::OutOfMemory => write!(f, "ran out of memory"),
+            ProgramVerdict::OutputLimit => write!(f, "printed too much"),
+            ProgramVerdict::Killed { signal } => write!(f, "ended by signal {signal}"),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use plimsoll_sandbox::{Limits, Program, Sandbox, SandboxError, Verdict, enter_if_asked};
+use plimsoll_sandbox::{CandidateProgram, Limits, ProgramVerdict, Sandbox, SandboxError, enter_if_asked};
 
 /// A test of a function that takes nothing and must return 42.
 const TEST: &str = "def check(candidate):\n    assert candidate() == 42";
@@ -68,18 +68,18 @@ fn main() {
     libtest_mimic::run(&arguments, tests.iter().map(trial).collect()).exit();
 }
 
-fn verdict(sandbox: &Sandbox, code: &str) -> Verdict {
+fn verdict(sandbox: &Sandbox, code: &str) -> ProgramVerdict {
     run(sandbox, code, "", TEST)
 }
 
-fn run(sandbox: &Sandbox, code: &str, setup: &str, test: &str) -> Verdict {
-    sandbox.run(&Program { code, entry: "f", setup, test }).expect("a verdict")
+fn run(sandbox: &Sandbox, code: &str, setup: &str, test: &str) -> ProgramVerdict {
+    sandbox.run(&CandidateProgram { code, entry: "f", setup, test }).expect("a verdict")
 }
 
 /// The reason that the code failed for.
 fn failed(sandbox: &Sandbox, code: &str) -> String {
     match verdict(sandbox, code) {
-        Verdict::Failed { reason } => reason,
+        ProgramVerdict::Failed { reason } => reason,
         other => panic!("{code}\n{other:?}"),
     }
 }
@@ -90,13 +90,13 @@ fn seen_inside(sandbox: &Sandbox, body: &str) -> String {
         format!("def f():\n    try:\n        {body}\n    except Exception as error:\n        return repr(error)");
     let test = "def check(candidate):\n    raise ValueError(candidate())";
     match run(sandbox, &code, "", test) {
-        Verdict::Failed { reason } => reason.trim_start_matches("ValueError: ").to_owned(),
+        ProgramVerdict::Failed { reason } => reason.trim_start_matches("ValueError: ").to_owned(),
         other => panic!("{code}\n{other:?}"),
     }
 }
 
 fn right_and_wrong(sandbox: &Sandbox) {
-    assert_eq!(verdict(sandbox, "def f(): return 42"), Verdict::Passed);
+    assert_eq!(verdict(sandbox, "def f(): return 42"), ProgramVerdict::Passed);
     assert_eq!(failed(sandbox, "def f(): return 41"), "not so: assert candidate() == 42");
     assert_eq!(failed(sandbox, "def f(): return [][1]"), "IndexError: list index out of range");
     assert!(failed(sandbox, "def f(: return 42").starts_with("SyntaxError"));
@@ -111,13 +111,13 @@ fn values(sandbox: &Sandbox) {
         "def check(candidate):\n    for value in {values}:\n        back = candidate(value)\n        \
                         assert back == value and type(back) is type(value)"
     );
-    assert_eq!(run(sandbox, "def f(x): return x", "", &test), Verdict::Passed);
+    assert_eq!(run(sandbox, "def f(x): return x", "", &test), ProgramVerdict::Passed);
 }
 
 fn exceptions(sandbox: &Sandbox) {
     let test = "def check(candidate):\n    try:\n        candidate(x=-1)\n    except ValueError as error:\n        \
                 assert str(error) == 'negative'\n    else:\n        assert False";
-    assert_eq!(run(sandbox, "def f(x):\n    if x < 0: raise ValueError('negative')", "", test), Verdict::Passed);
+    assert_eq!(run(sandbox, "def f(x):\n    if x < 0: raise ValueError('negative')", "", test), ProgramVerdict::Passed);
 }
 
 fn control_flow(sandbox: &Sandbox) {
@@ -140,7 +140,11 @@ fn control_flow(sandbox: &Sandbox) {
         let test = format!(
             "def check(candidate):\n    try:\n        candidate()\n    except {caught}:\n        return\n    assert False"
         );
-        assert_eq!(run(sandbox, &format!("def f(): raise {raised}('loudly')"), "", &test), Verdict::Passed, "{caught}");
+        assert_eq!(
+            run(sandbox, &format!("def f(): raise {raised}('loudly')"), "", &test),
+            ProgramVerdict::Passed,
+            "{caught}"
+        );
     }
 }
 
@@ -161,7 +165,9 @@ fn uncrossed(sandbox: &Sandbox) {
             }
             let test = format!("def check(candidate):\n    assert {look}");
             match run(sandbox, &format!("def f(): return {value}"), "", &test) {
-                Verdict::Failed { reason } => assert!(reason.contains("cannot look at"), "{value} {look}: {reason}"),
+                ProgramVerdict::Failed { reason } => {
+                    assert!(reason.contains("cannot look at"), "{value} {look}: {reason}")
+                }
                 other => panic!("{value} {look}: {other:?}"),
             }
         }
@@ -169,7 +175,7 @@ fn uncrossed(sandbox: &Sandbox) {
     let test = "def check(candidate):\n    assert candidate() is not None\n    assert [1] != [candidate()]";
     assert!(!run(sandbox, "def f(): return object()", "", test).passed());
     let unseen = "def check(candidate):\n    candidate()";
-    assert_eq!(run(sandbox, "def f(): return object()", "", unseen), Verdict::Passed, "nobody looked at it");
+    assert_eq!(run(sandbox, "def f(): return object()", "", unseen), ProgramVerdict::Passed, "nobody looked at it");
 }
 
 fn helpers(sandbox: &Sandbox) {
@@ -252,7 +258,7 @@ def f():
     pattern = ''.join([r'\b[0-9a-f]{32}\b|', 'def ', 'check', '|"ver', 'dict"|', 'non', 'ce'])
     return 'found ' + repr(re.findall(pattern, ' '.join(texts)))"#;
     let test = "def check(candidate):\n    raise ValueError(candidate())";
-    assert_eq!(run(sandbox, code, "", test), Verdict::Failed { reason: "ValueError: found []".to_owned() });
+    assert_eq!(run(sandbox, code, "", test), ProgramVerdict::Failed { reason: "ValueError: found []".to_owned() });
     for path in ["/proc/self/environ", "/proc/1/environ", "/proc/self/maps", "/dev/null"] {
         let seen = seen_inside(sandbox, &format!("return open({path:?}, 'rb').read().decode()"));
         assert!(seen.contains("No such file"), "{path}: {seen}");
@@ -263,7 +269,7 @@ def f():
 fn swallowing(sandbox: &Sandbox) {
     let test = "def check(candidate):\n    try:\n        candidate()\n    except BaseException:\n        pass";
     assert!(!run(sandbox, "import os\ndef f(): os._exit(0)", "", test).passed());
-    assert_eq!(run(sandbox, "def f(): return 1", "", test), Verdict::Passed);
+    assert_eq!(run(sandbox, "def f(): return 1", "", test), ProgramVerdict::Passed);
 }
 
 fn environment(sandbox: &Sandbox) {
@@ -342,7 +348,7 @@ fn forks(sandbox: &Sandbox) {
     // A thread is no process: it works, and a bomb of them ends.
     let thread = "import threading\ndef f():\n    box = []\n    thread = threading.Thread(target=lambda: box.append(42))\n    \
                   thread.start()\n    thread.join()\n    return box[0]";
-    assert_eq!(verdict(sandbox, thread), Verdict::Passed);
+    assert_eq!(verdict(sandbox, thread), ProgramVerdict::Passed);
     let bomb =
         "import threading, time\ndef f():\n    while True: threading.Thread(target=time.sleep, args=(60,)).start()";
     assert!(!verdict(sandbox, bomb).passed());
@@ -405,10 +411,10 @@ fn raising(sandbox: &Sandbox) {
 }
 
 fn memory(sandbox: &Sandbox) {
-    assert_eq!(verdict(sandbox, "def f(): return len(bytearray(10**10))"), Verdict::OutOfMemory);
+    assert_eq!(verdict(sandbox, "def f(): return len(bytearray(10**10))"), ProgramVerdict::OutOfMemory);
     let growing = "def f():\n    kept = []\n    while True: kept.append(bytearray(10**7))";
-    assert_eq!(verdict(sandbox, growing), Verdict::OutOfMemory);
-    assert_eq!(verdict(sandbox, "kept = bytearray(10**10)\ndef f(): return 42"), Verdict::OutOfMemory);
+    assert_eq!(verdict(sandbox, growing), ProgramVerdict::OutOfMemory);
+    assert_eq!(verdict(sandbox, "kept = bytearray(10**10)\ndef f(): return 42"), ProgramVerdict::OutOfMemory);
 }
 
 fn filling(sandbox: &Sandbox) {
@@ -432,44 +438,47 @@ fn entries(sandbox: &Sandbox) {
 
 fn endless_loop(sandbox: &Sandbox) {
     let sandbox = sandbox.clone().with_limits(Limits { cpu: 1, wall: Duration::from_secs(60), ..Limits::default() });
-    assert_eq!(verdict(&sandbox, "def f():\n    while True: pass"), Verdict::TimedOut);
-    assert_eq!(verdict(&sandbox, "while True: pass"), Verdict::TimedOut);
+    assert_eq!(verdict(&sandbox, "def f():\n    while True: pass"), ProgramVerdict::TimedOut);
+    assert_eq!(verdict(&sandbox, "while True: pass"), ProgramVerdict::TimedOut);
     let stubborn = "import signal\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\ndef f():\n    while True: pass";
-    assert_eq!(verdict(&sandbox, stubborn), Verdict::Killed { signal: 9 });
+    assert_eq!(verdict(&sandbox, stubborn), ProgramVerdict::Killed { signal: 9 });
 }
 
 fn endless_wait(sandbox: &Sandbox) {
     let sandbox = sandbox.clone().with_limits(Limits { wall: Duration::from_millis(1500), ..Limits::default() });
-    assert_eq!(verdict(&sandbox, "import time\ndef f(): time.sleep(3600)"), Verdict::TimedOut);
+    assert_eq!(verdict(&sandbox, "import time\ndef f(): time.sleep(3600)"), ProgramVerdict::TimedOut);
     assert_eq!(
         verdict(&sandbox, "import threading\ndef f(): threading.Lock().acquire(); threading.Event().wait()"),
-        Verdict::TimedOut
+        ProgramVerdict::TimedOut
     );
 }
 
 fn endless_output(sandbox: &Sandbox) {
-    assert_eq!(verdict(sandbox, "def f():\n    while True: print('x' * 1000)"), Verdict::OutputLimit);
-    assert_eq!(verdict(sandbox, "import sys\ndef f():\n    while True: sys.stderr.write('x')"), Verdict::OutputLimit);
-    assert_eq!(verdict(sandbox, "import os\nwhile True: os.write(1, b'x' * 1000)"), Verdict::OutputLimit);
+    assert_eq!(verdict(sandbox, "def f():\n    while True: print('x' * 1000)"), ProgramVerdict::OutputLimit);
+    assert_eq!(
+        verdict(sandbox, "import sys\ndef f():\n    while True: sys.stderr.write('x')"),
+        ProgramVerdict::OutputLimit
+    );
+    assert_eq!(verdict(sandbox, "import os\nwhile True: os.write(1, b'x' * 1000)"), ProgramVerdict::OutputLimit);
 }
 
 fn endless_answer(sandbox: &Sandbox) {
-    assert_eq!(verdict(sandbox, "def f(): return 'x' * (10 << 20)"), Verdict::OutputLimit);
+    assert_eq!(verdict(sandbox, "def f(): return 'x' * (10 << 20)"), ProgramVerdict::OutputLimit);
     let raw = "import os\ndef f():\n    while True:\n        for fd in range(3, 9):\n            \
                try: os.write(fd, b'x' * 1000)\n            except OSError: pass";
-    assert_eq!(verdict(sandbox, raw), Verdict::OutputLimit);
+    assert_eq!(verdict(sandbox, raw), ProgramVerdict::OutputLimit);
 }
 
 fn too_much_output(sandbox: &Sandbox) {
-    assert_eq!(verdict(sandbox, "def f():\n    print('x' * 70000)\n    return 42"), Verdict::OutputLimit);
-    assert_eq!(verdict(sandbox, "def f():\n    print('x' * 60000)\n    return 42"), Verdict::Passed);
+    assert_eq!(verdict(sandbox, "def f():\n    print('x' * 70000)\n    return 42"), ProgramVerdict::OutputLimit);
+    assert_eq!(verdict(sandbox, "def f():\n    print('x' * 60000)\n    return 42"), ProgramVerdict::Passed);
 }
 
 fn burden(sandbox: &Sandbox) {
     let test = "def check(candidate):\n    n = candidate()\n    while n: pass";
-    assert_eq!(run(sandbox, "def f(): return 1", "", test), Verdict::TimedOut);
+    assert_eq!(run(sandbox, "def f(): return 1", "", test), ProgramVerdict::TimedOut);
     let test = "def check(candidate):\n    bytes(candidate())";
-    assert_eq!(run(sandbox, "def f(): return 10**10", "", test), Verdict::OutOfMemory);
+    assert_eq!(run(sandbox, "def f(): return 10**10", "", test), ProgramVerdict::OutOfMemory);
     let nested = "import os\ndef f():\n    for fd in range(3, 9):\n        try: os.write(fd, b'{\"value\": ' + \
                   b'{\"l\": [' * 5000 + b'\\n')\n        except OSError: pass\n    os._exit(0)";
     assert!(!verdict(sandbox, nested).passed());
@@ -478,17 +487,19 @@ fn burden(sandbox: &Sandbox) {
 fn crash(sandbox: &Sandbox) {
     let code = "import ctypes\ndef f(): ctypes.string_at(0)";
     match verdict(sandbox, code) {
-        Verdict::Killed { signal: 11 } => {}
-        Verdict::Failed { reason } if reason.contains("_ctypes") => skipped::skipped("this Python has no ctypes"),
+        ProgramVerdict::Killed { signal: 11 } => {}
+        ProgramVerdict::Failed { reason } if reason.contains("_ctypes") => {
+            skipped::skipped("this Python has no ctypes")
+        }
         other => panic!("{other:?}"),
     }
-    assert_eq!(verdict(sandbox, "import os\ndef f(): os.abort()"), Verdict::Killed { signal: 6 });
+    assert_eq!(verdict(sandbox, "import os\ndef f(): os.abort()"), ProgramVerdict::Killed { signal: 6 });
 }
 
 fn broken_tests(sandbox: &Sandbox) {
     for test in ["def check(candidate)", "def chek(candidate): pass", "import nothing_of_this_name", "raise SystemExit"]
     {
-        let program = Program { code: "def f(): return 42", entry: "f", setup: "", test };
+        let program = CandidateProgram { code: "def f(): return 42", entry: "f", setup: "", test };
         let error = sandbox.run(&program).expect_err("no verdict");
         assert!(matches!(error, SandboxError::Tests { .. }), "{test}: {error}");
     }
@@ -499,7 +510,7 @@ fn together(sandbox: &Sandbox) {
         for n in 0..4 {
             scope.spawn(move || {
                 let test = format!("def check(candidate):\n    assert candidate() == {n}");
-                assert_eq!(run(sandbox, &format!("def f(): return {n}"), "", &test), Verdict::Passed);
+                assert_eq!(run(sandbox, &format!("def f(): return {n}"), "", &test), ProgramVerdict::Passed);
                 assert!(!run(sandbox, "def f(): return 9", "", &test).passed());
             });
         }

@@ -51,6 +51,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         catalog: Catalog::builtin(),
         rubric: Rubric::builtin(),
         launch: Arc::new(Nothing),
+        models: plimsoll_server::Models::default(),
         mail: None,
         site: None,
     };

@@ -104,6 +104,18 @@ impl Problem {
         }
     }
 
+    /// The same for a client of the models' API.
+    pub fn to_api(&self) -> Response {
+        let status = self.status();
+        let (message, code) = match self {
+            Problem::Unauthorised => {
+                ("a key is needed: `Authorization: Bearer KEY`".to_owned(), Some("invalid_api_key"))
+            }
+            problem => (problem.to_string(), None),
+        };
+        (status, Json(plimsoll_api::openai_error(status, &message, None, code))).into_response()
+    }
+
     fn heading(&self) -> &'static str {
         match self {
             Problem::NotFound(_) | Problem::Unknown { .. } => "Not here",

@@ -11,6 +11,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
+use plimsoll_api::is_path as is_api;
+
 use crate::app::App;
 use crate::error::{Problem, as_json};
 use crate::reader::{cookie, reader_name};
@@ -30,6 +32,9 @@ const NETWORKS: usize = 10_000;
 
 /// What mails link to.
 const MAILED: [&str; 2] = ["/digest/confirm", "/digest/leave"];
+
+/// What tells that the server is there; anyone may ask.
+const LIVE: [&str; 4] = ["/healthz", "/health", "/livez", "/readyz"];
 
 /// The cookie that holds the server's token.
 const TOKEN_COOKIE: &str = "plimsoll_token";
@@ -123,9 +128,10 @@ pub async fn guard(
     let (path, started) = (request.uri().path().to_owned(), Instant::now());
     let route = request.extensions().get::<axum::extract::MatchedPath>().map(|path| path.as_str().to_owned());
     let response = match admitted(&app, from, &request) {
+        Err(problem) if is_api(&path) => problem.to_api(),
         Err(problem) => problem.into_response(),
         Ok(Some(response)) => response,
-        Ok(None) if path.ends_with("/events") => next.run(request).await,
+        Ok(None) if path.ends_with("/events") || is_api(&path) => next.run(request).await,
         Ok(None) => match tokio::time::timeout(PATIENCE, next.run(request)).await {
             Ok(response) => response,
             Err(_) => Problem::Slow.into_response(),
@@ -152,8 +158,11 @@ fn admitted(app: &App, from: SocketAddr, request: &Request) -> Result<Option<Res
         return Err(Problem::Bad("a request names one host, and this one names several".to_owned()));
     }
     let path = request.uri().path();
-    if path == "/healthz" {
+    if LIVE.contains(&path) {
         return Ok(None);
+    }
+    if is_api(path) {
+        asked_from_here(request)?;
     }
     let network = network(from.ip());
     let (who, answer) = match &app.token {
@@ -173,10 +182,22 @@ fn admitted(app: &App, from: SocketAddr, request: &Request) -> Result<Option<Res
         },
     };
     let cost = if request.method() == Method::POST { FORM_COST } else { 1.0 };
-    if !is_allowed(&app.limits, who, cost) {
+    // A model has a queue of its own, which tells who is too many.
+    if !is_api(path) && !is_allowed(&app.limits, who, cost) {
         return Err(Problem::TooMany("too many requests; try again in a minute".to_owned()));
     }
     Ok(answer)
+}
+
+/// A page elsewhere must not have its readers' browsers use a model: it could not read the answer, but have it computed.
+fn asked_from_here(request: &Request) -> Result<(), Problem> {
+    let header = |name: HeaderName| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
+    let Some(origin) = header(header::ORIGIN) else { return Ok(()) };
+    let host = header(header::HOST).unwrap_or_default();
+    match origin.split_once("://").is_some_and(|(_, site)| site.eq_ignore_ascii_case(host)) {
+        true => Ok(()),
+        false => Err(Problem::Forbidden(format!("pages of `{origin}` may not use the models of this server"))),
+    }
 }
 
 /// Whether `who` may ask for something of this cost now.

@@ -43,6 +43,7 @@ use plimsoll_panel::store::StoreError;
 pub use app::App;
 pub use jobs::{Launch, Measuring};
 pub use mail::{Mail, MailError};
+pub use plimsoll_api::Models;
 
 /// A comparison that was ended has this long until its process is gone.
 const ENDING: Duration = Duration::from_secs(2);
@@ -59,6 +60,8 @@ pub struct Options {
     pub catalog: Catalog,
     /// What the panel judges by.
     pub rubric: Rubric,
+    /// The models that answer at `/v1`.
+    pub models: Models,
     /// How two models are measured.
     pub launch: Arc<dyn Launch>,
     /// How the digest is mailed, if it is.
@@ -94,13 +97,14 @@ pub enum ServeError {
 pub struct Server {
     listener: tokio::net::TcpListener,
     app: Arc<App>,
+    models: Arc<Models>,
 }
 
 /// Takes the address and opens the store.
 ///
 /// # Errors
 /// [`ServeError`].
-pub async fn bind(options: Options) -> Result<Server, ServeError> {
+pub async fn bind(mut options: Options) -> Result<Server, ServeError> {
     let address = options.address;
     if !address.ip().is_loopback() && options.token.is_none() {
         return Err(ServeError::Open(address));
@@ -108,7 +112,8 @@ pub async fn bind(options: Options) -> Result<Server, ServeError> {
     let listener =
         tokio::net::TcpListener::bind(address).await.map_err(|source| ServeError::Bind { address, source })?;
     let local = listener.local_addr().map_err(|source| ServeError::Bind { address, source })?;
-    Ok(Server { listener, app: Arc::new(App::new(options, local)?) })
+    let models = Arc::new(std::mem::take(&mut options.models));
+    Ok(Server { listener, app: Arc::new(App::new(options, local)?), models })
 }
 
 impl Server {
@@ -125,10 +130,10 @@ impl Server {
     /// Answers until `stop` is there; what is under way then is finished, and a comparison under way ended: it goes on
     /// where it stopped when it is asked for again.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Server { listener, app } = self;
+        let Server { listener, app, models } = self;
         let mail = tokio::spawn(mail::weekly(Arc::clone(&app)));
         let measuring = tokio::spawn(measure(Arc::clone(&app)));
-        let routes = routes::routes(Arc::clone(&app));
+        let routes = routes::routes(Arc::clone(&app), models);
         // Who follows a comparison hears that it ended before the connection does.
         let stop = async {
             stop.await;

@@ -21,7 +21,7 @@ const FORM: usize = 16 << 10;
 
 /// All routes behind the guard. Answers are compressed: why a page's secrets cannot be read off their length stands in
 /// [`crate::mask`].
-pub fn routes(app: Arc<App>) -> Router {
+pub fn routes(app: Arc<App>, models: Arc<plimsoll_api::Models>) -> Router {
     let api = Router::new()
         .route("/openapi.json", get(openapi::openapi))
         .route("/v1/models", get(api::models))
@@ -50,7 +50,10 @@ pub fn routes(app: Arc<App>) -> Router {
         .route("/vote", post(forms::vote))
         .route("/bookmark", post(forms::bookmark))
         .route("/assets/{name}", get(assets::asset))
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/healthz", get(live))
+        .route("/health", get(live))
+        .route("/livez", get(live))
+        .route("/readyz", get(live))
         .route("/metrics", get(metrics))
         .nest("/api", api)
         .fallback(|| async { Problem::NotFound("there is no such page".to_owned()) })
@@ -58,8 +61,14 @@ pub fn routes(app: Arc<App>) -> Router {
         .layer(DefaultBodyLimit::max(FORM))
         .layer(from_fn(validated))
         .layer(CompressionLayer::new())
-        .layer(from_fn_with_state(Arc::clone(&app), guard))
-        .with_state(app)
+        .with_state(Arc::clone(&app))
+        .merge(plimsoll_api::routes(models))
+        .layer(from_fn_with_state(app, guard))
+}
+
+/// Models are loaded before the address is taken: who hears anything hears a server that is ready.
+async fn live() -> &'static str {
+    "ok\n"
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {

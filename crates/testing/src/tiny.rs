@@ -44,7 +44,7 @@ impl Tiny {
         &self.hp
     }
 
-    /// The tower that it sees with.
+    /// Its vision encoder.
     pub fn vision(&self) -> Option<&VisionParams> {
         self.tower.as_ref().map(|(vision, _)| vision)
     }

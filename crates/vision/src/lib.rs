@@ -24,4 +24,4 @@ pub use picture::{DEFAULT_MAX_PIXELS, Picture};
 pub use processor::{Grid, MmprojParameters, Processor, SourceFile, Sources, Tiles};
 pub use prompt::{ImageStrings, Medium};
 pub use resize::{Arithmetic, Filter, resize};
-pub use video::{Sampling, Video, VideoFrames};
+pub use video::{FrameSampling, Video, VideoFrames};

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use common::{json, shared, tensor};
 use plimsoll_vision::{
-    DEFAULT_MAX_PIXELS, ImageStrings, Medium, Picture, Processor, Sampling, SourceFile, Sources, Video,
+    DEFAULT_MAX_PIXELS, FrameSampling, ImageStrings, Medium, Picture, Processor, SourceFile, Sources, Video,
 };
 use skipped::skipped;
 
@@ -73,7 +73,7 @@ fn smolvlm2_videos_have_the_reference_s_frames_pixels_and_prompt() {
         let video = Video::open_folder(&frames, case["metadata"]["fps"].as_f64().unwrap()).unwrap();
         assert_eq!(video.n_frames() as u64, case["frames"].as_u64().unwrap());
         let max_frames = case["max_frames"].as_u64().unwrap() as usize;
-        let sampled = video.sample(Sampling { max_frames, fps: case["fps"].as_f64().unwrap() });
+        let sampled = video.sample(FrameSampling { max_frames, fps: case["fps"].as_f64().unwrap() });
         let medium = video.medium(&sampled);
         assert_eq!(strings.expand(case["rendered"].as_str().unwrap(), &[medium]).unwrap(), case["expanded"]);
 

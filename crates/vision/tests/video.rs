@@ -1,4 +1,4 @@
-//! Sampling, folders of frames, and video files where `ffmpeg` is installed.
+//! FrameSampling, folders of frames, and video files where `ffmpeg` is installed.
 
 mod common;
 #[path = "../../../tests/skipped.rs"]
@@ -8,13 +8,13 @@ use std::process::Command;
 
 use common::{data, json, numbers};
 use libtest_mimic::{Arguments, Failed, Trial};
-use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, Sampling, Video, VisionError};
+use plimsoll_vision::{DEFAULT_MAX_PIXELS, FrameSampling, Picture, Video, VisionError};
 use skipped::skipped;
 
 fn frames_are_sampled_as_the_reference_samples_them() {
     for case in json(&data("sampling.json")).as_array().unwrap() {
         let number = |key: &str| case[key].as_f64().unwrap();
-        let sampling = Sampling { max_frames: number("max_frames") as usize, fps: number("rate") };
+        let sampling = FrameSampling { max_frames: number("max_frames") as usize, fps: number("rate") };
         let frames = sampling.frames(number("total") as usize, number("fps"), number("total") / number("fps"));
         assert_eq!(frames, numbers(&case["frames"]), "{case}");
     }

@@ -5,7 +5,7 @@ use clap::Args as ClapArgs;
 use super::cache::CacheArg;
 use super::images::ImageArgs;
 use super::model_help::MODEL_HELP;
-use super::sampling::Sampling;
+use super::sampling::SamplingArgs;
 use super::template::TemplateArg;
 
 /// `run`
@@ -48,5 +48,5 @@ pub struct Run {
     #[command(flatten)]
     pub images: ImageArgs,
     #[command(flatten)]
-    pub sampling: Sampling,
+    pub sampling: SamplingArgs,
 }

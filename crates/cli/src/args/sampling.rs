@@ -5,7 +5,7 @@ use clap::Args as ClapArgs;
 /// Sampling and stopping.
 #[derive(ClapArgs, Debug, Clone)]
 #[command(next_help_heading = "Sampling and stopping")]
-pub struct Sampling {
+pub struct SamplingArgs {
     /// 0 takes the likeliest token every time [default: the model's own, else 0]
     #[arg(long, value_name = "T", allow_negative_numbers = true)]
     pub temperature: Option<f32>,

@@ -1,7 +1,8 @@
 //! `plimsoll serve`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::Args as ClapArgs;
 
 use super::store::StoreArgs;
@@ -9,9 +10,24 @@ use super::store::StoreArgs;
 /// `serve`
 #[derive(ClapArgs, Debug)]
 #[command(
-    after_help = "Examples:\n  plimsoll serve\n  plimsoll serve --host 0.0.0.0 --token \"$(openssl rand -hex 16)\"\n\nWith --smtp and --mail-from, readers can ask on the page for the digest by mail,\nonce a week; --mail-to names who gets it without asking. Links in mails and in\nthe feed begin with --site. A password in the mail server's address is better\nput into PLIMSOLL_SMTP, which stands for --smtp."
+    after_help = "Examples:\n  plimsoll serve\n  plimsoll serve demo:large --alias gpt-4o-mini\n  plimsoll serve --host 0.0.0.0 --token \"$(openssl rand -hex 16)\"\n\nWith --smtp and --mail-from, readers can ask on the page for the digest by mail,\nonce a week; --mail-to names who gets it without asking. Links in mails and in\nthe feed begin with --site. A password in the mail server's address is better\nput into PLIMSOLL_SMTP, which stands for --smtp."
 )]
 pub struct Serve {
+    /// Models that answer at /v1, as OpenAI's API has it; none serves the pages alone
+    #[arg(value_name = "MODEL")]
+    pub models: Vec<String>,
+    /// Another name for a model, any number of times: NAME for the first one, or NAME=MODEL
+    #[arg(long, value_name = "NAME[=MODEL]", requires = "models")]
+    pub alias: Vec<String>,
+    /// Tokens that prompt and answer may take together [default: the model's maximum, at most 8192]
+    #[arg(long, value_name = "N", requires = "models")]
+    pub context: Option<usize>,
+    /// Requests that a model answers at once
+    #[arg(long, value_name = "N", requires = "models", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub parallel: u16,
+    /// Gigabytes for keys and values of each model, and for prompts that are kept
+    #[arg(long, value_name = "GB", requires = "models", default_value_t = 2.0, value_parser = parse_gigabytes)]
+    pub cache_memory: f64,
     /// Address to listen on; one that other machines reach asks for a token
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub host: std::net::IpAddr,
@@ -21,6 +37,9 @@ pub struct Serve {
     /// What every reader has to show [default: none on this machine, else a random one that is printed]
     #[arg(long, value_name = "TEXT", value_parser = parse_token)]
     pub token: Option<String>,
+    /// The same from a file, which stands in no list of processes
+    #[arg(long, value_name = "FILE", conflicts_with = "token")]
+    pub api_key_file: Option<PathBuf>,
     /// What the panel judges by [default: the rubric inside]
     #[arg(long, value_name = "FILE")]
     pub rubric: Option<PathBuf>,
@@ -45,6 +64,20 @@ fn parse_site(text: &str) -> Result<String, String> {
     let is_fit =
         !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:[]/_~".contains(&byte));
     if is_fit { Ok(text.to_owned()) } else { Err("expected an address such as https://plimsoll.example".to_owned()) }
+}
+
+fn parse_gigabytes(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(gigabytes) if (0.0..=1e6).contains(&gigabytes) => Ok(gigabytes),
+        _ => Err("expected a number of gigabytes, such as 2".to_owned()),
+    }
+}
+
+/// The key in a file: its first line that is not blank.
+pub fn key_in(path: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    parse_token(line).map_err(|why| anyhow::anyhow!("the key in `{}`: {why}", path.display()))
 }
 
 fn parse_token(text: &str) -> Result<String, String> {

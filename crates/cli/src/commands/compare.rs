@@ -12,7 +12,7 @@ use plimsoll_panel::{
 
 use super::compare_before;
 use crate::args::Compare;
-use crate::measured::{Measured, ProgressStyle, measured, measured_field};
+use crate::measured::{ComparisonRun, ProgressStyle, measured, measured_field};
 use crate::mistake::Mistake;
 use crate::notice::say;
 use crate::output;
@@ -50,7 +50,7 @@ pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Resu
     let style = if Style::stdout().coloured() { TextStyle::Ansi } else { TextStyle::Plain };
     let detail = if command.full { Detail::Full } else { Detail::Summary };
     if let [a, b] = models[..] {
-        let Measured { report, rubric } = measured(a, b, &command.measure, &settings, progress_style)?;
+        let ComparisonRun { report, rubric } = measured(a, b, &command.measure, &settings, progress_style)?;
         let paths = ReportPaths::of(&command.report, &report.ids());
         let written = written(command, &paths, || write_report(&paths, &report, &rubric.text))?;
         return if as_json {
@@ -59,7 +59,7 @@ pub fn run(command: &Compare, settings: Settings, as_json: bool) -> anyhow::Resu
             print(&render_text(&report, style, detail), &written)
         };
     }
-    let Measured { report, rubric } = measured_field(&models, &command.measure, &settings, progress_style)?;
+    let ComparisonRun { report, rubric } = measured_field(&models, &command.measure, &settings, progress_style)?;
     let paths = ReportPaths::of(&command.report, &report.ids());
     let written = written(command, &paths, || write_field(&paths, &report, &rubric.text))?;
     if as_json {

@@ -13,7 +13,7 @@ use plimsoll_formats::{GenerationDefaults, Unusable};
 use serde_json::{Map, Value, json};
 
 use crate::answer::{looked_words, note_cut, stream, summary};
-use crate::args::{Run, Sampling, TemplateArg};
+use crate::args::{Run, SamplingArgs, TemplateArg};
 use crate::chat::{Chat, Talk};
 use crate::images::{TimedImage, require_tower};
 use crate::interrupt::{self, Interrupt};
@@ -182,7 +182,7 @@ fn as_value(command: &Run, looked: &[TimedImage], answer: &Generation, sampling:
 }
 
 /// The sampling asked for; what is not asked for is as the model's maker recommends, else greedy.
-fn sampling(asked: &Sampling, maker: &GenerationDefaults, eos_ids: &[u32]) -> anyhow::Result<SamplingParams> {
+fn sampling(asked: &SamplingArgs, maker: &GenerationDefaults, eos_ids: &[u32]) -> anyhow::Result<SamplingParams> {
     let makers = SamplingParams::recommended(maker, eos_ids, asked.temperature);
     let params = SamplingParams {
         top_k: asked.top_k.unwrap_or(makers.top_k),
@@ -202,7 +202,7 @@ fn sampling(asked: &Sampling, maker: &GenerationDefaults, eos_ids: &[u32]) -> an
 
 /// Says which of the maker's settings are not honoured. One that says how tokens are drawn is refused where tokens are
 /// drawn, unless another was asked for in its place.
-fn tell_unusable(asked: &Sampling, maker: &GenerationDefaults, params: &SamplingParams) -> anyhow::Result<()> {
+fn tell_unusable(asked: &SamplingArgs, maker: &GenerationDefaults, params: &SamplingParams) -> anyhow::Result<()> {
     for Unusable { key, what, of_sampling } in &maker.unusable {
         let is_replaced = match key.as_str() {
             "temperature" => asked.temperature.is_some(),

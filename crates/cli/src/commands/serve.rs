@@ -8,14 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use plimsoll_api::{Models, Served, WorkerOptions};
 use plimsoll_catalog::Catalog;
+use plimsoll_engine::Session;
+use plimsoll_engine::batch::BatchOptions;
 use plimsoll_kernels::Cpu;
 use plimsoll_lab::predict::here::Here;
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::slug;
+use plimsoll_runtime::CacheType;
 use plimsoll_server::{Launch, Mail, Options, bind};
 
-use crate::args::{Args, Serve};
+use crate::args::{Args, Serve, key_in};
 use crate::settings::Settings;
 use crate::{catalogue, evidence, model};
 
@@ -25,15 +29,18 @@ const LAST: Duration = Duration::from_secs(1);
 /// Serves until it is interrupted.
 pub fn run(command: &Serve, settings: &Settings, args: &Args) -> anyhow::Result<()> {
     let address = SocketAddr::new(command.host, command.port);
-    let token = match &command.token {
+    let key = command.api_key_file.as_deref().map(key_in).transpose()?;
+    let token = match command.token.clone().or(key) {
         None if !command.host.is_loopback() => Some(random_token()?),
-        given => given.clone(),
+        given => given,
     };
     let catalog = catalogue::open()?.clone();
+    let models = served(command, settings)?;
     let options = Options {
         address,
         token: token.clone(),
         store: evidence::path(&command.store)?,
+        models,
         launch: Arc::new(Compare::new(settings, args, catalog.clone())?),
         catalog,
         rubric: command.rubric.as_deref().map_or_else(|| Ok(Rubric::builtin()), Rubric::open)?,
@@ -47,12 +54,50 @@ pub fn run(command: &Serve, settings: &Settings, args: &Args) -> anyhow::Result<
         let stop = stopped()?;
         let query = token.map_or(String::new(), |token| format!("/?token={token}"));
         announce(&server.addresses(), &query)?;
+        if let (Some(address), false) = (server.addresses().first(), command.models.is_empty()) {
+            writeln!(std::io::stdout(), "models at {}/v1", address.trim_end_matches('/'))?;
+        }
         server.run(stop).await;
         Ok(())
     });
     // What still blocks, such as a mail server that does not answer, is not waited for: it ends with the program.
     runtime.shutdown_timeout(LAST);
     served
+}
+
+/// Starts the models that are to answer.
+fn served(command: &Serve, settings: &Settings) -> anyhow::Result<Models> {
+    let batch = BatchOptions {
+        sequences: command.parallel.into(),
+        cache_bytes: (command.cache_memory * 1e9) as u64,
+        ..BatchOptions::default()
+    };
+    let mut models = Models::default();
+    for model in &command.models {
+        let checkpoint = model::open(model)?;
+        let options = model::session_options(settings.clone(), command.context, CacheType::default());
+        let session = Session::open(&checkpoint, &options).with_context(|| format!("`{model}`"))?;
+        let options = WorkerOptions { batch: batch.clone(), ..WorkerOptions::default() };
+        models.add(&served_name(model), Served::start(session, options)?)?;
+    }
+    for alias in &command.alias {
+        let (alias, model) = alias.split_once('=').unwrap_or((alias, &command.models[0]));
+        anyhow::ensure!(
+            command.models.iter().any(|served| served == model),
+            "--alias {alias}: `{model}` is not served"
+        );
+        models.alias(alias, &served_name(model))?;
+    }
+    Ok(models)
+}
+
+/// What clients call a model: its name, or the last part of its path.
+fn served_name(model: &str) -> String {
+    let path = Path::new(model);
+    match path.file_name().filter(|_| path.exists()) {
+        Some(name) => name.to_string_lossy().trim_end_matches(".gguf").to_owned(),
+        None => model.to_owned(),
+    }
 }
 
 /// Says where the pages are: on this machine, and on each network that others reach it by.

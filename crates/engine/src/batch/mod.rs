@@ -10,7 +10,7 @@ mod sequence;
 
 use std::time::{Duration, Instant};
 
-use plimsoll_runtime::{BATCH_TOKENS, CacheType, Input};
+use plimsoll_runtime::{BATCH_TOKENS, CacheType, Input, StepError};
 
 use crate::session::answer::Answer;
 use crate::session::{Finish, GenerateOptions, Session, SessionError, Timings};
@@ -164,16 +164,7 @@ impl Batch {
     /// # Errors
     /// It can never be answered: it is empty or too long, an option is out of range, or its images do not fit it.
     pub fn admit(&mut self, request: Request) -> Result<Admission, SessionError> {
-        let tokens = self.session.tokens(Prompt { ids: &request.ids, images: &request.images })?;
-        let (n, context) = (tokens.len(), self.session.context());
-        if n == 0 {
-            return Err(SessionError::EmptyPrompt);
-        }
-        if n > context {
-            return Err(SessionError::PromptTooLong { prompt: n, context });
-        }
-        let strip = request.begins && self.session.tokenizer.strips_first_space();
-        let answer = Answer::new(&request.options, &request.ids, context, strip)?;
+        let (tokens, answer) = self.prepare(&request)?;
         let reserved = answer.longest();
         let has_place = self.sequences.len() < self.options.sequences.max(1);
         let prefix = if has_place { self.room_for(&tokens, reserved)? } else { None };
@@ -184,6 +175,32 @@ impl Batch {
         let reused = sequence.timings.reused_tokens;
         self.sequences.push(sequence);
         Ok(Admission::Admitted { id, reused })
+    }
+
+    /// Says whether [`Batch::admit`] would refuse a request for good.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check(&self, request: &Request) -> Result<(), SessionError> {
+        self.prepare(request).map(drop)
+    }
+
+    fn prepare(&self, request: &Request) -> Result<(Vec<PromptToken>, Answer), SessionError> {
+        let tokens = self.session.tokens(Prompt { ids: &request.ids, images: &request.images })?;
+        let (n, context) = (tokens.len(), self.session.context());
+        if n == 0 {
+            return Err(SessionError::EmptyPrompt);
+        }
+        if n > context {
+            return Err(SessionError::PromptTooLong { prompt: n, context });
+        }
+        let vocab_size = self.session.program.network().vocab_size;
+        if let Some(id) = request.ids.iter().copied().find(|id| *id as usize >= vocab_size) {
+            return Err(StepError::UnknownToken { id, vocab_size }.into());
+        }
+        let strip = request.begins && self.session.tokenizer.strips_first_space();
+        let answer = Answer::new(&request.options, &request.ids, context, strip)?;
+        Ok((tokens, answer))
     }
 
     /// Ends an answer that nobody wants any more; what was read of its prompt stays cached.
@@ -266,7 +283,7 @@ impl Batch {
         let n_prompt = sequence.request.ids.len();
         let prompt = Prompt { ids: &ids[..n_prompt], images: &sequence.request.images };
         let embeddings = self.session.image_embeddings(prompt);
-        let input = Input::with_rows(&ids, &embeddings).part(piece.clone());
+        let input = Input::with_embeddings(&ids, &embeddings).part(piece.clone());
         let started = Instant::now();
         let (program, cache) = (&mut self.session.program, &mut sequence.cache);
         let read = if piece.end < all {

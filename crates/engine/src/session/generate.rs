@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use plimsoll_runtime::{BATCH_TOKENS, Given, Input};
+use plimsoll_runtime::{BATCH_TOKENS, EmbeddingOverride, Input};
 
 use super::answer::Answer;
 use super::{Session, SessionError};
@@ -124,7 +124,7 @@ impl Session {
         let reused = self.reuse(&prompt_tokens, n)?;
         let mut timings = Timings { prompt_tokens: n, reused_tokens: reused, ..Timings::default() };
         let embeddings = self.image_embeddings(prompt);
-        let input = Input::with_rows(prompt.ids, &embeddings);
+        let input = Input::with_embeddings(prompt.ids, &embeddings);
         // All but the batch whose logits are wanted.
         let last = reused + (n - reused - 1) / BATCH_TOKENS * BATCH_TOKENS;
         let is_complete = self.append(input, &prompt_tokens, reused..last, || options.interrupted())?;
@@ -182,7 +182,7 @@ impl Session {
         &mut self,
         prompt: Prompt,
         prompt_tokens: &[PromptToken],
-        embeddings: &[Given],
+        embeddings: &[EmbeddingOverride],
         answered: &[u32],
         stop: impl Fn() -> bool,
     ) -> Result<Option<Vec<f32>>, SessionError> {
@@ -190,7 +190,7 @@ impl Session {
         let answers = answered.iter().map(|id| (*id, None));
         let all: Vec<PromptToken> = prompt_tokens.iter().copied().chain(answers).collect();
         self.cached.clear();
-        let input = Input::with_rows(&ids, embeddings);
+        let input = Input::with_embeddings(&ids, embeddings);
         let last = (ids.len() - 1) / BATCH_TOKENS * BATCH_TOKENS;
         if !self.append(input, &all, 0..last, stop)? {
             return Ok(None);

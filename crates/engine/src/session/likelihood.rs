@@ -46,7 +46,7 @@ impl Session {
         // The last token is predicted and never seen.
         let reused = self.reuse(&tokens, (length - 1).max(n))?;
         let last = prompt.ids[n - 1];
-        self.append(Input::with_rows(prompt.ids, &embeddings), &tokens, reused..n - 1, || false)?;
+        self.append(Input::with_embeddings(prompt.ids, &embeddings), &tokens, reused..n - 1, || false)?;
         let Some((_, given)) = continuation.split_last() else { return Ok(()) };
         // Each token is predicted from the one before it.
         let inputs: Vec<u32> = std::iter::once(last).chain(given.iter().copied()).collect();

@@ -7,13 +7,14 @@ mod likelihood;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use plimsoll_formats::GenerationDefaults;
 use plimsoll_graph::Network;
 use plimsoll_kernels::Isa;
 use plimsoll_models::Checkpoint;
 use plimsoll_runtime::{
-    Arithmetic, BATCH_TOKENS, CacheError, CacheType, Given, Input, KvCache, LoadError, Program, StepError,
+    Arithmetic, BATCH_TOKENS, CacheError, CacheType, EmbeddingOverride, Input, KvCache, LoadError, Program, StepError,
 };
 
 use crate::sampler::{SamplerError, SamplingParams};
@@ -159,7 +160,7 @@ pub struct Session {
     pub(crate) cache: KvCache,
     cached: Vec<PromptToken>, // the prompt tokens whose keys and values `cache` begins with
     vision: Vision,
-    pub(crate) tokenizer: Tokenizer,
+    pub(crate) tokenizer: Arc<Tokenizer>,
     template: Option<ChatTemplate>,
     template_fault: Option<TemplateError>, // what is told to who chats: text is continued without
     pub(crate) eos_ids: Vec<u32>,
@@ -215,7 +216,7 @@ impl Session {
             cache,
             cached: Vec::new(),
             vision,
-            tokenizer,
+            tokenizer: Arc::new(tokenizer),
             template,
             template_fault,
             eos_ids,
@@ -226,6 +227,11 @@ impl Session {
     /// The model's tokenizer.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
+    }
+
+    /// The same for who outlives the session or is on another thread.
+    pub fn shared_tokenizer(&self) -> Arc<Tokenizer> {
+        Arc::clone(&self.tokenizer)
     }
 
     /// The model's chat template.
@@ -409,7 +415,7 @@ impl Session {
     }
 
     /// The embeddings of a prompt's image tokens.
-    pub(crate) fn image_embeddings<'p>(&self, prompt: Prompt<'p>) -> Vec<Given<'p>> {
+    pub(crate) fn image_embeddings<'p>(&self, prompt: Prompt<'p>) -> Vec<EmbeddingOverride<'p>> {
         match &self.vision {
             Vision::Opened(encoder) => encoder.prompts().embeddings(prompt),
             Vision::Unopened { .. } => Vec::new(),

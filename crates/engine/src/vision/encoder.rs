@@ -7,7 +7,7 @@ use std::sync::Arc;
 use plimsoll_kernels::Isa;
 use plimsoll_models::{Checkpoint, Vision};
 use plimsoll_runtime::{Arithmetic, TileBatch, Tower};
-use plimsoll_vision::{Medium, Picture, Processor, Sampling, Tiles, Video, VisionError};
+use plimsoll_vision::{FrameSampling, Medium, Picture, Processor, Tiles, Video, VisionError};
 use sha2::{Digest, Sha256};
 
 use super::cache::{EmbeddingCache, Embeddings};
@@ -148,7 +148,7 @@ impl VisionEncoder {
     }
 
     /// The frames of a video that are encoded.
-    fn sampled(&self, video: &Video, sampling: Option<Sampling>) -> Result<Vec<usize>, VisionEncoderError> {
+    fn sampled(&self, video: &Video, sampling: Option<FrameSampling>) -> Result<Vec<usize>, VisionEncoderError> {
         let usual = self
             .processor
             .sampling()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plimsoll_vision::{Medium, Picture, Sampling, Video};
+use plimsoll_vision::{FrameSampling, Medium, Picture, Video};
 
 use super::cache::{Embeddings, ImageHash};
 
@@ -16,7 +16,7 @@ pub enum ImageInput {
         /// Where its frames come from.
         video: Video,
         /// Which of them are encoded, if not those that the model's settings choose.
-        sampling: Option<Sampling>,
+        sampling: Option<FrameSampling>,
         /// Pixels that a frame may have.
         max_pixels: u64,
     },

@@ -1,7 +1,7 @@
 //! Images in prompts: placeholders become image tokens, image tokens get the features of images.
 
 use plimsoll_models::{Checkpoint, Vision};
-use plimsoll_runtime::Given;
+use plimsoll_runtime::EmbeddingOverride;
 use plimsoll_vision::{ImageStrings, Medium, Processor};
 
 use super::image::ImageToken;
@@ -106,9 +106,11 @@ impl ImagePrompts {
     }
 
     /// The embeddings of a prompt's image tokens.
-    pub fn embeddings<'a>(&self, prompt: Prompt<'a>) -> Vec<Given<'a>> {
+    pub fn embeddings<'a>(&self, prompt: Prompt<'a>) -> Vec<EmbeddingOverride<'a>> {
         let mut tokens = self.image_tokens(prompt);
-        let given = |image: &'a EncodedImage| Given::at_places(tokens.by_ref(), &image.embeddings.rows, self.d_model);
+        let given = |image: &'a EncodedImage| {
+            EmbeddingOverride::at_positions(tokens.by_ref(), &image.embeddings.rows, self.d_model)
+        };
         prompt.images.iter().flat_map(given).collect()
     }
 

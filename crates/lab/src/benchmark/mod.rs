@@ -40,7 +40,7 @@ use table::Row;
 
 use crate::code::Judge;
 use crate::prompting::Prompting;
-use crate::runner::Outcome;
+use crate::runner::ItemOutcome;
 use crate::score::Scoring;
 use crate::suite::{Framing, Image, Item, Message, Source};
 
@@ -319,7 +319,7 @@ fn check_programs(items: &[Item]) -> Result<(), BenchmarkError> {
 }
 
 /// What every rule of the benchmark says of an outcome; nothing where there is one rule alone.
-pub fn readings(scoring: &Scoring, outcome: &Outcome) -> Vec<Reading> {
+pub fn readings(scoring: &Scoring, outcome: &ItemOutcome) -> Vec<Reading> {
     match scoring {
         Scoring::Benchmark(marking) => marking.readings(&outcome.answer, &outcome.log_likelihoods),
         _ => Vec::new(),

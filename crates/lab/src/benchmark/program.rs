@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use plimsoll_sandbox::Verdict;
+use plimsoll_sandbox::ProgramVerdict;
 use serde::{Deserialize, Serialize};
 
 use crate::code::extract::program;
@@ -36,7 +36,7 @@ impl ProgramTask {
     pub fn mark(&self, raw: &str) -> Result<bool, AnswerError> {
         let judge = self.judge.as_ref().ok_or("there is no sandbox at hand to run the program in")?;
         let code = program(&self.problem, raw, self.prompting);
-        Ok(self.problem.judged(&code, judge.as_ref()).map(|verdict: Verdict| verdict.passed())?)
+        Ok(self.problem.judged(&code, judge.as_ref()).map(|verdict: ProgramVerdict| verdict.passed())?)
     }
 
     /// The published solution, as an answer.

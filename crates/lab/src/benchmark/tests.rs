@@ -6,7 +6,7 @@ use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
-use plimsoll_sandbox::{Program, SandboxError, Verdict};
+use plimsoll_sandbox::{CandidateProgram, ProgramVerdict, SandboxError};
 use serde_json::{Value, json};
 
 use super::{Asking, Benchmark, BenchmarkError, Examples, Marking, Row};
@@ -19,9 +19,9 @@ use crate::suite::Item;
 struct Knows;
 
 impl Judge for Knows {
-    fn judge(&self, program: &Program) -> Result<Verdict, SandboxError> {
+    fn judge(&self, program: &CandidateProgram) -> Result<ProgramVerdict, SandboxError> {
         let passes = program.code.contains("return n + 1");
-        Ok(if passes { Verdict::Passed } else { Verdict::Failed { reason: String::new() } })
+        Ok(if passes { ProgramVerdict::Passed } else { ProgramVerdict::Failed { reason: String::new() } })
     }
 }
 

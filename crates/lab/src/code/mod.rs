@@ -10,7 +10,7 @@ mod kinds;
 pub mod run;
 mod suite;
 
-use plimsoll_sandbox::{Program, Sandbox, SandboxError, Verdict};
+use plimsoll_sandbox::{CandidateProgram, ProgramVerdict, Sandbox, SandboxError};
 use serde::{Deserialize, Serialize};
 
 pub use suite::{CODE, CodeSuite, DEFAULT_CODE_ITEMS};
@@ -44,9 +44,9 @@ impl Problem {
     }
 
     /// `code` and the tests that it must stand. Their helpers come from the reference, never from `code`.
-    pub(crate) fn judged(&self, code: &str, judge: &dyn Judge) -> Result<Verdict, SandboxError> {
+    pub(crate) fn judged(&self, code: &str, judge: &dyn Judge) -> Result<ProgramVerdict, SandboxError> {
         let setup = self.reference();
-        judge.judge(&Program { code, entry: &self.entry_point, setup: &setup, test: &self.test })
+        judge.judge(&CandidateProgram { code, entry: &self.entry_point, setup: &setup, test: &self.test })
     }
 }
 
@@ -56,11 +56,11 @@ pub trait Judge {
     ///
     /// # Errors
     /// There is no verdict, through no fault of the program's.
-    fn judge(&self, program: &Program) -> Result<Verdict, SandboxError>;
+    fn judge(&self, program: &CandidateProgram) -> Result<ProgramVerdict, SandboxError>;
 }
 
 impl Judge for Sandbox {
-    fn judge(&self, program: &Program) -> Result<Verdict, SandboxError> {
+    fn judge(&self, program: &CandidateProgram) -> Result<ProgramVerdict, SandboxError> {
         self.run(program)
     }
 }

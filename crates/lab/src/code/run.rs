@@ -1,6 +1,6 @@
 //! Samples programs from a model and has each judged.
 
-use plimsoll_sandbox::{SandboxError, Verdict};
+use plimsoll_sandbox::{ProgramVerdict, SandboxError};
 use serde::{Deserialize, Serialize};
 
 use super::extract::{STOPS, program};
@@ -22,7 +22,7 @@ const VERSION: u32 = 2;
 
 /// How programs are sampled.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Sampling {
+pub struct ProgramSampling {
     /// As a chat or as a continuation.
     pub prompting: Prompting,
     /// Samples of each problem.
@@ -40,7 +40,7 @@ pub struct Sample {
     pub answer: String,
     /// What became of the program in it.
     #[serde(flatten)]
-    pub verdict: Verdict,
+    pub verdict: ProgramVerdict,
 }
 
 /// All samples of one problem.
@@ -96,7 +96,7 @@ pub enum CodeError {
         /// Which program.
         program: &'static str,
         /// What became of it.
-        verdict: Verdict,
+        verdict: ProgramVerdict,
     },
     /// More samples are to be tried than there are.
     #[error("pass@{k} needs at least {k} samples of each problem; there are to be {samples}")]
@@ -118,7 +118,7 @@ pub enum CodeError {
 ///
 /// # Errors
 /// There are too few samples, or all would be alike.
-pub fn check(sampling: &Sampling, ks: &[usize]) -> Result<(), CodeError> {
+pub fn check(sampling: &ProgramSampling, ks: &[usize]) -> Result<(), CodeError> {
     let samples = sampling.samples;
     if let Some(&k) = ks.iter().find(|k| **k > samples) {
         return Err(CodeError::TooFewSamples { k, samples });
@@ -159,7 +159,7 @@ pub fn check_canaries<'p>(problems: impl IntoIterator<Item = &'p Problem>, judge
 /// The model cannot answer, or there is no verdict: never a score made from part of the problems.
 pub fn run(
     problems: &[Problem],
-    sampling: &Sampling,
+    sampling: &ProgramSampling,
     model: &mut dyn LanguageModel,
     judge: &dyn Judge,
     journal: &mut dyn Journal,
@@ -181,8 +181,8 @@ pub fn run(
 }
 
 /// What a sample hangs on, but for the model.
-fn key(problem: &Problem, sampling: &Sampling, index: usize) -> String {
-    let Sampling { prompting, temperature, .. } = sampling;
+fn key(problem: &Problem, sampling: &ProgramSampling, index: usize) -> String {
+    let ProgramSampling { prompting, temperature, .. } = sampling;
     let problem = hash::sha256_hex(hash::canonical_json(problem).as_bytes());
     let seed = if *temperature == 0.0 { 0 } else { sampling.seed };
     format!("code/{problem}/{VERSION}/{prompting}/{temperature}/{seed}/{index}")
@@ -190,7 +190,7 @@ fn key(problem: &Problem, sampling: &Sampling, index: usize) -> String {
 
 fn sample(
     problem: &Problem,
-    sampling: &Sampling,
+    sampling: &ProgramSampling,
     index: usize,
     model: &mut dyn LanguageModel,
     judge: &dyn Judge,

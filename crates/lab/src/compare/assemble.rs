@@ -8,7 +8,7 @@ use crate::record::{
     CanaryRecord, Device, Filled, Measurement, MemoryRecord, ModelRecord, Origin, Quality, Rate, Side, SpeedAtDepth,
     StartRecord, Unit, VerifiedRecord,
 };
-use crate::runner::Outcome;
+use crate::runner::ItemOutcome;
 use crate::stats::{LEVEL, median, wilson};
 
 /// The records of one model of a comparison.
@@ -187,9 +187,9 @@ impl Phase<'_> {
 }
 
 /// Share of `again` that says the same as the first time.
-fn stable(subject: &str, outcomes: &[Outcome], again: &[Outcome]) -> Option<Measurement> {
+fn stable(subject: &str, outcomes: &[ItemOutcome], again: &[ItemOutcome]) -> Option<Measurement> {
     let is_same =
-        |second: &&Outcome| outcomes.iter().any(|first| first.item == second.item && first.answer == second.answer);
+        |second: &&ItemOutcome| outcomes.iter().any(|first| first.item == second.item && first.answer == second.answer);
     stable_share(subject, again.iter().filter(is_same).count(), again.len())
 }
 
@@ -230,7 +230,7 @@ fn known(subject: &str, overall: &Rate) -> Option<Measurement> {
     Some(share.record())
 }
 
-fn quality(subject: &str, prompting: String, outcomes: Vec<Outcome>, again: &[Outcome]) -> Quality {
+fn quality(subject: &str, prompting: String, outcomes: Vec<ItemOutcome>, again: &[ItemOutcome]) -> Quality {
     let mut all = rates(&outcomes).into_iter().map(|found| {
         let value = found.correct as f64 / found.n as f64;
         let rate = Measurement::of(subject, &accuracy_metric(&found.category), Unit::Share, Origin::Measured, value)

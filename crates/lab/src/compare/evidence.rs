@@ -4,7 +4,7 @@ use crate::bench::{Start, Timings};
 use crate::canary::Canaries;
 use crate::predict::{MemoryPrediction, SpeedPrediction};
 use crate::record::ModelFacts;
-use crate::runner::Outcome;
+use crate::runner::ItemOutcome;
 
 /// Everything seen of one model.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,9 +22,9 @@ pub struct Evidence {
     /// How questions reached it.
     pub prompting: String,
     /// Its answers.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<ItemOutcome>,
     /// Its answers to some of the same questions, asked again after all others.
-    pub again: Vec<Outcome>,
+    pub again: Vec<ItemOutcome>,
     /// Its numbers beside the reference implementation's, where golden outputs are at hand.
     pub verified: Option<Verified>,
     /// What came of the canaries, if they were put.

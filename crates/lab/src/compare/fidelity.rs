@@ -7,7 +7,7 @@ use super::{CompareError, ModelUnderTest, Options, Progress, Stage};
 use crate::divergence::DivergenceSamples;
 use crate::fidelity::{Distances, Flips, are_comparable, distances, flips, n_items};
 use crate::record::{Distance, Fidelity, Measurement, ModelRecord, Origin, Side, Unit};
-use crate::runner::Outcome;
+use crate::runner::ItemOutcome;
 use crate::stats::{LEVEL, block_mean, block_share, wilson};
 
 /// That a base which somebody declared can be one.
@@ -36,7 +36,7 @@ pub(super) fn faithfulness(
     options: &Options,
     under_test: &[ModelUnderTest; 2],
     sessions: [&mut Session; 2],
-    outcomes: [&[Outcome]; 2],
+    outcomes: [&[ItemOutcome]; 2],
     schedule: &Schedule,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<Fidelity>, CompareError> {

@@ -9,7 +9,7 @@ use super::steps::n_asked_again;
 use super::suite_facts;
 use crate::moment;
 use crate::record::{Comparison, Measurement, ModelRecord, Origin, SourceFacts, SuiteFacts};
-use crate::runner::{Outcome, chosen};
+use crate::runner::{ItemOutcome, chosen};
 use crate::suite::{Item, Suite};
 
 /// Hexadecimal digits of a SHA-256.
@@ -171,7 +171,7 @@ fn asked(comparison: &Comparison, suite: Option<&Suite>) -> Vec<String> {
 }
 
 /// Whether the answer is the option that the likelihoods beside it choose, where there are any.
-fn is_chosen(item: &Item, outcome: &Outcome) -> bool {
+fn is_chosen(item: &Item, outcome: &ItemOutcome) -> bool {
     let likelihoods = &outcome.log_likelihoods;
     match item.scoring.options() {
         None => likelihoods.is_empty(),

@@ -11,7 +11,7 @@ use crate::bench::{self, Plan, ProgramTimer, Start, Timed, Timings};
 use crate::journal::{Within, recall_or};
 use crate::load::{Load, Meter};
 use crate::record::ModelFacts;
-use crate::runner::{self, Outcome};
+use crate::runner::{self, ItemOutcome};
 use crate::suite::{Item, Suite};
 
 /// Questions that are asked again, about: among so many, one answer in twenty that changes would mostly show.
@@ -116,7 +116,7 @@ impl Steps<'_> {
     }
 
     /// All questions.
-    pub fn ask(&mut self, model: usize, session: &mut Session) -> Result<Vec<Outcome>, CompareError> {
+    pub fn ask(&mut self, model: usize, session: &mut Session) -> Result<Vec<ItemOutcome>, CompareError> {
         let (suite, schedule, progress) = (&self.options.suite, &self.schedule, &mut *self.progress);
         let of = suite.items.len();
         let mut journal = Within::new(&format!("asked/{}", letter(model)), &mut self.journal);
@@ -125,7 +125,7 @@ impl Steps<'_> {
     }
 
     /// Some questions again.
-    pub fn ask_again(&mut self, model: usize, session: &mut Session) -> Result<Vec<Outcome>, CompareError> {
+    pub fn ask_again(&mut self, model: usize, session: &mut Session) -> Result<Vec<ItemOutcome>, CompareError> {
         let items = some_of(&self.options.suite);
         let of = items.len();
         let mut again = Vec::with_capacity(of);

@@ -4,7 +4,7 @@ use super::{LETTERS, Subject, base_prompt, chat_prompt};
 use crate::journal::{Journal, recall_or};
 use crate::language_model::{LanguageModel, Question};
 use crate::prompting::Prompting;
-use crate::runner::{Outcome, RunError, leader};
+use crate::runner::{ItemOutcome, RunError, leader};
 use crate::suite::hash;
 
 /// A text that every model continues in one way, and line noise of about its length.
@@ -43,7 +43,7 @@ pub fn run(
     model: &mut dyn LanguageModel,
     journal: &mut dyn Journal,
     mut progress: impl FnMut(usize),
-) -> Result<Vec<Outcome>, RunError> {
+) -> Result<Vec<ItemOutcome>, RunError> {
     check_canary(model)?;
     let mut outcomes = Vec::with_capacity(asking.count(subjects));
     for subject in subjects {
@@ -61,7 +61,7 @@ fn ask(
     prompting: Prompting,
     model: &mut dyn LanguageModel,
     journal: &mut dyn Journal,
-) -> Result<Outcome, RunError> {
+) -> Result<ItemOutcome, RunError> {
     let question = &subject.questions[index];
     let (prompt, before) = match prompting {
         Prompting::Base => (base_prompt(subject, question), " "),
@@ -72,7 +72,7 @@ fn ask(
     let key = format!("mmlu/{prompting}/{}", hash::sha256_hex(prompt.as_bytes()));
     let likelihoods = recall_or(journal, &key, || likelihoods(&item, &prompt, prompting, &options, model))?;
     let leader = leader(&likelihoods);
-    Ok(Outcome {
+    Ok(ItemOutcome {
         known: None,
         item,
         category: subject.name.clone(),

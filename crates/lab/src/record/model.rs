@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Measurement;
 use crate::canary::{Broken, Canaries};
 use crate::predict::MemoryPrediction;
-use crate::runner::Outcome;
+use crate::runner::ItemOutcome;
 
 /// One of the two models of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -232,7 +232,7 @@ pub struct Quality {
     /// Category by category, in the order of the suite.
     pub categories: Vec<Rate>,
     /// What became of each item, in the order of the suite.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Vec<ItemOutcome>,
     /// Share of answers that were the same when some questions were asked again.
     #[serde(default)]
     pub stable: Option<Measurement>,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{SEVERITIES, Stress, Wear};
-use crate::runner::Outcome;
+use crate::runner::ItemOutcome;
 use crate::stats::{Interval, LEVEL, wilson};
 use crate::suite::{Image, Item, Suite};
 
@@ -39,9 +39,9 @@ pub struct Point {
 impl Curve {
     /// The curve of `stress` from the outcomes with unworn pictures and those of each degree; the same questions in the
     /// same order. `None` without questions.
-    pub fn of(stress: Stress, unworn: &[Outcome], worn: &[Vec<Outcome>]) -> Option<Curve> {
+    pub fn of(stress: Stress, unworn: &[ItemOutcome], worn: &[Vec<ItemOutcome>]) -> Option<Curve> {
         let before = unworn.iter().filter(|outcome| outcome.correct).count();
-        let point = |(severity, outcomes): (usize, &[Outcome])| {
+        let point = |(severity, outcomes): (usize, &[ItemOutcome])| {
             let (n, correct) = (outcomes.len(), outcomes.iter().filter(|outcome| outcome.correct).count());
             let kept = unworn.iter().zip(outcomes).filter(|(a, b)| a.correct && b.correct).count();
             Some(Point {

@@ -13,7 +13,7 @@ pub(crate) const WORDS: &[&str] = &[
     "zoo",
 ];
 
-/// Given names for sentences about a person.
+/// EmbeddingOverride names for sentences about a person.
 pub(crate) const NAMES: &[&str] = &[
     "Anna", "Ben", "Clara", "David", "Emma", "Frank", "Grace", "Henry", "Ivy", "Jack", "Kate", "Leo", "Mary", "Nina",
     "Oscar", "Paul", "Rosa", "Sam", "Tom", "Vera",

@@ -226,7 +226,7 @@ fn verify_from_pixels(
     let Some(encoded) = vision.encode(name, case)? else { return Ok(skip("the reference left no pixels for it")) };
     report.features_delta = encoded.features_delta;
     let given = encoded.given();
-    compare(program, Input::with_rows(&case.input_ids, &given), index, case, &mut report)?;
+    compare(program, Input::with_embeddings(&case.input_ids, &given), index, case, &mut report)?;
     Ok(report)
 }
 

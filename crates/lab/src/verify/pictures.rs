@@ -4,7 +4,7 @@ use std::path::Path;
 
 use plimsoll_engine::{ChatTemplate, GuardedText, ImageInput, Prompt, TemplateRequest, Tokenizer};
 use plimsoll_runtime::{CacheType, Input, Program};
-use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, Sampling, Video, VisionError};
+use plimsoll_vision::{DEFAULT_MAX_PIXELS, FrameSampling, Picture, Video, VisionError};
 use serde::Serialize;
 
 use super::golden::GoldenCase;
@@ -119,7 +119,7 @@ pub fn verify_pictures(
     if !case.last_logits.is_empty() {
         let given = vision.encoder.prompts().embeddings(Prompt { ids: &ids, images: &images });
         let mut cache = program.new_cache(ids.len(), CacheType::F32)?;
-        let logits = program.step(&mut cache, Input::with_rows(&ids, &given));
+        let logits = program.step(&mut cache, Input::with_embeddings(&ids, &given));
         let logits =
             logits.map_err(|source| VerifyError::Pictures { case: name.to_owned(), problem: source.to_string() })?;
         report.max_delta = Some(max_delta(logits, &case.last_logits));
@@ -132,7 +132,7 @@ fn inputs(held: Files, case: &GoldenCase) -> Result<Vec<ImageInput>, VerifyError
     let pictures = case.images.iter().map(|image| held.picture(image));
     let mut inputs = pictures.map(|picture| picture.map(ImageInput::Picture)).collect::<Result<Vec<_>, _>>()?;
     if let (Some(frames), Some(video), Files::Below(folder)) = (&case.frames_dir, &case.metadata, held) {
-        let sampling = case.max_frames.zip(case.fps).map(|(max_frames, fps)| Sampling { max_frames, fps });
+        let sampling = case.max_frames.zip(case.fps).map(|(max_frames, fps)| FrameSampling { max_frames, fps });
         let video = Video::open_folder(&folder.join(frames), video.fps)?;
         inputs.push(ImageInput::Video { video, sampling, max_pixels: DEFAULT_MAX_PIXELS });
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use plimsoll_formats::safetensors::SafetensorsFile;
 use plimsoll_formats::{FileBytes, FormatError};
 use plimsoll_kernels::DType;
-use plimsoll_runtime::{Given, TileBatch};
+use plimsoll_runtime::{EmbeddingOverride, TileBatch};
 
 use super::golden::{GoldenCase, Sampled};
 use super::{VerifyError, max_delta};
@@ -103,9 +103,9 @@ impl GoldenVision {
 
 impl EncodedCase {
     /// Rows for the program, one for each placeholder.
-    pub(super) fn given(&self) -> Vec<Given<'_>> {
+    pub(super) fn given(&self) -> Vec<EmbeddingOverride<'_>> {
         let width = self.embeddings.len() / self.at.len().max(1);
-        Given::at_places(self.at.iter().copied(), &self.embeddings, width.max(1))
+        EmbeddingOverride::at_positions(self.at.iter().copied(), &self.embeddings, width.max(1))
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{TowerArch, Wrapper};
 use crate::blocks::{self, TowerLayer};
 use crate::config::VisionParams;
-use crate::{ModelError, Tower};
+use crate::{ModelError, TowerNetwork};
 
 pub(crate) const TOWER: TowerArch = TowerArch {
     name: "idefics3",
@@ -50,7 +50,7 @@ const WRAPPER: Wrapper =
 const LAYER: TowerLayer =
     TowerLayer { attention_norm: "layer_norm1", mlp_norm: "layer_norm2", output: "self_attn.out_proj" };
 
-fn build(vision: &VisionParams) -> Result<Tower, ModelError> {
+fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
     let mut net = Builder::tower();
     let x = net.patches(vision.patch_values());
     let x = net.linear_bias(x, "vision_tower.embeddings.patch_embedding", vision.d_model);
@@ -66,7 +66,7 @@ fn build(vision: &VisionParams) -> Result<Tower, ModelError> {
     let x = net.layer_norm(x, "vision_tower.post_layernorm", vision.norm_eps);
     let x = net.merge_patches(x, vision.merge_side);
     let embeddings = net.linear(x, "connector.modality_projection.proj", vision.text_width);
-    Ok(Tower {
+    Ok(TowerNetwork {
         network: net.finish_tower(embeddings, embeddings)?,
         patch_size: vision.patch_size,
         tile_size: vision.tile_size,

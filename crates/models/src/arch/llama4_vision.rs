@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{TowerArch, Wrapper};
 use crate::blocks::{self, TowerLayer};
 use crate::config::VisionParams;
-use crate::{ModelError, Tower};
+use crate::{ModelError, TowerNetwork};
 
 pub(crate) const TOWER: TowerArch = TowerArch {
     name: "llama4",
@@ -71,7 +71,7 @@ const LAYER: TowerLayer = TowerLayer {
     output: "self_attn.o_proj",
 };
 
-fn build(vision: &VisionParams) -> Result<Tower, ModelError> {
+fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
     let mut net = Builder::tower();
     let rope = net.rope_spec(frequencies(vision)?);
     let x = net.patches(vision.patch_values());
@@ -95,7 +95,7 @@ fn build(vision: &VisionParams) -> Result<Tower, ModelError> {
     let x = net.linear(x, "vision_tower.vision_adapter.mlp.fc2", vision.size("projector_output_dim")?);
     let features = net.activate(x, vision.activation);
     let embeddings = net.linear(features, "multi_modal_projector.linear_1", vision.text_width);
-    Ok(Tower {
+    Ok(TowerNetwork {
         network: net.finish_tower(embeddings, features)?,
         patch_size: vision.patch_size,
         tile_size: vision.tile_size,

@@ -16,7 +16,7 @@ use plimsoll_kernels::Activation;
 use serde_json::Value;
 
 use crate::config::{Biases, GgufConfig, Hyperparams, LayerKeys, Layers, VisionParams};
-use crate::{ModelError, Tower};
+use crate::{ModelError, TowerNetwork};
 
 macro_rules! architectures {
     ($($name:ident)*; towers $($tower:ident)*) => {
@@ -290,7 +290,7 @@ pub struct TowerArch {
     /// Sets keys that an mmproj has in its tensors, or llama.cpp in its code.
     pub(crate) facts: fn(&GgufFile, &mut ConfigMap),
     /// Writes the tower down.
-    pub(crate) build: fn(&VisionParams) -> Result<Tower, ModelError>,
+    pub(crate) build: fn(&VisionParams) -> Result<TowerNetwork, ModelError>,
 }
 
 /// Names of a layer's modules in mmproj files of most towers, and canonical ones.

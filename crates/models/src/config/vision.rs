@@ -131,7 +131,7 @@ const CLIP: [(&str, &str); 8] = [
     ("clip.vision.projector.scale_factor", "scale_factor"),
 ];
 
-/// The tower of an mmproj GGUF that is to see for a text model as wide as `text_width`.
+/// The tower of an mmproj GGUF, for a text model as wide as `text_width`.
 pub(crate) fn from_mmproj(
     file: &GgufFile,
     arch: &'static TowerArch,

@@ -68,7 +68,7 @@ pub enum Fault {
     },
     /// A figure of the rubric that it does not give.
     #[error("{place}: `{text}` is not what the rubric gives for {rule}")]
-    Misruled {
+    RuleTextDiffers {
         /// Model and reviewer.
         place: String,
         /// As it is read.
@@ -342,9 +342,11 @@ pub(super) fn traced(part: &Part, place: &str, index: &Index, rules: &dyn Fn(&st
             let is = one.unit == other.unit && readings.contains(&text);
             (!is).then(|| Fault::Misread { place, text, id: of.join(" and "), shown: factor_text([one, other]) })
         }
-        Part::Rule { rule, .. } => {
-            (rules(rule).as_deref() != Some(text.as_str())).then(|| Fault::Misruled { place, text, rule: rule.clone() })
-        }
+        Part::Rule { rule, .. } => (rules(rule).as_deref() != Some(text.as_str())).then(|| Fault::RuleTextDiffers {
+            place,
+            text,
+            rule: rule.clone(),
+        }),
         // Names and clauses are compared whole, with the review.
         Part::Name { .. } | Part::Term { .. } => None,
     }

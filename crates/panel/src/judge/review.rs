@@ -118,7 +118,7 @@ pub struct Opinion {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct GateFound {
     /// Which.
-    pub gate: rubric::Gate,
+    pub gate: rubric::ReviewerGate,
     /// How it stands.
     pub outcome: Outcome,
 }
@@ -249,7 +249,8 @@ impl ReviewContext<'_> {
         let score = is_enough.then(|| mean(|found| found.utility));
         let score_high = is_enough.then(|| mean(|found| found.utility_high));
         // What would be known of files is not asked of predictions.
-        let is_open = |gate| gate == rubric::Gate::Verifies || (is_predicted && gate == rubric::Gate::Loads);
+        let is_open =
+            |gate| gate == rubric::ReviewerGate::Verifies || (is_predicted && gate == rubric::ReviewerGate::Loads);
         let is = |outcome| gates.iter().any(|found| found.outcome == outcome && !is_open(found.gate));
         let failed = gates.iter().any(|found| found.outcome == Outcome::Failed);
         let call = match score {
@@ -280,15 +281,15 @@ impl ReviewContext<'_> {
         opinion
     }
 
-    fn stands(&self, gate: rubric::Gate) -> Outcome {
+    fn stands(&self, gate: rubric::ReviewerGate) -> Outcome {
         let passed = |holds: bool| if holds { Outcome::Passed } else { Outcome::Failed };
         match gate {
-            rubric::Gate::Loads => self.subject.seen.map_or(Outcome::Unknown, |_| Outcome::Passed),
-            rubric::Gate::Verifies => {
+            rubric::ReviewerGate::Loads => self.subject.seen.map_or(Outcome::Unknown, |_| Outcome::Passed),
+            rubric::ReviewerGate::Verifies => {
                 let verified = self.subject.seen.and_then(|seen| seen.model.verified.as_ref());
                 verified.map_or(Outcome::Unknown, |verified| passed(verified.passed))
             }
-            rubric::Gate::Licence => self.licence.outcome,
+            rubric::ReviewerGate::Licence => self.licence.outcome,
         }
     }
 

@@ -109,20 +109,20 @@ impl<'a> Speaker<'a> {
         let verified = self.context.subject.seen.and_then(|seen| seen.model.verified.as_ref());
         let says = &mut self.says;
         match (found.gate, found.outcome, verified) {
-            (rubric::Gate::Loads, Outcome::Passed, _) => {}
-            (rubric::Gate::Loads, ..) => {
+            (rubric::ReviewerGate::Loads, Outcome::Passed, _) => {}
+            (rubric::ReviewerGate::Loads, ..) => {
                 says.words("No files of it were loaded here. ");
                 self.engine();
             }
-            (rubric::Gate::Verifies, Outcome::Passed, Some(verified)) => {
+            (rubric::ReviewerGate::Verifies, Outcome::Passed, Some(verified)) => {
                 says.words("It computes what ").name(&verified.reference).words(" computes. ");
             }
-            (rubric::Gate::Verifies, Outcome::Failed, Some(verified)) => {
+            (rubric::ReviewerGate::Verifies, Outcome::Failed, Some(verified)) => {
                 says.words("It does not compute what ").name(&verified.reference).words(" computes: logits differ by ");
                 says.value(&verified.max_delta).words(". ");
             }
-            (rubric::Gate::Verifies, ..) => {}
-            (rubric::Gate::Licence, ..) => self.licence(),
+            (rubric::ReviewerGate::Verifies, ..) => {}
+            (rubric::ReviewerGate::Licence, ..) => self.licence(),
         }
     }
 

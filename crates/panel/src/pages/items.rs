@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use plimsoll_lab::record::Comparison;
-use plimsoll_lab::runner::Outcome;
+use plimsoll_lab::runner::ItemOutcome;
 use plimsoll_lab::suite::{Item, Suite};
 
 /// Questions of one category that are shown; the record beside the page has all answers.
@@ -59,7 +59,7 @@ pub(super) fn asked<'a>(comparison: &'a Comparison, suite: &'a Suite) -> Asked<'
     Asked { categories: categories.collect() }
 }
 
-fn shown<'a>(item: &'a Item, outcomes: [&&'a Outcome; 2]) -> Shown<'a> {
+fn shown<'a>(item: &'a Item, outcomes: [&&'a ItemOutcome; 2]) -> Shown<'a> {
     Shown {
         prompt: &item.prompt,
         picture: item

@@ -66,6 +66,7 @@ pub fn options(store: PathBuf, launch: Arc<dyn Launch>) -> Options {
         catalog: Catalog::builtin(),
         rubric: Rubric::builtin(),
         launch,
+        models: plimsoll_server::Models::default(),
         mail: None,
         site: None,
     }

@@ -11,7 +11,7 @@ use crate::levels::Steps;
 use crate::processor::keys::Keys;
 use crate::processor::{Cutting, Grid, MmprojParameters};
 use crate::resize::{Arithmetic, Filter};
-use crate::video::Sampling;
+use crate::video::FrameSampling;
 
 macro_rules! families {
     ($($name:ident)*) => {
@@ -85,7 +85,7 @@ pub(crate) struct Image {
 /// How the frames of a video are chosen and become tiles.
 #[derive(Debug)]
 pub(crate) struct Frames {
-    pub sampling: Sampling,
+    pub sampling: FrameSampling,
     pub image: Image,
 }
 

@@ -17,7 +17,7 @@ use crate::processor::keys::Keys;
 use crate::processor::settings::{MAX_EDGE, MAX_FRAMES, Size, edge_or_both, filter, only};
 use crate::processor::{Grid, MmprojParameters};
 use crate::resize::{Arithmetic, Filter};
-use crate::video::Sampling;
+use crate::video::FrameSampling;
 
 pub(crate) const FAMILY: Family = Family {
     model_type: "smolvlm",
@@ -26,7 +26,7 @@ pub(crate) const FAMILY: Family = Family {
         // The files of SmolVLM call themselves so too.
         projector: "idefics3",
         assumed: || {
-            let Sampling { max_frames, fps } = PUBLISHED_SAMPLING;
+            let FrameSampling { max_frames, fps } = PUBLISHED_SAMPLING;
             format!("videos: {fps} frame a second, at most {max_frames}; assumed, it does not say")
         },
         image: of_mmproj,
@@ -44,7 +44,7 @@ pub(super) const VIDEO: VideoFamily = VideoFamily {
 };
 
 /// What the published settings sample, for files that cannot say it.
-const PUBLISHED_SAMPLING: Sampling = Sampling { max_frames: 64, fps: 1.0 };
+const PUBLISHED_SAMPLING: FrameSampling = FrameSampling { max_frames: 64, fps: 1.0 };
 
 /// The chat template that the reference uses instead of the checkpoint's own as soon as a conversation holds a video
 /// (`DEFAULT_CHAT_TEMPLATE`): older ones write nothing for it.
@@ -77,10 +77,10 @@ fn frames(keys: &Keys) -> Result<Option<Frames>, VisionError> {
         both => both,
     };
     let filter = filter(keys, Filter::Lanczos, Arithmetic::Torchvision)?;
-    Ok(Some(framed(Sampling { max_frames, fps }, Tiling { size, tile: tile(keys)?, split: false }, filter)))
+    Ok(Some(framed(FrameSampling { max_frames, fps }, Tiling { size, tile: tile(keys)?, split: false }, filter)))
 }
 
-fn framed(sampling: Sampling, tiling: Tiling, filter: Filter) -> Frames {
+fn framed(sampling: FrameSampling, tiling: Tiling, filter: Filter) -> Frames {
     let cutting = Arc::new(tiling);
     Frames {
         sampling,

@@ -14,7 +14,7 @@ pub use settings::{MmprojParameters, SourceFile, Sources};
 use crate::families::{Family, Image};
 use crate::levels::{Levels, Normalisation};
 use crate::resize::{Arithmetic, Filter};
-use crate::video::Sampling;
+use crate::video::FrameSampling;
 use crate::{Picture, VisionError};
 
 /// Rows and columns of tiles that a picture was cut into; both 0 where it was not cut and there is one tile.
@@ -73,7 +73,7 @@ pub struct Processor {
     family: &'static Family,
     image: Arc<Prepared>,
     /// How a video's frames are chosen and shaped. Frames are never cut into tiles.
-    video: Option<(Sampling, Arc<Prepared>)>,
+    video: Option<(FrameSampling, Arc<Prepared>)>,
     image_seq_len: Option<usize>,
 }
 
@@ -112,7 +112,7 @@ impl Processor {
     }
 
     /// How a video's frames are chosen; `None` if the model takes no videos.
-    pub fn sampling(&self) -> Option<Sampling> {
+    pub fn sampling(&self) -> Option<FrameSampling> {
         self.video.as_ref().map(|(sampling, _)| *sampling)
     }
 

@@ -12,7 +12,7 @@ mod sampling;
 use std::path::Path;
 
 use crate::{Medium, Picture, VisionError};
-pub use sampling::Sampling;
+pub use sampling::FrameSampling;
 
 /// An opened video whose length is known and whose frames are yet to be read.
 #[derive(Debug, Clone)]
@@ -77,7 +77,7 @@ impl Video {
     }
 
     /// The frames, counted from 0, that `sampling` looks at.
-    pub fn sample(&self, sampling: Sampling) -> Vec<usize> {
+    pub fn sample(&self, sampling: FrameSampling) -> Vec<usize> {
         sampling.frames(self.n_frames, self.fps, self.duration())
     }
 

@@ -5,14 +5,14 @@ const SKIPPED_SECONDS: f64 = 1.0;
 
 /// At most how many frames, and how many of each second.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sampling {
+pub struct FrameSampling {
     /// The most frames.
     pub max_frames: usize,
     /// Frames of each second, while there are not too many.
     pub fps: f64,
 }
 
-impl Sampling {
+impl FrameSampling {
     /// Indices of the frames, ascending, of a video of `n_frames` > 0 frames at `fps` a second that lasts `duration`
     /// seconds.
     ///

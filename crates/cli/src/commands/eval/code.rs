@@ -5,13 +5,13 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
 
-use plimsoll_lab::code::run::{Attempt, PassAtK, Sampling, check, check_canaries, pass_at, run};
+use plimsoll_lab::code::run::{Attempt, PassAtK, ProgramSampling, check, check_canaries, pass_at, run};
 use plimsoll_lab::code::{CodeSuite, DEFAULT_CODE_ITEMS, Problem, humaneval as file};
 use plimsoll_lab::paired::{OVERALL, Rate};
 use plimsoll_lab::record::Unit;
 use plimsoll_lab::stats::{LEVEL, wilson};
 use plimsoll_panel::shown_text;
-use plimsoll_sandbox::{Sandbox, Verdict};
+use plimsoll_sandbox::{ProgramVerdict, Sandbox};
 use serde_json::{Value, json};
 
 use super::prompting::{strict_prompting, words};
@@ -81,7 +81,7 @@ fn evaluate(command: &Eval, tasks: Tasks, settings: Settings, as_json: bool) -> 
     let mut evaluation = Evaluation::of(&command.model, &checkpoint, &session, &settings, &command.store)?;
     let Eval { temperature, seed, .. } = *command;
     let prompting = strict_prompting(command, &session)?;
-    let sampling = Sampling { prompting, samples: command.samples.get(), temperature, seed };
+    let sampling = ProgramSampling { prompting, samples: command.samples.get(), temperature, seed };
     let mut ks: Vec<usize> = command.k.iter().map(|k| k.get()).collect();
     ks.dedup();
     check(&sampling, &ks)?;
@@ -122,7 +122,7 @@ pub(super) fn skipped(
 fn keep(
     evaluation: &mut Evaluation,
     tasks: &Tasks,
-    sampling: &Sampling,
+    sampling: &ProgramSampling,
     found: &[PassAtK],
     attempts: &[Attempt],
 ) -> anyhow::Result<()> {
@@ -146,7 +146,7 @@ fn keep(
 fn print(
     command: &Eval,
     tasks: &Tasks,
-    sampling: &Sampling,
+    sampling: &ProgramSampling,
     found: &[PassAtK],
     attempts: &[Attempt],
 ) -> anyhow::Result<()> {
@@ -191,13 +191,13 @@ fn ends(attempts: &[Attempt]) -> String {
     format!("of {} programs: {}", verdicts().count(), told.join(", "))
 }
 
-fn end(verdict: &Verdict) -> &'static str {
+fn end(verdict: &ProgramVerdict) -> &'static str {
     ENDS[match verdict {
-        Verdict::Passed => 0,
-        Verdict::Failed { .. } => 1,
-        Verdict::TimedOut => 2,
-        Verdict::OutOfMemory => 3,
-        Verdict::OutputLimit => 4,
-        Verdict::Killed { .. } => 5,
+        ProgramVerdict::Passed => 0,
+        ProgramVerdict::Failed { .. } => 1,
+        ProgramVerdict::TimedOut => 2,
+        ProgramVerdict::OutOfMemory => 3,
+        ProgramVerdict::OutputLimit => 4,
+        ProgramVerdict::Killed { .. } => 5,
     }]
 }

@@ -9,7 +9,7 @@ use plimsoll_lab::benchmark::Reading;
 use plimsoll_lab::canary;
 use plimsoll_lab::compare::suite_facts;
 use plimsoll_lab::paired::{self, OVERALL};
-use plimsoll_lab::runner::{self, Outcome};
+use plimsoll_lab::runner::{self, ItemOutcome};
 use plimsoll_lab::session_model::prompting as asked_by;
 use plimsoll_lab::stress::{Curve, Stress, worn_suites};
 use plimsoll_lab::suite::{DEFAULT_ITEMS, Item, Suite};
@@ -90,11 +90,11 @@ pub fn read(command: &Eval, settings: Settings, as_json: bool) -> anyhow::Result
 }
 
 /// Keeps the score of every benchmark of which all questions were asked, so that claims are held against it.
-fn keep_scores(command: &Eval, put: &Put, outcomes: &[Outcome], evaluation: &mut Evaluation) -> anyhow::Result<()> {
+fn keep_scores(command: &Eval, put: &Put, outcomes: &[ItemOutcome], evaluation: &mut Evaluation) -> anyhow::Result<()> {
     for BenchmarkArg { benchmark, .. } in &command.questions.benchmark {
         let name = benchmark.name();
-        let is_of_it = |outcome: &&Outcome| outcome.category.split('.').next() == Some(name);
-        let own: Vec<Outcome> = outcomes.iter().filter(is_of_it).cloned().collect();
+        let is_of_it = |outcome: &&ItemOutcome| outcome.category.split('.').next() == Some(name);
+        let own: Vec<ItemOutcome> = outcomes.iter().filter(is_of_it).cloned().collect();
         let rates = paired::rates(&own);
         let source = put.suite.sources.iter().find(|source| source.name == name);
         let (Some(overall), Some(source)) = (rates.iter().find(|rate| rate.category == OVERALL), source) else {
@@ -129,7 +129,7 @@ fn evaluate(
     mut session: plimsoll_engine::Session,
     evaluation: &mut Evaluation,
     as_json: bool,
-) -> anyhow::Result<Vec<Outcome>> {
+) -> anyhow::Result<Vec<ItemOutcome>> {
     let Put { suite, facts, title, asked, prompting } = put;
     let asked_of = pictures(suite, &command.stress)?;
     let canaries = canary::put(suite, &mut session)?;
@@ -184,7 +184,7 @@ fn evaluate(
 }
 
 /// What became of the questions about pictures.
-fn about_pictures(suite: &Suite, outcomes: &[Outcome]) -> Vec<Outcome> {
+fn about_pictures(suite: &Suite, outcomes: &[ItemOutcome]) -> Vec<ItemOutcome> {
     let shown = suite.items.iter().zip(outcomes).filter(|(item, _)| item.shows_pictures());
     shown.map(|(_, outcome)| outcome.clone()).collect()
 }

@@ -96,7 +96,7 @@ pub fn of_text(text: &Text, name: &str, arguments: Arguments, meter: &Meter) -> 
             joined(text, &items, meter).and_then(made)
         }
         "format" => {
-            let mut fields = Given { counted: 0, arguments, meter };
+            let mut fields = EmbeddingOverride { counted: 0, arguments, meter };
             braces(it, text.markup, &mut fields, meter).and_then(made)
         }
         "format_map" => {
@@ -106,7 +106,7 @@ pub fn of_text(text: &Text, name: &str, arguments: Arguments, meter: &Meter) -> 
             let keywords =
                 dict.entries().iter().filter_map(|(key, value)| Some((Arc::from(key.as_text()?), value.clone())));
             let arguments = Arguments { positional: Vec::new(), keywords: keywords.collect() };
-            braces(it, text.markup, &mut Given { counted: 0, arguments, meter }, meter).and_then(made)
+            braces(it, text.markup, &mut EmbeddingOverride { counted: 0, arguments, meter }, meter).and_then(made)
         }
         "maketrans" => maketrans(arguments, meter),
         "translate" => {
@@ -414,13 +414,13 @@ fn translated(text: &str, table: &Value, meter: &Meter) -> Outcome<String> {
 }
 
 /// The arguments of `str.format`.
-struct Given<'m> {
+struct EmbeddingOverride<'m> {
     counted: usize,
     arguments: Arguments,
     meter: &'m Meter,
 }
 
-impl Fields for Given<'_> {
+impl Fields for EmbeddingOverride<'_> {
     fn value(&mut self, field: &str) -> Outcome {
         let end = field.find(['.', '[']).unwrap_or(field.len());
         let (first, mut rest) = field.split_at(end);

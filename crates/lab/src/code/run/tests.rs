@@ -1,6 +1,6 @@
 use std::cell::Cell;
 
-use plimsoll_sandbox::Program;
+use plimsoll_sandbox::CandidateProgram;
 
 use super::*;
 use crate::code::CodeSuite;
@@ -13,10 +13,10 @@ struct Reads {
 }
 
 impl Judge for Reads {
-    fn judge(&self, program: &Program) -> Result<Verdict, SandboxError> {
+    fn judge(&self, program: &CandidateProgram) -> Result<ProgramVerdict, SandboxError> {
         self.judged.set(self.judged.get() + 1);
-        let failed = Verdict::Failed { reason: "another program".to_owned() };
-        Ok(if program.code.trim() == program.setup.trim() { Verdict::Passed } else { failed })
+        let failed = ProgramVerdict::Failed { reason: "another program".to_owned() };
+        Ok(if program.code.trim() == program.setup.trim() { ProgramVerdict::Passed } else { failed })
     }
 }
 
@@ -24,8 +24,8 @@ impl Judge for Reads {
 struct Always(bool);
 
 impl Judge for Always {
-    fn judge(&self, _: &Program) -> Result<Verdict, SandboxError> {
-        Ok(if self.0 { Verdict::Passed } else { Verdict::TimedOut })
+    fn judge(&self, _: &CandidateProgram) -> Result<ProgramVerdict, SandboxError> {
+        Ok(if self.0 { ProgramVerdict::Passed } else { ProgramVerdict::TimedOut })
     }
 }
 
@@ -59,8 +59,8 @@ fn writer() -> Writer {
     Writer { problems: problems(), seeds: Vec::new() }
 }
 
-const GREEDY: Sampling = Sampling { prompting: Prompting::Base, samples: 1, temperature: 0.0, seed: 3 };
-const WARM: Sampling = Sampling { samples: 4, temperature: 0.8, ..GREEDY };
+const GREEDY: ProgramSampling = ProgramSampling { prompting: Prompting::Base, samples: 1, temperature: 0.0, seed: 3 };
+const WARM: ProgramSampling = ProgramSampling { samples: 4, temperature: 0.8, ..GREEDY };
 
 #[test]
 fn a_model_that_writes_the_solutions_passes_with_wilsons_interval() {
@@ -93,7 +93,7 @@ fn every_sample_has_a_seed_of_its_own_and_the_mean_is_over_problems() {
 
 #[test]
 fn problems_that_all_came_out_alike_leave_doubt() {
-    let sample = Sample { answer: String::new(), verdict: Verdict::TimedOut };
+    let sample = Sample { answer: String::new(), verdict: ProgramVerdict::TimedOut };
     let attempt = |problem: &str| Attempt {
         problem: problem.to_owned(),
         category: String::new(),
@@ -123,15 +123,15 @@ fn an_interrupted_run_goes_on_where_it_stopped() {
 #[test]
 fn what_was_sampled_otherwise_is_not_recalled() {
     let mut journal = MemoryJournal::default();
-    let mut asked = |sampling: Sampling| {
+    let mut asked = |sampling: ProgramSampling| {
         let mut model = writer();
         run(&problems(), &sampling, &mut model, &Reads::default(), &mut journal, |_| ()).unwrap();
         model.seeds.len()
     };
     assert!(asked(WARM) > 0 && asked(WARM) == 0);
-    assert!(asked(Sampling { temperature: 0.5, ..WARM }) > 0);
-    assert!(asked(Sampling { seed: 4, ..WARM }) > 0);
-    assert_eq!(asked(Sampling { samples: 6, ..WARM }), 2 * problems().len());
+    assert!(asked(ProgramSampling { temperature: 0.5, ..WARM }) > 0);
+    assert!(asked(ProgramSampling { seed: 4, ..WARM }) > 0);
+    assert_eq!(asked(ProgramSampling { samples: 6, ..WARM }), 2 * problems().len());
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn a_judge_that_passes_everything_or_nothing_is_a_broken_run() {
 #[test]
 fn samples_that_cannot_give_pass_at_k_are_refused() {
     assert!(matches!(check(&WARM, &[1, 10]), Err(CodeError::TooFewSamples { k: 10, samples: 4 })));
-    assert!(matches!(check(&Sampling { temperature: 0.0, ..WARM }, &[1]), Err(CodeError::Alike { samples: 4 })));
+    assert!(matches!(check(&ProgramSampling { temperature: 0.0, ..WARM }, &[1]), Err(CodeError::Alike { samples: 4 })));
     assert!(check(&WARM, &[1, 4]).is_ok() && check(&GREEDY, &[1]).is_ok());
 }
 

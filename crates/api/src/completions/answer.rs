@@ -1,0 +1,193 @@
+//! Continuations, whole and piece by piece.
+
+use std::sync::Arc;
+
+use plimsoll_engine::Tokenizer;
+use plimsoll_engine::batch::{ChosenToken, Event, Likelihood};
+use serde_json::{Map, Value, json};
+
+use super::echo::Echo;
+use crate::error::ApiError;
+use crate::fingerprint;
+use crate::stream::{Chunks, Counts, Usage, finish_reason};
+use crate::worker::Birth;
+
+/// What every part of an answer says of it.
+pub struct About {
+    birth: Birth,
+    model: String,
+    tokenizer: Arc<Tokenizer>,
+    with_likelihoods: bool,
+}
+
+impl About {
+    /// Of an answer by `model` that begins now.
+    pub fn new(model: &str, tokenizer: Arc<Tokenizer>, with_likelihoods: bool) -> Result<About, ApiError> {
+        Ok(About { birth: Birth::now("cmpl")?, model: model.to_owned(), tokenizer, with_likelihoods })
+    }
+
+    fn object(&self, choices: Vec<Value>) -> Value {
+        json!({
+            "id": self.birth.id,
+            "object": "text_completion",
+            "created": self.birth.created,
+            "model": self.model,
+            "system_fingerprint": fingerprint(),
+            "choices": choices,
+        })
+    }
+
+    fn name(&self, id: u32) -> String {
+        String::from_utf8_lossy(self.tokenizer.token_bytes(id)).into_owned()
+    }
+}
+
+/// Tokens with their likelihoods, side by side as completions tell them.
+#[derive(Default)]
+struct Likelihoods {
+    tokens: Vec<String>,
+    of_tokens: Vec<Option<f64>>,
+    alternatives: Vec<Value>,
+    offsets: Vec<usize>,
+}
+
+impl Likelihoods {
+    fn push(&mut self, about: &About, token: &ChosenToken, offset: usize) {
+        let likelihood = token.likelihood.as_ref();
+        self.tokens.push(about.name(token.id));
+        self.of_tokens.push(likelihood.map(|likelihood| likelihood.log_probability));
+        self.alternatives.push(likelihood.map_or(Value::Null, |likelihood| alternatives(about, token.id, likelihood)));
+        self.offsets.push(offset);
+    }
+
+    fn into_json(self) -> Value {
+        let Likelihoods { tokens, of_tokens, alternatives, offsets } = self;
+        json!({
+            "tokens": tokens,
+            "token_logprobs": of_tokens,
+            "top_logprobs": alternatives,
+            "text_offset": offsets,
+        })
+    }
+}
+
+/// The likeliest, and the token itself. Of tokens with one text the likelier stands: the form has room for one.
+fn alternatives(about: &About, id: u32, likelihood: &Likelihood) -> Value {
+    let mut named = Map::new();
+    for (id, log_probability) in likelihood.likeliest.iter().copied().chain([(id, likelihood.log_probability)]) {
+        named.entry(about.name(id)).or_insert_with(|| json!(log_probability));
+    }
+    Value::Object(named)
+}
+
+#[derive(Default)]
+struct Choice {
+    text: String,
+    /// Characters of it that were sent before.
+    sent: usize,
+    likelihoods: Likelihoods,
+    finish: Option<&'static str>,
+}
+
+/// Answers that are sent whole.
+pub struct Whole {
+    about: About,
+    choices: Vec<Choice>,
+}
+
+impl Whole {
+    /// Answers of which nothing is heard yet; `echoes` are the prompts, where they are said back.
+    pub fn new(about: About, counts: Counts, echoes: Vec<Echo>) -> Whole {
+        let choices = (0..counts.prompts * counts.n).map(|_| Choice::default()).collect();
+        let mut whole = Whole { about, choices };
+        for (at, echo) in echoes.iter().enumerate() {
+            for choice in at * counts.n..(at + 1) * counts.n {
+                echo.iter().for_each(|token| whole.add(choice, token));
+            }
+        }
+        whole
+    }
+
+    fn add(&mut self, choice: usize, token: &ChosenToken) {
+        let choice = &mut self.choices[choice];
+        if self.about.with_likelihoods {
+            let offset = choice.sent + choice.text.chars().count();
+            choice.likelihoods.push(&self.about, token, offset);
+        }
+        choice.text.push_str(&token.text);
+    }
+
+    /// Hears what came of one.
+    pub fn hear(&mut self, choice: usize, event: &Event) {
+        match event {
+            Event::Token(token) => self.add(choice, token),
+            Event::Ended { finish, text, .. } => {
+                self.choices[choice].text.push_str(text);
+                self.choices[choice].finish = Some(finish_reason(*finish));
+            }
+            Event::Failed(_) => {}
+        }
+    }
+
+    /// What one has since it was taken last.
+    fn take(&mut self, index: usize) -> Value {
+        let choice = &mut self.choices[index];
+        let text = std::mem::take(&mut choice.text);
+        choice.sent += text.chars().count();
+        let likelihoods = std::mem::take(&mut choice.likelihoods);
+        let likelihoods = if self.about.with_likelihoods { likelihoods.into_json() } else { Value::Null };
+        json!({ "text": text, "index": index, "logprobs": likelihoods, "finish_reason": choice.finish })
+    }
+
+    /// The body of the response.
+    pub fn into_json(mut self, usage: &Usage) -> Value {
+        let choices = (0..self.choices.len()).map(|index| self.take(index)).collect();
+        let mut object = self.about.object(choices);
+        object["usage"] = usage.to_json();
+        object
+    }
+}
+
+/// Answers that are sent piece by piece.
+pub struct Pieces {
+    whole: Whole,
+    include_usage: bool,
+}
+
+impl Pieces {
+    /// The pieces of what `whole` hears.
+    pub fn new(whole: Whole, include_usage: bool) -> Pieces {
+        Pieces { whole, include_usage }
+    }
+
+    fn piece(&mut self, index: usize) -> Value {
+        let choice = self.whole.take(index);
+        let mut object = self.whole.about.object(vec![choice]);
+        if self.include_usage {
+            object["usage"] = Value::Null;
+        }
+        object
+    }
+}
+
+impl Chunks for Pieces {
+    fn begin(&mut self) -> Vec<Value> {
+        let with_echo: Vec<usize> =
+            (0..self.whole.choices.len()).filter(|index| !self.whole.choices[*index].text.is_empty()).collect();
+        with_echo.into_iter().map(|index| self.piece(index)).collect()
+    }
+
+    fn hear(&mut self, choice: usize, event: &Event) -> Option<Value> {
+        self.whole.hear(choice, event);
+        let is_silent = matches!(event, Event::Token(token) if token.text.is_empty() && token.likelihood.is_none());
+        (!is_silent).then(|| self.piece(choice))
+    }
+
+    fn end(&mut self, usage: &Usage) -> Option<Value> {
+        self.include_usage.then(|| {
+            let mut object = self.whole.about.object(Vec::new());
+            object["usage"] = usage.to_json();
+            object
+        })
+    }
+}

@@ -1,0 +1,122 @@
+//! `POST /v1/completions`: texts that are continued as they stand.
+
+mod answer;
+mod echo;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use plimsoll_engine::Session;
+use plimsoll_engine::batch::Request;
+use serde::Deserialize;
+
+use crate::error::ApiError;
+use crate::fields::Fields;
+use crate::generation::Generation;
+use crate::models::Models;
+use crate::stream::{self, Counts};
+use crate::worker::Prepared;
+use answer::{About, Pieces, Whole};
+
+/// Alternatives that a token can be shown with.
+const MOST_ALTERNATIVES: usize = 20;
+/// Texts that one request may have continued.
+const MOST_PROMPTS: usize = 64;
+/// Tokens that an answer has where the request does not say, as OpenAI has it.
+const TOKENS: usize = 16;
+
+/// The forms that a prompt may have.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum Prompts {
+    Text(String),
+    Texts(Vec<String>),
+    Ids(Vec<u32>),
+    Several(Vec<Vec<u32>>),
+}
+
+struct CompletionRequest {
+    prompts: Prompts,
+    echo: bool,
+    likelihoods: Option<usize>,
+    generation: Generation,
+}
+
+/// Continues texts.
+pub async fn complete(State(models): State<Arc<Models>>, body: Bytes) -> Result<Response, ApiError> {
+    let mut fields = Fields::of_body(&body)?;
+    let (name, served) = models.find(&fields.need::<String>("model")?)?;
+    let CompletionRequest { prompts, echo, likelihoods, generation } = read(fields)?;
+    let all = served.ask(move |session| prompts.ids(session)).await??;
+    let counts = Counts { prompts: all.len(), n: generation.n };
+    let echoes = match (echo, likelihoods) {
+        (false, _) => Vec::new(),
+        (true, None) => all.iter().map(|ids| echo::text(&served.tokenizer, ids)).collect(),
+        (true, Some(n)) => {
+            let asked = all.clone();
+            let score = move |session: &mut Session| {
+                asked.iter().map(|ids| echo::scored(session, ids, n)).collect::<Result<Vec<_>, _>>()
+            };
+            served.ask(score).await??
+        }
+    };
+    let (stream, include_usage) = (generation.stream, generation.include_usage);
+    let answers = served.answer(move |session| Ok(requests(session, &all, &generation, likelihoods))).await?;
+    let about = About::new(name, Arc::clone(&served.tokenizer), likelihoods.is_some())?;
+    let whole = Whole::new(about, counts, echoes);
+    if stream {
+        return Ok(stream::events(answers, counts, Pieces::new(whole, include_usage)));
+    }
+    let mut whole = whole;
+    let usage = stream::collect(answers, counts, |choice, event| whole.hear(choice, &event)).await?;
+    Ok(Json(whole.into_json(&usage)).into_response())
+}
+
+fn read(mut fields: Fields) -> Result<CompletionRequest, ApiError> {
+    fields.refuse("suffix", "models here are not asked to fill a gap")?;
+    let prompts: Prompts = fields.take("prompt")?.ok_or_else(|| ApiError::bad("prompt", "`prompt` is missing"))?;
+    let echo = fields.take("echo")?.unwrap_or(false);
+    let likelihoods: Option<usize> = fields.take("logprobs")?;
+    if let Some(n) = likelihoods.filter(|n| *n > MOST_ALTERNATIVES) {
+        return Err(ApiError::bad("logprobs", format!("`logprobs` is {n}, expected 0 to {MOST_ALTERNATIVES}")));
+    }
+    let mut generation = Generation::take(&mut fields)?;
+    generation.max_tokens = generation.max_tokens.or(Some(TOKENS));
+    fields.end()?;
+    Ok(CompletionRequest { prompts, echo, likelihoods, generation })
+}
+
+impl Prompts {
+    /// The tokens of each. Control tokens that a text spells stay text.
+    fn ids(self, session: &mut Session) -> Result<Vec<Vec<u32>>, ApiError> {
+        let all = match self {
+            Prompts::Text(text) => vec![session.text_ids(&text)?],
+            // An empty list reads as any of the forms.
+            Prompts::Texts(texts) => texts.iter().map(|text| session.text_ids(text)).collect::<Result<Vec<_>, _>>()?,
+            Prompts::Ids(ids) => vec![ids],
+            Prompts::Several(all) => all,
+        };
+        match all.len() {
+            1..=MOST_PROMPTS => Ok(all),
+            n => Err(ApiError::bad("prompt", format!("`prompt` has {n} texts, expected 1 to {MOST_PROMPTS}"))),
+        }
+    }
+}
+
+fn requests(session: &Session, all: &[Vec<u32>], generation: &Generation, likelihoods: Option<usize>) -> Prepared {
+    let of_prompt = |ids: &Vec<u32>| {
+        let ids = ids.clone();
+        (0..generation.n).map(move |choice| Request {
+            ids: ids.clone(),
+            images: Vec::new(),
+            options: generation.options(session, choice),
+            begins: false,
+            likelihoods,
+        })
+    };
+    let prompt_tokens = all.iter().map(Vec::len).sum();
+    Prepared { requests: all.iter().flat_map(of_prompt).collect(), prompt_tokens }
+}

@@ -1,0 +1,58 @@
+//! Models behind the HTTP API that OpenAI published, for any client of it.
+//!
+//! A [`Served`] is a model with a thread of its own, which answers several requests at once: each gets, to the last bit,
+//! what it would get alone. [`routes`] are the paths under `/v1` and beside it. Every field of a request is honoured, or
+//! accepted because it asks for nothing, or refused by name; nothing of a prompt is cut.
+//!
+//! The crate knows nothing of files, of pages, or of who may come in.
+#![forbid(unsafe_code)]
+
+mod chat;
+mod completions;
+mod error;
+mod fields;
+mod generation;
+mod models;
+mod pictures;
+mod stream;
+mod tokens;
+mod worker;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+
+pub use error::{ApiError, openai_error};
+pub use models::{Models, NamesClash};
+pub use worker::{Served, WorkerOptions};
+
+/// Bytes that a request may have: pictures are in it.
+const LARGEST_REQUEST: usize = 64 << 20;
+
+/// Whether a path is one of the API's, whose errors have its shape too.
+pub fn is_path(path: &str) -> bool {
+    path.starts_with("/v1/") || ["/tokenize", "/detokenize", "/apply-template"].contains(&path)
+}
+
+/// What has to be the same for an answer to be: the program's version.
+fn fingerprint() -> String {
+    format!("plimsoll-{}", env!("CARGO_PKG_VERSION"))
+}
+
+/// The paths of the API.
+pub fn routes(models: Arc<Models>) -> Router {
+    Router::new()
+        .route("/v1/models", get(models::list))
+        .route("/v1/models/{*id}", get(models::one))
+        .route("/v1/chat/completions", post(chat::complete))
+        .route("/v1/completions", post(completions::complete))
+        .route("/tokenize", post(tokens::tokenize))
+        .route("/detokenize", post(tokens::detokenize))
+        .route("/apply-template", post(tokens::apply_template))
+        .route("/v1/{*path}", axum::routing::any(error::no_such_path))
+        .method_not_allowed_fallback(error::wrong_method)
+        .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
+        .with_state(models)
+}

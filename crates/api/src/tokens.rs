@@ -1,0 +1,56 @@
+//! Text to tokens and back, and conversations as the prompts that they become: without computing anything.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use plimsoll_engine::{Special, TemplateRequest};
+use serde_json::{Value, json};
+
+use crate::error::ApiError;
+use crate::fields::Fields;
+use crate::models::Models;
+
+/// `POST /tokenize`: `content`, and whether `add_special` puts the token before it that begins texts. Control tokens that
+/// the text spells stay text, unless `parse_special`.
+pub async fn tokenize(State(models): State<Arc<Models>>, body: Bytes) -> Result<Json<Value>, ApiError> {
+    let mut fields = Fields::of_body(&body)?;
+    let (_, served) = models.find(&fields.need::<String>("model")?)?;
+    let content: String = fields.need("content")?;
+    let add_special = fields.take("add_special")?.unwrap_or(false);
+    let special = if fields.take("parse_special")?.unwrap_or(false) { Special::Parse } else { Special::AsText };
+    fields.end()?;
+    let tokenizer = &served.tokenizer;
+    let ids = tokenizer.encode(&content, special).map_err(|error| ApiError::bad("content", error.to_string()))?;
+    let ids = if add_special { tokenizer.with_bos(ids) } else { ids };
+    Ok(Json(json!({ "tokens": ids })))
+}
+
+/// `POST /detokenize`: `tokens`.
+pub async fn detokenize(State(models): State<Arc<Models>>, body: Bytes) -> Result<Json<Value>, ApiError> {
+    let mut fields = Fields::of_body(&body)?;
+    let (_, served) = models.find(&fields.need::<String>("model")?)?;
+    let tokens: Vec<u32> = fields.need("tokens")?;
+    fields.end()?;
+    let size = served.tokenizer.vocab_size();
+    match tokens.iter().find(|id| **id as usize >= size) {
+        Some(id) => Err(ApiError::bad("tokens", format!("there is no token {id}; there are {size}"))),
+        None => Ok(Json(json!({ "content": served.tokenizer.decode(&tokens) }))),
+    }
+}
+
+/// `POST /apply-template`: `messages`, and what else the template reads in `chat_template_kwargs`; answers the `prompt`.
+pub async fn apply_template(State(models): State<Arc<Models>>, body: Bytes) -> Result<Json<Value>, ApiError> {
+    let mut fields = Fields::of_body(&body)?;
+    let (_, served) = models.find(&fields.need::<String>("model")?)?;
+    let request = crate::chat::template_request(&mut fields)?;
+    fields.end()?;
+    let prompt = served.ask(move |session| rendered(session, &request)).await??;
+    Ok(Json(json!({ "prompt": prompt })))
+}
+
+fn rendered(session: &plimsoll_engine::Session, request: &TemplateRequest) -> Result<String, ApiError> {
+    let template = session.require_template()?;
+    Ok(template.render(&template.with_expected_content(request))?)
+}
