@@ -37,9 +37,10 @@ def chat(client):
         stream_options={"include_usage": True}))
     text = "".join(piece.choices[0].delta.content or "" for piece in pieces if piece.choices)
     check("the same in pieces", text == "19" and pieces[-1].usage.prompt_tokens_details.cached_tokens > 0, pieces)
-    with client.chat.completions.stream(model="demo:large", messages=question("What is 12 + 8?"), temperature=0) as stream:
+    asked = {"model": "demo:large", "messages": question("What is 12 + 7?"), "temperature": 0}
+    with client.chat.completions.stream(**asked) as stream:
         final = stream.get_final_completion()
-    check("the client's own gathering of pieces", final.choices[0].message.content == "20", final)
+    check("the client's own gathering of pieces", final.choices[0].message.content == "19", final)
     told = client.chat.completions.create(
         model="demo:large", messages=question("What is 12 + 7?"), temperature=0, logprobs=True, top_logprobs=3)
     check("likelihoods", len(told.choices[0].logprobs.content[0].top_logprobs) == 3, told)
@@ -48,11 +49,17 @@ def chat(client):
 def completions(client):
     several = client.completions.create(model="demo:large", prompt=["Once", "The"], max_tokens=4, temperature=0, n=2)
     check("completions", len(several.choices) == 4 and several.choices[0].text == several.choices[1].text, several)
-    scored = client.completions.create(model="demo:large", prompt="Once upon a time", max_tokens=0, echo=True, logprobs=1)
+    # Null are the likelihood of a text's first token and the end of an answer that goes on: so OpenAI sends them and
+    # lm-evaluation-harness reads them, though the client's types know no null there.
+    lenient = openai.OpenAI(base_url=client.base_url, api_key="none", max_retries=0)
+    scored = lenient.completions.create(
+        model="demo:large", prompt="Once upon a time", max_tokens=0, echo=True, logprobs=1)
     log = scored.choices[0].logprobs.token_logprobs
     check("a text scored", log[0] is None and all(value < 0 for value in log[1:]), scored)
-    pieces = list(client.completions.create(model="demo:large", prompt="Once", max_tokens=4, temperature=0, stream=True))
-    check("pieces of a completion", "".join(piece.choices[0].text for piece in pieces) == several.choices[0].text, pieces)
+    pieces = list(lenient.completions.create(
+        model="demo:large", prompt="Once", max_tokens=4, temperature=0, stream=True))
+    text = "".join(piece.choices[0].text for piece in pieces)
+    check("pieces of a completion", text == several.choices[0].text, pieces)
 
 
 def picture(client):
