@@ -321,6 +321,23 @@ fn a_person_is_asked_and_the_answer_is_taken() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn what_is_run_and_not_here_is_offered_fetched_and_answers() {
+    let person = person("apache-2.0");
+    let run = "run org/name --temperature 0 --max-tokens 8 Once";
+    let Some(said) = typed(&person, run, "n\n") else { return skipped("there is no `script` here") };
+    assert!(said.contains("not on this machine yet") && said.contains("nothing was changed"), "{said}");
+    let said = typed(&person, run, "y\n").unwrap();
+    assert!(person.weights().is_file() && !said.contains("opens it"), "{said}");
+    let asked = person.hub.requests().len();
+    let again = typed(&person, run, "").unwrap();
+    assert!(!again.contains("[y/N]") && !again.trim().is_empty(), "{again}");
+    assert_eq!(person.hub.requests().len(), asked, "what is here is asked of nobody");
+    // The answer is what comes last, and the same from the files that were just fetched.
+    assert_eq!(said.lines().rfind(|line| !line.trim().is_empty()), again.lines().rfind(|line| !line.trim().is_empty()));
+}
+
+#[test]
 fn a_model_of_ollama_is_pulled_and_opened_by_its_name() {
     let written = tempfile::tempdir().unwrap();
     let case = plimsoll_testing::Case::named("smollm3").write(written.path());

@@ -35,6 +35,27 @@ pub struct Pull {
     pub context: Option<usize>,
     #[command(flatten)]
     pub usage: UseArgs,
+    /// Whether the model is opened at once, so that nobody has to be told where it lies.
+    #[arg(skip)]
+    pub is_opened_next: bool,
+}
+
+impl Pull {
+    /// Of a model that another command is about to open.
+    pub fn before_opening(model: &str) -> Pull {
+        Pull {
+            model: model.to_owned(),
+            mmproj: false,
+            from: None,
+            token_from: None,
+            offline: false,
+            yes: false,
+            dry_run: false,
+            context: None,
+            usage: UseArgs::default(),
+            is_opened_next: true,
+        }
+    }
 }
 
 /// `models`

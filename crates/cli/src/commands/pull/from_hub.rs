@@ -60,7 +60,7 @@ pub fn pull(
     let pulled = hub.pull(&told.plan, &cache, &mut |event| bars.hear(&event), &cancel);
     bars.done();
     let pulled = pulled?;
-    tell_done(pulled.model(), told.as_value(Some(&pulled)), as_json)
+    tell_done(command, pulled.model(), told.as_value(Some(&pulled)), as_json)
 }
 
 fn told<'a>(

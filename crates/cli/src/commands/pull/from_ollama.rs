@@ -35,7 +35,7 @@ pub fn pull(command: &Pull, reference: &OllamaReference, as_json: bool) -> anyho
     bars.done();
     let model = model?;
     let value = json!({ "name": plan.name, "plan": plan, "path": model.weights, "mmproj": model.projector });
-    tell_done(&model.weights, value, as_json)
+    tell_done(command, &model.weights, value, as_json)
 }
 
 fn print(plan: &OllamaPlan) -> anyhow::Result<()> {

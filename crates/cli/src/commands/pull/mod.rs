@@ -10,15 +10,13 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use plimsoll_fetch::{Cancel, FetchError};
 use serde_json::Value;
 
 use crate::args::Pull;
-use crate::hub;
-use crate::interrupt;
 use crate::mistake::Mistake;
 use crate::notice::say;
+use crate::{demo, hub, interrupt, model};
 use source::Source;
 
 /// Tells what a model takes, asks, and fetches it.
@@ -40,6 +38,22 @@ pub fn run(command: &Pull, as_json: bool) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(interrupt::EXIT));
     }
     done.map(|()| ExitCode::SUCCESS)
+}
+
+/// Fetches a model that is to be opened next and is not here, if whoever sits at the terminal wants it. Nothing happens where
+/// it is here, where nobody can be asked, or where the name stands for nothing that can be fetched: opening it tells why.
+///
+/// # Errors
+/// As [`run`].
+pub fn offered(model: &str) -> anyhow::Result<ExitCode> {
+    let is_here =
+        || model::locate(model).is_ok_and(|files| Path::new(&files).exists() || demo::files(&files).is_some());
+    let can_be_asked = std::io::stdin().is_terminal() && !hub::is_offline();
+    if !can_be_asked || is_here() || Source::of(model).is_err() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    say(format_args!("`{model}` is not on this machine yet"));
+    run(&Pull::before_opening(model), false)
 }
 
 /// What is here without asking anybody.
@@ -87,7 +101,7 @@ fn cancel_at_interrupt() -> anyhow::Result<Cancel> {
         }
         set.cancel();
     };
-    ctrlc::set_handler(handler).context("cannot take over Ctrl-C")?;
+    interrupt::take_over(handler)?;
     Ok(cancel)
 }
 
@@ -100,9 +114,12 @@ pub fn repository(name: &str) -> Option<String> {
 }
 
 /// What was fetched, in the end.
-fn tell_done(path: &Path, value: Value, as_json: bool) -> anyhow::Result<()> {
+fn tell_done(command: &Pull, path: &Path, value: Value, as_json: bool) -> anyhow::Result<()> {
     if as_json {
         return crate::output::print_json(&value);
+    }
+    if command.is_opened_next {
+        return Ok(());
     }
     say(format_args!("\n`plimsoll run {}` opens it", path.display()));
     writeln!(std::io::stdout(), "{}", path.display())?;
