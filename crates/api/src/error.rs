@@ -69,6 +69,14 @@ impl ApiError {
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, message)
     }
 
+    /// The same of a request that has a text where a chat has messages.
+    pub fn of_prompt(mut self) -> ApiError {
+        if self.param.as_deref() == Some("messages") {
+            self.param = Some("prompt".to_owned());
+        }
+        self
+    }
+
     /// The body of the answer.
     pub fn to_json(&self) -> Value {
         openai_error(self.status, &self.message, self.param.as_deref(), self.code)

@@ -237,6 +237,8 @@ async fn texts_are_continued_and_scored() {
     }
     assert_eq!(texts, choices.iter().map(|c| c["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>());
     assert_eq!(refused("/v1/completions", json!({"model": "large"})).await["param"], json!("prompt"));
+    let long = refused("/v1/completions", json!({"model": "large", "prompt": "word ".repeat(20_000)})).await;
+    assert_eq!((&long["param"], &long["code"]), (&json!("prompt"), &json!("context_length_exceeded")));
     assert_eq!(
         refused("/v1/completions", json!({"model": "large", "prompt": "a", "suffix": "b"})).await["param"],
         json!("suffix")

@@ -1,9 +1,7 @@
 //! Ctrl-C: it stops an answer; where there is none to stop, it ends the program.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-use anyhow::Context;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::notice::say;
 
@@ -17,6 +15,25 @@ pub struct Interrupt {
     asked: AtomicBool,
 }
 
+/// What Ctrl-C does now.
+static HANDLER: Mutex<Option<Box<dyn Fn() + Send>>> = Mutex::new(None);
+
+/// Has Ctrl-C do this from now on, in place of what it did: a command may fetch first and answer then.
+///
+/// # Errors
+/// If the system does not let it be taken over.
+pub fn take_over(handler: impl Fn() + Send + 'static) -> anyhow::Result<()> {
+    static INSTALLED: OnceLock<Result<(), String>> = OnceLock::new();
+    *HANDLER.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(handler));
+    let call = || {
+        if let Some(handler) = &*HANDLER.lock().unwrap_or_else(PoisonError::into_inner) {
+            handler();
+        }
+    };
+    let installed = INSTALLED.get_or_init(|| ctrlc::set_handler(call).map_err(|error| error.to_string()));
+    installed.clone().map_err(|error| anyhow::anyhow!("cannot take over Ctrl-C: {error}"))
+}
+
 /// Ends a comparison or an evaluation at Ctrl-C with a word on what becomes of it: every step that was done half a second
 /// before is in the store already.
 ///
@@ -27,7 +44,7 @@ pub fn say_what_is_kept() -> anyhow::Result<()> {
         say("\nstopped; what was measured is kept, and the same command goes on from here");
         std::process::exit(i32::from(EXIT));
     };
-    ctrlc::set_handler(handler).context("cannot take over Ctrl-C")
+    take_over(handler)
 }
 
 /// Ends this process when its standard input ends: whoever started it holds the other end, and is gone, even if it was
@@ -52,7 +69,7 @@ impl Interrupt {
                 std::process::exit(i32::from(EXIT));
             }
         };
-        ctrlc::set_handler(handler).context("cannot take over Ctrl-C")?;
+        take_over(handler)?;
         Ok(interrupt)
     }
 

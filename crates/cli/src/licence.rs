@@ -39,6 +39,11 @@ impl Licensing {
         self.gate.as_ref().map(|(usage, _)| usage)
     }
 
+    /// Whether the licence allows the declared use, or nobody can tell, or no use was declared.
+    pub fn allows(&self) -> bool {
+        self.gate.as_ref().is_none_or(|(_, gate)| gate.outcome != Outcome::Failed)
+    }
+
     /// Where sources disagree, then each condition with its clause; neighbours that say the same stand together.
     pub fn term_lines(&self) -> Vec<String> {
         let mut lines: Vec<String> =

@@ -11,7 +11,7 @@ use plimsoll_runtime::CacheType;
 
 use crate::args::CacheArg;
 use crate::settings::Settings;
-use crate::{catalogue, demo, hub_cache, places, wrong_download};
+use crate::{catalogue, demo, fetched, hub_cache, places, wrong_download};
 
 /// A model of the catalogue whose files are not on this machine.
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +79,11 @@ pub fn locate(model: &str) -> anyhow::Result<String> {
         return Ok(in_cache.map_or_else(|| model.to_owned(), |files| files.display().to_string()));
     }
     let catalog = catalogue::open()?;
-    let model = known_as(model);
+    let (asked, model) = (model, known_as(model));
     let Some(card) = catalog.resolve(model) else {
+        if let Some(fetched) = fetched::find(asked) {
+            return Ok(fetched.display().to_string());
+        }
         // What looks like a path is told as one that is not there.
         if model.contains(['/', '\\']) || model.ends_with(".gguf") {
             return Ok(model.to_owned());
@@ -106,7 +109,7 @@ pub fn known_as(model: &str) -> &str {
 }
 
 /// Who asks for one model of a family by its name on the hub gets that one.
-fn asked_of_hub<'a>(card: &'a ModelCard, name: &'a str) -> impl Iterator<Item = &'a str> {
+pub fn asked_of_hub<'a>(card: &'a ModelCard, name: &'a str) -> impl Iterator<Item = &'a str> {
     let is_called = move |hub: &str| {
         hub.eq_ignore_ascii_case(name) || hub.rsplit('/').next().is_some_and(|own| own.eq_ignore_ascii_case(name))
     };

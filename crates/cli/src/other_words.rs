@@ -6,12 +6,12 @@ pub const A_MODEL: &str = "`plimsoll run MODEL` asks a model, `plimsoll info MOD
 /// What to do in place of a command that is none here.
 pub fn meant(word: &str) -> Option<&'static str> {
     Some(match word {
-        "pull" | "download" => {
-            "nothing is fetched here: `hf download OWNER/NAME` fetches a model, and `plimsoll run OWNER/NAME` finds it; \
-             `plimsoll fit` says first which would float"
+        "download" | "fetch" => {
+            "`plimsoll pull NAME` fetches a model, after telling what it takes; `plimsoll fit` says first which would float"
         }
-        "list" | "ls" | "models" => {
-            "`plimsoll catalog` lists the models that are known, `plimsoll fit` those that would float here"
+        "list" | "ls" => {
+            "`plimsoll models` lists the models on this machine, `plimsoll catalog` those that are known, `plimsoll fit` \
+             those that would float here"
         }
         "chat" => "`plimsoll run MODEL` without a prompt is a chat",
         "show" => "`plimsoll info MODEL` shows what a model is, what its licence allows and what it takes",

@@ -45,9 +45,9 @@ impl Kind {
 
     pub fn hint(self) -> &'static str {
         match self {
-            Kind::LfsPointer => "`git lfs pull` in its repository fetches the file, as `hf download` does",
+            Kind::LfsPointer => "`git lfs pull` in its repository fetches the file, as `plimsoll pull` does",
             Kind::WebPage => {
-                "the address led to a page: take the one behind “download”, or `hf download OWNER/NAME`; some models \
+                "the address led to a page: take the one behind “download”, or `plimsoll pull OWNER/NAME`; some models \
                  ask for a login and their terms first"
             }
             Kind::Adapter => "merge it into its base (peft: merge_and_unload, save_pretrained), then name that folder",

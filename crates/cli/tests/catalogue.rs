@@ -67,7 +67,7 @@ fn running_a_model_without_files_says_how_to_fetch_it_and_where_files_were_looke
     let told = stderr(&output);
     assert_eq!(output.status.code(), Some(1));
     assert!(told.contains("`smollm3` is known, but its files are not on this machine"), "{told}");
-    assert!(told.contains("`hf download HuggingFaceTB/SmolLM3-3B` (about 6.2 GB)"), "{told}");
+    assert!(told.contains("`plimsoll pull HuggingFaceTB/SmolLM3-3B` (about 6.2 GB)"), "{told}");
     assert!(told.contains("models--HuggingFaceTB--SmolLM3-3B"), "{told}");
     assert!(told.contains("plimsoll/catalog"), "{told}");
 }

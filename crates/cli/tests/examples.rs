@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// What stands for a reader's own files and ids, and what measures for minutes or never ends.
-const NOT_HERE: [&str; 13] = [
+/// What stands for a reader's own files and ids, what measures for minutes or never ends, and what asks a hub.
+const NOT_HERE: [&str; 14] = [
+    "plimsoll pull",
     "MODEL",
     "TEXT",
     "NAME",

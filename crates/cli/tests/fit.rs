@@ -271,7 +271,7 @@ fn models_without_files_are_compared_by_what_is_predicted() {
     assert!(trade.contains("SmolLM3 takes less memory (predicted"), "{trade}");
     assert!(text.contains("allowed up to 700 million monthly users"), "{text}");
     assert!(text.contains("rightly only a measurement tells"), "{text}");
-    assert!(text.contains("hf download HuggingFaceTB/SmolLM3-3B"), "{text}");
+    assert!(text.contains("plimsoll pull HuggingFaceTB/SmolLM3-3B"), "{text}");
     let seed = stdout(&["compare", "claude-haiku-open-weights", "llama-4-compact-12b", "--device", "pixel-10"]);
     let seed = seed.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(seed.contains("its shape is not published"), "{seed}");
@@ -310,9 +310,12 @@ fn a_slip_in_a_name_is_met_with_the_name_and_an_address_with_its_card() {
 
 #[test]
 fn commands_of_other_programs_are_met_with_what_stands_for_them() {
-    for (word, meant) in
-        [("pull", "hf download"), ("list", "plimsoll catalog"), ("chat", "plimsoll run"), ("show", "plimsoll info")]
-    {
+    for (word, meant) in [
+        ("download", "plimsoll pull"),
+        ("list", "plimsoll catalog"),
+        ("chat", "plimsoll run"),
+        ("show", "plimsoll info"),
+    ] {
         let (code, error) = told(&[word, "smollm3"]);
         assert_eq!(code, Some(2), "{word}");
         assert!(error.contains(meant) && !error.contains("similar"), "{word}: {error}");

@@ -56,8 +56,8 @@ fn names_that_are_near_another_are_asked_back() {
 #[test]
 fn words_of_other_programs_are_told_what_stands_for_them() {
     for (word, meant) in [
-        ("pull", "hf download"),
-        ("list", "plimsoll catalog"),
+        ("download", "plimsoll pull NAME"),
+        ("list", "plimsoll models"),
         ("chat", "plimsoll run MODEL"),
         ("show", "plimsoll info MODEL"),
         ("ps", "no model stays loaded"),

@@ -47,7 +47,11 @@ struct CompletionRequest {
 
 /// Continues texts.
 pub async fn complete(State(models): State<Arc<Models>>, body: Bytes) -> Result<Response, ApiError> {
-    let mut fields = Fields::of_body(&body)?;
+    continued(&models, &body).await.map_err(ApiError::of_prompt)
+}
+
+async fn continued(models: &Models, body: &[u8]) -> Result<Response, ApiError> {
+    let mut fields = Fields::of_body(body)?;
     let (name, served) = models.find(&fields.need::<String>("model")?)?;
     let CompletionRequest { prompts, echo, likelihoods, generation } = read(fields)?;
     let all = served.ask(move |session| prompts.ids(session)).await??;

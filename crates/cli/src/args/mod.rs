@@ -16,6 +16,7 @@ mod info;
 mod measure;
 mod model_help;
 mod prompting;
+mod pull;
 mod questions;
 mod run;
 mod sampling;
@@ -44,6 +45,7 @@ pub use gate::Gate;
 pub use images::ImageArgs;
 pub use info::Info;
 pub use measure::MeasureArgs;
+pub use pull::{Models, ModelsAction, Pull};
 pub use questions::{BenchmarkArg, QuestionArgs};
 pub use run::Run;
 pub use sampling::SamplingArgs;
@@ -101,6 +103,10 @@ pub enum Command {
     Fit(Fit),
     /// List the models that are known without files, search them, or show the card of one
     Catalog(CatalogArgs),
+    /// Fetch a model, after telling what it is, what it takes and what its licence allows
+    Pull(Pull),
+    /// List the models on this machine, check their files, or remove one
+    Models(Models),
     /// Compare with the numbers of the reference implementation; exit status 0 if they agree, 1 if not, 2 if something was
     /// not compared, 3 error
     Verify(Verify),

@@ -6,7 +6,7 @@ use plimsoll_catalog::{DeclaredUse, Purpose, region_code};
 /// What a model is wanted for where nobody says: the use with the most conditions.
 pub const DEFAULT_USE: DeclaredUse = DeclaredUse { purpose: Purpose::Commercial, users: None, region: None };
 /// What a model is wanted for, to be held against its licence.
-#[derive(ClapArgs, Debug, Clone)]
+#[derive(ClapArgs, Debug, Clone, Default)]
 #[command(next_help_heading = "What it is wanted for")]
 pub struct UseArgs {
     /// Say whether the licence allows this use

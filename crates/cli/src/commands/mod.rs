@@ -12,6 +12,8 @@ pub mod gate;
 mod history;
 mod info;
 mod measure_memory;
+mod models;
+pub mod pull;
 mod run;
 mod serve;
 mod template;
@@ -43,6 +45,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Some(Command::Info(command)) => info::run(command, settings, json)?,
         Some(Command::Fit(command)) => fit::run(command, &settings, json)?,
         Some(Command::Catalog(command)) => catalog::run(command, json)?,
+        Some(Command::Pull(command)) => return pull::run(command, json),
+        Some(Command::Models(command)) => return models::run(command, json),
         Some(Command::Verify(command)) => return verify::run(command, settings, json),
         Some(Command::Tokenize(command)) => tokenize::run(command, &settings)?,
         Some(Command::Template(command)) => template::run(command, &settings, json)?,
@@ -62,4 +66,5 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Names of the commands that answer by their exit status: `gate`, or a command and what is asked of it.
-pub const CHECKS: [&[&str]; 4] = [&["gate"], &["verify"], &["evidence", "check"], &["votes", "audit"]];
+pub const CHECKS: [&[&str]; 5] =
+    [&["gate"], &["verify"], &["models", "verify"], &["evidence", "check"], &["votes", "audit"]];

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::answer::{looked_words, note_cut, stream, summary};
 use crate::args::{Run, SamplingArgs, TemplateArg};
 use crate::chat::{Chat, Talk};
+use crate::commands::pull;
 use crate::images::{TimedImage, require_tower};
 use crate::interrupt::{self, Interrupt};
 use crate::mistake::Mistake;
@@ -30,6 +31,10 @@ const CHATML_END: &str = "<|im_end|>";
 /// Answers one prompt, or chats.
 pub fn run(command: &Run, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
     require_tower(command.images.mmproj.as_deref())?;
+    let fetched = pull::offered(&command.model)?;
+    if fetched != ExitCode::SUCCESS {
+        return Ok(fetched);
+    }
     let checkpoint = model::open(&command.model)?;
     let interrupt = Interrupt::install()?;
     licence_notice::tell_once(&command.model, &checkpoint)?;

@@ -2,6 +2,7 @@
 
 use plimsoll_catalog::{Availability, CatalogError};
 use plimsoll_engine::{SessionError, TokenizerError, VisionEncoderError};
+use plimsoll_fetch::FetchError;
 use plimsoll_formats::FormatError;
 use plimsoll_kernels::CpuError;
 use plimsoll_lab::benchmark::BenchmarkError;
@@ -17,6 +18,7 @@ use plimsoll_runtime::LoadError;
 use plimsoll_server::ServeError;
 use plimsoll_vision::VisionError;
 
+use super::fetch;
 use super::files::{format_hint, picture_hint};
 use crate::catalogue;
 use crate::device::{NoDevice, bytes};
@@ -38,6 +40,9 @@ pub fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     if let Some(mistake) = cause.downcast_ref::<Mistake>() {
         return Some(mistake.hint.clone());
+    }
+    if let Some(error) = cause.downcast_ref::<FetchError>() {
+        return fetch::hint(error);
     }
     if let Some(error) = cause.downcast_ref::<WrongDownload>() {
         return Some(error.kind.hint().to_owned());
@@ -121,7 +126,7 @@ fn no_artifact_hint(error: &NoArtifact) -> String {
         let shape = card.shapes.iter().find(|shape| shape.hub.as_ref() == Some(hub));
         let size = shape.map(|shape| shape.native.as_ref().map_or(2.0 * shape.parameters as f64, |file| file.bytes));
         let about = size.map_or(String::new(), |size| format!(" (about {})", bytes(size)));
-        lines.push(format!("`hf download {hub}`{about}, then the same command"));
+        lines.push(format!("`plimsoll pull {hub}`{about} fetches it, then the same command"));
         if card.availability == Availability::Gated {
             lines.push("its maker asks for a login and for its terms to be accepted first".to_owned());
         }

@@ -1,5 +1,6 @@
 //! From an error to what a person reads: the message, then what to do.
 
+mod fetch;
 mod files;
 mod hint;
 

@@ -127,7 +127,7 @@ impl Outlook {
     /// Commands that lead to a measurement, those of models whose files can be had.
     pub fn next(&self) -> Vec<String> {
         let mut lines: Vec<String> =
-            self.had().filter_map(|model| Some(format!("hf download {}", model.hub.as_ref()?))).collect();
+            self.had().filter_map(|model| Some(format!("plimsoll pull {}", model.hub.as_ref()?))).collect();
         let mut ids: Vec<&str> = self.had().map(|model| model.card.id.as_str()).collect();
         ids.dedup();
         if ids.len() > 1 {
