@@ -45,8 +45,8 @@ def host():
 
 
 def build(target):
-    """The program for a target; that of this machine is where `cargo build --release` puts it anyway."""
-    command = ["cargo", "build", "--release", "--locked", "--package", "plimsoll-cli"]
+    """The program for a target, by the profile that makes it small."""
+    command = ["cargo", "build", "--profile", "dist", "--locked", "--package", "plimsoll-cli"]
     folder = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     environment = dict(os.environ)
     if target != host():
@@ -55,7 +55,7 @@ def build(target):
         if linker := LINKERS.get(target):
             environment[f"CARGO_TARGET_{target.upper().replace('-', '_')}_LINKER"] = linker
     run(*command, env=environment)
-    return folder / "release" / ("plimsoll.exe" if "windows" in target else "plimsoll")
+    return folder / "dist" / ("plimsoll.exe" if "windows" in target else "plimsoll")
 
 
 def licences(target):
