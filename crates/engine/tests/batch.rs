@@ -37,11 +37,14 @@ fn drawn(max_tokens: usize, seed: u64) -> GenerateOptions<'static> {
     GenerateOptions { sampling, ..greedy(max_tokens) }
 }
 
-/// An answer: its text, its tokens with the bits of their likelihoods, and why it ended.
+/// A token, the bits of its likelihood, and those of the likeliest.
+type Told = (u32, u64, Vec<(u32, u64)>);
+
+/// An answer: its text, its tokens, and why it ended.
 #[derive(Debug, Default, PartialEq)]
 struct Answered {
     text: String,
-    tokens: Vec<(u32, u64, Vec<(u32, u64)>)>,
+    tokens: Vec<Told>,
     finish: Option<Finish>,
 }
 

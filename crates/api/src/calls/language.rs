@@ -16,9 +16,9 @@ pub enum Dialect {
     /// `[f(a='x'), g()]`: Llama 4.
     Pythonic,
     /// `[TOOL_CALLS][{…}]` and `[TOOL_CALLS]name[ARGS]{…}`: Mistral.
-    Mistral,
+    Announced,
     /// `<|tool_call|>[…]<|/tool_call|>` and `functools[…]`: Phi-4.
-    Phi,
+    Functools,
 }
 
 impl Dialect {
@@ -29,8 +29,8 @@ impl Dialect {
         let is_tagged = has("<tool_call>") && !has("<function=") && !has("<arg_key>");
         let signs = [
             (has("<|python_start|>") || has("[func_name1("), Dialect::Pythonic),
-            (has("[TOOL_CALLS]"), Dialect::Mistral),
-            (has("<|tool_call|>") || has("functools[") || has("<|/tool|>"), Dialect::Phi),
+            (has("[TOOL_CALLS]"), Dialect::Announced),
+            (has("<|tool_call|>") || has("functools[") || has("<|/tool|>"), Dialect::Functools),
             (is_tagged, Dialect::Tagged),
             (has("<|python_tag|>") || has("{\"name\": function name, \"parameters\":"), Dialect::Bare),
         ];
@@ -43,8 +43,8 @@ impl Dialect {
             Dialect::Tagged => &["<tool_call>"],
             Dialect::Bare => &["<|python_tag|>"],
             Dialect::Pythonic => &["<|python_start|>"],
-            Dialect::Mistral => &["[TOOL_CALLS]"],
-            Dialect::Phi => &["<|tool_call|>", "functools"],
+            Dialect::Announced => &["[TOOL_CALLS]"],
+            Dialect::Functools => &["<|tool_call|>", "functools"],
         }
     }
 
@@ -53,9 +53,9 @@ impl Dialect {
         match self {
             Dialect::Tagged => Some("</tool_call>"),
             Dialect::Pythonic => Some("<|python_end|>"),
-            Dialect::Phi => Some("<|/tool_call|>"),
+            Dialect::Functools => Some("<|/tool_call|>"),
             Dialect::Bare => Some(";"),
-            Dialect::Mistral => None,
+            Dialect::Announced => None,
         }
     }
 
@@ -65,7 +65,7 @@ impl Dialect {
             Dialect::Tagged => bracket == '{' && is_behind_call,
             Dialect::Bare => bracket == '{',
             Dialect::Pythonic => bracket == '[' || bracket == '{',
-            Dialect::Mistral | Dialect::Phi => false,
+            Dialect::Announced | Dialect::Functools => false,
         }
     }
 
@@ -79,7 +79,7 @@ impl Dialect {
 
     /// Letters of a call's name. Mistral's templates refuse any other length than 9.
     pub fn id_letters(self) -> usize {
-        if self == Dialect::Mistral { 9 } else { 24 }
+        if self == Dialect::Announced { 9 } else { 24 }
     }
 }
 
@@ -116,7 +116,7 @@ impl Language {
         let thinking = THINKING.into_iter().find(|markers| source.contains(markers.close));
         let dialect = Dialect::of_source(&source);
         let in_variable = shows_tools(template, false);
-        let tools_in_message = dialect == Some(Dialect::Phi) && !in_variable && shows_tools(template, true);
+        let tools_in_message = dialect == Some(Dialect::Functools) && !in_variable && shows_tools(template, true);
         let dialect = dialect.filter(|_| in_variable || tools_in_message);
         Language { dialect, tools_in_message, thinking }
     }

@@ -75,7 +75,7 @@ impl Calls {
 
     fn control(&mut self, token: &str, said: &mut Vec<Said>) {
         if let Some(block) = self.block.as_mut().filter(|block| block.scan.is_none())
-            && self.dialect == Dialect::Mistral
+            && self.dialect == Dialect::Announced
             && ["[ARGS]", "[CALL_ID]"].contains(&token)
         {
             block.head.push_str(token);
@@ -204,7 +204,7 @@ impl Block {
                 step
             }
             _ if letter.is_whitespace() && !is_named => Step::Open,
-            _ if dialect == Dialect::Mistral && self.head.len() < LONGEST_HEAD && !letter.is_control() => {
+            _ if dialect == Dialect::Announced && self.head.len() < LONGEST_HEAD && !letter.is_control() => {
                 self.head.push(letter);
                 Step::Open
             }

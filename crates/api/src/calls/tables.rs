@@ -98,13 +98,13 @@ const CALLS: &[Case] = &[
     (Dialect::Pythonic, "⟦<|python_start|>⟧[add(a=1, b=[2, {'c': '}'}])]⟦<|python_end|>⟧", "", &[ADD]),
     (Dialect::Pythonic, "<|python_start|>[f(x=True, y=None, z=\"it's ]\")]<|python_end|>", "", &[("f", "{\"x\": true, \"y\": null, \"z\": \"it's ]\"}")]),
     (Dialect::Pythonic, "{\"name\": \"get_weather\", \"parameters\": {\"city\": \"Paris\"}}", "", &[WEATHER]),
-    (Dialect::Mistral, "⟦[TOOL_CALLS]⟧[{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}, {\"name\": \"f\", \"arguments\": {}}]", "", &[WEATHER, ("f", "{}")]),
-    (Dialect::Mistral, "Well. [TOOL_CALLS] [{\"name\": \"f\", \"arguments\": {}}]", "Well.", &[("f", "{}")]),
-    (Dialect::Mistral, "⟦[TOOL_CALLS]⟧get_weather⟦[ARGS]⟧{\"city\": \"Paris\"}⟦[TOOL_CALLS]⟧f⟦[CALL_ID]⟧abcdefghi⟦[ARGS]⟧{}", "", &[WEATHER, ("f", "{}")]),
-    (Dialect::Mistral, "[TOOL_CALLS]get_weather[ARGS]{\"city\": \"Paris\"}", "", &[WEATHER]),
-    (Dialect::Mistral, "[TOOL_CALLS]f{}", "", &[("f", "{}")]),
-    (Dialect::Phi, "⟦<|tool_call|>⟧[{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}]⟦<|/tool_call|>⟧", "", &[WEATHER]),
-    (Dialect::Phi, "functools[{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}, {\"name\": \"f\", \"arguments\": {}}]", "", &[WEATHER, ("f", "{}")]),
+    (Dialect::Announced, "⟦[TOOL_CALLS]⟧[{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}, {\"name\": \"f\", \"arguments\": {}}]", "", &[WEATHER, ("f", "{}")]),
+    (Dialect::Announced, "Well. [TOOL_CALLS] [{\"name\": \"f\", \"arguments\": {}}]", "Well.", &[("f", "{}")]),
+    (Dialect::Announced, "⟦[TOOL_CALLS]⟧get_weather⟦[ARGS]⟧{\"city\": \"Paris\"}⟦[TOOL_CALLS]⟧f⟦[CALL_ID]⟧abcdefghi⟦[ARGS]⟧{}", "", &[WEATHER, ("f", "{}")]),
+    (Dialect::Announced, "[TOOL_CALLS]get_weather[ARGS]{\"city\": \"Paris\"}", "", &[WEATHER]),
+    (Dialect::Announced, "[TOOL_CALLS]f{}", "", &[("f", "{}")]),
+    (Dialect::Functools, "⟦<|tool_call|>⟧[{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}]⟦<|/tool_call|>⟧", "", &[WEATHER]),
+    (Dialect::Functools, "functools[{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}, {\"name\": \"f\", \"arguments\": {}}]", "", &[WEATHER, ("f", "{}")]),
 ];
 
 /// Texts that are no calls, or hold none that there is a tool for.
@@ -127,9 +127,9 @@ const NONE: &[(Dialect, &str)] = &[
     (Dialect::Pythonic, "[f(x=y)]"),
     (Dialect::Pythonic, "[a link](http://example.org) [f()"),
     (Dialect::Pythonic, "[]"),
-    (Dialect::Mistral, "[TOOL_CALLS]nothing like it\n{}"),
-    (Dialect::Mistral, "[TOOL_CALLS][1]"),
-    (Dialect::Phi, "functools is a module; functools[0]"),
+    (Dialect::Announced, "[TOOL_CALLS]nothing like it\n{}"),
+    (Dialect::Announced, "[TOOL_CALLS][1]"),
+    (Dialect::Functools, "functools is a module; functools[0]"),
 ];
 
 #[test]
@@ -206,8 +206,8 @@ fn what_cannot_become_a_call_is_not_held_back() {
         (Dialect::Pythonic, "[1, it's"),
         (Dialect::Bare, "{<x"),
         (Dialect::Tagged, "<tool_call>x"),
-        (Dialect::Phi, "functools are"),
-        (Dialect::Mistral, "[TOOL_CALLS]\u{7}"),
+        (Dialect::Functools, "functools are"),
+        (Dialect::Announced, "[TOOL_CALLS]\u{7}"),
     ] {
         let mut calls = Calls::new(dialect, vec!["f".to_owned()]);
         let mut said = Vec::new();
@@ -229,15 +229,15 @@ fn a_language_is_known_by_what_the_template_writes() {
         ("<tool_call><arg_key>", None),
         ("<|python_tag|>", Some(Dialect::Bare)),
         ("<|python_start|>", Some(Dialect::Pythonic)),
-        ("[TOOL_CALLS]", Some(Dialect::Mistral)),
-        ("<|tool_call|>", Some(Dialect::Phi)),
+        ("[TOOL_CALLS]", Some(Dialect::Announced)),
+        ("<|tool_call|>", Some(Dialect::Functools)),
         ("nothing", None),
     ] {
         assert_eq!(language(&format!("{shown}{{{{ '{marker}' }}}}")).dialect, dialect, "{marker}");
     }
     assert_eq!(language("<tool_call>{{ messages[0].content }}").dialect, None, "it shows no tools");
     let phi = "{% for m in messages %}{% if 'tools' in m %}<|tool|>{{ m['tools'] }}<|/tool|>{% endif %}{% endfor %}";
-    assert!(language(phi).dialect == Some(Dialect::Phi) && language(phi).tools_in_message);
+    assert!(language(phi).dialect == Some(Dialect::Functools) && language(phi).tools_in_message);
     let thinks = language("{{ '<think></think>' }}");
     assert!(thinks.is_thinking_after("assistant\n<think>\n") && !thinks.is_thinking_after("<think>\n\n</think>\n"));
     assert!(!language("plain").is_thinking_after("<think>"));
@@ -251,7 +251,7 @@ fn noise_is_read_alike_however_it_is_cut_and_nothing_of_it_is_lost() {
         "[TOOL_CALLS]", "⟦[TOOL_CALLS]⟧", "⟦[ARGS]⟧", "[ARGS]", "functools", "<|tool_call|>", "f", "(", ")", "=", "{", "}",
         "[", "]", "\"", "'", "\\", ",", ":", ";", " ", "\n", "{\"name\": \"f\", \"arguments\": {}}", "[f(x='{')]", "é<", "1",
     ];
-    let dialects = [Dialect::Tagged, Dialect::Bare, Dialect::Pythonic, Dialect::Mistral, Dialect::Phi];
+    let dialects = [Dialect::Tagged, Dialect::Bare, Dialect::Pythonic, Dialect::Announced, Dialect::Functools];
     let (mut state, mut with_calls) = (1u64, 0);
     let mut below = |n: usize| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -79,14 +79,16 @@ pub fn log_probability(logits: &[f32], token: u32) -> Result<f64, SamplerError> 
     }
     let last = logits.len().saturating_sub(1);
     let logit = *logits.get(token as usize).ok_or(SamplerError::UnknownToken { token, last })?;
-    Ok(f64::from(logit) - log_sum(logits))
+    let (highest, log_sum) = normaliser(logits);
+    Ok(f64::from(logit) - highest - log_sum)
 }
 
-/// The logarithm of the sum of e to each logit.
-fn log_sum(logits: &[f32]) -> f64 {
+/// The highest logit, and the logarithm of the sum of e to each logit less the highest: subtracted one after the other, for
+/// their sum would round once more.
+fn normaliser(logits: &[f32]) -> (f64, f64) {
     let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = logits.iter().map(|logit| f64::from(logit - highest).exp()).sum();
-    f64::from(highest) + sum.ln()
+    (f64::from(highest), sum.ln())
 }
 
 /// The `n` likeliest tokens with their [`log_probability`], the likeliest first, the lower id among equals.
@@ -104,8 +106,8 @@ pub fn likeliest_tokens(logits: &[f32], n: usize) -> Result<Vec<(u32, f64)>, Sam
         tokens.truncate(n);
     }
     tokens.sort_unstable_by(better);
-    let sum = log_sum(logits);
-    Ok(tokens.into_iter().map(|(token, logit)| (token, f64::from(logit) - sum)).collect())
+    let (highest, log_sum) = normaliser(logits);
+    Ok(tokens.into_iter().map(|(token, logit)| (token, f64::from(logit) - highest - log_sum)).collect())
 }
 
 #[cfg(test)]

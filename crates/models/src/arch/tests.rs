@@ -143,10 +143,11 @@ fn names_are_an_architectures_own_and_lead_to_known_ones() {
 }
 
 /// Files in which a word is an architecture's name and means something else, which is said here.
-const OTHERWISE_MEANT: [(&str, &[&str], &str); 8] = [
+const OTHERWISE_MEANT: [(&str, &[&str], &str); 9] = [
     ("cli/src/args/catalog.rs", &["smollm3"], "a model in the examples of help"),
     ("cli/src/args/compare.rs", &["llama", "qwen3", "smollm3"], "models in the examples of help"),
     ("cli/src/args/info.rs", &["smollm3"], "a model in the examples of help"),
+    ("cli/src/args/pull.rs", &["smollm3"], "a model in the examples of help"),
     ("engine/src/tokenizer/gguf.rs", &["llama"], "GGUF's word for a SentencePiece vocabulary"),
     ("engine/src/tokenizer/json.rs", &["llama"], "a class of tokenizers, of many models"),
     ("engine/src/tokenizer/mod.rs", &["llama"], "a tag of pre-tokenizers, in a message"),
