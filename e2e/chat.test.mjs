@@ -69,7 +69,7 @@ test("a chat", async (t) => {
     assert.equal(await messages(page).count(), 2);
     const said = await messages(page).last().innerText();
     assert.match(said, /^19$/m);
-    assert.match(said, /demo:large · \d+ tokens( · [\d.]+ tokens\/s)? · first after [\d.]+ s · prompt \d+ tokens/);
+    assert.match(said, /^demo:large\n[^]*\d+ tokens?( · [\d.]+ tokens\/s)? · first after [\d.]+ s · prompt \d+ tokens/);
     assert.equal(await box(page).inputValue(), "");
     assert.ok(await box(page).evaluate((one) => one === document.activeElement), "the next can be typed at once");
     assert.deepEqual(faults, []);
@@ -237,6 +237,10 @@ test("a chat", async (t) => {
       assert.equal(await page.evaluate(() => navigator.clipboard.readText()), code.trimEnd());
       assert.ok((await overflow(page)) <= 0);
     }
+    await page.evaluate(() => (window.says = [...Array(60).keys()].map((line) => ({ content: `Line ${line}\n` }))));
+    await ask(page, "Count");
+    const [last, compose] = await Promise.all([answers(page).last().boundingBox(), page.locator("#compose").boundingBox()]);
+    assert.ok(last.y + last.height <= compose.y, "the end of a long answer is in view");
     const sent = await page.evaluate(() => window.asked.at(-1).messages);
     assert.doesNotMatch(JSON.stringify(sent), /Hm, so/, "what was thought is not sent back");
     assert.deepEqual(faults, []);

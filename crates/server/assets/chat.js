@@ -120,7 +120,11 @@ async function ask(talk, to) {
   busy = null;
   const came = Boolean(message.text || message.thinking || message.finish);
   if (!came) undo();
-  if (talk === now && came) fill(page.messages.lastElementChild, at);
+  if (talk === now && came) {
+    const follows = isAtEnd();
+    fill(page.messages.lastElementChild, at);
+    if (follows) toEnd();
+  }
   turn();
   return came;
 }
@@ -266,7 +270,7 @@ function fill(item, at) {
   const message = now.messages[at];
   const isLive = busy?.message === message;
   const [head, images, body, about, tools] = item.children;
-  head.textContent = message.role === "user" ? "You" : "Model";
+  head.textContent = message.role === "user" ? "You" : message.model;
   images.replaceChildren(...(message.pictures ?? []).map(({ url, name }) => make("img", { src: url, alt: name })));
   images.hidden = !message.pictures?.length;
   if (message.role === "assistant") body.ariaLive = "polite";
@@ -287,7 +291,8 @@ function toolsOf(message, at) {
       keep(now);
       draw();
       const moved = page.messages.querySelector(`[data-at="${all[place + by]}"]`);
-      (moved.querySelector(`.${by < 0 ? "earlier" : "later"}:enabled`) ?? moved.querySelector(".branch:enabled")).focus();
+      const way = by < 0 ? ".earlier" : ".later";
+      (moved.querySelector(`${way}:enabled`) ?? moved.querySelector(".branch:enabled")).focus();
     };
     const [first, last] = [place === 0, place === all.length - 1];
     tools.push(
@@ -405,7 +410,7 @@ function open(talk) {
   tell("");
   draw();
   drawList();
-  toEnd();
+  if (talk.messages.length) toEnd();
 }
 
 // Files.

@@ -5,6 +5,8 @@
 
 /** What a conversation says it is, in storage and in files. */
 const FORMAT = "plimsoll-chat-1";
+/** Answers that took less after their first token have no speed. [ms] */
+const SHORTEST = 50;
 /** Fields of a request that are numbers. */
 export const NUMBERS = ["temperature", "top_p", "max_tokens", "seed"];
 
@@ -134,7 +136,8 @@ export function count(message, usage, started, first, ended) {
   message.usage = { prompt: prompt_tokens, cached: prompt_tokens_details?.cached_tokens ?? 0, answer: completion_tokens };
   if (first === undefined) return;
   message.first = (first - started) / 1000;
-  if (completion_tokens > 1 && ended > first) message.rate = (1000 * (completion_tokens - 1)) / (ended - first);
+  // What comes in a single breath tells nothing of the model's speed.
+  if (completion_tokens > 1 && ended - first >= SHORTEST) message.rate = (1000 * (completion_tokens - 1)) / (ended - first);
 }
 
 // What is read.
@@ -168,18 +171,19 @@ export function* blocks(text) {
   if (around(from)) yield { kind: "text", text: around(from) };
 }
 
-const short = (number) => String(Number(number.toPrecision(3)));
+const short = (number, digits) => String(Number(number.toPrecision(digits)));
+const tokens = (count) => `${count} ${count === 1 ? "token" : "tokens"}`;
 
 /** What an answer took, in words. */
-export function figures({ usage, rate, first, finish, stopped, model }) {
-  const said = [model];
-  if (usage) said.push(`${usage.answer} tokens`);
-  if (rate) said.push(`${short(rate)} tokens/s`);
-  if (first) said.push(`first after ${short(first)} s`);
-  if (usage) said.push(`prompt ${usage.prompt} tokens${usage.cached ? `, ${usage.cached} of them known` : ""}`);
+export function figures({ usage, rate, first, finish, stopped }) {
+  const said = [];
+  if (usage) said.push(tokens(usage.answer));
+  if (rate) said.push(`${short(rate, 3)} tokens/s`);
+  if (first) said.push(`first after ${short(first, 2)} s`);
+  if (usage) said.push(`prompt ${tokens(usage.prompt)}${usage.cached ? `, ${usage.cached} of them known already` : ""}`);
   if (finish === "length") said.push("ended by the limit of tokens");
   if (stopped) said.push("stopped");
-  return said.filter(Boolean).join(" · ");
+  return said.join(" · ");
 }
 
 /** The branch that is shown, as Markdown. */
