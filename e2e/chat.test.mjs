@@ -32,7 +32,7 @@ async function chat(browser, address, options = {}) {
   return opened;
 }
 
-/** Has `window.says` written by hand: an array of pieces, after which the answer waits to be stopped if it ends with null. */
+/** Has the model say what is in `window.says`, piece by piece; after a null it waits to be stopped. */
 function scripted() {
   const real = window.fetch;
   window.asked = [];
@@ -69,7 +69,8 @@ test("a chat", async (t) => {
     assert.equal(await messages(page).count(), 2);
     const said = await messages(page).last().innerText();
     assert.match(said, /^19$/m);
-    assert.match(said, /^demo:large\n[^]*\d+ tokens?( · [\d.]+ tokens\/s)? · first after [\d.]+ s · prompt \d+ tokens/);
+    const figures = /\d+ tokens?( · [\d.]+ tokens\/s)? · first after [\d.]+ s · prompt \d+ tokens/;
+    assert.match(said, new RegExp(`^demo:large\n[^]*${figures.source}`));
     assert.equal(await box(page).inputValue(), "");
     assert.ok(await box(page).evaluate((one) => one === document.activeElement), "the next can be typed at once");
     assert.deepEqual(faults, []);
@@ -93,7 +94,11 @@ test("a chat", async (t) => {
         const blob = await new Promise((done) => canvas.toBlob(done));
         const data = new DataTransfer();
         data.items.add(new File([blob], `${kind}.png`, { type: "image/png" }));
-        const event = kind === "paste" ? new ClipboardEvent(kind, { clipboardData: data, bubbles: true }) : new DragEvent(kind, { dataTransfer: data, bubbles: true });
+        const [pasted, dropped] = [{ clipboardData: data }, { dataTransfer: data }];
+        const event =
+          kind === "paste"
+            ? new ClipboardEvent(kind, { ...pasted, bubbles: true })
+            : new DragEvent(kind, { ...dropped, bubbles: true });
         document.getElementById("text").dispatchEvent(event);
       }, kind);
       const image = chosen.getByRole("img", { name: `${kind}.png` });
@@ -211,6 +216,24 @@ test("a chat", async (t) => {
 
     await page.keyboard.press("Shift+Enter");
     assert.equal(await box(page).inputValue(), "Count on\n");
+
+    // By leaving the page.
+    await page.evaluate(() => (window.says = [{ content: "One and" }, null]));
+    await page.keyboard.press("Enter");
+    await page.getByText("One and").waitFor();
+    await page.reload();
+    assert.match(await answers(page).last().innerText(), /One and[^]*stopped/);
+
+    // By deleting the conversation, which does not come back.
+    await page.evaluate(() => (window.says = [{ content: "Once more" }, null]));
+    await page.getByRole("button", { name: "Regenerate" }).last().click();
+    await page.getByText("Once more").waitFor();
+    await page.getByText("Conversations (1)").click();
+    page.once("dialog", (dialog) => dialog.accept());
+    await page.getByRole("button", { name: "Delete conversation" }).click();
+    await whole(page);
+    assert.equal(await page.locator("#conversations a").count(), 0);
+    assert.equal(await page.evaluate(() => localStorage.length), 0);
     assert.deepEqual(faults, []);
   });
 
@@ -221,9 +244,10 @@ test("a chat", async (t) => {
     await page.goto("/chat");
     const hostile = "<img src=x onerror=alert(1)><script>document.title='no'</script>";
     const code = `print("${"long ".repeat(60)}")\n`;
+    const said = `Well: ${hostile}\n\`\`\`python\n${code}`;
     for (const says of [
-      [{ reasoning_content: "Hm, " }, { reasoning_content: "so." }, { content: `Well: ${hostile}\n\`\`\`python\n${code}\`` }, { content: "``\nDone." }],
-      [{ content: "<th" }, { content: "ink>Hm, so.</thi" }, { content: `nk>\n\nWell: ${hostile}\n\`\`\`python\n${code}\`\`\`\nDone.` }],
+      [{ reasoning_content: "Hm, " }, { reasoning_content: "so." }, { content: `${said}\`` }, { content: "``\nDone." }],
+      [{ content: "<th" }, { content: "ink>Hm, so.</thi" }, { content: `nk>\n\n${said}\`\`\`\nDone.` }],
     ]) {
       await page.evaluate((says) => (window.says = says), says);
       await ask(page, "Go");
@@ -239,7 +263,8 @@ test("a chat", async (t) => {
     }
     await page.evaluate(() => (window.says = [...Array(60).keys()].map((line) => ({ content: `Line ${line}\n` }))));
     await ask(page, "Count");
-    const [last, compose] = await Promise.all([answers(page).last().boundingBox(), page.locator("#compose").boundingBox()]);
+    const last = await answers(page).last().boundingBox();
+    const compose = await page.locator("#compose").boundingBox();
     assert.ok(last.y + last.height <= compose.y, "the end of a long answer is in view");
     const sent = await page.evaluate(() => window.asked.at(-1).messages);
     assert.doesNotMatch(JSON.stringify(sent), /Hm, so/, "what was thought is not sent back");

@@ -16,6 +16,8 @@ const page = Object.fromEntries([...document.querySelectorAll("#chat, #chat [id]
 const fields = page.fields.elements;
 /** All conversations by their ids; storage is a copy of them. */
 const conversations = new Map();
+/** Those that are not kept again, though an answer to them may be ending yet. */
+const deleted = new WeakSet();
 /** The conversation that is shown. */
 let now;
 /** The answer under way: what stops it, its conversation, its message. */
@@ -53,7 +55,7 @@ function readAll() {
 }
 
 function keep(talk) {
-  if (!talk.messages.length) return;
+  if (!talk.messages.length || deleted.has(talk)) return;
   talk.changed = new Date().toISOString();
   conversations.set(talk.id, talk);
   try {
@@ -273,7 +275,7 @@ function fill(item, at) {
   head.textContent = message.role === "user" ? "You" : message.model;
   images.replaceChildren(...(message.pictures ?? []).map(({ url, name }) => make("img", { src: url, alt: name })));
   images.hidden = !message.pictures?.length;
-  if (message.role === "assistant") body.ariaLive = "polite";
+  if (isLive) body.ariaLive = "polite";
   body.ariaBusy = String(isLive);
   paint(body, message, isLive);
   about.textContent = message.role === "user" ? "" : isLive ? "Answering…" : figures(message);
@@ -448,7 +450,8 @@ page.file.addEventListener("change", async () => {
 });
 document.addEventListener("paste", (event) => {
   const files = [...(event.clipboardData?.files ?? [])];
-  if (!files.length) return;
+  // Office programs copy a picture of their text besides.
+  if (!files.length || event.clipboardData.types.includes("text/plain")) return;
   event.preventDefault();
   take(files);
 });
@@ -475,6 +478,7 @@ page.new.addEventListener("click", () => {
 page.delete.addEventListener("click", () => {
   if (!confirm("Delete this conversation with all its branches? It is kept nowhere else.")) return;
   const gone = now;
+  deleted.add(gone);
   history.replaceState(null, "", location.pathname);
   open(begun(now ?? latest()[0]));
   forget(gone);
