@@ -26,6 +26,7 @@ export async function kinds(address) {
     "compare-unmeasured": at("/compare/claude-haiku-open-weights-vs-smollm3"),
     run: at(`/run/${run}`),
     digest: at("/digest"),
+    "chat-without-a-model": at("/chat"),
     bookmarks: async (page) => {
       await page.goto("/model/smollm3");
       const mark = page.getByRole("button", { name: "Bookmark this page" });

@@ -1,23 +1,10 @@
 // What holds of every kind of page: fit for a phone, for a screen reader and for dark rooms, and nothing fetched from
 // elsewhere.
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import test from "node:test";
+import { serious } from "./axe.mjs";
 import { kinds } from "./kinds.mjs";
 import { DESKTOP, PHONE, browse, measuredStore, open, overflow, serve } from "./plimsoll.mjs";
-
-const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-/** The faults that keep somebody out, each with the place and the reason. */
-async function serious(page) {
-  // The page's own policy lets no script of others in, so this one comes in through the debugger.
-  await page.evaluate(axe);
-  const found = await page.evaluate(() => axe.run(document, { resultTypes: ["violations"] }));
-  return found.violations
-    .filter((fault) => fault.impact === "serious" || fault.impact === "critical")
-    .flatMap((fault) => fault.nodes.map((node) => `${fault.id}: ${node.target.join(" ")}: ${node.failureSummary}`));
-}
 
 test("every kind of page", async (t) => {
   const address = await serve(t, await measuredStore(t));

@@ -19,7 +19,7 @@ use crate::mail::Mail;
 use crate::metrics::Meter;
 use crate::places::Places;
 use crate::pool::{Pool, Taken};
-use crate::{Options, ServeError, reach};
+use crate::{Models, Options, ServeError, reach};
 
 /// Event streams at once, and of one network.
 const STREAMS: usize = 128;
@@ -36,6 +36,8 @@ pub struct App {
     pub(crate) costs: Costs,
     pub(crate) jobs: Jobs,
     pub(crate) mail: Option<Mail>,
+    /// Whether models answer at `/v1`.
+    pub(crate) talks: bool,
     /// Where readers reach this server, without a slash at the end: what stands in mails and feeds.
     pub(crate) site: String,
     /// What this machine can do, once it is measured.
@@ -57,11 +59,12 @@ pub struct App {
 }
 
 impl App {
-    pub(crate) fn new(options: Options, address: SocketAddr) -> Result<App, ServeError> {
+    pub(crate) fn new(options: Options, models: &Models, address: SocketAddr) -> Result<App, ServeError> {
         let Options { token, store, catalog, rubric, launch, mail, site, .. } = options;
         let site =
             site.map_or_else(|| reach::addresses(address).remove(0), |site| site.trim_end_matches('/').to_owned());
         Ok(App {
+            talks: !models.is_empty(),
             site,
             here: OnceLock::new(),
             devices: device_groups(&catalog),

@@ -35,17 +35,26 @@ static STYLE_SHEET: LazyLock<Asset> = LazyLock::new(|| Asset::new("plimsoll.css"
 static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("plimsoll.js", "text/javascript; charset=utf-8", include_str!("../assets/plimsoll.js"))
 });
+static CHAT: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("chat.js", "text/javascript; charset=utf-8", include_str!("../assets/chat.js")));
+/// What the script of the chat imports, by its bare name.
+static TALK: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("talk.js", "text/javascript; charset=utf-8", include_str!("../assets/talk.js")));
 static ICON: LazyLock<Asset> =
     LazyLock::new(|| Asset::new("plimsoll.svg", "image/svg+xml", include_str!("../assets/plimsoll.svg")));
 
 /// Where pages find them.
-pub static ASSETS: LazyLock<Assets> =
-    LazyLock::new(|| Assets { style: STYLE_SHEET.path.clone(), script: SCRIPT.path.clone(), icon: ICON.path.clone() });
+pub static ASSETS: LazyLock<Assets> = LazyLock::new(|| Assets {
+    style: STYLE_SHEET.path.clone(),
+    script: SCRIPT.path.clone(),
+    chat: CHAT.path.clone(),
+    icon: ICON.path.clone(),
+});
 
 /// `/assets/NAME`: by its hash for good, by its bare name for as long as it is asked about.
 pub async fn asset(Named(name): Named<String>) -> Result<Response, Problem> {
     let path = format!("/assets/{name}");
-    let all = [&*STYLE_SHEET, &*SCRIPT, &*ICON];
+    let all = [&*STYLE_SHEET, &*SCRIPT, &*CHAT, &*TALK, &*ICON];
     let found = all.into_iter().find(|asset| asset.name == name || asset.path == path);
     let asset = found.ok_or_else(|| Problem::NotFound(format!("there is no file `{name}`")))?;
     let kept = if asset.path == path { "public, max-age=31536000, immutable" } else { "no-cache" };

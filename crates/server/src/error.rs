@@ -160,7 +160,7 @@ pub fn as_json(mut response: Response) -> Response {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let chrome = Chrome::Site(Site { csrf: "", path: "", bookmarked: false, assets: &ASSETS });
+        let chrome = Chrome::Site(Site { csrf: "", path: "", bookmarked: false, talks: false, assets: &ASSETS });
         let words = self.words();
         let (about, meant) = match &self {
             Problem::Unknown { name, near: Some(near) } => (

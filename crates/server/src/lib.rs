@@ -113,7 +113,7 @@ pub async fn bind(mut options: Options) -> Result<Server, ServeError> {
         tokio::net::TcpListener::bind(address).await.map_err(|source| ServeError::Bind { address, source })?;
     let local = listener.local_addr().map_err(|source| ServeError::Bind { address, source })?;
     let models = Arc::new(std::mem::take(&mut options.models));
-    Ok(Server { listener, app: Arc::new(App::new(options, local)?), models })
+    Ok(Server { listener, app: Arc::new(App::new(options, &models, local)?), models })
 }
 
 impl Server {

@@ -35,6 +35,8 @@ pub struct Reader {
     token: String,
     /// The same under this answer's mask.
     masked: String,
+    /// Whether models answer at this server.
+    talks: bool,
 }
 
 impl FromRequestParts<Arc<App>> for Reader {
@@ -48,7 +50,7 @@ impl FromRequestParts<Arc<App>> for Reader {
         let from = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|from| network(from.0.ip()));
         let token = app.csrf(&name);
         let masked = mask::masked(&token).unwrap_or_default();
-        Ok(Reader { token, masked, name, known, network: from.unwrap_or_default() })
+        Ok(Reader { token, masked, name, known, network: from.unwrap_or_default(), talks: app.talks })
     }
 }
 
@@ -83,7 +85,7 @@ impl Reader {
 
     /// What stands around a page.
     pub fn chrome<'a>(&'a self, path: &'a str, bookmarked: bool) -> Chrome<'a> {
-        Chrome::Site(Site { csrf: &self.masked, path, bookmarked, assets: &ASSETS })
+        Chrome::Site(Site { csrf: &self.masked, path, bookmarked, talks: self.talks, assets: &ASSETS })
     }
 
     /// A page, with the browser's name where it has none yet.

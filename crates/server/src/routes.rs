@@ -41,6 +41,7 @@ pub fn routes(app: Arc<App>, models: Arc<plimsoll_api::Models>) -> Router {
         .route("/run/{id}", get(pages::run))
         .route("/job/{id}", get(pages::job))
         .route("/job/{id}/events", get(forms::events))
+        .route("/chat", get(pages::chat))
         .route("/digest", get(pages::digest))
         .route("/digest.atom", get(pages::feed))
         .route("/digest/subscribe", post(subscribe::subscribe))

@@ -105,7 +105,7 @@ pub async fn leave(State(app): State<Arc<App>>, Fields(link): Fields<Link>) -> R
 }
 
 fn page(heading: &str, about: &str, action: Option<Action<'_>>) -> Response {
-    let chrome = Chrome::Site(Site { csrf: "", path: "", bookmarked: false, assets: &ASSETS });
+    let chrome = Chrome::Site(Site { csrf: "", path: "", bookmarked: false, talks: false, assets: &ASSETS });
     Html(NoticePage { chrome, heading, about, meant: None, action }.html()).into_response()
 }
 

@@ -35,6 +35,9 @@ fn every_kind_of_page_is_there() {
         ("/healthz", "ok"),
         ("/metrics", "http_requests_total"),
         ("/assets/plimsoll.css", "--paper"),
+        ("/chat", "No model is served"),
+        ("/assets/chat.js", "from \"./talk.js\""),
+        ("/assets/talk.js", "plimsoll-chat-1"),
     ] {
         let answer = server.get(path);
         assert_eq!(answer.status, 200, "{path}: {}", answer.body);

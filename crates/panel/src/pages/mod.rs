@@ -5,6 +5,7 @@
 
 mod bars;
 mod catalogue;
+mod chat;
 mod compare;
 mod demand;
 mod digest;
@@ -18,6 +19,7 @@ mod shown;
 mod waterline;
 
 pub use catalogue::{Afloat, CataloguePage, Choices, Entry, Filters, Sorted};
+pub use chat::ChatPage;
 pub use compare::{Community, ComparePage, Contender};
 pub use demand::{DemandForm, DemandQuery, DeviceGroup, MOST_USERS, device_groups};
 pub use digest::{Change, DigestPage, MailOffer, atom};
@@ -27,8 +29,11 @@ pub use notice::{Action, BookmarksPage, NoticePage, ProgressPage};
 pub use runs::RunPage;
 
 /// The style sheet of all pages.
-pub const STYLE: &str =
-    concat!(include_str!("../../templates/plimsoll.css"), include_str!("../../templates/catalogue.css"));
+pub const STYLE: &str = concat!(
+    include_str!("../../templates/plimsoll.css"),
+    include_str!("../../templates/catalogue.css"),
+    include_str!("../../templates/chat.css")
+);
 
 /// Where pages of a site find what they ask for besides themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +42,8 @@ pub struct Assets {
     pub style: String,
     /// The script that follows a comparison under way.
     pub script: String,
+    /// The script of the page on which one talks with models.
+    pub chat: String,
     /// The icon.
     pub icon: String,
 }
@@ -59,6 +66,8 @@ pub struct Site<'a> {
     pub path: &'a str,
     /// Whether the reader marked this page.
     pub bookmarked: bool,
+    /// Whether models answer here, so that there is somebody to talk with.
+    pub talks: bool,
     /// What the page asks for besides itself.
     pub assets: &'a Assets,
 }

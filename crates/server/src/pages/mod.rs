@@ -1,6 +1,7 @@
 //! Pages for people.
 
 mod catalogue;
+mod chat;
 mod compare;
 mod digest;
 mod model;
@@ -11,6 +12,7 @@ use plimsoll_panel::pages::{DemandForm, DemandQuery};
 use plimsoll_panel::store::Store;
 
 pub use catalogue::catalogue;
+pub use chat::chat;
 pub use compare::{compare, compare_form, download};
 pub use digest::{digest, feed};
 pub use model::model;
