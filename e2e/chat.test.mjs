@@ -15,6 +15,7 @@ const field = (page, name) => page.getByRole("textbox", { name });
 
 /** Sends a message, and waits until its answer is whole. */
 async function ask(page, text) {
+  await page.getByRole("combobox", { name: "Model" }).waitFor(); // before, there is nobody to ask
   await box(page).fill(text);
   await page.keyboard.press("Enter");
   await whole(page);
