@@ -511,7 +511,6 @@ window.addEventListener("storage", ({ key, newValue }) => {
 
 async function start() {
   readAll();
-  page.chat.hidden = false;
   page.past.open = page.settings.open = window.matchMedia("(min-width: 60rem)").matches;
   let fault;
   try {
@@ -522,6 +521,8 @@ async function start() {
   } catch (error) {
     fault = error;
   }
+  // Shown once there is something to ask, and a conversation to ask in.
+  page.chat.hidden = false;
   open(conversations.get(location.hash.slice(1)) ?? begun(now ?? latest()[0]));
   if (fault) tell(`The models cannot be listed: ${fault.message}`);
   if (window.matchMedia("(hover: hover)").matches) page.text.focus();
