@@ -15,6 +15,8 @@ const READING: Duration = Duration::from_secs(30);
 /// A stream that fails once what was written to it is not read for too long.
 pub struct Patient<S> {
     stream: S,
+    /// How long what is written may take to be read.
+    patience: Duration,
     /// When it is too late; set while something is left that could not be written.
     late: Option<Pin<Box<Sleep>>>,
 }
@@ -22,7 +24,7 @@ pub struct Patient<S> {
 impl<S> Patient<S> {
     /// The same stream, watched.
     pub fn new(stream: S) -> Patient<S> {
-        Patient { stream, late: None }
+        Patient { stream, patience: READING, late: None }
     }
 
     /// `polled`, or that it took too long. Parts that go through do not buy more time, for one byte would every so often.
@@ -30,7 +32,8 @@ impl<S> Patient<S> {
         if polled.is_ready() {
             return polled;
         }
-        let late = self.late.get_or_insert_with(|| Box::pin(sleep(READING)));
+        let patience = self.patience;
+        let late = self.late.get_or_insert_with(|| Box::pin(sleep(patience)));
         late.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -81,41 +84,48 @@ mod tests {
     use super::*;
 
     /// Writes a hundred bytes through a pipe of eight, of which the other end reads one every so often.
-    async fn written(every: Duration) -> io::Result<()> {
+    async fn written(every: Duration, patience: Duration) -> io::Result<()> {
         let (ours, mut theirs) = duplex(8);
         let reading = tokio::spawn(async move {
             while theirs.read_u8().await.is_ok() {
                 sleep(every).await;
             }
         });
-        let mut stream = Patient::new(ours);
+        let mut stream = Patient { patience, ..Patient::new(ours) };
         stream.write_all(&[7; 100]).await?;
         let flushed = stream.flush().await;
         reading.abort();
         flushed
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn who_does_not_read_or_reads_a_byte_now_and_then_is_let_go() {
-        assert!(written(Duration::from_millis(50)).await.is_ok());
-        for slow in [Duration::from_secs(5), Duration::from_secs(3600)] {
-            assert_eq!(written(slow).await.unwrap_err().kind(), io::ErrorKind::TimedOut, "{slow:?}");
+        let (short, hour) = (Duration::from_millis(20), Duration::from_secs(3600));
+        assert!(written(Duration::ZERO, hour).await.is_ok());
+        // A byte each millisecond is nearly a hundred milliseconds; a busy machine makes it more.
+        for slow in [Duration::from_millis(1), hour] {
+            assert_eq!(written(slow, short).await.unwrap_err().kind(), io::ErrorKind::TimedOut, "{slow:?}");
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn each_answer_has_its_own_time() {
         let (ours, mut theirs) = duplex(8);
-        let reading = tokio::spawn(async move {
-            while theirs.read_u8().await.is_ok() {
-                sleep(Duration::from_millis(200)).await;
-            }
-        });
         let mut stream = Patient::new(ours);
-        for _ in 0..10 {
-            stream.write_all(&[7; 50]).await.unwrap();
-            stream.flush().await.unwrap();
+        for _ in 0..3 {
+            assert!(stream.late.is_none(), "nothing waits to be read");
+            let mut both = tokio::spawn(async move {
+                stream.write_all(&[7; 50]).await.unwrap();
+                let waited = stream.late.is_some();
+                stream.flush().await.unwrap();
+                (stream, waited)
+            });
+            // The pipe is full before anything is read.
+            assert!(tokio::time::timeout(Duration::from_millis(1), &mut both).await.is_err());
+            theirs.read_exact(&mut [0; 50]).await.unwrap();
+            let waited;
+            (stream, waited) = both.await.unwrap();
+            assert!(waited, "somebody was waited for");
         }
-        reading.abort();
     }
 }
