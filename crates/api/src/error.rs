@@ -5,6 +5,8 @@ use axum::response::{IntoResponse, Response};
 use plimsoll_engine::{SamplerError, SessionError, TemplateError};
 use serde_json::{Value, json};
 
+use crate::LARGEST_REQUEST;
+
 /// Why a request was not answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -132,6 +134,22 @@ impl From<TemplateError> for ApiError {
     fn from(error: TemplateError) -> ApiError {
         ApiError::bad("messages", error.to_string())
     }
+}
+
+/// What was refused before a handler saw it, in the shape of what handlers refuse.
+pub async fn in_shape(response: Response) -> Response {
+    let status = response.status();
+    let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    if is_json || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let message = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            format!("a request may have {} MiB, and this one has more", LARGEST_REQUEST >> 20)
+        }
+        status => format!("the request could not be read: {status}"),
+    };
+    ApiError::new(status, message).into_response()
 }
 
 /// For what is not there.

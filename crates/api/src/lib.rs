@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::map_response;
 use axum::routing::{get, post};
 
 pub use error::{ApiError, openai_error};
@@ -55,5 +56,6 @@ pub fn routes(models: Arc<Models>) -> Router {
         .route("/v1/{*path}", axum::routing::any(error::no_such_path))
         .method_not_allowed_fallback(error::wrong_method)
         .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
+        .layer(map_response(error::in_shape))
         .with_state(models)
 }
