@@ -111,20 +111,20 @@ impl From<SessionError> for ApiError {
     fn from(error: SessionError) -> ApiError {
         let message = error.to_string();
         match error {
-            SessionError::PromptTooLong { .. } | SessionError::PromptFillsLength { .. } => {
+            SessionError::PromptTooLong { .. }
+            | SessionError::PromptFillsLength { .. }
+            | SessionError::ImageTooLong { .. } => {
                 ApiError { code: Some("context_length_exceeded"), ..ApiError::bad("messages", message) }
             }
-            SessionError::ImageTooLong { .. } => {
-                ApiError { code: Some("context_length_exceeded"), ..ApiError::bad("messages", message) }
-            }
-            SessionError::EmptyPrompt | SessionError::NoTemplate { .. } | SessionError::Vision(_) => {
-                ApiError::bad("messages", message)
-            }
+            SessionError::EmptyPrompt
+            | SessionError::NoTemplate { .. }
+            | SessionError::Vision(_)
+            | SessionError::Tokenizer(_) => ApiError::bad("messages", message),
             SessionError::Template(error) => error.into(),
             SessionError::Sampler(SamplerError::Parameter { name, .. }) => ApiError::bad(name, message),
-            SessionError::Sampler(SamplerError::UnknownToken { .. }) => ApiError::bad("logit_bias", message),
-            SessionError::Sampler(SamplerError::NothingLeft) => ApiError::bad("logit_bias", message),
-            SessionError::Tokenizer(_) => ApiError::bad("messages", message),
+            SessionError::Sampler(SamplerError::UnknownToken { .. } | SamplerError::NothingLeft) => {
+                ApiError::bad("logit_bias", message)
+            }
             _ => ApiError::internal(message),
         }
     }

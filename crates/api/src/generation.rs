@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::error::ApiError;
 use crate::fields::Fields;
-use crate::worker::random;
+use crate::identity::random;
 
 /// Answers that one request may ask for.
 const MOST_CHOICES: usize = 8;

@@ -13,6 +13,7 @@ mod completions;
 mod error;
 mod fields;
 mod generation;
+mod identity;
 mod models;
 mod pictures;
 mod stream;
@@ -36,11 +37,6 @@ const LARGEST_REQUEST: usize = 64 << 20;
 /// Whether a path is one of the API's, whose errors have its shape too.
 pub fn is_path(path: &str) -> bool {
     path.starts_with("/v1/") || ["/tokenize", "/detokenize", "/apply-template"].contains(&path)
-}
-
-/// What has to be the same for an answer to be: the program's version.
-fn fingerprint() -> String {
-    format!("plimsoll-{}", env!("CARGO_PKG_VERSION"))
 }
 
 /// The paths of the API.

@@ -27,8 +27,8 @@ pub trait Chunks: Send + 'static {
     fn begin(&mut self) -> Vec<Value>;
     /// What goes out for an event.
     fn hear(&mut self, choice: usize, event: &Event) -> Vec<Value>;
-    /// What goes out once every answer has ended.
-    fn end(&mut self, usage: &Usage) -> Option<Value>;
+    /// What tells how many tokens there were, once every answer has ended.
+    fn usage(&self, usage: &Usage) -> Value;
 }
 
 /// Tokens of a request and its answers.
@@ -83,11 +83,6 @@ pub fn finish_reason(finish: Finish) -> &'static str {
     }
 }
 
-/// Whether nothing more comes of an answer after an event.
-fn is_last(event: &Event) -> bool {
-    matches!(event, Event::Ended { .. } | Event::Failed(_))
-}
-
 /// How many answers there are.
 #[derive(Debug, Clone, Copy)]
 pub struct Counts {
@@ -98,17 +93,10 @@ pub struct Counts {
 }
 
 /// Sends what `chunks` makes of all answers, one event after another, until `[DONE]`. Who closes the connection ends them.
-pub fn events(answers: Answers, counts: Counts, mut chunks: impl Chunks) -> Response {
+pub fn events(answers: Answers, counts: Counts, include_usage: bool, chunks: impl Chunks) -> Response {
     let (sender, receiver) = mpsc::channel::<Bytes>(AHEAD);
-    tokio::spawn(async move {
-        for chunk in chunks.begin() {
-            if sender.send(data(&chunk)).await.is_err() {
-                return;
-            }
-        }
-        // Gone or refused ends both: dropping `answers` has the model stop.
-        let _ = send(answers, counts, chunks, &sender).await;
-    });
+    // Gone or refused ends both: dropping `answers` has the model stop.
+    tokio::spawn(async move { send(answers, counts, include_usage, chunks, &sender).await });
     let body = Body::from_stream(ReceiverStream::new(receiver).map(Ok::<Bytes, Infallible>));
     let headers = [(header::CONTENT_TYPE, "text/event-stream; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
     (headers, body).into_response()
@@ -117,9 +105,19 @@ pub fn events(answers: Answers, counts: Counts, mut chunks: impl Chunks) -> Resp
 async fn send(
     mut answers: Answers,
     counts: Counts,
+    include_usage: bool,
     mut chunks: impl Chunks,
     sender: &mpsc::Sender<Bytes>,
 ) -> Result<(), mpsc::error::SendError<Bytes>> {
+    let piece = |mut chunk: Value| {
+        if include_usage {
+            chunk["usage"] = Value::Null;
+        }
+        data(&chunk)
+    };
+    for chunk in chunks.begin() {
+        sender.send(piece(chunk)).await?;
+    }
     let mut usage = Usage::of_prompt(answers.prompt_tokens, counts.n);
     let mut open = counts.prompts * counts.n;
     while open > 0 {
@@ -135,16 +133,16 @@ async fn send(
             return sender.send(data(&cut_off().to_json())).await;
         };
         usage.count(choice, &event);
-        open -= usize::from(is_last(&event));
+        open -= usize::from(event.is_last());
         if let Event::Failed(error) = event {
             return sender.send(data(&ApiError::from(error).to_json())).await;
         }
         for chunk in chunks.hear(choice, &event) {
-            sender.send(data(&chunk)).await?;
+            sender.send(piece(chunk)).await?;
         }
     }
-    if let Some(last) = chunks.end(&usage) {
-        sender.send(data(&last)).await?;
+    if include_usage {
+        sender.send(data(&chunks.usage(&usage))).await?;
     }
     sender.send(Bytes::from_static(b"data: [DONE]\n\n")).await
 }
@@ -172,7 +170,7 @@ pub async fn collect(
     while open > 0 {
         let (choice, event): Heard = answers.heard.recv().await.ok_or_else(cut_off)?;
         usage.count(choice, &event);
-        open -= usize::from(is_last(&event));
+        open -= usize::from(event.is_last());
         match event {
             Event::Failed(error) => return Err(error.into()),
             event => each(choice, event),

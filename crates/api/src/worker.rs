@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
-use plimsoll_engine::batch::{Admission, Batch, BatchOptions, Event, Request, SequenceId};
-use plimsoll_engine::{Finish, Session, Timings, Tokenizer};
+use plimsoll_engine::batch::{Admission, Batch, BatchOptions, Candidate, Event, Request, SequenceId};
+use plimsoll_engine::{Session, Tokenizer};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::calls::Language;
@@ -150,7 +150,7 @@ impl Listener {
 struct Worker {
     batch: Batch,
     inbox: Receiver<Command>,
-    waiting: VecDeque<(Box<Request>, Listener)>,
+    waiting: VecDeque<(Candidate, Listener)>,
     most_waiting: usize,
     listeners: HashMap<SequenceId, Listener>,
     /// Seconds that an answer took, smoothed.
@@ -173,7 +173,7 @@ impl Worker {
 
     /// Until nobody can ask any more and nothing is left to answer.
     fn run(mut self) {
-        while self.is_open || !self.batch.is_idle() || !self.waiting.is_empty() {
+        while self.is_open || !self.batch.is_empty() || !self.waiting.is_empty() {
             self.hear_commands();
             self.forget_the_gone();
             self.admit();
@@ -185,7 +185,7 @@ impl Worker {
 
     /// Takes what was sent; waits for it where there is nothing else to do.
     fn hear_commands(&mut self) {
-        if self.batch.is_idle() && self.waiting.is_empty() {
+        if self.batch.is_empty() && self.waiting.is_empty() {
             match self.inbox.recv() {
                 Ok(command) => self.obey(command),
                 Err(_) => self.is_open = false,
@@ -222,10 +222,11 @@ impl Worker {
             return Err(ApiError::queue_full(self.waiting.len(), (rounds * self.usual).ceil().max(1.0) as u64));
         }
         let Prepared { requests, prompt_tokens } = prepare(self.batch.session())?;
-        requests.iter().try_for_each(|request| self.batch.check(request))?;
+        let checked = requests.into_iter().map(|request| self.batch.check(request));
+        let candidates = checked.collect::<Result<Vec<Candidate>, _>>()?;
         let (sender, heard) = mpsc::channel(UNREAD);
-        for (choice, request) in requests.into_iter().enumerate() {
-            self.waiting.push_back((Box::new(request), Listener { choice, heard: sender.clone() }));
+        for (choice, candidate) in candidates.into_iter().enumerate() {
+            self.waiting.push_back((candidate, Listener { choice, heard: sender.clone() }));
         }
         Ok(Answers { prompt_tokens, heard })
     }
@@ -243,13 +244,13 @@ impl Worker {
 
     /// Lets in who waits, in order, as far as there is room.
     fn admit(&mut self) {
-        while let Some((request, listener)) = self.waiting.pop_front() {
-            match self.batch.admit(*request) {
+        while let Some((candidate, listener)) = self.waiting.pop_front() {
+            match self.batch.admit(candidate) {
                 Ok(Admission::Admitted { id, .. }) => {
                     self.listeners.insert(id, listener);
                 }
-                Ok(Admission::Full(request)) => {
-                    self.waiting.push_front((request, listener));
+                Ok(Admission::Full(candidate)) => {
+                    self.waiting.push_front((*candidate, listener));
                     return;
                 }
                 Err(error) => {
@@ -260,53 +261,15 @@ impl Worker {
     }
 
     fn tell(&mut self, id: SequenceId, event: Event) {
-        let ended = match &event {
-            Event::Token(_) => false,
-            Event::Ended { timings, finish, .. } => {
-                self.learn(timings, *finish);
-                true
-            }
-            Event::Failed(_) => true,
-        };
-        let Some(listener) = self.listeners.get(&id) else { return };
-        let is_told = listener.tell(event);
-        if ended {
-            self.listeners.remove(&id);
-        } else if !is_told {
+        if let Event::Ended { timings, .. } = &event {
+            let took = (timings.first_token + timings.decode).as_secs_f64();
+            self.usual += 0.2 * (took - self.usual);
+        }
+        let is_last = event.is_last();
+        let is_heard = self.listeners.get(&id).is_some_and(|listener| listener.tell(event));
+        if is_last || !is_heard {
             self.listeners.remove(&id);
             self.batch.cancel(id);
         }
     }
-
-    fn learn(&mut self, timings: &Timings, finish: Finish) {
-        if finish != Finish::Interrupted {
-            let took = (timings.first_token + timings.decode).as_secs_f64();
-            self.usual += 0.2 * (took - self.usual);
-        }
-    }
-}
-
-/// When an answer was begun, and by what name.
-pub struct Birth {
-    /// Seconds of Unix time.
-    pub created: i64,
-    /// The answer's name.
-    pub id: String,
-}
-
-impl Birth {
-    /// Of an answer that begins now; `kind` begins its name.
-    pub fn now(kind: &str) -> Result<Birth, ApiError> {
-        Ok(Birth { created: jiff::Timestamp::now().as_second(), id: format!("{kind}-{:016x}", random()?) })
-    }
-}
-
-/// A number that nobody can guess.
-///
-/// # Errors
-/// The system gives none.
-pub fn random() -> Result<u64, ApiError> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).map_err(|error| ApiError::internal(format!("no random bytes: {error}")))?;
-    Ok(u64::from_le_bytes(bytes))
 }

@@ -21,8 +21,8 @@ pub use control_text::{ControlTextError, ControlTexts, GuardedText};
 pub use conversation::Conversation;
 pub use sampler::{Sampler, SamplerError, SamplingParams};
 pub use session::{
-    Finish, GenerateOptions, Generation, Session, SessionError, SessionOptions, Timings, context_length,
-    likeliest_tokens, log_probability,
+    Finish, GenerateOptions, Generation, Likelihood, Session, SessionError, SessionOptions, Timings, context_length,
+    log_probability,
 };
 pub use stream::{Chunk, TextStream};
 pub use template::{ChatTemplate, Clock, TemplateError, TemplateRequest};

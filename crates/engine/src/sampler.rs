@@ -166,10 +166,32 @@ pub struct Sampler {
     scratch: Vec<Candidate>,
 }
 
+/// A token and its logit.
 #[derive(Debug, Clone, Copy)]
-struct Candidate {
-    token: u32,
-    logit: f32,
+pub(crate) struct Candidate {
+    pub token: u32,
+    pub logit: f32,
+}
+
+/// Every token.
+fn candidates(logits: &[f32]) -> impl Iterator<Item = Candidate> {
+    logits.iter().zip(0..).map(|(&logit, token)| Candidate { token, logit })
+}
+
+/// The `n` best tokens, the best first.
+pub(crate) fn best(logits: &[f32], n: usize) -> Vec<Candidate> {
+    let mut best: Vec<Candidate> = candidates(logits).collect();
+    keep_best(&mut best, n);
+    best.sort_unstable_by(better);
+    best
+}
+
+/// Keeps the `n` best, in any order.
+fn keep_best(candidates: &mut Vec<Candidate>, n: usize) {
+    if n < candidates.len() {
+        candidates.select_nth_unstable_by(n, better);
+        candidates.truncate(n);
+    }
 }
 
 /// Best first; of equals the lower id.
@@ -183,7 +205,7 @@ fn compare(a: f32, b: f32) -> std::cmp::Ordering {
 }
 
 /// The first logit that is no number; searched by blocks without a branch, for vector registers.
-fn first_not_finite(logits: &[f32]) -> Option<(usize, f32)> {
+pub(crate) fn first_not_finite(logits: &[f32]) -> Option<(usize, f32)> {
     const BLOCK: usize = 64;
     let finite = |block: &[f32]| block.iter().fold(true, |all, logit| all & logit.is_finite());
     let from = BLOCK * logits.chunks(BLOCK).position(|block| !finite(block))?;
@@ -226,7 +248,7 @@ impl Sampler {
         }
         let mut candidates = std::mem::take(&mut self.scratch);
         candidates.clear();
-        candidates.extend(logits.iter().zip(0..).map(|(&logit, token)| Candidate { token, logit }));
+        candidates.extend(self::candidates(logits));
         let token = self.adjust(&mut candidates).and_then(|()| self.choose(&mut candidates));
         self.scratch = candidates;
         let token = token?;
@@ -316,8 +338,7 @@ impl Sampler {
     fn keep_top_k(&self, candidates: &mut Vec<Candidate>) {
         let k = self.params.top_k;
         if k > 0 && k < candidates.len() {
-            candidates.select_nth_unstable_by(k - 1, better);
-            candidates.truncate(k);
+            keep_best(candidates, k);
             candidates.sort_unstable_by(better);
         }
     }

@@ -67,8 +67,13 @@ fn hear(answers: &mut BTreeMap<SequenceId, Answered>, events: Vec<(SequenceId, E
     }
 }
 
+fn admission(batch: &mut Batch, request: &Request) -> Admission {
+    let candidate = batch.check(request.clone()).unwrap();
+    batch.admit(candidate).unwrap()
+}
+
 fn admitted(batch: &mut Batch, request: &Request) -> (SequenceId, usize) {
-    match batch.admit(request.clone()).unwrap() {
+    match admission(batch, request) {
         Admission::Admitted { id, reused } => (id, reused),
         Admission::Full(_) => panic!("there is room"),
     }
@@ -77,7 +82,7 @@ fn admitted(batch: &mut Batch, request: &Request) -> (SequenceId, usize) {
 fn alone(batch: &mut Batch, request: &Request) -> Answered {
     let (id, _) = admitted(batch, request);
     let mut answers = BTreeMap::new();
-    while !batch.is_idle() {
+    while !batch.is_empty() {
         let events = batch.step();
         hear(&mut answers, events);
     }
@@ -120,7 +125,7 @@ fn eight_answers_at_once_have_the_bits_of_each_alone() {
                         hear(&mut answers, events);
                     }
                 }
-                while !batch.is_idle() {
+                while !batch.is_empty() {
                     let events = batch.step();
                     hear(&mut answers, events);
                 }
@@ -139,7 +144,7 @@ fn what_was_read_is_not_read_again_and_what_was_generated_is() {
     let first = asked(batch.session(), "What is 12 + 7?", greedy(12));
     assert_eq!(admitted(&mut batch, &first).1, 0);
     let mut answers = BTreeMap::new();
-    while !batch.is_idle() {
+    while !batch.is_empty() {
         let events = batch.step();
         hear(&mut answers, events);
     }
@@ -150,8 +155,20 @@ fn what_was_read_is_not_read_again_and_what_was_generated_is() {
     let (id, reused) = admitted(&mut batch, &next);
     assert_eq!(reused, first.ids.len(), "the prompt and nothing of the answer");
     batch.cancel(id);
-    assert!(batch.is_idle() && batch.step().is_empty());
+    assert!(batch.is_empty() && batch.step().is_empty());
     assert_eq!(admitted(&mut batch, &first).1, first.ids.len() - 1, "the last token's logits are wanted");
+}
+
+#[test]
+fn a_prompt_that_begins_alike_leaves_the_other_conversation_whole() {
+    let mut batch = batch(BatchOptions::default());
+    let first = asked(batch.session(), "What is 12 + 7?", greedy(1));
+    let longer = asked(batch.session(), &"The cat sat on the mat. ".repeat(5), greedy(1));
+    alone(&mut batch, &first);
+    let (id, reused) = admitted(&mut batch, &longer);
+    assert!(longer.ids.len() > first.ids.len() && reused > 0 && reused < first.ids.len() - 1, "{reused}");
+    batch.cancel(id);
+    assert_eq!(admitted(&mut batch, &first).1, first.ids.len() - 1);
 }
 
 #[test]
@@ -174,7 +191,7 @@ fn a_long_prompt_is_read_between_the_tokens_of_its_neighbours_and_can_be_given_u
     batch.cancel(long_id);
     let before = batch.kept_tokens();
     assert!(before > 100, "what was read of it stays: {before}");
-    while !batch.is_idle() {
+    while !batch.is_empty() {
         let events = batch.step();
         hear(&mut answers, events);
     }
@@ -188,17 +205,13 @@ fn who_finds_no_room_waits_and_what_was_kept_makes_room() {
     let request = asked(batch.session(), "Once", greedy(4));
     let (first, _) = admitted(&mut batch, &request);
     admitted(&mut batch, &request);
-    let Admission::Full(back) = batch.admit(request.clone()).unwrap() else { panic!("two at once") };
-    assert_eq!(back.ids, request.ids);
+    let Admission::Full(back) = admission(&mut batch, &request) else { panic!("two at once") };
     batch.cancel(first);
-    admitted(&mut batch, &request);
+    assert!(matches!(batch.admit(*back).unwrap(), Admission::Admitted { .. }), "who waited is as it was");
 
     let mut tight = self::batch(BatchOptions { cache_bytes: 0, ..BatchOptions::default() });
     let (id, _) = admitted(&mut tight, &request);
-    assert!(
-        matches!(tight.admit(request.clone()).unwrap(), Admission::Full(_)),
-        "one is always let in, a second never"
-    );
+    assert!(matches!(admission(&mut tight, &request), Admission::Full(_)), "one is always let in, a second never");
     tight.step();
     tight.cancel(id);
     assert_eq!(admitted(&mut tight, &request).1, request.ids.len() - 1, "what is about to be used is no loss");
@@ -212,13 +225,13 @@ fn what_can_never_be_answered_is_refused_at_once_and_nothing_is_no_answer() {
     let mut request = asked(batch.session(), "Once", greedy(0));
     assert_eq!(alone(&mut batch, &request), Answered { finish: Some(Finish::Length), ..Answered::default() });
     request.ids = vec![1; context + 1];
-    assert!(matches!(batch.admit(request.clone()), Err(SessionError::PromptTooLong { .. })));
+    assert!(matches!(batch.check(request.clone()), Err(SessionError::PromptTooLong { .. })));
     request.ids.clear();
-    assert!(matches!(batch.admit(request.clone()), Err(SessionError::EmptyPrompt)));
+    assert!(matches!(batch.check(request.clone()), Err(SessionError::EmptyPrompt)));
     request.ids = vec![1; context];
     request.options.max_tokens = None;
     assert_eq!(alone(&mut batch, &request).finish, Some(Finish::ContextFull));
     request.ids = vec![1];
     request.options.sampling.top_p = 0.0;
-    assert!(matches!(batch.admit(request), Err(SessionError::Sampler(_))));
+    assert!(matches!(batch.check(request), Err(SessionError::Sampler(_))));
 }

@@ -9,9 +9,8 @@ use serde_json::{Value, json};
 use super::likelihoods;
 use crate::calls::{self, Call, Dialect, Language, Reader, Said};
 use crate::error::ApiError;
-use crate::fingerprint;
+use crate::identity::{Identity, random};
 use crate::stream::Usage;
-use crate::worker::{Birth, random};
 
 /// How an answer is read.
 pub struct Reading {
@@ -25,8 +24,8 @@ pub struct Reading {
 
 /// What every part of an answer says of it.
 pub struct About {
-    birth: Birth,
-    model: String,
+    /// Its name, and the model's.
+    pub identity: Identity,
     /// The model's.
     pub tokenizer: Arc<Tokenizer>,
     with_likelihoods: bool,
@@ -43,8 +42,8 @@ impl About {
         with_likelihoods: bool,
         reading: Reading,
     ) -> Result<About, ApiError> {
-        let (birth, seed) = (Birth::now("chatcmpl")?, random()?);
-        Ok(About { birth, model: model.to_owned(), tokenizer, with_likelihoods, reading, seed })
+        let (identity, seed) = (Identity::now("chatcmpl", model)?, random()?);
+        Ok(About { identity, tokenizer, with_likelihoods, reading, seed })
     }
 
     /// What hears one of its answers.
@@ -57,18 +56,6 @@ impl About {
     pub fn call_id(&self, choice: usize, index: usize) -> String {
         let letters = self.reading.language.dialect.map_or(24, Dialect::id_letters);
         calls::id(self.seed, (choice as u64) << 32 | index as u64, letters)
-    }
-
-    /// A part of it.
-    pub fn object(&self, kind: &str, choices: Vec<Value>) -> Value {
-        json!({
-            "id": self.birth.id,
-            "object": kind,
-            "created": self.birth.created,
-            "model": self.model,
-            "system_fingerprint": fingerprint(),
-            "choices": choices,
-        })
     }
 
     /// The likelihoods of tokens, where they are wanted.
@@ -165,7 +152,7 @@ impl Whole {
                 "finish_reason": choice.finish,
             })
         });
-        let mut object = about.object("chat.completion", choices.collect());
+        let mut object = about.identity.object("chat.completion", choices.collect());
         object["usage"] = usage;
         object
     }

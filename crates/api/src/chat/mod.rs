@@ -80,7 +80,7 @@ pub async fn complete(State(models): State<Arc<Models>>, body: Bytes) -> Result<
     let about = answer::About::new(name, Arc::clone(&served.tokenizer), with_likelihoods, reading)?;
     let counts = Counts { prompts: 1, n: generation.n };
     if generation.stream {
-        return Ok(stream::events(answers, counts, Pieces::new(about, &generation)));
+        return Ok(stream::events(answers, counts, generation.include_usage, Pieces::new(about, generation.n)));
     }
     let mut whole = Whole::new(about, generation.n);
     let usage = stream::collect(answers, counts, |choice, event| whole.hear(choice, &event)).await?;

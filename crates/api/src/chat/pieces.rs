@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::answer::{About, usage_json};
 use super::likelihoods;
 use crate::calls::{Call, Reader, Said};
-use crate::generation::Generation;
 use crate::stream::{Chunks, Usage};
 
 /// Answers that are sent piece by piece.
@@ -15,23 +14,18 @@ pub struct Pieces {
     readers: Vec<Reader>,
     /// Calls of each that were sent.
     called: Vec<usize>,
-    include_usage: bool,
 }
 
 impl Pieces {
-    /// Of as many answers as were asked for.
-    pub fn new(about: About, generation: &Generation) -> Pieces {
-        let readers = (0..generation.n).map(|_| about.reader()).collect();
-        Pieces { about, readers, called: vec![0; generation.n], include_usage: generation.include_usage }
+    /// Of `n` answers of which nothing is heard yet.
+    pub fn new(about: About, n: usize) -> Pieces {
+        let readers = (0..n).map(|_| about.reader()).collect();
+        Pieces { about, readers, called: vec![0; n] }
     }
 
     fn piece(&self, index: usize, delta: Value, likelihoods: Value, finish: Option<&str>) -> Value {
         let choice = json!({ "index": index, "delta": delta, "logprobs": likelihoods, "finish_reason": finish });
-        let mut object = self.about.object("chat.completion.chunk", vec![choice]);
-        if self.include_usage {
-            object["usage"] = Value::Null;
-        }
-        object
+        self.about.identity.object("chat.completion.chunk", vec![choice])
     }
 
     /// What is said as OpenAI's deltas; a call's arguments come after its name.
@@ -88,11 +82,9 @@ impl Chunks for Pieces {
         pieces.collect()
     }
 
-    fn end(&mut self, usage: &Usage) -> Option<Value> {
-        self.include_usage.then(|| {
-            let mut object = self.about.object("chat.completion.chunk", Vec::new());
-            object["usage"] = usage_json(usage, self.readers.iter().map(|reader| reader.reasoning_tokens));
-            object
-        })
+    fn usage(&self, usage: &Usage) -> Value {
+        let mut object = self.about.identity.object("chat.completion.chunk", Vec::new());
+        object["usage"] = usage_json(usage, self.readers.iter().map(|reader| reader.reasoning_tokens));
+        object
     }
 }

@@ -11,8 +11,6 @@ use serde_json::{Value, json};
 use super::answer::{About, Reading, Whole};
 use super::pieces::Pieces;
 use crate::calls::Language;
-use crate::fields::Fields;
-use crate::generation::Generation;
 use crate::stream::{Chunks, Usage};
 
 fn tokenizer() -> Arc<Tokenizer> {
@@ -52,11 +50,9 @@ fn spoken(answer: &str, stops: &[&str], finish: Finish, is_thinking: bool) -> (V
     events.iter().for_each(|event| whole.hear(0, event));
     let whole = whole.into_json(&usage);
 
-    let body = json!({"stream": true, "stream_options": {"include_usage": true}}).to_string();
-    let generation = Generation::take(&mut Fields::of_body(body.as_bytes()).unwrap()).unwrap();
-    let mut pieces = Pieces::new(about(&tokenizer, is_thinking), &generation);
+    let mut pieces = Pieces::new(about(&tokenizer, is_thinking), 1);
     let sent: Vec<Value> = events.iter().flat_map(|event| pieces.hear(0, event)).collect();
-    let last = pieces.end(&usage).unwrap();
+    let last = pieces.usage(&usage);
     assert_eq!(last["usage"], whole["usage"]);
 
     let choice = &whole["choices"][0];

@@ -8,14 +8,12 @@ use serde_json::{Map, Value, json};
 
 use super::echo::Echo;
 use crate::error::ApiError;
-use crate::fingerprint;
+use crate::identity::Identity;
 use crate::stream::{Chunks, Counts, Usage, finish_reason};
-use crate::worker::Birth;
 
 /// What every part of an answer says of it.
 pub struct About {
-    birth: Birth,
-    model: String,
+    identity: Identity,
     tokenizer: Arc<Tokenizer>,
     with_likelihoods: bool,
 }
@@ -23,18 +21,11 @@ pub struct About {
 impl About {
     /// Of an answer by `model` that begins now.
     pub fn new(model: &str, tokenizer: Arc<Tokenizer>, with_likelihoods: bool) -> Result<About, ApiError> {
-        Ok(About { birth: Birth::now("cmpl")?, model: model.to_owned(), tokenizer, with_likelihoods })
+        Ok(About { identity: Identity::now("cmpl", model)?, tokenizer, with_likelihoods })
     }
 
     fn object(&self, choices: Vec<Value>) -> Value {
-        json!({
-            "id": self.birth.id,
-            "object": "text_completion",
-            "created": self.birth.created,
-            "model": self.model,
-            "system_fingerprint": fingerprint(),
-            "choices": choices,
-        })
+        self.identity.object("text_completion", choices)
     }
 
     fn name(&self, id: u32) -> String {
@@ -89,23 +80,23 @@ struct Choice {
     finish: Option<&'static str>,
 }
 
-/// Answers that are sent whole.
-pub struct Whole {
+/// Continuations, to be sent whole or in pieces.
+pub struct Continuations {
     about: About,
     choices: Vec<Choice>,
 }
 
-impl Whole {
-    /// Answers of which nothing is heard yet; `echoes` are the prompts, where they are said back.
-    pub fn new(about: About, counts: Counts, echoes: Vec<Echo>) -> Whole {
+impl Continuations {
+    /// Continuations of which nothing is heard yet; `echoes` are the prompts, where they are said back.
+    pub fn new(about: About, counts: Counts, echoes: Vec<Echo>) -> Continuations {
         let choices = (0..counts.prompts * counts.n).map(|_| Choice::default()).collect();
-        let mut whole = Whole { about, choices };
+        let mut all = Continuations { about, choices };
         for (at, echo) in echoes.iter().enumerate() {
             for choice in at * counts.n..(at + 1) * counts.n {
-                echo.iter().for_each(|token| whole.add(choice, token));
+                echo.iter().for_each(|token| all.add(choice, token));
             }
         }
-        whole
+        all
     }
 
     fn add(&mut self, choice: usize, token: &ChosenToken) {
@@ -118,7 +109,7 @@ impl Whole {
     }
 
     /// Hears what came of one.
-    pub fn hear(&mut self, choice: usize, event: &Event) {
+    pub fn take_in(&mut self, choice: usize, event: &Event) {
         match event {
             Event::Token(token) => self.add(choice, token),
             Event::Ended { finish, text, .. } => {
@@ -139,6 +130,12 @@ impl Whole {
         json!({ "text": text, "index": index, "logprobs": likelihoods, "finish_reason": choice.finish })
     }
 
+    /// The same as a piece.
+    fn piece(&mut self, index: usize) -> Value {
+        let choice = self.take(index);
+        self.about.object(vec![choice])
+    }
+
     /// The body of the response.
     pub fn into_json(mut self, usage: &Usage) -> Value {
         let choices = (0..self.choices.len()).map(|index| self.take(index)).collect();
@@ -148,46 +145,22 @@ impl Whole {
     }
 }
 
-/// Answers that are sent piece by piece.
-pub struct Pieces {
-    whole: Whole,
-    include_usage: bool,
-}
-
-impl Pieces {
-    /// The pieces of what `whole` hears.
-    pub fn new(whole: Whole, include_usage: bool) -> Pieces {
-        Pieces { whole, include_usage }
-    }
-
-    fn piece(&mut self, index: usize) -> Value {
-        let choice = self.whole.take(index);
-        let mut object = self.whole.about.object(vec![choice]);
-        if self.include_usage {
-            object["usage"] = Value::Null;
-        }
-        object
-    }
-}
-
-impl Chunks for Pieces {
+impl Chunks for Continuations {
     fn begin(&mut self) -> Vec<Value> {
         let with_echo: Vec<usize> =
-            (0..self.whole.choices.len()).filter(|index| !self.whole.choices[*index].text.is_empty()).collect();
+            (0..self.choices.len()).filter(|index| !self.choices[*index].text.is_empty()).collect();
         with_echo.into_iter().map(|index| self.piece(index)).collect()
     }
 
     fn hear(&mut self, choice: usize, event: &Event) -> Vec<Value> {
-        self.whole.hear(choice, event);
+        self.take_in(choice, event);
         let is_silent = matches!(event, Event::Token(token) if token.text.is_empty() && token.likelihood.is_none());
         (!is_silent).then(|| self.piece(choice)).into_iter().collect()
     }
 
-    fn end(&mut self, usage: &Usage) -> Option<Value> {
-        self.include_usage.then(|| {
-            let mut object = self.whole.about.object(Vec::new());
-            object["usage"] = usage.to_json();
-            object
-        })
+    fn usage(&self, usage: &Usage) -> Value {
+        let mut object = self.about.object(Vec::new());
+        object["usage"] = usage.to_json();
+        object
     }
 }

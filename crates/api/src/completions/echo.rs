@@ -1,7 +1,7 @@
 //! Prompts that are said back before their continuation, with how likely the model finds them.
 
-use plimsoll_engine::batch::{ChosenToken, Likelihood};
-use plimsoll_engine::{SamplerError, Session, Tokenizer, likeliest_tokens, log_probability};
+use plimsoll_engine::batch::ChosenToken;
+use plimsoll_engine::{Likelihood, SamplerError, Session, Tokenizer};
 
 use crate::error::ApiError;
 
@@ -21,7 +21,8 @@ pub fn scored(session: &mut Session, ids: &[u32], n: usize) -> Result<Echo, ApiE
     let Some((first, rest)) = ids.split_first() else { return Err(ApiError::bad("prompt", "the prompt is empty")) };
     let mut likelihoods: Vec<Result<Likelihood, SamplerError>> = Vec::with_capacity(rest.len());
     if !rest.is_empty() {
-        session.predict(&vec![*first], rest, |index, logits| likelihoods.push(likelihood(logits, rest[index], n)))?;
+        session
+            .predict(&vec![*first], rest, |index, logits| likelihoods.push(Likelihood::of(logits, rest[index], n)))?;
     }
     let likelihoods: Vec<Likelihood> =
         likelihoods.into_iter().collect::<Result<_, _>>().map_err(|error| ApiError::internal(error.to_string()))?;
@@ -32,8 +33,4 @@ pub fn scored(session: &mut Session, ids: &[u32], n: usize) -> Result<Echo, ApiE
         ChosenToken { id: *id, text, likelihood }
     };
     Ok(ids.iter().zip(likelihoods).map(token).collect())
-}
-
-fn likelihood(logits: &[f32], id: u32, n: usize) -> Result<Likelihood, SamplerError> {
-    Ok(Likelihood { log_probability: log_probability(logits, id)?, likeliest: likeliest_tokens(logits, n)? })
 }

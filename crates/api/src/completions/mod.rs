@@ -19,7 +19,7 @@ use crate::generation::Generation;
 use crate::models::Models;
 use crate::stream::{self, Counts};
 use crate::worker::Prepared;
-use answer::{About, Pieces, Whole};
+use answer::{About, Continuations};
 
 /// Alternatives that a token can be shown with.
 const MOST_ALTERNATIVES: usize = 20;
@@ -70,13 +70,12 @@ async fn continued(models: &Models, body: &[u8]) -> Result<Response, ApiError> {
     let (stream, include_usage) = (generation.stream, generation.include_usage);
     let answers = served.answer(move |session| Ok(requests(session, &all, &generation, likelihoods))).await?;
     let about = About::new(name, Arc::clone(&served.tokenizer), likelihoods.is_some())?;
-    let whole = Whole::new(about, counts, echoes);
+    let mut told = Continuations::new(about, counts, echoes);
     if stream {
-        return Ok(stream::events(answers, counts, Pieces::new(whole, include_usage)));
+        return Ok(stream::events(answers, counts, include_usage, told));
     }
-    let mut whole = whole;
-    let usage = stream::collect(answers, counts, |choice, event| whole.hear(choice, &event)).await?;
-    Ok(Json(whole.into_json(&usage)).into_response())
+    let usage = stream::collect(answers, counts, |choice, event| told.take_in(choice, &event)).await?;
+    Ok(Json(told.into_json(&usage)).into_response())
 }
 
 fn read(mut fields: Fields) -> Result<CompletionRequest, ApiError> {

@@ -10,13 +10,14 @@ mod sequence;
 
 use std::time::{Duration, Instant};
 
-use plimsoll_runtime::{BATCH_TOKENS, CacheType, Input, StepError};
+use plimsoll_runtime::{BATCH_TOKENS, Input, StepError};
 
+pub use crate::session::Likelihood;
 use crate::session::answer::Answer;
 use crate::session::{Finish, GenerateOptions, Session, SessionError, Timings};
 use crate::vision::{EncodedImage, Prompt, PromptToken};
 use pool::{Pool, Prefix};
-use sequence::{Sequence, State};
+use sequence::{Chosen, Sequence};
 
 /// Pieces of prompts are multiples of as many tokens, which the kernels take at once.
 const PIECE_UNIT: usize = 8;
@@ -29,20 +30,13 @@ pub struct BatchOptions {
     /// Bytes for keys and values, of answers in the making and of ended ones that are kept for prompts that begin as they
     /// do. One answer is always let in.
     pub cache_bytes: u64,
-    /// How keys and values are stored.
-    pub cache: CacheType,
     /// About how long a piece of a prompt may take while others wait for their next token.
     pub piece: Duration,
 }
 
 impl Default for BatchOptions {
     fn default() -> BatchOptions {
-        BatchOptions {
-            sequences: 8,
-            cache_bytes: 2 << 30,
-            cache: CacheType::default(),
-            piece: Duration::from_millis(200),
-        }
+        BatchOptions { sequences: 8, cache_bytes: 2 << 30, piece: Duration::from_millis(200) }
     }
 }
 
@@ -65,8 +59,14 @@ pub struct Request {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SequenceId(u64);
 
+/// A request that can be answered once there is room ([`Batch::check`]).
+pub struct Candidate {
+    request: Request,
+    tokens: Vec<PromptToken>,
+    answer: Answer,
+}
+
 /// What became of a request.
-#[derive(Debug)]
 pub enum Admission {
     /// It is being answered.
     Admitted {
@@ -76,7 +76,7 @@ pub enum Admission {
         reused: usize,
     },
     /// There is no room until another answer ends.
-    Full(Box<Request>),
+    Full(Box<Candidate>),
 }
 
 /// What a step brought.
@@ -97,6 +97,13 @@ pub enum Event {
     Failed(SessionError),
 }
 
+impl Event {
+    /// Whether nothing more comes of the answer.
+    pub fn is_last(&self) -> bool {
+        matches!(self, Event::Ended { .. } | Event::Failed(_))
+    }
+}
+
 /// A token of an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChosenToken {
@@ -106,15 +113,6 @@ pub struct ChosenToken {
     pub text: String,
     /// How likely it was, where that was asked for.
     pub likelihood: Option<Likelihood>,
-}
-
-/// How likely a token was by the model's own distribution, before temperature, penalties and whatever else chooses.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Likelihood {
-    /// Of the token, a natural logarithm.
-    pub log_probability: f64,
-    /// The likeliest tokens at its place, the likeliest first.
-    pub likeliest: Vec<(u32, f64)>,
 }
 
 /// A model that answers several requests at once.
@@ -139,17 +137,12 @@ impl Batch {
         &mut self.session
     }
 
-    /// Whether there is nothing to do.
-    pub fn is_idle(&self) -> bool {
-        self.sequences.is_empty()
-    }
-
     /// Answers in the making.
     pub fn len(&self) -> usize {
         self.sequences.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are none, and so nothing to do.
     pub fn is_empty(&self) -> bool {
         self.sequences.is_empty()
     }
@@ -159,48 +152,36 @@ impl Batch {
         self.pool.positions()
     }
 
-    /// Lets a request in if there is room for its prompt and the longest answer it may have.
+    /// Makes a request ready to be let in.
     ///
     /// # Errors
     /// It can never be answered: it is empty or too long, an option is out of range, or its images do not fit it.
-    pub fn admit(&mut self, request: Request) -> Result<Admission, SessionError> {
-        let (tokens, answer) = self.prepare(&request)?;
-        let reserved = answer.longest();
-        let has_place = self.sequences.len() < self.options.sequences.max(1);
-        let prefix = if has_place { self.room_for(&tokens, reserved)? } else { None };
-        let Some(prefix) = prefix else { return Ok(Admission::Full(Box::new(request))) };
-        let id = SequenceId(self.next_id);
-        self.next_id += 1;
-        let sequence = Sequence::new(id, request, tokens, answer, prefix, reserved);
-        let reused = sequence.timings.reused_tokens;
-        self.sequences.push(sequence);
-        Ok(Admission::Admitted { id, reused })
-    }
-
-    /// Says whether [`Batch::admit`] would refuse a request for good.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn check(&self, request: &Request) -> Result<(), SessionError> {
-        self.prepare(request).map(drop)
-    }
-
-    fn prepare(&self, request: &Request) -> Result<(Vec<PromptToken>, Answer), SessionError> {
+    pub fn check(&self, request: Request) -> Result<Candidate, SessionError> {
         let tokens = self.session.tokens(Prompt { ids: &request.ids, images: &request.images })?;
-        let (n, context) = (tokens.len(), self.session.context());
-        if n == 0 {
-            return Err(SessionError::EmptyPrompt);
-        }
-        if n > context {
-            return Err(SessionError::PromptTooLong { prompt: n, context });
-        }
+        self.session.check_length(tokens.len())?;
         let vocab_size = self.session.program.network().vocab_size;
         if let Some(id) = request.ids.iter().copied().find(|id| *id as usize >= vocab_size) {
             return Err(StepError::UnknownToken { id, vocab_size }.into());
         }
         let strip = request.begins && self.session.tokenizer.strips_first_space();
-        let answer = Answer::new(&request.options, &request.ids, context, strip)?;
-        Ok((tokens, answer))
+        let answer = Answer::new(&request.options, &request.ids, self.session.context(), strip)?;
+        Ok(Candidate { request, tokens, answer })
+    }
+
+    /// Lets a request in if there is room for its prompt and the longest answer it may have.
+    ///
+    /// # Errors
+    /// There is no memory for its keys and values.
+    pub fn admit(&mut self, candidate: Candidate) -> Result<Admission, SessionError> {
+        let reserved = candidate.answer.longest();
+        let has_place = self.sequences.len() < self.options.sequences.max(1);
+        let prefix = if has_place { self.room_for(&candidate.tokens, reserved)? } else { None };
+        let Some(prefix) = prefix else { return Ok(Admission::Full(Box::new(candidate))) };
+        let id = SequenceId(self.next_id);
+        self.next_id += 1;
+        let reused = prefix.cached.len();
+        self.sequences.push(Sequence::new(id, candidate, prefix, reserved));
+        Ok(Admission::Admitted { id, reused })
     }
 
     /// Ends an answer that nobody wants any more; what was read of its prompt stays cached.
@@ -214,17 +195,16 @@ impl Batch {
     /// A token for every answer in the making, then a piece of the prompt that waits longest.
     pub fn step(&mut self) -> Vec<(SequenceId, Event)> {
         let mut events = Vec::new();
-        self.end_limited(&mut events);
+        self.end_those_without_a_token(&mut events);
         let decoded = self.decode(&mut events);
         self.read_piece(decoded, &mut events);
-        self.end_limited(&mut events);
         events
     }
 
-    /// Ends the answers that may have no further token.
-    fn end_limited(&mut self, events: &mut Vec<(SequenceId, Event)>) {
-        while let Some(at) = self.sequences.iter().position(|sequence| sequence.answer.limit().is_some()) {
-            let finish = self.sequences[at].answer.limit().unwrap_or(Finish::Length);
+    /// Ends the answers that may not even have a first token.
+    fn end_those_without_a_token(&mut self, events: &mut Vec<(SequenceId, Event)>) {
+        let limit = |(at, sequence): (usize, &Sequence)| Some((at, sequence.answer.limit()?));
+        while let Some((at, finish)) = self.sequences.iter().enumerate().find_map(limit) {
             self.end(at, finish, events);
         }
     }
@@ -247,60 +227,57 @@ impl Batch {
 
     /// One more token for each answer in the making; returns how many there were.
     fn decode(&mut self, events: &mut Vec<(SequenceId, Event)>) -> usize {
+        let Session { program, tokenizer, eos_ids, .. } = &mut self.session;
         self.sequences.iter_mut().for_each(Sequence::turn_keys);
-        let is_decoding = |sequence: &&mut Sequence| matches!(sequence.state, State::Decoding(_));
-        let mut step: Vec<_> = self.sequences.iter_mut().filter(is_decoding).map(Sequence::next_input).collect();
-        if step.is_empty() {
+        let mut inputs: Vec<_> = self.sequences.iter_mut().filter_map(Sequence::next_input).collect();
+        let n = inputs.len();
+        if n == 0 {
             return 0;
         }
-        let n = step.len();
-        let logits = match self.session.program.decode(&mut step) {
-            Ok(logits) => logits.to_vec(),
+        let chosen: Vec<(SequenceId, Result<Chosen, SessionError>)> = match program.decode(&mut inputs) {
+            Ok(logits) => {
+                let decoding = self.sequences.iter_mut().filter(|sequence| !sequence.is_reading());
+                let rows = logits.chunks_exact(logits.len() / n);
+                decoding.zip(rows).map(|(s, row)| (s.id, s.choose(row, tokenizer, eos_ids))).collect()
+            }
+            // Room was reserved and tokens were chosen by the model itself: this is the first that refuses.
             Err(error) => {
-                // Room was reserved and tokens were chosen by the model itself: this is the first that refuses.
-                let at = self.sequences.iter().position(|s| matches!(s.state, State::Decoding(_))).unwrap_or(0);
-                self.fail(at, error.into(), events);
-                return n - 1;
+                let first = self.sequences.iter().find(|sequence| !sequence.is_reading());
+                first.map(|sequence| (sequence.id, Err(error.into()))).into_iter().collect()
             }
         };
-        let width = logits.len() / n;
-        let ids: Vec<SequenceId> =
-            self.sequences.iter().filter(|s| matches!(s.state, State::Decoding(_))).map(|s| s.id).collect();
-        for (id, logits) in ids.into_iter().zip(logits.chunks_exact(width)) {
-            self.choose(id, logits, events);
-        }
+        chosen.into_iter().for_each(|(id, chosen)| self.tell(id, chosen, events));
         n
     }
 
     /// Reads a piece of the first prompt that is not read whole; `others` wait for their next token meanwhile.
     fn read_piece(&mut self, others: usize, events: &mut Vec<(SequenceId, Event)>) {
-        let Some(at) = self.sequences.iter().position(|s| matches!(s.state, State::Reading)) else { return };
         let size = if others == 0 { BATCH_TOKENS } else { self.piece() };
-        let sequence = &mut self.sequences[at];
-        let (first, all) = (sequence.cached.len(), sequence.tokens.len());
-        let piece = first..all.min(first + size);
-        let ids: Vec<u32> = sequence.tokens.iter().map(|(id, _)| *id).collect();
-        let n_prompt = sequence.request.ids.len();
-        let prompt = Prompt { ids: &ids[..n_prompt], images: &sequence.request.images };
+        let Some(sequence) = self.sequences.iter_mut().find(|sequence| sequence.is_reading()) else { return };
+        let Sequence { request, cache, .. } = sequence;
+        // What was answered shows nothing, whatever its tokens.
+        let prompt = Prompt { ids: &request.ids[..sequence.timings.prompt_tokens], images: &request.images };
         let embeddings = self.session.image_embeddings(prompt);
-        let input = Input::with_embeddings(&ids, &embeddings).part(piece.clone());
+        let Session { program, tokenizer, eos_ids, .. } = &mut self.session;
+        let piece = sequence.cached.len()..sequence.tokens.len().min(sequence.cached.len() + size);
+        let input = Input::with_embeddings(&request.ids, &embeddings).part(piece.clone());
         let started = Instant::now();
-        let (program, cache) = (&mut self.session.program, &mut sequence.cache);
-        let read = if piece.end < all {
+        let read = if piece.end < sequence.tokens.len() {
             program.append(cache, input).map(|()| None)
         } else {
-            program.step(cache, input).map(|logits| Some(logits.to_vec()))
+            program.step(cache, input).map(Some)
         };
-        self.prompt_token = Some(started.elapsed().as_secs_f64() / piece.len().max(1) as f64);
-        match read {
-            Err(error) => self.fail(at, error.into(), events),
+        self.prompt_token = Some(started.elapsed().as_secs_f64() / piece.len() as f64);
+        let chosen = match read {
+            Err(error) => Some(Err(error.into())),
             Ok(logits) => {
                 sequence.cached.extend_from_slice(&sequence.tokens[piece]);
-                let id = sequence.id;
-                if let Some(logits) = logits {
-                    self.choose(id, &logits, events);
-                }
+                logits.map(|logits| sequence.choose(logits, tokenizer, eos_ids))
             }
+        };
+        let id = sequence.id;
+        if let Some(chosen) = chosen {
+            self.tell(id, chosen, events);
         }
     }
 
@@ -311,13 +288,12 @@ impl Batch {
         (tokens / PIECE_UNIT * PIECE_UNIT).clamp(PIECE_UNIT, BATCH_TOKENS)
     }
 
-    /// Takes the next token of an answer by `logits`.
-    fn choose(&mut self, id: SequenceId, logits: &[f32], events: &mut Vec<(SequenceId, Event)>) {
+    /// Tells of a token that was chosen, and ends the answer where it has to.
+    fn tell(&mut self, id: SequenceId, chosen: Result<Chosen, SessionError>, events: &mut Vec<(SequenceId, Event)>) {
         let Some(at) = self.sequences.iter().position(|sequence| sequence.id == id) else { return };
-        let (tokenizer, eos_ids) = (&self.session.tokenizer, &self.session.eos_ids);
-        match self.sequences[at].choose(logits, tokenizer, eos_ids) {
-            Err(error) => self.fail(at, error.into(), events),
-            Ok((token, finish)) => {
+        match chosen {
+            Err(error) => self.fail(at, error, events),
+            Ok(Chosen { token, finish }) => {
                 events.extend(token.map(|token| (id, Event::Token(token))));
                 if let Some(finish) = finish {
                     self.end(at, finish, events);
@@ -337,10 +313,8 @@ impl Batch {
         }
         let prefix = match self.pool.prefix(tokens, &self.sequences)? {
             Some(prefix) => prefix,
-            None => {
-                let cache = self.session.program.new_cache(self.session.context(), self.options.cache)?;
-                Prefix { cache, cached: Vec::new() }
-            }
+            // As the session's own, which holds nothing.
+            None => Prefix { cache: self.session.cache.beginning(0)?, cached: Vec::new() },
         };
         self.pool.shrink(budget.saturating_sub(in_use + reserved));
         Ok(Some(prefix.of(tokens)))

@@ -31,6 +31,11 @@ fn shared(tokens: &[PromptToken], cached: &[PromptToken]) -> usize {
     before_last.iter().zip(cached).take_while(|(new, old)| new == old).count()
 }
 
+/// A copy of the first `length` positions.
+fn copied(cache: &KvCache, cached: &[PromptToken], length: usize) -> Result<Prefix, CacheError> {
+    Ok(Prefix { cache: cache.beginning(length)?, cached: cached[..length].to_vec() })
+}
+
 struct Kept {
     prefix: Prefix,
     /// Positions that its memory was filled to: what is forgotten of a cache is not given back to the system.
@@ -60,29 +65,24 @@ impl Pool {
     }
 
     /// The longest beginning of `tokens` among what is kept and what is being answered: taken where the prompt continues
-    /// all of it, copied where somebody else may.
+    /// all of it, or all but its last token; copied where somebody else may.
     pub fn prefix(&mut self, tokens: &[PromptToken], sequences: &[Sequence]) -> Result<Option<Prefix>, CacheError> {
         let of_kept = self.kept.iter().map(|kept| shared(tokens, &kept.prefix.cached)).enumerate();
-        let kept = of_kept.max_by_key(|(_, shared)| *shared).filter(|(_, shared)| *shared > 0);
-        let of_running = sequences.iter().map(|sequence| (sequence, shared(tokens, &sequence.cached)));
-        let running = of_running.max_by_key(|(_, shared)| *shared).filter(|(_, shared)| *shared > 0);
-        match (kept, running) {
-            (Some((at, length)), running) if running.is_none_or(|(_, other)| other <= length) => {
-                let whole = self.kept[at].prefix.cached.len() <= length.max(tokens.len().saturating_sub(1));
-                if whole {
-                    return Ok(Some(self.kept.remove(at).prefix));
-                }
-                let prefix = &self.kept[at].prefix;
-                let copy = Prefix { cache: prefix.cache.beginning(length)?, cached: prefix.cached[..length].to_vec() };
+        let (at, kept) = of_kept.max_by_key(|(_, shared)| *shared).unwrap_or_default();
+        let running = sequences.iter().max_by_key(|sequence| shared(tokens, &sequence.cached));
+        let of_running = running.map_or(0, |sequence| shared(tokens, &sequence.cached));
+        match running {
+            _ if kept.max(of_running) == 0 => Ok(None),
+            Some(sequence) if of_running > kept => copied(&sequence.cache, &sequence.cached, of_running).map(Some),
+            _ => {
                 let used = self.kept.remove(at);
+                if used.prefix.cached.len() <= kept + 1 {
+                    return Ok(Some(used.prefix));
+                }
+                let copy = copied(&used.prefix.cache, &used.prefix.cached, kept);
                 self.kept.push(used);
-                Ok(Some(copy))
+                copy.map(Some)
             }
-            (_, Some((sequence, length))) => Ok(Some(Prefix {
-                cache: sequence.cache.beginning(length)?,
-                cached: sequence.cached[..length].to_vec(),
-            })),
-            (_, None) => Ok(None),
         }
     }
 

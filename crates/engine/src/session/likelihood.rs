@@ -3,7 +3,7 @@
 use plimsoll_runtime::Input;
 
 use super::{Session, SessionError};
-use crate::sampler::SamplerError;
+use crate::sampler::{SamplerError, best, first_not_finite};
 use crate::vision::Prompt;
 
 impl Session {
@@ -69,45 +69,61 @@ impl Session {
     }
 }
 
+/// How likely a token was by the model's own distribution, before temperature, penalties and whatever else chooses.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Likelihood {
+    /// [`log_probability`] of the token.
+    pub log_probability: f64,
+    /// The likeliest tokens at its place with theirs, the likeliest first, the lower id among equals.
+    pub likeliest: Vec<(u32, f64)>,
+}
+
+impl Likelihood {
+    /// Of `token` where the model gave `logits`, beside the `n` likeliest.
+    ///
+    /// # Errors
+    /// As [`log_probability`].
+    pub fn of(logits: &[f32], token: u32, n: usize) -> Result<Likelihood, SamplerError> {
+        let of = LogSoftmax::of(logits)?;
+        let likeliest = best(logits, n).iter().map(|best| (best.token, of.at(best.logit))).collect();
+        Ok(Likelihood { log_probability: of.at(logit(logits, token)?), likeliest })
+    }
+}
+
 /// The logarithm of softmax(`logits`) at `token`, summed in f64, in nats.
 ///
 /// # Errors
 /// A logit is no number ([`SamplerError::NotFinite`]), or there is none for the token ([`SamplerError::UnknownToken`]).
 pub fn log_probability(logits: &[f32], token: u32) -> Result<f64, SamplerError> {
-    if let Some((token, &value)) = logits.iter().enumerate().find(|(_, logit)| !logit.is_finite()) {
-        return Err(SamplerError::NotFinite { token, value });
-    }
+    let of = LogSoftmax::of(logits)?;
+    Ok(of.at(logit(logits, token)?))
+}
+
+fn logit(logits: &[f32], token: u32) -> Result<f32, SamplerError> {
     let last = logits.len().saturating_sub(1);
-    let logit = *logits.get(token as usize).ok_or(SamplerError::UnknownToken { token, last })?;
-    let (highest, log_sum) = normaliser(logits);
-    Ok(f64::from(logit) - highest - log_sum)
+    logits.get(token as usize).copied().ok_or(SamplerError::UnknownToken { token, last })
 }
 
-/// The highest logit, and the logarithm of the sum of e to each logit less the highest: subtracted one after the other, for
-/// their sum would round once more.
-fn normaliser(logits: &[f32]) -> (f64, f64) {
-    let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|logit| f64::from(logit - highest).exp()).sum();
-    (f64::from(highest), sum.ln())
+/// What logits have to be less for their exponents to add up to one: two terms, subtracted one after the other, for their
+/// sum would round once more.
+struct LogSoftmax {
+    highest: f64,
+    log_sum: f64,
 }
 
-/// The `n` likeliest tokens with their [`log_probability`], the likeliest first, the lower id among equals.
-///
-/// # Errors
-/// As [`log_probability`].
-pub fn likeliest_tokens(logits: &[f32], n: usize) -> Result<Vec<(u32, f64)>, SamplerError> {
-    if let Some((token, &value)) = logits.iter().enumerate().find(|(_, logit)| !logit.is_finite()) {
-        return Err(SamplerError::NotFinite { token, value });
+impl LogSoftmax {
+    fn of(logits: &[f32]) -> Result<LogSoftmax, SamplerError> {
+        if let Some((token, value)) = first_not_finite(logits) {
+            return Err(SamplerError::NotFinite { token, value });
+        }
+        let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let sum: f64 = logits.iter().map(|logit| f64::from(logit - highest).exp()).sum();
+        Ok(LogSoftmax { highest: f64::from(highest), log_sum: sum.ln() })
     }
-    let mut tokens: Vec<(u32, f32)> = (0..).zip(logits.iter().copied()).collect();
-    let better = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-    if n < tokens.len() {
-        tokens.select_nth_unstable_by(n, better);
-        tokens.truncate(n);
+
+    fn at(&self, logit: f32) -> f64 {
+        f64::from(logit) - self.highest - self.log_sum
     }
-    tokens.sort_unstable_by(better);
-    let (highest, log_sum) = normaliser(logits);
-    Ok(tokens.into_iter().map(|(token, logit)| (token, f64::from(logit) - highest - log_sum)).collect())
 }
 
 #[cfg(test)]

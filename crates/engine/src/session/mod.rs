@@ -23,7 +23,7 @@ use crate::tokenizer::{Special, Tokenizer, TokenizerError};
 use crate::vision::{EncodedImage, ImageInput, Prompt, PromptToken, VisionEncoder, VisionEncoderError};
 
 pub use generate::{Finish, GenerateOptions, Generation, Timings};
-pub use likelihood::{likeliest_tokens, log_probability};
+pub use likelihood::{Likelihood, log_probability};
 
 /// The context that a session takes where the model allows more and nobody asked for it, in tokens.
 const DEFAULT_CONTEXT: usize = 8192;
@@ -367,10 +367,8 @@ impl Session {
     /// Leaves of the cache what the prompt begins with, but for its last token, whose logits are always wanted; returns
     /// how many tokens that are. `tokens` are the prompt's, of a sequence of `length`.
     fn reuse(&mut self, tokens: &[PromptToken], length: usize) -> Result<usize, SessionError> {
-        let (_, prefix) = tokens.split_last().ok_or(SessionError::EmptyPrompt)?;
-        if tokens.len() > self.context() {
-            return Err(SessionError::PromptTooLong { prompt: tokens.len(), context: self.context() });
-        }
+        self.check_length(tokens.len())?;
+        let prefix = &tokens[..tokens.len() - 1];
         if !self.cache.expect(length) {
             self.cached.clear();
         }
@@ -378,6 +376,15 @@ impl Session {
         self.cache.truncate(reused);
         self.cached.truncate(reused);
         Ok(reused)
+    }
+
+    /// Whether a prompt of `n` tokens can be answered at all.
+    pub(crate) fn check_length(&self, n: usize) -> Result<(), SessionError> {
+        match n {
+            0 => Err(SessionError::EmptyPrompt),
+            n if n > self.context() => Err(SessionError::PromptTooLong { prompt: n, context: self.context() }),
+            _ => Ok(()),
+        }
     }
 
     /// Appends `part` of `input`, a prompt of these `tokens`, to the cache; `stop` is asked between batches. Returns whether all of
