@@ -49,7 +49,7 @@ pub use pull::{Models, ModelsAction, Pull};
 pub use questions::{BenchmarkArg, QuestionArgs};
 pub use run::Run;
 pub use sampling::SamplingArgs;
-pub use serve::{Serve, key_in};
+pub use serve::{Serve, parse_token};
 pub use shell::{Completions, Man};
 pub use store::StoreArgs;
 pub use template::TemplateArg;

@@ -1,8 +1,7 @@
 //! `plimsoll serve`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::Args as ClapArgs;
 
 use super::store::StoreArgs;
@@ -73,14 +72,8 @@ fn parse_gigabytes(text: &str) -> Result<f64, String> {
     }
 }
 
-/// The key in a file: its first line that is not blank.
-pub fn key_in(path: &Path) -> anyhow::Result<String> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-    parse_token(line).map_err(|why| anyhow::anyhow!("the key in `{}`: {why}", path.display()))
-}
-
-fn parse_token(text: &str) -> Result<String, String> {
+/// A token as it may be.
+pub fn parse_token(text: &str) -> Result<String, String> {
     let is_fit =
         text.len() >= 16 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
     if is_fit { Ok(text.to_owned()) } else { Err("expected 16 or more letters, digits, - or _".to_owned()) }

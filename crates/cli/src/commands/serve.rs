@@ -19,7 +19,7 @@ use plimsoll_panel::slug;
 use plimsoll_runtime::CacheType;
 use plimsoll_server::{Launch, Mail, Options, bind};
 
-use crate::args::{Args, Serve, key_in};
+use crate::args::{Args, Serve, parse_token};
 use crate::settings::Settings;
 use crate::{catalogue, evidence, model};
 
@@ -63,6 +63,13 @@ pub fn run(command: &Serve, settings: &Settings, args: &Args) -> anyhow::Result<
     // What still blocks, such as a mail server that does not answer, is not waited for: it ends with the program.
     runtime.shutdown_timeout(LAST);
     served
+}
+
+/// The key in a file: its first line that is not blank.
+fn key_in(path: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    parse_token(line).map_err(|why| anyhow::anyhow!("the key in `{}`: {why}", path.display()))
 }
 
 /// Starts the models that are to answer.

@@ -8,11 +8,11 @@ use plimsoll_lab::predict::here;
 use serde_json::{Value, json};
 
 use super::preview::{self, Preview};
-use super::shown::{Bars, left_words, room_words, state_words};
+use super::shown::{Bars, disk_words, fetch_words, left_words, room_words, state_words};
 use super::{ask, cancel_at_interrupt, tell_done};
 use crate::args::Pull;
 use crate::device::bytes;
-use crate::hub::{self, short};
+use crate::hub;
 use crate::licence::Licensing;
 use crate::mistake::Mistake;
 use crate::rows::Rows;
@@ -91,12 +91,7 @@ impl Told<'_> {
             &[format!("{}, commit {}", self.reference, plan.commit.chars().take(12).collect::<String>())],
         )?;
         self.files(&mut rows)?;
-        let free =
-            plan.disk.free.map_or("free room is not known".to_owned(), |free| format!("{} free", bytes(free as f64)));
-        rows.many(
-            "disk",
-            &[format!("{} needed, {free}, in {}", bytes(plan.disk.needed as f64), short(&plan.disk.folder))],
-        )?;
+        rows.many("disk", &[disk_words(&plan.disk)])?;
         self.memory(&mut rows)?;
         self.licence(&mut rows)
     }
@@ -115,11 +110,7 @@ impl Told<'_> {
         if plan.has_other_projector {
             rows.many("", &["--mmproj fetches a projector too, with which it sees".to_owned()])?;
         }
-        let fetch = match plan.to_fetch() {
-            0 if plan.is_here() => "nothing: all of it is here".to_owned(),
-            n => bytes(n as f64),
-        };
-        Ok(rows.many("to fetch", &[fetch])?)
+        Ok(rows.many("to fetch", &[fetch_words(plan.is_here(), plan.to_fetch())])?)
     }
 
     fn memory(&self, rows: &mut Rows<impl Write>) -> anyhow::Result<()> {

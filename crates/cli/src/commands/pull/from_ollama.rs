@@ -3,11 +3,11 @@
 use plimsoll_fetch::{LayerKind, OLLAMA, OllamaPlan, OllamaReference, OllamaRegistry};
 use serde_json::json;
 
-use super::shown::{Bars, state_words};
+use super::shown::{Bars, disk_words, fetch_words, state_words};
 use super::{ask, cancel_at_interrupt, tell_done};
 use crate::args::Pull;
 use crate::device::bytes;
-use crate::hub::{self, short};
+use crate::hub;
 use crate::mistake::Mistake;
 use crate::rows::Rows;
 use crate::style::Style;
@@ -51,14 +51,8 @@ fn print(plan: &OllamaPlan) -> anyhow::Result<()> {
         })
         .collect();
     rows.many("layers", &layers)?;
-    let fetch = if plan.is_here() { "nothing: all of it is here".to_owned() } else { bytes(plan.to_fetch() as f64) };
-    rows.many("to fetch", &[fetch])?;
-    let free =
-        plan.disk.free.map_or("free room is not known".to_owned(), |free| format!("{} free", bytes(free as f64)));
-    rows.many(
-        "disk",
-        &[format!("{} needed, {free}, in {}", bytes(plan.disk.needed as f64), short(&plan.disk.folder))],
-    )?;
+    rows.many("to fetch", &[fetch_words(plan.is_here(), plan.to_fetch())])?;
+    rows.many("disk", &[disk_words(&plan.disk)])?;
     let note = "what it takes and what its licence allows is told by `plimsoll info` once it is here";
     Ok(rows.many("", &[note.to_owned()])?)
 }

@@ -3,9 +3,10 @@
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use plimsoll_fetch::{Event, LeftOut, State};
+use plimsoll_fetch::{Disk, Event, LeftOut, State};
 
 use crate::device::bytes;
+use crate::hub::short;
 use crate::notice::say;
 
 /// Files that are worth a line, in bytes.
@@ -77,6 +78,17 @@ impl Bars {
             None => say(line),
         }
     }
+}
+
+/// How much of a plan is to be fetched.
+pub fn fetch_words(is_here: bool, to_fetch: u64) -> String {
+    if is_here { "nothing: all of it is here".to_owned() } else { bytes(to_fetch as f64) }
+}
+
+/// How much of a disk it takes, of how much.
+pub fn disk_words(disk: &Disk) -> String {
+    let free = disk.free.map_or("free room is not known".to_owned(), |free| format!("{} free", bytes(free as f64)));
+    format!("{} needed, {free}, in {}", bytes(disk.needed as f64), short(&disk.folder))
 }
 
 /// How much of a file is here.
