@@ -9,6 +9,7 @@ pub mod batch;
 mod control_text;
 mod conversation;
 mod foreign;
+mod grammars;
 pub mod sampler;
 mod search;
 pub mod session;
@@ -19,6 +20,7 @@ mod vision;
 
 pub use control_text::{ControlTextError, ControlTexts, GuardedText};
 pub use conversation::Conversation;
+pub use grammars::grammars;
 pub use sampler::{Sampler, SamplerError, SamplingParams};
 pub use session::{
     Finish, GenerateOptions, Generation, Likelihood, Session, SessionError, SessionOptions, Timings, context_length,

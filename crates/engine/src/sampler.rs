@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use plimsoll_formats::{GenerationDefaults, TokenRules};
+use plimsoll_grammar::Mask;
 use plimsoll_runtime::likeliest;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -240,16 +241,26 @@ impl Sampler {
 
     /// Chooses a token by `logits` (vocab_size,) and counts it as part of the answer.
     pub fn next(&mut self, logits: &[f32]) -> Result<u32, SamplerError> {
+        self.next_within(logits, None)
+    }
+
+    /// As [`Sampler::next`], of the tokens that `mask` allows.
+    pub fn next_within(&mut self, logits: &[f32], mask: Option<&Mask>) -> Result<u32, SamplerError> {
         if let Some((token, value)) = first_not_finite(logits) {
             return Err(SamplerError::NotFinite { token, value });
         }
-        if self.params.is_plainly_greedy() {
+        if self.params.is_plainly_greedy() && mask.is_none() {
             return if logits.is_empty() { Err(SamplerError::NothingLeft) } else { Ok(likeliest(logits)) };
         }
         let mut candidates = std::mem::take(&mut self.scratch);
         candidates.clear();
         candidates.extend(self::candidates(logits));
-        let token = self.adjust(&mut candidates).and_then(|()| self.choose(&mut candidates));
+        let token = self.adjust(&mut candidates).and_then(|()| {
+            if let Some(mask) = mask {
+                candidates.retain(|candidate| mask.allows(candidate.token));
+            }
+            self.choose(&mut candidates)
+        });
         self.scratch = candidates;
         let token = token?;
         *self.answered.entry(token).or_default() += 1;

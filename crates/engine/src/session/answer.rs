@@ -1,13 +1,16 @@
 //! An answer in the making: what chooses its tokens, which of its text may be shown, what ends it.
 
+use plimsoll_grammar::Constraint;
+
 use super::{Finish, GenerateOptions, SessionError};
-use crate::sampler::{Sampler, SamplerError};
+use crate::sampler::Sampler;
 use crate::stream::{Chunk, TextStream};
 use crate::tokenizer::Tokenizer;
 
 /// The state of one answer between two logits.
 pub(crate) struct Answer {
     sampler: Sampler,
+    constraint: Option<Constraint>,
     stream: TextStream,
     tokens: Vec<u32>,
     strip: bool, // a space at the very beginning is still to be dropped
@@ -42,6 +45,7 @@ impl Answer {
         }
         Ok(Answer {
             sampler,
+            constraint: options.constraint.clone(),
             stream: TextStream::new(options.stops.clone()),
             tokens: Vec::new(),
             strip,
@@ -83,11 +87,15 @@ impl Answer {
     /// Chooses the next token by `logits` (vocab_size,); `eos_ids` end the answer.
     ///
     /// # Errors
-    /// As [`Sampler::next`].
-    pub fn next(&mut self, logits: &[f32], tokenizer: &Tokenizer, eos_ids: &[u32]) -> Result<Step, SamplerError> {
-        let token = self.sampler.next(logits)?;
+    /// As [`Sampler::next_within`] and [`Constraint::mask`].
+    pub fn next(&mut self, logits: &[f32], tokenizer: &Tokenizer, eos_ids: &[u32]) -> Result<Step, SessionError> {
+        let mask = self.constraint.as_mut().map(Constraint::mask).transpose()?;
+        let token = self.sampler.next_within(logits, mask.as_ref())?;
         if !self.ignore_eos && eos_ids.contains(&token) {
             return Ok(Step { token: None, text: String::new(), finish: Some(Finish::Stop) });
+        }
+        if let Some(constraint) = &mut self.constraint {
+            constraint.accept(token)?;
         }
         self.tokens.push(token);
         let mut bytes = if tokenizer.is_control(token) { &[] } else { tokenizer.token_bytes(token) };

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use plimsoll_grammar::Constraint;
 use plimsoll_runtime::{BATCH_TOKENS, EmbeddingOverride, Input};
 
 use super::answer::Answer;
@@ -23,6 +24,8 @@ pub struct GenerateOptions<'a> {
     pub max_length: Option<usize>,
     /// Texts that end the answer and are no part of it.
     pub stops: Vec<String>,
+    /// What the answer may be; where nothing more may come, a token that ends it does.
+    pub constraint: Option<Constraint>,
     /// Whether tokens that end an answer are taken like any other, to measure or to compare.
     pub ignore_eos: bool,
     /// Ends the answer as soon as it is set, from another thread or a signal.

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use plimsoll_formats::GenerationDefaults;
+use plimsoll_grammar::ConstraintError;
 use plimsoll_graph::Network;
 use plimsoll_kernels::Isa;
 use plimsoll_models::Checkpoint;
@@ -46,6 +47,9 @@ pub enum SessionError {
     /// No token could be chosen.
     #[error(transparent)]
     Sampler(#[from] SamplerError),
+    /// The answer cannot go on within what it is constrained to.
+    #[error(transparent)]
+    Constraint(#[from] ConstraintError),
     /// The program refuses the tokens.
     #[error(transparent)]
     Step(#[from] StepError),

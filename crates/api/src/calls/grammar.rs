@@ -1,0 +1,223 @@
+//! Answers that call as they have to: a model's way of writing calls, as a grammar.
+
+use plimsoll_engine::Tokenizer;
+use plimsoll_grammar::{Grammar, Member, Schema, Spelling};
+use serde_json::Value;
+
+use super::language::{Dialect, Language};
+use super::thinking::Markers;
+
+/// Arguments that are written one by one, at most.
+const MOST_ARGUMENTS: usize = 64;
+
+/// A tool that may be called, and with what.
+#[derive(Debug, Clone)]
+pub struct Callable {
+    /// Its name.
+    pub name: String,
+    /// What its arguments have to be.
+    pub arguments: Schema,
+}
+
+/// How many calls an answer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Calling {
+    /// Whether it has to call.
+    pub is_required: bool,
+    /// Whether it may call more than once.
+    pub may_repeat: bool,
+}
+
+/// Writes grammars for a model.
+pub struct Writer<'a> {
+    language: &'a Language,
+    tokenizer: &'a Tokenizer,
+}
+
+impl Writer<'_> {
+    /// In a model's language.
+    pub fn new<'a>(language: &'a Language, tokenizer: &'a Tokenizer) -> Writer<'a> {
+        Writer { language, tokenizer }
+    }
+
+    /// An answer that is `content` and nothing else, after thinking if the model likes to.
+    pub fn content(&self, content: Grammar) -> Grammar {
+        self.after_thinking(content)
+    }
+
+    /// An answer that calls `tools`, or is `content` where it does not have to call; without `content` it is any text.
+    pub fn calls(&self, tools: &[Callable], calling: Calling, content: Option<Grammar>) -> Option<Grammar> {
+        let dialect = self.language.dialect?;
+        let most = if calling.may_repeat { None } else { Some(1) };
+        let block = self.block(dialect, tools, most)?;
+        let answer = match content {
+            _ if calling.is_required => block.whole(most),
+            Some(content) => Grammar::Choice(vec![block.whole(most), content]),
+            None => self.among_text(dialect, block, most),
+        };
+        Some(self.after_thinking(answer))
+    }
+
+    /// What the answer begins with where the prompt ends inside of thinking.
+    pub fn opener_of_thinking(&self) -> Option<Grammar> {
+        self.language.thinking.map(|Markers { open, .. }| self.marker(open))
+    }
+
+    fn after_thinking(&self, answer: Grammar) -> Grammar {
+        let thinking = self.language.thinking.map(|Markers { open, close }| {
+            let end = match self.marker(close) {
+                Grammar::Text(end) => vec![Grammar::Through { end, not_beginning: None }],
+                token => vec![anything(), token],
+            };
+            let thought = [self.marker(open)].into_iter().chain(end).chain([Grammar::Blank]).collect();
+            Grammar::Sequence(thought).optional()
+        });
+        // SentencePiece puts a space before a text.
+        let space = self.tokenizer.strips_first_space().then(|| Grammar::text(" ").optional());
+        Grammar::Sequence(space.into_iter().chain(thinking).chain([answer]).collect())
+    }
+
+    /// A control token where the vocabulary has one of this name, else its text.
+    fn marker(&self, text: &str) -> Grammar {
+        let is_it = |id: &u32| self.tokenizer.is_control(*id) && self.tokenizer.token_bytes(*id) == text.as_bytes();
+        (0..self.tokenizer.vocab_size() as u32).find(is_it).map_or_else(|| Grammar::text(text), Grammar::Token)
+    }
+
+    /// How calls of `tools` are written, at most `most` of them.
+    fn block(&self, dialect: Dialect, tools: &[Callable], most: Option<usize>) -> Option<Block> {
+        let one_of = |calls: Vec<Grammar>| Grammar::Choice(calls);
+        let json = |key| one_of(tools.iter().map(|tool| as_json(tool, key)).collect());
+        let listed = |call: Grammar| {
+            let calls = repeated(call, Grammar::text(", "), most);
+            Grammar::Sequence(vec![Grammar::text("["), calls, Grammar::text("]")])
+        };
+        let once = |opener, body| Block { opener, body, may_repeat: false };
+        Some(match dialect {
+            Dialect::Tagged => {
+                let body = vec![Grammar::Blank, json("arguments"), Grammar::Blank, self.marker("</tool_call>")];
+                Block { opener: Some(self.marker("<tool_call>")), body: Grammar::Sequence(body), may_repeat: true }
+            }
+            Dialect::Bare => once(None, repeated(json("parameters"), Grammar::text("; "), most)),
+            Dialect::Pythonic => {
+                let calls: Option<Vec<Grammar>> = tools.iter().map(as_python).collect();
+                once(None, listed(one_of(calls?)))
+            }
+            Dialect::Announced => {
+                let opener = Some(self.marker("[TOOL_CALLS]"));
+                match self.marker("[ARGS]") {
+                    between @ Grammar::Token(_) => {
+                        let call = |tool: &Callable| {
+                            Grammar::Sequence(vec![Grammar::text(&tool.name), between.clone(), object(tool)])
+                        };
+                        Block { opener, body: one_of(tools.iter().map(call).collect()), may_repeat: true }
+                    }
+                    _ => once(opener, listed(json("arguments"))),
+                }
+            }
+            Dialect::Functools => match self.marker("<|tool_call|>") {
+                opener @ Grammar::Token(_) => {
+                    let body = vec![listed(json("arguments")), self.marker("<|/tool_call|>")];
+                    once(Some(opener), Grammar::Sequence(body))
+                }
+                _ => once(Some(Grammar::text("functools")), listed(json("arguments"))),
+            },
+        })
+    }
+
+    /// Text, in which whatever begins like a call is one.
+    fn among_text(&self, dialect: Dialect, block: Block, most: Option<usize>) -> Grammar {
+        let thinking = match self.opener_of_thinking() {
+            Some(Grammar::Text(text)) => Some(text),
+            _ => None,
+        };
+        let rest = |without, not_beginning| Grammar::Rest { without, not_beginning };
+        let Block { opener, body, may_repeat } = &block;
+        let (lead, without) = match opener {
+            // Nothing announces a call but its bracket, at the very beginning.
+            None => {
+                let bracket = if dialect == Dialect::Pythonic { "[" } else { "{" };
+                let text = rest(dialect.openers().iter().map(|text| (*text).to_owned()).collect(), Some(bracket.to_owned()));
+                return Grammar::Choice(vec![block.whole(most), text]);
+            }
+            Some(Grammar::Text(text)) => {
+                let lead = Grammar::Through { end: text.clone(), not_beginning: thinking.clone() };
+                (lead, vec![text.clone()])
+            }
+            Some(token) => (Grammar::Sequence(vec![rest(Vec::new(), thinking.clone()), token.clone()]), Vec::new()),
+        };
+        let call = Grammar::Sequence(vec![lead, body.clone()]);
+        let calls = Grammar::Repeat(Box::new(call), 0, if *may_repeat { most } else { Some(1) });
+        Grammar::Sequence(vec![calls, rest(without, thinking)])
+    }
+}
+
+/// Calls as a model writes them.
+struct Block {
+    /// What announces them, where anything does.
+    opener: Option<Grammar>,
+    /// What comes behind it.
+    body: Grammar,
+    /// Whether each call is announced by itself.
+    may_repeat: bool,
+}
+
+impl Block {
+    fn whole(&self, most: Option<usize>) -> Grammar {
+        let call = Grammar::Sequence(self.opener.iter().chain([&self.body]).cloned().collect());
+        if self.may_repeat { repeated(call, Grammar::Blank, most) } else { call }
+    }
+}
+
+/// Once, or up to `most` times.
+fn repeated(call: Grammar, between: Grammar, most: Option<usize>) -> Grammar {
+    let more = Grammar::Sequence(vec![between, call.clone()]);
+    Grammar::Sequence(vec![call, Grammar::Repeat(Box::new(more), 0, most.map(|most| most - 1))])
+}
+
+fn anything() -> Grammar {
+    Grammar::Rest { without: Vec::new(), not_beginning: None }
+}
+
+fn object(tool: &Callable) -> Grammar {
+    Grammar::Json(tool.arguments.clone(), Spelling::Usual)
+}
+
+/// `{"name": "f", "arguments": {…}}`, as templates write it.
+fn as_json(tool: &Callable, key: &str) -> Grammar {
+    let head = format!("{{\"name\": {}, \"{key}\": ", Value::from(tool.name.as_str()));
+    Grammar::Sequence(vec![Grammar::text(head), object(tool), Grammar::text("}")])
+}
+
+/// `f(a=1, b="x")`; nothing where its arguments cannot be written one by one.
+fn as_python(tool: &Callable) -> Option<Grammar> {
+    let members = tool.arguments.members().filter(|members| members.len() <= MOST_ARGUMENTS)?;
+    if !members.iter().all(|member| is_word(&member.name)) || !is_word(&tool.name) {
+        return None;
+    }
+    let parts = vec![Grammar::text(format!("{}(", tool.name)), arguments(&members), Grammar::text(")")];
+    Some(Grammar::Sequence(parts))
+}
+
+fn is_word(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
+}
+
+/// Those that are left, before any is written.
+fn arguments(members: &[Member]) -> Grammar {
+    let Some((next, left)) = members.split_first() else { return Grammar::text("") };
+    let here = [argument(next)].into_iter().chain(left.iter().map(further)).collect();
+    match next.is_required {
+        true => Grammar::Sequence(here),
+        false => Grammar::Choice(vec![Grammar::Sequence(here), arguments(left)]),
+    }
+}
+
+fn further(member: &Member) -> Grammar {
+    let argument = Grammar::Sequence(vec![Grammar::text(", "), argument(member)]);
+    if member.is_required { argument } else { argument.optional() }
+}
+
+fn argument(member: &Member) -> Grammar {
+    let value = Grammar::Json(member.schema.clone(), Spelling::AsPython);
+    Grammar::Sequence(vec![Grammar::text(format!("{}=", member.name)), value])
+}
