@@ -10,11 +10,13 @@
 mod calls;
 mod chat;
 mod completions;
+mod conversation;
 mod error;
 mod fields;
 mod generation;
 mod identity;
 mod models;
+mod openai;
 mod pictures;
 mod stream;
 mod tokens;

@@ -1,4 +1,4 @@
-//! Answers as they come: server-sent events, and answers collected whole.
+//! Answers as they come, framed as an API has them, and answers collected whole.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use plimsoll_engine::Timings;
 use plimsoll_engine::batch::Event;
-use plimsoll_engine::{Finish, Timings};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
@@ -21,14 +21,56 @@ const PING: Duration = Duration::from_secs(10);
 /// Events that may lie between here and the connection.
 const AHEAD: usize = 64;
 
+/// How events follow one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// Server-sent events without names, the last of which is `[DONE]`.
+    Data,
+}
+
+impl Framing {
+    fn content_type(self) -> &'static str {
+        match self {
+            Framing::Data => "text/event-stream; charset=utf-8",
+        }
+    }
+
+    /// One event; JSON has no line breaks of its own.
+    fn event(self, value: &Value) -> Bytes {
+        match self {
+            Framing::Data => Bytes::from(format!("data: {value}\n\n")),
+        }
+    }
+
+    /// What keeps a connection open while there is nothing to tell.
+    fn ping(self) -> Option<Bytes> {
+        match self {
+            Framing::Data => Some(Bytes::from_static(b": still at it\n\n")),
+        }
+    }
+
+    /// What stands after the last event of an answer that came to its end.
+    fn last(self) -> Option<Bytes> {
+        match self {
+            Framing::Data => Some(Bytes::from_static(b"data: [DONE]\n\n")),
+        }
+    }
+}
+
 /// What makes events of what is heard.
 pub trait Chunks: Send + 'static {
-    /// What goes out before anything is heard, of each answer.
-    fn begin(&mut self) -> Vec<Value>;
-    /// What goes out for an event.
+    /// How they follow one another.
+    const FRAMING: Framing;
+    /// What goes out before anything is heard; `usage` knows the prompt.
+    fn begin(&mut self, usage: &Usage) -> Vec<Value>;
+    /// What goes out for an event of an answer.
     fn hear(&mut self, choice: usize, event: &Event) -> Vec<Value>;
-    /// What tells how many tokens there were, once every answer has ended.
-    fn usage(&self, usage: &Usage) -> Value;
+    /// What goes out once every answer has ended.
+    fn end(&mut self, usage: &Usage) -> Vec<Value>;
+    /// What goes out where an answer cannot go on.
+    fn fail(&mut self, error: &ApiError) -> Vec<Value> {
+        vec![error.to_json()]
+    }
 }
 
 /// Tokens of a request and its answers.
@@ -75,14 +117,6 @@ impl Usage {
     }
 }
 
-/// OpenAI's name for why an answer ended.
-pub fn finish_reason(finish: Finish) -> &'static str {
-    match finish {
-        Finish::Stop | Finish::Interrupted => "stop",
-        Finish::Length | Finish::ContextFull => "length",
-    }
-}
-
 /// How many answers there are.
 #[derive(Debug, Clone, Copy)]
 pub struct Counts {
@@ -92,64 +126,53 @@ pub struct Counts {
     pub n: usize,
 }
 
-/// Sends what `chunks` makes of all answers, one event after another, until `[DONE]`. Who closes the connection ends them.
-pub fn events(answers: Answers, counts: Counts, include_usage: bool, chunks: impl Chunks) -> Response {
+/// Sends what `chunks` makes of all answers, one event after another. Who closes the connection ends them.
+pub fn events<C: Chunks>(answers: Answers, counts: Counts, chunks: C) -> Response {
     let (sender, receiver) = mpsc::channel::<Bytes>(AHEAD);
     // Gone or refused ends both: dropping `answers` has the model stop.
-    tokio::spawn(async move { send(answers, counts, include_usage, chunks, &sender).await });
+    tokio::spawn(async move { send(answers, counts, chunks, &sender).await });
     let body = Body::from_stream(ReceiverStream::new(receiver).map(Ok::<Bytes, Infallible>));
-    let headers = [(header::CONTENT_TYPE, "text/event-stream; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
+    let headers = [(header::CONTENT_TYPE, C::FRAMING.content_type()), (header::CACHE_CONTROL, "no-store")];
     (headers, body).into_response()
 }
 
-async fn send(
-    mut answers: Answers,
-    counts: Counts,
-    include_usage: bool,
-    mut chunks: impl Chunks,
-    sender: &mpsc::Sender<Bytes>,
-) -> Result<(), mpsc::error::SendError<Bytes>> {
-    let piece = |mut chunk: Value| {
-        if include_usage {
-            chunk["usage"] = Value::Null;
-        }
-        data(&chunk)
-    };
-    for chunk in chunks.begin() {
-        sender.send(piece(chunk)).await?;
-    }
+type Sent = Result<(), mpsc::error::SendError<Bytes>>;
+
+async fn send<C: Chunks>(mut answers: Answers, counts: Counts, mut chunks: C, sender: &mpsc::Sender<Bytes>) -> Sent {
     let mut usage = Usage::of_prompt(answers.prompt_tokens, counts.n);
+    send_all::<C>(sender, chunks.begin(&usage)).await?;
     let mut open = counts.prompts * counts.n;
     while open > 0 {
         let heard = tokio::select! {
             () = sender.closed() => return Ok(()),
             () = tokio::time::sleep(PING) => {
-                sender.send(Bytes::from_static(b": still at it\n\n")).await?;
+                if let Some(ping) = C::FRAMING.ping() {
+                    sender.send(ping).await?;
+                }
                 continue;
             }
             heard = answers.heard.recv() => heard,
         };
-        let Some((choice, event)) = heard else {
-            return sender.send(data(&cut_off().to_json())).await;
-        };
+        let Some((choice, event)) = heard else { return send_all::<C>(sender, chunks.fail(&cut_off())).await };
         usage.count(choice, &event);
         open -= usize::from(event.is_last());
         if let Event::Failed(error) = event {
-            return sender.send(data(&ApiError::from(error).to_json())).await;
+            return send_all::<C>(sender, chunks.fail(&error.into())).await;
         }
-        for chunk in chunks.hear(choice, &event) {
-            sender.send(piece(chunk)).await?;
-        }
+        send_all::<C>(sender, chunks.hear(choice, &event)).await?;
     }
-    if include_usage {
-        sender.send(data(&chunks.usage(&usage))).await?;
+    send_all::<C>(sender, chunks.end(&usage)).await?;
+    match C::FRAMING.last() {
+        Some(last) => sender.send(last).await,
+        None => Ok(()),
     }
-    sender.send(Bytes::from_static(b"data: [DONE]\n\n")).await
 }
 
-/// One event; JSON has no line breaks of its own.
-fn data(value: &Value) -> Bytes {
-    Bytes::from(format!("data: {value}\n\n"))
+async fn send_all<C: Chunks>(sender: &mpsc::Sender<Bytes>, events: Vec<Value>) -> Sent {
+    for event in events {
+        sender.send(C::FRAMING.event(&event)).await?;
+    }
+    Ok(())
 }
 
 fn cut_off() -> ApiError {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use plimsoll_engine::{Special, TemplateRequest};
+use plimsoll_engine::Special;
 use serde_json::{Value, json};
 
 use crate::error::ApiError;
@@ -44,13 +44,8 @@ pub async fn detokenize(State(models): State<Arc<Models>>, body: Bytes) -> Resul
 pub async fn apply_template(State(models): State<Arc<Models>>, body: Bytes) -> Result<Json<Value>, ApiError> {
     let mut fields = Fields::of_body(&body)?;
     let (_, served) = models.find(&fields.need::<String>("model")?)?;
-    let request = crate::chat::template_request(&mut fields, &served.language)?;
+    let told = crate::chat::told(&mut fields, &served.language)?;
     fields.end()?;
-    let prompt = served.ask(move |session| rendered(session, &request)).await??;
+    let prompt = told.prompt(&served).await?;
     Ok(Json(json!({ "prompt": prompt })))
-}
-
-fn rendered(session: &plimsoll_engine::Session, request: &TemplateRequest) -> Result<String, ApiError> {
-    let template = session.require_template()?;
-    Ok(template.render(&template.with_expected_content(request))?)
 }

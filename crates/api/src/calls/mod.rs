@@ -57,6 +57,17 @@ pub enum Said {
     Call(Call),
 }
 
+/// Why an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// There was no more to say, or a text appeared that ends it.
+    Complete,
+    /// So that what was called can answer.
+    Called,
+    /// It may have no more tokens.
+    Cut,
+}
+
 /// Hears one answer.
 pub struct Reader {
     tokenizer: Arc<Tokenizer>,
@@ -150,11 +161,12 @@ impl Reader {
         said
     }
 
-    /// OpenAI's name for why the answer ended: for calls only where it ended by itself after one.
-    pub fn finish_reason(&self, finish: Finish) -> &'static str {
-        match crate::stream::finish_reason(finish) {
-            "stop" if self.called > 0 => "tool_calls",
-            reason => reason,
+    /// Why the answer ended: for calls only where it ended by itself after one.
+    pub fn ending(&self, finish: Finish) -> Ending {
+        match finish {
+            Finish::Length | Finish::ContextFull => Ending::Cut,
+            Finish::Stop | Finish::Interrupted if self.called > 0 => Ending::Called,
+            Finish::Stop | Finish::Interrupted => Ending::Complete,
         }
     }
 }

@@ -1,61 +1,28 @@
 //! Answers to a conversation, sent whole.
 
-use std::sync::Arc;
-
-use plimsoll_engine::Tokenizer;
 use plimsoll_engine::batch::Event;
 use serde_json::{Value, json};
 
 use super::likelihoods;
-use crate::calls::{self, Call, Dialect, Language, Reader, Said};
+use crate::calls::{Call, Ending, Reader, Said};
+use crate::conversation::Hearing;
 use crate::error::ApiError;
-use crate::identity::{Identity, random};
+use crate::identity::Identity;
 use crate::stream::Usage;
-
-/// How an answer is read.
-pub struct Reading {
-    /// How the model writes calls and thinking.
-    pub language: Language,
-    /// The tools that it may call, where calls are looked for.
-    pub callable: Option<Vec<String>>,
-    /// Whether the answer begins with thinking.
-    pub is_thinking: bool,
-}
 
 /// What every part of an answer says of it.
 pub struct About {
     /// Its name, and the model's.
     pub identity: Identity,
-    /// The model's.
-    pub tokenizer: Arc<Tokenizer>,
+    /// How it is heard.
+    pub hearing: Hearing,
     with_likelihoods: bool,
-    reading: Reading,
-    /// What the names of calls are drawn from.
-    seed: u64,
 }
 
 impl About {
     /// Of an answer by `model` that begins now.
-    pub fn new(
-        model: &str,
-        tokenizer: Arc<Tokenizer>,
-        with_likelihoods: bool,
-        reading: Reading,
-    ) -> Result<About, ApiError> {
-        let (identity, seed) = (Identity::now("chatcmpl", model)?, random()?);
-        Ok(About { identity, tokenizer, with_likelihoods, reading, seed })
-    }
-
-    /// What hears one of its answers.
-    pub fn reader(&self) -> Reader {
-        let Reading { language, callable, is_thinking } = &self.reading;
-        Reader::new(Arc::clone(&self.tokenizer), language, callable.clone(), *is_thinking)
-    }
-
-    /// The name of call `index` of an answer.
-    pub fn call_id(&self, choice: usize, index: usize) -> String {
-        let letters = self.reading.language.dialect.map_or(24, Dialect::id_letters);
-        calls::id(self.seed, (choice as u64) << 32 | index as u64, letters)
+    pub fn new(model: &str, hearing: Hearing, with_likelihoods: bool) -> Result<About, ApiError> {
+        Ok(About { identity: Identity::now("chatcmpl", model)?, hearing, with_likelihoods })
     }
 
     /// The likelihoods of tokens, where they are wanted.
@@ -64,6 +31,15 @@ impl About {
             true => json!({ "content": entries, "refusal": null }),
             false => Value::Null,
         }
+    }
+}
+
+/// OpenAI's name for why an answer ended.
+pub fn finish_reason(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Complete => "stop",
+        Ending::Called => "tool_calls",
+        Ending::Cut => "length",
     }
 }
 
@@ -119,7 +95,7 @@ impl Choice {
 impl Whole {
     /// `n` answers of which nothing is heard yet.
     pub fn new(about: About, n: usize) -> Whole {
-        let choices = (0..n).map(|_| Choice::new(about.reader())).collect();
+        let choices = (0..n).map(|_| Choice::new(about.hearing.reader())).collect();
         Whole { about, choices }
     }
 
@@ -134,8 +110,8 @@ impl Whole {
             }
         }
         match event {
-            Event::Token(token) => choice.likelihoods.extend(likelihoods::entry(&self.about.tokenizer, token)),
-            Event::Ended { finish, .. } => choice.finish = Some(choice.reader.finish_reason(*finish)),
+            Event::Token(token) => choice.likelihoods.extend(likelihoods::entry(&self.about.hearing.tokenizer, token)),
+            Event::Ended { finish, .. } => choice.finish = Some(finish_reason(choice.reader.ending(*finish))),
             Event::Failed(_) => {}
         }
     }
@@ -147,7 +123,7 @@ impl Whole {
         let choices = choices.iter_mut().enumerate().map(|(index, choice)| {
             json!({
                 "index": index,
-                "message": choice.message(|call| about.call_id(index, call)),
+                "message": choice.message(|call| about.hearing.call_id(index, call)),
                 "logprobs": about.likelihoods(std::mem::take(&mut choice.likelihoods)),
                 "finish_reason": choice.finish,
             })

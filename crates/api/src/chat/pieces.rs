@@ -3,10 +3,10 @@
 use plimsoll_engine::batch::Event;
 use serde_json::{Value, json};
 
-use super::answer::{About, usage_json};
+use super::answer::{About, finish_reason, usage_json};
 use super::likelihoods;
 use crate::calls::{Call, Reader, Said};
-use crate::stream::{Chunks, Usage};
+use crate::stream::{Chunks, Framing, Usage};
 
 /// Answers that are sent piece by piece.
 pub struct Pieces {
@@ -14,18 +14,23 @@ pub struct Pieces {
     readers: Vec<Reader>,
     /// Calls of each that were sent.
     called: Vec<usize>,
+    include_usage: bool,
 }
 
 impl Pieces {
-    /// Of `n` answers of which nothing is heard yet.
-    pub fn new(about: About, n: usize) -> Pieces {
-        let readers = (0..n).map(|_| about.reader()).collect();
-        Pieces { about, readers, called: vec![0; n] }
+    /// Of `n` answers of which nothing is heard yet; the last piece tells how many tokens there were if `include_usage`.
+    pub fn new(about: About, n: usize, include_usage: bool) -> Pieces {
+        let readers = (0..n).map(|_| about.hearing.reader()).collect();
+        Pieces { about, readers, called: vec![0; n], include_usage }
     }
 
     fn piece(&self, index: usize, delta: Value, likelihoods: Value, finish: Option<&str>) -> Value {
         let choice = json!({ "index": index, "delta": delta, "logprobs": likelihoods, "finish_reason": finish });
-        self.about.identity.object("chat.completion.chunk", vec![choice])
+        let mut piece = self.about.identity.object("chat.completion.chunk", vec![choice]);
+        if self.include_usage {
+            piece["usage"] = Value::Null;
+        }
+        piece
     }
 
     /// What is said as OpenAI's deltas; a call's arguments come after its name.
@@ -38,7 +43,7 @@ impl Pieces {
                 Said::Call(Call { name, arguments }) => {
                     let index = self.called[choice];
                     self.called[choice] += 1;
-                    let id = self.about.call_id(choice, index);
+                    let id = self.about.hearing.call_id(choice, index);
                     let function = json!({ "name": name, "arguments": "" });
                     let call = json!({ "index": index, "id": id, "type": "function", "function": function });
                     let rest = json!({ "index": index, "function": { "arguments": arguments } });
@@ -51,7 +56,9 @@ impl Pieces {
 }
 
 impl Chunks for Pieces {
-    fn begin(&mut self) -> Vec<Value> {
+    const FRAMING: Framing = Framing::Data;
+
+    fn begin(&mut self, _: &Usage) -> Vec<Value> {
         let delta = json!({ "role": "assistant", "content": "", "refusal": null });
         (0..self.readers.len()).map(|index| self.piece(index, delta.clone(), Value::Null, None)).collect()
     }
@@ -60,8 +67,8 @@ impl Chunks for Pieces {
         let said = self.readers[choice].hear(event);
         let mut deltas = self.deltas(choice, said);
         let (entry, finish) = match event {
-            Event::Token(token) => (likelihoods::entry(&self.about.tokenizer, token), None),
-            Event::Ended { finish, .. } => (None, Some(self.readers[choice].finish_reason(*finish))),
+            Event::Token(token) => (likelihoods::entry(&self.about.hearing.tokenizer, token), None),
+            Event::Ended { finish, .. } => (None, Some(finish_reason(self.readers[choice].ending(*finish)))),
             Event::Failed(_) => return Vec::new(),
         };
         // Nothing is said for a token whose text is held back, unless its likelihood is wanted.
@@ -82,9 +89,12 @@ impl Chunks for Pieces {
         pieces.collect()
     }
 
-    fn usage(&self, usage: &Usage) -> Value {
+    fn end(&mut self, usage: &Usage) -> Vec<Value> {
+        if !self.include_usage {
+            return Vec::new();
+        }
         let mut object = self.about.identity.object("chat.completion.chunk", Vec::new());
         object["usage"] = usage_json(usage, self.readers.iter().map(|reader| reader.reasoning_tokens));
-        object
+        vec![object]
     }
 }

@@ -8,9 +8,10 @@ use plimsoll_engine::{ChatTemplate, Finish, Session, SessionOptions, Special, Te
 use plimsoll_models::Checkpoint;
 use serde_json::{Value, json};
 
-use super::answer::{About, Reading, Whole};
+use super::answer::{About, Whole};
 use super::pieces::Pieces;
 use crate::calls::Language;
+use crate::conversation::Hearing;
 use crate::stream::{Chunks, Usage};
 
 fn tokenizer() -> Arc<Tokenizer> {
@@ -22,8 +23,8 @@ fn tokenizer() -> Arc<Tokenizer> {
 fn about(tokenizer: &Arc<Tokenizer>, is_thinking: bool) -> About {
     let source = "{{ tools | tojson if tools else '' }}{{ '<tool_call><think></think>' }}";
     let language = Language::of_template(&ChatTemplate::new::<&str, &str>(source, []).unwrap());
-    let reading = Reading { language, callable: Some(vec!["f".to_owned(), "g".to_owned()]), is_thinking };
-    About::new("m", Arc::clone(tokenizer), false, reading).unwrap()
+    let callable = Some(vec!["f".to_owned(), "g".to_owned()]);
+    About::new("m", Hearing::new(Arc::clone(tokenizer), language, callable, is_thinking).unwrap(), false).unwrap()
 }
 
 /// What the batch would tell of an answer.
@@ -50,9 +51,9 @@ fn spoken(answer: &str, stops: &[&str], finish: Finish, is_thinking: bool) -> (V
     events.iter().for_each(|event| whole.hear(0, event));
     let whole = whole.into_json(&usage);
 
-    let mut pieces = Pieces::new(about(&tokenizer, is_thinking), 1);
+    let mut pieces = Pieces::new(about(&tokenizer, is_thinking), 1, true);
     let sent: Vec<Value> = events.iter().flat_map(|event| pieces.hear(0, event)).collect();
-    let last = pieces.usage(&usage);
+    let last = pieces.end(&usage).pop().unwrap();
     assert_eq!(last["usage"], whole["usage"]);
 
     let choice = &whole["choices"][0];

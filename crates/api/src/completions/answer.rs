@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use plimsoll_engine::Tokenizer;
 use plimsoll_engine::batch::{ChosenToken, Event, Likelihood};
+use plimsoll_engine::{Finish, Tokenizer};
 use serde_json::{Map, Value, json};
 
 use super::echo::Echo;
 use crate::error::ApiError;
 use crate::identity::Identity;
-use crate::stream::{Chunks, Counts, Usage, finish_reason};
+use crate::stream::{Chunks, Counts, Framing, Usage};
 
 /// What every part of an answer says of it.
 pub struct About {
@@ -30,6 +30,14 @@ impl About {
 
     fn name(&self, id: u32) -> String {
         String::from_utf8_lossy(self.tokenizer.token_bytes(id)).into_owned()
+    }
+}
+
+/// OpenAI's name for why a continuation ended.
+fn finish_reason(finish: Finish) -> &'static str {
+    match finish {
+        Finish::Stop | Finish::Interrupted => "stop",
+        Finish::Length | Finish::ContextFull => "length",
     }
 }
 
@@ -84,13 +92,15 @@ struct Choice {
 pub struct Continuations {
     about: About,
     choices: Vec<Choice>,
+    include_usage: bool,
 }
 
 impl Continuations {
-    /// Continuations of which nothing is heard yet; `echoes` are the prompts, where they are said back.
-    pub fn new(about: About, counts: Counts, echoes: Vec<Echo>) -> Continuations {
+    /// Continuations of which nothing is heard yet; `echoes` are the prompts, where they are said back. The last piece tells
+    /// how many tokens there were if `include_usage`.
+    pub fn new(about: About, counts: Counts, echoes: Vec<Echo>, include_usage: bool) -> Continuations {
         let choices = (0..counts.prompts * counts.n).map(|_| Choice::default()).collect();
-        let mut all = Continuations { about, choices };
+        let mut all = Continuations { about, choices, include_usage };
         for (at, echo) in echoes.iter().enumerate() {
             for choice in at * counts.n..(at + 1) * counts.n {
                 echo.iter().for_each(|token| all.add(choice, token));
@@ -133,7 +143,11 @@ impl Continuations {
     /// The same as a piece.
     fn piece(&mut self, index: usize) -> Value {
         let choice = self.take(index);
-        self.about.object(vec![choice])
+        let mut piece = self.about.object(vec![choice]);
+        if self.include_usage {
+            piece["usage"] = Value::Null;
+        }
+        piece
     }
 
     /// The body of the response.
@@ -146,7 +160,9 @@ impl Continuations {
 }
 
 impl Chunks for Continuations {
-    fn begin(&mut self) -> Vec<Value> {
+    const FRAMING: Framing = Framing::Data;
+
+    fn begin(&mut self, _: &Usage) -> Vec<Value> {
         let with_echo: Vec<usize> =
             (0..self.choices.len()).filter(|index| !self.choices[*index].text.is_empty()).collect();
         with_echo.into_iter().map(|index| self.piece(index)).collect()
@@ -158,9 +174,12 @@ impl Chunks for Continuations {
         (!is_silent).then(|| self.piece(choice)).into_iter().collect()
     }
 
-    fn usage(&self, usage: &Usage) -> Value {
+    fn end(&mut self, usage: &Usage) -> Vec<Value> {
+        if !self.include_usage {
+            return Vec::new();
+        }
         let mut object = self.about.object(Vec::new());
         object["usage"] = usage.to_json();
-        object
+        vec![object]
     }
 }

@@ -17,6 +17,7 @@ use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::generation::Generation;
 use crate::models::Models;
+use crate::openai::{self, Delivery};
 use crate::stream::{self, Counts};
 use crate::worker::Prepared;
 use answer::{About, Continuations};
@@ -43,6 +44,7 @@ struct CompletionRequest {
     echo: bool,
     likelihoods: Option<usize>,
     generation: Generation,
+    delivery: Delivery,
 }
 
 /// Continues texts.
@@ -53,7 +55,7 @@ pub async fn complete(State(models): State<Arc<Models>>, body: Bytes) -> Result<
 async fn continued(models: &Models, body: &[u8]) -> Result<Response, ApiError> {
     let mut fields = Fields::of_body(body)?;
     let (name, served) = models.find(&fields.need::<String>("model")?)?;
-    let CompletionRequest { prompts, echo, likelihoods, generation } = read(fields)?;
+    let CompletionRequest { prompts, echo, likelihoods, generation, delivery } = read(fields)?;
     let all = served.ask(move |session| prompts.ids(session)).await??;
     let counts = Counts { prompts: all.len(), n: generation.n };
     let echoes = match (echo, likelihoods) {
@@ -67,12 +69,11 @@ async fn continued(models: &Models, body: &[u8]) -> Result<Response, ApiError> {
             served.ask(score).await??
         }
     };
-    let (stream, include_usage) = (generation.stream, generation.include_usage);
     let answers = served.answer(move |session| Ok(requests(session, &all, &generation, likelihoods))).await?;
     let about = About::new(name, Arc::clone(&served.tokenizer), likelihoods.is_some())?;
-    let mut told = Continuations::new(about, counts, echoes);
-    if stream {
-        return Ok(stream::events(answers, counts, include_usage, told));
+    let mut told = Continuations::new(about, counts, echoes, delivery.include_usage);
+    if delivery.stream {
+        return Ok(stream::events(answers, counts, told));
     }
     let usage = stream::collect(answers, counts, |choice, event| told.take_in(choice, &event)).await?;
     Ok(Json(told.into_json(&usage)).into_response())
@@ -86,10 +87,10 @@ fn read(mut fields: Fields) -> Result<CompletionRequest, ApiError> {
     if let Some(n) = likelihoods.filter(|n| *n > MOST_ALTERNATIVES) {
         return Err(ApiError::bad("logprobs", format!("`logprobs` is {n}, expected 0 to {MOST_ALTERNATIVES}")));
     }
-    let mut generation = Generation::take(&mut fields)?;
+    let (mut generation, delivery) = openai::take(&mut fields)?;
     generation.max_tokens = generation.max_tokens.or(Some(TOKENS));
     fields.end()?;
-    Ok(CompletionRequest { prompts, echo, likelihoods, generation })
+    Ok(CompletionRequest { prompts, echo, likelihoods, generation, delivery })
 }
 
 impl Prompts {

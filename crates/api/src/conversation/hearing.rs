@@ -1,0 +1,47 @@
+//! How the answers to a conversation are heard.
+
+use std::sync::Arc;
+
+use plimsoll_engine::Tokenizer;
+
+use crate::calls::{self, Dialect, Language, Reader};
+use crate::error::ApiError;
+use crate::identity::random;
+
+/// What has to be known to hear an answer.
+pub struct Hearing {
+    /// The model's.
+    pub tokenizer: Arc<Tokenizer>,
+    language: Language,
+    callable: Option<Vec<String>>,
+    is_thinking: bool,
+    /// What the names of calls are drawn from.
+    seed: u64,
+}
+
+impl Hearing {
+    /// Of answers in `language`, which begin within thinking if `is_thinking`; `callable` are the tools that may be called,
+    /// where calls are looked for.
+    ///
+    /// # Errors
+    /// The system gives no number that nobody can guess.
+    pub fn new(
+        tokenizer: Arc<Tokenizer>,
+        language: Language,
+        callable: Option<Vec<String>>,
+        is_thinking: bool,
+    ) -> Result<Hearing, ApiError> {
+        Ok(Hearing { tokenizer, language, callable, is_thinking, seed: random()? })
+    }
+
+    /// What hears one of the answers.
+    pub fn reader(&self) -> Reader {
+        Reader::new(Arc::clone(&self.tokenizer), &self.language, self.callable.clone(), self.is_thinking)
+    }
+
+    /// The name of call `index` of an answer.
+    pub fn call_id(&self, choice: usize, index: usize) -> String {
+        let letters = self.language.dialect.map_or(24, Dialect::id_letters);
+        calls::id(self.seed, (choice as u64) << 32 | index as u64, letters)
+    }
+}

@@ -1,0 +1,163 @@
+//! A conversation, whichever API it came by: each reads its own fields into a [`Conversation`] and writes its own answers
+//! out of what is heard of it.
+//!
+//! What is asked of the model is said here once: messages and tools as templates read them, pictures, how to answer, and
+//! what an answer is held to ([`tools::Choice`], [`Format`]).
+
+mod format;
+mod hearing;
+pub mod tools;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use plimsoll_engine::batch::Request;
+use plimsoll_engine::{ImageInput, Session, TemplateRequest};
+use serde_json::{Map, Value};
+
+use crate::calls::Language;
+use crate::error::ApiError;
+use crate::generation::Generation;
+use crate::stream::Counts;
+use crate::worker::{Answers, Prepared, Served};
+
+pub use format::Format;
+pub use hearing::Hearing;
+use tools::Tools;
+
+/// Template variables that a request may not set: they are the model's, or fields of their own.
+const RESERVED: [&str; 9] = [
+    "messages",
+    "tools",
+    "documents",
+    "bos_token",
+    "eos_token",
+    "unk_token",
+    "pad_token",
+    "add_generation_prompt",
+    "continue_final_message",
+];
+
+/// Tokens at the end of a prompt among which a marker of thinking is looked for.
+const PROMPT_END: usize = 32;
+
+/// What the model is told.
+pub struct Told {
+    /// The messages, and what else the template reads.
+    pub template: TemplateRequest,
+    /// The pictures that messages show, in order.
+    pub pictures: Vec<ImageInput>,
+    /// What the model may call.
+    pub tools: Option<Tools>,
+}
+
+/// A conversation that is to be answered.
+pub struct Conversation {
+    /// What the model is told.
+    pub told: Told,
+    /// How it answers.
+    pub generation: Generation,
+    /// What its answer is.
+    pub format: Format,
+    /// Whether tokens are told with their likelihoods, and with as many alternatives.
+    pub likelihoods: Option<usize>,
+}
+
+/// A conversation that is being answered.
+pub struct Answering {
+    /// What comes of it.
+    pub answers: Answers,
+    /// How many.
+    pub counts: Counts,
+    /// How each is heard.
+    pub hearing: Hearing,
+}
+
+impl Told {
+    /// The template's request, tools among it; `language` is the model's.
+    fn shown(self, language: &Language) -> (TemplateRequest, Vec<ImageInput>) {
+        let Told { mut template, pictures, tools } = self;
+        if let Some(tools) = tools {
+            language.show_tools(tools.definitions, &mut template);
+        }
+        (template, pictures)
+    }
+
+    /// The prompt that a conversation without pictures becomes.
+    ///
+    /// # Errors
+    /// It shows pictures, or the template refuses it.
+    pub async fn prompt(self, served: &Served) -> Result<String, ApiError> {
+        let (request, pictures) = self.shown(&served.language);
+        if !pictures.is_empty() {
+            return Err(ApiError::bad("messages", "how pictures stand in a prompt is not shown here"));
+        }
+        let rendered = move |session: &mut Session| {
+            let template = session.require_template()?;
+            Ok(template.render(&template.with_expected_content(&request))?)
+        };
+        served.ask(rendered).await?
+    }
+}
+
+impl Conversation {
+    /// Has `served` answer.
+    ///
+    /// # Errors
+    /// The template refuses the conversation, it cannot be answered, or too many wait.
+    pub async fn answer(self, served: &Served) -> Result<Answering, ApiError> {
+        let Conversation { told, generation, format, likelihoods } = self;
+        format.promised()?;
+        let language = served.language;
+        let callable = told.tools.as_ref().and_then(Tools::callable);
+        let (template, pictures) = told.shown(&language);
+        let counts = Counts { prompts: 1, n: generation.n };
+        let is_thinking = Arc::new(AtomicBool::new(false));
+        let found = Arc::clone(&is_thinking);
+        let prepare = move |session: &mut Session| {
+            let (ids, images) = encoded(session, &template, &pictures)?;
+            found.store(begins_thinking(session, &language, &ids), Ordering::Relaxed);
+            let request = |choice| Request {
+                ids: ids.clone(),
+                images: images.clone(),
+                options: generation.options(session, choice),
+                begins: true,
+                likelihoods,
+            };
+            Ok(Prepared { requests: (0..generation.n).map(request).collect(), prompt_tokens: ids.len() })
+        };
+        let answers = served.answer(prepare).await?;
+        let is_thinking = is_thinking.load(Ordering::Relaxed);
+        let hearing = Hearing::new(Arc::clone(&served.tokenizer), language, callable, is_thinking)?;
+        Ok(Answering { answers, counts, hearing })
+    }
+}
+
+type Encoded = (Vec<u32>, Vec<plimsoll_engine::EncodedImage>);
+
+/// The tokens of a prompt, and the pictures that stand in it.
+fn encoded(session: &mut Session, template: &TemplateRequest, pictures: &[ImageInput]) -> Result<Encoded, ApiError> {
+    let images = pictures.iter().map(|picture| session.encode_image(picture)).collect::<Result<Vec<_>, _>>()?;
+    Ok((session.chat_ids_with_images(template, &images)?, images))
+}
+
+/// Whether the template has the answer begin with thinking.
+fn begins_thinking(session: &Session, language: &Language, ids: &[u32]) -> bool {
+    let end = &ids[ids.len().saturating_sub(PROMPT_END)..];
+    let bytes: Vec<u8> = end.iter().flat_map(|id| session.tokenizer().token_bytes(*id)).copied().collect();
+    language.is_thinking_after(&String::from_utf8_lossy(&bytes))
+}
+
+/// Checks that a request may set these variables of the template; `field` is the one that has them.
+///
+/// # Errors
+/// One is the model's, or a field of its own.
+pub fn check_variables(variables: &Map<String, Value>, field: &str) -> Result<(), ApiError> {
+    match variables.keys().find(|name| RESERVED.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => {
+            let what = format!("the template variable `{name}` is not a request's to set");
+            Err(ApiError::bad(format!("{field}.{name}"), what))
+        }
+    }
+}
