@@ -3,6 +3,7 @@
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use plimsoll_engine::{SamplerError, SessionError, TemplateError};
+use plimsoll_grammar::ConstraintError;
 use serde_json::{Value, json};
 
 use crate::LARGEST_REQUEST;
@@ -127,6 +128,12 @@ impl From<SessionError> for ApiError {
             }
             _ => ApiError::internal(message),
         }
+    }
+}
+
+impl From<ConstraintError> for ApiError {
+    fn from(error: ConstraintError) -> ApiError {
+        ApiError::internal(error.to_string())
     }
 }
 

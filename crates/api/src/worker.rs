@@ -1,15 +1,17 @@
 //! The thread of a model: it owns the program, lets requests in, and steps the batch.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use plimsoll_engine::batch::{Admission, Batch, BatchOptions, Candidate, Event, Request, SequenceId};
-use plimsoll_engine::{Session, Tokenizer};
+use plimsoll_engine::{Session, Tokenizer, grammars};
+use plimsoll_grammar::{Constraint, Grammars};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::calls::Language;
+use crate::conversation::Held;
 use crate::error::ApiError;
 
 /// Events that may wait for a reader before the answer is given up: more than any answer here has in a minute.
@@ -65,6 +67,7 @@ pub struct Served {
     pub tokenizer: Arc<Tokenizer>,
     /// How the model writes calls and thinking.
     pub(crate) language: Language,
+    vocabulary: Arc<Vocabulary>,
     /// Tokens that prompt and answer may take together.
     pub context: usize,
     /// Since when, in seconds of Unix time.
@@ -79,11 +82,12 @@ impl Served {
     pub fn start(session: Session, options: WorkerOptions) -> std::io::Result<Served> {
         let (context, tokenizer) = (session.context(), session.shared_tokenizer());
         let language = Language::of(&session);
+        let vocabulary = Arc::new(Vocabulary::of(&session));
         let (commands, inbox) = channel();
         let run = move || Worker::new(session, options, inbox).run();
         let thread = std::thread::Builder::new().name("model".to_owned()).spawn(run)?;
         let created = jiff::Timestamp::now().as_second();
-        Ok(Served { commands: Some(commands), thread: Some(thread), tokenizer, language, context, created })
+        Ok(Served { commands: Some(commands), thread: Some(thread), tokenizer, language, vocabulary, context, created })
     }
 
     /// Has `prepare` make the requests of one call, and answers them together. The answer comes once they are prepared,
@@ -116,8 +120,43 @@ impl Served {
         answer.await.map_err(|_| ApiError::gone())
     }
 
+    /// What answers are held to; nothing where they are free.
+    ///
+    /// # Errors
+    /// A schema cannot be enforced.
+    pub(crate) async fn constraint(&self, held: Held) -> Result<Option<Constraint>, ApiError> {
+        if held.is_free() {
+            return Ok(None);
+        }
+        let (language, vocabulary) = (self.language, Arc::clone(&self.vocabulary));
+        // Large schemas take a second; the model goes on meanwhile.
+        let made = move || held.constraint(&language, &vocabulary.tokenizer, vocabulary.grammars()?).map(Some);
+        tokio::task::spawn_blocking(made).await.unwrap_or_else(|_| Err(ApiError::gone()))
+    }
+
     fn send(&self, command: Command) -> Result<(), ApiError> {
         self.commands.as_ref().and_then(|commands| commands.send(command).ok()).ok_or_else(ApiError::gone)
+    }
+}
+
+/// The tokens of a model, and what constrains answers of them, made when it is first asked for.
+struct Vocabulary {
+    tokenizer: Arc<Tokenizer>,
+    size: usize,
+    eos_ids: Vec<u32>,
+    grammars: OnceLock<Result<Grammars, ApiError>>,
+}
+
+impl Vocabulary {
+    fn of(session: &Session) -> Vocabulary {
+        let size = session.program().network().vocab_size;
+        let eos_ids = session.eos_ids().to_vec();
+        Vocabulary { tokenizer: session.shared_tokenizer(), size, eos_ids, grammars: OnceLock::new() }
+    }
+
+    fn grammars(&self) -> Result<&Grammars, ApiError> {
+        let made = || grammars(&self.tokenizer, self.size, &self.eos_ids).map_err(ApiError::from);
+        self.grammars.get_or_init(made).as_ref().map_err(Clone::clone)
     }
 }
 

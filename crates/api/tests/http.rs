@@ -157,7 +157,7 @@ async fn what_is_not_honoured_is_refused_by_name() {
         ("stop", json!([""]), "stop"),
         ("top_logprobs", json!(2), "top_logprobs"),
         ("stream_options", json!({"include_usage": true}), "stream_options"),
-        ("response_format", json!({"type": "json_object"}), "response_format"),
+        ("response_format", json!({"type": "grammar"}), "response_format"),
         ("tools", json!([{"type": "function"}]), "tools"),
         ("functions", json!([]), "functions"),
         ("store", json!(true), "store"),

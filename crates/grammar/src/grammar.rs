@@ -97,6 +97,7 @@ impl Lark {
             }
             Grammar::Sequence(parts) => self.joined(parts, " "),
             Grammar::Choice(parts) => self.joined(parts, " | "),
+            Grammar::Repeat(_, _, Some(0)) => Value::from("").to_string(),
             Grammar::Repeat(part, least, most) => {
                 let part = self.expression(part);
                 let part = self.rule("part", "", &part);
@@ -133,14 +134,7 @@ fn beginning_otherwise(text: &str) -> String {
 
 /// A regular expression, between slashes, of exactly `text`.
 fn pattern(text: &str) -> String {
-    let mut pattern = String::new();
-    for letter in text.chars() {
-        if !letter.is_alphanumeric() && letter != '_' && letter != ' ' && letter.is_ascii() {
-            pattern.push('\\');
-        }
-        pattern.push(letter);
-    }
-    pattern
+    regex_syntax::escape(text).replace('/', "\\/")
 }
 
 /// White space where JSON may have some: none without an end, which small models do not find.

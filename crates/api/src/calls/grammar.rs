@@ -1,7 +1,7 @@
 //! Answers that call as they have to: a model's way of writing calls, as a grammar.
 
 use plimsoll_engine::Tokenizer;
-use plimsoll_grammar::{Grammar, Member, Schema, Spelling};
+use plimsoll_grammar::{Constraint, Grammar, Member, Schema, Spelling};
 use serde_json::Value;
 
 use super::language::{Dialect, Language};
@@ -58,8 +58,17 @@ impl Writer<'_> {
         Some(self.after_thinking(answer))
     }
 
-    /// What the answer begins with where the prompt ends inside of thinking.
-    pub fn opener_of_thinking(&self) -> Option<Grammar> {
+    /// Goes on after the beginning of thinking, where the prompt ends with it.
+    pub fn begin_thinking(&self, constraint: &mut Constraint) {
+        // A grammar of this model's allows it: it was written above.
+        match self.opener_of_thinking() {
+            Some(Grammar::Token(id)) => drop(constraint.accept(id)),
+            Some(Grammar::Text(text)) => drop(constraint.accept_text(&text)),
+            _ => {}
+        }
+    }
+
+    fn opener_of_thinking(&self) -> Option<Grammar> {
         self.language.thinking.map(|Markers { open, .. }| self.marker(open))
     }
 
@@ -136,7 +145,8 @@ impl Writer<'_> {
             // Nothing announces a call but its bracket, at the very beginning.
             None => {
                 let bracket = if dialect == Dialect::Pythonic { "[" } else { "{" };
-                let text = rest(dialect.openers().iter().map(|text| (*text).to_owned()).collect(), Some(bracket.to_owned()));
+                let text =
+                    rest(dialect.openers().iter().map(|text| (*text).to_owned()).collect(), Some(bracket.to_owned()));
                 return Grammar::Choice(vec![block.whole(most), text]);
             }
             Some(Grammar::Text(text)) => {

@@ -5,6 +5,7 @@
 //! none is released as it was.
 
 mod find;
+mod grammar;
 mod id;
 mod language;
 mod literal;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use plimsoll_engine::batch::{ChosenToken, Event};
 use plimsoll_engine::{Finish, Tokenizer};
 
+pub use grammar::{Callable, Calling, Writer};
 pub use id::id;
 pub use language::{Dialect, Language};
 use reader::Calls;

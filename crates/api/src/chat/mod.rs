@@ -30,6 +30,9 @@ use pieces::Pieces;
 /// Alternatives that a token can be shown with.
 const MOST_ALTERNATIVES: usize = 20;
 
+/// Fields of a schema's description. What can be enforced always is, whether `strict` or not.
+const DESCRIPTION: [&str; 4] = ["name", "description", "schema", "strict"];
+
 /// Answers a conversation.
 pub async fn complete(State(models): State<Arc<Models>>, body: Bytes) -> Result<Response, ApiError> {
     let mut fields = Fields::of_body(&body)?;
@@ -89,7 +92,19 @@ fn format(fields: &mut Fields) -> Result<Format, ApiError> {
     match wanted["type"].as_str() {
         Some("text") => Ok(Format::Text),
         Some("json_object") => Ok(Format::Json),
-        Some("json_schema") => Ok(Format::Schema(wanted["json_schema"]["schema"].take())),
+        Some("json_schema") => {
+            let place = "response_format.json_schema".to_owned();
+            let Some(described) = wanted.get_mut("json_schema").and_then(Value::as_object_mut) else {
+                return Err(ApiError::bad(place, "`json_schema` has to be an object with a `schema`"));
+            };
+            described.retain(|_, value| !value.is_null());
+            if let Some(name) = described.keys().find(|name| !DESCRIPTION.contains(&name.as_str())) {
+                return Err(ApiError::bad(format!("{place}.{name}"), format!("`{name}` is no field of `json_schema`")));
+            }
+            let schema = described.shift_remove("schema");
+            let schema = schema.ok_or_else(|| ApiError::bad(format!("{place}.schema"), "`schema` is missing"))?;
+            Ok(Format::Schema { schema, place: format!("{place}.schema") })
+        }
         _ => Err(ApiError::bad("response_format", format!("there is no `response_format` {wanted}"))),
     }
 }

@@ -13,14 +13,14 @@ use crate::fields::Fields;
 /// The model knows no tools, or a field is not as it has to be, or asks for what cannot be promised.
 pub fn take(fields: &mut Fields, language: &Language) -> Result<Option<Tools>, ApiError> {
     let definitions: Vec<Value> = fields.take("tools")?.unwrap_or_default();
-    let choice = choice(fields)?.honoured()?;
+    let choice = choice(fields)?;
     if definitions.is_empty() {
         fields.refuse("parallel_tool_calls", "there are no tools")?;
-        return Ok(None);
     }
-    fields.accept_only("parallel_tool_calls", &[json!(true)])?;
+    let may_repeat = fields.take("parallel_tool_calls")?.unwrap_or(true);
     let read = definitions.into_iter().enumerate().map(|(at, definition)| tool(definition, &format!("tools[{at}]")));
-    Tools::new(read, choice, language)
+    let tools = Tools::new(read, choice, language)?;
+    Ok(tools.map(|tools| Tools { may_repeat, ..tools }))
 }
 
 /// Whether the model is to call.
@@ -53,9 +53,10 @@ fn tool(definition: Value, place: &str) -> Result<Tool, ApiError> {
     let at_name = format!("{place}.function.name");
     let name = tools::name(function.get("name"), &at_name)?;
     check_function(&function, place)?;
-    function.shift_remove("strict");
+    let is_strict = function.shift_remove("strict") == Some(json!(true));
     tool.insert("function".to_owned(), Value::Object(function));
-    Ok(Tool { name, definition: Value::Object(tool), place: at_name })
+    let parameters_at = format!("{place}.function.parameters");
+    Ok(Tool { name, definition: Value::Object(tool), place: at_name, parameters_at, is_strict })
 }
 
 fn check_function(function: &Map<String, Value>, place: &str) -> Result<(), ApiError> {
@@ -64,7 +65,7 @@ fn check_function(function: &Map<String, Value>, place: &str) -> Result<(), ApiE
             "name" => continue,
             "description" if !value.is_string() => "has to be a text",
             "parameters" if !value.is_object() => "has to be a JSON schema, an object",
-            "strict" if *value != json!(false) => "can only be `false` here: answers cannot be constrained yet",
+            "strict" if !value.is_boolean() => "has to be `true` or `false`",
             "description" | "parameters" | "strict" => continue,
             _ => "is no field of a function",
         };
@@ -95,8 +96,8 @@ mod tests {
     #[test]
     fn tools_are_read_and_what_cannot_be_promised_is_refused_by_name() {
         let tools = taken(function(json!({"name": "f", "description": null, "strict": false}))).unwrap().unwrap();
-        assert_eq!((tools.names, tools.choice), (vec!["f".to_owned()], Choice::Auto));
-        assert_eq!(tools.definitions, [json!({"type": "function", "function": {"name": "f"}})]);
+        assert_eq!((tools.callable(), tools.choice.clone()), (Some(vec!["f".to_owned()]), Choice::Auto));
+        assert_eq!(tools.definitions(), [json!({"type": "function", "function": {"name": "f"}})]);
         assert!(taken(json!({"tools": [], "tool_choice": "auto"})).unwrap().is_none());
         for (body, param) in [
             (json!({"tools": {}}), "tools"),
@@ -104,7 +105,7 @@ mod tests {
             (json!({"tools": [{"type": "web_search"}]}), "tools[0].type"),
             (json!({"tools": [{"type": "function"}]}), "tools[0].function"),
             (function(json!({"name": "a b"})), "tools[0].function.name"),
-            (function(json!({"name": "f", "strict": true})), "tools[0].function.strict"),
+            (function(json!({"name": "f", "strict": 1})), "tools[0].function.strict"),
             (function(json!({"name": "f", "parameters": []})), "tools[0].function.parameters"),
             (function(json!({"name": "f", "params": {}})), "tools[0].function.params"),
             (json!({"tool_choice": "required"}), "tool_choice"),
@@ -117,8 +118,8 @@ mod tests {
         let twice = json!({"type": "function", "function": {"name": "f"}});
         let twice = taken(json!({"tools": [twice, twice]})).unwrap_err();
         assert_eq!(twice.param.as_deref(), Some("tools[1].function.name"));
-        let mut alone = function(json!({"name": "f"}));
-        alone["parallel_tool_calls"] = json!(false);
-        assert_eq!(taken(alone).unwrap_err().param.as_deref(), Some("parallel_tool_calls"));
+        let mut another = function(json!({"name": "f"}));
+        another["tool_choice"] = json!({"type": "function", "function": {"name": "g"}});
+        assert_eq!(taken(another).unwrap_err().param.as_deref(), Some("tool_choice"));
     }
 }

@@ -4,6 +4,7 @@
 //! What is asked of the model is said here once: messages and tools as templates read them, pictures, how to answer, and
 //! what an answer is held to ([`tools::Choice`], [`Format`]).
 
+mod constraint;
 mod format;
 mod hearing;
 pub mod tools;
@@ -12,15 +13,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use plimsoll_engine::batch::Request;
-use plimsoll_engine::{ImageInput, Session, TemplateRequest};
+use plimsoll_engine::{GenerateOptions, ImageInput, Session, TemplateRequest};
 use serde_json::{Map, Value};
 
-use crate::calls::Language;
+use crate::calls::{Language, Writer};
 use crate::error::ApiError;
 use crate::generation::Generation;
 use crate::stream::Counts;
 use crate::worker::{Answers, Prepared, Served};
 
+pub use constraint::Held;
 pub use format::Format;
 pub use hearing::Hearing;
 use tools::Tools;
@@ -75,12 +77,12 @@ pub struct Answering {
 
 impl Told {
     /// The template's request, tools among it; `language` is the model's.
-    fn shown(self, language: &Language) -> (TemplateRequest, Vec<ImageInput>) {
+    fn shown(self, language: &Language) -> (TemplateRequest, Vec<ImageInput>, Option<Tools>) {
         let Told { mut template, pictures, tools } = self;
-        if let Some(tools) = tools {
-            language.show_tools(tools.definitions, &mut template);
+        if let Some(tools) = &tools {
+            language.show_tools(tools.definitions(), &mut template);
         }
-        (template, pictures)
+        (template, pictures, tools)
     }
 
     /// The prompt that a conversation without pictures becomes.
@@ -88,7 +90,7 @@ impl Told {
     /// # Errors
     /// It shows pictures, or the template refuses it.
     pub async fn prompt(self, served: &Served) -> Result<String, ApiError> {
-        let (request, pictures) = self.shown(&served.language);
+        let (request, pictures, _) = self.shown(&served.language);
         if !pictures.is_empty() {
             return Err(ApiError::bad("messages", "how pictures stand in a prompt is not shown here"));
         }
@@ -107,20 +109,27 @@ impl Conversation {
     /// The template refuses the conversation, it cannot be answered, or too many wait.
     pub async fn answer(self, served: &Served) -> Result<Answering, ApiError> {
         let Conversation { told, generation, format, likelihoods } = self;
-        format.promised()?;
         let language = served.language;
         let callable = told.tools.as_ref().and_then(Tools::callable);
-        let (template, pictures) = told.shown(&language);
+        let (template, pictures, tools) = told.shown(&language);
+        let constraint = served.constraint(Held { format, tools }).await?;
         let counts = Counts { prompts: 1, n: generation.n };
         let is_thinking = Arc::new(AtomicBool::new(false));
         let found = Arc::clone(&is_thinking);
         let prepare = move |session: &mut Session| {
             let (ids, images) = encoded(session, &template, &pictures)?;
-            found.store(begins_thinking(session, &language, &ids), Ordering::Relaxed);
+            let is_thinking = begins_thinking(session, &language, &ids);
+            found.store(is_thinking, Ordering::Relaxed);
+            let constraint = constraint.map(|mut constraint| {
+                if is_thinking {
+                    Writer::new(&language, session.tokenizer()).begin_thinking(&mut constraint);
+                }
+                constraint
+            });
             let request = |choice| Request {
                 ids: ids.clone(),
                 images: images.clone(),
-                options: generation.options(session, choice),
+                options: GenerateOptions { constraint: constraint.clone(), ..generation.options(session, choice) },
                 begins: true,
                 likelihoods,
             };

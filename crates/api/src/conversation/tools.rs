@@ -9,8 +9,6 @@ use crate::error::ApiError;
 const MOST_TOOLS: usize = 128;
 /// Letters that a tool's name may have.
 const LONGEST_NAME: usize = 64;
-/// Why an answer cannot be made to call.
-const UNCONSTRAINED: &str = "answers cannot be constrained yet, so nothing can make the model call";
 
 /// Whether the model calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,22 +23,6 @@ pub enum Choice {
     Named(String),
 }
 
-impl Choice {
-    /// Checks that it can be promised: here a constraint would be made of it.
-    ///
-    /// # Errors
-    /// The answer would have to be constrained.
-    pub fn honoured(self) -> Result<Choice, ApiError> {
-        match self {
-            Choice::Auto | Choice::None => Ok(self),
-            Choice::Required | Choice::Named(_) => Err(ApiError::bad(
-                "tool_choice",
-                format!("the model can be left to call or kept from it: {UNCONSTRAINED}"),
-            )),
-        }
-    }
-}
-
 /// A tool.
 #[derive(Debug, Clone)]
 pub struct Tool {
@@ -50,17 +32,21 @@ pub struct Tool {
     pub definition: Value,
     /// Where the request has its name.
     pub place: String,
+    /// Where the request has the schema of its arguments.
+    pub parameters_at: String,
+    /// Whether it may only be called with what that schema allows.
+    pub is_strict: bool,
 }
 
 /// What a model may call.
 #[derive(Debug, Clone)]
 pub struct Tools {
-    /// The definitions, as the template gets them.
-    pub definitions: Vec<Value>,
-    /// Their names.
-    pub names: Vec<String>,
-    /// Whether calls are looked for.
+    /// Each of them.
+    pub tools: Vec<Tool>,
+    /// Whether the model calls.
     pub choice: Choice,
+    /// Whether an answer may call more than once.
+    pub may_repeat: bool,
 }
 
 impl Tools {
@@ -74,7 +60,10 @@ impl Tools {
         language: &Language,
     ) -> Result<Option<Tools>, ApiError> {
         if tools.len() == 0 {
-            return Ok(None);
+            return match choice {
+                Choice::Auto | Choice::None => Ok(None),
+                _ => Err(ApiError::bad("tool_choice", "there are no tools that could be called")),
+            };
         }
         if language.dialect.is_none() {
             let what = "the model's template shows it no tools, or has no format of calls that is read here";
@@ -84,21 +73,40 @@ impl Tools {
             let what = format!("`tools` has {} tools, expected at most {MOST_TOOLS}", tools.len());
             return Err(ApiError::bad("tools", what));
         }
-        let (mut names, mut definitions) = (Vec::new(), Vec::new());
+        let mut read: Vec<Tool> = Vec::new();
         for tool in tools {
-            let Tool { name, definition, place } = tool?;
-            if names.contains(&name) {
-                return Err(ApiError::bad(place, format!("two tools are called `{name}`")));
+            let tool = tool?;
+            if read.iter().any(|other| other.name == tool.name) {
+                return Err(ApiError::bad(tool.place, format!("two tools are called `{}`", tool.name)));
             }
-            names.push(name);
-            definitions.push(definition);
+            read.push(tool);
         }
-        Ok(Some(Tools { definitions, names, choice }))
+        let tools = Tools { tools: read, choice, may_repeat: true };
+        match &tools.choice {
+            Choice::Named(name) if tools.called().next().is_none() => {
+                Err(ApiError::bad("tool_choice", format!("there is no tool `{name}` in `tools`")))
+            }
+            _ => Ok(Some(tools)),
+        }
     }
 
-    /// The names of tools that may be called, where calls are looked for.
+    /// Those that may be called.
+    pub fn called(&self) -> impl Iterator<Item = &Tool> {
+        self.tools.iter().filter(|tool| match &self.choice {
+            Choice::Auto | Choice::Required => true,
+            Choice::Named(name) => tool.name == *name,
+            Choice::None => false,
+        })
+    }
+
+    /// Their names, where calls are looked for.
     pub fn callable(&self) -> Option<Vec<String>> {
-        (self.choice != Choice::None).then(|| self.names.clone())
+        (self.choice != Choice::None).then(|| self.called().map(|tool| tool.name.clone()).collect())
+    }
+
+    /// The definitions, as the template gets them.
+    pub fn definitions(&self) -> Vec<Value> {
+        self.tools.iter().map(|tool| tool.definition.clone()).collect()
     }
 }
 

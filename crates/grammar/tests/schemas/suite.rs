@@ -6,18 +6,14 @@
 //! What is compared are values, as the suite has them: a mask fixes the order of an object's members and how a number is
 //! spelled, so a valid value has to be allowed in one order of its members, and an invalid one in none.
 
-mod masks;
-#[path = "../../../tests/skipped.rs"]
-mod skipped;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use plimsoll_grammar::Schema;
 use serde_json::Value;
 
-use masks::Masks;
-use skipped::skipped;
+use crate::masks::Masks;
+use crate::skipped::skipped;
 
 /// Files that ask for what depends on a choice. A format is an annotation unless an implementation says otherwise: here it
 /// is enforced, and what the suite has for those who do (`optional/format`) is asked instead. How a text is encoded is an

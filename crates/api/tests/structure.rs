@@ -1,0 +1,195 @@
+//! Answers held to schemas and tools, with models whose templates are exchanged: whatever a model would like to say, what it
+//! says is valid.
+
+mod models;
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use models::{CHAT, Exchanged, answered, post};
+
+/// Templates that show tools and thinking, by what they write of calls.
+fn server() -> Exchanged {
+    let shown = "{% for t in tools or [] %}{{ t.function.name }};{% endfor %}";
+    Exchanged::new(&[
+        ("plain", "", ""),
+        ("tagged", &format!("{shown}{{% set mark = '<tool_call>' %}}"), ""),
+        ("bare", &format!("{shown}{{% set mark = '<|python_tag|>' %}}"), ""),
+        ("pythonic", &format!("{shown}{{% set mark = '<|python_start|>' %}}"), ""),
+        ("announced", &format!("{shown}{{% set mark = '[TOOL_CALLS]' %}}"), ""),
+        ("functools", &format!("{shown}{{% set mark = 'functools[' %}}"), ""),
+        ("thinking", "{% set end = '</think>' %}", "<think>\n"),
+        ("may think", "{% set end = '<think></think>' %}", ""),
+    ])
+}
+
+const DIALECTS: [&str; 5] = ["tagged", "bare", "pythonic", "announced", "functools"];
+
+fn asked(model: &str, more: Value) -> Value {
+    let messages = json!([{"role": "user", "content": "What is 12 + 7?"}]);
+    let mut body = json!({"model": model, "messages": messages, "seed": 1, "max_tokens": 300});
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    body
+}
+
+fn schema() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "city": {"type": "string", "maxLength": 8},
+            "day": {"type": "string", "format": "date"},
+            "count": {"type": "integer", "minimum": 1, "maximum": 12},
+            "tags": {"type": "array", "items": {"$ref": "#/$defs/tag"}, "minItems": 1, "maxItems": 2},
+        },
+        "required": ["city", "day", "count", "tags"],
+        "additionalProperties": false,
+        "$defs": {"tag": {"enum": ["a", "b", 3]}},
+    })
+}
+
+fn check(value: &Value) {
+    assert!(value["city"].as_str().unwrap().chars().count() <= 8, "{value}");
+    let day = value["day"].as_str().unwrap();
+    assert!(day.len() == 10 && day.as_bytes()[4] == b'-', "{value}");
+    assert!((1..=12).contains(&value["count"].as_i64().unwrap()), "{value}");
+    let tags = value["tags"].as_array().unwrap();
+    assert!((1..=2).contains(&tags.len()) && tags.iter().all(|tag| [json!("a"), json!("b"), json!(3)].contains(tag)));
+    assert_eq!(value.as_object().unwrap().len(), 4, "{value}");
+}
+
+fn tool(name: &str, parameters: Value, strict: bool) -> Value {
+    json!({"type": "function", "function": {"name": name, "parameters": parameters, "strict": strict}})
+}
+
+#[tokio::test]
+async fn an_answer_is_json_of_the_schema_whatever_the_draw() {
+    let server = server();
+    let format = json!({"type": "json_schema", "json_schema": {"name": "n", "strict": true, "schema": schema()}});
+    for seed in 0..8 {
+        let asked = asked("plain", json!({"response_format": format, "seed": seed, "temperature": 1.5}));
+        let answer = answered(&server, CHAT, asked).await;
+        assert_eq!(answer["choices"][0]["finish_reason"], "stop", "{answer}");
+        check(&serde_json::from_str(answer["choices"][0]["message"]["content"].as_str().unwrap()).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn what_is_said_after_thinking_is_held_and_the_thinking_is_not() {
+    let server = server();
+    let format = json!({"type": "json_schema", "json_schema": {"schema": {"enum": ["yes", "no"]}}});
+    // The demo model never ends a thought, so the answer is all thought when it is cut off.
+    let thought = answered(&server, CHAT, asked("thinking", json!({"response_format": format, "max_tokens": 5}))).await;
+    let message = &thought["choices"][0]["message"];
+    assert_eq!(
+        (message["content"].as_str(), thought["choices"][0]["finish_reason"].as_str()),
+        (Some(""), Some("length"))
+    );
+    assert!(!message["reasoning_content"].as_str().unwrap().starts_with('"'), "{message}");
+    // It may think, and does not have to.
+    let said = answered(&server, CHAT, asked("may think", json!({"response_format": format, "temperature": 0}))).await;
+    let content = said["choices"][0]["message"]["content"].as_str().unwrap();
+    assert!(["\"yes\"", "\"no\""].contains(&content), "{said}");
+}
+
+#[tokio::test]
+async fn whoever_has_to_call_calls_in_each_language() {
+    let server = server();
+    let tools =
+        json!([tool("weather", schema(), true), tool("time", json!({"type": "object", "properties": {}}), false)]);
+    for model in DIALECTS {
+        for seed in 0..4 {
+            let more = json!({"tools": tools, "tool_choice": "required", "seed": seed, "parallel_tool_calls": false});
+            let answer = answered(&server, CHAT, asked(model, more)).await;
+            let calls = answer["choices"][0]["message"]["tool_calls"].as_array().unwrap();
+            assert_eq!((calls.len(), &answer["choices"][0]["finish_reason"]), (1, &json!("tool_calls")), "{answer}");
+            let call = &calls[0]["function"];
+            let arguments: Value = serde_json::from_str(call["arguments"].as_str().unwrap()).unwrap();
+            match call["name"].as_str() {
+                Some("weather") => check(&arguments),
+                name => assert!(name == Some("time") && arguments.is_object(), "{answer}"),
+            }
+        }
+        let named = json!({"type": "function", "function": {"name": "weather"}});
+        let more = json!({"tools": tools, "tool_choice": named, "parallel_tool_calls": false, "temperature": 0});
+        let answer = answered(&server, CHAT, asked(model, more)).await;
+        let call = &answer["choices"][0]["message"]["tool_calls"][0]["function"];
+        assert_eq!(call["name"], "weather", "{model}: {answer}");
+        check(&serde_json::from_str(call["arguments"].as_str().unwrap()).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_strict_tool_leaves_text_alone() {
+    let server = server();
+    for model in DIALECTS {
+        let more = json!({"tools": [tool("weather", schema(), true)], "temperature": 0});
+        let answer = answered(&server, CHAT, asked(model, more)).await;
+        assert_eq!(answer["choices"][0]["message"]["content"], "19", "{model}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_enforced_is_refused_by_tool_and_keyword() {
+    let server = server();
+    let odd = json!({"type": "object", "properties": {"x": {"type": "string", "pattern": "(?=a)"}}});
+    let format = |schema: Value| json!({"response_format": {"type": "json_schema", "json_schema": {"schema": schema}}});
+    let both = json!([tool("fine", json!({}), true), tool("odd", odd.clone(), true)]);
+    let fine = json!([tool("fine", json!({}), true)]);
+    for (model, more, param) in [
+        ("plain", format(odd.clone()), "response_format.json_schema.schema.properties.x.pattern"),
+        ("plain", format(json!({"minimun": 1})), "response_format.json_schema.schema.minimun"),
+        (
+            "plain",
+            format(json!({"type": "array", "uniqueItems": true})),
+            "response_format.json_schema.schema.uniqueItems",
+        ),
+        (
+            "plain",
+            format(json!({"oneOf": [{"type": "string"}, {"minLength": 2}]})),
+            "response_format.json_schema.schema",
+        ),
+        ("plain", json!({"response_format": {"type": "json_schema"}}), "response_format.json_schema"),
+        ("plain", json!({"response_format": {"type": "grammar"}}), "response_format"),
+        ("tagged", json!({"tools": both}), "tools[1].function.parameters.properties.x.pattern"),
+        ("tagged", json!({"tool_choice": "required"}), "tool_choice"),
+        (
+            "tagged",
+            json!({"tools": [tool("f", json!({"type": "array"}), false)], "tool_choice": "required"}),
+            "tools[0].function.parameters.type",
+        ),
+        ("pythonic", json!({"tools": [tool("f", json!({"anyOf": [{}]}), true)]}), "tools[0].function.parameters"),
+        ("plain", json!({"tools": fine, "tool_choice": "required"}), "tools"),
+    ] {
+        let (status, text) = post(&server, CHAT, &asked(model, more.clone())).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{more}: {text}");
+        let error: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(error["error"]["param"], param, "{error}");
+    }
+    // Who did not ask for strictness gets any object.
+    let more = json!({"tools": [tool("odd", odd, false)], "tool_choice": "required", "parallel_tool_calls": false});
+    let answer = answered(&server, CHAT, asked("tagged", more)).await;
+    assert!(
+        answer["choices"][0]["message"]["tool_calls"].is_array() || answer["choices"][0]["finish_reason"] == "length"
+    );
+}
+
+#[tokio::test]
+async fn constraints_change_nothing_for_neighbours() {
+    let server = server();
+    let format = json!({"type": "json_schema", "json_schema": {"schema": schema()}});
+    let held = |seed: u64| asked("plain", json!({"response_format": format, "seed": seed}));
+    let free = asked("plain", json!({"seed": 3, "max_tokens": 40}));
+    let mut alone = Vec::new();
+    for seed in 0..3 {
+        alone.push(answered(&server, CHAT, held(seed)).await["choices"].clone());
+    }
+    alone.push(answered(&server, CHAT, free.clone()).await["choices"].clone());
+    let together = tokio::join!(
+        answered(&server, CHAT, held(0)),
+        answered(&server, CHAT, held(1)),
+        answered(&server, CHAT, held(2)),
+        answered(&server, CHAT, free)
+    );
+    let together = [together.0, together.1, together.2, together.3].map(|answer| answer["choices"].clone());
+    assert_eq!(alone, together);
+}
