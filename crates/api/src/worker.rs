@@ -7,10 +7,12 @@ use std::thread::JoinHandle;
 
 use plimsoll_engine::batch::{Admission, Batch, BatchOptions, Candidate, Event, Request, SequenceId};
 use plimsoll_engine::{Session, Tokenizer};
+use plimsoll_models::Checkpoint;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::calls::Language;
 use crate::error::ApiError;
+use crate::facts::Facts;
 
 /// Events that may wait for a reader before the answer is given up: more than any answer here has in a minute.
 const UNREAD: usize = 1 << 14;
@@ -65,6 +67,8 @@ pub struct Served {
     pub tokenizer: Arc<Tokenizer>,
     /// How the model writes calls and thinking.
     pub(crate) language: Language,
+    /// What its files say of it.
+    pub(crate) facts: Facts,
     /// Tokens that prompt and answer may take together.
     pub context: usize,
     /// Since when, in seconds of Unix time.
@@ -72,18 +76,18 @@ pub struct Served {
 }
 
 impl Served {
-    /// Starts the thread of a model.
+    /// Starts the thread of a model, which `session` was opened of.
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(session: Session, options: WorkerOptions) -> std::io::Result<Served> {
+    pub fn start(checkpoint: &Checkpoint, session: Session, options: WorkerOptions) -> std::io::Result<Served> {
         let (context, tokenizer) = (session.context(), session.shared_tokenizer());
-        let language = Language::of(&session);
+        let (language, facts) = (Language::of(&session), Facts::of(checkpoint));
         let (commands, inbox) = channel();
         let run = move || Worker::new(session, options, inbox).run();
         let thread = std::thread::Builder::new().name("model".to_owned()).spawn(run)?;
         let created = jiff::Timestamp::now().as_second();
-        Ok(Served { commands: Some(commands), thread: Some(thread), tokenizer, language, context, created })
+        Ok(Served { commands: Some(commands), thread: Some(thread), tokenizer, language, facts, context, created })
     }
 
     /// Has `prepare` make the requests of one call, and answers them together. The answer comes once they are prepared,

@@ -22,8 +22,8 @@ use std::sync::Arc;
 use plimsoll_engine::batch::{ChosenToken, Event};
 use plimsoll_engine::{Finish, Tokenizer};
 
-pub use id::id;
-pub use language::{Dialect, Language};
+use id::id;
+pub use language::Language;
 use reader::Calls;
 use thinking::Thinking;
 use weave::Weave;

@@ -1,12 +1,12 @@
 //! `POST /v1/chat/completions`
 
 mod answer;
-mod likelihoods;
+pub mod likelihoods;
 mod messages;
 mod pieces;
 #[cfg(test)]
 mod spoken;
-mod tools;
+pub mod tools;
 
 use std::sync::Arc;
 

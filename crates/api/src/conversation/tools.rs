@@ -1,6 +1,6 @@
 //! What the model may call.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::calls::Language;
 use crate::error::ApiError;
@@ -50,6 +50,16 @@ pub struct Tool {
     pub definition: Value,
     /// Where the request has its name.
     pub place: String,
+}
+
+impl Tool {
+    /// Of an API that defines tools otherwise than OpenAI's chat; `place` is where the request has its name.
+    pub fn new(name: String, description: Option<String>, parameters: Option<Value>, place: String) -> Tool {
+        let mut function = Map::from_iter([("name".to_owned(), name.as_str().into())]);
+        function.extend(description.map(|text| ("description".to_owned(), text.into())));
+        function.extend(parameters.map(|schema| ("parameters".to_owned(), schema)));
+        Tool { name, definition: json!({ "type": "function", "function": function }), place }
+    }
 }
 
 /// What a model may call.
