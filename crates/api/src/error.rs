@@ -124,6 +124,11 @@ impl From<TemplateError> for ApiError {
     }
 }
 
+/// For `POST /v1/embeddings`.
+pub async fn no_embeddings() -> ApiError {
+    ApiError::bad("model", "no model that is served makes embeddings: they write text")
+}
+
 /// For what is not there.
 pub async fn no_such_path(method: Method, uri: Uri) -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, format!("there is no `{method} {}` here", uri.path()))

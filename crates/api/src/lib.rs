@@ -17,10 +17,13 @@ mod facts;
 mod fields;
 mod generation;
 mod identity;
+#[cfg(test)]
+mod made_up;
 mod models;
 mod ollama;
 mod openai;
 mod pictures;
+mod responses;
 mod stream;
 mod surface;
 mod tokens;
@@ -48,6 +51,8 @@ pub fn routes(models: Arc<Models>) -> Router {
         .route("/v1/models/{*id}", get(models::one))
         .route("/v1/chat/completions", post(chat::complete))
         .route("/v1/completions", post(completions::complete))
+        .route("/v1/responses", post(responses::complete))
+        .route("/v1/embeddings", post(error::no_embeddings))
         .route("/v1/messages", post(anthropic::complete))
         .route("/v1/messages/count_tokens", post(anthropic::count_tokens))
         .merge(ollama::routes())

@@ -191,7 +191,8 @@ async fn what_is_not_honoured_is_refused_by_name() {
         json!("large"),
         "the answer names the model that it is from"
     );
-    assert_eq!(post("/v1/embeddings", json!({})).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(post("/v1/moderations", json!({})).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(refused("/v1/embeddings", json!({"model": "large", "input": "Hi"})).await["param"], json!("model"));
     assert_eq!(sent("GET", CHAT, String::new()).await.0, StatusCode::METHOD_NOT_ALLOWED);
     let large = sent("POST", CHAT, " ".repeat((64 << 20) + 1)).await;
     assert!(large.0 == StatusCode::PAYLOAD_TOO_LARGE && large.1.contains("64 MiB"), "{large:?}");

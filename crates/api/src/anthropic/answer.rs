@@ -193,3 +193,49 @@ impl Chunks for Message {
         vec![Surface::Anthropic.error(error)]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::made_up::{EVERYTHING, events, hearing, tokenizer};
+
+    #[test]
+    fn what_is_thought_said_and_called_are_blocks_in_order() {
+        let tokenizer = tokenizer();
+        let mut message = Message::new("m", hearing(&tokenizer, false), &[]).unwrap();
+        let answer = events(&tokenizer, EVERYTHING, &[], Finish::Stop);
+        let told: Vec<Value> = answer.iter().flat_map(|event| message.take_in(event)).collect();
+        let whole = message.whole(&Usage::default());
+        assert_eq!(whole["stop_reason"], json!("tool_use"));
+        let blocks = whole["content"].as_array().unwrap();
+        let kinds: Vec<&Value> = blocks.iter().map(|block| &block["type"]).collect();
+        assert_eq!(kinds, ["thinking", "text", "tool_use", "tool_use"]);
+        assert_eq!((&blocks[0]["thinking"], &blocks[2]["input"]), (&json!("Hm."), &json!({"x": 1})));
+        assert_ne!(blocks[2]["id"], blocks[3]["id"]);
+
+        // Each block begins, goes on and ends before the next begins; what is said adds up to the whole.
+        let mut said = vec![String::new(); blocks.len()];
+        let mut open = None;
+        for event in &told {
+            let index = event["index"].as_u64().unwrap() as usize;
+            match event["type"].as_str().unwrap() {
+                "content_block_start" => assert_eq!(open.replace(index), None),
+                "content_block_stop" => assert_eq!(open.take(), Some(index)),
+                _ => {
+                    assert_eq!(open, Some(index));
+                    let delta = event["delta"].as_object().unwrap();
+                    said[index].push_str(delta.values().nth(1).unwrap().as_str().unwrap());
+                }
+            }
+        }
+        assert_eq!((open, &said[1]), (None, &blocks[1]["text"].as_str().unwrap().to_owned()));
+        assert_eq!((said[0].as_str(), said[2].as_str(), said[3].as_str()), ("Hm.", "{\"x\": 1}", "{}"));
+    }
+
+    #[test]
+    fn an_answer_that_cannot_go_on_says_so_in_an_event_of_its_own() {
+        let mut message = Message::new("m", hearing(&tokenizer(), false), &[]).unwrap();
+        let event = message.fail(&ApiError::gone()).pop().unwrap();
+        assert_eq!((&event["type"], &event["error"]["type"]), (&json!("error"), &json!("overloaded_error")));
+    }
+}

@@ -18,6 +18,15 @@ pub enum Thinking {
 }
 
 impl Thinking {
+    /// What OpenAI's `effort` asks for; nothing where it is what happens anyway, `medium`, and the template reads none.
+    pub fn of_effort(effort: &str, language: &Language) -> Option<Thinking> {
+        match effort {
+            "none" => Some(Thinking::Off),
+            "medium" if !language.reads_effort => None,
+            effort => Some(Thinking::Effort(effort.to_owned())),
+        }
+    }
+
     /// Sets the template's switch; the field `param` asks for it. What happens anyway needs no switch.
     ///
     /// # Errors

@@ -166,3 +166,38 @@ impl Chunks for Answer {
         vec![Surface::Ollama.error(error)]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_engine::Finish;
+
+    use super::*;
+    use crate::made_up::{EVERYTHING, events, hearing, tokenizer};
+
+    #[test]
+    fn calls_have_arguments_that_are_objects_and_lines_add_up_to_the_whole() {
+        let tokenizer = tokenizer();
+        let new = || {
+            let hearing = hearing(&tokenizer, false);
+            let reader = hearing.reader();
+            Answer { model: "m".to_owned(), shape: Shape::Chat, hearing, reader, calls: 0, ended: None }
+        };
+        let answer = events(&tokenizer, EVERYTHING, &[], Finish::Stop);
+        let (mut told, mut part) = (new(), Part::default());
+        answer.iter().for_each(|event| told.take_in(event, &mut part));
+        let whole = told.last(part, &Usage::default());
+        let message = &whole["message"];
+        assert_eq!((&message["thinking"], &whole["done_reason"]), (&json!("Hm."), &json!("stop")));
+        assert_eq!(message["tool_calls"][0]["function"], json!({"index": 0, "name": "f", "arguments": {"x": 1}}));
+        assert_eq!(message["tool_calls"][1]["function"], json!({"index": 1, "name": "g", "arguments": {}}));
+
+        let mut told = new();
+        let lines: Vec<Value> = answer.iter().flat_map(|event| told.hear(0, event)).collect();
+        let all = |field: &str| lines.iter().filter_map(|line| line["message"][field].as_str()).collect::<String>();
+        assert_eq!(all("content"), message["content"].as_str().unwrap());
+        assert_eq!(all("thinking"), "Hm.");
+        let calls: Vec<&Value> =
+            lines.iter().filter_map(|line| line["message"]["tool_calls"].as_array()).flatten().collect();
+        assert_eq!(calls.len(), 2);
+    }
+}
