@@ -1,12 +1,12 @@
-//! Errors in the shape of OpenAI's.
+//! Why a request was not answered.
 
-use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use plimsoll_engine::{SamplerError, SessionError, TemplateError};
 use plimsoll_grammar::ConstraintError;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::LARGEST_REQUEST;
+use crate::surface::{Surface, shaped};
 
 /// Why a request was not answered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +25,8 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    fn new(status: StatusCode, message: impl Into<String>) -> ApiError {
+    /// An answer of this status.
+    pub fn new(status: StatusCode, message: impl Into<String>) -> ApiError {
         ApiError { status, message: message.into(), param: None, code: None, retry_after: None }
     }
 
@@ -72,38 +73,25 @@ impl ApiError {
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, message)
     }
 
-    /// The same of a request that has a text where a chat has messages.
-    pub fn of_prompt(mut self) -> ApiError {
-        if self.param.as_deref() == Some("messages") {
-            self.param = Some("prompt".to_owned());
+    /// The same of a request that calls a field otherwise than chat does: what stands in `from` there is in `to`.
+    pub fn renamed(mut self, from: &str, to: &str) -> ApiError {
+        if self.param.as_deref() == Some(from) {
+            self.param = Some(to.to_owned());
         }
         self
     }
 
-    /// The body of the answer.
+    /// The body of the answer, as OpenAI has it.
     pub fn to_json(&self) -> Value {
-        openai_error(self.status, &self.message, self.param.as_deref(), self.code)
+        Surface::OpenAi.error(self)
     }
-}
-
-/// The body of an error as OpenAI's API has it.
-pub fn openai_error(status: StatusCode, message: &str, param: Option<&str>, code: Option<&str>) -> Value {
-    let kind = match status {
-        StatusCode::UNAUTHORIZED => "authentication_error",
-        StatusCode::FORBIDDEN => "permission_error",
-        StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
-        status if status.is_server_error() => "server_error",
-        _ => "invalid_request_error",
-    };
-    json!({ "error": { "message": message, "type": kind, "param": param, "code": code } })
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut response = (self.status, axum::Json(self.to_json())).into_response();
-        if let Some(seconds) = self.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
+        let mut response = shaped(Surface::OpenAi, &self);
+        // For who knows which API was asked.
+        response.extensions_mut().insert(self);
         response
     }
 }
@@ -143,20 +131,9 @@ impl From<TemplateError> for ApiError {
     }
 }
 
-/// What was refused before a handler saw it, in the shape of what handlers refuse.
-pub async fn in_shape(response: Response) -> Response {
-    let status = response.status();
-    let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
-    if is_json || !(status.is_client_error() || status.is_server_error()) {
-        return response;
-    }
-    let message = match status {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            format!("a request may have {} MiB, and this one has more", LARGEST_REQUEST >> 20)
-        }
-        status => format!("the request could not be read: {status}"),
-    };
-    ApiError::new(status, message).into_response()
+/// For `POST /v1/embeddings`.
+pub async fn no_embeddings() -> ApiError {
+    ApiError::bad("model", "no model that is served makes embeddings: they write text")
 }
 
 /// For what is not there.

@@ -12,6 +12,8 @@ const NEAR: f64 = 0.75;
 pub struct Fields {
     left: Map<String, Value>,
     known: Vec<&'static str>,
+    /// What stands before their names in errors.
+    place: String,
 }
 
 impl Fields {
@@ -28,9 +30,37 @@ impl Fields {
     }
 
     /// Those of an object.
-    pub fn of(mut left: Map<String, Value>) -> Fields {
+    pub fn of(left: Map<String, Value>) -> Fields {
+        Fields::at(String::new(), left)
+    }
+
+    /// Those of an object within the request, which errors call `place`.
+    ///
+    /// # Errors
+    /// It is no object.
+    pub fn within(place: &str, value: Value) -> Result<Fields, ApiError> {
+        match value {
+            Value::Object(fields) => Ok(Fields::at(format!("{place}."), fields)),
+            _ => Err(ApiError::bad(place, format!("`{place}` has to be an object"))),
+        }
+    }
+
+    fn at(place: String, mut left: Map<String, Value>) -> Fields {
         left.retain(|_, value| !value.is_null());
-        Fields { left, known: Vec::new() }
+        Fields { left, known: Vec::new(), place }
+    }
+
+    /// What errors call a field.
+    pub fn param(&self, name: &str) -> String {
+        format!("{}{name}", self.place)
+    }
+
+    /// The text that says which kind of object it is.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn kind(&mut self) -> Result<String, ApiError> {
+        self.need("type")
     }
 
     /// A field, if it is there.
@@ -40,7 +70,9 @@ impl Fields {
     pub fn take<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<Option<T>, ApiError> {
         self.known.push(name);
         let Some(value) = self.left.shift_remove(name) else { return Ok(None) };
-        serde_json::from_value(value).map(Some).map_err(|error| ApiError::bad(name, format!("`{name}`: {error}")))
+        serde_json::from_value(value)
+            .map(Some)
+            .map_err(|error| ApiError::bad(self.param(name), format!("`{name}`: {error}")))
     }
 
     /// A field that has to be there.
@@ -48,7 +80,7 @@ impl Fields {
     /// # Errors
     /// It is missing, or of another kind.
     pub fn need<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<T, ApiError> {
-        self.take(name)?.ok_or_else(|| ApiError::bad(name, format!("`{name}` is missing")))
+        self.take(name)?.ok_or_else(|| ApiError::bad(self.param(name), format!("`{name}` is missing")))
     }
 
     /// Fields whose meaning is to have no effect on an answer: names of users, hints for caches.
@@ -68,7 +100,7 @@ impl Fields {
         match self.left.shift_remove(name) {
             Some(value) if !values.contains(&value) => {
                 let given = values.iter().map(|v| format!("`{v}`")).collect::<Vec<_>>().join(" or ");
-                Err(ApiError::bad(name, format!("`{name}` can only be {given} here, and is `{value}`")))
+                Err(ApiError::bad(self.param(name), format!("`{name}` can only be {given} here, and is `{value}`")))
             }
             _ => Ok(()),
         }
@@ -81,9 +113,20 @@ impl Fields {
     pub fn refuse(&mut self, name: &'static str, why: &str) -> Result<(), ApiError> {
         self.known.push(name);
         match self.left.contains_key(name) {
-            true => Err(ApiError::bad(name, format!("`{name}` is not honoured here: {why}"))),
+            true => Err(ApiError::bad(self.param(name), format!("`{name}` is not honoured here: {why}"))),
             false => Ok(()),
         }
+    }
+
+    /// A field that is known and not honoured, but where it says nothing.
+    ///
+    /// # Errors
+    /// It says something.
+    pub fn refuse_unless(&mut self, name: &'static str, nothing: &[Value], why: &str) -> Result<(), ApiError> {
+        if self.left.get(name).is_some_and(|value| nothing.contains(value)) {
+            self.left.shift_remove(name);
+        }
+        self.refuse(name, why)
     }
 
     /// Ends the taking.
@@ -96,7 +139,8 @@ impl Fields {
         let near = self.known.iter().max_by_key(likeness);
         let near = near.filter(|known| strsim::normalized_levenshtein(name, known) >= NEAR);
         let hint = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-        Err(ApiError::bad(name.clone(), format!("`{name}` is no field of this request{hint}")))
+        let whole = if self.place.is_empty() { "this request" } else { self.place.trim_end_matches('.') };
+        Err(ApiError::bad(self.param(name), format!("`{name}` is no field of {whole}{hint}")))
     }
 }
 

@@ -84,7 +84,7 @@ impl Generation {
 pub fn in_range(fields: &mut Fields, name: &'static str, least: f32, most: f32) -> Result<Option<f32>, ApiError> {
     match fields.take::<f32>(name)? {
         Some(value) if !(least..=most).contains(&value) => {
-            Err(ApiError::bad(name, format!("`{name}` is {value}, expected {least} to {most}")))
+            Err(ApiError::bad(fields.param(name), format!("`{name}` is {value}, expected {least} to {most}")))
         }
         value => Ok(value),
     }

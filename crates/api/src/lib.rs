@@ -7,18 +7,25 @@
 //! The crate knows nothing of files, of pages, or of who may come in.
 #![forbid(unsafe_code)]
 
+mod anthropic;
 mod calls;
 mod chat;
 mod completions;
 mod conversation;
 mod error;
+mod facts;
 mod fields;
 mod generation;
 mod identity;
+#[cfg(test)]
+mod made_up;
 mod models;
+mod ollama;
 mod openai;
 mod pictures;
+mod responses;
 mod stream;
+mod surface;
 mod tokens;
 mod worker;
 
@@ -26,20 +33,16 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::map_response;
+use axum::middleware::from_fn;
 use axum::routing::{get, post};
 
-pub use error::{ApiError, openai_error};
+pub use error::ApiError;
 pub use models::{Models, NamesClash};
+pub use surface::{Surface, shaped};
 pub use worker::{Served, WorkerOptions};
 
 /// Bytes that a request may have: pictures are in it.
 const LARGEST_REQUEST: usize = 64 << 20;
-
-/// Whether a path is one of the API's, whose errors have its shape too.
-pub fn is_path(path: &str) -> bool {
-    path.starts_with("/v1/") || ["/tokenize", "/detokenize", "/apply-template"].contains(&path)
-}
 
 /// The paths of the API.
 pub fn routes(models: Arc<Models>) -> Router {
@@ -48,12 +51,17 @@ pub fn routes(models: Arc<Models>) -> Router {
         .route("/v1/models/{*id}", get(models::one))
         .route("/v1/chat/completions", post(chat::complete))
         .route("/v1/completions", post(completions::complete))
+        .route("/v1/responses", post(responses::complete))
+        .route("/v1/embeddings", post(error::no_embeddings))
+        .route("/v1/messages", post(anthropic::complete))
+        .route("/v1/messages/count_tokens", post(anthropic::count_tokens))
+        .merge(ollama::routes())
         .route("/tokenize", post(tokens::tokenize))
         .route("/detokenize", post(tokens::detokenize))
         .route("/apply-template", post(tokens::apply_template))
         .route("/v1/{*path}", axum::routing::any(error::no_such_path))
         .method_not_allowed_fallback(error::wrong_method)
         .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
-        .layer(map_response(error::in_shape))
+        .layer(from_fn(surface::in_shape))
         .with_state(models)
 }

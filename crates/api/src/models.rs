@@ -59,6 +59,11 @@ impl Models {
         self.served.is_empty()
     }
 
+    /// What models answer to, their own names first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.served.keys().chain(self.aliases.keys()).map(String::as_str)
+    }
+
     /// The model of a request, with its own name.
     ///
     /// # Errors
@@ -67,10 +72,7 @@ impl Models {
         let own = self.aliases.get(name).map_or(name, String::as_str);
         match self.served.get_key_value(own) {
             Some((name, served)) => Ok((name, Arc::clone(served))),
-            None => {
-                let names: Vec<&str> = self.served.keys().chain(self.aliases.keys()).map(String::as_str).collect();
-                Err(ApiError::no_model(name, &names))
-            }
+            None => Err(ApiError::no_model(name, &self.names().collect::<Vec<&str>>())),
         }
     }
 
@@ -89,8 +91,7 @@ impl Models {
 
 /// `GET /v1/models`
 pub async fn list(State(models): State<Arc<Models>>) -> Result<Json<Value>, ApiError> {
-    let names = models.served.keys().chain(models.aliases.keys());
-    let described = names.map(|name| models.described(name)).collect::<Result<Vec<Value>, _>>()?;
+    let described = models.names().map(|name| models.described(name)).collect::<Result<Vec<Value>, _>>()?;
     Ok(Json(json!({ "object": "list", "data": described })))
 }
 

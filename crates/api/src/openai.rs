@@ -12,7 +12,7 @@ use crate::generation::{Generation, in_range, stops};
 /// Answers that one request may ask for.
 const MOST_CHOICES: usize = 8;
 /// Fields that have no effect on an answer by what they mean: who asks, hints for caches and for speed.
-const WITHOUT_EFFECT: [&str; 7] = [
+pub const WITHOUT_EFFECT: [&str; 7] = [
     "user",
     "safety_identifier",
     "metadata",

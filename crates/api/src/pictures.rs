@@ -45,7 +45,14 @@ fn picture(part: &Map<String, Value>, place: &str) -> Result<ImageInput, ApiErro
         Some(Value::Object(image)) => image.get("url").and_then(Value::as_str).unwrap_or_default(),
         _ => "",
     };
-    let place = format!("{place}.image_url.url");
+    in_url(url, &format!("{place}.image_url.url"))
+}
+
+/// A picture in a `data:` URL; the field `place` has it.
+///
+/// # Errors
+/// It is elsewhere, or none that is read here.
+pub fn in_url(url: &str, place: &str) -> Result<ImageInput, ApiError> {
     let Some(data) = url.strip_prefix("data:") else {
         let what =
             "a picture has to be in the request, as `data:image/png;base64,…`: nothing is fetched from elsewhere";
@@ -54,10 +61,17 @@ fn picture(part: &Map<String, Value>, place: &str) -> Result<ImageInput, ApiErro
     let Some((_, encoded)) = data.split_once(";base64,") else {
         return Err(ApiError::bad(place, "a `data:` URL has to be in base64"));
     };
+    decoded(encoded, place)
+}
+
+/// A picture in base64; the field `place` has it.
+///
+/// # Errors
+/// It is none that is read here.
+pub fn decoded(encoded: &str, place: &str) -> Result<ImageInput, ApiError> {
     let encoded: Vec<u8> = encoded.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    let bytes =
-        STANDARD.decode(encoded).map_err(|error| ApiError::bad(place.as_str(), format!("no base64: {error}")))?;
+    let bytes = STANDARD.decode(encoded).map_err(|error| ApiError::bad(place, format!("no base64: {error}")))?;
     let picture = Picture::decode("the picture", &bytes, DEFAULT_MAX_PIXELS)
-        .map_err(|error| ApiError::bad(place.as_str(), error.to_string()))?;
+        .map_err(|error| ApiError::bad(place, error.to_string()))?;
     Ok(ImageInput::Picture(picture))
 }

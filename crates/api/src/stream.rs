@@ -26,26 +26,37 @@ const AHEAD: usize = 64;
 pub enum Framing {
     /// Server-sent events without names, the last of which is `[DONE]`.
     Data,
+    /// Server-sent events that are called what the `type` in them says.
+    Typed,
+    /// A line for each.
+    Lines,
 }
 
 impl Framing {
     fn content_type(self) -> &'static str {
         match self {
-            Framing::Data => "text/event-stream; charset=utf-8",
+            Framing::Data | Framing::Typed => "text/event-stream; charset=utf-8",
+            Framing::Lines => "application/x-ndjson",
         }
     }
 
     /// One event; JSON has no line breaks of its own.
     fn event(self, value: &Value) -> Bytes {
-        match self {
-            Framing::Data => Bytes::from(format!("data: {value}\n\n")),
-        }
+        Bytes::from(match self {
+            Framing::Data => format!("data: {value}\n\n"),
+            Framing::Typed => {
+                let name = value["type"].as_str().unwrap_or("error");
+                format!("event: {name}\ndata: {value}\n\n")
+            }
+            Framing::Lines => format!("{value}\n"),
+        })
     }
 
-    /// What keeps a connection open while there is nothing to tell.
+    /// What keeps a connection open while there is nothing to tell, where anything can that says nothing.
     fn ping(self) -> Option<Bytes> {
         match self {
-            Framing::Data => Some(Bytes::from_static(b": still at it\n\n")),
+            Framing::Data | Framing::Typed => Some(Bytes::from_static(b": still at it\n\n")),
+            Framing::Lines => None,
         }
     }
 
@@ -53,6 +64,7 @@ impl Framing {
     fn last(self) -> Option<Bytes> {
         match self {
             Framing::Data => Some(Bytes::from_static(b"data: [DONE]\n\n")),
+            Framing::Typed | Framing::Lines => None,
         }
     }
 }
@@ -76,9 +88,12 @@ pub trait Chunks: Send + 'static {
 /// Tokens of a request and its answers.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Usage {
-    prompt: usize,
-    completion: usize,
-    cached: usize,
+    /// Of the prompts.
+    pub prompt: usize,
+    /// Of the answers.
+    pub completion: usize,
+    /// Of the prompts, those that were read before.
+    pub cached: usize,
     /// Answers to each prompt.
     n: usize,
 }

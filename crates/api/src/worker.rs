@@ -8,11 +8,13 @@ use std::thread::JoinHandle;
 use plimsoll_engine::batch::{Admission, Batch, BatchOptions, Candidate, Event, Request, SequenceId};
 use plimsoll_engine::{Session, Tokenizer, grammars};
 use plimsoll_grammar::{Constraint, Grammars};
+use plimsoll_models::Checkpoint;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::calls::Language;
 use crate::conversation::Held;
 use crate::error::ApiError;
+use crate::facts::Facts;
 
 /// Events that may wait for a reader before the answer is given up: more than any answer here has in a minute.
 const UNREAD: usize = 1 << 14;
@@ -68,6 +70,8 @@ pub struct Served {
     /// How the model writes calls and thinking.
     pub(crate) language: Language,
     vocabulary: Arc<Vocabulary>,
+    /// What its files say of it.
+    pub(crate) facts: Facts,
     /// Tokens that prompt and answer may take together.
     pub context: usize,
     /// Since when, in seconds of Unix time.
@@ -75,19 +79,20 @@ pub struct Served {
 }
 
 impl Served {
-    /// Starts the thread of a model.
+    /// Starts the thread of a model, which `session` was opened of.
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(session: Session, options: WorkerOptions) -> std::io::Result<Served> {
+    pub fn start(checkpoint: &Checkpoint, session: Session, options: WorkerOptions) -> std::io::Result<Served> {
         let (context, tokenizer) = (session.context(), session.shared_tokenizer());
-        let language = Language::of(&session);
         let vocabulary = Arc::new(Vocabulary::of(&session));
+        let (language, facts) = (Language::of(&session), Facts::of(checkpoint));
         let (commands, inbox) = channel();
         let run = move || Worker::new(session, options, inbox).run();
         let thread = std::thread::Builder::new().name("model".to_owned()).spawn(run)?;
         let created = jiff::Timestamp::now().as_second();
-        Ok(Served { commands: Some(commands), thread: Some(thread), tokenizer, language, vocabulary, context, created })
+        let (commands, thread) = (Some(commands), Some(thread));
+        Ok(Served { commands, thread, tokenizer, language, vocabulary, facts, context, created })
     }
 
     /// Has `prepare` make the requests of one call, and answers them together. The answer comes once they are prepared,
@@ -124,11 +129,11 @@ impl Served {
     ///
     /// # Errors
     /// A schema cannot be enforced.
-    pub(crate) async fn constraint(&self, held: Held) -> Result<Option<Constraint>, ApiError> {
+    pub(crate) async fn constraint(&self, held: Held, language: Language) -> Result<Option<Constraint>, ApiError> {
         if held.is_free() {
             return Ok(None);
         }
-        let (language, vocabulary) = (self.language, Arc::clone(&self.vocabulary));
+        let vocabulary = Arc::clone(&self.vocabulary);
         // Large schemas take a second; the model goes on meanwhile.
         let made = move || held.constraint(&language, &vocabulary.tokenizer, vocabulary.grammars()?).map(Some);
         tokio::task::spawn_blocking(made).await.unwrap_or_else(|_| Err(ApiError::gone()))

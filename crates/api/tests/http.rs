@@ -12,16 +12,19 @@ use plimsoll_models::Checkpoint;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+fn checkpoint(demo: &str) -> Checkpoint {
+    Checkpoint::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo").join(demo)).unwrap()
+}
+
 fn open(demo: &str) -> Session {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo").join(demo);
-    Session::open(&Checkpoint::open(&folder).unwrap(), &SessionOptions::default()).unwrap()
+    Session::open(&checkpoint(demo), &SessionOptions::default()).unwrap()
 }
 
 /// One server for all tests: what one does must not change what another gets.
 static SERVER: LazyLock<Router> = LazyLock::new(|| {
     let mut models = Models::default();
     for demo in ["large", "vision"] {
-        models.add(demo, Served::start(open(demo), WorkerOptions::default()).unwrap()).unwrap();
+        models.add(demo, Served::start(&checkpoint(demo), open(demo), WorkerOptions::default()).unwrap()).unwrap();
     }
     models.alias("gpt-4o-mini", "large").unwrap();
     routes(Arc::new(models))
@@ -188,7 +191,8 @@ async fn what_is_not_honoured_is_refused_by_name() {
         json!("large"),
         "the answer names the model that it is from"
     );
-    assert_eq!(post("/v1/embeddings", json!({})).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(post("/v1/moderations", json!({})).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(refused("/v1/embeddings", json!({"model": "large", "input": "Hi"})).await["param"], json!("model"));
     assert_eq!(sent("GET", CHAT, String::new()).await.0, StatusCode::METHOD_NOT_ALLOWED);
     let large = sent("POST", CHAT, " ".repeat((64 << 20) + 1)).await;
     assert!(large.0 == StatusCode::PAYLOAD_TOO_LARGE && large.1.contains("64 MiB"), "{large:?}");
@@ -295,7 +299,7 @@ async fn who_leaves_is_not_answered_and_who_comes_too_many_is_told_when() {
     let mut models = Models::default();
     let mut options = WorkerOptions { waiting: 1, ..WorkerOptions::default() };
     options.batch.sequences = 1;
-    models.add("large", Served::start(open("large"), options).unwrap()).unwrap();
+    models.add("large", Served::start(&checkpoint("large"), open("large"), options).unwrap()).unwrap();
     let server = routes(Arc::new(models));
     // An answer that cannot end fills the context.
     let endless: serde_json::Map<String, Value> =

@@ -1,29 +1,16 @@
 //! Answers held to schemas and tools, with models whose templates are exchanged: whatever a model would like to say, what it
 //! says is valid.
 
-mod models;
+mod server;
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use models::{CHAT, Exchanged, answered, post};
+use server::{answered, post};
 
-/// Templates that show tools and thinking, by what they write of calls.
-fn server() -> Exchanged {
-    let shown = "{% for t in tools or [] %}{{ t.function.name }};{% endfor %}";
-    Exchanged::new(&[
-        ("plain", "", ""),
-        ("tagged", &format!("{shown}{{% set mark = '<tool_call>' %}}"), ""),
-        ("bare", &format!("{shown}{{% set mark = '<|python_tag|>' %}}"), ""),
-        ("pythonic", &format!("{shown}{{% set mark = '<|python_start|>' %}}"), ""),
-        ("announced", &format!("{shown}{{% set mark = '[TOOL_CALLS]' %}}"), ""),
-        ("functools", &format!("{shown}{{% set mark = 'functools[' %}}"), ""),
-        ("thinking", "{% set end = '</think>' %}", "<think>\n"),
-        ("may think", "{% set end = '<think></think>' %}", ""),
-    ])
-}
-
-const DIALECTS: [&str; 5] = ["tagged", "bare", "pythonic", "announced", "functools"];
+const CHAT: &str = "/v1/chat/completions";
+/// Models that write calls in one language each.
+const LANGUAGES: [&str; 5] = ["tools", "bare", "pythonic", "announced", "functools"];
 
 fn asked(model: &str, more: Value) -> Value {
     let messages = json!([{"role": "user", "content": "What is 12 + 7?"}]);
@@ -63,11 +50,10 @@ fn tool(name: &str, parameters: Value, strict: bool) -> Value {
 
 #[tokio::test]
 async fn an_answer_is_json_of_the_schema_whatever_the_draw() {
-    let server = server();
     let format = json!({"type": "json_schema", "json_schema": {"name": "n", "strict": true, "schema": schema()}});
     for seed in 0..8 {
         let asked = asked("plain", json!({"response_format": format, "seed": seed, "temperature": 1.5}));
-        let answer = answered(&server, CHAT, asked).await;
+        let answer = answered(CHAT, asked).await;
         assert_eq!(answer["choices"][0]["finish_reason"], "stop", "{answer}");
         check(&serde_json::from_str(answer["choices"][0]["message"]["content"].as_str().unwrap()).unwrap());
     }
@@ -75,10 +61,9 @@ async fn an_answer_is_json_of_the_schema_whatever_the_draw() {
 
 #[tokio::test]
 async fn what_is_said_after_thinking_is_held_and_the_thinking_is_not() {
-    let server = server();
     let format = json!({"type": "json_schema", "json_schema": {"schema": {"enum": ["yes", "no"]}}});
     // The demo model never ends a thought, so the answer is all thought when it is cut off.
-    let thought = answered(&server, CHAT, asked("thinking", json!({"response_format": format, "max_tokens": 5}))).await;
+    let thought = answered(CHAT, asked("thinking", json!({"response_format": format, "max_tokens": 5}))).await;
     let message = &thought["choices"][0]["message"];
     assert_eq!(
         (message["content"].as_str(), thought["choices"][0]["finish_reason"].as_str()),
@@ -86,20 +71,19 @@ async fn what_is_said_after_thinking_is_held_and_the_thinking_is_not() {
     );
     assert!(!message["reasoning_content"].as_str().unwrap().starts_with('"'), "{message}");
     // It may think, and does not have to.
-    let said = answered(&server, CHAT, asked("may think", json!({"response_format": format, "temperature": 0}))).await;
+    let said = answered(CHAT, asked("switched", json!({"response_format": format, "temperature": 0}))).await;
     let content = said["choices"][0]["message"]["content"].as_str().unwrap();
     assert!(["\"yes\"", "\"no\""].contains(&content), "{said}");
 }
 
 #[tokio::test]
 async fn whoever_has_to_call_calls_in_each_language() {
-    let server = server();
     let tools =
         json!([tool("weather", schema(), true), tool("time", json!({"type": "object", "properties": {}}), false)]);
-    for model in DIALECTS {
+    for model in LANGUAGES {
         for seed in 0..4 {
             let more = json!({"tools": tools, "tool_choice": "required", "seed": seed, "parallel_tool_calls": false});
-            let answer = answered(&server, CHAT, asked(model, more)).await;
+            let answer = answered(CHAT, asked(model, more)).await;
             let calls = answer["choices"][0]["message"]["tool_calls"].as_array().unwrap();
             assert_eq!((calls.len(), &answer["choices"][0]["finish_reason"]), (1, &json!("tool_calls")), "{answer}");
             let call = &calls[0]["function"];
@@ -111,7 +95,7 @@ async fn whoever_has_to_call_calls_in_each_language() {
         }
         let named = json!({"type": "function", "function": {"name": "weather"}});
         let more = json!({"tools": tools, "tool_choice": named, "parallel_tool_calls": false, "temperature": 0});
-        let answer = answered(&server, CHAT, asked(model, more)).await;
+        let answer = answered(CHAT, asked(model, more)).await;
         let call = &answer["choices"][0]["message"]["tool_calls"][0]["function"];
         assert_eq!(call["name"], "weather", "{model}: {answer}");
         check(&serde_json::from_str(call["arguments"].as_str().unwrap()).unwrap());
@@ -120,17 +104,17 @@ async fn whoever_has_to_call_calls_in_each_language() {
 
 #[tokio::test]
 async fn a_strict_tool_leaves_text_alone() {
-    let server = server();
-    for model in DIALECTS {
-        let more = json!({"tools": [tool("weather", schema(), true)], "temperature": 0});
-        let answer = answered(&server, CHAT, asked(model, more)).await;
-        assert_eq!(answer["choices"][0]["message"]["content"], "19", "{model}: {answer}");
+    for model in LANGUAGES {
+        let message = async |strict| {
+            let more = json!({"tools": [tool("weather", schema(), strict)], "temperature": 0});
+            answered(CHAT, asked(model, more)).await["choices"][0]["message"].clone()
+        };
+        assert_eq!(message(true).await, message(false).await, "{model}");
     }
 }
 
 #[tokio::test]
 async fn what_cannot_be_enforced_is_refused_by_tool_and_keyword() {
-    let server = server();
     let odd = json!({"type": "object", "properties": {"x": {"type": "string", "pattern": "(?=a)"}}});
     let format = |schema: Value| json!({"response_format": {"type": "json_schema", "json_schema": {"schema": schema}}});
     let both = json!([tool("fine", json!({}), true), tool("odd", odd.clone(), true)]);
@@ -150,24 +134,23 @@ async fn what_cannot_be_enforced_is_refused_by_tool_and_keyword() {
         ),
         ("plain", json!({"response_format": {"type": "json_schema"}}), "response_format.json_schema"),
         ("plain", json!({"response_format": {"type": "grammar"}}), "response_format"),
-        ("tagged", json!({"tools": both}), "tools[1].function.parameters.properties.x.pattern"),
-        ("tagged", json!({"tool_choice": "required"}), "tool_choice"),
+        ("tools", json!({"tools": both}), "tools[1].function.parameters.properties.x.pattern"),
+        ("tools", json!({"tool_choice": "required"}), "tool_choice"),
         (
-            "tagged",
+            "tools",
             json!({"tools": [tool("f", json!({"type": "array"}), false)], "tool_choice": "required"}),
             "tools[0].function.parameters.type",
         ),
         ("pythonic", json!({"tools": [tool("f", json!({"anyOf": [{}]}), true)]}), "tools[0].function.parameters"),
         ("plain", json!({"tools": fine, "tool_choice": "required"}), "tools"),
     ] {
-        let (status, text) = post(&server, CHAT, &asked(model, more.clone())).await;
-        assert_eq!(status, StatusCode::BAD_REQUEST, "{more}: {text}");
-        let error: Value = serde_json::from_str(&text).unwrap();
+        let (status, error) = post(CHAT, asked(model, more.clone())).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{more}: {error}");
         assert_eq!(error["error"]["param"], param, "{error}");
     }
     // Who did not ask for strictness gets any object.
     let more = json!({"tools": [tool("odd", odd, false)], "tool_choice": "required", "parallel_tool_calls": false});
-    let answer = answered(&server, CHAT, asked("tagged", more)).await;
+    let answer = answered(CHAT, asked("tools", more)).await;
     assert!(
         answer["choices"][0]["message"]["tool_calls"].is_array() || answer["choices"][0]["finish_reason"] == "length"
     );
@@ -175,21 +158,45 @@ async fn what_cannot_be_enforced_is_refused_by_tool_and_keyword() {
 
 #[tokio::test]
 async fn constraints_change_nothing_for_neighbours() {
-    let server = server();
     let format = json!({"type": "json_schema", "json_schema": {"schema": schema()}});
     let held = |seed: u64| asked("plain", json!({"response_format": format, "seed": seed}));
     let free = asked("plain", json!({"seed": 3, "max_tokens": 40}));
     let mut alone = Vec::new();
     for seed in 0..3 {
-        alone.push(answered(&server, CHAT, held(seed)).await["choices"].clone());
+        alone.push(answered(CHAT, held(seed)).await["choices"].clone());
     }
-    alone.push(answered(&server, CHAT, free.clone()).await["choices"].clone());
-    let together = tokio::join!(
-        answered(&server, CHAT, held(0)),
-        answered(&server, CHAT, held(1)),
-        answered(&server, CHAT, held(2)),
-        answered(&server, CHAT, free)
-    );
+    alone.push(answered(CHAT, free.clone()).await["choices"].clone());
+    let together =
+        tokio::join!(answered(CHAT, held(0)), answered(CHAT, held(1)), answered(CHAT, held(2)), answered(CHAT, free));
     let together = [together.0, together.1, together.2, together.3].map(|answer| answer["choices"].clone());
     assert_eq!(alone, together);
+}
+
+#[tokio::test]
+async fn every_surface_holds_an_answer_to_a_schema() {
+    let messages = json!([{"role": "user", "content": "What is 12 + 7?"}]);
+    let schema = json!({"type": "object", "properties": {"n": {"enum": [1, 2]}}, "required": ["n"], "additionalProperties": false});
+    let of_name = |name: &str| json!({"type": "json_schema", "name": name, "schema": schema});
+    for (path, body, answer) in [
+        (
+            "/v1/responses",
+            json!({"input": "Hi", "max_output_tokens": 50, "text": {"format": of_name("n")}}),
+            "/output/0/content/0/text",
+        ),
+        (
+            "/v1/messages",
+            json!({"messages": messages, "max_tokens": 50, "output_config": {"format": {"type": "json_schema", "schema": schema}}}),
+            "/content/0/text",
+        ),
+        ("/api/chat", json!({"messages": messages, "stream": false, "format": schema}), "/message/content"),
+        ("/api/generate", json!({"prompt": "Hi", "stream": false, "format": schema}), "/response"),
+        ("/api/generate", json!({"prompt": "Hi", "raw": true, "stream": false, "format": schema}), "/response"),
+    ] {
+        let mut body = body;
+        body["model"] = "plain".into();
+        let told = answered(path, body).await;
+        let text = told.pointer(answer).and_then(Value::as_str).unwrap_or_else(|| panic!("{path}: {told}"));
+        let value: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{path}: {error}: {text}"));
+        assert!([json!({"n": 1}), json!({"n": 2})].contains(&value), "{path}: {value}");
+    }
 }

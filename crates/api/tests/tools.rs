@@ -20,7 +20,8 @@ fn served(before: &str, after: &str) -> Served {
     let mut checkpoint = Checkpoint::open(&folder).unwrap();
     let template = checkpoint.chat_template.as_mut().unwrap();
     template.default = Some(format!("{before}{OWN}{after}"));
-    Served::start(Session::open(&checkpoint, &SessionOptions::default()).unwrap(), WorkerOptions::default()).unwrap()
+    let session = Session::open(&checkpoint, &SessionOptions::default()).unwrap();
+    Served::start(&checkpoint, session, WorkerOptions::default()).unwrap()
 }
 
 static SERVER: LazyLock<Router> = LazyLock::new(|| {

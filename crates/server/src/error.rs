@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
+use plimsoll_api::{ApiError, Surface, shaped};
 use plimsoll_panel::pages::{Chrome, DemandQuery, NoticePage, Site};
 use plimsoll_panel::shown_text;
 use plimsoll_panel::store::{StoreError, VoteError};
@@ -104,16 +105,16 @@ impl Problem {
         }
     }
 
-    /// The same for a client of the models' API.
-    pub fn to_api(&self) -> Response {
-        let status = self.status();
-        let (message, code) = match self {
+    /// The same for a client of one of the models' APIs.
+    pub fn to_api(&self, surface: Surface) -> Response {
+        let error = match self {
             Problem::Unauthorised => {
-                ("a key is needed: `Authorization: Bearer KEY`".to_owned(), Some("invalid_api_key"))
+                let message = "a key is needed: `Authorization: Bearer KEY`, or `x-api-key: KEY`";
+                ApiError { code: Some("invalid_api_key"), ..ApiError::new(self.status(), message) }
             }
-            problem => (problem.to_string(), None),
+            problem => ApiError::new(self.status(), problem.to_string()),
         };
-        (status, Json(plimsoll_api::openai_error(status, &message, None, code))).into_response()
+        shaped(surface, &error)
     }
 
     fn heading(&self) -> &'static str {

@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
 
-use plimsoll_api::is_path as is_api;
+use plimsoll_api::Surface;
 
 use crate::app::App;
 use crate::error::{Problem, as_json};
@@ -128,8 +128,10 @@ pub async fn guard(
     let (path, started) = (request.uri().path().to_owned(), Instant::now());
     let route = request.extensions().get::<axum::extract::MatchedPath>().map(|path| path.as_str().to_owned());
     let response = match admitted(&app, from, &request) {
-        Err(problem) if is_api(&path) => problem.to_api(),
-        Err(problem) => problem.into_response(),
+        Err(problem) => match Surface::of_path(&path) {
+            Some(surface) => problem.to_api(surface),
+            None => problem.into_response(),
+        },
         Ok(Some(response)) => response,
         Ok(None) if path.ends_with("/events") || is_api(&path) => next.run(request).await,
         Ok(None) => match tokio::time::timeout(PATIENCE, next.run(request)).await {
@@ -149,6 +151,10 @@ pub async fn guard(
     tell(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     tell(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
     response
+}
+
+fn is_api(path: &str) -> bool {
+    Surface::of_path(path).is_some()
 }
 
 /// Nothing where the request may pass; a response where it is answered already. Who shows the token is counted as a reader,
@@ -228,7 +234,9 @@ fn is_loopback(host: &str) -> bool {
 fn with_token(token: &str, request: &Request) -> Result<Option<Response>, Problem> {
     let headers = request.headers();
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    let shown = bearer.map(str::to_owned).or_else(|| cookie(headers, TOKEN_COOKIE));
+    // Anthropic's clients show it in a header of their own.
+    let key = headers.get("x-api-key").filter(|_| is_api(request.uri().path()));
+    let shown = bearer.or_else(|| key?.to_str().ok()).map(str::to_owned).or_else(|| cookie(headers, TOKEN_COOKIE));
     if shown.is_some_and(|shown| is_same(&shown, token)) {
         return Ok(None);
     }

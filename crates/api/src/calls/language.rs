@@ -1,7 +1,7 @@
 //! How a model writes calls and thinking, by what its template writes.
 
 use plimsoll_engine::{ChatTemplate, Session, TemplateRequest};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::scan::Notation;
 use super::thinking::Markers;
@@ -90,6 +90,9 @@ const THINKING: [Markers; 3] = [
     Markers { open: "<|START_THINKING|>", close: "<|END_THINKING|>" },
 ];
 
+/// What templates call the switch of thinking.
+const SWITCHES: [&str; 2] = ["enable_thinking", "thinking"];
+
 /// A tool that no request names.
 const PROBE: &str = "plimsoll_probe_tool";
 
@@ -102,6 +105,10 @@ pub struct Language {
     pub tools_in_message: bool,
     /// Its thinking, where it does that.
     pub(super) thinking: Option<Markers>,
+    /// The template variable that switches the thinking on and off.
+    pub switch: Option<&'static str>,
+    /// Whether the template reads how much to think, in `reasoning_effort`.
+    pub reads_effort: bool,
 }
 
 impl Language {
@@ -118,7 +125,19 @@ impl Language {
         let in_variable = shows_tools(template, false);
         let tools_in_message = dialect == Some(Dialect::Functools) && !in_variable && shows_tools(template, true);
         let dialect = dialect.filter(|_| in_variable || tools_in_message);
-        Language { dialect, tools_in_message, thinking }
+        let switch = SWITCHES.into_iter().find(|name| reads(template, name, [true.into(), false.into()]));
+        let reads_effort = reads(template, "reasoning_effort", ["low".into(), "high".into()]);
+        Language { dialect, tools_in_message, thinking, switch, reads_effort }
+    }
+
+    /// Whether the model thinks before it answers, if it is let.
+    pub fn thinks(&self) -> bool {
+        self.thinking.is_some() || self.switch.is_some()
+    }
+
+    /// The name of call `index` of those that are drawn from `seed`.
+    pub fn call_id(&self, seed: u64, index: usize) -> String {
+        super::id(seed, index as u64, self.dialect.map_or(24, Dialect::id_letters))
     }
 
     /// Whether an answer to a prompt that ends so begins with thinking.
@@ -144,6 +163,19 @@ fn place_tools(tools: Vec<Value>, in_message: bool, request: &mut TemplateReques
     if let Some(Value::Object(system)) = messages.first_mut() {
         system.insert("tools".to_owned(), Value::Array(tools).to_string().into());
     }
+}
+
+/// Tries whether it makes a difference to the prompt what a variable is.
+fn reads(template: &ChatTemplate, name: &str, values: [Value; 2]) -> bool {
+    let prompt = |value: Value| {
+        let messages = json!([{ "role": "user", "content": "Hi" }]);
+        let variables = Map::from_iter([(name.to_owned(), value)]);
+        let request =
+            TemplateRequest { messages, add_generation_prompt: true, variables, ..TemplateRequest::default() };
+        template.render(&template.with_expected_content(&request)).ok()
+    };
+    let [one, other] = values.map(prompt);
+    one != other
 }
 
 /// Tries whether a tool's name gets into the prompt.

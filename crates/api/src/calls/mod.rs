@@ -24,8 +24,8 @@ use plimsoll_engine::batch::{ChosenToken, Event};
 use plimsoll_engine::{Finish, Tokenizer};
 
 pub use grammar::{Callable, Calling, Writer};
-pub use id::id;
-pub use language::{Dialect, Language};
+use id::id;
+pub use language::Language;
 use reader::Calls;
 use thinking::Thinking;
 use weave::Weave;

@@ -1,6 +1,6 @@
 //! The messages of a request, and the calls in them.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
@@ -49,17 +49,21 @@ pub fn check(messages: &mut Value) -> Result<(), ApiError> {
 /// # Errors
 /// A call is not as it has to be, or a tool's message answers none.
 fn read_calls(messages: &mut [Value]) -> Result<(), ApiError> {
-    let mut called: HashSet<String> = HashSet::new();
+    let mut called: HashMap<String, Value> = HashMap::new();
     for (at, message) in messages.iter_mut().enumerate() {
         let place = format!("messages[{at}]");
         if message["role"] == "tool" {
             let id = message["tool_call_id"].as_str();
-            if id.is_none_or(|id| !called.contains(id)) {
+            let Some(name) = id.and_then(|id| called.get(id)) else {
                 let what = match id {
                     None => "a tool's message needs a `tool_call_id`".to_owned(),
                     Some(id) => format!("no call before it has the id `{id}`"),
                 };
                 return Err(ApiError::bad(format!("{place}.tool_call_id"), what));
+            };
+            // Some templates show which tool it was.
+            if message["name"].is_null() {
+                message["name"] = name.clone();
             }
             continue;
         }
@@ -68,14 +72,15 @@ fn read_calls(messages: &mut [Value]) -> Result<(), ApiError> {
             return Err(ApiError::bad(format!("{place}.tool_calls"), "`tool_calls` has to be an array"));
         };
         for (index, call) in calls.iter_mut().enumerate() {
-            called.insert(read_call(call, &format!("{place}.tool_calls[{index}]"))?);
+            let (id, name) = read_call(call, &format!("{place}.tool_calls[{index}]"))?;
+            called.insert(id, name);
         }
     }
     Ok(())
 }
 
-/// Its id.
-fn read_call(call: &mut Value, place: &str) -> Result<String, ApiError> {
+/// Its id, and the name of its function.
+fn read_call(call: &mut Value, place: &str) -> Result<(String, Value), ApiError> {
     let bad = |field: &str, what: &str| ApiError::bad(format!("{place}{field}"), what);
     let Value::Object(call) = call else { return Err(bad("", "a call has to be an object")) };
     let id = call.get("id").and_then(Value::as_str).ok_or_else(|| bad(".id", "a call needs an `id`"))?.to_owned();
@@ -85,9 +90,9 @@ fn read_call(call: &mut Value, place: &str) -> Result<String, ApiError> {
     let Some(Value::Object(function)) = call.get_mut("function") else {
         return Err(bad(".function", "a call needs a `function`, an object"));
     };
-    if function.get("name").is_none_or(|name| !name.is_string()) {
+    let Some(name) = function.get("name").filter(|name| name.is_string()).cloned() else {
         return Err(bad(".function.name", "a call needs the `name` of its function"));
-    }
+    };
     let arguments = match function.get("arguments") {
         None | Some(Value::Null) => Some(Map::new()),
         Some(Value::Object(arguments)) => Some(arguments.clone()),
@@ -98,7 +103,7 @@ fn read_call(call: &mut Value, place: &str) -> Result<String, ApiError> {
     let what = "`arguments` has to be the text of a JSON object";
     let arguments = arguments.ok_or_else(|| bad(".function.arguments", what))?;
     function.insert("arguments".to_owned(), Value::Object(arguments));
-    Ok(id)
+    Ok((id, name))
 }
 
 #[cfg(test)]

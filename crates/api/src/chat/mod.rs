@@ -1,12 +1,12 @@
 //! `POST /v1/chat/completions`
 
 mod answer;
-mod likelihoods;
+pub mod likelihoods;
 mod messages;
 mod pieces;
 #[cfg(test)]
 mod spoken;
-mod tools;
+pub mod tools;
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use plimsoll_engine::TemplateRequest;
 use serde_json::{Map, Value, json};
 
 use crate::calls::Language;
-use crate::conversation::{self, Answering, Conversation, Format, Told};
+use crate::conversation::{self, Answering, Conversation, Format, Thinking, Told};
 use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::models::Models;
@@ -55,7 +55,6 @@ fn read(mut fields: Fields, language: &Language) -> Result<(Conversation, Delive
     for (name, why) in [
         ("functions", "it was replaced by `tools`"),
         ("function_call", "it was replaced by `tool_choice`"),
-        ("reasoning_effort", "set the switch of the model's template in `chat_template_kwargs`"),
         ("audio", "models here write text"),
         ("web_search_options", "nothing is fetched from elsewhere"),
         ("moderation", "nothing is sent elsewhere"),
@@ -72,7 +71,12 @@ fn read(mut fields: Fields, language: &Language) -> Result<(Conversation, Delive
         (told, alternatives) => told.then_some(alternatives.unwrap_or(0)),
     };
     let format = format(&mut fields)?;
-    let told = told(&mut fields, language)?;
+    let mut told = told(&mut fields, language)?;
+    if let Some(effort) = fields.take::<String>("reasoning_effort")?
+        && let Some(thinking) = Thinking::of_effort(&effort, language)
+    {
+        thinking.ask(&mut told, language, "reasoning_effort")?;
+    }
     // `max_tokens` is the older name.
     let newer: Option<usize> = fields.take("max_completion_tokens")?;
     let (mut generation, delivery) = openai::take(&mut fields)?;

@@ -1,45 +1,17 @@
-//! Answers that are made up, through a real tokenizer: whole and in pieces they say the same.
+//! Answers that are made up: whole and in pieces they say the same.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use plimsoll_engine::batch::{ChosenToken, Event};
-use plimsoll_engine::{ChatTemplate, Finish, Session, SessionOptions, Special, TextStream, Timings, Tokenizer};
-use plimsoll_models::Checkpoint;
+use plimsoll_engine::{Finish, Tokenizer};
 use serde_json::{Value, json};
 
 use super::answer::{About, Whole};
 use super::pieces::Pieces;
-use crate::calls::Language;
-use crate::conversation::Hearing;
+use crate::made_up::{events, hearing, tokenizer};
 use crate::stream::{Chunks, Usage};
 
-fn tokenizer() -> Arc<Tokenizer> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo/large");
-    let checkpoint = Checkpoint::open(&folder).unwrap();
-    Session::open(&checkpoint, &SessionOptions::default()).unwrap().shared_tokenizer()
-}
-
 fn about(tokenizer: &Arc<Tokenizer>, is_thinking: bool) -> About {
-    let source = "{{ tools | tojson if tools else '' }}{{ '<tool_call><think></think>' }}";
-    let language = Language::of_template(&ChatTemplate::new::<&str, &str>(source, []).unwrap());
-    let callable = Some(vec!["f".to_owned(), "g".to_owned()]);
-    About::new("m", Hearing::new(Arc::clone(tokenizer), language, callable, is_thinking).unwrap(), false).unwrap()
-}
-
-/// What the batch would tell of an answer.
-fn events(tokenizer: &Tokenizer, answer: &str, stops: &[&str], finish: Finish) -> Vec<Event> {
-    let mut stream = TextStream::new(stops.iter().map(|stop| (*stop).to_owned()).collect());
-    let mut events = Vec::new();
-    for id in tokenizer.encode(answer, Special::AsText).unwrap() {
-        let chunk = stream.push(tokenizer.token_bytes(id));
-        events.push(Event::Token(ChosenToken { id, text: chunk.text, likelihood: None }));
-        if chunk.stopped {
-            break;
-        }
-    }
-    events.push(Event::Ended { finish, text: stream.finish().text, timings: Timings::default() });
-    events
+    About::new("m", hearing(tokenizer, is_thinking), false).unwrap()
 }
 
 /// An answer's message, why it ended, and how many tokens of it were thinking; the same from its pieces.

@@ -35,7 +35,11 @@ fn choice(fields: &mut Fields) -> Result<Choice, ApiError> {
     }
 }
 
-fn tool(definition: Value, place: &str) -> Result<Tool, ApiError> {
+/// A tool as OpenAI and Ollama define it.
+///
+/// # Errors
+/// It is not as it has to be, or asks for what cannot be promised.
+pub fn tool(definition: Value, place: &str) -> Result<Tool, ApiError> {
     let bad = |field: &str, what: String| Err(ApiError::bad(format!("{place}{field}"), what));
     let Value::Object(mut tool) = definition else { return bad("", "a tool has to be an object".to_owned()) };
     match tool.get("type").and_then(Value::as_str) {

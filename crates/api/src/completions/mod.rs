@@ -49,7 +49,7 @@ struct CompletionRequest {
 
 /// Continues texts.
 pub async fn complete(State(models): State<Arc<Models>>, body: Bytes) -> Result<Response, ApiError> {
-    continued(&models, &body).await.map_err(ApiError::of_prompt)
+    continued(&models, &body).await.map_err(|error| error.renamed("messages", "prompt"))
 }
 
 async fn continued(models: &Models, body: &[u8]) -> Result<Response, ApiError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use plimsoll_engine::Tokenizer;
 
-use crate::calls::{self, Dialect, Language, Reader};
+use crate::calls::{Language, Reader};
 use crate::error::ApiError;
 use crate::identity::random;
 
@@ -41,7 +41,6 @@ impl Hearing {
 
     /// The name of call `index` of an answer.
     pub fn call_id(&self, choice: usize, index: usize) -> String {
-        let letters = self.language.dialect.map_or(24, Dialect::id_letters);
-        calls::id(self.seed, (choice as u64) << 32 | index as u64, letters)
+        self.language.call_id(self.seed, choice << 32 | index)
     }
 }

@@ -7,6 +7,9 @@
 mod constraint;
 mod format;
 mod hearing;
+pub mod messages;
+mod stops;
+mod thinking;
 pub mod tools;
 
 use std::sync::Arc;
@@ -14,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use plimsoll_engine::batch::Request;
 use plimsoll_engine::{GenerateOptions, ImageInput, Session, TemplateRequest};
+use plimsoll_grammar::Constraint;
 use serde_json::{Map, Value};
 
 use crate::calls::{Language, Writer};
@@ -25,6 +29,8 @@ use crate::worker::{Answers, Prepared, Served};
 pub use constraint::Held;
 pub use format::Format;
 pub use hearing::Hearing;
+pub use stops::Stops;
+pub use thinking::Thinking;
 use tools::Tools;
 
 /// Template variables that a request may not set: they are the model's, or fields of their own.
@@ -102,6 +108,17 @@ impl Told {
     }
 }
 
+impl Told {
+    /// How many tokens the conversation takes as a prompt.
+    ///
+    /// # Errors
+    /// The template refuses it, or a picture cannot be shown to the model.
+    pub async fn tokens(self, served: &Served) -> Result<usize, ApiError> {
+        let (template, pictures, _) = self.shown(&served.language);
+        served.ask(move |session| Ok(encoded(session, &template, &pictures)?.0.len())).await?
+    }
+}
+
 impl Conversation {
     /// Has `served` answer.
     ///
@@ -109,15 +126,59 @@ impl Conversation {
     /// The template refuses the conversation, it cannot be answered, or too many wait.
     pub async fn answer(self, served: &Served) -> Result<Answering, ApiError> {
         let Conversation { told, generation, format, likelihoods } = self;
-        let language = served.language;
         let callable = told.tools.as_ref().and_then(Tools::callable);
-        let (template, pictures, tools) = told.shown(&language);
-        let constraint = served.constraint(Held { format, tools }).await?;
+        let (template, pictures, tools) = told.shown(&served.language);
+        let constraint = served.constraint(Held { format, tools }, served.language).await?;
+        let encode = move |session: &mut Session| encoded(session, &template, &pictures);
+        let asked = Asked { generation, likelihoods, language: served.language, callable, constraint, begins: true };
+        asked.answer(served, encode).await
+    }
+}
+
+/// Has `served` continue a text as it stands: no template is read, and control tokens that it spells stay text.
+///
+/// # Errors
+/// It cannot be continued, or too many wait.
+pub async fn continue_text(
+    text: String,
+    generation: Generation,
+    format: Format,
+    likelihoods: Option<usize>,
+    served: &Served,
+) -> Result<Answering, ApiError> {
+    let encode = move |session: &mut Session| Ok((session.text_ids(&text)?, Vec::new()));
+    let language = Language::default();
+    let constraint = served.constraint(Held { format, tools: None }, language).await?;
+    let asked = Asked { generation, likelihoods, language, callable: None, constraint, begins: false };
+    asked.answer(served, encode).await
+}
+
+/// How a prompt is to be answered.
+struct Asked {
+    generation: Generation,
+    likelihoods: Option<usize>,
+    /// What the answer is read by.
+    language: Language,
+    callable: Option<Vec<String>>,
+    /// What the answer is held to.
+    constraint: Option<Constraint>,
+    /// Whether a text begins with the answer.
+    begins: bool,
+}
+
+impl Asked {
+    /// Has `served` answer the prompt that `encode` makes.
+    async fn answer(
+        self,
+        served: &Served,
+        encode: impl FnOnce(&mut Session) -> Result<Encoded, ApiError> + Send + 'static,
+    ) -> Result<Answering, ApiError> {
+        let Asked { generation, likelihoods, language, callable, constraint, begins } = self;
         let counts = Counts { prompts: 1, n: generation.n };
         let is_thinking = Arc::new(AtomicBool::new(false));
         let found = Arc::clone(&is_thinking);
         let prepare = move |session: &mut Session| {
-            let (ids, images) = encoded(session, &template, &pictures)?;
+            let (ids, images) = encode(session)?;
             let is_thinking = begins_thinking(session, &language, &ids);
             found.store(is_thinking, Ordering::Relaxed);
             let constraint = constraint.map(|mut constraint| {
@@ -130,7 +191,7 @@ impl Conversation {
                 ids: ids.clone(),
                 images: images.clone(),
                 options: GenerateOptions { constraint: constraint.clone(), ..generation.options(session, choice) },
-                begins: true,
+                begins,
                 likelihoods,
             };
             Ok(Prepared { requests: (0..generation.n).map(request).collect(), prompt_tokens: ids.len() })

@@ -1,6 +1,6 @@
 //! What the model may call.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::calls::Language;
 use crate::error::ApiError;
@@ -36,6 +36,18 @@ pub struct Tool {
     pub parameters_at: String,
     /// Whether it may only be called with what that schema allows.
     pub is_strict: bool,
+}
+
+impl Tool {
+    /// Of an API that defines tools otherwise than OpenAI's chat, and not strictly; `place` is where the request has its
+    /// name, and its schema is taken to be there.
+    pub fn new(name: String, description: Option<String>, parameters: Option<Value>, place: String) -> Tool {
+        let mut function = Map::from_iter([("name".to_owned(), name.as_str().into())]);
+        function.extend(description.map(|text| ("description".to_owned(), text.into())));
+        function.extend(parameters.map(|schema| ("parameters".to_owned(), schema)));
+        let definition = json!({ "type": "function", "function": function });
+        Tool { name, definition, parameters_at: place.clone(), place, is_strict: false }
+    }
 }
 
 /// What a model may call.

@@ -85,7 +85,7 @@ fn served(command: &Serve, settings: &Settings) -> anyhow::Result<Models> {
         let options = model::session_options(settings.clone(), command.context, CacheType::default());
         let session = Session::open(&checkpoint, &options).with_context(|| format!("`{model}`"))?;
         let options = WorkerOptions { batch: batch.clone(), ..WorkerOptions::default() };
-        models.add(&served_name(model), Served::start(session, options)?)?;
+        models.add(&served_name(model), Served::start(&checkpoint, session, options)?)?;
     }
     for alias in &command.alias {
         let (alias, model) = alias.split_once('=').unwrap_or((alias, &command.models[0]));

@@ -1,0 +1,97 @@
+//! Ollama's API, under `/api`: conversations, texts and what is served, in lines of JSON.
+
+mod answer;
+mod chat;
+mod generate;
+mod models;
+mod options;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{StatusCode, Uri};
+use axum::routing::{any, get, post};
+use serde_json::{Value, json};
+
+use crate::error::ApiError;
+use crate::fields::Fields;
+use crate::models::Models;
+use crate::worker::Served;
+
+/// The version of Ollama whose API is spoken, by which clients tell what they may ask for.
+const VERSION: &str = "0.13.0";
+
+/// Its paths.
+pub fn routes() -> Router<Arc<Models>> {
+    let mut routes = Router::new()
+        .route("/api/version", get(models::version))
+        .route("/api/tags", get(models::tags))
+        .route("/api/ps", get(models::loaded))
+        .route("/api/show", post(models::show))
+        .route("/api/chat", post(chat::complete))
+        .route("/api/generate", post(generate::complete))
+        .route("/api/blobs/{*digest}", any(not_offered));
+    for path in ["embed", "embeddings", "create", "copy", "delete", "pull", "push"] {
+        routes = routes.route(&format!("/api/{path}"), any(not_offered));
+    }
+    routes
+}
+
+/// What is for changing which models there are, or asks for what none does.
+async fn not_offered(uri: Uri) -> ApiError {
+    let why = match uri.path() {
+        "/api/embed" | "/api/embeddings" => "no model that is served makes embeddings",
+        _ => "which models are served is said where the server is started: `plimsoll serve MODEL`",
+    };
+    ApiError::new(StatusCode::NOT_IMPLEMENTED, format!("`{}` is not offered here: {why}", uri.path()))
+}
+
+/// The model of a request; `:latest` at the end of a name says no more than the name.
+fn find<'m>(models: &'m Models, name: &str) -> Result<(&'m str, Arc<Served>), ApiError> {
+    models.find(name).or_else(|error| match name.strip_suffix(":latest") {
+        Some(name) => models.find(name).map_err(|_| error),
+        None => Err(error),
+    })
+}
+
+/// Takes the fields that chat and generate share and that ask for nothing.
+fn take_common(fields: &mut Fields) -> Result<(), ApiError> {
+    // Models stay loaded as long as the server runs.
+    fields.accept(&["keep_alive"]);
+    for name in ["truncate", "shift"] {
+        fields.accept_only(name, &[json!(false)])?;
+    }
+    Ok(())
+}
+
+/// The field that says whether the answer is sent in pieces, which it is where nothing is said.
+fn take_stream(fields: &mut Fields) -> Result<bool, ApiError> {
+    Ok(fields.take("stream")?.unwrap_or(true))
+}
+
+/// Whether tokens are told with their likelihoods, and with as many alternatives.
+fn take_likelihoods(fields: &mut Fields) -> Result<Option<usize>, ApiError> {
+    /// Alternatives that a token can be shown with.
+    const MOST: usize = 20;
+    let alternatives: Option<usize> = fields.take("top_logprobs")?;
+    let told = fields.take("logprobs")?.unwrap_or(false);
+    match alternatives {
+        Some(n) if n > MOST || !told => {
+            let what = format!("`top_logprobs` is {n}, expected 0 to {MOST}, with `logprobs: true`");
+            Err(ApiError::bad("top_logprobs", what))
+        }
+        alternatives => Ok(told.then_some(alternatives.unwrap_or(0))),
+    }
+}
+
+/// Pictures in base64, as `images` has them.
+fn pictures(images: Vec<Value>, place: &str) -> Result<Vec<plimsoll_engine::ImageInput>, ApiError> {
+    let picture = |(at, image): (usize, Value)| {
+        let place = format!("{place}[{at}]");
+        match image.as_str() {
+            Some(image) => crate::pictures::decoded(image, &place),
+            None => Err(ApiError::bad(place, "a picture has to be a text in base64")),
+        }
+    };
+    images.into_iter().enumerate().map(picture).collect()
+}
