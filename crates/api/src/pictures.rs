@@ -1,19 +1,81 @@
-//! Pictures in messages: data URLs, which are all that is taken from a stranger.
+//! Pictures and videos in messages: they come in the request, which is all that is taken from a stranger.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use plimsoll_engine::ImageInput;
-use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture};
+use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, Video};
 use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
 
-/// Replaces the parts of messages that show pictures by those that templates read; returns the pictures, in order.
+/// A picture or a video as it was sent, not decoded yet: that takes time, which nobody else is to wait for.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    bytes: Vec<u8>,
+    kind: Kind,
+    /// The field that has it.
+    place: String,
+}
+
+/// What was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Picture,
+    Video,
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Picture => "picture",
+            Kind::Video => "video",
+        }
+    }
+}
+
+impl Sent {
+    /// Decodes it; blocks.
+    ///
+    /// # Errors
+    /// It is none that is read here.
+    pub fn decoded(self) -> Result<ImageInput, ApiError> {
+        let Sent { bytes, kind, place } = self;
+        let bad = |what: String| ApiError::bad(place.as_str(), what);
+        match kind {
+            Kind::Picture => {
+                let picture = Picture::decode("the picture", &bytes, DEFAULT_MAX_PIXELS);
+                picture.map(ImageInput::Picture).map_err(|error| bad(error.to_string()))
+            }
+            Kind::Video => {
+                let video = Video::of_bytes("the video", &bytes).map_err(|error| bad(error.to_string()))?;
+                // A stranger's video is read by programs with a long history.
+                if let Some(why) = video.lacks_walls() {
+                    return Err(bad(format!("videos are only read where ffmpeg stands in a sandbox: {why}")));
+                }
+                Ok(ImageInput::Video { video, sampling: None, max_pixels: DEFAULT_MAX_PIXELS })
+            }
+        }
+    }
+}
+
+/// Decodes all of them, on a thread that may block.
 ///
 /// # Errors
-/// One is elsewhere, cannot be read, or a part is of another kind than text and pictures.
-pub fn taken_out(messages: &mut Value) -> Result<Vec<ImageInput>, ApiError> {
-    let mut pictures = Vec::new();
+/// As [`Sent::decoded`].
+pub async fn all_decoded(sent: Vec<Sent>) -> Result<Vec<ImageInput>, ApiError> {
+    if sent.is_empty() {
+        return Ok(Vec::new());
+    }
+    let decode = move || sent.into_iter().map(Sent::decoded).collect();
+    tokio::task::spawn_blocking(decode).await.unwrap_or_else(|_| Err(ApiError::gone()))
+}
+
+/// Replaces the parts of messages that show something by those that templates read; returns what they show, in order.
+///
+/// # Errors
+/// It is elsewhere, or a part is of another kind than text, pictures and videos.
+pub fn taken_out(messages: &mut Value) -> Result<Vec<Sent>, ApiError> {
+    let mut sent = Vec::new();
     for (at, message) in messages.as_array_mut().into_iter().flatten().enumerate() {
         let Some(Value::Array(parts)) = message.get_mut("content") else { continue };
         for (i, part) in parts.iter_mut().enumerate() {
@@ -24,54 +86,66 @@ pub fn taken_out(messages: &mut Value) -> Result<Vec<ImageInput>, ApiError> {
             match fields.get("type").and_then(Value::as_str) {
                 Some("text" | "refusal") => {}
                 Some("image_url") => {
-                    pictures.push(picture(fields, &place)?);
+                    sent.push(shown(fields, "image_url", Kind::Picture, &place)?);
                     *part = json!({ "type": "image" });
+                }
+                Some("video_url") => {
+                    sent.push(shown(fields, "video_url", Kind::Video, &place)?);
+                    *part = json!({ "type": "video" });
                 }
                 kind => {
                     let kind = kind.unwrap_or("(none)");
-                    let what = format!("parts of the type `{kind}` are not read here; `text` and `image_url` are");
+                    let what = format!(
+                        "parts of the type `{kind}` are not read here; `text`, `image_url` and `video_url` are"
+                    );
                     return Err(ApiError::bad(format!("{place}.type"), what));
                 }
             }
         }
     }
-    Ok(pictures)
+    Ok(sent)
 }
 
-fn picture(part: &Map<String, Value>, place: &str) -> Result<ImageInput, ApiError> {
+fn shown(part: &Map<String, Value>, field: &str, kind: Kind, place: &str) -> Result<Sent, ApiError> {
     // Some clients send the URL itself.
-    let url = match part.get("image_url") {
+    let url = match part.get(field) {
         Some(Value::String(url)) => url,
         Some(Value::Object(image)) => image.get("url").and_then(Value::as_str).unwrap_or_default(),
         _ => "",
     };
-    in_url(url, &format!("{place}.image_url.url"))
+    of_url(url, kind, &format!("{place}.{field}.url"))
 }
 
 /// A picture in a `data:` URL; the field `place` has it.
 ///
 /// # Errors
-/// It is elsewhere, or none that is read here.
-pub fn in_url(url: &str, place: &str) -> Result<ImageInput, ApiError> {
+/// It is elsewhere, or not in base64.
+pub fn in_url(url: &str, place: &str) -> Result<Sent, ApiError> {
+    of_url(url, Kind::Picture, place)
+}
+
+fn of_url(url: &str, kind: Kind, place: &str) -> Result<Sent, ApiError> {
     let Some(data) = url.strip_prefix("data:") else {
-        let what =
-            "a picture has to be in the request, as `data:image/png;base64,…`: nothing is fetched from elsewhere";
+        let name = kind.name();
+        let what = format!("a {name} has to be in the request, as a `data:` URL: nothing is fetched from elsewhere");
         return Err(ApiError::bad(place, what));
     };
     let Some((_, encoded)) = data.split_once(";base64,") else {
         return Err(ApiError::bad(place, "a `data:` URL has to be in base64"));
     };
-    decoded(encoded, place)
+    of_base64(encoded, kind, place)
 }
 
 /// A picture in base64; the field `place` has it.
 ///
 /// # Errors
-/// It is none that is read here.
-pub fn decoded(encoded: &str, place: &str) -> Result<ImageInput, ApiError> {
+/// It is not in base64.
+pub fn in_base64(encoded: &str, place: &str) -> Result<Sent, ApiError> {
+    of_base64(encoded, Kind::Picture, place)
+}
+
+fn of_base64(encoded: &str, kind: Kind, place: &str) -> Result<Sent, ApiError> {
     let encoded: Vec<u8> = encoded.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let bytes = STANDARD.decode(encoded).map_err(|error| ApiError::bad(place, format!("no base64: {error}")))?;
-    let picture = Picture::decode("the picture", &bytes, DEFAULT_MAX_PIXELS)
-        .map_err(|error| ApiError::bad(place, error.to_string()))?;
-    Ok(ImageInput::Picture(picture))
+    Ok(Sent { bytes, kind, place: place.to_owned() })
 }

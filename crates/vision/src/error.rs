@@ -115,6 +115,23 @@ pub enum VisionError {
 }
 
 impl VisionError {
+    /// The same of a file that its owner knows by another name.
+    pub(crate) fn of(mut self, name: &str) -> Self {
+        match &mut self {
+            Self::Io { file, .. }
+            | Self::NotAPicture { file, .. }
+            | Self::Undecodable { file, .. }
+            | Self::TooLarge { file, .. }
+            | Self::Setting { file, .. }
+            | Self::Malformed { file, .. }
+            | Self::NoProgram { file, .. }
+            | Self::Video { file, .. }
+            | Self::TimedOut { file, .. } => name.clone_into(file),
+            Self::Places { .. } | Self::NoVideo(_) => {}
+        }
+        self
+    }
+
     pub(crate) fn io(file: &Path, action: &'static str, source: std::io::Error) -> Self {
         Self::Io { file: file.display().to_string(), action, source }
     }

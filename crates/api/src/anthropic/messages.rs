@@ -93,7 +93,7 @@ impl Block {
                 // What a picture is stands in its own first bytes.
                 source.accept(&["media_type"]);
                 let data: String = source.need("data")?;
-                content.push_picture(pictures::decoded(&data, &format!("{place}.data"))?, &mut messages.pictures);
+                content.push_picture(pictures::in_base64(&data, &format!("{place}.data"))?, &mut messages.pictures);
                 source.end()?;
             }
             _ => return self.unread("`text` and `image`"),

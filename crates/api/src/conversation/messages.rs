@@ -1,10 +1,11 @@
 //! Messages as templates read them, for APIs whose own are others.
 
-use plimsoll_engine::{ImageInput, TemplateRequest};
+use plimsoll_engine::TemplateRequest;
 use serde_json::{Map, Value, json};
 
 use super::Told;
 use super::tools::Tools;
+use crate::pictures::Sent;
 
 /// What a message shows: text, and pictures where they stand in it.
 #[derive(Default)]
@@ -34,7 +35,7 @@ impl Content {
     }
 
     /// Adds a picture, which `pictures` gets.
-    pub fn push_picture(&mut self, picture: ImageInput, pictures: &mut Vec<ImageInput>) {
+    pub fn push_picture(&mut self, picture: Sent, pictures: &mut Vec<Sent>) {
         self.parts.push(Part::Picture);
         pictures.push(picture);
     }
@@ -71,7 +72,7 @@ pub struct PastCall {
 pub struct Messages {
     messages: Vec<Value>,
     /// The pictures that they show, in order.
-    pub pictures: Vec<ImageInput>,
+    pub pictures: Vec<Sent>,
     /// The calls so far, with their names and tools.
     called: Vec<(String, String)>,
 }

@@ -23,6 +23,7 @@ use serde_json::{Map, Value};
 use crate::calls::{Language, Writer};
 use crate::error::ApiError;
 use crate::generation::Generation;
+use crate::pictures::{self, Sent};
 use crate::stream::Counts;
 use crate::worker::{Answers, Prepared, Served};
 
@@ -54,7 +55,7 @@ pub struct Told {
     /// The messages, and what else the template reads.
     pub template: TemplateRequest,
     /// The pictures that messages show, in order.
-    pub pictures: Vec<ImageInput>,
+    pub pictures: Vec<Sent>,
     /// What the model may call.
     pub tools: Option<Tools>,
 }
@@ -83,7 +84,7 @@ pub struct Answering {
 
 impl Told {
     /// The template's request, tools among it; `language` is the model's.
-    fn shown(self, language: &Language) -> (TemplateRequest, Vec<ImageInput>, Option<Tools>) {
+    fn shown(self, language: &Language) -> (TemplateRequest, Vec<Sent>, Option<Tools>) {
         let Told { mut template, pictures, tools } = self;
         if let Some(tools) = &tools {
             language.show_tools(tools.definitions(), &mut template);
@@ -115,6 +116,7 @@ impl Told {
     /// The template refuses it, or a picture cannot be shown to the model.
     pub async fn tokens(self, served: &Served) -> Result<usize, ApiError> {
         let (template, pictures, _) = self.shown(&served.language);
+        let pictures = pictures::all_decoded(pictures).await?;
         served.ask(move |session| Ok(encoded(session, &template, &pictures)?.0.len())).await?
     }
 }
@@ -129,6 +131,7 @@ impl Conversation {
         let callable = told.tools.as_ref().and_then(Tools::callable);
         let (template, pictures, tools) = told.shown(&served.language);
         let constraint = served.constraint(Held { format, tools }, served.language).await?;
+        let pictures = pictures::all_decoded(pictures).await?;
         let encode = move |session: &mut Session| encoded(session, &template, &pictures);
         let asked = Asked { generation, likelihoods, language: served.language, callable, constraint, begins: true };
         asked.answer(served, encode).await

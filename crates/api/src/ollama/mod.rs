@@ -85,11 +85,11 @@ fn take_likelihoods(fields: &mut Fields) -> Result<Option<usize>, ApiError> {
 }
 
 /// Pictures in base64, as `images` has them.
-fn pictures(images: Vec<Value>, place: &str) -> Result<Vec<plimsoll_engine::ImageInput>, ApiError> {
+fn pictures(images: Vec<Value>, place: &str) -> Result<Vec<crate::pictures::Sent>, ApiError> {
     let picture = |(at, image): (usize, Value)| {
         let place = format!("{place}[{at}]");
         match image.as_str() {
-            Some(image) => crate::pictures::decoded(image, &place),
+            Some(image) => crate::pictures::in_base64(image, &place),
             None => Err(ApiError::bad(place, "a picture has to be a text in base64")),
         }
     };

@@ -9,7 +9,11 @@ mod folder;
 mod order;
 mod sampling;
 
+use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
+
+use tempfile::NamedTempFile;
 
 use crate::{Medium, Picture, VisionError};
 pub use sampling::FrameSampling;
@@ -21,6 +25,8 @@ pub struct Video {
     n_frames: usize,
     fps: f64,
     source: Source,
+    /// Keeps the bytes of one that came without a file.
+    written: Option<Arc<NamedTempFile>>,
 }
 
 #[derive(Debug, Clone)]
@@ -36,7 +42,19 @@ impl Video {
     /// It is no video, or `ffprobe` is not installed.
     pub fn open_file(path: &Path) -> Result<Self, VisionError> {
         let (file, n_frames, fps) = ffmpeg::VideoFile::probe(path)?;
-        Ok(Self { name: path.display().to_string(), n_frames, fps, source: Source::File(file) })
+        Ok(Self { name: path.display().to_string(), n_frames, fps, source: Source::File(file), written: None })
+    }
+
+    /// Opens a video that came as `bytes`, with `ffprobe`; they lie in a file of their own until it is dropped. Errors call
+    /// it `name`.
+    ///
+    /// # Errors
+    /// As [`Video::open_file`], and that there is no room for the file.
+    pub fn of_bytes(name: &str, bytes: &[u8]) -> Result<Self, VisionError> {
+        let written = NamedTempFile::with_prefix("plimsoll-").and_then(|mut file| file.write_all(bytes).map(|()| file));
+        let written = written.map_err(|error| VisionError::io(Path::new(name), "write", error))?;
+        let video = Self::open_file(written.path()).map_err(|error| error.of(name))?;
+        Ok(Self { name: name.to_owned(), written: Some(Arc::new(written)), ..video })
     }
 
     /// Takes the pictures in the folder at `path` for frames of a video of `fps` frames a second, in the order of their
@@ -50,7 +68,7 @@ impl Video {
             return Err(VisionError::video(&name, format!("{fps} frames a second; expected a number greater than 0")));
         }
         let frames = folder::pictures(path)?;
-        Ok(Self { name, n_frames: frames.len(), fps, source: Source::Folder(frames) })
+        Ok(Self { name, n_frames: frames.len(), fps, source: Source::Folder(frames), written: None })
     }
 
     /// Frames in all.
@@ -93,7 +111,10 @@ impl Video {
     /// Frames are too large, or `ffmpeg` does not start. What goes wrong later is an item of the iterator, its last.
     pub fn frames(&self, indices: &[usize], max_pixels: u64) -> Result<VideoFrames, VisionError> {
         let reader = match &self.source {
-            Source::File(file) => Reader::Pipe(file.frames(indices, max_pixels)?),
+            Source::File(file) => {
+                let frames = file.frames(indices, max_pixels);
+                Reader::Pipe(frames.map_err(|error| if self.written.is_some() { error.of(&self.name) } else { error })?)
+            }
             Source::Folder(paths) => {
                 let paths = indices.iter().map(|&index| paths.get(index).cloned());
                 let Some(paths) = paths.collect::<Option<Vec<_>>>() else {
