@@ -127,6 +127,24 @@ fn a_token_keeps_strangers_out() {
 }
 
 #[test]
+fn every_api_takes_the_key_as_its_clients_send_it_and_refuses_in_its_own_shape() {
+    let server = running_with(Some("0123456789abcdef"), "true");
+    for (path, shape) in [
+        ("/v1/models", "\"code\":\"invalid_api_key\""),
+        ("/v1/messages", "{\"type\":\"error\",\"error\":{\"type\":\"authentication_error\""),
+        ("/api/tags", "{\"error\":\"a key is needed"),
+        ("/api/v1/models", "{\"error\":\"this server asks for a token"),
+    ] {
+        let answer = server.get(path);
+        assert!(answer.status == 401 && answer.body.contains(shape), "{path}: {}", answer.body);
+    }
+    let key = ("x-api-key", "0123456789abcdef");
+    let with = |path: &str| ask(server.address, path, &[key], None).unwrap().status;
+    assert_eq!((with("/v1/models"), with("/api/tags"), with("/v1/messages")), (200, 200, 405));
+    assert_eq!((with("/"), with("/api/v1/models")), (401, 401), "pages have a cookie of their own");
+}
+
+#[test]
 fn a_token_in_an_address_leads_to_no_other_server() {
     let server = running_with(Some("0123456789abcdef"), "true");
     for path in ["//evil.example/", "/\\evil.example/", "/\\/evil.example/", "///evil.example/"] {
