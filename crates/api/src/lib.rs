@@ -14,6 +14,7 @@ mod error;
 mod fields;
 mod generation;
 mod identity;
+mod measures;
 mod models;
 mod pictures;
 mod stream;
@@ -28,6 +29,7 @@ use axum::middleware::map_response;
 use axum::routing::{get, post};
 
 pub use error::{ApiError, openai_error};
+pub use measures::HISTOGRAMS;
 pub use models::{Models, NamesClash};
 pub use worker::{Served, WorkerOptions};
 

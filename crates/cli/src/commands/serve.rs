@@ -20,9 +20,12 @@ use plimsoll_runtime::CacheType;
 use plimsoll_server::{Launch, Mail, Options, bind};
 
 use crate::args::{Args, Serve, parse_token};
+use crate::notice::say;
 use crate::settings::Settings;
 use crate::{catalogue, evidence, model};
 
+/// Who told the server to end is told after this why it is still there.
+const STILL: Duration = Duration::from_secs(1);
 /// What blocks has this long to end once nothing is answered any more.
 const LAST: Duration = Duration::from_secs(1);
 
@@ -41,6 +44,7 @@ pub fn run(command: &Serve, settings: &Settings, args: &Args) -> anyhow::Result<
         token: token.clone(),
         store: evidence::path(&command.store)?,
         models,
+        drain: Duration::from_secs(command.drain_seconds.into()),
         launch: Arc::new(Compare::new(settings, args, catalog.clone())?),
         catalog,
         rubric: command.rubric.as_deref().map_or_else(|| Ok(Rubric::builtin()), Rubric::open)?,
@@ -117,28 +121,63 @@ fn announce(addresses: &[String], query: &str) -> std::io::Result<()> {
     out.flush()
 }
 
-/// Ends with Ctrl-C.
-#[cfg(not(unix))]
+/// Ends with Ctrl-C, and where a service manager says so. A second time, while answers are still being finished, ends the
+/// program at once.
 fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
-    Ok(async {
+    let mut signals = Signals::new()?;
+    Ok(async move {
+        signals.next().await;
+        tokio::spawn(async move {
+            if let Ok(status) = tokio::time::timeout(STILL, signals.next()).await {
+                std::process::exit(status);
+            }
+            say("note: answers in the making are being finished; Ctrl-C ends at once");
+            std::process::exit(signals.next().await);
+        });
+    })
+}
+
+/// The signals that end a server.
+#[cfg(unix)]
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the next; the exit status of a program that it ended.
+    async fn next(&mut self) -> i32 {
+        tokio::select! {
+            _ = self.terminate.recv() => 128 + 15,
+            _ = self.interrupt.recv() => 128 + 2,
+        }
+    }
+}
+
+/// The signals that end a server.
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        Ok(Signals)
+    }
+
+    /// Waits for Ctrl-C; the exit status of a program that it ended.
+    async fn next(&mut self) -> i32 {
         // Without the signal there is nothing to wait for: whoever started it ends it.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-    })
-}
-
-/// Ends with Ctrl-C, and where a service manager says so.
-#[cfg(unix)]
-fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
-    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    let mut interrupted = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminated.recv() => {}
-            _ = interrupted.recv() => {}
-        }
-    })
+        128 + 2
+    }
 }
 
 fn random_token() -> anyhow::Result<String> {
