@@ -19,6 +19,7 @@ mod generation;
 mod identity;
 #[cfg(test)]
 mod made_up;
+mod measures;
 mod models;
 mod ollama;
 mod openai;
@@ -37,6 +38,7 @@ use axum::middleware::from_fn;
 use axum::routing::{get, post};
 
 pub use error::ApiError;
+pub use measures::HISTOGRAMS;
 pub use models::{Models, NamesClash};
 pub use surface::{Surface, shaped};
 pub use worker::{Served, WorkerOptions};

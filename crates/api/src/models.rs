@@ -64,6 +64,27 @@ impl Models {
         self.served.keys().chain(self.aliases.keys()).map(String::as_str)
     }
 
+    /// Has `recorder` count what is asked of each model and answered, under the model's own name. Histograms are to have the
+    /// buckets of [`HISTOGRAMS`](crate::HISTOGRAMS).
+    pub fn measure(&self, recorder: &dyn metrics::Recorder) {
+        self.served.iter().for_each(|(name, served)| served.measure(recorder, name));
+    }
+
+    /// Has what [`Models::measure`] counts tell how busy the models are now; no model is waited for.
+    pub fn publish(&self) {
+        self.served.values().for_each(|served| served.publish());
+    }
+
+    /// Answers that wait or are in the making.
+    pub fn answering(&self) -> usize {
+        self.served.values().map(|served| served.open()).sum()
+    }
+
+    /// Gives up what is under way, whose readers are told so, and answers nothing more.
+    pub fn end(&self) {
+        self.served.values().for_each(|served| served.end());
+    }
+
     /// The model of a request, with its own name.
     ///
     /// # Errors

@@ -1,9 +1,11 @@
 //! The thread of a model: it owns the program, lets requests in, and steps the batch.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use plimsoll_engine::batch::{Admission, Batch, BatchOptions, Candidate, Event, Request, SequenceId};
 use plimsoll_engine::{Session, Tokenizer, grammars};
@@ -15,6 +17,7 @@ use crate::calls::Language;
 use crate::conversation::Held;
 use crate::error::ApiError;
 use crate::facts::Facts;
+use crate::measures::{Ending, Load, Measures, Times};
 
 /// Events that may wait for a reader before the answer is given up: more than any answer here has in a minute.
 const UNREAD: usize = 1 << 14;
@@ -57,8 +60,14 @@ type Prepare = Box<dyn FnOnce(&mut Session) -> Result<Prepared, ApiError> + Send
 type Ask = Box<dyn FnOnce(&mut Session) + Send>;
 
 enum Command {
-    Answer { prepare: Prepare, reply: oneshot::Sender<Result<Answers, ApiError>> },
+    Answer {
+        prepare: Prepare,
+        reply: oneshot::Sender<Result<Answers, ApiError>>,
+        asked: Instant,
+    },
     Ask(Ask),
+    /// Nothing is answered any more, and what is under way is given up.
+    End,
 }
 
 /// A model that is served.
@@ -76,6 +85,8 @@ pub struct Served {
     pub context: usize,
     /// Since when, in seconds of Unix time.
     pub created: i64,
+    load: Arc<Load>,
+    measures: Arc<OnceLock<Measures>>,
 }
 
 impl Served {
@@ -88,11 +99,34 @@ impl Served {
         let vocabulary = Arc::new(Vocabulary::of(&session));
         let (language, facts) = (Language::of(&session), Facts::of(checkpoint));
         let (commands, inbox) = channel();
-        let run = move || Worker::new(session, options, inbox).run();
-        let thread = std::thread::Builder::new().name("model".to_owned()).spawn(run)?;
+        let worker = Worker::new(session, options, inbox);
+        let (load, measures) = (Arc::clone(&worker.load), Arc::clone(&worker.measures));
+        let thread = std::thread::Builder::new().name("model".to_owned()).spawn(move || worker.run())?;
         let created = jiff::Timestamp::now().as_second();
         let (commands, thread) = (Some(commands), Some(thread));
-        Ok(Served { commands, thread, tokenizer, language, vocabulary, facts, context, created })
+        Ok(Served { commands, thread, tokenizer, language, vocabulary, facts, context, created, load, measures })
+    }
+
+    /// Has `recorder` count what is asked and answered, under this name. A second call changes nothing.
+    pub(crate) fn measure(&self, recorder: &dyn metrics::Recorder, name: &str) {
+        self.measures.get_or_init(|| Measures::new(recorder, name, &self.load));
+    }
+
+    /// Has the numbers of [`Served::measure`] tell how busy the model is now; it does not wait for it.
+    pub(crate) fn publish(&self) {
+        if let Some(measures) = self.measures.get() {
+            measures.publish(&self.load);
+        }
+    }
+
+    /// Answers that wait or are in the making.
+    pub(crate) fn open(&self) -> usize {
+        self.load.open()
+    }
+
+    /// Gives up what is under way and answers nothing more. Who waits is told so.
+    pub(crate) fn end(&self) {
+        let _ = self.send(Command::End); // a thread that has ended answers nothing as it is
     }
 
     /// Has `prepare` make the requests of one call, and answers them together. The answer comes once they are prepared,
@@ -105,7 +139,7 @@ impl Served {
         prepare: impl FnOnce(&mut Session) -> Result<Prepared, ApiError> + Send + 'static,
     ) -> Result<Answers, ApiError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Command::Answer { prepare: Box::new(prepare), reply })?;
+        self.send(Command::Answer { prepare: Box::new(prepare), reply, asked: Instant::now() })?;
         answer.await.unwrap_or_else(|_| Err(ApiError::gone()))
     }
 
@@ -140,7 +174,12 @@ impl Served {
     }
 
     fn send(&self, command: Command) -> Result<(), ApiError> {
-        self.commands.as_ref().and_then(|commands| commands.send(command).ok()).ok_or_else(ApiError::gone)
+        self.load.arriving.fetch_add(1, Ordering::SeqCst);
+        let sent = self.commands.as_ref().and_then(|commands| commands.send(command).ok());
+        sent.ok_or_else(|| {
+            self.load.arriving.fetch_sub(1, Ordering::SeqCst);
+            ApiError::gone()
+        })
     }
 }
 
@@ -178,6 +217,7 @@ impl Drop for Served {
 struct Listener {
     choice: usize,
     heard: mpsc::Sender<Heard>,
+    times: Times,
 }
 
 impl Listener {
@@ -200,18 +240,25 @@ struct Worker {
     /// Seconds that an answer took, smoothed.
     usual: f64,
     is_open: bool,
+    is_ending: bool,
+    load: Arc<Load>,
+    measures: Arc<OnceLock<Measures>>,
 }
 
 impl Worker {
     fn new(session: Session, options: WorkerOptions, inbox: Receiver<Command>) -> Worker {
+        let batch = Batch::new(session, options.batch);
         Worker {
-            batch: Batch::new(session, options.batch),
+            load: Arc::new(Load::new(batch.capacity())),
+            measures: Arc::default(),
+            batch,
             inbox,
             waiting: VecDeque::new(),
             most_waiting: options.waiting.max(1),
             listeners: HashMap::new(),
             usual: 1.0,
             is_open: true,
+            is_ending: false,
         }
     }
 
@@ -221,10 +268,16 @@ impl Worker {
             self.hear_commands();
             self.forget_the_gone();
             self.admit();
+            self.tell_load();
             for (id, event) in self.batch.step() {
                 self.tell(id, event);
             }
+            self.tell_load();
         }
+    }
+
+    fn tell_load(&self) {
+        self.load.set(self.batch.len(), self.batch.reserved_tokens(), self.waiting.len());
     }
 
     /// Takes what was sent; waits for it where there is nothing else to do.
@@ -250,17 +303,35 @@ impl Worker {
     fn obey(&mut self, command: Command) {
         match command {
             Command::Ask(ask) => ask(self.batch.session()),
-            Command::Answer { prepare, reply } => {
+            Command::Answer { prepare, reply, asked } => {
                 // Who left is not prepared for.
                 if !reply.is_closed() {
-                    let answers = self.prepare(prepare);
+                    let answers = self.prepare(prepare, asked);
                     let _ = reply.send(answers);
                 }
             }
+            Command::End => self.give_up(),
+        }
+        self.tell_load();
+        self.load.arriving.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Ends everything; whoever listens hears that there is nobody to hear any more.
+    fn give_up(&mut self) {
+        self.is_ending = true;
+        for (_, listener) in std::mem::take(&mut self.waiting) {
+            self.count(&listener, Ending::Left);
+        }
+        for (id, listener) in std::mem::take(&mut self.listeners) {
+            self.batch.cancel(id);
+            self.count(&listener, Ending::Left);
         }
     }
 
-    fn prepare(&mut self, prepare: Prepare) -> Result<Answers, ApiError> {
+    fn prepare(&mut self, prepare: Prepare, asked: Instant) -> Result<Answers, ApiError> {
+        if self.is_ending {
+            return Err(ApiError::gone());
+        }
         if self.waiting.len() >= self.most_waiting {
             let rounds = self.waiting.len() as f64 / self.batch.len().max(1) as f64;
             return Err(ApiError::queue_full(self.waiting.len(), (rounds * self.usual).ceil().max(1.0) as u64));
@@ -270,18 +341,22 @@ impl Worker {
         let candidates = checked.collect::<Result<Vec<Candidate>, _>>()?;
         let (sender, heard) = mpsc::channel(UNREAD);
         for (choice, candidate) in candidates.into_iter().enumerate() {
-            self.waiting.push_back((candidate, Listener { choice, heard: sender.clone() }));
+            let listener = Listener { choice, heard: sender.clone(), times: Times::since(asked) };
+            self.waiting.push_back((candidate, listener));
         }
         Ok(Answers { prompt_tokens, heard })
     }
 
     /// What nobody waits for is not gone on with.
     fn forget_the_gone(&mut self) {
-        self.waiting.retain(|(_, listener)| !listener.is_gone());
-        let gone: Vec<SequenceId> =
-            self.listeners.iter().filter(|(_, listener)| listener.is_gone()).map(|(id, _)| *id).collect();
-        for id in gone {
-            self.listeners.remove(&id);
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        let (left, stay) = waiting.partition(|(_, listener)| listener.is_gone());
+        self.waiting = stay;
+        let left: VecDeque<(Candidate, Listener)> = left;
+        left.iter().for_each(|(_, listener)| self.count(listener, Ending::Left));
+        let gone: Vec<_> = self.listeners.extract_if(|_, listener| listener.is_gone()).collect();
+        for (id, listener) in gone {
+            self.count(&listener, Ending::Left);
             self.batch.cancel(id);
         }
     }
@@ -289,8 +364,12 @@ impl Worker {
     /// Lets in who waits, in order, as far as there is room.
     fn admit(&mut self) {
         while let Some((candidate, listener)) = self.waiting.pop_front() {
+            let tokens = candidate.prompt_tokens();
             match self.batch.admit(candidate) {
-                Ok(Admission::Admitted { id, .. }) => {
+                Ok(Admission::Admitted { id, reused }) => {
+                    if let Some(measures) = self.measures.get() {
+                        measures.let_in(tokens, reused);
+                    }
                     self.listeners.insert(id, listener);
                 }
                 Ok(Admission::Full(candidate)) => {
@@ -298,6 +377,7 @@ impl Worker {
                     return;
                 }
                 Err(error) => {
+                    self.count(&listener, Ending::Failed);
                     listener.tell(Event::Failed(error));
                 }
             }
@@ -309,11 +389,32 @@ impl Worker {
             let took = (timings.first_token + timings.decode).as_secs_f64();
             self.usual += 0.2 * (took - self.usual);
         }
-        let is_last = event.is_last();
-        let is_heard = self.listeners.get(&id).is_some_and(|listener| listener.tell(event));
-        if is_last || !is_heard {
-            self.listeners.remove(&id);
+        let Some(listener) = self.listeners.get_mut(&id) else { return };
+        let ending = match &event {
+            Event::Token(_) => None,
+            Event::Ended { finish, .. } => Some(Ending::Finished(*finish)),
+            Event::Failed(_) => Some(Ending::Failed),
+        };
+        // What is told is counted: who hears it may look.
+        if let Some(measures) = self.measures.get() {
+            match ending {
+                None => measures.token(&mut listener.times),
+                Some(ending) => measures.ended(&listener.times, ending),
+            }
+        }
+        let is_heard = listener.tell(event);
+        if ending.is_some() || !is_heard {
+            let listener = self.listeners.remove(&id);
+            if ending.is_none() {
+                listener.iter().for_each(|listener| self.count(listener, Ending::Left));
+            }
             self.batch.cancel(id);
+        }
+    }
+
+    fn count(&self, listener: &Listener, ending: Ending) {
+        if let Some(measures) = self.measures.get() {
+            measures.ended(&listener.times, ending);
         }
     }
 }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod answer;
+mod answering;
 mod args;
 mod card;
 mod catalogue;
@@ -17,6 +18,7 @@ mod fetched;
 mod filling;
 mod hub;
 mod hub_cache;
+mod identity;
 mod images;
 mod interrupt;
 mod licence;

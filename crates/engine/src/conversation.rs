@@ -56,6 +56,30 @@ impl Conversation {
         self.keep_images(self.beginning);
     }
 
+    /// The system message.
+    pub fn system(&self) -> Option<&str> {
+        self.messages[..self.beginning].first()?["content"].as_str()
+    }
+
+    /// Puts another system message, or none, before what was said.
+    pub fn set_system(&mut self, system: Option<&str>) {
+        let new: Vec<Value> = system.iter().map(|text| json!({ "role": "system", "content": text })).collect();
+        let (old, now) = (self.beginning, new.len());
+        self.messages.splice(..old, new);
+        self.message_of_image.iter_mut().for_each(|message| *message = *message - old + now);
+        self.beginning = now;
+    }
+
+    /// What the template may read besides, from the next answer on.
+    pub fn set_variables(&mut self, variables: Map<String, Value>) {
+        self.variables = variables;
+    }
+
+    /// The messages, the system message first. A part that shows an image stands for the next of [`Conversation::images`].
+    pub fn messages(&self) -> &[Value] {
+        &self.messages
+    }
+
     fn keep_images(&mut self, n_messages: usize) {
         let kept = self.message_of_image.partition_point(|message| *message < n_messages);
         self.message_of_image.truncate(kept);
@@ -75,5 +99,25 @@ impl Conversation {
             variables: self.variables.clone(),
             ..Default::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_system_message_leaves_what_was_said() {
+        let mut talk = Conversation::new(None, Map::new());
+        talk.say("user", "Hello");
+        for system in [Some("Be brief."), Some("Be kind."), None] {
+            talk.set_system(system);
+            assert_eq!(talk.system(), system);
+            assert_eq!(talk.messages().last(), Some(&json!({ "role": "user", "content": "Hello" })));
+            assert_eq!(talk.messages().len(), 1 + usize::from(system.is_some()));
+        }
+        talk.set_system(Some("Be brief."));
+        talk.clear();
+        assert_eq!((talk.messages().len(), talk.system()), (1, Some("Be brief.")));
     }
 }

@@ -52,6 +52,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         rubric: Rubric::builtin(),
         launch: Arc::new(Nothing),
         models: plimsoll_server::Models::default(),
+        drain: std::time::Duration::ZERO,
         mail: None,
         site: None,
     };

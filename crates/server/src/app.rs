@@ -36,8 +36,10 @@ pub struct App {
     pub(crate) costs: Costs,
     pub(crate) jobs: Jobs,
     pub(crate) mail: Option<Mail>,
-    /// Whether models answer at `/v1`.
-    pub(crate) talks: bool,
+    /// The models that answer at `/v1`.
+    pub(crate) models: Arc<Models>,
+    /// Set once nothing new is begun: what is being answered is finished, and the server ends.
+    pub(crate) is_ending: AtomicBool,
     /// Where readers reach this server, without a slash at the end: what stands in mails and feeds.
     pub(crate) site: String,
     /// What this machine can do, once it is measured.
@@ -59,12 +61,15 @@ pub struct App {
 }
 
 impl App {
-    pub(crate) fn new(options: Options, models: &Models, address: SocketAddr) -> Result<App, ServeError> {
-        let Options { token, store, catalog, rubric, launch, mail, site, .. } = options;
+    pub(crate) fn new(options: Options, address: SocketAddr) -> Result<App, ServeError> {
+        let Options { token, store, catalog, rubric, models, launch, mail, site, .. } = options;
         let site =
             site.map_or_else(|| reach::addresses(address).remove(0), |site| site.trim_end_matches('/').to_owned());
+        let meter = Meter::new();
+        models.measure(meter.recorder());
         Ok(App {
-            talks: !models.is_empty(),
+            models: Arc::new(models),
+            is_ending: AtomicBool::new(false),
             site,
             here: OnceLock::new(),
             devices: device_groups(&catalog),
@@ -81,7 +86,7 @@ impl App {
             strangers: Mutex::new(Limits::of_strangers()),
             bookmarks: Mutex::new(Limits::of_bookmarks()),
             streams: Places::new(STREAMS, STREAMS_EACH),
-            meter: Meter::new(),
+            meter,
             secret: random_hex()?,
         })
     }

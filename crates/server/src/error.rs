@@ -60,6 +60,9 @@ pub enum Problem {
     /// It would take longer than a reader waits.
     #[error("it took too long; try again in a moment")]
     Slow,
+    /// Nothing new is begun.
+    #[error("the server is ending and takes no new requests; try again in a moment")]
+    Ending,
     /// The page is for another kind of request.
     #[error("this address is for a form to be sent to: nothing can be read there")]
     Method,
@@ -99,7 +102,7 @@ impl Problem {
             Problem::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Problem::Tampered(_) => StatusCode::CONFLICT,
             Problem::Unread(status, _) => *status,
-            Problem::Slow => StatusCode::SERVICE_UNAVAILABLE,
+            Problem::Slow | Problem::Ending => StatusCode::SERVICE_UNAVAILABLE,
             Problem::Method => StatusCode::METHOD_NOT_ALLOWED,
             Problem::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -114,7 +117,18 @@ impl Problem {
             }
             problem => ApiError::new(self.status(), problem.to_string()),
         };
-        shaped(surface, &error)
+        self.with_retry(shaped(surface, &error))
+    }
+
+    /// With the time after which it is worth another try, where that is known.
+    fn with_retry(&self, mut response: Response) -> Response {
+        let seconds = match self {
+            Problem::TooMany(_) => "60",
+            Problem::Ending => "5",
+            _ => return response,
+        };
+        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static(seconds));
+        response
     }
 
     fn heading(&self) -> &'static str {
@@ -122,6 +136,7 @@ impl Problem {
             Problem::NotFound(_) | Problem::Unknown { .. } => "Not here",
             Problem::Bad(_) | Problem::Unread(..) => "That could not be read",
             Problem::Slow => "That took too long",
+            Problem::Ending => "The server is ending",
             Problem::Method => "Nothing to read here",
             Problem::Forbidden(_) | Problem::Unauthorised => "Not allowed",
             Problem::TooMany(_) => "Too much at once",
@@ -173,9 +188,6 @@ impl IntoResponse for Problem {
         let page = NoticePage { chrome, heading: self.heading(), about: &about, meant, action: None }.html();
         let mut response = (self.status(), Html(page)).into_response();
         response.extensions_mut().insert(ErrorText(words));
-        if let Problem::TooMany(_) = self {
-            response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("60"));
-        }
-        response
+        self.with_retry(response)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -187,9 +188,12 @@ fn admitted(app: &App, from: SocketAddr, request: &Request) -> Result<Option<Res
             Err(problem) => return Err(problem),
         },
     };
+    if is_api(path) && app.is_ending.load(Ordering::SeqCst) {
+        return Err(Problem::Ending);
+    }
     let cost = if request.method() == Method::POST { FORM_COST } else { 1.0 };
-    // A model has a queue of its own, which tells who is too many.
-    if !is_api(path) && !is_allowed(&app.limits, who, cost) {
+    // A model has a queue of its own, which tells who is too many; whoever watches the server looks many times a second.
+    if !is_api(path) && path != "/metrics" && !is_allowed(&app.limits, who, cost) {
         return Err(Problem::TooMany("too many requests; try again in a minute".to_owned()));
     }
     Ok(answer)

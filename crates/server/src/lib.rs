@@ -34,6 +34,7 @@ mod subscribe;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use plimsoll_catalog::Catalog;
@@ -47,6 +48,11 @@ pub use plimsoll_api::Models;
 
 /// A comparison that was ended has this long until its process is gone.
 const ENDING: Duration = Duration::from_secs(2);
+
+/// How often a server that ends looks whether everything is answered.
+const LOOKS: Duration = Duration::from_millis(50);
+/// How often what was counted is put together.
+const TIDIES: Duration = Duration::from_secs(5);
 
 /// What a server is started with.
 pub struct Options {
@@ -62,6 +68,8 @@ pub struct Options {
     pub rubric: Rubric,
     /// The models that answer at `/v1`.
     pub models: Models,
+    /// How long models may take to finish their answers once the server is told to stop.
+    pub drain: Duration,
     /// How two models are measured.
     pub launch: Arc<dyn Launch>,
     /// How the digest is mailed, if it is.
@@ -97,14 +105,14 @@ pub enum ServeError {
 pub struct Server {
     listener: tokio::net::TcpListener,
     app: Arc<App>,
-    models: Arc<Models>,
+    drain: Duration,
 }
 
 /// Takes the address and opens the store.
 ///
 /// # Errors
 /// [`ServeError`].
-pub async fn bind(mut options: Options) -> Result<Server, ServeError> {
+pub async fn bind(options: Options) -> Result<Server, ServeError> {
     let address = options.address;
     if !address.ip().is_loopback() && options.token.is_none() {
         return Err(ServeError::Open(address));
@@ -112,8 +120,8 @@ pub async fn bind(mut options: Options) -> Result<Server, ServeError> {
     let listener =
         tokio::net::TcpListener::bind(address).await.map_err(|source| ServeError::Bind { address, source })?;
     let local = listener.local_addr().map_err(|source| ServeError::Bind { address, source })?;
-    let models = Arc::new(std::mem::take(&mut options.models));
-    Ok(Server { listener, app: Arc::new(App::new(options, &models, local)?), models })
+    let drain = options.drain;
+    Ok(Server { listener, app: Arc::new(App::new(options, local)?), drain })
 }
 
 impl Server {
@@ -127,22 +135,40 @@ impl Server {
         reach::addresses(self.address())
     }
 
-    /// Answers until `stop` is there; what is under way then is finished, and a comparison under way ended: it goes on
-    /// where it stopped when it is asked for again.
+    /// Answers until `stop` is there. Then models take no new requests and finish what they answer, for as long as
+    /// [`Options::drain`] allows; a comparison under way is ended, and goes on where it stopped when it is asked for again.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Server { listener, app, models } = self;
+        let Server { listener, app, drain } = self;
         let mail = tokio::spawn(mail::weekly(Arc::clone(&app)));
         let measuring = tokio::spawn(measure(Arc::clone(&app)));
-        let routes = routes::routes(Arc::clone(&app), models);
+        let tidying = tokio::spawn(tidy(Arc::clone(&app)));
+        let routes = routes::routes(Arc::clone(&app));
         // Who follows a comparison hears that it ended before the connection does.
         let stop = async {
             stop.await;
+            app.is_ending.store(true, Ordering::SeqCst);
             app.jobs.stop();
+            let _ = tokio::time::timeout(drain, finished(&app.models)).await;
+            app.models.end();
         };
         listen::serve(listener, routes, stop).await;
         let _ = tokio::time::timeout(ENDING, app.jobs.ended()).await;
-        mail.abort();
-        measuring.abort();
+        [mail, measuring, tidying].iter().for_each(|task| task.abort());
+    }
+}
+
+/// Until models have finished what they answer.
+async fn finished(models: &Models) {
+    while models.answering() > 0 {
+        tokio::time::sleep(LOOKS).await;
+    }
+}
+
+/// Now and then, whether or not anybody reads what is counted.
+async fn tidy(app: Arc<App>) {
+    loop {
+        tokio::time::sleep(TIDIES).await;
+        app.meter.tidy();
     }
 }
 

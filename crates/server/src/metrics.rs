@@ -1,14 +1,14 @@
-//! Counts of requests, for Prometheus.
+//! Counts of requests and of what models do, for Prometheus.
 
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use metrics::{Key, Label, Level, Metadata, Recorder};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 /// What stands with every number.
 const ABOUT: Metadata<'static> = Metadata::new("plimsoll", Level::INFO, None);
-/// Bounds of the histogram, in s.
+/// Bounds of the histogram of requests, in s.
 const BUCKETS: [f64; 8] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
 
 /// Counts requests of one server; two servers in one process count apart.
@@ -19,11 +19,25 @@ pub struct Meter {
 
 impl Meter {
     pub fn new() -> Meter {
-        let builder = PrometheusBuilder::new().set_buckets(&BUCKETS).expect("the buckets above ascend");
+        let all = [("http_request_seconds", &BUCKETS[..])].into_iter().chain(plimsoll_api::HISTOGRAMS);
+        let builder = all.fold(PrometheusBuilder::new(), |builder, (name, bounds)| {
+            let buckets = builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), bounds);
+            buckets.expect("no histogram is without buckets")
+        });
         let recorder = builder.build_recorder();
         recorder.describe_counter("http_requests_total".into(), None, "Requests by route and status".into());
         recorder.describe_histogram("http_request_seconds".into(), None, "Seconds a request took".into());
         Meter { handle: recorder.handle(), recorder }
+    }
+
+    /// Where others count too.
+    pub fn recorder(&self) -> &impl Recorder {
+        &self.recorder
+    }
+
+    /// Puts what histograms were told into their buckets, lest it lie there until somebody reads.
+    pub fn tidy(&self) {
+        self.handle.run_upkeep();
     }
 
     /// Counts a request to `route`, a pattern and never the path itself.
@@ -37,7 +51,6 @@ impl Meter {
 
     /// Everything counted, in Prometheus' text format.
     pub fn render(&self) -> String {
-        self.handle.run_upkeep();
         self.handle.render()
     }
 }

@@ -50,7 +50,7 @@ impl FromRequestParts<Arc<App>> for Reader {
         let from = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|from| network(from.0.ip()));
         let token = app.csrf(&name);
         let masked = mask::masked(&token).unwrap_or_default();
-        Ok(Reader { token, masked, name, known, network: from.unwrap_or_default(), talks: app.talks })
+        Ok(Reader { token, masked, name, known, network: from.unwrap_or_default(), talks: !app.models.is_empty() })
     }
 }
 

@@ -1,10 +1,11 @@
 //! Which path is answered by what.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -21,7 +22,8 @@ const FORM: usize = 16 << 10;
 
 /// All routes behind the guard. Answers are compressed: why a page's secrets cannot be read off their length stands in
 /// [`crate::mask`].
-pub fn routes(app: Arc<App>, models: Arc<plimsoll_api::Models>) -> Router {
+pub fn routes(app: Arc<App>) -> Router {
+    let models = Arc::clone(&app.models);
     let api = Router::new()
         .route("/openapi.json", get(openapi::openapi))
         .route("/v1/models", get(api::models))
@@ -54,7 +56,7 @@ pub fn routes(app: Arc<App>, models: Arc<plimsoll_api::Models>) -> Router {
         .route("/healthz", get(live))
         .route("/health", get(live))
         .route("/livez", get(live))
-        .route("/readyz", get(live))
+        .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .nest("/api", api)
         .fallback(|| async { Problem::NotFound("there is no such page".to_owned()) })
@@ -67,11 +69,19 @@ pub fn routes(app: Arc<App>, models: Arc<plimsoll_api::Models>) -> Router {
         .layer(from_fn_with_state(app, guard))
 }
 
-/// Models are loaded before the address is taken: who hears anything hears a server that is ready.
 async fn live() -> &'static str {
     "ok\n"
 }
 
+/// Models are loaded before the address is taken: who hears anything hears a server that is ready, until it ends.
+async fn ready(State(app): State<Arc<App>>) -> Response {
+    match app.is_ending.load(Ordering::SeqCst) {
+        true => (StatusCode::SERVICE_UNAVAILABLE, "ending\n").into_response(),
+        false => "ok\n".into_response(),
+    }
+}
+
 async fn metrics(State(app): State<Arc<App>>) -> Response {
+    app.models.publish();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.meter.render()).into_response()
 }

@@ -25,3 +25,10 @@ pub struct ImageArgs {
     #[arg(long, value_name = "FILE")]
     pub mmproj: Option<PathBuf>,
 }
+
+impl ImageArgs {
+    /// The files of everything that is shown, in order.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        self.images.iter().chain(&self.video).cloned().collect()
+    }
+}

@@ -50,3 +50,10 @@ pub struct Run {
     #[command(flatten)]
     pub sampling: SamplingArgs,
 }
+
+impl Run {
+    /// Whether the model is to reason before it answers, where that was said.
+    pub fn thinks(&self) -> Option<bool> {
+        (self.think || self.no_think).then_some(self.think)
+    }
+}

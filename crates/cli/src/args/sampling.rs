@@ -1,6 +1,6 @@
 //! `run`'s sampling and stopping.
 
-use clap::Args as ClapArgs;
+use clap::{Arg, Args as ClapArgs, Command, FromArgMatches};
 
 /// Sampling and stopping.
 #[derive(ClapArgs, Debug, Clone)]
@@ -39,6 +39,28 @@ pub struct SamplingArgs {
     /// End the answer after N tokens [default: the model's own, else to the end of the context]
     #[arg(long, value_name = "N")]
     pub max_tokens: Option<usize>,
+}
+
+impl SamplingArgs {
+    /// Every flag, with its help.
+    pub fn flags() -> Vec<Arg> {
+        SamplingArgs::augment_args(Command::new("")).get_arguments().cloned().collect()
+    }
+
+    /// These with `flags` given behind them.
+    ///
+    /// # Errors
+    /// A value is of another kind, in the words in which the command line says so.
+    pub fn with(&self, flags: &[String]) -> Result<SamplingArgs, clap::Error> {
+        let command = SamplingArgs::augment_args_for_update(Command::new("").no_binary_name(true));
+        let given = SamplingArgs::from_arg_matches(&command.clone().try_get_matches_from(flags)?)?;
+        let mut all = self.clone();
+        all.update_from_arg_matches(&command.try_get_matches_from(flags)?)?;
+        // Those that are given any number of times take the place of none.
+        all.stop = self.stop.iter().cloned().chain(given.stop).collect();
+        all.logit_bias = self.logit_bias.iter().copied().chain(given.logit_bias).collect();
+        Ok(all)
+    }
 }
 
 fn parse_logit_bias(text: &str) -> Result<(u32, f32), String> {

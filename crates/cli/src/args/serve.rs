@@ -27,6 +27,9 @@ pub struct Serve {
     /// Gigabytes for keys and values of each model, and for prompts that are kept
     #[arg(long, value_name = "GB", requires = "models", default_value_t = 2.0, value_parser = parse_gigabytes)]
     pub cache_memory: f64,
+    /// Seconds that answers in the making may take to end once the server is told to stop
+    #[arg(long, value_name = "N", requires = "models", default_value_t = 30)]
+    pub drain_seconds: u16,
     /// Address to listen on; one that other machines reach asks for a token
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub host: std::net::IpAddr,

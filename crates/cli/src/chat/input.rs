@@ -11,7 +11,8 @@ use reedline::{
     Suggestion, ValidationResult, Validator, default_emacs_keybindings,
 };
 
-use super::line::{COMMANDS, TAKING_PATHS, at_home};
+use super::line::{COMMANDS, at_home, example};
+use super::{setting, show};
 use crate::notice::say;
 use crate::places;
 
@@ -101,28 +102,38 @@ impl Validator for Complete {
     }
 }
 
-/// Commands at the beginning of a line, and paths behind those that take one.
+/// Commands at the beginning of a line, and what stands behind them.
 struct Tab;
 
 impl Completer for Tab {
     fn complete(&mut self, line: &str, at: usize) -> CompletionResult {
         let typed = line.get(..at).unwrap_or(line);
-        CompletionResult::fresh(match TAKING_PATHS.iter().find_map(|command| typed.strip_prefix(command)) {
-            Some(rest) if rest.starts_with(' ') => paths(rest.trim_start(), at),
-            _ => commands(typed),
+        CompletionResult::fresh(match typed.split_once(' ') {
+            Some((command, rest)) if example(command).is_some() => paths(rest.trim_start(), at),
+            Some(("/set", rest)) => words(rest.trim_start(), at, &setting::names(), true),
+            Some(("/unset", rest)) => words(rest.trim_start(), at, &setting::names(), false),
+            Some(("/show", rest)) => words(rest.trim_start(), at, &show::PARTS.map(str::to_owned), false),
+            Some(_) => Vec::new(),
+            None if typed.is_empty() => Vec::new(),
+            None => commands(typed),
         })
     }
 }
 
 fn commands(typed: &str) -> Vec<Suggestion> {
-    let fitting = COMMANDS.iter().filter(|command| !typed.is_empty() && command.starts_with(typed));
-    let suggest = |command: &&str| Suggestion {
-        value: (*command).to_owned(),
-        span: Span::new(0, typed.len()),
-        append_whitespace: TAKING_PATHS.contains(command),
-        ..Suggestion::default()
-    };
-    fitting.map(suggest).collect()
+    let fitting = COMMANDS.iter().filter(|command| command.starts_with(typed));
+    let takes_more = |command: &str| example(command).is_some() || command == "/set" || command == "/unset";
+    fitting.map(|command| suggested(command, Span::new(0, typed.len()), takes_more(command))).collect()
+}
+
+/// Those of `known` that begin with `typed`, which ends at byte `end` of the line.
+fn words(typed: &str, end: usize, known: &[String], takes_more: bool) -> Vec<Suggestion> {
+    let span = Span::new(end - typed.len(), end);
+    known.iter().filter(|word| word.starts_with(typed)).map(|word| suggested(word, span, takes_more)).collect()
+}
+
+fn suggested(value: &str, span: Span, append_whitespace: bool) -> Suggestion {
+    Suggestion { value: value.to_owned(), span, append_whitespace, ..Suggestion::default() }
 }
 
 /// Entries of the folder that `typed` stands in, which ends at byte `end` of the line.
@@ -143,7 +154,7 @@ fn paths(typed: &str, end: usize) -> Vec<Suggestion> {
         .collect();
     found.sort();
     let span = Span::new(end - typed.len(), end);
-    found.iter().map(|entry| Suggestion { value: format!("{folder}{entry}"), span, ..Suggestion::default() }).collect()
+    found.iter().map(|entry| suggested(&format!("{folder}{entry}"), span, false)).collect()
 }
 
 struct Arrow;
@@ -192,5 +203,8 @@ mod tests {
         assert_eq!(values(&format!("/image \"{}", below("a "))), [below("a photo.png")]);
         assert_eq!(values(&format!("/video {}", below("."))), [below(".hidden.png")]);
         assert!(values("what is /im").is_empty() && values("").is_empty());
+        assert_eq!(values("/set top"), ["top_k", "top_p"]);
+        assert_eq!([values("/unset se"), values("/show s")].concat(), ["seed", "system"]);
+        assert_eq!(values(&format!("/load {}", below("alb"))), [below("albums/")]);
     }
 }

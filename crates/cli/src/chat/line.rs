@@ -4,10 +4,19 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_catalog::nearest;
 
-pub const COMMANDS: [&str; 8] = ["/help", "/?", "/image", "/video", "/clear", "/exit", "/bye", "/quit"];
+pub const COMMANDS: [&str; 14] = [
+    "/help", "/?", "/image", "/video", "/set", "/unset", "/show", "/save", "/save!", "/load", "/clear", "/exit",
+    "/bye", "/quit",
+];
 
-/// The commands that take a path.
-pub const TAKING_PATHS: [&str; 2] = ["/image", "/video"];
+/// The commands that take a path, each with a path that it might be given.
+pub const TAKING_PATHS: [(&str, &str); 5] = [
+    ("/image", "photo.jpg"),
+    ("/video", "clip.mp4"),
+    ("/save", "chat.json"),
+    ("/save!", "chat.json"),
+    ("/load", "chat.json"),
+];
 
 #[derive(Debug, PartialEq)]
 pub enum Line<'a> {
@@ -21,8 +30,24 @@ pub enum Line<'a> {
     /// A picture is shown with the next message.
     Image(&'a str),
     Video(&'a str),
+    /// A setting is changed: its name, a blank and its value; nothing lists them.
+    Set(&'a str),
+    /// A setting is as it was when the chat began.
+    Unset(&'a str),
+    /// What the model and its settings are, or the one thing that is named.
+    Show(&'a str),
+    /// What was said is kept.
+    Save {
+        file: &'a str,
+        replace: bool,
+    },
+    /// What was kept is gone on with.
+    Load(&'a str),
     /// A command stands without the path that it takes.
-    NoPath(&'a str),
+    NoPath {
+        command: &'a str,
+        example: &'static str,
+    },
     /// There is no such command; it is never sent as a message.
     Unknown {
         command: &'a str,
@@ -40,7 +65,8 @@ impl Line<'_> {
         let line = typed.trim_end();
         let (word, rest) = line.split_once(char::is_whitespace).map_or((line, ""), |(word, rest)| (word, rest.trim()));
         let is_command = word.strip_prefix('/').is_some_and(|name| {
-            name == "?" || (!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-'))
+            name == "?"
+                || (!name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphabetic() || b"-!".contains(&byte)))
         });
         match word {
             "exit" | "quit" if rest.is_empty() => Line::Leave,
@@ -48,16 +74,33 @@ impl Line<'_> {
             "/help" | "/?" => Line::Help,
             "/exit" | "/quit" | "/bye" => Line::Leave,
             "/clear" => Line::Clear,
-            command if TAKING_PATHS.contains(&command) && rest.is_empty() => Line::NoPath(command),
+            "/set" => Line::Set(rest),
+            "/unset" => Line::Unset(rest),
+            "/show" => Line::Show(rest),
+            command if rest.is_empty() && example(command).is_some() => {
+                Line::NoPath { command, example: example(command).unwrap_or_default() }
+            }
             "/image" => Line::Image(rest),
             "/video" => Line::Video(rest),
+            "/save" | "/save!" => Line::Save { file: rest, replace: word.ends_with('!') },
+            "/load" => Line::Load(rest),
             command => Line::Unknown { command, near: nearest(command, COMMANDS) },
         }
     }
 }
 
+/// A path that a command might be given, if it takes one.
+pub fn example(command: &str) -> Option<&'static str> {
+    TAKING_PATHS.iter().find_map(|(known, example)| (*known == command).then_some(*example))
+}
+
+/// What was written as it stands, blanks before it too: a part of a text and not a message.
+pub fn text(typed: &str) -> String {
+    unquoted(typed.trim_end_matches(['\r', '\n']))
+}
+
 /// A message without the marks that let it span lines.
-fn unquoted(message: &str) -> String {
+pub fn unquoted(message: &str) -> String {
     let inner = message.strip_prefix("\"\"\"").and_then(|rest| rest.strip_suffix("\"\"\""));
     inner.unwrap_or(message).trim_matches('\n').replace("\\\n", "\n")
 }
@@ -105,12 +148,24 @@ mod tests {
     fn a_command_is_never_sent_and_what_only_begins_with_a_slash_is() {
         assert_eq!(Line::of("/img foo.png"), Line::Unknown { command: "/img", near: None });
         assert_eq!(Line::of("/imge foo.png"), Line::Unknown { command: "/imge", near: Some("/image") });
-        assert_eq!(Line::of("/image"), Line::NoPath("/image"));
+        assert_eq!(Line::of("/image"), Line::NoPath { command: "/image", example: "photo.jpg" });
         assert_eq!(Line::of("/image  a b.png "), Line::Image("a b.png"));
         for text in ["/etc/passwd is what?", "// a comment", "/* another */", "/1 of 2"] {
             assert_eq!(Line::of(text), message(text));
         }
         assert_eq!(Line::of(" /image"), message("/image"));
+    }
+
+    #[test]
+    fn a_command_gets_what_stands_behind_it() {
+        assert_eq!(Line::of("/set temperature 0.7"), Line::Set("temperature 0.7"));
+        assert_eq!([Line::of("/set"), Line::of("/unset seed")], [Line::Set(""), Line::Unset("seed")]);
+        assert_eq!([Line::of("/show"), Line::of("/show system")], [Line::Show(""), Line::Show("system")]);
+        let saved = |replace| Line::Save { file: "a.json", replace };
+        assert_eq!([Line::of("/save a.json"), Line::of("/save! a.json")], [saved(false), saved(true)]);
+        assert_eq!(Line::of("/load a.json"), Line::Load("a.json"));
+        assert_eq!(Line::of("/save"), Line::NoPath { command: "/save", example: "chat.json" });
+        assert_eq!(text(" and\n"), " and", "a text keeps its blanks");
     }
 
     #[test]

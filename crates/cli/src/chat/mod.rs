@@ -1,10 +1,19 @@
-//! The chat of `plimsoll run`, at a terminal: a conversation, or with `--raw` one text that the model goes on with.
+//! The chat of `plimsoll run`, at a terminal: a conversation, or one text that the model goes on with: by `--raw`, and where
+//! the model has no template.
 
 mod input;
+mod kept;
 mod line;
+mod named;
+mod set;
+mod setting;
+mod show;
 
-use plimsoll_engine::{Conversation, GenerateOptions, Prompt, Session, SessionError};
-use plimsoll_panel::broken;
+use std::path::{Path, PathBuf};
+
+use plimsoll_engine::{Conversation, EncodedImage, GenerateOptions, Prompt, Session, SessionError, VisionEncoderError};
+use plimsoll_models::Checkpoint;
+use plimsoll_panel::{broken, shown_text};
 
 use crate::answer::{looked_words, note_cut, stream, summary};
 use crate::args::{ImageArgs, Run};
@@ -16,17 +25,30 @@ use crate::style::Style;
 use crate::{demo, failure};
 use input::Input;
 use line::Line;
+use named::Named;
+pub use setting::Chosen;
 
 const HELP: &str = "\
 /help, /?          this
 /image FILE        show a picture with the next message
 /video PATH        show a video with the next message
+/set NAME VALUE    change how answers are made; /set alone lists what there is
+/unset NAME        as it was when the chat began
+/show              the model, the context left and the settings; /show system,
+                   /show template
+/save FILE         keep what was said; /save! FILE replaces a file
+/load FILE         go on with what was kept
 /clear             begin anew
 /exit, /bye        leave (also Ctrl-D)
 Ctrl-C stops an answer, Tab completes commands and paths, the up arrow brings
-back what was written before. What is pasted is one message. End a line with \\
-or press Alt-Enter to go on in the next, or put several lines between \"\"\" and
+back what was written before. A model that sees is shown every picture whose
+path stands in a message. What is pasted is one message. End a line with \\ or
+press Alt-Enter to go on in the next, or put several lines between \"\"\" and
 \"\"\". A message that begins with a slash takes a blank before it.";
+
+const HELP_OF_TEXT: &str = "\
+What you write begins a new line of the text; what begins with a blank goes on
+in the last. An empty line lets the model go on.";
 
 /// What was said, and by what it is kept.
 pub enum Talk {
@@ -36,15 +58,23 @@ pub enum Talk {
     Text(String),
 }
 
+/// How a file is looked at.
+type Encode = fn(&ImageArgs, &mut Session, &Path) -> anyhow::Result<TimedImage>;
+
 /// A chat that is under way.
 pub struct Chat<'a> {
     pub session: &'a mut Session,
+    pub checkpoint: &'a Checkpoint,
     /// What was said so far.
     pub talk: Talk,
+    /// The files of the conversation's images, in order.
+    pub shown: Vec<PathBuf>,
     /// As it was asked for.
     pub command: &'a Run,
+    /// What was set since.
+    pub settings: Chosen<'a>,
     /// How answers are made.
-    pub options: &'a GenerateOptions<'a>,
+    pub options: GenerateOptions<'a>,
     pub interrupt: &'a Interrupt,
 }
 
@@ -60,33 +90,56 @@ impl Chat<'_> {
             match Line::of(&typed) {
                 Line::Nothing => self.go_on()?,
                 Line::Leave => break,
-                Line::Help => say(HELP),
+                Line::Help => self.help(),
                 Line::Clear => self.clear(),
-                Line::Image(path) => self.show(ImageArgs::encode_picture, path),
-                Line::Video(path) => self.show(ImageArgs::encode_video, path),
-                Line::NoPath(command) => say(format_args!("`{command}` needs a path, as in {command} photo.jpg")),
+                Line::Image(path) => tell(self.look(ImageArgs::encode_picture, &line::path(path))),
+                Line::Video(path) => tell(self.look(ImageArgs::encode_video, &line::path(path))),
+                Line::Set("") => self.list_settings(None)?,
+                Line::Set(written) => tell(self.set(written)),
+                Line::Unset(name) => tell(self.unset(name)),
+                Line::Show(part) => tell(self.show_about(part)),
+                Line::Save { file, replace } => tell(self.save(&line::path(file), replace)),
+                Line::Load(file) => tell(self.load(&line::path(file))),
+                Line::NoPath { command, example } => {
+                    say(format_args!("`{command}` needs a path, as in {command} {example}"))
+                }
                 Line::Unknown { command, near } => {
                     let near = near.map_or(String::new(), |near| format!("did you mean {near}? "));
                     say(format_args!("no command {command}; {near}/help lists them"));
                 }
-                Line::Message(message) => self.turn(&message)?,
+                Line::Message(message) => match self.talk {
+                    Talk::Messages(_) => self.message(&message)?,
+                    Talk::Text(_) => self.turn(&line::text(&typed))?,
+                },
             }
         }
         Ok(())
     }
 
     fn welcome(&self) {
-        let style = Style::stderr();
-        let raw = matches!(self.talk, Talk::Text(_));
-        if let Some(words) = demo::knows(&self.command.model).filter(|_| !raw) {
-            broken(&words, 80, HANG).iter().for_each(|line| say(style.dim(line)));
+        let dim = |words: &str| broken(words, 80, HANG).iter().for_each(|line| say(Style::stderr().dim(line)));
+        let continues = matches!(self.talk, Talk::Text(_));
+        if let Some(words) = demo::knows(&self.command.model).filter(|_| !continues) {
+            dim(&words);
         }
-        let how = if raw {
-            "what you write is continued; an empty line lets the model go on; /help, Ctrl-D to leave"
-        } else {
-            "/help for commands, Ctrl-D to leave"
-        };
-        broken(how, 80, HANG).iter().for_each(|line| say(style.dim(line)));
+        if continues && !self.command.raw {
+            let model = shown_text(&self.command.model, 200);
+            dim(&format!(
+                "{model} has no chat template: it continues text in place of answering (--template chatml asks it \
+                 all the same)"
+            ));
+        }
+        dim(match continues {
+            true => "what you write is continued; an empty line lets the model go on; /help, Ctrl-D to leave",
+            false => "/help for commands, Ctrl-D to leave",
+        });
+    }
+
+    fn help(&self) {
+        say(HELP);
+        if let Talk::Text(_) = self.talk {
+            say(HELP_OF_TEXT);
+        }
     }
 
     fn clear(&mut self) {
@@ -94,23 +147,71 @@ impl Chat<'_> {
             Talk::Messages(conversation) => conversation.clear(),
             Talk::Text(text) => text.clear(),
         }
+        self.shown.clear();
     }
 
-    fn show(
-        &mut self,
-        encode: fn(&ImageArgs, &mut Session, &std::path::Path) -> anyhow::Result<TimedImage>,
-        path: &str,
-    ) {
-        let Talk::Messages(conversation) = &mut self.talk else {
-            return say("with --raw nothing can be shown: a picture stands in a message");
-        };
-        match encode(&self.command.images, self.session, &line::path(path)) {
-            Ok(looked) => {
-                say(Style::stderr().dim(&looked_words(&looked)));
-                conversation.show(looked.image);
+    /// Looks at a file, to show it with the next message.
+    fn look(&mut self, encode: Encode, path: &Path) -> anyhow::Result<()> {
+        self.conversation()?;
+        let looked = encode(&self.command.images, self.session, path)?;
+        say(Style::stderr().dim(&looked_words(&looked)));
+        self.show(looked.image, path)
+    }
+
+    fn show(&mut self, image: EncodedImage, path: &Path) -> anyhow::Result<()> {
+        self.conversation()?.show(image);
+        self.shown.push(path.to_owned());
+        Ok(())
+    }
+
+    /// The conversation.
+    ///
+    /// # Errors
+    /// A text is continued, which has no messages.
+    fn conversation(&mut self) -> anyhow::Result<&mut Conversation> {
+        match &mut self.talk {
+            Talk::Messages(conversation) => Ok(conversation),
+            Talk::Text(_) => anyhow::bail!("that is for messages, and here a text is continued"),
+        }
+    }
+
+    /// Sends a message, with the pictures that it names.
+    fn message(&mut self, message: &str) -> anyhow::Result<()> {
+        match self.attached(message) {
+            Ok(text) if text.is_empty() => {
+                say("what is shown goes with the next message");
+                Ok(())
             }
-            // The conversation is as good as before.
-            Err(error) => failure::tell(&error),
+            Ok(text) => self.turn(&text),
+            Err(error) => {
+                failure::tell(&error);
+                say("the message was not sent");
+                Ok(())
+            }
+        }
+    }
+
+    /// Shows the pictures that a message names, to a model that sees, and gives the words that are left.
+    fn attached(&mut self, message: &str) -> anyhow::Result<String> {
+        let pictures = named::pictures(message);
+        if pictures.is_empty() || !self.sees()? {
+            return Ok(message.to_owned());
+        }
+        let encode = |picture: &Named| self.command.images.encode_picture(self.session, &picture.path);
+        let looked: Vec<TimedImage> = pictures.iter().map(encode).collect::<anyhow::Result<_>>()?;
+        for (picture, looked) in pictures.iter().zip(looked) {
+            let name = shown_text(&picture.name(), 200);
+            say(Style::stderr().dim(&format!("attached {name}: {}", looked_words(&looked))));
+            self.show(looked.image, &picture.path)?;
+        }
+        Ok(named::without(message, &pictures))
+    }
+
+    fn sees(&mut self) -> anyhow::Result<bool> {
+        match self.session.vision_encoder() {
+            Ok(_) => Ok(true),
+            Err(VisionEncoderError::TextOnly { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -123,17 +224,18 @@ impl Chat<'_> {
     }
 
     fn turn(&mut self, message: &str) -> anyhow::Result<()> {
+        let before = if let Talk::Text(text) = &self.talk { text.len() } else { 0 };
         let ids = match self.ids_with(message) {
             Ok(ids) => ids,
             // What was said before is still good.
             Err(error) => {
-                self.unsay(message);
+                self.unsay(before);
                 failure::tell(&error.into());
                 say("the message was not sent; /clear begins anew");
                 return Ok(());
             }
         };
-        let (session, options) = (&mut *self.session, self.options);
+        let (session, options) = (&mut *self.session, &self.options);
         let images = match &self.talk {
             Talk::Messages(conversation) => conversation.images(),
             Talk::Text(_) => &[],
@@ -146,7 +248,7 @@ impl Chat<'_> {
         if self.command.stats {
             say(Style::stderr().dim(&summary(&answer)));
         }
-        note_cut(&answer, self.session.context(), self.command.sampling.max_tokens.is_some());
+        note_cut(&answer, self.session.context(), self.settings.sampling.max_tokens.is_some());
         Ok(())
     }
 
@@ -158,6 +260,11 @@ impl Chat<'_> {
                 self.session.chat_ids_with_images(&conversation.request(), conversation.images())?
             }
             Talk::Text(text) => {
+                // As it looks: what is written stands below what was answered.
+                if !(text.is_empty() || text.ends_with('\n') || message.is_empty() || message.starts_with([' ', '\t']))
+                {
+                    text.push('\n');
+                }
                 text.push_str(message);
                 self.session.text_ids(text)?
             }
@@ -169,10 +276,20 @@ impl Chat<'_> {
         Ok(ids)
     }
 
-    fn unsay(&mut self, message: &str) {
+    fn unsay(&mut self, before: usize) {
         match &mut self.talk {
-            Talk::Messages(conversation) => conversation.unsay(),
-            Talk::Text(text) => text.truncate(text.len() - message.len()),
+            Talk::Messages(conversation) => {
+                conversation.unsay();
+                self.shown.truncate(conversation.images().len());
+            }
+            Talk::Text(text) => text.truncate(before),
         }
+    }
+}
+
+/// What went wrong with a command; the chat is as good as before.
+fn tell(done: anyhow::Result<()>) {
+    if let Err(error) = done {
+        failure::tell(&error);
     }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -18,11 +19,15 @@ use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::slug;
 use plimsoll_runtime::CacheType;
 use plimsoll_server::{Launch, Mail, Options, bind};
+use tokio::sync::oneshot;
 
 use crate::args::{Args, Serve, parse_token};
+use crate::notice::say;
 use crate::settings::Settings;
 use crate::{catalogue, evidence, model};
 
+/// Who told the server to end is told after this why it is still there.
+const STILL: Duration = Duration::from_secs(1);
 /// What blocks has this long to end once nothing is answered any more.
 const LAST: Duration = Duration::from_secs(1);
 
@@ -34,6 +39,8 @@ pub fn run(command: &Serve, settings: &Settings, args: &Args) -> anyhow::Result<
         None if !command.host.is_loopback() => Some(random_token()?),
         given => given,
     };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let end = runtime.block_on(async { End::heard() })?;
     let catalog = catalogue::open()?.clone();
     let models = served(command, settings)?;
     let options = Options {
@@ -41,18 +48,19 @@ pub fn run(command: &Serve, settings: &Settings, args: &Args) -> anyhow::Result<
         token: token.clone(),
         store: evidence::path(&command.store)?,
         models,
+        drain: Duration::from_secs(command.drain_seconds.into()),
         launch: Arc::new(Compare::new(settings, args, catalog.clone())?),
         catalog,
         rubric: command.rubric.as_deref().map_or_else(|| Ok(Rubric::builtin()), Rubric::open)?,
         mail: mail(command)?,
         site: command.site.clone(),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let served = runtime.block_on(async {
-        // Until the store is open a signal ends the program as it ends any.
         let server = bind(options).await?;
-        let stop = stopped()?;
-        let query = token.map_or(String::new(), |token| format!("/?token={token}"));
+        let stop = end.of_serving();
+        // A key in a file is known there, and what is printed may be kept where others read.
+        let told = token.filter(|_| command.api_key_file.is_none());
+        let query = told.map_or(String::new(), |token| format!("/?token={token}"));
         announce(&server.addresses(), &query)?;
         if let (Some(address), false) = (server.addresses().first(), command.models.is_empty()) {
             writeln!(std::io::stdout(), "models at {}/v1", address.trim_end_matches('/'))?;
@@ -117,28 +125,83 @@ fn announce(addresses: &[String], query: &str) -> std::io::Result<()> {
     out.flush()
 }
 
-/// Ends with Ctrl-C.
+/// The end of the server, by Ctrl-C or where a service manager says so.
+struct End {
+    serves: Arc<AtomicBool>,
+    told: oneshot::Receiver<()>,
+}
+
+impl End {
+    /// Hears signals from now on: until there is something to finish, one ends the program at once, also where the program is
+    /// the first of a container, which no signal ends by itself.
+    fn heard() -> std::io::Result<End> {
+        let (tell, told) = oneshot::channel();
+        let serves = Arc::<AtomicBool>::default();
+        tokio::spawn(end(Signals::new()?, Arc::clone(&serves), tell));
+        Ok(End { serves, told })
+    }
+
+    /// The end of a server that serves from now on: by the first signal, and by a second one at once.
+    fn of_serving(self) -> impl Future<Output = ()> {
+        self.serves.store(true, Ordering::SeqCst);
+        async { drop(self.told.await) } // who tells it goes on as long as the program
+    }
+}
+
+/// Hears the signals one after the other.
+async fn end(mut signals: Signals, serves: Arc<AtomicBool>, tell: oneshot::Sender<()>) {
+    let status = signals.next().await;
+    if !serves.load(Ordering::SeqCst) || tell.send(()).is_err() {
+        std::process::exit(status);
+    }
+    if let Ok(status) = tokio::time::timeout(STILL, signals.next()).await {
+        std::process::exit(status);
+    }
+    say("note: answers in the making are being finished; Ctrl-C ends at once");
+    std::process::exit(signals.next().await);
+}
+
+/// The signals that end a server.
+#[cfg(unix)]
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Signals { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the next; the exit status of a program that it ended.
+    async fn next(&mut self) -> i32 {
+        tokio::select! {
+            _ = self.terminate.recv() => 128 + 15,
+            _ = self.interrupt.recv() => 128 + 2,
+        }
+    }
+}
+
+/// The signals that end a server.
 #[cfg(not(unix))]
-fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
-    Ok(async {
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        Ok(Signals)
+    }
+
+    /// Waits for Ctrl-C; the exit status of a program that it ended.
+    async fn next(&mut self) -> i32 {
         // Without the signal there is nothing to wait for: whoever started it ends it.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
-    })
-}
-
-/// Ends with Ctrl-C, and where a service manager says so.
-#[cfg(unix)]
-fn stopped() -> anyhow::Result<impl Future<Output = ()>> {
-    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    let mut interrupted = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminated.recv() => {}
-            _ = interrupted.recv() => {}
-        }
-    })
+        128 + 2
+    }
 }
 
 fn random_token() -> anyhow::Result<String> {

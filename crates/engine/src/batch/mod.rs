@@ -66,6 +66,13 @@ pub struct Candidate {
     answer: Answer,
 }
 
+impl Candidate {
+    /// Tokens of its prompt.
+    pub fn prompt_tokens(&self) -> usize {
+        self.tokens.len()
+    }
+}
+
 /// What became of a request.
 pub enum Admission {
     /// It is being answered.
@@ -150,6 +157,17 @@ impl Batch {
     /// Tokens that are cached of ended answers.
     pub fn kept_tokens(&self) -> usize {
         self.pool.positions()
+    }
+
+    /// Tokens for whose keys and values there may be room.
+    pub fn capacity(&self) -> usize {
+        let tokens = self.options.cache_bytes / (self.session.cache.position_bytes() as u64).max(1);
+        usize::try_from(tokens).unwrap_or(usize::MAX)
+    }
+
+    /// Tokens that the answers in the making may come to have, with their prompts.
+    pub fn reserved_tokens(&self) -> usize {
+        self.sequences.iter().map(|sequence| sequence.reserved).sum()
     }
 
     /// Makes a request ready to be let in.
@@ -305,9 +323,7 @@ impl Batch {
     /// A cache for a prompt of these tokens, with as much of its beginning as is cached; `None` while answers in the making
     /// leave no room for `reserved` positions.
     fn room_for(&mut self, tokens: &[PromptToken], reserved: usize) -> Result<Option<Prefix>, SessionError> {
-        let budget = self.options.cache_bytes / (self.session.cache.position_bytes() as u64).max(1);
-        let budget = usize::try_from(budget).unwrap_or(usize::MAX);
-        let in_use: usize = self.sequences.iter().map(|sequence| sequence.reserved).sum();
+        let (budget, in_use) = (self.capacity(), self.reserved_tokens());
         if !self.sequences.is_empty() && in_use + reserved > budget {
             return Ok(None);
         }

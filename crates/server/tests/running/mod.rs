@@ -67,6 +67,7 @@ pub fn options(store: PathBuf, launch: Arc<dyn Launch>) -> Options {
         rubric: Rubric::builtin(),
         launch,
         models: plimsoll_server::Models::default(),
+        drain: std::time::Duration::ZERO,
         mail: None,
         site: None,
     }

@@ -9,7 +9,7 @@ use plimsoll_engine::{ChatTemplate, Tokenizer};
 use plimsoll_kernels::Cpu;
 use plimsoll_lab::predict::MemoryPrediction;
 use plimsoll_lab::predict::before::SpeedHere;
-use plimsoll_models::{Checkpoint, Format, Hyperparams, LayerKind};
+use plimsoll_models::{Checkpoint, Hyperparams, LayerKind};
 use plimsoll_runtime::{CacheType, Program, measure_machine, resident_bytes};
 use serde_json::{Value, json};
 
@@ -17,6 +17,7 @@ use super::catalog::{self, On};
 use crate::args::Info;
 use crate::catalogue;
 use crate::device::Device;
+use crate::identity::format_name;
 use crate::images::require_tower;
 use crate::licence::{self, Licensing};
 use crate::mistake::Mistake;
@@ -145,13 +146,6 @@ fn as_value(facts: &Facts<'_>) -> Value {
     });
     facts.licensing.add_to(&mut value);
     value
-}
-
-fn format_name(format: Format) -> String {
-    match format {
-        Format::Safetensors => "safetensors".to_owned(),
-        Format::Gguf { version } => format!("GGUF v{version}"),
-    }
 }
 
 fn attention_words(hp: &Hyperparams) -> String {

@@ -6,12 +6,12 @@ use plimsoll_engine::ChatTemplate;
 use plimsoll_formats::LicenceFacts;
 use plimsoll_panel::shown_text;
 
-use super::{Facts, attention_words, format_name};
+use super::{Facts, attention_words};
 use crate::args::Info;
 use crate::device::bytes;
-use crate::predicted;
 use crate::rows::{Rows, WIDTH};
 use crate::style::Style;
+use crate::{identity, predicted};
 
 /// Prints everything in rows.
 pub fn print(command: &Info, facts: &Facts<'_>) -> anyhow::Result<()> {
@@ -37,13 +37,7 @@ pub fn print(command: &Info, facts: &Facts<'_>) -> anyhow::Result<()> {
 fn network(rows: &mut Rows<impl Write>, facts: &Facts<'_>) -> anyhow::Result<()> {
     let checkpoint = facts.checkpoint;
     let hp = &checkpoint.hyperparams;
-    rows.one("model", &Style::stdout().bold(&shown_text(&checkpoint.display(), WIDTH)))?;
-    rows.one("architecture", &format!("{} ({})", hp.arch_name, format_name(checkpoint.format)))?;
-    rows.one("parameters", &count(checkpoint.n_params()))?;
-    rows.one("file", &bytes(checkpoint.file_bytes() as f64))?;
-    let types: Vec<_> =
-        checkpoint.bytes_by_type().iter().map(|(t, n)| format!("{} {}", t.name(), bytes(*n as f64))).collect();
-    rows.one("types", &types.join(", "))?;
+    identity::print(rows, Style::stdout(), checkpoint)?;
     rows.one("layers", &format!("{} of width {}, MLP {}", hp.n_layers, hp.d_model, hp.d_ff))?;
     let (heads, kv_heads, head_dim) = (hp.n_heads, hp.n_kv_heads, hp.head_dim);
     let words = attention_words(hp);
@@ -111,13 +105,4 @@ fn licence_lines(licence: &LicenceFacts) -> Vec<String> {
         .map(|text| format!("text {} sha256 {}…", text.file, &text.sha256[..12.min(text.sha256.len())]));
     let lines: Vec<String> = declared.chain(texts).collect();
     if lines.is_empty() { vec!["nothing is said of it in these files".to_owned()] } else { lines }
-}
-
-/// Three figures and a unit.
-fn count(n: u64) -> String {
-    match n {
-        0..1_000_000 => format!("{:.0} thousand", n as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} million", n as f64 / 1e6),
-        _ => format!("{:.2} billion", n as f64 / 1e9),
-    }
 }
