@@ -63,6 +63,12 @@ impl ApiError {
         }
     }
 
+    /// Models that are answering leave no memory for the one that was asked for.
+    pub fn no_room() -> ApiError {
+        let message = "other models are answering, and leave no memory for this one; try again later";
+        ApiError { retry_after: Some(30), ..ApiError::new(StatusCode::SERVICE_UNAVAILABLE, message) }
+    }
+
     /// The server is ending, or the model's thread has.
     pub fn gone() -> ApiError {
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "the model is not answering any more: the server is ending")

@@ -39,7 +39,7 @@ use axum::routing::{get, post};
 
 pub use error::ApiError;
 pub use measures::HISTOGRAMS;
-pub use models::{Models, NamesClash};
+pub use models::{Keep, Models, NamesClash, Offer, OfferError, parse_keep};
 pub use surface::{Surface, shaped};
 pub use worker::{Served, WorkerOptions};
 

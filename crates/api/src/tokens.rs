@@ -16,7 +16,7 @@ use crate::models::Models;
 /// the text spells stay text, unless `parse_special`.
 pub async fn tokenize(State(models): State<Arc<Models>>, body: Bytes) -> Result<Json<Value>, ApiError> {
     let mut fields = Fields::of_body(&body)?;
-    let (_, served) = models.find(&fields.need::<String>("model")?)?;
+    let (_, served) = models.find(&fields.need::<String>("model")?).await?;
     let content: String = fields.need("content")?;
     let add_special = fields.take("add_special")?.unwrap_or(false);
     let special = if fields.take("parse_special")?.unwrap_or(false) { Special::Parse } else { Special::AsText };
@@ -30,7 +30,7 @@ pub async fn tokenize(State(models): State<Arc<Models>>, body: Bytes) -> Result<
 /// `POST /detokenize`: `tokens`.
 pub async fn detokenize(State(models): State<Arc<Models>>, body: Bytes) -> Result<Json<Value>, ApiError> {
     let mut fields = Fields::of_body(&body)?;
-    let (_, served) = models.find(&fields.need::<String>("model")?)?;
+    let (_, served) = models.find(&fields.need::<String>("model")?).await?;
     let tokens: Vec<u32> = fields.need("tokens")?;
     fields.end()?;
     let size = served.tokenizer.vocab_size();
@@ -43,7 +43,7 @@ pub async fn detokenize(State(models): State<Arc<Models>>, body: Bytes) -> Resul
 /// `POST /apply-template`: `messages`, `tools`, and what else the template reads in `chat_template_kwargs`; answers the `prompt`.
 pub async fn apply_template(State(models): State<Arc<Models>>, body: Bytes) -> Result<Json<Value>, ApiError> {
     let mut fields = Fields::of_body(&body)?;
-    let (_, served) = models.find(&fields.need::<String>("model")?)?;
+    let (_, served) = models.find(&fields.need::<String>("model")?).await?;
     let told = crate::chat::told(&mut fields, &served.language)?;
     fields.end()?;
     let prompt = told.prompt(&served).await?;

@@ -108,8 +108,8 @@ impl Served {
     }
 
     /// Has `recorder` count what is asked and answered, under this name. A second call changes nothing.
-    pub(crate) fn measure(&self, recorder: &dyn metrics::Recorder, name: &str) {
-        self.measures.get_or_init(|| Measures::new(recorder, name, &self.load));
+    pub(crate) fn measure(&self, recorder: &Arc<dyn metrics::Recorder + Send + Sync>, name: &str) {
+        self.measures.get_or_init(|| Measures::new(&**recorder, name, &self.load));
     }
 
     /// Has the numbers of [`Served::measure`] tell how busy the model is now; it does not wait for it.

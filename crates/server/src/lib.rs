@@ -142,6 +142,8 @@ impl Server {
         let mail = tokio::spawn(mail::weekly(Arc::clone(&app)));
         let measuring = tokio::spawn(measure(Arc::clone(&app)));
         let tidying = tokio::spawn(tidy(Arc::clone(&app)));
+        let models = Arc::clone(&app.models);
+        let tending = tokio::spawn(async move { models.tend().await });
         let routes = routes::routes(Arc::clone(&app));
         // Who follows a comparison hears that it ended before the connection does.
         let stop = async {
@@ -153,7 +155,7 @@ impl Server {
         };
         listen::serve(listener, routes, stop).await;
         let _ = tokio::time::timeout(ENDING, app.jobs.ended()).await;
-        [mail, measuring, tidying].iter().for_each(|task| task.abort());
+        [mail, measuring, tidying, tending].iter().for_each(|task| task.abort());
     }
 }
 

@@ -1,5 +1,6 @@
 //! Counts of requests and of what models do, for Prometheus.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -13,7 +14,7 @@ const BUCKETS: [f64; 8] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5];
 
 /// Counts requests of one server; two servers in one process count apart.
 pub struct Meter {
-    recorder: PrometheusRecorder,
+    recorder: Arc<PrometheusRecorder>,
     handle: PrometheusHandle,
 }
 
@@ -24,15 +25,15 @@ impl Meter {
             let buckets = builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), bounds);
             buckets.expect("no histogram is without buckets")
         });
-        let recorder = builder.build_recorder();
+        let recorder = Arc::new(builder.build_recorder());
         recorder.describe_counter("http_requests_total".into(), None, "Requests by route and status".into());
         recorder.describe_histogram("http_request_seconds".into(), None, "Seconds a request took".into());
         Meter { handle: recorder.handle(), recorder }
     }
 
     /// Where others count too.
-    pub fn recorder(&self) -> &impl Recorder {
-        &self.recorder
+    pub fn recorder(&self) -> Arc<dyn Recorder + Send + Sync> {
+        Arc::clone(&self.recorder) as Arc<dyn Recorder + Send + Sync>
     }
 
     /// Puts what histograms were told into their buckets, lest it lie there until somebody reads.

@@ -27,7 +27,7 @@ const LEAST_BUDGET: usize = 1024;
 /// Answers a conversation.
 pub async fn complete(State(models): State<Arc<Models>>, body: Bytes) -> Result<Response, ApiError> {
     let mut fields = Fields::of_body(&body)?;
-    let (name, served) = models.find(&fields.need::<String>("model")?)?;
+    let (name, served) = models.find(&fields.need::<String>("model")?).await?;
     let stream = fields.take("stream")?.unwrap_or(false);
     let conversation = read(fields, &served.language)?;
     let stops = conversation.generation.stops.clone();
@@ -45,7 +45,7 @@ pub async fn complete(State(models): State<Arc<Models>>, body: Bytes) -> Result<
 /// Tells how many tokens a conversation takes as a prompt.
 pub async fn count_tokens(State(models): State<Arc<Models>>, body: Bytes) -> Result<Json<Value>, ApiError> {
     let mut fields = Fields::of_body(&body)?;
-    let (_, served) = models.find(&fields.need::<String>("model")?)?;
+    let (_, served) = models.find(&fields.need::<String>("model")?).await?;
     let (told, _) = told(&mut fields, &served.language, None)?;
     fields.end()?;
     Ok(Json(json!({ "input_tokens": told.tokens(&served).await? })))

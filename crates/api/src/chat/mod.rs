@@ -36,7 +36,7 @@ const DESCRIPTION: [&str; 4] = ["name", "description", "schema", "strict"];
 /// Answers a conversation.
 pub async fn complete(State(models): State<Arc<Models>>, body: Bytes) -> Result<Response, ApiError> {
     let mut fields = Fields::of_body(&body)?;
-    let (name, served) = models.find(&fields.need::<String>("model")?)?;
+    let (name, served) = models.find(&fields.need::<String>("model")?).await?;
     let (conversation, delivery) = read(fields, &served.language)?;
     let with_likelihoods = conversation.likelihoods.is_some();
     let Answering { answers, counts, hearing } = conversation.answer(&served).await?;

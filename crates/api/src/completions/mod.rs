@@ -54,7 +54,7 @@ pub async fn complete(State(models): State<Arc<Models>>, body: Bytes) -> Result<
 
 async fn continued(models: &Models, body: &[u8]) -> Result<Response, ApiError> {
     let mut fields = Fields::of_body(body)?;
-    let (name, served) = models.find(&fields.need::<String>("model")?)?;
+    let (name, served) = models.find(&fields.need::<String>("model")?).await?;
     let CompletionRequest { prompts, echo, likelihoods, generation, delivery } = read(fields)?;
     let all = served.ask(move |session| prompts.ids(session)).await??;
     let counts = Counts { prompts: all.len(), n: generation.n };

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
 use super::answer::{Answer, Shape};
-use super::{find, options, pictures, take_common, take_likelihoods, take_stream};
+use super::{Asked, find, options, pictures, take_common, take_likelihoods, take_stream};
 use crate::calls::Language;
 use crate::chat::tools::tool;
 use crate::conversation::Conversation;
@@ -23,7 +23,8 @@ use crate::worker::Served;
 /// Answers a conversation.
 pub async fn complete(State(models): State<Arc<Models>>, body: Bytes) -> Result<Response, ApiError> {
     let mut fields = Fields::of_body(&body)?;
-    let (name, served) = find(&models, &fields.need::<String>("model")?)?;
+    let Asked { name, entry, served } = find(&models, &fields.need::<String>("model")?).await?;
+    take_common(&mut fields, entry)?;
     let stream = take_stream(&mut fields)?;
     match read(fields, &served)? {
         None => Ok(Json(Answer::loaded(name, Shape::Chat)).into_response()),
@@ -37,7 +38,6 @@ pub async fn complete(State(models): State<Arc<Models>>, body: Bytes) -> Result<
 
 /// The conversation; none where there are no messages, which asks for the model to be loaded.
 fn read(mut fields: Fields, served: &Served) -> Result<Option<Conversation>, ApiError> {
-    take_common(&mut fields)?;
     let list: Vec<Value> = fields.take("messages")?.unwrap_or_default();
     let is_empty = list.is_empty();
     let messages = messages(list, &served.language)?;

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Shape};
-use super::{find, options, pictures, take_common, take_likelihoods, take_stream};
+use super::{Asked, find, options, pictures, take_common, take_likelihoods, take_stream};
 use crate::conversation::messages::{Content, Messages};
 use crate::conversation::{Answering, Conversation, continue_text};
 use crate::error::ApiError;
@@ -20,7 +20,8 @@ use crate::worker::Served;
 /// Answers a text: as a message to a conversation of its own, or continued as it stands (`raw`).
 pub async fn complete(State(models): State<Arc<Models>>, body: Bytes) -> Result<Response, ApiError> {
     let mut fields = Fields::of_body(&body)?;
-    let (name, served) = find(&models, &fields.need::<String>("model")?)?;
+    let Asked { name, entry, served } = find(&models, &fields.need::<String>("model")?).await?;
+    take_common(&mut fields, entry)?;
     let stream = take_stream(&mut fields)?;
     let answering = answered(fields, &served).await.map_err(|error| error.renamed("response_format", "format"));
     match answering.map_err(|error| error.renamed("messages", "prompt"))? {
@@ -31,7 +32,6 @@ pub async fn complete(State(models): State<Arc<Models>>, body: Bytes) -> Result<
 
 /// The answer; none where there is no prompt, which asks for the model to be loaded.
 async fn answered(mut fields: Fields, served: &Served) -> Result<Option<Answering>, ApiError> {
-    take_common(&mut fields)?;
     for (name, why) in [
         ("suffix", "models here are not asked to fill a gap"),
         ("template", "the model's own is used; `raw` sends a prompt as it stands"),

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::error::ApiError;
 use crate::fields::Fields;
-use crate::models::Models;
+use crate::models::{Entry, Models, parse_keep};
 use crate::worker::Served;
 
 /// The version of Ollama whose API is spoken, by which clients tell what they may ask for.
@@ -46,18 +46,30 @@ async fn not_offered(uri: Uri) -> ApiError {
     ApiError::new(StatusCode::NOT_IMPLEMENTED, format!("`{}` is not offered here: {why}", uri.path()))
 }
 
-/// The model of a request; `:latest` at the end of a name says no more than the name.
-fn find<'m>(models: &'m Models, name: &str) -> Result<(&'m str, Arc<Served>), ApiError> {
-    models.find(name).or_else(|error| match name.strip_suffix(":latest") {
-        Some(name) => models.find(name).map_err(|_| error),
-        None => Err(error),
-    })
+/// A model that is asked for by its name.
+struct Asked<'m> {
+    name: &'m str,
+    entry: &'m Entry,
+    served: Arc<Served>,
 }
 
-/// Takes the fields that chat and generate share and that ask for nothing.
-fn take_common(fields: &mut Fields) -> Result<(), ApiError> {
-    // Models stay loaded as long as the server runs.
-    fields.accept(&["keep_alive"]);
+/// The model of a request; `:latest` at the end of a name says no more than the name.
+async fn find<'m>(models: &'m Models, name: &str) -> Result<Asked<'m>, ApiError> {
+    let plain = name.strip_suffix(":latest").filter(|plain| models.entry(plain).is_ok());
+    let (own, served) = models.find(plain.filter(|_| models.entry(name).is_err()).unwrap_or(name)).await?;
+    Ok(Asked { name: own, entry: models.entry(own)?.1, served })
+}
+
+/// Takes the fields that chat and generate share and that say nothing of the answer.
+fn take_common(fields: &mut Fields, entry: &Entry) -> Result<(), ApiError> {
+    let keep = match fields.take::<Value>("keep_alive")? {
+        None => None,
+        Some(Value::String(text)) => Some(parse_keep(&text)),
+        Some(number) => Some(parse_keep(&number.to_string())),
+    };
+    if let Some(keep) = keep {
+        entry.set_keep(keep.map_err(|what| ApiError::bad("keep_alive", what))?);
+    }
     for name in ["truncate", "shift"] {
         fields.accept_only(name, &[json!(false)])?;
     }

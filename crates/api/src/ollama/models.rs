@@ -1,6 +1,7 @@
 //! What is served, as Ollama tells of it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Json;
 use axum::body::Bytes;
@@ -8,14 +9,14 @@ use axum::extract::State;
 use plimsoll_engine::Session;
 use serde_json::{Map, Value, json};
 
-use super::{VERSION, find};
+use super::{Asked, VERSION, find};
 use crate::error::ApiError;
 use crate::facts::Facts;
 use crate::fields::Fields;
-use crate::models::Models;
+use crate::models::{Entry, Models};
 use crate::worker::Served;
 
-/// When a model is let go: not while the server runs.
+/// When a model is let go that stays: not while the server runs.
 const NEVER: &str = "9999-12-31T23:59:59Z";
 
 /// `GET /api/version`: of the API; the program's own is beside it.
@@ -25,38 +26,50 @@ pub async fn version() -> Json<Value> {
 
 /// `GET /api/tags`
 pub async fn tags(State(models): State<Arc<Models>>) -> Result<Json<Value>, ApiError> {
-    let listed = models.names().map(|name| Ok(entry(name, &models.find(name)?.1)));
+    let listed = models.names().map(|name| Ok(described(name, models.entry(name)?.1)));
     Ok(Json(json!({ "models": listed.collect::<Result<Vec<Value>, ApiError>>()? })))
 }
 
-/// `GET /api/ps`
+/// `GET /api/ps`: those that are loaded.
 pub async fn loaded(State(models): State<Arc<Models>>) -> Result<Json<Value>, ApiError> {
-    let listed = models.names().map(|name| {
-        let (_, served) = models.find(name)?;
-        let mut entry = entry(name, &served);
-        entry["expires_at"] = NEVER.into();
-        entry["size_vram"] = 0.into();
-        entry["context_length"] = served.context.into();
-        Ok(entry)
-    });
-    Ok(Json(json!({ "models": listed.collect::<Result<Vec<Value>, ApiError>>()? })))
+    let mut listed = Vec::new();
+    for name in models.names() {
+        let (_, entry) = models.entry(name)?;
+        if entry.peek().is_none() {
+            continue;
+        }
+        let mut told = described(name, entry);
+        told["expires_at"] = leaves_at(entry).into();
+        told["size_vram"] = 0.into();
+        told["context_length"] = entry.context.into();
+        listed.push(told);
+    }
+    Ok(Json(json!({ "models": listed })))
 }
 
-fn entry(name: &str, served: &Served) -> Value {
+/// When it is let go if nobody asks for it.
+fn leaves_at(entry: &Entry) -> String {
+    let left = entry.leaves_at().map(|at| at.saturating_duration_since(Instant::now()));
+    let left = left.and_then(|left| jiff::SignedDuration::try_from(left).ok());
+    let at = left.and_then(|left| jiff::Timestamp::now().checked_add(left).ok());
+    at.map_or_else(|| NEVER.to_owned(), |at| at.to_string())
+}
+
+fn described(name: &str, entry: &Entry) -> Value {
     json!({
         "name": name,
         "model": name,
-        "modified_at": since(served),
-        "size": served.facts.bytes,
+        "modified_at": since(entry),
+        "size": entry.facts.bytes,
         // Files are mapped, not hashed: nobody knows it.
         "digest": "",
-        "details": details(&served.facts),
+        "details": details(&entry.facts),
     })
 }
 
 /// Since when it is served.
-fn since(served: &Served) -> String {
-    jiff::Timestamp::from_second(served.created).map_or_else(|_| String::new(), |since| since.to_string())
+fn since(entry: &Entry) -> String {
+    jiff::Timestamp::from_second(entry.created).map_or_else(|_| String::new(), |since| since.to_string())
 }
 
 fn details(facts: &Facts) -> Value {
@@ -88,7 +101,7 @@ pub async fn show(State(models): State<Arc<Models>>, body: Bytes) -> Result<Json
     let name = fields.take("model")?.or(name).ok_or_else(|| ApiError::bad("model", "`model` is missing"))?;
     fields.accept(&["verbose"]);
     fields.end()?;
-    let (_, served) = find(&models, &name)?;
+    let Asked { entry, served, .. } = find(&models, &name).await?;
     let told = served.ask(|session| {
         let template = session.template().map(|template| template.source().to_owned()).unwrap_or_default();
         (template, parameters(session))
@@ -102,7 +115,7 @@ pub async fn show(State(models): State<Arc<Models>>, body: Bytes) -> Result<Json
         "details": details(&served.facts),
         "model_info": model_info(&served.facts),
         "capabilities": capabilities(&served),
-        "modified_at": since(&served),
+        "modified_at": since(entry),
     })))
 }
 

@@ -52,7 +52,7 @@ struct Request {
 /// Answers a conversation.
 pub async fn complete(State(models): State<Arc<Models>>, body: Bytes) -> Result<Response, ApiError> {
     let mut fields = Fields::of_body(&body)?;
-    let (name, served) = models.find(&fields.need::<String>("model")?)?;
+    let (name, served) = models.find(&fields.need::<String>("model")?).await?;
     let Request { conversation, asked, left_out, stream } = read(fields, &served.language)?;
     let renamed = |error: ApiError| error.renamed("messages", "input").renamed("response_format", "text.format");
     let Answering { answers, counts, hearing } = conversation.answer(&served).await.map_err(renamed)?;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
+use plimsoll_api::{Keep, parse_keep};
 
 use super::store::StoreArgs;
 
@@ -27,6 +28,12 @@ pub struct Serve {
     /// Gigabytes for keys and values of each model, and for prompts that are kept
     #[arg(long, value_name = "GB", requires = "models", default_value_t = 2.0, value_parser = parse_gigabytes)]
     pub cache_memory: f64,
+    /// Gigabytes that all models may take, files and caches; the one not asked for longest makes room [default: no bound]
+    #[arg(long, value_name = "GB", requires = "models", value_parser = parse_gigabytes)]
+    pub memory: Option<f64>,
+    /// How long a model stays loaded that nobody asks for, such as 5m or 300 seconds; -1 is for ever
+    #[arg(long, value_name = "TIME", requires = "models", default_value = "-1", allow_hyphen_values = true, value_parser = parse_keep)]
+    pub keep_alive: Keep,
     /// Seconds that answers in the making may take to end once the server is told to stop
     #[arg(long, value_name = "N", requires = "models", default_value_t = 30)]
     pub drain_seconds: u16,

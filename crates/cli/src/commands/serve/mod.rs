@@ -1,5 +1,7 @@
 //! `plimsoll serve`
 
+mod models;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -42,7 +44,7 @@ pub fn run(command: &Serve, settings: &Settings, args: &Args) -> anyhow::Result<
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let end = runtime.block_on(async { End::heard() })?;
     let catalog = catalogue::open()?.clone();
-    let models = served(command, settings)?;
+    let models = models::offered(command, settings)?;
     let options = Options {
         address,
         token: token.clone(),
@@ -78,41 +80,6 @@ fn key_in(path: &Path) -> anyhow::Result<String> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     parse_token(line).map_err(|why| anyhow::anyhow!("the key in `{}`: {why}", path.display()))
-}
-
-/// Starts the models that are to answer.
-fn served(command: &Serve, settings: &Settings) -> anyhow::Result<Models> {
-    let batch = BatchOptions {
-        sequences: command.parallel.into(),
-        cache_bytes: (command.cache_memory * 1e9) as u64,
-        ..BatchOptions::default()
-    };
-    let mut models = Models::default();
-    for model in &command.models {
-        let checkpoint = model::open(model)?;
-        let options = model::session_options(settings.clone(), command.context, CacheType::default());
-        let session = Session::open(&checkpoint, &options).with_context(|| format!("`{model}`"))?;
-        let options = WorkerOptions { batch: batch.clone(), ..WorkerOptions::default() };
-        models.add(&served_name(model), Served::start(&checkpoint, session, options)?)?;
-    }
-    for alias in &command.alias {
-        let (alias, model) = alias.split_once('=').unwrap_or((alias, &command.models[0]));
-        anyhow::ensure!(
-            command.models.iter().any(|served| served == model),
-            "--alias {alias}: `{model}` is not served"
-        );
-        models.alias(alias, &served_name(model))?;
-    }
-    Ok(models)
-}
-
-/// What clients call a model: its name, or the last part of its path.
-fn served_name(model: &str) -> String {
-    let path = Path::new(model);
-    match path.file_name().filter(|_| path.exists()) {
-        Some(name) => name.to_string_lossy().trim_end_matches(".gguf").to_owned(),
-        None => model.to_owned(),
-    }
 }
 
 /// Says where the pages are: on this machine, and on each network that others reach it by.
