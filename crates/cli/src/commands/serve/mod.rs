@@ -11,15 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
-use plimsoll_api::{Models, Served, WorkerOptions};
 use plimsoll_catalog::Catalog;
-use plimsoll_engine::Session;
-use plimsoll_engine::batch::BatchOptions;
 use plimsoll_kernels::Cpu;
 use plimsoll_lab::predict::here::Here;
 use plimsoll_panel::rubric::Rubric;
 use plimsoll_panel::slug;
-use plimsoll_runtime::CacheType;
 use plimsoll_server::{Launch, Mail, Options, bind};
 use tokio::sync::oneshot;
 
