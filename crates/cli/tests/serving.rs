@@ -1,6 +1,7 @@
 //! `plimsoll serve` as a process that is watched and told to end.
 #![cfg(unix)]
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -16,23 +17,26 @@ struct Server {
     process: Child,
     address: String,
     /// Held open: it goes on to write there.
-    _out: BufReader<ChildStdout>,
+    out: BufReader<ChildStdout>,
     _folder: tempfile::TempDir,
 }
 
 impl Server {
     /// Answers one request at a time, slowly.
     fn start(drain_seconds: u16) -> Server {
-        let folder = tempfile::tempdir().unwrap();
+        Server::start_in(tempfile::tempdir().unwrap(), drain_seconds, &[])
+    }
+
+    fn start_in(folder: tempfile::TempDir, drain_seconds: u16, more: &[&OsStr]) -> Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
         command.args(["serve", "demo:large", "--port", "0", "--threads", "1", "--parallel", "1", "--store"]);
         command.arg(folder.path().join("evidence.db")).args(["--drain-seconds", &drain_seconds.to_string()]);
-        let mut process = command.env("PLIMSOLL_ISA", "scalar").stdout(Stdio::piped()).spawn().unwrap();
+        let mut process = command.args(more).env("PLIMSOLL_ISA", "scalar").stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         let mut out = BufReader::new(process.stdout.take().unwrap());
         out.read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("serving at http://").unwrap().to_owned();
-        Server { process, address, _out: out, _folder: folder }
+        Server { process, address, out, _folder: folder }
     }
 
     fn send(&self, head: &str, body: &str) -> TcpStream {
@@ -208,4 +212,21 @@ fn schedulers_read_how_busy_a_model_is_while_it_computes() {
     let one = number(&told, &of("plimsoll:generation_tokens_total"));
     let between = number(&told, &of("plimsoll:inter_token_latency_seconds_count"));
     assert_eq!(one, between + 2.0, "each answer has a first token");
+}
+
+#[test]
+fn a_key_in_a_file_is_asked_for_and_not_printed() {
+    let (folder, key) = (tempfile::tempdir().unwrap(), "0123456789abcdef");
+    let file = folder.path().join("key");
+    std::fs::write(&file, format!("\n{key}\n")).unwrap();
+    let mut server = Server::start_in(folder, 0, &["--api-key-file".as_ref(), file.as_os_str()]);
+    assert!(!server.address.contains(key));
+    assert!(server.get("/metrics").starts_with("HTTP/1.1 401") && server.get("/readyz").starts_with("HTTP/1.1 200"));
+    let head = format!("GET /metrics HTTP/1.1\r\nAuthorization: Bearer {key}\r\nX-Rest:");
+    assert!(rest(server.send(&head, "")).starts_with("HTTP/1.1 200"));
+    server.terminate();
+    let mut printed = String::new();
+    server.out.read_to_string(&mut printed).unwrap();
+    assert!(printed.contains("/v1") && !printed.contains(key), "{printed}");
+    assert!(server.ended().success(), "with nothing to finish it ends");
 }

@@ -5,19 +5,19 @@ mod input;
 mod kept;
 mod line;
 mod named;
+mod seen;
 mod set;
 mod setting;
 mod show;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use plimsoll_engine::{Conversation, EncodedImage, GenerateOptions, Prompt, Session, SessionError, VisionEncoderError};
+use plimsoll_engine::{Conversation, GenerateOptions, Prompt, Session, SessionError};
 use plimsoll_models::Checkpoint;
 use plimsoll_panel::{broken, shown_text};
 
-use crate::answer::{looked_words, note_cut, stream, summary};
+use crate::answer::{note_cut, stream, summary};
 use crate::args::{ImageArgs, Run};
-use crate::images::TimedImage;
 use crate::interrupt::Interrupt;
 use crate::notice::say;
 use crate::rows::HANG;
@@ -25,7 +25,6 @@ use crate::style::Style;
 use crate::{demo, failure};
 use input::Input;
 use line::Line;
-use named::Named;
 pub use setting::Chosen;
 
 const HELP: &str = "\
@@ -57,9 +56,6 @@ pub enum Talk {
     /// One text, which grows.
     Text(String),
 }
-
-/// How a file is looked at.
-type Encode = fn(&ImageArgs, &mut Session, &Path) -> anyhow::Result<TimedImage>;
 
 /// A chat that is under way.
 pub struct Chat<'a> {
@@ -150,20 +146,6 @@ impl Chat<'_> {
         self.shown.clear();
     }
 
-    /// Looks at a file, to show it with the next message.
-    fn look(&mut self, encode: Encode, path: &Path) -> anyhow::Result<()> {
-        self.conversation()?;
-        let looked = encode(&self.command.images, self.session, path)?;
-        say(Style::stderr().dim(&looked_words(&looked)));
-        self.show(looked.image, path)
-    }
-
-    fn show(&mut self, image: EncodedImage, path: &Path) -> anyhow::Result<()> {
-        self.conversation()?.show(image);
-        self.shown.push(path.to_owned());
-        Ok(())
-    }
-
     /// The conversation.
     ///
     /// # Errors
@@ -172,46 +154,6 @@ impl Chat<'_> {
         match &mut self.talk {
             Talk::Messages(conversation) => Ok(conversation),
             Talk::Text(_) => anyhow::bail!("that is for messages, and here a text is continued"),
-        }
-    }
-
-    /// Sends a message, with the pictures that it names.
-    fn message(&mut self, message: &str) -> anyhow::Result<()> {
-        match self.attached(message) {
-            Ok(text) if text.is_empty() => {
-                say("what is shown goes with the next message");
-                Ok(())
-            }
-            Ok(text) => self.turn(&text),
-            Err(error) => {
-                failure::tell(&error);
-                say("the message was not sent");
-                Ok(())
-            }
-        }
-    }
-
-    /// Shows the pictures that a message names, to a model that sees, and gives the words that are left.
-    fn attached(&mut self, message: &str) -> anyhow::Result<String> {
-        let pictures = named::pictures(message);
-        if pictures.is_empty() || !self.sees()? {
-            return Ok(message.to_owned());
-        }
-        let encode = |picture: &Named| self.command.images.encode_picture(self.session, &picture.path);
-        let looked: Vec<TimedImage> = pictures.iter().map(encode).collect::<anyhow::Result<_>>()?;
-        for (picture, looked) in pictures.iter().zip(looked) {
-            let name = shown_text(&picture.name(), 200);
-            say(Style::stderr().dim(&format!("attached {name}: {}", looked_words(&looked))));
-            self.show(looked.image, &picture.path)?;
-        }
-        Ok(named::without(message, &pictures))
-    }
-
-    fn sees(&mut self) -> anyhow::Result<bool> {
-        match self.session.vision_encoder() {
-            Ok(_) => Ok(true),
-            Err(VisionEncoderError::TextOnly { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
         }
     }
 
