@@ -9,6 +9,7 @@ use plimsoll_models::Checkpoint;
 
 use crate::calls::Language;
 use crate::conversation::Hearing;
+use crate::conversation::tools::Callable;
 
 /// A tokenizer.
 pub fn tokenizer() -> Arc<Tokenizer> {
@@ -19,9 +20,14 @@ pub fn tokenizer() -> Arc<Tokenizer> {
 
 /// How answers are heard that may call `f` and `g`, and begin within thinking if `is_thinking`.
 pub fn hearing(tokenizer: &Arc<Tokenizer>, is_thinking: bool) -> Hearing {
+    hearing_of(tokenizer, is_thinking, false)
+}
+
+/// The same of answers that may call once only, if so.
+pub fn hearing_of(tokenizer: &Arc<Tokenizer>, is_thinking: bool, once: bool) -> Hearing {
     let source = "{{ tools | tojson if tools else '' }}{{ '<tool_call><think></think>' }}";
     let language = Language::of_template(&ChatTemplate::new::<&str, &str>(source, []).unwrap());
-    let callable = Some(vec!["f".to_owned(), "g".to_owned()]);
+    let callable = Some(Callable { names: vec!["f".to_owned(), "g".to_owned()], once });
     Hearing::new(Arc::clone(tokenizer), language, callable, is_thinking).unwrap()
 }
 

@@ -7,20 +7,24 @@ use crate::conversation::tools::{self, Choice, Tool, Tools};
 use crate::error::ApiError;
 use crate::fields::Fields;
 
+/// Letters that a tool's name may have.
+const LONGEST_NAME: usize = 128;
+
 /// Takes the fields of a request to a model that writes `language`.
 ///
 /// # Errors
 /// The model knows no tools, or a field is not as it has to be, or asks for what cannot be promised.
 pub fn take(fields: &mut Fields, language: &Language) -> Result<Option<Tools>, ApiError> {
     let list: Vec<Value> = fields.take("tools")?.unwrap_or_default();
-    let choice = choice(fields)?.honoured()?;
+    let (choice, once) = choice(fields)?;
+    let choice = choice.honoured()?;
     let read = list.into_iter().enumerate().map(|(at, tool)| read(tool, &format!("tools[{at}]")));
-    Tools::new(read, choice, language)
+    Ok(Tools::new(read, choice, language)?.map(|tools| Tools { once, ..tools }))
 }
 
-/// Whether the model is to call.
-fn choice(fields: &mut Fields) -> Result<Choice, ApiError> {
-    let Some(choice) = fields.take("tool_choice")? else { return Ok(Choice::Auto) };
+/// Whether the model is to call, and whether once only.
+fn choice(fields: &mut Fields) -> Result<(Choice, bool), ApiError> {
+    let Some(choice) = fields.take("tool_choice")? else { return Ok((Choice::Auto, false)) };
     let mut fields = Fields::within("tool_choice", choice)?;
     let choice = match fields.kind()?.as_str() {
         "auto" => Choice::Auto,
@@ -32,9 +36,9 @@ fn choice(fields: &mut Fields) -> Result<Choice, ApiError> {
             return Err(ApiError::bad("tool_choice.type", what));
         }
     };
-    fields.accept_only("disable_parallel_tool_use", &[json!(false)])?;
+    let once = fields.take("disable_parallel_tool_use")?.unwrap_or(false);
     fields.end()?;
-    Ok(choice)
+    Ok((choice, once))
 }
 
 /// A tool as templates read it.
@@ -45,7 +49,7 @@ fn read(tool: Value, place: &str) -> Result<Tool, ApiError> {
         return Err(ApiError::bad(format!("{place}.type"), what));
     }
     let at_name = format!("{place}.name");
-    let name = tools::name(fields.take("name")?.as_ref(), &at_name)?;
+    let name = tools::name(fields.take("name")?.as_ref(), LONGEST_NAME, &at_name)?;
     let description: Option<String> = fields.take("description")?;
     let schema: Value = fields.need("input_schema")?;
     if !schema.is_object() {

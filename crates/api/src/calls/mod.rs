@@ -78,6 +78,8 @@ pub struct Reader {
     pub reasoning_tokens: usize,
     /// Calls that were told.
     pub called: usize,
+    /// How many may be told.
+    most_calls: usize,
 }
 
 impl Reader {
@@ -97,7 +99,13 @@ impl Reader {
             calls,
             reasoning_tokens: 0,
             called: 0,
+            most_calls: usize::MAX,
         }
+    }
+
+    /// The same where the answer may call once: what it calls besides is not told.
+    pub fn calling_once(self) -> Reader {
+        Reader { most_calls: 1, ..self }
     }
 
     /// Hears what came of the answer.
@@ -156,8 +164,13 @@ impl Reader {
         said
     }
 
-    fn counted(&mut self, said: Vec<Said>) -> Vec<Said> {
-        self.called += said.iter().filter(|said| matches!(said, Said::Call(_))).count();
+    fn counted(&mut self, mut said: Vec<Said>) -> Vec<Said> {
+        said.retain(|said| {
+            let is_call = matches!(said, Said::Call(_));
+            let is_told = !is_call || self.called < self.most_calls;
+            self.called += usize::from(is_call && is_told);
+            is_told
+        });
         said
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::answer::{About, Whole};
 use super::pieces::Pieces;
-use crate::made_up::{events, hearing, tokenizer};
+use crate::made_up::{events, hearing, hearing_of, tokenizer};
 use crate::stream::{Chunks, Usage};
 
 fn about(tokenizer: &Arc<Tokenizer>, is_thinking: bool) -> About {
@@ -93,4 +93,15 @@ fn thinking_is_told_apart_and_counted() {
     assert!(thought > 20, "{thought}");
     let (message, _, _) = spoken("Hm.</think>Yes", &[], Finish::Stop, true);
     assert_eq!((&message["reasoning"], &message["content"]), (&json!("Hm."), &json!("Yes")));
+}
+
+#[test]
+fn an_answer_that_may_call_once_tells_its_first_call() {
+    let tokenizer = tokenizer();
+    let mut whole = Whole::new(About::new("m", hearing_of(&tokenizer, false, true), false).unwrap(), 1);
+    events(&tokenizer, CALLS, &[], Finish::Stop).iter().for_each(|event| whole.hear(0, event));
+    let whole = whole.into_json(&Usage::default());
+    let calls = whole["choices"][0]["message"]["tool_calls"].as_array().unwrap();
+    assert_eq!((calls.len(), &calls[0]["function"]["name"]), (1, &json!("f")));
+    assert_eq!(whole["choices"][0]["finish_reason"], json!("tool_calls"));
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::calls::Language;
-use crate::conversation::tools::{self, Choice, Tool, Tools};
+use crate::conversation::tools::{self, Choice, LONGEST_NAME, Tool, Tools};
 use crate::error::ApiError;
 use crate::fields::Fields;
 
@@ -18,9 +18,9 @@ pub fn take(fields: &mut Fields, language: &Language) -> Result<Option<Tools>, A
         fields.refuse("parallel_tool_calls", "there are no tools")?;
         return Ok(None);
     }
-    fields.accept_only("parallel_tool_calls", &[json!(true)])?;
+    let once = fields.take("parallel_tool_calls")? == Some(false);
     let read = definitions.into_iter().enumerate().map(|(at, definition)| tool(definition, &format!("tools[{at}]")));
-    Tools::new(read, choice, language)
+    Ok(Tools::new(read, choice, language)?.map(|tools| Tools { once, ..tools }))
 }
 
 /// Whether the model is to call.
@@ -55,7 +55,7 @@ pub fn tool(definition: Value, place: &str) -> Result<Tool, ApiError> {
     }
     function.retain(|_, value| !value.is_null());
     let at_name = format!("{place}.function.name");
-    let name = tools::name(function.get("name"), &at_name)?;
+    let name = tools::name(function.get("name"), LONGEST_NAME, &at_name)?;
     check_function(&function, place)?;
     function.shift_remove("strict");
     tool.insert("function".to_owned(), Value::Object(function));
@@ -123,6 +123,6 @@ mod tests {
         assert_eq!(twice.param.as_deref(), Some("tools[1].function.name"));
         let mut alone = function(json!({"name": "f"}));
         alone["parallel_tool_calls"] = json!(false);
-        assert_eq!(taken(alone).unwrap_err().param.as_deref(), Some("parallel_tool_calls"));
+        assert!(taken(alone).unwrap().unwrap().once);
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use plimsoll_engine::Tokenizer;
 
+use super::tools::Callable;
 use crate::calls::{Language, Reader};
 use crate::error::ApiError;
 use crate::identity::random;
@@ -13,14 +14,14 @@ pub struct Hearing {
     /// The model's.
     pub tokenizer: Arc<Tokenizer>,
     language: Language,
-    callable: Option<Vec<String>>,
+    callable: Option<Callable>,
     is_thinking: bool,
     /// What the names of calls are drawn from.
     seed: u64,
 }
 
 impl Hearing {
-    /// Of answers in `language`, which begin within thinking if `is_thinking`; `callable` are the tools that may be called,
+    /// Of answers in `language`, which begin within thinking if `is_thinking`; `callable` is what may be called,
     /// where calls are looked for.
     ///
     /// # Errors
@@ -28,7 +29,7 @@ impl Hearing {
     pub fn new(
         tokenizer: Arc<Tokenizer>,
         language: Language,
-        callable: Option<Vec<String>>,
+        callable: Option<Callable>,
         is_thinking: bool,
     ) -> Result<Hearing, ApiError> {
         Ok(Hearing { tokenizer, language, callable, is_thinking, seed: random()? })
@@ -36,7 +37,9 @@ impl Hearing {
 
     /// What hears one of the answers.
     pub fn reader(&self) -> Reader {
-        Reader::new(Arc::clone(&self.tokenizer), &self.language, self.callable.clone(), self.is_thinking)
+        let names = self.callable.as_ref().map(|callable| callable.names.clone());
+        let reader = Reader::new(Arc::clone(&self.tokenizer), &self.language, names, self.is_thinking);
+        if self.callable.as_ref().is_some_and(|callable| callable.once) { reader.calling_once() } else { reader }
     }
 
     /// The name of call `index` of an answer.

@@ -28,7 +28,7 @@ pub use format::Format;
 pub use hearing::Hearing;
 pub use stops::Stops;
 pub use thinking::Thinking;
-use tools::Tools;
+use tools::{Callable, Tools};
 
 /// Template variables that a request may not set: they are the model's, or fields of their own.
 const RESERVED: [&str; 9] = [
@@ -153,7 +153,7 @@ struct Asked {
     likelihoods: Option<usize>,
     /// What the answer is read by.
     language: Language,
-    callable: Option<Vec<String>>,
+    callable: Option<Callable>,
     /// Whether a text begins with the answer.
     begins: bool,
 }

@@ -7,8 +7,8 @@ use crate::error::ApiError;
 
 /// Tools that one request may have, as OpenAI has it.
 const MOST_TOOLS: usize = 128;
-/// Letters that a tool's name may have.
-const LONGEST_NAME: usize = 64;
+/// Letters that a tool's name may have, as OpenAI has it.
+pub const LONGEST_NAME: usize = 64;
 /// Why an answer cannot be made to call.
 const UNCONSTRAINED: &str = "answers cannot be constrained yet, so nothing can make the model call";
 
@@ -62,6 +62,15 @@ impl Tool {
     }
 }
 
+/// What an answer may call.
+#[derive(Debug, Clone)]
+pub struct Callable {
+    /// The tools.
+    pub names: Vec<String>,
+    /// Whether it may call once only.
+    pub once: bool,
+}
+
 /// What a model may call.
 #[derive(Debug, Clone)]
 pub struct Tools {
@@ -71,6 +80,8 @@ pub struct Tools {
     pub names: Vec<String>,
     /// Whether calls are looked for.
     pub choice: Choice,
+    /// Whether an answer may call once only.
+    pub once: bool,
 }
 
 impl Tools {
@@ -103,25 +114,25 @@ impl Tools {
             names.push(name);
             definitions.push(definition);
         }
-        Ok(Some(Tools { definitions, names, choice }))
+        Ok(Some(Tools { definitions, names, choice, once: false }))
     }
 
-    /// The names of tools that may be called, where calls are looked for.
-    pub fn callable(&self) -> Option<Vec<String>> {
-        (self.choice != Choice::None).then(|| self.names.clone())
+    /// What may be called, where calls are looked for.
+    pub fn callable(&self) -> Option<Callable> {
+        (self.choice != Choice::None).then(|| Callable { names: self.names.clone(), once: self.once })
     }
 }
 
-/// The name of a tool; `place` is where the request has it.
+/// The name of a tool, of up to `longest` letters; `place` is where the request has it.
 ///
 /// # Errors
 /// It is none.
-pub fn name(given: Option<&Value>, place: &str) -> Result<String, ApiError> {
+pub fn name(given: Option<&Value>, longest: usize, place: &str) -> Result<String, ApiError> {
     let may_stand = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'_' || letter == b'-';
     match given.and_then(Value::as_str) {
-        Some(name) if (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(may_stand) => Ok(name.to_owned()),
+        Some(name) if (1..=longest).contains(&name.len()) && name.bytes().all(may_stand) => Ok(name.to_owned()),
         _ => {
-            let what = format!("a function needs a `name` of 1 to {LONGEST_NAME} letters, digits, `_` and `-`");
+            let what = format!("a function needs a `name` of 1 to {longest} letters, digits, `_` and `-`");
             Err(ApiError::bad(place, what))
         }
     }

@@ -148,7 +148,7 @@ impl Answer {
     pub fn whole(&self, usage: Option<&Usage>) -> Value {
         let cut = (self.ended == Some(Ending::Cut)).then(|| json!({ "reason": "max_output_tokens" }));
         let Asked { instructions, max_output_tokens, temperature, top_p, reasoning, text, .. } = &self.asked;
-        let Asked { tools, tool_choice, metadata, .. } = &self.asked;
+        let Asked { tools, tool_choice, once, metadata, .. } = &self.asked;
         json!({
             "id": format!("resp_{}", self.id),
             "object": "response",
@@ -162,7 +162,7 @@ impl Answer {
             "metadata": metadata,
             "model": self.model,
             "output": self.items.iter().map(Item::to_json).collect::<Vec<Value>>(),
-            "parallel_tool_calls": true,
+            "parallel_tool_calls": !once,
             "previous_response_id": null,
             "reasoning": reasoning,
             "service_tier": "default",
@@ -229,6 +229,7 @@ mod tests {
             text: Value::Null,
             tools: Vec::new(),
             tool_choice: Value::Null,
+            once: false,
             metadata: serde_json::Map::new(),
         }
     }

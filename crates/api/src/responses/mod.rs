@@ -38,6 +38,7 @@ pub struct Asked {
     text: Value,
     tools: Vec<Value>,
     tool_choice: Value,
+    once: bool,
     metadata: Map<String, Value>,
 }
 
@@ -81,7 +82,7 @@ fn read(mut fields: Fields, language: &Language) -> Result<Request, ApiError> {
     let mut metadata: Map<String, Value> = fields.take("metadata")?.unwrap_or_default();
     let instructions: Option<String> = fields.take("instructions")?;
     let messages = input::read(instructions.as_deref(), fields.need("input")?)?;
-    let Offered { tools, shown, choice, left_out } = tools::take(&mut fields, language)?;
+    let Offered { tools, shown, choice, once, left_out } = tools::take(&mut fields, language)?;
     let mut told = messages.told(tools);
     let reasoning = take_reasoning(&mut fields, &mut told, language)?;
     let (format, text) = take_text(&mut fields)?;
@@ -104,6 +105,7 @@ fn read(mut fields: Fields, language: &Language) -> Result<Request, ApiError> {
         text,
         tools: shown,
         tool_choice: choice,
+        once,
         metadata,
     };
     Ok(Request { conversation: Conversation { told, generation, format, likelihoods: None }, asked, left_out, stream })

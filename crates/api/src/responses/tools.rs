@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::calls::Language;
-use crate::conversation::tools::{self, Choice, Tool, Tools};
+use crate::conversation::tools::{self, Choice, LONGEST_NAME, Tool, Tools};
 use crate::error::ApiError;
 use crate::fields::Fields;
 
@@ -15,6 +15,8 @@ pub struct Offered {
     pub shown: Vec<Value>,
     /// Whether it is to call, as the answer says it back.
     pub choice: Value,
+    /// Whether it may call once only.
+    pub once: bool,
     /// Kinds of tools that were left out.
     pub left_out: Vec<String>,
 }
@@ -38,13 +40,10 @@ pub fn take(fields: &mut Fields, language: &Language) -> Result<Offered, ApiErro
     }
     left_out.dedup();
     let shown: Vec<Value> = functions.iter().map(|(_, tool)| said_back(tool)).collect();
-    // Without tools there is nothing that could be called twice.
-    match functions.is_empty() {
-        true => fields.accept(&["parallel_tool_calls"]),
-        false => fields.accept_only("parallel_tool_calls", &[json!(true)])?,
-    }
+    let once = fields.take("parallel_tool_calls")? == Some(false);
     let read = functions.into_iter().map(|(at, tool)| read(tool, &format!("tools[{at}]")));
-    Ok(Offered { tools: Tools::new(read, choice, language)?, shown, choice: said, left_out })
+    let tools = Tools::new(read, choice, language)?.map(|tools| Tools { once, ..tools });
+    Ok(Offered { tools, shown, choice: said, once, left_out })
 }
 
 fn said_back(tool: &Value) -> Value {
@@ -70,7 +69,7 @@ fn read(tool: Value, place: &str) -> Result<Tool, ApiError> {
     let mut fields = Fields::within(place, tool)?;
     fields.accept(&["type"]);
     let at_name = format!("{place}.name");
-    let name = tools::name(fields.take("name")?.as_ref(), &at_name)?;
+    let name = tools::name(fields.take("name")?.as_ref(), LONGEST_NAME, &at_name)?;
     let description: Option<String> = fields.take("description")?;
     let parameters: Option<Value> = fields.take("parameters")?;
     if parameters.as_ref().is_some_and(|schema| !schema.is_object()) {
