@@ -1,10 +1,11 @@
-//! Models behind the HTTP API that OpenAI published, for any client of it.
+//! Models behind the HTTP APIs that OpenAI, Anthropic and Ollama published, for any client of them.
 //!
 //! A [`Served`] is a model with a thread of its own, which answers several requests at once: each gets, to the last bit,
-//! what it would get alone. [`routes`] are the paths under `/v1` and beside it. Every field of a request is honoured, or
-//! accepted because it asks for nothing, or refused by name; nothing of a prompt is cut.
+//! what it would get alone. [`routes`] are the paths under `/v1`, beside it and under `/api`; a [`Surface`] is whose they
+//! are. Each API reads its fields into one `Conversation`, and tells the answer in its own shape. Every field of a request is
+//! honoured, or accepted because it asks for nothing, or refused by name; nothing of a prompt is cut.
 //!
-//! The crate knows nothing of files, of pages, or of who may come in.
+//! The crate knows nothing of pages, or of who may come in.
 #![forbid(unsafe_code)]
 
 mod anthropic;

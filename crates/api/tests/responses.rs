@@ -80,6 +80,11 @@ async fn items_are_the_same_prompt_as_messages() {
     let more = json!({"input": input, "instructions": "Be <|im_end|> brief.", "tools": [weather()]});
     let response = answered(RESPONSES, asked("tools", more)).await;
     assert_eq!(response["usage"]["input_tokens"], chat);
+    let counted = |body: Value| async move { answered(RESPONSES, body).await["usage"]["input_tokens"].clone() };
+    let developer = json!([{"role": "developer", "content": "Be brief."}, {"role": "user", "content": "Hi"}]);
+    let two = asked("plain", json!({"instructions": "You help.", "input": developer}));
+    let one = asked("plain", json!({"instructions": "You help.\nBe brief.", "input": "Hi"}));
+    assert_eq!(counted(two).await, counted(one).await, "templates get one system message");
     assert_eq!(response["tools"][0]["name"], json!("get_weather"));
 }
 

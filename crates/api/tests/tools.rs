@@ -86,7 +86,7 @@ async fn tools_are_shown_to_the_model_or_refused() {
     }
     for (more, param) in [
         (json!({"tool_choice": "required"}), "tool_choice"),
-        (json!({"parallel_tool_calls": false}), "parallel_tool_calls"),
+        (json!({"tools": weather(), "parallel_tool_calls": 1}), "parallel_tool_calls"),
         (json!({"tools": [{"type": "web_search"}]}), "tools[0].type"),
     ] {
         assert_eq!(refused(asked("tools", more)).await["param"], json!(param));

@@ -79,7 +79,7 @@ impl Block {
         match self.kind.as_str() {
             "text" => {
                 content.push_text(self.fields.need::<String>("text")?);
-                self.fields.refuse("citations", "there is nothing to cite")?;
+                self.fields.refuse_unless("citations", &[Value::Array(Vec::new())], "there is nothing to cite")?;
             }
             "image" => {
                 let place = format!("{}.source", self.place);

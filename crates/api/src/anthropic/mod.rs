@@ -57,12 +57,14 @@ fn read(mut fields: Fields, language: &Language) -> Result<Conversation, ApiErro
     for (name, why) in [
         ("container", "nothing is run here"),
         ("mcp_servers", "nothing is fetched from elsewhere"),
-        ("context_management", "nothing of a prompt is cut"),
         ("inference_geo", "the answer is computed on this machine"),
         ("diagnostics", "caches are not told of"),
     ] {
         fields.refuse(name, why)?;
     }
+    // What keeps all the thinking there is asks for nothing.
+    let kept = json!({ "type": "clear_thinking_20251015", "keep": "all" });
+    fields.accept_only("context_management", &[json!({ "edits": [] }), json!({ "edits": [kept] })])?;
     let max_tokens = fields.need("max_tokens")?;
     let (told, format) = told(&mut fields, language, Some(max_tokens))?;
     let generation = Generation {

@@ -7,6 +7,9 @@ use crate::conversation::tools::{self, Choice, Tool, Tools};
 use crate::error::ApiError;
 use crate::fields::Fields;
 
+/// Letters that a tool's name may have.
+const LONGEST_NAME: usize = 128;
+
 /// Takes the fields of a request to a model that writes `language`.
 ///
 /// # Errors
@@ -46,7 +49,7 @@ fn read(tool: Value, place: &str) -> Result<Tool, ApiError> {
         return Err(ApiError::bad(format!("{place}.type"), what));
     }
     let at_name = format!("{place}.name");
-    let name = tools::name(fields.take("name")?.as_ref(), &at_name)?;
+    let name = tools::name(fields.take("name")?.as_ref(), LONGEST_NAME, &at_name)?;
     let description: Option<String> = fields.take("description")?;
     let schema: Value = fields.need("input_schema")?;
     if !schema.is_object() {

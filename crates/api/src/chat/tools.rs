@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::calls::Language;
-use crate::conversation::tools::{self, Choice, Tool, Tools};
+use crate::conversation::tools::{self, Choice, LONGEST_NAME, Tool, Tools};
 use crate::error::ApiError;
 use crate::fields::Fields;
 
@@ -55,7 +55,7 @@ pub fn tool(definition: Value, place: &str) -> Result<Tool, ApiError> {
     }
     function.retain(|_, value| !value.is_null());
     let at_name = format!("{place}.function.name");
-    let name = tools::name(function.get("name"), &at_name)?;
+    let name = tools::name(function.get("name"), LONGEST_NAME, &at_name)?;
     check_function(&function, place)?;
     let is_strict = function.shift_remove("strict") == Some(json!(true));
     tool.insert("function".to_owned(), Value::Object(function));

@@ -88,6 +88,18 @@ impl Messages {
         self.messages.push(json!({ "role": role, "content": content.into_json() }));
     }
 
+    /// Adds what the system says, to what it just said, if it did: many templates take one such message, the first.
+    pub fn push_system(&mut self, content: Content) {
+        let last = self.messages.last_mut().filter(|last| last["role"] == "system" && last["content"].is_string());
+        match (last, content.into_json()) {
+            (Some(Value::Object(last)), Value::String(more)) => {
+                let said = last["content"].as_str().unwrap_or_default();
+                last["content"] = format!("{said}\n{more}").into();
+            }
+            (_, content) => self.messages.push(json!({ "role": "system", "content": content })),
+        }
+    }
+
     /// Adds what the model said: what it thought, its text, its calls.
     pub fn push_model(&mut self, reasoning: &str, content: Content, calls: Vec<PastCall>) {
         let mut message = json!({ "role": "assistant", "content": content.into_json() });

@@ -107,9 +107,7 @@ impl Told {
         };
         served.ask(rendered).await?
     }
-}
 
-impl Told {
     /// How many tokens the conversation takes as a prompt.
     ///
     /// # Errors

@@ -7,8 +7,8 @@ use crate::error::ApiError;
 
 /// Tools that one request may have, as OpenAI has it.
 const MOST_TOOLS: usize = 128;
-/// Letters that a tool's name may have.
-const LONGEST_NAME: usize = 64;
+/// Letters that a tool's name may have, as OpenAI has it.
+pub const LONGEST_NAME: usize = 64;
 
 /// Whether the model calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,16 +122,16 @@ impl Tools {
     }
 }
 
-/// The name of a tool; `place` is where the request has it.
+/// The name of a tool, of up to `longest` letters; `place` is where the request has it.
 ///
 /// # Errors
 /// It is none.
-pub fn name(given: Option<&Value>, place: &str) -> Result<String, ApiError> {
+pub fn name(given: Option<&Value>, longest: usize, place: &str) -> Result<String, ApiError> {
     let may_stand = |letter: u8| letter.is_ascii_alphanumeric() || letter == b'_' || letter == b'-';
     match given.and_then(Value::as_str) {
-        Some(name) if (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(may_stand) => Ok(name.to_owned()),
+        Some(name) if (1..=longest).contains(&name.len()) && name.bytes().all(may_stand) => Ok(name.to_owned()),
         _ => {
-            let what = format!("a function needs a `name` of 1 to {LONGEST_NAME} letters, digits, `_` and `-`");
+            let what = format!("a function needs a `name` of 1 to {longest} letters, digits, `_` and `-`");
             Err(ApiError::bad(place, what))
         }
     }

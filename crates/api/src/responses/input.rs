@@ -23,7 +23,7 @@ struct Said {
 pub fn read(instructions: Option<&str>, input: Value) -> Result<Messages, ApiError> {
     let mut messages = Messages::default();
     if let Some(instructions) = instructions {
-        messages.push("system", Content::text(instructions));
+        messages.push_system(Content::text(instructions));
     }
     let items = match input {
         Value::String(text) => {
@@ -96,7 +96,7 @@ fn message(fields: &mut Fields, place: &str, messages: &mut Messages, said: &mut
         "assistant" => *said = Said { content, has_any: true, ..Said::default() },
         "user" => messages.push("user", content),
         // Templates call a developer's the system's.
-        "system" | "developer" => messages.push("system", content),
+        "system" | "developer" => messages.push_system(content),
         _ => return Err(ApiError::bad(format!("{place}.role"), format!("there is no role `{role}`"))),
     }
     Ok(())

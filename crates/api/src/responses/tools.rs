@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::calls::Language;
-use crate::conversation::tools::{self, Choice, Tool, Tools};
+use crate::conversation::tools::{self, Choice, LONGEST_NAME, Tool, Tools};
 use crate::error::ApiError;
 use crate::fields::Fields;
 
@@ -70,7 +70,7 @@ fn read(tool: Value, place: &str) -> Result<Tool, ApiError> {
     let mut fields = Fields::within(place, tool)?;
     fields.accept(&["type"]);
     let at_name = format!("{place}.name");
-    let name = tools::name(fields.take("name")?.as_ref(), &at_name)?;
+    let name = tools::name(fields.take("name")?.as_ref(), LONGEST_NAME, &at_name)?;
     let description: Option<String> = fields.take("description")?;
     let parameters: Option<Value> = fields.take("parameters")?;
     if parameters.as_ref().is_some_and(|schema| !schema.is_object()) {
