@@ -14,6 +14,7 @@ mod chat;
 mod completions;
 mod conversation;
 mod error;
+mod eyes;
 mod facts;
 mod fields;
 mod generation;
@@ -26,6 +27,7 @@ mod ollama;
 mod openai;
 mod pictures;
 mod responses;
+mod served;
 mod stream;
 mod surface;
 mod tokens;
@@ -41,8 +43,9 @@ use axum::routing::{get, post};
 pub use error::ApiError;
 pub use measures::HISTOGRAMS;
 pub use models::{Keep, Models, NamesClash, Offer, OfferError, parse_keep};
+pub use served::Served;
 pub use surface::{Surface, shaped};
-pub use worker::{Served, WorkerOptions};
+pub use worker::WorkerOptions;
 
 /// Bytes that a request may have: pictures are in it.
 const LARGEST_REQUEST: usize = 64 << 20;

@@ -58,18 +58,6 @@ impl Sent {
     }
 }
 
-/// Decodes all of them, on a thread that may block.
-///
-/// # Errors
-/// As [`Sent::decoded`].
-pub async fn all_decoded(sent: Vec<Sent>) -> Result<Vec<ImageInput>, ApiError> {
-    if sent.is_empty() {
-        return Ok(Vec::new());
-    }
-    let decode = move || sent.into_iter().map(Sent::decoded).collect();
-    tokio::task::spawn_blocking(decode).await.unwrap_or_else(|_| Err(ApiError::gone()))
-}
-
 /// Replaces the parts of messages that show something by those that templates read; returns what they show, in order.
 ///
 /// # Errors

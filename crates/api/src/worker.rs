@@ -2,21 +2,15 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, OnceLock};
-use std::thread::JoinHandle;
 use std::time::Instant;
 
+use plimsoll_engine::Session;
 use plimsoll_engine::batch::{Admission, Batch, BatchOptions, Candidate, Event, Request, SequenceId};
-use plimsoll_engine::{Session, Tokenizer, grammars};
-use plimsoll_grammar::{Constraint, Grammars};
-use plimsoll_models::Checkpoint;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::calls::Language;
-use crate::conversation::Held;
 use crate::error::ApiError;
-use crate::facts::Facts;
 use crate::measures::{Ending, Load, Measures, Times};
 
 /// Events that may wait for a reader before the answer is given up: more than any answer here has in a minute.
@@ -56,161 +50,17 @@ pub struct Prepared {
     pub prompt_tokens: usize,
 }
 
-type Prepare = Box<dyn FnOnce(&mut Session) -> Result<Prepared, ApiError> + Send>;
-type Ask = Box<dyn FnOnce(&mut Session) + Send>;
+pub type Prepare = Box<dyn FnOnce(&mut Session) -> Result<Prepared, ApiError> + Send>;
+pub type Ask = Box<dyn FnOnce(&mut Session) + Send>;
 
-enum Command {
-    Answer {
-        prepare: Prepare,
-        reply: oneshot::Sender<Result<Answers, ApiError>>,
-        asked: Instant,
-    },
+/// What a model's thread is told.
+pub enum Command {
+    /// To answer what `prepare` makes of the session.
+    Answer { prepare: Prepare, reply: oneshot::Sender<Result<Answers, ApiError>>, asked: Instant },
+    /// To let somebody have the session for a moment.
     Ask(Ask),
     /// Nothing is answered any more, and what is under way is given up.
     End,
-}
-
-/// A model that is served.
-pub struct Served {
-    commands: Option<Sender<Command>>,
-    thread: Option<JoinHandle<()>>,
-    /// The model's tokenizer, for what needs no computing.
-    pub tokenizer: Arc<Tokenizer>,
-    /// How the model writes calls and thinking.
-    pub(crate) language: Language,
-    vocabulary: Arc<Vocabulary>,
-    /// What its files say of it.
-    pub(crate) facts: Facts,
-    /// Tokens that prompt and answer may take together.
-    pub context: usize,
-    /// Since when, in seconds of Unix time.
-    pub created: i64,
-    load: Arc<Load>,
-    measures: Arc<OnceLock<Measures>>,
-}
-
-impl Served {
-    /// Starts the thread of a model, which `session` was opened of.
-    ///
-    /// # Errors
-    /// The system gives no thread.
-    pub fn start(checkpoint: &Checkpoint, session: Session, options: WorkerOptions) -> std::io::Result<Served> {
-        let (context, tokenizer) = (session.context(), session.shared_tokenizer());
-        let vocabulary = Arc::new(Vocabulary::of(&session));
-        let (language, facts) = (Language::of(&session), Facts::of(checkpoint));
-        let (commands, inbox) = channel();
-        let worker = Worker::new(session, options, inbox);
-        let (load, measures) = (Arc::clone(&worker.load), Arc::clone(&worker.measures));
-        let thread = std::thread::Builder::new().name("model".to_owned()).spawn(move || worker.run())?;
-        let created = jiff::Timestamp::now().as_second();
-        let (commands, thread) = (Some(commands), Some(thread));
-        Ok(Served { commands, thread, tokenizer, language, vocabulary, facts, context, created, load, measures })
-    }
-
-    /// Has `recorder` count what is asked and answered, under this name. A second call changes nothing.
-    pub(crate) fn measure(&self, recorder: &Arc<dyn metrics::Recorder + Send + Sync>, name: &str) {
-        self.measures.get_or_init(|| Measures::new(&**recorder, name, &self.load));
-    }
-
-    /// Has the numbers of [`Served::measure`] tell how busy the model is now; it does not wait for it.
-    pub(crate) fn publish(&self) {
-        if let Some(measures) = self.measures.get() {
-            measures.publish(&self.load);
-        }
-    }
-
-    /// Answers that wait or are in the making.
-    pub(crate) fn open(&self) -> usize {
-        self.load.open()
-    }
-
-    /// Gives up what is under way and answers nothing more. Who waits is told so.
-    pub(crate) fn end(&self) {
-        let _ = self.send(Command::End); // a thread that has ended answers nothing as it is
-    }
-
-    /// Has `prepare` make the requests of one call, and answers them together. The answer comes once they are prepared,
-    /// so that what cannot be answered is refused before anything is sent.
-    ///
-    /// # Errors
-    /// What `prepare` refuses, what can never be answered, or that too many wait.
-    pub async fn answer(
-        &self,
-        prepare: impl FnOnce(&mut Session) -> Result<Prepared, ApiError> + Send + 'static,
-    ) -> Result<Answers, ApiError> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Command::Answer { prepare: Box::new(prepare), reply, asked: Instant::now() })?;
-        answer.await.unwrap_or_else(|_| Err(ApiError::gone()))
-    }
-
-    /// Asks the model something that it answers at once.
-    ///
-    /// # Errors
-    /// The server is ending.
-    pub async fn ask<T: Send + 'static>(
-        &self,
-        ask: impl FnOnce(&mut Session) -> T + Send + 'static,
-    ) -> Result<T, ApiError> {
-        let (reply, answer) = oneshot::channel();
-        let ask = move |session: &mut Session| {
-            let _ = reply.send(ask(session)); // who does not wait any more needs no answer
-        };
-        self.send(Command::Ask(Box::new(ask)))?;
-        answer.await.map_err(|_| ApiError::gone())
-    }
-
-    /// What answers are held to; nothing where they are free.
-    ///
-    /// # Errors
-    /// A schema cannot be enforced.
-    pub(crate) async fn constraint(&self, held: Held, language: Language) -> Result<Option<Constraint>, ApiError> {
-        if held.is_free() {
-            return Ok(None);
-        }
-        let vocabulary = Arc::clone(&self.vocabulary);
-        // Large schemas take a second; the model goes on meanwhile.
-        let made = move || held.constraint(&language, &vocabulary.tokenizer, vocabulary.grammars()?).map(Some);
-        tokio::task::spawn_blocking(made).await.unwrap_or_else(|_| Err(ApiError::gone()))
-    }
-
-    fn send(&self, command: Command) -> Result<(), ApiError> {
-        self.load.arriving.fetch_add(1, Ordering::SeqCst);
-        let sent = self.commands.as_ref().and_then(|commands| commands.send(command).ok());
-        sent.ok_or_else(|| {
-            self.load.arriving.fetch_sub(1, Ordering::SeqCst);
-            ApiError::gone()
-        })
-    }
-}
-
-/// The tokens of a model, and what constrains answers of them, made when it is first asked for.
-struct Vocabulary {
-    tokenizer: Arc<Tokenizer>,
-    size: usize,
-    eos_ids: Vec<u32>,
-    grammars: OnceLock<Result<Grammars, ApiError>>,
-}
-
-impl Vocabulary {
-    fn of(session: &Session) -> Vocabulary {
-        let size = session.program().network().vocab_size;
-        let eos_ids = session.eos_ids().to_vec();
-        Vocabulary { tokenizer: session.shared_tokenizer(), size, eos_ids, grammars: OnceLock::new() }
-    }
-
-    fn grammars(&self) -> Result<&Grammars, ApiError> {
-        let made = || grammars(&self.tokenizer, self.size, &self.eos_ids).map_err(ApiError::from);
-        self.grammars.get_or_init(made).as_ref().map_err(Clone::clone)
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        self.commands = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join(); // a panic there was printed there
-        }
-    }
 }
 
 /// One answer of a call.
@@ -231,7 +81,8 @@ impl Listener {
     }
 }
 
-struct Worker {
+/// What runs on a model's thread.
+pub struct Worker {
     batch: Batch,
     inbox: Receiver<Command>,
     waiting: VecDeque<(Candidate, Listener)>,
@@ -241,12 +92,15 @@ struct Worker {
     usual: f64,
     is_open: bool,
     is_ending: bool,
-    load: Arc<Load>,
-    measures: Arc<OnceLock<Measures>>,
+    /// How busy it is.
+    pub load: Arc<Load>,
+    /// Where it counts, once somebody wants it to.
+    pub measures: Arc<OnceLock<Measures>>,
 }
 
 impl Worker {
-    fn new(session: Session, options: WorkerOptions, inbox: Receiver<Command>) -> Worker {
+    /// Of a session, which hears `inbox`.
+    pub fn new(session: Session, options: WorkerOptions, inbox: Receiver<Command>) -> Worker {
         let batch = Batch::new(session, options.batch);
         Worker {
             load: Arc::new(Load::new(batch.capacity())),
@@ -263,7 +117,7 @@ impl Worker {
     }
 
     /// Until nobody can ask any more and nothing is left to answer.
-    fn run(mut self) {
+    pub fn run(mut self) {
         while self.is_open || !self.batch.is_empty() || !self.waiting.is_empty() {
             self.hear_commands();
             self.forget_the_gone();

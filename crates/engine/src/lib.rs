@@ -23,8 +23,8 @@ pub use conversation::Conversation;
 pub use grammars::grammars;
 pub use sampler::{Sampler, SamplerError, SamplingParams};
 pub use session::{
-    Finish, GenerateOptions, Generation, Likelihood, Session, SessionError, SessionOptions, Timings, context_length,
-    log_probability,
+    EncoderApart, Finish, GenerateOptions, Generation, Likelihood, Session, SessionError, SessionOptions, Timings,
+    context_length, log_probability,
 };
 pub use stream::{Chunk, TextStream};
 pub use template::{ChatTemplate, Clock, TemplateError, TemplateRequest};

@@ -62,11 +62,11 @@ async fn continued(models: &Models, body: &[u8]) -> Result<Response, ApiError> {
         (false, _) => Vec::new(),
         (true, None) => all.iter().map(|ids| echo::text(&served.tokenizer, ids)).collect(),
         (true, Some(n)) => {
-            let asked = all.clone();
-            let score = move |session: &mut Session| {
-                asked.iter().map(|ids| echo::scored(session, ids, n)).collect::<Result<Vec<_>, _>>()
-            };
-            served.ask(score).await??
+            let mut echoes = Vec::new();
+            for ids in &all {
+                echoes.push(echo::scored(&served, ids, n).await?);
+            }
+            echoes
         }
     };
     let answers = served.answer(move |session| Ok(requests(session, &all, &generation, likelihoods))).await?;

@@ -16,16 +16,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use plimsoll_engine::batch::Request;
-use plimsoll_engine::{GenerateOptions, ImageInput, Session, TemplateRequest};
+use plimsoll_engine::{GenerateOptions, Session, TemplateRequest};
 use plimsoll_grammar::Constraint;
 use serde_json::{Map, Value};
 
 use crate::calls::{Language, Writer};
 use crate::error::ApiError;
 use crate::generation::Generation;
-use crate::pictures::{self, Sent};
+use crate::pictures::Sent;
+use crate::served::Served;
 use crate::stream::Counts;
-use crate::worker::{Answers, Prepared, Served};
+use crate::worker::{Answers, Prepared};
 
 pub use constraint::Held;
 pub use format::Format;
@@ -114,8 +115,8 @@ impl Told {
     /// The template refuses it, or a picture cannot be shown to the model.
     pub async fn tokens(self, served: &Served) -> Result<usize, ApiError> {
         let (template, pictures, _) = self.shown(&served.language);
-        let pictures = pictures::all_decoded(pictures).await?;
-        served.ask(move |session| Ok(encoded(session, &template, &pictures)?.0.len())).await?
+        let images = served.seen(pictures).await?;
+        served.ask(move |session| Ok(session.chat_ids_with_images(&template, &images)?.len())).await?
     }
 }
 
@@ -129,8 +130,8 @@ impl Conversation {
         let callable = told.tools.as_ref().and_then(Tools::callable);
         let (template, pictures, tools) = told.shown(&served.language);
         let constraint = served.constraint(Held { format, tools }, served.language).await?;
-        let pictures = pictures::all_decoded(pictures).await?;
-        let encode = move |session: &mut Session| encoded(session, &template, &pictures);
+        let images = served.seen(pictures).await?;
+        let encode = move |session: &mut Session| Ok((session.chat_ids_with_images(&template, &images)?, images));
         let asked = Asked { generation, likelihoods, language: served.language, callable, constraint, begins: true };
         asked.answer(served, encode).await
     }
@@ -205,12 +206,6 @@ impl Asked {
 }
 
 type Encoded = (Vec<u32>, Vec<plimsoll_engine::EncodedImage>);
-
-/// The tokens of a prompt, and the pictures that stand in it.
-fn encoded(session: &mut Session, template: &TemplateRequest, pictures: &[ImageInput]) -> Result<Encoded, ApiError> {
-    let images = pictures.iter().map(|picture| session.encode_image(picture)).collect::<Result<Vec<_>, _>>()?;
-    Ok((session.chat_ids_with_images(template, &images)?, images))
-}
 
 /// Whether the template has the answer begin with thinking.
 fn begins_thinking(session: &Session, language: &Language, ids: &[u32]) -> bool {

@@ -7,7 +7,7 @@ use plimsoll_models::Checkpoint;
 
 use super::keep::Keep;
 use crate::facts::Facts;
-use crate::worker::Served;
+use crate::served::Served;
 
 type Loader = Arc<dyn Fn() -> Result<Served, String> + Send + Sync>;
 

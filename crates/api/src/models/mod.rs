@@ -17,7 +17,7 @@ pub use keep::{Keep, parse_keep};
 pub use routes::{list, one};
 
 use crate::error::ApiError;
-use crate::worker::Served;
+use crate::served::Served;
 
 /// Two models, or a model and another name, are called the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

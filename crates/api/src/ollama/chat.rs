@@ -18,7 +18,7 @@ use crate::conversation::tools::{Choice, Tools};
 use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::models::Models;
-use crate::worker::Served;
+use crate::served::Served;
 
 /// Answers a conversation.
 pub async fn complete(State(models): State<Arc<Models>>, body: Bytes) -> Result<Response, ApiError> {

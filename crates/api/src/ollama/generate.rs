@@ -15,7 +15,7 @@ use crate::conversation::{Answering, Conversation, continue_text};
 use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::models::Models;
-use crate::worker::Served;
+use crate::served::Served;
 
 /// Answers a text: as a message to a conversation of its own, or continued as it stands (`raw`).
 pub async fn complete(State(models): State<Arc<Models>>, body: Bytes) -> Result<Response, ApiError> {

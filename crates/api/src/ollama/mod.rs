@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::models::{Entry, Models, parse_keep};
-use crate::worker::Served;
+use crate::served::Served;
 
 /// The version of Ollama whose API is spoken, by which clients tell what they may ask for.
 const VERSION: &str = "0.13.0";

@@ -14,7 +14,7 @@ use crate::error::ApiError;
 use crate::facts::Facts;
 use crate::fields::Fields;
 use crate::models::{Entry, Models};
-use crate::worker::Served;
+use crate::served::Served;
 
 /// When a model is let go that stays: not while the server runs.
 const NEVER: &str = "9999-12-31T23:59:59Z";

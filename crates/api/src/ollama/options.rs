@@ -7,7 +7,7 @@ use crate::conversation::{Format, Thinking, Told};
 use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::generation::{Generation, in_range, stops};
-use crate::worker::Served;
+use crate::served::Served;
 
 /// Options that say how a model is loaded and computed, which changes no answer; and how many tokens are kept where a prompt
 /// is cut, which none is.

@@ -163,7 +163,8 @@ pub struct Session {
     pub(crate) program: Program,
     pub(crate) cache: KvCache,
     cached: Vec<PromptToken>, // the prompt tokens whose keys and values `cache` begins with
-    vision: Vision,
+    source: Source,
+    vision: Option<Box<VisionEncoder>>, // opened when there is first an image: text alone need not wait for it
     pub(crate) tokenizer: Arc<Tokenizer>,
     template: Option<ChatTemplate>,
     template_fault: Option<TemplateError>, // what is told to who chats: text is continued without
@@ -171,10 +172,47 @@ pub struct Session {
     defaults: GenerationDefaults,
 }
 
-/// The vision encoder, opened when there is first an image: text alone need not wait for it.
-enum Vision {
-    Unopened { checkpoint: Box<Checkpoint>, options: Box<SessionOptions> },
-    Opened(Box<VisionEncoder>),
+/// Where vision encoders come from.
+struct Source {
+    checkpoint: Box<Checkpoint>,
+    options: Box<SessionOptions>,
+}
+
+impl Source {
+    fn encoder(&self, tokenizer: &Tokenizer) -> Result<VisionEncoder, VisionEncoderError> {
+        let SessionOptions { isa, threads, arithmetic, mmproj, .. } = &*self.options;
+        VisionEncoder::open(&self.checkpoint, tokenizer, mmproj.as_deref(), *isa, *threads, *arithmetic)
+    }
+}
+
+/// A vision encoder that goes its own way beside a session ([`Session::encoder_apart`]).
+pub struct EncoderApart {
+    encoder: VisionEncoder,
+    tokenizer: Arc<Tokenizer>,
+    context: usize,
+}
+
+impl EncoderApart {
+    /// As [`Session::encode_image`].
+    ///
+    /// # Errors
+    /// As [`Session::encode_image`].
+    pub fn encode(&mut self, image: &ImageInput) -> Result<EncodedImage, SessionError> {
+        encode_within(&mut self.encoder, &self.tokenizer, self.context, image)
+    }
+}
+
+fn encode_within(
+    encoder: &mut VisionEncoder,
+    tokenizer: &Tokenizer,
+    context: usize,
+    image: &ImageInput,
+) -> Result<EncodedImage, SessionError> {
+    let tokens = tokenizer.encode(&encoder.prompt_text(image)?, Special::Parse)?.len();
+    if tokens > context {
+        return Err(SessionError::ImageTooLong { tokens, context });
+    }
+    Ok(encoder.encode(image)?)
 }
 
 impl std::fmt::Debug for Session {
@@ -212,14 +250,15 @@ impl Session {
         eos_ids.sort_unstable();
         eos_ids.dedup();
         let defaults = checkpoint.generation.clone();
-        let vision = Vision::Unopened { checkpoint: Box::new(checkpoint.clone()), options: Box::new(options.clone()) };
+        let source = Source { checkpoint: Box::new(checkpoint.clone()), options: Box::new(options.clone()) };
         let model = checkpoint.display();
         Ok(Self {
             model,
             program,
             cache,
             cached: Vec::new(),
-            vision,
+            source,
+            vision: None,
             tokenizer: Arc::new(tokenizer),
             template,
             template_fault,
@@ -301,15 +340,12 @@ impl Session {
     /// # Errors
     /// It reads text only, or its vision encoder cannot be used.
     pub fn vision_encoder(&mut self) -> Result<&mut VisionEncoder, VisionEncoderError> {
-        if let Vision::Unopened { checkpoint, options } = &self.vision {
-            let SessionOptions { isa, threads, arithmetic, mmproj, .. } = &**options;
-            let encoder =
-                VisionEncoder::open(checkpoint, &self.tokenizer, mmproj.as_deref(), *isa, *threads, *arithmetic)?;
-            self.vision = Vision::Opened(Box::new(encoder));
+        if self.vision.is_none() {
+            self.vision = Some(Box::new(self.source.encoder(&self.tokenizer)?));
         }
         match &mut self.vision {
-            Vision::Opened(encoder) => Ok(encoder),
-            Vision::Unopened { .. } => unreachable!("opened above"),
+            Some(encoder) => Ok(encoder),
+            None => unreachable!("opened above"),
         }
     }
 
@@ -319,12 +355,20 @@ impl Session {
     /// # Errors
     /// The model reads text only, the image cannot be read, or it does not fit the context.
     pub fn encode_image(&mut self, image: &ImageInput) -> Result<EncodedImage, SessionError> {
-        let text = self.vision_encoder()?.prompt_text(image)?;
-        let (tokens, context) = (self.tokenizer.encode(&text, Special::Parse)?.len(), self.context());
-        if tokens > context {
-            return Err(SessionError::ImageTooLong { tokens, context });
-        }
-        Ok(self.vision_encoder()?.encode(image)?)
+        let (tokenizer, context) = (self.shared_tokenizer(), self.context());
+        encode_within(self.vision_encoder()?, &tokenizer, context, image)
+    }
+
+    /// A vision encoder of its own for another thread, which encodes while this session answers. The weights are mapped once
+    /// more, which takes no memory.
+    ///
+    /// # Errors
+    /// As [`Session::vision_encoder`].
+    pub fn encoder_apart(&mut self) -> Result<EncoderApart, SessionError> {
+        // The prompts of this session have to know images too.
+        self.vision_encoder()?;
+        let encoder = self.source.encoder(&self.tokenizer)?;
+        Ok(EncoderApart { encoder, tokenizer: self.shared_tokenizer(), context: self.context() })
     }
 
     /// The prompt that continues `text` as it stands: its tokens, after BOS where the tokenizer begins texts so.
@@ -359,10 +403,8 @@ impl Session {
     ) -> Result<Vec<u32>, SessionError> {
         let template = self.require_template()?;
         let prompt = match &self.vision {
-            Vision::Opened(encoder) => encoder.prompts().render(template, request, images)?,
-            Vision::Unopened { .. } => {
-                template.render_guarded(&template.with_expected_content(request), self.tokenizer.controls())?
-            }
+            Some(encoder) => encoder.prompts().render(template, request, images)?,
+            None => template.render_guarded(&template.with_expected_content(request), self.tokenizer.controls())?,
         };
         let ids = self.tokenizer.encode_chat(&prompt)?;
         if ids.is_empty() { Err(SessionError::EmptyPrompt) } else { Ok(ids) }
@@ -417,19 +459,19 @@ impl Session {
     /// It has not as many image tokens as its images have features.
     pub(crate) fn tokens(&self, prompt: Prompt) -> Result<Vec<PromptToken>, SessionError> {
         match &self.vision {
-            Vision::Opened(encoder) => {
+            Some(encoder) => {
                 encoder.prompts().check(prompt)?;
                 Ok(prompt.ids.iter().copied().zip(encoder.prompts().identify(prompt)).collect())
             }
-            Vision::Unopened { .. } => Ok(prompt.ids.iter().map(|id| (*id, None)).collect()),
+            None => Ok(prompt.ids.iter().map(|id| (*id, None)).collect()),
         }
     }
 
     /// The embeddings of a prompt's image tokens.
     pub(crate) fn image_embeddings<'p>(&self, prompt: Prompt<'p>) -> Vec<EmbeddingOverride<'p>> {
         match &self.vision {
-            Vision::Opened(encoder) => encoder.prompts().embeddings(prompt),
-            Vision::Unopened { .. } => Vec::new(),
+            Some(encoder) => encoder.prompts().embeddings(prompt),
+            None => Vec::new(),
         }
     }
 }
