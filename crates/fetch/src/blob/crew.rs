@@ -6,14 +6,12 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ureq::http::Method;
-
 use super::journal::Journal;
 use super::supervise::{Bench, Trouble, supervise};
 use super::{Fetching, Job, Parts};
 use crate::error::FetchError;
 use crate::hub::bare_etag;
-use crate::wire::{Answer, Follow};
+use crate::wire::{Answer, Follow, Method};
 
 /// Bytes that are read at a time.
 const BUFFER: usize = 64 << 10;
@@ -74,7 +72,7 @@ impl<'a> Crew<'a> {
     fn some(&self, bench: &Bench, file: &mut File, piece: &mut Range<u64>) -> Result<(), Trouble> {
         let answer = self.ask(bench, piece)?;
         let sized = answer.header("content-length").is_some();
-        let mut reader = answer.body.into_reader();
+        let mut reader = answer.body;
         let path = self.job.part();
         file.seek(SeekFrom::Start(piece.start)).map_err(FetchError::disk(&path))?;
         let mut buffer = vec![0; BUFFER];
@@ -117,7 +115,7 @@ impl<'a> Crew<'a> {
         let mut headers = vec![("range", range.as_str())];
         // A weak tag does not hold bytes together.
         headers.extend(known.as_deref().filter(|etag| etag.starts_with('"')).map(|etag| ("if-range", etag)));
-        let answer = bench.wire.ask(&Method::GET, address, &headers, Follow::All)?;
+        let answer = bench.wire.ask(Method::Get, address, &headers, Follow::All)?;
         let changed = || FetchError::Changed { address: address.clone() };
         if answer.status == 416 {
             return Err(changed().into());

@@ -3,12 +3,10 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 
-use ureq::http::Method;
-
 use super::supervise::{Bench, Trouble, Word, supervise};
 use super::{Fetching, Job};
 use crate::error::FetchError;
-use crate::wire::Follow;
+use crate::wire::{Follow, Method};
 
 /// Bytes that are read at a time.
 const BUFFER: usize = 64 << 10;
@@ -32,7 +30,7 @@ fn once(bench: &Bench, job: &Job<'_>) -> Result<(), FetchError> {
     let path = job.part();
     let mut file = File::create(&path).map_err(FetchError::disk(&path))?;
     let address = &job.address;
-    let answer = bench.wire.ask(&Method::GET, address, &[], Follow::All)?;
+    let answer = bench.wire.ask(Method::Get, address, &[], Follow::All)?;
     (job.judge)(&answer)?;
     let wrong = |problem: String| FetchError::Answer { address: address.clone(), problem };
     if answer.header("content-encoding").is_some_and(|coding| !coding.eq_ignore_ascii_case("identity")) {
@@ -42,7 +40,7 @@ fn once(bench: &Bench, job: &Job<'_>) -> Result<(), FetchError> {
     if let Some(length) = length.filter(|length| *length != job.size) {
         return Err(wrong(format!("the file is {length} bytes long, and {} were announced", job.size)));
     }
-    let mut reader = answer.body.into_reader();
+    let mut reader = answer.body;
     let (mut buffer, mut done) = (vec![0; BUFFER], 0);
     loop {
         bench.halt.check()?;

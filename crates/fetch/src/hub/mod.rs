@@ -3,15 +3,13 @@
 mod listing;
 mod outline;
 
-use ureq::http::Method;
-
 use crate::address::{Address, escaped};
 use crate::blob::Parts;
 use crate::error::FetchError;
 use crate::patience::{Cancel, Patience};
 use crate::reference::HubReference;
 use crate::token::Token;
-use crate::wire::{Answer, Follow, Proxying, Wire};
+use crate::wire::{Answer, Follow, Method, Proxying, Wire};
 
 pub(crate) use listing::bare_etag;
 pub use listing::{HubFile, Listing};
@@ -72,7 +70,7 @@ impl Hub {
     pub(crate) fn identify(&self, listing: &Listing, name: &str, cancel: &Cancel) -> Result<HubFile, FetchError> {
         let address = self.address_of(&listing.repository, &listing.commit, name);
         self.wire.until_it_comes(cancel, || {
-            let answer = self.wire.ask(&Method::HEAD, &address, &[], Follow::WithinOrigin)?;
+            let answer = self.wire.ask(Method::Head, &address, &[], Follow::WithinOrigin)?;
             let redirected = (300..=399).contains(&answer.status);
             if !redirected {
                 self.judge(&answer, &listing.repository, "file")?;

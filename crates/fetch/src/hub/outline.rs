@@ -3,14 +3,12 @@
 use std::io::{self, Read};
 use std::ops::Range;
 
-use ureq::http::Method;
-
 use super::Hub;
 use crate::error::FetchError;
 use crate::names;
 use crate::patience::Cancel;
 use crate::plan::Plan;
-use crate::wire::{Answer, Follow};
+use crate::wire::{Answer, Follow, Method};
 
 impl Hub {
     /// The bytes of a file of a plan from `range`, fewer where it ends before. A server that sends more is cut off.
@@ -25,7 +23,7 @@ impl Hub {
         }
         let asked = format!("bytes={}-{}", range.start, range.end - 1);
         self.wire.until_it_comes(cancel, || {
-            let answer = self.wire.ask(&Method::GET, &address, &[("range", &asked)], Follow::All)?;
+            let answer = self.wire.ask(Method::Get, &address, &[("range", &asked)], Follow::All)?;
             // The file ends before the first of them.
             if answer.status == 416 {
                 return Ok(Vec::new());
@@ -38,7 +36,7 @@ impl Hub {
 
 fn read(answer: Answer, range: &Range<u64>) -> io::Result<Vec<u8>> {
     let is_part = answer.status == 206;
-    let mut reader = answer.body.into_reader();
+    let mut reader = answer.body;
     if !is_part {
         io::copy(&mut reader.by_ref().take(range.start), &mut io::sink())?;
     }

@@ -1,16 +1,18 @@
-//! Requests: the only place where a socket is opened.
+//! Requests. `socket.rs` is the only place where a socket is opened; a build without the feature `network` has
+//! `no_socket.rs` in its place, which opens none.
+
+#[cfg_attr(feature = "network", path = "socket.rs")]
+#[cfg_attr(not(feature = "network"), path = "no_socket.rs")]
+mod socket;
 
 use std::io::{self, Read};
 use std::time::Duration;
-
-use ureq::http::{HeaderMap, Method, Request};
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use ureq::{Agent, Body, Proxy};
 
 use crate::address::{Address, RedirectError};
 use crate::error::FetchError;
 use crate::patience::{Cancel, Patience, retry_after};
 use crate::token::Token;
+use socket::Socket;
 
 /// Redirects that are followed for one request.
 const MOST_REDIRECTS: usize = 5;
@@ -30,7 +32,7 @@ pub enum Proxying {
 /// Who is asked, and with what.
 #[derive(Debug, Clone)]
 pub(crate) struct Wire {
-    agent: Agent,
+    socket: Socket,
     token: Option<Token>,
     /// The only origin that the token goes to.
     home: Address,
@@ -46,13 +48,49 @@ pub(crate) enum Follow {
     WithinOrigin,
 }
 
+/// How something is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    Get,
+    Head,
+}
+
+/// Why nothing came back.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "network"), allow(dead_code, reason = "without a socket, hardly anything breaks"))]
+pub(crate) enum Broken {
+    /// There is no connection, or it broke; in the words of the system.
+    NoConnection(String),
+    /// Nothing came for a while.
+    Stalled,
+    /// What came is no answer.
+    NoAnswer(String),
+}
+
+impl From<io::Error> for Broken {
+    fn from(error: io::Error) -> Broken {
+        match error.kind() {
+            io::ErrorKind::TimedOut => Broken::Stalled,
+            io::ErrorKind::InvalidData => Broken::NoAnswer(error.to_string()),
+            _ => Broken::NoConnection(error.to_string()),
+        }
+    }
+}
+
+/// What came back on a socket.
+struct Response {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Box<dyn Read + Send>,
+}
+
 /// What came back.
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
+    headers: Vec<(String, String)>,
     /// Of the last request.
     pub(crate) address: Address,
-    pub(crate) body: Body,
+    pub(crate) body: Box<dyn Read + Send>,
 }
 
 impl Wire {
@@ -65,18 +103,17 @@ impl Wire {
         if token.is_some() && home.is_open() {
             return Err(FetchError::OpenToken { address: home });
         }
-        Ok(Wire { agent: agent(&patience, proxying), token, home, patience })
+        Ok(Wire { socket: Socket::new(&patience, proxying), token, home, patience })
     }
 
     /// The same with connections of its own, which can be cut without cutting others.
     pub(crate) fn apart(&self) -> Wire {
-        let agent = Agent::new_with_config(self.agent.config().clone());
-        Wire { agent, ..self.clone() }
+        Wire { socket: self.socket.apart(), ..self.clone() }
     }
 
     /// Cuts every connection: whoever waits for a byte is told at once.
     pub(crate) fn cut(&self) {
-        self.agent.clone().shutdown();
+        self.socket.cut();
     }
 
     pub(crate) fn home(&self) -> &Address {
@@ -90,7 +127,7 @@ impl Wire {
     /// Asks once. Whatever status comes is an answer, but for a redirect that is followed.
     pub(crate) fn ask(
         &self,
-        method: &Method,
+        method: Method,
         address: &Address,
         headers: &[(&str, &str)],
         follow: Follow,
@@ -113,18 +150,14 @@ impl Wire {
         Err(FetchError::Redirect { address: address.clone(), problem: RedirectError::TooMany })
     }
 
-    fn ask_there(&self, method: &Method, at: &Address, headers: &[(&str, &str)]) -> Result<Answer, FetchError> {
-        let mut request = Request::builder().method(method).uri(at.whole()).header("accept-encoding", "identity");
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        if let Some(token) = self.token.as_ref().filter(|_| at.has_origin_of(&self.home)) {
-            request = request.header("authorization", token.header());
-        }
-        let malformed = |error: ureq::http::Error| self.broken(at, error.into());
-        let response = self.agent.run(request.body(()).map_err(malformed)?).map_err(|error| self.broken(at, error))?;
-        let (parts, body) = response.into_parts();
-        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, address: at.clone(), body })
+    fn ask_there(&self, method: Method, at: &Address, headers: &[(&str, &str)]) -> Result<Answer, FetchError> {
+        let bearer = self.token.as_ref().filter(|_| at.has_origin_of(&self.home)).map(Token::header);
+        let usual = [("accept-encoding", "identity")];
+        let headers =
+            usual.iter().chain(headers).copied().chain(bearer.as_deref().map(|token| ("authorization", token)));
+        let response = self.socket.ask(method, &at.whole(), headers).map_err(|error| self.broken(at, error))?;
+        let Response { status, headers, body } = response;
+        Ok(Answer { status, headers, address: at.clone(), body })
     }
 
     /// The text at `address`, asked for until it comes. `judge` makes an error of an answer that is none.
@@ -136,10 +169,10 @@ impl Wire {
         judge: impl Fn(&Answer) -> Result<(), FetchError>,
     ) -> Result<Vec<u8>, FetchError> {
         self.until_it_comes(cancel, || {
-            let answer = self.ask(&Method::GET, address, headers, Follow::All)?;
+            let answer = self.ask(Method::Get, address, headers, Follow::All)?;
             judge(&answer)?;
             let mut text = Vec::new();
-            let reader = answer.body.into_reader().take(LONGEST_TEXT + 1).read_to_end(&mut text);
+            let reader = answer.body.take(LONGEST_TEXT + 1).read_to_end(&mut text);
             reader.map_err(|error| self.broken(address, error.into()))?;
             if text.len() as u64 > LONGEST_TEXT {
                 let problem = "the answer is longer than any description".to_owned();
@@ -171,26 +204,19 @@ impl Wire {
     }
 
     /// What a failed connection is called.
-    pub(crate) fn broken(&self, address: &Address, error: ureq::Error) -> FetchError {
+    pub(crate) fn broken(&self, address: &Address, error: Broken) -> FetchError {
         let address = address.clone();
-        let timed_out = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
         match error {
-            ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => {
-                FetchError::Connection { address, problem: "no connection in time".to_owned() }
-            }
-            ureq::Error::Timeout(_) => FetchError::Stalled { address, after: self.patience.stall },
-            ureq::Error::Io(error) if timed_out(&error) => FetchError::Stalled { address, after: self.patience.stall },
-            ureq::Error::Protocol(_) | ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
-                FetchError::Answer { address, problem: error.to_string() }
-            }
-            other => FetchError::Connection { address, problem: other.to_string() },
+            Broken::NoConnection(problem) => FetchError::Connection { address, problem },
+            Broken::Stalled => FetchError::Stalled { address, after: self.patience.stall },
+            Broken::NoAnswer(problem) => FetchError::Answer { address, problem },
         }
     }
 }
 
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// How long the server asks to be left alone: `Retry-After`, or the `t=` of `RateLimit`.
@@ -214,29 +240,4 @@ impl Answer {
             _ => Some(FetchError::Answer { address, problem: format!("the server answered {status}") }),
         }
     }
-}
-
-fn agent(patience: &Patience, proxying: Proxying) -> Agent {
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let certificates = rustls_native_certs::load_native_certs().certs;
-    let certificates = certificates.iter().map(|der| Certificate::from_der(der).to_owned());
-    let roots: RootCerts = certificates.into();
-    let tls = TlsConfig::builder().root_certs(roots).unversioned_rustls_crypto_provider(provider).build();
-    let proxy = match proxying {
-        Proxying::Direct => None,
-        Proxying::FromEnvironment => Proxy::try_from_env(),
-    };
-    let config = Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .user_agent(concat!("plimsoll/", env!("CARGO_PKG_VERSION")))
-        .timeout_connect(Some(patience.connect))
-        .timeout_resolve(Some(patience.connect))
-        .timeout_per_read(Some(patience.stall))
-        .timeout_per_write(Some(patience.stall))
-        .max_idle_connections_per_host(16)
-        .tls_config(tls)
-        .proxy(proxy)
-        .build();
-    Agent::new_with_config(config)
 }
