@@ -1,0 +1,11 @@
+//! Pixels and prompts. One program of all tests, for each would be linked by itself.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod decode;
+mod golden;
+mod processor;
+mod prompt;
+mod resize;
+#[path = "../../../../tests/skipped.rs"]
+mod skipped;
