@@ -55,7 +55,7 @@ def test_completion_parallel_slots(server, n_slots, n_requests, temperature):
     together = [text for text, _ in parallel_function_calls(asked)]
     alone = [answer(server, prompt, temperature)[0] for prompt in PROMPTS[:n_requests]]
     assert together == alone
-    assert len(set(text for text, _ in alone)) == n_requests
+    assert len(set(map(str, alone))) == n_requests
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
@@ -79,5 +79,5 @@ def test_result_by_seed(server, n_slots):
     server.n_slots = n_slots
     server.start()
     by_seed = [answer(server, PROMPTS[0], 1.0, seed)[0] for seed in range(4)]
-    assert len(set(text for text, _ in by_seed)) == 4
+    assert len(set(map(str, by_seed))) == 4
     assert by_seed == [answer(server, PROMPTS[0], 1.0, seed)[0] for seed in range(4)]
