@@ -18,6 +18,7 @@ mod facts;
 mod fields;
 mod generation;
 mod identity;
+mod lengths;
 #[cfg(test)]
 mod made_up;
 mod measures;

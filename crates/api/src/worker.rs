@@ -17,6 +17,7 @@ use crate::calls::Language;
 use crate::conversation::Held;
 use crate::error::ApiError;
 use crate::facts::Facts;
+use crate::lengths::longest_token;
 use crate::measures::{Ending, Load, Measures, Times};
 
 /// Events that may wait for a reader before the answer is given up: more than any answer here has in a minute.
@@ -79,6 +80,8 @@ pub struct Served {
     /// How the model writes calls and thinking.
     pub(crate) language: Language,
     vocabulary: Arc<Vocabulary>,
+    /// Bytes of the vocabulary's longest token.
+    pub(crate) longest_token: usize,
     /// What its files say of it.
     pub(crate) facts: Facts,
     /// Tokens that prompt and answer may take together.
@@ -98,13 +101,26 @@ impl Served {
         let (context, tokenizer) = (session.context(), session.shared_tokenizer());
         let vocabulary = Arc::new(Vocabulary::of(&session));
         let (language, facts) = (Language::of(&session), Facts::of(checkpoint));
+        let longest_token = longest_token(&tokenizer);
         let (commands, inbox) = channel();
         let worker = Worker::new(session, options, inbox);
         let (load, measures) = (Arc::clone(&worker.load), Arc::clone(&worker.measures));
         let thread = std::thread::Builder::new().name("model".to_owned()).spawn(move || worker.run())?;
         let created = jiff::Timestamp::now().as_second();
         let (commands, thread) = (Some(commands), Some(thread));
-        Ok(Served { commands, thread, tokenizer, language, vocabulary, facts, context, created, load, measures })
+        Ok(Served {
+            commands,
+            thread,
+            tokenizer,
+            language,
+            vocabulary,
+            longest_token,
+            facts,
+            context,
+            created,
+            load,
+            measures,
+        })
     }
 
     /// Has `recorder` count what is asked and answered, under this name. A second call changes nothing.
