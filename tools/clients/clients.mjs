@@ -5,9 +5,11 @@ import path from "node:path";
 import Anthropic from "@anthropic-ai/sdk";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { ChatOpenAI } from "@langchain/openai";
-import { generateText, jsonSchema, streamText, tool } from "ai";
+import { generateObject, generateText, jsonSchema, streamText, tool } from "ai";
 import { Ollama } from "ollama";
 import OpenAI from "openai";
+import { zodResponseFormat } from "openai/helpers/zod";
+import { z } from "zod";
 
 const address = process.argv[2];
 const root = path.resolve(import.meta.dirname, "../..");
@@ -17,6 +19,7 @@ const asked = "What is 12 + 7?";
 const colour = "What colour is the circle?";
 const parameters = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
 const weather = { name: "get_weather", description: "Tells the weather.", parameters };
+const forecast = z.object({ city: z.enum(["Oslo", "Rome"]), days: z.array(z.number().int()).min(1).max(2) }).strict();
 const user = (content) => [{ role: "user", content }];
 
 async function collected(stream, text) {
@@ -38,6 +41,11 @@ async function openai() {
   const tools = [{ type: "function", function: weather }];
   const offered = await client.chat.completions.create({ ...chat, model: "caller", tools });
   assert.equal(offered.choices[0].message.role, "assistant");
+  const held = { ...chat, max_tokens: 200, response_format: zodResponseFormat(forecast, "forecast") };
+  forecast.parse((await client.chat.completions.parse(held)).choices[0].message.parsed);
+  const forced = { ...chat, model: "caller", tools, tool_choice: "required", parallel_tool_calls: false };
+  const [call] = (await client.chat.completions.create(forced)).choices[0].message.tool_calls;
+  assert.equal(typeof JSON.parse(call.function.arguments).city, "string");
   const url = `data:image/png;base64,${encoded}`;
   const parts = [{ type: "image_url", image_url: { url } }, { type: "text", text: colour }];
   const seen = await client.chat.completions.create({ ...chat, model: "demo:vision", messages: user(parts), max_tokens: 20 });
@@ -64,6 +72,10 @@ async function anthropic() {
   assert.match(seen.content[0].text, /black/);
   const tools = [{ name: weather.name, description: weather.description, input_schema: parameters }];
   assert.equal((await client.messages.create({ ...ask, model: "caller", tools })).type, "message");
+  const forced = { ...ask, model: "caller", max_tokens: 200, tools, tool_choice: { type: "any" } };
+  const called = await client.messages.create(forced);
+  const uses = called.content.filter((block) => block.type === "tool_use");
+  assert.ok(uses.length > 0 && uses.every((use) => typeof use.input.city === "string"));
   assert.ok((await client.messages.countTokens({ model: "demo:large", messages: user(asked) })).input_tokens > 5);
   await assert.rejects(client.messages.create({ ...ask, model: "claude-9" }), Anthropic.NotFoundError);
 }
@@ -78,6 +90,9 @@ async function ollama() {
   assert.match(seen.response, /black/);
   const tools = [{ type: "function", function: weather }];
   assert.equal((await client.chat({ ...ask, model: "caller", tools })).done, true);
+  const options = { ...ask.options, num_predict: 200 };
+  const held = await client.chat({ ...ask, options, format: z.toJSONSchema(forecast) });
+  forecast.parse(JSON.parse(held.message.content));
   assert.ok((await client.list()).models.some((model) => model.name === "demo:large"));
   assert.ok((await client.show({ model: "demo:vision" })).capabilities.includes("vision"));
   await assert.rejects(client.chat({ ...ask, model: "llama9" }), /demo:large/);
@@ -85,7 +100,9 @@ async function ollama() {
 
 /** Vercel's, over what is like OpenAI's. */
 async function vercel() {
-  const provider = createOpenAICompatible({ name: "plimsoll", baseURL: `${address}/v1`, includeUsage: true });
+  const provider = createOpenAICompatible({
+    name: "plimsoll", baseURL: `${address}/v1`, includeUsage: true, supportsStructuredOutputs: true,
+  });
   const ask = { model: provider("demo:large"), prompt: asked, temperature: 0, maxRetries: 0 };
   assert.equal((await generateText(ask)).text, "19");
   const streamed = streamText(ask);
@@ -98,6 +115,9 @@ async function vercel() {
   assert.match(seen.text, /black/);
   const tools = { get_weather: tool({ description: weather.description, inputSchema: jsonSchema(parameters) }) };
   assert.equal(typeof (await generateText({ ...ask, model: provider("caller"), tools })).text, "string");
+  const forced = await generateText({ ...ask, model: provider("caller"), tools, toolChoice: "required" });
+  assert.ok(forced.toolCalls.length > 0 && forced.toolCalls.every((call) => typeof call.input.city === "string"));
+  forecast.parse((await generateObject({ ...ask, schema: forecast, maxOutputTokens: 200 })).object);
   await assert.rejects(generateText({ ...ask, model: provider("gpt-9") }), /demo:large/);
 }
 
@@ -112,6 +132,10 @@ async function langchain() {
   assert.match((await of("demo:vision").invoke(user(content))).content, /black/);
   const caller = of("caller").bindTools([{ type: "function", function: weather }]);
   assert.equal(typeof (await caller.invoke(asked)).content, "string");
+  for (const method of ["jsonSchema", "functionCalling"]) {
+    const structured = of(method === "jsonSchema" ? "demo:large" : "caller").withStructuredOutput(forecast, { method, strict: true });
+    forecast.parse(await structured.invoke(asked));
+  }
   await assert.rejects(of("gpt-9").invoke(asked), /demo:large/);
 }
 

@@ -2,7 +2,7 @@
 
 import anthropic
 
-from .check import CALLER, COLOUR, QUESTION, check, fails, picture, weather
+from .check import CALLER, COLOUR, QUESTION, check, fails, holds_to_it, picture, strict_weather, weather
 
 
 def question(text):
@@ -37,6 +37,17 @@ def judge(address):
                {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "rain"}]}]
     offered = client.messages.create(**{**asked, "model": CALLER, "messages": history}, tools=[tool])
     check("a message to who offers tools", offered.type == "message", offered)
+    tools = [{"name": name, "input_schema": strict_weather(), "strict": True} for name in ["get_weather", "get_tides"]]
+    for choice in [{"type": "any"}, {"type": "tool", "name": "get_tides"}]:
+        forced = {**asked, "model": CALLER, "max_tokens": 200, "tools": tools,
+                  "tool_choice": {**choice, "disable_parallel_tool_use": True}}
+        called = client.messages.create(**forced)
+        [use] = called.content
+        check(f"a call by `{choice['type']}`", called.stop_reason == "tool_use" and holds_to_it(use.input)
+              and use.name in [choice.get("name", use.name)], called)
+        with client.messages.stream(**forced) as stream:
+            [again] = stream.get_final_message().content
+        check("the same in events", (again.name, again.input) == (use.name, use.input), again)
     for what, kind, more in [
         ("an unknown model", anthropic.NotFoundError, {"model": "claude-9"}),
         ("an unknown field", anthropic.BadRequestError, {"extra_body": {**greedy, "temperatur": 1}}),

@@ -2,7 +2,7 @@
 
 import ollama
 
-from .check import CALLER, COLOUR, QUESTION, check, fails, picture, weather
+from .check import CALLER, COLOUR, QUESTION, check, fails, holds_to_it, picture, strict_weather, weather
 
 
 def judge(address):
@@ -26,6 +26,11 @@ def judge(address):
         {"role": "user", "content": "The weather?"}, {"role": "assistant", "tool_calls": [call]},
         {"role": "tool", "tool_name": "get_weather", "content": "rain"}])
     check("an answer to who offers tools", offered.done, offered)
+    hot = {"temperature": 1.5, "seed": 1, "num_predict": 200}
+    held = client.chat(**{**asked, "options": hot}, format=strict_weather())
+    check("an answer by a schema", holds_to_it(held.message.content), held)
+    text = client.generate(model="demo:large", prompt=QUESTION, options=hot, format=strict_weather())
+    check("a text by a schema", holds_to_it(text.response), text)
     listed = {model.model: model for model in client.list().models}
     check("the list of models", listed["demo:large"].size > 0, listed)
     check("one model", "vision" in client.show("demo:vision").capabilities and "tools" in client.show(CALLER).capabilities)

@@ -1,8 +1,19 @@
 """OpenAI's own client, which holds every answer to its types."""
 
-import openai
+from typing import Literal
 
-from .check import CALLER, COLOUR, QUESTION, check, fails, picture, weather
+import openai
+import pydantic
+
+from .check import CALLER, COLOUR, QUESTION, check, fails, holds_to_it, picture, strict_weather, weather
+
+
+class Forecast(pydantic.BaseModel):
+    """What the client makes a strict schema of, and reads the answer with."""
+
+    city: Literal["Oslo", "Rome"]
+    days: list[int] = pydantic.Field(min_length=1, max_length=2)
+    wind: float | None
 
 
 def question(text):
@@ -26,6 +37,46 @@ def chat(client):
     offered = client.chat.completions.create(
         **{**asked, "model": CALLER}, tools=[{"type": "function", "function": function}])
     check("an answer to who offers tools", offered.choices[0].message.role == "assistant", offered)
+
+
+def structure(client):
+    asked = {"model": "demo:large", "messages": question(QUESTION), "temperature": 0, "max_tokens": 200}
+    parsed = client.chat.completions.parse(**asked, response_format=Forecast)
+    check("an answer as a type", isinstance(parsed.choices[0].message.parsed, Forecast), parsed)
+    with client.chat.completions.stream(**asked, response_format=Forecast) as stream:
+        final = stream.get_final_completion()
+    check("the same in pieces, as a type", final.choices[0].message.parsed == parsed.choices[0].message.parsed, final)
+    response = client.responses.parse(
+        model="demo:large", input=QUESTION, temperature=0, max_output_tokens=200, text_format=Forecast)
+    check("a response as a type", response.output_parsed == parsed.choices[0].message.parsed, response)
+    fails("a type that was cut off", openai.LengthFinishReasonError,
+          lambda: client.chat.completions.parse(**{**asked, "max_tokens": 2}, response_format=Forecast))
+
+
+def calls(client):
+    names = {"get_weather", "get_tides"}
+    tools = [{"type": "function", "function": {"name": name, "parameters": strict_weather(), "strict": True}}
+             for name in sorted(names)]
+    asked = {"model": CALLER, "messages": question(QUESTION), "tools": tools, "parallel_tool_calls": False}
+    one = {"type": "function", "function": {"name": "get_tides"}}
+    for choice, allowed in [("required", names), (one, {"get_tides"})]:
+        what = choice if choice == "required" else "named"
+        # Hot and by several seeds: what has to be a call is one by grammar, not by what the model likes.
+        for seed in range(3):
+            drawn = {**asked, "tool_choice": choice, "temperature": 1.5, "seed": seed}
+            answer = client.chat.completions.create(**drawn)
+            [call] = answer.choices[0].message.tool_calls
+            check(f"a call that is {what}, seed {seed}", answer.choices[0].finish_reason == "tool_calls"
+                  and call.function.name in allowed and holds_to_it(call.function.arguments), answer)
+        with client.chat.completions.stream(**drawn) as stream:
+            [gathered] = stream.get_final_completion().choices[0].message.tool_calls
+        check(f"the same in pieces, {what}", gathered.function.name == call.function.name
+              and gathered.function.arguments == call.function.arguments, gathered)
+    functions = [{"type": "function", **tool["function"]} for tool in tools]
+    response = client.responses.create(model=CALLER, input=QUESTION, tools=functions, temperature=1.5,
+                                       tool_choice="required", parallel_tool_calls=False)
+    [call] = [item for item in response.output if item.type == "function_call"]
+    check("a call in a response", holds_to_it(call.arguments), response)
 
 
 def completions(client):
@@ -103,5 +154,5 @@ def errors(client):
 
 def judge(address):
     client = openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0, _strict_response_validation=True)
-    for part in [chat, completions, seen, responses, errors]:
+    for part in [chat, structure, calls, completions, seen, responses, errors]:
         part(client)

@@ -40,6 +40,11 @@ impl ApiError {
         ApiError::new(StatusCode::BAD_REQUEST, message)
     }
 
+    /// The context does not hold the prompt.
+    pub fn too_long(message: impl Into<String>) -> ApiError {
+        ApiError { code: Some("context_length_exceeded"), ..ApiError::bad("messages", message) }
+    }
+
     /// No model has this name; `served` are those that have.
     pub fn no_model(name: &str, served: &[&str]) -> ApiError {
         let served = match served {
@@ -108,9 +113,7 @@ impl From<SessionError> for ApiError {
         match error {
             SessionError::PromptTooLong { .. }
             | SessionError::PromptFillsLength { .. }
-            | SessionError::ImageTooLong { .. } => {
-                ApiError { code: Some("context_length_exceeded"), ..ApiError::bad("messages", message) }
-            }
+            | SessionError::ImageTooLong { .. } => ApiError::too_long(message),
             SessionError::EmptyPrompt
             | SessionError::NoTemplate { .. }
             | SessionError::Vision(_)
@@ -120,6 +123,8 @@ impl From<SessionError> for ApiError {
             SessionError::Sampler(SamplerError::UnknownToken { .. } | SamplerError::NothingLeft) => {
                 ApiError::bad("logit_bias", message)
             }
+            // What is asked takes more work than is done for it, which shows only while it is written.
+            SessionError::Constraint(ConstraintError::Stuck(_)) => ApiError::body(message),
             _ => ApiError::internal(message),
         }
     }

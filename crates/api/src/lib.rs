@@ -19,6 +19,7 @@ mod facts;
 mod fields;
 mod generation;
 mod identity;
+mod lengths;
 #[cfg(test)]
 mod made_up;
 mod measures;

@@ -16,6 +16,7 @@ use crate::conversation::Held;
 use crate::error::ApiError;
 use crate::eyes::Eyes;
 use crate::facts::Facts;
+use crate::lengths::longest_token;
 use crate::measures::{Load, Measures};
 use crate::worker::{Answers, Command, Prepared, Worker, WorkerOptions};
 
@@ -28,6 +29,8 @@ pub struct Served {
     /// How the model writes calls and thinking.
     pub(crate) language: Language,
     vocabulary: Arc<Vocabulary>,
+    /// Bytes of the vocabulary's longest token.
+    pub(crate) longest_token: usize,
     /// What looks at pictures while it answers.
     pub(crate) eyes: Eyes,
     /// One prompt is scored at a time.
@@ -51,6 +54,7 @@ impl Served {
         let (context, tokenizer) = (session.context(), session.shared_tokenizer());
         let vocabulary = Arc::new(Vocabulary::of(&session));
         let (language, facts) = (Language::of(&session), Facts::of(checkpoint));
+        let longest_token = longest_token(&tokenizer);
         let (commands, inbox) = channel();
         let worker = Worker::new(session, options, inbox);
         let (load, measures) = (Arc::clone(&worker.load), Arc::clone(&worker.measures));
@@ -63,6 +67,7 @@ impl Served {
             tokenizer,
             language,
             vocabulary,
+            longest_token,
             eyes: Eyes::default(),
             scoring: tokio::sync::Mutex::default(),
             facts,

@@ -21,10 +21,13 @@ pub async fn tokenize(State(models): State<Arc<Models>>, body: Bytes) -> Result<
     let add_special = fields.take("add_special")?.unwrap_or(false);
     let special = if fields.take("parse_special")?.unwrap_or(false) { Special::Parse } else { Special::AsText };
     fields.end()?;
-    let tokenizer = &served.tokenizer;
-    let ids = tokenizer.encode(&content, special).map_err(|error| ApiError::bad("content", error.to_string()))?;
-    let ids = if add_special { tokenizer.with_bos(ids) } else { ids };
-    Ok(Json(json!({ "tokens": ids })))
+    let tokenizer = Arc::clone(&served.tokenizer);
+    let told = move || {
+        let ids = tokenizer.encode(&content, special).map_err(|error| ApiError::bad("content", error.to_string()))?;
+        Ok(Json(json!({ "tokens": if add_special { tokenizer.with_bos(ids) } else { ids } })))
+    };
+    // A long text takes seconds, in which others are to be answered.
+    tokio::task::spawn_blocking(told).await.unwrap_or_else(|_| Err(ApiError::gone()))
 }
 
 /// `POST /detokenize`: `tokens`.

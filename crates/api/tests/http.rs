@@ -336,3 +336,28 @@ async fn who_leaves_is_not_answered_and_who_comes_too_many_is_told_when() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn a_text_that_no_context_holds_is_refused_by_its_bytes() {
+    let long = "x".repeat(4 << 20);
+    let messages = json!([{"role": "user", "content": [{"type": "text", "text": long}]}]);
+    for (path, body, param) in [
+        ("/v1/chat/completions", json!({"model": "large", "messages": messages}), "messages"),
+        ("/apply-template", json!({"model": "large", "messages": messages}), "messages"),
+        ("/v1/responses", json!({"model": "large", "input": long}), "input"),
+        ("/v1/completions", json!({"model": "large", "prompt": ["Once", long]}), "prompt"),
+    ] {
+        let error = refused(path, body).await;
+        assert_eq!((&error["code"], &error["param"]), (&json!("context_length_exceeded"), &json!(param)), "{path}");
+        assert!(error["message"].as_str().unwrap().contains("4194304 bytes"), "{path}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_there_is_not_is_no_fault_of_the_server() {
+    for more in [json!({}), json!({"echo": true}), json!({"echo": true, "logprobs": 1})] {
+        let mut body = json!({"model": "large", "prompt": [[1, 2], [1, u32::MAX]], "max_tokens": 1});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        assert_eq!(refused("/v1/completions", body).await["param"], "prompt");
+    }
+}

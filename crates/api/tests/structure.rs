@@ -200,3 +200,19 @@ async fn every_surface_holds_an_answer_to_a_schema() {
         assert!([json!({"n": 1}), json!({"n": 2})].contains(&value), "{path}: {value}");
     }
 }
+
+#[tokio::test]
+async fn as_many_members_as_a_schema_likes_and_too_many_are_the_requests_fault() {
+    let asked_for = |n: usize| {
+        let properties: serde_json::Map<String, Value> =
+            (0..n).map(|at| (format!("p{at}"), json!({"enum": [1]}))).collect();
+        let schema = json!({"type": "object", "properties": properties, "additionalProperties": false});
+        asked(
+            "plain",
+            json!({"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": schema}}}),
+        )
+    };
+    assert_eq!(answered(CHAT, asked_for(1000)).await["object"], "chat.completion");
+    let (status, answer) = post(CHAT, asked_for(4000)).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{answer}");
+}

@@ -15,6 +15,9 @@ const CONTROL: u8 = TokTrie::SPECIAL_TOKEN_MARKER;
 /// Steps of a regular expression's automaton that one token may cost; a mask takes milliseconds then.
 const STEP_FUEL: u64 = 500_000;
 
+/// What may come next, in parts of a grammar: an object with n members that may be left out has 4 n.
+const ROW: usize = 10_000;
+
 /// A token of a vocabulary.
 #[derive(Debug, Clone, Copy)]
 pub struct Token<'a> {
@@ -65,6 +68,7 @@ impl Grammars {
         factory.quiet();
         let limits = factory.limits_mut();
         limits.step_lexer_fuel = STEP_FUEL;
+        limits.max_items_in_row = ROW;
         limits.verbose_errors = false;
         Ok(Grammars { factory })
     }

@@ -9,7 +9,7 @@ use plimsoll_lab::predict::here::Here;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 use crate::error::Problem;
 
@@ -123,11 +123,14 @@ impl Jobs {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
-    /// Measures this machine while nothing else is measured on it.
+    /// Measures this machine while nothing else is measured on it. That takes seconds, in which the server may be told to
+    /// end: the thread is its own, for the runtime waits for those that it has lent.
     pub async fn here(&self) -> Option<Here> {
         let turn = Arc::clone(&self.one_at_a_time).acquire_owned().await;
         let launch = Arc::clone(&self.launch);
-        let here = tokio::task::spawn_blocking(move || launch.here()).await.ok().flatten();
+        let (tell, told) = oneshot::channel();
+        std::thread::spawn(move || drop(tell.send(launch.here()))); // nobody waits for it once the server has ended
+        let here = told.await.ok().flatten();
         drop(turn);
         here
     }
@@ -192,6 +195,8 @@ async fn measure(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
     use super::*;
 
     /// Measures by sleeping, and says in a file which process it is.
@@ -235,5 +240,39 @@ mod tests {
         let is_there = std::process::Command::new("kill").args(["-0", &process]).output().unwrap().status.success();
         assert!(!is_there, "its process is not even waited for");
         assert!(!file.exists(), "the second was started");
+    }
+
+    /// Measures the machine until it is told not to, and says that it has begun.
+    struct Endless(Mutex<Receiver<()>>, Sender<()>);
+
+    impl Launch for Endless {
+        fn command(&self, _: &str, _: &str, _: &Path) -> std::process::Command {
+            unreachable!("nothing is compared")
+        }
+
+        fn refusal(&self, _: &str) -> Option<String> {
+            None
+        }
+
+        fn here(&self) -> Option<Here> {
+            self.1.send(()).unwrap();
+            // Were it waited for, it would end by itself, and nobody would be there to be told.
+            let _ = self.0.lock().unwrap().recv_timeout(std::time::Duration::from_secs(30));
+            None
+        }
+    }
+
+    #[test]
+    fn the_end_does_not_wait_until_the_machine_is_measured() {
+        let (release, released) = channel();
+        let (begin, begun) = channel();
+        let measured = Arc::new(Endless(Mutex::new(released), begin));
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let jobs = Jobs::new(Arc::clone(&measured) as Arc<dyn Launch>, PathBuf::new());
+        runtime.spawn(async move { jobs.here().await });
+        begun.recv().unwrap();
+        drop(runtime);
+        assert!(measured.0.try_lock().is_err(), "it was waited for");
+        release.send(()).unwrap();
     }
 }

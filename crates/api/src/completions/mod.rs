@@ -18,6 +18,7 @@ use crate::fields::Fields;
 use crate::generation::Generation;
 use crate::models::Models;
 use crate::openai::{self, Delivery};
+use crate::served::Served;
 use crate::stream::{self, Counts};
 use crate::worker::Prepared;
 use answer::{About, Continuations};
@@ -56,6 +57,7 @@ async fn continued(models: &Models, body: &[u8]) -> Result<Response, ApiError> {
     let mut fields = Fields::of_body(body)?;
     let (name, served) = models.find(&fields.need::<String>("model")?).await?;
     let CompletionRequest { prompts, echo, likelihoods, generation, delivery } = read(fields)?;
+    prompts.check(&served)?;
     let all = served.ask(move |session| prompts.ids(session)).await??;
     let counts = Counts { prompts: all.len(), n: generation.n };
     let echoes = match (echo, likelihoods) {
@@ -94,19 +96,35 @@ fn read(mut fields: Fields) -> Result<CompletionRequest, ApiError> {
 }
 
 impl Prompts {
+    /// Checks what is known without the model's thread: that there are so many as may be, that texts may fit, that ids are
+    /// those of tokens.
+    fn check(&self, served: &Served) -> Result<(), ApiError> {
+        let (n, texts, ids) = match self {
+            Prompts::Text(text) => (1, std::slice::from_ref(text), &[][..]),
+            Prompts::Texts(texts) => (texts.len(), &texts[..], &[][..]),
+            Prompts::Ids(ids) => (1, &[][..], std::slice::from_ref(ids)),
+            Prompts::Several(all) => (all.len(), &[][..], &all[..]),
+        };
+        if !(1..=MOST_PROMPTS).contains(&n) {
+            return Err(ApiError::bad("prompt", format!("`prompt` has {n} texts, expected 1 to {MOST_PROMPTS}")));
+        }
+        texts.iter().try_for_each(|text| served.check_bytes(text.len()))?;
+        let size = served.tokenizer.vocab_size();
+        match ids.iter().flatten().find(|id| **id as usize >= size) {
+            Some(id) => Err(ApiError::bad("prompt", format!("there is no token {id}; there are {size}"))),
+            None => Ok(()),
+        }
+    }
+
     /// The tokens of each. Control tokens that a text spells stay text.
     fn ids(self, session: &mut Session) -> Result<Vec<Vec<u32>>, ApiError> {
-        let all = match self {
+        Ok(match self {
             Prompts::Text(text) => vec![session.text_ids(&text)?],
             // An empty list reads as any of the forms.
             Prompts::Texts(texts) => texts.iter().map(|text| session.text_ids(text)).collect::<Result<Vec<_>, _>>()?,
             Prompts::Ids(ids) => vec![ids],
             Prompts::Several(all) => all,
-        };
-        match all.len() {
-            1..=MOST_PROMPTS => Ok(all),
-            n => Err(ApiError::bad("prompt", format!("`prompt` has {n} texts, expected 1 to {MOST_PROMPTS}"))),
-        }
+        })
     }
 }
 

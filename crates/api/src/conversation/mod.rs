@@ -98,6 +98,7 @@ impl Told {
     /// # Errors
     /// It shows pictures, or the template refuses it.
     pub async fn prompt(self, served: &Served) -> Result<String, ApiError> {
+        self.check_bytes(served)?;
         let (request, pictures, _) = self.shown(&served.language);
         if !pictures.is_empty() {
             return Err(ApiError::bad("messages", "how pictures stand in a prompt is not shown here"));
@@ -114,6 +115,7 @@ impl Told {
     /// # Errors
     /// The template refuses it, or a picture cannot be shown to the model.
     pub async fn tokens(self, served: &Served) -> Result<usize, ApiError> {
+        self.check_bytes(served)?;
         let (template, pictures, _) = self.shown(&served.language);
         let images = served.seen(pictures).await?;
         served.ask(move |session| Ok(session.chat_ids_with_images(&template, &images)?.len())).await?
@@ -127,6 +129,7 @@ impl Conversation {
     /// The template refuses the conversation, it cannot be answered, or too many wait.
     pub async fn answer(self, served: &Served) -> Result<Answering, ApiError> {
         let Conversation { told, generation, format, likelihoods } = self;
+        told.check_bytes(served)?;
         let callable = told.tools.as_ref().and_then(Tools::callable);
         let (template, pictures, tools) = told.shown(&served.language);
         let constraint = served.constraint(Held { format, tools }, served.language).await?;
@@ -148,6 +151,7 @@ pub async fn continue_text(
     likelihoods: Option<usize>,
     served: &Served,
 ) -> Result<Answering, ApiError> {
+    served.check_bytes(text.len())?;
     let encode = move |session: &mut Session| Ok((session.text_ids(&text)?, Vec::new()));
     let language = Language::default();
     let constraint = served.constraint(Held { format, tools: None }, language).await?;
