@@ -90,7 +90,8 @@ impl<const N: usize> Fit<N> {
             offset = self.most;
             scale = (wyq - offset * wq) / wqq;
         }
-        let gain = scale * (2.0 * wyq - scale * wqq - 2.0 * offset * wq) + offset * (2.0 * self.sum_wy - offset * self.sum_w);
+        let gain =
+            scale * (2.0 * wyq - scale * wqq - 2.0 * offset * wq) + offset * (2.0 * self.sum_wy - offset * self.sum_w);
         let is_better = gain > best.0 && scale > 0.0;
         if is_better {
             *best = (gain, Affine { scale, offset });

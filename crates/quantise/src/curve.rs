@@ -1,11 +1,9 @@
 //! Types whose codes pick one of sixteen uneven levels: `IQ4_NL`, `IQ4_XS`, `MXFP4`.
 //! Layouts: `plimsoll_kernels`, `blocks/{iq4,mxfp4}.rs`.
 
-use half::f16;
-
 use crate::scale::{NOTHING, better};
 use crate::simple::put_nibbles;
-use crate::sums::{inverse, nearest, stored, sums, within};
+use crate::sums::{half, inverse, nearest, stored, sums, within};
 
 /// The levels of the `IQ4` types. Source: ggml, `kvalues_iq4nl`.
 const CURVE: [f32; 16] =
@@ -43,7 +41,7 @@ const STEPS: usize = 16;
 /// `IQ4_NL`.
 pub fn iq4_nl(x: &[f32; 32], w: &[f32; 32], block: &mut [u8; 18]) {
     let d = stored(best_scale(x, w));
-    block[..2].copy_from_slice(&f16::from_f32(d).to_le_bytes());
+    block[..2].copy_from_slice(&half(d).to_le_bytes());
     put_nibbles(&coded(x, d), &mut block[2..]);
 }
 
@@ -51,7 +49,7 @@ pub fn iq4_nl(x: &[f32; 32], w: &[f32; 32], block: &mut [u8; 18]) {
 pub fn iq4_xs(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 136]) {
     let (x, w) = (x.as_chunks::<32>().0, w.as_chunks::<32>().0);
     let (d, runs) = fit_runs(x, w);
-    block[..2].copy_from_slice(&f16::from_f32(d).to_le_bytes());
+    block[..2].copy_from_slice(&half(d).to_le_bytes());
     let scales = runs.map(|scale| (scale + 32.0) as u16);
     let upper = scales.iter().enumerate().fold(0, |bits, (run, scale)| bits | scale >> 4 << (2 * run));
     block[2..4].copy_from_slice(&upper.to_le_bytes());

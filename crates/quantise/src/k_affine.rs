@@ -4,10 +4,8 @@
 //! Each run is fitted alone, which gives the block's units; then the whole numbers of every run are chosen for the units
 //! that are stored, and the units for the whole numbers, until neither changes.
 
-use half::f16;
-
 use crate::affine::{Affine, best_affine, codes, error_at};
-use crate::sums::{inverse, nearest, stored, sums, within};
+use crate::sums::{half, inverse, nearest, stored, sums, within};
 
 /// Bits of codes and of scales and minima.
 #[derive(Clone, Copy)]
@@ -53,8 +51,8 @@ pub fn q2_k(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 84]) {
         *byte = scale as u8 | (minimum as u8) << 4;
     }
     put_two_bits(fitted.codes.as_flattened(), &mut block[16..80]);
-    block[80..82].copy_from_slice(&f16::from_f32(fitted.d).to_le_bytes());
-    block[82..].copy_from_slice(&f16::from_f32(fitted.dmin).to_le_bytes());
+    block[80..82].copy_from_slice(&half(fitted.d).to_le_bytes());
+    block[82..].copy_from_slice(&half(fitted.dmin).to_le_bytes());
 }
 
 /// 256 codes of 2 bits: byte `32 h + i`, bits `2 j` hold value `128 h + 32 j + i`.
@@ -77,8 +75,8 @@ fn put_nibbles(codes: &[[u8; 32]; 8], to: &mut [u8]) {
 
 /// `d`, `dmin` and eight pairs of 6 bits in twelve bytes.
 fn put_head(fitted: &Fitted<8, 32>, block: &mut [u8]) {
-    block[..2].copy_from_slice(&f16::from_f32(fitted.d).to_le_bytes());
-    block[2..4].copy_from_slice(&f16::from_f32(fitted.dmin).to_le_bytes());
+    block[..2].copy_from_slice(&half(fitted.d).to_le_bytes());
+    block[2..4].copy_from_slice(&half(fitted.dmin).to_le_bytes());
     let pairs = fitted.runs.map(|(scale, minimum)| (scale as u8, minimum as u8));
     for i in 0..4 {
         let ((scale, min), (upper_scale, upper_min)) = (pairs[i], pairs[i + 4]);
@@ -185,7 +183,13 @@ fn choose<const LEN: usize>(
 
 /// The whole minimum that is best for the codes taken at `run`.
 #[inline(always)]
-fn best_minimum<const LEN: usize>(x: &[f32; LEN], w: &[f32; LEN], units: (f32, f32), run: (f32, f32), shape: Shape) -> f32 {
+fn best_minimum<const LEN: usize>(
+    x: &[f32; LEN],
+    w: &[f32; LEN],
+    units: (f32, f32),
+    run: (f32, f32),
+    shape: Shape,
+) -> f32 {
     let Affine { scale, offset } = at(units, run);
     let inverse_scale = inverse(scale);
     let [off, weight] = sums::<LEN, 2>(|i| {

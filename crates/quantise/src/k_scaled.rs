@@ -1,11 +1,9 @@
 //! Types of 256 values whose runs have a scale in units of the block's own: `Q3_K` and `Q6_K`.
 //! Layouts: `plimsoll_kernels`, `blocks/{q3_k,q6_k}.rs`.
 
-use half::f16;
-
 use crate::k_affine::put_two_bits;
 use crate::scale::{Levels, NOTHING, best_scale, codes, error_at};
-use crate::sums::{inverse, nearest, stored, sums, within};
+use crate::sums::{half, inverse, nearest, stored, sums, within};
 
 const Q6: Levels = Levels { low: -32.0, high: 31.0 };
 const Q3: Levels = Levels { low: -4.0, high: 3.0 };
@@ -28,7 +26,7 @@ pub fn q6_k(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 210]) {
     for (byte, scale) in block[192..208].iter_mut().zip(runs) {
         *byte = scale as i8 as u8;
     }
-    block[208..].copy_from_slice(&f16::from_f32(d).to_le_bytes());
+    block[208..].copy_from_slice(&half(d).to_le_bytes());
 }
 
 /// `Q3_K`.
@@ -47,7 +45,7 @@ pub fn q3_k(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 110]) {
     for byte in 0..4 {
         block[104 + byte] = (0..4).fold(0, |bits, quarter| bits | stored[byte + 4 * quarter] >> 4 << (2 * quarter));
     }
-    block[108..].copy_from_slice(&f16::from_f32(d).to_le_bytes());
+    block[108..].copy_from_slice(&half(d).to_le_bytes());
 }
 
 fn coded(x: &[f32; 256], d: f32, runs: &[f32; RUNS], levels: Levels) -> [u8; 256] {

@@ -1,11 +1,9 @@
 //! Types of 32 values under one scale: `Q4_0`, `Q5_0`, `Q8_0`, and with an offset `Q4_1`, `Q5_1`.
 //! Layouts: `plimsoll_kernels`, `blocks/{q4_0,q5_0,q8_0}.rs`.
 
-use half::f16;
-
 use crate::affine::{self, Affine, best_affine};
 use crate::scale::{self, Levels, best_scale};
-use crate::sums::stored;
+use crate::sums::{half, stored};
 
 const Q4: Levels = Levels { low: -8.0, high: 7.0 };
 const Q5: Levels = Levels { low: -16.0, high: 15.0 };
@@ -47,14 +45,14 @@ pub fn q5_1(x: &[f32; 32], w: &[f32; 32], block: &mut [u8; 24]) {
 /// Writes the scale and takes the codes at what was written of it.
 fn scaled(x: &[f32; 32], w: &[f32; 32], levels: Levels, head: &mut [u8]) -> [u8; 32] {
     let scale = best_scale(x, w, levels);
-    head.copy_from_slice(&f16::from_f32(scale).to_le_bytes());
+    head.copy_from_slice(&half(scale).to_le_bytes());
     scale::codes(x, stored(scale), levels)
 }
 
 fn with_offset(x: &[f32; 32], w: &[f32; 32], high: f32, head: &mut [u8]) -> [u8; 32] {
     let Affine { scale, offset } = best_affine(x, w, high, false);
-    head[..2].copy_from_slice(&f16::from_f32(scale).to_le_bytes());
-    head[2..].copy_from_slice(&f16::from_f32(offset).to_le_bytes());
+    head[..2].copy_from_slice(&half(scale).to_le_bytes());
+    head[2..].copy_from_slice(&half(offset).to_le_bytes());
     affine::codes(x, Affine { scale: stored(scale), offset: stored(offset) }, high)
 }
 

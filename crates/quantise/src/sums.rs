@@ -1,5 +1,7 @@
 //! Sums in a fixed order, written so that a compiler finds vectors in them: the same bits on every machine.
 
+use half::f16;
+
 /// Lanes that are summed side by side.
 const LANES: usize = 8;
 
@@ -33,10 +35,16 @@ pub fn within(value: f32, low: f32, high: f32) -> f32 {
     if above < high { above } else { high }
 }
 
-/// The number that half precision has for this one.
+/// The number in half precision, of those beyond it the greatest.
+#[inline(always)]
+pub fn half(value: f32) -> f16 {
+    f16::from_f32(within(value, -65504.0, 65504.0))
+}
+
+/// What is read of the number in half precision.
 #[inline(always)]
 pub fn stored(value: f32) -> f32 {
-    half::f16::from_f32(value).to_f32()
+    half(value).to_f32()
 }
 
 /// `1 / value`, or 0 where there is none: codes of such a scale mean nothing.

@@ -45,5 +45,16 @@ fn fit(x: &[f32; 256], w: &[f32; 256]) -> (f16, [u8; 256]) {
     }
     let d = f16::from_f64(best.1);
     let half = d.to_f32() / 2.0;
-    (d, x.map(|x| if x > half { 2 } else if x < -half { 0 } else { 1 }))
+    (
+        d,
+        x.map(|x| {
+            if x > half {
+                2
+            } else if x < -half {
+                0
+            } else {
+                1
+            }
+        }),
+    )
 }

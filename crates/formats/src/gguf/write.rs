@@ -87,8 +87,7 @@ impl<W: Write> GgufWriter<W> {
         }
         let sizes = put_table(&mut out, file, tensors, alignment)?;
         out.resize(out.len().next_multiple_of(alignment as usize), 0);
-        let mut writer =
-            GgufWriter { sink, file: file.to_owned(), alignment, tensors: sizes, at: 0, written: 0 };
+        let mut writer = GgufWriter { sink, file: file.to_owned(), alignment, tensors: sizes, at: 0, written: 0 };
         writer.put(&out)?;
         writer.pass_empty();
         Ok(writer)
@@ -174,7 +173,10 @@ fn put_table(
             return Err(refused("would be there twice".to_owned()));
         }
         if tensor.name.len() >= MAX_TENSOR_NAME {
-            return Err(refused(format!("has a name of {} bytes, expected less than {MAX_TENSOR_NAME}", tensor.name.len())));
+            return Err(refused(format!(
+                "has a name of {} bytes, expected less than {MAX_TENSOR_NAME}",
+                tensor.name.len()
+            )));
         }
         let dims = tensor.shape.len();
         if dims == 0 || dims > MAX_DIMENSIONS as usize {
