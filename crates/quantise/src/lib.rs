@@ -13,6 +13,8 @@ mod curve;
 mod encode;
 mod k_affine;
 mod k_scaled;
+mod mix;
+mod role;
 mod rows;
 mod scale;
 mod simple;
@@ -20,4 +22,6 @@ mod sums;
 mod ternary;
 
 pub use encode::{EncodeError, TYPES, encode};
+pub use mix::{Mix, Model, Place, fitting};
+pub use role::{Role, layer_of};
 pub use rows::{RowError, encode_rows};
