@@ -3,10 +3,10 @@
 use half::{bf16, f16};
 use plimsoll_kernels::DType;
 
-use crate::{curve, k_affine, k_scaled, simple, ternary};
+use crate::{curve, iq, k_affine, k_scaled, simple, ternary};
 
 /// The types that can be written, the most precise first.
-pub const TYPES: [DType; 18] = [
+pub const TYPES: [DType; 23] = [
     DType::F32,
     DType::F16,
     DType::BF16,
@@ -22,7 +22,12 @@ pub const TYPES: [DType; 18] = [
     DType::IQ4_XS,
     DType::MXFP4,
     DType::Q3_K,
+    DType::IQ3_S,
+    DType::IQ3_XXS,
     DType::Q2_K,
+    DType::IQ2_S,
+    DType::IQ2_XS,
+    DType::IQ2_XXS,
     DType::TQ2_0,
     DType::TQ1_0,
 ];
@@ -93,6 +98,11 @@ pub fn encode(dtype: DType, values: &[f32], weights: Option<&[f32]>, out: &mut [
         DType::IQ4_NL => blocks(values, weights, out, curve::iq4_nl),
         DType::IQ4_XS => blocks(values, weights, out, curve::iq4_xs),
         DType::MXFP4 => blocks(values, weights, out, curve::mxfp4),
+        DType::IQ3_S => blocks(values, weights, out, iq::iq3_s),
+        DType::IQ3_XXS => blocks(values, weights, out, iq::iq3_xxs),
+        DType::IQ2_S => blocks(values, weights, out, iq::iq2_s),
+        DType::IQ2_XS => blocks(values, weights, out, iq::iq2_xs),
+        DType::IQ2_XXS => blocks(values, weights, out, iq::iq2_xxs),
         DType::TQ1_0 => blocks(values, weights, out, ternary::tq1_0),
         DType::TQ2_0 => blocks(values, weights, out, ternary::tq2_0),
         other => return Err(EncodeError::NotWritten(other)),

@@ -11,6 +11,8 @@
 mod affine;
 mod curve;
 mod encode;
+mod grid;
+mod iq;
 mod k_affine;
 mod k_scaled;
 mod mix;

@@ -57,5 +57,6 @@ impl Role {
 
 /// The layer that a tensor stands in.
 pub fn layer_of(name: &str) -> Option<usize> {
-    name.strip_prefix("blk.")?.split('.').next()?.parse().ok()
+    let (_, behind) = name.split_once("blk.")?;
+    behind.split('.').next()?.parse().ok()
 }
