@@ -30,7 +30,7 @@ TYPES = {
     "MXFP4": 39, "Q3_K": 11, "Q2_K": 10, "TQ1_0": 34, "TQ2_0": 35, "IQ3_S": 21, "IQ3_XXS": 18, "IQ2_S": 22, "IQ2_XS": 17,
     "IQ2_XXS": 16, "IQ1_S": 19, "IQ1_M": 29,
 }
-COLS, ROWS = 1024, 48
+COLS, ROWS = 1024, 192
 F32 = np.float32
 
 

@@ -62,6 +62,8 @@ mixes! {
     Q3_K_L 13 Q3_K: "3 bits, many of the weights 5",
     Q3_K_M 12 Q3_K: "3 bits, some of the weights 4 and 5",
     Q3_K_S 11 Q3_K: "3 bits",
+    IQ3_M 27 IQ3_S: "3 bits out of a codebook, some of the weights 4",
+    IQ3_S 26 IQ3_S: "3 bits out of a codebook",
     Q2_K 10 Q2_K: "2 bits, some of the weights 3 and 4",
     TQ2_0 37 TQ2_0: "ternary, for models trained so",
     TQ1_0 36 TQ1_0: "ternary in less space, for models trained so",
@@ -160,6 +162,8 @@ impl Mix {
                 }
             }
             Mix::Q3_K_L => DType::Q5_K,
+            Mix::IQ3_M => DType::Q4_K,
+            Mix::IQ3_S if wide => DType::Q4_K,
             Mix::IQ4_NL | Mix::IQ4_XS if wide => DType::Q5_K,
             Mix::Q4_K_M | Mix::Q5_K_M if gets_more_bits(layer, model.n_layers) => DType::Q6_K,
             Mix::Q4_K_S if layer < 4 => DType::Q5_K,
@@ -179,18 +183,25 @@ impl Mix {
             }
             Mix::Q3_K_L => DType::Q5_K,
             Mix::Q4_K_M | Mix::Q5_K_M if gets_more_bits(layer, model.n_layers) => DType::Q6_K,
+            Mix::IQ3_M
+                if layer < model.n_layers / 8 || model.n_experts == 8 && gets_more_bits(layer, model.n_layers) =>
+            {
+                DType::Q4_K
+            }
             Mix::IQ4_NL | Mix::IQ4_XS | Mix::Q4_K_S if layer < model.n_layers / 8 => DType::Q5_K,
             _ => self.dtype(),
         }
     }
 
     fn attention_output(self, model: &Model) -> DType {
-        use Mix::{IQ4_NL, IQ4_XS, Q2_K, Q3_K_L, Q3_K_M, Q3_K_S, Q4_K_M, Q4_K_S};
+        use Mix::{IQ3_M, IQ3_S, IQ4_NL, IQ4_XS, Q2_K, Q3_K_L, Q3_K_M, Q3_K_S, Q4_K_M, Q4_K_S};
         match self {
-            Q2_K | Q3_K_S | Q3_K_M | Q4_K_S | Q4_K_M | IQ4_NL | IQ4_XS if model.n_experts == 8 => DType::Q5_K,
+            Q2_K | Q3_K_S | Q3_K_M | Q4_K_S | Q4_K_M | IQ4_NL | IQ4_XS | IQ3_S | IQ3_M if model.n_experts == 8 => {
+                DType::Q5_K
+            }
             _ if model.n_experts == 8 => self.dtype(),
             Q2_K => DType::Q3_K,
-            Q3_K_M => DType::Q4_K,
+            Q3_K_M | IQ3_M => DType::Q4_K,
             Q3_K_L => DType::Q5_K,
             _ => self.dtype(),
         }
@@ -210,7 +221,7 @@ pub fn fitting(dtype: DType, cols: usize) -> DType {
         DType::Q4_K => DType::Q5_0,
         DType::Q5_K => DType::Q5_1,
         DType::Q6_K => DType::Q8_0,
-        DType::IQ4_XS => DType::IQ4_NL,
+        DType::IQ4_XS | DType::IQ3_S => DType::IQ4_NL,
         other => other,
     };
     let fits = |dtype: &DType| cols.is_multiple_of(dtype.block_len());

@@ -118,18 +118,17 @@ fn print(command: &Quantize, mix: Mix, path: &Path, plan: &[Planned]) -> std::io
     let values: u64 = plan.iter().map(|planned| (planned.tensor.rows() * planned.tensor.cols()) as u64).sum();
     let width = total as f64 * 8.0 / values.max(1) as f64;
     for (dtype, tensors, size) in by_type(plan) {
-        writeln!(out, "{dtype:8} {tensors:5} tensors  {:>10}", bytes(size as f64))?;
+        writeln!(out, "{:8} {tensors:5} tensors  {:>10}", dtype.name(), bytes(size as f64))?;
     }
     let fallen: Vec<&Planned> = plan.iter().filter(|planned| planned.has_fallen_back()).collect();
     if !fallen.is_empty() {
-        let share = fallen.iter().map(|planned| planned.bytes()).sum::<u64>() as f64 / total.max(1) as f64;
-        let n = fallen.len();
-        writeln!(
-            out,
-            "{n} of them, {:.0} % of the bytes, are wider than {mix} gives: blocks do not divide their rows",
-            share * 100.0
-        )?;
+        let share = 100.0 * fallen.iter().map(|planned| planned.bytes()).sum::<u64>() as f64 / total.max(1) as f64;
+        let what = format!("are wider than {mix} gives: blocks do not divide their rows");
+        writeln!(out, "{} of them, {share:.0} % of the bytes, {what}", fallen.len())?;
     }
-    let what = if command.dry_run { "would be".to_owned() } else { shown_text(&path.display().to_string(), 200) };
-    writeln!(out, "{what}  {}, {width:.2} bits a weight", bytes(total as f64))
+    let size = format!("{}, {width:.2} bits a weight", bytes(total as f64));
+    match command.dry_run {
+        true => writeln!(out, "{size}; nothing was written"),
+        false => writeln!(out, "{}  {size}", shown_text(&path.display().to_string(), 200)),
+    }
 }

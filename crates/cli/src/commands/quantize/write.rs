@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use plimsoll_formats::NewFile;
@@ -106,26 +107,29 @@ fn check(stop: &AtomicBool) -> Result<(), Stopped> {
     if stop.load(Ordering::Relaxed) { Err(Stopped) } else { Ok(()) }
 }
 
-/// How far it is: a bar on a terminal, a line for every tenth in a pipe.
+/// How far it is: a bar on a terminal, in a pipe a line every few seconds.
 struct Shown {
     bar: ProgressBar,
     values: u64,
     passed: u64,
+    told: Instant,
 }
+
+/// Between two lines in a pipe.
+const PAUSE: Duration = Duration::from_secs(5);
 
 impl Shown {
     fn new(values: u64) -> Shown {
-        Shown { bar: progress::bar(values, "quantising"), values, passed: 0 }
+        Shown { bar: progress::bar(values, "quantising"), values, passed: 0, told: Instant::now() }
     }
 
     fn pass(&mut self, values: usize) {
-        let tenth = |passed: u64| passed * 10 / self.values.max(1);
-        let (before, now) = (self.passed, self.passed + values as u64);
-        if tenth(before) != tenth(now) && !std::io::stderr().is_terminal() {
-            say(format_args!("quantising: {} %", tenth(now) * 10));
+        self.passed += values as u64;
+        self.bar.set_position(self.passed);
+        if self.told.elapsed() >= PAUSE && !std::io::stderr().is_terminal() {
+            say(format_args!("quantising: {} %", self.passed * 100 / self.values.max(1)));
+            self.told = Instant::now();
         }
-        self.passed = now;
-        self.bar.set_position(now);
     }
 
     fn done(&self) {
