@@ -13,6 +13,7 @@ pub fn meant(word: &str) -> Option<&'static str> {
             "`plimsoll models` lists the models on this machine, `plimsoll catalog` those that are known, `plimsoll fit` \
              those that would float here"
         }
+        "convert" | "quantise" => "`plimsoll quantize MODEL --to TYPE` writes a model as GGUF; BF16 keeps its floats",
         "chat" => "`plimsoll run MODEL` without a prompt is a chat",
         "show" => "`plimsoll info MODEL` shows what a model is, what its licence allows and what it takes",
         "ps" | "stop" => "no model stays loaded: each command ends with what it started",

@@ -28,5 +28,5 @@ pub use session::{
 };
 pub use stream::{Chunk, TextStream};
 pub use template::{ChatTemplate, Clock, TemplateError, TemplateRequest};
-pub use tokenizer::{Special, Tokenizer, TokenizerError, TokenizerOptions};
+pub use tokenizer::{Special, Tokenizer, TokenizerError, TokenizerOptions, gguf_vocabulary};
 pub use vision::{EncodedImage, ImageInput, ImagePrompts, Prompt, VisionEncoder, VisionEncoderError};

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::config_map::ConfigMap;
 use crate::error::{FormatError, HyperparamError};
 use crate::folder::{Folder, JsonObject};
-use crate::gguf::GgufFile;
+use crate::gguf::{GgufFile, NewValue};
 
 /// The file that holds them in Hugging Face's layout.
 const FILE: &str = "generation_config.json";
@@ -251,6 +251,25 @@ fn texts(config: &ConfigMap, key: &str) -> Result<Option<Vec<String>>, Hyperpara
     match config.get(key) {
         Some(Value::String(one)) => Ok(Some(vec![one.clone()])),
         _ => config.strings(key),
+    }
+}
+
+impl GenerationDefaults {
+    /// How tokens are drawn, as keys of a GGUF: none where they are not. Ids are the vocabulary's to write.
+    pub fn metadata(&self) -> Vec<(String, NewValue)> {
+        if self.do_sample != Some(true) {
+            return Vec::new();
+        }
+        let numbers = [
+            ("temp", Some(self.temperature.unwrap_or(1.0))),
+            ("top_p", self.top_p),
+            ("min_p", self.min_p),
+            ("penalty_repeat", self.repetition_penalty),
+        ];
+        let number = |(name, value): (&str, Option<f32>)| Some((format!("general.sampling.{name}"), value?.into()));
+        let top_k =
+            self.top_k.map(|k| ("general.sampling.top_k".to_owned(), NewValue::I32(k.min(i32::MAX as u32) as i32)));
+        numbers.into_iter().filter_map(number).chain(top_k).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::FormatError;
 use crate::folder::Folder;
-use crate::gguf::{GgufFile, MetaValue};
+use crate::gguf::{GgufFile, MetaValue, NewValue};
 
 /// Everything that a checkpoint declares about its licence.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,6 +27,13 @@ impl LicenceFacts {
         let mut facts = LicenceFacts { declared, ..LicenceFacts::default() };
         conclude(&mut facts);
         facts
+    }
+
+    /// What is declared, the first statement of each kind, as keys of a GGUF.
+    pub fn metadata(&self) -> Vec<(String, NewValue)> {
+        let first = |kind: &str| self.declared.iter().find(|declared| declared.kind == kind);
+        let key = |(key, kind): (&str, &str)| Some((key.to_owned(), first(kind)?.value.as_str().into()));
+        GGUF_KEYS.into_iter().filter_map(key).collect()
     }
 
     /// Whether a sentence in `conflicts` tells of a file that was not read, which no declaration bears out.
@@ -122,13 +129,15 @@ pub fn gather(folder: Option<&Folder>, gguf: Option<&GgufFile>) -> Result<Licenc
     Ok(facts)
 }
 
+/// GGUF's keys and the kinds of statements that they hold.
+const GGUF_KEYS: [(&str, &str); 3] = [
+    ("general.license", "license"),
+    ("general.license.name", "license_name"),
+    ("general.license.link", "license_link"),
+];
+
 fn from_gguf(gguf: &GgufFile, facts: &mut LicenceFacts) {
-    const KEYS: [(&str, &str); 3] = [
-        ("general.license", "license"),
-        ("general.license.name", "license_name"),
-        ("general.license.link", "license_link"),
-    ];
-    for (key, kind) in KEYS {
+    for (key, kind) in GGUF_KEYS {
         if let Some(MetaValue::Text(bytes)) = gguf.get(key) {
             let value = String::from_utf8_lossy(bytes).into_owned();
             facts.declared.push(Declaration { source: format!("{}, key `{key}`", gguf.name()), kind, value });

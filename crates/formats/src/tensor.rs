@@ -71,6 +71,11 @@ impl Tensor {
         &self.file[self.range.clone()]
     }
 
+    /// The stored bytes of a tensor that is stored as it is shown, value for value in the shape's order.
+    pub fn bytes_as_shown(&self) -> Option<&[u8]> {
+        (self.layout == Layout::Rows && self.shift == 0.0).then(|| self.bytes())
+    }
+
     /// Has the system fetch the stored bytes ahead of their use, if they are not in memory; see [`FileBytes::will_need`].
     pub fn will_need(&self) {
         self.file.will_need(self.range.clone());
@@ -205,6 +210,48 @@ impl Tensor {
         }
     }
 
+    /// Rows from `first` on, as many as `out` holds, of the matrix that the last dimension cuts this tensor into: in the
+    /// shape's order, widened exactly or dequantised. It allocates a row at most.
+    ///
+    /// # Panics
+    /// `out` is no whole rows, or there are fewer.
+    pub fn read_rows(&self, first: usize, out: &mut [f32]) {
+        let cols = self.shape.last().copied().unwrap_or(1);
+        let stored = |row: usize, n: usize, out: &mut [f32]| {
+            let bytes = self.dtype.row_bytes(cols).expect("checked when it was opened");
+            dequantise(self.dtype, &self.bytes()[row * bytes..][..n * bytes], out);
+        };
+        match self.layout {
+            Layout::Rows => stored(first, out.len() / cols, out),
+            Layout::RotaryPairs { head_dim } => {
+                for (i, out) in out.chunks_exact_mut(cols).enumerate() {
+                    stored(stored_row(first + i, head_dim), 1, out);
+                }
+            }
+            Layout::Transposed { stored, first: from } => self.read_transposed(first, out, stored, from),
+        }
+        out.iter_mut().for_each(|v| *v -= self.shift);
+    }
+
+    /// Rows of a stack whose matrices are stored (in, `stored`), from output `from` on: floats, a run of outputs at a time.
+    fn read_transposed(&self, first: usize, out: &mut [f32], stored: usize, from: usize) {
+        let &[.., rows, cols] = &self.shape[..] else { return };
+        let width = self.dtype.block_bytes();
+        let mut run = vec![0.0; rows.min(out.len() / cols)];
+        let (mut row, mut out) = (first, out);
+        while !out.is_empty() {
+            let (matrix, output) = (row / rows, row % rows);
+            let n = (rows - output).min(out.len() / cols);
+            let (now, rest) = out.split_at_mut(n * cols);
+            for col in 0..cols {
+                let at = (matrix * cols + col) * stored + from + output;
+                dequantise(self.dtype, &self.bytes()[at * width..][..n * width], &mut run[..n]);
+                run[..n].iter().enumerate().for_each(|(i, value)| now[i * cols + col] = *value);
+            }
+            (row, out) = (row + n, rest);
+        }
+    }
+
     /// An error about this tensor.
     pub fn error(&self, what: impl Into<String>) -> FormatError {
         FormatError::tensor(self.file.name(), &self.name, what)
@@ -251,6 +298,23 @@ mod tests {
         assert_eq!(second.matrix().unwrap().rows(), 2);
         assert!(up.expert(2).is_err());
         assert!(fused.transposed_as("up", 2..5).is_err());
+    }
+
+    #[test]
+    fn rows_are_read_as_the_whole_is() {
+        let values: Vec<f32> = (0..24).map(|i| i as f32).collect();
+        let plain = f32s("w", &[2, 4, 3], &values);
+        let turned = f32s("t", &[2, 3, 4], &values).transposed_as("t", 1..4).unwrap();
+        let paired = f32s("q", &[8, 3], &values).with_rotary_pairs(4).unwrap();
+        for tensor in [plain, turned, paired] {
+            let (whole, cols) = (tensor.to_f32(), tensor.shape()[tensor.shape().len() - 1]);
+            let rows = whole.len() / cols;
+            for (first, n) in (0..rows).flat_map(|first| (1..=rows - first).map(move |n| (first, n))) {
+                let mut read = vec![0.0; n * cols];
+                tensor.read_rows(first, &mut read);
+                assert_eq!(read, whole[first * cols..][..n * cols], "{} from {first}", tensor.name());
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::error::{FormatError, HyperparamError};
 use crate::folder::{Folder, JsonObject};
-use crate::gguf::GgufFile;
+use crate::gguf::{GgufFile, MetaType, NewValue};
 use crate::mapping::FileBytes;
 
 /// The published description of a checkpoint's tokenizer.
@@ -84,6 +84,51 @@ pub struct GgufVocab {
     pub add_space_prefix: Option<bool>,
     /// Whether SentencePiece joins runs of spaces; `None` means no.
     pub remove_extra_whitespaces: Option<bool>,
+}
+
+impl GgufVocab {
+    /// The keys that it is read back from.
+    pub fn metadata(&self) -> Vec<(String, NewValue)> {
+        let mut keys = vec![("tokenizer.ggml.model".to_owned(), self.model.as_str().into())];
+        let mut put = |name: &str, value: NewValue| keys.push((format!("tokenizer.ggml.{name}"), value));
+        if let Some(pre) = &self.pre {
+            put("pre", pre.as_str().into());
+        }
+        put("tokens", NewValue::array(MetaType::String, self.tokens.iter().cloned()));
+        if !self.scores.is_empty() {
+            put("scores", NewValue::array(MetaType::F32, self.scores.iter().copied()));
+        }
+        if !self.types.is_empty() {
+            put("token_type", NewValue::array(MetaType::I32, self.types.iter().copied()));
+        }
+        if !self.merges.is_empty() {
+            put("merges", NewValue::array(MetaType::String, self.merges.iter().map(String::as_str)));
+        }
+        let ids = [
+            ("bos", self.bos_id),
+            ("eos", self.eos_id),
+            ("eot", self.eot_id),
+            ("unknown", self.unk_id),
+            ("padding", self.pad_id),
+        ];
+        for (name, id) in ids {
+            if let Some(id) = id {
+                put(&format!("{name}_token_id"), id.into());
+            }
+        }
+        let flags = [
+            ("add_bos_token", self.add_bos),
+            ("add_eos_token", self.add_eos),
+            ("add_space_prefix", self.add_space_prefix),
+            ("remove_extra_whitespaces", self.remove_extra_whitespaces),
+        ];
+        for (name, flag) in flags {
+            if let Some(flag) = flag {
+                put(name, flag.into());
+            }
+        }
+        keys
+    }
 }
 
 /// Reads the tokenizer's files; the second result is `tokenizer_config.json`, which may also hold chat templates.

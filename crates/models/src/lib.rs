@@ -14,6 +14,7 @@ mod arch;
 mod blocks;
 mod checkpoint;
 pub mod config;
+pub mod export;
 mod names;
 mod rope;
 pub mod spelling;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_graph::Network;
 use plimsoll_models::spelling::{self, Stored, StoredLayout};
-use plimsoll_models::{Hyperparams, VisionParams};
+use plimsoll_models::{Hyperparams, VisionParams, export};
 use serde_json::{Map, Value};
 
 use crate::files::{self, FileTensor, Width};
@@ -81,9 +81,19 @@ impl Tiny {
         let stored = spelling::in_gguf(&self.network, &self.hp);
         let mut tensors: Vec<FileTensor> =
             stored.iter().map(|stored| self.tensor(stored, gguf_width(stored))).collect();
-        tensors.extend(metadata::rope_factors(&self.hp));
-        let mut keys = metadata::text(&self.hp);
-        keys.extend(extra.iter().map(|(key, value)| (format!("{}.{key}", self.hp.arch.name), value.clone())));
+        let factors = export::rope_factors(&self.hp).into_iter().map(|(name, values)| FileTensor {
+            name: name.to_owned(),
+            shape: vec![values.len()],
+            width: Width::F32,
+            values,
+        });
+        tensors.extend(factors);
+        let mut keys = export::hyperparameter_keys(&self.hp).expect("keys of the configuration");
+        for (key, value) in extra {
+            let key = format!("{}.{key}", self.hp.arch.name);
+            keys.retain(|(found, _)| *found != key);
+            keys.push((key, metadata::value(value)));
+        }
         let path = folder.join("model.gguf");
         std::fs::write(&path, files::gguf(&keys, &tensors))?;
         if let Some((vision, network)) = &self.tower {

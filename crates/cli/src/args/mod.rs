@@ -17,6 +17,7 @@ mod measure;
 mod model_help;
 mod prompting;
 mod pull;
+mod quantize;
 mod questions;
 mod run;
 mod sampling;
@@ -46,6 +47,7 @@ pub use images::ImageArgs;
 pub use info::Info;
 pub use measure::MeasureArgs;
 pub use pull::{Models, ModelsAction, Pull};
+pub use quantize::Quantize;
 pub use questions::{BenchmarkArg, QuestionArgs};
 pub use run::Run;
 pub use sampling::SamplingArgs;
@@ -107,6 +109,8 @@ pub enum Command {
     Pull(Pull),
     /// List the models on this machine, check their files, or remove one
     Models(Models),
+    /// Write a model as one GGUF file in fewer bits
+    Quantize(Quantize),
     /// Compare with the numbers of the reference implementation; exit status 0 if they agree, 1 if not, 2 if something was
     /// not compared, 3 error
     Verify(Verify),

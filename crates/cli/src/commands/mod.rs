@@ -14,6 +14,7 @@ mod info;
 mod measure_memory;
 mod models;
 pub mod pull;
+mod quantize;
 mod run;
 mod serve;
 mod template;
@@ -47,6 +48,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Some(Command::Catalog(command)) => catalog::run(command, json)?,
         Some(Command::Pull(command)) => return pull::run(command, json),
         Some(Command::Models(command)) => return models::run(command, json),
+        Some(Command::Quantize(command)) => return quantize::run(command, &settings, json),
         Some(Command::Verify(command)) => return verify::run(command, settings, json),
         Some(Command::Tokenize(command)) => tokenize::run(command, &settings)?,
         Some(Command::Template(command)) => template::run(command, &settings, json)?,

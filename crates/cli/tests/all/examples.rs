@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// What stands for a reader's own files and ids, what measures for minutes or never ends, and what asks a hub.
-const NOT_HERE: [&str; 14] = [
+const NOT_HERE: [&str; 15] = [
     "plimsoll pull",
+    "plimsoll quantize",
     "MODEL",
     "TEXT",
     "NAME",

@@ -18,6 +18,7 @@ mod manners;
 mod mock;
 mod pictures;
 mod pull;
+mod quantize;
 mod questions;
 mod serving;
 #[path = "../../../../tests/skipped.rs"]

@@ -13,6 +13,7 @@ mod pieces;
 mod pipeline;
 mod pre_tokenizers;
 mod sentencepiece;
+mod to_gguf;
 mod vocabulary;
 
 use std::collections::BTreeSet;
@@ -25,6 +26,7 @@ use sha2::{Digest, Sha256};
 use crate::control_text::{ControlTextError, ControlTexts, GuardedText};
 use pieces::Pieces;
 use pipeline::Pipeline;
+pub use to_gguf::gguf_vocabulary;
 use vocabulary::Vocabulary;
 
 /// Why a tokenizer cannot be built, or a text not encoded.

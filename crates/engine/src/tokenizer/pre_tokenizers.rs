@@ -25,12 +25,18 @@ pub(super) fn find(tag: &str) -> Result<&'static PreTokenizer, TokenizerError> {
     })
 }
 
+/// The first tag of the row that cuts with these expressions.
+pub(super) fn tag_of(expressions: &[String], ignore_merges: bool) -> Option<&'static str> {
+    let row = PRE_TOKENIZERS.iter().find(|row| row.expressions == expressions && row.ignore_merges == ignore_merges)?;
+    row.tags.first().copied()
+}
+
 /// Whether an expression is one of these, all of which read a text a few times at most.
 pub(super) fn has(expression: &str) -> bool {
     PRE_TOKENIZERS.iter().any(|row| row.expressions.contains(&expression))
 }
 
-const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+pub(super) const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const QWEN2: &str =
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";

@@ -1,18 +1,23 @@
 //! GGUF files, versions 2 and 3, little-endian: header, metadata and tensor table, checked against the file's length.
 //! Source: ggml's docs/gguf.md. Nothing here knows what the keys mean.
 
+mod new_value;
 mod split;
 mod table;
 mod value;
+mod write;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use new_value::NewValue;
 pub use split::is_later_part;
 pub use split::open_parts;
 pub use table::{Element, GgufTensor};
 pub use value::{MetaArray, MetaType, MetaValue};
+pub use write::{GgufWriter, NewTensor};
 
 use crate::error::{FormatError, HyperparamError, MAX_NAME, one_line};
 use crate::mapping::FileBytes;
@@ -26,6 +31,15 @@ pub fn is_mmproj(name: &str) -> bool {
 const MAGIC: &[u8; 4] = b"GGUF";
 /// The tensor data starts at the next multiple of this, and so does each tensor, unless `general.alignment` differs.
 const DEFAULT_ALIGNMENT: u64 = 32;
+const ALIGNMENT_KEY: &str = "general.alignment";
+
+/// A value of the metadata, and where the file has it.
+#[derive(Debug, Clone)]
+struct Entry {
+    value: MetaValue,
+    /// Of its type's tag and what follows.
+    range: Range<usize>,
+}
 
 /// One GGUF file: its metadata by key and its tensors in the file's order.
 #[derive(Debug, Clone)]
@@ -33,7 +47,7 @@ pub struct GgufFile {
     bytes: Arc<FileBytes>,
     /// 2 or 3.
     pub version: u32,
-    metadata: BTreeMap<String, MetaValue>,
+    metadata: BTreeMap<String, Entry>,
     tensors: Vec<GgufTensor>,
 }
 
@@ -82,12 +96,21 @@ impl GgufFile {
 
     /// Every metadata key with its value, sorted by key.
     pub fn metadata(&self) -> impl Iterator<Item = (&str, &MetaValue)> {
-        self.metadata.iter().map(|(k, v)| (k.as_str(), v))
+        self.metadata.iter().map(|(key, entry)| (key.as_str(), &entry.value))
     }
 
     /// The raw value of `key`.
     pub fn get(&self, key: &str) -> Option<&MetaValue> {
-        self.metadata.get(key)
+        self.metadata.get(key).map(|entry| &entry.value)
+    }
+
+    /// Every metadata key in the file's order, with its value as another file may have it.
+    pub fn copied_metadata(&self) -> Vec<(String, NewValue)> {
+        let mut entries: Vec<(&String, &Range<usize>)> =
+            self.metadata.iter().map(|(key, entry)| (key, &entry.range)).collect();
+        entries.sort_by_key(|(_, range)| range.start);
+        let copied = |range: &Range<usize>| NewValue::Copied(self.bytes[range.clone()].to_vec());
+        entries.into_iter().map(|(key, range)| (key.clone(), copied(range))).collect()
     }
 
     fn wrong(&self, key: &str, found: &MetaValue, expected: &str) -> HyperparamError {
@@ -256,27 +279,28 @@ fn plausible(cursor: &Cursor, file: &str, what: &str, count: u64, least: u64) ->
     Err(FormatError::malformed(file, what))
 }
 
-fn read_metadata(cursor: &mut Cursor, file: &str, count: u64) -> Result<BTreeMap<String, MetaValue>, FormatError> {
+fn read_metadata(cursor: &mut Cursor, file: &str, count: u64) -> Result<BTreeMap<String, Entry>, FormatError> {
     let mut metadata = BTreeMap::new();
     for i in 0..count {
         let key = cursor.name(&format!("the name of metadata key {i}"))?;
         let item = format!("key `{}`", one_line(key, MAX_NAME));
+        let start = cursor.at;
         let ty = cursor.meta_type(&item)?;
         let value = cursor.value(ty, &item)?;
-        if metadata.insert(key.to_owned(), value).is_some() {
+        if metadata.insert(key.to_owned(), Entry { value, range: start..cursor.at }).is_some() {
             return Err(FormatError::malformed(file, format!("{item} appears twice")));
         }
     }
     Ok(metadata)
 }
 
-fn alignment(metadata: &BTreeMap<String, MetaValue>, file: &str) -> Result<u64, FormatError> {
-    match metadata.get("general.alignment") {
+fn alignment(metadata: &BTreeMap<String, Entry>, file: &str) -> Result<u64, FormatError> {
+    match metadata.get(ALIGNMENT_KEY).map(|entry| &entry.value) {
         None => Ok(DEFAULT_ALIGNMENT),
         Some(MetaValue::Uint(v)) if v.is_power_of_two() && *v <= 1 << 20 => Ok(*v),
         Some(other) => Err(HyperparamError {
             file: file.to_owned(),
-            key: "general.alignment".to_owned(),
+            key: ALIGNMENT_KEY.to_owned(),
             found: other.describe(),
             expected: "a power of two up to 1048576".to_owned(),
         }

@@ -10,7 +10,7 @@ use super::value::Cursor;
 use crate::error::{FormatError, MAX_NAME, one_line};
 
 /// ggml's limit; every published file keeps it.
-const MAX_DIMENSIONS: u32 = 4;
+pub(super) const MAX_DIMENSIONS: u32 = 4;
 
 /// What a tensor's elements are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,35 +126,24 @@ fn size(file: &str, name: &str, tag: u32, shape: &[usize]) -> Result<(Element, u
 }
 
 /// ggml's type ids. Source: `enum ggml_type` in ggml.h.
+#[rustfmt::skip]
+const WEIGHT_TYPES: [(u32, DType); 25] = [
+    (0, DType::F32), (1, DType::F16), (2, DType::Q4_0), (3, DType::Q4_1),
+    (6, DType::Q5_0), (7, DType::Q5_1), (8, DType::Q8_0), (10, DType::Q2_K),
+    (11, DType::Q3_K), (12, DType::Q4_K), (13, DType::Q5_K), (14, DType::Q6_K),
+    (16, DType::IQ2_XXS), (17, DType::IQ2_XS), (18, DType::IQ3_XXS), (19, DType::IQ1_S),
+    (20, DType::IQ4_NL), (21, DType::IQ3_S), (22, DType::IQ2_S), (23, DType::IQ4_XS),
+    (29, DType::IQ1_M), (30, DType::BF16), (34, DType::TQ1_0), (35, DType::TQ2_0),
+    (39, DType::MXFP4),
+];
+
 fn weight_type(tag: u32) -> Option<DType> {
-    Some(match tag {
-        0 => DType::F32,
-        1 => DType::F16,
-        2 => DType::Q4_0,
-        3 => DType::Q4_1,
-        6 => DType::Q5_0,
-        7 => DType::Q5_1,
-        8 => DType::Q8_0,
-        10 => DType::Q2_K,
-        11 => DType::Q3_K,
-        12 => DType::Q4_K,
-        13 => DType::Q5_K,
-        14 => DType::Q6_K,
-        16 => DType::IQ2_XXS,
-        17 => DType::IQ2_XS,
-        18 => DType::IQ3_XXS,
-        19 => DType::IQ1_S,
-        20 => DType::IQ4_NL,
-        21 => DType::IQ3_S,
-        22 => DType::IQ2_S,
-        23 => DType::IQ4_XS,
-        29 => DType::IQ1_M,
-        30 => DType::BF16,
-        34 => DType::TQ1_0,
-        35 => DType::TQ2_0,
-        39 => DType::MXFP4,
-        _ => return None,
-    })
+    WEIGHT_TYPES.iter().find(|(found, _)| *found == tag).map(|(_, dtype)| *dtype)
+}
+
+/// ggml's id of a type.
+pub(super) fn type_id(dtype: DType) -> u32 {
+    WEIGHT_TYPES.iter().find(|(_, found)| *found == dtype).expect("a file may have every type").0
 }
 
 /// ggml types that are not for weights: name and bytes per element.

@@ -1,5 +1,5 @@
-//! ggml's weight blocks, one family a file: the layout, the exact reference for reading it and, for `Q8_0` and
-//! `Q4_0`, for writing it.
+//! ggml's weight blocks, one family a file: the layout, the exact reference for reading it.
+//! `plimsoll_quantise` writes them.
 //!
 //! Every block type is integers under a scale, some with an offset: a file says which, [`codes`] the rest. The
 //! reference defines the values: every vector kernel unpacks to the same bits.
@@ -24,9 +24,6 @@ mod q5_k;
 mod q6_k;
 mod q8_0;
 mod tq;
-
-pub use q4_0::quantise as quantise_q4_0;
-pub use q8_0::quantise as quantise_q8_0;
 
 pub(crate) use codes::{Affine, Codes, STEP, Units, decode};
 pub(crate) use float::half;

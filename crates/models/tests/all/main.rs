@@ -4,6 +4,7 @@ mod arbitrary_bytes;
 mod bad_input;
 mod common;
 mod config;
+mod export;
 mod fixtures;
 mod layers;
 #[path = "../../../../tests/skipped.rs"]

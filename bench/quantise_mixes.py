@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Which type llama.cpp's own quantiser gives each tensor of small models of random weights.
+
+    bench/quantise_mixes.py LIB_DIR > crates/quantise/tests/data/mixes.txt
+
+LIB_DIR as of quantise_file.py. Models with grouped queries, a tied embedding, eight experts, fused queries, keys and values,
+and rows that blocks of 256 do not divide. Needs the package `gguf`.
+"""
+import itertools
+import sys
+import tempfile
+from pathlib import Path
+
+import gguf
+import numpy as np
+
+from quantise_file import MIXES, load, theirs
+
+MODELS = [
+    dict(arch="llama", layers=10, heads=8, kv=2),
+    dict(arch="llama", layers=33, heads=8, kv=8, inner=256, tied=True),
+    dict(arch="llama", layers=9, heads=8, kv=2, inner=256, experts=8),
+    dict(arch="llama", layers=9, heads=8, kv=4, inner=256, experts=4),
+    dict(arch="phi3", layers=16, heads=8, kv=8, fused=True),
+    dict(arch="llama", layers=8, heads=6, kv=2, width=192, inner=576, tied=True),
+]
+
+
+def write(path, arch, layers, heads, kv, width=256, inner=512, tied=False, experts=0, fused=False):
+    rng, writer = np.random.default_rng(3), gguf.GGUFWriter(path, arch)
+    writer.add_block_count(layers)
+    writer.add_context_length(512)
+    writer.add_embedding_length(width)
+    writer.add_feed_forward_length(inner)
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(kv)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_dimension_count(width // heads)
+    writer.add_tokenizer_model("no_vocab")
+    writer.add_vocab_size(64)
+    if experts:
+        writer.add_expert_count(experts)
+        writer.add_expert_used_count(2)
+
+    def add(name, *shape):
+        writer.add_tensor(name, rng.standard_normal(shape).astype(np.float32))
+
+    add("token_embd.weight", 64, width)
+    if not tied:
+        add("output.weight", 64, width)
+    add("output_norm.weight", width)
+    keys = width // heads * kv
+    for layer in (f"blk.{i}." for i in range(layers)):
+        add(layer + "attn_norm.weight", width)
+        add(layer + "ffn_norm.weight", width)
+        add(layer + "attn_output.weight", width, width)
+        parts = {"attn_qkv": width + 2 * keys} if fused else {"attn_q": width, "attn_k": keys, "attn_v": keys}
+        for name, rows in parts.items():
+            add(f"{layer}{name}.weight", rows, width)
+        stack, end = ((experts,), "_exps") if experts else ((), "")
+        if experts:
+            add(layer + "ffn_gate_inp.weight", experts, width)
+        if not fused:
+            add(f"{layer}ffn_gate{end}.weight", *stack, inner, width)
+        add(f"{layer}ffn_up{end}.weight", *stack, inner * (1 + fused), width)
+        add(f"{layer}ffn_down{end}.weight", *stack, width, inner)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def words(tensors):
+    """`name:dimensions:columns:types`, the types of all layers in their order, each with how often it comes."""
+    found = {}
+    for t in tensors:
+        if not t.name.endswith("_norm.weight"):
+            layer, name = t.name.split(".", 2)[1:] if t.name.startswith("blk.") else (0, t.name)
+            found.setdefault((name, len(t.shape), int(t.shape[0])), {})[int(layer)] = t.tensor_type.name
+    for (name, dims, cols), types in sorted(found.items()):
+        runs = ((kind, len(list(run))) for kind, run in itertools.groupby(types[i] for i in sorted(types)))
+        yield f"{name}:{dims}:{cols}:" + ",".join(f"{kind}*{n}" for kind, n in runs)
+
+
+def main():
+    llama = load(Path(sys.argv[1]))
+    with tempfile.TemporaryDirectory() as folder:
+        model, out = Path(folder) / "model.gguf", Path(folder) / "out.gguf"
+        for shape in MODELS:
+            write(model, **shape)
+            facts = (f"layers={shape['layers']} tied={int(shape.get('tied', False))} "
+                     f"group={shape['heads'] // shape['kv']} experts={shape.get('experts', 0)}")
+            for mix in MIXES:
+                if theirs(llama, model, mix, out) is None:
+                    continue
+                print(mix, facts, *words(gguf.GGUFReader(out).tensors), flush=True)
+
+
+if __name__ == "__main__":
+    main()

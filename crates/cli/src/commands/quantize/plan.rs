@@ -1,0 +1,65 @@
+//! Which type each tensor is written in.
+
+use plimsoll_kernels::DType;
+use plimsoll_models::export::Exported;
+use plimsoll_quantise::{Mix, Place, Role, TYPES, fitting, layer_of};
+
+use super::source::Source;
+use crate::args::Quantize;
+use crate::mistake::Mistake;
+
+/// A tensor and its type in the new file.
+pub struct Planned<'a> {
+    /// It.
+    pub tensor: &'a Exported,
+    /// How it is written.
+    pub to: DType,
+    /// How it would be if blocks divided its rows; none of what is kept as it is.
+    pub asked: Option<DType>,
+}
+
+impl Planned<'_> {
+    /// Bytes in the new file.
+    pub fn bytes(&self) -> u64 {
+        let row = self.to.row_bytes(self.tensor.cols()).unwrap_or(0);
+        (row * self.tensor.rows()) as u64
+    }
+
+    /// Whether blocks of what was asked for do not divide its rows.
+    pub fn has_fallen_back(&self) -> bool {
+        self.asked.is_some_and(|asked| asked != self.to)
+    }
+}
+
+/// Every tensor in the source's order.
+///
+/// # Errors
+/// One was quantised before and is not to be again, or its type is none that is written.
+pub fn plan<'a>(command: &Quantize, mix: Mix, source: &'a Source) -> anyhow::Result<Vec<Planned<'a>>> {
+    source.tensors.iter().map(|tensor| planned(command, mix, source, tensor)).collect()
+}
+
+fn planned<'a>(command: &Quantize, mix: Mix, source: &Source, tensor: &'a Exported) -> anyhow::Result<Planned<'a>> {
+    let role = Role::of(&tensor.name, tensor.shape.len());
+    let (layer, is_stack) = (layer_of(&tensor.name).unwrap_or(0), tensor.shape.len() > 2);
+    // What the mix asks for shows on a row that every block divides.
+    let place = |cols| Place { role, layer, is_stack, cols };
+    let own = match role {
+        Role::Embedding => command.embedding_type,
+        Role::Output => command.output_type,
+        _ => None,
+    };
+    let asked = own.or_else(|| mix.type_of(&source.model, &place(tensor.cols().next_multiple_of(256))));
+    let to = match own {
+        Some(own) => fitting(own, tensor.cols()),
+        None => mix.type_of(&source.model, &place(tensor.cols())).unwrap_or_else(|| source.kept(tensor)),
+    };
+    let from = tensor.dtype();
+    if !from.is_float() && from != to && !command.allow_requantize {
+        let message = tensor.error(format!("is {from} already, and would be {to}")).to_string();
+        let hint = "take the model in the floats that its maker published, or accept a second loss: --allow-requantize";
+        return Err(Mistake::error(message, hint));
+    }
+    debug_assert!(TYPES.contains(&to) || from == to);
+    Ok(Planned { tensor, to, asked })
+}

@@ -1,0 +1,165 @@
+//! `plimsoll quantize`: what is written is the model, and nothing is left of what is not.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use plimsoll_engine::Tokenizer;
+use plimsoll_formats::gguf::{GgufFile, GgufWriter, NewTensor};
+use plimsoll_kernels::DType;
+use plimsoll_models::Checkpoint;
+use plimsoll_testing::Case;
+
+const LARGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../demo/large");
+
+fn command(folder: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plimsoll"));
+    command.args(args).current_dir(folder).env_remove("PLIMSOLL_ISA");
+    command
+}
+
+fn run(folder: &Path, args: &[&str]) -> Output {
+    command(folder, args).output().unwrap()
+}
+
+fn written(folder: &Path, args: &[&str]) {
+    let output = run(folder, args);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn refused(folder: &Path, args: &[&str]) -> String {
+    let output = run(folder, args);
+    assert_eq!(output.status.code(), Some(1), "{args:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_folder_becomes_a_gguf_that_is_the_same_model_and_answers_rightly() {
+    let folder = tempfile::tempdir().unwrap();
+    written(folder.path(), &["quantize", LARGE, "--to", "q8_0", "-o", "model.gguf"]);
+    let path = folder.path().join("model.gguf");
+    let (original, there) = (Checkpoint::open(Path::new(LARGE)).unwrap(), Checkpoint::open(&path).unwrap());
+    let tokenizers = [&original, &there].map(|checkpoint| Tokenizer::of(checkpoint, None).unwrap());
+    assert_eq!(tokenizers[0].vocabulary_sha256(), tokenizers[1].vocabulary_sha256());
+    assert_eq!(original.licence.spdx, there.licence.spdx);
+    let template = |checkpoint: &Checkpoint| checkpoint.chat_template.as_ref().and_then(|t| t.default.clone());
+    assert_eq!(template(&original), template(&there));
+    assert_eq!(original.generation.eos_ids, there.generation.eos_ids);
+    assert_eq!(original.tensors().count(), there.tensors().count());
+    for tensor in original.tensors() {
+        let quantised = there.require_shape(tensor.name(), tensor.shape()).unwrap();
+        let (values, back) = (tensor.to_f32(), quantised.to_f32());
+        if tensor.shape().len() == 1 {
+            assert!(quantised.dtype() == DType::F32 && values == back, "{}", tensor.name());
+            continue;
+        }
+        assert_eq!(quantised.dtype(), DType::Q8_0, "{}", tensor.name());
+        let cols = tensor.shape()[1];
+        for (row, other) in values.chunks(cols).zip(back.chunks(cols)) {
+            // Half a step of 127 to the greatest magnitude, and as much again where the greatest is clipped for the others.
+            let step = row.iter().fold(0.0f32, |most, v| most.max(v.abs())) / 127.0;
+            assert!(row.iter().zip(other).all(|(v, o)| (v - o).abs() <= 1.1 * step), "{}", tensor.name());
+        }
+    }
+    let asked = run(folder.path(), &["run", "model.gguf", "What is 12 + 7?"]);
+    assert_eq!(String::from_utf8_lossy(&asked.stdout).trim(), "19");
+}
+
+#[test]
+fn a_gguf_keeps_its_metadata_and_its_vectors() {
+    let folder = tempfile::tempdir().unwrap();
+    let gguf = Case::named("gemma3").write(folder.path()).gguf.unwrap();
+    written(folder.path(), &["quantize", gguf.to_str().unwrap(), "--to", "Q5_0", "-o", "small.gguf"]);
+    let (before, after) = (GgufFile::open(&gguf).unwrap(), GgufFile::open(&folder.path().join("small.gguf")).unwrap());
+    for (key, value) in before.metadata() {
+        assert_eq!(after.get(key).map(|value| value.describe()), Some(value.describe()), "{key}");
+    }
+    assert_eq!(after.uint("general.file_type").unwrap(), Some(8)); // LLAMA_FTYPE_MOSTLY_Q5_0
+    assert_eq!(after.uint("general.quantization_version").unwrap(), Some(2));
+    for (tensor, new) in before.tensors().iter().zip(after.tensors()) {
+        assert_eq!((&tensor.name, &tensor.shape), (&new.name, &new.shape));
+        if tensor.shape.len() == 1 {
+            assert!(before.bytes()[tensor.range.clone()] == after.bytes()[new.range.clone()], "{}", tensor.name);
+        }
+    }
+    Checkpoint::open(&folder.path().join("small.gguf")).unwrap();
+}
+
+#[test]
+fn bytes_are_the_same_at_any_number_of_threads_and_any_level() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    for (threads, name) in [("1", "one.gguf"), ("3", "three.gguf")] {
+        written(folder.path(), &["quantize", "demo:small", "--to", "Q4_K_M", "--threads", threads, "-o", name]);
+    }
+    let mut scalar = command(folder.path(), &["quantize", "demo:small", "--to", "Q4_K_M", "-o", "scalar.gguf"]);
+    assert!(scalar.env("PLIMSOLL_ISA", "scalar").output().unwrap().status.success());
+    assert!(small("one.gguf") == small("three.gguf") && small("one.gguf") == small("scalar.gguf"));
+}
+
+#[test]
+fn what_is_not_to_be_written_is_refused_by_name_with_a_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = refused(folder.path(), &["quantize", "demo:small", "--to", "Q4_X"]);
+    assert!(told.contains("no type and no mix is called `Q4_X`") && told.contains("hint: there are "), "{told}");
+    written(folder.path(), &["quantize", "demo:small", "--to", "Q8_0"]);
+    let told = refused(folder.path(), &["quantize", "demo:small", "--to", "Q8_0"]);
+    assert!(told.contains("`demo-small-Q8_0.gguf` is already there") && told.contains("--force"), "{told}");
+    let again = ["quantize", "demo-small-Q8_0.gguf", "--to", "Q4_0", "-o", "again.gguf"];
+    let told = refused(folder.path(), &again);
+    assert!(
+        told.contains("tensor `blk.0.attn_q.weight`: is Q8_0 already") && told.contains("--allow-requantize"),
+        "{told}"
+    );
+    assert_eq!(names(folder.path()), ["demo-small-Q8_0.gguf"]);
+    written(folder.path(), &[&again[..], &["--allow-requantize"]].concat());
+}
+
+/// A GGUF of one matrix.
+fn one_matrix(path: &Path, rows: usize, cols: usize, value: impl Fn(usize) -> f32) {
+    let metadata = [("general.architecture".to_owned(), "llama".into())];
+    let tensors = [NewTensor { name: "blk.0.ffn_up.weight".to_owned(), dtype: DType::F32, shape: vec![rows, cols] }];
+    let file = std::io::BufWriter::new(std::fs::File::create(path).unwrap());
+    let mut writer = GgufWriter::new(file, "matrix", &metadata, &tensors).unwrap();
+    (0..rows * cols).for_each(|i| writer.write(&value(i).to_le_bytes()).unwrap());
+    writer.finish().unwrap();
+}
+
+#[test]
+fn a_weight_that_is_no_number_is_named_and_nothing_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    one_matrix(&folder.path().join("bad.gguf"), 3, 256, |i| if i == 300 { f32::NAN } else { 0.5 });
+    let told = refused(folder.path(), &["quantize", "bad.gguf", "--to", "Q4_K_M", "-o", "out.gguf"]);
+    let expected = "`bad.gguf`, tensor `blk.0.ffn_up.weight`: row 1, value 44 is NaN, expected a finite number";
+    assert!(told.contains(expected), "{told}");
+    assert_eq!(names(folder.path()), ["bad.gguf"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_leaves_nothing_half_written() {
+    let folder = tempfile::tempdir().unwrap();
+    one_matrix(&folder.path().join("large.gguf"), 4096, 4096, |i| {
+        ((i * 2654435761) >> 8 & 0xffff) as f32 / 65536.0 - 0.5
+    });
+    let args = ["quantize", "large.gguf", "--to", "Q2_K", "--threads", "1", "-o", "out.gguf"];
+    let child = command(folder.path(), &args).stderr(Stdio::piped()).spawn().unwrap();
+    let begin = Instant::now();
+    // Until it writes: the file that it begins stands beside the others.
+    while names(folder.path()).len() < 2 && begin.elapsed() < Duration::from_secs(20) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    assert!(told.contains("stopped; nothing was written"), "{told}");
+    assert_eq!(names(folder.path()), ["large.gguf"]);
+}

@@ -1,0 +1,168 @@
+//! A model as a GGUF has it, from whichever files there are: the tensors under GGUF's names with their rows read as they are
+//! asked for, and the metadata that its hyperparameters are read back from.
+
+mod keys;
+mod read_back;
+
+use plimsoll_formats::gguf::{Element, GgufFile};
+use plimsoll_formats::{FormatError, Tensor};
+use plimsoll_kernels::DType;
+
+use crate::spelling::{self, Stored, StoredLayout};
+use crate::{Checkpoint, ModelError};
+
+pub use keys::{hyperparameter_keys, rope_factors};
+pub use read_back::check;
+
+/// A tensor of a GGUF that is to be: what it is made of, and how.
+#[derive(Debug, Clone)]
+pub struct Exported {
+    /// Its name in the GGUF.
+    pub name: String,
+    /// Its shape there, outermost first.
+    pub shape: Vec<usize>,
+    parts: Vec<Tensor>,
+    layout: StoredLayout,
+}
+
+impl Exported {
+    /// Values in a row; of a vector all of it.
+    pub fn cols(&self) -> usize {
+        self.shape.last().copied().unwrap_or(1)
+    }
+
+    /// Rows of all its matrices; 1 of a vector.
+    pub fn rows(&self) -> usize {
+        self.shape.iter().rev().skip(1).product()
+    }
+
+    /// The type that the files have it in, of several the first part's.
+    pub fn dtype(&self) -> DType {
+        self.parts[0].dtype()
+    }
+
+    /// Its bytes, where the files have them as the GGUF would: in one piece, in the same order and meaning.
+    pub fn stored(&self) -> Option<&[u8]> {
+        let [only] = &self.parts[..] else { return None };
+        if self.layout == StoredLayout::Rows { only.bytes_as_shown() } else { None }
+    }
+
+    /// Rows from `first` on, as many as `out` holds.
+    ///
+    /// # Panics
+    /// `out` is no whole rows, or there are fewer.
+    pub fn read_rows(&self, first: usize, out: &mut [f32]) {
+        if self.shape.len() == 1 {
+            out.copy_from_slice(&self.vector());
+            return;
+        }
+        let cols = self.cols();
+        match self.layout {
+            StoredLayout::RotaryPairs { head_dim } => {
+                for (i, out) in out.chunks_exact_mut(cols).enumerate() {
+                    self.parts[0].read_rows(paired(first + i, head_dim), out);
+                }
+            }
+            _ => self.read_parts(first, out),
+        }
+    }
+
+    /// Rows of parts that lie one behind the other.
+    fn read_parts(&self, first: usize, out: &mut [f32]) {
+        let (cols, mut row, mut out) = (self.cols(), first, out);
+        for part in &self.parts {
+            let rows = part.n_values() / cols;
+            if row >= rows {
+                row -= rows;
+                continue;
+            }
+            let n = (rows - row).min(out.len() / cols);
+            let (now, rest) = out.split_at_mut(n * cols);
+            part.read_rows(row, now);
+            (row, out) = (0, rest);
+            if out.is_empty() {
+                return;
+            }
+        }
+        assert!(out.is_empty(), "rows beyond the end of `{}`", self.name);
+    }
+
+    /// A vector is a gain or a bias: it is read whole.
+    fn vector(&self) -> Vec<f32> {
+        let values: Vec<f32> = self.parts.iter().flat_map(Tensor::to_f32).collect();
+        match self.layout {
+            StoredLayout::Shifted(shift) => values.iter().map(|value| value + shift).collect(),
+            StoredLayout::RotaryPairs { head_dim } => (0..values.len()).map(|i| values[paired(i, head_dim)]).collect(),
+            StoredLayout::Rows | StoredLayout::Transposed => values,
+        }
+    }
+
+    /// An error about what it is made of.
+    pub fn error(&self, what: impl Into<String>) -> FormatError {
+        self.parts[0].error(what)
+    }
+}
+
+/// The row that comes at `row` where the two rows of a head that rotate together lie side by side.
+fn paired(row: usize, head_dim: usize) -> usize {
+    let (head, within) = (row / head_dim * head_dim, row % head_dim);
+    head + within / 2 + within % 2 * (head_dim / 2)
+}
+
+/// The tensors of a GGUF's parts, as they are.
+///
+/// # Errors
+/// One is of a type that no weight may have.
+pub fn of_gguf(parts: &[GgufFile]) -> Result<Vec<Exported>, FormatError> {
+    let mut exported = Vec::new();
+    for part in parts {
+        for tensor in part.tensors() {
+            let Element::Weight(dtype) = tensor.element else {
+                let what = format!("is stored as {}, which is no type of weights", tensor.element.name());
+                return Err(FormatError::tensor(part.name(), &tensor.name, what));
+            };
+            let (range, shape) = (tensor.range.clone(), tensor.shape.clone());
+            let view = Tensor::new(&tensor.name, part.bytes().clone(), range, dtype, shape.clone());
+            let layout = StoredLayout::Rows;
+            exported.push(Exported { name: tensor.name.clone(), shape, parts: vec![view], layout });
+        }
+    }
+    Ok(exported)
+}
+
+/// The text weights of a checkpoint of safetensors, as its GGUF has them.
+///
+/// # Errors
+/// The checkpoint makes no network, or lacks one of its weights.
+pub fn of_checkpoint(checkpoint: &Checkpoint) -> Result<Vec<Exported>, ExportError> {
+    let network = crate::network(checkpoint)?;
+    let shape = |name: &str| network.weights.iter().find(|weight| weight.name == name).map(|w| w.shape.clone());
+    let exported = |stored: Stored| -> Result<Exported, FormatError> {
+        let part = |name: &String| checkpoint.require_shape(name, &shape(name).unwrap_or_default()).cloned();
+        let parts = stored.parts.iter().map(part).collect::<Result<_, _>>()?;
+        Ok(Exported { name: stored.name, shape: stored.shape, parts, layout: stored.layout })
+    };
+    let stored = spelling::in_gguf(&network, &checkpoint.hyperparams);
+    Ok(stored.into_iter().map(exported).collect::<Result<_, _>>()?)
+}
+
+/// Why a checkpoint makes no GGUF.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// It makes no network.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A tensor or key is not as it has to be.
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    /// A GGUF has no words for something that it asks for.
+    #[error("`{file}` asks for {what}, which a GGUF of `{arch}` cannot say")]
+    Unsaid {
+        /// The file of its hyperparameters.
+        file: String,
+        /// `general.architecture`.
+        arch: &'static str,
+        /// What would be lost.
+        what: &'static str,
+    },
+}

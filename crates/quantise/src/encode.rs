@@ -1,0 +1,142 @@
+//! A row of values as the bytes of a type.
+
+use half::{bf16, f16};
+use plimsoll_kernels::DType;
+
+use crate::{curve, iq, k_affine, k_scaled, simple, ternary};
+
+/// The types that can be written, the most precise first.
+pub const TYPES: [DType; 23] = [
+    DType::F32,
+    DType::F16,
+    DType::BF16,
+    DType::Q8_0,
+    DType::Q6_K,
+    DType::Q5_1,
+    DType::Q5_K,
+    DType::Q5_0,
+    DType::Q4_1,
+    DType::Q4_K,
+    DType::Q4_0,
+    DType::IQ4_NL,
+    DType::IQ4_XS,
+    DType::MXFP4,
+    DType::Q3_K,
+    DType::IQ3_S,
+    DType::IQ3_XXS,
+    DType::Q2_K,
+    DType::IQ2_S,
+    DType::IQ2_XS,
+    DType::IQ2_XXS,
+    DType::TQ2_0,
+    DType::TQ1_0,
+];
+
+/// Why values cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum EncodeError {
+    /// Infinity or NaN.
+    #[error("value {index} is {value}, expected a finite number")]
+    NotFinite {
+        /// Which of the values, from 0.
+        index: usize,
+        /// It.
+        value: f32,
+    },
+    /// A value beyond what half precision holds, which scales are stored in.
+    #[error("value {index} is {value:e}, expected a magnitude of at most 65504 in {dtype}")]
+    TooLarge {
+        /// Which of the values, from 0.
+        index: usize,
+        /// It.
+        value: f32,
+        /// The type that was asked for.
+        dtype: DType,
+    },
+    /// A type that nothing here writes.
+    #[error("{0} is not written, only read")]
+    NotWritten(DType),
+}
+
+/// Writes `values` as `dtype` over `out`, with the least squared error under `weights`, one for each value; none count
+/// alike.
+///
+/// ```
+/// use plimsoll_kernels::{DType, dequantise};
+/// let values: Vec<f32> = (0..32).map(|i| (i as f32 - 15.5) / 16.0).collect();
+/// let mut block = [0; 34];
+/// plimsoll_quantise::encode(DType::Q8_0, &values, None, &mut block)?;
+/// let mut back = [0.0; 32];
+/// dequantise(DType::Q8_0, &block, &mut back);
+/// assert!(values.iter().zip(back).all(|(value, back)| (value - back).abs() < 0.005));
+/// # Ok::<(), plimsoll_quantise::EncodeError>(())
+/// ```
+///
+/// # Errors
+/// A value is not finite or too large for the type, or the type is not written: the first such value.
+///
+/// # Panics
+/// `values` are no whole blocks, `out` has not exactly their bytes, or there is another number of weights.
+pub fn encode(dtype: DType, values: &[f32], weights: Option<&[f32]>, out: &mut [u8]) -> Result<(), EncodeError> {
+    assert_eq!(Some(out.len()), dtype.row_bytes(values.len()), "bytes of {} values of {dtype}", values.len());
+    assert!(weights.is_none_or(|weights| weights.len() == values.len()), "a weight for each value");
+    check(dtype, values)?;
+    match dtype {
+        DType::F32 => each(values, out, f32::to_le_bytes),
+        DType::F16 => each(values, out, |value| f16::from_f32(value).to_le_bytes()),
+        DType::BF16 => each(values, out, |value| bf16::from_f32(value).to_le_bytes()),
+        DType::Q8_0 => blocks(values, weights, out, simple::q8_0),
+        DType::Q5_1 => blocks(values, weights, out, simple::q5_1),
+        DType::Q5_0 => blocks(values, weights, out, simple::q5_0),
+        DType::Q4_1 => blocks(values, weights, out, simple::q4_1),
+        DType::Q4_0 => blocks(values, weights, out, simple::q4_0),
+        DType::Q6_K => blocks(values, weights, out, k_scaled::q6_k),
+        DType::Q5_K => blocks(values, weights, out, k_affine::q5_k),
+        DType::Q4_K => blocks(values, weights, out, k_affine::q4_k),
+        DType::Q3_K => blocks(values, weights, out, k_scaled::q3_k),
+        DType::Q2_K => blocks(values, weights, out, k_affine::q2_k),
+        DType::IQ4_NL => blocks(values, weights, out, curve::iq4_nl),
+        DType::IQ4_XS => blocks(values, weights, out, curve::iq4_xs),
+        DType::MXFP4 => blocks(values, weights, out, curve::mxfp4),
+        DType::IQ3_S => blocks(values, weights, out, iq::iq3_s),
+        DType::IQ3_XXS => blocks(values, weights, out, iq::iq3_xxs),
+        DType::IQ2_S => blocks(values, weights, out, iq::iq2_s),
+        DType::IQ2_XS => blocks(values, weights, out, iq::iq2_xs),
+        DType::IQ2_XXS => blocks(values, weights, out, iq::iq2_xxs),
+        DType::TQ1_0 => blocks(values, weights, out, ternary::tq1_0),
+        DType::TQ2_0 => blocks(values, weights, out, ternary::tq2_0),
+        other => return Err(EncodeError::NotWritten(other)),
+    }
+    Ok(())
+}
+
+fn check(dtype: DType, values: &[f32]) -> Result<(), EncodeError> {
+    let most = match dtype {
+        DType::F32 | DType::BF16 | DType::MXFP4 => f32::MAX,
+        _ => 65504.0,
+    };
+    match values.iter().position(|value| !(value.abs() <= most)) {
+        None => Ok(()),
+        Some(index) if values[index].is_finite() => Err(EncodeError::TooLarge { index, value: values[index], dtype }),
+        Some(index) => Err(EncodeError::NotFinite { index, value: values[index] }),
+    }
+}
+
+fn each<const BYTES: usize>(values: &[f32], out: &mut [u8], bytes: impl Fn(f32) -> [u8; BYTES]) {
+    for (out, value) in out.as_chunks_mut().0.iter_mut().zip(values) {
+        *out = bytes(*value);
+    }
+}
+
+fn blocks<const LEN: usize, const BYTES: usize>(
+    values: &[f32],
+    weights: Option<&[f32]>,
+    out: &mut [u8],
+    block: impl Fn(&[f32; LEN], &[f32; LEN], &mut [u8; BYTES]),
+) {
+    let alike = [1.0; LEN];
+    for (i, (values, out)) in values.as_chunks().0.iter().zip(out.as_chunks_mut().0).enumerate() {
+        let weights = weights.map_or(&alike, |weights| &weights.as_chunks().0[i]);
+        block(values, weights, out);
+    }
+}

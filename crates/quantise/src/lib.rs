@@ -1,0 +1,29 @@
+//! Weights written as ggml's block types.
+//!
+//! A type says what a block can hold; which of it stands for given values best is searched here, under a weight for each
+//! value or under none. What is minimised is the squared error of what a reader gets back: codes are always taken at the
+//! scales that are stored. A block depends on its own values and weights alone, and every sum has a fixed order, so that
+//! bytes are the same at any number of threads and on any processor.
+//!
+//! Nothing here knows a model; `plimsoll_kernels` reads what is written here.
+#![forbid(unsafe_code)]
+
+mod affine;
+mod curve;
+mod encode;
+mod grid;
+mod iq;
+mod k_affine;
+mod k_scaled;
+mod mix;
+mod role;
+mod rows;
+mod scale;
+mod simple;
+mod sums;
+mod ternary;
+
+pub use encode::{EncodeError, TYPES, encode};
+pub use mix::{Mix, Model, Place, fitting};
+pub use role::{Role, layer_of};
+pub use rows::{RowError, encode_rows};
