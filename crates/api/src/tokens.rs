@@ -12,12 +12,19 @@ use crate::error::ApiError;
 use crate::fields::Fields;
 use crate::models::Models;
 
+/// Bytes of a text that is cut into tokens, which takes seconds and a hundred times its memory.
+const LONGEST: usize = 4 << 20;
+
 /// `POST /tokenize`: `content`, and whether `add_special` puts the token before it that begins texts. Control tokens that
 /// the text spells stay text, unless `parse_special`.
 pub async fn tokenize(State(models): State<Arc<Models>>, body: Bytes) -> Result<Json<Value>, ApiError> {
     let mut fields = Fields::of_body(&body)?;
     let (_, served) = models.find(&fields.need::<String>("model")?).await?;
     let content: String = fields.need("content")?;
+    if content.len() > LONGEST {
+        let what = format!("`content` has {} bytes, and may have {} MiB", content.len(), LONGEST >> 20);
+        return Err(ApiError::bad("content", what));
+    }
     let add_special = fields.take("add_special")?.unwrap_or(false);
     let special = if fields.take("parse_special")?.unwrap_or(false) { Special::Parse } else { Special::AsText };
     fields.end()?;

@@ -1,10 +1,8 @@
 //! Anthropic's API over HTTP's types.
 
-mod server;
-
+use crate::server::{answered, events, post, refused};
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use server::{answered, events, post, refused};
 
 const MESSAGES: &str = "/v1/messages";
 
@@ -216,12 +214,12 @@ async fn what_is_not_honoured_is_refused_in_anthropics_shape() {
         (MESSAGES, "GET", StatusCode::METHOD_NOT_ALLOWED, "invalid_request_error"),
         ("/v1/messages/batches", "POST", StatusCode::NOT_FOUND, "not_found_error"),
     ] {
-        let (got, body) = server::sent(method, path, String::new()).await;
+        let (got, body) = crate::server::sent(method, path, String::new()).await;
         let error: Value = serde_json::from_str(&body).unwrap();
         assert_eq!((got, &error["type"], &error["error"]["type"]), (status, &json!("error"), &json!(kind)));
     }
     let (status, error) = post(MESSAGES, asked("gpt-9", json!({}))).await;
     assert_eq!((status, &error["error"]["type"]), (StatusCode::NOT_FOUND, &json!("not_found_error")));
-    let (status, error) = server::sent("POST", MESSAGES, " ".repeat((64 << 20) + 1)).await;
+    let (status, error) = crate::server::sent("POST", MESSAGES, " ".repeat((64 << 20) + 1)).await;
     assert!(status == StatusCode::PAYLOAD_TOO_LARGE && error.contains("request_too_large"), "{error}");
 }

@@ -1,12 +1,10 @@
 //! Answers held to schemas and tools, with models whose templates are exchanged: whatever a model would like to say, what it
 //! says is valid.
 
-mod server;
-
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use server::{answered, post};
+use crate::server::{answered, post};
 
 const CHAT: &str = "/v1/chat/completions";
 /// Models that write calls in one language each.

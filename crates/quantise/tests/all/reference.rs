@@ -1,14 +1,12 @@
 //! Squared errors beside those of ggml's own quantiser.
 
-mod common;
-
-use common::Numbers;
+use crate::common::Numbers;
 use plimsoll_kernels::{DType, dequantise};
 use plimsoll_quantise::{TYPES, encode};
 
 /// For each type the squared error of what ggml makes of these values: smooth, tailed, and both under weights that it was
 /// given as an importance matrix. Written by `bench/quantise_error.py LIBGGML_BASE --reference`.
-const REFERENCE: &str = include_str!("data/reference.txt");
+const REFERENCE: &str = include_str!("../data/reference.txt");
 
 const COLS: usize = 512;
 const ROWS: usize = 24;

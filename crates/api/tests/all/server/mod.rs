@@ -13,7 +13,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 /// What every template here begins with: the demo model's own, which knows no tools.
-const OWN: &str = include_str!("../../../../demo/large/chat_template.jinja");
+const OWN: &str = include_str!("../../../../../demo/large/chat_template.jinja");
 
 fn served(demo: &str, template: Option<String>) -> Served {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo").join(demo);
@@ -72,7 +72,6 @@ pub async fn answered(path: &str, body: Value) -> Value {
 }
 
 /// What a refusal says, in any of the shapes.
-#[allow(dead_code, reason = "some ask for the place alone")]
 pub async fn refused(path: &str, body: Value) -> String {
     let (status, answer) = post(path, body.clone()).await;
     assert_eq!(status, StatusCode::BAD_REQUEST, "{body}: {answer}");
@@ -81,7 +80,6 @@ pub async fn refused(path: &str, body: Value) -> String {
 }
 
 /// The events of a stream that have names, with these.
-#[allow(dead_code, reason = "not every API has them")]
 pub async fn events(path: &str, body: Value) -> Vec<(String, Value)> {
     let (status, text) = sent("POST", path, body.to_string()).await;
     assert_eq!(status, StatusCode::OK, "{text}");

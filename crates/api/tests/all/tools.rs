@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 /// What every template here begins with: the demo model's own, which knows no tools.
-const OWN: &str = include_str!("../../../demo/large/chat_template.jinja");
+const OWN: &str = include_str!("../../../../demo/large/chat_template.jinja");
 
 fn served(before: &str, after: &str) -> Served {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo/large");

@@ -1,9 +1,7 @@
 //! Requests as agents send them, with the fields that they add unasked.
 
-mod server;
-
+use crate::server::{answered, events, refused};
 use serde_json::{Value, json};
-use server::{answered, events, refused};
 
 /// As Claude Code asks.
 fn claude_code() -> Value {

@@ -1,11 +1,9 @@
 //! Ollama's API over HTTP's types.
 
-mod server;
-
+use crate::server::{answered, post, refused, sent};
 use axum::http::StatusCode;
 use base64::Engine;
 use serde_json::{Value, json};
-use server::{answered, post, refused, sent};
 
 const CHAT: &str = "/api/chat";
 const GENERATE: &str = "/api/generate";

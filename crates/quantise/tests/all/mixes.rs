@@ -5,7 +5,7 @@ use plimsoll_quantise::{Mix, Model, Place, Role};
 
 /// What llama.cpp made of models of random weights, by `bench/quantise_mixes.py LIB_DIR`: a line for each model and mix, with
 /// `name:dimensions:columns:types` of its tensors, the types of all layers in their order, each with how often it comes.
-const REFERENCE: &str = include_str!("data/mixes.txt");
+const REFERENCE: &str = include_str!("../data/mixes.txt");
 
 /// `layers=10 tied=0 group=4 experts=0`
 fn model(words: &[&str]) -> Model {

@@ -1,11 +1,9 @@
 //! What holds of every block type, whatever is written.
 
 #[allow(dead_code)] // what another test asks for
-mod common;
-
 use std::num::NonZeroUsize;
 
-use common::Numbers;
+use crate::common::Numbers;
 use plimsoll_kernels::{DType, Pool, dequantise};
 use plimsoll_quantise::{EncodeError, RowError, TYPES, encode, encode_rows};
 use proptest::prelude::*;

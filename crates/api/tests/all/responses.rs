@@ -1,11 +1,9 @@
 //! OpenAI's responses over HTTP's types.
 
-mod server;
-
+use crate::server::{answered, events, post, refused, sent};
 use axum::http::StatusCode;
 use base64::Engine;
 use serde_json::{Value, json};
-use server::{answered, events, post, refused, sent};
 
 const RESPONSES: &str = "/v1/responses";
 

@@ -1,0 +1,6 @@
+//! Weights written as block types. One program of all tests, for each would be linked by itself.
+
+mod blocks;
+mod common;
+mod mixes;
+mod reference;
