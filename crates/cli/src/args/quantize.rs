@@ -13,7 +13,7 @@ use super::model_help::MODEL_HELP;
 /// `quantize`
 #[derive(ClapArgs, Debug)]
 #[command(
-    after_help = "Examples:\n  plimsoll quantize demo:large --to q8_0\n  plimsoll quantize models/SmolLM3-3B --to Q4_K_M -o smollm3-q4.gguf\n  plimsoll quantize model-bf16.gguf --to Q6_K --dry-run\n\nA mix gives each weight the type that llama.cpp's tool gives it; each block is fitted to the least squared error.\nNo more than a few rows of the model are in memory, and the bytes are the same on any machine."
+    after_help = "Examples:\n  plimsoll quantize demo:large --to q8_0\n  plimsoll quantize models/mine --to Q4_K_M -o mine-q4.gguf\n  plimsoll quantize model-bf16.gguf --to Q6_K --dry-run\n\nA mix gives each weight the type that llama.cpp's tool gives it; each block is fitted to the least squared error.\nNo more than a few rows of the model are in memory, and the bytes are the same on any machine."
 )]
 pub struct Quantize {
     #[arg(help = MODEL_HELP)]

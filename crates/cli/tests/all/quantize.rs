@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use plimsoll_engine::Tokenizer;
 use plimsoll_formats::gguf::{GgufFile, GgufWriter, NewTensor};
 use plimsoll_kernels::DType;
-use plimsoll_models::Checkpoint;
+use plimsoll_models::{Checkpoint, Vision};
 use plimsoll_testing::Case;
 
 const LARGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../demo/large");
@@ -90,6 +90,20 @@ fn a_gguf_keeps_its_metadata_and_its_vectors() {
         }
     }
     Checkpoint::open(&folder.path().join("small.gguf")).unwrap();
+}
+
+#[test]
+fn a_tower_is_written_beside_its_text_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let gguf = Case::named("tower-idefics3").write(folder.path()).gguf.unwrap();
+    for (from, to) in [(gguf.clone(), "text.gguf"), (gguf.with_file_name("mmproj.gguf"), "mmproj-text.gguf")] {
+        written(folder.path(), &["quantize", from.to_str().unwrap(), "--to", "Q8_0", "-o", to]);
+    }
+    let there = Checkpoint::open(&folder.path().join("text.gguf")).unwrap();
+    let tower = Vision::of(&there, None).unwrap().expect("the tower beside it");
+    plimsoll_models::tower(&tower).unwrap();
+    let blocks = tower.weights.iter().filter(|tensor| tensor.dtype() == DType::Q8_0).count();
+    assert!(blocks > 0, "{:?}", tower.weights.bytes_by_type());
 }
 
 #[test]
