@@ -112,7 +112,9 @@ impl GgufVocab {
             ("padding", self.pad_id),
         ];
         for (name, id) in ids {
-            id.map(|id| put(&format!("{name}_token_id"), id.into()));
+            if let Some(id) = id {
+                put(&format!("{name}_token_id"), id.into());
+            }
         }
         let flags = [
             ("add_bos_token", self.add_bos),
@@ -121,7 +123,9 @@ impl GgufVocab {
             ("remove_extra_whitespaces", self.remove_extra_whitespaces),
         ];
         for (name, flag) in flags {
-            flag.map(|flag| put(name, flag.into()));
+            if let Some(flag) = flag {
+                put(name, flag.into());
+            }
         }
         keys
     }

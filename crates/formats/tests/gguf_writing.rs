@@ -137,7 +137,7 @@ fn what_makes_no_file_is_refused_by_name() {
     assert_eq!(refused(&[tensor("w", DType::F32, &[1; 5])]), "`f`, tensor `w`: has 5 dimensions, expected 1 to 4");
     let twice = tensor("w", DType::F32, &[1]);
     assert_eq!(refused(&[twice.clone(), twice.clone()]), "`f`, tensor `w`: would be there twice");
-    let mut writer = GgufWriter::new(Vec::new(), "f", &[], &[twice.clone()]).unwrap();
+    let mut writer = GgufWriter::new(Vec::new(), "f", &[], std::slice::from_ref(&twice)).unwrap();
     assert_eq!(writer.write(&[0; 5]).unwrap_err().to_string(), "`f`, tensor `w`: was given 5 bytes, expected 4");
     assert_eq!(writer.finish().unwrap_err().to_string(), "`f`, tensor `w`: was given 0 bytes, expected 4");
 }

@@ -115,7 +115,7 @@ fn check(dtype: DType, values: &[f32]) -> Result<(), EncodeError> {
         DType::F32 | DType::BF16 | DType::MXFP4 => f32::MAX,
         _ => 65504.0,
     };
-    match values.iter().position(|value| !(value.abs() <= most)) {
+    match values.iter().position(|value| value.is_nan() || value.abs() > most) {
         None => Ok(()),
         Some(index) if values[index].is_finite() => Err(EncodeError::TooLarge { index, value: values[index], dtype }),
         Some(index) => Err(EncodeError::NotFinite { index, value: values[index] }),

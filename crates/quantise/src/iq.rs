@@ -239,10 +239,10 @@ fn settled<const RUN: usize>(
         let mut best = f32::INFINITY;
         for scale in from[group].saturating_sub(reach)..=(from[group] + reach).min(15) {
             let (mut error, mut chosen) = (0.0, [0; 8]);
-            for run in 0..runs {
+            for (run, chosen) in chosen[..runs].iter_mut().enumerate() {
                 let at = group * runs + run;
                 let (entry, cost) = grid.nearest(&x[at], &w[at], unit * f32::from(2 * scale + 1));
-                (chosen[run], error) = (entry, error + cost);
+                (*chosen, error) = (entry, error + cost);
             }
             if error < best {
                 (best, scales[group]) = (error, scale);

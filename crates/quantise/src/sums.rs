@@ -12,9 +12,8 @@ pub fn sums<const N: usize, const SUMS: usize>(term: impl Fn(usize) -> [f32; SUM
     let mut lanes = [[0.0f32; LANES]; SUMS];
     for start in (0..N).step_by(LANES) {
         for lane in 0..LANES {
-            let terms = term(start + lane);
-            for sum in 0..SUMS {
-                lanes[sum][lane] += terms[sum];
+            for (lanes, term) in lanes.iter_mut().zip(term(start + lane)) {
+                lanes[lane] += term;
             }
         }
     }

@@ -33,7 +33,9 @@ pub fn hyperparameter_keys(hp: &Hyperparams) -> Result<Vec<(String, NewValue)>, 
     }
     let caps = [("attn_logit_softcapping", hp.attn_logit_softcap), ("final_logit_softcapping", hp.final_logit_softcap)];
     for (key, cap) in caps {
-        cap.map(|cap| put(key, cap.into()));
+        if let Some(cap) = cap {
+            put(key, cap.into());
+        }
     }
     if let Some(window) = hp.sliding_window {
         put("attention.sliding_window", whole(window));
