@@ -340,7 +340,7 @@ fn no_acknowledged_step_is_lost_in_a_hundred_kills() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("evidence.db");
         let mut child = Command::new(&program)
-            .args(["--ignored", "--exact", "keeps_steps_until_it_is_killed", "--nocapture"])
+            .args(["--ignored", "--exact", "store::keeps_steps_until_it_is_killed", "--nocapture"])
             .env(STORE, &path)
             .stdout(Stdio::piped())
             .spawn()

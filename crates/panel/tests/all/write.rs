@@ -110,12 +110,13 @@ mod unix {
         let paths = paths_in(folder.path());
         fs::write(&paths.html, "old page").unwrap();
         let status = Command::new("sh")
-            .args(["-c", r#"trap '' XFSZ; ulimit -f 8; exec "$0" --exact unix::under_a_limit --ignored"#])
+            .args(["-c", r#"trap '' XFSZ; ulimit -f 8; exec "$0" --exact write::unix::under_a_limit --ignored"#])
             .arg(std::env::current_exe().unwrap())
             .env("PLIMSOLL_TEST_FOLDER", folder.path())
             .output()
             .unwrap();
-        assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stdout));
+        let told = String::from_utf8_lossy(&status.stdout);
+        assert!(status.status.success() && told.contains("1 passed"), "{told}");
         assert_eq!(names(folder.path()), ["plimsoll-demo-large-vs-demo-small.html"]);
         assert_eq!(fs::read_to_string(&paths.html).unwrap(), "old page");
     }
