@@ -1,59 +1,16 @@
 //! Tools and thinking over HTTP's types, with models whose templates are exchanged.
 
-use std::path::Path;
-use std::sync::{Arc, LazyLock};
-
-use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::{Request, StatusCode};
-use plimsoll_api::{Models, Served, WorkerOptions, routes};
-use plimsoll_engine::{Session, SessionOptions};
-use plimsoll_models::Checkpoint;
+use axum::http::StatusCode;
 use serde_json::{Value, json};
-use tower::ServiceExt;
 
-/// What every template here begins with: the demo model's own, which knows no tools.
-const OWN: &str = include_str!("../../../../demo/large/chat_template.jinja");
-
-fn served(before: &str, after: &str) -> Served {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo/large");
-    let mut checkpoint = Checkpoint::open(&folder).unwrap();
-    let template = checkpoint.chat_template.as_mut().unwrap();
-    template.default = Some(format!("{before}{OWN}{after}"));
-    let session = Session::open(&checkpoint, &SessionOptions::default()).unwrap();
-    Served::start(&checkpoint, session, WorkerOptions::default()).unwrap()
-}
-
-static SERVER: LazyLock<Router> = LazyLock::new(|| {
-    let calls = "{% if tools %}{% for t in tools %}{{ t.function.name }};{% endfor %}<tool_call>{% endif %}{% for m in \
-                 messages %}{% for c in m.tool_calls or [] %}{{ c.function.arguments.x }}!{% endfor %}{% endfor %}";
-    let mut models = Models::default();
-    models.add("plain", served("", "")).unwrap();
-    models.add("tools", served(calls, "")).unwrap();
-    models.add("thinking", served("{% set end = '</think>' %}", "<think>\n")).unwrap();
-    routes(Arc::new(models))
-});
+use crate::server::{answered, post, sent};
 
 const CHAT: &str = "/v1/chat/completions";
 
-async fn post(path: &str, body: &Value) -> (StatusCode, String) {
-    let request = Request::builder().method("POST").uri(path).body(Body::from(body.to_string())).unwrap();
-    let response = SERVER.clone().oneshot(request).await.unwrap();
-    let status = response.status();
-    let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-    (status, String::from_utf8(bytes.to_vec()).unwrap())
-}
-
-async fn answered(path: &str, body: Value) -> Value {
-    let (status, text) = post(path, &body).await;
-    assert_eq!(status, StatusCode::OK, "{text}");
-    serde_json::from_str(&text).unwrap()
-}
-
 async fn refused(body: Value) -> Value {
-    let (status, text) = post(CHAT, &body).await;
-    assert_eq!(status, StatusCode::BAD_REQUEST, "{body}: {text}");
-    serde_json::from_str::<Value>(&text).unwrap()["error"].clone()
+    let (status, answer) = post(CHAT, body.clone()).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{body}: {answer}");
+    answer["error"].clone()
 }
 
 fn asked(model: &str, more: Value) -> Value {
@@ -130,7 +87,7 @@ async fn an_answer_that_begins_within_thinking_is_thinking() {
 
     let mut streamed = asked("thinking", on);
     streamed["stream"] = json!(true);
-    let (_, text) = post(CHAT, &streamed).await;
+    let (_, text) = sent("POST", CHAT, streamed.to_string()).await;
     let events = text.split("\n\n").filter_map(|event| event.strip_prefix("data: {"));
     let pieces: Vec<Value> = events.map(|event| serde_json::from_str(&format!("{{{event}")).unwrap()).collect();
     let deltas = || pieces.iter().map(|piece| &piece["choices"][0]["delta"]);
