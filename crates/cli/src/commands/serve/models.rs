@@ -1,6 +1,7 @@
 //! The models that are served.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 use plimsoll_api::{Models, Offer, Served, WorkerOptions};
@@ -43,9 +44,12 @@ fn offer(name: &str, command: &Serve, settings: &Settings) -> anyhow::Result<Off
     let session = model::session_options(settings.clone(), command.context, CacheType::default());
     let bytes = checkpoint.file_bytes() + cache_bytes;
     let name = name.to_owned();
+    // What is open already is what is loaded first; later the files are opened again.
+    let opened = Mutex::new(Some(checkpoint.clone()));
     let load = move || {
         let loaded = || -> anyhow::Result<Served> {
-            let checkpoint = model::open(&name)?;
+            let first = opened.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let checkpoint = first.map_or_else(|| model::open(&name), Ok)?;
             let session = Session::open(&checkpoint, &session)?;
             Ok(Served::start(&checkpoint, session, options.clone())?)
         };
