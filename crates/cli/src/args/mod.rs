@@ -8,6 +8,7 @@ mod defaults;
 mod device;
 mod eval;
 mod evidence;
+mod export;
 mod filling;
 mod fit;
 mod gate;
@@ -40,6 +41,7 @@ pub use catalog::CatalogArgs;
 pub use compare::Compare;
 pub use eval::Eval;
 pub use evidence::{Check, Evidence, EvidenceCommand, Export, History, Import, Votes, VotesCommand, Withdraw};
+pub use export::{ExportModel, ExportTarget};
 pub use filling::{FillingArgs, MeasureMemory};
 pub use fit::Fit;
 pub use gate::Gate;
@@ -111,6 +113,8 @@ pub enum Command {
     Models(Models),
     /// Write a model as one GGUF file in fewer bits
     Quantize(Quantize),
+    /// Write a model for another engine: llama.cpp
+    Export(ExportModel),
     /// Compare with the numbers of the reference implementation; exit status 0 if they agree, 1 if not, 2 if something was
     /// not compared, 3 error
     Verify(Verify),

@@ -7,6 +7,7 @@ mod compare_before;
 mod completions;
 pub mod eval;
 mod evidence;
+mod export;
 pub mod fit;
 pub mod gate;
 mod history;
@@ -49,6 +50,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Some(Command::Pull(command)) => return pull::run(command, json),
         Some(Command::Models(command)) => return models::run(command, json),
         Some(Command::Quantize(command)) => return quantize::run(command, &settings, json),
+        Some(Command::Export(command)) => return export::run(command, &settings, json),
         Some(Command::Verify(command)) => return verify::run(command, settings, json),
         Some(Command::Tokenize(command)) => tokenize::run(command, &settings)?,
         Some(Command::Template(command)) => template::run(command, &settings, json)?,

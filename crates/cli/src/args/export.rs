@@ -1,0 +1,20 @@
+//! `plimsoll export`
+
+use clap::{Args as ClapArgs, Subcommand};
+
+use super::quantize::Quantize;
+
+/// `export`
+#[derive(ClapArgs, Debug)]
+pub struct ExportModel {
+    /// For what.
+    #[command(subcommand)]
+    pub target: ExportTarget,
+}
+
+/// What reads the files that are written.
+#[derive(Subcommand, Debug)]
+pub enum ExportTarget {
+    /// One GGUF file, for llama.cpp and what is built on it: the same as `quantize`
+    Gguf(Box<Quantize>),
+}
