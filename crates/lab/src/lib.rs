@@ -8,6 +8,7 @@
 
 pub mod bench;
 pub mod benchmark;
+pub mod calibration;
 pub mod canary;
 pub mod code;
 pub mod compare;

@@ -13,6 +13,7 @@ mod filling;
 mod fit;
 mod gate;
 mod images;
+mod imatrix;
 mod info;
 mod measure;
 mod model_help;
@@ -46,6 +47,7 @@ pub use filling::{FillingArgs, MeasureMemory};
 pub use fit::Fit;
 pub use gate::Gate;
 pub use images::ImageArgs;
+pub use imatrix::Imatrix;
 pub use info::Info;
 pub use measure::MeasureArgs;
 pub use pull::{Models, ModelsAction, Pull};
@@ -113,6 +115,8 @@ pub enum Command {
     Models(Models),
     /// Write a model as one GGUF file in fewer bits
     Quantize(Quantize),
+    /// Measure what the weights of a model count for on a text, which `quantize` goes by
+    Imatrix(Imatrix),
     /// Write a model for another engine: llama.cpp
     Export(ExportModel),
     /// Compare with the numbers of the reference implementation; exit status 0 if they agree, 1 if not, 2 if something was

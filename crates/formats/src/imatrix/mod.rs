@@ -81,7 +81,11 @@ impl Imatrix {
                 return Err(FormatError::tensor(&file, name, what));
             }
             if let Some(count) = importance.counts.iter().find(|count| **count > 0.0 && **count < 1.0) {
-                return Err(FormatError::tensor(&file, name, format!("has the count {count}, expected 0, or 1 or more")));
+                return Err(FormatError::tensor(
+                    &file,
+                    name,
+                    format!("has the count {count}, expected 0, or 1 or more"),
+                ));
             }
         }
         Ok(read)

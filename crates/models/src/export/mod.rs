@@ -9,7 +9,7 @@ use plimsoll_formats::{FormatError, Tensor};
 use plimsoll_kernels::DType;
 
 use crate::spelling::{self, Stored, StoredLayout};
-use crate::{Checkpoint, ModelError};
+use crate::{Checkpoint, ModelError, Vision};
 
 pub use keys::{hyperparameter_keys, rope_factors};
 pub use read_back::check;
@@ -144,6 +144,27 @@ pub fn of_checkpoint(checkpoint: &Checkpoint) -> Result<Vec<Exported>, ExportErr
     };
     let stored = spelling::in_gguf(&network, &checkpoint.hyperparams);
     Ok(stored.into_iter().map(exported).collect::<Result<_, _>>()?)
+}
+
+/// What a GGUF calls a tensor, and which weights it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GgufName {
+    /// Its name there.
+    pub name: String,
+    /// Canonical names of the weights in it.
+    pub parts: Vec<String>,
+}
+
+/// What GGUFs call the weights of a checkpoint, and those of its tower if there is one.
+///
+/// # Errors
+/// One of them makes no network.
+pub fn gguf_names(checkpoint: &Checkpoint, tower: Option<&Vision>) -> Result<Vec<GgufName>, ModelError> {
+    let mut stored = spelling::in_gguf(&crate::network(checkpoint)?, &checkpoint.hyperparams);
+    if let Some(tower) = tower {
+        stored.extend(spelling::tower_in_mmproj(&crate::tower(tower)?.network, &tower.params));
+    }
+    Ok(stored.into_iter().map(|stored| GgufName { name: stored.name, parts: stored.parts }).collect())
 }
 
 /// Why a checkpoint makes no GGUF.
