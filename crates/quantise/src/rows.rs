@@ -20,21 +20,21 @@ pub struct RowError {
 const HELD: usize = 1 << 15;
 
 /// Writes rows of `cols` values as `dtype` over `out`, the first of them row `first`; `read` gives as many rows as its
-/// buffer holds from a row on, and `weights`, one for each column, count in every row. No more than a few rows for each
-/// thread are in memory, and the bytes are the same at any number of threads.
+/// buffer holds from a row on, and `weights` how much the columns of a row count, nothing where all count alike. No more than
+/// a few rows for each thread are in memory, and the bytes are the same at any number of threads.
 ///
 /// # Errors
 /// The first row that [`encode`] refuses.
 ///
 /// # Panics
 /// As [`encode`], and if `out` is no whole rows.
-pub fn encode_rows(
+pub fn encode_rows<'w>(
     pool: &Pool,
     dtype: DType,
     cols: usize,
     first: usize,
     read: impl Fn(usize, &mut [f32]) + Sync,
-    weights: Option<&[f32]>,
+    weights: impl Fn(usize) -> Option<&'w [f32]> + Sync,
     out: &mut [u8],
 ) -> Result<(), RowError> {
     let row_bytes = dtype.row_bytes(cols).expect("whole blocks");
@@ -46,8 +46,9 @@ pub fn encode_rows(
         let mut values = vec![0.0; out.len() / row_bytes * cols];
         read(start, &mut values);
         for (i, (values, out)) in values.chunks_exact(cols).zip(out.chunks_exact_mut(row_bytes)).enumerate() {
-            let Err(error) = encode(dtype, values, weights, out) else { continue };
-            let (row, mut refused) = (start + i, refused.lock().unwrap_or_else(PoisonError::into_inner));
+            let row = start + i;
+            let Err(error) = encode(dtype, values, weights(row), out) else { continue };
+            let mut refused = refused.lock().unwrap_or_else(PoisonError::into_inner);
             if refused.is_none_or(|refused| row < refused.row) {
                 *refused = Some(RowError { row, error });
             }

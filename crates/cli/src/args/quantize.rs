@@ -30,6 +30,9 @@ pub struct Quantize {
     /// The type of the embedding, in place of the mix's
     #[arg(long, value_name = "TYPE", value_parser = types())]
     pub embedding_type: Option<DType>,
+    /// How much the columns of weights count, as `plimsoll imatrix` and llama.cpp measure it
+    #[arg(long, value_name = "FILE")]
+    pub imatrix: Option<PathBuf>,
     /// Write weights that were quantised before in another type, which loses twice
     #[arg(long)]
     pub allow_requantize: bool,

@@ -2,6 +2,7 @@
 
 mod plan;
 mod source;
+mod weighing;
 mod write;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::{interrupt, output};
 
 use plan::Planned;
 use source::Source;
+use weighing::Weighing;
 use write::Stopped;
 
 /// Plans, tells and writes the file.
@@ -32,8 +34,11 @@ use write::Stopped;
 /// The model cannot be read, is not to be written so, or the file cannot be written.
 pub fn run(command: &Quantize, settings: &Settings, as_json: bool) -> anyhow::Result<ExitCode> {
     let Some(mix) = command.mix() else { return no_mix(&command.to).map(|()| ExitCode::SUCCESS) };
-    let source = Source::open(&command.model, settings.pre.as_deref())?;
-    let plan = plan::plan(command, mix, &source)?;
+    let mut source = Source::open(&command.model, settings.pre.as_deref())?;
+    let weighing = command.imatrix.as_deref().map(Weighing::open).transpose()?;
+    source.metadata.extend(weighing.iter().flat_map(Weighing::metadata));
+    let plan = plan::plan(command, mix, &source, weighing.as_ref())?;
+    let gaps = weighing.as_ref().map_or(Vec::new(), |weighing| weighing.gaps(&plan));
     let path = command.output.clone().unwrap_or_else(|| default_path(&source.name, mix));
     if !command.dry_run {
         if path.exists() && !command.force {
@@ -51,7 +56,7 @@ pub fn run(command: &Quantize, settings: &Settings, as_json: bool) -> anyhow::Re
         let seconds = began.elapsed().as_secs_f64();
         say(format_args!("{:.0} million values in {seconds:.1} s", values as f64 / 1e6));
     }
-    source.notes.iter().for_each(|note| say(format_args!("note: {note}")));
+    source.notes.iter().chain(&gaps).for_each(|note| say(format_args!("note: {note}")));
     if as_json {
         output::print_json(&document(command, mix, &path, &plan))?;
     } else {

@@ -57,7 +57,8 @@ pub fn write(path: &Path, mix: Mix, source: &Source, plan: &[Planned], pool: &Po
             check(&stop)?;
             let n = piece.min(rows - first);
             let out = &mut out[..n * row_bytes];
-            encode_rows(pool, planned.to, cols, first, |row, values| tensor.read_rows(row, values), None, out)
+            let read = |row: usize, values: &mut [f32]| tensor.read_rows(row, values);
+            encode_rows(pool, planned.to, cols, first, read, |row| planned.columns.as_ref()?.of_row(row), out)
                 .map_err(|error| tensor.error(error.to_string()))?;
             writer.write(out)?;
             shown.pass(n * cols);
