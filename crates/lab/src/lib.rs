@@ -17,6 +17,7 @@ pub mod fidelity;
 pub mod journal;
 pub mod language_model;
 pub mod load;
+pub mod loss;
 pub mod mmlu;
 pub mod moment;
 #[cfg(not(target_os = "linux"))]
