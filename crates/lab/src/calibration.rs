@@ -43,11 +43,20 @@ impl<'a> Calibration<'a> {
         let begins = self.session.tokenizer().bos().filter(|bos| ids.first() == Some(bos));
         for piece in ids.chunks_mut(self.chunk).take(most.map_or(usize::MAX, |most| most as usize)) {
             piece[0] = begins.unwrap_or(piece[0]);
-            let (program, cache) = self.session.program_and_cache();
-            program.append(cache, &*piece)?;
-            self.count(piece.len());
+            self.sequence(piece)?;
             progress(self.tokens);
         }
+        Ok(())
+    }
+
+    /// Passes a sequence of tokens in one piece.
+    ///
+    /// # Errors
+    /// It does not fit the context, or holds an unknown token.
+    pub fn sequence(&mut self, ids: &[u32]) -> Result<(), SessionError> {
+        let (program, cache) = self.session.program_and_cache();
+        program.append(cache, ids)?;
+        self.count(ids.len());
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use crate::runner::{RunError, answer};
 use crate::session_model::asked;
 use crate::stats::{Interval, LEVEL, block_difference, block_mean, block_share, quantile_ends, wilson};
 use crate::suite::hash::sha256_hex;
-use crate::suite::{Item, Suite};
+use crate::suite::{Item, Suite, categories, training_items};
 use crate::verify::BUILT_IN_TEXT;
 
 pub use stored::{Stored, StoredLossError};
@@ -24,24 +24,51 @@ const POSITIONS: usize = 32;
 /// Tokens of a text that are passed in one piece.
 const WINDOW: usize = 512;
 
-/// What a loss is measured over: nothing of it may have been calibrated with.
+/// What predictions are compared over.
 #[derive(Debug, Clone)]
-pub struct HeldOut {
+pub struct Passages {
     /// Questions, asked as the model is asked, with their right answers.
     pub suite: Suite,
     /// Plain texts.
     pub texts: Vec<String>,
 }
 
-impl HeldOut {
-    /// The built-in text and questions, and `texts` beside them. The questions are of those that no training set and no
-    /// calibration of this program holds.
+impl Passages {
+    /// What a loss is measured over: the built-in text and questions, so many of each category. The questions are of those
+    /// that no training set and no calibration of this program holds.
     ///
     /// # Panics
     /// `per_category` is none, or more than a suite has.
-    pub fn builtin(per_category: usize, texts: Vec<String>) -> HeldOut {
+    pub fn held_out(per_category: usize) -> Passages {
         let suite = Suite::builtin("text", SEED, per_category).expect("a suite of this name and size");
-        HeldOut { suite, texts: std::iter::once(BUILT_IN_TEXT.to_owned()).chain(texts).collect() }
+        Passages { suite, texts: vec![BUILT_IN_TEXT.to_owned()] }
+    }
+
+    /// What a quantisation is chosen by: questions of the same kinds that no suite will ever hold, and no text.
+    ///
+    /// # Panics
+    /// `per_category` is none.
+    pub fn for_calibration(per_category: usize) -> Passages {
+        let suite = Suite::builtin("text", SEED, 1).expect("a suite of this name and size");
+        let kinds = categories().filter(|category| !category.pictures);
+        let items = kinds.flat_map(|category| training_items(category, SEED).take(per_category)).collect();
+        Passages { suite: Suite { items, ..suite }, texts: Vec::new() }
+    }
+
+    /// The sequences of tokens that they are to this model.
+    ///
+    /// # Errors
+    /// A text has a character without a token, or a question cannot be put.
+    pub fn sequences(&self, session: &mut Session) -> Result<Vec<Vec<u32>>, FidelityError> {
+        let window = WINDOW.min(session.context());
+        let mut sequences = Vec::new();
+        for text in &self.texts {
+            sequences.extend(session.text_ids(text)?.chunks(window).map(<[u32]>::to_vec));
+        }
+        for item in self.suite.items.iter().filter(|item| !item.shows_pictures()) {
+            sequences.push(conversation(session, item)?);
+        }
+        Ok(sequences)
     }
 
     /// SHA-256 over the id of the questions and the texts.
@@ -115,27 +142,19 @@ impl Predictions {
     }
 }
 
-/// Passes the texts and conversations through both.
+/// Passes the same sequences of tokens through both.
 ///
 /// # Errors
 /// A text cannot be passed, or a logit is no number.
 pub fn predictions(
     base: &mut Session,
     other: &mut Session,
-    held_out: &HeldOut,
+    sequences: &[Vec<u32>],
     mut progress: impl FnMut(usize),
 ) -> Result<Predictions, FidelityError> {
     let mut found = Predictions::default();
-    for text in &held_out.texts {
-        let ids = base.text_ids(text)?;
-        for window in ids.chunks(WINDOW.min(base.context()).min(other.context())) {
-            compare(base, other, window, &mut found)?;
-            progress(found.worse.len());
-        }
-    }
-    for item in held_out.suite.items.iter().filter(|item| !item.shows_pictures()) {
-        let ids = conversation(base, item)?;
-        compare(base, other, &ids, &mut found)?;
+    for ids in sequences {
+        compare(base, other, ids, &mut found)?;
         progress(found.worse.len());
     }
     match found.divergence.kl().iter().chain(&found.worse).all(|value| value.is_finite()) {
@@ -205,10 +224,11 @@ pub enum LossError {
 pub fn measure(
     base: &mut Session,
     other: &mut Session,
-    held_out: &HeldOut,
+    held_out: &Passages,
     mut progress: impl FnMut(usize),
 ) -> Result<Loss, LossError> {
-    let found = predictions(base, other, held_out, &mut progress)?;
+    let sequences = held_out.sequences(base)?;
+    let found = predictions(base, other, &sequences, &mut progress)?;
     let positions = found.worse.len();
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for (done, item) in held_out.suite.items.iter().enumerate() {

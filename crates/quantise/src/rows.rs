@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use plimsoll_kernels::{DType, Pool};
+use plimsoll_kernels::{DType, Pool, dequantise};
 
 use crate::{EncodeError, encode};
 
@@ -56,4 +56,26 @@ pub fn encode_rows<'w>(
         }
     });
     refused.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+}
+
+/// What rows lose as `dtype`: the squared error under `weights`, one for each column, summed in f64.
+///
+/// # Errors
+/// The first row that [`encode`] refuses.
+///
+/// # Panics
+/// As [`encode`], and if `rows` are no whole rows.
+pub fn squared_error(dtype: DType, cols: usize, rows: &[f32], weights: Option<&[f32]>) -> Result<f64, EncodeError> {
+    let mut bytes = vec![0; dtype.row_bytes(cols).expect("whole blocks")];
+    let (mut back, mut error) = (vec![0.0; cols], 0.0);
+    for row in rows.chunks_exact(cols) {
+        encode(dtype, row, weights, &mut bytes)?;
+        dequantise(dtype, &bytes, &mut back);
+        let off = row.iter().zip(&back).map(|(value, back)| f64::from(value - back).powi(2));
+        error += match weights {
+            Some(weights) => off.zip(weights).map(|(off, weight)| off * f64::from(*weight)).sum::<f64>(),
+            None => off.sum(),
+        };
+    }
+    Ok(error)
 }

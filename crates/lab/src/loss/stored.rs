@@ -12,7 +12,7 @@ pub struct Stored {
     pub base: String,
     /// SHA-256 over the weights of that model ([`crate::compare::weights_sha256`]).
     pub base_sha256: String,
-    /// [`super::HeldOut::sha256`] of what the loss was measured over.
+    /// [`super::Passages::sha256`] of what the loss was measured over.
     pub held_out_sha256: String,
     /// Questions of each category in it.
     pub per_category: u64,

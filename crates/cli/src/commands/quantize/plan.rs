@@ -70,15 +70,25 @@ fn planned<'a>(
         None => mix.type_of(&model, &place(tensor.cols())).unwrap_or_else(|| source.kept(tensor)),
     };
     let from = tensor.dtype();
-    if !from.is_float() && from != to && !command.allow_requantize {
-        let message = tensor.error(format!("is {from} already, and would be {to}")).to_string();
-        let hint = "take the model in the floats that its maker published, or accept a second loss: --allow-requantize";
-        return Err(Mistake::error(message, hint));
-    }
+    refuse_twice(command, tensor, to)?;
     debug_assert!(TYPES.contains(&to) || from == to);
     let columns = match weighing.filter(|_| !to.is_float() && from != to) {
         Some(weighing) => Columns::of(tensor, weighing)?,
         None => None,
     };
     Ok(Planned { tensor, to, asked, columns })
+}
+
+/// Refuses to quantise again what is quantised, unless that is asked for.
+///
+/// # Errors
+/// The tensor is, and it is not.
+pub fn refuse_twice(command: &Quantize, tensor: &Exported, to: DType) -> anyhow::Result<()> {
+    let from = tensor.dtype();
+    if from.is_float() || from == to || command.allow_requantize {
+        return Ok(());
+    }
+    let message = tensor.error(format!("is {from} already, and would be {to}")).to_string();
+    let hint = "take the model in the floats that its maker published, or accept a second loss: --allow-requantize";
+    Err(Mistake::error(message, hint))
 }

@@ -32,8 +32,14 @@ pub struct Source {
 }
 
 /// Keys of a GGUF that are about the file itself.
-const OF_THE_FILE: [&str; 5] =
-    ["general.alignment", "general.file_type", "general.quantization_version", "split.", "quantize.imatrix."];
+const OF_THE_FILE: [&str; 6] = [
+    "general.alignment",
+    "general.file_type",
+    "general.quantization_version",
+    "split.",
+    "quantize.imatrix.",
+    "plimsoll.loss.",
+];
 
 impl Source {
     /// Opens a model; `pre` is the tag of its pre-tokenizer where its files do not tell.

@@ -11,9 +11,11 @@ use super::plan::Planned;
 
 use crate::mistake::Mistake;
 
-/// An importance matrix, and where it was read.
+/// An importance matrix, and where it comes from.
 pub struct Weighing {
     path: PathBuf,
+    /// SHA-256 of its sums and counts, under the names of the weights.
+    pub sha256: String,
     imatrix: Imatrix,
 }
 
@@ -23,7 +25,21 @@ impl Weighing {
     /// # Errors
     /// The file is none.
     pub fn open(path: &Path) -> Result<Weighing, FormatError> {
-        Ok(Weighing { path: path.to_owned(), imatrix: Imatrix::open(path)? })
+        Ok(Weighing::new(path, Imatrix::open(path)?))
+    }
+
+    /// One that was measured on what this program brings.
+    pub fn built_in(imatrix: Imatrix) -> Weighing {
+        Weighing::new(Path::new("built in"), imatrix)
+    }
+
+    fn new(path: &Path, imatrix: Imatrix) -> Weighing {
+        let bytes = imatrix.weights.iter().flat_map(|(name, importance)| {
+            let numbers = importance.sums.iter().chain(&importance.counts).flat_map(|number| number.to_le_bytes());
+            name.bytes().chain([0]).chain(numbers)
+        });
+        let sha256 = plimsoll_lab::hash::sha256_hex(&bytes.collect::<Vec<u8>>());
+        Weighing { path: path.to_owned(), sha256, imatrix }
     }
 
     /// What a file that goes by it says so with, as llama.cpp's tool does.
