@@ -44,7 +44,7 @@ impl Passages {
         Passages { suite, texts: vec![BUILT_IN_TEXT.to_owned()] }
     }
 
-    /// What a quantisation is chosen by: questions of the same kinds that no suite will ever hold, and no text.
+    /// What a quantisation is chosen by: another text, and questions of the same kinds that no suite will ever hold.
     ///
     /// # Panics
     /// `per_category` is none.
@@ -52,7 +52,7 @@ impl Passages {
         let suite = Suite::builtin("text", SEED, 1).expect("a suite of this name and size");
         let kinds = categories().filter(|category| !category.pictures);
         let items = kinds.flat_map(|category| training_items(category, SEED).take(per_category)).collect();
-        Passages { suite: Suite { items, ..suite }, texts: Vec::new() }
+        Passages { suite: Suite { items, ..suite }, texts: vec![CALIBRATION_TEXT.to_owned()] }
     }
 
     /// The sequences of tokens that they are to this model.
@@ -77,6 +77,9 @@ impl Passages {
         sha256_hex(std::iter::once(self.suite.id()).chain(texts).collect::<Vec<_>>().join("\n").as_bytes())
     }
 }
+
+/// Prose, code, tables and letters, in four languages; written for this.
+const CALIBRATION_TEXT: &str = include_str!("loss/calibration.txt");
 
 /// Of the questions that losses are measured with.
 const SEED: u64 = 20_260;

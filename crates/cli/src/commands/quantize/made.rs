@@ -10,10 +10,10 @@ use plimsoll_panel::shown_text;
 use serde_json::{Value, json};
 
 use super::fit::Told;
-use super::loss;
 use super::plan::Planned;
 use crate::args::Quantize;
 use crate::device::bytes;
+use crate::loss;
 
 /// A file, or what it would be.
 pub struct Made<'a> {

@@ -1,7 +1,6 @@
 //! `plimsoll quantize`
 
 mod fit;
-mod loss;
 mod made;
 mod plan;
 mod source;
@@ -19,13 +18,13 @@ use plimsoll_quantise::Mix;
 
 use crate::args::Quantize;
 use crate::device::bytes;
+use crate::loss::Base;
 use crate::mistake::Mistake;
 use crate::notice::say;
 use crate::settings::Settings;
 use crate::{interrupt, model, output};
 
 use fit::{Budget, Fitted, Given};
-use loss::Base;
 use made::{Made, by_type};
 use plan::Planned;
 use source::Source;

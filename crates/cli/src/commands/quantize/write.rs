@@ -13,11 +13,11 @@ use plimsoll_kernels::{DType, Pool};
 use plimsoll_lab::loss::Stored;
 use plimsoll_quantise::encode_rows;
 
-use super::loss::Base;
 use super::plan::Planned;
 use super::source::Source;
 use super::weighing::Weighing;
 use crate::interrupt;
+use crate::loss::Base;
 use crate::notice::say;
 use crate::progress;
 
@@ -47,7 +47,7 @@ pub struct Job<'a> {
 /// A weight cannot be written, the disk is full, or [`Stopped`]: then nothing of it is left.
 pub fn write(path: &Path, job: &Job, pool: &Pool) -> anyhow::Result<Option<Stored>> {
     let (shown, table) = (path.display().to_string(), table(job));
-    let mut stored = job.base.map(|base| base.unmeasured(job.weighing));
+    let mut stored = job.base.map(|base| base.unmeasured(job.weighing.map(|weighing| weighing.sha256.clone())));
     let header = metadata(job, stored.as_ref());
     let mut writer = GgufWriter::new(NewFile::create(path)?, &shown, &header, &table)?;
     write_tensors(&mut writer, job, pool)?;

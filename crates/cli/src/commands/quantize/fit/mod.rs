@@ -131,12 +131,12 @@ fn context(checkpoint: &Checkpoint) -> anyhow::Result<usize> {
     Ok(CONTEXT.min(model::context(checkpoint, None)?))
 }
 
-/// The importance of the model's weights over built-in questions that no suite holds.
+/// The importance of the model's weights over a built-in text, and questions that no suite holds.
 fn calibrated(base: &mut Session, names: &[GgufName]) -> anyhow::Result<Imatrix> {
     let sequences = Passages::for_calibration(CALIBRATED_WITH).sequences(base)?;
     let mut calibration = Calibration::new(base, CONTEXT);
     sequences.iter().try_for_each(|ids| calibration.sequence(ids))?;
-    Ok(calibration.finish(names, vec!["built-in questions".to_owned()])?)
+    Ok(calibration.finish(names, vec!["built-in text and questions".to_owned()])?)
 }
 
 fn choices<'a>(

@@ -1,16 +1,17 @@
-//! What a file that was just written lost against the model that it was made from.
+//! What a model lost against the one that it was made from: measured, read from its file, and told.
 
 use std::path::Path;
 
 use plimsoll_engine::Session;
-use plimsoll_formats::FileBytes;
 use plimsoll_formats::gguf::GgufFile;
+use plimsoll_formats::{FileBytes, ModelFiles, WeightFiles};
 use plimsoll_lab::compare::weights_sha256;
+use plimsoll_lab::fidelity::are_comparable;
 use plimsoll_lab::loss::{Estimate, Loss, Passages, Stored, measure};
-use plimsoll_models::Checkpoint;
+use plimsoll_models::{Checkpoint, Format};
 use plimsoll_runtime::CacheType;
 
-use super::weighing::Weighing;
+use crate::mistake::Mistake;
 use crate::settings::Settings;
 use crate::{model, progress};
 
@@ -33,14 +34,14 @@ impl<'a> Base<'a> {
     }
 
     /// What a file says of its loss before it is measured, in as many bytes.
-    pub fn unmeasured(&self, weighing: Option<&Weighing>) -> Stored {
+    pub fn unmeasured(&self, calibration_sha256: Option<String>) -> Stored {
         let none = Estimate { value: f64::NAN, low: None, high: None };
         Stored {
             base: self.checkpoint.name.clone(),
             base_sha256: weights_sha256(self.checkpoint, |_| ()),
             held_out_sha256: self.passages.sha256(),
             per_category: PER_CATEGORY as u64,
-            calibration_sha256: weighing.map(|weighing| weighing.sha256.clone()),
+            calibration_sha256,
             loss: Loss {
                 positions: 0,
                 kl_mean: none,
@@ -69,10 +70,16 @@ impl<'a> Base<'a> {
     ///
     /// # Errors
     /// One of the two cannot be run, or they have no predictions that can be compared.
-    pub fn loss(&self, other: &Checkpoint) -> anyhow::Result<Loss> {
+    pub fn loss(&self, other_checkpoint: &Checkpoint) -> anyhow::Result<Loss> {
         let context = Some(CONTEXT.min(model::context(self.checkpoint, None)?));
         let options = model::session_options(self.settings.clone(), context, CacheType::default());
-        let [mut base, mut other] = [Session::open(self.checkpoint, &options)?, Session::open(other, &options)?];
+        let [mut base, mut other] =
+            [Session::open(self.checkpoint, &options)?, Session::open(other_checkpoint, &options)?];
+        if !are_comparable((self.checkpoint, &base), (other_checkpoint, &other)) {
+            let (model, base) = (other_checkpoint.display(), self.checkpoint.display());
+            let message = format!("{model} was not made from {base}: their layers, widths or tokens differ");
+            return Err(Mistake::error(message, "the base is the same model in the floats that its maker published"));
+        }
         let bar = progress::bar(0, "measuring the loss");
         let loss = measure(&mut base, &mut other, &self.passages, |done| {
             bar.set_length(done as u64);
@@ -80,6 +87,18 @@ impl<'a> Base<'a> {
         })?;
         bar.finish_and_clear();
         Ok(loss)
+    }
+}
+
+/// What a model's file says of its own loss; nothing where it says nothing, or is no GGUF.
+///
+/// # Errors
+/// It says it wrongly.
+pub fn stored(checkpoint: &Checkpoint) -> anyhow::Result<Option<Stored>> {
+    let (Some(path), Format::Gguf { .. }) = (&checkpoint.path, checkpoint.format) else { return Ok(None) };
+    match ModelFiles::open(path)?.weights {
+        WeightFiles::Gguf(parts) => Ok(Stored::read(&parts[0])?),
+        WeightFiles::Safetensors { .. } => Ok(None),
     }
 }
 
