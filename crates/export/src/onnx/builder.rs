@@ -37,10 +37,15 @@ impl GraphBuilder {
         Value { name, element }
     }
 
-    /// Declares `value` as the output `name`.
+    /// Declares `value` as the output `name`, which it is called from then on; what no operation made is copied.
     pub fn output(&mut self, value: &Value, name: impl Into<String>, dims: Vec<Dim>) {
         let name = name.into();
-        self.push("Identity", "", &[value], vec![name.clone()], vec![]);
+        if !self.graph.nodes.iter().any(|node| node.outputs.contains(&value.name)) {
+            self.push("Identity", "", &[value], vec![name.clone()], vec![]);
+        } else {
+            let names = self.graph.nodes.iter_mut().flat_map(|node| node.inputs.iter_mut().chain(&mut node.outputs));
+            names.filter(|found| **found == value.name).for_each(|found| found.clone_from(&name));
+        }
         self.graph.outputs.push(Port { name, element: value.element, dims });
     }
 

@@ -88,7 +88,7 @@ impl DataFile {
             scales.extend(of_rows);
             offsets.extend(also);
         }
-        for part in [scales, offsets] {
+        for part in [scales, offsets].into_iter().filter(|part| !part.is_empty()) {
             self.align()?;
             self.write(&part)?;
         }
