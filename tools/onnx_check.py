@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes models as ONNX with a binary of the program and holds what ONNX Runtime computes of them to what the reference computes.
 
-    pip install onnx==1.23.2 onnxruntime==1.32.0 numpy
+    pip install onnx==1.23.2 onnxruntime==1.32.0 onnxruntime-genai==0.18.0 numpy
     cargo build --release -p plimsoll-testing --example write_checkpoint
     python tools/onnx_check.py target/release/plimsoll [CASE …]
 
@@ -13,12 +13,14 @@ Its folder is exported in singles, and where it has a GGUF, that too. Of each
   verify   greatest difference of logits from the program's own, and 64 tokens generated: `verify` with what ONNX Runtime gives
            in the reference's place
   padded   two prompts together, filled up on the left, then on the right, and a step behind them: as each alone, to 1e-3
+  genai    tokens of onnxruntime-genai from the same folder, where it is installed and knows the type: those of the graph
   gguf     as `logits`, of the GGUF
 A tower is held to the reference's features, alone, with a tile that fills up, and with a tile of which a part counts. Networks with
 experts have to be refused by name; without them they go through the rest, but for the reference's numbers.
   fp16     divergence of the next token's distribution from that in singles, in nats
   q8 …     a GGUF of that type `--exact`, and floats fitted to it where `--to` can: inputs unrounded, logits are those of the same
            weights in singles to 1e-3; shown is the divergence with inputs rounded to 8 bits, as ONNX Runtime has it by default
+  exact    the same of a GGUF of one type or mix, `wide` for blocks of 256
 Prints a table; exit status 1 if anything differs.
 """
 
@@ -34,12 +36,20 @@ import numpy as np
 import onnx
 import onnxruntime
 
+try:
+    import onnxruntime_genai as genai
+except ImportError:
+    genai = None
+
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "crates/testing/golden"
 TOLERANCE = 1e-3
 # In nats, of a tiny random model whose logits spread over tens.
 DIVERGENCE = 0.05
 QUANTISED = {"q8": "Q8_0", "q4": "Q4_0", "Q4_1": "Q4_1", "Q5_0": "Q5_0"}
+# Blocks of 256, and groups of 16.
+WIDE = {"hidden_size": 256, "intermediate_size": 512}
+WIDE_TYPES = ["Q2_K", "Q3_K_M", "Q4_K_M", "Q5_K_M", "Q6_K", "IQ4_XS", "IQ3_S", "TQ2_0"]
 SUFFIXES = {"q8": "_quantized", "q4": "_q4"}
 GENERATED = 64
 WITHOUT_EXPERTS = {"moe_layers": []}
@@ -163,6 +173,29 @@ def beside_verify(binary, folder, graph, config, prompts):
     done = plimsoll(binary, "verify", folder, "--tolerance", TOLERANCE, "--json")
     require(done.returncode == 0, f"verify: {done.stderr.strip() or json.loads(done.stdout)['cases']}")
     return max(case["max_delta"] for case in json.loads(done.stdout)["cases"])
+
+
+def beside_genai(folder, graph, prompts):
+    """Tokens of onnxruntime-genai, which has to give those of the graph alone; nothing if it does not know the model's type."""
+    try:
+        model = genai.Model(str(folder))
+    except RuntimeError as error:
+        require("Unsupported model_type" in str(error), f"onnxruntime-genai: {error}")
+        return None
+    n = 0
+    for prompt in prompts[:2]:
+        options = genai.GeneratorParams(model)
+        options.set_search_options(max_length=len(prompt) + GENERATED // 2, do_sample=False)
+        generator = genai.Generator(model, options)
+        generator.append_tokens(np.array(prompt, np.int32))
+        tokens = []
+        while not generator.is_done():
+            generator.generate_next_token()
+            tokens.append(int(generator.get_next_tokens()[0]))
+        expected = graph.greedy(np.array([prompt], np.int64), len(tokens))
+        require(tokens == expected, f"onnxruntime-genai generated {tokens}, the graph alone {expected}")
+        n += len(tokens)
+    return n
 
 
 def padded(graph, prompts):
@@ -300,6 +333,8 @@ def text_case(binary, folder, gguf, config, golden, row):
         row["logits"] = against_reference(graph, golden["cases"])
     row["verify"] = beside_verify(binary, folder, graph, config, golden["prompts"])
     row["padded"] = padded(graph, golden["prompts"])
+    if genai and (tokens := beside_genai(folder / "onnx-f32", graph, golden["prompts"])):
+        row["genai"] = tokens
     of_half = Decoder(export(binary, folder, folder / "onnx-f16", "--to", "fp16") / "model_fp16.onnx")
     row["fp16"] = divergence(of_half, graph, golden["prompts"])
     if gguf:
@@ -311,7 +346,7 @@ def text_case(binary, folder, gguf, config, golden, row):
 
 def quantised(binary, folder, gguf, name, prompts):
     """Divergence of a quantised graph from its own weights in singles."""
-    dtype = QUANTISED[name]
+    dtype = QUANTISED.get(name, name)
     file = gguf.with_name(f"{dtype}.gguf")
     heads = ["--output-type", "Q8_0", "--embedding-type", "Q8_0"] if name == "q4" else []
     done = plimsoll(binary, "quantize", gguf, "--to", dtype, *heads, "-o", file, "--json")
@@ -331,6 +366,15 @@ def quantised(binary, folder, gguf, name, prompts):
         worst = max(worst, divergence(Decoder(path), widened, prompts))
     require(worst < DIVERGENCE, f"{name} diverges by {worst:.2g} nats")
     return worst
+
+
+def wide(binary, dtype, root, row):
+    """A GGUF whose rows hold whole blocks of every type."""
+    config = json.loads((GOLDEN / "llama/config.json").read_text()) | WIDE
+    folder = root / f"wide-{dtype}"
+    gguf = checkpoint(config, GOLDEN / "llama/gguf.json", folder)
+    prompts = [case["input_ids"] for case in json.loads((GOLDEN / "llama/golden.json").read_text())["cases"]]
+    row["exact"] = quantised(binary, folder, gguf, dtype, prompts)
 
 
 def with_unrounded_inputs(path):
@@ -380,6 +424,8 @@ def refused(binary, folder):
 def one(binary, name, root, row):
     if name.startswith("demo:"):
         return embedded(binary, name, root, row)
+    if name.startswith("wide "):
+        return wide(binary, name.removeprefix("wide "), root, row)
     config = json.loads((GOLDEN / name / "config.json").read_text())
     golden = json.loads((GOLDEN / name / "golden.json").read_text())
     golden["prompts"] = [case["input_ids"] for case in golden["cases"]]
@@ -394,14 +440,19 @@ def one(binary, name, root, row):
     case(binary, folder, gguf, config, golden, row)
 
 
+def shown_as(value):
+    return "-" if value is None else str(value) if isinstance(value, int) else f"{value:.1e}"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("binary")
     parser.add_argument("case", nargs="*", help="names of cases, and of embedded models")
     arguments = parser.parse_args()
     binary = str(Path(arguments.binary).resolve())
-    names = arguments.case or [folder.name for folder in sorted(GOLDEN.iterdir())] + ["demo:small", "demo:large"]
-    columns = ["logits", "verify", "padded", "gguf", "fp16", *QUANTISED]
+    golden = [folder.name for folder in sorted(GOLDEN.iterdir())]
+    names = arguments.case or [*golden, "demo:small", "demo:large", *(f"wide {dtype}" for dtype in WIDE_TYPES)]
+    columns = ["logits", "verify", "padded", "genai", "gguf", "fp16", *QUANTISED, "exact"]
     print(f"{'':22}" + "".join(f"{column:>9}" for column in columns))
     failed = 0
     with tempfile.TemporaryDirectory() as root:
@@ -411,7 +462,7 @@ def main():
                 one(binary, name, Path(root), row)
             except (Differs, onnx.checker.ValidationError, onnxruntime.capi.onnxruntime_pybind11_state.Fail) as error:
                 failed, why = failed + 1, f"  {error}"
-            shown = (f"{row[column]:.1e}" if column in row else "-" for column in columns)
+            shown = [shown_as(row.get(column)) for column in columns]
             print(f"{name:22}" + "".join(f"{value:>9}" for value in shown) + why, flush=True)
     print(f"{len(names) - failed} of {len(names)} as they should be")
     sys.exit(1 if failed else 0)

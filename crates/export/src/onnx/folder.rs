@@ -25,16 +25,11 @@ const COMPANIONS: [&str; 11] = [
 const TEMPLATE: &str = "chat_template.jinja";
 const PROCESSOR: &str = "processor_config.json";
 
-/// Copies what belongs to a model, and writes config.json.
+/// Copies what belongs to a model.
 ///
 /// # Errors
-/// A file cannot be read or written, or there is no config.json.
-pub(crate) fn write_companions(
-    from: &Folder,
-    to: &Path,
-    precisions: &[Precision],
-    written: &[WrittenGraph],
-) -> Result<(), OnnxError> {
+/// A file cannot be read or written.
+pub(crate) fn write_companions(from: &Folder, to: &Path) -> Result<(), OnnxError> {
     let is_licence = |name: &String| name.to_ascii_uppercase().starts_with("LICENSE") || name == "NOTICE";
     let licences = from.names()?.into_iter().filter(is_licence);
     for name in COMPANIONS.map(str::to_owned).into_iter().chain(licences) {
@@ -42,9 +37,6 @@ pub(crate) fn write_companions(
             write(to, &name, &bytes)?;
         }
     }
-    let mut config = from.json("config.json")?.ok_or_else(|| OnnxError::NoSettings { folder: from.display() })?;
-    config.insert("transformers.js_config".to_owned(), settings(precisions, written));
-    write_json(to, "config.json", config)?;
     if let Some(config) = tokenizer_config(from)? {
         write_json(to, "tokenizer_config.json", config)?;
     }
@@ -52,6 +44,37 @@ pub(crate) fn write_companions(
         write_json(to, "preprocessor_config.json", config)?;
     }
     Ok(())
+}
+
+/// config.json as it is to be beside the graphs: of a text model in another's wrapper, that of the text model, if that alone is
+/// written.
+///
+/// # Errors
+/// It cannot be read, or is not there.
+pub(crate) fn config(from: &Folder, text_only: bool) -> Result<JsonObject, OnnxError> {
+    let config = from.json("config.json")?.ok_or_else(|| OnnxError::NoSettings { folder: from.display() })?;
+    let Some(Value::Object(text)) = config.get("text_config").filter(|_| text_only) else { return Ok(config) };
+    let mut text = text.clone();
+    for key in ["bos_token_id", "eos_token_id", "pad_token_id", "tie_word_embeddings"] {
+        if let (false, Some(value)) = (text.contains_key(key), config.get(key)) {
+            text.insert(key.to_owned(), value.clone());
+        }
+    }
+    Ok(text)
+}
+
+/// Writes config.json with what transformers.js asks.
+///
+/// # Errors
+/// It cannot be written.
+pub(crate) fn write_config(
+    to: &Path,
+    mut config: JsonObject,
+    precisions: &[Precision],
+    written: &[WrittenGraph],
+) -> Result<(), OnnxError> {
+    config.insert("transformers.js_config".to_owned(), settings(precisions, written));
+    write_json(to, "config.json", config)
 }
 
 /// With the chat template in it, which transformers.js looks for there alone.
@@ -86,8 +109,12 @@ fn settings(precisions: &[Precision], written: &[WrittenGraph]) -> Value {
     json!({ "dtype": precisions.first().map(|precision| precision.name()), "use_external_data_format": external })
 }
 
-fn write_json(folder: &Path, name: &str, object: JsonObject) -> Result<(), OnnxError> {
-    write(folder, name, format!("{:#}\n", Value::Object(object)).as_bytes())
+/// Writes settings.
+///
+/// # Errors
+/// They cannot be written.
+pub(crate) fn write_json(folder: &Path, name: &str, object: impl Into<Value>) -> Result<(), OnnxError> {
+    write(folder, name, format!("{:#}\n", object.into()).as_bytes())
 }
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), OnnxError> {

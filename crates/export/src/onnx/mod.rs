@@ -2,12 +2,13 @@
 //! for each part and precision, its weights in a file beside it.
 //!
 //! The layout is transformers.js's (4.3): `model` for text; `embed_tokens`, `vision_encoder` and `decoder_model_merged` for a
-//! model that sees.
+//! model that sees. A decoder of text runs in onnxruntime-genai (0.18) from the same folder, which `genai_config.json` tells of.
 
 mod blocks;
 mod builder;
 mod error;
 mod folder;
+mod genai;
 mod precision;
 mod proto;
 mod text;
@@ -19,6 +20,7 @@ mod wire;
 use std::path::Path;
 
 use plimsoll_formats::Folder;
+use plimsoll_graph::Network;
 use plimsoll_kernels::Pool;
 use plimsoll_models::{Checkpoint, Vision};
 
@@ -63,26 +65,34 @@ impl OnnxExport<'_> {
     pub fn write(&self, folder: &Path, pool: &Pool) -> Result<Vec<WrittenGraph>, OnnxError> {
         let onnx = folder.join("onnx");
         std::fs::create_dir(&onnx).map_err(OnnxError::write(&onnx))?;
+        let network = plimsoll_models::network(self.checkpoint)?;
+        let config = folder::config(self.companions, self.vision.is_none())?;
         let mut written = Vec::new();
         for precision in self.precisions {
-            for (name, graph) in self.graphs(*precision)? {
+            for (name, graph) in self.graphs(&network, *precision)? {
                 written.push(write_graph(&onnx, name, *precision, &graph, pool)?);
             }
         }
-        folder::write_companions(self.companions, folder, self.precisions, &written)?;
+        folder::write_companions(self.companions, folder)?;
+        if let (None, Some(first)) = (self.vision, written.first())
+            && let Some(settings) = genai::settings(self.checkpoint, &network, &config, &first.file)
+        {
+            folder::write_json(folder, "genai_config.json", settings)?;
+        }
+        folder::write_config(folder, config, self.precisions, &written)?;
         Ok(written)
     }
 
-    fn graphs(&self, precision: Precision) -> Result<Vec<(&'static str, GraphBuilder)>, OnnxError> {
-        let (network, weights) = (plimsoll_models::network(self.checkpoint)?, self.checkpoint.weights());
+    fn graphs(&self, network: &Network, precision: Precision) -> Result<Vec<(&'static str, GraphBuilder)>, OnnxError> {
+        let weights = self.checkpoint.weights();
         let Some(vision) = self.vision else {
-            return Ok(vec![("model", text::decoder(&network, weights, precision, Begin::Ids)?)]);
+            return Ok(vec![("model", text::decoder(network, weights, precision, Begin::Ids)?)]);
         };
         let tower = plimsoll_models::tower(vision)?;
         Ok(vec![
-            ("embed_tokens", text::embedding(&network, weights, precision)?),
+            ("embed_tokens", text::embedding(network, weights, precision)?),
             ("vision_encoder", tower::encoder(&tower, &vision.weights, precision)?),
-            ("decoder_model_merged", text::decoder(&network, weights, precision, Begin::Embeddings)?),
+            ("decoder_model_merged", text::decoder(network, weights, precision, Begin::Embeddings)?),
         ])
     }
 }
