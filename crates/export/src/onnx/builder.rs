@@ -30,6 +30,11 @@ pub(crate) struct GraphBuilder {
 }
 
 impl GraphBuilder {
+    /// Bytes of the external data.
+    pub fn external_bytes(&self) -> u64 {
+        self.end
+    }
+
     /// Declares an input.
     pub fn input(&mut self, name: impl Into<String>, element: ElementType, dims: Vec<Dim>) -> Value {
         let name = name.into();

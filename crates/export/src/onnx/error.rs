@@ -20,7 +20,7 @@ pub enum OnnxError {
         /// What stands against it.
         why: &'static str,
     },
-    /// The model reads pictures and no file of the layout stands for how.
+    /// A model that sees, and whose text does not begin with an embedding.
     #[error("the network has no embedding that pictures could stand in for")]
     NoEmbedding,
     /// Nothing tells what the model is.
@@ -55,6 +55,9 @@ pub enum OnnxError {
         /// Why.
         error: EncodeError,
     },
+    /// It was told to stop.
+    #[error("stopped; nothing was written")]
+    Stopped,
     /// A file that cannot be written.
     #[error("cannot write {}: {error}", path.display())]
     Write {

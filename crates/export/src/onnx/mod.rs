@@ -19,7 +19,7 @@ mod wire;
 
 use std::path::Path;
 
-use plimsoll_formats::Folder;
+use plimsoll_formats::{Folder, JsonObject};
 use plimsoll_graph::Network;
 use plimsoll_kernels::Pool;
 use plimsoll_models::{Checkpoint, Vision};
@@ -57,33 +57,32 @@ pub struct WrittenGraph {
     pub bytes: u64,
 }
 
-impl OnnxExport<'_> {
-    /// Writes everything into `folder`, which is there and empty.
+/// The graphs of an export, of which nothing is written yet.
+#[derive(Debug)]
+pub struct OnnxGraphs<'a> {
+    export: OnnxExport<'a>,
+    network: Network,
+    config: JsonObject,
+    graphs: Vec<(&'static str, Precision, GraphBuilder)>,
+}
+
+impl<'a> OnnxExport<'a> {
+    /// Builds the graphs; weights stay where they are.
     ///
     /// # Errors
-    /// An operation has no rule, a weight does not fit, or a file cannot be written: each by its name.
-    pub fn write(&self, folder: &Path, pool: &Pool) -> Result<Vec<WrittenGraph>, OnnxError> {
-        let onnx = folder.join("onnx");
-        std::fs::create_dir(&onnx).map_err(OnnxError::write(&onnx))?;
+    /// An operation has no rule, or a weight does not fit: each by its name; or there is no config.json.
+    pub fn graphs(self) -> Result<OnnxGraphs<'a>, OnnxError> {
         let network = plimsoll_models::network(self.checkpoint)?;
         let config = folder::config(self.companions, self.vision.is_none())?;
-        let mut written = Vec::new();
+        let mut graphs = Vec::new();
         for precision in self.precisions {
-            for (name, graph) in self.graphs(&network, *precision)? {
-                written.push(write_graph(&onnx, name, *precision, &graph, pool)?);
-            }
+            let of_parts = self.parts(&network, *precision)?;
+            graphs.extend(of_parts.into_iter().map(|(name, graph)| (name, *precision, graph)));
         }
-        folder::write_companions(self.companions, folder)?;
-        if let (None, Some(first)) = (self.vision, written.first())
-            && let Some(settings) = genai::settings(self.checkpoint, &network, &config, &first.file)
-        {
-            folder::write_json(folder, "genai_config.json", settings)?;
-        }
-        folder::write_config(folder, config, self.precisions, &written)?;
-        Ok(written)
+        Ok(OnnxGraphs { export: self, network, config, graphs })
     }
 
-    fn graphs(&self, network: &Network, precision: Precision) -> Result<Vec<(&'static str, GraphBuilder)>, OnnxError> {
+    fn parts(&self, network: &Network, precision: Precision) -> Result<Vec<(&'static str, GraphBuilder)>, OnnxError> {
         let weights = self.checkpoint.weights();
         let Some(vision) = self.vision else {
             return Ok(vec![("model", text::decoder(network, weights, precision, Begin::Ids)?)]);
@@ -97,19 +96,55 @@ impl OnnxExport<'_> {
     }
 }
 
+impl OnnxGraphs<'_> {
+    /// Bytes that all weights will take.
+    pub fn weight_bytes(&self) -> u64 {
+        self.graphs.iter().map(|(_, _, graph)| graph.external_bytes()).sum()
+    }
+
+    /// Writes everything into `folder`, which is there and empty. `goes_on` hears of every piece of the weights how many bytes
+    /// it had, and says whether the next is to be written.
+    ///
+    /// # Errors
+    /// A value does not fit its new type, a file cannot be read or written, or it was told to stop.
+    pub fn write(
+        &self,
+        folder: &Path,
+        pool: &Pool,
+        goes_on: &dyn Fn(u64) -> bool,
+    ) -> Result<Vec<WrittenGraph>, OnnxError> {
+        let onnx = folder.join("onnx");
+        std::fs::create_dir(&onnx).map_err(OnnxError::write(&onnx))?;
+        let mut written = Vec::new();
+        for (name, precision, graph) in &self.graphs {
+            written.push(write_graph(&onnx, name, *precision, graph, pool, goes_on)?);
+        }
+        let OnnxExport { checkpoint, vision, companions, precisions } = self.export;
+        folder::write_companions(companions, folder)?;
+        if let (None, Some(first)) = (vision, written.first())
+            && let Some(settings) = genai::settings(checkpoint, &self.network, &self.config, &first.file)
+        {
+            folder::write_json(folder, "genai_config.json", settings)?;
+        }
+        folder::write_config(folder, self.config.clone(), precisions, &written)?;
+        Ok(written)
+    }
+}
+
 fn write_graph(
     folder: &Path,
     name: &str,
     precision: Precision,
     graph: &GraphBuilder,
     pool: &Pool,
+    goes_on: &dyn Fn(u64) -> bool,
 ) -> Result<WrittenGraph, OnnxError> {
     let file = format!("{name}{}.onnx", precision.suffix());
     let data = format!("{file}_data");
     let model = proto::encode(&graph.graph, &data);
     let path = folder.join(&file);
     std::fs::write(&path, &model).map_err(OnnxError::write(&path))?;
-    let external = DataFile::create(&folder.join(&data))?.write_all(&graph.stored, pool)?;
-    let (nodes, bytes) = (graph.graph.nodes.len(), model.len() as u64 + external);
+    DataFile::create(&folder.join(&data), goes_on)?.write_all(&graph.stored, pool)?;
+    let (nodes, bytes) = (graph.graph.nodes.len(), model.len() as u64 + graph.external_bytes());
     Ok(WrittenGraph { file: format!("onnx/{file}"), precision, nodes, bytes })
 }

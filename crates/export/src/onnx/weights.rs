@@ -36,20 +36,21 @@ pub(crate) enum Stored {
 }
 
 /// The file of the external data.
-pub(crate) struct DataFile {
+pub(crate) struct DataFile<'a> {
+    goes_on: &'a dyn Fn(u64) -> bool,
     path: PathBuf,
     file: BufWriter<File>,
     at: u64,
 }
 
-impl DataFile {
-    pub fn create(path: &Path) -> Result<DataFile, OnnxError> {
+impl DataFile<'_> {
+    pub fn create<'a>(path: &Path, goes_on: &'a dyn Fn(u64) -> bool) -> Result<DataFile<'a>, OnnxError> {
         let file = File::create_new(path).map_err(OnnxError::write(path))?;
-        Ok(DataFile { path: path.to_owned(), file: BufWriter::new(file), at: 0 })
+        Ok(DataFile { goes_on, path: path.to_owned(), file: BufWriter::new(file), at: 0 })
     }
 
-    /// Writes every part, in the order in which the builder has placed them; bytes of the file.
-    pub fn write_all(mut self, stored: &[Stored], pool: &Pool) -> Result<u64, OnnxError> {
+    /// Writes every part, in the order in which the builder has placed them.
+    pub fn write_all(mut self, stored: &[Stored], pool: &Pool) -> Result<(), OnnxError> {
         for stored in stored {
             self.align()?;
             match stored {
@@ -58,8 +59,7 @@ impl DataFile {
                 Stored::Blocks(matrix) => self.write_blocks(matrix, pool)?,
             }
         }
-        self.file.flush().map_err(OnnxError::write(&self.path))?;
-        Ok(self.at)
+        self.file.flush().map_err(OnnxError::write(&self.path))
     }
 
     fn write_floats(&mut self, tensor: &Tensor, element: ElementType, pool: &Pool) -> Result<(), OnnxError> {
@@ -101,6 +101,9 @@ impl DataFile {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), OnnxError> {
+        if !(self.goes_on)(bytes.len() as u64) {
+            return Err(OnnxError::Stopped);
+        }
         self.at += bytes.len() as u64;
         self.file.write_all(bytes).map_err(OnnxError::write(&self.path))
     }

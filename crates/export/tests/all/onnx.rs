@@ -1,5 +1,6 @@
 //! `plimsoll_export::onnx`. What the graphs compute is held to the reference by tools/onnx_check.py.
 
+use std::cell::Cell;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -34,7 +35,7 @@ fn write(
     let companions = Folder::Disk(companions.to_owned());
     let export = OnnxExport { checkpoint, vision, companions: &companions, precisions };
     let pool = Pool::new(NonZeroUsize::new(2).unwrap()).unwrap();
-    export.write(to, &pool).map(drop)
+    export.graphs()?.write(to, &pool, &|_| true).map(drop)
 }
 
 fn read(folder: &Path, file: &str) -> Vec<u8> {
@@ -177,6 +178,19 @@ fn what_newer_checkpoints_keep_elsewhere_is_put_where_it_is_looked_for() {
     assert_eq!(json("tokenizer_config.json"), tokenizer);
     let preprocessor = serde_json::json!({ "do_resize": true, "processor_class": "P" });
     assert_eq!(json("preprocessor_config.json"), preprocessor);
+}
+
+#[test]
+fn whoever_stops_it_is_told_so() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = Case::named("llama").write(root.path()).safetensors;
+    let (checkpoint, companions) = (Checkpoint::open(&folder).unwrap(), Folder::Disk(folder));
+    let export =
+        OnnxExport { checkpoint: &checkpoint, vision: None, companions: &companions, precisions: &[Precision::Fp32] };
+    let (graphs, pool) = (export.graphs().unwrap(), Pool::new(NonZeroUsize::MIN).unwrap());
+    let (to, written) = (tempfile::tempdir().unwrap(), Cell::new(0));
+    let goes_on = |bytes| written.replace(written.get() + bytes) < graphs.weight_bytes() / 2;
+    assert!(matches!(graphs.write(to.path(), &pool, &goes_on), Err(OnnxError::Stopped)));
 }
 
 #[test]

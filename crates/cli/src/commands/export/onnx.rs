@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 
 use plimsoll_export::onnx::{OnnxError, OnnxExport, WrittenGraph};
 use plimsoll_formats::{Folder, NewFolder};
@@ -15,8 +16,9 @@ use serde_json::{Value, json};
 use crate::args::ExportOnnx;
 use crate::device::bytes;
 use crate::mistake::Mistake;
+use crate::notice::say;
 use crate::settings::Settings;
-use crate::{demo, model, output};
+use crate::{demo, interrupt, model, output, progress};
 
 /// Writes a folder that transformers.js and ONNX Runtime read.
 ///
@@ -32,7 +34,6 @@ pub fn run(command: &ExportOnnx, settings: &Settings, as_json: bool) -> anyhow::
     }
     let companions = companions(command, &checkpoint)?;
     make_room(command)?;
-    let (folder, pool) = (NewFolder::create(&command.output)?, Pool::new(settings.threads)?);
     let precisions = command.precisions();
     let export = OnnxExport {
         checkpoint: &checkpoint,
@@ -40,7 +41,21 @@ pub fn run(command: &ExportOnnx, settings: &Settings, as_json: bool) -> anyhow::
         companions: &companions,
         precisions: &precisions,
     };
-    let written = export.write(folder.path(), &pool).map_err(|error| explained(command, error))?;
+    let graphs = export.graphs().map_err(explained)?;
+    let (folder, pool) = (NewFolder::create(&command.output)?, Pool::new(settings.threads)?);
+    let (bar, stop) = (progress::bar(graphs.weight_bytes(), "writing"), interrupt::flag()?);
+    let goes_on = |bytes| {
+        bar.inc(bytes);
+        !stop.load(Ordering::Relaxed)
+    };
+    let written = graphs.write(folder.path(), &pool, &goes_on);
+    bar.finish_and_clear();
+    if let Err(stopped @ OnnxError::Stopped) = written {
+        // Whoever pressed Ctrl-C made no mistake.
+        say(format_args!("\n{stopped}"));
+        return Ok(ExitCode::from(interrupt::EXIT));
+    }
+    let written = written.map_err(explained)?;
     folder.keep()?;
     if as_json {
         output::print_json(&document(command, &written))?;
@@ -84,11 +99,8 @@ fn make_room(command: &ExportOnnx) -> anyhow::Result<()> {
     Err(Mistake::error(message, "-o DIR writes another folder"))
 }
 
-fn explained(command: &ExportOnnx, error: OnnxError) -> anyhow::Error {
+fn explained(error: OnnxError) -> anyhow::Error {
     let hint = match &error {
-        OnnxError::Blocks { .. } if command.exact => {
-            "a GGUF in Q4_0, Q8_0, Q4_K or another type with codes of 8 bits or fewer can be written --exact"
-        }
         OnnxError::Blocks { .. } => "--exact writes the blocks that a GGUF has, --to fp32 what they stand for",
         OnnxError::Unsupported { .. } => "`plimsoll export gguf` writes a file that llama.cpp runs",
         _ => return error.into(),

@@ -2,7 +2,6 @@
 
 use std::io::IsTerminal;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -31,7 +30,7 @@ pub struct Stopped;
 /// # Errors
 /// A weight cannot be written, the disk is full, or [`Stopped`]: then nothing of it is left.
 pub fn write(path: &Path, mix: Mix, source: &Source, plan: &[Planned], pool: &Pool) -> anyhow::Result<()> {
-    let stop = stop_at_interrupt()?;
+    let stop = interrupt::flag()?;
     let file = NewFile::create(path)?;
     let mut writer = GgufWriter::new(file, &path.display().to_string(), &metadata(mix, source), &table(source, plan))?;
     for value in source.factors.iter().flat_map(|(_, values)| values) {
@@ -89,18 +88,6 @@ fn table(source: &Source, plan: &[Planned]) -> Vec<NewTensor> {
         shape: planned.tensor.shape.clone(),
     });
     factors.chain(planned).collect()
-}
-
-/// A flag that Ctrl-C sets; a second one ends the program at once.
-fn stop_at_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let set = Arc::clone(&stop);
-    interrupt::take_over(move || {
-        if set.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(interrupt::EXIT));
-        }
-    })?;
-    Ok(stop)
 }
 
 fn check(stop: &AtomicBool) -> Result<(), Stopped> {
