@@ -32,6 +32,10 @@ pub fn run(command: &ExportOnnx, settings: &Settings, as_json: bool) -> anyhow::
     if let Some(vision) = &vision {
         drop(Tower::load(vision, settings.isa, settings.threads, Arithmetic::Exact)?);
     }
+    if command.exact && checkpoint.tensors().all(|tensor| tensor.dtype().is_float()) {
+        let message = format!("`{}` holds no quantised weights that could be kept", command.model);
+        return Err(Mistake::error(message, "--to q4 or --to q8 fits them"));
+    }
     let companions = companions(command, &checkpoint)?;
     make_room(command)?;
     let precisions = command.precisions();
