@@ -10,6 +10,7 @@ Its folder is exported in singles, and where it has a GGUF, that too. Of each
   whole    onnx.checker's full check; inputs, outputs and the numbers in their shapes are those of transformers.js' layout
   logits   greatest difference from the reference at the last position, after a prompt of 1, 12 and 120 tokens: under 1e-3; the
            likeliest token at every position; and the reference's tokens, generated one at a time behind the prompt
+  onnx     the same difference by the evaluator that defines ONNX's operations; no other operation is in a graph of floats
   verify   greatest difference of logits from the program's own, and 64 tokens generated: `verify` with what ONNX Runtime gives
            in the reference's place
   padded   two prompts together, filled up on the left, then on the right, and a step behind them: as each alone, to 1e-3
@@ -35,6 +36,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
+from onnx.reference import ReferenceEvaluator
 
 try:
     import onnxruntime_genai as genai
@@ -123,6 +125,9 @@ def whole(folder, names):
     """Every graph passes ONNX's own checker, and no file is there that was not asked for."""
     for name in names:
         onnx.checker.check_model(str(folder / name), full_check=True)
+        model = onnx.load(str(folder / name), load_external_data=False)
+        foreign = {node.op_type for node in model.graph.node if node.domain}
+        require(not foreign, f"{name} has operations that are not ONNX's: {foreign}")
     found = {file.name for file in folder.iterdir()}
     require(found == {name + end for name in names for end in ("", "_data")}, f"files are {sorted(found)}")
 
@@ -152,6 +157,19 @@ def against_reference(graph, cases):
         tokens = graph.greedy(ids, len(case["greedy"]))
         require(tokens == case["greedy"], f"generated {tokens}, the reference {case['greedy']}")
     require(worst < TOLERANCE, f"logits differ by {worst:.2g}")
+    return worst
+
+
+def by_definition(path, graph, cases):
+    """Greatest difference of ONNX's own evaluator from the reference."""
+    evaluator, worst = ReferenceEvaluator(str(path)), 0.0
+    for case in cases:
+        ids = np.array([case["input_ids"]], np.int64)
+        positions = np.arange(ids.shape[1])[None]
+        feeds = {"input_ids": ids, "attention_mask": np.ones_like(ids), "position_ids": positions, **graph.empty(1)}
+        logits = evaluator.run(["logits"], feeds)[0]
+        worst = max(worst, float(np.abs(logits[0, -1] - np.array(case["last_logits"])).max()))
+    require(worst < TOLERANCE, f"ONNX's own evaluator differs by {worst:.2g}")
     return worst
 
 
@@ -331,6 +349,7 @@ def text_case(binary, folder, gguf, config, golden, row):
     ports(graph, config, "input_ids")
     if golden["cases"]:
         row["logits"] = against_reference(graph, golden["cases"])
+        row["onnx"] = by_definition(found / "model.onnx", graph, golden["cases"])
     row["verify"] = beside_verify(binary, folder, graph, config, golden["prompts"])
     row["padded"] = padded(graph, golden["prompts"])
     if genai and (tokens := beside_genai(folder / "onnx-f32", graph, golden["prompts"])):
@@ -452,7 +471,7 @@ def main():
     binary = str(Path(arguments.binary).resolve())
     golden = [folder.name for folder in sorted(GOLDEN.iterdir())]
     names = arguments.case or [*golden, "demo:small", "demo:large", *(f"wide {dtype}" for dtype in WIDE_TYPES)]
-    columns = ["logits", "verify", "padded", "genai", "gguf", "fp16", *QUANTISED, "exact"]
+    columns = ["logits", "onnx", "verify", "padded", "genai", "gguf", "fp16", *QUANTISED, "exact"]
     print(f"{'':22}" + "".join(f"{column:>9}" for column in columns))
     failed = 0
     with tempfile.TemporaryDirectory() as root:

@@ -102,6 +102,13 @@ impl OnnxGraphs<'_> {
         self.graphs.iter().map(|(_, _, graph)| graph.external_bytes()).sum()
     }
 
+    /// The longest sequence that keeps the rotary frequencies a model was first trained with, if it has others. Which of them
+    /// turns a key is settled when it is cached, by the length of the sequence then; one that outgrows this length later keeps
+    /// keys that were turned for a shorter one.
+    pub fn native_context(&self) -> Option<usize> {
+        self.network.native_context()
+    }
+
     /// Writes everything into `folder`, which is there and empty. `goes_on` hears of every piece of the weights how many bytes
     /// it had, and says whether the next is to be written.
     ///

@@ -61,6 +61,12 @@ pub fn run(command: &ExportOnnx, settings: &Settings, as_json: bool) -> anyhow::
     }
     let written = written.map_err(explained)?;
     folder.keep()?;
+    if let Some(native) = graphs.native_context() {
+        say(format_args!(
+            "note: a sequence that outgrows {native} tokens while it is written keeps the keys that were cached before; \
+             a longer prompt has none"
+        ));
+    }
     if as_json {
         output::print_json(&document(command, &written))?;
     } else {
