@@ -22,6 +22,7 @@ experts have to be refused by name; without them they go through the rest, but f
   q8 …     a GGUF of that type `--exact`, and floats fitted to it where `--to` can: inputs unrounded, logits are those of the same
            weights in singles to 1e-3; shown is the divergence with inputs rounded to 8 bits, as ONNX Runtime has it by default
   exact    the same of a GGUF of one type or mix, `wide` for blocks of 256
+A CASE may be a folder that tools/make_golden.py wrote a golden.json into, too.
 Prints a table; exit status 1 if anything differs.
 """
 
@@ -153,7 +154,8 @@ def against_reference(graph, cases):
         ids = np.array([case["input_ids"]], np.int64)
         logits, _ = graph.prompt(ids)
         worst = max(worst, float(np.abs(logits[0, -1] - np.array(case["last_logits"])).max()))
-        require(logits[0].argmax(-1).tolist() == case["argmax"], f"likeliest tokens after {ids.shape[1]}")
+        likeliest = logits[0].argmax(-1).tolist()
+        require(likeliest == case.get("argmax", likeliest), f"likeliest tokens after {ids.shape[1]}")
         tokens = graph.greedy(ids, len(case["greedy"]))
         require(tokens == case["greedy"], f"generated {tokens}, the reference {case['greedy']}")
     require(worst < TOLERANCE, f"logits differ by {worst:.2g}")
@@ -434,6 +436,38 @@ def embedded(binary, name, root, row):
     row["verify"] = beside_verify(binary, folder, graph, {}, prompts)
 
 
+def published(binary, folder, to, row):
+    """A folder as a maker would publish it, with the reference's numbers beside it; of pictures, from the reference's pixels."""
+    golden, config = json.loads((folder / "golden.json").read_text()), json.loads((folder / "config.json").read_text())
+    found = export(binary, folder, to)
+    if (found / "model.onnx").exists():
+        whole(found, ["model.onnx"])
+        graph = Decoder(found / "model.onnx")
+        row["logits"] = against_reference(graph, golden["cases"])
+        row["padded"] = padded(graph, [case["input_ids"] for case in golden["cases"]])
+        if genai and (tokens := beside_genai(to, graph, [case["input_ids"] for case in golden["cases"]])):
+            row["genai"] = tokens
+        return
+    whole(found, ["embed_tokens.onnx", "vision_encoder.onnx", "decoder_model_merged.onnx"])
+    encoder, embed = Graph(found / "vision_encoder.onnx"), Graph(found / "embed_tokens.onnx")
+    decoder, worst = Decoder(found / "decoder_model_merged.onnx"), 0.0
+    for index, case in enumerate(golden["cases"]):
+        shown = features(encoder, pixels_of(folder, f"case{index}")) if case.get("images") else np.zeros(0, np.float32)
+        worst = max(worst, behind_tiles(decoder, embed, shown, config, case))
+    require(worst < TOLERANCE, f"logits differ by {worst:.2g}")
+    row["logits"] = worst
+
+
+def pixels_of(folder, name):
+    """Tiles of a case, (1, n, 3, height, width), in singles."""
+    data = (folder / "golden_pixels.safetensors").read_bytes()
+    begin = 8 + int.from_bytes(data[:8], "little")
+    entry = json.loads(data[8:begin])[name]
+    first, last = entry["data_offsets"]
+    values = np.frombuffer(data[begin + first : begin + last], np.float32)
+    return values.reshape(1, -1, *entry["shape"][-3:])
+
+
 def refused(binary, folder):
     done = plimsoll(binary, "export", "onnx", folder, "-o", folder / "refused")
     require(done.returncode == 1 and "Moe" in done.stderr, f"is not refused by name: {done.stderr.strip()}")
@@ -443,6 +477,8 @@ def refused(binary, folder):
 def one(binary, name, root, row):
     if name.startswith("demo:"):
         return embedded(binary, name, root, row)
+    if (Path(name) / "golden.json").exists():
+        return published(binary, Path(name), root / Path(name).name, row)
     if name.startswith("wide "):
         return wide(binary, name.removeprefix("wide "), root, row)
     config = json.loads((GOLDEN / name / "config.json").read_text())
@@ -466,7 +502,7 @@ def shown_as(value):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("binary")
-    parser.add_argument("case", nargs="*", help="names of cases, and of embedded models")
+    parser.add_argument("case", nargs="*", help="names of cases and of embedded models, and folders with golden.json")
     arguments = parser.parse_args()
     binary = str(Path(arguments.binary).resolve())
     golden = [folder.name for folder in sorted(GOLDEN.iterdir())]
@@ -482,7 +518,7 @@ def main():
             except (Differs, onnx.checker.ValidationError, onnxruntime.capi.onnxruntime_pybind11_state.Fail) as error:
                 failed, why = failed + 1, f"  {error}"
             shown = [shown_as(row.get(column)) for column in columns]
-            print(f"{name:22}" + "".join(f"{value:>9}" for value in shown) + why, flush=True)
+            print(f"{Path(name).name:22}" + "".join(f"{value:>9}" for value in shown) + why, flush=True)
     print(f"{len(names) - failed} of {len(names)} as they should be")
     sys.exit(1 if failed else 0)
 
