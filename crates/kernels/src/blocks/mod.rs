@@ -25,6 +25,7 @@ mod q6_k;
 mod q8_0;
 mod tq;
 
+pub use codes::block_groups;
 pub(crate) use codes::{Affine, Codes, STEP, Units, decode};
 pub(crate) use float::half;
 #[cfg(target_arch = "x86_64")]

@@ -1,5 +1,7 @@
 //! `plimsoll export`
 
+mod onnx;
+
 use std::process::ExitCode;
 
 use super::quantize;
@@ -13,5 +15,6 @@ use crate::settings::Settings;
 pub fn run(command: &ExportModel, settings: &Settings, as_json: bool) -> anyhow::Result<ExitCode> {
     match &command.target {
         ExportTarget::Gguf(command) => quantize::run(command, settings, as_json),
+        ExportTarget::Onnx(command) => onnx::run(command, settings, as_json),
     }
 }

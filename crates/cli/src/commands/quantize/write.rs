@@ -2,7 +2,6 @@
 
 use std::io::IsTerminal;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -63,7 +62,7 @@ pub fn write(path: &Path, job: &Job, pool: &Pool) -> anyhow::Result<Option<Store
 }
 
 fn write_tensors(writer: &mut GgufWriter<NewFile>, job: &Job, pool: &Pool) -> anyhow::Result<()> {
-    let stop = stop_at_interrupt()?;
+    let stop = interrupt::flag()?;
     for value in job.source.factors.iter().flat_map(|(_, values)| values) {
         writer.write(&value.to_le_bytes())?;
     }
@@ -119,18 +118,6 @@ fn table(job: &Job) -> Vec<NewTensor> {
         shape: planned.tensor.shape.clone(),
     });
     factors.chain(planned).collect()
-}
-
-/// A flag that Ctrl-C sets; a second one ends the program at once.
-fn stop_at_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let set = Arc::clone(&stop);
-    interrupt::take_over(move || {
-        if set.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(interrupt::EXIT));
-        }
-    })?;
-    Ok(stop)
 }
 
 fn check(stop: &AtomicBool) -> Result<(), Stopped> {
