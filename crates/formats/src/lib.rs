@@ -20,6 +20,7 @@ pub mod licence;
 mod mapping;
 mod new_file;
 mod new_folder;
+mod resumable_file;
 pub mod safetensors;
 pub mod template;
 pub mod tensor;
@@ -36,6 +37,7 @@ pub use licence::{Declaration, LicenceFacts, LicenceText, STATEMENT_KINDS, norma
 pub use mapping::{FileBytes, open_regular, read_text};
 pub use new_file::NewFile;
 pub use new_folder::NewFolder;
+pub use resumable_file::ResumableFile;
 pub use template::ChatTemplateSource;
 pub use tensor::Tensor;
 pub use tokenizer::{GgufVocab, JsonTokenizer, TokenizerSource};

@@ -5,6 +5,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use plimsoll_engine::Tokenizer;
+use plimsoll_formats::Imatrix;
 use plimsoll_formats::gguf::{GgufFile, GgufWriter, NewTensor};
 use plimsoll_kernels::DType;
 use plimsoll_models::{Checkpoint, Vision};
@@ -28,8 +29,12 @@ fn written(folder: &Path, args: &[&str]) {
 }
 
 fn refused(folder: &Path, args: &[&str]) -> String {
+    refused_with(1, folder, args)
+}
+
+fn refused_with(status: i32, folder: &Path, args: &[&str]) -> String {
     let output = run(folder, args);
-    assert_eq!(output.status.code(), Some(1), "{args:?}");
+    assert_eq!(output.status.code(), Some(status), "{args:?}");
     String::from_utf8(output.stderr).unwrap()
 }
 
@@ -156,15 +161,19 @@ fn a_weight_that_is_no_number_is_named_and_nothing_is_left() {
     assert_eq!(names(folder.path()), ["bad.gguf"]);
 }
 
+/// Takes some seconds to write in few bits on one thread.
+fn large(folder: &Path) {
+    one_matrix(&folder.join("large.gguf"), 4096, 4096, |i| ((i * 2654435761) >> 8 & 0xffff) as f32 / 65536.0 - 0.5);
+}
+
+const LARGE_TO_Q2: [&str; 6] = ["quantize", "large.gguf", "--to", "Q2_K", "-o", "out.gguf"];
+
 #[cfg(unix)]
 #[test]
-fn ctrl_c_leaves_nothing_half_written() {
-    let folder = tempfile::tempdir().unwrap();
-    one_matrix(&folder.path().join("large.gguf"), 4096, 4096, |i| {
-        ((i * 2654435761) >> 8 & 0xffff) as f32 / 65536.0 - 0.5
-    });
-    let args = ["quantize", "large.gguf", "--to", "Q2_K", "--threads", "1", "-o", "out.gguf"];
-    let child = command(folder.path(), &args).stderr(Stdio::piped()).spawn().unwrap();
+fn after_ctrl_c_the_same_command_goes_on_and_writes_the_same_bytes() {
+    let (folder, unbroken) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    large(folder.path());
+    let child = command(folder.path(), &LARGE_TO_Q2).arg("--threads=1").stderr(Stdio::piped()).spawn().unwrap();
     let begin = Instant::now();
     // Until it writes: the file that it begins stands beside the others.
     while names(folder.path()).len() < 2 && begin.elapsed() < Duration::from_secs(20) {
@@ -174,6 +183,105 @@ fn ctrl_c_leaves_nothing_half_written() {
     let output = child.wait_with_output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{told}");
-    assert!(told.contains("stopped; nothing was written"), "{told}");
-    assert_eq!(names(folder.path()), ["large.gguf"]);
+    assert!(told.contains("stopped; the same command goes on from here"), "{told}");
+    assert!(!folder.path().join("out.gguf").exists());
+    let output = run(folder.path(), &LARGE_TO_Q2);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && told.contains("going on behind the"), "{told}");
+    assert_eq!(names(folder.path()), ["large.gguf", "out.gguf"]);
+    large(unbroken.path());
+    written(unbroken.path(), &LARGE_TO_Q2);
+    assert!(same_bytes([folder.path(), unbroken.path()].map(|folder| folder.join("out.gguf"))));
+}
+
+#[cfg(unix)]
+#[test]
+fn killed_at_any_moment_and_run_again_it_writes_the_same_bytes() {
+    let (folder, unbroken) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    [&folder, &unbroken].map(|folder| large(folder.path()));
+    for moment in [20, 1300, 400, 1100, 60, 1500] {
+        let mut child = command(folder.path(), &LARGE_TO_Q2).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(moment));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if folder.path().join("out.gguf").exists() {
+            break;
+        }
+    }
+    written(folder.path(), &[&LARGE_TO_Q2[..], &["--force"]].concat());
+    written(unbroken.path(), &LARGE_TO_Q2);
+    assert_eq!(names(folder.path()), ["large.gguf", "out.gguf"]);
+    assert!(same_bytes([folder.path(), unbroken.path()].map(|folder| folder.join("out.gguf"))));
+}
+
+fn same_bytes(paths: [std::path::PathBuf; 2]) -> bool {
+    let [a, b] = paths.map(|path| std::fs::read(path).unwrap());
+    a == b
+}
+
+#[test]
+fn a_matrix_of_importance_is_measured_gone_by_and_told_where_it_is_silent() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("text.txt"), "What is 12 + 7? 19. Spell the word mirado.\n".repeat(40)).unwrap();
+    let chat =
+        r#"{"messages": [{"role": "user", "content": "What is 12 + 7?"}, {"role": "assistant", "content": "19"}]}"#;
+    std::fs::write(folder.path().join("chats.jsonl"), format!("{chat}\n\n{chat}\n")).unwrap();
+    let measured = ["imatrix", LARGE, "--text", "text.txt", "--chats", "chats.jsonl", "-o", "large.imatrix"];
+    written(folder.path(), &measured);
+    let imatrix = Imatrix::open(&folder.path().join("large.imatrix")).unwrap();
+    // Seven matrices in each of six layers; of embedding and output nothing is said, as llama.cpp does.
+    assert_eq!((imatrix.weights.len(), imatrix.datasets.len()), (42, 2));
+    let quantize = ["quantize", LARGE, "--to", "Q4_0", "--imatrix", "large.imatrix", "-o", "weighed.gguf"];
+    let output = run(folder.path(), &quantize);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.contains("nothing of `token_embd.weight`: all columns count alike there"), "{told}");
+    let file = GgufFile::open(&folder.path().join("weighed.gguf")).unwrap();
+    assert_eq!(file.uint("quantize.imatrix.entries_count").unwrap(), Some(42));
+    // Of another model.
+    let told = refused(folder.path(), &["quantize", "demo:small", "--to", "Q4_0", "--imatrix", "large.imatrix"]);
+    assert!(told.contains("has 192 values for 1 matrices, expected 1 of 96"), "{told}");
+    assert!(told.contains("hint: the importance matrix is of another model"), "{told}");
+}
+
+#[test]
+fn what_fits_is_measured_and_what_the_file_says_of_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = refused(folder.path(), &["quantize", "demo:small", "--fit", "1MB", "-o", "small.gguf"]);
+    assert!(told.contains("no types make this model fit 1 MB"), "{told}");
+    written(folder.path(), &["quantize", "demo:small", "--to", "Q4_0", "--measure", "-o", "small.gguf"]);
+    let output = run(folder.path(), &["verify", "small.gguf", "--base", "demo:small", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found["loss"], found["stored"], "the same machine measures the same");
+    assert!(found["loss"]["kl_mean"]["value"].as_f64().unwrap() > 1e-4, "{found}");
+    // What it was made from is another model, or has another shape.
+    let output = run(folder.path(), &["verify", "small.gguf", "--base", "small.gguf"]);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.code() == Some(1) && told.contains("made from other weights"), "{told}");
+    let told = refused_with(3, folder.path(), &["verify", "small.gguf", "--base", "demo:large"]);
+    assert!(told.contains("their layers, widths or tokens differ"), "{told}");
+    // A file that is written anew says nothing of a loss that nobody measured.
+    let again = ["quantize", "small.gguf", "--to", "Q4_0", "--allow-requantize", "-o", "again.gguf"];
+    written(folder.path(), &again);
+    let output = run(folder.path(), &["verify", "again.gguf", "--base", "demo:small"]);
+    assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn types_are_chosen_so_that_memory_holds_and_little_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let fit = |size: &str, file: &str| -> serde_json::Value {
+        let output = run(folder.path(), &["quantize", "demo:small", "--fit", size, "--json", "-o", file]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let roomy = fit("64GB", "roomy.gguf");
+    assert_eq!(roomy["loss"]["kl_mean"]["value"].as_f64(), Some(0.0), "{}", roomy["fit"]);
+    // A quarter of its weights less than it takes.
+    let memory = roomy["fit"]["memory"].as_f64().unwrap() - 0.25 * roomy["bytes"].as_f64().unwrap();
+    let tight = fit(&format!("{:.3}MB", memory / 1e6), "tight.gguf");
+    let number = |value: &serde_json::Value| value.as_f64().unwrap();
+    assert!(number(&tight["fit"]["memory"]) <= memory && number(&tight["bytes"]) < number(&roomy["bytes"]));
+    let kl = number(&tight["loss"]["kl_mean"]["value"]);
+    assert!(kl > 0.0 && kl < 0.05, "{kl}");
 }

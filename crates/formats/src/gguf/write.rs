@@ -72,11 +72,56 @@ impl<W: Write> GgufWriter<W> {
         metadata: &[(String, NewValue)],
         tensors: &[NewTensor],
     ) -> Result<GgufWriter<W>, FormatError> {
-        let (out, sizes, alignment) = sized_header(file, metadata, tensors)?;
+        GgufWriter::resumed(sink, file, metadata, tensors, 0)
+    }
+
+    /// Goes on with a file of which `sink` has the first `kept` bytes, or begins it.
+    ///
+    /// # Errors
+    /// As [`GgufWriter::new`], or `kept` is beyond its end, or within its header.
+    pub fn resumed(
+        sink: W,
+        file: &str,
+        metadata: &[(String, NewValue)],
+        tensors: &[NewTensor],
+        kept: u64,
+    ) -> Result<GgufWriter<W>, FormatError> {
+        let (header, sizes, alignment) = sized_header(file, metadata, tensors)?;
         let mut writer = GgufWriter { sink, file: file.to_owned(), alignment, tensors: sizes, at: 0, written: 0 };
-        writer.put(&out)?;
+        if kept == 0 {
+            writer.put(&header)?;
+            writer.pass_empty();
+            return Ok(writer);
+        }
+        let misplaced = || FormatError::malformed(file, format!("cannot go on behind {kept} bytes"));
+        let mut left = kept.checked_sub(header.len() as u64).ok_or_else(misplaced)?;
         writer.pass_empty();
-        Ok(writer)
+        while let Some((_, size)) = writer.tensors.get(writer.at) {
+            let whole = size.next_multiple_of(alignment);
+            if left < *size {
+                writer.written = left;
+                return Ok(writer);
+            }
+            left = left.checked_sub(whole).ok_or_else(misplaced)?;
+            writer.at += 1;
+            writer.pass_empty();
+        }
+        if left == 0 { Ok(writer) } else { Err(misplaced()) }
+    }
+
+    /// The tensor whose bytes come next, and how many of them are there; behind the last, their number.
+    pub fn place(&self) -> (usize, u64) {
+        (self.at, self.written)
+    }
+
+    /// What is written to, for whoever settles it.
+    pub fn sink(&mut self) -> &mut W {
+        &mut self.sink
+    }
+
+    /// What was written to, whether or not it is whole.
+    pub fn into_sink(self) -> W {
+        self.sink
     }
 
     /// The next bytes of the tensor that is not yet whole.

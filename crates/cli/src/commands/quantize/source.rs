@@ -1,6 +1,6 @@
 //! What is to be written of a model, from a GGUF or from safetensors.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use plimsoll_engine::gguf_vocabulary;
@@ -29,6 +29,8 @@ pub struct Source {
     pub widens: bool,
     /// What whoever asked should know.
     pub notes: Vec<String>,
+    /// The files that weights come from, with their lengths and times: others than these are another model.
+    pub files: Vec<String>,
 }
 
 /// Keys of a GGUF that are about the file itself.
@@ -51,12 +53,34 @@ impl Source {
         if demo::files(&located).is_none()
             && let ModelFiles { name, weights: WeightFiles::Gguf(parts), .. } = ModelFiles::open(Path::new(&located))?
         {
-            return Ok(of_gguf(name, &parts)?);
+            return Ok(Source { files: files(&located), ..of_gguf(name, &parts)? });
         }
         let checkpoint = model::open(model)?;
         debug_assert_eq!(checkpoint.format, Format::Safetensors);
-        of_safetensors(&checkpoint, pre)
+        Ok(Source { files: files(&located), ..of_safetensors(&checkpoint, pre)? })
     }
+}
+
+/// Weight files at a path, or beside it; of an embedded model the program that it is embedded in.
+fn files(located: &str) -> Vec<String> {
+    let path = Path::new(located);
+    let folder = if path.is_dir() { path.to_owned() } else { plimsoll_formats::parent(path) };
+    if demo::files(located).is_some() {
+        return vec![format!("{located} of {}", env!("CARGO_PKG_VERSION"))];
+    }
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_weights = |path: &PathBuf| path.extension().is_some_and(|end| end == "safetensors" || end == "gguf");
+    let told = |path: PathBuf| {
+        let found = std::fs::metadata(&path).ok()?;
+        Some(format!("{} {} {:?}", path.display(), found.len(), found.modified().ok()?))
+    };
+    let mut files: Vec<String> = if path.is_dir() {
+        entries.filter(is_weights).filter_map(told).collect()
+    } else {
+        told(path.to_owned()).into_iter().collect()
+    };
+    files.sort();
+    files
 }
 
 /// Of an architecture that is known here or not: nothing is converted.
@@ -77,7 +101,16 @@ fn of_gguf(name: String, parts: &[GgufFile]) -> Result<Source, plimsoll_formats:
     };
     let mut metadata = first.copied_metadata();
     metadata.retain(|(key, _)| !OF_THE_FILE.iter().any(|own| key.starts_with(own)));
-    Ok(Source { name, metadata, factors: Vec::new(), tensors, model, widens: false, notes: Vec::new() })
+    Ok(Source {
+        name,
+        metadata,
+        factors: Vec::new(),
+        tensors,
+        model,
+        widens: false,
+        notes: Vec::new(),
+        files: Vec::new(),
+    })
 }
 
 fn of_safetensors(checkpoint: &Checkpoint, pre: Option<&str>) -> anyhow::Result<Source> {
@@ -113,7 +146,16 @@ fn of_safetensors(checkpoint: &Checkpoint, pre: Option<&str>) -> anyhow::Result<
         n_experts,
         is_weighed: false,
     };
-    Ok(Source { name: checkpoint.name.clone(), metadata, factors, tensors, model, widens: true, notes })
+    Ok(Source {
+        name: checkpoint.name.clone(),
+        metadata,
+        factors,
+        tensors,
+        model,
+        widens: true,
+        notes,
+        files: Vec::new(),
+    })
 }
 
 impl Source {

@@ -2,19 +2,21 @@
 
 use std::io::IsTerminal;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
-use plimsoll_formats::NewFile;
+use plimsoll_formats::ResumableFile;
 use plimsoll_formats::gguf::{GgufFile, GgufWriter, NewTensor, NewValue, new_header};
 use plimsoll_kernels::{DType, Pool};
+use plimsoll_lab::hash::sha256_hex;
 use plimsoll_lab::loss::Stored;
 use plimsoll_quantise::encode_rows;
 
 use super::plan::Planned;
 use super::source::Source;
 use super::weighing::Weighing;
+use crate::device::bytes;
 use crate::interrupt;
 use crate::loss::Base;
 use crate::notice::say;
@@ -23,9 +25,9 @@ use crate::progress;
 /// Values that are read and written in one piece, where a row has no more.
 const PIECE: usize = 1 << 21;
 
-/// Ctrl-C came.
+/// Ctrl-C came; what was written is kept.
 #[derive(Debug, thiserror::Error)]
-#[error("stopped; nothing was written")]
+#[error("stopped; the same command goes on from here")]
 pub struct Stopped;
 
 /// What goes into a file.
@@ -40,18 +42,28 @@ pub struct Job<'a> {
     pub base: Option<&'a Base<'a>>,
 }
 
-/// Writes the file, measures its loss where that is asked for, and gives it its name once it is whole.
+/// Writes the file, measures its loss where that is asked for, and gives it its name once it is whole. What an earlier
+/// process wrote of the same file stays.
 ///
 /// # Errors
-/// A weight cannot be written, the disk is full, or [`Stopped`]: then nothing of it is left.
+/// A weight cannot be written or the disk is full: then nothing of it is left. Or [`Stopped`].
 pub fn write(path: &Path, job: &Job, pool: &Pool) -> anyhow::Result<Option<Stored>> {
     let (shown, table) = (path.display().to_string(), table(job));
     let mut stored = job.base.map(|base| base.unmeasured(job.weighing.map(|weighing| weighing.sha256.clone())));
     let header = metadata(job, stored.as_ref());
-    let mut writer = GgufWriter::new(NewFile::create(path)?, &shown, &header, &table)?;
-    write_tensors(&mut writer, job, pool)?;
+    let key = key(job, &new_header(&shown, &header, &table)?);
+    let file = ResumableFile::open(path, &key)?;
+    let kept = file.kept();
+    let mut writer = GgufWriter::resumed(file, &shown, &header, &table, kept)?;
+    if let Err(error) = write_tensors(&mut writer, job, pool) {
+        if !error.is::<Stopped>() {
+            writer.into_sink().discard()?;
+        }
+        return Err(error);
+    }
     let mut file = writer.finish()?;
     if let (Some(base), Some(stored)) = (job.base, &mut stored) {
+        file.settle()?;
         stored.loss = base.loss_of(file.written()?)?;
         file.write_over(&new_header(&shown, &metadata(job, Some(stored)), &table)?)?;
     }
@@ -61,39 +73,84 @@ pub fn write(path: &Path, job: &Job, pool: &Pool) -> anyhow::Result<Option<Store
     Ok(stored)
 }
 
-fn write_tensors(writer: &mut GgufWriter<NewFile>, job: &Job, pool: &Pool) -> anyhow::Result<()> {
+/// All that the bytes of the file depend on.
+fn key(job: &Job, header: &[u8]) -> String {
+    let mut all = header.to_vec();
+    all.extend(env!("CARGO_PKG_VERSION").bytes());
+    all.extend(job.source.files.iter().flat_map(|file| file.bytes()));
+    all.extend(job.weighing.iter().flat_map(|weighing| weighing.sha256.bytes()));
+    sha256_hex(&all)
+}
+
+fn write_tensors(writer: &mut GgufWriter<ResumableFile>, job: &Job, pool: &Pool) -> anyhow::Result<()> {
     let stop = interrupt::flag()?;
-    for value in job.source.factors.iter().flat_map(|(_, values)| values) {
-        writer.write(&value.to_le_bytes())?;
-    }
     let values = job.plan.iter().map(|planned| (planned.tensor.rows() * planned.tensor.cols()) as u64).sum();
-    let mut shown = Shown::new(values);
-    for planned in job.plan {
-        let tensor = planned.tensor;
-        if let Some(bytes) = tensor.stored().filter(|_| tensor.dtype() == planned.to) {
-            for bytes in bytes.chunks(PIECE) {
-                check(&stop)?;
-                writer.write(bytes)?;
-            }
-            shown.pass(tensor.rows() * tensor.cols());
+    let mut shown = Shown::new(values, writer.sink().kept());
+    let factors = &job.source.factors;
+    for (index, (_, values)) in factors.iter().enumerate() {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        if writer.place().0 == index {
+            writer.write(&bytes[writer.place().1 as usize..])?;
+        }
+    }
+    let mut settled = Instant::now();
+    for (index, planned) in job.plan.iter().enumerate() {
+        let values = planned.tensor.rows() * planned.tensor.cols();
+        if writer.place().0 != factors.len() + index {
+            shown.pass(values);
             continue;
         }
-        let (rows, cols) = (tensor.rows(), tensor.cols());
-        let row_bytes = planned.to.row_bytes(cols).expect("a type that fits");
-        let piece = (PIECE / cols.max(1)).max(1);
-        let mut out = vec![0; piece.min(rows) * row_bytes];
-        for first in (0..rows).step_by(piece) {
-            check(&stop)?;
-            let n = piece.min(rows - first);
-            let out = &mut out[..n * row_bytes];
-            let read = |row: usize, values: &mut [f32]| tensor.read_rows(row, values);
-            encode_rows(pool, planned.to, cols, first, read, |row| planned.columns.as_ref()?.of_row(row), out)
-                .map_err(|error| tensor.error(error.to_string()))?;
-            writer.write(out)?;
-            shown.pass(n * cols);
-        }
+        write_tensor(writer, planned, pool, |writer, values| {
+            shown.pass(values);
+            if settled.elapsed() >= SETTLED {
+                writer.sink().settle()?;
+                settled = Instant::now();
+            }
+            if stop.load(Ordering::Relaxed) {
+                writer.sink().settle()?;
+                return Err(Stopped.into());
+            }
+            Ok(())
+        })?;
     }
     shown.done();
+    Ok(())
+}
+
+/// Between two times that what was written is put where no crash takes it from.
+const SETTLED: Duration = Duration::from_secs(1);
+
+/// The rest of a tensor; `each` hears how many values more are written.
+fn write_tensor(
+    writer: &mut GgufWriter<ResumableFile>,
+    planned: &Planned,
+    pool: &Pool,
+    mut each: impl FnMut(&mut GgufWriter<ResumableFile>, usize) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let (tensor, to) = (planned.tensor, planned.to);
+    let (rows, cols) = (tensor.rows(), tensor.cols());
+    let row_bytes = to.row_bytes(cols).expect("a type that fits");
+    let written = writer.place().1 as usize;
+    if let Some(bytes) = tensor.stored().filter(|_| tensor.dtype() == to) {
+        each(writer, written / row_bytes * cols)?;
+        for bytes in bytes[written..].chunks(PIECE) {
+            writer.write(bytes)?;
+            each(writer, bytes.len() / row_bytes * cols)?;
+        }
+        return Ok(());
+    }
+    let (piece, done) = ((PIECE / cols.max(1)).max(1), written / row_bytes);
+    each(writer, done * cols)?;
+    let mut out = vec![0; piece.min(rows) * row_bytes];
+    for first in (done..rows).step_by(piece) {
+        let n = piece.min(rows - first);
+        let out = &mut out[..n * row_bytes];
+        let read = |row: usize, values: &mut [f32]| tensor.read_rows(row, values);
+        encode_rows(pool, to, cols, first, read, |row| planned.columns.as_ref()?.of_row(row), out)
+            .map_err(|error| tensor.error(error.to_string()))?;
+        writer.write(out)?;
+        each(writer, n * cols)?;
+    }
     Ok(())
 }
 
@@ -120,10 +177,6 @@ fn table(job: &Job) -> Vec<NewTensor> {
     factors.chain(planned).collect()
 }
 
-fn check(stop: &AtomicBool) -> Result<(), Stopped> {
-    if stop.load(Ordering::Relaxed) { Err(Stopped) } else { Ok(()) }
-}
-
 /// How far it is: a bar on a terminal, in a pipe a line every few seconds.
 struct Shown {
     bar: ProgressBar,
@@ -136,7 +189,11 @@ struct Shown {
 const PAUSE: Duration = Duration::from_secs(5);
 
 impl Shown {
-    fn new(values: u64) -> Shown {
+    /// Of so many values; `kept` are the bytes that an earlier process left.
+    fn new(values: u64, kept: u64) -> Shown {
+        if kept > 0 {
+            say(format_args!("going on behind the {} that were written before", bytes(kept as f64)));
+        }
         Shown { bar: progress::bar(values, "quantising"), values, passed: 0, told: Instant::now() }
     }
 
