@@ -20,7 +20,7 @@ pub struct Quantize {
     #[arg(help = MODEL_HELP)]
     pub model: String,
     /// How weights are stored: Q4_K_M, Q5_K_M, Q6_K, Q8_0, Q4_0, BF16 and others; `--to help` lists all
-    #[arg(long, value_name = "TYPE", required_unless_present = "fit", conflicts_with = "fit")]
+    #[arg(long, value_name = "TYPE", required_unless_present_any = ["fit", "recipe"], conflicts_with_all = ["fit", "recipe"])]
     pub to: Option<String>,
     /// Choose a type for each weight, so that running the model takes no more memory than this, such as 2GB, and loses
     /// least
@@ -32,6 +32,12 @@ pub struct Quantize {
     /// Tokens a second that it has to decode on this machine, behind a full context
     #[arg(long, value_name = "N", requires = "fit", value_parser = parse_speed)]
     pub min_speed: Option<f64>,
+    /// Write the file that a recipe describes, to the last byte
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["fit", "measure", "output_type", "embedding_type"])]
+    pub recipe: Option<PathBuf>,
+    /// Write beside it a recipe, which makes the same file of the same model
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["recipe", "dry_run"])]
+    pub save_recipe: Option<PathBuf>,
     /// Measure what was lost, and store it in the file; --fit always does
     #[arg(long)]
     pub measure: bool,

@@ -3,10 +3,12 @@
 use plimsoll_formats::HyperparamError;
 use plimsoll_formats::gguf::{GgufFile, NewValue};
 
+use serde::{Deserialize, Serialize};
+
 use super::{Estimate, Loss};
 
 /// What a file says of its own loss.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stored {
     /// The name of the model that it was made from.
     pub base: String,

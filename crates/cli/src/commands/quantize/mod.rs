@@ -3,6 +3,7 @@
 mod fit;
 mod made;
 mod plan;
+mod recipe;
 mod source;
 mod weighing;
 mod write;
@@ -13,6 +14,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use plimsoll_kernels::Pool;
+use plimsoll_lab::loss::Stored;
+use plimsoll_models::Checkpoint;
 use plimsoll_panel::shown_text;
 use plimsoll_quantise::Mix;
 
@@ -24,9 +27,10 @@ use crate::notice::say;
 use crate::settings::Settings;
 use crate::{interrupt, model, output};
 
-use fit::{Budget, Fitted, Given};
+use fit::{Budget, Fitted, Given, Told};
 use made::{Made, by_type};
 use plan::Planned;
+use recipe::Recipe;
 use source::Source;
 use weighing::Weighing;
 use write::{Job, Stopped};
@@ -40,7 +44,7 @@ pub fn run(command: &Quantize, settings: &Settings, as_json: bool) -> anyhow::Re
         return no_mix(asked).map(|()| ExitCode::SUCCESS);
     }
     // The loss is that of a model that runs, and the memory that of a process that has done nothing else yet.
-    let runs = command.fit.is_some() || command.measure;
+    let runs = command.to.is_none() || command.measure || command.save_recipe.is_some();
     let checkpoint = runs.then(|| model::open(&command.model)).transpose()?;
     let budget = match (command.fit, &checkpoint) {
         (Some(bytes), Some(checkpoint)) => Some(Budget::new(bytes as u64, command, settings, checkpoint)?),
@@ -53,27 +57,22 @@ pub fn run(command: &Quantize, settings: &Settings, as_json: bool) -> anyhow::Re
         return Err(Mistake::error(format!("`{}` is already there", path.display()), hint));
     }
     let pool = Pool::new(settings.threads)?;
-    let (plan, weighing, fitted) = match (&budget, &checkpoint) {
-        (Some(budget), Some(checkpoint)) => {
-            let given =
-                Given { command, settings, checkpoint, budget, folder: &plimsoll_formats::parent(&path), pool: &pool };
-            let Fitted { plan, weighing, told } = fit::fit(&given, &source)?;
-            (plan, Some(weighing), Some(told))
-        }
-        _ => {
-            let weighing = command.imatrix.as_deref().map(Weighing::open).transpose()?;
-            let mix = command.mix().expect("asked for where nothing is to fit");
-            (plan::plan(command, mix, &source, weighing.as_ref())?, weighing, None)
-        }
+    let at = At { command, settings, source: &source, path: &path, pool: &pool };
+    let chosen = at.choose(budget.as_ref(), checkpoint.as_ref())?;
+    let measured = command.fit.is_some() || command.measure;
+    let base = checkpoint.as_ref().filter(|_| measured).map(|checkpoint| Base::new(checkpoint, settings));
+    let job = Job {
+        source: &source,
+        plan: &chosen.plan,
+        file_type: chosen.file_type,
+        weighing: chosen.weighing.as_ref(),
+        base: base.as_ref(),
+        known: chosen.recipe.as_ref().and_then(|recipe| recipe.loss.as_ref()),
     };
-    let base = checkpoint.as_ref().map(|checkpoint| Base::new(checkpoint, settings));
-    let (weighing, base) = (weighing.as_ref(), base.as_ref());
-    let job = Job { source: &source, plan: &plan, file_type: file_type(command, &plan), weighing, base };
     let mut stored = None;
     if !command.dry_run {
-        let began = Instant::now();
-        match write::write(&path, &job, &pool) {
-            Ok(measured) => stored = measured,
+        match at.write(&job, chosen.recipe.as_ref(), checkpoint.as_ref()) {
+            Ok(found) => stored = found,
             Err(error) => {
                 // Whoever pressed Ctrl-C made no mistake.
                 let Some(stopped) = error.downcast_ref::<Stopped>() else { return Err(error) };
@@ -81,13 +80,10 @@ pub fn run(command: &Quantize, settings: &Settings, as_json: bool) -> anyhow::Re
                 return Ok(ExitCode::from(interrupt::EXIT));
             }
         }
-        let values: usize = plan.iter().map(|planned| planned.tensor.rows() * planned.tensor.cols()).sum();
-        let seconds = began.elapsed().as_secs_f64();
-        say(format_args!("{:.0} million values in {seconds:.1} s", values as f64 / 1e6));
     }
-    let gaps = weighing.map_or(Vec::new(), |weighing| weighing.gaps(&plan));
+    let gaps = job.weighing.map_or(Vec::new(), |weighing| weighing.gaps(&chosen.plan));
     source.notes.iter().chain(&gaps).for_each(|note| say(format_args!("note: {note}")));
-    let made = Made { command, path: &path, plan: &plan, fitted: fitted.as_ref(), stored: stored.as_ref() };
+    let made = Made { command, path: &path, plan: &chosen.plan, fitted: chosen.told.as_ref(), stored: stored.as_ref() };
     if as_json {
         output::print_json(&made.document())?;
     } else {
@@ -96,19 +92,92 @@ pub fn run(command: &Quantize, settings: &Settings, as_json: bool) -> anyhow::Re
     Ok(ExitCode::SUCCESS)
 }
 
-/// What was asked for, in a word: a mix, or a size.
-fn way(command: &Quantize) -> String {
-    match (command.mix(), command.fit) {
-        (Some(mix), _) => mix.to_string(),
-        (None, size) => format!("fit-{}", bytes(size.unwrap_or(0.0)).replace(' ', "")),
+/// What is to be written, and where.
+struct At<'a> {
+    command: &'a Quantize,
+    settings: &'a Settings,
+    source: &'a Source,
+    path: &'a Path,
+    pool: &'a Pool,
+}
+
+/// Every tensor with its type, and where these come from.
+struct Chosen<'a> {
+    plan: Vec<Planned<'a>>,
+    weighing: Option<Weighing>,
+    file_type: u32,
+    told: Option<Told>,
+    recipe: Option<Recipe>,
+}
+
+impl<'a> At<'a> {
+    /// By a budget, a recipe, or a mix.
+    fn choose(&self, budget: Option<&Budget>, checkpoint: Option<&Checkpoint>) -> anyhow::Result<Chosen<'a>> {
+        let At { command, settings, source, path, pool } = *self;
+        let given = || command.imatrix.as_deref().map(Weighing::open).transpose();
+        match (budget, checkpoint, &command.recipe) {
+            (Some(budget), Some(checkpoint), _) => {
+                let folder = &plimsoll_formats::parent(path);
+                let given = Given { command, settings, checkpoint, budget, folder, pool };
+                let Fitted { plan, weighing, told } = fit::fit(&given, source)?;
+                let file_type = alike(&plan);
+                Ok(Chosen { plan, weighing: Some(weighing), file_type, told: Some(told), recipe: None })
+            }
+            (None, Some(checkpoint), Some(recipe)) => {
+                let recipe = Recipe::read(recipe)?;
+                let weighing = match given()? {
+                    None if recipe.calibrates() => Some(fit::built_in(settings, checkpoint)?),
+                    given => given,
+                };
+                recipe.check(checkpoint, weighing.as_ref())?;
+                let plan = recipe.plan(command, source, weighing.as_ref())?;
+                Ok(Chosen { plan, weighing, file_type: recipe.file_type, told: None, recipe: Some(recipe) })
+            }
+            _ => {
+                let (weighing, mix) = (given()?, command.mix().expect("asked for where there is nothing else"));
+                let plan = plan::plan(command, mix, source, weighing.as_ref())?;
+                Ok(Chosen { plan, weighing, file_type: mix.file_type(), told: None, recipe: None })
+            }
+        }
+    }
+
+    /// Writes the file, and a recipe if one is asked for; what was measured of it.
+    fn write(
+        &self,
+        job: &Job,
+        recipe: Option<&Recipe>,
+        checkpoint: Option<&Checkpoint>,
+    ) -> anyhow::Result<Option<Stored>> {
+        let began = Instant::now();
+        let stored = write::write(self.path, job, self.pool)?;
+        let values: usize = job.plan.iter().map(|planned| planned.tensor.rows() * planned.tensor.cols()).sum();
+        let seconds = began.elapsed().as_secs_f64();
+        say(format_args!("{:.0} million values in {seconds:.1} s", values as f64 / 1e6));
+        if let Some(recipe) = recipe {
+            recipe.check_file(self.path)?;
+            say("the bytes are those of the recipe");
+        }
+        if let (Some(path), Some(base)) = (&self.command.save_recipe, checkpoint) {
+            Recipe::of(job, base, self.settings.isa, stored.clone(), self.path)?.write(path)?;
+        }
+        Ok(stored)
     }
 }
 
-/// Of a mix its own; of types that were chosen, that of the mix that has most of its weights in the type that most have here.
-fn file_type(command: &Quantize, plan: &[Planned]) -> u32 {
+/// What was asked for, in a word: a mix, a size, or a recipe.
+fn way(command: &Quantize) -> String {
+    let recipe = || command.recipe.as_ref().and_then(|path| Some(path.file_stem()?.to_string_lossy().into_owned()));
+    match (command.mix(), command.fit) {
+        (Some(mix), _) => mix.to_string(),
+        (None, Some(size)) => format!("fit-{}", bytes(size).replace(' ', "")),
+        (None, None) => recipe().unwrap_or_else(|| "recipe".to_owned()),
+    }
+}
+
+/// `general.file_type` of types that were chosen: that of the mix that has most weights in the type that most have here.
+fn alike(plan: &[Planned]) -> u32 {
     let most = by_type(plan).first().map(|(dtype, ..)| *dtype);
-    let alike = || Mix::ALL.iter().copied().find(|mix| Some(mix.dtype()) == most);
-    command.mix().or_else(alike).map_or(0, Mix::file_type)
+    Mix::ALL.iter().copied().find(|mix| Some(mix.dtype()) == most).map_or(0, Mix::file_type)
 }
 
 /// Lists the mixes, which is an answer where that was asked for.

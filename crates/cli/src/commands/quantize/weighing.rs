@@ -19,6 +19,9 @@ pub struct Weighing {
     imatrix: Imatrix,
 }
 
+/// In the place of a file's name.
+const BUILT_IN: &str = "built in";
+
 impl Weighing {
     /// Reads one.
     ///
@@ -30,7 +33,12 @@ impl Weighing {
 
     /// One that was measured on what this program brings.
     pub fn built_in(imatrix: Imatrix) -> Weighing {
-        Weighing::new(Path::new("built in"), imatrix)
+        Weighing::new(Path::new(BUILT_IN), imatrix)
+    }
+
+    /// Whether it was measured on what this program brings.
+    pub fn is_built_in(&self) -> bool {
+        self.path == Path::new(BUILT_IN)
     }
 
     fn new(path: &Path, imatrix: Imatrix) -> Weighing {

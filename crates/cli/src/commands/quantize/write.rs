@@ -40,6 +40,8 @@ pub struct Job<'a> {
     pub weighing: Option<&'a Weighing>,
     /// The model that the loss is measured against, if it is.
     pub base: Option<&'a Base<'a>>,
+    /// A loss that was measured before, and is only written down.
+    pub known: Option<&'a Stored>,
 }
 
 /// Writes the file, measures its loss where that is asked for, and gives it its name once it is whole. What an earlier
@@ -49,7 +51,8 @@ pub struct Job<'a> {
 /// A weight cannot be written or the disk is full: then nothing of it is left. Or [`Stopped`].
 pub fn write(path: &Path, job: &Job, pool: &Pool) -> anyhow::Result<Option<Stored>> {
     let (shown, table) = (path.display().to_string(), table(job));
-    let mut stored = job.base.map(|base| base.unmeasured(job.weighing.map(|weighing| weighing.sha256.clone())));
+    let unmeasured = |base: &Base| base.unmeasured(job.weighing.map(|weighing| weighing.sha256.clone()));
+    let mut stored = job.base.map(unmeasured).or_else(|| job.known.cloned());
     let header = metadata(job, stored.as_ref());
     let key = key(job, &new_header(&shown, &header, &table)?);
     let file = ResumableFile::open(path, &key)?;

@@ -9,7 +9,6 @@ use std::fmt;
 use std::path::Path;
 
 use plimsoll_engine::Session;
-use plimsoll_formats::Imatrix;
 use plimsoll_kernels::{DType, Pool};
 use plimsoll_lab::calibration::Calibration;
 use plimsoll_lab::loss::Passages;
@@ -113,7 +112,7 @@ pub fn fit<'a>(given: &Given, source: &'a Source) -> anyhow::Result<Fitted<'a>> 
     let mut base = Session::open(checkpoint, &options)?;
     let weighing = match &command.imatrix {
         Some(path) => Weighing::open(path)?,
-        None => Weighing::built_in(calibrated(&mut base, &names)?),
+        None => calibrated(&mut base, &names)?,
     };
     say(format_args!("each way of storing each of {} tensors is tried on a sample of its rows", source.tensors.len()));
     let choices = choices(command, source, &weighing, &names, pool)?;
@@ -132,11 +131,20 @@ fn context(checkpoint: &Checkpoint) -> anyhow::Result<usize> {
 }
 
 /// The importance of the model's weights over a built-in text, and questions that no suite holds.
-fn calibrated(base: &mut Session, names: &[GgufName]) -> anyhow::Result<Imatrix> {
+fn calibrated(base: &mut Session, names: &[GgufName]) -> anyhow::Result<Weighing> {
     let sequences = Passages::for_calibration(CALIBRATED_WITH).sequences(base)?;
     let mut calibration = Calibration::new(base, CONTEXT);
     sequences.iter().try_for_each(|ids| calibration.sequence(ids))?;
-    Ok(calibration.finish(names, vec!["built-in text and questions".to_owned()])?)
+    Ok(Weighing::built_in(calibration.finish(names, vec!["built-in text and questions".to_owned()])?))
+}
+
+/// The importance that types are chosen by where no other is given.
+///
+/// # Errors
+/// The model cannot be run.
+pub fn built_in(settings: &Settings, checkpoint: &Checkpoint) -> anyhow::Result<Weighing> {
+    let options = model::session_options(settings.clone(), Some(context(checkpoint)?), CacheType::F32);
+    calibrated(&mut Session::open(checkpoint, &options)?, &gguf_names(checkpoint, None)?)
 }
 
 fn choices<'a>(
