@@ -17,6 +17,7 @@ pub mod generation;
 pub mod gguf;
 pub mod licence;
 mod mapping;
+pub mod mlx;
 mod new_file;
 mod new_folder;
 pub mod safetensors;
