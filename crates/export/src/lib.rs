@@ -3,3 +3,5 @@
 //! Each target is a walker of [`plimsoll_graph::Network`]: what an operation becomes there is a rule, and an operation
 //! without one is refused by its name. Nothing here names an architecture.
 #![forbid(unsafe_code)]
+
+pub mod mlx;

@@ -233,6 +233,20 @@ impl Tensor {
         out.iter_mut().for_each(|v| *v -= self.shift);
     }
 
+    /// The stored blocks of a row; `None` where they do not lie together or mean something else.
+    ///
+    /// # Panics
+    /// There are fewer rows.
+    pub fn row_bytes(&self, row: usize) -> Option<&[u8]> {
+        let bytes = self.dtype.row_bytes(*self.shape.last()?)?;
+        let row = match self.layout {
+            Layout::Rows => row,
+            Layout::RotaryPairs { head_dim } => stored_row(row, head_dim),
+            Layout::Transposed { .. } => return None,
+        };
+        (self.shift == 0.0).then(|| &self.bytes()[row * bytes..][..bytes])
+    }
+
     /// Rows of a stack whose matrices are stored (in, `stored`), from output `from` on: floats, a run of outputs at a time.
     fn read_transposed(&self, first: usize, out: &mut [f32], stored: usize, from: usize) {
         let &[.., rows, cols] = &self.shape[..] else { return };

@@ -2,6 +2,7 @@
 
 use clap::{Args as ClapArgs, Subcommand};
 
+use super::export_mlx::ExportMlx;
 use super::quantize::Quantize;
 
 /// `export`
@@ -17,4 +18,6 @@ pub struct ExportModel {
 pub enum ExportTarget {
     /// One GGUF file, for llama.cpp and what is built on it: the same as `quantize`
     Gguf(Box<Quantize>),
+    /// A folder that mlx-lm and mlx-vlm load, for Macs
+    Mlx(Box<ExportMlx>),
 }

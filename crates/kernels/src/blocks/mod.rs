@@ -5,10 +5,12 @@
 //! reference defines the values: every vector kernel unpacks to the same bits.
 //! Source of all layouts: ggml (MIT), `ggml-common.h` and `ggml-quants.c`.
 
+mod affine8;
 mod codebook;
 mod codes;
 mod float;
 pub(crate) mod grids;
+mod groups;
 mod iq1;
 mod iq2;
 mod iq3;
@@ -27,6 +29,7 @@ mod tq;
 
 pub(crate) use codes::{Affine, Codes, STEP, Units, decode};
 pub(crate) use float::half;
+pub use groups::BlockGroups;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use iq4::IQ4_LEVELS;
 #[cfg(target_arch = "aarch64")]

@@ -278,6 +278,9 @@ pub struct TowerArch {
     pub(crate) parts: &'static [(&'static str, &'static str)],
     /// The same of the names of its text model.
     pub(crate) text: &'static [(&'static str, &'static str)],
+    /// Beginnings of names in folders of MLX, of the text model and of the tower, and what they are in canonical names.
+    /// Empty where MLX's own folders hold the text model alone.
+    pub(crate) mlx: &'static [(&'static str, &'static str)],
     /// Canonical names of matrices that files hold as kernels, (out, channels, height, width).
     pub(crate) convolutions: &'static [&'static str],
     /// Its names in mmproj files beyond [`COMMON_TOWER`], and canonical ones: whole names begin with `v.` or `mm.`, the

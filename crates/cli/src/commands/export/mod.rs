@@ -1,5 +1,7 @@
 //! `plimsoll export`
 
+mod mlx;
+
 use std::process::ExitCode;
 
 use super::quantize;
@@ -13,5 +15,6 @@ use crate::settings::Settings;
 pub fn run(command: &ExportModel, settings: &Settings, as_json: bool) -> anyhow::Result<ExitCode> {
     match &command.target {
         ExportTarget::Gguf(command) => quantize::run(command, settings, as_json),
+        ExportTarget::Mlx(command) => mlx::run(command, settings, as_json),
     }
 }

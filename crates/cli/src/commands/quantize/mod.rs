@@ -2,7 +2,7 @@
 
 mod plan;
 mod source;
-mod write;
+pub(crate) mod write;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

@@ -92,7 +92,7 @@ fn table(source: &Source, plan: &[Planned]) -> Vec<NewTensor> {
 }
 
 /// A flag that Ctrl-C sets; a second one ends the program at once.
-fn stop_at_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
+pub(crate) fn stop_at_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&stop);
     interrupt::take_over(move || {
@@ -108,7 +108,7 @@ fn check(stop: &AtomicBool) -> Result<(), Stopped> {
 }
 
 /// How far it is: a bar on a terminal, in a pipe a line every few seconds.
-struct Shown {
+pub(crate) struct Shown {
     bar: ProgressBar,
     values: u64,
     passed: u64,
@@ -119,11 +119,13 @@ struct Shown {
 const PAUSE: Duration = Duration::from_secs(5);
 
 impl Shown {
-    fn new(values: u64) -> Shown {
+    /// Of so many values.
+    pub(crate) fn new(values: u64) -> Shown {
         Shown { bar: progress::bar(values, "quantising"), values, passed: 0, told: Instant::now() }
     }
 
-    fn pass(&mut self, values: usize) {
+    /// So many more were written.
+    pub(crate) fn pass(&mut self, values: usize) {
         self.passed += values as u64;
         self.bar.set_position(self.passed);
         if self.told.elapsed() >= PAUSE && !std::io::stderr().is_terminal() {
@@ -132,7 +134,8 @@ impl Shown {
         }
     }
 
-    fn done(&self) {
+    /// The last was.
+    pub(crate) fn done(&self) {
         self.bar.finish_and_clear();
     }
 }
