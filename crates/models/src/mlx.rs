@@ -192,14 +192,6 @@ fn put_nibbles(dtype: DType, codes: &[u8; BLOCK], mut out: &mut [u8]) {
     out.iter_mut().enumerate().for_each(|(i, byte)| *byte = codes[i] & 15 | codes[i + 16] << 4);
 }
 
-/// The canonical name of a stack of experts, which MLX has as the weight of a module.
-pub(crate) fn stack_name(name: String, dimensions: usize) -> String {
-    match name.strip_suffix(".weight") {
-        Some(stack) if dimensions == 3 && stack.contains(".experts.") => stack.to_owned(),
-        _ => name,
-    }
-}
-
 /// A kernel that MLX stores (out, height, width, channels), as (out, channels, height, width); others as they are.
 pub(crate) fn channels_first(file: &SafetensorsFile, tensor: &SafeTensor) -> Option<(Arc<FileBytes>, Vec<usize>)> {
     let &[out, height, width, channels] = &tensor.shape[..] else { return None };

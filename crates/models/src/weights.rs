@@ -138,7 +138,6 @@ impl Weights {
             weights.file_bytes += file.bytes.len() as u64;
             for tensor in &file.tensors {
                 let Some(name) = unwrapped(&tensor.name) else { continue };
-                let name = mlx::stack_name(name, tensor.shape.len());
                 if let Some(modules) = &modules {
                     if modules.is_beside(&tensor.name) {
                         continue;
@@ -152,6 +151,7 @@ impl Weights {
             }
         }
         weights.turn_experts(hp.arch)?;
+        weights.name_stacks()?;
         weights.split_fused(hp)?;
         weights.settle_tie(hp);
         weights.count();
@@ -263,6 +263,19 @@ impl Weights {
                     self.add(stack.transposed_as(&format!("{layer}{part}"), i * each..(i + 1) * each)?)?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Names stacks of experts, which MLX has as weights of modules, as stacks are named here.
+    fn name_stacks(&mut self) -> Result<(), FormatError> {
+        let is_stack = |tensor: &&Tensor| tensor.shape().len() == 3 && tensor.name().contains(".experts.");
+        let found: Vec<String> =
+            self.tensors.values().filter(is_stack).map(|tensor| tensor.name().to_owned()).collect();
+        for stored in found {
+            let Some(name) = stored.strip_suffix(".weight") else { continue };
+            let Some(stack) = self.tensors.remove(&stored) else { continue };
+            self.add(stack.renamed(name))?;
         }
         Ok(())
     }

@@ -72,6 +72,8 @@ fn state_text(keys: &mut JsonObject, hp: &Hyperparams) -> Result<(), HyperparamE
     keys.insert("tie_word_embeddings".to_owned(), hp.tied_embeddings.into());
     state(keys, "head_dim", hp.head_dim);
     state(keys, "num_key_value_heads", hp.n_kv_heads);
+    // Classes that have the key let it speak of all four projections.
+    state(keys, "attention_bias", hp.biases.o);
     if hp.usize("no_rope_layer_interval")?.is_some() {
         let flags: Vec<u8> = hp.rotary_layers()?.into_iter().map(u8::from).collect();
         state(keys, "no_rope_layers", flags);
@@ -102,6 +104,8 @@ fn state_rope(keys: &mut JsonObject, hp: &Hyperparams) {
         state(keys, "partial_rotary_factor", hp.rope.rotary_dim as f64 / hp.head_dim as f64);
     }
     if hp.rope.scaling == RopeScaling::None {
+        // Some of its classes have no default for the key.
+        keys.entry("rope_scaling").or_insert(Value::Null);
         return;
     }
     let parameters = object(keys, "rope_parameters");

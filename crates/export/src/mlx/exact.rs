@@ -119,3 +119,35 @@ pub fn row(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use plimsoll_kernels::dequantise;
+
+    #[test]
+    fn codes_under_scales_are_what_the_blocks_are_read_as() {
+        let mut state = 7u64;
+        let mut byte = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 56) as u8
+        };
+        for dtype in [DType::Q4_0, DType::Q4_1, DType::Q5_0, DType::Q5_1, DType::Q8_0, DType::Q4_K, DType::Q5_K] {
+            let (len, groups) = (dtype.block_len() * 3, dtype.block_len() * 3 / GROUP);
+            let mut blocks: Vec<u8> = (0..dtype.block_bytes() * 3).map(|_| byte()).collect();
+            for block in blocks.chunks_exact_mut(dtype.block_bytes()) {
+                // Halves of a moderate size; types without a second have codes there.
+                (block[1], block[3]) =
+                    (0x21, if matches!(dtype, DType::Q4_0 | DType::Q5_0 | DType::Q8_0) { block[3] } else { 0x27 });
+            }
+            let (mut codes, mut scales, mut offsets) = (vec![0; len], vec![0.0; groups], vec![0.0; groups]);
+            row(dtype, &blocks, DType::F32, &mut codes, &mut scales, &mut offsets).unwrap();
+            let mut expected = vec![0.0; len];
+            dequantise(dtype, &blocks, &mut expected);
+            for (i, code) in codes.iter().enumerate() {
+                let value = scales[i / GROUP] * f32::from(*code) + offsets[i / GROUP];
+                assert_eq!(value, expected[i], "{dtype}, value {i}");
+            }
+        }
+    }
+}
