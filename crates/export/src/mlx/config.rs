@@ -78,7 +78,9 @@ fn state_text(keys: &mut JsonObject, hp: &Hyperparams) -> Result<(), HyperparamE
         let flags: Vec<u8> = hp.rotary_layers()?.into_iter().map(u8::from).collect();
         state(keys, "no_rope_layers", flags);
     }
-    if hp.layer_kinds.iter().any(|kind| *kind != LayerKind::Full) {
+    // Where all layers are alike the classes go by other keys, and one fails on a list without `full_attention`.
+    let is_mixed = hp.layer_kinds.windows(2).any(|pair| pair[0] != pair[1]);
+    if is_mixed {
         let kinds: Vec<&str> = hp.layer_kinds.iter().map(|kind| kind_name(*kind)).collect();
         state(keys, "layer_types", kinds);
     }
@@ -116,6 +118,9 @@ fn state_rope(keys: &mut JsonObject, hp: &Hyperparams) {
         if let Some(name) = scaling.get(one).cloned() {
             state(&mut scaling, other, name);
         }
+    }
+    if let RopeScaling::Yarn { original_max, .. } | RopeScaling::LongRope { original_max, .. } = hp.rope.scaling {
+        state(&mut scaling, "original_max_position_embeddings", original_max);
     }
     keys.insert("rope_scaling".to_owned(), Value::Object(scaling));
 }

@@ -93,6 +93,9 @@ impl Plan {
         if source.vision.is_some_and(|vision: &Vision| !mlx::writes_tower(vision)) {
             notes.push("the text model alone is written: MLX's folders of it have no vision tower".to_owned());
         }
+        if let Some(what) = mlx::lacks(&source.checkpoint.hyperparams) {
+            notes.push(format!("mlx-lm leaves out {what}: it does not compute this model"));
+        }
         let own = source.checkpoint.require(EMBEDDING)?.dtype();
         let floats = match (weights, floats) {
             (Weights::Exact, _) => exact::floats(&tensors, &mut notes)?,

@@ -6,7 +6,7 @@ use plimsoll_graph::{Network, WeightKind};
 
 use super::{ExportError, Exported, exported};
 use crate::spelling::{self, Stored};
-use crate::{Checkpoint, Vision, Weights};
+use crate::{Checkpoint, Hyperparams, RopeScaling, Vision, Weights};
 
 /// A tensor of a folder of MLX that is to be.
 #[derive(Debug, Clone)]
@@ -39,6 +39,17 @@ pub fn tensors(checkpoint: &Checkpoint, vision: Option<&Vision>) -> Result<Vec<M
         tensors.extend(gathered(stored, &network, &vision.weights, |part| !part.starts_with("vision_tower."))?);
     }
     Ok(tensors)
+}
+
+/// What a model asks for that mlx-lm leaves out or computes otherwise, if anything: its folder is right, and read by others.
+pub fn lacks(hp: &Hyperparams) -> Option<&'static str> {
+    if let RopeScaling::Yarn { factor, truncate, attention_factor, .. } = hp.rope.scaling {
+        let own = 0.1 * factor.ln() + 1.0;
+        if !truncate || (attention_factor - own).abs() > 1e-6 * own {
+            return Some("how its rotary embedding is scaled");
+        }
+    }
+    (hp.arch.mlx_lacks)(hp)
 }
 
 /// Whether folders of MLX hold this tower beside the text model.
