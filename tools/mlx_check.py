@@ -13,7 +13,8 @@ models that see are left out. For each:
     files     4 bits, the model's own type: names, shapes, types and totals beside those of `mlx_lm.convert -q`
     error     squared error of the weights over that of mlx_lm.convert
     theirs    mlx_lm.convert's folder: mlx's logits beside Plimsoll's
-    exact     a GGUF of Q4_0 and Q8_0 carried over: mlx's logits beside Plimsoll's of the GGUF
+    exact     GGUFs of Q4_0 and Q8_0 carried over: mlx's logits beside Plimsoll's of the folder
+    features  what mlx-vlm's tower makes of two tiles, beside transformers (golden.json)
 
 What mlx-lm has no code for is listed in WITHOUT with the reason; there, floats is shown and not held to anything, and Plimsoll
 says it in a note. Exit status 1 if anything else differs.
@@ -40,12 +41,25 @@ except ImportError:
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = ROOT / "crates" / "testing" / "golden"
 TOLERANCE = 1e-3
+# As TINY_TILES of make_golden.py.
+TILES = 2
 WIDTHS = [2, 3, 5, 6, 8]
 # Squared error over mlx_lm.convert's, all weights of a case together.
 RATIO = 0.85
-COLUMNS = ["floats", "bits", "logits", "files", "error", "theirs", "exact"]
+COLUMNS = ["floats", "bits", "logits", "files", "error", "theirs", "exact", "features"]
 # Cases that mlx-lm computes otherwise than transformers, or not at all, and why.
-WITHOUT = {}
+WITHOUT = {
+    "gemma3-softcap": "no cap of logits, and every sixth layer sees all",
+    "llama4": "its class of the text model alone has no experts",
+    "llama4-dense": "its class of the text model alone has no biases and no output projection",
+    "llama4-moe": "its class of the text model alone has no experts",
+    "mistral-sliding": "no window where every layer has one",
+    "phi3-longrope": "the long factors at any length",
+    "qwen2-sliding": "no window, and bounds of YaRN in whole dimensions",
+    "qwen3": "no attention_factor of YaRN",
+    "qwen3-sliding": "no window and no biases of attention",
+    "tower-llama4": "1e-6 for rms_norm_eps where queries and keys are normed",
+}
 
 
 def run(*command, status=(0,)):
@@ -226,6 +240,16 @@ class Case:
     def their_logits(self):
         return self.against_plimsoll(self.theirs("their-f32", "float32"))
 
+    def features(self):
+        folder, config = self.root / "floats", json.loads((self.folder / "config.json").read_text())
+        edge, patch = (config["vision_config"][key] for key in ("image_size", "patch_size"))
+        pixels = uniform("pixels", TILES * 3 * edge * edge).reshape(TILES, 3, edge, edge).transpose(0, 2, 3, 1)
+        model, seen = vlm.load_model(folder), mx.ones((TILES, edge // patch, edge // patch), dtype=mx.bool_)
+        hidden = model.vision_model(mx.array(pixels), patch_attention_mask=seen, output_hidden_states=True)[0]
+        features = numpy.array(model.connector(hidden)).reshape(-1)
+        golden = json.loads((GOLDEN / self.name / "golden.json").read_text())["features"]
+        return float(numpy.abs(features - numpy.array(golden)).max())
+
     def exact(self):
         gguf = self.folder / "model.gguf"
         if not gguf.exists() or self.sees:
@@ -240,6 +264,17 @@ class Case:
             lifted = in_f32(folder, self.root / f"f32-{to}")
             worst = max(worst, self.against_plimsoll(lifted))
         return worst
+
+
+def uniform(name, n):
+    """As `uniform` of crates/testing/src/values.rs."""
+    seed = 0xCBF29CE484222325
+    for byte in name.encode():
+        seed = (seed ^ byte) * 0x100000001B3 % 2**64
+    z = numpy.uint64(seed) + numpy.arange(1, n + 1, dtype=numpy.uint64) * numpy.uint64(0x9E3779B97F4A7C15)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        z = (z ^ z >> numpy.uint64(shift)) * numpy.uint64(factor)
+    return ((z ^ z >> numpy.uint64(31)) >> numpy.uint64(40)).astype(numpy.float32) / 2**23 - 1
 
 
 def in_f32(folder, to):
@@ -264,6 +299,8 @@ def steps(case):
         yield "error", case.error, RATIO
         yield "theirs", case.their_logits, TOLERANCE
     yield "exact", case.exact, TOLERANCE
+    if case.sees:
+        yield "features", case.features, TOLERANCE
 
 
 def check(binary, name, root):
