@@ -61,7 +61,7 @@ fn a_folder_that_is_there_is_replaced_only_if_it_holds_a_model_and_is_not_what_i
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("mine")).unwrap();
     std::fs::write(folder.path().join("mine/letter.txt"), b"dear").unwrap();
-    let export = |flags: &[&str]| [&["export", "mlx", LARGE, "-o", "mine"][..], flags].concat();
+    let export = |flags: &[&'static str]| [&["export", "mlx", LARGE, "-o", "mine"][..], flags].concat();
     assert!(refused(folder.path(), &export(&[])).contains("`mine` is already there"));
     assert!(refused(folder.path(), &export(&["--force"])).contains("is no folder with a config.json"));
     assert!(folder.path().join("mine/letter.txt").exists());

@@ -26,7 +26,7 @@ pub enum MlxError {
     #[error("{0}")]
     Inexact(FormatError),
     /// The settings that are to go along are another model's.
-    #[error("`{config}` describes another model than `{model}`: {what} differ")]
+    #[error("`{config}` describes another model than `{model}`: they differ in {what}")]
     OtherConfig {
         /// The config.json.
         config: String,

@@ -9,6 +9,7 @@ use std::time::Instant;
 use plimsoll_export::mlx::{self, Card, MlxError, Plan, Source, Weights};
 use plimsoll_formats::{Folder, FormatError, JsonObject, NewFolder};
 use plimsoll_kernels::{DType, Pool};
+use plimsoll_models::export::ExportError;
 use plimsoll_models::{Checkpoint, Format, Hyperparams, Vision, export};
 use plimsoll_panel::shown_text;
 use serde_json::{Value, json};
@@ -112,9 +113,10 @@ fn settings_of(checkpoint: &Checkpoint, file: &str, config: &JsonObject) -> anyh
     }
 }
 
-/// What to do about an error of the plan.
+/// The error that a hint is known for: what stands for another hands the question on.
 fn hinted(error: MlxError) -> anyhow::Error {
     let hint = match &error {
+        MlxError::Format(_) | MlxError::Export(ExportError::Format(_)) => return of_format(error),
         MlxError::Quantised(_) => {
             "take the model in the floats that its maker published, or carry blocks over with --exact"
         }
@@ -122,6 +124,13 @@ fn hinted(error: MlxError) -> anyhow::Error {
         _ => return error.into(),
     };
     Mistake::error(error.to_string(), hint)
+}
+
+fn of_format(error: MlxError) -> anyhow::Error {
+    match error {
+        MlxError::Format(error) | MlxError::Export(ExportError::Format(error)) => error.into(),
+        other => other.into(),
+    }
 }
 
 /// `MODEL-mlx-4bit` here; what stands for an embedded model has no `:`.
@@ -168,7 +177,8 @@ fn write(command: &ExportMlx, opened: &Opened, plan: &Plan, path: &Path, pool: &
     mlx::write(folder.path(), plan, pool, mlx::LONGEST_FILE, &mut |values| {
         shown.pass(values);
         !stop.load(Ordering::Relaxed)
-    })?;
+    })
+    .map_err(hinted)?;
     shown.done();
     let checkpoint = &opened.checkpoint;
     let config = Value::Object(mlx::config(&opened.source(), plan)?);
