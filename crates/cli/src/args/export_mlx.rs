@@ -35,7 +35,7 @@ pub struct ExportMlx {
     /// The published folder whose settings and tokenizer go along with a GGUF
     #[arg(long, value_name = "DIR")]
     pub files: Option<PathBuf>,
-    /// The name on the hub of the model that this one is made of, for its card
+    /// The name on the hub of the model that this one is made of, for its card [default: that of the cache it lies in]
     #[arg(long, value_name = "ORG/NAME")]
     pub base_model: Option<String>,
     /// Take the place of a folder of that name, if it holds a model

@@ -115,7 +115,7 @@ pub enum Command {
     Models(Models),
     /// Write a model as one GGUF file in fewer bits
     Quantize(Quantize),
-    /// Write a model for another engine: llama.cpp
+    /// Write a model for another engine: llama.cpp, MLX
     Export(ExportModel),
     /// Compare with the numbers of the reference implementation; exit status 0 if they agree, 1 if not, 2 if something was
     /// not compared, 3 error

@@ -52,6 +52,8 @@ fn a_gguf_is_carried_over_with_the_files_of_its_folder() {
     let answers = ["model.gguf", "out"].map(|model| told(folder.path(), &["run", model, "What is 12 + 7?"]));
     assert_eq!((answers[0].trim(), answers[1].trim()), ("19", "19"));
     let other = concat!(env!("CARGO_MANIFEST_DIR"), "/../../demo/small");
+    let nothing = refused(folder.path(), &["export", "mlx", LARGE, "--exact"]);
+    assert!(nothing.contains("has no blocks that could be carried over"), "{nothing}");
     let differs = refused(folder.path(), &["export", "mlx", "model.gguf", "--exact", "--files", other]);
     assert!(differs.contains("describes another model"), "{differs}");
 }

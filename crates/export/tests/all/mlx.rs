@@ -37,10 +37,13 @@ fn written(
     Ok(to.to_owned())
 }
 
-/// Every weight of the text model and of the tower, by name.
-fn values(checkpoint: &Checkpoint) -> Vec<(String, Vec<f32>)> {
+/// A weight by its name.
+type Named = (String, Vec<f32>);
+
+/// Every weight of the text model and of the tower.
+fn values(checkpoint: &Checkpoint) -> Vec<Named> {
     let text = network(checkpoint).unwrap();
-    let mut all: Vec<(String, Vec<f32>)> = text
+    let mut all: Vec<Named> = text
         .weights
         .iter()
         .map(|weight| (weight.name.clone(), checkpoint.require_shape(&weight.name, &weight.shape).unwrap().to_f32()))
@@ -86,7 +89,7 @@ fn weights_of_every_width_come_back_nearer_the_wider_they_are() {
             let (weights, to) = (Weights::Fitted { bits, group: 32 }, root.path().join(format!("{name}-{bits}")));
             let folder = written(&original, &config, weights, &to, 1 << 30).unwrap();
             let again = Checkpoint::open(&folder).unwrap();
-            let off = |(before, after): (&(String, Vec<f32>), &(String, Vec<f32>))| -> f64 {
+            let off = |(before, after): (&Named, &Named)| -> f64 {
                 before.1.iter().zip(&after.1).map(|(a, b)| f64::from(a - b).powi(2)).sum()
             };
             let error: f64 = values(&original).iter().zip(&values(&again)).map(off).sum();

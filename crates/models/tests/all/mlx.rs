@@ -45,7 +45,7 @@ fn embedding(bits: u32, group: usize, dtype: &'static str) -> (Vec<Part>, Vec<f3
     let (codes, groups) = (codes(bits), 6 * 64 / group);
     let mut packed = Vec::new();
     pack(bits, &codes, &mut packed);
-    let scale = |group: usize| if group % 2 == 0 { 0.125 } else { -0.5 } * (1 + group % 3) as f32;
+    let scale = |group: usize| if group.is_multiple_of(2) { 0.125 } else { -0.5 } * (1 + group % 3) as f32;
     let bias = |group: usize| group as f32 / 4.0 - 1.0;
     let stored = |value: f32| match dtype {
         "F16" => half::f16::from_f32(value).to_le_bytes().to_vec(),

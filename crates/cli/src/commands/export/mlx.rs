@@ -20,7 +20,7 @@ use crate::device::bytes;
 use crate::mistake::Mistake;
 use crate::notice::say;
 use crate::settings::Settings;
-use crate::{interrupt, model, output};
+use crate::{hub_cache, interrupt, model, output};
 
 /// Plans, tells and writes the folder.
 ///
@@ -76,6 +76,10 @@ impl Opened {
             (Some(_), false) => {
                 let message = format!("`{}` is a folder with files of its own", command.model);
                 return Err(Mistake::error(message, "--files is for a GGUF; leave it out"));
+            }
+            (None, false) if command.exact => {
+                let message = format!("`{}` has no blocks that could be carried over", command.model);
+                return Err(Mistake::error(message, "--exact is for a GGUF; --bits 16 keeps floats as they are"));
             }
             (None, false) => checkpoint.folder().expect("safetensors lie in a folder").clone(),
         };
@@ -186,9 +190,13 @@ fn write(command: &ExportMlx, opened: &Opened, plan: &Plan, path: &Path, pool: &
     for name in mlx::companions(&opened.folder)? {
         mlx::copy_companion(&opened.folder, &name, folder.path())?;
     }
+    let in_cache = match &opened.folder {
+        Folder::Disk(folder) => hub_cache::name_of(folder),
+        Folder::Embedded { .. } => None,
+    };
     let card = Card {
         name: &path.file_name().map_or_else(|| checkpoint.name.clone(), |name| name.to_string_lossy().into_owned()),
-        base_model: command.base_model.as_deref(),
+        base_model: command.base_model.as_deref().or(in_cache.as_deref()),
         licence: &checkpoint.licence,
         usual: plan.usual,
         is_exact: command.exact,
