@@ -6,6 +6,7 @@ use crate::common::folder;
 use plimsoll_formats::mlx::pack;
 use plimsoll_kernels::DType;
 use plimsoll_models::Checkpoint;
+use proptest::prelude::*;
 use serde_json::json;
 
 /// A Llama of one layer whose embedding is quantised: 6 rows of 64.
@@ -137,4 +138,28 @@ fn another_packing_is_still_refused_by_its_method() {
     let (parts, _) = embedding(4, 64, "F16");
     let message = open(r#"{ "group_size": 64, "bits": 4 }, "quantization_config": { "quant_method": "awq" }"#, &parts);
     assert!(message.unwrap_err().contains("key `quantization_config.quant_method`: found \"awq\""));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn any_shapes_and_settings_are_read_or_refused(
+        (rows, words, groups, biases) in (0..4usize, 0..40usize, 0..5usize, 0..5usize),
+        bits in 0..10u32,
+        group in prop::sample::select(vec![0usize, 1, 16, 32, 64, 128, 1 << 40]),
+        dtype in prop::sample::select(vec!["F16", "BF16", "F32", "U8", "F64"]),
+    ) {
+        let width = match dtype { "F32" => 4, "F64" => 8, "U8" => 1, _ => 2 };
+        let floats = |name, n: usize| (name, dtype, vec![rows, n], vec![0x3c; rows * n * width]);
+        let parts = [
+            (EMBEDDING[0], "U32", vec![rows, words], vec![7; rows * words * 4]),
+            floats(EMBEDDING[1], groups),
+            floats(EMBEDDING[2], biases),
+        ];
+        if let Ok(checkpoint) = open(&json!({ "group_size": group, "bits": bits }).to_string(), &parts) {
+            let tensor = checkpoint.require(EMBEDDING[0]).unwrap();
+            prop_assert_eq!(tensor.to_f32().len(), rows * words * 32 / bits as usize);
+        }
+    }
 }
