@@ -31,11 +31,13 @@ from pathlib import Path
 
 import mlx.core as mx
 import numpy
+from mlx.utils import tree_flatten
 from mlx_lm.convert import convert
 from mlx_lm.utils import load_model
 
 try:
     import mlx_vlm.utils as vlm
+    from mlx_vlm.quant_utils import quantize_model
 except ImportError:
     vlm = None
 
@@ -205,13 +207,17 @@ class Case:
         run(self.binary, "export", "mlx", self.folder, "-o", self.root / to, *flags)
         return self.root / to
 
-    def theirs(self, to, dtype=None):
-        """mlx_lm.convert's folder, of the same weights with the settings in the spelling that it reads."""
+    def published(self):
+        """The same weights with the settings in the spelling that mlx-lm reads."""
         published = self.root / "published-before-5"
         if not published.exists():
             shutil.copytree(self.folder, published)
             shutil.copy(self.root / "floats" / "config.json", published)
-        convert(str(published), str(self.root / to), quantize=True, q_bits=4, q_group_size=32, dtype=dtype)
+        return published
+
+    def theirs(self, to, dtype=None):
+        """mlx_lm.convert's folder."""
+        convert(str(self.published()), str(self.root / to), quantize=True, q_bits=4, q_group_size=32, dtype=dtype)
         return self.root / to
 
     def against_plimsoll(self, folder, model=None):
@@ -238,6 +244,17 @@ class Case:
         widths = WIDTHS if self.name == "llama" else []
         folders = [self.root / "four"] + [self.root / f"bits{bits}" for bits in widths]
         return max(self.against_plimsoll(folder) for folder in folders)
+
+    def seeing_files(self):
+        """As `files`, of what mlx_vlm.convert would save: it asks for a processor, which these folders have none of."""
+        model, config = vlm.load_model(self.published()), vlm.load_config(self.published())
+        quantize_model(model, config, 32, 4, quant_predicate=lambda path, _: not vlm.skip_multimodal_module(path))
+        theirs = {name: (value.shape, str(value.dtype)) for name, value in tree_flatten(model.parameters())}
+        ours = listing(self.export("own", "--group", 32))["tensors"]
+        different = [name for name in sorted({*ours, *theirs}) if ours.get(name) != theirs.get(name)]
+        if different:
+            raise RuntimeError(f"tensors differ: {[(name, ours.get(name), theirs.get(name)) for name in different[:3]]}")
+        return True
 
     def files(self):
         ours, theirs = listing(self.export("own", "--group", 32)), listing(self.theirs("their-own"))
@@ -310,7 +327,9 @@ def steps(case):
     yield "floats", case.floats, TOLERANCE
     yield "bits", case.bits, None
     yield "logits", case.logits, TOLERANCE
-    if not case.sees:
+    if case.sees:
+        yield "files", case.seeing_files, None
+    else:
         yield "files", case.files, None
         yield "error", case.error, RATIO
         yield "theirs", case.their_logits, TOLERANCE
