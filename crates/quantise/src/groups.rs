@@ -111,19 +111,21 @@ impl AffineGroups {
         }
     }
 
-    /// The best of what the search finds and of MLX's rule, each moved among the numbers that can be stored.
+    /// The better of what the search finds and of MLX's rule, moved among the numbers that can be stored.
     fn best<const N: usize>(self, x: &[f32; N], w: &[f32; N], high: f32) -> Affine {
-        let found = [best_affine(x, w, high, false), by_edge(x, high)].map(|at| self.settled(x, w, at, high));
-        if found[1].0 < found[0].0 { found[1].1 } else { found[0].1 }
+        let [found, mlx] = [best_affine(x, w, high, false), by_edge(x, high)].map(|at| {
+            let stored = Affine { scale: self.rounded(at.scale), offset: self.rounded(at.offset) };
+            (affine::error_at(x, w, stored, high), stored)
+        });
+        self.settled(x, w, if mlx.0 < found.0 { mlx } else { found }, high)
     }
 
-    /// Moves from what is stored of `at` to stored neighbours as long as the error falls; the error comes first. A scale of
-    /// 8 bits of mantissa is a part in 512 off, which the last of 255 codes feels as half of a step.
-    fn settled<const N: usize>(self, x: &[f32; N], w: &[f32; N], at: Affine, high: f32) -> (f32, Affine) {
-        let start = Affine { scale: self.rounded(at.scale), offset: self.rounded(at.offset) };
-        let mut best = (affine::error_at(x, w, start, high), start);
+    /// Moves to stored neighbours as long as the error, which comes first, falls. A scale of 8 bits of mantissa is a part in
+    /// 512 off, which the last of 255 codes feels as half of a step.
+    fn settled<const N: usize>(self, x: &[f32; N], w: &[f32; N], start: (f32, Affine), high: f32) -> Affine {
+        let mut best = start;
         if self.stored == DType::F32 {
-            return best;
+            return best.1;
         }
         for _ in 0..MOVES {
             let from = best.1;
@@ -138,7 +140,7 @@ impl AffineGroups {
                 break;
             }
         }
-        best
+        best.1
     }
 
     /// What is read of the number as it is stored.
