@@ -34,6 +34,21 @@ pub fn take_over(handler: impl Fn() + Send + 'static) -> anyhow::Result<()> {
     installed.clone().map_err(|error| anyhow::anyhow!("cannot take over Ctrl-C: {error}"))
 }
 
+/// A flag that Ctrl-C sets; a second one ends the program at once.
+///
+/// # Errors
+/// As [`take_over`].
+pub fn flag() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let set = Arc::clone(&stop);
+    take_over(move || {
+        if set.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(EXIT));
+        }
+    })?;
+    Ok(stop)
+}
+
 /// Ends a comparison or an evaluation at Ctrl-C with a word on what becomes of it: every step that was done half a second
 /// before is in the store already.
 ///

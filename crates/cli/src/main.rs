@@ -23,6 +23,7 @@ mod images;
 mod interrupt;
 mod licence;
 mod licence_notice;
+mod loss;
 mod measured;
 mod mistake;
 mod model;

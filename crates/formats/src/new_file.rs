@@ -1,6 +1,6 @@
 //! A file that is there when it is whole, and not before.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
@@ -31,6 +31,24 @@ impl NewFile {
         }
         let file = builder.tempfile_in(parent(path)).map_err(|error| FormatError::io(path, "write", error))?;
         Ok(NewFile { path: path.to_owned(), file: BufWriter::with_capacity(1 << 18, file) })
+    }
+
+    /// Where what was written lies meanwhile, for whoever reads it before it has its name.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub fn written(&mut self) -> Result<&Path, FormatError> {
+        self.flush().map_err(|error| FormatError::io(&self.path, "write", error))?;
+        Ok(self.file.get_ref().path())
+    }
+
+    /// Writes over its beginning.
+    ///
+    /// # Errors
+    /// The disk is full.
+    pub fn write_over(&mut self, bytes: &[u8]) -> Result<(), FormatError> {
+        let written = self.file.rewind().and_then(|()| self.file.write_all(bytes)).and_then(|()| self.file.flush());
+        written.map_err(|error| FormatError::io(&self.path, "write", error))
     }
 
     /// Gives it its name, in the place of what had it.

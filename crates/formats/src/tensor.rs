@@ -76,6 +76,21 @@ impl Tensor {
         (self.layout == Layout::Rows && self.shift == 0.0).then(|| self.bytes())
     }
 
+    /// The stored bytes of a row in the shape's order, of a tensor that is not stored transposed.
+    ///
+    /// # Panics
+    /// There are fewer rows, or the tensor is stored transposed.
+    pub fn row_bytes(&self, row: usize) -> &[u8] {
+        let cols = self.shape.last().copied().unwrap_or(1);
+        let each = self.dtype.row_bytes(cols).expect("checked when it was opened");
+        let stored = match self.layout {
+            Layout::Rows => row,
+            Layout::RotaryPairs { head_dim } => stored_row(row, head_dim),
+            Layout::Transposed { .. } => panic!("`{}` is stored transposed", self.name),
+        };
+        &self.bytes()[stored * each..][..each]
+    }
+
     /// Has the system fetch the stored bytes ahead of their use, if they are not in memory; see [`FileBytes::will_need`].
     pub fn will_need(&self) {
         self.file.will_need(self.range.clone());
@@ -233,20 +248,6 @@ impl Tensor {
         out.iter_mut().for_each(|v| *v -= self.shift);
     }
 
-    /// The stored blocks of a row; `None` where they do not lie together or mean something else.
-    ///
-    /// # Panics
-    /// There are fewer rows.
-    pub fn row_bytes(&self, row: usize) -> Option<&[u8]> {
-        let bytes = self.dtype.row_bytes(*self.shape.last()?)?;
-        let row = match self.layout {
-            Layout::Rows => row,
-            Layout::RotaryPairs { head_dim } => stored_row(row, head_dim),
-            Layout::Transposed { .. } => return None,
-        };
-        (self.shift == 0.0).then(|| &self.bytes()[row * bytes..][..bytes])
-    }
-
     /// Rows of a stack whose matrices are stored (in, `stored`), from output `from` on: floats, a run of outputs at a time.
     fn read_transposed(&self, first: usize, out: &mut [f32], stored: usize, from: usize) {
         let &[.., rows, cols] = &self.shape[..] else { return };
@@ -323,6 +324,10 @@ mod tests {
         for tensor in [plain, turned, paired] {
             let (whole, cols) = (tensor.to_f32(), tensor.shape()[tensor.shape().len() - 1]);
             let rows = whole.len() / cols;
+            if !matches!(tensor.layout, Layout::Transposed { .. }) {
+                let bytes = (0..rows).flat_map(|row| tensor.row_bytes(row).to_vec());
+                assert!(bytes.eq(whole.iter().flat_map(|value| value.to_le_bytes())), "{}", tensor.name());
+            }
             for (first, n) in (0..rows).flat_map(|first| (1..=rows - first).map(move |n| (first, n))) {
                 let mut read = vec![0.0; n * cols];
                 tensor.read_rows(first, &mut read);

@@ -33,4 +33,4 @@ pub use moe::{Experts, Gating, Moe, MoeOp, Routing, Score, Weighed};
 pub use network::{CacheDecl, Network, Node, ShapeError, WeightDecl, WeightKind};
 pub use op::{Activation, AttentionOp, ExtendedRope, Op, RopeLayout, RopeSpec, Rows, StepSize};
 pub use plan::{BufferPlan, SlotId};
-pub use tile::{TileAttention, TileOp, TilePosition, fractional_positions};
+pub use tile::{TileAttention, TileOp, TilePosition, bucket_bounds, fractional_positions};

@@ -159,8 +159,9 @@ pub fn fractional_positions(side: usize, n: usize) -> Vec<usize> {
     buckets.iter().flat_map(|row| buckets.iter().map(move |column| row * side + column)).collect()
 }
 
-/// `torch.arange(1 / side, 1.0, 1 / side)`
-fn bucket_bounds(side: usize) -> Vec<f32> {
+/// Where the buckets of [`TilePosition::Fractional`] begin but for the first, `torch.arange(1 / side, 1.0, 1 / side)`: the
+/// bucket of a coordinate is the number of bounds that do not exceed it.
+pub fn bucket_bounds(side: usize) -> Vec<f32> {
     const LANES: usize = 8;
     let step = 1.0 / side as f64;
     let len = ((1.0 - step) / step).ceil() as usize;

@@ -23,7 +23,7 @@ mod steps;
 
 pub use device::processor;
 pub use evidence::{Evidence, Prediction, Verified};
-pub use facts::model_facts;
+pub use facts::{model_facts, weights_sha256};
 pub use field::{Field, field};
 pub use overstated::{overstated, questions};
 pub use recompute::{field_again, recomputed};

@@ -8,6 +8,7 @@
 
 pub mod bench;
 pub mod benchmark;
+pub mod calibration;
 pub mod canary;
 pub mod code;
 pub mod compare;
@@ -16,6 +17,7 @@ pub mod fidelity;
 pub mod journal;
 pub mod language_model;
 pub mod load;
+pub mod loss;
 pub mod mmlu;
 pub mod moment;
 #[cfg(not(target_os = "linux"))]

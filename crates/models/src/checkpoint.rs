@@ -127,6 +127,11 @@ impl Checkpoint {
         self.folder.as_ref()
     }
 
+    /// Has `tensor` in the place of the one of its canonical name, whatever the files say.
+    pub fn replace(&mut self, tensor: Tensor) {
+        self.weights.tensors.insert(tensor.name().to_owned(), tensor);
+    }
+
     /// All its tensors by canonical name.
     pub fn weights(&self) -> &Weights {
         &self.weights

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod affine;
+mod allocate;
 mod curve;
 mod encode;
 mod grid;
@@ -24,8 +25,9 @@ mod simple;
 mod sums;
 mod ternary;
 
+pub use allocate::{Cost, allocate};
 pub use encode::{EncodeError, TYPES, encode};
 pub use groups::AffineGroups;
 pub use mix::{Mix, Model, Place, fitting};
 pub use role::{Role, layer_of};
-pub use rows::{RowError, encode_rows};
+pub use rows::{RowError, encode_rows, squared_error};

@@ -1,6 +1,5 @@
 //! Which type each tensor of a file has that is called by one name, such as `Q4_K_M`.
-//! Source: llama.cpp, `src/llama-quant.cpp` (`llama_tensor_get_type_impl`, `tensor_type_fallback`), without an importance
-//! matrix.
+//! Source: llama.cpp, `src/llama-quant.cpp` (`llama_tensor_get_type_impl`, `tensor_type_fallback`).
 
 use std::fmt;
 
@@ -80,6 +79,8 @@ pub struct Model {
     pub group: usize,
     /// Experts of a layer; 0 of a model without.
     pub n_experts: usize,
+    /// Whether an importance matrix says how much its columns count.
+    pub is_weighed: bool,
 }
 
 /// A tensor of it.
@@ -188,7 +189,10 @@ impl Mix {
             {
                 DType::Q4_K
             }
-            Mix::IQ4_NL | Mix::IQ4_XS | Mix::Q4_K_S if layer < model.n_layers / 8 => DType::Q5_K,
+            Mix::Q4_K_S if layer < model.n_layers / 8 => DType::Q5_K,
+            Mix::IQ4_NL | Mix::IQ4_XS if layer < model.n_layers / 8 && !model.is_weighed => DType::Q5_K,
+            Mix::Q4_0 if layer < model.n_layers / 8 && model.is_weighed => DType::Q4_1,
+            Mix::Q5_0 if layer < model.n_layers / 8 && model.is_weighed => DType::Q5_1,
             _ => self.dtype(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use plimsoll_kernels::{DType, Pool};
+use plimsoll_kernels::{DType, Pool, dequantise};
 
 use crate::{EncodeError, encode};
 
@@ -20,21 +20,21 @@ pub struct RowError {
 const HELD: usize = 1 << 15;
 
 /// Writes rows of `cols` values as `dtype` over `out`, the first of them row `first`; `read` gives as many rows as its
-/// buffer holds from a row on, and `weights`, one for each column, count in every row. No more than a few rows for each
-/// thread are in memory, and the bytes are the same at any number of threads.
+/// buffer holds from a row on, and `weights` how much the columns of a row count, nothing where all count alike. No more than
+/// a few rows for each thread are in memory, and the bytes are the same at any number of threads.
 ///
 /// # Errors
 /// The first row that [`encode`] refuses.
 ///
 /// # Panics
 /// As [`encode`], and if `out` is no whole rows.
-pub fn encode_rows(
+pub fn encode_rows<'w>(
     pool: &Pool,
     dtype: DType,
     cols: usize,
     first: usize,
     read: impl Fn(usize, &mut [f32]) + Sync,
-    weights: Option<&[f32]>,
+    weights: impl Fn(usize) -> Option<&'w [f32]> + Sync,
     out: &mut [u8],
 ) -> Result<(), RowError> {
     let row_bytes = dtype.row_bytes(cols).expect("whole blocks");
@@ -46,8 +46,9 @@ pub fn encode_rows(
         let mut values = vec![0.0; out.len() / row_bytes * cols];
         read(start, &mut values);
         for (i, (values, out)) in values.chunks_exact(cols).zip(out.chunks_exact_mut(row_bytes)).enumerate() {
-            let Err(error) = encode(dtype, values, weights, out) else { continue };
-            let (row, mut refused) = (start + i, refused.lock().unwrap_or_else(PoisonError::into_inner));
+            let row = start + i;
+            let Err(error) = encode(dtype, values, weights(row), out) else { continue };
+            let mut refused = refused.lock().unwrap_or_else(PoisonError::into_inner);
             if refused.is_none_or(|refused| row < refused.row) {
                 *refused = Some(RowError { row, error });
             }
@@ -55,4 +56,26 @@ pub fn encode_rows(
         }
     });
     refused.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+}
+
+/// What rows lose as `dtype`: the squared error under `weights`, one for each column, summed in f64.
+///
+/// # Errors
+/// The first row that [`encode`] refuses.
+///
+/// # Panics
+/// As [`encode`], and if `rows` are no whole rows.
+pub fn squared_error(dtype: DType, cols: usize, rows: &[f32], weights: Option<&[f32]>) -> Result<f64, EncodeError> {
+    let mut bytes = vec![0; dtype.row_bytes(cols).expect("whole blocks")];
+    let (mut back, mut error) = (vec![0.0; cols], 0.0);
+    for row in rows.chunks_exact(cols) {
+        encode(dtype, row, weights, &mut bytes)?;
+        dequantise(dtype, &bytes, &mut back);
+        let off = row.iter().zip(&back).map(|(value, back)| f64::from(value - back).powi(2));
+        error += match weights {
+            Some(weights) => off.zip(weights).map(|(off, weight)| off * f64::from(*weight)).sum::<f64>(),
+            None => off.sum(),
+        };
+    }
+    Ok(error)
 }

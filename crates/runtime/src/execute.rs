@@ -3,12 +3,13 @@
 
 use std::ops::Range;
 
-use plimsoll_graph::{BufferPlan, Network, Node, Op, StepSize, ValueId};
+use plimsoll_graph::{BufferPlan, Network, Node, Op, StepSize, ValueId, WeightId};
 use plimsoll_kernels::{Cpu, Phase, Product};
 
 use crate::arithmetic::{Arithmetic, Multiplier};
 use crate::bind::BoundWeights;
 use crate::moe::MoeScratch;
+use crate::observed::{InputSquares, Observed};
 
 /// What nodes are run for.
 pub(crate) trait Step {
@@ -31,6 +32,8 @@ pub(crate) struct Executor {
     scratch: MoeScratch,
     pub cpu: Cpu,
     pub arithmetic: Arithmetic,
+    /// What matrices are multiplied with, where somebody wants to know.
+    pub observed: Option<Observed>,
 }
 
 impl std::fmt::Debug for Executor {
@@ -45,7 +48,8 @@ impl Executor {
         let plan = BufferPlan::new(&network);
         let buffers = plan.slots.iter().map(|_| Vec::new()).collect();
         let stages = stages(&network.nodes);
-        Executor { network, weights, plan, stages, buffers, scratch: MoeScratch::default(), cpu, arithmetic }
+        let scratch = MoeScratch::default();
+        Executor { network, weights, plan, stages, buffers, scratch, cpu, arithmetic, observed: None }
     }
 
     /// Runs every node; nodes without rows do nothing. The plan never gives a node's result the buffer of one of its
@@ -72,10 +76,10 @@ impl Executor {
             let slot = self.plan.slot_of[nodes.start].0;
             let mut buffer = std::mem::take(&mut self.buffers[slot]);
             if let Op::Moe(moe) = &node.op {
-                let mut scratch = std::mem::take(&mut self.scratch);
-                let x = self.value(node.inputs[0], size);
-                scratch.run(moe, &self.weights, self.multiplier(step.phase()), x, &mut buffer[..n * node.width]);
-                self.scratch = scratch;
+                let (mut scratch, mut observed) = (std::mem::take(&mut self.scratch), self.observed.take());
+                let (x, out) = (self.value(node.inputs[0], size), &mut buffer[..n * node.width]);
+                scratch.run(moe, &self.weights, self.multiplier(step.phase()), x, out, observed.as_mut());
+                (self.scratch, self.observed) = (scratch, observed);
             } else {
                 self.run_node(step, node, &mut buffer[..n * node.width]);
             }
@@ -102,7 +106,16 @@ impl Executor {
                 products.push(Product { w: weights.matrix(weight), out: &mut buffer[..n * node.width] });
             }
         }
-        self.multiplier(step.phase()).multiply(self.value(nodes[0].inputs[0], size), &mut products);
+        let mut observed = self.observed.take();
+        let x = self.value(nodes[0].inputs[0], size);
+        self.multiplier(step.phase()).multiply(x, &mut products);
+        if let Some(observed) = &mut observed {
+            for node in nodes {
+                if let Op::Linear { weight, .. } = node.op {
+                    observed.add(weight, [0, 1], x, weights.matrix(weight).cols());
+                }
+            }
+        }
         for (node, buffer) in nodes.iter().zip(&mut buffers) {
             if let Op::Linear { bias: Some(bias), .. } = node.op {
                 self.cpu.add_bias(weights.vector(bias), &mut buffer[..n * node.width]);
@@ -111,6 +124,20 @@ impl Executor {
         for (slot, buffer) in slots.iter().zip(buffers) {
             self.buffers[slot.0] = buffer;
         }
+        self.observed = observed;
+    }
+
+    /// Forgets what was seen, and sums up the inputs of every matrix from now on.
+    pub fn observe(&mut self) {
+        self.observed = Some(Observed::new(&self.network));
+    }
+
+    /// What every weight was multiplied with since [`Executor::observe`], by its canonical name; nothing of those that were
+    /// multiplied with nothing.
+    pub fn observed(&self) -> impl Iterator<Item = (&str, &InputSquares)> {
+        let weights = self.network.weights.iter().enumerate();
+        let seen = weights.filter_map(|(id, decl)| Some((&*decl.name, self.observed.as_ref()?.of(WeightId(id)))));
+        seen.filter(|(_, seen)| !seen.counts.is_empty())
     }
 
     fn multiplier(&self, phase: Phase) -> Multiplier<'_> {

@@ -6,6 +6,7 @@ use plimsoll_kernels::Product;
 
 use crate::arithmetic::Multiplier;
 use crate::bind::BoundWeights;
+use crate::observed::Observed;
 
 /// Buffers of the mixture, kept from step to step.
 #[derive(Debug, Default)]
@@ -24,7 +25,15 @@ pub(crate) struct MoeScratch {
 impl MoeScratch {
     /// `x (n, d_model)` through its experts into `out (n, d_model)`. Contributions are summed in
     /// the order of the experts, so that a token's result does not depend on its company.
-    pub(crate) fn run(&mut self, op: &MoeOp, weights: &BoundWeights, by: Multiplier, x: &[f32], out: &mut [f32]) {
+    pub(crate) fn run(
+        &mut self,
+        op: &MoeOp,
+        weights: &BoundWeights,
+        by: Multiplier,
+        x: &[f32],
+        out: &mut [f32],
+        mut observed: Option<&mut Observed>,
+    ) {
         let d_model = weights.matrix(op.router).cols();
         let n = x.len() / d_model;
         resize(&mut self.router, n * op.n_experts);
@@ -33,12 +42,21 @@ impl MoeScratch {
             by.cpu.add_bias(weights.vector(bias), &mut self.router);
         }
         self.choose(op, op.choice_bias.map(|bias| weights.vector(bias)));
+        if let Some(observed) = &mut observed {
+            observed.add(op.router, [0, 1], x, d_model);
+        }
         out.fill(0.0);
         let used: Vec<usize> = (0..op.n_experts).filter(|expert| !self.chosen[*expert].is_empty()).collect();
         used.first().into_iter().for_each(|first| read_ahead(&op.experts, weights, *first));
         for (nth, &expert) in used.iter().enumerate() {
             used.get(nth + 1).into_iter().for_each(|next| read_ahead(&op.experts, weights, *next));
             self.run_expert(op, weights, by, x, expert, out);
+            if let Some(observed) = &mut observed {
+                let (place, Experts { gate, up, down }) = ([expert, op.n_experts], op.experts);
+                observed.add(gate, place, &self.x, d_model);
+                observed.add(up, place, &self.x, d_model);
+                observed.add(down, place, &self.hidden, op.d_ff);
+            }
         }
     }
 
@@ -206,7 +224,7 @@ mod tests {
         let cpu = Cpu::new(Isa::Scalar, NonZeroUsize::MIN).unwrap();
         let by = Multiplier { cpu: &cpu, arithmetic: Arithmetic::Exact, phase: Phase::Prefill };
         let mut out = vec![0.0; x.len()];
-        MoeScratch::default().run(op.unwrap(), &weights, by, x, &mut out);
+        MoeScratch::default().run(op.unwrap(), &weights, by, x, &mut out, None);
         out
     }
 

@@ -12,6 +12,7 @@ use crate::bind::BoundWeights;
 use crate::cache::{CacheError, CacheType, KvCache};
 use crate::execute::Executor;
 use crate::input::Input;
+use crate::observed::InputSquares;
 use crate::token_step::TokenStep;
 
 /// Tokens of a prompt that pass through the network together. More would reuse each unpacked
@@ -201,6 +202,17 @@ impl Program {
             rows.for_each(|(i, row)| each(index * BATCH_TOKENS_WITH_LOGITS + i, row));
         }
         Ok(())
+    }
+
+    /// Forgets what weights were multiplied with, and sums it up from now on.
+    pub fn observe(&mut self) {
+        self.executor.observe();
+    }
+
+    /// What every weight was multiplied with since [`Program::observe`], by its canonical name; nothing of those that were
+    /// multiplied with nothing, such as the output projection where nobody wanted logits.
+    pub fn observed(&self) -> impl Iterator<Item = (&str, &InputSquares)> {
+        self.executor.observed()
     }
 
     fn check(&self, cache: &KvCache, input: Input) -> Result<(), StepError> {

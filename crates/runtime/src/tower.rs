@@ -9,6 +9,7 @@ use plimsoll_models::Vision;
 use crate::arithmetic::Arithmetic;
 use crate::bind::BoundWeights;
 use crate::execute::Executor;
+use crate::observed::InputSquares;
 use crate::program::LoadError;
 use crate::tile_step::TileStep;
 
@@ -171,6 +172,17 @@ impl Tower {
             features.extend_from_slice(outputs[1]);
         })?;
         Ok((embeddings, features))
+    }
+
+    /// Forgets what weights were multiplied with, and sums it up from now on.
+    pub fn observe(&mut self) {
+        self.executor.observe();
+    }
+
+    /// What every weight was multiplied with since [`Tower::observe`], by its canonical name; nothing of those that were
+    /// multiplied with nothing.
+    pub fn observed(&self) -> impl Iterator<Item = (&str, &InputSquares)> {
+        self.executor.observed()
     }
 
     /// `each` gets the network's outputs for the next tiles.

@@ -3,6 +3,7 @@
 use clap::{Args as ClapArgs, Subcommand};
 
 use super::export_mlx::ExportMlx;
+use super::export_onnx::ExportOnnx;
 use super::quantize::Quantize;
 
 /// `export`
@@ -20,4 +21,6 @@ pub enum ExportTarget {
     Gguf(Box<Quantize>),
     /// A folder that mlx-lm and mlx-vlm load, for Macs
     Mlx(Box<ExportMlx>),
+    /// A folder of ONNX graphs, for ONNX Runtime and transformers.js
+    Onnx(ExportOnnx),
 }

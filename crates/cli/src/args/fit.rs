@@ -64,7 +64,11 @@ fn read_quantisation(text: &str) -> Result<Quantisation, String> {
     })
 }
 
-fn parse_memory(text: &str) -> Result<f64, String> {
+/// A size of memory, such as 24GB, in bytes.
+///
+/// # Errors
+/// It is no size, or less than a megabyte.
+pub fn parse_memory(text: &str) -> Result<f64, String> {
     let bytes = size(text)?;
     if bytes >= 1e6 { Ok(bytes) } else { Err(format!("`{text}` is less than 1 MB: expected a size such as 24GB")) }
 }

@@ -10,10 +10,12 @@ mod eval;
 mod evidence;
 mod export;
 mod export_mlx;
+mod export_onnx;
 mod filling;
 mod fit;
 mod gate;
 mod images;
+mod imatrix;
 mod info;
 mod measure;
 mod model_help;
@@ -44,10 +46,12 @@ pub use eval::Eval;
 pub use evidence::{Check, Evidence, EvidenceCommand, Export, History, Import, Votes, VotesCommand, Withdraw};
 pub use export::{ExportModel, ExportTarget};
 pub use export_mlx::ExportMlx;
+pub use export_onnx::ExportOnnx;
 pub use filling::{FillingArgs, MeasureMemory};
 pub use fit::Fit;
 pub use gate::Gate;
 pub use images::ImageArgs;
+pub use imatrix::Imatrix;
 pub use info::Info;
 pub use measure::MeasureArgs;
 pub use pull::{Models, ModelsAction, Pull};
@@ -115,7 +119,9 @@ pub enum Command {
     Models(Models),
     /// Write a model as one GGUF file in fewer bits
     Quantize(Quantize),
-    /// Write a model for another engine: llama.cpp, MLX
+    /// Measure what the weights of a model count for on a text, which `quantize` goes by
+    Imatrix(Imatrix),
+    /// Write a model for another engine: llama.cpp, ONNX Runtime, MLX
     Export(ExportModel),
     /// Compare with the numbers of the reference implementation; exit status 0 if they agree, 1 if not, 2 if something was
     /// not compared, 3 error

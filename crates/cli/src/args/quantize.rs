@@ -8,6 +8,7 @@ use clap::builder::TypedValueParser;
 use plimsoll_kernels::DType;
 use plimsoll_quantise::{Mix, TYPES};
 
+use super::fit::parse_memory;
 use super::model_help::MODEL_HELP;
 
 /// `quantize`
@@ -19,8 +20,21 @@ pub struct Quantize {
     #[arg(help = MODEL_HELP)]
     pub model: String,
     /// How weights are stored: Q4_K_M, Q5_K_M, Q6_K, Q8_0, Q4_0, BF16 and others; `--to help` lists all
-    #[arg(long, value_name = "TYPE")]
-    pub to: String,
+    #[arg(long, value_name = "TYPE", required_unless_present = "fit", conflicts_with = "fit")]
+    pub to: Option<String>,
+    /// Choose a type for each weight, so that running the model takes no more memory than this, such as 2GB, and loses
+    /// least
+    #[arg(long, value_name = "SIZE", value_parser = parse_memory, conflicts_with_all = ["output_type", "embedding_type"])]
+    pub fit: Option<f64>,
+    /// Tokens of context that --fit leaves room for [default: the model's, at most 8192]
+    #[arg(long, value_name = "N", requires = "fit")]
+    pub context: Option<usize>,
+    /// Tokens a second that it has to decode on this machine, behind a full context
+    #[arg(long, value_name = "N", requires = "fit", value_parser = parse_speed)]
+    pub min_speed: Option<f64>,
+    /// Measure what was lost, and store it in the file; --fit always does
+    #[arg(long)]
+    pub measure: bool,
     /// The file to write [default: MODEL-TYPE.gguf in this folder]
     #[arg(long, short = 'o', value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -30,6 +44,9 @@ pub struct Quantize {
     /// The type of the embedding, in place of the mix's
     #[arg(long, value_name = "TYPE", value_parser = types())]
     pub embedding_type: Option<DType>,
+    /// How much the columns of weights count, as `plimsoll imatrix` and llama.cpp measure it
+    #[arg(long, value_name = "FILE")]
+    pub imatrix: Option<PathBuf>,
     /// Write weights that were quantised before in another type, which loses twice
     #[arg(long)]
     pub allow_requantize: bool,
@@ -44,7 +61,14 @@ pub struct Quantize {
 impl Quantize {
     /// What `--to` asks for.
     pub fn mix(&self) -> Option<Mix> {
-        Mix::named(&self.to)
+        Mix::named(self.to.as_deref()?)
+    }
+}
+
+fn parse_speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if speed > 0.0 && speed.is_finite() => Ok(speed),
+        _ => Err("expected tokens a second, more than 0".to_owned()),
     }
 }
 

@@ -11,7 +11,7 @@ use super::model_help::MODEL_HELP;
 /// `verify`
 #[derive(ClapArgs, Debug)]
 #[command(
-    after_help = "Example:\n  plimsoll verify demo:large\n  plimsoll verify demo:large --fast --cache q8_0\n\nMake goldens for any checkpoint with tools/make_golden.py."
+    after_help = "Example:\n  plimsoll verify demo:large\n  plimsoll verify demo:large --fast --cache q8_0\n  plimsoll verify mine-Q4_K_M.gguf --base models/mine\n\nMake goldens for any checkpoint with tools/make_golden.py."
 )]
 pub struct Verify {
     #[arg(help = MODEL_HELP)]
@@ -22,6 +22,9 @@ pub struct Verify {
     /// Vision tower of a GGUF model [default: the mmproj file beside it]
     #[arg(long, value_name = "FILE")]
     pub mmproj: Option<PathBuf>,
+    /// Measure instead what MODEL lost against the model that it was made from, and hold that beside what its file says
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["golden", "fast", "mmproj"])]
+    pub base: Option<String>,
     /// Largest difference of a logit that still agrees
     #[arg(long, value_name = "X", default_value_t = 2e-3, allow_negative_numbers = true, value_parser = parse_tolerance)]
     pub tolerance: f32,

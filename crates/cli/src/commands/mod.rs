@@ -11,6 +11,7 @@ mod export;
 pub mod fit;
 pub mod gate;
 mod history;
+mod imatrix;
 mod info;
 mod measure_memory;
 mod models;
@@ -51,6 +52,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Some(Command::Models(command)) => return models::run(command, json),
         Some(Command::Quantize(command)) => return quantize::run(command, &settings, json),
         Some(Command::Export(command)) => return export::run(command, &settings, json),
+        Some(Command::Imatrix(command)) => imatrix::run(command, &settings, json)?,
         Some(Command::Verify(command)) => return verify::run(command, settings, json),
         Some(Command::Tokenize(command)) => tokenize::run(command, &settings)?,
         Some(Command::Template(command)) => template::run(command, &settings, json)?,

@@ -8,6 +8,7 @@ mod client;
 mod eval;
 mod examples;
 mod export_mlx;
+mod export_onnx;
 mod fit;
 mod interrupt;
 mod judged;

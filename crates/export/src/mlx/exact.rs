@@ -9,7 +9,7 @@
 //!
 //! The first two rows are exact in f16; products of the third have up to 17 bits and are kept in f32.
 
-use plimsoll_kernels::{BlockGroups, DType};
+use plimsoll_kernels::{DType, block_groups};
 use plimsoll_models::export::mlx::MlxTensor;
 use plimsoll_quantise::AffineGroups;
 
@@ -99,22 +99,18 @@ pub fn row(
     offsets: &mut [f32],
 ) -> Result<(), usize> {
     let (_, zero) = self::codes(dtype).expect("planned as a type with codes");
-    let len = dtype.block_len();
-    let blocks = blocks.chunks_exact(dtype.block_bytes()).zip(codes.chunks_exact_mut(len));
-    let groups = scales.chunks_exact_mut(len / GROUP).zip(offsets.chunks_exact_mut(len / GROUP));
-    for (at, ((block, codes), (scales, offsets))) in blocks.zip(groups).enumerate() {
-        let read = BlockGroups::of(dtype, block).expect("a block of codes");
-        codes.iter_mut().zip(read.codes()).for_each(|(to, code)| *to = (i16::from(*code) - i16::from(zero)) as u8);
-        for group in 0..len / GROUP {
-            let (scale, offset) = (read.scale(group * GROUP), read.offset(group * GROUP));
-            (scales[group], offsets[group]) = (scale, offset + scale * f32::from(zero));
-            let kept = |value: f32| match stored {
-                DType::F16 => half::f16::from_f32(value).to_f32() == value,
-                _ => value.is_finite(),
-            };
-            if !kept(scales[group]) || !kept(offsets[group]) {
-                return Err(at * len / GROUP + group);
-            }
+    let mut read = vec![0; codes.len()];
+    offsets.fill(0.0);
+    block_groups(dtype, blocks, &mut read, scales, offsets);
+    codes.iter_mut().zip(read).for_each(|(to, code)| *to = (i16::from(code) - i16::from(zero)) as u8);
+    let kept = |value: f32| match stored {
+        DType::F16 => half::f16::from_f32(value).to_f32() == value,
+        _ => value.is_finite(),
+    };
+    for (group, (scale, offset)) in scales.iter().zip(offsets).enumerate() {
+        *offset += scale * f32::from(zero);
+        if !kept(*scale) || !kept(*offset) {
+            return Err(group);
         }
     }
     Ok(())

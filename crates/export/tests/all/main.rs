@@ -1,3 +1,5 @@
-//! Models written for other engines. One program of all tests, for each would be linked by itself.
+//! What is written for other engines, read back byte by byte: no engine is needed.
 
 mod mlx;
+mod onnx;
+mod protobuf;

@@ -17,7 +17,7 @@ pub use split::is_later_part;
 pub use split::open_parts;
 pub use table::{Element, GgufTensor};
 pub use value::{MetaArray, MetaType, MetaValue};
-pub use write::{GgufWriter, NewTensor};
+pub use write::{GgufWriter, NewTensor, new_header};
 
 use crate::error::{FormatError, HyperparamError, MAX_NAME, one_line};
 use crate::mapping::FileBytes;

@@ -72,21 +72,7 @@ impl<W: Write> GgufWriter<W> {
         metadata: &[(String, NewValue)],
         tensors: &[NewTensor],
     ) -> Result<GgufWriter<W>, FormatError> {
-        let alignment = alignment(file, metadata)?;
-        let mut out = MAGIC.to_vec();
-        out.extend(3u32.to_le_bytes());
-        out.extend((tensors.len() as u64).to_le_bytes());
-        out.extend((metadata.len() as u64).to_le_bytes());
-        let mut keys = HashSet::new();
-        for (key, value) in metadata {
-            if !keys.insert(key) {
-                return Err(FormatError::malformed(file, format!("would have the key `{key}` twice")));
-            }
-            put_text(&mut out, key.as_bytes());
-            value.put(&mut out);
-        }
-        let sizes = put_table(&mut out, file, tensors, alignment)?;
-        out.resize(out.len().next_multiple_of(alignment as usize), 0);
+        let (out, sizes, alignment) = sized_header(file, metadata, tensors)?;
         let mut writer = GgufWriter { sink, file: file.to_owned(), alignment, tensors: sizes, at: 0, written: 0 };
         writer.put(&out)?;
         writer.pass_empty();
@@ -142,6 +128,36 @@ impl<W: Write> GgufWriter<W> {
     fn put(&mut self, bytes: &[u8]) -> Result<(), FormatError> {
         self.sink.write_all(bytes).map_err(|error| FormatError::io(Path::new(&self.file), "write", error))
     }
+}
+
+/// The header that [`GgufWriter::new`] writes, for whoever writes over one of the same length.
+///
+/// # Errors
+/// As [`GgufWriter::new`], but for the system's.
+pub fn new_header(file: &str, metadata: &[(String, NewValue)], tensors: &[NewTensor]) -> Result<Vec<u8>, FormatError> {
+    sized_header(file, metadata, tensors).map(|(bytes, ..)| bytes)
+}
+
+/// The header, with every tensor's name and size, and the alignment.
+type Header = (Vec<u8>, Vec<(String, u64)>, u64);
+
+fn sized_header(file: &str, metadata: &[(String, NewValue)], tensors: &[NewTensor]) -> Result<Header, FormatError> {
+    let alignment = alignment(file, metadata)?;
+    let mut out = MAGIC.to_vec();
+    out.extend(3u32.to_le_bytes());
+    out.extend((tensors.len() as u64).to_le_bytes());
+    out.extend((metadata.len() as u64).to_le_bytes());
+    let mut keys = HashSet::new();
+    for (key, value) in metadata {
+        if !keys.insert(key) {
+            return Err(FormatError::malformed(file, format!("would have the key `{key}` twice")));
+        }
+        put_text(&mut out, key.as_bytes());
+        value.put(&mut out);
+    }
+    let sizes = put_table(&mut out, file, tensors, alignment)?;
+    out.resize(out.len().next_multiple_of(alignment as usize), 0);
+    Ok((out, sizes, alignment))
 }
 
 fn alignment(file: &str, metadata: &[(String, NewValue)]) -> Result<u64, FormatError> {

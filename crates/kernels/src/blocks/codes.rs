@@ -51,7 +51,7 @@ pub(crate) struct Affine<const GROUPS: usize> {
 
 impl DType {
     /// Values that share a scale, for block types: 16 or 32.
-    pub(crate) const fn group_len(self) -> usize {
+    pub const fn group_len(self) -> usize {
         match self {
             DType::Q2_K | DType::Q3_K | DType::Q6_K | DType::IQ1_M | DType::IQ2_XS | DType::IQ2_S => 16,
             _ => 32,
@@ -59,7 +59,7 @@ impl DType {
     }
 
     /// Whether groups have an offset beside their scale.
-    pub(crate) const fn has_offsets(self) -> bool {
+    pub const fn has_offsets(self) -> bool {
         matches!(self, DType::AFFINE8 | DType::Q4_1 | DType::Q5_1 | DType::Q2_K | DType::Q4_K | DType::Q5_K)
     }
 }
@@ -112,6 +112,37 @@ pub(crate) fn decode(dtype: DType, bytes: &[u8], to: &mut Codes) {
         DType::TQ2_0 => scaled(bytes, to, tq::codes_2),
         DType::MXFP4 => scaled(bytes, to, mxfp4::codes),
         DType::AFFINE8 => affine(bytes, to, affine8::codes),
+    }
+}
+
+/// Whole blocks of a block type as integers: value `i` of group `g` is `scales[g] * codes[i]`, plus `offsets[g]` of a type
+/// with [`DType::has_offsets`]; of another the offsets stay as they are. Groups have [`DType::group_len`] values.
+///
+/// ```
+/// use plimsoll_kernels::{DType, block_groups};
+/// let block = [&[0x00, 0x3c][..], &[0x70; 16]].concat(); // a scale of 1, codes 0 and 7
+/// let (mut codes, mut scales, mut offsets) = ([0; 32], [0.0], [0.0]);
+/// block_groups(DType::Q4_0, &block, &mut codes, &mut scales, &mut offsets);
+/// assert_eq!((codes[0], codes[16], scales[0]), (-8, -1, 1.0));
+/// ```
+///
+/// # Panics
+/// `dtype` is no block type, `codes` are no whole blocks, `bytes` have not exactly their length, or there is another number
+/// of scales or offsets than of groups.
+pub fn block_groups(dtype: DType, bytes: &[u8], codes: &mut [i8], scales: &mut [f32], offsets: &mut [f32]) {
+    assert_eq!(Some(bytes.len()), dtype.row_bytes(codes.len()), "bytes of {} values of {dtype}", codes.len());
+    let n_groups = codes.len() / dtype.group_len();
+    assert_eq!((scales.len(), offsets.len()), (n_groups, n_groups), "scales and offsets of {n_groups} groups");
+    let (step, groups) = (STEP / dtype.block_len() * dtype.block_bytes(), STEP / dtype.group_len());
+    let mut read = Codes::new();
+    let of_groups = scales.chunks_mut(groups).zip(offsets.chunks_mut(groups));
+    for ((bytes, codes), (scales, offsets)) in bytes.chunks(step).zip(codes.chunks_mut(STEP)).zip(of_groups) {
+        decode(dtype, bytes, &mut read);
+        codes.copy_from_slice(&read.codes[..codes.len()]);
+        scales.copy_from_slice(&read.scales[..scales.len()]);
+        if dtype.has_offsets() {
+            offsets.copy_from_slice(&read.offsets[..offsets.len()]);
+        }
     }
 }
 

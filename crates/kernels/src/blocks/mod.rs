@@ -10,7 +10,6 @@ mod codebook;
 mod codes;
 mod float;
 pub(crate) mod grids;
-mod groups;
 mod iq1;
 mod iq2;
 mod iq3;
@@ -27,9 +26,9 @@ mod q6_k;
 mod q8_0;
 mod tq;
 
+pub use codes::block_groups;
 pub(crate) use codes::{Affine, Codes, STEP, Units, decode};
 pub(crate) use float::half;
-pub use groups::BlockGroups;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use iq4::IQ4_LEVELS;
 #[cfg(target_arch = "aarch64")]

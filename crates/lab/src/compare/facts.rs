@@ -50,7 +50,7 @@ fn licence_text(text: &plimsoll_formats::LicenceText) -> LicenceText {
 
 /// SHA-256 over every tensor's name, type, shape and stored bytes, in the order of the names: the same however the
 /// weights are split over files, and for models inside the binary too.
-fn weights_sha256(checkpoint: &Checkpoint, mut progress: impl FnMut(u64)) -> String {
+pub fn weights_sha256(checkpoint: &Checkpoint, mut progress: impl FnMut(u64)) -> String {
     let mut tensors: Vec<_> = checkpoint.tensors().collect();
     tensors.sort_by(|a, b| a.name().cmp(b.name()));
     let (mut hash, mut done) = (Sha256::new(), 0);

@@ -48,6 +48,15 @@ pub fn block_mean(values: &[f64], level: f64) -> Option<Interval> {
     Some(Interval { low: mean / factor, high: mean * factor, level })
 }
 
+/// The interval of the mean of `values` of either sign over consecutive positions: Student's t over blocks of a hundred.
+/// `None` of fewer than two blocks.
+pub fn block_difference(values: &[f64], level: f64) -> Option<Interval> {
+    let blocks = Blocks::of(values)?;
+    let t = StudentsT::new(0.0, 1.0, blocks.0.len() as f64 - 1.0).ok()?;
+    let (mean, reach) = (blocks.mean(), t.inverse_cdf(0.5 + level / 2.0) * blocks.error());
+    Some(Interval { low: mean - reach, high: mean + reach, level })
+}
+
 /// The interval of the share of `hits` over consecutive positions: Wilson's for as many independent positions as the
 /// spread between blocks of a hundred makes these worth; where all are alike, as many as there are blocks. `None` of fewer
 /// than two blocks. Source: the effective sample size of Kish, Survey Sampling, section 8.2.

@@ -6,18 +6,20 @@ mod holm;
 mod mcnemar;
 mod median;
 mod pass_at_k;
+mod quantile;
 mod tango;
 mod wilson;
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal};
 
-pub use blocks::{block_mean, block_share};
+pub use blocks::{block_difference, block_mean, block_share};
 pub use bootstrap::bootstrap;
 pub use holm::holm;
 pub use mcnemar::{detectable_difference, mcnemar};
 pub use median::{Median, median};
 pub use pass_at_k::pass_at_k;
+pub use quantile::quantile_ends;
 pub use tango::tango;
 pub use wilson::wilson;
 

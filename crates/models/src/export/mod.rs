@@ -11,7 +11,7 @@ use plimsoll_graph::Network;
 use plimsoll_kernels::DType;
 
 use crate::spelling::{self, Stored, StoredLayout};
-use crate::{Checkpoint, ModelError, Weights};
+use crate::{Checkpoint, ModelError, Vision, Weights};
 
 pub use keys::{hyperparameter_keys, rope_factors};
 pub use read_back::{check, difference};
@@ -86,16 +86,16 @@ impl Exported {
         }
     }
 
-    /// The blocks of a row as the files have them; `None` where they do not lie together.
+    /// The blocks of a row as the files have them; `None` of floats, and where blocks do not lie together.
     pub fn stored_row(&self, row: usize) -> Option<(DType, &[u8])> {
-        if self.layout != StoredLayout::Rows || self.shape.len() < 2 {
+        if self.layout != StoredLayout::Rows || self.parts.iter().any(|part| part.dtype().is_float()) {
             return None;
         }
         let mut row = row;
         for part in &self.parts {
             let rows = part.n_values() / self.cols();
             if row < rows {
-                return Some((part.dtype(), part.row_bytes(row)?));
+                return Some((part.dtype(), part.row_bytes(row)));
             }
             row -= rows;
         }
@@ -181,6 +181,27 @@ fn exported(stored: Stored, network: &Network, weights: &Weights) -> Result<Expo
     let part = |name: &String| weights.require_shape(name, shape(name).unwrap_or_default()).cloned();
     let parts = stored.parts.iter().map(part).collect::<Result<_, _>>()?;
     Ok(Exported { name: stored.name, shape: stored.shape, parts, layout: stored.layout })
+}
+
+/// What a GGUF calls a tensor, and which weights it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GgufName {
+    /// Its name there.
+    pub name: String,
+    /// Canonical names of the weights in it.
+    pub parts: Vec<String>,
+}
+
+/// What GGUFs call the weights of a checkpoint, and those of its tower if there is one.
+///
+/// # Errors
+/// One of them makes no network.
+pub fn gguf_names(checkpoint: &Checkpoint, tower: Option<&Vision>) -> Result<Vec<GgufName>, ModelError> {
+    let mut stored = spelling::in_gguf(&crate::network(checkpoint)?, &checkpoint.hyperparams);
+    if let Some(tower) = tower {
+        stored.extend(spelling::tower_in_mmproj(&crate::tower(tower)?.network, &tower.params));
+    }
+    Ok(stored.into_iter().map(|stored| GgufName { name: stored.name, parts: stored.parts }).collect())
 }
 
 /// Why a checkpoint makes no GGUF.

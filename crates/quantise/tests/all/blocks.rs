@@ -57,7 +57,7 @@ fn bytes_are_the_same_at_any_number_of_threads_and_the_first_bad_row_is_named() 
             let pool = Pool::new(NonZeroUsize::new(threads).unwrap()).unwrap();
             let mut out = vec![0; rows * dtype.row_bytes(cols).unwrap()];
             let read = |row: usize, out: &mut [f32]| out.copy_from_slice(&values[row * cols..][..out.len()]);
-            encode_rows(&pool, dtype, cols, 0, read, None, &mut out).unwrap();
+            encode_rows(&pool, dtype, cols, 0, read, |_| None, &mut out).unwrap();
             out
         });
         assert!(written[0] == written[1] && written[1] == written[2], "{dtype}");
@@ -66,7 +66,7 @@ fn bytes_are_the_same_at_any_number_of_threads_and_the_first_bad_row_is_named() 
     let pool = Pool::new(NonZeroUsize::new(3).unwrap()).unwrap();
     let mut out = vec![0; rows * 144 * 2];
     let read = |row: usize, out: &mut [f32]| out.copy_from_slice(&values[row * cols..][..out.len()]);
-    let refused = encode_rows(&pool, DType::Q4_K, cols, 0, read, None, &mut out).unwrap_err();
+    let refused = encode_rows(&pool, DType::Q4_K, cols, 0, read, |_| None, &mut out).unwrap_err();
     let error = EncodeError::NotFinite { index: 1, value: f32::NEG_INFINITY };
     assert_eq!(refused, RowError { row: 70, error });
 }

@@ -17,6 +17,7 @@ fn model(words: &[&str]) -> Model {
         tied: number("tied") == 1,
         group: number("group"),
         n_experts: number("experts"),
+        is_weighed: false,
     }
 }
 

@@ -15,12 +15,11 @@ use plimsoll_panel::shown_text;
 use serde_json::{Value, json};
 
 use crate::args::ExportMlx;
-use crate::commands::quantize::write::{Shown, stop_at_interrupt};
 use crate::device::bytes;
 use crate::mistake::Mistake;
 use crate::notice::say;
 use crate::settings::Settings;
-use crate::{hub_cache, interrupt, model, output};
+use crate::{hub_cache, interrupt, model, output, progress};
 
 /// Plans, tells and writes the folder.
 ///
@@ -175,15 +174,14 @@ fn may_be_written(command: &ExportMlx, opened: &Opened, path: &Path) -> anyhow::
 }
 
 fn write(command: &ExportMlx, opened: &Opened, plan: &Plan, path: &Path, pool: &Pool) -> anyhow::Result<()> {
-    let stop = stop_at_interrupt()?;
-    let folder = NewFolder::create(path)?;
-    let mut shown = Shown::new(plan.parameters());
+    let (folder, stop) = (NewFolder::create(path)?, interrupt::flag()?);
+    let bar = progress::bar(plan.parameters(), "writing");
     mlx::write(folder.path(), plan, pool, mlx::LONGEST_FILE, &mut |values| {
-        shown.pass(values);
+        bar.inc(values as u64);
         !stop.load(Ordering::Relaxed)
     })
     .map_err(hinted)?;
-    shown.done();
+    bar.finish_and_clear();
     let checkpoint = &opened.checkpoint;
     let config = Value::Object(mlx::config(&opened.source(), plan)?);
     put(folder.path(), "config.json", &format!("{config:#}\n"))?;

@@ -1,6 +1,7 @@
 //! `plimsoll export`
 
 mod mlx;
+mod onnx;
 
 use std::process::ExitCode;
 
@@ -16,5 +17,6 @@ pub fn run(command: &ExportModel, settings: &Settings, as_json: bool) -> anyhow:
     match &command.target {
         ExportTarget::Gguf(command) => quantize::run(command, settings, as_json),
         ExportTarget::Mlx(command) => mlx::run(command, settings, as_json),
+        ExportTarget::Onnx(command) => onnx::run(command, settings, as_json),
     }
 }

@@ -7,6 +7,7 @@ use anyhow::bail;
 use plimsoll_catalog::ModelCard;
 use plimsoll_engine::{ChatTemplate, Tokenizer};
 use plimsoll_kernels::Cpu;
+use plimsoll_lab::loss::Stored;
 use plimsoll_lab::predict::MemoryPrediction;
 use plimsoll_lab::predict::before::SpeedHere;
 use plimsoll_models::{Checkpoint, Hyperparams, LayerKind};
@@ -20,6 +21,7 @@ use crate::device::Device;
 use crate::identity::format_name;
 use crate::images::require_tower;
 use crate::licence::{self, Licensing};
+use crate::loss;
 use crate::mistake::Mistake;
 use crate::model::{self, NoArtifact, NoModel};
 use crate::output;
@@ -40,6 +42,8 @@ struct Facts<'a> {
     settings: Settings,
     card: Option<&'static ModelCard>,
     licensing: Licensing,
+    /// What it lost against the model that it was made from, as its file says; or why that cannot be read.
+    lost: Result<Option<Stored>, String>,
 }
 
 /// Prints what a model is, what its licence allows, and what it will take here; of a model without files, its card.
@@ -106,7 +110,8 @@ fn facts<'a>(command: &Info, settings: Settings, checkpoint: &'a Checkpoint) -> 
     let speed = SpeedHere::of(&cost, &machine, context, cache);
     let vision = VisionFacts::new(command, checkpoint, &settings, &cpu)?;
     let (licensing, card) = licence::of_checkpoint(&command.model, checkpoint, command.usage.declared())?;
-    Ok(Facts { checkpoint, template, vocabulary, memory, speed, vision, settings, card, licensing })
+    let lost = loss::stored(checkpoint).map_err(|error| error.to_string());
+    Ok(Facts { checkpoint, template, vocabulary, memory, speed, vision, settings, card, licensing, lost })
 }
 
 fn as_value(facts: &Facts<'_>) -> Value {
@@ -127,6 +132,11 @@ fn as_value(facts: &Facts<'_>) -> Value {
         "vocabulary": facts.vocabulary.as_ref().ok(),
         "tokenizer_error": facts.vocabulary.as_ref().err(),
         "context": hp.max_seq_len,
+        "lost": facts.lost.as_ref().ok().and_then(Option::as_ref).map(|lost| json!({
+            "base": lost.base, "base_sha256": lost.base_sha256, "held_out_sha256": lost.held_out_sha256,
+            "calibration_sha256": lost.calibration_sha256, "loss": lost.loss,
+        })),
+        "lost_error": facts.lost.as_ref().err(),
         "licence": {
             "spdx": licence.spdx,
             "declared": licence.declared.iter().map(|d| json!({ "source": d.source, "kind": d.kind, "value": d.value })).collect::<Vec<_>>(),

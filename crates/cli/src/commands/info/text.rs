@@ -11,12 +11,13 @@ use crate::args::Info;
 use crate::device::bytes;
 use crate::rows::{Rows, WIDTH};
 use crate::style::Style;
-use crate::{identity, predicted};
+use crate::{identity, loss, predicted};
 
 /// Prints everything in rows.
 pub fn print(command: &Info, facts: &Facts<'_>) -> anyhow::Result<()> {
     let mut rows = Rows::new(std::io::stdout().lock(), Style::stdout());
     network(&mut rows, facts)?;
+    lost(&mut rows, facts)?;
     licence(&mut rows, facts)?;
     here(&mut rows, facts)?;
     if let Some(vision) = &facts.vision {
@@ -51,6 +52,20 @@ fn network(rows: &mut Rows<impl Write>, facts: &Facts<'_>) -> anyhow::Result<()>
     rows.one("template", &shown_text(&template_words(&facts.template), 400))?;
     let unusable = checkpoint.generation.unusable.iter();
     rows.many("not honoured", &unusable.map(|setting| shown_text(&setting.what, WIDTH)).collect::<Vec<_>>())?;
+    Ok(())
+}
+
+/// What a quantised file says that it lost.
+fn lost(rows: &mut Rows<impl Write>, facts: &Facts<'_>) -> anyhow::Result<()> {
+    match &facts.lost {
+        Ok(None) => {}
+        Ok(Some(stored)) => {
+            let from = format!("against {}, by its own account:", shown_text(&stored.base, 60));
+            let lines: Vec<String> = std::iter::once(from).chain(loss::lines(&stored.loss)).collect();
+            rows.many("lost", &lines)?;
+        }
+        Err(problem) => rows.one("lost", &format!("not readable: {}", shown_text(problem, WIDTH)))?,
+    }
     Ok(())
 }
 

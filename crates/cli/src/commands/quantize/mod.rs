@@ -1,63 +1,114 @@
 //! `plimsoll quantize`
 
+mod fit;
+mod made;
 mod plan;
 mod source;
-pub(crate) mod write;
+mod weighing;
+mod write;
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use plimsoll_kernels::{DType, Pool};
+use plimsoll_kernels::Pool;
 use plimsoll_panel::shown_text;
 use plimsoll_quantise::Mix;
-use serde_json::{Value, json};
 
 use crate::args::Quantize;
 use crate::device::bytes;
+use crate::loss::Base;
 use crate::mistake::Mistake;
 use crate::notice::say;
 use crate::settings::Settings;
-use crate::{interrupt, output};
+use crate::{interrupt, model, output};
 
+use fit::{Budget, Fitted, Given};
+use made::{Made, by_type};
 use plan::Planned;
 use source::Source;
-use write::Stopped;
+use weighing::Weighing;
+use write::{Job, Stopped};
 
 /// Plans, tells and writes the file.
 ///
 /// # Errors
 /// The model cannot be read, is not to be written so, or the file cannot be written.
 pub fn run(command: &Quantize, settings: &Settings, as_json: bool) -> anyhow::Result<ExitCode> {
-    let Some(mix) = command.mix() else { return no_mix(&command.to).map(|()| ExitCode::SUCCESS) };
+    if let (Some(asked), None) = (&command.to, command.mix()) {
+        return no_mix(asked).map(|()| ExitCode::SUCCESS);
+    }
+    // The loss is that of a model that runs, and the memory that of a process that has done nothing else yet.
+    let runs = command.fit.is_some() || command.measure;
+    let checkpoint = runs.then(|| model::open(&command.model)).transpose()?;
+    let budget = match (command.fit, &checkpoint) {
+        (Some(bytes), Some(checkpoint)) => Some(Budget::new(bytes as u64, command, settings, checkpoint)?),
+        _ => None,
+    };
     let source = Source::open(&command.model, settings.pre.as_deref())?;
-    let plan = plan::plan(command, mix, &source)?;
-    let path = command.output.clone().unwrap_or_else(|| default_path(&source.name, mix));
-    if !command.dry_run {
-        if path.exists() && !command.force {
-            let hint = "-o FILE writes another file, --force takes its place";
-            return Err(Mistake::error(format!("`{}` is already there", path.display()), hint));
+    let path = command.output.clone().unwrap_or_else(|| default_path(&source.name, &way(command)));
+    if !command.dry_run && path.exists() && !command.force {
+        let hint = "-o FILE writes another file, --force takes its place";
+        return Err(Mistake::error(format!("`{}` is already there", path.display()), hint));
+    }
+    let pool = Pool::new(settings.threads)?;
+    let (plan, weighing, fitted) = match (&budget, &checkpoint) {
+        (Some(budget), Some(checkpoint)) => {
+            let given =
+                Given { command, settings, checkpoint, budget, folder: &plimsoll_formats::parent(&path), pool: &pool };
+            let Fitted { plan, weighing, told } = fit::fit(&given, &source)?;
+            (plan, Some(weighing), Some(told))
         }
-        let (pool, began) = (Pool::new(settings.threads)?, Instant::now());
-        if let Err(error) = write::write(&path, mix, &source, &plan, &pool) {
-            // Whoever pressed Ctrl-C made no mistake.
-            let Some(stopped) = error.downcast_ref::<Stopped>() else { return Err(error) };
-            say(format_args!("\n{stopped}"));
-            return Ok(ExitCode::from(interrupt::EXIT));
+        _ => {
+            let weighing = command.imatrix.as_deref().map(Weighing::open).transpose()?;
+            let mix = command.mix().expect("asked for where nothing is to fit");
+            (plan::plan(command, mix, &source, weighing.as_ref())?, weighing, None)
+        }
+    };
+    let base = checkpoint.as_ref().map(|checkpoint| Base::new(checkpoint, settings));
+    let (weighing, base) = (weighing.as_ref(), base.as_ref());
+    let job = Job { source: &source, plan: &plan, file_type: file_type(command, &plan), weighing, base };
+    let mut stored = None;
+    if !command.dry_run {
+        let began = Instant::now();
+        match write::write(&path, &job, &pool) {
+            Ok(measured) => stored = measured,
+            Err(error) => {
+                // Whoever pressed Ctrl-C made no mistake.
+                let Some(stopped) = error.downcast_ref::<Stopped>() else { return Err(error) };
+                say(format_args!("\n{stopped}"));
+                return Ok(ExitCode::from(interrupt::EXIT));
+            }
         }
         let values: usize = plan.iter().map(|planned| planned.tensor.rows() * planned.tensor.cols()).sum();
         let seconds = began.elapsed().as_secs_f64();
         say(format_args!("{:.0} million values in {seconds:.1} s", values as f64 / 1e6));
     }
-    source.notes.iter().for_each(|note| say(format_args!("note: {note}")));
+    let gaps = weighing.map_or(Vec::new(), |weighing| weighing.gaps(&plan));
+    source.notes.iter().chain(&gaps).for_each(|note| say(format_args!("note: {note}")));
+    let made = Made { command, path: &path, plan: &plan, fitted: fitted.as_ref(), stored: stored.as_ref() };
     if as_json {
-        output::print_json(&document(command, mix, &path, &plan))?;
+        output::print_json(&made.document())?;
     } else {
-        print(command, mix, &path, &plan)?;
+        made.print()?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What was asked for, in a word: a mix, or a size.
+fn way(command: &Quantize) -> String {
+    match (command.mix(), command.fit) {
+        (Some(mix), _) => mix.to_string(),
+        (None, size) => format!("fit-{}", bytes(size.unwrap_or(0.0)).replace(' ', "")),
+    }
+}
+
+/// Of a mix its own; of types that were chosen, that of the mix that has most of its weights in the type that most have here.
+fn file_type(command: &Quantize, plan: &[Planned]) -> u32 {
+    let most = by_type(plan).first().map(|(dtype, ..)| *dtype);
+    let alike = || Mix::ALL.iter().copied().find(|mix| Some(mix.dtype()) == most);
+    command.mix().or_else(alike).map_or(0, Mix::file_type)
 }
 
 /// Lists the mixes, which is an answer where that was asked for.
@@ -75,60 +126,7 @@ fn no_mix(asked: &str) -> anyhow::Result<()> {
 }
 
 /// `MODEL-TYPE.gguf` here; what stands for an embedded model has no `:`.
-fn default_path(name: &str, mix: Mix) -> PathBuf {
+fn default_path(name: &str, way: &str) -> PathBuf {
     let name: String = name.chars().map(|c| if matches!(c, ':' | '/' | '\\') { '-' } else { c }).collect();
-    Path::new(&format!("{name}-{mix}.gguf")).to_owned()
-}
-
-/// Bytes by type, the most first.
-fn by_type(plan: &[Planned]) -> Vec<(DType, usize, u64)> {
-    let mut found: BTreeMap<&str, (DType, usize, u64)> = BTreeMap::new();
-    for planned in plan {
-        let entry = found.entry(planned.to.name()).or_insert((planned.to, 0, 0));
-        (entry.1, entry.2) = (entry.1 + 1, entry.2 + planned.bytes());
-    }
-    let mut found: Vec<(DType, usize, u64)> = found.into_values().collect();
-    found.sort_by_key(|(_, _, bytes)| std::cmp::Reverse(*bytes));
-    found
-}
-
-fn document(command: &Quantize, mix: Mix, path: &Path, plan: &[Planned]) -> Value {
-    let tensors = plan.iter().map(|planned| {
-        json!({
-            "name": planned.tensor.name, "shape": planned.tensor.shape, "from": planned.tensor.dtype().name(),
-            "to": planned.to.name(), "asked": planned.asked.map(DType::name), "bytes": planned.bytes(),
-        })
-    });
-    let file = (!command.dry_run).then(|| path.display().to_string());
-    json!({
-        "model": command.model, "mix": mix.name(), "file": file, "tensors": tensors.collect::<Vec<_>>(),
-        "bytes": plan.iter().map(Planned::bytes).sum::<u64>(),
-    })
-}
-
-fn print(command: &Quantize, mix: Mix, path: &Path, plan: &[Planned]) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    if command.dry_run {
-        for planned in plan {
-            let (tensor, name) = (&planned.tensor, shown_text(&planned.tensor.name, 60));
-            writeln!(out, "{name:40} {:>18} {:>6} to {}", format!("{:?}", tensor.shape), tensor.dtype(), planned.to)?;
-        }
-    }
-    let total: u64 = plan.iter().map(Planned::bytes).sum();
-    let values: u64 = plan.iter().map(|planned| (planned.tensor.rows() * planned.tensor.cols()) as u64).sum();
-    let width = total as f64 * 8.0 / values.max(1) as f64;
-    for (dtype, tensors, size) in by_type(plan) {
-        writeln!(out, "{:8} {tensors:5} tensors  {:>10}", dtype.name(), bytes(size as f64))?;
-    }
-    let fallen: Vec<&Planned> = plan.iter().filter(|planned| planned.has_fallen_back()).collect();
-    if !fallen.is_empty() {
-        let share = 100.0 * fallen.iter().map(|planned| planned.bytes()).sum::<u64>() as f64 / total.max(1) as f64;
-        let what = format!("are wider than {mix} gives: blocks do not divide their rows");
-        writeln!(out, "{} of them, {share:.0} % of the bytes, {what}", fallen.len())?;
-    }
-    let size = format!("{}, {width:.2} bits a weight", bytes(total as f64));
-    match command.dry_run {
-        true => writeln!(out, "{size}; nothing was written"),
-        false => writeln!(out, "{}  {size}", shown_text(&path.display().to_string(), 200)),
-    }
+    Path::new(&format!("{name}-{way}.gguf")).to_owned()
 }

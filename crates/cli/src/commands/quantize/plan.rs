@@ -2,9 +2,10 @@
 
 use plimsoll_kernels::DType;
 use plimsoll_models::export::Exported;
-use plimsoll_quantise::{Mix, Place, Role, TYPES, fitting, layer_of};
+use plimsoll_quantise::{Mix, Model, Place, Role, TYPES, fitting, layer_of};
 
 use super::source::Source;
+use super::weighing::{Columns, Weighing};
 use crate::args::Quantize;
 use crate::mistake::Mistake;
 
@@ -16,6 +17,8 @@ pub struct Planned<'a> {
     pub to: DType,
     /// How it would be if blocks divided its rows; none of what is kept as it is.
     pub asked: Option<DType>,
+    /// How much its columns count, if that is known and asked for.
+    pub columns: Option<Columns>,
 }
 
 impl Planned<'_> {
@@ -35,13 +38,25 @@ impl Planned<'_> {
 ///
 /// # Errors
 /// One was quantised before and is not to be again, or its type is none that is written.
-pub fn plan<'a>(command: &Quantize, mix: Mix, source: &'a Source) -> anyhow::Result<Vec<Planned<'a>>> {
-    source.tensors.iter().map(|tensor| planned(command, mix, source, tensor)).collect()
+pub fn plan<'a>(
+    command: &Quantize,
+    mix: Mix,
+    source: &'a Source,
+    weighing: Option<&Weighing>,
+) -> anyhow::Result<Vec<Planned<'a>>> {
+    source.tensors.iter().map(|tensor| planned(command, mix, source, weighing, tensor)).collect()
 }
 
-fn planned<'a>(command: &Quantize, mix: Mix, source: &Source, tensor: &'a Exported) -> anyhow::Result<Planned<'a>> {
+fn planned<'a>(
+    command: &Quantize,
+    mix: Mix,
+    source: &Source,
+    weighing: Option<&Weighing>,
+    tensor: &'a Exported,
+) -> anyhow::Result<Planned<'a>> {
     let role = Role::of(&tensor.name, tensor.shape.len());
     let (layer, is_stack) = (layer_of(&tensor.name).unwrap_or(0), tensor.shape.len() > 2);
+    let model = Model { is_weighed: weighing.is_some(), ..source.model };
     // What the mix asks for shows on a row that every block divides.
     let place = |cols| Place { role, layer, is_stack, cols };
     let own = match role {
@@ -49,17 +64,31 @@ fn planned<'a>(command: &Quantize, mix: Mix, source: &Source, tensor: &'a Export
         Role::Output => command.output_type,
         _ => None,
     };
-    let asked = own.or_else(|| mix.type_of(&source.model, &place(tensor.cols().next_multiple_of(256))));
+    let asked = own.or_else(|| mix.type_of(&model, &place(tensor.cols().next_multiple_of(256))));
     let to = match own {
         Some(own) => fitting(own, tensor.cols()),
-        None => mix.type_of(&source.model, &place(tensor.cols())).unwrap_or_else(|| source.kept(tensor)),
+        None => mix.type_of(&model, &place(tensor.cols())).unwrap_or_else(|| source.kept(tensor)),
     };
     let from = tensor.dtype();
-    if !from.is_float() && from != to && !command.allow_requantize {
-        let message = tensor.error(format!("is {from} already, and would be {to}")).to_string();
-        let hint = "take the model in the floats that its maker published, or accept a second loss: --allow-requantize";
-        return Err(Mistake::error(message, hint));
-    }
+    refuse_twice(command, tensor, to)?;
     debug_assert!(TYPES.contains(&to) || from == to);
-    Ok(Planned { tensor, to, asked })
+    let columns = match weighing.filter(|_| !to.is_float() && from != to) {
+        Some(weighing) => Columns::of(tensor, weighing)?,
+        None => None,
+    };
+    Ok(Planned { tensor, to, asked, columns })
+}
+
+/// Refuses to quantise again what is quantised, unless that is asked for.
+///
+/// # Errors
+/// The tensor is, and it is not.
+pub fn refuse_twice(command: &Quantize, tensor: &Exported, to: DType) -> anyhow::Result<()> {
+    let from = tensor.dtype();
+    if from.is_float() || from == to || command.allow_requantize {
+        return Ok(());
+    }
+    let message = tensor.error(format!("is {from} already, and would be {to}")).to_string();
+    let hint = "take the model in the floats that its maker published, or accept a second loss: --allow-requantize";
+    Err(Mistake::error(message, hint))
 }

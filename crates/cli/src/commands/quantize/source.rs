@@ -32,8 +32,14 @@ pub struct Source {
 }
 
 /// Keys of a GGUF that are about the file itself.
-const OF_THE_FILE: [&str; 5] =
-    ["general.alignment", "general.file_type", "general.quantization_version", "split.", "quantize.imatrix."];
+const OF_THE_FILE: [&str; 6] = [
+    "general.alignment",
+    "general.file_type",
+    "general.quantization_version",
+    "split.",
+    "quantize.imatrix.",
+    "plimsoll.loss.",
+];
 
 impl Source {
     /// Opens a model; `pre` is the tag of its pre-tokenizer where its files do not tell.
@@ -67,6 +73,7 @@ fn of_gguf(name: String, parts: &[GgufFile]) -> Result<Source, plimsoll_formats:
         tied: !tensors.iter().any(|tensor| tensor.name == "output.weight"),
         group: heads / whole("attention.head_count_kv")?.unwrap_or(heads).max(1),
         n_experts: whole("expert_count")?.unwrap_or(0),
+        is_weighed: false,
     };
     let mut metadata = first.copied_metadata();
     metadata.retain(|(key, _)| !OF_THE_FILE.iter().any(|own| key.starts_with(own)));
@@ -104,6 +111,7 @@ fn of_safetensors(checkpoint: &Checkpoint, pre: Option<&str>) -> anyhow::Result<
         tied: !tensors.iter().any(|tensor| tensor.name == "output.weight"),
         group: hp.n_heads / hp.n_kv_heads.max(1),
         n_experts,
+        is_weighed: false,
     };
     Ok(Source { name: checkpoint.name.clone(), metadata, factors, tensors, model, widens: true, notes })
 }

@@ -1,5 +1,7 @@
 //! `plimsoll verify`
 
+mod against_base;
+
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -29,6 +31,9 @@ use crate::{demo, model, progress};
 /// Compares with a golden file, and fast arithmetic with exact where that is asked for; status 0 if everything agrees, 1 if
 /// something does not, 2 if something was not compared.
 pub fn run(command: &Verify, settings: Settings, as_json: bool) -> anyhow::Result<ExitCode> {
+    if let Some(base) = &command.base {
+        return against_base::run(&command.model, base, &settings, as_json);
+    }
     require_tower(command.mmproj.as_deref())?;
     let checkpoint = model::open(&command.model)?;
     let golden = golden(command, &checkpoint)?;

@@ -1,0 +1,138 @@
+//! `plimsoll export onnx`
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+
+use plimsoll_export::onnx::{OnnxError, OnnxExport, WrittenGraph};
+use plimsoll_formats::{Folder, NewFolder};
+use plimsoll_kernels::Pool;
+use plimsoll_models::{Checkpoint, Vision};
+use plimsoll_panel::shown_text;
+use plimsoll_runtime::{Arithmetic, Program, Tower};
+use serde_json::{Value, json};
+
+use crate::args::ExportOnnx;
+use crate::device::bytes;
+use crate::mistake::Mistake;
+use crate::notice::say;
+use crate::settings::Settings;
+use crate::{demo, interrupt, model, output, progress};
+
+/// Writes a folder that transformers.js and ONNX Runtime read.
+///
+/// # Errors
+/// The model cannot be read or said in ONNX, or the folder cannot be written.
+pub fn run(command: &ExportOnnx, settings: &Settings, as_json: bool) -> anyhow::Result<ExitCode> {
+    let checkpoint = model::open(&command.model)?;
+    let vision = if command.text_only { None } else { Vision::of(&checkpoint, command.mmproj.as_deref())? };
+    // What does not run here is not written either: every weight has its place, and none is left over.
+    drop(Program::load(&checkpoint, settings.isa, settings.threads, Arithmetic::Exact)?);
+    if let Some(vision) = &vision {
+        drop(Tower::load(vision, settings.isa, settings.threads, Arithmetic::Exact)?);
+    }
+    if command.exact && checkpoint.tensors().all(|tensor| tensor.dtype().is_float()) {
+        let message = format!("`{}` holds no quantised weights that could be kept", command.model);
+        return Err(Mistake::error(message, "--to q4 or --to q8 fits them"));
+    }
+    let companions = companions(command, &checkpoint)?;
+    make_room(command)?;
+    let precisions = command.precisions();
+    let export = OnnxExport {
+        checkpoint: &checkpoint,
+        vision: vision.as_ref(),
+        companions: &companions,
+        precisions: &precisions,
+    };
+    let graphs = export.graphs().map_err(explained)?;
+    let (folder, pool) = (NewFolder::create(&command.output)?, Pool::new(settings.threads)?);
+    let (bar, stop) = (progress::bar(graphs.weight_bytes(), "writing"), interrupt::flag()?);
+    let goes_on = |bytes| {
+        bar.inc(bytes);
+        !stop.load(Ordering::Relaxed)
+    };
+    let written = graphs.write(folder.path(), &pool, &goes_on);
+    bar.finish_and_clear();
+    if let Err(stopped @ OnnxError::Stopped) = written {
+        // Whoever pressed Ctrl-C made no mistake.
+        say(format_args!("\n{stopped}"));
+        return Ok(ExitCode::from(interrupt::EXIT));
+    }
+    let written = written.map_err(explained)?;
+    folder.keep()?;
+    if let Some(native) = graphs.native_context() {
+        say(format_args!(
+            "note: a sequence that outgrows {native} tokens while it is written keeps the keys that were cached before; \
+             a longer prompt has none"
+        ));
+    }
+    if as_json {
+        output::print_json(&document(command, &written))?;
+    } else {
+        print(&command.output, &written)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where settings and tokenizer lie: beside the weights, but for a GGUF alone.
+fn companions(command: &ExportOnnx, checkpoint: &Checkpoint) -> anyhow::Result<Folder> {
+    if let Some(files) = demo::files(&command.model) {
+        return Ok(Folder::Embedded { name: command.model.clone(), files });
+    }
+    let beside = || {
+        let path = checkpoint.path.as_deref()?;
+        if path.is_dir() { Some(path.to_owned()) } else { path.parent().map(Path::to_owned) }
+    };
+    let path: PathBuf = command.files.clone().or_else(beside).unwrap_or_default();
+    if path.join("config.json").is_file() {
+        return Ok(Folder::Disk(path));
+    }
+    let message = format!("`{}` has no config.json, which goes along with the graphs", path.display());
+    Err(Mistake::error(message, "--files DIR names the folder that the model was published in"))
+}
+
+/// An existing folder makes way if it is an export and that was asked for.
+fn make_room(command: &ExportOnnx) -> anyhow::Result<()> {
+    let path = &command.output;
+    if !path.exists() {
+        return Ok(());
+    }
+    if !command.force {
+        let hint = "-o DIR writes another folder, --force takes the place of an earlier export";
+        return Err(Mistake::error(format!("`{}` is already there", path.display()), hint));
+    }
+    if path.join("config.json").is_file() && path.join("onnx").is_dir() {
+        return Ok(());
+    }
+    let message = format!("`{}` is no earlier export: it has no config.json or no onnx/", path.display());
+    Err(Mistake::error(message, "-o DIR writes another folder"))
+}
+
+fn explained(error: OnnxError) -> anyhow::Error {
+    let hint = match &error {
+        OnnxError::Blocks { .. } => "--exact writes the blocks that a GGUF has, --to fp32 what they stand for",
+        OnnxError::Unsupported { .. } => "`plimsoll export gguf` writes a file that llama.cpp runs",
+        _ => return error.into(),
+    };
+    Mistake::error(error.to_string(), hint)
+}
+
+fn document(command: &ExportOnnx, written: &[WrittenGraph]) -> Value {
+    let graphs = written.iter().map(|graph| {
+        json!({ "file": graph.file, "precision": graph.precision.name(), "nodes": graph.nodes, "bytes": graph.bytes })
+    });
+    json!({
+        "model": command.model, "folder": command.output.display().to_string(), "exact": command.exact,
+        "graphs": graphs.collect::<Vec<_>>(), "bytes": written.iter().map(|graph| graph.bytes).sum::<u64>(),
+    })
+}
+
+fn print(folder: &Path, written: &[WrittenGraph]) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    for graph in written {
+        writeln!(out, "{:36} {:6} nodes  {:>10}", graph.file, graph.nodes, bytes(graph.bytes as f64))?;
+    }
+    let total: u64 = written.iter().map(|graph| graph.bytes).sum();
+    writeln!(out, "{}  {}", shown_text(&folder.display().to_string(), 200), bytes(total as f64))
+}

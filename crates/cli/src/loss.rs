@@ -1,0 +1,144 @@
+//! What a model lost against the one that it was made from: measured, read from its file, and told.
+
+use std::path::Path;
+
+use plimsoll_engine::Session;
+use plimsoll_formats::gguf::GgufFile;
+use plimsoll_formats::{FileBytes, ModelFiles, WeightFiles};
+use plimsoll_lab::compare::weights_sha256;
+use plimsoll_lab::fidelity::are_comparable;
+use plimsoll_lab::loss::{Estimate, Loss, Passages, Stored, measure};
+use plimsoll_models::{Checkpoint, Format};
+use plimsoll_runtime::CacheType;
+
+use crate::mistake::Mistake;
+use crate::settings::Settings;
+use crate::{model, progress};
+
+/// Questions of each category that a loss is measured with.
+pub const PER_CATEGORY: usize = 8;
+/// Tokens that a question with its answer may have.
+const CONTEXT: usize = 1024;
+
+/// A base, and how what is made of it is measured.
+pub struct Base<'a> {
+    pub checkpoint: &'a Checkpoint,
+    pub settings: &'a Settings,
+    pub passages: Passages,
+}
+
+impl<'a> Base<'a> {
+    /// With the built-in texts and questions.
+    pub fn new(checkpoint: &'a Checkpoint, settings: &'a Settings) -> Base<'a> {
+        Base { checkpoint, settings, passages: Passages::held_out(PER_CATEGORY) }
+    }
+
+    /// What a file says of its loss before it is measured, in as many bytes.
+    pub fn unmeasured(&self, calibration_sha256: Option<String>) -> Stored {
+        let none = Estimate { value: f64::NAN, low: None, high: None };
+        Stored {
+            base: self.checkpoint.name.clone(),
+            base_sha256: weights_sha256(self.checkpoint, |_| ()),
+            held_out_sha256: self.passages.sha256(),
+            per_category: PER_CATEGORY as u64,
+            calibration_sha256,
+            loss: Loss {
+                positions: 0,
+                kl_mean: none,
+                kl_high: none,
+                same_top: none,
+                base_bits_per_byte: 0.0,
+                added_bits_per_byte: none,
+                answers: 0,
+                flips: none,
+                lost: 0,
+                gained: 0,
+            },
+        }
+    }
+
+    /// The loss of the model in a GGUF, whatever the file is called.
+    ///
+    /// # Errors
+    /// One of the two cannot be run.
+    pub fn loss_of(&self, path: &Path) -> anyhow::Result<Loss> {
+        let file = GgufFile::parse(FileBytes::map(path)?)?;
+        self.loss(&Checkpoint::from_gguf(&self.checkpoint.name, &[file])?)
+    }
+
+    /// The loss of a model.
+    ///
+    /// # Errors
+    /// One of the two cannot be run, or they have no predictions that can be compared.
+    pub fn loss(&self, other_checkpoint: &Checkpoint) -> anyhow::Result<Loss> {
+        let context = Some(CONTEXT.min(model::context(self.checkpoint, None)?));
+        let options = model::session_options(self.settings.clone(), context, CacheType::default());
+        let [mut base, mut other] =
+            [Session::open(self.checkpoint, &options)?, Session::open(other_checkpoint, &options)?];
+        if !are_comparable((self.checkpoint, &base), (other_checkpoint, &other)) {
+            let (model, base) = (other_checkpoint.display(), self.checkpoint.display());
+            let message = format!("{model} was not made from {base}: their layers, widths or tokens differ");
+            return Err(Mistake::error(message, "the base is the same model in the floats that its maker published"));
+        }
+        let bar = progress::bar(0, "measuring the loss");
+        let loss = measure(&mut base, &mut other, &self.passages, |done| {
+            bar.set_length(done as u64);
+            bar.set_position(done as u64);
+        })?;
+        bar.finish_and_clear();
+        Ok(loss)
+    }
+}
+
+/// What a model's file says of its own loss; nothing where it says nothing, or is no GGUF.
+///
+/// # Errors
+/// It says it wrongly.
+pub fn stored(checkpoint: &Checkpoint) -> anyhow::Result<Option<Stored>> {
+    let (Some(path), Format::Gguf { .. }) = (&checkpoint.path, checkpoint.format) else { return Ok(None) };
+    match ModelFiles::open(path)?.weights {
+        WeightFiles::Gguf(parts) => Ok(Stored::read(&parts[0])?),
+        WeightFiles::Safetensors { .. } => Ok(None),
+    }
+}
+
+/// A loss for a person, in lines.
+pub fn lines(loss: &Loss) -> Vec<String> {
+    let Loss { kl_mean, kl_high, same_top, added_bits_per_byte: added, flips, .. } = loss;
+    let within = |estimate: &Estimate, shown: fn(f64) -> String| match (estimate.low, estimate.high) {
+        (Some(low), Some(high)) => format!(" ({} to {})", shown(low), shown(high)),
+        (Some(low), None) => format!(" (at least {})", shown(low)),
+        (None, Some(high)) => format!(" (at most {})", shown(high)),
+        (None, None) => String::new(),
+    };
+    let (nats, percent, bits): (fn(f64) -> String, fn(f64) -> String, fn(f64) -> String) =
+        (|x| format!("{x:.4}"), |x| format!("{:.1} %", 100.0 * x), |x| format!("{x:+.4}"));
+    vec![
+        format!(
+            "divergence   {} nats{} on the mean of {} predictions",
+            nats(kl_mean.value),
+            within(kl_mean, nats),
+            loss.positions
+        ),
+        format!("             {} nats{} that 99.9 % of them do not exceed", nats(kl_high.value), within(kl_high, nats)),
+        format!(
+            "same token   {}{} of them find the same token likeliest",
+            percent(same_top.value),
+            within(same_top, percent)
+        ),
+        format!(
+            "bits a byte  {}{} to the base's {:.4}",
+            bits(added.value),
+            within(added, bits),
+            loss.base_bits_per_byte
+        ),
+        format!(
+            "answers      {}{} of {} turned: {} from right to wrong, {} from wrong to right",
+            percent(flips.value),
+            within(flips, percent),
+            loss.answers,
+            loss.lost,
+            loss.gained
+        ),
+    ]
+}
