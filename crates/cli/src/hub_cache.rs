@@ -32,6 +32,13 @@ fn is_revision(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
 }
 
+/// The name on the hub of a model whose files lie in a cache: `ORG/NAME` of a path through `models--ORG--NAME`.
+pub fn name_of(path: &Path) -> Option<String> {
+    let folder = path.components().rev().find_map(|part| part.as_os_str().to_str()?.strip_prefix("models--"))?;
+    let (org, name) = folder.split_once("--")?;
+    Some(format!("{org}/{name}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,6 +51,8 @@ mod tests {
         assert_eq!(snapshot(cache.path(), "Org/Name"), None);
         fs::create_dir_all(model.join("snapshots/aa")).unwrap();
         assert_eq!(snapshot(cache.path(), "Org/Name"), Some(model.join("snapshots/aa")));
+        assert_eq!(name_of(&model.join("snapshots/aa")).as_deref(), Some("Org/Name"));
+        assert_eq!(name_of(cache.path()), None);
         fs::create_dir_all(model.join("snapshots/bb")).unwrap();
         assert_eq!(snapshot(cache.path(), "Org/Name"), None, "which of two is not guessed");
         fs::create_dir_all(model.join("refs")).unwrap();

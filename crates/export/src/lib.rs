@@ -4,4 +4,5 @@
 //! without one is refused by its name. Nothing here names an architecture.
 #![forbid(unsafe_code)]
 
+pub mod mlx;
 pub mod onnx;

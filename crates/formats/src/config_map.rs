@@ -47,6 +47,11 @@ impl ConfigMap {
         self.keys.get(key).filter(|v| !v.is_null())
     }
 
+    /// All keys with their values, in the file's order; those that were set last.
+    pub fn keys(&self) -> &JsonObject {
+        &self.keys
+    }
+
     /// Whether it has no keys.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()

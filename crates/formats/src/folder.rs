@@ -63,7 +63,7 @@ impl Folder {
     /// What is wrong with showing `file`, if it is a link to something else: what comes from a stranger could put any file of
     /// the reader's into what is shown. A link may lead to a file beside it, into the blobs of the hub's cache, or to a file of
     /// the same name elsewhere.
-    pub(crate) fn led_away(&self, file: &str) -> Option<String> {
+    pub fn led_away(&self, file: &str) -> Option<String> {
         let Folder::Disk(folder) = self else { return None };
         let (folder, target) = (folder.canonicalize().ok()?, folder.join(file).canonicalize().ok()?);
         let is_blob = || {

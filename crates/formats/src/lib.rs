@@ -18,6 +18,7 @@ pub mod gguf;
 mod imatrix;
 pub mod licence;
 mod mapping;
+pub mod mlx;
 mod new_file;
 mod new_folder;
 mod resumable_file;

@@ -2,6 +2,8 @@
 //!
 //! A file is an 8-byte length, a JSON header of that length and the tensors' bytes, without gap or overlap.
 
+mod write;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
@@ -13,6 +15,8 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use crate::error::{FormatError, MAX_NAME, one_line};
 use crate::folder::Folder;
 use crate::mapping::FileBytes;
+
+pub use write::{NewTensor, ShardWriter};
 
 const INDEX: &str = "model.safetensors.index.json";
 const SINGLE: &str = "model.safetensors";

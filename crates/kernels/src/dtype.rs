@@ -63,6 +63,7 @@ dtypes! {
     TQ1_0 "TQ1_0" 256 values 54 bytes: "Ternary, five to a byte.",
     TQ2_0 "TQ2_0" 256 values 66 bytes: "Ternary, four to a byte.",
     MXFP4 "MXFP4" 32 values 17 bytes: "OCP's E2M1 floats under a power-of-two scale.",
+    AFFINE8 "AFFINE8" 32 values 40 bytes: "8 bits, a scale and an offset in f32: in memory alone, no file has it.",
 }
 
 impl DType {

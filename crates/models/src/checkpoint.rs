@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use plimsoll_formats::gguf::GgufFile;
+use plimsoll_formats::mlx::Quantization;
 use plimsoll_formats::safetensors::SafetensorsFile;
 use plimsoll_formats::{
-    ChatTemplateSource, Folder, FormatError, GenerationDefaults, JsonObject, LicenceFacts, ModelFiles, Tensor,
-    TokenizerSource, WeightFiles, generation, licence, template, tokenizer,
+    ChatTemplateSource, ConfigMap, Folder, FormatError, GenerationDefaults, JsonObject, LicenceFacts, ModelFiles,
+    Tensor, TokenizerSource, WeightFiles, generation, licence, template, tokenizer,
 };
 use plimsoll_kernels::DType;
 
@@ -121,6 +122,11 @@ impl Checkpoint {
         Ok(folder.text(name)?.map(|text| (folder.display_file(name), text)))
     }
 
+    /// Where its other files lie, unless it is a GGUF that shares its folder with other models.
+    pub fn folder(&self) -> Option<&Folder> {
+        self.folder.as_ref()
+    }
+
     /// Has `tensor` in the place of the one of its canonical name, whatever the files say.
     pub fn replace(&mut self, tensor: Tensor) {
         self.weights.tensors.insert(tensor.name().to_owned(), tensor);
@@ -174,7 +180,8 @@ fn from_safetensors(
     files: &[SafetensorsFile],
 ) -> Result<Checkpoint, FormatError> {
     let mut hyperparams = config::from_config(&folder.display_file("config.json"), config.clone())?;
-    let weights = Weights::from_safetensors(files, &mut hyperparams)?;
+    let quantization = Quantization::of(&ConfigMap::new(&folder.display_file("config.json"), config.clone()))?;
+    let weights = Weights::from_safetensors(files, quantization.as_ref(), &mut hyperparams)?;
     let (tokenizer, tokenizer_config) = tokenizer::from_folder(folder)?;
     Ok(Checkpoint {
         name: name.to_owned(),

@@ -2,7 +2,7 @@
 //! and from canonical layouts to stored ones. What reads files is `names.rs` and `weights.rs`; both go by what an
 //! architecture declares in its file.
 
-use plimsoll_graph::{Network, WeightDecl};
+use plimsoll_graph::{Network, WeightDecl, WeightKind};
 
 use crate::arch::{COMMON, COMMON_TOWER, Fused, RotaryRows, TowerArch};
 use crate::config::{Hyperparams, VisionParams};
@@ -34,6 +34,8 @@ pub enum StoredLayout {
     Shifted(f32),
     /// (experts, in, out), with the outputs of its parts one behind the other.
     Transposed,
+    /// A kernel (out, height, width, channels) of what is canonically (out, channels · height · width).
+    ChannelsLast,
 }
 
 /// The text weights of `network` as the safetensors of a checkpoint with these hyperparameters have them.
@@ -63,11 +65,41 @@ pub fn in_gguf(network: &Network, hp: &Hyperparams) -> Vec<Stored> {
         .collect()
 }
 
+/// The text weights of `network` as folders of MLX have them: fused where Hugging Face's files are, experts in stacks
+/// (experts, out, in). Source: mlx-lm's mlx_lm/models/*.py, `sanitize`.
+pub fn in_mlx(network: &Network, hp: &Hyperparams) -> Vec<Stored> {
+    let stored = network.weights.iter().filter_map(|weight| {
+        let mut stored = fused(network, weight, hp.arch.fused)?;
+        if weight.kind == WeightKind::Experts {
+            stored.name.push_str(".weight");
+        }
+        Some(stored)
+    });
+    stored.map(|stored| Stored { name: named_by_mlx(hp, &stored.name), ..stored }).collect()
+}
+
+fn named_by_mlx(hp: &Hyperparams, name: &str) -> String {
+    let Some(wrapper) = hp.wrapper.as_deref() else { return name.to_owned() };
+    let table = TowerArch::of_wrapper(wrapper).map_or(&[][..], |tower| tower.mlx);
+    beginning(table, name).unwrap_or_else(|| format!("language_model.{name}"))
+}
+
+/// The weights of a tower as folders of MLX have them; none where they hold the text model alone.
+pub fn tower_in_mlx(network: &Network, vision: &VisionParams) -> Vec<Stored> {
+    let stored = network.weights.iter().filter_map(|weight| {
+        let mut stored = tower_tensor(weight, beginning(vision.arch.mlx, &weight.name)?, vision);
+        if let [out, channels, height, width] = stored.shape[..] {
+            (stored.shape, stored.layout) = (vec![out, height, width, channels], StoredLayout::ChannelsLast);
+        }
+        Some(stored)
+    });
+    stored.collect()
+}
+
 /// The weights of a tower as the safetensors of a multimodal checkpoint have them.
 pub fn tower_in_safetensors(network: &Network, vision: &VisionParams) -> Vec<Stored> {
     let stored = |weight: &WeightDecl| {
-        let part = vision.arch.parts.iter().find_map(|(from, to)| Some((from, weight.name.strip_prefix(to)?)));
-        let name = part.map_or_else(|| weight.name.clone(), |(from, rest)| format!("{from}{rest}"));
+        let name = beginning(vision.arch.parts, &weight.name).unwrap_or_else(|| weight.name.clone());
         tower_tensor(weight, name, vision)
     };
     network.weights.iter().map(stored).collect()
@@ -140,8 +172,12 @@ fn fused(network: &Network, weight: &WeightDecl, table: &[Fused]) -> Option<Stor
 
 /// The name that a multimodal class gives a weight of its text model.
 fn wrapped(tower: &TowerArch, name: &str) -> String {
-    let found = tower.text.iter().find_map(|(from, to)| Some((from, name.strip_prefix(to)?)));
-    found.map_or_else(|| name.to_owned(), |(from, rest)| format!("{from}{rest}"))
+    beginning(tower.text, name).unwrap_or_else(|| name.to_owned())
+}
+
+/// The name of a file for a canonical one, by the first beginning in `table` that fits.
+fn beginning(table: &[(&str, &str)], name: &str) -> Option<String> {
+    table.iter().find_map(|(from, to)| Some(format!("{from}{}", name.strip_prefix(to)?)))
 }
 
 fn gguf_name(canonical: &str, hp: &Hyperparams) -> String {

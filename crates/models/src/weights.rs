@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use plimsoll_formats::gguf::{Element, GgufFile};
-use plimsoll_formats::safetensors::SafetensorsFile;
+use plimsoll_formats::mlx::Quantization;
+use plimsoll_formats::safetensors::{SafeTensor, SafetensorsFile};
 use plimsoll_formats::{FormatError, Tensor};
 use plimsoll_kernels::DType;
 
 use crate::arch::{Arch, RotaryRows, Rows, TowerArch};
 use crate::config::{Biases, GgufFacts, Hyperparams};
+use crate::mlx;
 use crate::names::{self, Role, RopeFactors, is_vision, mmproj_name, role, unwrapped};
 
 /// Canonical name of the embedding table, (vocab_size, d_model).
@@ -123,26 +125,33 @@ impl Weights {
         Ok(weights)
     }
 
-    /// Names and fits the tensors of safetensors files; corrects whether the embeddings are tied.
-    pub(crate) fn from_safetensors(files: &[SafetensorsFile], hp: &mut Hyperparams) -> Result<Weights, FormatError> {
+    /// Names and fits the tensors of safetensors files, MLX's modules by what config.json says of them; corrects whether the
+    /// embeddings are tied.
+    pub(crate) fn from_safetensors(
+        files: &[SafetensorsFile],
+        quantization: Option<&Quantization>,
+        hp: &mut Hyperparams,
+    ) -> Result<Weights, FormatError> {
+        let modules = quantization.map(|quantization| mlx::Modules::of(files, quantization));
         let mut weights = Weights::default();
         for file in files {
             weights.file_bytes += file.bytes.len() as u64;
             for tensor in &file.tensors {
                 let Some(name) = unwrapped(&tensor.name) else { continue };
-                match tensor.weight_type() {
-                    Some(dtype) => weights.add(Tensor::new(
-                        &name,
-                        file.bytes.clone(),
-                        tensor.range.clone(),
-                        dtype,
-                        tensor.shape.clone(),
-                    ))?,
-                    None => weights.add_unusable(name, file.bytes.name(), &tensor.dtype),
+                if let Some(modules) = &modules {
+                    if modules.is_beside(&tensor.name) {
+                        continue;
+                    }
+                    if let Some(restored) = modules.restored(&tensor.name, &name)? {
+                        weights.add(restored)?;
+                        continue;
+                    }
                 }
+                weights.add_stored(file, tensor, name)?;
             }
         }
         weights.turn_experts(hp.arch)?;
+        weights.name_stacks()?;
         weights.split_fused(hp)?;
         weights.settle_tie(hp);
         weights.count();
@@ -167,6 +176,19 @@ impl Weights {
         weights.split_fused(hp)?;
         weights.count();
         Ok(weights)
+    }
+
+    /// A tensor of a safetensors file as it is stored; of MLX's kernels a copy with channels first.
+    fn add_stored(&mut self, file: &SafetensorsFile, tensor: &SafeTensor, name: String) -> Result<(), FormatError> {
+        let Some(dtype) = tensor.weight_type() else {
+            self.add_unusable(name, file.bytes.name(), &tensor.dtype);
+            return Ok(());
+        };
+        let view = match mlx::channels_first(file, tensor) {
+            Some((bytes, shape)) => Tensor::new(&name, bytes.clone(), 0..bytes.len(), dtype, shape),
+            None => Tensor::new(&name, file.bytes.clone(), tensor.range.clone(), dtype, tensor.shape.clone()),
+        };
+        self.add(view)
     }
 
     fn add(&mut self, tensor: Tensor) -> Result<(), FormatError> {
@@ -241,6 +263,19 @@ impl Weights {
                     self.add(stack.transposed_as(&format!("{layer}{part}"), i * each..(i + 1) * each)?)?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Names stacks of experts, which MLX has as weights of modules, as stacks are named here.
+    fn name_stacks(&mut self) -> Result<(), FormatError> {
+        let is_stack = |tensor: &&Tensor| tensor.shape().len() == 3 && tensor.name().contains(".experts.");
+        let found: Vec<String> =
+            self.tensors.values().filter(is_stack).map(|tensor| tensor.name().to_owned()).collect();
+        for stored in found {
+            let Some(name) = stored.strip_suffix(".weight") else { continue };
+            let Some(stack) = self.tensors.remove(&stored) else { continue };
+            self.add(stack.renamed(name))?;
         }
         Ok(())
     }

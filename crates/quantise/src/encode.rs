@@ -115,6 +115,11 @@ fn check(dtype: DType, values: &[f32]) -> Result<(), EncodeError> {
         DType::F32 | DType::BF16 | DType::MXFP4 => f32::MAX,
         _ => 65504.0,
     };
+    check_within(most, dtype, values)
+}
+
+/// Refuses the first value that is no number or greater than `most`.
+pub(crate) fn check_within(most: f32, dtype: DType, values: &[f32]) -> Result<(), EncodeError> {
     match values.iter().position(|value| value.is_nan() || value.abs() > most) {
         None => Ok(()),
         Some(index) if values[index].is_finite() => Err(EncodeError::TooLarge { index, value: values[index], dtype }),

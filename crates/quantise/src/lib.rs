@@ -1,4 +1,4 @@
-//! Weights written as ggml's block types.
+//! Weights written as ggml's block types, or as MLX's groups.
 //!
 //! A type says what a block can hold; which of it stands for given values best is searched here, under a weight for each
 //! value or under none. What is minimised is the squared error of what a reader gets back: codes are always taken at the
@@ -13,6 +13,7 @@ mod allocate;
 mod curve;
 mod encode;
 mod grid;
+mod groups;
 mod iq;
 mod k_affine;
 mod k_scaled;
@@ -26,6 +27,7 @@ mod ternary;
 
 pub use allocate::{Cost, allocate};
 pub use encode::{EncodeError, TYPES, encode};
+pub use groups::AffineGroups;
 pub use mix::{Mix, Model, Place, fitting};
 pub use role::{Role, layer_of};
 pub use rows::{RowError, encode_rows, squared_error};

@@ -112,6 +112,7 @@ impl Tiny {
             StoredLayout::Shifted(shift) => parts.concat().iter().map(|value| value + shift).collect(),
             StoredLayout::RotaryPairs { head_dim } => pairs(parts[0], head_dim, stored.shape[0]),
             StoredLayout::Transposed => transposed(&parts, &stored.shape),
+            StoredLayout::ChannelsLast => unreachable!("no format that is written here has such kernels"),
         };
         FileTensor { name: stored.name.clone(), shape: stored.shape.clone(), width, values }
     }

@@ -2,6 +2,7 @@
 
 use clap::{Args as ClapArgs, Subcommand};
 
+use super::export_mlx::ExportMlx;
 use super::export_onnx::ExportOnnx;
 use super::quantize::Quantize;
 
@@ -18,6 +19,8 @@ pub struct ExportModel {
 pub enum ExportTarget {
     /// One GGUF file, for llama.cpp and what is built on it: the same as `quantize`
     Gguf(Box<Quantize>),
+    /// A folder that mlx-lm and mlx-vlm load, for Macs
+    Mlx(Box<ExportMlx>),
     /// A folder of ONNX graphs, for ONNX Runtime and transformers.js
     Onnx(ExportOnnx),
 }

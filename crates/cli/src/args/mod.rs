@@ -9,6 +9,7 @@ mod device;
 mod eval;
 mod evidence;
 mod export;
+mod export_mlx;
 mod export_onnx;
 mod filling;
 mod fit;
@@ -44,6 +45,7 @@ pub use compare::Compare;
 pub use eval::Eval;
 pub use evidence::{Check, Evidence, EvidenceCommand, Export, History, Import, Votes, VotesCommand, Withdraw};
 pub use export::{ExportModel, ExportTarget};
+pub use export_mlx::ExportMlx;
 pub use export_onnx::ExportOnnx;
 pub use filling::{FillingArgs, MeasureMemory};
 pub use fit::Fit;
@@ -119,7 +121,7 @@ pub enum Command {
     Quantize(Quantize),
     /// Measure what the weights of a model count for on a text, which `quantize` goes by
     Imatrix(Imatrix),
-    /// Write a model for another engine: llama.cpp
+    /// Write a model for another engine: llama.cpp, ONNX Runtime, MLX
     Export(ExportModel),
     /// Compare with the numbers of the reference implementation; exit status 0 if they agree, 1 if not, 2 if something was
     /// not compared, 3 error

@@ -141,9 +141,9 @@ fn weight_type(tag: u32) -> Option<DType> {
     WEIGHT_TYPES.iter().find(|(found, _)| *found == tag).map(|(_, dtype)| *dtype)
 }
 
-/// ggml's id of a type.
-pub(super) fn type_id(dtype: DType) -> u32 {
-    WEIGHT_TYPES.iter().find(|(_, found)| *found == dtype).expect("a file may have every type").0
+/// ggml's id of a type; `None` of one that no file has.
+pub(super) fn type_id(dtype: DType) -> Option<u32> {
+    WEIGHT_TYPES.iter().find(|(_, found)| *found == dtype).map(|(id, _)| *id)
 }
 
 /// ggml types that are not for weights: name and bytes per element.

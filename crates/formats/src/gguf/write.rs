@@ -250,7 +250,8 @@ fn put_table(
         put_text(out, tensor.name.as_bytes());
         out.extend((dims as u32).to_le_bytes());
         tensor.shape.iter().rev().for_each(|dim| out.extend((*dim as u64).to_le_bytes()));
-        out.extend(type_id(tensor.dtype).to_le_bytes());
+        let id = type_id(tensor.dtype).ok_or_else(|| refused(format!("is {}, which no file has", tensor.dtype)))?;
+        out.extend(id.to_le_bytes());
         out.extend(offset.to_le_bytes());
         sizes.push((tensor.name.clone(), bytes));
         let end = offset.checked_add(bytes).and_then(|end| end.checked_next_multiple_of(alignment));

@@ -1,6 +1,6 @@
 //! A block as integers: what products on integer units take, and the layer below [`super::dequantise`].
 
-use super::{iq1, iq2, iq3, iq4, mxfp4, q2_k, q3_k, q4_0, q4_k, q5_0, q5_k, q6_k, q8_0, tq};
+use super::{affine8, iq1, iq2, iq3, iq4, mxfp4, q2_k, q3_k, q4_0, q4_k, q5_0, q5_k, q6_k, q8_0, tq};
 use crate::DType;
 
 /// Values that are decoded at once, where the row has so many: every block length divides it.
@@ -9,7 +9,7 @@ pub(crate) const STEP: usize = 256;
 /// Up to [`STEP`] values of a block type, in groups of `dtype.group_len()`: value `i` of group `g` is
 /// `scales[g] * codes[i]`, plus `offsets[g]` where `dtype.has_offsets()`.
 ///
-/// The product is exact in f32 for all types but `Q6_K`; the value is it, or the sum with the offset, rounded once.
+/// The product is exact in f32 for all types but `Q6_K`, and `AFFINE8` where its scale has more than 16 bits; the value is it, or the sum with the offset, rounded once.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
 pub(crate) struct Codes {
@@ -60,7 +60,7 @@ impl DType {
 
     /// Whether groups have an offset beside their scale.
     pub const fn has_offsets(self) -> bool {
-        matches!(self, DType::Q4_1 | DType::Q5_1 | DType::Q2_K | DType::Q4_K | DType::Q5_K)
+        matches!(self, DType::AFFINE8 | DType::Q4_1 | DType::Q5_1 | DType::Q2_K | DType::Q4_K | DType::Q5_K)
     }
 }
 
@@ -111,6 +111,7 @@ pub(crate) fn decode(dtype: DType, bytes: &[u8], to: &mut Codes) {
         DType::TQ1_0 => scaled(bytes, to, tq::codes_1),
         DType::TQ2_0 => scaled(bytes, to, tq::codes_2),
         DType::MXFP4 => scaled(bytes, to, mxfp4::codes),
+        DType::AFFINE8 => affine(bytes, to, affine8::codes),
     }
 }
 

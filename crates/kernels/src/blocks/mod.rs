@@ -5,6 +5,7 @@
 //! reference defines the values: every vector kernel unpacks to the same bits.
 //! Source of all layouts: ggml (MIT), `ggml-common.h` and `ggml-quants.c`.
 
+mod affine8;
 mod codebook;
 mod codes;
 mod float;

@@ -116,5 +116,6 @@ fn one_block_of_each_type_dequantises_to_the_values_kept_here() {
         }
     }
     let floats = DType::ALL.iter().filter(|dtype| dtype.is_float()).count();
-    assert_eq!(BLOCKS.lines().count(), DType::ALL.len() - floats, "a block of every type");
+    // `AFFINE8` is no type of ggml's.
+    assert_eq!(BLOCKS.lines().count(), DType::ALL.len() - floats - 1, "a block of every type");
 }

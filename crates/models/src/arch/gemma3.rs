@@ -31,6 +31,7 @@ pub(crate) const ARCH: Arch = Arch {
         facts,
         ..llama::ARCH.gguf
     },
+    mlx_lacks,
     build,
     ..llama::ARCH
 };
@@ -53,6 +54,17 @@ const CLASS: Class = Class {
     tokenizer: TokenizerClass::OrElse("GemmaTokenizer"),
     ..llama::CLASS
 };
+
+/// Its class caps no logits, and every sixth layer sees all unless the key tells another number.
+fn mlx_lacks(hp: &Hyperparams) -> Option<&'static str> {
+    let every = hp.usize("sliding_window_pattern").ok().flatten().unwrap_or(6);
+    let kind = |layer: usize| if (layer + 1).is_multiple_of(every) { LayerKind::Full } else { LayerKind::Sliding };
+    if hp.final_logit_softcap.is_some() {
+        return Some("the cap of its logits");
+    }
+    let regular = hp.n_layers >= every && hp.layer_kinds.iter().enumerate().all(|(layer, found)| *found == kind(layer));
+    (!regular).then_some("which of its layers see all")
+}
 
 /// Gains are stored as their distance from one.
 const GAIN: f32 = 1.0;

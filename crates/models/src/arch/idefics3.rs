@@ -23,9 +23,17 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     parts: &[
         ("model.vision_model.", "vision_tower."),
         ("model.connector.", "connector."),
+        ("vision_model.", "vision_tower."),
         ("connector.", "connector."),
     ],
-    text: &[("model.text_model.", "model.")],
+    text: &[("model.text_model.", "model."), ("language_model.", "model.")],
+    // mlx-vlm's mlx_vlm/models/idefics3/idefics3.py, `sanitize`.
+    mlx: &[
+        ("language_model.lm_head.", "lm_head."),
+        ("language_model.", "model."),
+        ("vision_model.", "vision_tower."),
+        ("connector.", "connector."),
+    ],
     convolutions: &["vision_tower.embeddings.patch_embedding.weight"],
     tensors: &[
         ("v.patch_embd.weight", "vision_tower.embeddings.patch_embedding.weight"),

@@ -27,6 +27,8 @@ pub(crate) const ARCH: Arch = Arch {
     },
     fused: &[],
     transposed: &[],
+    // A window on all layers; one on some is read.
+    mlx_lacks: |hp| if hp.layer_kinds.contains(&LayerKind::Full) { None } else { mlx_lacks_window(hp) },
     build: |hp| decoder(hp, |_, _| {}),
 };
 
@@ -62,6 +64,11 @@ const MISTRAL: Class = Class {
     tokenizer: TokenizerClass::File,
     ..CLASS
 };
+
+/// The sliding window, if any layer has one.
+pub(crate) fn mlx_lacks_window(hp: &Hyperparams) -> Option<&'static str> {
+    hp.layer_kinds.contains(&LayerKind::Sliding).then_some("its sliding window")
+}
 
 /// A Llama decoder; `adapt` changes the attention of single layers.
 pub(crate) fn decoder(hp: &Hyperparams, adapt: impl Fn(usize, &mut Attention)) -> Result<Network, ModelError> {

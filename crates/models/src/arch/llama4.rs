@@ -37,6 +37,8 @@ pub(crate) const ARCH: Arch = Arch {
         ("feed_forward.experts.gate_up_proj", &["feed_forward.experts.gate_proj", "feed_forward.experts.up_proj"]),
         ("feed_forward.experts.down_proj", &["feed_forward.experts.down_proj"]),
     ],
+    // The class of the text model alone is another model's.
+    mlx_lacks: |hp| if hp.wrapper.is_none() { Some("its experts, its chunks and its output projection") } else { None },
     build,
     ..llama::ARCH
 };

@@ -30,6 +30,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
         ("model.multi_modal_projector.", "multi_modal_projector."),
     ],
     text: &[("language_model.model.", "model."), ("language_model.lm_head.", "lm_head.")],
+    mlx: &[],
     convolutions: &[],
     tensors: &[
         ("v.patch_embd.weight", "vision_tower.patch_embedding.linear.weight"),

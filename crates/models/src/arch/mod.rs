@@ -45,6 +45,9 @@ pub struct Arch {
     /// Stacks of experts that safetensors files store as (experts, in, out): the stored name, and the stacks
     /// (experts, out, in) that have equal parts of its outputs. Behind `model.layers.N.`
     pub(crate) transposed: &'static [(&'static str, &'static [&'static str])],
+    /// What these hyperparameters ask for that mlx-lm's classes leave out, if anything. Source: mlx-lm 0.32.2,
+    /// mlx_lm/models/*.py.
+    pub(crate) mlx_lacks: fn(&Hyperparams) -> Option<&'static str>,
     /// Writes the network down.
     pub(crate) build: fn(&Hyperparams) -> Result<Network, ModelError>,
 }
@@ -278,6 +281,9 @@ pub struct TowerArch {
     pub(crate) parts: &'static [(&'static str, &'static str)],
     /// The same of the names of its text model.
     pub(crate) text: &'static [(&'static str, &'static str)],
+    /// Beginnings of names in folders of MLX, of the text model and of the tower, and what they are in canonical names.
+    /// Empty where MLX's own folders hold the text model alone.
+    pub(crate) mlx: &'static [(&'static str, &'static str)],
     /// Canonical names of matrices that files hold as kernels, (out, channels, height, width).
     pub(crate) convolutions: &'static [&'static str],
     /// Its names in mmproj files beyond [`COMMON_TOWER`], and canonical ones: whole names begin with `v.` or `mm.`, the

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::{Arch, Class, Fused, Gguf, RopeDefaults, RotaryRows, Rows, TokenizerClass, Window, llama};
-use crate::config::layers;
+use crate::config::{RopeScaling, layers};
 
 pub(crate) const ARCH: Arch = Arch {
     name: "phi3",
@@ -27,6 +27,10 @@ pub(crate) const ARCH: Arch = Arch {
         },
         Fused { stored: "mlp.gate_up_proj", parts: &[("mlp.gate_proj", Rows::Ff), ("mlp.up_proj", Rows::Ff)] },
     ],
+    mlx_lacks: |hp| match hp.rope.scaling {
+        RopeScaling::LongRope { .. } => Some("what divides its rotary frequencies within the first context"),
+        _ => llama::mlx_lacks_window(hp),
+    },
     ..llama::ARCH
 };
 

@@ -7,7 +7,13 @@ use super::{Arch, Class, Gguf, RotaryRows, TokenizerClass, llama};
 use crate::config::{Biases, layers};
 
 pub(crate) const ARCH: Arch =
-    Arch { name: "qwen2", classes: &[CLASS], gguf: Gguf { rotary_rows: RotaryRows::Halves, ..llama::ARCH.gguf }, ..llama::ARCH };
+    Arch {
+    name: "qwen2",
+    classes: &[CLASS],
+    gguf: Gguf { rotary_rows: RotaryRows::Halves, ..llama::ARCH.gguf },
+    mlx_lacks: llama::mlx_lacks_window,
+    ..llama::ARCH
+};
 
 const CLASS: Class = Class {
     model_type: "qwen2",

@@ -15,6 +15,7 @@ pub(crate) const ARCH: Arch = Arch {
         rotary_rows: RotaryRows::Halves,
         ..llama::ARCH.gguf
     },
+    mlx_lacks: |hp| if hp.biases.o { Some("its biases of attention") } else { llama::mlx_lacks_window(hp) },
     build: |hp| llama::decoder(hp, |_, attention| attention.qk_norm = Some(QkNorm::Gain { offset: 0.0 })),
     ..llama::ARCH
 };

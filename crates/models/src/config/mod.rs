@@ -157,6 +157,11 @@ impl Hyperparams {
         self.config.file()
     }
 
+    /// Every key under its Hugging Face name, with what the class supplies where the file says nothing.
+    pub fn keys(&self) -> &JsonObject {
+        self.config.keys()
+    }
+
     /// The keys of the multimodal model around the text model, if there is one.
     pub(crate) fn outer(&self) -> Option<&ConfigMap> {
         self.outer.as_deref()

@@ -1,5 +1,6 @@
 //! Keys that would change the arithmetic and are not supported: refused by name, never ignored.
 
+use plimsoll_formats::mlx::QUANTIZATION;
 use plimsoll_formats::{ConfigMap, HyperparamError};
 use serde_json::Value;
 
@@ -56,8 +57,13 @@ pub(super) fn unsupported(config: &ConfigMap, class: &Class) -> Result<(), Hyper
     Ok(())
 }
 
-/// Weights in a packing of their own (GPTQ, AWQ, compressed-tensors, bitsandbytes, FP8) are refused by method.
+/// Weights in a packing of their own (GPTQ, AWQ, compressed-tensors, bitsandbytes, FP8) are refused by method. MLX's, which
+/// has none, is told by the key that MLX alone writes.
 pub(super) fn quantised(config: &ConfigMap) -> Result<(), HyperparamError> {
+    let method = config.object("quantization_config")?.is_some_and(|object| object.mentions("quant_method"));
+    if !method && config.object(QUANTIZATION)?.is_some() {
+        return Ok(());
+    }
     for key in ["quantization_config", "compression_config"] {
         let Some(object) = config.object(key)? else { continue };
         return Err(match object.str("quant_method") {

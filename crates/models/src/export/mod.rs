@@ -1,23 +1,25 @@
 //! A model as a GGUF has it, from whichever files there are: the tensors under GGUF's names with their rows read as they are
-//! asked for, and the metadata that its hyperparameters are read back from.
+//! asked for, and the metadata that its hyperparameters are read back from. And as a folder of MLX has it: `mlx.rs`.
 
 mod keys;
+pub mod mlx;
 mod read_back;
 
 use plimsoll_formats::gguf::{Element, GgufFile};
 use plimsoll_formats::{FormatError, Tensor};
+use plimsoll_graph::Network;
 use plimsoll_kernels::DType;
 
 use crate::spelling::{self, Stored, StoredLayout};
-use crate::{Checkpoint, ModelError, Vision};
+use crate::{Checkpoint, ModelError, Vision, Weights};
 
 pub use keys::{hyperparameter_keys, rope_factors};
-pub use read_back::check;
+pub use read_back::{check, difference};
 
-/// A tensor of a GGUF that is to be: what it is made of, and how.
+/// A tensor of a file that is to be: what it is made of, and how.
 #[derive(Debug, Clone)]
 pub struct Exported {
-    /// Its name in the GGUF.
+    /// Its name in the file.
     pub name: String,
     /// Its shape there, outermost first.
     pub shape: Vec<usize>,
@@ -63,8 +65,41 @@ impl Exported {
                     self.parts[0].read_rows(paired(first + i, head_dim), out);
                 }
             }
-            _ => self.read_parts(first, out),
+            StoredLayout::ChannelsLast => self.read_pixels(first, out),
+            StoredLayout::Rows | StoredLayout::Shifted(_) | StoredLayout::Transposed => self.read_parts(first, out),
         }
+    }
+
+    /// Rows of a kernel (out, height, width, channels): what its one part has for a pixel, a row of that for each channel.
+    fn read_pixels(&self, first: usize, out: &mut [f32]) {
+        let channels = self.cols();
+        let pixels: usize = self.shape[1..self.shape.len() - 1].iter().product();
+        let mut kernel = vec![0.0; pixels * channels];
+        let mut held = None;
+        for (i, out) in out.chunks_exact_mut(channels).enumerate() {
+            let (row, pixel) = ((first + i) / pixels, (first + i) % pixels);
+            if held != Some(row) {
+                self.parts[0].read_rows(row, &mut kernel);
+                held = Some(row);
+            }
+            out.iter_mut().enumerate().for_each(|(channel, out)| *out = kernel[channel * pixels + pixel]);
+        }
+    }
+
+    /// The blocks of a row as the files have them; `None` of floats, and where blocks do not lie together.
+    pub fn stored_row(&self, row: usize) -> Option<(DType, &[u8])> {
+        if self.layout != StoredLayout::Rows || self.parts.iter().any(|part| part.dtype().is_float()) {
+            return None;
+        }
+        let mut row = row;
+        for part in &self.parts {
+            let rows = part.n_values() / self.cols();
+            if row < rows {
+                return Some((part.dtype(), part.row_bytes(row)));
+            }
+            row -= rows;
+        }
+        None
     }
 
     /// Rows of parts that lie one behind the other.
@@ -93,7 +128,7 @@ impl Exported {
         match self.layout {
             StoredLayout::Shifted(shift) => values.iter().map(|value| value + shift).collect(),
             StoredLayout::RotaryPairs { head_dim } => (0..values.len()).map(|i| values[paired(i, head_dim)]).collect(),
-            StoredLayout::Rows | StoredLayout::Transposed => values,
+            StoredLayout::Rows | StoredLayout::Transposed | StoredLayout::ChannelsLast => values,
         }
     }
 
@@ -136,14 +171,16 @@ pub fn of_gguf(parts: &[GgufFile]) -> Result<Vec<Exported>, FormatError> {
 /// The checkpoint makes no network, or lacks one of its weights.
 pub fn of_checkpoint(checkpoint: &Checkpoint) -> Result<Vec<Exported>, ExportError> {
     let network = crate::network(checkpoint)?;
-    let shape = |name: &str| network.weights.iter().find(|weight| weight.name == name).map(|w| w.shape.clone());
-    let exported = |stored: Stored| -> Result<Exported, FormatError> {
-        let part = |name: &String| checkpoint.require_shape(name, &shape(name).unwrap_or_default()).cloned();
-        let parts = stored.parts.iter().map(part).collect::<Result<_, _>>()?;
-        Ok(Exported { name: stored.name, shape: stored.shape, parts, layout: stored.layout })
-    };
     let stored = spelling::in_gguf(&network, &checkpoint.hyperparams);
-    Ok(stored.into_iter().map(exported).collect::<Result<_, _>>()?)
+    Ok(stored.into_iter().map(|stored| exported(stored, &network, checkpoint.weights())).collect::<Result<_, _>>()?)
+}
+
+/// A tensor with the weights that it is made of.
+fn exported(stored: Stored, network: &Network, weights: &Weights) -> Result<Exported, FormatError> {
+    let shape = |name: &str| network.weights.iter().find(|weight| weight.name == name).map(|w| &w.shape[..]);
+    let part = |name: &String| weights.require_shape(name, shape(name).unwrap_or_default()).cloned();
+    let parts = stored.parts.iter().map(part).collect::<Result<_, _>>()?;
+    Ok(Exported { name: stored.name, shape: stored.shape, parts, layout: stored.layout })
 }
 
 /// What a GGUF calls a tensor, and which weights it holds.

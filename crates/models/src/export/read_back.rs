@@ -21,7 +21,15 @@ pub fn check(
     tensors: &[Exported],
 ) -> Result<(), ExportError> {
     let (before, after) = (crate::from_hyperparams(hp)?, read_back(hp, keys, factors, tensors)?);
-    let differs = match () {
+    match difference(&before, &after) {
+        None => Ok(()),
+        Some(what) => Err(ExportError::Unsaid { file: hp.file().to_owned(), arch: hp.arch.name, what }),
+    }
+}
+
+/// What differs in two networks, if anything does.
+pub fn difference(before: &Network, after: &Network) -> Option<&'static str> {
+    Some(match () {
         () if before.ropes.len() != after.ropes.len() || !before.ropes.iter().zip(&after.ropes).all(same_rope) => {
             "this rotary embedding"
         }
@@ -30,9 +38,8 @@ pub fn check(
         () if before.nodes != after.nodes || before.outputs != after.outputs => {
             "these layers (which of them see a window, rotate or have experts, or what they add and multiply)"
         }
-        () => return Ok(()),
-    };
-    Err(ExportError::Unsaid { file: hp.file().to_owned(), arch: hp.arch.name, what: differs })
+        () => return None,
+    })
 }
 
 /// The network of a file with these keys and the names of these tensors, a value each.

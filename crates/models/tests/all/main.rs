@@ -7,6 +7,7 @@ mod config;
 mod export;
 mod fixtures;
 mod layers;
+mod mlx;
 #[path = "../../../../tests/skipped.rs"]
 mod skipped;
 mod sources;

@@ -2,5 +2,6 @@
 
 mod blocks;
 mod common;
+mod groups;
 mod mixes;
 mod reference;

@@ -1,5 +1,6 @@
 //! `plimsoll export`
 
+mod mlx;
 mod onnx;
 
 use std::process::ExitCode;
@@ -15,6 +16,7 @@ use crate::settings::Settings;
 pub fn run(command: &ExportModel, settings: &Settings, as_json: bool) -> anyhow::Result<ExitCode> {
     match &command.target {
         ExportTarget::Gguf(command) => quantize::run(command, settings, as_json),
+        ExportTarget::Mlx(command) => mlx::run(command, settings, as_json),
         ExportTarget::Onnx(command) => onnx::run(command, settings, as_json),
     }
 }

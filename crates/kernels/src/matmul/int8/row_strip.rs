@@ -9,8 +9,8 @@ use crate::vector::Vector;
 
 /// Most rows of a strip, at any level.
 pub(super) const MOST: usize = 16;
-/// Most bytes of a step of any type: 256 values of `Q8_0`.
-const STEP_BYTES: usize = STEP / 32 * 34;
+/// Most bytes of a step of any type: 256 values of `AFFINE8`.
+const STEP_BYTES: usize = STEP / 32 * 40;
 const CACHE_LINE: usize = 64;
 /// Bytes that are asked for before they are multiplied, at least: what memory delivers in the time that it takes to answer.
 const LEAST_AHEAD: usize = 8 << 10;

@@ -52,6 +52,7 @@ unsafe fn decode(dtype: DType, bytes: &[u8], to: &mut Codes) {
         DType::IQ3_XXS => grid::iq3_xxs(src, to),
         DType::IQ3_S => grid::iq3_s(src, to),
         DType::IQ4_XS => iq4_xs::decode(src, to),
+        DType::AFFINE8 => crate::blocks::decode(dtype, bytes, to),
         DType::TQ1_0 => ternary::tq1_0(src, to),
         DType::TQ2_0 => ternary::tq2_0(src, to),
     }

@@ -73,6 +73,13 @@ impl Random {
                 block[0] = 120 + block[0] % 8;
                 &[]
             }
+            DType::AFFINE8 => {
+                for at in [0, 4] {
+                    let value = f16::from_f32(self.float() * 0.01).to_f32();
+                    block[at..at + 4].copy_from_slice(&value.to_le_bytes());
+                }
+                &[]
+            }
             DType::IQ1_M => {
                 block[55] &= 0x3f; // the scale's exponent lies in the last word's top nibble
                 &[]

@@ -1,0 +1,20 @@
+//! `AFFINE8`: 32 values of 8 bits, what groups of other formats are in memory that no block of ggml's has.
+//!
+//! | bytes | |
+//! |---|---|
+//! | scale `d`, f32 | 0..4 |
+//! | offset `m`, f32 | 4..8 |
+//! | codes, i8 | 8..40 |
+//!
+//! A value is `d * q + m`.
+
+use super::Affine;
+
+#[inline(always)]
+pub(super) fn codes(block: &[u8; 40], codes: &mut [i8; 32]) -> Affine<1> {
+    let (head, packed) = block.split_at(8);
+    let (scale, offset) = head.split_at(4);
+    let single = |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    codes.iter_mut().zip(packed).for_each(|(code, byte)| *code = *byte as i8);
+    Affine { scales: [single(scale)], offsets: [single(offset)] }
+}
