@@ -5,9 +5,11 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// What stands for a reader's own files and ids, what measures for minutes or never ends, and what asks a hub.
-const NOT_HERE: [&str; 15] = [
+const NOT_HERE: [&str; 17] = [
     "plimsoll pull",
     "plimsoll quantize",
+    "plimsoll imatrix",
+    "plimsoll export",
     "MODEL",
     "TEXT",
     "NAME",
