@@ -147,6 +147,56 @@ fn one_matrix(path: &Path, rows: usize, cols: usize, value: impl Fn(usize) -> f3
 }
 
 #[test]
+fn a_type_that_keeps_little_without_an_importance_matrix_is_refused_with_the_way_to_one() {
+    let folder = tempfile::tempdir().unwrap();
+    one_matrix(&folder.path().join("model.gguf"), 2, 256, |i| i as f32 / 512.0 - 0.5);
+    let told = refused(folder.path(), &["quantize", "model.gguf", "--to", "IQ2_XS", "-o", "out.gguf"]);
+    let expected = "tensor `blk.0.ffn_up.weight`: would be IQ2_XS in IQ2_XS, and there is no importance matrix";
+    assert!(told.contains(expected) && told.contains("`plimsoll imatrix`"), "{told}");
+    assert_eq!(names(folder.path()), ["model.gguf"]);
+    written(folder.path(), &["quantize", "model.gguf", "--to", "IQ2_XS", "--dry-run"]);
+}
+
+#[test]
+fn a_model_in_parts_is_the_model_in_one() {
+    let folder = tempfile::tempdir().unwrap();
+    written(folder.path(), &["quantize", LARGE, "--to", "Q8_0", "-o", "whole.gguf"]);
+    written(folder.path(), &["quantize", LARGE, "--to", "Q8_0", "--split-size", "1MB", "-o", "parts.gguf"]);
+    let parts: Vec<String> = names(folder.path()).into_iter().filter(|name| name.starts_with("parts-")).collect();
+    assert!(parts.len() > 1 && parts[0] == format!("parts-00001-of-{:05}.gguf", parts.len()), "{parts:?}");
+    let [whole, there] = ["whole.gguf", &parts[1]].map(|name| Checkpoint::open(&folder.path().join(name)).unwrap());
+    assert_eq!(whole.tensors().count(), there.tensors().count());
+    for tensor in whole.tensors() {
+        assert!(tensor.to_f32() == there.require_shape(tensor.name(), tensor.shape()).unwrap().to_f32());
+    }
+    let told = refused(folder.path(), &["quantize", LARGE, "--to", "Q8_0", "--split-size", "1MB", "-o", "parts.gguf"]);
+    assert!(told.contains(&format!("`{}` is already there", parts[0])), "{told}");
+}
+
+#[test]
+fn the_tower_of_a_folder_is_written_as_of_its_mmproj() {
+    let shared = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/fixtures/smolvlm2"));
+    if !shared.exists() {
+        return crate::skipped::skipped("../shared not found");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mmproj = shared.join("mmproj-smolvlm2-bf16.gguf");
+    written(
+        folder.path(),
+        &["quantize", shared.to_str().unwrap(), "--tower", "--to", "Q8_0", "-o", "mmproj-mine.gguf"],
+    );
+    written(folder.path(), &["quantize", mmproj.to_str().unwrap(), "--to", "Q8_0", "-o", "mmproj-theirs.gguf"]);
+    let [mine, theirs] =
+        ["mmproj-mine.gguf", "mmproj-theirs.gguf"].map(|name| GgufFile::open(&folder.path().join(name)).unwrap());
+    for tensor in theirs.tensors() {
+        let own = mine.tensors().iter().find(|own| own.name == tensor.name).unwrap();
+        assert!(mine.bytes()[own.range.clone()] == theirs.bytes()[tensor.range.clone()], "{}", tensor.name);
+    }
+    let told = refused(folder.path(), &["quantize", LARGE, "--tower", "--to", "Q8_0"]);
+    assert!(told.contains("has no vision tower of its own") && told.contains("hint: "), "{told}");
+}
+
+#[test]
 fn a_weight_that_is_no_number_is_named_and_nothing_is_left() {
     let folder = tempfile::tempdir().unwrap();
     one_matrix(&folder.path().join("bad.gguf"), 3, 256, |i| if i == 300 { f32::NAN } else { 0.5 });

@@ -3,6 +3,7 @@
 
 mod keys;
 mod read_back;
+mod tower;
 
 use plimsoll_formats::gguf::{Element, GgufFile};
 use plimsoll_formats::{FormatError, Tensor};
@@ -13,6 +14,8 @@ use crate::{Checkpoint, ModelError, Vision};
 
 pub use keys::{hyperparameter_keys, rope_factors};
 pub use read_back::check;
+use read_back::same_rope;
+pub use tower::{of_tower, tower_keys};
 
 /// A tensor of a GGUF that is to be: what it is made of, and how.
 #[derive(Debug, Clone)]

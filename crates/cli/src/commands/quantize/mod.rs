@@ -4,6 +4,8 @@ mod fit;
 mod made;
 mod plan;
 mod source;
+mod split;
+mod tower;
 mod weighing;
 mod write;
 
@@ -28,6 +30,7 @@ use fit::{Budget, Fitted, Given};
 use made::{Made, by_type};
 use plan::Planned;
 use source::Source;
+use split::Parts;
 use weighing::Weighing;
 use write::{Job, Stopped};
 
@@ -46,11 +49,10 @@ pub fn run(command: &Quantize, settings: &Settings, as_json: bool) -> anyhow::Re
         (Some(bytes), Some(checkpoint)) => Some(Budget::new(bytes as u64, command, settings, checkpoint)?),
         _ => None,
     };
-    let source = Source::open(&command.model, settings.pre.as_deref())?;
+    let source = source(command, settings)?;
     let path = command.output.clone().unwrap_or_else(|| default_path(&source.name, &way(command)));
-    if !command.dry_run && path.exists() && !command.force {
-        let hint = "-o FILE writes another file, --force takes its place";
-        return Err(Mistake::error(format!("`{}` is already there", path.display()), hint));
+    if command.split_size.is_none() {
+        split::refuse_taken(command, &path)?;
     }
     let pool = Pool::new(settings.threads)?;
     let (plan, weighing, fitted) = match (&budget, &checkpoint) {
@@ -69,10 +71,11 @@ pub fn run(command: &Quantize, settings: &Settings, as_json: bool) -> anyhow::Re
     let base = checkpoint.as_ref().map(|checkpoint| Base::new(checkpoint, settings));
     let (weighing, base) = (weighing.as_ref(), base.as_ref());
     let job = Job { source: &source, plan: &plan, file_type: file_type(command, &plan), weighing, base };
+    let parts = Parts::new(command, &path, &plan)?;
     let mut stored = None;
     if !command.dry_run {
         let began = Instant::now();
-        match write::write(&path, &job, &pool) {
+        match parts.write(&job, &pool) {
             Ok(measured) => stored = measured,
             Err(error) => {
                 // Whoever pressed Ctrl-C made no mistake.
@@ -87,13 +90,18 @@ pub fn run(command: &Quantize, settings: &Settings, as_json: bool) -> anyhow::Re
     }
     let gaps = weighing.map_or(Vec::new(), |weighing| weighing.gaps(&plan));
     source.notes.iter().chain(&gaps).for_each(|note| say(format_args!("note: {note}")));
-    let made = Made { command, path: &path, plan: &plan, fitted: fitted.as_ref(), stored: stored.as_ref() };
+    let made = Made { command, path: parts.first(), plan: &plan, fitted: fitted.as_ref(), stored: stored.as_ref() };
     if as_json {
         output::print_json(&made.document())?;
     } else {
         made.print()?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The text model or its tower.
+fn source(command: &Quantize, settings: &Settings) -> anyhow::Result<Source> {
+    if command.tower { tower::open(&command.model) } else { Source::open(&command.model, settings.pre.as_deref()) }
 }
 
 /// What was asked for, in a word: a mix, or a size.
