@@ -97,7 +97,7 @@ pub fn refuse_taken(command: &Quantize, path: &Path) -> anyhow::Result<()> {
 
 /// Runs of sizes that add up to at most `most`, or are one.
 fn ranges(sizes: impl Iterator<Item = u64>, most: u64) -> Vec<Range<usize>> {
-    let (mut ranges, mut held) = (vec![0..0], 0);
+    let (mut ranges, mut held) = (Vec::from([Range::default()]), 0);
     for (at, size) in sizes.enumerate() {
         let last = ranges.last_mut().expect("there is one");
         if held > 0 && held + size > most {
@@ -113,12 +113,12 @@ fn ranges(sizes: impl Iterator<Item = u64>, most: u64) -> Vec<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::ranges;
+    use super::{Range, ranges};
 
     #[test]
     fn a_part_holds_as_much_as_it_may_and_at_least_one_tensor() {
         assert_eq!(ranges([4, 4, 4, 9, 1].into_iter(), 8), [0..2, 2..3, 3..4, 4..5]);
-        assert_eq!(ranges([4, 4].into_iter(), 100), [0..2]);
-        assert_eq!(ranges(std::iter::empty(), 8), [0..0]);
+        assert_eq!(ranges([4, 4].into_iter(), 100), vec![Range { start: 0, end: 2 }]);
+        assert_eq!(ranges(std::iter::empty(), 8), vec![Range::default()]);
     }
 }
