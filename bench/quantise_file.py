@@ -24,7 +24,8 @@ PLIMSOLL = Path(__file__).resolve().parent.parent / "target/release/plimsoll"
 MIXES = {
     "Q8_0": 7, "Q6_K": 18, "Q5_K_M": 17, "Q5_K_S": 16, "Q5_1": 9, "Q5_0": 8, "Q4_K_M": 15, "Q4_K_S": 14, "Q4_1": 3,
     "Q4_0": 2, "IQ4_NL": 25, "IQ4_XS": 30, "MXFP4": 38, "Q3_K_L": 13, "Q3_K_M": 12, "Q3_K_S": 11, "Q2_K": 10, "TQ1_0": 36,
-    "TQ2_0": 37, "IQ3_M": 27, "IQ3_S": 26, "F16": 1, "BF16": 32,
+    "TQ2_0": 37, "IQ3_M": 27, "IQ3_S": 26, "F16": 1, "BF16": 32, "IQ3_XS": 22, "IQ3_XXS": 23, "Q2_K_S": 21, "IQ2_M": 29,
+    "IQ2_S": 28, "IQ2_XS": 20, "IQ2_XXS": 19, "IQ1_M": 31, "IQ1_S": 24,
 }
 
 

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Which type llama.cpp's own quantiser gives each tensor of small models of random weights.
 
-    bench/quantise_mixes.py LIB_DIR > crates/quantise/tests/data/mixes.txt
+    bench/quantise_mixes.py LLAMA_QUANTIZE > crates/quantise/tests/data/mixes.txt
 
-LIB_DIR as of quantise_file.py. Models with grouped queries, a tied embedding, eight experts, fused queries, keys and values,
-and rows that blocks of 256 do not divide. Needs the package `gguf`.
+LLAMA_QUANTIZE is llama.cpp's tool of that name. Models with grouped queries, a tied embedding, eight experts, fused queries,
+keys and values, and rows that blocks of 256 do not divide, each without and with an importance matrix in which all columns
+count alike. Needs the package `gguf`.
 """
 import itertools
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -14,7 +16,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 
-from quantise_file import MIXES, load, theirs
+from quantise_file import MIXES
 
 MODELS = [
     dict(arch="llama", layers=10, heads=8, kv=2),
@@ -82,16 +84,39 @@ def words(tensors):
         yield f"{name}:{dims}:{cols}:" + ",".join(f"{kind}*{n}" for kind, n in runs)
 
 
+def write_imatrix(path, model):
+    """An importance matrix of ones for every matrix of `model`."""
+    writer = gguf.GGUFWriter(path, "")
+    writer.add_type("imatrix")
+    writer.add_array("imatrix.datasets", ["ones"])
+    writer.add_uint32("imatrix.chunk_count", 1)
+    writer.add_uint32("imatrix.chunk_size", 512)
+    for t in gguf.GGUFReader(model).tensors:
+        if len(t.shape) > 1 and not t.name.startswith(("token_embd", "output")):
+            stack = int(t.shape[2]) if len(t.shape) > 2 else 1
+            writer.add_tensor(t.name + ".in_sum2", np.ones((stack, int(t.shape[0])), np.float32))
+            writer.add_tensor(t.name + ".counts", np.ones((stack, 1), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
 def main():
-    llama = load(Path(sys.argv[1]))
+    tool = sys.argv[1]
     with tempfile.TemporaryDirectory() as folder:
-        model, out = Path(folder) / "model.gguf", Path(folder) / "out.gguf"
-        for shape in MODELS:
+        model, imatrix, out = (Path(folder) / name for name in ("model.gguf", "imatrix.gguf", "out.gguf"))
+        for shape, weighed in itertools.product(MODELS, (False, True)):
             write(model, **shape)
+            write_imatrix(imatrix, model)
             facts = (f"layers={shape['layers']} tied={int(shape.get('tied', False))} "
-                     f"group={shape['heads'] // shape['kv']} experts={shape.get('experts', 0)}")
+                     f"group={shape['heads'] // shape['kv']} experts={shape.get('experts', 0)} weighed={int(weighed)}")
             for mix in MIXES:
-                if theirs(llama, model, mix, out) is None:
+                options = ["--imatrix", imatrix] if weighed else []
+                name = "MXFP4_MOE" if mix == "MXFP4" else mix
+                done = subprocess.run([tool, *options, model, out, name], capture_output=True)
+                if done.returncode:
+                    print(mix, facts, "refused", flush=True)
                     continue
                 print(mix, facts, *words(gguf.GGUFReader(out).tensors), flush=True)
 

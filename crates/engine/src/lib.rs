@@ -28,5 +28,7 @@ pub use session::{
 };
 pub use stream::{Chunk, TextStream};
 pub use template::{ChatTemplate, Clock, TemplateError, TemplateRequest};
-pub use tokenizer::{Special, Tokenizer, TokenizerError, TokenizerOptions, gguf_vocabulary};
-pub use vision::{EncodedImage, ImageInput, ImagePrompts, Prompt, VisionEncoder, VisionEncoderError};
+pub use tokenizer::{Special, Tokenizer, TokenizerError, TokenizerOptions, WrittenVocab, gguf_vocabulary};
+pub use vision::{
+    EncodedImage, ImageInput, ImagePrompts, Prompt, VisionEncoder, VisionEncoderError, mmproj_parameters,
+};

@@ -79,10 +79,9 @@ impl<'a> Calibration<'a> {
     pub fn chat(&mut self, request: &TemplateRequest, images: &[EncodedImage]) -> Result<(), SessionError> {
         let ids = self.session.chat_ids_with_images(request, images)?;
         self.session.program_and_cache();
-        let Some((last, _)) = ids.split_last() else { return Ok(()) };
-        // The last token counts too: it passes as the first that is predicted from.
-        self.session.predict(Prompt { ids: &ids, images }, &[*last], |_, _| ())?;
-        self.count(ids.len());
+        // The last token has nothing behind it that it could be predicted from, and does not pass.
+        self.session.predict(Prompt { ids: &ids, images }, &[], |_, _| ())?;
+        self.count(ids.len().saturating_sub(1));
         Ok(())
     }
 

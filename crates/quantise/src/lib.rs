@@ -10,6 +10,7 @@
 
 mod affine;
 mod allocate;
+mod choice;
 mod curve;
 mod encode;
 mod grid;
@@ -26,8 +27,9 @@ mod sums;
 mod ternary;
 
 pub use allocate::{Cost, allocate};
+pub use choice::fitting;
 pub use encode::{EncodeError, TYPES, encode};
 pub use groups::AffineGroups;
-pub use mix::{Mix, Model, Place, fitting};
+pub use mix::{Mix, Model, Place};
 pub use role::{Role, layer_of};
 pub use rows::{RowError, encode_rows, squared_error};

@@ -1,5 +1,4 @@
-//! Which type each tensor of a file has that is called by one name, such as `Q4_K_M`.
-//! Source: llama.cpp, `src/llama-quant.cpp` (`llama_tensor_get_type_impl`, `tensor_type_fallback`).
+//! What files are called by whose weights are stored in one way, such as `Q4_K_M`. Source: llama.cpp, `include/llama.h`.
 
 use std::fmt;
 
@@ -63,7 +62,14 @@ mixes! {
     Q3_K_S 11 Q3_K: "3 bits",
     IQ3_M 27 IQ3_S: "3 bits out of a codebook, some of the weights 4",
     IQ3_S 26 IQ3_S: "3 bits out of a codebook",
+    IQ3_XS 22 IQ3_S: "3 bits out of two codebooks; needs an importance matrix",
+    IQ3_XXS 23 IQ3_XXS: "3 bits out of a smaller codebook, some of the weights 2; needs an importance matrix",
     Q2_K 10 Q2_K: "2 bits, some of the weights 3 and 4",
+    Q2_K_S 21 Q2_K: "2 bits, a few of the weights 4; needs an importance matrix",
+    IQ2_M 29 IQ2_S: "2 bits out of a codebook, some of the weights 3; needs an importance matrix",
+    IQ2_S 28 IQ2_XS: "2 bits out of a smaller codebook, some of the weights 3; needs an importance matrix",
+    IQ2_XS 20 IQ2_XS: "2 bits out of a smaller codebook; needs an importance matrix",
+    IQ2_XXS 19 IQ2_XXS: "2 bits out of the smallest codebook; needs an importance matrix",
     TQ2_0 37 TQ2_0: "ternary, for models trained so",
     TQ1_0 36 TQ1_0: "ternary in less space, for models trained so",
 }
@@ -108,128 +114,6 @@ impl Mix {
         };
         Mix::ALL.iter().copied().find(|mix| mix.name() == meant)
     }
-
-    /// The type of a matrix; what is kept as it is has none.
-    pub fn type_of(self, model: &Model, place: &Place) -> Option<DType> {
-        if place.role == Role::Kept {
-            return None;
-        }
-        let dtype = if self.dtype().is_float() { self.dtype() } else { self.chosen(model, place) };
-        Some(fitting(dtype, place.cols))
-    }
-
-    fn chosen(self, model: &Model, place: &Place) -> DType {
-        match place.role {
-            Role::Output => self.head(place.cols),
-            Role::Embedding if model.tied => self.head(place.cols),
-            _ if self == Mix::MXFP4 => {
-                if place.is_stack {
-                    DType::MXFP4
-                } else {
-                    DType::Q8_0
-                }
-            }
-            Role::Embedding if matches!(self, Mix::TQ1_0 | Mix::TQ2_0) => DType::Q4_K,
-            Role::Value => self.value(model, place.layer),
-            Role::Key if model.n_experts == 8 => DType::Q8_0,
-            Role::Down => self.down(model, place.layer),
-            Role::AttentionOutput => self.attention_output(model),
-            _ => self.dtype(),
-        }
-    }
-
-    /// Of the output projection, or of the embedding where that is both.
-    fn head(self, cols: usize) -> DType {
-        let is_wide = matches!(self, Mix::Q8_0 | Mix::MXFP4) || !cols.is_multiple_of(self.dtype().block_len());
-        if is_wide { DType::Q8_0 } else { DType::Q6_K }
-    }
-
-    fn value(self, model: &Model, layer: usize) -> DType {
-        let wide = model.group >= 4;
-        match self {
-            _ if model.n_experts == 8 => DType::Q8_0,
-            Mix::Q2_K => {
-                if wide {
-                    DType::Q4_K
-                } else {
-                    DType::Q3_K
-                }
-            }
-            Mix::Q3_K_M => {
-                if layer < 2 {
-                    DType::Q5_K
-                } else {
-                    DType::Q4_K
-                }
-            }
-            Mix::Q3_K_L => DType::Q5_K,
-            Mix::IQ3_M => DType::Q4_K,
-            Mix::IQ3_S if wide => DType::Q4_K,
-            Mix::IQ4_NL | Mix::IQ4_XS if wide => DType::Q5_K,
-            Mix::Q4_K_M | Mix::Q5_K_M if gets_more_bits(layer, model.n_layers) => DType::Q6_K,
-            Mix::Q4_K_S if layer < 4 => DType::Q5_K,
-            _ => self.dtype(),
-        }
-    }
-
-    fn down(self, model: &Model, layer: usize) -> DType {
-        match self {
-            Mix::Q2_K => DType::Q3_K,
-            Mix::Q3_K_M => {
-                if layer < model.n_layers / 16 {
-                    DType::Q5_K
-                } else {
-                    DType::Q4_K
-                }
-            }
-            Mix::Q3_K_L => DType::Q5_K,
-            Mix::Q4_K_M | Mix::Q5_K_M if gets_more_bits(layer, model.n_layers) => DType::Q6_K,
-            Mix::IQ3_M
-                if layer < model.n_layers / 8 || model.n_experts == 8 && gets_more_bits(layer, model.n_layers) =>
-            {
-                DType::Q4_K
-            }
-            Mix::Q4_K_S if layer < model.n_layers / 8 => DType::Q5_K,
-            Mix::IQ4_NL | Mix::IQ4_XS if layer < model.n_layers / 8 && !model.is_weighed => DType::Q5_K,
-            Mix::Q4_0 if layer < model.n_layers / 8 && model.is_weighed => DType::Q4_1,
-            Mix::Q5_0 if layer < model.n_layers / 8 && model.is_weighed => DType::Q5_1,
-            _ => self.dtype(),
-        }
-    }
-
-    fn attention_output(self, model: &Model) -> DType {
-        use Mix::{IQ3_M, IQ3_S, IQ4_NL, IQ4_XS, Q2_K, Q3_K_L, Q3_K_M, Q3_K_S, Q4_K_M, Q4_K_S};
-        match self {
-            Q2_K | Q3_K_S | Q3_K_M | Q4_K_S | Q4_K_M | IQ4_NL | IQ4_XS | IQ3_S | IQ3_M if model.n_experts == 8 => {
-                DType::Q5_K
-            }
-            _ if model.n_experts == 8 => self.dtype(),
-            Q2_K => DType::Q3_K,
-            Q3_K_M | IQ3_M => DType::Q4_K,
-            Q3_K_L => DType::Q5_K,
-            _ => self.dtype(),
-        }
-    }
-}
-
-/// The first and the last eighth of the layers, and every third between.
-fn gets_more_bits(layer: usize, n_layers: usize) -> bool {
-    let eighth = n_layers / 8;
-    layer < eighth || layer >= 7 * n_layers / 8 || (layer - eighth) % 3 == 2
-}
-
-/// The type, or the one that takes its place where its blocks do not divide a row.
-pub fn fitting(dtype: DType, cols: usize) -> DType {
-    let fallback = match dtype {
-        DType::Q2_K | DType::Q3_K | DType::TQ1_0 | DType::TQ2_0 => DType::Q4_0,
-        DType::Q4_K => DType::Q5_0,
-        DType::Q5_K => DType::Q5_1,
-        DType::Q6_K => DType::Q8_0,
-        DType::IQ4_XS | DType::IQ3_S => DType::IQ4_NL,
-        other => other,
-    };
-    let fits = |dtype: &DType| cols.is_multiple_of(dtype.block_len());
-    [dtype, fallback].into_iter().find(fits).unwrap_or(DType::F16)
 }
 
 impl fmt::Display for Mix {

@@ -18,6 +18,10 @@ pub enum Role {
     AttentionOutput,
     /// The last matrix of an MLP, or a stack of such.
     Down,
+    /// The matrix of an MLP whose outputs are multiplied by the gate's, or a stack of such; both in one count too.
+    Up,
+    /// The gate of an MLP, or a stack of such.
+    Gate,
     /// Another matrix.
     Other,
     /// A vector, or a matrix that is too small or too delicate: routers, positions, convolutions.
@@ -50,6 +54,8 @@ impl Role {
             _ if has("attn_v.weight") || has("attn_qkv.weight") || has("attn_kv_b.weight") => Role::Value,
             _ if has("attn_output.weight") => Role::AttentionOutput,
             _ if has("ffn_down") => Role::Down,
+            _ if has("ffn_up") => Role::Up,
+            _ if has("ffn_gate") => Role::Gate,
             _ => Role::Other,
         }
     }

@@ -53,9 +53,15 @@ pub struct Quantize {
     /// How much the columns of weights count, as `plimsoll imatrix` and llama.cpp measure it
     #[arg(long, value_name = "FILE")]
     pub imatrix: Option<PathBuf>,
+    /// Write the vision tower, as an mmproj GGUF, in place of the text model
+    #[arg(long, conflicts_with_all = ["fit", "measure", "imatrix", "output_type", "embedding_type", "recipe", "save_recipe"])]
+    pub tower: bool,
     /// Write weights that were quantised before in another type, which loses twice
     #[arg(long)]
     pub allow_requantize: bool,
+    /// Write several files, FILE-00001-of-00003.gguf and so on, with at most so many bytes of weights each, such as 2GB
+    #[arg(long, value_name = "SIZE", value_parser = parse_memory, conflicts_with_all = ["fit", "measure", "recipe", "save_recipe"])]
+    pub split_size: Option<f64>,
     /// Take the place of a file of that name
     #[arg(long)]
     pub force: bool,

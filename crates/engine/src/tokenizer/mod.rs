@@ -26,7 +26,7 @@ use sha2::{Digest, Sha256};
 use crate::control_text::{ControlTextError, ControlTexts, GuardedText};
 use pieces::Pieces;
 use pipeline::Pipeline;
-pub use to_gguf::gguf_vocabulary;
+pub use to_gguf::{WrittenVocab, gguf_vocabulary};
 use vocabulary::Vocabulary;
 
 /// Why a tokenizer cannot be built, or a text not encoded.

@@ -17,6 +17,7 @@ use crate::tokenizer::TokenizerError;
 pub use encoder::VisionEncoder;
 pub(crate) use image::PromptToken;
 pub use image::{EncodedImage, ImageInput, Prompt};
+pub use processor::mmproj_parameters;
 pub use prompt::ImagePrompts;
 
 /// Why a model cannot be shown something.

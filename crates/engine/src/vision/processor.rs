@@ -13,6 +13,20 @@ pub(super) fn processor(checkpoint: &Checkpoint, vision: &Vision) -> Result<Proc
     }
 }
 
+/// What an mmproj of a checkpoint's own tower says of how its pictures are prepared, and whether that is all there is to say.
+///
+/// # Errors
+/// The checkpoint does not say how, or in a way that an mmproj cannot.
+pub fn mmproj_parameters(
+    checkpoint: &Checkpoint,
+    vision: &Vision,
+) -> Result<(MmprojParameters, bool), VisionEncoderError> {
+    let (processor, params) = (from_settings(checkpoint)?, &vision.params);
+    let parameters = processor.in_mmproj(&checkpoint.display(), params.arch.name, params.tile_size)?;
+    let is_all = processor.cuts_as(&parameters);
+    Ok((parameters, is_all))
+}
+
 fn from_settings(checkpoint: &Checkpoint) -> Result<Processor, VisionEncoderError> {
     let read = |name: &str| -> Result<Option<SourceFile>, FormatError> {
         Ok(checkpoint.settings_file(name)?.map(|(file, text)| SourceFile { file, text }))

@@ -14,3 +14,4 @@ mod sessions;
 mod skipped;
 mod streaming;
 mod vocabulary_files;
+mod written_vocabularies;

@@ -15,6 +15,7 @@ use std::sync::Arc;
 pub use new_value::NewValue;
 pub use split::is_later_part;
 pub use split::open_parts;
+pub use split::part_path;
 pub use table::{Element, GgufTensor};
 pub use value::{MetaArray, MetaType, MetaValue};
 pub use write::{GgufWriter, NewTensor, new_header};

@@ -61,6 +61,19 @@ pub fn is_later_part(name: &str) -> bool {
     Naming::of(Path::new(name)).is_some_and(|naming| naming.number > 1)
 }
 
+/// The file of part `number`, from 1, of the `count` that `whole` is split into.
+///
+/// ```
+/// use std::path::Path;
+/// let part = plimsoll_formats::gguf::part_path(Path::new("m/big.gguf"), 2, 3);
+/// assert_eq!(part, Path::new("m/big-00002-of-00003.gguf"));
+/// ```
+pub fn part_path(whole: &Path, number: u16, count: u16) -> PathBuf {
+    let name = whole.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.strip_suffix(".gguf").unwrap_or(&name).to_owned();
+    Naming { folder: whole.parent().unwrap_or(Path::new("")).to_owned(), stem, number, count }.path(number)
+}
+
 /// `{stem}-{number:05}-of-{count:05}.gguf`, taken apart.
 struct Naming {
     folder: PathBuf,

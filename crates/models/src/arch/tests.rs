@@ -143,7 +143,7 @@ fn names_are_an_architectures_own_and_lead_to_known_ones() {
 }
 
 /// Files in which a word is an architecture's name and means something else, which is said here.
-const OTHERWISE_MEANT: [(&str, &[&str], &str); 9] = [
+const OTHERWISE_MEANT: [(&str, &[&str], &str); 10] = [
     ("cli/src/args/catalog.rs", &["smollm3"], "a model in the examples of help"),
     ("cli/src/args/compare.rs", &["llama", "qwen3", "smollm3"], "models in the examples of help"),
     ("cli/src/args/info.rs", &["smollm3"], "a model in the examples of help"),
@@ -152,6 +152,7 @@ const OTHERWISE_MEANT: [(&str, &[&str], &str); 9] = [
     ("engine/src/tokenizer/json.rs", &["llama"], "a class of tokenizers, of many models"),
     ("engine/src/tokenizer/mod.rs", &["llama"], "a tag of pre-tokenizers, in a message"),
     ("engine/src/tokenizer/own_class.rs", &["qwen3"], "a class of tokenizers, of many models"),
+    ("engine/src/tokenizer/to_gguf/scored.rs", &["llama"], "GGUF's word for a SentencePiece vocabulary"),
     ("engine/src/tokenizer/pre_tokenizers.rs", &["llama", "llama4", "qwen2"], "tags of pre-tokenizers"),
 ];
 /// The list of the cards in the binary.

@@ -57,7 +57,7 @@ pub fn hyperparameter_keys(hp: &Hyperparams) -> Result<Vec<(String, NewValue)>, 
 }
 
 /// Far below 2^32, as it was read.
-fn whole(value: usize) -> NewValue {
+pub(super) fn whole(value: usize) -> NewValue {
     NewValue::U32(u32::try_from(value).unwrap_or(u32::MAX))
 }
 

@@ -4,6 +4,7 @@
 mod keys;
 pub mod mlx;
 mod read_back;
+mod tower;
 
 use plimsoll_formats::gguf::{Element, GgufFile};
 use plimsoll_formats::{FormatError, Tensor};
@@ -14,7 +15,9 @@ use crate::spelling::{self, Stored, StoredLayout};
 use crate::{Checkpoint, ModelError, Vision, Weights};
 
 pub use keys::{hyperparameter_keys, rope_factors};
+use read_back::same_rope;
 pub use read_back::{check, difference};
+pub use tower::{of_tower, tower_keys};
 
 /// A tensor of a file that is to be: what it is made of, and how.
 #[derive(Debug, Clone)]

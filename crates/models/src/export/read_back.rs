@@ -66,7 +66,7 @@ fn read_back(
 }
 
 /// Frequencies that are computed in another order differ in their last bits.
-fn same_rope((a, b): (&RopeSpec, &RopeSpec)) -> bool {
+pub(super) fn same_rope((a, b): (&RopeSpec, &RopeSpec)) -> bool {
     let close = |a: &[f32], b: &[f32]| {
         a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1e-5 * a.abs().max(b.abs()))
     };

@@ -1,12 +1,15 @@
 //! What would be written as a GGUF, beside the GGUF that the tests' own writer makes of the same weights.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use plimsoll_formats::FileBytes;
 use plimsoll_formats::gguf::{GgufFile, GgufWriter};
-use plimsoll_models::Checkpoint;
 use plimsoll_models::export::{self, Exported};
+use plimsoll_models::{Checkpoint, Vision};
 use plimsoll_testing::Case;
+
+use crate::skipped;
 
 fn values(tensor: &Exported) -> Vec<f32> {
     let mut values = vec![0.0; tensor.rows() * tensor.cols()];
@@ -69,5 +72,33 @@ fn what_a_gguf_cannot_say_is_refused_before_anything_is_written() {
         let tensors = export::of_checkpoint(&checkpoint).unwrap();
         let checked = export::check(hp, &keys, &export::rope_factors(hp), &tensors);
         assert_eq!(checked.is_ok(), case.gguf.is_some(), "{}: {checked:?}", case.name);
+    }
+}
+
+#[test]
+fn a_tower_is_exported_as_llama_cpp_converts_it() {
+    for name in ["idefics3", "smolvlm2", "llama4-vision"] {
+        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/fixtures")).join(name);
+        if !folder.exists() {
+            return skipped::skipped("../shared not found");
+        }
+        let checkpoint = Checkpoint::open(&folder).unwrap();
+        let params = Vision::of(&checkpoint, None).unwrap().unwrap().params;
+        let keys = export::tower_keys(&params);
+        let converted = GgufFile::open(&folder.join(format!("mmproj-{name}-bf16.gguf"))).unwrap();
+        let writer = GgufWriter::new(Vec::new(), "memory", &keys, &[]).unwrap();
+        let written = GgufFile::parse(FileBytes::owned("memory", writer.finish().unwrap())).unwrap();
+        for (key, value) in written.metadata() {
+            let there = converted.get(key).map(|value| value.describe());
+            assert_eq!(there, Some(value.describe()), "{name}: {key}");
+        }
+        let tensors = export::of_tower(&checkpoint, &params, &keys).unwrap();
+        let there = export::of_gguf(&[converted]).unwrap();
+        let there: BTreeMap<&str, &Exported> = there.iter().map(|tensor| (&tensor.name[..], tensor)).collect();
+        assert_eq!(there.len(), tensors.len(), "{name}");
+        for tensor in &tensors {
+            let expected = there[&tensor.name[..]];
+            assert!(tensor.shape == expected.shape && values(tensor) == values(expected), "{name}: {}", tensor.name);
+        }
     }
 }

@@ -3,11 +3,12 @@
 use plimsoll_kernels::DType;
 use plimsoll_quantise::{Mix, Model, Place, Role};
 
-/// What llama.cpp made of models of random weights, by `bench/quantise_mixes.py LIB_DIR`: a line for each model and mix, with
-/// `name:dimensions:columns:types` of its tensors, the types of all layers in their order, each with how often it comes.
+/// What llama.cpp made of models of random weights, by `bench/quantise_mixes.py`: a line for each model and mix, without and
+/// with an importance matrix, with `name:dimensions:columns:types` of its tensors, the types of all layers in their order,
+/// each with how often it comes; or `refused`, for want of such a matrix.
 const REFERENCE: &str = include_str!("../data/mixes.txt");
 
-/// `layers=10 tied=0 group=4 experts=0`
+/// `layers=10 tied=0 group=4 experts=0 weighed=0`
 fn model(words: &[&str]) -> Model {
     let number = |name: &str| -> usize {
         words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('=')).expect(name).parse().unwrap()
@@ -17,32 +18,66 @@ fn model(words: &[&str]) -> Model {
         tied: number("tied") == 1,
         group: number("group"),
         n_experts: number("experts"),
-        is_weighed: false,
+        is_weighed: number("weighed") == 1,
     }
+}
+
+/// The lines of a mix that is written here, cut into words.
+fn lines() -> impl Iterator<Item = (Mix, Vec<&'static str>)> {
+    REFERENCE.lines().filter_map(|line| {
+        let words: Vec<&str> = line.split(' ').collect();
+        Some((Mix::named(words[0])?, words))
+    })
+}
+
+/// The tensors of a line: name, dimensions, columns and the type of each layer.
+fn tensors<'l>(words: &[&'l str]) -> Vec<(&'l str, usize, usize, Vec<&'l str>)> {
+    let tensor = |word: &&'l str| {
+        let [name, dims, cols, types]: [&str; 4] = word.split(':').collect::<Vec<_>>().try_into().unwrap();
+        let layers = types.split(',').flat_map(|run| {
+            let (dtype, times) = run.split_once('*').unwrap();
+            std::iter::repeat_n(dtype, times.parse().unwrap())
+        });
+        (name, dims.parse().unwrap(), cols.parse().unwrap(), layers.collect())
+    };
+    words[6..].iter().map(tensor).collect()
 }
 
 #[test]
 fn every_tensor_has_the_type_that_llama_cpp_gives_it() {
     let mut compared = 0;
-    for line in REFERENCE.lines() {
-        let words: Vec<&str> = line.split(' ').collect();
-        let mix = Mix::named(words[0]).unwrap();
-        let model = model(&words[1..5]);
-        for word in &words[5..] {
-            let [name, dims, cols, types]: [&str; 4] = word.split(':').collect::<Vec<_>>().try_into().unwrap();
-            let (n_dims, cols): (usize, usize) = (dims.parse().unwrap(), cols.parse().unwrap());
+    for (mix, words) in lines().filter(|(_, words)| words[6] != "refused") {
+        let model = model(&words[1..6]);
+        for (name, n_dims, cols, layers) in tensors(&words) {
             let role = Role::of(name, n_dims);
-            let layers = types.split(',').flat_map(|run| {
-                let (dtype, times) = run.split_once('*').unwrap();
-                std::iter::repeat_n(dtype, times.parse().unwrap())
-            });
-            for (layer, dtype) in layers.enumerate() {
+            for (layer, dtype) in layers.into_iter().enumerate() {
                 let place = Place { role, layer, is_stack: n_dims > 2, cols };
                 let found = mix.type_of(&model, &place).map_or("F32", DType::name);
-                assert_eq!(found, dtype, "{line:.60}: {name} of layer {layer}");
+                assert_eq!(found, dtype, "{} {:?}: {name} of layer {layer}", words[0], &words[1..6]);
                 compared += 1;
             }
         }
     }
-    assert!(compared > 1000, "{compared} tensors");
+    assert!(compared > 10_000, "{compared} tensors");
+}
+
+#[test]
+fn a_mix_needs_an_importance_matrix_where_llama_cpp_refuses_to_go_without_one() {
+    for (mix, words) in lines() {
+        let without = model(&words[1..6]);
+        if without.is_weighed {
+            continue;
+        }
+        // The same model with a matrix tells its tensors, refused or not.
+        let weighed: Vec<&str> = words[1..5].iter().copied().chain(["weighed=1"]).collect();
+        let (_, there) = lines().find(|(other, line)| *other == mix && line[1..6] == weighed[..]).unwrap();
+        let needs = tensors(&there).into_iter().any(|(name, n_dims, cols, layers)| {
+            let role = Role::of(name, n_dims);
+            (0..layers.len()).any(|layer| {
+                let place = Place { role, layer, is_stack: n_dims > 2, cols };
+                mix.type_of(&without, &place).is_some_and(|dtype| mix.needs_importance(role, dtype))
+            })
+        });
+        assert_eq!(needs, words[6] == "refused", "{} {:?}", words[0], &words[1..6]);
+    }
 }

@@ -139,6 +139,13 @@ impl Cutting for Tiling {
         self.tile
     }
 
+    fn longest_edge(&self) -> Option<usize> {
+        match self.size {
+            Size::LongestEdge(longest) => Some(longest),
+            Size::Exactly { .. } => None,
+        }
+    }
+
     fn plan(&self, width: usize, height: usize) -> (Grid, (usize, usize)) {
         let plan = self.sizes(width, height);
         (plan.grid, plan.first)

@@ -3,6 +3,7 @@
 //! How a picture becomes tiles differs between families, which say so in `families/`; `settings.rs` reads what files of all
 //! of them have.
 
+mod in_mmproj;
 pub(crate) mod keys;
 pub(crate) mod settings;
 
@@ -60,6 +61,11 @@ pub(crate) trait Cutting: fmt::Debug + Send + Sync {
     /// Pixels of a tile's side.
     fn tile(&self) -> usize;
 
+    /// Pixels of the longer side that a picture is resized to before it is cut, where one number says so.
+    fn longest_edge(&self) -> Option<usize> {
+        None
+    }
+
     /// How a picture of `width` × `height` pixels will be cut, and the height and width that it is first resized to.
     fn plan(&self, width: usize, height: usize) -> (Grid, (usize, usize));
 
@@ -81,13 +87,14 @@ pub struct Processor {
 #[derive(Debug)]
 struct Prepared {
     image: Image,
+    normalisation: Normalisation,
     levels: Levels,
 }
 
 impl Prepared {
     fn new(image: Image, normalisation: Normalisation) -> Arc<Prepared> {
         let levels = Levels::new(normalisation, image.steps);
-        Arc::new(Prepared { image, levels })
+        Arc::new(Prepared { image, normalisation, levels })
     }
 
     fn tiles(&self) -> TileWriter<'_> {

@@ -5,6 +5,8 @@ mod made;
 mod plan;
 mod recipe;
 mod source;
+mod split;
+mod tower;
 mod weighing;
 mod write;
 
@@ -32,6 +34,7 @@ use made::{Made, by_type};
 use plan::Planned;
 use recipe::Recipe;
 use source::Source;
+use split::Parts;
 use weighing::Weighing;
 use write::{Job, Stopped};
 
@@ -50,11 +53,10 @@ pub fn run(command: &Quantize, settings: &Settings, as_json: bool) -> anyhow::Re
         (Some(bytes), Some(checkpoint)) => Some(Budget::new(bytes as u64, command, settings, checkpoint)?),
         _ => None,
     };
-    let source = Source::open(&command.model, settings.pre.as_deref())?;
+    let source = source(command, settings)?;
     let path = command.output.clone().unwrap_or_else(|| default_path(&source.name, &way(command)));
-    if !command.dry_run && path.exists() && !command.force {
-        let hint = "-o FILE writes another file, --force takes its place";
-        return Err(Mistake::error(format!("`{}` is already there", path.display()), hint));
+    if command.split_size.is_none() {
+        split::refuse_taken(command, &path)?;
     }
     let pool = Pool::new(settings.threads)?;
     let at = At { command, settings, source: &source, path: &path, pool: &pool };
@@ -69,9 +71,10 @@ pub fn run(command: &Quantize, settings: &Settings, as_json: bool) -> anyhow::Re
         base: base.as_ref(),
         known: chosen.recipe.as_ref().and_then(|recipe| recipe.loss.as_ref()),
     };
+    let parts = Parts::new(command, &path, &chosen.plan)?;
     let mut stored = None;
     if !command.dry_run {
-        match at.write(&job, chosen.recipe.as_ref(), checkpoint.as_ref()) {
+        match at.write(&parts, &job, chosen.recipe.as_ref(), checkpoint.as_ref()) {
             Ok(found) => stored = found,
             Err(error) => {
                 // Whoever pressed Ctrl-C made no mistake.
@@ -83,7 +86,13 @@ pub fn run(command: &Quantize, settings: &Settings, as_json: bool) -> anyhow::Re
     }
     let gaps = job.weighing.map_or(Vec::new(), |weighing| weighing.gaps(&chosen.plan));
     source.notes.iter().chain(&gaps).for_each(|note| say(format_args!("note: {note}")));
-    let made = Made { command, path: &path, plan: &chosen.plan, fitted: chosen.told.as_ref(), stored: stored.as_ref() };
+    let made = Made {
+        command,
+        path: parts.first(),
+        plan: &chosen.plan,
+        fitted: chosen.told.as_ref(),
+        stored: stored.as_ref(),
+    };
     if as_json {
         output::print_json(&made.document())?;
     } else {
@@ -144,12 +153,13 @@ impl<'a> At<'a> {
     /// Writes the file, and a recipe if one is asked for; what was measured of it.
     fn write(
         &self,
+        parts: &Parts,
         job: &Job,
         recipe: Option<&Recipe>,
         checkpoint: Option<&Checkpoint>,
     ) -> anyhow::Result<Option<Stored>> {
         let began = Instant::now();
-        let stored = write::write(self.path, job, self.pool)?;
+        let stored = parts.write(job, self.pool)?;
         let values: usize = job.plan.iter().map(|planned| planned.tensor.rows() * planned.tensor.cols()).sum();
         let seconds = began.elapsed().as_secs_f64();
         say(format_args!("{:.0} million values in {seconds:.1} s", values as f64 / 1e6));
@@ -162,6 +172,11 @@ impl<'a> At<'a> {
         }
         Ok(stored)
     }
+}
+
+/// The text model or its tower.
+fn source(command: &Quantize, settings: &Settings) -> anyhow::Result<Source> {
+    if command.tower { tower::open(&command.model) } else { Source::open(&command.model, settings.pre.as_deref()) }
 }
 
 /// What was asked for, in a word: a mix, a size, or a recipe.

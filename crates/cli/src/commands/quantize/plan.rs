@@ -76,7 +76,18 @@ fn planned<'a>(
         Some(weighing) => Columns::of(tensor, weighing)?,
         None => None,
     };
+    if columns.is_none() && from != to && !command.dry_run && mix.needs_importance(role, to) {
+        return Err(unweighed(mix, tensor, to, weighing.is_some()));
+    }
     Ok(Planned { tensor, to, asked, columns })
+}
+
+/// What llama.cpp's tool refuses too: a type this coarse keeps little of a model where all columns count alike.
+fn unweighed(mix: Mix, tensor: &Exported, to: DType, has_matrix: bool) -> anyhow::Error {
+    let lacks = if has_matrix { "the importance matrix has nothing of it" } else { "there is no importance matrix" };
+    let message = tensor.error(format!("would be {to} in {mix}, and {lacks}")).to_string();
+    let hint = "`plimsoll imatrix` measures how much columns count; --imatrix FILE names what it wrote";
+    Mistake::error(message, hint)
 }
 
 /// Refuses to quantise again what is quantised, unless that is asked for.

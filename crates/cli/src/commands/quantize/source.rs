@@ -62,7 +62,7 @@ impl Source {
 }
 
 /// Weight files at a path, or beside it; of an embedded model the program that it is embedded in.
-fn files(located: &str) -> Vec<String> {
+pub fn files(located: &str) -> Vec<String> {
     let path = Path::new(located);
     let folder = if path.is_dir() { path.to_owned() } else { plimsoll_formats::parent(path) };
     if demo::files(located).is_some() {
@@ -120,12 +120,18 @@ fn of_safetensors(checkpoint: &Checkpoint, pre: Option<&str>) -> anyhow::Result<
     export::check(hp, &keys, &factors, &tensors)?;
     let vocabulary = gguf_vocabulary(checkpoint, pre).context("the tokenizer cannot be written as GGUF has them")?;
     let mut notes = Vec::new();
+    if vocabulary.leaves_class {
+        let what = "which puts no second blank before a text that begins with one";
+        notes.push(format!(
+            "transformers reads this tokenizer by a class of its own, {what}: the steps of tokenizer.json are written"
+        ));
+    }
     let mut metadata: Vec<(String, NewValue)> = keys;
     metadata.push(("general.type".to_owned(), "model".into()));
     metadata.push(("general.name".to_owned(), checkpoint.name.as_str().into()));
     metadata.extend(checkpoint.licence.metadata());
     metadata.extend(checkpoint.generation.metadata());
-    metadata.extend(vocabulary.metadata());
+    metadata.extend(vocabulary.vocab.metadata());
     if let Some(template) = &checkpoint.chat_template {
         if let Some(text) = &template.default {
             metadata.push(("tokenizer.chat_template".to_owned(), text.as_str().into()));
@@ -136,7 +142,7 @@ fn of_safetensors(checkpoint: &Checkpoint, pre: Option<&str>) -> anyhow::Result<
         notes.extend(template.unusable.as_ref().map(|why| format!("no chat template is written: {why}")));
     }
     if hp.wrapper.is_some() && Vision::of(checkpoint, None)?.is_some() {
-        notes.push("the text model alone is written: its vision tower is not".to_owned());
+        notes.push("the text model alone is written; --tower writes its vision tower".to_owned());
     }
     let n_experts = hp.usize("num_local_experts")?.unwrap_or(0);
     let model = Model {

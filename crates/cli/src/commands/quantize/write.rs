@@ -25,10 +25,13 @@ use crate::progress;
 /// Values that are read and written in one piece, where a row has no more.
 const PIECE: usize = 1 << 21;
 
-/// Ctrl-C came; what was written is kept.
+/// Ctrl-C came.
 #[derive(Debug, thiserror::Error)]
-#[error("stopped; the same command goes on from here")]
-pub struct Stopped;
+#[error("stopped; {}", if *keeps { "the same command goes on from here" } else { "nothing was written" })]
+pub struct Stopped {
+    /// Whether what was written is there for the next time.
+    pub keeps: bool,
+}
 
 /// What goes into a file.
 pub struct Job<'a> {
@@ -111,7 +114,7 @@ fn write_tensors(writer: &mut GgufWriter<ResumableFile>, job: &Job, pool: &Pool)
             }
             if stop.load(Ordering::Relaxed) {
                 writer.sink().settle()?;
-                return Err(Stopped.into());
+                return Err(Stopped { keeps: true }.into());
             }
             Ok(())
         })?;
