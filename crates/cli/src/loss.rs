@@ -105,40 +105,30 @@ pub fn stored(checkpoint: &Checkpoint) -> anyhow::Result<Option<Stored>> {
 /// A loss for a person, in lines.
 pub fn lines(loss: &Loss) -> Vec<String> {
     let Loss { kl_mean, kl_high, same_top, added_bits_per_byte: added, flips, .. } = loss;
-    let within = |estimate: &Estimate, shown: fn(f64) -> String| match (estimate.low, estimate.high) {
-        (Some(low), Some(high)) => format!(" ({} to {})", shown(low), shown(high)),
-        (Some(low), None) => format!(" (at least {})", shown(low)),
-        (None, Some(high)) => format!(" (at most {})", shown(high)),
-        (None, None) => String::new(),
-    };
-    let (nats, percent, bits): (fn(f64) -> String, fn(f64) -> String, fn(f64) -> String) =
-        (|x| format!("{x:.4}"), |x| format!("{:.1} %", 100.0 * x), |x| format!("{x:+.4}"));
+    let nats = |x: f64| format!("{x:.4}");
+    let percent = |x: f64| format!("{:.1} %", 100.0 * x);
+    let bits = |x: f64| format!("{x:+.4}");
+    let turned = loss.lost + loss.gained;
     vec![
+        format!("divergence   {} nats{}, mean of {}", nats(kl_mean.value), within(kl_mean, nats), loss.positions),
+        format!("99.9 %       at most {} nats{}", nats(kl_high.value), within(kl_high, nats)),
+        format!("same token   likeliest in {}{}", percent(same_top.value), within(same_top, percent)),
+        format!("bits a byte  {}{} on {:.4}", bits(added.value), within(added, bits), loss.base_bits_per_byte),
         format!(
-            "divergence   {} nats{} on the mean of {} predictions",
-            nats(kl_mean.value),
-            within(kl_mean, nats),
-            loss.positions
-        ),
-        format!("             {} nats{} that 99.9 % of them do not exceed", nats(kl_high.value), within(kl_high, nats)),
-        format!(
-            "same token   {}{} of them find the same token likeliest",
-            percent(same_top.value),
-            within(same_top, percent)
-        ),
-        format!(
-            "bits a byte  {}{} to the base's {:.4}",
-            bits(added.value),
-            within(added, bits),
-            loss.base_bits_per_byte
-        ),
-        format!(
-            "answers      {}{} of {} turned: {} from right to wrong, {} from wrong to right",
-            percent(flips.value),
-            within(flips, percent),
+            "answers      {turned} of {} turned{}: {} to wrong, {} to right",
             loss.answers,
+            within(flips, percent),
             loss.lost,
             loss.gained
         ),
     ]
+}
+
+fn within(estimate: &Estimate, shown: impl Fn(f64) -> String) -> String {
+    match (estimate.low, estimate.high) {
+        (Some(low), Some(high)) => format!(" ({} to {})", shown(low), shown(high)),
+        (Some(low), None) => format!(" (or more than {})", shown(low)),
+        (None, Some(high)) => format!(" (or less than {})", shown(high)),
+        (None, None) => String::new(),
+    }
 }

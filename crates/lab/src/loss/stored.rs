@@ -86,11 +86,11 @@ impl Stored {
         };
         let count = |key: &str| {
             let key = format!("{PREFIX}{key}");
-            Ok::<_, StoredLossError>(file.uint(&key)?.ok_or_else(|| missing(&key))?)
+            file.uint(&key)?.ok_or_else(|| missing(&key))
         };
         let number = |key: &str| {
             let key = format!("{PREFIX}{key}");
-            Ok::<_, StoredLossError>(file.float(&key)?.ok_or_else(|| missing(&key))?)
+            file.float(&key)?.ok_or_else(|| missing(&key))
         };
         let estimate = |key: &str| {
             let end = |which: &str| number(&format!("{key}.{which}")).map(|end| Some(end).filter(|end| !end.is_nan()));
