@@ -23,6 +23,40 @@ pub fn bar(len: u64, what: &str) -> ProgressBar {
     bar
 }
 
+/// How far something is: a bar on a terminal, in a pipe a line every few seconds.
+pub struct Steps {
+    what: &'static str,
+    bar: ProgressBar,
+    of: u64,
+    passed: u64,
+    told: Instant,
+}
+
+/// Between two lines in a pipe.
+const PAUSE: Duration = Duration::from_secs(5);
+
+impl Steps {
+    /// Of so many.
+    pub fn new(of: u64, what: &'static str) -> Steps {
+        Steps { what, bar: bar(of, what), of, passed: 0, told: Instant::now() }
+    }
+
+    /// So many more are done.
+    pub fn pass(&mut self, steps: u64) {
+        self.passed += steps;
+        self.bar.set_position(self.passed);
+        if self.told.elapsed() >= PAUSE && !std::io::stderr().is_terminal() {
+            say(format_args!("{}: {} %", self.what, self.passed * 100 / self.of.max(1)));
+            self.told = Instant::now();
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn done(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
 /// A comparison as somebody waits for it.
 pub struct Waiting {
     began: Instant,

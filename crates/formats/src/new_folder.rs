@@ -15,10 +15,10 @@ pub struct NewFolder {
 }
 
 impl NewFolder {
-    /// Begins the folder that is to be `path`.
+    /// Begins the folder that is to be `path`; those that it lies in are made if they are not there.
     ///
     /// # Errors
-    /// The folder that it lies in is none or takes no files.
+    /// The folder that it lies in cannot be made, or takes no files.
     pub fn create(path: &Path) -> Result<NewFolder, FormatError> {
         let (prefix, mut builder) = (format!(".{}.", file_name(path)), Builder::new());
         builder.prefix(&prefix).suffix(".part");
@@ -28,6 +28,7 @@ impl NewFolder {
             // Less what the user's mask takes, as of any folder.
             builder.permissions(std::fs::Permissions::from_mode(0o777));
         }
+        std::fs::create_dir_all(parent(path)).map_err(|error| FormatError::io(path, "write", error))?;
         let folder = builder.tempdir_in(parent(path)).map_err(|error| FormatError::io(path, "write", error))?;
         Ok(NewFolder { path: path.to_owned(), folder })
     }
@@ -64,9 +65,10 @@ mod tests {
     #[test]
     fn a_folder_is_there_when_it_is_kept_and_takes_the_place_of_another() {
         let outer = tempfile::tempdir().unwrap();
-        let path = outer.path().join("model");
+        let path = outer.path().join("models/mine");
         let names = || {
-            let mut names: Vec<_> = std::fs::read_dir(outer.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+            let mut names: Vec<_> =
+                std::fs::read_dir(path.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
             names.sort();
             names
         };
@@ -78,7 +80,7 @@ mod tests {
             let folder = NewFolder::create(&path).unwrap();
             std::fs::write(folder.path().join("a"), text).unwrap();
             folder.keep().unwrap();
-            assert_eq!((std::fs::read(path.join("a")).unwrap(), names()), (text.to_vec(), vec!["model".into()]));
+            assert_eq!((std::fs::read(path.join("a")).unwrap(), names()), (text.to_vec(), vec!["mine".into()]));
         }
     }
 }

@@ -34,7 +34,8 @@ impl<'a> Calibration<'a> {
     }
 
     /// Passes at most `most` pieces of a text, all of them without. As in llama.cpp each piece begins with BOS, in the place
-    /// of its first token, where the tokenizer begins texts so; what is left over at the end is a shorter piece.
+    /// of its first token, where the tokenizer begins texts so; what is left over at the end is a shorter piece. `progress` hears
+    /// the tokens of each.
     ///
     /// # Errors
     /// The text has a character without a token.
@@ -44,7 +45,7 @@ impl<'a> Calibration<'a> {
         for piece in ids.chunks_mut(self.chunk).take(most.map_or(usize::MAX, |most| most as usize)) {
             piece[0] = begins.unwrap_or(piece[0]);
             self.sequence(piece)?;
-            progress(self.tokens);
+            progress(piece.len() as u64);
         }
         Ok(())
     }

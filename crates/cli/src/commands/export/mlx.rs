@@ -18,8 +18,9 @@ use crate::args::ExportMlx;
 use crate::device::bytes;
 use crate::mistake::Mistake;
 use crate::notice::say;
+use crate::progress::Steps;
 use crate::settings::Settings;
-use crate::{hub_cache, interrupt, model, output, progress};
+use crate::{hub_cache, interrupt, model, output};
 
 /// Plans, tells and writes the folder.
 ///
@@ -175,13 +176,13 @@ fn may_be_written(command: &ExportMlx, opened: &Opened, path: &Path) -> anyhow::
 
 fn write(command: &ExportMlx, opened: &Opened, plan: &Plan, path: &Path, pool: &Pool) -> anyhow::Result<()> {
     let (folder, stop) = (NewFolder::create(path)?, interrupt::flag()?);
-    let bar = progress::bar(plan.parameters(), "writing");
+    let mut shown = Steps::new(plan.parameters(), "writing");
     mlx::write(folder.path(), plan, pool, mlx::LONGEST_FILE, &mut |values| {
-        bar.inc(values as u64);
+        shown.pass(values as u64);
         !stop.load(Ordering::Relaxed)
     })
     .map_err(hinted)?;
-    bar.finish_and_clear();
+    shown.done();
     let checkpoint = &opened.checkpoint;
     let config = Value::Object(mlx::config(&opened.source(), plan)?);
     put(folder.path(), "config.json", &format!("{config:#}\n"))?;

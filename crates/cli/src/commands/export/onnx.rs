@@ -1,5 +1,6 @@
 //! `plimsoll export onnx`
 
+use std::cell::RefCell;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,8 +18,9 @@ use crate::args::ExportOnnx;
 use crate::device::bytes;
 use crate::mistake::Mistake;
 use crate::notice::say;
+use crate::progress::Steps;
 use crate::settings::Settings;
-use crate::{demo, interrupt, model, output, progress};
+use crate::{demo, interrupt, model, output};
 
 /// Writes a folder that transformers.js and ONNX Runtime read.
 ///
@@ -47,13 +49,13 @@ pub fn run(command: &ExportOnnx, settings: &Settings, as_json: bool) -> anyhow::
     };
     let graphs = export.graphs().map_err(explained)?;
     let (folder, pool) = (NewFolder::create(&command.output)?, Pool::new(settings.threads)?);
-    let (bar, stop) = (progress::bar(graphs.weight_bytes(), "writing"), interrupt::flag()?);
+    let (shown, stop) = (RefCell::new(Steps::new(graphs.weight_bytes(), "writing")), interrupt::flag()?);
     let goes_on = |bytes| {
-        bar.inc(bytes);
+        shown.borrow_mut().pass(bytes);
         !stop.load(Ordering::Relaxed)
     };
     let written = graphs.write(folder.path(), &pool, &goes_on);
-    bar.finish_and_clear();
+    shown.borrow().done();
     if let Err(stopped @ OnnxError::Stopped) = written {
         // Whoever pressed Ctrl-C made no mistake.
         say(format_args!("\n{stopped}"));

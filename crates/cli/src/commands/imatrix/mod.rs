@@ -15,8 +15,9 @@ use serde_json::json;
 
 use crate::args::Imatrix;
 use crate::mistake::Mistake;
+use crate::progress::Steps;
 use crate::settings::Settings;
-use crate::{model, output, piped, progress};
+use crate::{model, output, piped};
 
 /// Tokens that a conversation may have, where the model holds as many.
 const CONTEXT: usize = 8192;
@@ -54,22 +55,22 @@ fn measure(
     let mut session = plimsoll_engine::Session::open(checkpoint, &options)?;
     let bytes: usize = texts.iter().map(String::len).sum();
     let n_chats: usize = chats.iter().map(Vec::len).sum();
-    let bar = progress::bar((bytes / BYTES_OF_TOKEN) as u64 + n_chats as u64, "reading");
+    let mut shown = Steps::new((bytes / BYTES_OF_TOKEN) as u64 + n_chats as u64, "reading");
     let mut calibration = Calibration::new(&mut session, command.chunk as usize);
     for text in &texts {
-        calibration.text(text, command.chunks, |tokens| bar.set_position(tokens))?;
+        calibration.text(text, command.chunks, |tokens| shown.pass(tokens))?;
     }
     for chat in chats.iter().flatten() {
         chat.pass(&mut calibration)?;
-        bar.inc(1);
+        shown.pass(1);
     }
-    bar.finish_and_clear();
+    shown.done();
     let name = |path: &PathBuf| path.display().to_string();
     let datasets = command.texts.iter().chain(&command.chats).map(name).collect();
     Ok(calibration.finish(names, datasets)?)
 }
 
-/// A guess, for the bar alone.
+/// A guess, for what is shown alone.
 const BYTES_OF_TOKEN: usize = 4;
 
 fn text(path: &Path) -> anyhow::Result<String> {

@@ -1,11 +1,9 @@
 //! Writes the planned file, some rows at a time.
 
-use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use indicatif::ProgressBar;
 use plimsoll_formats::ResumableFile;
 use plimsoll_formats::gguf::{GgufFile, GgufWriter, NewTensor, NewValue, new_header};
 use plimsoll_kernels::{DType, Pool};
@@ -20,7 +18,7 @@ use crate::device::bytes;
 use crate::interrupt;
 use crate::loss::Base;
 use crate::notice::say;
-use crate::progress;
+use crate::progress::Steps;
 
 /// Values that are read and written in one piece, where a row has no more.
 const PIECE: usize = 1 << 21;
@@ -91,7 +89,11 @@ fn key(job: &Job, header: &[u8]) -> String {
 fn write_tensors(writer: &mut GgufWriter<ResumableFile>, job: &Job, pool: &Pool) -> anyhow::Result<()> {
     let stop = interrupt::flag()?;
     let values = job.plan.iter().map(|planned| (planned.tensor.rows() * planned.tensor.cols()) as u64).sum();
-    let mut shown = Shown::new(values, writer.sink().kept());
+    let kept = writer.sink().kept();
+    if kept > 0 {
+        say(format_args!("going on behind the {} that were written before", bytes(kept as f64)));
+    }
+    let mut shown = Steps::new(values, "quantising");
     let factors = &job.source.factors;
     for (index, (_, values)) in factors.iter().enumerate() {
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -103,11 +105,11 @@ fn write_tensors(writer: &mut GgufWriter<ResumableFile>, job: &Job, pool: &Pool)
     for (index, planned) in job.plan.iter().enumerate() {
         let values = planned.tensor.rows() * planned.tensor.cols();
         if writer.place().0 != factors.len() + index {
-            shown.pass(values);
+            shown.pass(values as u64);
             continue;
         }
         write_tensor(writer, planned, pool, |writer, values| {
-            shown.pass(values);
+            shown.pass(values as u64);
             if settled.elapsed() >= SETTLED {
                 writer.sink().settle()?;
                 settled = Instant::now();
@@ -181,38 +183,4 @@ fn table(job: &Job) -> Vec<NewTensor> {
         shape: planned.tensor.shape.clone(),
     });
     factors.chain(planned).collect()
-}
-
-/// How far it is: a bar on a terminal, in a pipe a line every few seconds.
-struct Shown {
-    bar: ProgressBar,
-    values: u64,
-    passed: u64,
-    told: Instant,
-}
-
-/// Between two lines in a pipe.
-const PAUSE: Duration = Duration::from_secs(5);
-
-impl Shown {
-    /// Of so many values; `kept` are the bytes that an earlier process left.
-    fn new(values: u64, kept: u64) -> Shown {
-        if kept > 0 {
-            say(format_args!("going on behind the {} that were written before", bytes(kept as f64)));
-        }
-        Shown { bar: progress::bar(values, "quantising"), values, passed: 0, told: Instant::now() }
-    }
-
-    fn pass(&mut self, values: usize) {
-        self.passed += values as u64;
-        self.bar.set_position(self.passed);
-        if self.told.elapsed() >= PAUSE && !std::io::stderr().is_terminal() {
-            say(format_args!("quantising: {} %", self.passed * 100 / self.values.max(1)));
-            self.told = Instant::now();
-        }
-    }
-
-    fn done(&self) {
-        self.bar.finish_and_clear();
-    }
 }

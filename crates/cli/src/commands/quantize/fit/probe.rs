@@ -11,7 +11,7 @@ use plimsoll_quantise::{Role, layer_of};
 
 use super::overlay::{Change, Overlay};
 use super::{Choice, PROBED_WITH};
-use crate::progress;
+use crate::progress::Steps;
 
 /// Values of the largest model of which each tensor is probed alone; of larger ones all of a role in a third of the layers
 /// are probed together, which takes as many passes however many layers there are.
@@ -72,7 +72,7 @@ impl<'a> Probe<'a> {
             groups.entry(self.group(choice, i, choices)).or_default().push(i);
         }
         let mut counts = vec![0.0; choices.len()];
-        let bar = progress::bar(groups.len() as u64, "probing");
+        let mut shown = Steps::new(groups.len() as u64, "probing what counts");
         for members in groups.values() {
             let way = |i: usize| match before {
                 Some((ways, _)) => Some(ways[i]),
@@ -86,9 +86,9 @@ impl<'a> Probe<'a> {
             for i in members {
                 counts[*i] = if measured > 0.0 { measured } else { before.map_or(0.0, |(_, counts)| counts[*i]) };
             }
-            bar.inc(1);
+            shown.pass(1);
         }
-        bar.finish_and_clear();
+        shown.done();
         // What could not be probed is not known to count less than the rest.
         let most = counts.iter().copied().fold(0.0, f64::max);
         let probed = |choice: &Choice| choice.weights.is_empty();
