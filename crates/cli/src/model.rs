@@ -160,3 +160,8 @@ impl From<CacheArg> for CacheType {
         }
     }
 }
+
+/// The name of a model as a file may be called: what stands for an embedded model has a `:`.
+pub fn as_file_name(name: &str) -> String {
+    name.chars().map(|c| if matches!(c, ':' | '/' | '\\') { '-' } else { c }).collect()
+}

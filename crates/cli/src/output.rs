@@ -1,10 +1,13 @@
 //! What every command gives back: JSON documents, and exit statuses that are answers.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use plimsoll_lab::standing::Standing;
 use serde::Serialize;
+
+use crate::mistake::Mistake;
 
 /// Writes one JSON document and a newline to standard output.
 pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
@@ -25,4 +28,16 @@ pub fn status_of(standing: Standing) -> ExitCode {
         Standing::Failed => 1,
         Standing::Inconclusive => 2,
     })
+}
+
+/// Leaves a file alone that is already there, unless it is to be replaced.
+///
+/// # Errors
+/// It is there and to stay.
+pub fn refuse_taken(path: &Path, force: bool) -> anyhow::Result<()> {
+    if force || !path.exists() {
+        return Ok(());
+    }
+    let hint = "-o FILE writes another file, --force takes its place";
+    Err(Mistake::error(format!("`{}` is already there", path.display()), hint))
 }

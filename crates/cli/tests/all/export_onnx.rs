@@ -59,6 +59,14 @@ fn a_folder_that_is_there_makes_way_only_if_it_is_an_export_and_that_was_asked_f
     let error = refused(folder.path(), &["demo:small", "-o", "mine", "--force"]);
     assert!(error.contains("`mine` is no earlier export"), "{error}");
     assert!(folder.path().join("mine/thesis").exists());
+
+    // A published folder may hold graphs beside its weights.
+    let model = Case::named("llama").write(folder.path()).safetensors;
+    std::fs::create_dir(model.join("onnx")).unwrap();
+    let model = model.to_str().unwrap();
+    let error = refused(folder.path(), &[model, "-o", model, "--force"]);
+    assert!(error.contains("holds what is read"), "{error}");
+    assert!(Path::new(model).join("config.json").exists());
 }
 
 #[test]

@@ -14,6 +14,7 @@ use plimsoll_models::{Checkpoint, Format, Hyperparams, Vision, export};
 use plimsoll_panel::shown_text;
 use serde_json::{Value, json};
 
+use super::room::make_room;
 use crate::args::ExportMlx;
 use crate::device::bytes;
 use crate::mistake::Mistake;
@@ -32,7 +33,7 @@ pub fn run(command: &ExportMlx, settings: &Settings, as_json: bool) -> anyhow::R
     let plan = Plan::of(&source, command.weights(), command.dtype.map(DType::from)).map_err(hinted)?;
     let path = command.output.clone().unwrap_or_else(|| default_path(command, &opened.checkpoint));
     if !command.dry_run {
-        may_be_written(command, &opened, &path)?;
+        make_room(&path, command.force, &["config.json"], &opened.checkpoint, &opened.folder)?;
         let (pool, began) = (Pool::new(settings.threads)?, Instant::now());
         match write(command, &opened, &plan, &path, &pool) {
             Err(error) if matches!(error.downcast_ref(), Some(MlxError::Stopped)) => {
@@ -137,41 +138,15 @@ fn of_format(error: MlxError) -> anyhow::Error {
     }
 }
 
-/// `MODEL-mlx-4bit` here; what stands for an embedded model has no `:`.
+/// `MODEL-mlx-4bit` here.
 fn default_path(command: &ExportMlx, checkpoint: &Checkpoint) -> PathBuf {
-    let name: String = checkpoint.name.chars().map(|c| if matches!(c, ':' | '/' | '\\') { '-' } else { c }).collect();
+    let name = model::as_file_name(&checkpoint.name);
     let how = match command.weights() {
         Weights::Exact => "exact".to_owned(),
         Weights::Floats => "floats".to_owned(),
         Weights::Fitted { bits, .. } => format!("{bits}bit"),
     };
     PathBuf::from(format!("{name}-mlx-{how}"))
-}
-
-/// Nothing is lost by writing there: what is replaced looks like a model, and is not what is read.
-fn may_be_written(command: &ExportMlx, opened: &Opened, path: &Path) -> anyhow::Result<()> {
-    let shown = path.display();
-    if path.symlink_metadata().is_err() {
-        return Ok(());
-    }
-    if !command.force {
-        let hint = "-o DIR writes another folder, --force takes its place";
-        return Err(Mistake::error(format!("`{shown}` is already there"), hint));
-    }
-    if path.is_symlink() || !path.join("config.json").is_file() {
-        let hint = "--force takes the place of a folder that holds a model; -o DIR writes another";
-        return Err(Mistake::error(format!("`{shown}` is no folder with a config.json"), hint));
-    }
-    let Ok(target) = path.canonicalize() else { return Ok(()) };
-    let mut read = vec![opened.checkpoint.path.clone()];
-    if let Folder::Disk(folder) = &opened.folder {
-        read.push(Some(folder.clone()));
-    }
-    let is_read = |read: PathBuf| read.canonicalize().is_ok_and(|read| read.starts_with(&target));
-    match read.into_iter().flatten().any(is_read) {
-        true => Err(Mistake::error(format!("`{shown}` holds what is read"), "-o DIR writes another folder")),
-        false => Ok(()),
-    }
 }
 
 fn write(command: &ExportMlx, opened: &Opened, plan: &Plan, path: &Path, pool: &Pool) -> anyhow::Result<()> {

@@ -2,6 +2,7 @@
 
 mod mlx;
 mod onnx;
+mod room;
 
 use std::process::ExitCode;
 

@@ -14,6 +14,7 @@ use plimsoll_panel::shown_text;
 use plimsoll_runtime::{Arithmetic, Program, Tower};
 use serde_json::{Value, json};
 
+use super::room::make_room;
 use crate::args::ExportOnnx;
 use crate::device::bytes;
 use crate::mistake::Mistake;
@@ -39,7 +40,7 @@ pub fn run(command: &ExportOnnx, settings: &Settings, as_json: bool) -> anyhow::
         return Err(Mistake::error(message, "--to q4 or --to q8 fits them"));
     }
     let companions = companions(command, &checkpoint)?;
-    make_room(command)?;
+    make_room(&command.output, command.force, &["config.json", "onnx"], &checkpoint, &companions)?;
     let precisions = command.precisions();
     let export = OnnxExport {
         checkpoint: &checkpoint,
@@ -92,23 +93,6 @@ fn companions(command: &ExportOnnx, checkpoint: &Checkpoint) -> anyhow::Result<F
     }
     let message = format!("`{}` has no config.json, which goes along with the graphs", path.display());
     Err(Mistake::error(message, "--files DIR names the folder that the model was published in"))
-}
-
-/// An existing folder makes way if it is an export and that was asked for.
-fn make_room(command: &ExportOnnx) -> anyhow::Result<()> {
-    let path = &command.output;
-    if !path.exists() {
-        return Ok(());
-    }
-    if !command.force {
-        let hint = "-o DIR writes another folder, --force takes the place of an earlier export";
-        return Err(Mistake::error(format!("`{}` is already there", path.display()), hint));
-    }
-    if path.join("config.json").is_file() && path.join("onnx").is_dir() {
-        return Ok(());
-    }
-    let message = format!("`{}` is no earlier export: it has no config.json or no onnx/", path.display());
-    Err(Mistake::error(message, "-o DIR writes another folder"))
 }
 
 fn explained(error: OnnxError) -> anyhow::Error {

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::args::Imatrix;
 use crate::mistake::Mistake;
+use crate::output::refuse_taken;
 use crate::progress::Steps;
 use crate::settings::Settings;
 use crate::{model, output, piped};
@@ -29,10 +30,7 @@ const CONTEXT: usize = 8192;
 pub fn run(command: &Imatrix, settings: &Settings, as_json: bool) -> anyhow::Result<()> {
     let checkpoint = model::open(&command.model)?;
     let path = command.output.clone().unwrap_or_else(|| default_path(&checkpoint.name));
-    if path.exists() && !command.force {
-        let hint = "-o FILE writes another file, --force takes its place";
-        return Err(Mistake::error(format!("`{}` is already there", path.display()), hint));
-    }
+    refuse_taken(&path, command.force)?;
     let tower = Vision::of(&checkpoint, command.mmproj.as_deref())?;
     let names = gguf_names(&checkpoint, tower.as_ref())?;
     let measured = measure(command, settings, &checkpoint, &names)?;
@@ -82,10 +80,9 @@ fn text(path: &Path) -> anyhow::Result<String> {
     }
 }
 
-/// `MODEL.imatrix.gguf` here; what stands for an embedded model has no `:`.
+/// `MODEL.imatrix.gguf` here.
 fn default_path(name: &str) -> PathBuf {
-    let name: String = name.chars().map(|c| if matches!(c, ':' | '/' | '\\') { '-' } else { c }).collect();
-    Path::new(&format!("{name}.imatrix.gguf")).to_owned()
+    PathBuf::from(format!("{}.imatrix.gguf", model::as_file_name(name)))
 }
 
 fn tell(command: &Imatrix, path: &Path, measured: &Measured, as_json: bool) -> anyhow::Result<()> {

@@ -26,6 +26,7 @@ use crate::device::bytes;
 use crate::loss::Base;
 use crate::mistake::Mistake;
 use crate::notice::say;
+use crate::output::refuse_taken;
 use crate::settings::Settings;
 use crate::{interrupt, model, output};
 
@@ -56,7 +57,7 @@ pub fn run(command: &Quantize, settings: &Settings, as_json: bool) -> anyhow::Re
     let source = source(command, settings)?;
     let path = command.output.clone().unwrap_or_else(|| default_path(&source.name, &way(command)));
     if command.split_size.is_none() {
-        split::refuse_taken(command, &path)?;
+        refuse_taken(&path, command.force || command.dry_run)?;
     }
     let pool = Pool::new(settings.threads)?;
     let at = At { command, settings, source: &source, path: &path, pool: &pool };
@@ -209,8 +210,7 @@ fn no_mix(asked: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `MODEL-TYPE.gguf` here; what stands for an embedded model has no `:`.
+/// `MODEL-TYPE.gguf` here.
 fn default_path(name: &str, way: &str) -> PathBuf {
-    let name: String = name.chars().map(|c| if matches!(c, ':' | '/' | '\\') { '-' } else { c }).collect();
-    Path::new(&format!("{name}-{way}.gguf")).to_owned()
+    PathBuf::from(format!("{}-{way}.gguf", model::as_file_name(name)))
 }

@@ -72,10 +72,7 @@ fn planned<'a>(
     let from = tensor.dtype();
     refuse_twice(command, tensor, to)?;
     debug_assert!(TYPES.contains(&to) || from == to);
-    let columns = match weighing.filter(|_| !to.is_float() && from != to) {
-        Some(weighing) => Columns::of(tensor, weighing)?,
-        None => None,
-    };
+    let columns = Columns::of_blocks(tensor, to, weighing)?;
     if columns.is_none() && from != to && !command.dry_run && mix.needs_importance(role, to) {
         return Err(unweighed(mix, tensor, to, weighing.is_some()));
     }

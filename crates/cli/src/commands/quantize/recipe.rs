@@ -70,7 +70,8 @@ impl Recipe {
         Ok(Recipe {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             base: base.name.clone(),
-            base_sha256: weights_sha256(base, |_| ()),
+            // Of what was measured that is known already.
+            base_sha256: loss.as_ref().map_or_else(|| weights_sha256(base, |_| ()), |loss| loss.base_sha256.clone()),
             file_sha256: file_sha256(file)?,
             file_type: job.file_type,
             calibration_sha256: job.weighing.map(|weighing| weighing.sha256.clone()),
@@ -137,10 +138,7 @@ impl Recipe {
             let missing = || Mistake::error(format!("the recipe has no type for `{}`", tensor.name), FOR_ANOTHER);
             let to = dtype(self.types.get(&tensor.name).ok_or_else(missing)?)?;
             refuse_twice(command, tensor, to)?;
-            let columns = match weighing.filter(|_| !to.is_float() && tensor.dtype() != to) {
-                Some(weighing) => Columns::of(tensor, weighing)?,
-                None => None,
-            };
+            let columns = Columns::of_blocks(tensor, to, weighing)?;
             Ok(Planned { tensor, to, asked: None, columns })
         };
         source.tensors.iter().map(planned).collect()

@@ -12,6 +12,7 @@ use super::source::Source;
 use super::write::{self, Job, Stopped};
 use crate::args::Quantize;
 use crate::mistake::Mistake;
+use crate::output::refuse_taken;
 
 /// What a tensor's bytes are padded to.
 const ALIGNMENT: u64 = 32;
@@ -39,7 +40,7 @@ impl Parts {
             return Err(Mistake::error(message, "a greater --split-size makes fewer; there may be 65535"));
         };
         let files: Vec<_> = (1..=count).map(|number| part_path(path, number, count)).zip(tensors).collect();
-        files.iter().try_for_each(|(path, _)| refuse_taken(command, path))?;
+        files.iter().try_for_each(|(path, _)| refuse_taken(path, command.force || command.dry_run))?;
         Ok(Parts { files, is_split: true })
     }
 
@@ -85,18 +86,6 @@ impl Parts {
         files.extend(job.weighing.map(|weighing| weighing.sha256.clone()));
         Source { name, metadata, factors, tensors: Vec::new(), model, widens, notes, files }
     }
-}
-
-/// Leaves a file alone that is already there.
-///
-/// # Errors
-/// It is, and is not to be replaced.
-pub fn refuse_taken(command: &Quantize, path: &Path) -> anyhow::Result<()> {
-    if command.dry_run || command.force || !path.exists() {
-        return Ok(());
-    }
-    let hint = "-o FILE writes another file, --force takes its place";
-    Err(Mistake::error(format!("`{}` is already there", path.display()), hint))
 }
 
 /// Runs of sizes that add up to at most `most`, or are one.

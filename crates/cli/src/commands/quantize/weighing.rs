@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_formats::gguf::NewValue;
 use plimsoll_formats::{FormatError, Imatrix, Importance};
+use plimsoll_kernels::DType;
 use plimsoll_models::export::Exported;
 use plimsoll_panel::shown_text;
 
@@ -117,6 +118,17 @@ impl Columns {
             ));
         }
         Ok(Some(Columns { matrices: (0..n).map(|at| importance.means(at).map(raised)).collect(), rows }))
+    }
+
+    /// The same for who may have no importance matrix, of a tensor that is to be `to`: only blocks weigh their columns.
+    ///
+    /// # Errors
+    /// As [`Columns::of`].
+    pub fn of_blocks(tensor: &Exported, to: DType, weighing: Option<&Weighing>) -> anyhow::Result<Option<Columns>> {
+        match weighing.filter(|_| !to.is_float() && tensor.dtype() != to) {
+            Some(weighing) => Columns::of(tensor, weighing),
+            None => Ok(None),
+        }
     }
 
     /// How much the columns of a row count.
