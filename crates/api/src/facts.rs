@@ -35,6 +35,8 @@ impl Facts {
             family: hyperparams.arch_name.to_owned(),
             format: match checkpoint.format {
                 Format::Safetensors => "safetensors",
+                Format::Mlx => "mlx",
+                Format::Onnx => "onnx",
                 Format::Gguf { .. } => "gguf",
             },
             parameters: checkpoint.n_params(),

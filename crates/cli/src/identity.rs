@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use plimsoll_models::{Checkpoint, Format};
+use plimsoll_models::Checkpoint;
 use plimsoll_panel::shown_text;
 
 use crate::device::bytes;
@@ -16,20 +16,12 @@ use crate::style::Style;
 pub fn print(rows: &mut Rows<impl Write>, style: Style, checkpoint: &Checkpoint) -> std::io::Result<()> {
     let architecture = checkpoint.hyperparams.arch_name;
     rows.one("model", &style.bold(&shown_text(&checkpoint.display(), WIDTH)))?;
-    rows.one("architecture", &format!("{architecture} ({})", format_name(checkpoint.format)))?;
+    rows.one("architecture", &format!("{architecture} ({})", checkpoint.format))?;
     rows.one("parameters", &count(checkpoint.n_params()))?;
     rows.one("file", &bytes(checkpoint.file_bytes() as f64))?;
     let types = checkpoint.bytes_by_type();
     let types: Vec<_> = types.iter().map(|(t, n)| format!("{} {}", t.name(), bytes(*n as f64))).collect();
     rows.one("types", &types.join(", "))
-}
-
-/// The name of a format.
-pub fn format_name(format: Format) -> String {
-    match format {
-        Format::Safetensors => "safetensors".to_owned(),
-        Format::Gguf { version } => format!("GGUF v{version}"),
-    }
 }
 
 /// Three figures and a unit.

@@ -1,14 +1,16 @@
 //! What a model lost against the one that it was made from: measured, read from its file, and told.
 
-use std::path::Path;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use plimsoll_engine::Session;
 use plimsoll_formats::gguf::GgufFile;
 use plimsoll_formats::{FileBytes, ModelFiles, WeightFiles};
 use plimsoll_lab::compare::weights_sha256;
 use plimsoll_lab::fidelity::are_comparable;
-use plimsoll_lab::loss::{Estimate, Loss, Passages, Stored, measure};
+use plimsoll_lab::loss::{Estimate, Loss, MeasuredBy, Passages, Stored, beside, measure};
 use plimsoll_models::{Checkpoint, Format};
+use plimsoll_panel::shown_text;
 use plimsoll_runtime::CacheType;
 
 use crate::mistake::Mistake;
@@ -63,14 +65,14 @@ impl<'a> Base<'a> {
     /// One of the two cannot be run.
     pub fn loss_of(&self, path: &Path) -> anyhow::Result<Loss> {
         let file = GgufFile::parse(FileBytes::map(path)?)?;
-        self.loss(&Checkpoint::from_gguf(&self.checkpoint.name, &[file])?)
+        Ok(self.loss(&Checkpoint::from_gguf(&self.checkpoint.name, &[file])?)?.0)
     }
 
-    /// The loss of a model.
+    /// The loss of a model, and the engine that computed its predictions, where this program did not.
     ///
     /// # Errors
     /// One of the two cannot be run, or they have no predictions that can be compared.
-    pub fn loss(&self, other_checkpoint: &Checkpoint) -> anyhow::Result<Loss> {
+    pub fn loss(&self, other_checkpoint: &Checkpoint) -> anyhow::Result<(Loss, Option<String>)> {
         let context = Some(CONTEXT.min(model::context(self.checkpoint, None)?));
         let options = model::session_options(self.settings.clone(), context, CacheType::default());
         let [mut base, mut other] =
@@ -86,20 +88,49 @@ impl<'a> Base<'a> {
             bar.set_position(done as u64);
         })?;
         bar.finish_and_clear();
-        Ok(loss)
+        Ok((loss, other.program().delegate().map(|(engine, _)| engine.to_owned())))
+    }
+
+    /// Measures the models of a folder, each by the engine that runs it, and writes what was lost beside them.
+    ///
+    /// # Errors
+    /// One cannot be run, or the folder takes no file.
+    pub fn store_beside(&self, folder: &Path, exported: &[PathBuf]) -> anyhow::Result<Vec<MeasuredBy>> {
+        let mut measured = Vec::with_capacity(exported.len());
+        for path in exported {
+            let checkpoint = Checkpoint::open(path)?;
+            let (loss, engine) = self.loss(&checkpoint)?;
+            measured.push((checkpoint, MeasuredBy { engine, stored: Stored { loss, ..self.unmeasured(None) } }));
+        }
+        beside::write(folder, &measured)?;
+        Ok(measured.into_iter().map(|(_, measured)| measured).collect())
     }
 }
 
-/// What a model's file says of its own loss; nothing where it says nothing, or is no GGUF.
+/// What a model's file, or one beside it, says of its own loss; nothing where nothing is said.
 ///
 /// # Errors
 /// It says it wrongly.
-pub fn stored(checkpoint: &Checkpoint) -> anyhow::Result<Option<Stored>> {
-    let (Some(path), Format::Gguf { .. }) = (&checkpoint.path, checkpoint.format) else { return Ok(None) };
+pub fn stored(checkpoint: &Checkpoint) -> anyhow::Result<Option<MeasuredBy>> {
+    let (Some(path), Format::Gguf { .. }) = (&checkpoint.path, checkpoint.format) else {
+        return Ok(beside::read(checkpoint)?);
+    };
     match ModelFiles::open(path)?.weights {
-        WeightFiles::Gguf(parts) => Ok(Stored::read(&parts[0])?),
-        WeightFiles::Safetensors { .. } => Ok(None),
+        WeightFiles::Gguf(parts) => Ok(Stored::read(&parts[0])?.map(|stored| MeasuredBy { engine: None, stored })),
+        WeightFiles::Safetensors { .. } | WeightFiles::Onnx { .. } => Ok(None),
     }
+}
+
+/// A loss that is kept beside a model, for a person.
+///
+/// # Errors
+/// Standard output takes nothing.
+pub fn print_beside(measured: &MeasuredBy) -> std::io::Result<()> {
+    let MeasuredBy { engine, stored } = measured;
+    let through = engine.as_ref().map_or(String::new(), |engine| format!(" through {}", shown_text(engine, 40)));
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "lost against {}{through}, and kept in {}:", shown_text(&stored.base, 60), beside::FILE)?;
+    lines(&stored.loss).iter().try_for_each(|line| writeln!(out, "  {line}"))
 }
 
 /// A loss for a person, in lines.

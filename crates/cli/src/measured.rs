@@ -259,8 +259,7 @@ fn reproduce(
     let filled: String = args.filling.flags().map(|flag| format!(" {}", quoted(&flag))).collect();
     let MeasureArgs { seed, repeat, .. } = args;
     let asked = asked(args);
-    let pre = settings.pre.as_ref().map_or(String::new(), |pre| format!(" --pre {}", quoted(pre)));
-    let threads = settings.threads;
+    let settings: String = settings.flags().iter().map(|flag| format!(" {}", quoted(flag))).collect();
     // Needs stand as they were written.
     let demand = Demand { needs: Vec::new(), ..args.demand() }.flags();
     let rubric =
@@ -269,7 +268,7 @@ fn reproduce(
     let needs: String = args.needs.iter().map(|needs| format!(" --need {}", quoted(&needs.text))).collect();
     let base = args.base.as_ref().map_or(String::new(), |base| format!(" --base {}", quoted(base)));
     format!(
-        "{isa}plimsoll compare {models}{asked}{filled} --seed {seed} --repeat {repeat} --threads {threads}{pre}{demand}{needs}{rubric}{margin}{base}"
+        "{isa}plimsoll compare {models}{asked}{filled} --seed {seed} --repeat {repeat}{settings}{demand}{needs}{rubric}{margin}{base}"
     )
 }
 
@@ -292,8 +291,8 @@ fn asked(args: &MeasureArgs) -> String {
 /// Has a process of its own load the model and answer once, so that its memory is its own.
 fn start_in_a_process(model: &str, filling: &FillingArgs, settings: &Settings) -> Result<Start, StartError> {
     let mut child = Command::new(std::env::current_exe()?)
-        .args(["measure-memory", model, "--threads", &settings.threads.to_string()])
-        .args(settings.pre.iter().flat_map(|pre| ["--pre", pre]))
+        .args(["measure-memory", model])
+        .args(settings.flags())
         .args(filling.flags())
         .env("PLIMSOLL_ISA", settings.isa.to_string())
         .stdin(Stdio::piped())

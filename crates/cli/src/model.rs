@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use plimsoll_catalog::{Availability, Catalog, ModelCard, nearest};
-use plimsoll_engine::{Session, SessionOptions, context_length};
+use plimsoll_engine::{Session, SessionOptions, context_length, load};
 use plimsoll_formats::FormatError;
-use plimsoll_models::Checkpoint;
-use plimsoll_runtime::CacheType;
+use plimsoll_models::{Checkpoint, Format};
+use plimsoll_runtime::{CacheType, Program};
 
 use crate::args::CacheArg;
+use crate::mistake::Mistake;
 use crate::settings::Settings;
 use crate::{catalogue, demo, fetched, hub_cache, places, wrong_download};
 
@@ -62,6 +63,19 @@ pub fn open(model: &str) -> anyhow::Result<Checkpoint> {
         Some(wrong) => wrong.into(),
         None => error.into(),
     })
+}
+
+/// The same of a model whose weights are to be read.
+///
+/// # Errors
+/// As [`open`], and of graphs, whose weights another engine reads.
+pub fn open_weights(model: &str) -> anyhow::Result<Checkpoint> {
+    let checkpoint = open(model)?;
+    if checkpoint.format == Format::Onnx {
+        let message = format!("the weights of `{}` are in ONNX graphs, which only ONNX Runtime reads", checkpoint.display());
+        return Err(Mistake::error(message, "name the model that they were exported from"));
+    }
+    Ok(checkpoint)
 }
 
 /// What [`open_files`] opens for a MODEL argument: an embedded model and a path that is there stand for themselves, and
@@ -145,10 +159,18 @@ pub fn session(checkpoint: &Checkpoint, settings: Settings) -> anyhow::Result<Se
     Ok(Session::open(checkpoint, &session_options(settings, None, CacheType::default()))?)
 }
 
+/// The program alone.
+///
+/// # Errors
+/// As [`load`].
+pub fn program(checkpoint: &Checkpoint, settings: Settings) -> anyhow::Result<Program> {
+    Ok(load(checkpoint, &session_options(settings, None, CacheType::default()))?)
+}
+
 /// How sessions are opened; what is not given is the engine's default.
 pub fn session_options(settings: Settings, context: Option<usize>, cache: CacheType) -> SessionOptions {
-    let Settings { isa, threads, pre } = settings;
-    SessionOptions { isa, threads, context, cache, pre, ..SessionOptions::default() }
+    let Settings { isa, threads, pre, engines } = settings;
+    SessionOptions { isa, threads, context, cache, pre, engines, ..SessionOptions::default() }
 }
 
 impl From<CacheArg> for CacheType {

@@ -1,12 +1,15 @@
 //! The processor settings that every command shares. `PLIMSOLL_ISA` is the one environment
-//! variable that changes arithmetic; `NO_COLOR` is read in `style`, folders in `places`.
+//! variable that changes arithmetic, `PLIMSOLL_PYTHON` the Python that has other engines; `NO_COLOR` is read in `style`,
+//! folders in `places`.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 use anyhow::Context;
+use plimsoll_engine::EngineOptions;
 use plimsoll_kernels::Isa;
 
-use crate::args::Common;
+use crate::args::{Common, EngineArg};
 
 /// Level and threads to compute with.
 #[derive(Clone, Debug)]
@@ -16,6 +19,8 @@ pub struct Settings {
     pub threads: NonZeroUsize,
     /// Pre-tokenizer asked for, where the file names one that is not known.
     pub pre: Option<String>,
+    /// How models are run that are exported for other engines.
+    pub engines: EngineOptions,
 }
 
 impl Settings {
@@ -30,6 +35,20 @@ impl Settings {
         };
         let all_cores = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let threads = common.threads.unwrap_or_else(all_cores);
-        Ok(Settings { isa, threads, pre: common.pre.clone() })
+        let python = std::env::var_os("PLIMSOLL_PYTHON").filter(|path| !path.is_empty()).map(PathBuf::from);
+        let engines = EngineOptions { python, mlx: common.engine == Some(EngineArg::Mlx) };
+        Ok(Settings { isa, threads, pre: common.pre.clone(), engines })
+    }
+
+    /// The flags by which a process of its own gets the same, but for what it has of the environment.
+    pub fn flags(&self) -> Vec<String> {
+        let mut flags = vec!["--threads".to_owned(), self.threads.to_string()];
+        if let Some(pre) = &self.pre {
+            flags.extend(["--pre".to_owned(), pre.clone()]);
+        }
+        if self.engines.mlx {
+            flags.extend(["--engine", "mlx"].map(str::to_owned));
+        }
+        flags
     }
 }

@@ -8,6 +8,7 @@
 pub mod batch;
 mod control_text;
 mod conversation;
+mod external;
 mod foreign;
 mod grammars;
 pub mod sampler;
@@ -20,11 +21,12 @@ mod vision;
 
 pub use control_text::{ControlTextError, ControlTexts, GuardedText};
 pub use conversation::Conversation;
+pub use external::{Engine, EngineError, EngineOptions, engine_of, require};
 pub use grammars::grammars;
 pub use sampler::{Sampler, SamplerError, SamplingParams};
 pub use session::{
     EncoderApart, Finish, GenerateOptions, Generation, Likelihood, Session, SessionError, SessionOptions, Timings,
-    context_length, log_probability,
+    context_length, load, log_probability,
 };
 pub use stream::{Chunk, TextStream};
 pub use template::{ChatTemplate, Clock, TemplateError, TemplateRequest};

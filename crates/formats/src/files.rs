@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::error::FormatError;
 use crate::folder::{Folder, JsonObject};
 use crate::gguf::{self, GgufFile};
+use crate::onnx::OnnxGraphs;
 use crate::safetensors::{self, SafetensorsFile};
 
 /// The files of a model: its weights, and the folder that its other files lie in.
@@ -30,10 +31,18 @@ pub enum WeightFiles {
     },
     /// One GGUF, or all parts of a split one in order; never empty.
     Gguf(Vec<GgufFile>),
+    /// `config.json` and graphs that hold their own weights.
+    Onnx {
+        /// Keys of `config.json`.
+        config: JsonObject,
+        /// The text model.
+        graphs: OnnxGraphs,
+    },
 }
 
 impl ModelFiles {
-    /// Finds the model at a path: a folder in Hugging Face's layout, or a `.gguf` file (any part of a split one).
+    /// Finds the model at a path: a folder in Hugging Face's layout or transformers.js', a `.gguf` file (any part of a split
+    /// one), or a graph of ONNX.
     ///
     /// # Errors
     /// There is none, several, or one whose files are broken.
@@ -41,6 +50,15 @@ impl ModelFiles {
         let metadata = std::fs::metadata(path).map_err(|e| FormatError::io(path, "open", e))?;
         if metadata.is_dir() {
             return ModelFiles::in_folder(&file_name(path), &Folder::Disk(path.to_owned()));
+        }
+        if path.extension().is_some_and(|extension| extension == "onnx") {
+            let of = OnnxGraphs::folder_of(path);
+            let folder = Folder::Disk(of.clone());
+            let config = folder.json("config.json")?.ok_or_else(|| no_model(&folder))?;
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            let name = format!("{}-{stem}", file_name(&of));
+            let graphs = OnnxGraphs::of_file(path)?;
+            return Ok(ModelFiles { name, folder: Some(folder), weights: WeightFiles::Onnx { config, graphs } });
         }
         let parts = open_gguf(path)?;
         // The card and licence beside a GGUF are its own only where it is the folder's only model.
@@ -55,11 +73,16 @@ impl ModelFiles {
     /// As [`ModelFiles::open`].
     pub fn in_folder(name: &str, folder: &Folder) -> Result<ModelFiles, FormatError> {
         let found = |weights| ModelFiles { name: name.to_owned(), folder: Some(folder.clone()), weights };
-        let config = folder.json("config.json")?;
-        if let Some(config) = config
-            && let Some(files) = safetensors::open_folder(folder)?
-        {
-            return Ok(found(WeightFiles::Safetensors { config, files }));
+        if let Some(config) = folder.json("config.json")? {
+            if let Some(files) = safetensors::open_folder(folder)? {
+                return Ok(found(WeightFiles::Safetensors { config, files }));
+            }
+            if let Folder::Disk(path) = folder
+                && OnnxGraphs::are_in(path)
+            {
+                let graphs = OnnxGraphs::of_folder(path, &config)?;
+                return Ok(found(WeightFiles::Onnx { config, graphs }));
+            }
         }
         // A config.json beside a GGUF is a stub for the Hub's counters, or the original's: the GGUF has its own.
         let parts = match (only_gguf(folder)?, folder) {
@@ -106,7 +129,7 @@ fn no_model(folder: &Folder) -> FormatError {
     let pickled = names.iter().find(|n| n.ends_with(".bin") || n.ends_with(".pth") || n.ends_with(".pt"));
     let found = match (has("config.json"), pickled) {
         (true, Some(pickled)) => format!("config.json, but the weights are `{pickled}`, expected *.safetensors"),
-        (true, None) => "config.json, but no *.safetensors and no .gguf".to_owned(),
+        (true, None) => "config.json, but no *.safetensors, no onnx/ and no .gguf".to_owned(),
         (false, _) if names.is_empty() => "the folder is empty".to_owned(),
         (false, _) => "no config.json and no .gguf".to_owned(),
     };

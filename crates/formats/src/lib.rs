@@ -21,6 +21,7 @@ mod mapping;
 pub mod mlx;
 mod new_file;
 mod new_folder;
+pub mod onnx;
 mod resumable_file;
 pub mod safetensors;
 pub mod template;

@@ -1,6 +1,7 @@
 //! What a model lost against the one that it was made from, over texts and conversations that are the same for both: how
 //! far its predictions lie apart, how much worse it predicts, and which answers change.
 
+pub mod beside;
 mod stored;
 
 use plimsoll_engine::{Session, SessionError, Special, TemplateRequest, log_probability};
@@ -17,6 +18,7 @@ use crate::suite::hash::sha256_hex;
 use crate::suite::{Item, Suite, categories, training_items};
 use crate::verify::BUILT_IN_TEXT;
 
+pub use beside::MeasuredBy;
 pub use stored::{Stored, StoredLossError};
 
 /// Positions whose logits are held at a time.

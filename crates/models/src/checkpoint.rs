@@ -1,15 +1,18 @@
 //! A model as its maker published it, whichever files it comes in.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use plimsoll_formats::gguf::GgufFile;
 use plimsoll_formats::mlx::Quantization;
+use plimsoll_formats::onnx::OnnxGraphs;
 use plimsoll_formats::safetensors::SafetensorsFile;
 use plimsoll_formats::{
     ChatTemplateSource, ConfigMap, Folder, FormatError, GenerationDefaults, JsonObject, LicenceFacts, ModelFiles,
     Tensor, TokenizerSource, WeightFiles, generation, licence, template, tokenizer,
 };
+use plimsoll_graph::WeightDecl;
 use plimsoll_kernels::DType;
 
 use crate::arch::Arch;
@@ -21,11 +24,26 @@ use crate::weights::{self, Weights};
 pub enum Format {
     /// A folder with `config.json` and `*.safetensors`.
     Safetensors,
+    /// The same with weights in MLX's groups.
+    Mlx,
+    /// A folder with `config.json` and graphs in `onnx/`, whose weights nothing here reads.
+    Onnx,
     /// One GGUF file or all parts of a split one.
     Gguf {
         /// The file's version, 2 or 3.
         version: u32,
     },
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Format::Safetensors => f.write_str("safetensors"),
+            Format::Mlx => f.write_str("MLX"),
+            Format::Onnx => f.write_str("ONNX"),
+            Format::Gguf { version } => write!(f, "GGUF v{version}"),
+        }
+    }
 }
 
 /// A model opened from its published files: everything that running, measuring and judging it starts from.
@@ -56,6 +74,8 @@ pub struct Checkpoint {
     /// What it says about its licence.
     pub licence: LicenceFacts,
     weights: Weights,
+    /// What stands in the place of weights.
+    graphs: Option<OnnxGraphs>,
     /// Where its other files lie, unless it is a GGUF alone.
     folder: Option<Folder>,
 }
@@ -127,6 +147,32 @@ impl Checkpoint {
         self.folder.as_ref()
     }
 
+    /// In what type a weight of its network is stored, and in how many bytes. Of graphs, whose weights are not read, all bytes
+    /// are taken to be spread evenly.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::require_shape`].
+    pub fn stored(&self, weight: &WeightDecl) -> Result<(DType, u64), FormatError> {
+        if self.graphs.is_none() {
+            let tensor = self.require_shape(&weight.name, &weight.shape)?;
+            return Ok((tensor.dtype(), tensor.stored_bytes() as u64));
+        }
+        let each = self.file_bytes() as f64 / self.n_params().max(1) as f64;
+        let n_values = weight.shape.iter().product::<usize>() as f64;
+        let dtype = match 8.0 * each {
+            bits if bits > 24.0 => DType::F32,
+            bits if bits > 12.0 => DType::F16,
+            bits if bits > 6.5 => DType::Q8_0,
+            _ => DType::Q4_0,
+        };
+        Ok((dtype, (n_values * each) as u64))
+    }
+
+    /// The graphs that another engine runs, of a checkpoint whose weights nothing here reads.
+    pub fn graphs(&self) -> Option<&OnnxGraphs> {
+        self.graphs.as_ref()
+    }
+
     /// Has `tensor` in the place of the one of its canonical name, whatever the files say.
     pub fn replace(&mut self, tensor: Tensor) {
         self.weights.tensors.insert(tensor.name().to_owned(), tensor);
@@ -170,6 +216,8 @@ fn of_files(files: ModelFiles) -> Result<Checkpoint, FormatError> {
         (WeightFiles::Safetensors { config, files }, Some(folder)) => from_safetensors(&name, &folder, config, &files),
         (WeightFiles::Safetensors { .. }, None) => unreachable!("its config.json lies in a folder"),
         (WeightFiles::Gguf(parts), folder) => from_gguf(&name, &parts, folder.as_ref()),
+        (WeightFiles::Onnx { config, graphs }, Some(folder)) => from_onnx(&name, &folder, config, graphs),
+        (WeightFiles::Onnx { .. }, None) => unreachable!("its config.json lies in a folder"),
     }
 }
 
@@ -182,17 +230,49 @@ fn from_safetensors(
     let mut hyperparams = config::from_config(&folder.display_file("config.json"), config.clone())?;
     let quantization = Quantization::of(&ConfigMap::new(&folder.display_file("config.json"), config.clone()))?;
     let weights = Weights::from_safetensors(files, quantization.as_ref(), &mut hyperparams)?;
+    let format = if quantization.is_some() { Format::Mlx } else { Format::Safetensors };
+    in_folder(name, folder, &config, format, hyperparams, weights)
+}
+
+fn from_onnx(
+    name: &str,
+    folder: &Folder,
+    config: JsonObject,
+    graphs: OnnxGraphs,
+) -> Result<Checkpoint, FormatError> {
+    let hyperparams = config::from_config(&folder.display_file("config.json"), config.clone())?;
+    let file_bytes = graphs.files.iter().map(|(_, bytes)| bytes.len() as u64).sum();
+    let weights = Weights { file_bytes, ..Weights::default() };
+    let checkpoint = in_folder(name, folder, &config, Format::Onnx, hyperparams, weights)?;
+    let mut checkpoint = Checkpoint { graphs: Some(graphs), ..checkpoint };
+    if let Ok(network) = crate::network(&checkpoint) {
+        let values = |weight: &WeightDecl| weight.shape.iter().product::<usize>() as u64;
+        checkpoint.weights.n_params = network.weights.iter().map(values).sum();
+    }
+    Ok(checkpoint)
+}
+
+/// With what else lies in a folder.
+fn in_folder(
+    name: &str,
+    folder: &Folder,
+    config: &JsonObject,
+    format: Format,
+    hyperparams: Hyperparams,
+    weights: Weights,
+) -> Result<Checkpoint, FormatError> {
     let (tokenizer, tokenizer_config) = tokenizer::from_folder(folder)?;
     Ok(Checkpoint {
         name: name.to_owned(),
         path: None,
-        format: Format::Safetensors,
+        format,
         hyperparams,
         tokenizer: Arc::new(tokenizer),
         chat_template: template::from_folder(folder, &tokenizer_config)?,
-        generation: generation::from_folder(folder, &config)?,
+        generation: generation::from_folder(folder, config)?,
         licence: licence::gather(Some(folder), None)?,
         weights: Weights { source: name.to_owned(), ..weights },
+        graphs: None,
         folder: Some(folder.clone()),
     })
 }
@@ -225,6 +305,7 @@ fn from_gguf(name: &str, parts: &[GgufFile], folder: Option<&Folder>) -> Result<
         generation: generation::from_gguf(metadata)?,
         licence: licence::gather(folder, Some(metadata))?,
         weights: Weights { source: name.to_owned(), ..weights },
+        graphs: None,
         folder: folder.cloned(),
     })
 }

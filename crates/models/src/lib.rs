@@ -73,7 +73,11 @@ pub enum ModelError {
 /// [`ModelError`], which names what is not understood.
 pub fn network(checkpoint: &Checkpoint) -> Result<Network, ModelError> {
     let hp = &checkpoint.hyperparams;
-    let n_tensors = checkpoint.tensors().count();
+    // Of graphs nothing is known but their length.
+    let n_tensors = match checkpoint.format {
+        Format::Onnx => checkpoint.file_bytes() as usize,
+        _ => checkpoint.tensors().count(),
+    };
     if hp.n_layers > n_tensors {
         // Refused before a network is built that a forged count would make gigabytes large.
         return Err(ModelError::TooManyLayers { checkpoint: checkpoint.display(), n_layers: hp.n_layers, n_tensors });

@@ -142,10 +142,12 @@ struct Layer {
     values: Store,
 }
 
-/// Keys and values of every layer for the positions `0..len` of one sequence.
+/// Keys and values of every layer for the positions `0..len` of one sequence; or its tokens, where another engine has those.
 #[derive(Debug)]
 pub struct KvCache {
     layers: Vec<Layer>,
+    /// Of a network that another engine computes; empty where keys and values lie here.
+    ids: Vec<u32>,
     len: usize,
     capacity: usize,
     /// Tokens of the sequence that keys are turned for.
@@ -165,7 +167,14 @@ impl KvCache {
         };
         let layers: Option<Vec<Layer>> = network.caches.iter().map(layer).collect();
         let native = network.native_context();
-        Ok(KvCache { layers: layers.ok_or_else(refused)?, len: 0, capacity, expected: capacity, native })
+        let layers = layers.ok_or_else(refused)?;
+        Ok(KvCache { layers, ids: Vec::new(), len: 0, capacity, expected: capacity, native })
+    }
+
+    /// A cache of the tokens alone.
+    pub(crate) fn of_ids(network: &Network, capacity: usize) -> KvCache {
+        let native = network.native_context();
+        KvCache { layers: Vec::new(), ids: Vec::new(), len: 0, capacity, expected: capacity, native }
     }
 
     /// Positions filled.
@@ -203,6 +212,7 @@ impl KvCache {
     /// Forgets every position from `len` on; what stays is as if the rest had never been seen.
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
+        self.ids.truncate(self.len);
         for layer in &mut self.layers {
             layer.keys.truncate(layer.of, self.len);
             layer.values.truncate(layer.of, self.len);
@@ -231,7 +241,8 @@ impl KvCache {
         };
         let layers: Option<Vec<Layer>> = self.layers.iter().map(layer).collect();
         let KvCache { capacity, expected, native, .. } = *self;
-        Ok(KvCache { layers: layers.ok_or_else(refused)?, len, capacity, expected, native })
+        let ids = self.ids[..len.min(self.ids.len())].to_vec();
+        Ok(KvCache { layers: layers.ok_or_else(refused)?, ids, len, capacity, expected, native })
     }
 
     /// Appends rows to one layer; [`KvCache::advance`] follows once every layer has them.
@@ -244,6 +255,15 @@ impl KvCache {
 
     pub(crate) fn advance(&mut self, n_tokens: usize) {
         self.len += n_tokens;
+    }
+
+    pub(crate) fn append_ids(&mut self, ids: &[u32]) {
+        self.ids.extend_from_slice(ids);
+        self.advance(ids.len());
+    }
+
+    pub(crate) fn ids(&self) -> &[u32] {
+        &self.ids
     }
 }
 

@@ -85,6 +85,11 @@ impl<'a> Input<'a> {
         (0..self.len()).step_by(n).map(move |first| self.part(first..(first + n).min(self.len())))
     }
 
+    /// The first of the overrides, if there is one.
+    pub(crate) fn first_override(&self) -> Option<EmbeddingOverride<'a>> {
+        self.overrides.first().copied()
+    }
+
     /// The first of the overrides that are not whole, or not all for tokens that are there.
     pub(crate) fn misfit(&self, d_model: usize) -> Option<EmbeddingOverride<'a>> {
         let fits = |given: &&EmbeddingOverride| {

@@ -7,6 +7,7 @@
 mod arithmetic;
 mod bind;
 mod cache;
+mod delegate;
 mod execute;
 mod input;
 mod machine;
@@ -20,8 +21,9 @@ mod tower;
 
 pub use arithmetic::Arithmetic;
 pub use cache::{CacheError, CacheType, KvCache};
+pub use delegate::{Delegate, DelegateError};
 pub use input::{EmbeddingOverride, Input};
-pub use machine::{ResidentBytes, measure_machine, resident_bytes};
+pub use machine::{ResidentBytes, measure_machine, resident_bytes, resident_bytes_of};
 pub use memory::Memory;
 pub use observed::InputSquares;
 pub use program::{BATCH_TOKENS, LoadError, Program, StepError, likeliest};

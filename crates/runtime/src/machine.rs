@@ -151,11 +151,28 @@ pub fn resident_bytes() -> Option<ResidentBytes> {
     Some(ResidentBytes { now, peak: now })
 }
 
+/// The same of another process of this user, which nothing here asks other systems for.
+#[cfg(not(target_os = "linux"))]
+pub fn resident_bytes_of(_process: u32) -> Option<ResidentBytes> {
+    None
+}
+
 /// Memory of this process in RAM now, and at most so far, in bytes. None where the system does
 /// not tell (it is read from `/proc/self/status`).
 #[cfg(target_os = "linux")]
 pub fn resident_bytes() -> Option<ResidentBytes> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    resident_in(std::path::Path::new("/proc/self/status"))
+}
+
+/// The same of another process of this user. None where the system does not tell.
+#[cfg(target_os = "linux")]
+pub fn resident_bytes_of(process: u32) -> Option<ResidentBytes> {
+    resident_in(&std::path::PathBuf::from(format!("/proc/{process}/status")))
+}
+
+#[cfg(target_os = "linux")]
+fn resident_in(status: &std::path::Path) -> Option<ResidentBytes> {
+    let status = std::fs::read_to_string(status).ok()?;
     let bytes = |key: &str| -> Option<u64> {
         let line = status.lines().find(|line| line.starts_with(key))?;
         let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;

@@ -1,17 +1,20 @@
 //! A network with its weights, on this processor.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 
 use plimsoll_formats::FormatError;
 use plimsoll_graph::{Network, StepSize, cost::Cost};
-use plimsoll_kernels::{Cpu, CpuError, Isa, Phase};
-use plimsoll_models::Checkpoint;
+use plimsoll_kernels::{Cpu, CpuError, DType, Isa, Phase};
+use plimsoll_models::{Checkpoint, Format};
 
 use crate::arithmetic::Arithmetic;
 use crate::bind::BoundWeights;
 use crate::cache::{CacheError, CacheType, KvCache};
+use crate::delegate::{Delegate, DelegateError, Delegated};
 use crate::execute::Executor;
 use crate::input::Input;
+use crate::machine::ResidentBytes;
 use crate::observed::InputSquares;
 use crate::token_step::TokenStep;
 
@@ -35,6 +38,14 @@ pub enum LoadError {
     /// The processor lacks the instruction set or the threads asked for.
     #[error(transparent)]
     Cpu(#[from] CpuError),
+    /// Its weights are in a form that another engine reads.
+    #[error("`{checkpoint}` is run by {engine}, not by this program")]
+    Foreign {
+        /// The checkpoint.
+        checkpoint: String,
+        /// Who runs it.
+        engine: &'static str,
+    },
 }
 
 /// What a step refuses.
@@ -70,18 +81,36 @@ pub enum StepError {
         /// Width of an embedding.
         d_model: usize,
     },
+    /// The engine that computes in this program's place gave no logits.
+    #[error(transparent)]
+    Delegate(#[from] DelegateError),
+    /// Rows in place of embeddings, for an engine that is handed ids alone.
+    #[error("{engine} is handed token ids alone here, no pictures")]
+    IdsAlone {
+        /// Which.
+        engine: String,
+    },
 }
 
 /// A network made executable: weights found and checked, buffers planned, kernels chosen.
 pub struct Program {
-    executor: Executor,
+    computed: Computed,
     /// Width of an embedding.
     d_model: usize,
 }
 
+/// By whom.
+enum Computed {
+    Here(Box<Executor>),
+    Elsewhere(Delegated),
+}
+
 impl std::fmt::Debug for Program {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Program({:?})", self.executor)
+        match &self.computed {
+            Computed::Here(executor) => write!(f, "Program({executor:?})"),
+            Computed::Elsewhere(delegated) => write!(f, "Program({})", delegated.delegate.engine()),
+        }
     }
 }
 
@@ -96,10 +125,36 @@ impl Program {
         threads: NonZeroUsize,
         arithmetic: Arithmetic,
     ) -> Result<Program, LoadError> {
+        if checkpoint.format == Format::Onnx {
+            return Err(LoadError::Foreign { checkpoint: checkpoint.display(), engine: "ONNX Runtime" });
+        }
         let network = plimsoll_models::network(checkpoint)?;
         let weights = BoundWeights::of_text(&network, checkpoint)?;
-        let executor = Executor::new(network, weights, Cpu::new(isa, threads)?, arithmetic);
-        Ok(Program { executor, d_model: checkpoint.hyperparams.d_model })
+        let executor = Box::new(Executor::new(network, weights, Cpu::new(isa, threads)?, arithmetic));
+        Ok(Program { computed: Computed::Here(executor), d_model: checkpoint.hyperparams.d_model })
+    }
+
+    /// The text network of a checkpoint as another engine computes it.
+    ///
+    /// # Errors
+    /// It is no network, or the processor lacks what is asked for.
+    pub fn delegated(
+        checkpoint: &Checkpoint,
+        isa: Isa,
+        threads: NonZeroUsize,
+        delegate: Box<dyn Delegate>,
+    ) -> Result<Program, LoadError> {
+        let network = plimsoll_models::network(checkpoint)?;
+        let delegated = Delegated::new(network, Cpu::new(isa, threads)?, delegate);
+        Ok(Program { computed: Computed::Elsewhere(delegated), d_model: checkpoint.hyperparams.d_model })
+    }
+
+    /// The engine that computes in this program's place, if one does, and the memory that its process takes, if it tells.
+    pub fn delegate(&self) -> Option<(&str, Option<ResidentBytes>)> {
+        match &self.computed {
+            Computed::Here(_) => None,
+            Computed::Elsewhere(Delegated { delegate, .. }) => Some((delegate.engine(), delegate.resident())),
+        }
     }
 
     /// An empty cache for sequences of up to `capacity` tokens.
@@ -107,7 +162,10 @@ impl Program {
     /// # Errors
     /// When the memory is not to be had.
     pub fn new_cache(&self, capacity: usize, kind: CacheType) -> Result<KvCache, CacheError> {
-        KvCache::new(&self.executor.network, capacity, kind)
+        match &self.computed {
+            Computed::Here(executor) => KvCache::new(&executor.network, capacity, kind),
+            Computed::Elsewhere(delegated) => Ok(KvCache::of_ids(&delegated.network, capacity)),
+        }
     }
 
     /// The cost of the network with the weights as a checkpoint stores them.
@@ -116,21 +174,25 @@ impl Program {
     /// The first weight that is missing or does not fit: no figure is made of half a model.
     pub fn cost(checkpoint: &Checkpoint) -> Result<Cost, LoadError> {
         let network = plimsoll_models::network(checkpoint)?;
-        for decl in &network.weights {
-            checkpoint.require_shape(&decl.name, &decl.shape)?;
-        }
-        let stored = |name: &str| checkpoint.tensor(name).map(|tensor| (tensor.dtype(), tensor.stored_bytes() as u64));
-        Ok(Cost::new(&network, |decl| stored(&decl.name)))
+        let stored = network.weights.iter().map(|weight| Ok((&*weight.name, checkpoint.stored(weight)?)));
+        let stored = stored.collect::<Result<HashMap<&str, (DType, u64)>, FormatError>>()?;
+        Ok(Cost::new(&network, |decl| stored.get(&*decl.name).copied()))
     }
 
     /// The device that the program runs on.
     pub fn cpu(&self) -> &Cpu {
-        &self.executor.cpu
+        match &self.computed {
+            Computed::Here(executor) => &executor.cpu,
+            Computed::Elsewhere(delegated) => &delegated.cpu,
+        }
     }
 
     /// The description that the program runs.
     pub fn network(&self) -> &Network {
-        &self.executor.network
+        match &self.computed {
+            Computed::Here(executor) => &executor.network,
+            Computed::Elsewhere(delegated) => &delegated.network,
+        }
     }
 
     /// Appends tokens of a prompt to the sequence of `cache`; returns the logits after the last one, `(vocab_size)`.
@@ -146,8 +208,8 @@ impl Program {
         self.check(cache, input)?;
         assert!(!input.is_empty(), "a step needs a token");
         let n_before = (input.len() - 1) / BATCH_TOKENS * BATCH_TOKENS;
-        self.run_batches(cache, input.part(0..n_before));
-        Ok(self.run_batch(Phase::Prefill, &mut [cache], input.part(n_before..input.len()), 1))
+        self.run_batches(cache, input.part(0..n_before))?;
+        self.run_batch(Phase::Prefill, &mut [cache], input.part(n_before..input.len()), 1)
     }
 
     /// [`Program::step`] where nobody wants logits.
@@ -157,14 +219,14 @@ impl Program {
     pub fn append<'i>(&mut self, cache: &mut KvCache, input: impl Into<Input<'i>>) -> Result<(), StepError> {
         let input = input.into();
         self.check(cache, input)?;
-        self.run_batches(cache, input);
-        Ok(())
+        self.run_batches(cache, input)
     }
 
-    fn run_batches(&mut self, cache: &mut KvCache, input: Input) {
+    fn run_batches(&mut self, cache: &mut KvCache, input: Input) -> Result<(), StepError> {
         for batch in input.parts(BATCH_TOKENS) {
-            self.run_batch(Phase::Prefill, &mut [&mut *cache], batch, 0);
+            self.run_batch(Phase::Prefill, &mut [&mut *cache], batch, 0)?;
         }
+        Ok(())
     }
 
     /// Appends one generated token to each of several sequences; returns the logits after each, `(n_sequences,
@@ -180,7 +242,7 @@ impl Program {
         sequences.iter().try_for_each(|(cache, token)| self.check(cache, (&[*token]).into()))?;
         let (mut caches, tokens): (Vec<&mut KvCache>, Vec<u32>) =
             sequences.iter_mut().map(|(cache, token)| (&mut **cache, *token)).unzip();
-        Ok(self.run_batch(Phase::Decode, &mut caches, (&tokens).into(), tokens.len()))
+        self.run_batch(Phase::Decode, &mut caches, (&tokens).into(), tokens.len())
     }
 
     /// As [`Program::step`]; hands the logits after each token to `each` with its index in the input.
@@ -195,9 +257,9 @@ impl Program {
     ) -> Result<(), StepError> {
         let input = input.into();
         self.check(cache, input)?;
-        let vocab_size = self.executor.network.vocab_size;
+        let vocab_size = self.network().vocab_size;
         for (index, batch) in input.parts(BATCH_TOKENS_WITH_LOGITS).enumerate() {
-            let logits = self.run_batch(Phase::Prefill, &mut [&mut *cache], batch, batch.len());
+            let logits = self.run_batch(Phase::Prefill, &mut [&mut *cache], batch, batch.len())?;
             let rows = logits.chunks_exact(vocab_size).enumerate();
             rows.for_each(|(i, row)| each(index * BATCH_TOKENS_WITH_LOGITS + i, row));
         }
@@ -206,23 +268,33 @@ impl Program {
 
     /// Forgets what weights were multiplied with, and sums it up from now on.
     pub fn observe(&mut self) {
-        self.executor.observe();
+        if let Computed::Here(executor) = &mut self.computed {
+            executor.observe();
+        }
     }
 
     /// What every weight was multiplied with since [`Program::observe`], by its canonical name; nothing of those that were
-    /// multiplied with nothing, such as the output projection where nobody wanted logits.
+    /// multiplied with nothing, such as the output projection where nobody wanted logits, and of all that another engine
+    /// computes.
     pub fn observed(&self) -> impl Iterator<Item = (&str, &InputSquares)> {
-        self.executor.observed()
+        let executor = match &self.computed {
+            Computed::Here(executor) => Some(executor),
+            Computed::Elsewhere(_) => None,
+        };
+        executor.into_iter().flat_map(|executor| executor.observed())
     }
 
     fn check(&self, cache: &KvCache, input: Input) -> Result<(), StepError> {
-        let vocab_size = self.executor.network.vocab_size;
+        let vocab_size = self.network().vocab_size;
         if let Some(id) = input.ids().iter().copied().find(|id| *id as usize >= vocab_size) {
             return Err(StepError::UnknownToken { id, vocab_size });
         }
         if let Some(given) = input.misfit(self.d_model) {
             let (values, tokens, d_model) = (given.rows.len(), input.len(), self.d_model);
             return Err(StepError::GivenRows { at: given.at, values, tokens, d_model });
+        }
+        if let (Some(_), Computed::Elsewhere(delegated)) = (input.first_override(), &self.computed) {
+            return Err(StepError::IdsAlone { engine: delegated.delegate.engine().to_owned() });
         }
         let (used, capacity) = (cache.len(), cache.capacity());
         if input.len() > capacity - used {
@@ -233,13 +305,37 @@ impl Program {
 
     /// One pass over the nodes for the next tokens of each sequence, as many of each; returns the logits wanted,
     /// `(n_selected, vocab_size)`. With none wanted, nodes behind the row selection do nothing.
-    fn run_batch(&mut self, phase: Phase, sequences: &mut [&mut KvCache], input: Input, n_selected: usize) -> &[f32] {
+    ///
+    /// # Errors
+    /// Another engine computes, and fails: every cache is as it was.
+    fn run_batch(
+        &mut self,
+        phase: Phase,
+        sequences: &mut [&mut KvCache],
+        input: Input,
+        n_selected: usize,
+    ) -> Result<&[f32], StepError> {
         let each = input.len() / sequences.len();
-        let mut step = TokenStep::new(phase, &self.executor.network.ropes, input, sequences, n_selected);
-        self.executor.run(&mut step);
-        sequences.iter_mut().for_each(|cache| cache.advance(each));
-        let size = StepSize { tokens: input.len(), selected: n_selected, tiles: 0 };
-        self.executor.value(self.executor.network.outputs[0], size)
+        match &mut self.computed {
+            Computed::Here(executor) => {
+                let mut step = TokenStep::new(phase, &executor.network.ropes, input, sequences, n_selected);
+                executor.run(&mut step);
+                sequences.iter_mut().for_each(|cache| cache.advance(each));
+                let size = StepSize { tokens: input.len(), selected: n_selected, tiles: 0 };
+                Ok(executor.value(executor.network.outputs[0], size))
+            }
+            Computed::Elsewhere(delegated) => {
+                let before: Vec<usize> = sequences.iter().map(|cache| cache.len()).collect();
+                for (cache, ids) in sequences.iter_mut().zip(input.ids().chunks(each.max(1))) {
+                    cache.append_ids(ids);
+                }
+                let found = delegated.run(sequences.iter().map(|cache| cache.ids()), n_selected / sequences.len());
+                if found.is_err() {
+                    sequences.iter_mut().zip(before).for_each(|(cache, len)| cache.truncate(len));
+                }
+                Ok(found?)
+            }
+        }
     }
 }
 

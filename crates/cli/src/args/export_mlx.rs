@@ -38,6 +38,9 @@ pub struct ExportMlx {
     /// The name on the hub of the model that this one is made of, for its card [default: that of the cache it lies in]
     #[arg(long, value_name = "ORG/NAME")]
     pub base_model: Option<String>,
+    /// Measure what was lost, and keep it beside the weights; --engine mlx has mlx itself compute
+    #[arg(long, conflicts_with = "dry_run")]
+    pub measure: bool,
     /// Take the place of a folder of that name, if it holds a model
     #[arg(long)]
     pub force: bool,

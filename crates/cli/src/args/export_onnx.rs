@@ -34,6 +34,9 @@ pub struct ExportOnnx {
     /// The text model alone, of a model that sees
     #[arg(long, conflicts_with = "mmproj")]
     pub text_only: bool,
+    /// Measure what each graph lost, through ONNX Runtime from the Python of PLIMSOLL_PYTHON, and keep it beside them
+    #[arg(long)]
+    pub measure: bool,
     /// Take the place of an earlier export
     #[arg(long)]
     pub force: bool,

@@ -36,7 +36,7 @@ mod verify;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub use bench::Bench;
 pub use cache::CacheArg;
@@ -73,7 +73,7 @@ pub use verify::Verify;
     name = "plimsoll",
     version,
     about,
-    after_help = "Without a command: compare the two embedded demo models.\n\nEnvironment:\n  PLIMSOLL_ISA=scalar|avx2|avx512|amx|neon|dotprod|i8mm   force an instruction-set level\n  NO_COLOR                                                no colour\n  HF_HUB_CACHE, HF_HOME                                   the hub's cache of this machine\n  XDG_CONFIG_HOME, XDG_DATA_HOME,                         the folders of this user\n  XDG_STATE_HOME, XDG_CACHE_HOME"
+    after_help = "Without a command: compare the two embedded demo models.\n\nEnvironment:\n  PLIMSOLL_ISA=scalar|avx2|avx512|amx|neon|dotprod|i8mm   force an instruction-set level\n  PLIMSOLL_PYTHON                                         the Python that has ONNX Runtime or mlx\n  NO_COLOR                                                no colour\n  HF_HUB_CACHE, HF_HOME                                   the hub's cache of this machine\n  XDG_CONFIG_HOME, XDG_DATA_HOME,                         the folders of this user\n  XDG_STATE_HOME, XDG_CACHE_HOME"
 )]
 pub struct Args {
     /// What to do.
@@ -97,9 +97,21 @@ pub struct Common {
     /// Pre-tokenizer to use where the file names one that is not known
     #[arg(long, global = true, value_name = "TAG")]
     pub pre: Option<String>,
+    /// Who runs MLX folders: this program, or mlx itself, from the Python of PLIMSOLL_PYTHON [default: plimsoll]
+    #[arg(long, global = true, value_enum, value_name = "ENGINE")]
+    pub engine: Option<EngineArg>,
     /// Folder of your own model cards [default: plimsoll/catalog in the configuration folder]
     #[arg(long, global = true, value_name = "DIR")]
     pub catalog: Option<PathBuf>,
+}
+
+/// An engine that runs what is exported for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EngineArg {
+    /// This program
+    Plimsoll,
+    /// mlx, with mlx-lm or mlx-vlm
+    Mlx,
 }
 
 /// What to do.

@@ -9,7 +9,7 @@ use plimsoll_lab::predict::SpeedPrediction;
 use plimsoll_lab::record::Unit;
 use plimsoll_lab::stats::Median;
 use plimsoll_panel::shown_text;
-use plimsoll_runtime::{Arithmetic, CacheType, Program, measure_machine};
+use plimsoll_runtime::{CacheType, Program, measure_machine};
 use serde_json::json;
 
 use crate::args::Bench;
@@ -24,7 +24,7 @@ use crate::{model, progress};
 pub fn run(command: &Bench, settings: Settings, as_json: bool) -> anyhow::Result<()> {
     let checkpoint = model::open(&command.model)?;
     let cost = Program::cost(&checkpoint)?;
-    let mut program = Program::load(&checkpoint, settings.isa, settings.threads, Arithmetic::Fast)?;
+    let mut program = model::program(&checkpoint, settings.clone())?;
     let plan = plan(command, checkpoint.hyperparams.max_seq_len)?;
     let machine = measure_machine(program.cpu(), &cost.products());
     let cache = CacheType::from(command.cache);

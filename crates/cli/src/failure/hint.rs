@@ -1,7 +1,7 @@
 //! What to do about an error: crates below say what is wrong, and the words of the command line are here alone.
 
 use plimsoll_catalog::{Availability, CatalogError};
-use plimsoll_engine::{SessionError, TokenizerError, VisionEncoderError};
+use plimsoll_engine::{EngineError, SessionError, TokenizerError, VisionEncoderError};
 use plimsoll_fetch::FetchError;
 use plimsoll_formats::FormatError;
 use plimsoll_kernels::CpuError;
@@ -262,7 +262,20 @@ fn session_hint(error: &SessionError) -> Option<String> {
         SessionError::Load(error) => load_hint(error),
         SessionError::Tokenizer(error) => tokenizer_hint(error),
         SessionError::Vision(error) => vision_hint(error),
+        SessionError::Engine(error) => engine_hint(error),
         _ => None,
+    }
+}
+
+fn engine_hint(error: &EngineError) -> Option<String> {
+    match error {
+        EngineError::Python { .. } => Some("PLIMSOLL_PYTHON names the Python to start".to_owned()),
+        EngineError::Missing { engine, python, .. } => Some(format!(
+            "`{python} -m pip install {}` installs it; PLIMSOLL_PYTHON names the Python of another environment",
+            engine.packages()
+        )),
+        EngineError::Refused(_) => Some("the folder may be of a newer version of that engine, or damaged".to_owned()),
+        EngineError::NoFolder { .. } => None,
     }
 }
 
@@ -288,6 +301,9 @@ fn load_hint(error: &LoadError) -> Option<String> {
         LoadError::Network(error) => model_hint(error),
         LoadError::Weights(error) => format_hint(error),
         LoadError::Cpu(error) => Some(cpu_hint(error).to_owned()),
+        LoadError::Foreign { .. } => {
+            Some("`plimsoll run`, `eval`, `bench`, `compare` and `verify --base` have that engine run it".to_owned())
+        }
     }
 }
 

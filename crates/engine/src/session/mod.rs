@@ -18,6 +18,7 @@ use plimsoll_runtime::{
     Arithmetic, BATCH_TOKENS, CacheError, CacheType, EmbeddingOverride, Input, KvCache, LoadError, Program, StepError,
 };
 
+use crate::external::{self, EngineError, EngineOptions, engine_of};
 use crate::sampler::{SamplerError, SamplingParams};
 use crate::template::{ChatTemplate, TemplateError, TemplateRequest};
 use crate::tokenizer::{Special, Tokenizer, TokenizerError};
@@ -53,6 +54,9 @@ pub enum SessionError {
     /// The program refuses the tokens.
     #[error(transparent)]
     Step(#[from] StepError),
+    /// The engine that it was exported for does not run it.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// The model cannot be shown something.
     #[error(transparent)]
     Vision(#[from] VisionEncoderError),
@@ -119,6 +123,8 @@ pub struct SessionOptions {
     pub template: Option<String>,
     /// The vision tower of a GGUF; `None` is the one mmproj file beside it.
     pub mmproj: Option<PathBuf>,
+    /// How models are run that are exported for another engine.
+    pub engines: EngineOptions,
 }
 
 impl Default for SessionOptions {
@@ -133,6 +139,7 @@ impl Default for SessionOptions {
             pre: None,
             template: None,
             mmproj: None,
+            engines: EngineOptions::default(),
         }
     }
 }
@@ -242,7 +249,7 @@ impl Session {
         if let Some(template) = &template {
             tokenizer.guard(&template.literals())?;
         }
-        let program = Program::load(checkpoint, options.isa, options.threads, options.arithmetic)?;
+        let program = load(checkpoint, options)?;
         let context = context_length(program.network(), checkpoint.hyperparams.max_seq_len, options.context)?;
         let cache = program.new_cache(context, options.cache)?;
         let mut eos_ids = checkpoint.generation.eos_ids.clone();
@@ -472,6 +479,21 @@ impl Session {
         match &self.vision {
             Some(encoder) => encoder.prompts().embeddings(prompt),
             None => Vec::new(),
+        }
+    }
+}
+
+/// The program that runs a checkpoint: this one's, or that of the engine which it was exported for.
+///
+/// # Errors
+/// It does not fit, or the engine is not there or refuses it.
+pub fn load(checkpoint: &Checkpoint, options: &SessionOptions) -> Result<Program, SessionError> {
+    let SessionOptions { isa, threads, arithmetic, engines, .. } = options;
+    match engine_of(checkpoint, engines) {
+        None => Ok(Program::load(checkpoint, *isa, *threads, *arithmetic)?),
+        Some(engine) => {
+            let worker = external::start(engine, checkpoint, engines, *threads)?;
+            Ok(Program::delegated(checkpoint, *isa, *threads, Box::new(worker))?)
         }
     }
 }

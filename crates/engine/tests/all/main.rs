@@ -2,6 +2,7 @@
 
 mod batch;
 mod bounded_tokenizers;
+mod external;
 mod jinja;
 mod pictures;
 mod published_templates;

@@ -23,6 +23,7 @@ mod wire;
 
 use std::path::Path;
 
+use plimsoll_formats::onnx::{DECODER, EMBEDDING, WHOLE};
 use plimsoll_formats::{Folder, JsonObject};
 use plimsoll_graph::Network;
 use plimsoll_kernels::Pool;
@@ -61,6 +62,14 @@ pub struct WrittenGraph {
     pub bytes: u64,
 }
 
+impl WrittenGraph {
+    /// Whether logits come out of it.
+    pub fn is_decoder(&self) -> bool {
+        let name = self.file.trim_start_matches("onnx/");
+        [WHOLE, DECODER].iter().any(|decoder| name.starts_with(decoder))
+    }
+}
+
 /// The graphs of an export, of which nothing is written yet.
 #[derive(Debug)]
 pub struct OnnxGraphs<'a> {
@@ -89,13 +98,13 @@ impl<'a> OnnxExport<'a> {
     fn parts(&self, network: &Network, precision: Precision) -> Result<Vec<(&'static str, GraphBuilder)>, OnnxError> {
         let weights = self.checkpoint.weights();
         let Some(vision) = self.vision else {
-            return Ok(vec![("model", text::decoder(network, weights, precision, Begin::Ids)?)]);
+            return Ok(vec![(WHOLE, text::decoder(network, weights, precision, Begin::Ids)?)]);
         };
         let tower = plimsoll_models::tower(vision)?;
         Ok(vec![
-            ("embed_tokens", text::embedding(network, weights, precision)?),
+            (EMBEDDING, text::embedding(network, weights, precision)?),
             ("vision_encoder", tower::encoder(&tower, &vision.weights, precision)?),
-            ("decoder_model_merged", text::decoder(network, weights, precision, Begin::Embeddings)?),
+            (DECODER, text::decoder(network, weights, precision, Begin::Embeddings)?),
         ])
     }
 }

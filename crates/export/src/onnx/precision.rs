@@ -1,6 +1,6 @@
 //! In what numbers a model is written.
 
-use plimsoll_formats::Tensor;
+use plimsoll_formats::{Tensor, onnx};
 use plimsoll_kernels::DType;
 
 use super::error::OnnxError;
@@ -41,13 +41,7 @@ impl Precision {
 
     /// What stands behind a file's name.
     pub fn suffix(self) -> &'static str {
-        match self {
-            Precision::Fp32 => "",
-            Precision::Fp16 => "_fp16",
-            Precision::Q8 => "_quantized",
-            Precision::Q4 | Precision::Exact => "_q4",
-            Precision::Q4F16 => "_q4f16",
-        }
+        onnx::suffix(self.name()).expect("a name that transformers.js knows")
     }
 
     /// What products are computed in, and caches kept.

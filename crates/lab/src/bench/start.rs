@@ -42,7 +42,7 @@ pub struct Start {
     pub first_token: f64,
     /// Resident size before the weights: program, tokenizer and template, in bytes.
     pub process_bytes: u64,
-    /// Peak resident size of the whole process, in bytes.
+    /// Peak resident size of the whole process, and of that of an engine that runs the model in its place, in bytes.
     pub peak_bytes: u64,
     /// Tokens of the longest sequence, prompt and answer.
     pub tokens: usize,
@@ -95,7 +95,11 @@ pub fn measure_start(
     if let Some(context) = filling.tokens {
         tokens = tokens.max(fill(&mut session, context, &filling.pictures)?);
     }
-    let peak_bytes = resident_bytes().ok_or(StartError::NoResidentSize)?.peak;
+    let mut peak_bytes = resident_bytes().ok_or(StartError::NoResidentSize)?.peak;
+    if let Some((_, resident)) = session.program().delegate() {
+        // Both are there while the model answers.
+        peak_bytes += resident.ok_or(StartError::NoResidentSize)?.peak;
+    }
     Ok(Start { load, first_token, process_bytes, peak_bytes, tokens })
 }
 

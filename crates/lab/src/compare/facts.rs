@@ -1,7 +1,7 @@
 //! What a checkpoint says of itself, as it goes into a record.
 
 use plimsoll_engine::Session;
-use plimsoll_models::{Checkpoint, Format};
+use plimsoll_models::Checkpoint;
 use sha2::{Digest, Sha256};
 
 use crate::record::{Declared, LicenceRecord, LicenceText, ModelFacts, TypeBytes};
@@ -21,10 +21,7 @@ pub fn model_facts(
     ModelFacts {
         name: checkpoint.name.clone(),
         path: argument.to_owned(),
-        format: match checkpoint.format {
-            Format::Safetensors => "safetensors".to_owned(),
-            Format::Gguf { version } => format!("GGUF v{version}"),
-        },
+        format: checkpoint.format.to_string(),
         architecture: checkpoint.hyperparams.arch_name.to_owned(),
         parameters: checkpoint.n_params(),
         file_bytes: checkpoint.file_bytes(),
@@ -49,7 +46,7 @@ fn licence_text(text: &plimsoll_formats::LicenceText) -> LicenceText {
 }
 
 /// SHA-256 over every tensor's name, type, shape and stored bytes, in the order of the names: the same however the
-/// weights are split over files, and for models inside the binary too.
+/// weights are split over files, and for models inside the binary too. Of graphs, over the names and bytes of their files.
 pub fn weights_sha256(checkpoint: &Checkpoint, mut progress: impl FnMut(u64)) -> String {
     let mut tensors: Vec<_> = checkpoint.tensors().collect();
     tensors.sort_by(|a, b| a.name().cmp(b.name()));
@@ -58,6 +55,12 @@ pub fn weights_sha256(checkpoint: &Checkpoint, mut progress: impl FnMut(u64)) ->
         hash.update(format!("{}\n{} {:?}\n", tensor.name(), tensor.dtype().name(), tensor.shape()));
         hash.update(tensor.bytes());
         done += tensor.bytes().len() as u64;
+        progress(done);
+    }
+    for (name, bytes) in checkpoint.graphs().into_iter().flat_map(|graphs| &graphs.files) {
+        hash.update(format!("{name}\n{}\n", bytes.len()));
+        hash.update(&bytes[..]);
+        done += bytes.len() as u64;
         progress(done);
     }
     hex(&hash.finalize())

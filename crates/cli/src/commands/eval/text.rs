@@ -6,7 +6,6 @@ use std::path::Path;
 use anyhow::Context;
 use plimsoll_engine::{Special, Tokenizer};
 use plimsoll_lab::text_loss::{TextLoss, text_loss};
-use plimsoll_runtime::{Arithmetic, Program};
 use serde_json::json;
 
 use crate::args::Eval;
@@ -24,7 +23,7 @@ pub fn run(command: &Eval, path: &Path, settings: Settings, as_json: bool) -> an
     let checkpoint = model::open(&command.model)?;
     let tokenizer = Tokenizer::of(&checkpoint, settings.pre.as_deref())?;
     let ids = tokenizer.with_bos(tokenizer.encode(&text, Special::AsText)?);
-    let mut program = Program::load(&checkpoint, settings.isa, settings.threads, Arithmetic::Fast)?;
+    let mut program = model::program(&checkpoint, settings.clone())?;
     let window = model::context(&checkpoint, None)?.min(TEXT_WINDOW);
     let bar = progress::bar(ids.len() as u64, "reading");
     let loss: TextLoss = text_loss(&mut program, &tokenizer, &ids, window, |done| bar.set_position(done as u64))

@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use plimsoll_engine::{Engine, SessionError, require};
 use plimsoll_export::mlx::{self, Card, MlxError, Plan, Source, Weights};
 use plimsoll_formats::{Folder, FormatError, JsonObject, NewFolder};
 use plimsoll_kernels::{DType, Pool};
+use plimsoll_lab::loss::MeasuredBy;
 use plimsoll_models::export::ExportError;
 use plimsoll_models::{Checkpoint, Format, Hyperparams, Vision, export};
 use plimsoll_panel::shown_text;
@@ -21,7 +23,8 @@ use crate::mistake::Mistake;
 use crate::notice::say;
 use crate::progress::Steps;
 use crate::settings::Settings;
-use crate::{hub_cache, interrupt, model, output};
+use crate::loss::Base;
+use crate::{hub_cache, interrupt, loss, model, output};
 
 /// Plans, tells and writes the folder.
 ///
@@ -32,7 +35,11 @@ pub fn run(command: &ExportMlx, settings: &Settings, as_json: bool) -> anyhow::R
     let source = opened.source();
     let plan = Plan::of(&source, command.weights(), command.dtype.map(DType::from)).map_err(hinted)?;
     let path = command.output.clone().unwrap_or_else(|| default_path(command, &opened.checkpoint));
+    let mut measured = None;
     if !command.dry_run {
+        if command.measure && settings.engines.mlx {
+            require(Engine::Mlx, &settings.engines).map_err(SessionError::from)?;
+        }
         make_room(&path, command.force, &["config.json"], &opened.checkpoint, &opened.folder)?;
         let (pool, began) = (Pool::new(settings.threads)?, Instant::now());
         match write(command, &opened, &plan, &path, &pool) {
@@ -41,16 +48,24 @@ pub fn run(command: &ExportMlx, settings: &Settings, as_json: bool) -> anyhow::R
                 say(format_args!("\n{error}"));
                 return Ok(ExitCode::from(interrupt::EXIT));
             }
-            written => written?,
+            written => {
+                let folder = written?;
+                if command.measure {
+                    let base = Base::new(&opened.checkpoint, settings);
+                    measured = base.store_beside(folder.path(), &[folder.path().to_owned()])?.pop();
+                }
+                folder.keep()?;
+            }
         }
         let (values, seconds) = (plan.parameters() as f64, began.elapsed().as_secs_f64());
         say(format_args!("{:.0} million values in {seconds:.1} s", values / 1e6));
     }
     plan.notes.iter().for_each(|note| say(format_args!("note: {note}")));
     if as_json {
-        output::print_json(&document(command, &plan, &path))?;
+        output::print_json(&document(command, &plan, &path, measured.as_ref()))?;
     } else {
         print(command, &plan, &path)?;
+        measured.iter().try_for_each(loss::print_beside)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -65,8 +80,8 @@ struct Opened {
 
 impl Opened {
     fn open(command: &ExportMlx) -> anyhow::Result<Opened> {
-        let mut checkpoint = model::open(&command.model)?;
-        let is_gguf = checkpoint.format != Format::Safetensors;
+        let mut checkpoint = model::open_weights(&command.model)?;
+        let is_gguf = matches!(checkpoint.format, Format::Gguf { .. });
         let folder = match (&command.files, is_gguf) {
             (Some(files), true) => Folder::Disk(files.clone()),
             (None, true) => {
@@ -149,7 +164,14 @@ fn default_path(command: &ExportMlx, checkpoint: &Checkpoint) -> PathBuf {
     PathBuf::from(format!("{name}-mlx-{how}"))
 }
 
-fn write(command: &ExportMlx, opened: &Opened, plan: &Plan, path: &Path, pool: &Pool) -> anyhow::Result<()> {
+/// Writes the folder, which is there when it is kept.
+fn write(
+    command: &ExportMlx,
+    opened: &Opened,
+    plan: &Plan,
+    path: &Path,
+    pool: &Pool,
+) -> anyhow::Result<NewFolder> {
     let (folder, stop) = (NewFolder::create(path)?, interrupt::flag()?);
     let mut shown = Steps::new(plan.parameters(), "writing");
     mlx::write(folder.path(), plan, pool, mlx::LONGEST_FILE, &mut |values| {
@@ -179,7 +201,7 @@ fn write(command: &ExportMlx, opened: &Opened, plan: &Plan, path: &Path, pool: &
     put(folder.path(), "README.md", &card.to_string())?;
     // What was written is what is read.
     Checkpoint::open(folder.path())?;
-    Ok(folder.keep()?)
+    Ok(folder)
 }
 
 fn put(folder: &Path, name: &str, text: &str) -> Result<(), FormatError> {
@@ -187,7 +209,7 @@ fn put(folder: &Path, name: &str, text: &str) -> Result<(), FormatError> {
     std::fs::write(&path, text).map_err(|error| FormatError::io(&path, "write", error))
 }
 
-fn document(command: &ExportMlx, plan: &Plan, path: &Path) -> Value {
+fn document(command: &ExportMlx, plan: &Plan, path: &Path, measured: Option<&MeasuredBy>) -> Value {
     let tensors = plan.tensors.iter().map(|planned| {
         let (tensor, grid) = (&planned.source.tensor, planned.form.grid());
         json!({
@@ -199,7 +221,7 @@ fn document(command: &ExportMlx, plan: &Plan, path: &Path) -> Value {
     json!({
         "model": command.model, "folder": folder, "exact": command.exact, "floats": plan.floats.name(),
         "bits": plan.usual.map(|usual| usual.bits), "group": plan.usual.map(|usual| usual.group),
-        "tensors": tensors.collect::<Vec<_>>(), "bytes": plan.bytes(), "notes": plan.notes,
+        "tensors": tensors.collect::<Vec<_>>(), "bytes": plan.bytes(), "notes": plan.notes, "loss": measured,
     })
 }
 

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
+use plimsoll_engine::{Engine, SessionError, require};
 use plimsoll_export::onnx::{OnnxError, OnnxExport, WrittenGraph};
 use plimsoll_formats::{Folder, NewFolder};
 use plimsoll_kernels::Pool;
+use plimsoll_lab::loss::MeasuredBy;
 use plimsoll_models::{Checkpoint, Vision};
 use plimsoll_panel::shown_text;
 use plimsoll_runtime::{Arithmetic, Program, Tower};
@@ -21,14 +23,15 @@ use crate::mistake::Mistake;
 use crate::notice::say;
 use crate::progress::Steps;
 use crate::settings::Settings;
-use crate::{demo, interrupt, model, output};
+use crate::loss::Base;
+use crate::{demo, interrupt, loss, model, output};
 
 /// Writes a folder that transformers.js and ONNX Runtime read.
 ///
 /// # Errors
 /// The model cannot be read or said in ONNX, or the folder cannot be written.
 pub fn run(command: &ExportOnnx, settings: &Settings, as_json: bool) -> anyhow::Result<ExitCode> {
-    let checkpoint = model::open(&command.model)?;
+    let checkpoint = model::open_weights(&command.model)?;
     let vision = if command.text_only { None } else { Vision::of(&checkpoint, command.mmproj.as_deref())? };
     // What does not run here is not written either: every weight has its place, and none is left over.
     drop(Program::load(&checkpoint, settings.isa, settings.threads, Arithmetic::Exact)?);
@@ -38,6 +41,9 @@ pub fn run(command: &ExportOnnx, settings: &Settings, as_json: bool) -> anyhow::
     if command.exact && checkpoint.tensors().all(|tensor| tensor.dtype().is_float()) {
         let message = format!("`{}` holds no quantised weights that could be kept", command.model);
         return Err(Mistake::error(message, "--to q4 or --to q8 fits them"));
+    }
+    if command.measure {
+        require(Engine::OnnxRuntime, &settings.engines).map_err(SessionError::from)?;
     }
     let companions = companions(command, &checkpoint)?;
     make_room(&command.output, command.force, &["config.json", "onnx"], &checkpoint, &companions)?;
@@ -63,6 +69,7 @@ pub fn run(command: &ExportOnnx, settings: &Settings, as_json: bool) -> anyhow::
         return Ok(ExitCode::from(interrupt::EXIT));
     }
     let written = written.map_err(explained)?;
+    let measured = if command.measure { measured(&folder, &checkpoint, &written, settings)? } else { Vec::new() };
     folder.keep()?;
     if let Some(native) = graphs.native_context() {
         say(format_args!(
@@ -71,11 +78,23 @@ pub fn run(command: &ExportOnnx, settings: &Settings, as_json: bool) -> anyhow::
         ));
     }
     if as_json {
-        output::print_json(&document(command, &written))?;
+        output::print_json(&document(command, &written, &measured))?;
     } else {
         print(&command.output, &written)?;
+        measured.iter().try_for_each(|measured| loss::print_beside(measured))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What each of the text model's graphs lost.
+fn measured(
+    folder: &NewFolder,
+    checkpoint: &Checkpoint,
+    written: &[WrittenGraph],
+    settings: &Settings,
+) -> anyhow::Result<Vec<MeasuredBy>> {
+    let texts = written.iter().filter(|graph| graph.is_decoder()).map(|graph| folder.path().join(&graph.file));
+    Base::new(checkpoint, settings).store_beside(folder.path(), &texts.collect::<Vec<_>>())
 }
 
 /// Where settings and tokenizer lie: beside the weights, but for a GGUF alone.
@@ -104,13 +123,13 @@ fn explained(error: OnnxError) -> anyhow::Error {
     Mistake::error(error.to_string(), hint)
 }
 
-fn document(command: &ExportOnnx, written: &[WrittenGraph]) -> Value {
+fn document(command: &ExportOnnx, written: &[WrittenGraph], measured: &[MeasuredBy]) -> Value {
     let graphs = written.iter().map(|graph| {
         json!({ "file": graph.file, "precision": graph.precision.name(), "nodes": graph.nodes, "bytes": graph.bytes })
     });
     json!({
         "model": command.model, "folder": command.output.display().to_string(), "exact": command.exact,
-        "graphs": graphs.collect::<Vec<_>>(), "bytes": written.iter().map(|graph| graph.bytes).sum::<u64>(),
+        "graphs": graphs.collect::<Vec<_>>(), "losses": measured, "bytes": written.iter().map(|graph| graph.bytes).sum::<u64>(),
     })
 }
 

@@ -7,7 +7,7 @@ use anyhow::bail;
 use plimsoll_catalog::ModelCard;
 use plimsoll_engine::{ChatTemplate, Tokenizer};
 use plimsoll_kernels::Cpu;
-use plimsoll_lab::loss::Stored;
+use plimsoll_lab::loss::MeasuredBy;
 use plimsoll_lab::predict::MemoryPrediction;
 use plimsoll_lab::predict::before::SpeedHere;
 use plimsoll_models::{Checkpoint, Hyperparams, LayerKind};
@@ -18,7 +18,6 @@ use super::catalog::{self, On};
 use crate::args::Info;
 use crate::catalogue;
 use crate::device::Device;
-use crate::identity::format_name;
 use crate::images::require_tower;
 use crate::licence::{self, Licensing};
 use crate::loss;
@@ -43,7 +42,7 @@ struct Facts<'a> {
     card: Option<&'static ModelCard>,
     licensing: Licensing,
     /// What it lost against the model that it was made from, as its file says; or why that cannot be read.
-    lost: Result<Option<Stored>, String>,
+    lost: Result<Option<MeasuredBy>, String>,
 }
 
 /// Prints what a model is, what its licence allows, and what it will take here; of a model without files, its card.
@@ -121,7 +120,7 @@ fn as_value(facts: &Facts<'_>) -> Value {
     let mut value = json!({
         "name": checkpoint.name,
         "path": checkpoint.path,
-        "format": format_name(checkpoint.format),
+        "format": checkpoint.format.to_string(),
         "architecture": hp.arch_name,
         "parameters": checkpoint.n_params(),
         "file_bytes": checkpoint.file_bytes(),
@@ -132,8 +131,8 @@ fn as_value(facts: &Facts<'_>) -> Value {
         "vocabulary": facts.vocabulary.as_ref().ok(),
         "tokenizer_error": facts.vocabulary.as_ref().err(),
         "context": hp.max_seq_len,
-        "lost": facts.lost.as_ref().ok().and_then(Option::as_ref).map(|lost| json!({
-            "base": lost.base, "base_sha256": lost.base_sha256, "held_out_sha256": lost.held_out_sha256,
+        "lost": facts.lost.as_ref().ok().and_then(Option::as_ref).map(|MeasuredBy { engine, stored: lost }| json!({
+            "engine": engine, "base": lost.base, "base_sha256": lost.base_sha256, "held_out_sha256": lost.held_out_sha256,
             "calibration_sha256": lost.calibration_sha256, "loss": lost.loss,
         })),
         "lost_error": facts.lost.as_ref().err(),

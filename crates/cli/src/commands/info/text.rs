@@ -4,6 +4,7 @@ use std::io::Write;
 
 use plimsoll_engine::ChatTemplate;
 use plimsoll_formats::LicenceFacts;
+use plimsoll_lab::loss::MeasuredBy;
 use plimsoll_panel::shown_text;
 
 use super::{Facts, attention_words};
@@ -59,8 +60,9 @@ fn network(rows: &mut Rows<impl Write>, facts: &Facts<'_>) -> anyhow::Result<()>
 fn lost(rows: &mut Rows<impl Write>, facts: &Facts<'_>) -> anyhow::Result<()> {
     match &facts.lost {
         Ok(None) => {}
-        Ok(Some(stored)) => {
-            let from = format!("against {}, by its own account:", shown_text(&stored.base, 60));
+        Ok(Some(MeasuredBy { engine, stored })) => {
+            let through = engine.as_ref().map_or(String::new(), |engine| format!(" through {}", shown_text(engine, 40)));
+            let from = format!("against {}{through}, by its own account:", shown_text(&stored.base, 60));
             let lines: Vec<String> = std::iter::once(from).chain(loss::lines(&stored.loss)).collect();
             rows.many("lost", &lines)?;
         }

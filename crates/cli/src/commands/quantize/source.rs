@@ -8,7 +8,7 @@ use plimsoll_formats::gguf::{GgufFile, NewValue};
 use plimsoll_formats::{HyperparamError, ModelFiles, WeightFiles};
 use plimsoll_kernels::DType;
 use plimsoll_models::export::{self, Exported};
-use plimsoll_models::{Checkpoint, Format, Vision};
+use plimsoll_models::{Checkpoint, Vision};
 use plimsoll_quantise::Model;
 
 use crate::{demo, model};
@@ -55,8 +55,7 @@ impl Source {
         {
             return Ok(Source { files: files(&located), ..of_gguf(name, &parts)? });
         }
-        let checkpoint = model::open(model)?;
-        debug_assert_eq!(checkpoint.format, Format::Safetensors);
+        let checkpoint = model::open_weights(model)?;
         Ok(Source { files: files(&located), ..of_safetensors(&checkpoint, pre)? })
     }
 }

@@ -14,8 +14,8 @@ use crate::model;
 /// # Errors
 /// It is not here, has none, or one that an mmproj cannot say.
 pub fn open(model: &str) -> anyhow::Result<Source> {
-    let (checkpoint, files) = (model::open(model)?, files(&model::locate(model)?));
-    if checkpoint.format != Format::Safetensors {
+    let (checkpoint, files) = (model::open_weights(model)?, files(&model::locate(model)?));
+    if let Format::Gguf { .. } = checkpoint.format {
         let message = format!("`{}` is a GGUF, whose vision tower is a file of its own", checkpoint.display());
         return Err(Mistake::error(message, "give the mmproj file itself, without --tower"));
     }

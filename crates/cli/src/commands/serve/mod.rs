@@ -190,10 +190,7 @@ struct Compare {
 
 impl Compare {
     fn new(settings: &Settings, args: &Args, catalog: Catalog) -> anyhow::Result<Compare> {
-        let mut flags = vec!["--threads".to_owned(), settings.threads.to_string()];
-        if let Some(pre) = &settings.pre {
-            flags.extend(["--pre".to_owned(), pre.clone()]);
-        }
+        let mut flags = settings.flags();
         if let Some(folder) = &args.common.catalog {
             flags.extend(["--catalog".to_owned(), folder.to_str().context("--catalog: not UTF-8")?.to_owned()]);
         }
