@@ -1,9 +1,12 @@
 //! Types whose codes pick one of sixteen uneven levels: `IQ4_NL`, `IQ4_XS`, `MXFP4`.
 //! Layouts: `plimsoll_kernels`, `blocks/{iq4,mxfp4}.rs`.
 
-use crate::scale::{NOTHING, better};
+use crate::blocks::{Eight, One};
+use crate::k_affine::in_runs;
+use crate::lanes::{LANES, Lanes, sums};
+use crate::scale::{Best, NOTHING, extreme};
 use crate::simple::put_nibbles;
-use crate::sums::{half, inverse, nearest, stored, sums, within};
+use crate::sums::{half, inverse, stored, within};
 
 /// The levels of the `IQ4` types. Source: ggml, `kvalues_iq4nl`.
 const CURVE: [f32; 16] =
@@ -35,160 +38,200 @@ fn on_curve(value: f32) -> u8 {
     NEAREST[((within(value, -128.0, 127.5) + 128.0) * 2.0) as usize & 511]
 }
 
+/// The levels nearest to `values`.
+#[inline(always)]
+fn levels(values: Lanes) -> Lanes {
+    let mut all = Lanes::ZERO;
+    for lane in 0..LANES {
+        all.0[lane] = CURVE[usize::from(on_curve(values.0[lane])) & 15];
+    }
+    all
+}
+
 /// Scales that are tried at each sign, and how the level of the greatest value goes from clipping to room above it.
 const STEPS: usize = 16;
 
 /// `IQ4_NL`.
-pub fn iq4_nl(x: &[f32; 32], w: &[f32; 32], block: &mut [u8; 18]) {
-    let d = stored(best_scale(x, w));
-    block[..2].copy_from_slice(&half(d).to_le_bytes());
-    put_nibbles(&coded(x, d), &mut block[2..]);
-}
-
+pub struct Iq4Nl;
 /// `IQ4_XS`.
-pub fn iq4_xs(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 136]) {
-    let (x, w) = (x.as_chunks::<32>().0, w.as_chunks::<32>().0);
-    let (d, runs) = fit_runs(x, w);
-    block[..2].copy_from_slice(&half(d).to_le_bytes());
-    let scales = runs.map(|scale| (scale + 32.0) as u16);
-    let upper = scales.iter().enumerate().fold(0, |bits, (run, scale)| bits | scale >> 4 << (2 * run));
-    block[2..4].copy_from_slice(&upper.to_le_bytes());
-    for (byte, pair) in block[4..8].iter_mut().zip(scales.as_chunks::<2>().0) {
-        *byte = (pair[0] & 15 | (pair[1] & 15) << 4) as u8;
-    }
-    for (run, to) in block[8..].chunks_exact_mut(16).enumerate() {
-        put_nibbles(&coded(&x[run], d * runs[run]), to);
-    }
-}
+pub struct Iq4Xs;
+/// `MXFP4`.
+pub struct Mxfp4;
 
-/// `MXFP4`: the power of two of the three that come into question.
-pub fn mxfp4(x: &[f32; 32], w: &[f32; 32], block: &mut [u8; 17]) {
-    let extreme = x.iter().fold(0.0f32, |most, v| most.max(v.abs()));
-    // The greatest level is 1.5 · 2^2. Source: OCP Microscaling Formats 1.0, 6.3.
-    let exponent = (extreme.to_bits() >> 23).saturating_sub(2);
-    let tried = [exponent, (exponent + 1).min(254), exponent.saturating_sub(1)];
-    let mut best = (f32::INFINITY, 0, [0; 32]);
-    for exponent in tried {
-        let scale = f32::from_bits(if exponent == 0 { 1 << 22 } else { exponent << 23 });
-        let codes = x.map(|x| to_e2m1(x / scale)); // a power of two: exact but for what is below any level
-        let [error] = sums::<32, 1>(|i| {
-            let off = x[i] - scale * E2M1[usize::from(codes[i])];
-            [w[i] * off * off]
-        });
-        if error < best.0 {
-            best = (error, exponent as u8, codes);
+impl Eight<32, 18> for Iq4Nl {
+    #[inline(always)]
+    fn encode(x: [&[f32; 32]; LANES], lanes: &[Lanes; 32], w: &[Lanes; 32], blocks: &mut [[u8; 18]; LANES]) {
+        let scales = best_scale(lanes, w);
+        for (lane, block) in blocks.iter_mut().enumerate() {
+            let d = stored(scales.0[lane]);
+            block[..2].copy_from_slice(&half(d).to_le_bytes());
+            put_nibbles(&coded(x[lane], d), &mut block[2..]);
         }
     }
-    block[0] = best.1;
-    put_nibbles(&best.2, &mut block[1..]);
 }
 
+impl One<256, 136> for Iq4Xs {
+    #[inline(always)]
+    fn encode(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 136]) {
+        let ([lanes], [w]) = (in_runs(x), in_runs(w));
+        let (d, runs) = fit(&lanes, &w);
+        block[..2].copy_from_slice(&half(d).to_le_bytes());
+        let mut upper = 0;
+        for run in 0..8 {
+            let scale = (runs.0[run] + 32.0) as u16;
+            upper |= scale >> 4 << (2 * run);
+            let byte = &mut block[4 + run / 2];
+            *byte = if run % 2 == 0 { scale as u8 & 15 } else { *byte | (scale as u8 & 15) << 4 };
+        }
+        block[2..4].copy_from_slice(&upper.to_le_bytes());
+        for (run, to) in block[8..].chunks_exact_mut(16).enumerate() {
+            put_nibbles(&coded(&x.as_chunks().0[run], d * runs.0[run]), to);
+        }
+    }
+}
+
+impl One<32, 17> for Mxfp4 {
+    /// The power of two of the three that come into question.
+    #[inline(always)]
+    fn encode(x: &[f32; 32], w: &[f32; 32], block: &mut [u8; 17]) {
+        let mut extreme = 0.0f32;
+        for x in x {
+            extreme = extreme.max(x.abs());
+        }
+        // The greatest level is 1.5 · 2^2. Source: OCP Microscaling Formats 1.0, 6.3.
+        let exponent = (extreme.to_bits() >> 23).saturating_sub(2);
+        let tried = [exponent, (exponent + 1).min(254), exponent.saturating_sub(1)];
+        let mut best = (f32::INFINITY, 0, [0; 32]);
+        for exponent in tried {
+            let scale = f32::from_bits(if exponent == 0 { 1 << 22 } else { exponent << 23 });
+            let (mut codes, mut lanes) = ([0; 32], [0.0f32; 8]);
+            for i in 0..32 {
+                codes[i] = to_e2m1(x[i] / scale); // a power of two: exact but for what is below any level
+                let off = x[i] - scale * E2M1[usize::from(codes[i]) & 15];
+                lanes[i % 8] += w[i] * off * off;
+            }
+            let error = crate::sums::total(lanes);
+            if error < best.0 {
+                best = (error, exponent as u8, codes);
+            }
+        }
+        block[0] = best.1;
+        put_nibbles(&best.2, &mut block[1..]);
+    }
+}
+
+#[inline(always)]
 fn to_e2m1(value: f32) -> u8 {
-    let magnitude = value.abs();
-    let code = (1..8).fold(0, |code, level| {
+    let (magnitude, mut code) = (value.abs(), 0);
+    for level in 1..8 {
         let middle = (E2M1[level - 1] + E2M1[level]) / 2.0;
-        if magnitude > middle { level as u8 } else { code }
-    });
+        code = if magnitude > middle { level as u8 } else { code };
+    }
     if value < 0.0 && code > 0 { code | 8 } else { code }
 }
 
+#[inline(always)]
 fn coded(x: &[f32; 32], scale: f32) -> [u8; 32] {
-    let inverse = inverse(scale);
-    x.map(|x| on_curve(x * inverse))
+    let (inverse, mut codes) = (inverse(scale), [0; 32]);
+    for (code, x) in codes.iter_mut().zip(x) {
+        *code = on_curve(x * inverse);
+    }
+    codes
 }
 
-/// The scale at which 32 values have the least error on the curve; 0 where all is as good as nothing.
-fn best_scale(x: &[f32; 32], w: &[f32; 32]) -> f32 {
-    let extreme = x.iter().fold(0.0f32, |most, v| if v.abs() > most.abs() { *v } else { most });
-    if extreme.abs() < NOTHING {
-        return 0.0;
-    }
-    let mut best = (0.0, 0.0);
+/// The scales at which the values of each lane have the least error on the curve; 0 where all is as good as nothing.
+#[inline(always)]
+fn best_scale(x: &[Lanes; 32], w: &[Lanes; 32]) -> Lanes {
+    let extreme = extreme(x);
+    let mut best = Best::none();
     for end in [CURVE[0], CURVE[15]] {
         for step in 0..STEPS {
             let share = 0.72 + 0.38 * step as f32 / (STEPS - 1) as f32;
-            better(&mut best, projected(x, w, share * end / extreme));
+            best.improve(projected(x, w, Lanes::all(share * end) / extreme));
         }
     }
     for _ in 0..3 {
-        let at = inverse(best.1);
-        if !better(&mut best, projected(x, w, at)) {
+        let tried = best.scale.inverse();
+        if !best.improve(projected(x, w, tried)) {
             break;
         }
     }
-    best.1
+    extreme.abs().above(Lanes::all(NOTHING)).pick(best.scale, Lanes::ZERO)
 }
 
-fn levels(x: &[f32; 32], inverse: f32) -> [f32; 32] {
-    x.map(|x| CURVE[usize::from(on_curve(x * inverse))])
+/// As in [`crate::scale`]: `Σ w x l` and `Σ w l²` of the levels taken at `1 / inverse`.
+#[inline(always)]
+fn projected(x: &[Lanes; 32], w: &[Lanes; 32], inverse: Lanes) -> [Lanes; 2] {
+    sums!(32, i => {
+        let level = levels(x[i] * inverse);
+        [w[i] * x[i] * level, w[i] * level * level]
+    })
 }
 
-/// As in [`crate::scale`]: what is gained, and the best scale for the codes.
-fn projected(x: &[f32; 32], w: &[f32; 32], inverse: f32) -> (f32, f32) {
-    let (xq, qq) = with_levels(x, w, inverse);
-    if qq > 0.0 { (xq * (xq / qq), xq / qq) } else { (0.0, 0.0) }
-}
-
-fn with_levels(x: &[f32; 32], w: &[f32; 32], inverse: f32) -> (f32, f32) {
-    let levels = levels(x, inverse);
-    let [xq, qq] = sums::<32, 2>(|i| [w[i] * x[i] * levels[i], w[i] * levels[i] * levels[i]]);
-    (xq, qq)
-}
-
-fn error_at(x: &[f32; 32], w: &[f32; 32], scale: f32) -> f32 {
-    let levels = levels(x, inverse(scale));
-    let [error] = sums::<32, 1>(|i| {
-        let off = x[i] - scale * levels[i];
+#[inline(always)]
+fn error_at(x: &[Lanes; 32], w: &[Lanes; 32], scale: Lanes) -> Lanes {
+    let inverse = scale.inverse();
+    let [error] = sums!(32, i => {
+        let off = x[i] - scale * levels(x[i] * inverse);
         [w[i] * off * off]
     });
     error
 }
 
 /// As in [`crate::k_scaled`]: the unit of a block and the whole scale of each run, from -32 to 31.
-fn fit_runs(x: &[[f32; 32]], w: &[[f32; 32]]) -> (f32, [f32; 8]) {
-    let free: [f32; 8] = std::array::from_fn(|run| best_scale(&x[run], &w[run]));
-    let extreme = free.iter().fold(0.0f32, |most, s| if s.abs() > most.abs() { *s } else { most });
-    if extreme.abs() < NOTHING {
-        return (0.0, [0.0; 8]);
+#[inline(always)]
+fn fit(x: &[Lanes; 32], w: &[Lanes; 32]) -> (f32, Lanes) {
+    let (free, mut extreme) = (best_scale(x, w), 0.0f32);
+    for scale in free.0 {
+        extreme = if scale.abs() > extreme.abs() { scale } else { extreme };
     }
-    let mut best = (f32::INFINITY, 0.0, [0.0; 8]);
+    if extreme.abs() < NOTHING {
+        return (0.0, Lanes::ZERO);
+    }
+    let mut best = (f32::INFINITY, 0.0, Lanes::ZERO);
     for greatest in [-32.0, -30.0, 31.0] {
         let mut d = stored(extreme / greatest);
-        let mut runs = free.map(|scale| nearest(within(scale * inverse(d), -32.0, 31.0)));
+        let mut runs = (free * Lanes::all(d).inverse()).within(-32.0, 31.0).nearest();
         for _ in 0..3 {
+            let (errors, chosen) = choose(x, w, d, runs);
             let mut total = 0.0;
-            for run in 0..8 {
-                let (error, chosen) = choose(&x[run], &w[run], d, runs[run]);
-                (runs[run], total) = (chosen, total + error);
+            for error in errors.0 {
+                total += error;
             }
+            runs = chosen;
             if total >= best.0 * 0.9999 {
                 break;
             }
             best = (total, d, runs);
-            d = unit(x, w, d, &runs);
+            d = unit(x, w, d, runs);
         }
     }
     (best.1, best.2)
 }
 
-fn choose(x: &[f32; 32], w: &[f32; 32], d: f32, from: f32) -> (f32, f32) {
-    let mut best = (error_at(x, w, d * from), from);
+/// The best whole scale of each run beside `from`, and its error, which comes first.
+#[inline(always)]
+fn choose(x: &[Lanes; 32], w: &[Lanes; 32], d: f32, from: Lanes) -> (Lanes, Lanes) {
+    let d = Lanes::all(d);
+    let (mut least, mut best) = (error_at(x, w, d * from), from);
     for step in [-1.0, 1.0] {
-        let scale = within(from + step, -32.0, 31.0);
+        let scale = (from + Lanes::all(step)).within(-32.0, 31.0);
         let error = error_at(x, w, d * scale);
-        if error < best.0 {
-            best = (error, scale);
-        }
+        let is_better = least.above(error);
+        least = is_better.pick(error, least);
+        best = is_better.pick(scale, best);
     }
-    best
+    (least, best)
 }
 
-fn unit(x: &[[f32; 32]], w: &[[f32; 32]], d: f32, runs: &[f32; 8]) -> f32 {
+#[inline(always)]
+fn unit(x: &[Lanes; 32], w: &[Lanes; 32], d: f32, runs: Lanes) -> f32 {
+    let [xq, qq] = projected(x, w, (Lanes::all(d) * runs).inverse());
     let (mut with_x, mut squared) = (0.0f64, 0.0f64);
-    for (run, &scale) in runs.iter().enumerate() {
-        let (xq, qq) = with_levels(&x[run], &w[run], inverse(d * scale));
-        with_x += f64::from(scale) * f64::from(xq);
-        squared += f64::from(scale) * f64::from(scale) * f64::from(qq);
+    for lane in 0..LANES {
+        let scale = f64::from(runs.0[lane]);
+        with_x += scale * f64::from(xq.0[lane]);
+        squared += scale * scale * f64::from(qq.0[lane]);
     }
     if squared > 0.0 { stored((with_x / squared) as f32) } else { d }
 }

@@ -1,8 +1,9 @@
 //! A row of values as the bytes of a type.
 
 use half::{bf16, f16};
-use plimsoll_kernels::DType;
+use plimsoll_kernels::{DType, Isa};
 
+use crate::blocks::Blocks;
 use crate::{curve, iq, k_affine, k_scaled, simple, ternary};
 
 /// The types that can be written, the most precise first.
@@ -78,33 +79,51 @@ pub enum EncodeError {
 /// # Panics
 /// `values` are no whole blocks, `out` has not exactly their bytes, or there is another number of weights.
 pub fn encode(dtype: DType, values: &[f32], weights: Option<&[f32]>, out: &mut [u8]) -> Result<(), EncodeError> {
+    encode_at(Isa::best(), dtype, values, weights, out)
+}
+
+/// [`encode`] at a level of this processor: the bytes are the same at each.
+///
+/// # Errors
+/// As [`encode`].
+///
+/// # Panics
+/// As [`encode`], and if this processor does not have the level.
+pub fn encode_at(
+    isa: Isa,
+    dtype: DType,
+    values: &[f32],
+    weights: Option<&[f32]>,
+    out: &mut [u8],
+) -> Result<(), EncodeError> {
     assert_eq!(Some(out.len()), dtype.row_bytes(values.len()), "bytes of {} values of {dtype}", values.len());
     assert!(weights.is_none_or(|weights| weights.len() == values.len()), "a weight for each value");
     check(dtype, values)?;
+    let blocks = (values, weights);
     match dtype {
         DType::F32 => each(values, out, f32::to_le_bytes),
         DType::F16 => each(values, out, |value| f16::from_f32(value).to_le_bytes()),
         DType::BF16 => each(values, out, |value| bf16::from_f32(value).to_le_bytes()),
-        DType::Q8_0 => blocks(values, weights, out, simple::q8_0),
-        DType::Q5_1 => blocks(values, weights, out, simple::q5_1),
-        DType::Q5_0 => blocks(values, weights, out, simple::q5_0),
-        DType::Q4_1 => blocks(values, weights, out, simple::q4_1),
-        DType::Q4_0 => blocks(values, weights, out, simple::q4_0),
-        DType::Q6_K => blocks(values, weights, out, k_scaled::q6_k),
-        DType::Q5_K => blocks(values, weights, out, k_affine::q5_k),
-        DType::Q4_K => blocks(values, weights, out, k_affine::q4_k),
-        DType::Q3_K => blocks(values, weights, out, k_scaled::q3_k),
-        DType::Q2_K => blocks(values, weights, out, k_affine::q2_k),
-        DType::IQ4_NL => blocks(values, weights, out, curve::iq4_nl),
-        DType::IQ4_XS => blocks(values, weights, out, curve::iq4_xs),
-        DType::MXFP4 => blocks(values, weights, out, curve::mxfp4),
-        DType::IQ3_S => blocks(values, weights, out, iq::iq3_s),
-        DType::IQ3_XXS => blocks(values, weights, out, iq::iq3_xxs),
-        DType::IQ2_S => blocks(values, weights, out, iq::iq2_s),
-        DType::IQ2_XS => blocks(values, weights, out, iq::iq2_xs),
-        DType::IQ2_XXS => blocks(values, weights, out, iq::iq2_xxs),
-        DType::TQ1_0 => blocks(values, weights, out, ternary::tq1_0),
-        DType::TQ2_0 => blocks(values, weights, out, ternary::tq2_0),
+        DType::Q8_0 => Blocks::<simple::Q8_0>::in_eights(isa, blocks, out),
+        DType::Q5_1 => Blocks::<simple::Q5_1>::in_eights(isa, blocks, out),
+        DType::Q5_0 => Blocks::<simple::Q5_0>::in_eights(isa, blocks, out),
+        DType::Q4_1 => Blocks::<simple::Q4_1>::in_eights(isa, blocks, out),
+        DType::Q4_0 => Blocks::<simple::Q4_0>::in_eights(isa, blocks, out),
+        DType::Q6_K => Blocks::<k_scaled::Q6K>::one_by_one(isa, blocks, out),
+        DType::Q5_K => Blocks::<k_affine::Q5K>::one_by_one(isa, blocks, out),
+        DType::Q4_K => Blocks::<k_affine::Q4K>::one_by_one(isa, blocks, out),
+        DType::Q3_K => Blocks::<k_scaled::Q3K>::one_by_one(isa, blocks, out),
+        DType::Q2_K => Blocks::<k_affine::Q2K>::one_by_one(isa, blocks, out),
+        DType::IQ4_NL => Blocks::<curve::Iq4Nl>::in_eights(isa, blocks, out),
+        DType::IQ4_XS => Blocks::<curve::Iq4Xs>::one_by_one(isa, blocks, out),
+        DType::MXFP4 => Blocks::<curve::Mxfp4>::one_by_one(isa, blocks, out),
+        DType::IQ3_S => Blocks::<iq::Iq3S>::one_by_one(isa, blocks, out),
+        DType::IQ3_XXS => Blocks::<iq::Iq3Xxs>::one_by_one(isa, blocks, out),
+        DType::IQ2_S => Blocks::<iq::Iq2S>::one_by_one(isa, blocks, out),
+        DType::IQ2_XS => Blocks::<iq::Iq2Xs>::one_by_one(isa, blocks, out),
+        DType::IQ2_XXS => Blocks::<iq::Iq2Xxs>::one_by_one(isa, blocks, out),
+        DType::TQ1_0 => Blocks::<ternary::Tq1>::one_by_one(isa, blocks, out),
+        DType::TQ2_0 => Blocks::<ternary::Tq2>::one_by_one(isa, blocks, out),
         other => return Err(EncodeError::NotWritten(other)),
     }
     Ok(())
@@ -130,18 +149,5 @@ pub(crate) fn check_within(most: f32, dtype: DType, values: &[f32]) -> Result<()
 fn each<const BYTES: usize>(values: &[f32], out: &mut [u8], bytes: impl Fn(f32) -> [u8; BYTES]) {
     for (out, value) in out.as_chunks_mut().0.iter_mut().zip(values) {
         *out = bytes(*value);
-    }
-}
-
-fn blocks<const LEN: usize, const BYTES: usize>(
-    values: &[f32],
-    weights: Option<&[f32]>,
-    out: &mut [u8],
-    block: impl Fn(&[f32; LEN], &[f32; LEN], &mut [u8; BYTES]),
-) {
-    let alike = [1.0; LEN];
-    for (i, (values, out)) in values.as_chunks().0.iter().zip(out.as_chunks_mut().0).enumerate() {
-        let weights = weights.map_or(&alike, |weights| &weights.as_chunks().0[i]);
-        block(values, weights, out);
     }
 }

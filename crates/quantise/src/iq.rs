@@ -8,38 +8,39 @@ use std::sync::LazyLock;
 
 use plimsoll_kernels::DType;
 
+use crate::blocks::One;
 use crate::grid::Grid;
 use crate::sums::{half, inverse, nearest, stored, within};
 
-static IQ3_S: LazyLock<Grid<4>> = LazyLock::new(|| {
+static IQ3_S_GRID: LazyLock<Grid<4>> = LazyLock::new(|| {
     Grid::read(DType::IQ3_S, 512, 1.0, |entry| {
         let mut block = one(110);
         (block[2], block[66]) = (entry as u8, (entry >> 8) as u8);
         block
     })
 });
-static IQ3_XXS: LazyLock<Grid<4>> = LazyLock::new(|| {
+static IQ3_XXS_GRID: LazyLock<Grid<4>> = LazyLock::new(|| {
     Grid::read(DType::IQ3_XXS, 256, 0.25, |entry| {
         let mut block = one(98);
         block[2] = entry as u8;
         block
     })
 });
-static IQ2_S: LazyLock<Grid<8>> = LazyLock::new(|| {
+static IQ2_S_GRID: LazyLock<Grid<8>> = LazyLock::new(|| {
     Grid::read(DType::IQ2_S, 1024, 0.125, |entry| {
         let mut block = one(82);
         (block[2], block[66]) = (entry as u8, (entry >> 8) as u8);
         block
     })
 });
-static IQ2_XS: LazyLock<Grid<8>> = LazyLock::new(|| {
+static IQ2_XS_GRID: LazyLock<Grid<8>> = LazyLock::new(|| {
     Grid::read(DType::IQ2_XS, 512, 0.125, |entry| {
         let mut block = one(74);
         block[2..4].copy_from_slice(&(entry as u16).to_le_bytes());
         block
     })
 });
-static IQ2_XXS: LazyLock<Grid<8>> = LazyLock::new(|| {
+static IQ2_XXS_GRID: LazyLock<Grid<8>> = LazyLock::new(|| {
     Grid::read(DType::IQ2_XXS, 256, 0.125, |entry| {
         let mut block = one(66);
         block[2] = entry as u8;
@@ -65,74 +66,100 @@ struct Fitted {
 }
 
 /// `IQ3_S`.
-pub fn iq3_s(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 110]) {
-    let (magnitudes, signs) = apart(x, w, false);
-    let fitted = fit(&magnitudes, w, &IQ3_S, 32, 1.0);
-    block.fill(0);
-    block[..2].copy_from_slice(&half(fitted.d).to_le_bytes());
-    for (run, entry) in fitted.entries.iter().enumerate() {
-        block[2 + run] = *entry as u8;
-        block[66 + run / 8] |= ((entry >> 8) as u8) << (run % 8);
+pub struct Iq3S;
+
+impl One<256, 110> for Iq3S {
+    #[inline(always)]
+    fn encode(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 110]) {
+        let (magnitudes, signs) = apart(x, w, false);
+        let fitted = fit(&magnitudes, w, &IQ3_S_GRID, 32, 1.0);
+        block.fill(0);
+        block[..2].copy_from_slice(&half(fitted.d).to_le_bytes());
+        for (run, entry) in fitted.entries.iter().enumerate() {
+            block[2 + run] = *entry as u8;
+            block[66 + run / 8] |= ((entry >> 8) as u8) << (run % 8);
+        }
+        block[74..106].copy_from_slice(&signs);
+        put_scales(&fitted.scales[..8], &mut block[106..]);
     }
-    block[74..106].copy_from_slice(&signs);
-    put_scales(&fitted.scales[..8], &mut block[106..]);
 }
 
 /// `IQ3_XXS`.
-pub fn iq3_xxs(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 98]) {
-    let (magnitudes, signs) = apart(x, w, true);
-    let fitted = fit(&magnitudes, w, &IQ3_XXS, 32, 4.0);
-    block[..2].copy_from_slice(&half(fitted.d).to_le_bytes());
-    for (byte, entry) in block[2..66].iter_mut().zip(fitted.entries) {
-        *byte = entry as u8;
-    }
-    for group in 0..8 {
-        let word = seven_bits(&signs[4 * group..]) | u32::from(fitted.scales[group]) << 28;
-        block[66 + 4 * group..][..4].copy_from_slice(&word.to_le_bytes());
+pub struct Iq3Xxs;
+
+impl One<256, 98> for Iq3Xxs {
+    #[inline(always)]
+    fn encode(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 98]) {
+        let (magnitudes, signs) = apart(x, w, true);
+        let fitted = fit(&magnitudes, w, &IQ3_XXS_GRID, 32, 4.0);
+        block[..2].copy_from_slice(&half(fitted.d).to_le_bytes());
+        for (byte, entry) in block[2..66].iter_mut().zip(fitted.entries) {
+            *byte = entry as u8;
+        }
+        for group in 0..8 {
+            let word = seven_bits(&signs[4 * group..]) | u32::from(fitted.scales[group]) << 28;
+            block[66 + 4 * group..][..4].copy_from_slice(&word.to_le_bytes());
+        }
     }
 }
 
 /// `IQ2_S`.
-pub fn iq2_s(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 82]) {
-    let (magnitudes, signs) = apart(x, w, false);
-    let fitted = fit(&magnitudes, w, &IQ2_S, 16, 8.0);
-    block.fill(0);
-    block[..2].copy_from_slice(&half(fitted.d).to_le_bytes());
-    for (run, entry) in fitted.entries[..32].iter().enumerate() {
-        block[2 + run] = *entry as u8;
-        block[66 + run / 4] |= ((entry >> 8) as u8) << (run % 4 * 2);
+pub struct Iq2S;
+
+impl One<256, 82> for Iq2S {
+    #[inline(always)]
+    fn encode(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 82]) {
+        let (magnitudes, signs) = apart(x, w, false);
+        let fitted = fit(&magnitudes, w, &IQ2_S_GRID, 16, 8.0);
+        block.fill(0);
+        block[..2].copy_from_slice(&half(fitted.d).to_le_bytes());
+        for (run, entry) in fitted.entries[..32].iter().enumerate() {
+            block[2 + run] = *entry as u8;
+            block[66 + run / 4] |= ((entry >> 8) as u8) << (run % 4 * 2);
+        }
+        block[34..66].copy_from_slice(&signs);
+        put_scales(&fitted.scales, &mut block[74..]);
     }
-    block[34..66].copy_from_slice(&signs);
-    put_scales(&fitted.scales, &mut block[74..]);
 }
 
 /// `IQ2_XS`.
-pub fn iq2_xs(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 74]) {
-    let (magnitudes, signs) = apart(x, w, true);
-    let fitted = fit(&magnitudes, w, &IQ2_XS, 16, 8.0);
-    block[..2].copy_from_slice(&half(fitted.d).to_le_bytes());
-    for (run, to) in block[2..66].chunks_exact_mut(2).enumerate() {
-        let word = fitted.entries[run] as u16 | u16::from(signs[run] & 127) << 9;
-        to.copy_from_slice(&word.to_le_bytes());
+pub struct Iq2Xs;
+
+impl One<256, 74> for Iq2Xs {
+    #[inline(always)]
+    fn encode(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 74]) {
+        let (magnitudes, signs) = apart(x, w, true);
+        let fitted = fit(&magnitudes, w, &IQ2_XS_GRID, 16, 8.0);
+        block[..2].copy_from_slice(&half(fitted.d).to_le_bytes());
+        for (run, to) in block[2..66].chunks_exact_mut(2).enumerate() {
+            let word = fitted.entries[run] as u16 | u16::from(signs[run] & 127) << 9;
+            to.copy_from_slice(&word.to_le_bytes());
+        }
+        put_scales(&fitted.scales, &mut block[66..]);
     }
-    put_scales(&fitted.scales, &mut block[66..]);
 }
 
 /// `IQ2_XXS`.
-pub fn iq2_xxs(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 66]) {
-    let (magnitudes, signs) = apart(x, w, true);
-    let fitted = fit(&magnitudes, w, &IQ2_XXS, 32, 8.0);
-    block[..2].copy_from_slice(&half(fitted.d).to_le_bytes());
-    for (group, to) in block[2..].chunks_exact_mut(8).enumerate() {
-        for (byte, entry) in to.iter_mut().zip(&fitted.entries[4 * group..][..4]) {
-            *byte = *entry as u8;
+pub struct Iq2Xxs;
+
+impl One<256, 66> for Iq2Xxs {
+    #[inline(always)]
+    fn encode(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 66]) {
+        let (magnitudes, signs) = apart(x, w, true);
+        let fitted = fit(&magnitudes, w, &IQ2_XXS_GRID, 32, 8.0);
+        block[..2].copy_from_slice(&half(fitted.d).to_le_bytes());
+        for (group, to) in block[2..].chunks_exact_mut(8).enumerate() {
+            for (byte, entry) in to.iter_mut().zip(&fitted.entries[4 * group..][..4]) {
+                *byte = *entry as u8;
+            }
+            let word = seven_bits(&signs[4 * group..]) | u32::from(fitted.scales[group]) << 28;
+            to[4..].copy_from_slice(&word.to_le_bytes());
         }
-        let word = seven_bits(&signs[4 * group..]) | u32::from(fitted.scales[group]) << 28;
-        to[4..].copy_from_slice(&word.to_le_bytes());
     }
 }
 
 /// Two to a byte.
+#[inline(always)]
 fn put_scales(scales: &[u8], to: &mut [u8]) {
     for (byte, pair) in to.iter_mut().zip(scales.as_chunks::<2>().0) {
         *byte = pair[0] | pair[1] << 4;
@@ -140,12 +167,14 @@ fn put_scales(scales: &[u8], to: &mut [u8]) {
 }
 
 /// Four times the signs of eight values, of which the last follows from the others.
+#[inline(always)]
 fn seven_bits(signs: &[u8]) -> u32 {
     (0..4).fold(0, |word, i| word | u32::from(signs[i] & 127) << (7 * i))
 }
 
 /// Magnitudes, and a bit for each minus. Where eight values have an even number of minuses, the value whose sign costs
 /// least is on the other side if they had an odd one: its magnitude is negative.
+#[inline(always)]
 fn apart(x: &[f32; 256], w: &[f32; 256], even: bool) -> ([f32; 256], [u8; 32]) {
     let (mut magnitudes, mut signs) = (x.map(f32::abs), [0; 32]);
     for (run, sign) in signs.iter_mut().enumerate() {
@@ -162,6 +191,7 @@ fn apart(x: &[f32; 256], w: &[f32; 256], even: bool) -> ([f32; 256], [u8; 32]) {
 }
 
 /// A scale that all values of the codebook would have without it: levels are taken one by one.
+#[inline(always)]
 fn free_scale(x: &[f32], w: &[f32], levels: &[f32]) -> f32 {
     let (most, top) = (x.iter().fold(0.0f32, |most, v| most.max(v.abs())), levels[levels.len() - 1]);
     let mut best = (0.0, 0.0);
@@ -191,6 +221,7 @@ fn free_scale(x: &[f32], w: &[f32], levels: &[f32]) -> f32 {
 }
 
 /// Units, scales and entries of a block whose groups have `len` values; the stored scale is `per_unit` units.
+#[inline(always)]
 fn fit<const RUN: usize>(x: &[f32; 256], w: &[f32; 256], grid: &Grid<RUN>, len: usize, per_unit: f32) -> Fitted {
     let levels = grid.levels();
     let groups = 256 / len;
@@ -223,6 +254,7 @@ fn fit<const RUN: usize>(x: &[f32; 256], w: &[f32; 256], grid: &Grid<RUN>, len: 
 type Settled = (f32, f32, [u8; 16], [usize; 64]);
 
 /// Scales within `reach` of those given, and entries, that are best for a unit.
+#[inline(always)]
 fn settled<const RUN: usize>(
     x: &[f32; 256],
     w: &[f32; 256],
@@ -255,6 +287,7 @@ fn settled<const RUN: usize>(
 }
 
 /// The unit that is best for the scales and entries chosen.
+#[inline(always)]
 fn better_unit<const RUN: usize>(
     x: &[f32; 256],
     w: &[f32; 256],

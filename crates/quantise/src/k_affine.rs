@@ -4,8 +4,10 @@
 //! Each run is fitted alone, which gives the block's units; then the whole numbers of every run are chosen for the units
 //! that are stored, and the units for the whole numbers, until neither changes.
 
-use crate::affine::{Affine, best_affine, codes, error_at};
-use crate::sums::{half, inverse, nearest, stored, sums, within};
+use crate::affine::{Affine, Affines, best_affine, codes, error_at};
+use crate::blocks::One;
+use crate::lanes::{LANES, Lanes, Mask, abreast, sums};
+use crate::sums::{half, stored};
 
 /// Bits of codes and of scales and minima.
 #[derive(Clone, Copy)]
@@ -14,222 +16,326 @@ struct Shape {
     high: f32,
     /// The greatest scale and minimum.
     most: f32,
-    /// How far from the scale at hand others are tried.
-    reach: i32,
 }
 
-/// A block before it is packed.
-struct Fitted<const RUNS: usize, const LEN: usize> {
+/// A block's values or weights: run `8 g + lane` in a lane of group `g`.
+type Runs<const GROUPS: usize, const LEN: usize> = [[Lanes; LEN]; GROUPS];
+
+/// The whole scale and minimum of eight runs.
+#[derive(Clone, Copy)]
+struct Whole {
+    scale: Lanes,
+    minimum: Lanes,
+}
+
+/// The units of a block, the whole numbers of its runs, and their error.
+#[derive(Clone, Copy)]
+struct Settled<const GROUPS: usize> {
+    error: f32,
     d: f32,
     dmin: f32,
-    /// (scale, minimum) of each run.
-    runs: [(f32, f32); RUNS],
-    codes: [[u8; LEN]; RUNS],
+    runs: [Whole; GROUPS],
 }
 
 /// `Q4_K`.
-pub fn q4_k(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 144]) {
-    let fitted = fit::<8, 32>(x, w, Shape { high: 15.0, most: 63.0, reach: 2 });
-    put_head(&fitted, block);
-    put_nibbles(&fitted.codes, &mut block[16..]);
-}
-
+pub struct Q4K;
 /// `Q5_K`.
-pub fn q5_k(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 176]) {
-    let fitted = fit::<8, 32>(x, w, Shape { high: 31.0, most: 63.0, reach: 2 });
-    put_head(&fitted, block);
-    for (i, byte) in block[16..48].iter_mut().enumerate() {
-        *byte = (0..8).fold(0, |bits, run| bits | fitted.codes[run][i] >> 4 << run);
+pub struct Q5K;
+/// `Q2_K`.
+pub struct Q2K;
+
+impl One<256, 144> for Q4K {
+    #[inline(always)]
+    fn encode(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 144]) {
+        let shape = Shape { high: 15.0, most: 63.0 };
+        let fitted = fit::<1, 32>(x, w, shape);
+        put_head(&fitted, block);
+        put_nibbles(&coded::<1, 32>(x, &fitted, shape), &mut block[16..]);
     }
-    put_nibbles(&fitted.codes, &mut block[48..]);
 }
 
-/// `Q2_K`.
-pub fn q2_k(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 84]) {
-    let fitted = fit::<16, 16>(x, w, Shape { high: 3.0, most: 15.0, reach: 2 });
-    for (byte, (scale, minimum)) in block.iter_mut().zip(fitted.runs) {
-        *byte = scale as u8 | (minimum as u8) << 4;
+impl One<256, 176> for Q5K {
+    #[inline(always)]
+    fn encode(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 176]) {
+        let shape = Shape { high: 31.0, most: 63.0 };
+        let fitted = fit::<1, 32>(x, w, shape);
+        put_head(&fitted, block);
+        let codes = coded::<1, 32>(x, &fitted, shape);
+        for (i, byte) in block[16..48].iter_mut().enumerate() {
+            *byte = 0;
+            for run in 0..8 {
+                *byte |= codes[32 * run + i] >> 4 << run;
+            }
+        }
+        put_nibbles(&codes, &mut block[48..]);
     }
-    put_two_bits(fitted.codes.as_flattened(), &mut block[16..80]);
-    block[80..82].copy_from_slice(&half(fitted.d).to_le_bytes());
-    block[82..].copy_from_slice(&half(fitted.dmin).to_le_bytes());
+}
+
+impl One<256, 84> for Q2K {
+    #[inline(always)]
+    fn encode(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 84]) {
+        let shape = Shape { high: 3.0, most: 15.0 };
+        let fitted = fit::<2, 16>(x, w, shape);
+        for (run, byte) in block[..16].iter_mut().enumerate() {
+            let Whole { scale, minimum } = fitted.runs[run / LANES];
+            *byte = scale.0[run % LANES] as u8 | (minimum.0[run % LANES] as u8) << 4;
+        }
+        put_two_bits(&coded::<2, 16>(x, &fitted, shape), &mut block[16..80]);
+        block[80..82].copy_from_slice(&half(fitted.d).to_le_bytes());
+        block[82..].copy_from_slice(&half(fitted.dmin).to_le_bytes());
+    }
 }
 
 /// 256 codes of 2 bits: byte `32 h + i`, bits `2 j` hold value `128 h + 32 j + i`.
-pub fn put_two_bits(codes: &[u8], to: &mut [u8]) {
+#[inline(always)]
+pub fn put_two_bits(codes: &[u8; 256], to: &mut [u8]) {
     for (half, bytes) in to.chunks_exact_mut(32).enumerate() {
         for (i, byte) in bytes.iter_mut().enumerate() {
-            *byte = (0..4).fold(0, |bits, plane| bits | (codes[128 * half + 32 * plane + i] & 3) << (2 * plane));
+            let at = 128 * half + i;
+            *byte = codes[at] & 3
+                | (codes[at + 32] & 3) << 2
+                | (codes[at + 64] & 3) << 4
+                | (codes[at + 96] & 3) << 6;
         }
     }
 }
 
 /// Byte `32 g + i` holds value `64 g + i` low and `64 g + 32 + i` high.
-fn put_nibbles(codes: &[[u8; 32]; 8], to: &mut [u8]) {
-    for (pair, bytes) in codes.as_chunks::<2>().0.iter().zip(to.chunks_exact_mut(32)) {
+#[inline(always)]
+fn put_nibbles(codes: &[u8; 256], to: &mut [u8]) {
+    for (pair, bytes) in codes.as_chunks::<64>().0.iter().zip(to.chunks_exact_mut(32)) {
         for (i, byte) in bytes.iter_mut().enumerate() {
-            *byte = pair[0][i] & 15 | pair[1][i] << 4;
+            *byte = pair[i] & 15 | pair[i + 32] << 4;
         }
     }
 }
 
 /// `d`, `dmin` and eight pairs of 6 bits in twelve bytes.
-fn put_head(fitted: &Fitted<8, 32>, block: &mut [u8]) {
+#[inline(always)]
+fn put_head(fitted: &Settled<1>, block: &mut [u8]) {
     block[..2].copy_from_slice(&half(fitted.d).to_le_bytes());
     block[2..4].copy_from_slice(&half(fitted.dmin).to_le_bytes());
-    let pairs = fitted.runs.map(|(scale, minimum)| (scale as u8, minimum as u8));
+    let (scale, min) = (fitted.runs[0].scale.0, fitted.runs[0].minimum.0);
     for i in 0..4 {
-        let ((scale, min), (upper_scale, upper_min)) = (pairs[i], pairs[i + 4]);
+        let (scale, upper_scale) = (scale[i] as u8, scale[i + 4] as u8);
+        let (min, upper_min) = (min[i] as u8, min[i + 4] as u8);
         block[4 + i] = scale | upper_scale >> 4 << 6;
         block[8 + i] = min | upper_min >> 4 << 6;
         block[12 + i] = upper_scale & 15 | upper_min << 4;
     }
 }
 
-fn fit<const RUNS: usize, const LEN: usize>(x: &[f32; 256], w: &[f32; 256], shape: Shape) -> Fitted<RUNS, LEN> {
-    let (x, w): (&[[f32; LEN]; RUNS], &[[f32; LEN]; RUNS]) = (in_runs(x), in_runs(w));
-    let free: [Affine; RUNS] = std::array::from_fn(|run| best_affine(&x[run], &w[run], shape.high, true));
-    let widest = free.iter().fold(0.0f32, |most, run| most.max(run.scale));
-    let lowest = free.iter().fold(0.0f32, |most, run| most.max(-run.offset));
+#[inline(always)]
+fn coded<const GROUPS: usize, const LEN: usize>(x: &[f32; 256], fitted: &Settled<GROUPS>, shape: Shape) -> [u8; 256] {
+    let mut all = [0; 256];
+    let runs = all.as_chunks_mut::<LEN>().0.iter_mut().zip(x.as_chunks::<LEN>().0);
+    for (run, (to, x)) in runs.enumerate() {
+        let Affine { scale, offset } = at(fitted.d, fitted.dmin, fitted.runs[run / LANES]).of(run % LANES);
+        *to = codes(x, Affine { scale, offset }, shape.high);
+    }
+    all
+}
+
+/// Runs of a block side by side.
+#[inline(always)]
+pub fn in_runs<const GROUPS: usize, const LEN: usize>(values: &[f32; 256]) -> Runs<GROUPS, LEN> {
+    let (runs, mut all) = (values.as_chunks::<LEN>().0, [[Lanes::ZERO; LEN]; GROUPS]);
+    for (group, runs) in all.iter_mut().zip(runs.as_chunks::<LANES>().0) {
+        *group = abreast([&runs[0], &runs[1], &runs[2], &runs[3], &runs[4], &runs[5], &runs[6], &runs[7]]);
+    }
+    all
+}
+
+/// What runs' whole numbers stand for.
+#[inline(always)]
+fn at(d: f32, dmin: f32, run: Whole) -> Affines {
+    Affines { scale: Lanes::all(d) * run.scale, offset: Lanes::ZERO - Lanes::all(dmin) * run.minimum }
+}
+
+#[inline(always)]
+fn fit<const GROUPS: usize, const LEN: usize>(x: &[f32; 256], w: &[f32; 256], shape: Shape) -> Settled<GROUPS> {
+    let (x, w): (Runs<GROUPS, LEN>, Runs<GROUPS, LEN>) = (in_runs(x), in_runs(w));
+    let (mut free, mut weight) = ([Affines::NONE; GROUPS], [Lanes::ZERO; GROUPS]);
+    let (mut widest, mut lowest) = (0.0f32, 0.0f32);
+    for group in 0..GROUPS {
+        free[group] = best_affine(&x[group], &w[group], shape.high, true);
+        [weight[group]] = sums!(LEN, i => [w[group][i]]);
+        for lane in 0..LANES {
+            widest = widest.max(free[group].scale.0[lane]);
+            lowest = lowest.max(-free[group].offset.0[lane]);
+        }
+    }
+    let block = Block { x, w, weight, shape };
     // Where few whole numbers stand for the scales, the greatest need not be the greatest of them.
     let below: &[f32] = if shape.most < 32.0 { &[0.0, 1.0, 2.0, 3.5, 5.0] } else { &[0.0, 3.0] };
-    let starts = below.iter().map(|below| {
-        let units = (stored(widest / (shape.most - below)), stored(lowest / (shape.most - below)));
-        let runs = free.map(|run| start(run, units.0, units.1, shape));
-        settled(x, w, units, &runs, Shape { reach: 1, ..shape })
-    });
-    let mut best = starts.min_by(|a, b| a.0.total_cmp(&b.0)).expect("a start");
+    let mut best: Option<Settled<GROUPS>> = None;
+    for below in below {
+        let (d, dmin) = (stored(widest / (shape.most - below)), stored(lowest / (shape.most - below)));
+        let found = block.settled(d, dmin, &start(&free, d, dmin, shape), 1);
+        if best.is_none_or(|best| found.error < best.error) {
+            best = Some(found);
+        }
+    }
+    let mut best = best.expect("a start");
     for reach in [2, 1, 1, 1] {
-        let better = units(x, w, best.1, &best.2, shape);
-        let found = settled(x, w, better, &best.2, Shape { reach, ..shape });
-        if found.0 >= best.0 {
+        let (d, dmin) = block.units(&best);
+        let found = block.settled(d, dmin, &best.runs, reach);
+        if found.error >= best.error {
             break;
         }
         best = found;
     }
-    let (_, (d, dmin), runs) = best;
-    let codes = std::array::from_fn(|run| codes(&x[run], at((d, dmin), runs[run]), shape.high));
-    Fitted { d, dmin, runs, codes }
-}
-
-/// Every run's whole numbers chosen for these units: their error, the units, the numbers.
-fn settled<const RUNS: usize, const LEN: usize>(
-    x: &[[f32; LEN]; RUNS],
-    w: &[[f32; LEN]; RUNS],
-    units: (f32, f32),
-    from: &[(f32, f32); RUNS],
-    shape: Shape,
-) -> (f32, (f32, f32), [(f32, f32); RUNS]) {
-    let mut total = 0.0;
-    let runs = std::array::from_fn(|run| {
-        let (error, chosen) = choose(&x[run], &w[run], units, from[run], shape);
-        total += error;
-        chosen
-    });
-    (total, units, runs)
-}
-
-fn in_runs<const RUNS: usize, const LEN: usize>(values: &[f32; 256]) -> &[[f32; LEN]; RUNS] {
-    values.as_chunks().0.try_into().expect("256 values")
-}
-
-/// What a run's whole numbers stand for.
-fn at(units: (f32, f32), run: (f32, f32)) -> Affine {
-    Affine { scale: units.0 * run.0, offset: -(units.1 * run.1) }
-}
-
-fn start(free: Affine, d: f32, dmin: f32, shape: Shape) -> (f32, f32) {
-    let whole = |value: f32, unit: f32| nearest(within(value * inverse(unit), 0.0, shape.most));
-    (whole(free.scale, d), whole(-free.offset, dmin))
-}
-
-/// The best scale within reach, with the minimum that is best beside it; and their error.
-fn choose<const LEN: usize>(
-    x: &[f32; LEN],
-    w: &[f32; LEN],
-    units: (f32, f32),
-    from: (f32, f32),
-    shape: Shape,
-) -> (f32, (f32, f32)) {
-    let mut best = (error_at(x, w, at(units, from), shape.high), from);
-    for step in -shape.reach..=shape.reach {
-        let scale = from.0 + step as f32;
-        if !(0.0..=shape.most).contains(&scale) {
-            continue;
-        }
-        let mut minimum = from.1;
-        for _ in 0..2 {
-            let found = best_minimum(x, w, units, (scale, minimum), shape);
-            let error = error_at(x, w, at(units, (scale, found)), shape.high);
-            if error < best.0 {
-                best = (error, (scale, found));
-            }
-            if found == minimum {
-                break;
-            }
-            minimum = found;
-        }
-    }
-    for step in [-1.0, 1.0] {
-        let (scale, minimum) = best.1;
-        let tried = (scale, within(minimum + step, 0.0, shape.most));
-        let error = error_at(x, w, at(units, tried), shape.high);
-        if error < best.0 {
-            best = (error, tried);
-        }
-    }
     best
 }
 
-/// The whole minimum that is best for the codes taken at `run`.
+/// The whole numbers that come closest to scales and offsets.
 #[inline(always)]
-fn best_minimum<const LEN: usize>(
-    x: &[f32; LEN],
-    w: &[f32; LEN],
-    units: (f32, f32),
-    run: (f32, f32),
-    shape: Shape,
-) -> f32 {
-    let Affine { scale, offset } = at(units, run);
-    let inverse_scale = inverse(scale);
-    let [off, weight] = sums::<LEN, 2>(|i| {
-        let q = nearest(within((x[i] - offset) * inverse_scale, 0.0, shape.high));
-        [w[i] * (scale * q - x[i]), w[i]]
-    });
-    nearest(within(off * inverse(weight) * inverse(units.1), 0.0, shape.most))
+fn start<const GROUPS: usize>(free: &[Affines; GROUPS], d: f32, dmin: f32, shape: Shape) -> [Whole; GROUPS] {
+    let (d, dmin) = (Lanes::all(d).inverse(), Lanes::all(dmin).inverse());
+    let mut runs = [Whole { scale: Lanes::ZERO, minimum: Lanes::ZERO }; GROUPS];
+    for (run, free) in runs.iter_mut().zip(free) {
+        run.scale = (free.scale * d).within(0.0, shape.most).nearest();
+        run.minimum = ((Lanes::ZERO - free.offset) * dmin).within(0.0, shape.most).nearest();
+    }
+    runs
 }
 
-/// The units that are best for the whole numbers chosen, as half precision has them.
-fn units<const RUNS: usize, const LEN: usize>(
-    x: &[[f32; LEN]; RUNS],
-    w: &[[f32; LEN]; RUNS],
-    now: (f32, f32),
-    runs: &[(f32, f32); RUNS],
+/// A block, and the sum of the weights of each run.
+struct Block<const GROUPS: usize, const LEN: usize> {
+    x: Runs<GROUPS, LEN>,
+    w: Runs<GROUPS, LEN>,
+    weight: [Lanes; GROUPS],
     shape: Shape,
-) -> (f32, f32) {
-    // x ≈ d · (scale · q) − dmin · minimum: two unknowns.
-    let [mut aa, mut ab, mut bb, mut ax, mut bx] = [0.0f64; 5];
-    for (run, &(scale, minimum)) in runs.iter().enumerate() {
-        let (x, w) = (&x[run], &w[run]);
-        let Affine { scale: step, offset } = at(now, (scale, minimum));
-        let inverse_step = inverse(step);
-        let [wq, wqq, wqx, sw, sx] = sums::<LEN, 5>(|i| {
-            let q = nearest(within((x[i] - offset) * inverse_step, 0.0, shape.high));
-            let wq = w[i] * q;
-            [wq, wq * q, wq * x[i], w[i], w[i] * x[i]]
-        });
-        let (scale, minimum) = (f64::from(scale), f64::from(minimum));
-        aa += scale * scale * f64::from(wqq);
-        ab += scale * minimum * f64::from(wq);
-        bb += minimum * minimum * f64::from(sw);
-        ax += scale * f64::from(wqx);
-        bx += minimum * f64::from(sx);
+}
+
+impl<const GROUPS: usize, const LEN: usize> Block<GROUPS, LEN> {
+    /// Every run's whole numbers chosen for these units, within `reach` of the scales at hand.
+    #[inline(always)]
+    fn settled(&self, d: f32, dmin: f32, from: &[Whole; GROUPS], reach: i32) -> Settled<GROUPS> {
+        let mut all = Settled { error: 0.0, d, dmin, runs: *from };
+        for group in 0..GROUPS {
+            let mut choice = self.choice(group, d, dmin);
+            choice.around(from[group], reach);
+            all.runs[group] = choice.best;
+            for error in choice.error.0 {
+                all.error += error;
+            }
+        }
+        all
     }
-    let det = aa * bb - ab * ab;
-    let (d, dmin) = match () {
-        () if det > 1e-9 * aa * bb => ((ax * bb - ab * bx) / det, (ab * ax - aa * bx) / det),
-        () if aa > 0.0 && bb == 0.0 => (ax / aa, f64::from(now.1)),
-        () => return now,
-    };
-    if d > 0.0 && dmin >= 0.0 { (stored(d as f32), stored(dmin as f32)) } else { now }
+
+    #[inline(always)]
+    fn choice(&self, group: usize, d: f32, dmin: f32) -> Choice<'_, LEN> {
+        let nothing = Whole { scale: Lanes::ZERO, minimum: Lanes::ZERO };
+        Choice {
+            x: &self.x[group],
+            w: &self.w[group],
+            per_minimum: (self.weight[group].inverse(), Lanes::all(dmin).inverse()),
+            shape: self.shape,
+            units: (d, dmin),
+            error: Lanes::all(f32::INFINITY),
+            best: nothing,
+        }
+    }
+
+    /// The units that are best for the whole numbers chosen, as half precision has them.
+    #[inline(always)]
+    fn units(&self, now: &Settled<GROUPS>) -> (f32, f32) {
+        // x ≈ d · (scale · q) − dmin · minimum: two unknowns.
+        let [mut aa, mut ab, mut bb, mut ax, mut bx] = [0.0f64; 5];
+        for group in 0..GROUPS {
+            let (x, w, run) = (&self.x[group], &self.w[group], now.runs[group]);
+            let Affines { scale: step, offset } = at(now.d, now.dmin, run);
+            let inverse = step.inverse();
+            let [wq, wqq, wqx, sw, sx] = sums!(LEN, i => {
+                let q = ((x[i] - offset) * inverse).within(0.0, self.shape.high).nearest();
+                let wq = w[i] * q;
+                [wq, wq * q, wq * x[i], w[i], w[i] * x[i]]
+            });
+            for lane in 0..LANES {
+                let (scale, minimum) = (f64::from(run.scale.0[lane]), f64::from(run.minimum.0[lane]));
+                aa += scale * scale * f64::from(wqq.0[lane]);
+                ab += scale * minimum * f64::from(wq.0[lane]);
+                bb += minimum * minimum * f64::from(sw.0[lane]);
+                ax += scale * f64::from(wqx.0[lane]);
+                bx += minimum * f64::from(sx.0[lane]);
+            }
+        }
+        let det = aa * bb - ab * ab;
+        let (d, dmin) = match () {
+            () if det > 1e-9 * aa * bb => ((ax * bb - ab * bx) / det, (ab * ax - aa * bx) / det),
+            () if aa > 0.0 && bb == 0.0 => (ax / aa, f64::from(now.dmin)),
+            () => return (now.d, now.dmin),
+        };
+        if d > 0.0 && dmin >= 0.0 { (stored(d as f32), stored(dmin as f32)) } else { (now.d, now.dmin) }
+    }
+}
+
+/// Whole numbers that are sought for eight runs: the best so far, and their error.
+struct Choice<'a, const LEN: usize> {
+    x: &'a [Lanes; LEN],
+    w: &'a [Lanes; LEN],
+    /// One over the sum of a run's weights, and over the unit of minima.
+    per_minimum: (Lanes, Lanes),
+    shape: Shape,
+    units: (f32, f32),
+    error: Lanes,
+    best: Whole,
+}
+
+impl<const LEN: usize> Choice<'_, LEN> {
+    /// The best scale within reach, with the minimum that is best beside it.
+    #[inline(always)]
+    fn around(&mut self, from: Whole, reach: i32) {
+        let (error, there) = self.measured(from);
+        (self.error, self.best) = (error, from);
+        for step in -reach..=reach {
+            let scale = from.scale + Lanes::all(step as f32);
+            let inside = scale.above(Lanes::all(-0.5)).and(Lanes::all(self.shape.most + 0.5).above(scale));
+            let first = if step == 0 { there } else { self.measured(Whole { scale, ..from }).1 };
+            let run = Whole { scale, minimum: first };
+            let (error, next) = self.measured(run);
+            self.keep(inside, error, run);
+            // Where the minimum does not move, the error does not either.
+            if next.differs(first).and(inside).any() {
+                let run = Whole { scale, minimum: next };
+                let error = error_at(self.x, self.w, self.at(run), self.shape.high);
+                self.keep(inside, error, run);
+            }
+        }
+        for step in [-1.0, 1.0] {
+            let minimum = (self.best.minimum + Lanes::all(step)).within(0.0, self.shape.most);
+            let run = Whole { minimum, ..self.best };
+            let error = error_at(self.x, self.w, self.at(run), self.shape.high);
+            self.keep(Mask::YES, error, run);
+        }
+    }
+
+    #[inline(always)]
+    fn at(&self, run: Whole) -> Affines {
+        at(self.units.0, self.units.1, run)
+    }
+
+    #[inline(always)]
+    fn keep(&mut self, inside: Mask, error: Lanes, run: Whole) {
+        let is_better = self.error.above(error).and(inside);
+        self.error = is_better.pick(error, self.error);
+        self.best.scale = is_better.pick(run.scale, self.best.scale);
+        self.best.minimum = is_better.pick(run.minimum, self.best.minimum);
+    }
+
+    /// The error of whole numbers, and the whole minimum that is best for the codes that they give.
+    #[inline(always)]
+    fn measured(&self, run: Whole) -> (Lanes, Lanes) {
+        let Affines { scale, offset } = self.at(run);
+        let inverse = scale.inverse();
+        let [error, off] = sums!(LEN, i => {
+            let x = self.x[i];
+            let level = scale * ((x - offset) * inverse).within(0.0, self.shape.high).nearest();
+            let off = x - (level + offset);
+            [self.w[i] * off * off, self.w[i] * (level - x)]
+        });
+        let minimum = off * self.per_minimum.0 * self.per_minimum.1;
+        (error, minimum.within(0.0, self.shape.most).nearest())
+    }
 }

@@ -10,6 +10,7 @@
 
 mod affine;
 mod allocate;
+mod blocks;
 mod choice;
 mod curve;
 mod encode;
@@ -18,6 +19,7 @@ mod groups;
 mod iq;
 mod k_affine;
 mod k_scaled;
+mod lanes;
 mod mix;
 mod role;
 mod rows;
@@ -28,7 +30,7 @@ mod ternary;
 
 pub use allocate::{Cost, allocate};
 pub use choice::fitting;
-pub use encode::{EncodeError, TYPES, encode};
+pub use encode::{EncodeError, TYPES, encode, encode_at};
 pub use groups::AffineGroups;
 pub use mix::{Mix, Model, Place};
 pub use role::{Role, layer_of};
