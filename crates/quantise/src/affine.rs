@@ -3,8 +3,11 @@
 //! As in [`crate::scale`], with two unknowns: the grid moves both ends of the range, and for given codes scale and offset
 //! are the solution of two linear equations.
 
-use crate::lanes::{Lanes, sums};
-use crate::sums::{inverse, nearest, within};
+use half::f16;
+use plimsoll_kernels::Vectorised;
+
+use crate::lanes::{LANES, Lanes, abreast, sums, weights};
+use crate::sums::{half, inverse, nearest, within};
 
 /// A scale and an offset.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,6 +43,36 @@ const MOVED: [f32; 6] = [-0.3, 0.0, 0.25, 0.5, 0.8, 1.2];
 /// Times that codes, scale and offset are settled after the grid.
 const ROUNDS: usize = 4;
 
+/// Scales and offsets that eight blocks have side by side, as they are stored, and the codes at them.
+pub struct Coded<const N: usize> {
+    pub scales: [f16; LANES],
+    pub offsets: [f16; LANES],
+    pub codes: [[u8; N]; LANES],
+}
+
+/// Eight blocks to be fitted with codes from 0 to `high`, and how much their values count; `None` where all count alike.
+pub struct FitAffines<'a, const N: usize> {
+    pub x: [&'a [f32; N]; LANES],
+    pub w: Option<[&'a [f32; N]; LANES]>,
+    pub high: f32,
+}
+
+impl<const N: usize> Vectorised for FitAffines<'_, N> {
+    type Output = Coded<N>;
+
+    #[inline(always)]
+    fn run(self) -> Coded<N> {
+        let found = best_affine(&abreast(self.x), &weights(self.w), self.high, false);
+        let mut all = Coded { scales: [f16::ZERO; LANES], offsets: [f16::ZERO; LANES], codes: [[0; N]; LANES] };
+        for lane in 0..LANES {
+            (all.scales[lane], all.offsets[lane]) = (half(found.scale.0[lane]), half(found.offset.0[lane]));
+            let at = Affine { scale: all.scales[lane].to_f32(), offset: all.offsets[lane].to_f32() };
+            all.codes[lane] = codes(self.x[lane], at, self.high);
+        }
+        all
+    }
+}
+
 /// The scale and offset at which the values of each lane have the least error under the weights `w` with codes from 0 to
 /// `high`. With `negative`, no offset is above zero.
 #[inline(always)]
@@ -57,15 +90,16 @@ pub fn best_affine<const N: usize>(x: &[Lanes; N], w: &[Lanes; N], high: f32, ne
     // Small types lose half of a level by what costs large ones nothing.
     let step = range / Lanes::all(high) * Lanes::all(if high < 8.0 { 0.5 } else { 1.0 });
     let mut best = Best::none();
-    for bottom in MOVED {
-        for top in MOVED {
+    const GRID: usize = MOVED.len() * MOVED.len();
+    for round in 0..GRID + ROUNDS {
+        let tried = if round < GRID {
+            let (bottom, top) = (MOVED[round / MOVED.len()], MOVED[round % MOVED.len()]);
             let scale = (range - Lanes::all(bottom + top) * step) / Lanes::all(high);
-            fit.improve(&mut best, Affines { scale, offset: Lanes::all(bottom) * step });
-        }
-    }
-    for _ in 0..ROUNDS {
-        let from = best.at;
-        if !fit.improve(&mut best, from) {
+            Affines { scale, offset: Lanes::all(bottom) * step }
+        } else {
+            best.at
+        };
+        if !fit.improve(&mut best, tried) && round >= GRID {
             break;
         }
     }

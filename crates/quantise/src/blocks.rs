@@ -1,103 +1,49 @@
-//! Rows cut into the blocks of a type, and the blocks fitted: eight side by side, or one by one.
+//! Rows cut into the blocks of a type: eight side by side, or one by one.
 
-use std::marker::PhantomData;
+use crate::lanes::LANES;
 
-use plimsoll_kernels::{Isa, Vectorised};
-
-use crate::lanes::{LANES, Lanes, abreast};
-
-/// A type whose blocks are fitted eight side by side.
-pub trait Eight<const LEN: usize, const BYTES: usize> {
-    /// Fits and writes eight blocks, which `lanes` has side by side; to be marked `#[inline(always)]`.
-    fn encode(x: [&[f32; LEN]; LANES], lanes: &[Lanes; LEN], w: &[Lanes; LEN], blocks: &mut [[u8; BYTES]; LANES]);
+/// Eight blocks of a row, and how much their values count, unless all count alike. Where fewer are left, the last stands in
+/// the places that are.
+pub struct Eight<'a, const LEN: usize> {
+    pub x: [&'a [f32; LEN]; LANES],
+    pub w: Option<[&'a [f32; LEN]; LANES]>,
 }
 
-/// A type whose blocks are fitted one by one: the runs in one of them stand side by side, or nothing does.
-pub trait One<const LEN: usize, const BYTES: usize> {
-    /// Fits and writes a block; to be marked `#[inline(always)]`.
-    fn encode(x: &[f32; LEN], w: &[f32; LEN], block: &mut [u8; BYTES]);
-}
-
-/// Whole blocks, a weight for each value unless all count alike, and room for what is written of them.
-pub struct Blocks<'a, T> {
-    values: &'a [f32],
-    weights: Option<&'a [f32]>,
-    out: &'a mut [u8],
-    of: PhantomData<T>,
-}
-
-impl<'a, T> Blocks<'a, T> {
-    /// Writes the blocks eight at a time, compiled for `isa`.
-    pub fn in_eights<const LEN: usize, const BYTES: usize>(
-        isa: Isa,
-        (values, weights): (&'a [f32], Option<&'a [f32]>),
-        out: &'a mut [u8],
-    ) where
-        T: Eight<LEN, BYTES>,
-    {
-        isa.run(InEights(Blocks::<T> { values, weights, out, of: PhantomData }));
-    }
-
-    /// Writes the blocks one by one, compiled for `isa`.
-    pub fn one_by_one<const LEN: usize, const BYTES: usize>(
-        isa: Isa,
-        (values, weights): (&'a [f32], Option<&'a [f32]>),
-        out: &'a mut [u8],
-    ) where
-        T: One<LEN, BYTES>,
-    {
-        isa.run(OneByOne(Blocks::<T> { values, weights, out, of: PhantomData }));
+/// Has `fit` write blocks eight at a time.
+pub fn in_eights<const LEN: usize, const BYTES: usize>(
+    (values, weights): (&[f32], Option<&[f32]>),
+    out: &mut [u8],
+    fit: impl Fn(Eight<LEN>, &mut [[u8; BYTES]; LANES]),
+) {
+    let (values, weights) = (values.as_chunks().0, weights.map(|weights| weights.as_chunks().0));
+    let mut blocks = [[0; BYTES]; LANES];
+    for (i, out) in out.as_chunks_mut().0.chunks_mut(LANES).enumerate() {
+        let first = i * LANES;
+        let eight = Eight { x: picked(values, first), w: weights.map(|weights| picked(weights, first)) };
+        fit(eight, &mut blocks);
+        out.copy_from_slice(&blocks[..out.len()]);
     }
 }
 
-struct InEights<'a, T, const LEN: usize, const BYTES: usize>(Blocks<'a, T>);
-
-impl<T: Eight<LEN, BYTES>, const LEN: usize, const BYTES: usize> Vectorised for InEights<'_, T, LEN, BYTES> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Blocks { values, weights, out, .. } = self.0;
-        let (values, out) = (values.as_chunks::<LEN>().0, out.as_chunks_mut::<BYTES>().0);
-        let mut w = [Lanes::ONE; LEN];
-        for first in (0..values.len()).step_by(LANES) {
-            let (n, x) = picked(values, first);
-            if let Some(weights) = weights {
-                w = abreast(picked(weights.as_chunks::<LEN>().0, first).1);
-            }
-            let mut blocks = [[0; BYTES]; LANES];
-            T::encode(x, &abreast(x), &w, &mut blocks);
-            out[first..first + n].copy_from_slice(&blocks[..n]);
-        }
+/// Has `fit` write block by block, of values, weights and room.
+pub fn one_by_one<const LEN: usize, const BYTES: usize>(
+    (values, weights): (&[f32], Option<&[f32]>),
+    out: &mut [u8],
+    fit: impl Fn(&[f32; LEN], &[f32; LEN], &mut [u8; BYTES]),
+) {
+    let alike = [1.0; LEN];
+    for (i, (values, out)) in values.as_chunks().0.iter().zip(out.as_chunks_mut().0).enumerate() {
+        let weights = weights.map_or(&alike, |weights| &weights.as_chunks().0[i]);
+        fit(values, weights, out);
     }
 }
 
-/// How many there are from `first` on, at most eight, and which: where there are fewer, the last stands in the lanes left.
+/// The runs from `first` on, the last again where there are fewer than eight.
 #[inline(always)]
-pub fn picked<const LEN: usize>(all: &[[f32; LEN]], first: usize) -> (usize, [&[f32; LEN]; LANES]) {
-    let n = LANES.min(all.len() - first);
+pub fn picked<const LEN: usize>(all: &[[f32; LEN]], first: usize) -> [&[f32; LEN]; LANES] {
     let mut picked = [&all[first]; LANES];
     for (lane, picked) in picked.iter_mut().enumerate() {
-        *picked = &all[first + lane.min(n - 1)];
+        *picked = &all[(first + lane).min(all.len() - 1)];
     }
-    (n, picked)
-}
-
-struct OneByOne<'a, T, const LEN: usize, const BYTES: usize>(Blocks<'a, T>);
-
-impl<T: One<LEN, BYTES>, const LEN: usize, const BYTES: usize> Vectorised for OneByOne<'_, T, LEN, BYTES> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Blocks { values, weights, out, .. } = self.0;
-        let alike = [1.0; LEN];
-        for (i, (values, out)) in values.as_chunks::<LEN>().0.iter().zip(out.as_chunks_mut::<BYTES>().0).enumerate() {
-            let weights = match weights {
-                Some(weights) => &weights.as_chunks::<LEN>().0[i],
-                None => &alike,
-            };
-            T::encode(values, weights, out);
-        }
-    }
+    picked
 }

@@ -1,12 +1,15 @@
 //! Types whose codes pick one of sixteen uneven levels: `IQ4_NL`, `IQ4_XS`, `MXFP4`.
 //! Layouts: `plimsoll_kernels`, `blocks/{iq4,mxfp4}.rs`.
 
-use crate::blocks::{Eight, One};
+use half::f16;
+use plimsoll_kernels::{Isa, Vectorised};
+
+use crate::blocks::Eight;
 use crate::k_affine::in_runs;
-use crate::lanes::{LANES, Lanes, sums};
+use crate::lanes::{LANES, Lanes, abreast, sums, weights};
 use crate::scale::{Best, NOTHING, extreme};
 use crate::simple::put_nibbles;
-use crate::sums::{half, inverse, stored, within};
+use crate::sums::{half, inverse, stored, total, within};
 
 /// The levels of the `IQ4` types. Source: ggml, `kvalues_iq4nl`.
 const CURVE: [f32; 16] =
@@ -38,96 +41,122 @@ fn on_curve(value: f32) -> u8 {
     NEAREST[((within(value, -128.0, 127.5) + 128.0) * 2.0) as usize & 511]
 }
 
-/// The levels nearest to `values`.
+/// The levels nearest to `values`: as [`on_curve`] finds them, by comparing with every middle, which takes no look into a
+/// table for each lane.
 #[inline(always)]
 fn levels(values: Lanes) -> Lanes {
-    let mut all = Lanes::ZERO;
-    for lane in 0..LANES {
-        all.0[lane] = CURVE[usize::from(on_curve(values.0[lane])) & 15];
+    let (values, mut levels) = (values + Lanes::all(128.0), Lanes::all(CURVE[0]));
+    for above in 1..16 {
+        let middle = (CURVE[above - 1] + CURVE[above]) / 2.0 + 128.0;
+        levels = values.at_least(middle).pick(Lanes::all(CURVE[above]), levels);
     }
-    all
+    levels
 }
 
 /// Scales that are tried at each sign, and how the level of the greatest value goes from clipping to room above it.
 const STEPS: usize = 16;
+/// Times that codes and scale are settled after the grid.
+const ROUNDS: usize = 3;
 
 /// `IQ4_NL`.
-pub struct Iq4Nl;
+pub fn iq4_nl(isa: Isa, Eight { x, w }: Eight<32>, blocks: &mut [[u8; 18]; LANES]) {
+    let (scales, codes) = isa.run(FitScales { x, w });
+    for (lane, block) in blocks.iter_mut().enumerate() {
+        block[..2].copy_from_slice(&scales[lane].to_le_bytes());
+        put_nibbles(&codes[lane], &mut block[2..]);
+    }
+}
+
 /// `IQ4_XS`.
-pub struct Iq4Xs;
-/// `MXFP4`.
-pub struct Mxfp4;
-
-impl Eight<32, 18> for Iq4Nl {
-    #[inline(always)]
-    fn encode(x: [&[f32; 32]; LANES], lanes: &[Lanes; 32], w: &[Lanes; 32], blocks: &mut [[u8; 18]; LANES]) {
-        let scales = best_scale(lanes, w);
-        for (lane, block) in blocks.iter_mut().enumerate() {
-            let d = stored(scales.0[lane]);
-            block[..2].copy_from_slice(&half(d).to_le_bytes());
-            put_nibbles(&coded(x[lane], d), &mut block[2..]);
-        }
+pub fn iq4_xs(isa: Isa, x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 136]) {
+    let (d, runs, codes) = isa.run(FitRuns { x, w });
+    block[..2].copy_from_slice(&half(d).to_le_bytes());
+    let scales = runs.map(|scale| (scale + 32.0) as u16);
+    let upper = scales.iter().enumerate().fold(0, |bits, (run, scale)| bits | scale >> 4 << (2 * run));
+    block[2..4].copy_from_slice(&upper.to_le_bytes());
+    for (byte, pair) in block[4..8].iter_mut().zip(scales.as_chunks::<2>().0) {
+        *byte = (pair[0] & 15 | (pair[1] & 15) << 4) as u8;
+    }
+    for (codes, to) in codes.iter().zip(block[8..].chunks_exact_mut(16)) {
+        put_nibbles(codes, to);
     }
 }
 
-impl One<256, 136> for Iq4Xs {
-    #[inline(always)]
-    fn encode(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 136]) {
-        let ([lanes], [w]) = (in_runs(x), in_runs(w));
-        let (d, runs) = fit(&lanes, &w);
-        block[..2].copy_from_slice(&half(d).to_le_bytes());
-        let mut upper = 0;
-        for run in 0..8 {
-            let scale = (runs.0[run] + 32.0) as u16;
-            upper |= scale >> 4 << (2 * run);
-            let byte = &mut block[4 + run / 2];
-            *byte = if run % 2 == 0 { scale as u8 & 15 } else { *byte | (scale as u8 & 15) << 4 };
-        }
-        block[2..4].copy_from_slice(&upper.to_le_bytes());
-        for (run, to) in block[8..].chunks_exact_mut(16).enumerate() {
-            put_nibbles(&coded(&x.as_chunks().0[run], d * runs.0[run]), to);
-        }
-    }
-}
-
-impl One<32, 17> for Mxfp4 {
-    /// The power of two of the three that come into question.
-    #[inline(always)]
-    fn encode(x: &[f32; 32], w: &[f32; 32], block: &mut [u8; 17]) {
-        let mut extreme = 0.0f32;
-        for x in x {
-            extreme = extreme.max(x.abs());
-        }
-        // The greatest level is 1.5 · 2^2. Source: OCP Microscaling Formats 1.0, 6.3.
-        let exponent = (extreme.to_bits() >> 23).saturating_sub(2);
-        let tried = [exponent, (exponent + 1).min(254), exponent.saturating_sub(1)];
-        let mut best = (f32::INFINITY, 0, [0; 32]);
-        for exponent in tried {
-            let scale = f32::from_bits(if exponent == 0 { 1 << 22 } else { exponent << 23 });
-            let (mut codes, mut lanes) = ([0; 32], [0.0f32; 8]);
-            for i in 0..32 {
-                codes[i] = to_e2m1(x[i] / scale); // a power of two: exact but for what is below any level
-                let off = x[i] - scale * E2M1[usize::from(codes[i]) & 15];
-                lanes[i % 8] += w[i] * off * off;
-            }
-            let error = crate::sums::total(lanes);
-            if error < best.0 {
-                best = (error, exponent as u8, codes);
+/// `MXFP4`: the power of two of the three that come into question.
+pub fn mxfp4(x: &[f32; 32], w: &[f32; 32], block: &mut [u8; 17]) {
+    let extreme = x.iter().fold(0.0f32, |most, v| most.max(v.abs()));
+    // The greatest level is 1.5 · 2^2. Source: OCP Microscaling Formats 1.0, 6.3.
+    let exponent = (extreme.to_bits() >> 23).saturating_sub(2);
+    let tried = [exponent, (exponent + 1).min(254), exponent.saturating_sub(1)];
+    let mut best = (f32::INFINITY, 0, [0; 32]);
+    for exponent in tried {
+        let scale = f32::from_bits(if exponent == 0 { 1 << 22 } else { exponent << 23 });
+        let codes = x.map(|x| to_e2m1(x / scale)); // a power of two: exact but for what is below any level
+        let mut lanes = [0.0; LANES];
+        for start in (0..32).step_by(LANES) {
+            for lane in 0..LANES {
+                let i = start + lane;
+                let off = x[i] - scale * E2M1[usize::from(codes[i])];
+                lanes[lane] += w[i] * off * off;
             }
         }
-        block[0] = best.1;
-        put_nibbles(&best.2, &mut block[1..]);
+        let error = total(lanes);
+        if error < best.0 {
+            best = (error, exponent as u8, codes);
+        }
     }
+    block[0] = best.1;
+    put_nibbles(&best.2, &mut block[1..]);
 }
 
-#[inline(always)]
 fn to_e2m1(value: f32) -> u8 {
-    let (magnitude, mut code) = (value.abs(), 0);
-    for level in 1..8 {
+    let magnitude = value.abs();
+    let code = (1..8).fold(0, |code, level| {
         let middle = (E2M1[level - 1] + E2M1[level]) / 2.0;
-        code = if magnitude > middle { level as u8 } else { code };
-    }
+        if magnitude > middle { level as u8 } else { code }
+    });
     if value < 0.0 && code > 0 { code | 8 } else { code }
+}
+
+/// Eight blocks to be fitted.
+struct FitScales<'a> {
+    x: [&'a [f32; 32]; LANES],
+    w: Option<[&'a [f32; 32]; LANES]>,
+}
+
+impl Vectorised for FitScales<'_> {
+    type Output = ([f16; LANES], [[u8; 32]; LANES]);
+
+    #[inline(always)]
+    fn run(self) -> Self::Output {
+        let found = best_scale(&abreast(self.x), &weights(self.w));
+        let (mut scales, mut codes) = ([f16::ZERO; LANES], [[0; 32]; LANES]);
+        for lane in 0..LANES {
+            scales[lane] = half(found.0[lane]);
+            codes[lane] = coded(self.x[lane], scales[lane].to_f32());
+        }
+        (scales, codes)
+    }
+}
+
+/// A block of eight runs to be fitted.
+struct FitRuns<'a> {
+    x: &'a [f32; 256],
+    w: &'a [f32; 256],
+}
+
+impl Vectorised for FitRuns<'_> {
+    type Output = (f32, [f32; LANES], [[u8; 32]; LANES]);
+
+    #[inline(always)]
+    fn run(self) -> Self::Output {
+        let ([x], [w]) = (in_runs(self.x), in_runs(self.w));
+        let ((d, runs), mut codes) = (fit(&x, &w), [[0; 32]; LANES]);
+        for ((codes, x), scale) in codes.iter_mut().zip(self.x.as_chunks().0).zip(runs.0) {
+            *codes = coded(x, d * scale);
+        }
+        (d, runs.0, codes)
+    }
 }
 
 #[inline(always)]
@@ -144,15 +173,15 @@ fn coded(x: &[f32; 32], scale: f32) -> [u8; 32] {
 fn best_scale(x: &[Lanes; 32], w: &[Lanes; 32]) -> Lanes {
     let extreme = extreme(x);
     let mut best = Best::none();
-    for end in [CURVE[0], CURVE[15]] {
-        for step in 0..STEPS {
-            let share = 0.72 + 0.38 * step as f32 / (STEPS - 1) as f32;
-            best.improve(projected(x, w, Lanes::all(share * end) / extreme));
-        }
-    }
-    for _ in 0..3 {
-        let tried = best.scale.inverse();
-        if !best.improve(projected(x, w, tried)) {
+    for step in 0..2 * STEPS + ROUNDS {
+        let tried = if step < 2 * STEPS {
+            let end = if step < STEPS { CURVE[0] } else { CURVE[15] };
+            let share = 0.72 + 0.38 * (step % STEPS) as f32 / (STEPS - 1) as f32;
+            Lanes::all(share * end) / extreme
+        } else {
+            best.scale.inverse()
+        };
+        if !best.improve(projected(x, w, tried)) && step >= 2 * STEPS {
             break;
         }
     }

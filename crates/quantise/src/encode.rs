@@ -3,7 +3,7 @@
 use half::{bf16, f16};
 use plimsoll_kernels::{DType, Isa};
 
-use crate::blocks::Blocks;
+use crate::blocks::{in_eights, one_by_one};
 use crate::{curve, iq, k_affine, k_scaled, simple, ternary};
 
 /// The types that can be written, the most precise first.
@@ -104,26 +104,26 @@ pub fn encode_at(
         DType::F32 => each(values, out, f32::to_le_bytes),
         DType::F16 => each(values, out, |value| f16::from_f32(value).to_le_bytes()),
         DType::BF16 => each(values, out, |value| bf16::from_f32(value).to_le_bytes()),
-        DType::Q8_0 => Blocks::<simple::Q8_0>::in_eights(isa, blocks, out),
-        DType::Q5_1 => Blocks::<simple::Q5_1>::in_eights(isa, blocks, out),
-        DType::Q5_0 => Blocks::<simple::Q5_0>::in_eights(isa, blocks, out),
-        DType::Q4_1 => Blocks::<simple::Q4_1>::in_eights(isa, blocks, out),
-        DType::Q4_0 => Blocks::<simple::Q4_0>::in_eights(isa, blocks, out),
-        DType::Q6_K => Blocks::<k_scaled::Q6K>::one_by_one(isa, blocks, out),
-        DType::Q5_K => Blocks::<k_affine::Q5K>::one_by_one(isa, blocks, out),
-        DType::Q4_K => Blocks::<k_affine::Q4K>::one_by_one(isa, blocks, out),
-        DType::Q3_K => Blocks::<k_scaled::Q3K>::one_by_one(isa, blocks, out),
-        DType::Q2_K => Blocks::<k_affine::Q2K>::one_by_one(isa, blocks, out),
-        DType::IQ4_NL => Blocks::<curve::Iq4Nl>::in_eights(isa, blocks, out),
-        DType::IQ4_XS => Blocks::<curve::Iq4Xs>::one_by_one(isa, blocks, out),
-        DType::MXFP4 => Blocks::<curve::Mxfp4>::one_by_one(isa, blocks, out),
-        DType::IQ3_S => Blocks::<iq::Iq3S>::one_by_one(isa, blocks, out),
-        DType::IQ3_XXS => Blocks::<iq::Iq3Xxs>::one_by_one(isa, blocks, out),
-        DType::IQ2_S => Blocks::<iq::Iq2S>::one_by_one(isa, blocks, out),
-        DType::IQ2_XS => Blocks::<iq::Iq2Xs>::one_by_one(isa, blocks, out),
-        DType::IQ2_XXS => Blocks::<iq::Iq2Xxs>::one_by_one(isa, blocks, out),
-        DType::TQ1_0 => Blocks::<ternary::Tq1>::one_by_one(isa, blocks, out),
-        DType::TQ2_0 => Blocks::<ternary::Tq2>::one_by_one(isa, blocks, out),
+        DType::Q8_0 => in_eights(blocks, out, |x, to| simple::q8_0(isa, x, to)),
+        DType::Q5_1 => in_eights(blocks, out, |x, to| simple::q5_1(isa, x, to)),
+        DType::Q5_0 => in_eights(blocks, out, |x, to| simple::q5_0(isa, x, to)),
+        DType::Q4_1 => in_eights(blocks, out, |x, to| simple::q4_1(isa, x, to)),
+        DType::Q4_0 => in_eights(blocks, out, |x, to| simple::q4_0(isa, x, to)),
+        DType::Q6_K => one_by_one(blocks, out, |x, w, to| k_scaled::q6_k(isa, x, w, to)),
+        DType::Q5_K => one_by_one(blocks, out, |x, w, to| k_affine::q5_k(isa, x, w, to)),
+        DType::Q4_K => one_by_one(blocks, out, |x, w, to| k_affine::q4_k(isa, x, w, to)),
+        DType::Q3_K => one_by_one(blocks, out, |x, w, to| k_scaled::q3_k(isa, x, w, to)),
+        DType::Q2_K => one_by_one(blocks, out, |x, w, to| k_affine::q2_k(isa, x, w, to)),
+        DType::IQ4_NL => in_eights(blocks, out, |x, to| curve::iq4_nl(isa, x, to)),
+        DType::IQ4_XS => one_by_one(blocks, out, |x, w, to| curve::iq4_xs(isa, x, w, to)),
+        DType::MXFP4 => one_by_one(blocks, out, curve::mxfp4),
+        DType::IQ3_S => one_by_one(blocks, out, |x, w, to| iq::iq3_s(isa, x, w, to)),
+        DType::IQ3_XXS => one_by_one(blocks, out, |x, w, to| iq::iq3_xxs(isa, x, w, to)),
+        DType::IQ2_S => one_by_one(blocks, out, |x, w, to| iq::iq2_s(isa, x, w, to)),
+        DType::IQ2_XS => one_by_one(blocks, out, |x, w, to| iq::iq2_xs(isa, x, w, to)),
+        DType::IQ2_XXS => one_by_one(blocks, out, |x, w, to| iq::iq2_xxs(isa, x, w, to)),
+        DType::TQ1_0 => one_by_one(blocks, out, ternary::tq1_0),
+        DType::TQ2_0 => one_by_one(blocks, out, ternary::tq2_0),
         other => return Err(EncodeError::NotWritten(other)),
     }
     Ok(())

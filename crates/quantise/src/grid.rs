@@ -6,6 +6,8 @@ use plimsoll_kernels::{DType, dequantise};
 /// The entries of a codebook, eight at a time: the same place of eight runs side by side.
 pub struct Grid<const RUN: usize> {
     chunks: Vec<[[f32; LANES]; RUN]>,
+    /// The magnitudes that occur, from the least on.
+    pub levels: Vec<f32>,
 }
 
 /// Entries that are compared side by side; every codebook has a multiple of them.
@@ -22,18 +24,14 @@ impl<const RUN: usize> Grid<RUN> {
                 chunks[entry / LANES][place][entry % LANES] = value / unit;
             }
         }
-        Grid { chunks }
-    }
-
-    /// The magnitudes that occur, from the least on.
-    pub fn levels(&self) -> Vec<f32> {
-        let mut levels: Vec<f32> = self.chunks.as_flattened().as_flattened().to_vec();
+        let mut levels: Vec<f32> = chunks.as_flattened().as_flattened().to_vec();
         levels.sort_by(f32::total_cmp);
         levels.dedup();
-        levels
+        Grid { chunks, levels }
     }
 
     /// A magnitude of an entry.
+    #[inline(always)]
     pub fn at(&self, entry: usize, place: usize) -> f32 {
         self.chunks[entry / LANES][place][entry % LANES]
     }
@@ -42,8 +40,11 @@ impl<const RUN: usize> Grid<RUN> {
     #[inline(always)]
     pub fn nearest(&self, x: &[f32; RUN], w: &[f32; RUN], scale: f32) -> (usize, f32) {
         // Σ w (x − s g)² = Σ w x² + Σ g (g · s² w − 2 s w x)
-        let squared: [f32; RUN] = std::array::from_fn(|i| scale * scale * w[i]);
-        let linear: [f32; RUN] = std::array::from_fn(|i| -2.0 * scale * w[i] * x[i]);
+        let (mut squared, mut linear) = ([0.0; RUN], [0.0; RUN]);
+        for i in 0..RUN {
+            squared[i] = scale * scale * w[i];
+            linear[i] = -2.0 * scale * w[i] * x[i];
+        }
         let (mut best, mut found) = ([f32::INFINITY; LANES], [0u32; LANES]);
         for (chunk, values) in self.chunks.iter().enumerate() {
             let mut cost = [0.0f32; LANES];

@@ -194,12 +194,12 @@ impl<const N: usize> Vectorised for Groups<'_, N> {
         let (values, codes) = (self.values.as_chunks::<N>().0, self.codes.as_chunks_mut::<N>().0);
         let mut w = [Lanes::ONE; N];
         for first in (0..values.len()).step_by(LANES) {
-            let (n, x) = picked(values, first);
+            let x = picked(values, first);
             if let Some(weights) = self.weights {
-                w = abreast(picked(weights.as_chunks().0, first).1);
+                w = abreast(picked(weights.as_chunks().0, first));
             }
             let best = self.grid.best(&abreast(x), &w, high);
-            for lane in 0..n {
+            for lane in 0..LANES.min(values.len() - first) {
                 let at: Affine = best.of(lane);
                 codes[first + lane] = affine::codes(x[lane], at, high);
                 (self.scales[first + lane], self.offsets[first + lane]) = (at.scale, at.offset);

@@ -4,8 +4,9 @@
 //! Each run is fitted alone, which gives the block's units; then the whole numbers of every run are chosen for the units
 //! that are stored, and the units for the whole numbers, until neither changes.
 
+use plimsoll_kernels::{Isa, Vectorised};
+
 use crate::affine::{Affine, Affines, best_affine, codes, error_at};
-use crate::blocks::One;
 use crate::lanes::{LANES, Lanes, Mask, abreast, sums};
 use crate::sums::{half, stored};
 
@@ -37,71 +38,54 @@ struct Settled<const GROUPS: usize> {
     runs: [Whole; GROUPS],
 }
 
+impl<const GROUPS: usize> Settled<GROUPS> {
+    const NONE: Settled<GROUPS> =
+        Settled { error: f32::INFINITY, d: 0.0, dmin: 0.0, runs: [Whole::NONE; GROUPS] };
+}
+
+impl Whole {
+    const NONE: Whole = Whole { scale: Lanes::ZERO, minimum: Lanes::ZERO };
+}
+
 /// `Q4_K`.
-pub struct Q4K;
+pub fn q4_k(isa: Isa, x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 144]) {
+    let (fitted, codes) = isa.run(Fit::<1, 32> { x, w, shape: Shape { high: 15.0, most: 63.0 } });
+    put_head(&fitted, block);
+    put_nibbles(&codes, &mut block[16..]);
+}
+
 /// `Q5_K`.
-pub struct Q5K;
+pub fn q5_k(isa: Isa, x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 176]) {
+    let (fitted, codes) = isa.run(Fit::<1, 32> { x, w, shape: Shape { high: 31.0, most: 63.0 } });
+    put_head(&fitted, block);
+    for (i, byte) in block[16..48].iter_mut().enumerate() {
+        *byte = (0..8).fold(0, |bits, run| bits | codes[32 * run + i] >> 4 << run);
+    }
+    put_nibbles(&codes, &mut block[48..]);
+}
+
 /// `Q2_K`.
-pub struct Q2K;
-
-impl One<256, 144> for Q4K {
-    #[inline(always)]
-    fn encode(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 144]) {
-        let shape = Shape { high: 15.0, most: 63.0 };
-        let fitted = fit::<1, 32>(x, w, shape);
-        put_head(&fitted, block);
-        put_nibbles(&coded::<1, 32>(x, &fitted, shape), &mut block[16..]);
+pub fn q2_k(isa: Isa, x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 84]) {
+    let (fitted, codes) = isa.run(Fit::<2, 16> { x, w, shape: Shape { high: 3.0, most: 15.0 } });
+    for (run, byte) in block[..16].iter_mut().enumerate() {
+        let Whole { scale, minimum } = fitted.runs[run / LANES];
+        *byte = scale.0[run % LANES] as u8 | (minimum.0[run % LANES] as u8) << 4;
     }
-}
-
-impl One<256, 176> for Q5K {
-    #[inline(always)]
-    fn encode(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 176]) {
-        let shape = Shape { high: 31.0, most: 63.0 };
-        let fitted = fit::<1, 32>(x, w, shape);
-        put_head(&fitted, block);
-        let codes = coded::<1, 32>(x, &fitted, shape);
-        for (i, byte) in block[16..48].iter_mut().enumerate() {
-            *byte = 0;
-            for run in 0..8 {
-                *byte |= codes[32 * run + i] >> 4 << run;
-            }
-        }
-        put_nibbles(&codes, &mut block[48..]);
-    }
-}
-
-impl One<256, 84> for Q2K {
-    #[inline(always)]
-    fn encode(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 84]) {
-        let shape = Shape { high: 3.0, most: 15.0 };
-        let fitted = fit::<2, 16>(x, w, shape);
-        for (run, byte) in block[..16].iter_mut().enumerate() {
-            let Whole { scale, minimum } = fitted.runs[run / LANES];
-            *byte = scale.0[run % LANES] as u8 | (minimum.0[run % LANES] as u8) << 4;
-        }
-        put_two_bits(&coded::<2, 16>(x, &fitted, shape), &mut block[16..80]);
-        block[80..82].copy_from_slice(&half(fitted.d).to_le_bytes());
-        block[82..].copy_from_slice(&half(fitted.dmin).to_le_bytes());
-    }
+    put_two_bits(&codes, &mut block[16..80]);
+    block[80..82].copy_from_slice(&half(fitted.d).to_le_bytes());
+    block[82..].copy_from_slice(&half(fitted.dmin).to_le_bytes());
 }
 
 /// 256 codes of 2 bits: byte `32 h + i`, bits `2 j` hold value `128 h + 32 j + i`.
-#[inline(always)]
 pub fn put_two_bits(codes: &[u8; 256], to: &mut [u8]) {
     for (half, bytes) in to.chunks_exact_mut(32).enumerate() {
         for (i, byte) in bytes.iter_mut().enumerate() {
-            let at = 128 * half + i;
-            *byte = codes[at] & 3
-                | (codes[at + 32] & 3) << 2
-                | (codes[at + 64] & 3) << 4
-                | (codes[at + 96] & 3) << 6;
+            *byte = (0..4).fold(0, |bits, plane| bits | (codes[128 * half + 32 * plane + i] & 3) << (2 * plane));
         }
     }
 }
 
 /// Byte `32 g + i` holds value `64 g + i` low and `64 g + 32 + i` high.
-#[inline(always)]
 fn put_nibbles(codes: &[u8; 256], to: &mut [u8]) {
     for (pair, bytes) in codes.as_chunks::<64>().0.iter().zip(to.chunks_exact_mut(32)) {
         for (i, byte) in bytes.iter_mut().enumerate() {
@@ -111,7 +95,6 @@ fn put_nibbles(codes: &[u8; 256], to: &mut [u8]) {
 }
 
 /// `d`, `dmin` and eight pairs of 6 bits in twelve bytes.
-#[inline(always)]
 fn put_head(fitted: &Settled<1>, block: &mut [u8]) {
     block[..2].copy_from_slice(&half(fitted.d).to_le_bytes());
     block[2..4].copy_from_slice(&half(fitted.dmin).to_le_bytes());
@@ -122,6 +105,23 @@ fn put_head(fitted: &Settled<1>, block: &mut [u8]) {
         block[4 + i] = scale | upper_scale >> 4 << 6;
         block[8 + i] = min | upper_min >> 4 << 6;
         block[12 + i] = upper_scale & 15 | upper_min << 4;
+    }
+}
+
+/// A block to be fitted.
+struct Fit<'a, const GROUPS: usize, const LEN: usize> {
+    x: &'a [f32; 256],
+    w: &'a [f32; 256],
+    shape: Shape,
+}
+
+impl<const GROUPS: usize, const LEN: usize> Vectorised for Fit<'_, GROUPS, LEN> {
+    type Output = (Settled<GROUPS>, [u8; 256]);
+
+    #[inline(always)]
+    fn run(self) -> Self::Output {
+        let fitted = fit::<GROUPS, LEN>(self.x, self.w, self.shape);
+        (fitted, coded::<GROUPS, LEN>(self.x, &fitted, self.shape))
     }
 }
 
@@ -168,31 +168,35 @@ fn fit<const GROUPS: usize, const LEN: usize>(x: &[f32; 256], w: &[f32; 256], sh
     let block = Block { x, w, weight, shape };
     // Where few whole numbers stand for the scales, the greatest need not be the greatest of them.
     let below: &[f32] = if shape.most < 32.0 { &[0.0, 1.0, 2.0, 3.5, 5.0] } else { &[0.0, 3.0] };
-    let mut best: Option<Settled<GROUPS>> = None;
-    for below in below {
-        let (d, dmin) = (stored(widest / (shape.most - below)), stored(lowest / (shape.most - below)));
-        let found = block.settled(d, dmin, &start(&free, d, dmin, shape), 1);
-        if best.is_none_or(|best| found.error < best.error) {
-            best = Some(found);
-        }
-    }
-    let mut best = best.expect("a start");
-    for reach in [2, 1, 1, 1] {
-        let (d, dmin) = block.units(&best);
-        let found = block.settled(d, dmin, &best.runs, reach);
-        if found.error >= best.error {
+    let mut best = Settled::NONE;
+    for round in 0..below.len() + REACH.len() {
+        let later = round.checked_sub(below.len());
+        let (d, dmin, runs, reach) = if let Some(later) = later {
+            let (d, dmin) = block.units(&best);
+            (d, dmin, best.runs, REACH[later])
+        } else {
+            let (d, dmin) = (widest / (shape.most - below[round]), lowest / (shape.most - below[round]));
+            let (d, dmin) = (stored(d), stored(dmin));
+            (d, dmin, start(&free, d, dmin, shape), 1.0)
+        };
+        let found = block.settled(d, dmin, &runs, reach);
+        if found.error < best.error {
+            best = found;
+        } else if later.is_some() {
             break;
         }
-        best = found;
     }
     best
 }
+
+/// How far from the scales at hand others are tried, each time that the units were fitted to them.
+const REACH: [f32; 4] = [2.0, 1.0, 1.0, 1.0];
 
 /// The whole numbers that come closest to scales and offsets.
 #[inline(always)]
 fn start<const GROUPS: usize>(free: &[Affines; GROUPS], d: f32, dmin: f32, shape: Shape) -> [Whole; GROUPS] {
     let (d, dmin) = (Lanes::all(d).inverse(), Lanes::all(dmin).inverse());
-    let mut runs = [Whole { scale: Lanes::ZERO, minimum: Lanes::ZERO }; GROUPS];
+    let mut runs = [Whole::NONE; GROUPS];
     for (run, free) in runs.iter_mut().zip(free) {
         run.scale = (free.scale * d).within(0.0, shape.most).nearest();
         run.minimum = ((Lanes::ZERO - free.offset) * dmin).within(0.0, shape.most).nearest();
@@ -211,7 +215,7 @@ struct Block<const GROUPS: usize, const LEN: usize> {
 impl<const GROUPS: usize, const LEN: usize> Block<GROUPS, LEN> {
     /// Every run's whole numbers chosen for these units, within `reach` of the scales at hand.
     #[inline(always)]
-    fn settled(&self, d: f32, dmin: f32, from: &[Whole; GROUPS], reach: i32) -> Settled<GROUPS> {
+    fn settled(&self, d: f32, dmin: f32, from: &[Whole; GROUPS], reach: f32) -> Settled<GROUPS> {
         let mut all = Settled { error: 0.0, d, dmin, runs: *from };
         for group in 0..GROUPS {
             let mut choice = self.choice(group, d, dmin);
@@ -226,7 +230,6 @@ impl<const GROUPS: usize, const LEN: usize> Block<GROUPS, LEN> {
 
     #[inline(always)]
     fn choice(&self, group: usize, d: f32, dmin: f32) -> Choice<'_, LEN> {
-        let nothing = Whole { scale: Lanes::ZERO, minimum: Lanes::ZERO };
         Choice {
             x: &self.x[group],
             w: &self.w[group],
@@ -234,7 +237,7 @@ impl<const GROUPS: usize, const LEN: usize> Block<GROUPS, LEN> {
             shape: self.shape,
             units: (d, dmin),
             error: Lanes::all(f32::INFINITY),
-            best: nothing,
+            best: Whole::NONE,
         }
     }
 
@@ -286,21 +289,24 @@ struct Choice<'a, const LEN: usize> {
 impl<const LEN: usize> Choice<'_, LEN> {
     /// The best scale within reach, with the minimum that is best beside it.
     #[inline(always)]
-    fn around(&mut self, from: Whole, reach: i32) {
-        let (error, there) = self.measured(from);
-        (self.error, self.best) = (error, from);
-        for step in -reach..=reach {
-            let scale = from.scale + Lanes::all(step as f32);
-            let inside = scale.above(Lanes::all(-0.5)).and(Lanes::all(self.shape.most + 0.5).above(scale));
-            let first = if step == 0 { there } else { self.measured(Whole { scale, ..from }).1 };
-            let run = Whole { scale, minimum: first };
-            let (error, next) = self.measured(run);
-            self.keep(inside, error, run);
-            // Where the minimum does not move, the error does not either.
-            if next.differs(first).and(inside).any() {
-                let run = Whole { scale, minimum: next };
-                let error = error_at(self.x, self.w, self.at(run), self.shape.high);
-                self.keep(inside, error, run);
+    fn around(&mut self, from: Whole, reach: f32) {
+        (self.error, self.best) = (Lanes::all(f32::INFINITY), from);
+        for step in [0.0f32, -1.0, 1.0, -2.0, 2.0] {
+            if step.abs() > reach {
+                break;
+            }
+            let mut run = Whole { scale: from.scale + Lanes::all(step), ..from };
+            let inside = run.scale.above(Lanes::all(-0.5)).and(Lanes::all(self.shape.most + 0.5).above(run.scale));
+            // The minimum that is best for the codes gives others, and they another minimum.
+            for round in 0..3 {
+                let (error, next) = self.measured(run);
+                if round > 0 || step == 0.0 {
+                    self.keep(inside, error, run);
+                }
+                if !next.differs(run.minimum).and(inside).any() && (round > 0 || step == 0.0) {
+                    break;
+                }
+                run.minimum = next;
             }
         }
         for step in [-1.0, 1.0] {

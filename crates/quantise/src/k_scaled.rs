@@ -1,7 +1,8 @@
 //! Types of 256 values whose runs have a scale in units of the block's own: `Q3_K` and `Q6_K`.
 //! Layouts: `plimsoll_kernels`, `blocks/{q3_k,q6_k}.rs`.
 
-use crate::blocks::One;
+use plimsoll_kernels::{Isa, Vectorised};
+
 use crate::k_affine::{in_runs, put_two_bits};
 use crate::lanes::{LANES, Lanes, sums};
 use crate::scale::{Levels, NOTHING, best_scale, codes, error_at};
@@ -13,62 +14,59 @@ const RUNS: usize = 16;
 const GROUPS: usize = RUNS / LANES;
 
 /// `Q6_K`.
-pub struct Q6K;
-/// `Q3_K`.
-pub struct Q3K;
-
-impl One<256, 210> for Q6K {
-    #[inline(always)]
-    fn encode(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 210]) {
-        let scales = Levels { low: -128.0, high: 127.0 };
-        let fitted = fit(x, w, Q6, scales, &[-128.0, -124.0]);
-        let codes = coded(x, &fitted, Q6);
-        for half in 0..2 {
-            let at = 128 * half;
-            for i in 0..64 {
-                block[64 * half + i] = codes[at + i] & 15 | codes[at + 64 + i] << 4;
-            }
-            for i in 0..32 {
-                block[128 + 32 * half + i] = codes[at + i] >> 4
-                    | codes[at + 32 + i] >> 4 << 2
-                    | codes[at + 64 + i] >> 4 << 4
-                    | codes[at + 96 + i] >> 4 << 6;
-            }
+pub fn q6_k(isa: Isa, x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 210]) {
+    let scales = Levels { low: -128.0, high: 127.0 };
+    let (fitted, codes) = isa.run(Fit { x, w, levels: Q6, scales, greatest: &[-128.0, -124.0] });
+    for half in 0..2 {
+        let value = |i: usize| codes[128 * half + i];
+        for i in 0..64 {
+            block[64 * half + i] = value(i) & 15 | value(64 + i) << 4;
         }
-        for (run, byte) in block[192..208].iter_mut().enumerate() {
-            *byte = fitted.scale(run) as i8 as u8;
+        for i in 0..32 {
+            block[128 + 32 * half + i] = (0..4).fold(0, |bits, plane| bits | value(32 * plane + i) >> 4 << (2 * plane));
         }
-        block[208..].copy_from_slice(&half(fitted.d).to_le_bytes());
     }
+    for (run, byte) in block[192..208].iter_mut().enumerate() {
+        *byte = fitted.scale(run) as i8 as u8;
+    }
+    block[208..].copy_from_slice(&half(fitted.d).to_le_bytes());
 }
 
-impl One<256, 110> for Q3K {
+/// `Q3_K`.
+pub fn q3_k(isa: Isa, x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 110]) {
+    let scales = Levels { low: -32.0, high: 31.0 };
+    let greatest = &[-32.0, -30.5, -29.0, -27.0, 31.0, 29.0];
+    let (fitted, codes) = isa.run(Fit { x, w, levels: Q3, scales, greatest });
+    for (i, byte) in block[..32].iter_mut().enumerate() {
+        *byte = (0..8).fold(0, |bits, plane| bits | (codes[32 * plane + i] >> 2) << plane);
+    }
+    put_two_bits(&codes, &mut block[32..96]);
+    let stored: [u8; RUNS] = std::array::from_fn(|run| (fitted.scale(run) + 32.0) as u8);
+    for run in 0..8 {
+        block[96 + run] = stored[run] & 15 | stored[run + 8] << 4;
+    }
+    for byte in 0..4 {
+        block[104 + byte] = (0..4).fold(0, |bits, quarter| bits | stored[byte + 4 * quarter] >> 4 << (2 * quarter));
+    }
+    block[108..].copy_from_slice(&half(fitted.d).to_le_bytes());
+}
+
+/// A block to be fitted; `greatest` are the whole numbers that the greatest scale begins as.
+struct Fit<'a> {
+    x: &'a [f32; 256],
+    w: &'a [f32; 256],
+    levels: Levels,
+    scales: Levels,
+    greatest: &'a [f32],
+}
+
+impl Vectorised for Fit<'_> {
+    type Output = (Settled, [u8; 256]);
+
     #[inline(always)]
-    fn encode(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 110]) {
-        let scales = Levels { low: -32.0, high: 31.0 };
-        let fitted = fit(x, w, Q3, scales, &[-32.0, -30.5, -29.0, -27.0, 31.0, 29.0]);
-        let codes = coded(x, &fitted, Q3);
-        for (i, byte) in block[..32].iter_mut().enumerate() {
-            *byte = 0;
-            for plane in 0..8 {
-                *byte |= (codes[32 * plane + i] >> 2) << plane;
-            }
-        }
-        put_two_bits(&codes, &mut block[32..96]);
-        let mut stored = [0; RUNS];
-        for (run, stored) in stored.iter_mut().enumerate() {
-            *stored = (fitted.scale(run) + 32.0) as u8;
-        }
-        for run in 0..8 {
-            block[96 + run] = stored[run] & 15 | stored[run + 8] << 4;
-        }
-        for byte in 0..4 {
-            block[104 + byte] = 0;
-            for quarter in 0..4 {
-                block[104 + byte] |= stored[byte + 4 * quarter] >> 4 << (2 * quarter);
-            }
-        }
-        block[108..].copy_from_slice(&half(fitted.d).to_le_bytes());
+    fn run(self) -> Self::Output {
+        let fitted = fit(self.x, self.w, self.levels, self.scales, self.greatest);
+        (fitted, coded(self.x, &fitted, self.levels))
     }
 }
 
@@ -81,6 +79,8 @@ struct Settled {
 }
 
 impl Settled {
+    const NONE: Settled = Settled { error: f32::INFINITY, d: 0.0, runs: [Lanes::ZERO; GROUPS] };
+
     #[inline(always)]
     fn scale(&self, run: usize) -> f32 {
         self.runs[run / LANES].0[run % LANES]
@@ -97,7 +97,6 @@ fn coded(x: &[f32; 256], fitted: &Settled, levels: Levels) -> [u8; 256] {
     all
 }
 
-/// `greatest` are the whole numbers that the greatest scale begins as.
 #[inline(always)]
 fn fit(x: &[f32; 256], w: &[f32; 256], levels: Levels, scales: Levels, greatest: &[f32]) -> Settled {
     let block = Block { x: in_runs(x), w: in_runs(w), levels, scales };
@@ -109,30 +108,33 @@ fn fit(x: &[f32; 256], w: &[f32; 256], levels: Levels, scales: Levels, greatest:
         }
     }
     if extreme.abs() < NOTHING {
-        return Settled { error: 0.0, d: 0.0, runs: [Lanes::ZERO; GROUPS] };
+        return Settled::NONE;
     }
-    let mut best: Option<Settled> = None;
-    for greatest in greatest {
-        let d = stored(extreme / greatest);
-        let mut runs = free;
-        for run in &mut runs {
-            *run = scales.codes(*run * Lanes::all(d).inverse());
+    let mut best = Settled::NONE;
+    for round in 0..greatest.len() + ROUNDS {
+        let is_start = round < greatest.len();
+        let (d, mut runs) = if is_start {
+            (stored(extreme / greatest[round]), free)
+        } else {
+            (block.unit(&best), best.runs)
+        };
+        if is_start {
+            for run in &mut runs {
+                *run = scales.codes(*run * Lanes::all(d).inverse());
+            }
         }
         let found = block.settled(d, &runs);
-        if best.is_none_or(|best| found.error < best.error) {
-            best = Some(found);
-        }
-    }
-    let mut best = best.expect("a start");
-    for _ in 0..4 {
-        let found = block.settled(block.unit(&best), &best.runs);
-        if found.error >= best.error {
+        if found.error < best.error {
+            best = found;
+        } else if !is_start {
             break;
         }
-        best = found;
     }
     best
 }
+
+/// Times that the unit is fitted to the scales, and they to it.
+const ROUNDS: usize = 4;
 
 /// A block's runs side by side.
 struct Block {

@@ -106,6 +106,15 @@ impl Lanes {
     }
 
     #[inline(always)]
+    pub fn at_least(self, least: f32) -> Mask {
+        let mut all = [0; LANES];
+        for lane in 0..LANES {
+            all[lane] = 0u32.wrapping_sub(u32::from(self.0[lane] >= least));
+        }
+        Mask(all)
+    }
+
+    #[inline(always)]
     pub fn above(self, other: Lanes) -> Mask {
         let mut all = [0; LANES];
         for lane in 0..LANES {
@@ -157,6 +166,15 @@ pub fn abreast<const N: usize>(rows: [&[f32; N]; LANES]) -> [Lanes; N] {
         }
     }
     all
+}
+
+/// Weights side by side; of one where all values count alike.
+#[inline(always)]
+pub fn weights<const N: usize>(rows: Option<[&[f32; N]; LANES]>) -> [Lanes; N] {
+    match rows {
+        Some(rows) => abreast(rows),
+        None => [Lanes::ONE; N],
+    }
 }
 
 /// `sums!(N, i => [a, b])`: sums over every `i` below `N`, a multiple of eight, of as many terms as there are. Every eighth

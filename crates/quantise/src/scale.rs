@@ -5,8 +5,11 @@
 //! room above it, at both signs, since the range has one code more on one side. Alternating from the best of the grid then
 //! leads to where neither changes.
 
-use crate::lanes::{Lanes, sums};
-use crate::sums::{inverse, nearest, within};
+use half::f16;
+use plimsoll_kernels::Vectorised;
+
+use crate::lanes::{LANES, Lanes, abreast, sums, weights};
+use crate::sums::{half, inverse, nearest, within};
 
 /// The codes that a type has.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +42,34 @@ impl Levels {
     }
 }
 
+/// Scales that eight blocks have side by side, as they are stored, and the codes at them.
+pub struct Scaled<const N: usize> {
+    pub scales: [f16; LANES],
+    pub codes: [[u8; N]; LANES],
+}
+
+/// Eight blocks to be fitted, and how much their values count; `None` where all count alike.
+pub struct FitScales<'a, const N: usize> {
+    pub x: [&'a [f32; N]; LANES],
+    pub w: Option<[&'a [f32; N]; LANES]>,
+    pub levels: Levels,
+}
+
+impl<const N: usize> Vectorised for FitScales<'_, N> {
+    type Output = Scaled<N>;
+
+    #[inline(always)]
+    fn run(self) -> Scaled<N> {
+        let found = best_scale(&abreast(self.x), &weights(self.w), self.levels);
+        let mut all = Scaled { scales: [f16::ZERO; LANES], codes: [[0; N]; LANES] };
+        for lane in 0..LANES {
+            all.scales[lane] = half(found.0[lane]);
+            all.codes[lane] = codes(self.x[lane], all.scales[lane].to_f32(), self.levels);
+        }
+        all
+    }
+}
+
 /// The scales at which the values of each lane have the least error under the weights `w`; 0 where all is as good as nothing.
 #[inline(always)]
 pub fn best_scale<const N: usize>(x: &[Lanes; N], w: &[Lanes; N], levels: Levels) -> Lanes {
@@ -48,18 +79,18 @@ pub fn best_scale<const N: usize>(x: &[Lanes; N], w: &[Lanes; N], levels: Levels
         wx[i] = w[i] * x[i];
     }
     let mut best = Best::none();
-    for end in [levels.low, levels.high] {
-        // How far the greatest value may be clipped grows with the number of levels, its share of them does not.
-        let (from, to) = (end.abs() - 0.9 * end.abs().sqrt(), end.abs() + 0.6);
-        for step in 0..STEPS {
-            let at = from + (to - from) * step as f32 / (STEPS - 1) as f32;
-            let tried = Lanes::all(at.copysign(end)) / extreme;
-            best.improve(projected(x, w, &wx, tried, levels));
-        }
-    }
-    for _ in 0..ROUNDS {
-        let tried = best.scale.inverse();
-        if !best.improve(projected(x, w, &wx, tried, levels)) {
+    for step in 0..2 * STEPS + ROUNDS {
+        let tried = if step < 2 * STEPS {
+            let end = if step < STEPS { levels.low } else { levels.high };
+            // How far the greatest value may be clipped grows with the number of levels, its share of them does not.
+            let (from, to) = (end.abs() - 0.9 * end.abs().sqrt(), end.abs() + 0.6);
+            let at = from + (to - from) * (step % STEPS) as f32 / (STEPS - 1) as f32;
+            Lanes::all(at.copysign(end)) / extreme
+        } else {
+            best.scale.inverse()
+        };
+        let is_better = best.improve(projected(x, w, &wx, tried, levels));
+        if step >= 2 * STEPS && !is_better {
             break;
         }
     }

@@ -2,33 +2,22 @@
 
 use half::f16;
 
-use crate::blocks::One;
 use crate::k_affine::put_two_bits;
 
-/// `TQ1_0`.
-pub struct Tq1;
-/// `TQ2_0`.
-pub struct Tq2;
-
-impl One<256, 54> for Tq1 {
-    /// Five digits to a byte, as a fraction of 256 in base 3, rounded up.
-    #[inline(always)]
-    fn encode(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 54]) {
-        let (d, digits) = fit(x, w);
-        put_digits(&digits[..160], &mut block[..32]);
-        put_digits(&digits[160..240], &mut block[32..48]);
-        put_digits(&digits[240..], &mut block[48..52]);
-        block[52..].copy_from_slice(&d.to_le_bytes());
-    }
+/// `TQ1_0`: five digits to a byte, as a fraction of 256 in base 3, rounded up.
+pub fn tq1_0(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 54]) {
+    let (d, digits) = fit(x, w);
+    put_digits(&digits[..160], &mut block[..32]);
+    put_digits(&digits[160..240], &mut block[32..48]);
+    put_digits(&digits[240..], &mut block[48..52]);
+    block[52..].copy_from_slice(&d.to_le_bytes());
 }
 
-impl One<256, 66> for Tq2 {
-    #[inline(always)]
-    fn encode(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 66]) {
-        let (d, digits) = fit(x, w);
-        put_two_bits(&digits, &mut block[..64]);
-        block[64..].copy_from_slice(&d.to_le_bytes());
-    }
+/// `TQ2_0`.
+pub fn tq2_0(x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 66]) {
+    let (d, digits) = fit(x, w);
+    put_two_bits(&digits, &mut block[..64]);
+    block[64..].copy_from_slice(&d.to_le_bytes());
 }
 
 /// Digit `n` of byte `i` is value `n · bytes + i`; where there are four, the fifth is 0.
