@@ -4,10 +4,10 @@ use half::{bf16, f16};
 use plimsoll_kernels::{DType, Isa};
 
 use crate::blocks::{in_eights, one_by_one};
-use crate::{curve, iq, k_affine, k_scaled, simple, ternary};
+use crate::{curve, iq, iq1, k_affine, k_scaled, simple, ternary};
 
 /// The types that can be written, the most precise first.
-pub const TYPES: [DType; 23] = [
+pub const TYPES: [DType; 25] = [
     DType::F32,
     DType::F16,
     DType::BF16,
@@ -31,6 +31,8 @@ pub const TYPES: [DType; 23] = [
     DType::IQ2_XXS,
     DType::TQ2_0,
     DType::TQ1_0,
+    DType::IQ1_M,
+    DType::IQ1_S,
 ];
 
 /// Why values cannot be written.
@@ -122,6 +124,8 @@ pub fn encode_at(
         DType::IQ2_S => one_by_one(blocks, out, |x, w, to| iq::iq2_s(isa, x, w, to)),
         DType::IQ2_XS => one_by_one(blocks, out, |x, w, to| iq::iq2_xs(isa, x, w, to)),
         DType::IQ2_XXS => one_by_one(blocks, out, |x, w, to| iq::iq2_xxs(isa, x, w, to)),
+        DType::IQ1_M => one_by_one(blocks, out, |x, w, to| iq1::iq1_m(isa, x, w, to)),
+        DType::IQ1_S => one_by_one(blocks, out, |x, w, to| iq1::iq1_s(isa, x, w, to)),
         DType::TQ1_0 => one_by_one(blocks, out, ternary::tq1_0),
         DType::TQ2_0 => one_by_one(blocks, out, ternary::tq2_0),
         other => return Err(EncodeError::NotWritten(other)),
