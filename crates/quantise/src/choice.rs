@@ -39,7 +39,10 @@ impl Mix {
             }
             Role::Embedding => self.embedding(),
             _ if self.is_two_bit() => self.two_bit(model, place),
-            Role::Value => self.value(model, place.layer),
+            Role::Value => match self.value(model, place.layer) {
+                DType::Q3_K | DType::Q4_K if model.is_70b => DType::Q5_K,
+                dtype => dtype,
+            },
             Role::Key if model.n_experts == 8 => DType::Q8_0,
             Role::Key | Role::Query if self == Mix::IQ3_XS => DType::IQ3_XXS,
             Role::Key | Role::Query if self == Mix::IQ3_XXS => DType::IQ2_S,

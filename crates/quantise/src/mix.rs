@@ -87,6 +87,8 @@ pub struct Model {
     pub group: usize,
     /// Experts of a layer; 0 of a model without.
     pub n_experts: usize,
+    /// Whether llama.cpp counts it among its 70B, whose values are few and take more bits.
+    pub is_70b: bool,
     /// Whether an importance matrix says how much its columns count.
     pub is_weighed: bool,
 }

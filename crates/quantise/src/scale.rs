@@ -78,9 +78,11 @@ pub fn best_scale<const N: usize>(x: &[Lanes; N], w: &[Lanes; N], levels: Levels
     for i in 0..N {
         wx[i] = w[i] * x[i];
     }
+    // Where the range is as long on both sides, the other sign has the same codes with the other sign.
+    let grid = if levels.low == -levels.high { STEPS } else { 2 * STEPS };
     let mut best = Best::none();
-    for step in 0..2 * STEPS + ROUNDS {
-        let tried = if step < 2 * STEPS {
+    for step in 0..grid + ROUNDS {
+        let tried = if step < grid {
             let end = if step < STEPS { levels.low } else { levels.high };
             // How far the greatest value may be clipped grows with the number of levels, its share of them does not.
             let (from, to) = (end.abs() - 0.9 * end.abs().sqrt(), end.abs() + 0.6);
@@ -90,7 +92,7 @@ pub fn best_scale<const N: usize>(x: &[Lanes; N], w: &[Lanes; N], levels: Levels
             best.scale.inverse()
         };
         let is_better = best.improve(projected(x, w, &wx, tried, levels));
-        if step >= 2 * STEPS && !is_better {
+        if step >= grid && !is_better {
             break;
         }
     }

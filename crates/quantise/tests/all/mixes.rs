@@ -13,10 +13,12 @@ fn model(words: &[&str]) -> Model {
     let number = |name: &str| -> usize {
         words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('=')).expect(name).parse().unwrap()
     };
+    let (n_layers, group) = (number("layers"), number("group"));
     Model {
-        n_layers: number("layers"),
+        n_layers,
         tied: number("tied") == 1,
-        group: number("group"),
+        group,
+        is_70b: n_layers == 80 && group > 1,
         n_experts: number("experts"),
         is_weighed: number("weighed") == 1,
     }
