@@ -154,14 +154,13 @@ impl<const N: usize> Fit<N> {
             [wq, wq * q, wq * self.y[i]]
         });
         let det = self.sum_w * wqq - wq * wq;
-        let (scale, offset) =
-            ((self.sum_w * wyq - self.sum_wy * wq) / det, (wqq * self.sum_wy - wq * wyq) / det);
+        let (scale, offset) = ((self.sum_w * wyq - self.sum_wy * wq) / det, (wqq * self.sum_wy - wq * wyq) / det);
         let is_over = offset.above(self.most);
         let offset = is_over.pick(self.most, offset);
         let scale = is_over.pick((wyq - offset * wq) / wqq, scale);
         let two = Lanes::all(2.0);
-        let gain = scale * (two * wyq - scale * wqq - two * offset * wq)
-            + offset * (two * self.sum_wy - offset * self.sum_w);
+        let gain =
+            scale * (two * wyq - scale * wqq - two * offset * wq) + offset * (two * self.sum_wy - offset * self.sum_w);
         let can_be = det.above(Lanes::ZERO).and(wqq.above(Lanes::ZERO)).and(scale.above(Lanes::ZERO));
         let is_better = gain.above(best.gain).and(can_be);
         best.gain = is_better.pick(gain, best.gain);

@@ -200,7 +200,8 @@ impl<const RUN: usize, const SHIFTS: usize> Fit<'_, RUN, SHIFTS> {
         scales: [u8; SCALES],
     ) -> [[(usize, f32); SHIFTS]; SCALES] {
         let (x, w) = (&self.x.as_chunks().0[run], &self.w.as_chunks().0[run]);
-        let (mut tried, mut found) = ([[Tried { scale: 0.0, shift: 0.0 }; SHIFTS]; SCALES], [[(0, 0.0); SHIFTS]; SCALES]);
+        let (mut tried, mut found) =
+            ([[Tried { scale: 0.0, shift: 0.0 }; SHIFTS]; SCALES], [[(0, 0.0); SHIFTS]; SCALES]);
         for (tried, scale) in tried.iter_mut().zip(scales) {
             for (tried, shift) in tried.iter_mut().zip(self.shifts) {
                 *tried = Tried { scale: unit * f32::from(2 * scale + 1), shift };

@@ -1,22 +1,19 @@
-//! Types whose codes pick one of sixteen uneven levels: `IQ4_NL`, `IQ4_XS`, `MXFP4`.
-//! Layouts: `plimsoll_kernels`, `blocks/{iq4,mxfp4}.rs`.
+//! Types whose codes pick one of sixteen uneven levels: `IQ4_NL`, `IQ4_XS`.
+//! Layouts: `plimsoll_kernels`, `blocks/iq4.rs`.
 
 use half::f16;
 use plimsoll_kernels::{Isa, Vectorised};
 
 use crate::blocks::Eight;
-use crate::k_affine::in_runs;
+use crate::k_affine_fit::in_runs;
 use crate::lanes::{LANES, Lanes, abreast, sums, weights};
 use crate::scale::{Best, NOTHING, extreme};
 use crate::simple::put_nibbles;
-use crate::sums::{half, inverse, stored, total, within};
+use crate::sums::{half, inverse, stored, within};
 
 /// The levels of the `IQ4` types. Source: ggml, `kvalues_iq4nl`.
 const CURVE: [f32; 16] =
     [-127.0, -104.0, -83.0, -65.0, -49.0, -35.0, -22.0, -10.0, 1.0, 13.0, 25.0, 38.0, 53.0, 69.0, 89.0, 113.0];
-/// The levels of E2M1. Source: OCP Microscaling Formats 1.0.
-const E2M1: [f32; 16] = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0];
-
 /// The nearest level of [`CURVE`] for every half from -128 on: all middles between levels are halves.
 static NEAREST: [u8; 512] = nearest_levels();
 
@@ -80,42 +77,6 @@ pub fn iq4_xs(isa: Isa, x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 136]) {
     for (codes, to) in codes.iter().zip(block[8..].chunks_exact_mut(16)) {
         put_nibbles(codes, to);
     }
-}
-
-/// `MXFP4`: the power of two of the three that come into question.
-pub fn mxfp4(x: &[f32; 32], w: &[f32; 32], block: &mut [u8; 17]) {
-    let extreme = x.iter().fold(0.0f32, |most, v| most.max(v.abs()));
-    // The greatest level is 1.5 · 2^2. Source: OCP Microscaling Formats 1.0, 6.3.
-    let exponent = (extreme.to_bits() >> 23).saturating_sub(2);
-    let tried = [exponent, (exponent + 1).min(254), exponent.saturating_sub(1)];
-    let mut best = (f32::INFINITY, 0, [0; 32]);
-    for exponent in tried {
-        let scale = f32::from_bits(if exponent == 0 { 1 << 22 } else { exponent << 23 });
-        let codes = x.map(|x| to_e2m1(x / scale)); // a power of two: exact but for what is below any level
-        let mut lanes = [0.0; LANES];
-        for start in (0..32).step_by(LANES) {
-            for lane in 0..LANES {
-                let i = start + lane;
-                let off = x[i] - scale * E2M1[usize::from(codes[i])];
-                lanes[lane] += w[i] * off * off;
-            }
-        }
-        let error = total(lanes);
-        if error < best.0 {
-            best = (error, exponent as u8, codes);
-        }
-    }
-    block[0] = best.1;
-    put_nibbles(&best.2, &mut block[1..]);
-}
-
-fn to_e2m1(value: f32) -> u8 {
-    let magnitude = value.abs();
-    let code = (1..8).fold(0, |code, level| {
-        let middle = (E2M1[level - 1] + E2M1[level]) / 2.0;
-        if magnitude > middle { level as u8 } else { code }
-    });
-    if value < 0.0 && code > 0 { code | 8 } else { code }
 }
 
 /// Eight blocks to be fitted.

@@ -5,7 +5,7 @@ use half::{bf16, f16};
 use plimsoll_kernels::{DType, Isa};
 
 use crate::blocks::{in_eights, one_by_one};
-use crate::{curve, iq, iq1, k_affine, k_scaled, simple, ternary};
+use crate::{curve, iq, iq1, k_affine, k_scaled, mxfp4, simple, ternary};
 
 /// The types that can be written, the most precise first.
 pub const TYPES: [DType; 25] = [
@@ -119,7 +119,7 @@ pub fn encode_at(
         DType::Q2_K => one_by_one(blocks, out, |x, w, to| k_affine::q2_k(isa, x, w, to)),
         DType::IQ4_NL => in_eights(blocks, out, |x, to| curve::iq4_nl(isa, x, to)),
         DType::IQ4_XS => one_by_one(blocks, out, |x, w, to| curve::iq4_xs(isa, x, w, to)),
-        DType::MXFP4 => one_by_one(blocks, out, curve::mxfp4),
+        DType::MXFP4 => one_by_one(blocks, out, mxfp4::mxfp4),
         DType::IQ3_S => one_by_one(blocks, out, |x, w, to| iq::iq3_s(isa, x, w, to)),
         DType::IQ3_XXS => one_by_one(blocks, out, |x, w, to| iq::iq3_xxs(isa, x, w, to)),
         DType::IQ2_S => one_by_one(blocks, out, |x, w, to| iq::iq2_s(isa, x, w, to)),

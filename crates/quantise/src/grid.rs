@@ -3,11 +3,13 @@
 
 use plimsoll_kernels::{DType, dequantise};
 
+use crate::changes::Changes;
 use crate::lanes::{LANES, Lanes};
 
 /// The entries of a codebook, eight at a time: the same place of eight runs side by side.
 pub struct Grid<const RUN: usize> {
     chunks: Vec<[Lanes; RUN]>,
+    changes: Option<Changes<RUN>>,
     /// The levels that occur, from the least on.
     pub levels: Vec<f32>,
 }
@@ -34,7 +36,9 @@ impl<const RUN: usize> Grid<RUN> {
         let mut levels: Vec<f32> = chunks.as_flattened().iter().flat_map(|lanes| lanes.0).collect();
         levels.sort_by(f32::total_cmp);
         levels.dedup();
-        Grid { chunks, levels }
+        let entry = |entry: usize| std::array::from_fn(|place| chunks[entry / LANES][place].0[entry % LANES]);
+        let changes = Changes::of(&(0..entries).map(entry).collect::<Vec<[f32; RUN]>>(), &levels);
+        Grid { chunks, changes, levels }
     }
 
     /// A level of an entry.
@@ -43,10 +47,18 @@ impl<const RUN: usize> Grid<RUN> {
         self.chunks[entry / LANES][place].0[entry % LANES]
     }
 
-    /// For each that is tried, six at most, the entry that comes closest to `x`, the first of several, and the squared error
-    /// less what zeros have.
+    /// For each that is tried, six at most, the entry that comes closest to `x`, and the squared error less what zeros have.
     #[inline(always)]
     pub fn nearest(&self, x: &[f32; RUN], w: &[f32; RUN], tried: &[Tried], found: &mut [(usize, f32)]) {
+        let Some(changes) = &self.changes else { return self.of_all(x, w, tried, found) };
+        for (found, tried) in found.iter_mut().zip(tried) {
+            *found = changes.nearest(x, w, *tried);
+        }
+    }
+
+    /// The nearest, of several the first, by looking at every entry.
+    #[inline(always)]
+    fn of_all(&self, x: &[f32; RUN], w: &[f32; RUN], tried: &[Tried], found: &mut [(usize, f32)]) {
         // Σ w (x − s (g + t))² = Σ w x² + s² (Σ w g² + 2 t Σ w g + t² Σ w) − 2 s (Σ w g x + t Σ w x), whose sums over the
         // levels g are the same whatever is tried.
         let (mut wx, mut sum_w, mut sum_wx) = ([0.0; RUN], 0.0, 0.0);

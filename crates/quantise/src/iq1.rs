@@ -50,7 +50,8 @@ pub fn iq1_m(isa: Isa, x: &[f32; 256], w: &[f32; 256], block: &mut [u8; 56]) {
     // The scale's four digits stand above the scales of four groups each.
     let d = half(fitted.d).to_bits();
     for (quarter, to) in block[48..].as_chunks_mut::<2>().0.iter_mut().enumerate() {
-        let scales = fitted.scales[4 * quarter..][..4].iter().rev().fold(0, |word, scale| word << 3 | u16::from(*scale));
+        let scales =
+            fitted.scales[4 * quarter..][..4].iter().rev().fold(0, |word, scale| word << 3 | u16::from(*scale));
         *to = (scales | (d >> (4 * quarter) & 15) << 12).to_le_bytes();
     }
 }

@@ -3,7 +3,8 @@
 
 use plimsoll_kernels::{Isa, Vectorised};
 
-use crate::k_affine::{in_runs, put_two_bits};
+use crate::k_affine::put_two_bits;
+use crate::k_affine_fit::in_runs;
 use crate::lanes::{LANES, Lanes, sums};
 use crate::scale::{Levels, NOTHING, best_scale, codes, error_at};
 use crate::sums::{half, stored};
@@ -113,11 +114,8 @@ fn fit(x: &[f32; 256], w: &[f32; 256], levels: Levels, scales: Levels, greatest:
     let mut best = Settled::NONE;
     for round in 0..greatest.len() + ROUNDS {
         let is_start = round < greatest.len();
-        let (d, mut runs) = if is_start {
-            (stored(extreme / greatest[round]), free)
-        } else {
-            (block.unit(&best), best.runs)
-        };
+        let (d, mut runs) =
+            if is_start { (stored(extreme / greatest[round]), free) } else { (block.unit(&best), best.runs) };
         if is_start {
             for run in &mut runs {
                 *run = scales.codes(*run * Lanes::all(d).inverse());

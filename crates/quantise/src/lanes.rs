@@ -203,9 +203,8 @@ pub(crate) use sums;
 pub fn added<const SUMS: usize>(parts: [[Lanes; SUMS]; 8]) -> [Lanes; SUMS] {
     let mut all = [Lanes::ZERO; SUMS];
     for (i, all) in all.iter_mut().enumerate() {
-        let part = [
-            parts[0][i], parts[1][i], parts[2][i], parts[3][i], parts[4][i], parts[5][i], parts[6][i], parts[7][i],
-        ];
+        let part =
+            [parts[0][i], parts[1][i], parts[2][i], parts[3][i], parts[4][i], parts[5][i], parts[6][i], parts[7][i]];
         *all = ((part[0] + part[4]) + (part[1] + part[5])) + ((part[2] + part[6]) + (part[3] + part[7]));
     }
     all
