@@ -154,8 +154,8 @@ impl<const RUN: usize, const SHIFTS: usize> Fit<'_, RUN, SHIFTS> {
     fn settled<const SCALES: usize>(&self, unit: f32, from: &[u8; 16]) -> Fitted {
         let mut all = Fitted { error: 0.0, unit, scales: *from, ..Fitted::NONE };
         let (runs, together) = (self.layout.len / RUN, self.layout.shifted_together / RUN);
-        for group in 0..self.groups() {
-            let mut tried = [from[group]; SCALES];
+        for (group, from) in from.iter().enumerate().take(self.groups()) {
+            let mut tried = [*from; SCALES];
             for (i, tried) in tried.iter_mut().enumerate() {
                 *tried = (*tried + i as u8).saturating_sub(SCALES as u8 / 2).min(self.layout.scales - 1);
             }

@@ -154,9 +154,9 @@ impl<const GROUPS: usize, const LEN: usize> Block<GROUPS, LEN> {
     #[inline(always)]
     fn settled(&self, d: f32, dmin: f32, from: &[Whole; GROUPS], reach: f32) -> Settled<GROUPS> {
         let mut all = Settled { error: 0.0, d, dmin, runs: *from };
-        for group in 0..GROUPS {
+        for (group, from) in from.iter().enumerate() {
             let mut choice = self.choice(group, d, dmin);
-            choice.around(from[group], reach);
+            choice.around(*from, reach);
             all.runs[group] = choice.best;
             for error in choice.error.0 {
                 all.error += error;

@@ -99,8 +99,8 @@ impl Lanes {
     #[inline(always)]
     pub fn differs(self, other: Lanes) -> Mask {
         let mut all = [0; LANES];
-        for lane in 0..LANES {
-            all[lane] = 0u32.wrapping_sub(u32::from(self.0[lane] != other.0[lane]));
+        for (lane, is) in all.iter_mut().enumerate() {
+            *is = 0u32.wrapping_sub(u32::from(self.0[lane] != other.0[lane]));
         }
         Mask(all)
     }
@@ -108,8 +108,8 @@ impl Lanes {
     #[inline(always)]
     pub fn at_least(self, least: f32) -> Mask {
         let mut all = [0; LANES];
-        for lane in 0..LANES {
-            all[lane] = 0u32.wrapping_sub(u32::from(self.0[lane] >= least));
+        for (lane, is) in all.iter_mut().enumerate() {
+            *is = 0u32.wrapping_sub(u32::from(self.0[lane] >= least));
         }
         Mask(all)
     }
@@ -117,8 +117,8 @@ impl Lanes {
     #[inline(always)]
     pub fn above(self, other: Lanes) -> Mask {
         let mut all = [0; LANES];
-        for lane in 0..LANES {
-            all[lane] = 0u32.wrapping_sub(u32::from(self.0[lane] > other.0[lane]));
+        for (lane, is) in all.iter_mut().enumerate() {
+            *is = 0u32.wrapping_sub(u32::from(self.0[lane] > other.0[lane]));
         }
         Mask(all)
     }
@@ -139,8 +139,8 @@ impl Mask {
     #[inline(always)]
     pub fn and(self, other: Mask) -> Mask {
         let mut all = [0; LANES];
-        for lane in 0..LANES {
-            all[lane] = self.0[lane] & other.0[lane];
+        for (lane, is) in all.iter_mut().enumerate() {
+            *is = self.0[lane] & other.0[lane];
         }
         Mask(all)
     }
@@ -160,9 +160,9 @@ impl Mask {
 #[inline(always)]
 pub fn abreast<const N: usize>(rows: [&[f32; N]; LANES]) -> [Lanes; N] {
     let mut all = [Lanes::ZERO; N];
-    for lane in 0..LANES {
-        for i in 0..N {
-            all[i].0[lane] = rows[lane][i];
+    for (lane, row) in rows.into_iter().enumerate() {
+        for (all, value) in all.iter_mut().zip(row) {
+            all.0[lane] = *value;
         }
     }
     all

@@ -19,10 +19,10 @@ pub fn mxfp4(x: &[f32; 32], w: &[f32; 32], block: &mut [u8; 17]) {
         let codes = x.map(|x| to_e2m1(x / scale)); // a power of two: exact but for what is below any level
         let mut lanes = [0.0; LANES];
         for start in (0..32).step_by(LANES) {
-            for lane in 0..LANES {
+            for (lane, sum) in lanes.iter_mut().enumerate() {
                 let i = start + lane;
                 let off = x[i] - scale * E2M1[usize::from(codes[i])];
-                lanes[lane] += w[i] * off * off;
+                *sum += w[i] * off * off;
             }
         }
         let error = total(lanes);
