@@ -4,8 +4,8 @@
     bench/quantise_mixes.py LLAMA_QUANTIZE > crates/quantise/tests/data/mixes.txt
 
 LLAMA_QUANTIZE is llama.cpp's tool of that name. Models with grouped queries, a tied embedding, eight experts, fused queries,
-keys and values, and rows that blocks of 256 do not divide, each without and with an importance matrix in which all columns
-count alike. Needs the package `gguf`.
+keys and values, rows that blocks of 256 do not divide, and as many layers as a 70B has, each without and with an importance
+matrix in which all columns count alike. Needs the package `gguf`.
 """
 import itertools
 import subprocess
@@ -25,6 +25,7 @@ MODELS = [
     dict(arch="llama", layers=9, heads=8, kv=4, inner=256, experts=4),
     dict(arch="phi3", layers=16, heads=8, kv=8, fused=True),
     dict(arch="llama", layers=8, heads=6, kv=2, width=192, inner=576, tied=True),
+    dict(arch="llama", layers=80, heads=8, kv=4, inner=256),
 ]
 
 

@@ -29,6 +29,7 @@ mod simd_level;
 mod skipped;
 mod unpack;
 mod vector;
+mod vectorised;
 
 pub use activations::{Activations, Phase};
 pub use attention::{AttentionShape, KvRows, KvSequence, kv_groups, quantise_kv};
@@ -40,3 +41,4 @@ pub use fused::fused;
 pub use isa::{Isa, UnknownIsa};
 pub use matrix::{Matrix, MatrixError};
 pub use pool::Pool;
+pub use vectorised::Vectorised;

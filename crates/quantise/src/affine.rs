@@ -3,7 +3,11 @@
 //! As in [`crate::scale`], with two unknowns: the grid moves both ends of the range, and for given codes scale and offset
 //! are the solution of two linear equations.
 
-use crate::sums::{inverse, nearest, sums, within};
+use half::f16;
+use plimsoll_kernels::Vectorised;
+
+use crate::lanes::{LANES, Lanes, abreast, sums, weights};
+use crate::sums::{half, inverse, nearest, within};
 
 /// A scale and an offset.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,98 +18,164 @@ pub struct Affine {
     pub offset: f32,
 }
 
+/// The same for the values of each lane.
+#[derive(Clone, Copy)]
+pub struct Affines {
+    /// Never negative.
+    pub scale: Lanes,
+    /// What code 0 stands for.
+    pub offset: Lanes,
+}
+
+impl Affines {
+    /// Everything zero.
+    pub const NONE: Affines = Affines { scale: Lanes::ZERO, offset: Lanes::ZERO };
+
+    /// Those of a lane.
+    #[inline(always)]
+    pub fn of(&self, lane: usize) -> Affine {
+        Affine { scale: self.scale.0[lane], offset: self.offset.0[lane] }
+    }
+}
+
 /// How far each end of the range is moved inwards, in steps of the unmoved range.
 const MOVED: [f32; 6] = [-0.3, 0.0, 0.25, 0.5, 0.8, 1.2];
 /// Times that codes, scale and offset are settled after the grid.
 const ROUNDS: usize = 4;
 
-/// The scale and offset at which `x` has the least error under the weights `w` with codes from 0 to `high`.
-/// With `negative`, no offset is above zero.
-pub fn best_affine<const N: usize>(x: &[f32; N], w: &[f32; N], high: f32, negative: bool) -> Affine {
+/// Scales and offsets that eight blocks have side by side, as they are stored, and the codes at them.
+pub struct Coded<const N: usize> {
+    pub scales: [f16; LANES],
+    pub offsets: [f16; LANES],
+    pub codes: [[u8; N]; LANES],
+}
+
+/// Eight blocks to be fitted with codes from 0 to `high`, and how much their values count; `None` where all count alike.
+pub struct FitAffines<'a, const N: usize> {
+    pub x: [&'a [f32; N]; LANES],
+    pub w: Option<[&'a [f32; N]; LANES]>,
+    pub high: f32,
+}
+
+impl<const N: usize> Vectorised for FitAffines<'_, N> {
+    type Output = Coded<N>;
+
+    #[inline(always)]
+    fn run(self) -> Coded<N> {
+        let found = best_affine(&abreast(self.x), &weights(self.w), self.high, false);
+        let mut all = Coded { scales: [f16::ZERO; LANES], offsets: [f16::ZERO; LANES], codes: [[0; N]; LANES] };
+        for lane in 0..LANES {
+            (all.scales[lane], all.offsets[lane]) = (half(found.scale.0[lane]), half(found.offset.0[lane]));
+            let at = Affine { scale: all.scales[lane].to_f32(), offset: all.offsets[lane].to_f32() };
+            all.codes[lane] = codes(self.x[lane], at, self.high);
+        }
+        all
+    }
+}
+
+/// The scale and offset at which the values of each lane have the least error under the weights `w` with codes from 0 to
+/// `high`. With `negative`, no offset is above zero.
+#[inline(always)]
+pub fn best_affine<const N: usize>(x: &[Lanes; N], w: &[Lanes; N], high: f32, negative: bool) -> Affines {
     let (mut least, mut most) = (x[0], x[0]);
     for &v in x {
-        least = if v < least { v } else { least };
-        most = if v > most { v } else { most };
+        least = v.min(least);
+        most = v.max(most);
     }
-    if negative && least > 0.0 {
-        least = 0.0;
-    }
-    if most <= least {
-        return Affine { scale: 0.0, offset: least };
+    if negative {
+        least = least.above(Lanes::ZERO).pick(Lanes::ZERO, least);
     }
     let fit = Fit::new(x, w, least, high, negative);
+    let range = most - least;
     // Small types lose half of a level by what costs large ones nothing.
-    let step = (most - least) / high * if high < 8.0 { 0.5 } else { 1.0 };
-    let mut best = (f32::NEG_INFINITY, Affine { scale: 0.0, offset: 0.0 });
-    for bottom in MOVED {
-        for top in MOVED {
-            let scale = (most - least - (bottom + top) * step) / high;
-            fit.improve(&mut best, Affine { scale, offset: bottom * step });
-        }
-    }
-    for _ in 0..ROUNDS {
-        let from = best.1;
-        if !fit.improve(&mut best, from) {
+    let step = range / Lanes::all(high) * Lanes::all(if high < 8.0 { 0.5 } else { 1.0 });
+    let mut best = Best::none();
+    const GRID: usize = MOVED.len() * MOVED.len();
+    for round in 0..GRID + ROUNDS {
+        let tried = if round < GRID {
+            let (bottom, top) = (MOVED[round / MOVED.len()], MOVED[round % MOVED.len()]);
+            let scale = (range - Lanes::all(bottom + top) * step) / Lanes::all(high);
+            Affines { scale, offset: Lanes::all(bottom) * step }
+        } else {
+            best.at
+        };
+        if !fit.improve(&mut best, tried) && round >= GRID {
             break;
         }
     }
-    Affine { scale: best.1.scale, offset: best.1.offset + least }
+    let has_range = most.above(least);
+    Affines { scale: has_range.pick(best.at.scale, Lanes::ZERO), offset: has_range.pick(best.at.offset + least, least) }
 }
 
-/// The values of one group, counted from the least.
+/// The greatest gain so far, and what has it.
+struct Best {
+    gain: Lanes,
+    at: Affines,
+}
+
+impl Best {
+    #[inline(always)]
+    fn none() -> Best {
+        Best { gain: Lanes::all(f32::NEG_INFINITY), at: Affines::NONE }
+    }
+}
+
+/// The values of one group in each lane, counted from the least.
 struct Fit<const N: usize> {
-    y: [f32; N],
-    w: [f32; N],
-    sum_w: f32,
-    sum_wy: f32,
+    y: [Lanes; N],
+    w: [Lanes; N],
+    sum_w: Lanes,
+    sum_wy: Lanes,
     high: f32,
     /// The greatest offset that may be.
-    most: f32,
+    most: Lanes,
 }
 
 impl<const N: usize> Fit<N> {
-    fn new(x: &[f32; N], w: &[f32; N], least: f32, high: f32, negative: bool) -> Fit<N> {
-        let y = x.map(|x| x - least);
-        let [sum_w, sum_wy] = sums::<N, 2>(|i| [w[i], w[i] * y[i]]);
-        let most = if negative { -least } else { f32::INFINITY };
+    #[inline(always)]
+    fn new(x: &[Lanes; N], w: &[Lanes; N], least: Lanes, high: f32, negative: bool) -> Fit<N> {
+        const { assert!(N.is_multiple_of(8)) };
+        let mut y = *x;
+        for y in &mut y {
+            *y = *y - least;
+        }
+        let [sum_w, sum_wy] = sums!(N, i => [w[i], w[i] * y[i]]);
+        let most = if negative { Lanes::ZERO - least } else { Lanes::all(f32::INFINITY) };
         Fit { y, w: *w, sum_w, sum_wy, high, most }
     }
 
-    /// Takes codes at `at`, solves for scale and offset, and keeps them if they are better: gain first.
+    /// Takes codes at `at`, solves for scale and offset, and keeps them if they are better; whether any lane has that.
     #[inline(always)]
-    fn improve(&self, best: &mut (f32, Affine), at: Affine) -> bool {
-        let inverse = inverse(at.scale);
-        let [wq, wqq, wyq] = sums::<N, 3>(|i| {
-            let q = nearest(within((self.y[i] - at.offset) * inverse, 0.0, self.high));
+    fn improve(&self, best: &mut Best, at: Affines) -> bool {
+        let inverse = at.scale.inverse();
+        let [wq, wqq, wyq] = sums!(N, i => {
+            let q = ((self.y[i] - at.offset) * inverse).within(0.0, self.high).nearest();
             let wq = self.w[i] * q;
             [wq, wq * q, wq * self.y[i]]
         });
         let det = self.sum_w * wqq - wq * wq;
-        if det <= 0.0 || wqq <= 0.0 {
-            return false;
-        }
-        let mut scale = (self.sum_w * wyq - self.sum_wy * wq) / det;
-        let mut offset = (wqq * self.sum_wy - wq * wyq) / det;
-        if offset > self.most {
-            offset = self.most;
-            scale = (wyq - offset * wq) / wqq;
-        }
+        let (scale, offset) = ((self.sum_w * wyq - self.sum_wy * wq) / det, (wqq * self.sum_wy - wq * wyq) / det);
+        let is_over = offset.above(self.most);
+        let offset = is_over.pick(self.most, offset);
+        let scale = is_over.pick((wyq - offset * wq) / wqq, scale);
+        let two = Lanes::all(2.0);
         let gain =
-            scale * (2.0 * wyq - scale * wqq - 2.0 * offset * wq) + offset * (2.0 * self.sum_wy - offset * self.sum_w);
-        let is_better = gain > best.0 && scale > 0.0;
-        if is_better {
-            *best = (gain, Affine { scale, offset });
-        }
-        is_better
+            scale * (two * wyq - scale * wqq - two * offset * wq) + offset * (two * self.sum_wy - offset * self.sum_w);
+        let can_be = det.above(Lanes::ZERO).and(wqq.above(Lanes::ZERO)).and(scale.above(Lanes::ZERO));
+        let is_better = gain.above(best.gain).and(can_be);
+        best.gain = is_better.pick(gain, best.gain);
+        best.at.scale = is_better.pick(scale, best.at.scale);
+        best.at.offset = is_better.pick(offset, best.at.offset);
+        is_better.any()
     }
 }
 
 /// The squared error at a scale and an offset.
 #[inline(always)]
-pub fn error_at<const N: usize>(x: &[f32; N], w: &[f32; N], at: Affine, high: f32) -> f32 {
-    let inverse = inverse(at.scale);
-    let [error] = sums::<N, 1>(|i| {
-        let q = nearest(within((x[i] - at.offset) * inverse, 0.0, high));
+pub fn error_at<const N: usize>(x: &[Lanes; N], w: &[Lanes; N], at: Affines, high: f32) -> Lanes {
+    let inverse = at.scale.inverse();
+    let [error] = sums!(N, i => {
+        let q = ((x[i] - at.offset) * inverse).within(0.0, high).nearest();
         let off = x[i] - (at.scale * q + at.offset);
         [w[i] * off * off]
     });
@@ -116,5 +186,9 @@ pub fn error_at<const N: usize>(x: &[f32; N], w: &[f32; N], at: Affine, high: f3
 #[inline(always)]
 pub fn codes<const N: usize>(x: &[f32; N], at: Affine, high: f32) -> [u8; N] {
     let inverse = inverse(at.scale);
-    x.map(|x| nearest(within((x - at.offset) * inverse, 0.0, high)) as u8)
+    let mut codes = [0; N];
+    for (code, x) in codes.iter_mut().zip(x) {
+        *code = nearest(within((x - at.offset) * inverse, 0.0, high)) as u8;
+    }
+    codes
 }

@@ -39,7 +39,10 @@ impl Mix {
             }
             Role::Embedding => self.embedding(),
             _ if self.is_two_bit() => self.two_bit(model, place),
-            Role::Value => self.value(model, place.layer),
+            Role::Value => match self.value(model, place.layer) {
+                DType::Q3_K | DType::Q4_K if model.is_70b => DType::Q5_K,
+                dtype => dtype,
+            },
             Role::Key if model.n_experts == 8 => DType::Q8_0,
             Role::Key | Role::Query if self == Mix::IQ3_XS => DType::IQ3_XXS,
             Role::Key | Role::Query if self == Mix::IQ3_XXS => DType::IQ2_S,
@@ -65,17 +68,17 @@ impl Mix {
     fn embedding(self) -> DType {
         match self {
             Mix::TQ1_0 | Mix::TQ2_0 => DType::Q4_K,
-            Mix::IQ2_XXS | Mix::IQ2_XS => DType::Q2_K,
+            Mix::IQ2_XXS | Mix::IQ2_XS | Mix::IQ1_M | Mix::IQ1_S => DType::Q2_K,
             Mix::IQ2_S | Mix::IQ2_M | Mix::IQ3_XXS => DType::IQ3_S,
             _ => self.dtype(),
         }
     }
 
     fn is_two_bit(self) -> bool {
-        matches!(self, Mix::IQ2_XXS | Mix::IQ2_XS | Mix::IQ2_S | Mix::IQ2_M)
+        matches!(self, Mix::IQ2_XXS | Mix::IQ2_XS | Mix::IQ2_S | Mix::IQ2_M | Mix::IQ1_M | Mix::IQ1_S)
     }
 
-    /// Of a matrix in a layer, of mixes whose weights are mostly of two bits out of a codebook.
+    /// Of a matrix in a layer, of mixes whose weights are mostly of two bits and fewer out of a codebook.
     fn two_bit(self, model: &Model, place: &Place) -> DType {
         let is_large = matches!(self, Mix::IQ2_S | Mix::IQ2_M);
         let more = if is_large { DType::IQ3_S } else { DType::Q2_K };
@@ -86,6 +89,7 @@ impl Mix {
             Role::Down if place.layer < model.n_layers / 8 => more,
             Role::AttentionOutput if model.n_experts == 8 => DType::Q5_K,
             Role::AttentionOutput if is_large => DType::IQ3_S,
+            Role::AttentionOutput if matches!(self, Mix::IQ1_M | Mix::IQ1_S) => DType::IQ2_XXS,
             _ => self.dtype(),
         }
     }
@@ -189,6 +193,7 @@ pub fn fitting(dtype: DType, cols: usize) -> DType {
         DType::Q5_K => DType::Q5_1,
         DType::Q6_K => DType::Q8_0,
         DType::IQ4_XS | DType::IQ3_S | DType::IQ3_XXS | DType::IQ2_S | DType::IQ2_XS | DType::IQ2_XXS => DType::IQ4_NL,
+        DType::IQ1_M | DType::IQ1_S => DType::IQ4_NL,
         other => other,
     };
     let fits = |dtype: &DType| cols.is_multiple_of(dtype.block_len());

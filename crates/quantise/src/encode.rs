@@ -1,12 +1,14 @@
 //! A row of values as the bytes of a type.
 
+use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
-use plimsoll_kernels::DType;
+use plimsoll_kernels::{DType, Isa};
 
-use crate::{curve, iq, k_affine, k_scaled, simple, ternary};
+use crate::blocks::{in_eights, one_by_one};
+use crate::{curve, iq, iq1, k_affine, k_scaled, mxfp4, simple, ternary};
 
 /// The types that can be written, the most precise first.
-pub const TYPES: [DType; 23] = [
+pub const TYPES: [DType; 25] = [
     DType::F32,
     DType::F16,
     DType::BF16,
@@ -30,6 +32,8 @@ pub const TYPES: [DType; 23] = [
     DType::IQ2_XXS,
     DType::TQ2_0,
     DType::TQ1_0,
+    DType::IQ1_M,
+    DType::IQ1_S,
 ];
 
 /// Why values cannot be written.
@@ -78,33 +82,53 @@ pub enum EncodeError {
 /// # Panics
 /// `values` are no whole blocks, `out` has not exactly their bytes, or there is another number of weights.
 pub fn encode(dtype: DType, values: &[f32], weights: Option<&[f32]>, out: &mut [u8]) -> Result<(), EncodeError> {
+    encode_at(Isa::best(), dtype, values, weights, out)
+}
+
+/// [`encode`] at a level of this processor: the bytes are the same at each.
+///
+/// # Errors
+/// As [`encode`].
+///
+/// # Panics
+/// As [`encode`], and if this processor does not have the level.
+pub fn encode_at(
+    isa: Isa,
+    dtype: DType,
+    values: &[f32],
+    weights: Option<&[f32]>,
+    out: &mut [u8],
+) -> Result<(), EncodeError> {
     assert_eq!(Some(out.len()), dtype.row_bytes(values.len()), "bytes of {} values of {dtype}", values.len());
     assert!(weights.is_none_or(|weights| weights.len() == values.len()), "a weight for each value");
     check(dtype, values)?;
+    let blocks = (values, weights);
     match dtype {
         DType::F32 => each(values, out, f32::to_le_bytes),
-        DType::F16 => each(values, out, |value| f16::from_f32(value).to_le_bytes()),
+        DType::F16 => halves(values, out),
         DType::BF16 => each(values, out, |value| bf16::from_f32(value).to_le_bytes()),
-        DType::Q8_0 => blocks(values, weights, out, simple::q8_0),
-        DType::Q5_1 => blocks(values, weights, out, simple::q5_1),
-        DType::Q5_0 => blocks(values, weights, out, simple::q5_0),
-        DType::Q4_1 => blocks(values, weights, out, simple::q4_1),
-        DType::Q4_0 => blocks(values, weights, out, simple::q4_0),
-        DType::Q6_K => blocks(values, weights, out, k_scaled::q6_k),
-        DType::Q5_K => blocks(values, weights, out, k_affine::q5_k),
-        DType::Q4_K => blocks(values, weights, out, k_affine::q4_k),
-        DType::Q3_K => blocks(values, weights, out, k_scaled::q3_k),
-        DType::Q2_K => blocks(values, weights, out, k_affine::q2_k),
-        DType::IQ4_NL => blocks(values, weights, out, curve::iq4_nl),
-        DType::IQ4_XS => blocks(values, weights, out, curve::iq4_xs),
-        DType::MXFP4 => blocks(values, weights, out, curve::mxfp4),
-        DType::IQ3_S => blocks(values, weights, out, iq::iq3_s),
-        DType::IQ3_XXS => blocks(values, weights, out, iq::iq3_xxs),
-        DType::IQ2_S => blocks(values, weights, out, iq::iq2_s),
-        DType::IQ2_XS => blocks(values, weights, out, iq::iq2_xs),
-        DType::IQ2_XXS => blocks(values, weights, out, iq::iq2_xxs),
-        DType::TQ1_0 => blocks(values, weights, out, ternary::tq1_0),
-        DType::TQ2_0 => blocks(values, weights, out, ternary::tq2_0),
+        DType::Q8_0 => in_eights(blocks, out, |x, to| simple::q8_0(isa, x, to)),
+        DType::Q5_1 => in_eights(blocks, out, |x, to| simple::q5_1(isa, x, to)),
+        DType::Q5_0 => in_eights(blocks, out, |x, to| simple::q5_0(isa, x, to)),
+        DType::Q4_1 => in_eights(blocks, out, |x, to| simple::q4_1(isa, x, to)),
+        DType::Q4_0 => in_eights(blocks, out, |x, to| simple::q4_0(isa, x, to)),
+        DType::Q6_K => one_by_one(blocks, out, |x, w, to| k_scaled::q6_k(isa, x, w, to)),
+        DType::Q5_K => one_by_one(blocks, out, |x, w, to| k_affine::q5_k(isa, x, w, to)),
+        DType::Q4_K => one_by_one(blocks, out, |x, w, to| k_affine::q4_k(isa, x, w, to)),
+        DType::Q3_K => one_by_one(blocks, out, |x, w, to| k_scaled::q3_k(isa, x, w, to)),
+        DType::Q2_K => one_by_one(blocks, out, |x, w, to| k_affine::q2_k(isa, x, w, to)),
+        DType::IQ4_NL => in_eights(blocks, out, |x, to| curve::iq4_nl(isa, x, to)),
+        DType::IQ4_XS => one_by_one(blocks, out, |x, w, to| curve::iq4_xs(isa, x, w, to)),
+        DType::MXFP4 => one_by_one(blocks, out, mxfp4::mxfp4),
+        DType::IQ3_S => one_by_one(blocks, out, |x, w, to| iq::iq3_s(isa, x, w, to)),
+        DType::IQ3_XXS => one_by_one(blocks, out, |x, w, to| iq::iq3_xxs(isa, x, w, to)),
+        DType::IQ2_S => one_by_one(blocks, out, |x, w, to| iq::iq2_s(isa, x, w, to)),
+        DType::IQ2_XS => one_by_one(blocks, out, |x, w, to| iq::iq2_xs(isa, x, w, to)),
+        DType::IQ2_XXS => one_by_one(blocks, out, |x, w, to| iq::iq2_xxs(isa, x, w, to)),
+        DType::IQ1_M => one_by_one(blocks, out, |x, w, to| iq1::iq1_m(isa, x, w, to)),
+        DType::IQ1_S => one_by_one(blocks, out, |x, w, to| iq1::iq1_s(isa, x, w, to)),
+        DType::TQ1_0 => one_by_one(blocks, out, ternary::tq1_0),
+        DType::TQ2_0 => one_by_one(blocks, out, ternary::tq2_0),
         other => return Err(EncodeError::NotWritten(other)),
     }
     Ok(())
@@ -120,6 +144,14 @@ fn check(dtype: DType, values: &[f32]) -> Result<(), EncodeError> {
 
 /// Refuses the first value that is no number or greater than `most`.
 pub(crate) fn check_within(most: f32, dtype: DType, values: &[f32]) -> Result<(), EncodeError> {
+    // All of them first, in vectors: a search that ends somewhere looks at one after the other.
+    let mut is_beyond = false;
+    for value in values {
+        is_beyond |= value.is_nan() | (value.abs() > most);
+    }
+    if !is_beyond {
+        return Ok(());
+    }
     match values.iter().position(|value| value.is_nan() || value.abs() > most) {
         None => Ok(()),
         Some(index) if values[index].is_finite() => Err(EncodeError::TooLarge { index, value: values[index], dtype }),
@@ -127,21 +159,20 @@ pub(crate) fn check_within(most: f32, dtype: DType, values: &[f32]) -> Result<()
     }
 }
 
-fn each<const BYTES: usize>(values: &[f32], out: &mut [u8], bytes: impl Fn(f32) -> [u8; BYTES]) {
-    for (out, value) in out.as_chunks_mut().0.iter_mut().zip(values) {
-        *out = bytes(*value);
+/// Some at a time, for which the processor has an instruction.
+fn halves(values: &[f32], out: &mut [u8]) {
+    let mut some = [f16::ZERO; 256];
+    for (values, out) in values.chunks(some.len()).zip(out.chunks_mut(2 * some.len())) {
+        let some = &mut some[..values.len()];
+        some.convert_from_f32_slice(values);
+        for (out, half) in out.as_chunks_mut().0.iter_mut().zip(some) {
+            *out = half.to_le_bytes();
+        }
     }
 }
 
-fn blocks<const LEN: usize, const BYTES: usize>(
-    values: &[f32],
-    weights: Option<&[f32]>,
-    out: &mut [u8],
-    block: impl Fn(&[f32; LEN], &[f32; LEN], &mut [u8; BYTES]),
-) {
-    let alike = [1.0; LEN];
-    for (i, (values, out)) in values.as_chunks().0.iter().zip(out.as_chunks_mut().0).enumerate() {
-        let weights = weights.map_or(&alike, |weights| &weights.as_chunks().0[i]);
-        block(values, weights, out);
+fn each<const BYTES: usize>(values: &[f32], out: &mut [u8], bytes: impl Fn(f32) -> [u8; BYTES]) {
+    for (out, value) in out.as_chunks_mut().0.iter_mut().zip(values) {
+        *out = bytes(*value);
     }
 }

@@ -3,10 +3,12 @@
 //! Source: MLX's mlx/backend/cpu/quantized.cpp, `quantize`.
 
 use half::{bf16, f16};
-use plimsoll_kernels::DType;
+use plimsoll_kernels::{DType, Isa, Vectorised};
 
-use crate::affine::{self, Affine, best_affine};
+use crate::affine::{self, Affine, Affines, best_affine};
+use crate::blocks::picked;
 use crate::encode::{EncodeError, check_within};
+use crate::lanes::{LANES, Lanes, abreast};
 use crate::sums::{half, nearest, within};
 
 /// A grid of groups: the width of codes, the length of a group, and what scales and offsets are stored as.
@@ -85,62 +87,70 @@ impl AffineGroups {
         let groups = values.len() / self.group;
         assert_eq!((codes.len(), scales.len(), offsets.len()), (values.len(), groups, groups), "room for the groups");
         check_within(65504.0, self.stored, values)?;
-        let fitted = scales.iter_mut().zip(offsets);
+        let isa = Isa::best();
         match self.group {
-            32 => self.fit_all::<32>(values, weights, codes, fitted),
-            64 => self.fit_all::<64>(values, weights, codes, fitted),
-            _ => self.fit_all::<128>(values, weights, codes, fitted),
+            32 => isa.run(Groups::<32> { grid: self, values, weights, codes, scales, offsets }),
+            64 => isa.run(Groups::<64> { grid: self, values, weights, codes, scales, offsets }),
+            _ => isa.run(Groups::<128> { grid: self, values, weights, codes, scales, offsets }),
         }
         Ok(())
     }
 
-    fn fit_all<'a, const N: usize>(
-        self,
-        values: &[f32],
-        weights: Option<&[f32]>,
-        codes: &mut [u8],
-        fitted: impl Iterator<Item = (&'a mut f32, &'a mut f32)>,
-    ) {
-        let (alike, high) = ([1.0; N], ((1u32 << self.bits) - 1) as f32);
-        let groups = values.as_chunks::<N>().0.iter().zip(codes.as_chunks_mut::<N>().0);
-        for (i, ((values, codes), (scale, offset))) in groups.zip(fitted).enumerate() {
-            let weights = weights.map_or(&alike, |weights| &weights.as_chunks().0[i]);
-            let best = self.best(values, weights, high);
-            *codes = affine::codes(values, best, high);
-            (*scale, *offset) = (best.scale, best.offset);
-        }
-    }
-
     /// The better of what the search finds and of MLX's rule, moved among the numbers that can be stored.
-    fn best<const N: usize>(self, x: &[f32; N], w: &[f32; N], high: f32) -> Affine {
-        let [found, mlx] = [best_affine(x, w, high, false), by_edge(x, high)].map(|at| {
-            let stored = Affine { scale: self.rounded(at.scale), offset: self.rounded(at.offset) };
-            (affine::error_at(x, w, stored, high), stored)
-        });
-        self.settled(x, w, if mlx.0 < found.0 { mlx } else { found }, high)
+    #[inline(always)]
+    fn best<const N: usize>(self, x: &[Lanes; N], w: &[Lanes; N], high: f32) -> Affines {
+        let found = self.stored_of(best_affine(x, w, high, false));
+        let mlx = self.stored_of(by_edge(x, high));
+        let (error, of_mlx) = (affine::error_at(x, w, found, high), affine::error_at(x, w, mlx, high));
+        let start = error.above(of_mlx);
+        let at = Affines { scale: start.pick(mlx.scale, found.scale), offset: start.pick(mlx.offset, found.offset) };
+        self.settled(x, w, (start.pick(of_mlx, error), at), high)
     }
 
     /// Moves to stored neighbours as long as the error, which comes first, falls. A scale of 8 bits of mantissa is a part in
     /// 512 off, which the last of 255 codes feels as half of a step.
-    fn settled<const N: usize>(self, x: &[f32; N], w: &[f32; N], start: (f32, Affine), high: f32) -> Affine {
-        let mut best = start;
+    #[inline(always)]
+    fn settled<const N: usize>(
+        self,
+        x: &[Lanes; N],
+        w: &[Lanes; N],
+        (mut least, mut best): (Lanes, Affines),
+        high: f32,
+    ) -> Affines {
         if self.stored == DType::F32 {
-            return best.1;
+            return best;
         }
         for _ in 0..MOVES {
-            let from = best.1;
-            for (scale, offset) in NEIGHBOURS.iter().flat_map(|scale| NEIGHBOURS.map(|offset| (*scale, offset))) {
-                let to = Affine { scale: self.moved(from.scale, scale), offset: self.moved(from.offset, offset) };
-                let error = affine::error_at(x, w, to, high);
-                if error < best.0 {
-                    best = (error, to);
+            let (from, mut moves) = (best, false);
+            for scale in NEIGHBOURS {
+                for offset in NEIGHBOURS {
+                    let mut to = from;
+                    for lane in 0..LANES {
+                        to.scale.0[lane] = self.moved(from.scale.0[lane], scale);
+                        to.offset.0[lane] = self.moved(from.offset.0[lane], offset);
+                    }
+                    let error = affine::error_at(x, w, to, high);
+                    let is_better = least.above(error);
+                    moves |= is_better.any();
+                    least = is_better.pick(error, least);
+                    best.scale = is_better.pick(to.scale, best.scale);
+                    best.offset = is_better.pick(to.offset, best.offset);
                 }
             }
-            if best.1 == from {
+            if !moves {
                 break;
             }
         }
-        best.1
+        best
+    }
+
+    #[inline(always)]
+    fn stored_of(self, mut at: Affines) -> Affines {
+        for lane in 0..LANES {
+            at.scale.0[lane] = self.rounded(at.scale.0[lane]);
+            at.offset.0[lane] = self.rounded(at.offset.0[lane]);
+        }
+        at
     }
 
     /// What is read of the number as it is stored.
@@ -165,15 +175,57 @@ impl AffineGroups {
     }
 }
 
-/// MLX's rule: the range in equal steps, of such a size that the end further from zero has a whole number of them.
-fn by_edge<const N: usize>(x: &[f32; N], high: f32) -> Affine {
-    let least = x.iter().copied().fold(f32::INFINITY, f32::min);
-    let most = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let step = within((most - least) / high, LEAST_SCALE, f32::MAX);
-    let (step, edge) = if least.abs() > most.abs() { (step, least) } else { (-step, most) };
-    let whole = nearest(within(edge / step, -4e6, 4e6));
-    match whole == 0.0 {
-        true => Affine { scale: step, offset: 0.0 },
-        false => Affine { scale: edge / whole, offset: edge },
+/// Values to be fitted, and room for what is found.
+struct Groups<'a, const N: usize> {
+    grid: AffineGroups,
+    values: &'a [f32],
+    weights: Option<&'a [f32]>,
+    codes: &'a mut [u8],
+    scales: &'a mut [f32],
+    offsets: &'a mut [f32],
+}
+
+impl<const N: usize> Vectorised for Groups<'_, N> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let high = ((1u32 << self.grid.bits) - 1) as f32;
+        let (values, codes) = (self.values.as_chunks::<N>().0, self.codes.as_chunks_mut::<N>().0);
+        let mut w = [Lanes::ONE; N];
+        for first in (0..values.len()).step_by(LANES) {
+            let x = picked(values, first);
+            if let Some(weights) = self.weights {
+                w = abreast(picked(weights.as_chunks().0, first));
+            }
+            let best = self.grid.best(&abreast(x), &w, high);
+            for lane in 0..LANES.min(values.len() - first) {
+                let at: Affine = best.of(lane);
+                codes[first + lane] = affine::codes(x[lane], at, high);
+                (self.scales[first + lane], self.offsets[first + lane]) = (at.scale, at.offset);
+            }
+        }
     }
+}
+
+/// MLX's rule: the range in equal steps, of such a size that the end further from zero has a whole number of them.
+#[inline(always)]
+fn by_edge<const N: usize>(x: &[Lanes; N], high: f32) -> Affines {
+    let (mut least, mut most) = (x[0], x[0]);
+    for &v in x {
+        least = v.min(least);
+        most = v.max(most);
+    }
+    let mut all = Affines::NONE;
+    for lane in 0..LANES {
+        let (least, most) = (least.0[lane], most.0[lane]);
+        let step = within((most - least) / high, LEAST_SCALE, f32::MAX);
+        let (step, edge) = if least.abs() > most.abs() { (step, least) } else { (-step, most) };
+        let whole = nearest(within(edge / step, -4e6, 4e6));
+        (all.scale.0[lane], all.offset.0[lane]) = match whole == 0.0 {
+            true => (step, 0.0),
+            false => (edge / whole, edge),
+        };
+    }
+    all
 }

@@ -10,15 +10,22 @@
 
 mod affine;
 mod allocate;
+mod blocks;
+mod changes;
 mod choice;
+mod codebook;
 mod curve;
 mod encode;
 mod grid;
 mod groups;
 mod iq;
+mod iq1;
 mod k_affine;
+mod k_affine_fit;
 mod k_scaled;
+mod lanes;
 mod mix;
+mod mxfp4;
 mod role;
 mod rows;
 mod scale;
@@ -28,7 +35,7 @@ mod ternary;
 
 pub use allocate::{Cost, allocate};
 pub use choice::fitting;
-pub use encode::{EncodeError, TYPES, encode};
+pub use encode::{EncodeError, TYPES, encode, encode_at};
 pub use groups::AffineGroups;
 pub use mix::{Mix, Model, Place};
 pub use role::{Role, layer_of};

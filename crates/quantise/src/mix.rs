@@ -70,6 +70,8 @@ mixes! {
     IQ2_S 28 IQ2_XS: "2 bits out of a smaller codebook, some of the weights 3; needs an importance matrix",
     IQ2_XS 20 IQ2_XS: "2 bits out of a smaller codebook; needs an importance matrix",
     IQ2_XXS 19 IQ2_XXS: "2 bits out of the smallest codebook; needs an importance matrix",
+    IQ1_M 31 IQ1_M: "under 2 bits out of a codebook of -1, 0 and 1; needs an importance matrix",
+    IQ1_S 24 IQ1_S: "the same codebook, coarser scales; needs an importance matrix",
     TQ2_0 37 TQ2_0: "ternary, for models trained so",
     TQ1_0 36 TQ1_0: "ternary in less space, for models trained so",
 }
@@ -85,6 +87,8 @@ pub struct Model {
     pub group: usize,
     /// Experts of a layer; 0 of a model without.
     pub n_experts: usize,
+    /// Whether llama.cpp counts it among its 70B, whose values are few and take more bits.
+    pub is_70b: bool,
     /// Whether an importance matrix says how much its columns count.
     pub is_weighed: bool,
 }

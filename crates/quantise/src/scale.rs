@@ -5,7 +5,11 @@
 //! room above it, at both signs, since the range has one code more on one side. Alternating from the best of the grid then
 //! leads to where neither changes.
 
-use crate::sums::{inverse, nearest, sums, within};
+use half::f16;
+use plimsoll_kernels::Vectorised;
+
+use crate::lanes::{LANES, Lanes, abreast, sums, weights};
+use crate::sums::{half, inverse, nearest, within};
 
 /// The codes that a type has.
 #[derive(Clone, Copy, Debug)]
@@ -30,58 +34,131 @@ impl Levels {
     pub fn code(self, value: f32) -> f32 {
         nearest(within(value, self.low, self.high))
     }
+
+    /// The codes of `values`.
+    #[inline(always)]
+    pub fn codes(self, values: Lanes) -> Lanes {
+        values.within(self.low, self.high).nearest()
+    }
 }
 
-/// The scale at which `x` has the least error under the weights `w`; 0 where all is as good as nothing.
-pub fn best_scale<const N: usize>(x: &[f32; N], w: &[f32; N], levels: Levels) -> f32 {
-    let extreme = x.iter().fold(0.0f32, |most, v| if v.abs() > most.abs() { *v } else { most });
-    if extreme.abs() < NOTHING {
-        return 0.0;
-    }
-    let mut best = (0.0, 0.0);
-    for end in [levels.low, levels.high] {
-        // How far the greatest value may be clipped grows with the number of levels, its share of them does not.
-        let (from, to) = (end.abs() - 0.9 * end.abs().sqrt(), end.abs() + 0.6);
-        for step in 0..STEPS {
-            let at = from + (to - from) * step as f32 / (STEPS - 1) as f32;
-            better(&mut best, projected(x, w, at.copysign(end) / extreme, levels));
+/// Scales that eight blocks have side by side, as they are stored, and the codes at them.
+pub struct Scaled<const N: usize> {
+    pub scales: [f16; LANES],
+    pub codes: [[u8; N]; LANES],
+}
+
+/// Eight blocks to be fitted, and how much their values count; `None` where all count alike.
+pub struct FitScales<'a, const N: usize> {
+    pub x: [&'a [f32; N]; LANES],
+    pub w: Option<[&'a [f32; N]; LANES]>,
+    pub levels: Levels,
+}
+
+impl<const N: usize> Vectorised for FitScales<'_, N> {
+    type Output = Scaled<N>;
+
+    #[inline(always)]
+    fn run(self) -> Scaled<N> {
+        let found = best_scale(&abreast(self.x), &weights(self.w), self.levels);
+        let mut all = Scaled { scales: [f16::ZERO; LANES], codes: [[0; N]; LANES] };
+        for lane in 0..LANES {
+            all.scales[lane] = half(found.0[lane]);
+            all.codes[lane] = codes(self.x[lane], all.scales[lane].to_f32(), self.levels);
         }
+        all
     }
-    for _ in 0..ROUNDS {
-        let at = inverse(best.1);
-        if !better(&mut best, projected(x, w, at, levels)) {
+}
+
+/// The scales at which the values of each lane have the least error under the weights `w`; 0 where all is as good as nothing.
+#[inline(always)]
+pub fn best_scale<const N: usize>(x: &[Lanes; N], w: &[Lanes; N], levels: Levels) -> Lanes {
+    let extreme = extreme(x);
+    let mut wx = [Lanes::ZERO; N];
+    for i in 0..N {
+        wx[i] = w[i] * x[i];
+    }
+    // Where the range is as long on both sides, the other sign has the same codes with the other sign.
+    let grid = if levels.low == -levels.high { STEPS } else { 2 * STEPS };
+    let mut best = Best::none();
+    for step in 0..grid + ROUNDS {
+        let tried = if step < grid {
+            let end = if step < STEPS { levels.low } else { levels.high };
+            // How far the greatest value may be clipped grows with the number of levels, its share of them does not.
+            let (from, to) = (end.abs() - 0.9 * end.abs().sqrt(), end.abs() + 0.6);
+            let at = from + (to - from) * (step % STEPS) as f32 / (STEPS - 1) as f32;
+            Lanes::all(at.copysign(end)) / extreme
+        } else {
+            best.scale.inverse()
+        };
+        let is_better = best.improve(projected(x, w, &wx, tried, levels));
+        if step >= grid && !is_better {
             break;
         }
     }
-    best.1
+    extreme.abs().above(Lanes::all(NOTHING)).pick(best.scale, Lanes::ZERO)
 }
 
-/// Keeps the greater gain with its scale.
-pub fn better(best: &mut (f32, f32), found: (f32, f32)) -> bool {
-    let is_better = found.0 > best.0;
-    if is_better {
-        *best = found;
-    }
-    is_better
-}
-
-/// What codes taken at `1 / inverse` take off the squared error of zeros, with the scale that is best for them, which
-/// comes second.
+/// The value of the greatest magnitude, the first of several.
 #[inline(always)]
-fn projected<const N: usize>(x: &[f32; N], w: &[f32; N], inverse: f32, levels: Levels) -> (f32, f32) {
-    let [xq, qq] = sums::<N, 2>(|i| {
-        let q = levels.code(x[i] * inverse);
-        [w[i] * x[i] * q, w[i] * q * q]
-    });
-    if qq > 0.0 { (xq * (xq / qq), xq / qq) } else { (0.0, 0.0) }
+pub fn extreme<const N: usize>(x: &[Lanes; N]) -> Lanes {
+    let mut extreme = Lanes::ZERO;
+    for x in x {
+        extreme = x.abs().above(extreme.abs()).pick(*x, extreme);
+    }
+    extreme
+}
+
+/// The greatest gain so far, and its scale.
+#[derive(Clone, Copy)]
+pub struct Best {
+    gain: Lanes,
+    /// The scale.
+    pub scale: Lanes,
+}
+
+impl Best {
+    /// Nothing is gained by a scale of zero.
+    #[inline(always)]
+    pub fn none() -> Best {
+        Best { gain: Lanes::ZERO, scale: Lanes::ZERO }
+    }
+
+    /// Keeps what is better; whether any lane has that. `xq` and `qq` are `Σ w x q` and `Σ w q²` of codes `q`: their best
+    /// scale is the quotient, and takes `xq² / qq` off the squared error of zeros.
+    #[inline(always)]
+    pub fn improve(&mut self, [xq, qq]: [Lanes; 2]) -> bool {
+        let scale = xq / qq;
+        let gain = xq * scale;
+        let is_better = gain.above(self.gain).and(qq.above(Lanes::ZERO));
+        self.gain = is_better.pick(gain, self.gain);
+        self.scale = is_better.pick(scale, self.scale);
+        is_better.any()
+    }
+}
+
+/// `Σ w x q` and `Σ w q²` of the codes taken at `1 / inverse`.
+#[inline(always)]
+fn projected<const N: usize>(
+    x: &[Lanes; N],
+    w: &[Lanes; N],
+    wx: &[Lanes; N],
+    inverse: Lanes,
+    levels: Levels,
+) -> [Lanes; 2] {
+    const { assert!(N.is_multiple_of(8)) };
+    sums!(N, i => {
+        let q = levels.codes(x[i] * inverse);
+        [wx[i] * q, w[i] * q * q]
+    })
 }
 
 /// The squared error at a scale.
 #[inline(always)]
-pub fn error_at<const N: usize>(x: &[f32; N], w: &[f32; N], scale: f32, levels: Levels) -> f32 {
-    let inverse = inverse(scale);
-    let [error] = sums::<N, 1>(|i| {
-        let off = x[i] - scale * levels.code(x[i] * inverse);
+pub fn error_at<const N: usize>(x: &[Lanes; N], w: &[Lanes; N], scale: Lanes, levels: Levels) -> Lanes {
+    let inverse = scale.inverse();
+    let [error] = sums!(N, i => {
+        let off = x[i] - scale * levels.codes(x[i] * inverse);
         [w[i] * off * off]
     });
     error
@@ -91,5 +168,9 @@ pub fn error_at<const N: usize>(x: &[f32; N], w: &[f32; N], scale: f32, levels: 
 #[inline(always)]
 pub fn codes<const N: usize>(x: &[f32; N], scale: f32, levels: Levels) -> [u8; N] {
     let inverse = inverse(scale);
-    x.map(|x| (levels.code(x * inverse) - levels.low) as u8)
+    let mut codes = [0; N];
+    for (code, x) in codes.iter_mut().zip(x) {
+        *code = (levels.code(x * inverse) - levels.low) as u8;
+    }
+    codes
 }

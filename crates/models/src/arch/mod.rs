@@ -226,6 +226,16 @@ impl Arch {
         self.fused.iter().any(|fused| fused.parts.iter().any(|(_, rows)| matches!(rows, Rows::KvHeads)))
     }
 
+    /// Whether llama.cpp counts a model of so many layers, and so many query heads for each key, among its 70B, whose mixes
+    /// have the few values in more bits. Source: llama.cpp's src/models/{llama,qwen2}.cpp, `load_arch_hparams`.
+    pub fn is_70b(&self, n_layers: usize, group: usize) -> bool {
+        match self.name {
+            "llama" => n_layers == 80 && group > 1,
+            "qwen2" => n_layers == 80,
+            _ => false,
+        }
+    }
+
     /// By what the tokenizer of files of the model type `name` is read.
     pub fn tokenizer_class(&self, name: &str) -> TokenizerClass {
         let class = self.classes.iter().find(|class| class.model_type == name);

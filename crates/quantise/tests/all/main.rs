@@ -3,5 +3,6 @@
 mod blocks;
 mod common;
 mod groups;
+mod levels;
 mod mixes;
 mod reference;

@@ -13,10 +13,12 @@ fn model(words: &[&str]) -> Model {
     let number = |name: &str| -> usize {
         words.iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('=')).expect(name).parse().unwrap()
     };
+    let (n_layers, group) = (number("layers"), number("group"));
     Model {
-        n_layers: number("layers"),
+        n_layers,
         tied: number("tied") == 1,
-        group: number("group"),
+        group,
+        is_70b: n_layers == 80 && group > 1,
         n_experts: number("experts"),
         is_weighed: number("weighed") == 1,
     }
@@ -80,4 +82,18 @@ fn a_mix_needs_an_importance_matrix_where_llama_cpp_refuses_to_go_without_one() 
         });
         assert_eq!(needs, words[6] == "refused", "{} {:?}", words[0], &words[1..6]);
     }
+}
+
+#[test]
+fn a_70b_has_five_bits_where_its_values_would_have_three_or_four() {
+    let model = Model { n_layers: 80, tied: false, group: 8, n_experts: 0, is_70b: true, is_weighed: false };
+    let place = |role| Place { role, layer: 10, is_stack: false, cols: 8192 };
+    for (mix, values) in [(Mix::Q4_K_M, "Q5_K"), (Mix::Q3_K_S, "Q5_K"), (Mix::Q2_K, "Q5_K"), (Mix::Q4_0, "Q4_0")] {
+        assert_eq!(mix.type_of(&model, &place(Role::Value)).map(DType::name), Some(values), "{mix}");
+        let other = mix.type_of(&Model { is_70b: false, ..model }, &place(Role::Key));
+        assert_eq!(mix.type_of(&model, &place(Role::Key)), other, "{mix}");
+    }
+    // Layers with more bits keep them.
+    let first = Place { layer: 0, ..place(Role::Value) };
+    assert_eq!(Mix::Q4_K_M.type_of(&model, &first), Some(DType::Q6_K));
 }

@@ -8,7 +8,7 @@ use plimsoll_formats::gguf::{GgufFile, NewValue};
 use plimsoll_formats::{HyperparamError, ModelFiles, WeightFiles};
 use plimsoll_kernels::DType;
 use plimsoll_models::export::{self, Exported};
-use plimsoll_models::{Checkpoint, Vision};
+use plimsoll_models::{Arch, Checkpoint, Vision};
 use plimsoll_quantise::Model;
 
 use crate::{demo, model};
@@ -91,10 +91,13 @@ fn of_gguf(name: String, parts: &[GgufFile]) -> Result<Source, plimsoll_formats:
     };
     let tensors = export::of_gguf(parts)?;
     let heads = whole("attention.head_count")?.unwrap_or(1).max(1);
+    let group = heads / whole("attention.head_count_kv")?.unwrap_or(heads).max(1);
+    let n_layers = whole("block_count")?.unwrap_or(0);
     let model = Model {
-        n_layers: whole("block_count")?.unwrap_or(0),
+        n_layers,
         tied: !tensors.iter().any(|tensor| tensor.name == "output.weight"),
-        group: heads / whole("attention.head_count_kv")?.unwrap_or(heads).max(1),
+        group,
+        is_70b: Arch::named(arch).is_some_and(|arch| arch.is_70b(n_layers, group)),
         n_experts: whole("expert_count")?.unwrap_or(0),
         is_weighed: false,
     };
@@ -144,10 +147,12 @@ fn of_safetensors(checkpoint: &Checkpoint, pre: Option<&str>) -> anyhow::Result<
         notes.push("the text model alone is written; --tower writes its vision tower".to_owned());
     }
     let n_experts = hp.usize("num_local_experts")?.unwrap_or(0);
+    let group = hp.n_heads / hp.n_kv_heads.max(1);
     let model = Model {
         n_layers: hp.n_layers,
         tied: !tensors.iter().any(|tensor| tensor.name == "output.weight"),
-        group: hp.n_heads / hp.n_kv_heads.max(1),
+        group,
+        is_70b: hp.arch.is_70b(hp.n_layers, group),
         n_experts,
         is_weighed: false,
     };

@@ -45,7 +45,7 @@ pub fn open(model: &str) -> anyhow::Result<Source> {
         );
     }
     // As of an mmproj: no mix tells its layers apart.
-    let model = Model { n_layers: 0, tied: true, group: 1, n_experts: 0, is_weighed: false };
+    let model = Model { n_layers: 0, tied: true, group: 1, n_experts: 0, is_70b: false, is_weighed: false };
     let name = format!("mmproj-{}", checkpoint.name);
     Ok(Source { name, metadata, factors: Vec::new(), tensors, model, widens: true, notes, files })
 }
