@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use plimsoll_models::Checkpoint;
+use plimsoll_models::{Checkpoint, Format};
 use plimsoll_panel::shown_text;
 
 use crate::device::bytes;
@@ -21,7 +21,11 @@ pub fn print(rows: &mut Rows<impl Write>, style: Style, checkpoint: &Checkpoint)
     rows.one("file", &bytes(checkpoint.file_bytes() as f64))?;
     let types = checkpoint.bytes_by_type();
     let types: Vec<_> = types.iter().map(|(t, n)| format!("{} {}", t.name(), bytes(*n as f64))).collect();
-    rows.one("types", &types.join(", "))
+    match checkpoint.format {
+        // Nothing is read of them but their length.
+        Format::Onnx => rows.one("run by", "ONNX Runtime; predicted is what the same bytes take in this program"),
+        _ => rows.one("types", &types.join(", ")),
+    }
 }
 
 /// Three figures and a unit.

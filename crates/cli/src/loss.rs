@@ -8,7 +8,8 @@ use plimsoll_formats::gguf::GgufFile;
 use plimsoll_formats::{FileBytes, ModelFiles, WeightFiles};
 use plimsoll_lab::compare::weights_sha256;
 use plimsoll_lab::fidelity::are_comparable;
-use plimsoll_lab::loss::{Estimate, Loss, MeasuredBy, Passages, Stored, beside, measure};
+use plimsoll_lab::loss::beside::{self, Losses};
+use plimsoll_lab::loss::{Estimate, Loss, MeasuredBy, Passages, Stored, measure};
 use plimsoll_models::{Checkpoint, Format};
 use plimsoll_panel::shown_text;
 use plimsoll_runtime::CacheType;
@@ -95,15 +96,16 @@ impl<'a> Base<'a> {
     ///
     /// # Errors
     /// One cannot be run, or the folder takes no file.
-    pub fn store_beside(&self, folder: &Path, exported: &[PathBuf]) -> anyhow::Result<Vec<MeasuredBy>> {
-        let mut measured = Vec::with_capacity(exported.len());
+    pub fn store_beside(&self, folder: &Path, exported: &[PathBuf]) -> anyhow::Result<Losses> {
+        let mut losses = Losses::new();
         for path in exported {
             let checkpoint = Checkpoint::open(path)?;
             let (loss, engine) = self.loss(&checkpoint)?;
-            measured.push((checkpoint, MeasuredBy { engine, stored: Stored { loss, ..self.unmeasured(None) } }));
+            let measured = MeasuredBy { engine, stored: Stored { loss, ..self.unmeasured(None) } };
+            losses.insert(beside::key(&checkpoint), measured);
         }
-        beside::write(folder, &measured)?;
-        Ok(measured.into_iter().map(|(_, measured)| measured).collect())
+        beside::write(folder, &losses)?;
+        Ok(losses)
     }
 }
 
@@ -121,16 +123,18 @@ pub fn stored(checkpoint: &Checkpoint) -> anyhow::Result<Option<MeasuredBy>> {
     }
 }
 
-/// A loss that is kept beside a model, for a person.
+/// Losses that are kept beside models, for a person.
 ///
 /// # Errors
 /// Standard output takes nothing.
-pub fn print_beside(measured: &MeasuredBy) -> std::io::Result<()> {
-    let MeasuredBy { engine, stored } = measured;
-    let through = engine.as_ref().map_or(String::new(), |engine| format!(" through {}", shown_text(engine, 40)));
+pub fn print_beside(losses: &Losses) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "lost against {}{through}, and kept in {}:", shown_text(&stored.base, 60), beside::FILE)?;
-    lines(&stored.loss).iter().try_for_each(|line| writeln!(out, "  {line}"))
+    for (of, MeasuredBy { engine, stored }) in losses {
+        let through = engine.as_ref().map_or(String::new(), |engine| format!(" through {}", shown_text(engine, 40)));
+        writeln!(out, "{of} against {}{through}, kept in {}:", shown_text(&stored.base, 60), beside::FILE)?;
+        lines(&stored.loss).iter().try_for_each(|line| writeln!(out, "  {line}"))?;
+    }
+    Ok(())
 }
 
 /// A loss for a person, in lines.

@@ -72,7 +72,8 @@ pub fn open(model: &str) -> anyhow::Result<Checkpoint> {
 pub fn open_weights(model: &str) -> anyhow::Result<Checkpoint> {
     let checkpoint = open(model)?;
     if checkpoint.format == Format::Onnx {
-        let message = format!("the weights of `{}` are in ONNX graphs, which only ONNX Runtime reads", checkpoint.display());
+        let message =
+            format!("the weights of `{}` are in ONNX graphs, which only ONNX Runtime reads", checkpoint.display());
         return Err(Mistake::error(message, "name the model that they were exported from"));
     }
     Ok(checkpoint)

@@ -76,7 +76,10 @@ impl OnnxGraphs {
             (None, several) if several.contains(&"") => "",
             (None, several) => {
                 let names: Vec<String> = several.iter().map(|suffix| format!("{name}{suffix}.onnx")).collect();
-                return Err(no_graph(&of, &format!("several graphs, of which one must be named: {}", names.join(", "))));
+                return Err(no_graph(
+                    &of,
+                    &format!("several graphs, of which one must be named: {}", names.join(", ")),
+                ));
             }
         };
         OnnxGraphs::open(&of, name, suffix)
@@ -94,7 +97,10 @@ impl OnnxGraphs {
         };
         match named(DECODER).or_else(|| named(WHOLE)) {
             Some((name, suffix)) => OnnxGraphs::open(&parent(path), name, suffix),
-            None => Err(no_graph(path, "a graph that is no text model, which are model*.onnx and decoder_model_merged*.onnx")),
+            None => Err(no_graph(
+                path,
+                "a graph that is no text model, which are model*.onnx and decoder_model_merged*.onnx",
+            )),
         }
     }
 
@@ -112,7 +118,9 @@ impl OnnxGraphs {
         for graph in std::iter::once(&decoder).chain(&embedding) {
             let graph = file_name(graph);
             // model.onnx_data, model.onnx_data_1 and so on.
-            let belongs = |file: &&String| file.strip_prefix(&*graph).is_some_and(|end| end.is_empty() || end.starts_with("_data"));
+            let belongs = |file: &&String| {
+                file.strip_prefix(&*graph).is_some_and(|end| end.is_empty() || end.starts_with("_data"))
+            };
             let mut belonging = names.iter().filter(belongs).peekable();
             if belonging.peek().is_none_or(|first| **first != graph) {
                 return Err(FormatError::NoModel {

@@ -234,12 +234,7 @@ fn from_safetensors(
     in_folder(name, folder, &config, format, hyperparams, weights)
 }
 
-fn from_onnx(
-    name: &str,
-    folder: &Folder,
-    config: JsonObject,
-    graphs: OnnxGraphs,
-) -> Result<Checkpoint, FormatError> {
+fn from_onnx(name: &str, folder: &Folder, config: JsonObject, graphs: OnnxGraphs) -> Result<Checkpoint, FormatError> {
     let hyperparams = config::from_config(&folder.display_file("config.json"), config.clone())?;
     let file_bytes = graphs.files.iter().map(|(_, bytes)| bytes.len() as u64).sum();
     let weights = Weights { file_bytes, ..Weights::default() };

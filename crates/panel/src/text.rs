@@ -84,7 +84,7 @@ fn head(report: &Report, style: Style) -> String {
     for side in Side::BOTH {
         let (review, facts) = (&judgement.reviews[side.index()], &report.comparison.models[side.index()].facts);
         let verdict = format!("{} ({})", review.verdict.word, review.verdict.counts());
-        let about = format!("{verdict}  {}, {}", facts.architecture, facts.format);
+        let about = format!("{verdict}  {}, {}", facts.architecture, facts.files());
         let name = &names[side.index()];
         let room = WIDTH.saturating_sub("A  ".len() + columns(name) + "  ".len());
         out += &format!("{}  {}\n", style.bold(&format!("{}  {name}", side.letter())), shown_text(&about, room));

@@ -103,3 +103,42 @@ fn a_gguf_wants_its_settings_and_floats_have_no_blocks_to_keep() {
     let error = refused(folder.path(), &[gguf, "-o", "exact", "--files", model, "--exact"]);
     assert!(error.contains("holds no quantised weights"), "{error}");
 }
+
+#[test]
+fn what_was_lost_is_not_measured_without_the_engine_and_nothing_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_plimsoll"))
+        .args(["export", "onnx", "demo:small", "-o", "small", "--measure"])
+        .env("PLIMSOLL_PYTHON", folder.path().join("python"))
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("ONNX Runtime is run by Python, and `") && error.contains("cannot be started"), "{error}");
+    assert!(error.contains("hint: PLIMSOLL_PYTHON names the Python to start"), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn graphs_are_a_model_whose_weights_nothing_here_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    written(folder.path(), &["demo:small", "-o", "small", "--to", "q4"]);
+    let plimsoll = |args: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_plimsoll")).args(args).current_dir(folder.path()).output().unwrap()
+    };
+    let info = plimsoll(&["info", "small", "--json"]);
+    let told: Value = serde_json::from_slice(&info.stdout).unwrap();
+    assert_eq!((&told["format"], &told["parameters"]), (&"ONNX".into(), &455_520.into()), "{told}");
+    for args in [
+        &["quantize", "small", "--to", "Q8_0"][..],
+        &["export", "onnx", "small", "-o", "again"],
+        &["export", "mlx", "small", "-o", "again"],
+        &["imatrix", "small", "--chats", "small/config.json"],
+    ] {
+        let output = plimsoll(args);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {error}");
+        assert!(error.contains("ONNX") && error.contains("hint: "), "{args:?}: {error}");
+    }
+}

@@ -34,12 +34,7 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Starts it and waits until the model is loaded.
-    pub fn start(
-        engine: Engine,
-        python: &Path,
-        threads: NonZeroUsize,
-        files: &[&Path],
-    ) -> Result<Worker, EngineError> {
+    pub fn start(engine: Engine, python: &Path, threads: NonZeroUsize, files: &[&Path]) -> Result<Worker, EngineError> {
         let python_name = || python.display().to_string();
         let no_python = |source| EngineError::Python { engine, python: python_name(), source };
         let beside = tempfile::tempfile().map_err(no_python)?;
@@ -51,7 +46,9 @@ impl Worker {
             .stderr(beside.try_clone().map_err(no_python)?)
             .spawn()
             .map_err(no_python)?;
-        let (Some(asks), Some(answers)) = (child.stdin.take(), child.stdout.take()) else { unreachable!("both are pipes") };
+        let (Some(asks), Some(answers)) = (child.stdin.take(), child.stdout.take()) else {
+            unreachable!("both are pipes")
+        };
         let mut worker = Worker {
             child,
             asks: BufWriter::new(asks),

@@ -22,6 +22,7 @@ pub fn model_facts(
         name: checkpoint.name.clone(),
         path: argument.to_owned(),
         format: checkpoint.format.to_string(),
+        engine: session.program().delegate().map(|(engine, _)| engine.to_owned()),
         architecture: checkpoint.hyperparams.arch_name.to_owned(),
         parameters: checkpoint.n_params(),
         file_bytes: checkpoint.file_bytes(),

@@ -146,8 +146,10 @@ fn facts(model: &ModelRecord) -> Vec<String> {
     {
         hold(n > 0, format!("0 {what}"));
     }
-    let is_format = facts.format == "safetensors" || facts.format.starts_with("GGUF v");
+    let is_format = ["safetensors", "MLX", "ONNX"].contains(&&*facts.format) || facts.format.starts_with("GGUF v");
     hold(is_format, format!("files of format `{}`, which is not read", facts.format));
+    let needs = facts.format == "ONNX";
+    hold(!needs || facts.engine.is_some(), "ONNX graphs that no engine ran".to_owned());
     hold(!facts.architecture.is_empty(), "no architecture".to_owned());
     let texts = &facts.licence.texts;
     let hashes = facts.template_sha256.iter().chain(texts.iter().map(|text| &text.words_sha256));

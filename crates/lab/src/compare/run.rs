@@ -318,8 +318,10 @@ fn run_key(
     settings: &Settings,
     options: &Options,
 ) -> String {
-    let artifacts: Vec<_> =
-        facts.iter().map(|facts| (&facts.sha256, &facts.tokenizer_sha256, &facts.template_sha256)).collect();
+    let artifacts: Vec<_> = facts
+        .iter()
+        .map(|facts| (&facts.sha256, &facts.engine, &facts.tokenizer_sha256, &facts.template_sha256))
+        .collect();
     let machine = (&device.cpu, &device.isa, device.threads);
     hash::sha256_hex(hash::canonical_json(&(artifacts, machine, suite, settings, &options.program)).as_bytes())
 }

@@ -24,11 +24,11 @@ pub struct MeasuredBy {
     pub stored: Stored,
 }
 
-/// Losses by what in the folder they are of.
-type Losses = BTreeMap<String, MeasuredBy>;
+/// Losses by what in the folder they are of ([`key`]).
+pub type Losses = BTreeMap<String, MeasuredBy>;
 
 /// What a checkpoint is called in the file: the graph that it is, or its weights.
-fn key(checkpoint: &Checkpoint) -> String {
+pub fn key(checkpoint: &Checkpoint) -> String {
     let graph = checkpoint.graphs().and_then(|graphs| graphs.decoder.file_name());
     graph.map_or_else(|| WEIGHTS.to_owned(), |name| name.to_string_lossy().into_owned())
 }
@@ -48,9 +48,8 @@ pub fn read(checkpoint: &Checkpoint) -> Result<Option<MeasuredBy>, FormatError> 
 ///
 /// # Errors
 /// The folder takes no file.
-pub fn write(folder: &Path, measured: &[(Checkpoint, MeasuredBy)]) -> Result<(), FormatError> {
-    let losses: Losses = measured.iter().map(|(checkpoint, measured)| (key(checkpoint), measured.clone())).collect();
+pub fn write(folder: &Path, losses: &Losses) -> Result<(), FormatError> {
     let path = folder.join(FILE);
-    let text = format!("{}\n", serde_json::to_string_pretty(&losses).unwrap_or_default());
+    let text = format!("{}\n", serde_json::to_string_pretty(losses).unwrap_or_default());
     std::fs::write(&path, text).map_err(|error| FormatError::io(&path, "write", error))
 }

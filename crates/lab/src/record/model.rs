@@ -42,6 +42,16 @@ impl Side {
     }
 }
 
+impl ModelFacts {
+    /// The format, and through which engine it ran.
+    pub fn files(&self) -> String {
+        match &self.engine {
+            Some(engine) => format!("{} through {engine}", self.format),
+            None => self.format.clone(),
+        }
+    }
+}
+
 /// What a model's files say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ModelFacts {
@@ -49,8 +59,11 @@ pub struct ModelFacts {
     pub name: String,
     /// What was named on the command line: a folder, a file or `demo:…`.
     pub path: String,
-    /// `safetensors` or `GGUF`.
+    /// `safetensors`, `MLX`, `ONNX` or `GGUF` with its version.
     pub format: String,
+    /// The engine that ran it with its version, where this program did not; what is predicted is what this program would take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
     /// `model_type` or `general.architecture`.
     pub architecture: String,
     /// Values in all weights, a tied table counted once.

@@ -29,6 +29,7 @@ fn evidence(name: &str, decode: [f64; 5], right: &[(&str, [bool; 40])]) -> Evide
             name: name.into(),
             path: name.into(),
             format: "GGUF v3".into(),
+            engine: None,
             architecture: "llama".into(),
             parameters: 1,
             file_bytes: 1,

@@ -481,7 +481,7 @@ fn facts(record: &ModelRecord) -> Vec<(&'static str, String)> {
     vec![
         ("Architecture", facts.architecture.clone()),
         ("Parameters", count(facts.parameters)),
-        ("Files", format!("{}, {}", facts.format, bytes(facts.file_bytes))),
+        ("Files", format!("{}, {}", facts.files(), bytes(facts.file_bytes))),
         ("Stored as", types.join(", ")),
         ("Context", format!("{} tokens", facts.context)),
         ("SHA-256", format!("{sha256}…")),

@@ -112,7 +112,14 @@ fn predicted(comparison: &Comparison) -> String {
         part("decode", [&a.decode_error, &b.decode_error]);
     }
     part("peak memory", [&a.memory.error, &b.memory.error]);
-    format!("{}\n", wrapped(&format!("Predicted ÷ measured, A, B: {}.", parts.join("; "))))
+    let mut text = format!("Predicted ÷ measured, A, B: {}.", parts.join("; "));
+    for side in Side::BOTH {
+        if let Some(engine) = &comparison.models[side.index()].facts.engine {
+            let letter = side.letter();
+            text += &format!(" {letter} is run by {engine}, and predicted as this program would run it.");
+        }
+    }
+    format!("{}\n", wrapped(&text))
 }
 
 fn line(cells: [&str; 4]) -> String {

@@ -354,7 +354,8 @@ fn what_cannot_have_been_is_found() {
         (|it| it.suite.categories[0].chance = -0.5, "what guessing gets of suite text is no share"),
         (|it| it.models[0].facts.context = 0, "A is said to have 0 tokens of context"),
         (|it| it.models[1].facts.context = 1024, "B is said to have read 1280 tokens, and reads 1024"),
-        (|it| it.models[0].facts.format = "ONNX".into(), "files of format `ONNX`, which is not read"),
+        (|it| it.models[0].facts.format = "PyTorch".into(), "files of format `PyTorch`, which is not read"),
+        (|it| it.models[0].facts.format = "ONNX".into(), "ONNX graphs that no engine ran"),
         (
             |it| it.models[0].facts.template_sha256 = Some("no hash".into()),
             "a template or a licence without a whole hash",

@@ -10,7 +10,7 @@ use plimsoll_engine::{Engine, SessionError, require};
 use plimsoll_export::mlx::{self, Card, MlxError, Plan, Source, Weights};
 use plimsoll_formats::{Folder, FormatError, JsonObject, NewFolder};
 use plimsoll_kernels::{DType, Pool};
-use plimsoll_lab::loss::MeasuredBy;
+use plimsoll_lab::loss::beside::Losses;
 use plimsoll_models::export::ExportError;
 use plimsoll_models::{Checkpoint, Format, Hyperparams, Vision, export};
 use plimsoll_panel::shown_text;
@@ -19,11 +19,11 @@ use serde_json::{Value, json};
 use super::room::make_room;
 use crate::args::ExportMlx;
 use crate::device::bytes;
+use crate::loss::Base;
 use crate::mistake::Mistake;
 use crate::notice::say;
 use crate::progress::Steps;
 use crate::settings::Settings;
-use crate::loss::Base;
 use crate::{hub_cache, interrupt, loss, model, output};
 
 /// Plans, tells and writes the folder.
@@ -35,7 +35,7 @@ pub fn run(command: &ExportMlx, settings: &Settings, as_json: bool) -> anyhow::R
     let source = opened.source();
     let plan = Plan::of(&source, command.weights(), command.dtype.map(DType::from)).map_err(hinted)?;
     let path = command.output.clone().unwrap_or_else(|| default_path(command, &opened.checkpoint));
-    let mut measured = None;
+    let mut losses = Losses::new();
     if !command.dry_run {
         if command.measure && settings.engines.mlx {
             require(Engine::Mlx, &settings.engines).map_err(SessionError::from)?;
@@ -48,24 +48,17 @@ pub fn run(command: &ExportMlx, settings: &Settings, as_json: bool) -> anyhow::R
                 say(format_args!("\n{error}"));
                 return Ok(ExitCode::from(interrupt::EXIT));
             }
-            written => {
-                let folder = written?;
-                if command.measure {
-                    let base = Base::new(&opened.checkpoint, settings);
-                    measured = base.store_beside(folder.path(), &[folder.path().to_owned()])?.pop();
-                }
-                folder.keep()?;
-            }
+            written => losses = kept(written?, &opened, command, settings)?,
         }
         let (values, seconds) = (plan.parameters() as f64, began.elapsed().as_secs_f64());
         say(format_args!("{:.0} million values in {seconds:.1} s", values / 1e6));
     }
     plan.notes.iter().for_each(|note| say(format_args!("note: {note}")));
     if as_json {
-        output::print_json(&document(command, &plan, &path, measured.as_ref()))?;
+        output::print_json(&document(command, &plan, &path, &losses))?;
     } else {
         print(command, &plan, &path)?;
-        measured.iter().try_for_each(loss::print_beside)?;
+        loss::print_beside(&losses)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -164,14 +157,19 @@ fn default_path(command: &ExportMlx, checkpoint: &Checkpoint) -> PathBuf {
     PathBuf::from(format!("{name}-mlx-{how}"))
 }
 
+/// Gives the folder its name, with what it lost in it where that is asked for.
+fn kept(folder: NewFolder, opened: &Opened, command: &ExportMlx, settings: &Settings) -> anyhow::Result<Losses> {
+    let mut losses = Losses::new();
+    if command.measure {
+        let base = Base::new(&opened.checkpoint, settings);
+        losses = base.store_beside(folder.path(), &[folder.path().to_owned()])?;
+    }
+    folder.keep()?;
+    Ok(losses)
+}
+
 /// Writes the folder, which is there when it is kept.
-fn write(
-    command: &ExportMlx,
-    opened: &Opened,
-    plan: &Plan,
-    path: &Path,
-    pool: &Pool,
-) -> anyhow::Result<NewFolder> {
+fn write(command: &ExportMlx, opened: &Opened, plan: &Plan, path: &Path, pool: &Pool) -> anyhow::Result<NewFolder> {
     let (folder, stop) = (NewFolder::create(path)?, interrupt::flag()?);
     let mut shown = Steps::new(plan.parameters(), "writing");
     mlx::write(folder.path(), plan, pool, mlx::LONGEST_FILE, &mut |values| {
@@ -209,7 +207,7 @@ fn put(folder: &Path, name: &str, text: &str) -> Result<(), FormatError> {
     std::fs::write(&path, text).map_err(|error| FormatError::io(&path, "write", error))
 }
 
-fn document(command: &ExportMlx, plan: &Plan, path: &Path, measured: Option<&MeasuredBy>) -> Value {
+fn document(command: &ExportMlx, plan: &Plan, path: &Path, losses: &Losses) -> Value {
     let tensors = plan.tensors.iter().map(|planned| {
         let (tensor, grid) = (&planned.source.tensor, planned.form.grid());
         json!({
@@ -221,7 +219,7 @@ fn document(command: &ExportMlx, plan: &Plan, path: &Path, measured: Option<&Mea
     json!({
         "model": command.model, "folder": folder, "exact": command.exact, "floats": plan.floats.name(),
         "bits": plan.usual.map(|usual| usual.bits), "group": plan.usual.map(|usual| usual.group),
-        "tensors": tensors.collect::<Vec<_>>(), "bytes": plan.bytes(), "notes": plan.notes, "loss": measured,
+        "tensors": tensors.collect::<Vec<_>>(), "bytes": plan.bytes(), "notes": plan.notes, "losses": losses,
     })
 }
 

@@ -10,7 +10,7 @@ use plimsoll_engine::{Engine, SessionError, require};
 use plimsoll_export::onnx::{OnnxError, OnnxExport, WrittenGraph};
 use plimsoll_formats::{Folder, NewFolder};
 use plimsoll_kernels::Pool;
-use plimsoll_lab::loss::MeasuredBy;
+use plimsoll_lab::loss::beside::Losses;
 use plimsoll_models::{Checkpoint, Vision};
 use plimsoll_panel::shown_text;
 use plimsoll_runtime::{Arithmetic, Program, Tower};
@@ -19,11 +19,11 @@ use serde_json::{Value, json};
 use super::room::make_room;
 use crate::args::ExportOnnx;
 use crate::device::bytes;
+use crate::loss::Base;
 use crate::mistake::Mistake;
 use crate::notice::say;
 use crate::progress::Steps;
 use crate::settings::Settings;
-use crate::loss::Base;
 use crate::{demo, interrupt, loss, model, output};
 
 /// Writes a folder that transformers.js and ONNX Runtime read.
@@ -69,7 +69,7 @@ pub fn run(command: &ExportOnnx, settings: &Settings, as_json: bool) -> anyhow::
         return Ok(ExitCode::from(interrupt::EXIT));
     }
     let written = written.map_err(explained)?;
-    let measured = if command.measure { measured(&folder, &checkpoint, &written, settings)? } else { Vec::new() };
+    let losses = if command.measure { measured(&folder, &checkpoint, &written, settings)? } else { Losses::new() };
     folder.keep()?;
     if let Some(native) = graphs.native_context() {
         say(format_args!(
@@ -78,10 +78,10 @@ pub fn run(command: &ExportOnnx, settings: &Settings, as_json: bool) -> anyhow::
         ));
     }
     if as_json {
-        output::print_json(&document(command, &written, &measured))?;
+        output::print_json(&document(command, &written, &losses))?;
     } else {
         print(&command.output, &written)?;
-        measured.iter().try_for_each(|measured| loss::print_beside(measured))?;
+        loss::print_beside(&losses)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -92,7 +92,7 @@ fn measured(
     checkpoint: &Checkpoint,
     written: &[WrittenGraph],
     settings: &Settings,
-) -> anyhow::Result<Vec<MeasuredBy>> {
+) -> anyhow::Result<Losses> {
     let texts = written.iter().filter(|graph| graph.is_decoder()).map(|graph| folder.path().join(&graph.file));
     Base::new(checkpoint, settings).store_beside(folder.path(), &texts.collect::<Vec<_>>())
 }
@@ -123,13 +123,13 @@ fn explained(error: OnnxError) -> anyhow::Error {
     Mistake::error(error.to_string(), hint)
 }
 
-fn document(command: &ExportOnnx, written: &[WrittenGraph], measured: &[MeasuredBy]) -> Value {
+fn document(command: &ExportOnnx, written: &[WrittenGraph], losses: &Losses) -> Value {
     let graphs = written.iter().map(|graph| {
         json!({ "file": graph.file, "precision": graph.precision.name(), "nodes": graph.nodes, "bytes": graph.bytes })
     });
     json!({
         "model": command.model, "folder": command.output.display().to_string(), "exact": command.exact,
-        "graphs": graphs.collect::<Vec<_>>(), "losses": measured, "bytes": written.iter().map(|graph| graph.bytes).sum::<u64>(),
+        "graphs": graphs.collect::<Vec<_>>(), "losses": losses, "bytes": written.iter().map(|graph| graph.bytes).sum::<u64>(),
     })
 }
 

@@ -28,7 +28,7 @@ const CONTEXT: usize = 8192;
 /// # Errors
 /// The model or a text cannot be read, or the file cannot be written.
 pub fn run(command: &Imatrix, settings: &Settings, as_json: bool) -> anyhow::Result<()> {
-    let checkpoint = model::open(&command.model)?;
+    let checkpoint = model::open_weights(&command.model)?;
     let path = command.output.clone().unwrap_or_else(|| default_path(&checkpoint.name));
     refuse_taken(&path, command.force)?;
     let tower = Vision::of(&checkpoint, command.mmproj.as_deref())?;

@@ -61,7 +61,8 @@ fn lost(rows: &mut Rows<impl Write>, facts: &Facts<'_>) -> anyhow::Result<()> {
     match &facts.lost {
         Ok(None) => {}
         Ok(Some(MeasuredBy { engine, stored })) => {
-            let through = engine.as_ref().map_or(String::new(), |engine| format!(" through {}", shown_text(engine, 40)));
+            let through =
+                engine.as_ref().map_or(String::new(), |engine| format!(" through {}", shown_text(engine, 40)));
             let from = format!("against {}{through}, by its own account:", shown_text(&stored.base, 60));
             let lines: Vec<String> = std::iter::once(from).chain(loss::lines(&stored.loss)).collect();
             rows.many("lost", &lines)?;

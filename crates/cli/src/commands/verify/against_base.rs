@@ -66,6 +66,9 @@ fn held_beside(said: &MeasuredBy, found: &Loss, engine: Option<&str>, base: &Bas
         (Standing::Failed, format!("{said:.5} nats are said, and {found:.5} were measured"))
     } else {
         let by = by.as_deref().map_or("this program".to_owned(), |engine| shown_text(engine, 40));
-        (Standing::Inconclusive, format!("{said:.5} nats are said, measured through {by}, and {found:.5} were measured"))
+        (
+            Standing::Inconclusive,
+            format!("{said:.5} nats are said, measured through {by}, and {found:.5} were measured"),
+        )
     }
 }
