@@ -11,8 +11,10 @@
 mod affine;
 mod allocate;
 mod choice;
+mod columns;
 mod curve;
 mod encode;
+mod encoding;
 mod grid;
 mod groups;
 mod iq;
@@ -28,8 +30,10 @@ mod ternary;
 
 pub use allocate::{Cost, allocate};
 pub use choice::fitting;
+pub use columns::Columns;
 pub use encode::{EncodeError, TYPES, encode};
+pub use encoding::Encoding;
 pub use groups::AffineGroups;
 pub use mix::{Mix, Model, Place};
 pub use role::{Role, layer_of};
-pub use rows::{RowError, encode_rows, squared_error};
+pub use rows::{MatrixRows, RowError, encode_rows};
