@@ -14,6 +14,8 @@ models that see are left out. For each:
     error     squared error of the weights over that of mlx_lm.convert
     theirs    mlx_lm.convert's folder: mlx's logits beside Plimsoll's
     exact     GGUFs of Q4_0 and Q8_0, or Q4_K and Q5_K, carried over: mlx's logits beside Plimsoll's of the folder
+    fit       demo:large with a width for each matrix, `--fit`: several widths, mlx.dequantize beside the codes as they are packed
+              bit for bit, mlx's logits beside Plimsoll's
     features  what mlx-vlm's tower makes of two tiles, beside transformers (golden.json)
 
 What mlx-lm has no code for is listed in WITHOUT with the reason; there, its numbers are shown and not held to anything, and
@@ -49,7 +51,10 @@ TILES = 2
 WIDTHS = [2, 3, 5, 6, 8]
 # Squared error over mlx_lm.convert's, all weights of a case together.
 RATIO = 0.85
-COLUMNS = ["floats", "bits", "logits", "files", "error", "theirs", "exact", "features"]
+COLUMNS = ["floats", "bits", "logits", "files", "error", "theirs", "exact", "fit", "features"]
+# The case with a width for each matrix: an embedded model, for only such has text that widths are chosen by.
+FITTED = "demo:large"
+FITTED_TO = ["--fit", "2.5MB", "--context", "64"]
 # Cases that mlx-lm computes otherwise than transformers, or not at all, and why.
 WITHOUT = {
     "gemma3-softcap": "no cap of logits, and every sixth layer sees all",
@@ -299,6 +304,21 @@ class Case:
         return worst
 
 
+def fitted(binary, root):
+    """The largest difference of mlx's logits from Plimsoll's, of a model with a width for each matrix."""
+    folder = root / "fitted"
+    told = json.loads(run(binary, "export", "mlx", FITTED, "-o", folder, *FITTED_TO, "--dtype", "f32", "--json").stdout)
+    widths = {(tensor["bits"], tensor["group"]) for tensor in told["tensors"] if tensor["bits"]}
+    if len(widths) < 2 or not dequantised(folder)[1]:
+        raise RuntimeError(f"widths are {widths}, or codes are not what mlx reads")
+    if told["fit"]["memory"] > told["fit"]["budget"]:
+        raise RuntimeError(f"more memory than there is: {told['fit']}")
+    golden = json.loads((ROOT / "demo" / FITTED.removeprefix("demo:") / "golden.json").read_text())["cases"]
+    to = root / "golden.json"
+    reference(folder, False, [case["input_ids"] for case in golden], to)
+    return verified(binary, folder, to)
+
+
 def uniform(name, n):
     """As `uniform` of crates/testing/src/values.rs."""
     seed = 0xCBF29CE484222325
@@ -340,8 +360,9 @@ def steps(case):
 
 def check(binary, name, root):
     """The row of a case, and what differs."""
-    case, row, wrong = Case(binary, name, root), {}, []
-    for column, step, bound in steps(case):
+    row, wrong = {}, []
+    only = [("fit", lambda: fitted(binary, root), TOLERANCE)] if name == FITTED else None
+    for column, step, bound in only or steps(Case(binary, name, root)):
         try:
             found = step()
         except Exception as error:  # whatever mlx raises is a result
@@ -363,7 +384,7 @@ def main():
     args = parser.parse_args()
     binary, failures = args.binary.resolve(), []
     print(f"{'':22}" + "".join(f"{column:>10}" for column in COLUMNS))
-    for name in args.cases or sorted([*(folder.name for folder in GOLDEN.iterdir()), *VARIANTS]):
+    for name in args.cases or sorted([*(folder.name for folder in GOLDEN.iterdir()), *VARIANTS, FITTED]):
         if vlm is None and name.startswith("tower"):
             print(f"{name:22}  mlx-vlm is not here")
             continue

@@ -22,6 +22,8 @@ experts have to be refused by name; without them they go through the rest, but f
   q8 …     a GGUF of that type `--exact`, and floats fitted to it where `--to` can: inputs unrounded, logits are those of the same
            weights in singles to 1e-3; shown is the divergence with inputs rounded to 8 bits, as ONNX Runtime has it by default
   exact    the same of a GGUF of one type or mix, `wide` for blocks of 256
+  fit      an embedded model with a type for each matrix, `--fit`: the types are those that were told, the weights are within the
+           memory that was predicted, and the divergence, with inputs unrounded, is of the size that was measured
 A CASE may be a folder that tools/make_golden.py wrote a golden.json into, too.
 Prints a table; exit status 1 if anything differs.
 """
@@ -49,6 +51,9 @@ GOLDEN = ROOT / "crates/testing/golden"
 TOLERANCE = 1e-3
 # In nats, of a tiny random model whose logits spread over tens.
 DIVERGENCE = 0.05
+# Of the bytes of singles.
+FITTED_TO = 0.3
+FITTED_CONTEXT = 64
 QUANTISED = {"q8": "Q8_0", "q4": "Q4_0", "Q4_1": "Q4_1", "Q5_0": "Q5_0"}
 # Blocks of 256, and groups of 16.
 WIDE = {"hidden_size": 256, "intermediate_size": 512}
@@ -434,6 +439,29 @@ def embedded(binary, name, root, row):
     graph = Decoder(export(binary, name, root / (folder.name + "-onnx")) / "model.onnx")
     prompts = [case["input_ids"] for case in golden["cases"]]
     row["verify"] = beside_verify(binary, folder, graph, {}, prompts)
+    row["fit"] = fitted(binary, name, root / (folder.name + "-fit"), prompts)
+
+
+def fitted(binary, name, to, prompts):
+    """Divergence of a model with a type for each matrix from itself in singles."""
+    singles = Decoder(export(binary, name, to / "singles") / "model.onnx")
+    size = sum(file.stat().st_size for file in (to / "singles/onnx").iterdir()) * FITTED_TO
+    arguments = ["--fit", f"{size / 1e6:.3f}MB", "--context", FITTED_CONTEXT, "--json"]
+    done = plimsoll(binary, "export", "onnx", name, "-o", to / "fitted", *arguments)
+    require(done.returncode == 0, f"export --fit: {done.stderr.strip()}")
+    told = json.loads(done.stdout)
+    folder = to / "fitted/onnx"
+    onnx.checker.check_model(str(folder / "model_q4.onnx"), full_check=True)
+    require(len(set(told["types"].values())) > 1, f"all matrices are {set(told['types'].values())}")
+    names = {tensor.name for tensor in onnx.load(str(folder / "model_q4.onnx"), load_external_data=False).graph.initializer}
+    for matrix, dtype in told["types"].items():
+        as_told = matrix in names if dtype == "F32" else f"{matrix}.codes" in names
+        require(as_told and (f"{matrix}.offsets" in names) == (dtype == "Q4_1"), f"{matrix} is not {dtype}")
+    weights = (folder / "model_q4.onnx_data").stat().st_size
+    require(weights <= told["fit"]["memory"] <= told["fit"]["budget"], f"{weights} bytes of weights, told {told['fit']}")
+    found = divergence(Decoder(with_unrounded_inputs(folder / "model_q4.onnx")), singles, prompts)
+    require(found < max(DIVERGENCE, 20 * told["loss"]["kl_high"]["value"]), f"diverges by {found:.2g}, told {told['loss']}")
+    return found
 
 
 def published(binary, folder, to, row):
@@ -507,7 +535,7 @@ def main():
     binary = str(Path(arguments.binary).resolve())
     golden = [folder.name for folder in sorted(GOLDEN.iterdir())]
     names = arguments.case or [*golden, "demo:small", "demo:large", *(f"wide {dtype}" for dtype in WIDE_TYPES)]
-    columns = ["logits", "onnx", "verify", "padded", "genai", "gguf", "fp16", *QUANTISED, "exact"]
+    columns = ["logits", "onnx", "verify", "padded", "genai", "gguf", "fp16", *QUANTISED, "exact", "fit"]
     print(f"{'':22}" + "".join(f"{column:>9}" for column in columns))
     failed = 0
     with tempfile.TemporaryDirectory() as root:

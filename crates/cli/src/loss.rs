@@ -130,8 +130,8 @@ pub fn stored(checkpoint: &Checkpoint) -> anyhow::Result<Option<MeasuredBy>> {
 pub fn print_beside(losses: &Losses) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     for (of, MeasuredBy { engine, stored }) in losses {
-        let through = engine.as_ref().map_or(String::new(), |engine| format!(" through {}", shown_text(engine, 40)));
-        writeln!(out, "{of} against {}{through}, kept in {}:", shown_text(&stored.base, 60), beside::FILE)?;
+        let by = engine.as_ref().map_or("this program".to_owned(), |engine| shown_text(engine, 40));
+        writeln!(out, "{of} against {} through {by}, kept in {}:", shown_text(&stored.base, 60), beside::FILE)?;
         lines(&stored.loss).iter().try_for_each(|line| writeln!(out, "  {line}"))?;
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! `plimsoll`: which open-weight model to ship on this device, and will it float?
 #![forbid(unsafe_code)]
 
+mod allocation;
 mod answer;
 mod answering;
 mod args;
@@ -35,9 +36,11 @@ mod places;
 mod predicted;
 mod progress;
 mod questions;
+mod recipe;
 mod rows;
 mod settings;
 mod style;
+mod weighing;
 mod wrong_download;
 
 use std::process::ExitCode;

@@ -33,7 +33,7 @@ mod vectorised;
 
 pub use activations::{Activations, Phase};
 pub use attention::{AttentionShape, KvRows, KvSequence, kv_groups, quantise_kv};
-pub use blocks::{block_groups, dequantise};
+pub use blocks::{block_groups, dequantise, put_affine8};
 pub use cpu::{Cpu, CpuError, MAX_THREADS, Product};
 pub use dtype::DType;
 pub use elementwise::{Activation, RopeLayout, RopeShape};

@@ -14,7 +14,7 @@ use half::f16;
 use plimsoll_formats::mlx::{Affine, Quantization, unpack};
 use plimsoll_formats::safetensors::{SafeTensor, SafetensorsFile};
 use plimsoll_formats::{FileBytes, FormatError, Tensor};
-use plimsoll_kernels::{DType, dequantise};
+use plimsoll_kernels::{DType, dequantise, put_affine8};
 
 /// Values of a block of every type here.
 const BLOCK: usize = 32;
@@ -163,7 +163,10 @@ impl Groups {
             let group = (first + i * BLOCK) / self.affine.group;
             let (scale, bias) = (self.scales[group], self.biases[group]);
             match dtype {
-                DType::AFFINE8 => put_affine8(self.affine.bits, scale, bias, codes, out),
+                DType::AFFINE8 => {
+                    let out = out.try_into().expect("a block");
+                    put_affine8(self.affine.bits, scale, bias, codes, out);
+                }
                 _ => {
                     out[..2].copy_from_slice(&f16::from_f32(scale).to_le_bytes());
                     out[2..4].copy_from_slice(&f16::from_f32(bias).to_le_bytes());
@@ -172,14 +175,6 @@ impl Groups {
             }
         }
     }
-}
-
-/// Codes of 8 bits count from −128 on there, so that what a scale times 128 is goes into the offset.
-fn put_affine8(bits: u32, scale: f32, bias: f32, codes: &[u8; BLOCK], out: &mut [u8]) {
-    let zero = if bits == 8 { 128u8 } else { 0 };
-    out[..4].copy_from_slice(&scale.to_le_bytes());
-    out[4..8].copy_from_slice(&(bias + scale * f32::from(zero)).to_le_bytes());
-    out[8..].iter_mut().zip(codes).for_each(|(out, code)| *out = code.wrapping_sub(zero));
 }
 
 /// Value `i` low in byte `i`, value `i + 16` high; of `Q5_1` the fifth bits of all before them.

@@ -18,11 +18,7 @@ impl Mix {
 
     /// Whether a matrix in this type is too coarse to be written without an importance matrix.
     pub fn needs_importance(self, role: Role, dtype: DType) -> bool {
-        let is_coarse = match dtype {
-            DType::IQ3_XXS | DType::IQ2_S | DType::IQ2_XS | DType::IQ2_XXS | DType::IQ1_M | DType::IQ1_S => true,
-            DType::Q2_K => self == Mix::Q2_K_S,
-            _ => false,
-        };
+        let is_coarse = is_coarse(dtype) || dtype == DType::Q2_K && self == Mix::Q2_K_S;
         is_coarse && !matches!(role, Role::Embedding | Role::Output | Role::Kept)
     }
 
@@ -183,6 +179,12 @@ fn gets_more_bits(layer: usize, n_layers: usize) -> bool {
 /// Neither the first nor the last eighth of the layers.
 fn is_between(layer: usize, n_layers: usize) -> bool {
     (n_layers / 8..7 * n_layers / 8).contains(&layer)
+}
+
+/// Whether a type keeps little of any matrix where all columns count alike.
+pub(crate) fn is_coarse(dtype: DType) -> bool {
+    use DType::{IQ1_M, IQ1_S, IQ2_S, IQ2_XS, IQ2_XXS, IQ3_XXS};
+    matches!(dtype, IQ3_XXS | IQ2_S | IQ2_XS | IQ2_XXS | IQ1_M | IQ1_S)
 }
 
 /// The type, or the one that takes its place where its blocks do not divide a row.

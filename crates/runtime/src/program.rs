@@ -102,7 +102,7 @@ pub struct Program {
 /// By whom.
 enum Computed {
     Here(Box<Executor>),
-    Elsewhere(Delegated),
+    Elsewhere(Box<Delegated>),
 }
 
 impl std::fmt::Debug for Program {
@@ -146,14 +146,14 @@ impl Program {
     ) -> Result<Program, LoadError> {
         let network = plimsoll_models::network(checkpoint)?;
         let delegated = Delegated::new(network, Cpu::new(isa, threads)?, delegate);
-        Ok(Program { computed: Computed::Elsewhere(delegated), d_model: checkpoint.hyperparams.d_model })
+        Ok(Program { computed: Computed::Elsewhere(Box::new(delegated)), d_model: checkpoint.hyperparams.d_model })
     }
 
     /// The engine that computes in this program's place, if one does, and the memory that its process takes, if it tells.
     pub fn delegate(&self) -> Option<(&str, Option<ResidentBytes>)> {
         match &self.computed {
             Computed::Here(_) => None,
-            Computed::Elsewhere(Delegated { delegate, .. }) => Some((delegate.engine(), delegate.resident())),
+            Computed::Elsewhere(delegated) => Some((delegated.delegate.engine(), delegated.delegate.resident())),
         }
     }
 

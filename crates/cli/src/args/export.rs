@@ -22,5 +22,5 @@ pub enum ExportTarget {
     /// A folder that mlx-lm and mlx-vlm load, for Macs
     Mlx(Box<ExportMlx>),
     /// A folder of ONNX graphs, for ONNX Runtime and transformers.js
-    Onnx(ExportOnnx),
+    Onnx(Box<ExportOnnx>),
 }

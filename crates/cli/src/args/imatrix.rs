@@ -9,7 +9,7 @@ use super::model_help::MODEL_HELP;
 /// `imatrix`
 #[derive(ClapArgs, Debug)]
 #[command(
-    after_help = "Examples:\n  plimsoll imatrix models/mine --text calm.txt\n  plimsoll imatrix models/mine --chats mine.jsonl -o mine.imatrix.gguf\n  plimsoll quantize models/mine --to Q4_K_M --imatrix mine.imatrix.gguf\n\nA line of CHATS is a chat request: {\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}, ...]}. A part of a content such as\n{\"type\": \"image\", \"path\": \"cat.png\"} shows a picture, and has the vision encoder measured too.\nllama.cpp reads the file, and its files are read by `quantize`."
+    after_help = "Examples:\n  plimsoll imatrix models/mine --text calm.txt\n  plimsoll imatrix models/mine --chats mine.jsonl -o mine.imatrix.gguf\n  plimsoll quantize models/mine --to Q4_K_M --imatrix mine.imatrix.gguf\n\nA line of CHATS is a chat request: {\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}, ...]}. A part of a content such as\n{\"type\": \"image\", \"path\": \"cat.png\"} shows a picture, and has the vision encoder measured too.\nllama.cpp reads the file, and its files are read by `quantize` and `export`."
 )]
 pub struct Imatrix {
     #[arg(help = MODEL_HELP)]

@@ -7,6 +7,7 @@ mod cli;
 mod client;
 mod eval;
 mod examples;
+mod export_fit;
 mod export_mlx;
 mod export_onnx;
 mod fit;

@@ -18,6 +18,8 @@ pub struct Card<'a> {
     pub usual: Option<Affine>,
     /// Whether they are the values that they were stored in before.
     pub is_exact: bool,
+    /// Whether each weight has a width of its own.
+    pub is_mixed: bool,
     /// Whether it has a vision tower.
     pub sees: bool,
 }
@@ -41,6 +43,13 @@ impl Display for Card<'_> {
         match self.usual {
             Some(Affine { bits, group }) if self.is_exact => {
                 writeln!(f, "The very values of a quantised GGUF, most in {bits} bits, groups of {group}.")?;
+            }
+            Some(Affine { bits, group }) if self.is_mixed => {
+                writeln!(
+                    f,
+                    "Each weight in a width of its own, most in {bits} bits, groups of {group}, chosen for what it loses"
+                )?;
+                writeln!(f, "and fitted to the least squared error.")?;
             }
             Some(Affine { bits, group }) => {
                 writeln!(f, "Weights in {bits} bits, groups of {group}, fitted to the least squared error.")?;
@@ -73,7 +82,15 @@ mod tests {
         let licence =
             LicenceFacts::of(vec![declared("license", "apache-2.0"), declared("license_link", "x\ntags: [a]")]);
         let usual = Some(Affine { bits: 4, group: 64 });
-        let card = Card { name: "m", base_model: Some("a/b"), licence: &licence, usual, is_exact: false, sees: false };
+        let card = Card {
+            name: "m",
+            base_model: Some("a/b"),
+            licence: &licence,
+            usual,
+            is_exact: false,
+            is_mixed: false,
+            sees: false,
+        };
         let text = card.to_string();
         assert!(
             text.starts_with("---\nlibrary_name: mlx\npipeline_tag: text-generation\ntags:\n- mlx\nbase_model: a/b\n")

@@ -7,7 +7,7 @@ use plimsoll_formats::safetensors::NewTensor;
 use plimsoll_kernels::DType;
 use plimsoll_models::export::mlx::{self, MlxTensor};
 use plimsoll_models::{EMBEDDING, Vision};
-use plimsoll_quantise::AffineGroups;
+use plimsoll_quantise::{AffineGroups, Columns, Encoding};
 
 use super::{MlxError, Source, Weights, exact, own_floats};
 
@@ -30,6 +30,14 @@ impl Form {
             Form::Fitted(grid) | Form::Exact(grid) => Some(grid),
         }
     }
+
+    /// In what its values are.
+    pub fn encoding(self) -> Encoding {
+        match self {
+            Form::Floats(dtype) => dtype.into(),
+            Form::Fitted(grid) | Form::Exact(grid) => grid.into(),
+        }
+    }
 }
 
 /// A tensor of the folder, and how it is stored.
@@ -39,6 +47,8 @@ pub struct Planned {
     pub source: MlxTensor,
     /// How.
     pub form: Form,
+    /// How much its columns count, if that is known.
+    pub columns: Option<Columns>,
 }
 
 impl Planned {
@@ -103,11 +113,34 @@ impl Plan {
             (_, None) => own_floats(own),
         };
         let planned = |source: MlxTensor| -> Result<Planned, MlxError> {
-            Ok(Planned { form: form(&source, weights, floats)?, source })
+            Ok(Planned { form: form(&source, weights, floats)?, source, columns: None })
         };
         let tensors: Vec<Planned> = tensors.into_iter().map(planned).collect::<Result<_, _>>()?;
-        let usual = usual(&tensors, weights);
+        let usual = match weights {
+            Weights::Fitted { bits, group } => Some(Affine { bits, group }),
+            Weights::Floats | Weights::Exact => most_usual(&tensors),
+        };
         Ok(Plan { tensors, floats, usual, notes })
+    }
+
+    /// Stores the tensors at these places otherwise: fitted to groups, or as floats.
+    ///
+    /// # Panics
+    /// There is no such tensor, or groups do not divide its rows.
+    pub fn store(&mut self, forms: impl IntoIterator<Item = (usize, Encoding)>) {
+        for (at, to) in forms {
+            let planned = &mut self.tensors[at];
+            assert!(
+                to.row_bytes(planned.source.tensor.cols()).is_some(),
+                "{to} divides `{}`",
+                planned.source.tensor.name
+            );
+            planned.form = match to {
+                Encoding::Type(dtype) => Form::Floats(dtype),
+                Encoding::Groups(grid) => Form::Fitted(grid),
+            };
+        }
+        self.usual = most_usual(&self.tensors);
     }
 
     /// Modules that are quantised in another way than most, with theirs.
@@ -149,17 +182,15 @@ fn affine(planned: &Planned) -> Option<Affine> {
     planned.form.grid().map(|grid| Affine { bits: grid.bits(), group: grid.group() })
 }
 
-/// What was asked for; of exact copies how most values are stored.
-fn usual(tensors: &[Planned], weights: Weights) -> Option<Affine> {
-    if let Weights::Fitted { bits, group } = weights {
-        return Some(Affine { bits, group });
-    }
+/// How most values are stored that are codes.
+fn most_usual(tensors: &[Planned]) -> Option<Affine> {
     let mut values: BTreeMap<(u32, usize), usize> = BTreeMap::new();
     for planned in tensors {
         if let Some(affine) = affine(planned) {
-            *values.entry((affine.bits, affine.group)).or_default() += planned.source.tensor.rows();
+            let tensor = &planned.source.tensor;
+            *values.entry((affine.bits, affine.group)).or_default() += tensor.rows() * tensor.cols();
         }
     }
-    let most = values.into_iter().max_by_key(|(_, rows)| *rows);
+    let most = values.into_iter().max_by_key(|(_, values)| *values);
     most.map(|((bits, group), _)| Affine { bits, group })
 }

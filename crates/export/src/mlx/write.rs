@@ -7,7 +7,6 @@ use plimsoll_formats::FormatError;
 use plimsoll_formats::mlx::pack;
 use plimsoll_formats::safetensors::ShardWriter;
 use plimsoll_kernels::{DType, Pool};
-use plimsoll_models::export::Exported;
 use plimsoll_quantise::{AffineGroups, encode};
 
 use super::{Form, MlxError, Plan, Planned, exact};
@@ -91,7 +90,7 @@ fn encode_rows(pool: &Pool, planned: &Planned, start: usize, record: usize, out:
     pool.chunks_mut(out, group * record, |index, out| {
         for (i, out) in out.chunks_exact_mut(record).enumerate() {
             let row = start + index * group + i;
-            let Err(what) = encode_row(tensor, planned.form, row, out) else { continue };
+            let Err(what) = encode_row(planned, row, out) else { continue };
             let mut refused = refused.lock().unwrap_or_else(PoisonError::into_inner);
             if refused.as_ref().is_none_or(|(before, _)| row < *before) {
                 *refused = Some((row, tensor.error(format!("row {row}, {what}"))));
@@ -105,8 +104,8 @@ fn encode_rows(pool: &Pool, planned: &Planned, start: usize, record: usize, out:
     }
 }
 
-fn encode_row(tensor: &Exported, form: Form, row: usize, out: &mut [u8]) -> Result<(), String> {
-    let cols = tensor.cols();
+fn encode_row(planned: &Planned, row: usize, out: &mut [u8]) -> Result<(), String> {
+    let (tensor, form, cols) = (&planned.source.tensor, planned.form, planned.source.tensor.cols());
     let read = || {
         let mut values = vec![0.0; cols];
         tensor.read_rows(row, &mut values);
@@ -123,7 +122,8 @@ fn encode_row(tensor: &Exported, form: Form, row: usize, out: &mut [u8]) -> Resu
         exact::row(dtype, blocks, grid.stored(), &mut codes, &mut scales, &mut offsets)
             .map_err(|group| format!("group {group} has a scale or an offset beyond {}", grid.stored()))?;
     } else {
-        grid.fit(&read(), None, &mut codes, &mut scales, &mut offsets).map_err(|error| error.to_string())?;
+        let weights = planned.columns.as_ref().and_then(|columns| columns.of_row(row));
+        grid.fit(&read(), weights, &mut codes, &mut scales, &mut offsets).map_err(|error| error.to_string())?;
     }
     put(grid, &codes, &scales, &offsets, out);
     Ok(())

@@ -5,12 +5,10 @@
 //! an offset of each group becomes a second product, of the sums of each group of the input, as the operation's own
 //! fractional zero points are dozens of times slower (measured with ONNX Runtime 1.32).
 
-use std::ops::Range;
-
 use half::f16;
 use plimsoll_formats::Tensor;
 use plimsoll_kernels::{DType, Pool, block_groups};
-use plimsoll_quantise::encode_rows;
+use plimsoll_quantise::{Columns, MatrixRows};
 
 use super::error::OnnxError;
 use super::proto::ElementType;
@@ -25,9 +23,15 @@ pub(crate) struct BlockMatrix {
     pub dtype: DType,
     /// How scales and offsets are written.
     pub scales: ElementType,
+    /// How much its columns count, if that is known.
+    pub columns: Option<Columns>,
 }
 
+/// Bytes of blocks that are carried over in one piece.
+const COPIED: usize = 1 << 22;
+
 /// Some rows.
+#[derive(Default)]
 pub(crate) struct Pieces {
     /// `(rows, groups, group_len * bits / 8)`
     pub codes: Vec<u8>,
@@ -48,7 +52,7 @@ impl BlockMatrix {
 
     /// Bits of a code.
     pub fn bits(&self) -> usize {
-        if matches!(self.dtype, DType::Q4_0 | DType::Q4_1 | DType::Q4_K) { 4 } else { 8 }
+        bits(self.dtype)
     }
 
     /// Values under one scale.
@@ -66,25 +70,33 @@ impl BlockMatrix {
         self.group_len() * self.bits() / 8
     }
 
-    /// Codes, scales and offsets of some rows.
-    pub fn pieces(&self, rows: Range<usize>, pool: &Pool) -> Result<Pieces, OnnxError> {
+    /// Hands over codes, scales and offsets of some rows after the other.
+    pub fn each_piece(
+        &self,
+        pool: &Pool,
+        mut put: impl FnMut(Pieces) -> Result<(), OnnxError>,
+    ) -> Result<(), OnnxError> {
         let padded = self.cols().next_multiple_of(self.dtype.block_len());
         let row_bytes = self.dtype.row_bytes(padded).expect("whole blocks");
-        let mut blocks = vec![0; rows.len() * row_bytes];
+        let mut put = |blocks: &[u8]| {
+            let mut pieces = Pieces::default();
+            blocks.chunks_exact(row_bytes).for_each(|row| self.add_row(row, padded, &mut pieces));
+            put(pieces)
+        };
         if self.tensor.dtype() == self.dtype {
-            for (row, out) in rows.zip(blocks.chunks_exact_mut(row_bytes)) {
-                out.copy_from_slice(self.tensor.row_bytes(row));
-            }
-        } else {
-            let read = |first: usize, out: &mut [f32]| self.read_padded(first, padded, out);
-            encode_rows(pool, self.dtype, padded, rows.start, read, |_| None, &mut blocks)
-                .map_err(|error| refused(&self.tensor, error))?;
+            let all: Vec<usize> = (0..self.rows()).collect();
+            return all.chunks((COPIED / row_bytes).max(1)).try_for_each(|rows| {
+                put(&rows.iter().flat_map(|row| self.tensor.row_bytes(*row)).copied().collect::<Vec<u8>>())
+            });
         }
-        let mut pieces = Pieces { codes: Vec::new(), scales: Vec::new(), offsets: Vec::new() };
-        for row in blocks.chunks_exact(row_bytes) {
-            self.add_row(row, padded, &mut pieces);
-        }
-        Ok(pieces)
+        let columns = self.columns.clone().map(|columns| columns.followed_by(padded - self.cols()));
+        let rows = MatrixRows {
+            cols: padded,
+            read: &|first, out| self.read_padded(first, padded, out),
+            weights: &|row| columns.as_ref()?.of_row(row),
+        };
+        let refused = |error| refused(&self.tensor, error);
+        rows.encode(pool, self.dtype, 0..self.rows(), refused, |_, blocks| put(blocks))
     }
 
     /// Rows from `first` on, each followed by zeros.
@@ -125,4 +137,19 @@ impl BlockMatrix {
             _ => to.extend(values.iter().flat_map(|value| value.to_le_bytes())),
         }
     }
+}
+
+/// Bits of a code that a type's are written as.
+fn bits(dtype: DType) -> usize {
+    if matches!(dtype, DType::Q4_0 | DType::Q4_1 | DType::Q4_K) { 4 } else { 8 }
+}
+
+/// Bytes that a row of `cols` values takes as `dtype`, with the scales and offsets of its groups as `scales`.
+pub(crate) fn row_bytes(dtype: DType, scales: ElementType, cols: usize) -> usize {
+    if dtype.is_float() {
+        return cols * scales.bytes() as usize;
+    }
+    let groups = cols.div_ceil(dtype.group_len());
+    let beside = scales.bytes() as usize * if dtype.has_offsets() { 2 } else { 1 };
+    groups * (dtype.group_len() * bits(dtype) / 8 + beside)
 }

@@ -10,6 +10,7 @@ mod error;
 mod folder;
 mod genai;
 mod mask;
+mod matrices;
 mod precision;
 mod products;
 mod proto;
@@ -21,6 +22,7 @@ mod walk;
 mod weights;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use plimsoll_formats::onnx::{DECODER, EMBEDDING, WHOLE};
@@ -28,13 +30,16 @@ use plimsoll_formats::{Folder, JsonObject};
 use plimsoll_graph::Network;
 use plimsoll_kernels::Pool;
 use plimsoll_models::{Checkpoint, Vision};
+use plimsoll_quantise::Columns;
 
 pub use error::OnnxError;
+pub use matrices::Matrices;
 pub use precision::Precision;
 
 use builder::GraphBuilder;
 use text::Begin;
-use weights::DataFile;
+use walk::Numbers;
+use weights::{DataFile, Stored};
 
 /// What is written.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +52,8 @@ pub struct OnnxExport<'a> {
     pub companions: &'a Folder,
     /// In what numbers; the first is what is loaded where nobody asks for another.
     pub precisions: &'a [Precision],
+    /// How single matrices are stored, and how much their columns count.
+    pub matrices: &'a Matrices,
 }
 
 /// A graph that was written.
@@ -96,15 +103,15 @@ impl<'a> OnnxExport<'a> {
     }
 
     fn parts(&self, network: &Network, precision: Precision) -> Result<Vec<(&'static str, GraphBuilder)>, OnnxError> {
-        let weights = self.checkpoint.weights();
+        let numbers = Numbers { weights: self.checkpoint.weights(), precision, matrices: self.matrices };
         let Some(vision) = self.vision else {
-            return Ok(vec![(WHOLE, text::decoder(network, weights, precision, Begin::Ids)?)]);
+            return Ok(vec![(WHOLE, text::decoder(network, numbers, Begin::Ids)?)]);
         };
         let tower = plimsoll_models::tower(vision)?;
         Ok(vec![
-            (EMBEDDING, text::embedding(network, weights, precision)?),
-            ("vision_encoder", tower::encoder(&tower, &vision.weights, precision)?),
-            (DECODER, text::decoder(network, weights, precision, Begin::Embeddings)?),
+            (EMBEDDING, text::embedding(network, numbers)?),
+            ("vision_encoder", tower::encoder(&tower, Numbers { weights: &vision.weights, ..numbers })?),
+            (DECODER, text::decoder(network, numbers, Begin::Embeddings)?),
         ])
     }
 }
@@ -113,6 +120,16 @@ impl OnnxGraphs<'_> {
     /// Bytes that all weights will take.
     pub fn weight_bytes(&self) -> u64 {
         self.graphs.iter().map(|(_, _, graph)| graph.external_bytes()).sum()
+    }
+
+    /// Every matrix that is fitted to blocks, by its canonical name, with what its columns count if that is known.
+    pub fn fitted(&self) -> BTreeMap<&str, Option<&Columns>> {
+        let stored = self.graphs.iter().flat_map(|(_, _, graph)| &graph.stored);
+        let fitted = stored.filter_map(|stored| match stored {
+            Stored::Blocks(matrix) if matrix.tensor.dtype() != matrix.dtype => Some(matrix),
+            _ => None,
+        });
+        fitted.map(|matrix| (matrix.tensor.name(), matrix.columns.as_ref())).collect()
     }
 
     /// The longest sequence that keeps the rotary frequencies a model was first trained with, if it has others. Which of them
@@ -139,7 +156,7 @@ impl OnnxGraphs<'_> {
         for (name, precision, graph) in &self.graphs {
             written.push(write_graph(&onnx, name, *precision, graph, pool, goes_on)?);
         }
-        let OnnxExport { checkpoint, vision, companions, precisions } = self.export;
+        let OnnxExport { checkpoint, vision, companions, precisions, .. } = self.export;
         folder::write_companions(companions, folder)?;
         if let (None, Some(first)) = (vision, written.first())
             && let Some(settings) = genai::settings(checkpoint, &self.network, &self.config, &first.file)

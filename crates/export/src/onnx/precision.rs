@@ -44,23 +44,31 @@ impl Precision {
         onnx::suffix(self.name()).expect("a name that transformers.js knows")
     }
 
-    /// What products are computed in, and caches kept.
-    pub(crate) fn float(self) -> ElementType {
+    /// What products are computed in, and caches and floats kept.
+    pub fn floats(self) -> DType {
         match self {
-            Precision::Fp16 | Precision::Q4F16 => ElementType::F16,
-            _ => ElementType::F32,
+            Precision::Fp16 | Precision::Q4F16 => DType::F16,
+            _ => DType::F32,
         }
     }
 
-    /// The blocks that a matrix is written in; `keeps` that of an embedding or an output projection, which 4 bits harm.
-    pub(crate) fn blocks(self, tensor: &Tensor, keeps: bool) -> Result<Option<DType>, OnnxError> {
+    /// The same as ONNX has it.
+    pub(crate) fn float(self) -> ElementType {
+        if self.floats() == DType::F16 { ElementType::F16 } else { ElementType::F32 }
+    }
+
+    /// The blocks that a matrix is written in, `own` if it has a type of its own; `keeps` that of an embedding or an output
+    /// projection, which 4 bits harm.
+    pub(crate) fn blocks(self, tensor: &Tensor, own: Option<DType>, keeps: bool) -> Result<Option<DType>, OnnxError> {
         let stored = tensor.dtype();
-        let fitted = match self {
-            Precision::Fp32 | Precision::Fp16 => return Ok(None),
-            Precision::Exact => return Ok((!stored.is_float()).then_some(stored)),
-            Precision::Q8 => DType::Q8_0,
-            Precision::Q4 | Precision::Q4F16 if keeps => DType::Q8_0,
-            Precision::Q4 | Precision::Q4F16 => DType::Q4_0,
+        let fitted = match (own, self) {
+            (Some(own), _) if own.is_float() => return Ok(None),
+            (Some(own), _) => own,
+            (None, Precision::Fp32 | Precision::Fp16) => return Ok(None),
+            (None, Precision::Exact) => return Ok((!stored.is_float()).then_some(stored)),
+            (None, Precision::Q8) => DType::Q8_0,
+            (None, Precision::Q4 | Precision::Q4F16) if keeps => DType::Q8_0,
+            (None, Precision::Q4 | Precision::Q4F16) => DType::Q4_0,
         };
         if stored.is_float() || stored == fitted {
             return Ok(Some(fitted));

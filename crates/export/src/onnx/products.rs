@@ -26,8 +26,10 @@ impl Walk<'_> {
     /// How a matrix is written in blocks; nothing if it stays in floats.
     pub fn blocks(&self, id: WeightId) -> Result<Option<BlockMatrix>, OnnxError> {
         let tensor = self.tensor(id)?;
-        let dtype = self.precision.blocks(&tensor, self.kept.contains(&id))?;
-        Ok(dtype.map(|dtype| BlockMatrix { tensor, dtype, scales: self.precision.float() }))
+        let own = self.matrices.types.get(tensor.name()).copied();
+        let dtype = self.precision.blocks(&tensor, own, self.kept.contains(&id))?;
+        let columns = self.matrices.columns.get(tensor.name()).cloned();
+        Ok(dtype.map(|dtype| BlockMatrix { tensor, dtype, scales: self.precision.float(), columns }))
     }
 
     /// Codes and scales of a matrix, and what the sums of an input's groups are multiplied by.

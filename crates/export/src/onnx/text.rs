@@ -8,15 +8,13 @@
 use std::collections::HashMap;
 
 use plimsoll_graph::{AttentionOp, Mask, Network, Node, Op, RopeId};
-use plimsoll_models::Weights;
 
 use super::builder::{GraphBuilder, Value};
 use super::error::OnnxError;
 use super::mask;
-use super::precision::Precision;
 use super::proto::{Attribute, Dim, ElementType};
 use super::rotary::{self, Positions};
-use super::walk::Walk;
+use super::walk::{Numbers, Walk};
 
 const BATCH: Dim = Dim::Named("batch_size");
 const TOKENS: Dim = Dim::Named("sequence_length");
@@ -51,13 +49,8 @@ struct TextState {
 }
 
 /// The graph of a decoder.
-pub(crate) fn decoder(
-    network: &Network,
-    weights: &Weights,
-    precision: Precision,
-    begin: Begin,
-) -> Result<GraphBuilder, OnnxError> {
-    let mut walk = Walk::new(network, weights, precision);
+pub(crate) fn decoder(network: &Network, numbers: Numbers, begin: Begin) -> Result<GraphBuilder, OnnxError> {
+    let mut walk = Walk::new(network, numbers);
     let mut state = TextState::declare(&mut walk, begin)?;
     let outputs = walk.run(|walk, index, node, inputs| state.node(walk, index, node, inputs))?;
     let logits = walk.wide(&outputs[0]);
@@ -75,8 +68,8 @@ pub(crate) fn decoder(
 }
 
 /// The graph of the embedding alone: `input_ids` to `inputs_embeds`.
-pub(crate) fn embedding(network: &Network, weights: &Weights, precision: Precision) -> Result<GraphBuilder, OnnxError> {
-    let mut walk = Walk::new(network, weights, precision);
+pub(crate) fn embedding(network: &Network, numbers: Numbers) -> Result<GraphBuilder, OnnxError> {
+    let mut walk = Walk::new(network, numbers);
     let ids = walk.b.input("input_ids", ElementType::I64, vec![BATCH, TOKENS]);
     let found = network.nodes.iter().find_map(|node| match node.op {
         Op::Embed { table } => Some((table, node.width)),

@@ -5,14 +5,13 @@
 //! modeling_idefics3.py, `Idefics3VisionEmbeddings` and `Idefics3Model.get_image_features`.
 
 use plimsoll_graph::{Node, Op, RopeId, Rows, TileAttention, TileOp};
-use plimsoll_models::{TowerNetwork, Weights};
+use plimsoll_models::TowerNetwork;
 
 use super::builder::{GraphBuilder, Value};
 use super::error::OnnxError;
-use super::precision::Precision;
 use super::proto::{Attribute, Dim, ElementType};
 use super::rotary::turn;
-use super::walk::Walk;
+use super::walk::{Numbers, Walk};
 
 /// Colours of a pixel.
 const CHANNELS: usize = 3;
@@ -36,12 +35,8 @@ pub(crate) struct TileState {
 }
 
 /// The graph of a vision encoder: `pixel_values` to `image_features`.
-pub(crate) fn encoder(
-    tower: &TowerNetwork,
-    weights: &Weights,
-    precision: Precision,
-) -> Result<GraphBuilder, OnnxError> {
-    let mut walk = Walk::new(&tower.network, weights, precision);
+pub(crate) fn encoder(tower: &TowerNetwork, numbers: Numbers) -> Result<GraphBuilder, OnnxError> {
+    let mut walk = Walk::new(&tower.network, numbers);
     let mut state = TileState::declare(&mut walk.b, tower);
     let outputs = walk.run(|walk, index, node, inputs| match &node.op {
         Op::Tile(op) => state.tile_node(walk, index, op, node, inputs),

@@ -11,14 +11,24 @@ use plimsoll_models::Weights;
 
 use super::builder::{GraphBuilder, Value};
 use super::error::OnnxError;
+use super::matrices::Matrices;
 use super::precision::Precision;
 use super::proto::{Attribute, ElementType};
+
+/// Where the weights of a graph come from, and in what numbers they are written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Numbers<'a> {
+    pub weights: &'a Weights,
+    pub precision: Precision,
+    pub matrices: &'a Matrices,
+}
 
 /// A network on its way into a graph.
 pub(crate) struct Walk<'a> {
     pub b: GraphBuilder,
     pub network: &'a Network,
     pub precision: Precision,
+    pub matrices: &'a Matrices,
     weights: &'a Weights,
     /// Embedding and output projection, which 4 bits harm.
     pub kept: Vec<WeightId>,
@@ -27,7 +37,8 @@ pub(crate) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub fn new(network: &'a Network, weights: &'a Weights, precision: Precision) -> Walk<'a> {
+    pub fn new(network: &'a Network, numbers: Numbers<'a>) -> Walk<'a> {
+        let Numbers { weights, precision, matrices } = numbers;
         let table = network.nodes.iter().filter_map(|node| match node.op {
             Op::Embed { table } => Some(table),
             _ => None,
@@ -37,7 +48,7 @@ impl<'a> Walk<'a> {
             _ => None,
         });
         let kept = table.chain(last).collect();
-        Walk { b: GraphBuilder::default(), network, precision, weights, kept, values: Vec::new() }
+        Walk { b: GraphBuilder::default(), network, precision, matrices, weights, kept, values: Vec::new() }
     }
 
     /// Walks all nodes: those that both kinds of network have here, the others by `own`, which gets the operands too.

@@ -6,15 +6,12 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_formats::Tensor;
 use plimsoll_kernels::{DType, Pool};
-use plimsoll_quantise::encode_rows;
+use plimsoll_quantise::MatrixRows;
 
 use super::blocks::{BlockMatrix, Pieces};
 use super::builder::ALIGNMENT;
 use super::error::OnnxError;
 use super::proto::ElementType;
-
-/// Values that are read and written in one piece, where a row has no more.
-const PIECE: usize = 1 << 20;
 
 /// A tensor of the external data.
 #[derive(Clone, Debug)]
@@ -65,29 +62,19 @@ impl DataFile<'_> {
     fn write_floats(&mut self, tensor: &Tensor, element: ElementType, pool: &Pool) -> Result<(), OnnxError> {
         let dtype = if element == ElementType::F16 { DType::F16 } else { DType::F32 };
         let cols = tensor.shape().last().copied().unwrap_or(1).max(1);
-        let (rows, row_bytes) = (tensor.n_values() / cols, cols * element.bytes() as usize);
-        let piece = (PIECE / cols).max(1);
-        let mut out = vec![0; piece.min(rows) * row_bytes];
-        for first in (0..rows).step_by(piece) {
-            let out = &mut out[..piece.min(rows - first) * row_bytes];
-            encode_rows(pool, dtype, cols, first, |row, values| tensor.read_rows(row, values), |_| None, out)
-                .map_err(|error| refused(tensor, error))?;
-            self.write(out)?;
-        }
-        Ok(())
+        let rows = MatrixRows { cols, read: &|row, values| tensor.read_rows(row, values), weights: &|_| None };
+        let refused = |error| refused(tensor, error);
+        rows.encode(pool, dtype, 0..tensor.n_values() / cols, refused, |_, bytes| self.write(bytes))
     }
 
     /// Codes as they come; scales and offsets, an eighth of them, are held until all codes are written.
     fn write_blocks(&mut self, matrix: &BlockMatrix, pool: &Pool) -> Result<(), OnnxError> {
         let (mut scales, mut offsets) = (Vec::new(), Vec::new());
-        let piece = (PIECE / matrix.cols()).max(1);
-        for first in (0..matrix.rows()).step_by(piece) {
-            let rows = first..matrix.rows().min(first + piece);
-            let Pieces { codes, scales: of_rows, offsets: also } = matrix.pieces(rows, pool)?;
-            self.write(&codes)?;
+        matrix.each_piece(pool, |Pieces { codes, scales: of_rows, offsets: also }| {
             scales.extend(of_rows);
             offsets.extend(also);
-        }
+            self.write(&codes)
+        })?;
         for part in [scales, offsets].into_iter().filter(|part| !part.is_empty()) {
             self.align()?;
             self.write(&part)?;

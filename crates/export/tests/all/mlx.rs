@@ -8,6 +8,7 @@ use plimsoll_export::mlx::{self, MlxError, Plan, Source, Weights};
 use plimsoll_formats::{Folder, JsonObject, parse_object};
 use plimsoll_kernels::{DType, Pool};
 use plimsoll_models::{Checkpoint, Vision, export, network};
+use plimsoll_quantise::{AffineGroups, Columns, Encoding};
 use plimsoll_testing::{Case, quantised};
 use serde_json::{Value, json};
 
@@ -30,10 +31,13 @@ fn written(
     let vision = Vision::of(checkpoint, None)?;
     let source = Source { checkpoint, vision: vision.as_ref(), config };
     let floats = (weights != Weights::Exact).then_some(DType::F32);
-    let plan = Plan::of(&source, weights, floats)?;
+    write_plan(&source, &Plan::of(&source, weights, floats)?, to, longest)
+}
+
+fn write_plan(source: &Source, plan: &Plan, to: &Path, longest: u64) -> Result<PathBuf, MlxError> {
     std::fs::create_dir(to).unwrap();
-    mlx::write(to, &plan, &pool(2), longest, &mut |_| true)?;
-    std::fs::write(to.join("config.json"), Value::Object(mlx::config(&source, &plan)?).to_string()).unwrap();
+    mlx::write(to, plan, &pool(2), longest, &mut |_| true)?;
+    std::fs::write(to.join("config.json"), Value::Object(mlx::config(source, plan)?).to_string()).unwrap();
     Ok(to.to_owned())
 }
 
@@ -97,6 +101,63 @@ fn weights_of_every_width_come_back_nearer_the_wider_they_are() {
             last = error;
         }
     }
+}
+
+/// How much the even columns of every weight count, and the odd ones.
+const COUNTS: [f32; 2] = [50.0, 1.0];
+
+#[test]
+fn columns_that_count_more_come_back_nearer() {
+    let root = tempfile::tempdir().unwrap();
+    // Fused matrices, whose parts have columns of their own, among them.
+    for name in ["llama", "phi3"] {
+        let original = Checkpoint::open(&Case::named(name).write(root.path()).safetensors).unwrap();
+        let config = config_of(original.path.as_ref().unwrap());
+        let source = Source { checkpoint: &original, vision: None, config: &config };
+        let weights = Weights::Fitted { bits: 3, group: 32 };
+        let lost = |is_weighed: bool| -> f64 {
+            let mut plan = Plan::of(&source, weights, Some(DType::F32)).unwrap();
+            for planned in plan.tensors.iter_mut().filter(|_| is_weighed) {
+                let (rows, cols) = (planned.source.tensor.rows(), planned.source.tensor.cols());
+                let counts = (0..cols).map(|column| COUNTS[column % 2]).collect();
+                planned.columns = Some(Columns::of_matrices(rows, [Some(counts)]));
+            }
+            let folder =
+                write_plan(&source, &plan, &root.path().join(format!("{name}-{is_weighed}")), 1 << 30).unwrap();
+            let again = Checkpoint::open(&folder).unwrap();
+            let off = |(before, after): (&Named, &Named)| -> f64 {
+                let values = before.1.iter().zip(&after.1).enumerate();
+                values.map(|(i, (a, b))| f64::from(COUNTS[i % 2] * (a - b).powi(2))).sum()
+            };
+            values(&original).iter().zip(&values(&again)).map(off).sum()
+        };
+        let (weighed, alike) = (lost(true), lost(false));
+        assert!(weighed < 0.97 * alike, "{name}: {weighed} where all counted alike {alike}");
+    }
+}
+
+#[test]
+fn each_matrix_may_have_a_grid_of_its_own() {
+    let root = tempfile::tempdir().unwrap();
+    let original = Checkpoint::open(&Case::named("llama").write(root.path()).safetensors).unwrap();
+    let config = config_of(original.path.as_ref().unwrap());
+    let source = Source { checkpoint: &original, vision: None, config: &config };
+    let mut plan = Plan::of(&source, Weights::Fitted { bits: 8, group: 32 }, Some(DType::F32)).unwrap();
+    let matrices: Vec<usize> = (0..plan.tensors.len()).filter(|at| plan.tensors[*at].form.grid().is_some()).collect();
+    let grid = |bits| Encoding::from(AffineGroups::new(bits, 32, DType::F32).unwrap());
+    let mut forms: Vec<(usize, Encoding)> = matrices.iter().map(|at| (*at, grid(4))).collect();
+    (forms[1].1, forms[2].1) = (grid(2), Encoding::from(DType::F32));
+    plan.store(forms);
+    assert_eq!(plan.usual.map(|usual| usual.bits), Some(4));
+    let module = |at: usize| plan.tensors[matrices[at]].source.module().to_owned();
+    let folder = write_plan(&source, &plan, &root.path().join("out"), 1 << 30).unwrap();
+    let written = config_of(&folder);
+    assert_eq!(written["quantization"][module(1)]["bits"], 2);
+    assert_eq!(written["quantization"].get(module(2)), None);
+    let (before, after) = (values(&original), values(&Checkpoint::open(&folder).unwrap()));
+    let name = plan.tensors[matrices[2]].source.tensor.parts()[0].name().to_owned();
+    let same = before.iter().zip(&after).filter(|(before, after)| before == after).any(|(found, _)| found.0 == name);
+    assert!(same, "`{name}` stays as it is");
 }
 
 #[test]

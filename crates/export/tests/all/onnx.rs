@@ -4,10 +4,11 @@ use std::cell::Cell;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use plimsoll_export::onnx::{OnnxError, OnnxExport, Precision};
+use plimsoll_export::onnx::{Matrices, OnnxError, OnnxExport, Precision};
 use plimsoll_formats::Folder;
-use plimsoll_kernels::Pool;
+use plimsoll_kernels::{DType, Pool};
 use plimsoll_models::{Checkpoint, Vision};
+use plimsoll_quantise::Columns;
 use plimsoll_testing::Case;
 use tempfile::TempDir;
 
@@ -21,7 +22,7 @@ fn export(case: &str, precisions: &[Precision]) -> Result<(TempDir, PathBuf), On
     let vision = Vision::of(&checkpoint, None).unwrap();
     let to = root.path().join("onnx-folder");
     std::fs::create_dir(&to).unwrap();
-    write(&checkpoint, vision.as_ref(), &folder, precisions, &to)?;
+    write(&checkpoint, vision.as_ref(), &folder, precisions, &Matrices::default(), &to)?;
     Ok((root, to))
 }
 
@@ -30,10 +31,11 @@ fn write(
     vision: Option<&Vision>,
     companions: &Path,
     precisions: &[Precision],
+    matrices: &Matrices,
     to: &Path,
 ) -> Result<(), OnnxError> {
     let companions = Folder::Disk(companions.to_owned());
-    let export = OnnxExport { checkpoint, vision, companions: &companions, precisions };
+    let export = OnnxExport { checkpoint, vision, companions: &companions, precisions, matrices };
     let pool = Pool::new(NonZeroUsize::new(2).unwrap()).unwrap();
     export.graphs()?.write(to, &pool, &|_| true).map(drop)
 }
@@ -170,7 +172,7 @@ fn what_newer_checkpoints_keep_elsewhere_is_put_where_it_is_looked_for() {
     beside("processor_config.json", r#"{"image_processor": {"do_resize": true}, "processor_class": "P"}"#);
     let (checkpoint, to) = (Checkpoint::open(&folder).unwrap(), root.path().join("to"));
     std::fs::create_dir(&to).unwrap();
-    write(&checkpoint, None, &folder, &[Precision::Fp32], &to).unwrap();
+    write(&checkpoint, None, &folder, &[Precision::Fp32], &Matrices::default(), &to).unwrap();
     let json = |name: &str| -> serde_json::Value {
         serde_json::from_str(&std::fs::read_to_string(to.join(name)).unwrap()).unwrap()
     };
@@ -185,8 +187,9 @@ fn whoever_stops_it_is_told_so() {
     let root = tempfile::tempdir().unwrap();
     let folder = Case::named("llama").write(root.path()).safetensors;
     let (checkpoint, companions) = (Checkpoint::open(&folder).unwrap(), Folder::Disk(folder));
-    let export =
-        OnnxExport { checkpoint: &checkpoint, vision: None, companions: &companions, precisions: &[Precision::Fp32] };
+    let (precisions, matrices) = ([Precision::Fp32], Matrices::default());
+    let (companions, matrices) = (&companions, &matrices);
+    let export = OnnxExport { checkpoint: &checkpoint, vision: None, companions, precisions: &precisions, matrices };
     let (graphs, pool) = (export.graphs().unwrap(), Pool::new(NonZeroUsize::MIN).unwrap());
     let (to, written) = (tempfile::tempdir().unwrap(), Cell::new(0));
     let goes_on = |bytes| written.replace(written.get() + bytes) < graphs.weight_bytes() / 2;
@@ -211,9 +214,82 @@ fn what_was_quantised_is_not_quantised_again_but_carried_over() {
     let exported = |precision| {
         let to = root.path().join(format!("{precision:?}"));
         std::fs::create_dir(&to).unwrap();
-        write(&checkpoint, None, &written.safetensors, &[precision], &to)
+        write(&checkpoint, None, &written.safetensors, &[precision], &Matrices::default(), &to)
     };
     exported(Precision::Exact).unwrap();
     let error = exported(Precision::Q4).unwrap_err().to_string();
     assert!(error.starts_with("tensor `model.") && error.contains("is stored as Q"), "{error}");
+}
+
+/// The values of a matrix in blocks of 4 bits around zero, as they lie in the external data.
+fn matrix(folder: &Path, name: &str) -> Vec<f32> {
+    let (model, data) = (read(folder, "model_q4.onnx"), read(folder, "model_q4.onnx_data"));
+    let part = |kind: &str| {
+        let (tensors, wanted) = (graph(&model).messages(5), format!("{name}.{kind}"));
+        let entries = tensors.iter().find(|tensor| tensor.text(8) == wanted).unwrap().messages(13);
+        let value = |key: &str| entries.iter().find(|entry| entry.text(1) == key).unwrap().text(2).parse().unwrap();
+        let (offset, length): (usize, usize) = (value("offset"), value("length"));
+        data[offset..offset + length].to_vec()
+    };
+    let scales = part("scales").as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect::<Vec<_>>();
+    let codes = part("codes").into_iter().flat_map(|byte| [byte & 15, byte >> 4]).collect::<Vec<_>>();
+    codes.iter().enumerate().map(|(i, code)| scales[i / 32] * (f32::from(*code) - 8.0)).collect()
+}
+
+fn initialisers(folder: &Path) -> Vec<String> {
+    let model = read(folder, "model_q4.onnx");
+    graph(&model).messages(5).iter().map(|tensor| tensor.text(8)).collect()
+}
+
+#[test]
+fn columns_that_count_more_come_back_nearer() {
+    const NAME: &str = "model.layers.0.mlp.up_proj.weight";
+    let root = tempfile::tempdir().unwrap();
+    let folder = Case::named("llama").write(root.path()).safetensors;
+    let checkpoint = Checkpoint::open(&folder).unwrap();
+    let tensor = checkpoint.require(NAME).unwrap();
+    let (rows, cols) = (tensor.shape()[0], tensor.shape()[1]);
+    let counts: Vec<f32> = (0..cols).map(|column| if column % 2 == 0 { 50.0 } else { 1.0 }).collect();
+    let lost = |matrices: &Matrices, to: &str| -> f64 {
+        let to = root.path().join(to);
+        std::fs::create_dir(&to).unwrap();
+        write(&checkpoint, None, &folder, &[Precision::Q4], matrices, &to).unwrap();
+        let (before, after) = (tensor.to_f32(), matrix(&to, NAME));
+        let values = before.iter().zip(after).enumerate();
+        values.map(|(i, (before, after))| f64::from(counts[i % cols] * (before - after).powi(2))).sum()
+    };
+    let mut weighed = Matrices::default();
+    weighed.columns.insert(NAME.to_owned(), Columns::of_matrices(rows, [Some(counts.clone())]));
+    let (alike, weighed) = (lost(&Matrices::default(), "alike"), lost(&weighed, "weighed"));
+    assert!(weighed < 0.97 * alike, "{weighed} where all counted alike {alike}");
+}
+
+#[test]
+fn each_matrix_may_have_a_type_of_its_own() {
+    let root = tempfile::tempdir().unwrap();
+    let written_case = Case::named("llama").write(root.path());
+    let folder = written_case.safetensors;
+    let checkpoint = Checkpoint::open(&folder).unwrap();
+    let name = |module: &str| format!("model.layers.0.mlp.{module}.weight");
+    let types = [("up_proj", DType::Q4_1), ("down_proj", DType::F32), ("gate_proj", DType::Q8_0)];
+    let types = types.iter().map(|(module, dtype)| (name(module), *dtype)).collect();
+    let mut matrices = Matrices { types, ..Matrices::default() };
+    let to = root.path().join("own");
+    std::fs::create_dir(&to).unwrap();
+    write(&checkpoint, None, &folder, &[Precision::Q4], &matrices, &to).unwrap();
+    let names = initialisers(&to);
+    let has = |module: &str, end: &str| names.contains(&format!("{}{end}", name(module)));
+    assert!(has("up_proj", ".offsets") && has("down_proj", "") && !has("down_proj", ".codes"), "{names:?}");
+    assert!(has("gate_proj", ".codes") && !has("gate_proj", ".offsets"), "{names:?}");
+
+    // What was quantised before is refused whichever way it was asked for.
+    let path = root.path().join("quantised.gguf");
+    std::fs::write(&path, plimsoll_testing::quantised(&written_case.gguf.unwrap())).unwrap();
+    let quantised = Checkpoint::open(&path).unwrap();
+    let dtype = quantised.require(&name("up_proj")).unwrap().dtype();
+    matrices.types = [(name("up_proj"), if dtype == DType::Q8_0 { DType::Q4_0 } else { DType::Q8_0 })].into();
+    let again = root.path().join("again");
+    std::fs::create_dir(&again).unwrap();
+    let refused = write(&quantised, None, &folder, &[Precision::Exact], &matrices, &again).unwrap_err().to_string();
+    assert!(refused.contains(&format!("`{}` is stored as {dtype}", name("up_proj"))), "{refused}");
 }

@@ -18,3 +18,12 @@ pub(super) fn codes(block: &[u8; 40], codes: &mut [i8; 32]) -> Affine<1> {
     codes.iter_mut().zip(packed).for_each(|(code, byte)| *code = *byte as i8);
     Affine { scales: [single(scale)], offsets: [single(offset)] }
 }
+
+/// Writes codes of `bits` each, which count from zero on and stand for `scale * code + offset`, as a block. Codes of 8 bits
+/// count from −128 on there, so that what a scale times 128 is goes into the offset.
+pub fn put_affine8(bits: u32, scale: f32, offset: f32, codes: &[u8; 32], out: &mut [u8; 40]) {
+    let zero = if bits == 8 { 128u8 } else { 0 };
+    out[..4].copy_from_slice(&scale.to_le_bytes());
+    out[4..8].copy_from_slice(&(offset + scale * f32::from(zero)).to_le_bytes());
+    out[8..].iter_mut().zip(codes).for_each(|(out, code)| *out = code.wrapping_sub(zero));
+}

@@ -26,6 +26,7 @@ mod q6_k;
 mod q8_0;
 mod tq;
 
+pub use affine8::put_affine8;
 pub use codes::block_groups;
 pub(crate) use codes::{Affine, Codes, STEP, Units, decode};
 pub(crate) use float::half;

@@ -46,6 +46,11 @@ impl Exported {
         self.parts[0].dtype()
     }
 
+    /// The weights that its rows are of, one behind the other, under their canonical names.
+    pub fn parts(&self) -> &[Tensor] {
+        &self.parts
+    }
+
     /// Its bytes, where the files have them as the GGUF would: in one piece, in the same order and meaning.
     pub fn stored(&self) -> Option<&[u8]> {
         let [only] = &self.parts[..] else { return None };

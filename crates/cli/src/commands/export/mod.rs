@@ -1,5 +1,6 @@
 //! `plimsoll export`
 
+mod fitting;
 mod mlx;
 mod onnx;
 mod room;

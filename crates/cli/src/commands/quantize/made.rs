@@ -9,8 +9,8 @@ use plimsoll_lab::loss::Stored;
 use plimsoll_panel::shown_text;
 use serde_json::{Value, json};
 
-use super::fit::Told;
 use super::plan::Planned;
+use crate::allocation::Told;
 use crate::args::Quantize;
 use crate::device::bytes;
 use crate::loss;

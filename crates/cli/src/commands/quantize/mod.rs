@@ -3,11 +3,9 @@
 mod fit;
 mod made;
 mod plan;
-mod recipe;
 mod source;
 mod split;
 mod tower;
-mod weighing;
 mod write;
 
 use std::io::Write as _;
@@ -21,22 +19,23 @@ use plimsoll_models::Checkpoint;
 use plimsoll_panel::shown_text;
 use plimsoll_quantise::Mix;
 
+use crate::allocation::{self, Budget, Demand, Told};
 use crate::args::Quantize;
 use crate::device::bytes;
 use crate::loss::Base;
 use crate::mistake::Mistake;
 use crate::notice::say;
 use crate::output::refuse_taken;
+use crate::recipe::{Cooked, Recipe, Target};
 use crate::settings::Settings;
+use crate::weighing::{Weighing, gaps};
 use crate::{interrupt, model, output};
 
-use fit::{Budget, Fitted, Given, Told};
+use fit::{Fitted, Given};
 use made::{Made, by_type};
 use plan::Planned;
-use recipe::Recipe;
 use source::Source;
 use split::Parts;
-use weighing::Weighing;
 use write::{Job, Stopped};
 
 /// Plans, tells and writes the file.
@@ -51,7 +50,10 @@ pub fn run(command: &Quantize, settings: &Settings, as_json: bool) -> anyhow::Re
     let runs = command.to.is_none() || command.measure || command.save_recipe.is_some();
     let checkpoint = runs.then(|| model::open(&command.model)).transpose()?;
     let budget = match (command.fit, &checkpoint) {
-        (Some(bytes), Some(checkpoint)) => Some(Budget::new(bytes as u64, command, settings, checkpoint)?),
+        (Some(bytes), Some(checkpoint)) => {
+            let demand = Demand { bytes, context: command.context, min_speed: command.min_speed };
+            Some(Budget::here(demand, settings, checkpoint)?)
+        }
         _ => None,
     };
     let source = source(command, settings)?;
@@ -85,7 +87,9 @@ pub fn run(command: &Quantize, settings: &Settings, as_json: bool) -> anyhow::Re
             }
         }
     }
-    let gaps = job.weighing.map_or(Vec::new(), |weighing| weighing.gaps(&chosen.plan));
+    let blocks = chosen.plan.iter().filter(|planned| !planned.to.is_float());
+    let weighed = blocks.map(|planned| (&*planned.tensor.name, planned.columns.as_ref()));
+    let gaps = job.weighing.map_or(Vec::new(), |_| gaps(weighed));
     source.notes.iter().chain(&gaps).for_each(|note| say(format_args!("note: {note}")));
     let made = Made {
         command,
@@ -134,14 +138,15 @@ impl<'a> At<'a> {
                 Ok(Chosen { plan, weighing: Some(weighing), file_type, told: Some(told), recipe: None })
             }
             (None, Some(checkpoint), Some(recipe)) => {
-                let recipe = Recipe::read(recipe)?;
+                let recipe = Recipe::read(recipe, Target::Gguf)?;
                 let weighing = match given()? {
-                    None if recipe.calibrates() => Some(fit::built_in(settings, checkpoint)?),
+                    None if recipe.calibrates() => Some(allocation::built_in(settings, checkpoint)?),
                     given => given,
                 };
                 recipe.check(checkpoint, weighing.as_ref())?;
-                let plan = recipe.plan(command, source, weighing.as_ref())?;
-                Ok(Chosen { plan, weighing, file_type: recipe.file_type, told: None, recipe: Some(recipe) })
+                let plan = plan::of_recipe(&recipe, command, source, weighing.as_ref())?;
+                let file_type = recipe.file_type.unwrap_or_else(|| alike(&plan));
+                Ok(Chosen { plan, weighing, file_type, told: None, recipe: Some(recipe) })
             }
             _ => {
                 let (weighing, mix) = (given()?, command.mix().expect("asked for where there is nothing else"));
@@ -165,11 +170,16 @@ impl<'a> At<'a> {
         let seconds = began.elapsed().as_secs_f64();
         say(format_args!("{:.0} million values in {seconds:.1} s", values as f64 / 1e6));
         if let Some(recipe) = recipe {
-            recipe.check_file(self.path)?;
+            recipe.check_files(self.path, &[self.path.to_owned()])?;
             say("the bytes are those of the recipe");
         }
         if let (Some(path), Some(base)) = (&self.command.save_recipe, checkpoint) {
-            Recipe::of(job, base, self.settings.isa, stored.clone(), self.path)?.write(path)?;
+            let (loss, files) = (stored.clone(), &[self.path.to_owned()]);
+            let (target, weighing, level) = (Target::Gguf, job.weighing, self.settings.isa);
+            let types = job.plan.iter().map(|planned| (planned.tensor.name.clone(), planned.to.name().to_owned()));
+            let mut recipe = Recipe::of(Cooked { target, base, weighing, level, loss, files }, types.collect())?;
+            recipe.file_type = Some(job.file_type);
+            recipe.write(path)?;
         }
         Ok(stored)
     }

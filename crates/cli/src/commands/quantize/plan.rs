@@ -2,12 +2,13 @@
 
 use plimsoll_kernels::DType;
 use plimsoll_models::export::Exported;
-use plimsoll_quantise::{Mix, Model, Place, Role, TYPES, fitting, layer_of};
+use plimsoll_quantise::{Columns, Mix, Model, Place, Role, TYPES, fitting, layer_of};
 
 use super::source::Source;
-use super::weighing::{Columns, Weighing};
 use crate::args::Quantize;
 use crate::mistake::Mistake;
+use crate::recipe::Recipe;
+use crate::weighing::Weighing;
 
 /// A tensor and its type in the new file.
 pub struct Planned<'a> {
@@ -72,11 +73,38 @@ fn planned<'a>(
     let from = tensor.dtype();
     refuse_twice(command, tensor, to)?;
     debug_assert!(TYPES.contains(&to) || from == to);
-    let columns = Columns::of_blocks(tensor, to, weighing)?;
+    let columns = columns(tensor, to, weighing)?;
     if columns.is_none() && from != to && !command.dry_run && mix.needs_importance(role, to) {
         return Err(unweighed(mix, tensor, to, weighing.is_some()));
     }
     Ok(Planned { tensor, to, asked, columns })
+}
+
+/// The tensors with the types that a recipe has for them.
+///
+/// # Errors
+/// One of the two knows a tensor that the other does not, or a type is none that is written.
+pub fn of_recipe<'a>(
+    recipe: &Recipe,
+    command: &Quantize,
+    source: &'a Source,
+    weighing: Option<&Weighing>,
+) -> anyhow::Result<Vec<Planned<'a>>> {
+    recipe.knows_only(source.tensors.iter().map(|tensor| &*tensor.name))?;
+    let planned = |tensor: &'a Exported| {
+        let to = recipe.way(&tensor.name, TYPES)?;
+        refuse_twice(command, tensor, to)?;
+        Ok(Planned { tensor, to, asked: None, columns: columns(tensor, to, weighing)? })
+    };
+    source.tensors.iter().map(planned).collect()
+}
+
+/// How much the columns of a tensor that is to be `to` count: only blocks weigh their columns.
+fn columns(tensor: &Exported, to: DType, weighing: Option<&Weighing>) -> anyhow::Result<Option<Columns>> {
+    match weighing.filter(|_| !to.is_float() && tensor.dtype() != to) {
+        Some(weighing) => weighing.columns(&tensor.name, &tensor.shape),
+        None => Ok(None),
+    }
 }
 
 /// What llama.cpp's tool refuses too: a type this coarse keeps little of a model where all columns count alike.

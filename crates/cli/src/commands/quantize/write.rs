@@ -9,19 +9,19 @@ use plimsoll_formats::gguf::{GgufFile, GgufWriter, NewTensor, NewValue, new_head
 use plimsoll_kernels::{DType, Pool};
 use plimsoll_lab::hash::sha256_hex;
 use plimsoll_lab::loss::Stored;
-use plimsoll_quantise::encode_rows;
+use plimsoll_quantise::{MatrixRows, RowError};
 
 use super::plan::Planned;
 use super::source::Source;
-use super::weighing::Weighing;
 use crate::device::bytes;
 use crate::interrupt;
 use crate::loss::Base;
 use crate::notice::say;
 use crate::progress::Steps;
+use crate::weighing::Weighing;
 
-/// Values that are read and written in one piece, where a row has no more.
-const PIECE: usize = 1 << 21;
+/// Bytes that are carried over in one piece.
+const COPIED: usize = 1 << 21;
 
 /// Ctrl-C came.
 #[derive(Debug, thiserror::Error)]
@@ -141,25 +141,24 @@ fn write_tensor(
     let written = writer.place().1 as usize;
     if let Some(bytes) = tensor.stored().filter(|_| tensor.dtype() == to) {
         each(writer, written / row_bytes * cols)?;
-        for bytes in bytes[written..].chunks(PIECE) {
+        for bytes in bytes[written..].chunks(COPIED) {
             writer.write(bytes)?;
             each(writer, bytes.len() / row_bytes * cols)?;
         }
         return Ok(());
     }
-    let (piece, done) = ((PIECE / cols.max(1)).max(1), written / row_bytes);
+    let done = written / row_bytes;
     each(writer, done * cols)?;
-    let mut out = vec![0; piece.min(rows) * row_bytes];
-    for first in (done..rows).step_by(piece) {
-        let n = piece.min(rows - first);
-        let out = &mut out[..n * row_bytes];
-        let read = |row: usize, values: &mut [f32]| tensor.read_rows(row, values);
-        encode_rows(pool, to, cols, first, read, |row| planned.columns.as_ref()?.of_row(row), out)
-            .map_err(|error| tensor.error(error.to_string()))?;
-        writer.write(out)?;
-        each(writer, n * cols)?;
-    }
-    Ok(())
+    let matrix = MatrixRows {
+        cols,
+        read: &|row, values| tensor.read_rows(row, values),
+        weights: &|row| planned.columns.as_ref()?.of_row(row),
+    };
+    let refused = |error: RowError| anyhow::Error::from(tensor.error(error.to_string()));
+    matrix.encode(pool, to, done..rows, refused, |rows, bytes| {
+        writer.write(bytes)?;
+        each(writer, rows.len() * cols)
+    })
 }
 
 fn metadata(job: &Job, stored: Option<&Stored>) -> Vec<(String, NewValue)> {

@@ -4,28 +4,27 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use plimsoll_engine::{Session, SessionOptions};
-use plimsoll_kernels::{DType, Pool};
+use plimsoll_kernels::Pool;
 use plimsoll_lab::loss::{Passages, predictions};
 use plimsoll_models::Checkpoint;
-use plimsoll_quantise::{Role, layer_of};
+use plimsoll_quantise::Encoding;
 
-use super::overlay::{Change, Overlay};
-use super::{Choice, PROBED_WITH};
+use super::{Choice, Overlay, PROBED_WITH};
 use crate::progress::Steps;
 
 /// Values of the largest model of which each tensor is probed alone; of larger ones all of a role in a third of the layers
 /// are probed together, which takes as many passes however many layers there are.
 const ALONE: u64 = 50_000_000;
-/// What tensors are stored as to see what counts: coarse enough to show, and in blocks that divide almost every row.
-const PROBED_AS: DType = DType::Q4_0;
 
 /// A base, and the questions that others are held beside it with.
 pub struct Probe<'a> {
-    base: &'a mut Session,
-    checkpoint: &'a Checkpoint,
-    options: &'a SessionOptions,
-    folder: &'a Path,
-    pool: &'a Pool,
+    pub base: &'a mut Session,
+    pub checkpoint: &'a Checkpoint,
+    pub options: &'a SessionOptions,
+    pub folder: &'a Path,
+    pub pool: &'a Pool,
+    /// What tensors are stored as to see what counts: coarse enough to show, and in groups that divide almost every row.
+    pub probed_as: Encoding,
     sequences: Vec<Vec<u32>>,
 }
 
@@ -38,11 +37,11 @@ impl<'a> Probe<'a> {
         base: &'a mut Session,
         checkpoint: &'a Checkpoint,
         options: &'a SessionOptions,
-        folder: &'a Path,
-        pool: &'a Pool,
+        (folder, pool): (&'a Path, &'a Pool),
+        probed_as: Encoding,
     ) -> anyhow::Result<Probe<'a>> {
         let sequences = Passages::for_calibration(PROBED_WITH).sequences(base)?;
-        Ok(Probe { base, checkpoint, options, folder, pool, sequences })
+        Ok(Probe { base, checkpoint, options, folder, pool, probed_as, sequences })
     }
 
     /// The mean divergence of the model with these ways from the base, in nats.
@@ -50,14 +49,13 @@ impl<'a> Probe<'a> {
     /// # Errors
     /// A weight cannot be stored so.
     pub fn divergence(&mut self, choices: &[Choice], ways: &[usize]) -> anyhow::Result<f64> {
-        let changes = choices.iter().zip(ways).map(|(choice, way)| (choice, choice.ways[*way]));
-        let changes: Vec<Change> = changes.filter_map(|(choice, to)| change(choice, to)).collect();
-        self.diverges(&changes)
+        self.diverges(&choices.iter().zip(ways.iter().copied()).collect::<Vec<_>>())
     }
 
-    fn diverges(&mut self, changes: &[Change]) -> anyhow::Result<f64> {
-        let mut other = Overlay::new(self.checkpoint, changes, self.options, self.folder, self.pool)?;
-        Ok(predictions(self.base, &mut other.session, &self.sequences, |_| ())?.kl_mean())
+    fn diverges(&mut self, chosen: &[(&Choice, usize)]) -> anyhow::Result<f64> {
+        let overlay = Overlay::new(self.checkpoint, chosen, self.folder, self.pool)?;
+        let mut other = Session::open(&overlay.checkpoint, self.options)?;
+        Ok(predictions(self.base, &mut other, &self.sequences, |_| ())?.kl_mean())
     }
 
     /// The divergence that a whole share of each tensor would add, by tensor: what those probed together lost, over the
@@ -76,13 +74,11 @@ impl<'a> Probe<'a> {
         for members in groups.values() {
             let way = |i: usize| match before {
                 Some((ways, _)) => Some(ways[i]),
-                None => choices[i].ways.iter().position(|way| *way == PROBED_AS),
+                None => choices[i].way(self.probed_as),
             };
-            let probed: Vec<(usize, usize)> = members.iter().filter_map(|i| Some((*i, way(*i)?))).collect();
-            let lost: f64 = probed.iter().map(|(i, way)| choices[*i].shares[*way]).sum();
-            let changes = probed.iter().filter_map(|(i, way)| change(&choices[*i], choices[*i].ways[*way]));
-            let changes: Vec<Change> = changes.collect();
-            let measured = if lost > 0.0 { self.diverges(&changes)? / lost } else { 0.0 };
+            let probed: Vec<(&Choice, usize)> = members.iter().filter_map(|i| Some((&choices[*i], way(*i)?))).collect();
+            let lost: f64 = probed.iter().map(|(choice, way)| choice.ways[*way].share).sum();
+            let measured = if lost > 0.0 { self.diverges(&probed)? / lost } else { 0.0 };
             for i in members {
                 counts[*i] = if measured > 0.0 { measured } else { before.map_or(0.0, |(_, counts)| counts[*i]) };
             }
@@ -91,29 +87,39 @@ impl<'a> Probe<'a> {
         shown.done();
         // What could not be probed is not known to count less than the rest.
         let most = counts.iter().copied().fold(0.0, f64::max);
-        let probed = |choice: &Choice| choice.weights.is_empty();
-        let unknown = counts.iter_mut().zip(choices).filter(|(counts, choice)| **counts == 0.0 && !probed(choice));
+        let is_kept = |choice: &Choice| choice.weights.is_empty();
+        let unknown = counts.iter_mut().zip(choices).filter(|(counts, choice)| **counts == 0.0 && !is_kept(choice));
         unknown.for_each(|(counts, _)| *counts = most);
         Ok(counts)
     }
 
     /// What a tensor is probed together with.
     fn group(&self, choice: &Choice, i: usize, choices: &[Choice]) -> (String, usize) {
+        let first = &choice.weights[0];
         if self.checkpoint.n_params() <= ALONE {
-            return (choice.tensor.name.clone(), i);
+            return (first.clone(), i);
         }
-        let layers = choices.iter().filter_map(|choice| layer_of(&choice.tensor.name)).max().map_or(1, |most| most + 1);
-        match layer_of(&choice.tensor.name) {
-            Some(layer) => {
-                let role = choice.tensor.name.splitn(3, '.').nth(2).unwrap_or_default();
-                (role.to_owned(), 3 * layer / layers)
-            }
-            None => (format!("{:?}", Role::of(&choice.tensor.name, choice.tensor.shape.len())), 0),
+        let layers = choices.iter().filter_map(|choice| Some(in_layer(choice.weights.first()?)?.0)).max();
+        match in_layer(first) {
+            Some((layer, module)) => (module.to_owned(), 3 * layer / layers.map_or(1, |most| most + 1)),
+            None => (first.clone(), 0),
         }
     }
 }
 
-fn change<'c>(choice: &'c Choice, to: DType) -> Option<Change<'c>> {
-    let is_changed = !choice.weights.is_empty() && to != choice.tensor.dtype();
-    is_changed.then_some(Change { weights: &choice.weights, to, columns: choice.columns.as_ref() })
+/// The layer that a weight stands in, and what it is called there.
+fn in_layer(name: &str) -> Option<(usize, &str)> {
+    let (layer, module) = name.split_once("layers.")?.1.split_once('.')?;
+    Some((layer.parse().ok()?, module))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_layer;
+
+    #[test]
+    fn weights_are_of_a_layer_or_of_none() {
+        assert_eq!(in_layer("model.layers.12.mlp.up_proj.weight"), Some((12, "mlp.up_proj.weight")));
+        assert_eq!(in_layer("model.embed_tokens.weight"), None);
+    }
 }

@@ -1,6 +1,8 @@
 //! `plimsoll export mlx`
 
-use std::io::Write as _;
+mod told;
+mod widths;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
@@ -13,18 +15,18 @@ use plimsoll_kernels::{DType, Pool};
 use plimsoll_lab::loss::beside::Losses;
 use plimsoll_models::export::ExportError;
 use plimsoll_models::{Checkpoint, Format, Hyperparams, Vision, export};
-use plimsoll_panel::shown_text;
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::fitting::{self, Given};
 use super::room::make_room;
 use crate::args::ExportMlx;
-use crate::device::bytes;
-use crate::loss::Base;
 use crate::mistake::Mistake;
 use crate::notice::say;
 use crate::progress::Steps;
 use crate::settings::Settings;
 use crate::{hub_cache, interrupt, loss, model, output};
+
+use widths::Widths;
 
 /// Plans, tells and writes the folder.
 ///
@@ -33,34 +35,61 @@ use crate::{hub_cache, interrupt, loss, model, output};
 pub fn run(command: &ExportMlx, settings: &Settings, as_json: bool) -> anyhow::Result<ExitCode> {
     let opened = Opened::open(command)?;
     let source = opened.source();
-    let plan = Plan::of(&source, command.weights(), command.dtype.map(DType::from)).map_err(hinted)?;
+    let floats = match &command.fitting.recipe {
+        Some(recipe) => widths::floats_of(recipe)?,
+        None => command.dtype.map(DType::from),
+    };
+    let mut plan = Plan::of(&source, command.weights(), floats).map_err(hinted)?;
+    refuse_unused(command)?;
     let path = command.output.clone().unwrap_or_else(|| default_path(command, &opened.checkpoint));
     let mut losses = Losses::new();
     if !command.dry_run {
         if command.measure && settings.engines.mlx {
             require(Engine::Mlx, &settings.engines).map_err(SessionError::from)?;
         }
+        // Before anything is searched for.
         make_room(&path, command.force, &["config.json"], &opened.checkpoint, &opened.folder)?;
-        let (pool, began) = (Pool::new(settings.threads)?, Instant::now());
+    }
+    let (checkpoint, vision, pool) = (&opened.checkpoint, opened.vision.as_ref(), Pool::new(settings.threads)?);
+    let given = Given { fitting: &command.fitting, settings, checkpoint, vision, pool: &pool, path: &path };
+    let widths = Widths::settle(given, &mut plan)?;
+    if !command.dry_run {
+        let began = Instant::now();
         match write(command, &opened, &plan, &path, &pool) {
             Err(error) if matches!(error.downcast_ref(), Some(MlxError::Stopped)) => {
                 // Whoever pressed Ctrl-C made no mistake.
                 say(format_args!("\n{error}"));
                 return Ok(ExitCode::from(interrupt::EXIT));
             }
-            written => losses = kept(written?, &opened, command, settings)?,
+            written => {
+                let (folder, files) = written?;
+                let models = [folder.path().to_owned()];
+                losses = fitting::keep(folder, given, command.measure, &models, widths.stored.as_ref())?;
+                widths.wrote(given, &plan, &files)?;
+            }
         }
         let (values, seconds) = (plan.parameters() as f64, began.elapsed().as_secs_f64());
         say(format_args!("{:.0} million values in {seconds:.1} s", values / 1e6));
     }
     plan.notes.iter().for_each(|note| say(format_args!("note: {note}")));
     if as_json {
-        output::print_json(&document(command, &plan, &path, &losses))?;
+        output::print_json(&told::document(command, &plan, &widths, &losses, &path))?;
     } else {
-        print(command, &plan, &path)?;
+        told::print(command, &plan, &widths, &path)?;
         loss::print_beside(&losses)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// An importance matrix is for weights that are fitted.
+fn refuse_unused(command: &ExportMlx) -> anyhow::Result<()> {
+    match (&command.fitting.imatrix, command.weights()) {
+        (Some(_), Weights::Floats) => {
+            let message = "floats are kept as they are: there is nothing that columns could count for";
+            Err(Mistake::error(message, "leave --imatrix out, or fit weights: --bits 4"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A model with the files that go along.
@@ -150,6 +179,7 @@ fn of_format(error: MlxError) -> anyhow::Error {
 fn default_path(command: &ExportMlx, checkpoint: &Checkpoint) -> PathBuf {
     let name = model::as_file_name(&checkpoint.name);
     let how = match command.weights() {
+        _ if command.fitting.is_mixed() => "fit".to_owned(),
         Weights::Exact => "exact".to_owned(),
         Weights::Floats => "floats".to_owned(),
         Weights::Fitted { bits, .. } => format!("{bits}bit"),
@@ -157,22 +187,17 @@ fn default_path(command: &ExportMlx, checkpoint: &Checkpoint) -> PathBuf {
     PathBuf::from(format!("{name}-mlx-{how}"))
 }
 
-/// Gives the folder its name, with what it lost in it where that is asked for.
-fn kept(folder: NewFolder, opened: &Opened, command: &ExportMlx, settings: &Settings) -> anyhow::Result<Losses> {
-    let mut losses = Losses::new();
-    if command.measure {
-        let base = Base::new(&opened.checkpoint, settings);
-        losses = base.store_beside(folder.path(), &[folder.path().to_owned()])?;
-    }
-    folder.keep()?;
-    Ok(losses)
-}
-
-/// Writes the folder, which is there when it is kept.
-fn write(command: &ExportMlx, opened: &Opened, plan: &Plan, path: &Path, pool: &Pool) -> anyhow::Result<NewFolder> {
+/// Writes the folder, which is there when it is kept, and the names of its weight files.
+fn write(
+    command: &ExportMlx,
+    opened: &Opened,
+    plan: &Plan,
+    path: &Path,
+    pool: &Pool,
+) -> anyhow::Result<(NewFolder, Vec<String>)> {
     let (folder, stop) = (NewFolder::create(path)?, interrupt::flag()?);
     let mut shown = Steps::new(plan.parameters(), "writing");
-    mlx::write(folder.path(), plan, pool, mlx::LONGEST_FILE, &mut |values| {
+    let files = mlx::write(folder.path(), plan, pool, mlx::LONGEST_FILE, &mut |values| {
         shown.pass(values as u64);
         !stop.load(Ordering::Relaxed)
     })
@@ -194,62 +219,16 @@ fn write(command: &ExportMlx, opened: &Opened, plan: &Plan, path: &Path, pool: &
         licence: &checkpoint.licence,
         usual: plan.usual,
         is_exact: command.exact,
+        is_mixed: command.fitting.is_mixed(),
         sees: opened.vision.as_ref().is_some_and(export::mlx::writes_tower),
     };
     put(folder.path(), "README.md", &card.to_string())?;
     // What was written is what is read.
     Checkpoint::open(folder.path())?;
-    Ok(folder)
+    Ok((folder, files))
 }
 
 fn put(folder: &Path, name: &str, text: &str) -> Result<(), FormatError> {
     let path = folder.join(name);
     std::fs::write(&path, text).map_err(|error| FormatError::io(&path, "write", error))
-}
-
-fn document(command: &ExportMlx, plan: &Plan, path: &Path, losses: &Losses) -> Value {
-    let tensors = plan.tensors.iter().map(|planned| {
-        let (tensor, grid) = (&planned.source.tensor, planned.form.grid());
-        json!({
-            "name": tensor.name, "shape": tensor.shape, "from": tensor.dtype().name(), "bytes": planned.bytes(),
-            "bits": grid.map(|grid| grid.bits()), "group": grid.map(|grid| grid.group()),
-        })
-    });
-    let folder = (!command.dry_run).then(|| path.display().to_string());
-    json!({
-        "model": command.model, "folder": folder, "exact": command.exact, "floats": plan.floats.name(),
-        "bits": plan.usual.map(|usual| usual.bits), "group": plan.usual.map(|usual| usual.group),
-        "tensors": tensors.collect::<Vec<_>>(), "bytes": plan.bytes(), "notes": plan.notes, "losses": losses,
-    })
-}
-
-fn print(command: &ExportMlx, plan: &Plan, path: &Path) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    let how = |planned: &mlx::Planned| match planned.form.grid() {
-        Some(grid) => format!("{} bits by {}", grid.bits(), grid.group()),
-        None => plan.floats.name().to_owned(),
-    };
-    if command.dry_run {
-        for planned in &plan.tensors {
-            let (tensor, name) = (&planned.source.tensor, shown_text(&planned.source.tensor.name, 60));
-            writeln!(out, "{name:48} {:>18} {:>6} to {}", format!("{:?}", tensor.shape), tensor.dtype(), how(planned))?;
-        }
-    }
-    let mut kinds: Vec<(String, usize, u64)> = Vec::new();
-    for planned in &plan.tensors {
-        let (how, size) = (how(planned), planned.bytes());
-        match kinds.iter_mut().find(|(found, ..)| *found == how) {
-            Some(found) => (found.1, found.2) = (found.1 + 1, found.2 + size),
-            None => kinds.push((how, 1, size)),
-        }
-    }
-    for (how, tensors, size) in kinds {
-        writeln!(out, "{how:12} {tensors:5} tensors  {:>10}", bytes(size as f64))?;
-    }
-    let width = plan.bytes() as f64 * 8.0 / plan.parameters().max(1) as f64;
-    let size = format!("{}, {width:.2} bits a weight", bytes(plan.bytes() as f64));
-    match command.dry_run {
-        true => writeln!(out, "{size}; nothing was written"),
-        false => writeln!(out, "{}  {size}", shown_text(&path.display().to_string(), 200)),
-    }
 }

@@ -1,30 +1,35 @@
 //! `plimsoll export onnx`
 
+mod widths;
+
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
 use plimsoll_engine::{Engine, SessionError, require};
-use plimsoll_export::onnx::{OnnxError, OnnxExport, WrittenGraph};
+use plimsoll_export::onnx::{Matrices, OnnxError, OnnxExport, OnnxGraphs, Precision, WrittenGraph};
 use plimsoll_formats::{Folder, NewFolder};
 use plimsoll_kernels::Pool;
 use plimsoll_lab::loss::beside::Losses;
 use plimsoll_models::{Checkpoint, Vision};
 use plimsoll_panel::shown_text;
 use plimsoll_runtime::{Arithmetic, Program, Tower};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::fitting::{self, Given};
 use super::room::make_room;
 use crate::args::ExportOnnx;
 use crate::device::bytes;
-use crate::loss::Base;
 use crate::mistake::Mistake;
 use crate::notice::say;
 use crate::progress::Steps;
 use crate::settings::Settings;
 use crate::{demo, interrupt, loss, model, output};
+
+use widths::Widths;
 
 /// Writes a folder that transformers.js and ONNX Runtime read.
 ///
@@ -47,30 +52,33 @@ pub fn run(command: &ExportOnnx, settings: &Settings, as_json: bool) -> anyhow::
     }
     let companions = companions(command, &checkpoint)?;
     make_room(&command.output, command.force, &["config.json", "onnx"], &checkpoint, &companions)?;
-    let precisions = command.precisions();
+    let (precisions, pool) = (precisions(command)?, Pool::new(settings.threads)?);
+    let none = Matrices::default();
+    let vision = vision.as_ref();
     let export = OnnxExport {
         checkpoint: &checkpoint,
-        vision: vision.as_ref(),
+        vision,
         companions: &companions,
         precisions: &precisions,
+        matrices: &none,
     };
-    let graphs = export.graphs().map_err(explained)?;
-    let (folder, pool) = (NewFolder::create(&command.output)?, Pool::new(settings.threads)?);
-    let (shown, stop) = (RefCell::new(Steps::new(graphs.weight_bytes(), "writing")), interrupt::flag()?);
-    let goes_on = |bytes| {
-        shown.borrow_mut().pass(bytes);
-        !stop.load(Ordering::Relaxed)
-    };
-    let written = graphs.write(folder.path(), &pool, &goes_on);
-    shown.borrow().done();
-    if let Err(stopped @ OnnxError::Stopped) = written {
+    // What cannot be said in ONNX is refused before anything is searched for.
+    drop(export.graphs().map_err(explained)?);
+    let (path, fitting) = (&*command.output, &command.fitting);
+    let given = Given { fitting, settings, checkpoint: &checkpoint, vision, pool: &pool, path };
+    let widths = Widths::settle(given, precisions[0])?;
+    let graphs = OnnxExport { matrices: &widths.matrices, ..export }.graphs().map_err(explained)?;
+    let gaps = widths.gaps(&graphs)?;
+    let Some((folder, written)) = write(&graphs, path, &pool)? else {
         // Whoever pressed Ctrl-C made no mistake.
-        say(format_args!("\n{stopped}"));
+        say(format_args!("\n{}", OnnxError::Stopped));
         return Ok(ExitCode::from(interrupt::EXIT));
-    }
-    let written = written.map_err(explained)?;
-    let losses = if command.measure { measured(&folder, &checkpoint, &written, settings)? } else { Losses::new() };
-    folder.keep()?;
+    };
+    let texts = written.iter().filter(|graph| graph.is_decoder()).map(|graph| folder.path().join(&graph.file));
+    let texts: Vec<PathBuf> = texts.collect();
+    let losses = fitting::keep(folder, given, command.measure, &texts, widths.stored.as_ref())?;
+    widths.wrote(given, &written)?;
+    gaps.iter().for_each(|gap| say(format_args!("note: {gap}")));
     if let Some(native) = graphs.native_context() {
         say(format_args!(
             "note: a sequence that outgrows {native} tokens while it is written keeps the keys that were cached before; \
@@ -78,23 +86,48 @@ pub fn run(command: &ExportOnnx, settings: &Settings, as_json: bool) -> anyhow::
         ));
     }
     if as_json {
-        output::print_json(&document(command, &written, &losses))?;
+        output::print_json(&document(command, &widths, &losses, &written))?;
     } else {
-        print(&command.output, &written)?;
+        print(&command.output, &widths, &written)?;
         loss::print_beside(&losses)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What each of the text model's graphs lost.
-fn measured(
-    folder: &NewFolder,
-    checkpoint: &Checkpoint,
-    written: &[WrittenGraph],
-    settings: &Settings,
-) -> anyhow::Result<Losses> {
-    let texts = written.iter().filter(|graph| graph.is_decoder()).map(|graph| folder.path().join(&graph.file));
-    Base::new(checkpoint, settings).store_beside(folder.path(), &texts.collect::<Vec<_>>())
+/// In what numbers; where each weight has a width of its own, one of those that say of what the rest is.
+fn precisions(command: &ExportOnnx) -> anyhow::Result<Vec<Precision>> {
+    if let Some(recipe) = &command.fitting.recipe {
+        return Ok(vec![widths::precision_of(recipe)?]);
+    }
+    let asked = command.precisions();
+    match asked[..] {
+        [Precision::Q4 | Precision::Q4F16] => Ok(asked),
+        _ if command.fitting.is_mixed() => {
+            let message = "--fit writes one graph, under the name of q4 or q4f16, by which it is asked for";
+            Err(Mistake::error(message, "leave --to out, or give --to q4f16, which has the rest in half precision"))
+        }
+        _ => Ok(asked),
+    }
+}
+
+/// A folder that is there when it is kept, and the graphs in it.
+type Written = (NewFolder, Vec<WrittenGraph>);
+
+/// Writes the folder; nothing where somebody stopped it.
+fn write(graphs: &OnnxGraphs, path: &Path, pool: &Pool) -> anyhow::Result<Option<Written>> {
+    let folder = NewFolder::create(path)?;
+    let (shown, stop) = (RefCell::new(Steps::new(graphs.weight_bytes(), "writing")), interrupt::flag()?);
+    let goes_on = |bytes| {
+        shown.borrow_mut().pass(bytes);
+        !stop.load(Ordering::Relaxed)
+    };
+    let written = graphs.write(folder.path(), pool, &goes_on);
+    shown.borrow().done();
+    if let Err(OnnxError::Stopped) = written {
+        return Ok(None);
+    }
+    let written = written.map_err(explained)?;
+    Ok(Some((folder, written)))
 }
 
 /// Where settings and tokenizer lie: beside the weights, but for a GGUF alone.
@@ -123,21 +156,28 @@ fn explained(error: OnnxError) -> anyhow::Error {
     Mistake::error(error.to_string(), hint)
 }
 
-fn document(command: &ExportOnnx, written: &[WrittenGraph], losses: &Losses) -> Value {
+fn document(command: &ExportOnnx, widths: &Widths, losses: &Losses, written: &[WrittenGraph]) -> Value {
     let graphs = written.iter().map(|graph| {
         json!({ "file": graph.file, "precision": graph.precision.name(), "nodes": graph.nodes, "bytes": graph.bytes })
     });
+    let types = widths.matrices.types.iter().map(|(name, dtype)| (name.clone(), json!(dtype.name())));
+    let types: Map<String, Value> = types.collect();
     json!({
         "model": command.model, "folder": command.output.display().to_string(), "exact": command.exact,
-        "graphs": graphs.collect::<Vec<_>>(), "losses": losses, "bytes": written.iter().map(|graph| graph.bytes).sum::<u64>(),
+        "graphs": graphs.collect::<Vec<_>>(), "bytes": written.iter().map(|graph| graph.bytes).sum::<u64>(),
+        "types": types, "fit": widths.told, "losses": losses,
     })
 }
 
-fn print(folder: &Path, written: &[WrittenGraph]) -> std::io::Result<()> {
+fn print(folder: &Path, widths: &Widths, written: &[WrittenGraph]) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     for graph in written {
         writeln!(out, "{:36} {:6} nodes  {:>10}", graph.file, graph.nodes, bytes(graph.bytes as f64))?;
     }
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    widths.matrices.types.values().for_each(|dtype| *kinds.entry(dtype.name()).or_default() += 1);
+    kinds.iter().try_for_each(|(name, n)| writeln!(out, "{name:12} {n:5} matrices"))?;
+    widths.told.iter().try_for_each(|told| writeln!(out, "{told}"))?;
     let total: u64 = written.iter().map(|graph| graph.bytes).sum();
     writeln!(out, "{}  {}", shown_text(&folder.display().to_string(), 200), bytes(total as f64))
 }
