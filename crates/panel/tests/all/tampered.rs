@@ -327,7 +327,7 @@ fn marks_that_cannot_be_made_again_are_counted() {
 #[test]
 fn what_cannot_have_been_is_found() {
     type Change = fn(&mut Comparison);
-    let changes: [(Change, &str); 26] = [
+    let changes: [(Change, &str); 27] = [
         (|it| it.created = "2019-03-04T05:06:07Z".into(), "is before there was this program"),
         (|it| it.program = "llamafile 9".into(), "`llamafile 9` is no version of this program"),
         (|it| it.settings.cache_type = "q2_0".into(), "kept as `q2_0`, which is no type of them"),
