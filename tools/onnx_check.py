@@ -22,7 +22,7 @@ experts have to be refused by name; without them they go through the rest, but f
   q8 …     a GGUF of that type `--exact`, and floats fitted to it where `--to` can: inputs unrounded, logits are those of the same
            weights in singles to 1e-3; shown is the divergence with inputs rounded to 8 bits, as ONNX Runtime has it by default
   exact    the same of a GGUF of one type or mix, `wide` for blocks of 256
-  fit      an embedded model with a type for each matrix, `--fit`: the types are those that were told, the weights are within the
+  fit      demo:large with a type for each matrix, `--fit`: the types are those that were told, the weights are within the
            memory that was predicted, and the divergence, with inputs unrounded, is of the size that was measured
 A CASE may be a folder that tools/make_golden.py wrote a golden.json into, too.
 Prints a table; exit status 1 if anything differs.
@@ -51,7 +51,8 @@ GOLDEN = ROOT / "crates/testing/golden"
 TOLERANCE = 1e-3
 # In nats, of a tiny random model whose logits spread over tens.
 DIVERGENCE = 0.05
-# Of the bytes of singles.
+# What is fitted, for only an embedded model has text that types are chosen by, and to what share of the bytes of singles.
+FITTED = "demo:large"
 FITTED_TO = 0.3
 FITTED_CONTEXT = 64
 QUANTISED = {"q8": "Q8_0", "q4": "Q4_0", "Q4_1": "Q4_1", "Q5_0": "Q5_0"}
@@ -439,7 +440,8 @@ def embedded(binary, name, root, row):
     graph = Decoder(export(binary, name, root / (folder.name + "-onnx")) / "model.onnx")
     prompts = [case["input_ids"] for case in golden["cases"]]
     row["verify"] = beside_verify(binary, folder, graph, {}, prompts)
-    row["fit"] = fitted(binary, name, root / (folder.name + "-fit"), prompts)
+    if name == FITTED:
+        row["fit"] = fitted(binary, name, root / (folder.name + "-fit"), prompts)
 
 
 def fitted(binary, name, to, prompts):
@@ -460,7 +462,9 @@ def fitted(binary, name, to, prompts):
     weights = (folder / "model_q4.onnx_data").stat().st_size
     require(weights <= told["fit"]["memory"] <= told["fit"]["budget"], f"{weights} bytes of weights, told {told['fit']}")
     found = divergence(Decoder(with_unrounded_inputs(folder / "model_q4.onnx")), singles, prompts)
-    require(found < max(DIVERGENCE, 20 * told["loss"]["kl_high"]["value"]), f"diverges by {found:.2g}, told {told['loss']}")
+    [measured] = told["losses"].values()
+    high = measured["loss"]["kl_high"]["value"]
+    require(found < max(DIVERGENCE, 20 * high), f"diverges by {found:.2g}, told {high:.2g} at most of 99.9 %")
     return found
 
 

@@ -12,7 +12,8 @@ use plimsoll_engine::{Engine, SessionError, require};
 use plimsoll_export::mlx::{self, Card, MlxError, Plan, Source, Weights};
 use plimsoll_formats::{Folder, FormatError, JsonObject, NewFolder};
 use plimsoll_kernels::{DType, Pool};
-use plimsoll_lab::loss::beside::Losses;
+use plimsoll_lab::loss::MeasuredBy;
+use plimsoll_lab::loss::beside::{self, Losses};
 use plimsoll_models::export::ExportError;
 use plimsoll_models::{Checkpoint, Format, Hyperparams, Vision, export};
 use serde_json::Value;
@@ -42,7 +43,6 @@ pub fn run(command: &ExportMlx, settings: &Settings, as_json: bool) -> anyhow::R
     let mut plan = Plan::of(&source, command.weights(), floats).map_err(hinted)?;
     refuse_unused(command)?;
     let path = command.output.clone().unwrap_or_else(|| default_path(command, &opened.checkpoint));
-    let mut losses = Losses::new();
     if !command.dry_run {
         if command.measure && settings.engines.mlx {
             require(Engine::Mlx, &settings.engines).map_err(SessionError::from)?;
@@ -53,6 +53,8 @@ pub fn run(command: &ExportMlx, settings: &Settings, as_json: bool) -> anyhow::R
     let (checkpoint, vision, pool) = (&opened.checkpoint, opened.vision.as_ref(), Pool::new(settings.threads)?);
     let given = Given { fitting: &command.fitting, settings, checkpoint, vision, pool: &pool, path: &path };
     let widths = Widths::settle(given, &mut plan)?;
+    let own = widths.stored.iter().map(|stored| MeasuredBy { engine: None, stored: stored.clone() });
+    let mut losses: Losses = own.map(|own| (beside::key(checkpoint), own)).collect();
     if !command.dry_run {
         let began = Instant::now();
         match write(command, &opened, &plan, &path, &pool) {
@@ -76,7 +78,9 @@ pub fn run(command: &ExportMlx, settings: &Settings, as_json: bool) -> anyhow::R
         output::print_json(&told::document(command, &plan, &widths, &losses, &path))?;
     } else {
         told::print(command, &plan, &widths, &path)?;
-        loss::print_beside(&losses)?;
+        if !command.dry_run {
+            loss::print_beside(&losses)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
