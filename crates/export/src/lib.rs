@@ -4,5 +4,8 @@
 //! without one is refused by its name. Nothing here names an architecture.
 #![forbid(unsafe_code)]
 
+mod card;
 pub mod mlx;
 pub mod onnx;
+
+pub use card::Card;

@@ -42,6 +42,11 @@ fn an_embedded_model_becomes_a_folder_with_all_that_belongs_to_it() {
     let genai = json(&there.join("genai_config.json"));
     assert_eq!(genai["model"]["decoder"]["filename"], "onnx/model_q4.onnx");
     assert!(json(&there.join("tokenizer_config.json"))["chat_template"].is_string());
+    let card = std::fs::read_to_string(there.join("README.md")).unwrap();
+    assert!(
+        card.starts_with("---\nlibrary_name: transformers.js\n") && card.contains("\nlicense: apache-2.0\n"),
+        "{card}"
+    );
 }
 
 #[test]

@@ -114,8 +114,8 @@ fn a_session_answers_what_the_engine_computes_and_hands_it_what_is_new_alone() {
     assert_eq!(answer(&mut session, &[3, 4, 9, 1], 1).unwrap(), sums(&[3, 4, 9, 1], 1, vocab_size));
     assert_eq!(fake.asked(), ["2 2 1"]);
     // Likelihoods are wanted behind several tokens at once.
-    let likely = session.log_likelihood(&[3, 4, 9, 1], &sums(&[3, 4, 9, 1], 2, vocab_size)).unwrap();
-    let unlikely = session.log_likelihood(&[3, 4, 9, 1], &[7, 7]).unwrap();
+    let likely = session.log_likelihood(&[3, 4, 9, 1][..], &sums(&[3, 4, 9, 1], 2, vocab_size)).unwrap();
+    let unlikely = session.log_likelihood(&[3, 4, 9, 1][..], &[7, 7]).unwrap();
     assert!(likely > unlikely + 5.0, "{likely} {unlikely}");
 }
 

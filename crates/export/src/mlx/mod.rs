@@ -2,7 +2,6 @@
 //! widths, and the files beside them. Source: mlx-lm's mlx_lm/utils.py (`load_model`, `save_model`, `save_config`),
 //! mlx-vlm's mlx_vlm/utils.py.
 
-mod card;
 mod companions;
 mod config;
 mod error;
@@ -11,10 +10,10 @@ mod plan;
 mod write;
 
 use plimsoll_formats::JsonObject;
+use plimsoll_formats::mlx::Affine;
 use plimsoll_kernels::DType;
 use plimsoll_models::{Checkpoint, Vision};
 
-pub use card::Card;
 pub use companions::{companions, copy_companion};
 pub use config::config;
 pub use error::MlxError;
@@ -46,6 +45,25 @@ pub struct Source<'a> {
     pub vision: Option<&'a Vision>,
     /// The keys of the config.json that goes along.
     pub config: &'a JsonObject,
+}
+
+/// How most weights of a plan are stored, and who loads the folder, in the words of its card.
+pub fn about(plan: &Plan, is_exact: bool, is_mixed: bool, sees: bool) -> String {
+    let how = match plan.usual {
+        Some(Affine { bits, group }) if is_exact => {
+            format!("The very values of a quantised GGUF, most in {bits} bits, groups of {group}.")
+        }
+        Some(Affine { bits, group }) if is_mixed => format!(
+            "Each weight in a width of its own, most in {bits} bits, groups of {group}, chosen for what it loses\nand fitted to \
+             the least squared error."
+        ),
+        Some(Affine { bits, group }) => {
+            format!("Weights in {bits} bits, groups of {group}, fitted to the least squared error.")
+        }
+        None => "Weights as floats.".to_owned(),
+    };
+    let package = if sees { "mlx-vlm" } else { "mlx-lm" };
+    format!("{how}\n\nWritten by `plimsoll export mlx`; `{package}` loads this folder.")
 }
 
 /// The float type that a folder has beside codes where nobody asks for another: that of the embedding, or of blocks f32.

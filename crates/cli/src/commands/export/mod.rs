@@ -1,5 +1,6 @@
 //! `plimsoll export`
 
+mod card;
 mod fitting;
 mod mlx;
 mod onnx;

@@ -9,7 +9,8 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use plimsoll_engine::{Engine, SessionError, require};
-use plimsoll_export::mlx::{self, Card, MlxError, Plan, Source, Weights};
+use plimsoll_export::Card;
+use plimsoll_export::mlx::{self, MlxError, Plan, Source, Weights};
 use plimsoll_formats::{Folder, FormatError, JsonObject, NewFolder};
 use plimsoll_kernels::{DType, Pool};
 use plimsoll_lab::loss::MeasuredBy;
@@ -18,6 +19,7 @@ use plimsoll_models::export::ExportError;
 use plimsoll_models::{Checkpoint, Format, Hyperparams, Vision, export};
 use serde_json::Value;
 
+use super::card;
 use super::fitting::{self, Given};
 use super::room::make_room;
 use crate::args::ExportMlx;
@@ -25,7 +27,7 @@ use crate::mistake::Mistake;
 use crate::notice::say;
 use crate::progress::Steps;
 use crate::settings::Settings;
-use crate::{hub_cache, interrupt, loss, model, output};
+use crate::{interrupt, loss, model, output};
 
 use widths::Widths;
 
@@ -213,20 +215,17 @@ fn write(
     for name in mlx::companions(&opened.folder)? {
         mlx::copy_companion(&opened.folder, &name, folder.path())?;
     }
-    let in_cache = match &opened.folder {
-        Folder::Disk(folder) => hub_cache::name_of(folder),
-        Folder::Embedded { .. } => None,
-    };
+    let sees = opened.vision.as_ref().is_some_and(export::mlx::writes_tower);
     let card = Card {
-        name: &path.file_name().map_or_else(|| checkpoint.name.clone(), |name| name.to_string_lossy().into_owned()),
-        base_model: command.base_model.as_deref().or(in_cache.as_deref()),
+        library: "mlx",
+        tag: "mlx",
+        name: &checkpoint.name,
+        base_model: command.base_model.as_deref(),
         licence: &checkpoint.licence,
-        usual: plan.usual,
-        is_exact: command.exact,
-        is_mixed: command.fitting.is_mixed(),
-        sees: opened.vision.as_ref().is_some_and(export::mlx::writes_tower),
+        sees,
+        about: &mlx::about(plan, command.exact, command.fitting.is_mixed(), sees),
     };
-    put(folder.path(), "README.md", &card.to_string())?;
+    card::write(folder.path(), path, &opened.folder, card)?;
     // What was written is what is read.
     Checkpoint::open(folder.path())?;
     Ok((folder, files))

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
 use plimsoll_engine::{Engine, SessionError, require};
+use plimsoll_export::Card;
 use plimsoll_export::onnx::{Matrices, OnnxError, OnnxExport, OnnxGraphs, Precision, WrittenGraph};
 use plimsoll_formats::{Folder, NewFolder};
 use plimsoll_kernels::Pool;
@@ -19,6 +20,7 @@ use plimsoll_panel::shown_text;
 use plimsoll_runtime::{Arithmetic, Program, Tower};
 use serde_json::{Map, Value, json};
 
+use super::card;
 use super::fitting::{self, Given};
 use super::room::make_room;
 use crate::args::ExportOnnx;
@@ -74,6 +76,16 @@ pub fn run(command: &ExportOnnx, settings: &Settings, as_json: bool) -> anyhow::
         say(format_args!("\n{}", OnnxError::Stopped));
         return Ok(ExitCode::from(interrupt::EXIT));
     };
+    let card = Card {
+        library: "transformers.js",
+        tag: "onnx",
+        name: &checkpoint.name,
+        base_model: None,
+        licence: &checkpoint.licence,
+        sees: vision.is_some(),
+        about: &about(command, &written),
+    };
+    card::write(folder.path(), path, &companions, card)?;
     let texts = written.iter().filter(|graph| graph.is_decoder()).map(|graph| folder.path().join(&graph.file));
     let texts: Vec<PathBuf> = texts.collect();
     let losses = fitting::keep(folder, given, command.measure, &texts, widths.stored.as_ref())?;
@@ -108,6 +120,18 @@ fn precisions(command: &ExportOnnx) -> anyhow::Result<Vec<Precision>> {
         }
         _ => Ok(asked),
     }
+}
+
+/// How weights are stored, and who runs them, in the words of the card.
+fn about(command: &ExportOnnx, written: &[WrittenGraph]) -> String {
+    let mut precisions: Vec<&str> = written.iter().map(|graph| graph.precision.name()).collect();
+    precisions.dedup();
+    let how = match (command.exact, command.fitting.is_mixed()) {
+        (true, _) => "The very weights of a quantised GGUF.".to_owned(),
+        (false, true) => "Each weight in a type of its own, chosen for what it loses.".to_owned(),
+        (false, false) => format!("Weights in {}.", precisions.join(", ")),
+    };
+    format!("{how}\n\nWritten by `plimsoll export onnx`; transformers.js and ONNX Runtime run this folder.")
 }
 
 /// A folder that is there when it is kept, and the graphs in it.

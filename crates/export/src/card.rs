@@ -1,34 +1,34 @@
-//! README.md of a folder of MLX: the front matter by which the hub knows it. Source: mlx-lm's `create_model_card`.
+//! README.md of an exported folder: the front matter by which the hub knows it, and its licence. Source: mlx-lm's
+//! `create_model_card`.
 
 use std::fmt::{self, Display};
 
 use plimsoll_formats::LicenceFacts;
-use plimsoll_formats::mlx::Affine;
 
 /// What the card tells.
 #[derive(Debug, Clone, Copy)]
 pub struct Card<'a> {
+    /// The hub's name of the library that runs it.
+    pub library: &'a str,
+    /// The hub's tag of its format.
+    pub tag: &'a str,
     /// What it is called.
     pub name: &'a str,
     /// The name on the hub of the model that it was made of, if that is known.
     pub base_model: Option<&'a str>,
     /// What that says about its licence.
     pub licence: &'a LicenceFacts,
-    /// How most weights are quantised; none where all are floats.
-    pub usual: Option<Affine>,
-    /// Whether they are the values that they were stored in before.
-    pub is_exact: bool,
-    /// Whether each weight has a width of its own.
-    pub is_mixed: bool,
     /// Whether it has a vision tower.
     pub sees: bool,
+    /// How weights are stored, and who wrote it: what stands below its name.
+    pub about: &'a str,
 }
 
 impl Display for Card<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "---\nlibrary_name: mlx")?;
+        writeln!(f, "---\nlibrary_name: {}", self.library)?;
         writeln!(f, "pipeline_tag: {}", if self.sees { "image-text-to-text" } else { "text-generation" })?;
-        writeln!(f, "tags:\n- mlx")?;
+        writeln!(f, "tags:\n- {}", self.tag)?;
         if let Some(base) = self.base_model {
             writeln!(f, "base_model: {}", quoted(base))?;
         }
@@ -39,25 +39,7 @@ impl Display for Card<'_> {
         }
         writeln!(f, "---\n")?;
         let name: String = self.name.chars().filter(|c| !c.is_control()).collect();
-        writeln!(f, "# {name}\n")?;
-        match self.usual {
-            Some(Affine { bits, group }) if self.is_exact => {
-                writeln!(f, "The very values of a quantised GGUF, most in {bits} bits, groups of {group}.")?;
-            }
-            Some(Affine { bits, group }) if self.is_mixed => {
-                writeln!(
-                    f,
-                    "Each weight in a width of its own, most in {bits} bits, groups of {group}, chosen for what it loses"
-                )?;
-                writeln!(f, "and fitted to the least squared error.")?;
-            }
-            Some(Affine { bits, group }) => {
-                writeln!(f, "Weights in {bits} bits, groups of {group}, fitted to the least squared error.")?;
-            }
-            None => writeln!(f, "Weights as floats.")?,
-        }
-        let package = if self.sees { "mlx-vlm" } else { "mlx-lm" };
-        writeln!(f, "\nWritten by `plimsoll export mlx`; `{package}` loads this folder.")
+        writeln!(f, "# {name}\n\n{}", self.about)
     }
 }
 
@@ -81,20 +63,20 @@ mod tests {
             |kind, value: &str| Declaration { source: "README.md".to_owned(), kind, value: value.to_owned() };
         let licence =
             LicenceFacts::of(vec![declared("license", "apache-2.0"), declared("license_link", "x\ntags: [a]")]);
-        let usual = Some(Affine { bits: 4, group: 64 });
         let card = Card {
-            name: "m",
+            library: "mlx",
+            tag: "mlx",
+            name: "m\n# other",
             base_model: Some("a/b"),
             licence: &licence,
-            usual,
-            is_exact: false,
-            is_mixed: false,
             sees: false,
+            about: "Weights as floats.",
         };
         let text = card.to_string();
         assert!(
             text.starts_with("---\nlibrary_name: mlx\npipeline_tag: text-generation\ntags:\n- mlx\nbase_model: a/b\n")
         );
         assert!(text.contains("\nlicense: apache-2.0\nlicense_link: \"x\\ntags: [a]\"\n---\n"), "{text}");
+        assert!(text.ends_with("\n# m# other\n\nWeights as floats.\n"), "{text}");
     }
 }
