@@ -100,7 +100,7 @@ pub struct Common {
     #[arg(long, global = true, value_name = "TAG")]
     pub pre: Option<String>,
     /// Who runs MLX folders: this program, or mlx itself, from the Python of PLIMSOLL_PYTHON [default: plimsoll]
-    #[arg(long, global = true, value_enum, value_name = "ENGINE")]
+    #[arg(long, global = true, value_enum, hide_possible_values = true, value_name = "plimsoll|mlx")]
     pub engine: Option<EngineArg>,
     /// Folder of your own model cards [default: plimsoll/catalog in the configuration folder]
     #[arg(long, global = true, value_name = "DIR")]

@@ -446,7 +446,7 @@ fn folders_without_a_model_say_what_lies_there() {
     assert_eq!(error(&[]), "`FOLDER` holds no model: the folder is empty");
     assert_eq!(error(&[("x.txt", b"")]), "`FOLDER` holds no model: no config.json and no .gguf");
     let config = ("config.json", CONFIG.as_bytes());
-    assert_eq!(error(&[config]), "`FOLDER` holds no model: config.json, but no *.safetensors and no .gguf");
+    assert_eq!(error(&[config]), "`FOLDER` holds no model: config.json, but no *.safetensors, no onnx/ and no .gguf");
     let pickled = error(&[config, ("pytorch_model.bin", b"")]);
     assert!(pickled.contains("but the weights are `pytorch_model.bin`, expected *.safetensors"), "{pickled}");
     let two = error(&[("a.gguf", b""), ("b.gguf", b""), ("mmproj-a.gguf", b"")]);

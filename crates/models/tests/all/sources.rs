@@ -42,7 +42,7 @@ fn embedded_files_open_as_a_folder_does() {
     assert_eq!(template.default.as_deref(), Some("hello"));
     assert_eq!(embedded.licence.texts[0].file, "LICENSE");
     let lost = Checkpoint::from_embedded("demo", &files[..1]).unwrap_err().to_string();
-    assert_eq!(lost, "`demo` holds no model: config.json, but no *.safetensors and no .gguf");
+    assert_eq!(lost, "`demo` holds no model: config.json, but no *.safetensors, no onnx/ and no .gguf");
 }
 
 #[test]
