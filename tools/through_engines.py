@@ -25,7 +25,7 @@ from pathlib import Path
 ROUNDING = 1e-6
 TARGETS = {
     "onnx": {
-        "models": ["demo:small", "demo:large", "demo:vision"], "floats": ["--to", "fp32"], "few": ["--to", "q4"],
+        "models": ["demo:small", "demo:vision"], "floats": ["--to", "fp32"], "few": ["--to", "q4"],
         "flags": [], "engine": "ONNX Runtime", "module": "onnxruntime", "items": 8,
     },
     # On a processor mlx takes minutes for what ONNX Runtime takes seconds for: one model, in few bits, once.
