@@ -85,17 +85,17 @@ def words(tensors):
         yield f"{name}:{dims}:{cols}:" + ",".join(f"{kind}*{n}" for kind, n in runs)
 
 
-def write_imatrix(path, model):
-    """An importance matrix of ones for every matrix of `model`."""
+def write_imatrix(path, model, draw=np.ones):
+    """An importance matrix of what `draw` gives for the shape of every matrix's columns: of ones."""
     writer = gguf.GGUFWriter(path, "")
     writer.add_type("imatrix")
-    writer.add_array("imatrix.datasets", ["ones"])
+    writer.add_array("imatrix.datasets", [draw.__name__])
     writer.add_uint32("imatrix.chunk_count", 1)
     writer.add_uint32("imatrix.chunk_size", 512)
     for t in gguf.GGUFReader(model).tensors:
         if len(t.shape) > 1 and not t.name.startswith(("token_embd", "output")):
             stack = int(t.shape[2]) if len(t.shape) > 2 else 1
-            writer.add_tensor(t.name + ".in_sum2", np.ones((stack, int(t.shape[0])), np.float32))
+            writer.add_tensor(t.name + ".in_sum2", draw((stack, int(t.shape[0]))).astype(np.float32))
             writer.add_tensor(t.name + ".counts", np.ones((stack, 1), np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

@@ -15,30 +15,17 @@ import tempfile
 import time
 from pathlib import Path
 
-import gguf
 import numpy as np
+
+from quantise_mixes import write_imatrix
 
 PLIMSOLL = Path(__file__).resolve().parent.parent / "target/release/plimsoll"
 MIXES = ["Q4_0", "Q8_0", "Q4_K_M", "Q5_K_M", "Q6_K", "Q3_K_M", "IQ4_XS"]
 
 
-def write_imatrix(path, model):
+def uneven(shape):
     """Columns of which a few count for much more than the others, as the inputs of layers do."""
-    rng, writer = np.random.default_rng(5), gguf.GGUFWriter(path, "")
-    writer.add_type("imatrix")
-    writer.add_array("imatrix.datasets", ["random"])
-    writer.add_uint32("imatrix.chunk_count", 1)
-    writer.add_uint32("imatrix.chunk_size", 512)
-    for t in gguf.GGUFReader(model).tensors:
-        if len(t.shape) > 1 and not t.name.startswith(("token_embd", "output")):
-            stack = int(t.shape[2]) if len(t.shape) > 2 else 1
-            sums = np.exp(rng.standard_normal((stack, int(t.shape[0])))).astype(np.float32)
-            writer.add_tensor(t.name + ".in_sum2", sums)
-            writer.add_tensor(t.name + ".counts", np.ones((stack, 1), np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    return np.exp(np.random.default_rng(5).standard_normal(shape))
 
 
 def seconds(command, out):
@@ -61,7 +48,7 @@ def main():
     print(f"{'mix':8} {'imatrix':>8} {'ours':>7} {'theirs':>7} {'ratio':>6}")
     with tempfile.TemporaryDirectory(dir=args.model.parent) as folder:
         imatrix, mine, other = (Path(folder) / name for name in ("imatrix.gguf", "mine.gguf", "other.gguf"))
-        write_imatrix(imatrix, args.model)
+        write_imatrix(imatrix, args.model, uneven)
         for mix in args.mixes:
             for weighed in ([], ["--imatrix", imatrix]):
                 ours, theirs = [], []

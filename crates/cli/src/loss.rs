@@ -92,17 +92,23 @@ impl<'a> Base<'a> {
         Ok((loss, other.program().delegate().map(|(engine, _)| engine.to_owned())))
     }
 
-    /// Measures the models of a folder, each by the engine that runs it, and writes what was lost beside them.
+    /// Measures the models of a folder, each by the engine that runs it, and writes what was lost beside them;
+    /// `calibration_sha256` is of the importance matrix that they go by, if they go by one.
     ///
     /// # Errors
     /// One cannot be run, or the folder takes no file.
-    pub fn store_beside(&self, folder: &Path, exported: &[PathBuf]) -> anyhow::Result<Losses> {
+    pub fn store_beside(
+        &self,
+        folder: &Path,
+        exported: &[PathBuf],
+        calibration_sha256: Option<&str>,
+    ) -> anyhow::Result<Losses> {
         let mut losses = Losses::new();
         for path in exported {
             let checkpoint = Checkpoint::open(path)?;
             let (loss, engine) = self.loss(&checkpoint)?;
-            let measured = MeasuredBy { engine, stored: Stored { loss, ..self.unmeasured(None) } };
-            losses.insert(beside::key(&checkpoint), measured);
+            let stored = Stored { loss, ..self.unmeasured(calibration_sha256.map(str::to_owned)) };
+            losses.insert(beside::key(&checkpoint), MeasuredBy { engine, stored });
         }
         beside::write(folder, &losses)?;
         Ok(losses)
@@ -123,6 +129,11 @@ pub fn stored(checkpoint: &Checkpoint) -> anyhow::Result<Option<MeasuredBy>> {
     }
 }
 
+/// Who computed a model's predictions, for a person.
+pub fn computed_by(engine: Option<&str>) -> String {
+    engine.map_or_else(|| "this program".to_owned(), |engine| shown_text(engine, 40))
+}
+
 /// Losses that are kept beside models, for a person.
 ///
 /// # Errors
@@ -130,7 +141,7 @@ pub fn stored(checkpoint: &Checkpoint) -> anyhow::Result<Option<MeasuredBy>> {
 pub fn print_beside(losses: &Losses) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     for (of, MeasuredBy { engine, stored }) in losses {
-        let by = engine.as_ref().map_or("this program".to_owned(), |engine| shown_text(engine, 40));
+        let by = computed_by(engine.as_deref());
         writeln!(out, "{of} against {} through {by}, kept in {}:", shown_text(&stored.base, 60), beside::FILE)?;
         lines(&stored.loss).iter().try_for_each(|line| writeln!(out, "  {line}"))?;
     }

@@ -201,3 +201,16 @@ fn all_graphs_of_a_model_that_sees_count() {
     let all: f64 = ["vision_encoder", "embed_tokens", "decoder_model_merged"].map(size).iter().sum();
     assert!(number(&made["fit"]["memory"]) > 0.97 * all, "{}, {all} bytes in all", made["fit"]);
 }
+
+/// Whoever computes the predictions, the loss says what the weights were calibrated with.
+#[test]
+fn a_loss_that_is_measured_names_the_importance_matrix() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    measure(folder);
+    let with = ["export", "mlx", LARGE, "--imatrix", "large.imatrix", "--measure", "--json", "-o", "with"];
+    let without = ["export", "mlx", LARGE, "--measure", "--json", "-o", "without"];
+    let hash = |made: &Value| measured(made)["calibration_sha256"].as_str().map(str::len);
+    assert_eq!(hash(&parsed(folder, &with)), Some(64));
+    assert_eq!(hash(&parsed(folder, &without)), None);
+}

@@ -100,11 +100,13 @@ pub fn keep(
     given: Given,
     measures: bool,
     models: &[PathBuf],
-    found: Option<&Stored>,
+    (found, weighing): (Option<&Stored>, Option<&Weighing>),
 ) -> anyhow::Result<Losses> {
     let base = Base::new(given.checkpoint, given.settings);
     let losses = match (found, models) {
-        (_, models) if measures => base.store_beside(folder.path(), models)?,
+        (_, models) if measures => {
+            base.store_beside(folder.path(), models, weighing.map(|weighing| &*weighing.sha256))?
+        }
         (Some(stored), [model]) => {
             let own = MeasuredBy { engine: None, stored: stored.clone() };
             let losses = Losses::from([(beside::key(&Checkpoint::open(model)?), own)]);

@@ -9,7 +9,7 @@ use plimsoll_lab::standing::Standing;
 use plimsoll_panel::shown_text;
 use serde_json::json;
 
-use crate::loss::{Base, lines, stored};
+use crate::loss::{Base, computed_by, lines, stored};
 use crate::settings::Settings;
 use crate::style::Style;
 use crate::{model, output};
@@ -65,7 +65,7 @@ fn held_beside(said: &MeasuredBy, found: &Loss, engine: Option<&str>, base: &Bas
     } else if by.as_deref() == engine {
         (Standing::Failed, format!("{said:.5} nats are said, and {found:.5} were measured"))
     } else {
-        let by = by.as_deref().map_or("this program".to_owned(), |engine| shown_text(engine, 40));
+        let by = computed_by(by.as_deref());
         (
             Standing::Inconclusive,
             format!("{said:.5} nats are said, measured through {by}, and {found:.5} were measured"),

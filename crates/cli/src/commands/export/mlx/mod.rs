@@ -68,7 +68,7 @@ pub fn run(command: &ExportMlx, settings: &Settings, as_json: bool) -> anyhow::R
             written => {
                 let (folder, files) = written?;
                 let models = [folder.path().to_owned()];
-                losses = fitting::keep(folder, given, command.measure, &models, widths.stored.as_ref())?;
+                losses = fitting::keep(folder, given, command.measure, &models, widths.found())?;
                 widths.wrote(given, &plan, &files)?;
             }
         }

@@ -88,7 +88,7 @@ pub fn run(command: &ExportOnnx, settings: &Settings, as_json: bool) -> anyhow::
     card::write(folder.path(), path, &companions, card)?;
     let texts = written.iter().filter(|graph| graph.is_decoder()).map(|graph| folder.path().join(&graph.file));
     let texts: Vec<PathBuf> = texts.collect();
-    let losses = fitting::keep(folder, given, command.measure, &texts, widths.stored.as_ref())?;
+    let losses = fitting::keep(folder, given, command.measure, &texts, widths.found())?;
     widths.wrote(given, &written)?;
     gaps.iter().for_each(|gap| say(format_args!("note: {gap}")));
     if let Some(native) = graphs.native_context() {

@@ -98,6 +98,11 @@ impl Widths {
         }
     }
 
+    /// What was measured of a choice, and what columns count by.
+    pub fn found(&self) -> (Option<&Stored>, Option<&Weighing>) {
+        (self.stored.as_ref(), self.weighing.as_ref())
+    }
+
     /// Holds what was written to the recipe that it goes by, and writes one if that is asked for.
     ///
     /// # Errors
