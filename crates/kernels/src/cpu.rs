@@ -166,7 +166,7 @@ impl Cpu {
                 products,
                 |w| self.rows_per_task(w, n, 1),
                 // SAFETY: the level is available, shapes are checked; each task writes its own rows of `out`.
-                |w, rows, out| unsafe { (by_row.multiply)(&RowTask { w, rows, x: &x, out }) },
+                |w, rows, out| unsafe { (by_row.multiply)(&RowTask { w, rows, x: &x, out, fetch: by_row.fetch }) },
             );
         });
     }

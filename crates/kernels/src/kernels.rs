@@ -5,7 +5,7 @@ use crate::attention::partials;
 use crate::attention::prompt::PromptTask;
 use crate::elementwise::{self, Activation};
 use crate::matmul::bf16::{Bf16Task, PackTask};
-use crate::matmul::by_row::{Lens, RowTask};
+use crate::matmul::by_row::{Fetch, Lens, RowTask};
 use crate::matmul::gemm::{self, GemmTask};
 use crate::matmul::gemv::Gemv;
 use crate::matmul::int8::{Int8, Int8Task, inputs};
@@ -64,6 +64,8 @@ pub(crate) struct ByRow {
     pub prepare: unsafe fn(Activations, &[f32], *mut u8),
     /// Some rows of the weights times all tokens.
     pub multiply: unsafe fn(&RowTask),
+    /// What the processors of the level want.
+    pub fetch: Fetch,
 }
 
 /// The entry points of a matrix unit, with the contract of [`Kernels`].
@@ -232,14 +234,15 @@ level!(avx512, F32x16, "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512v
 
 /// AVX-512, with products row by row.
 #[cfg(target_arch = "x86_64")]
-static AVX512: Kernels = Kernels {
-    by_row: Some(ByRow {
-        activations: by_row::avx512::activations,
-        lens: by_row::avx512::lens,
-        prepare: by_row_entries::prepare,
-        multiply: by_row_entries::multiply,
-    }),
-    ..avx512::KERNELS
+static AVX512: Kernels = Kernels { by_row: Some(BY_ROW), ..avx512::KERNELS };
+
+#[cfg(target_arch = "x86_64")]
+const BY_ROW: ByRow = ByRow {
+    activations: by_row::avx512::activations,
+    lens: by_row::avx512::lens,
+    prepare: by_row_entries::prepare,
+    multiply: by_row_entries::multiply,
+    fetch: Fetch::Once,
 };
 
 #[cfg(target_arch = "x86_64")]
@@ -262,6 +265,7 @@ mod by_row_entries {
 /// AVX-512 with a matrix unit beside it.
 #[cfg(target_arch = "x86_64")]
 static AMX: Kernels = Kernels {
+    by_row: Some(ByRow { fetch: Fetch::ByLevel, ..BY_ROW }),
     matrix_unit: Some(MatrixUnit {
         pack: amx_entries::pack,
         multiply: amx_entries::multiply,

@@ -36,6 +36,17 @@ pub(crate) struct RowTask<'a> {
     pub x: &'a Inputs,
     /// `(n, w.rows())`, of which this task writes `rows`.
     pub out: *mut f32,
+    pub fetch: Fetch,
+}
+
+/// How rows that are taken whole are asked for before they are multiplied.
+#[derive(Clone, Copy)]
+pub(crate) enum Fetch {
+    /// Far ahead into the first-level cache.
+    Once,
+    /// Far ahead into the second-level cache, and from there into the first. Of Granite Rapids' first level too few lines can be
+    /// on their way: asked for far ahead, it gets two thirds of what memory gives.
+    ByLevel,
 }
 
 /// `(n, cols)` activations as a level's kernels want them, a record for each token, in steps.

@@ -12,9 +12,10 @@ mod q6_k;
 mod q8_0;
 mod reduce;
 
+use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
 use std::ops::Range;
 
-use super::RowTask;
+use super::{Fetch, RowTask};
 use crate::vector::{F32x16, Vector};
 use crate::{Activations, DType};
 pub(crate) use inputs::{lens, prepare};
@@ -26,6 +27,9 @@ const ROWS: usize = 8;
 const CACHE_LINE: usize = 64;
 /// Bytes that are asked for before they are multiplied: of 1, 2, 4 and 8 KiB the best on Zen 5.
 const AHEAD: usize = 4096;
+/// Bytes that are asked for into the first-level cache where [`AHEAD`] is asked for into the second: a step of every type
+/// or more.
+const NEAR: usize = 1152;
 /// Most bytes of a step: 512 values of `Q8_0`.
 const STEP_BYTES: usize = 544;
 
@@ -107,6 +111,22 @@ unsafe fn rows<S: Stored>(task: &RowTask) {
     }
 }
 
+/// Asks for the `S::BYTES` bytes that lie `ahead` of `w`.
+#[inline(always)]
+unsafe fn fetch<S: Stored>(fetch: Fetch, w: *const u8, ahead: usize) {
+    let mut line = 0;
+    while line < S::BYTES {
+        match fetch {
+            Fetch::Once => F32x16::prefetch(w.wrapping_add(ahead + line)),
+            Fetch::ByLevel => {
+                _mm_prefetch::<_MM_HINT_T1>(w.wrapping_add(ahead + line).cast());
+                F32x16::prefetch(w.wrapping_add(NEAR + line));
+            }
+        }
+        line += CACHE_LINE;
+    }
+}
+
 /// Some rows, at most `R`, by `T` tokens from `first` on.
 #[inline(always)]
 unsafe fn few_tokens<S: Stored, const T: usize, const R: usize>(task: &RowTask, rows: Range<usize>, first: usize) {
@@ -131,10 +151,8 @@ unsafe fn few_tokens<S: Stored, const T: usize, const R: usize>(task: &RowTask, 
             let mut of_row = sums[i];
             while step < end {
                 let w = row.add(step * S::BYTES);
-                let mut line = if first == 0 { 0 } else { S::BYTES };
-                while line < S::BYTES {
-                    F32x16::prefetch(w.wrapping_add(ahead + line));
-                    line += CACHE_LINE;
+                if first == 0 {
+                    fetch::<S>(if R == 1 { task.fetch } else { Fetch::Once }, w, ahead);
                 }
                 of_row = S::add(of_row, w, inputs::Step::of(task.x, first, step));
                 step += 1;
