@@ -42,7 +42,7 @@ def main():
     parser.add_argument("model", type=Path)
     parser.add_argument("mixes", nargs="*", default=MIXES)
     parser.add_argument("--turns", type=int, default=3)
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     threads = str(os.cpu_count())
     print(f"{args.model.name}, {threads} threads; the least of {args.turns} turns, ours and llama.cpp's, and its over ours")
     print(f"{'mix':8} {'imatrix':>8} {'ours':>7} {'theirs':>7} {'ratio':>6}")

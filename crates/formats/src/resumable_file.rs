@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
 
 use crate::error::FormatError;
 use crate::files::{file_name, parent};
@@ -18,6 +19,29 @@ pub struct ResumableFile {
     journal: PathBuf,
     file: BufWriter<File>,
     kept: u64,
+    settling: Settling,
+}
+
+/// A thread that waits for the disk, so that whoever writes need not.
+#[derive(Debug, Default)]
+struct Settling(Option<JoinHandle<Result<(), FormatError>>>);
+
+impl Settling {
+    fn is_busy(&self) -> bool {
+        self.0.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
+    /// How the last one went, once it is over.
+    fn wait(&mut self) -> Result<(), FormatError> {
+        self.0.take().map_or(Ok(()), |thread| thread.join().expect("waiting for a disk does not panic"))
+    }
+}
+
+impl Drop for Settling {
+    fn drop(&mut self) {
+        // Nobody asks any more: what did not reach the disk is written again.
+        let _ = self.wait();
+    }
 }
 
 /// Hexadecimal digits of a key that its file's name shows.
@@ -50,7 +74,7 @@ impl ResumableFile {
         file.set_len(kept).map_err(failed)?;
         let mut file = BufWriter::with_capacity(1 << 18, file);
         file.seek(SeekFrom::Start(kept)).map_err(failed)?;
-        Ok(ResumableFile { path: path.to_owned(), part, journal, file, kept })
+        Ok(ResumableFile { path: path.to_owned(), part, journal, file, kept, settling: Settling::default() })
     }
 
     /// Bytes that an earlier process left.
@@ -58,17 +82,38 @@ impl ResumableFile {
         self.kept
     }
 
-    /// Puts all that was written so far where no crash takes it from, and remembers that.
+    /// Begins to put all that was written so far where no crash takes it from, and to remember that, unless that is still being
+    /// done for what was written before.
+    ///
+    /// # Errors
+    /// The disk is full, or it was the last time.
+    pub fn settle_meanwhile(&mut self) -> Result<(), FormatError> {
+        if self.settling.is_busy() {
+            return Ok(());
+        }
+        self.settling.wait()?;
+        let failed = |error| FormatError::io(&self.path, "write", error);
+        let at = self.file.stream_position().map_err(failed)?;
+        self.file.flush().map_err(failed)?;
+        let file = self.file.get_ref().try_clone().map_err(failed)?;
+        let (path, journal) = (self.path.clone(), self.journal.clone());
+        self.settling.0 = Some(thread::spawn(move || {
+            file.sync_data().map_err(|error| FormatError::io(&path, "write", error))?;
+            let mut new = NewFile::create(&journal)?;
+            new.write_all(at.to_string().as_bytes()).map_err(|error| FormatError::io(&journal, "write", error))?;
+            new.keep()
+        }));
+        Ok(())
+    }
+
+    /// As [`ResumableFile::settle_meanwhile`], all of it, and waits until it is done.
     ///
     /// # Errors
     /// The disk is full.
     pub fn settle(&mut self) -> Result<(), FormatError> {
-        let at = self.file.stream_position().and_then(|at| self.file.flush().map(|()| at));
-        let at = at.and_then(|at| self.file.get_ref().sync_data().map(|()| at));
-        let at = at.map_err(|error| FormatError::io(&self.path, "write", error))?;
-        let mut journal = NewFile::create(&self.journal)?;
-        journal.write_all(at.to_string().as_bytes()).map_err(|error| FormatError::io(&self.journal, "write", error))?;
-        journal.keep()
+        self.settling.wait()?;
+        self.settle_meanwhile()?;
+        self.settling.wait()
     }
 
     /// Where what was written lies meanwhile, for whoever reads it before it has its name.
@@ -94,6 +139,7 @@ impl ResumableFile {
     /// # Errors
     /// The disk is full, or the system refuses.
     pub fn keep(mut self) -> Result<(), FormatError> {
+        self.settling.wait()?;
         let failed = |error| FormatError::io(&self.path, "write", error);
         self.file.flush().and_then(|()| self.file.get_ref().sync_all()).map_err(failed)?;
         std::fs::rename(&self.part, &self.path).map_err(failed)?;
@@ -104,7 +150,9 @@ impl ResumableFile {
     ///
     /// # Errors
     /// The system refuses.
-    pub fn discard(self) -> Result<(), FormatError> {
+    pub fn discard(mut self) -> Result<(), FormatError> {
+        // What it was about to say of a file that goes is of no interest.
+        let _ = self.settling.wait();
         let removed = remove(&self.part).and_then(|()| remove(&self.journal));
         removed.map_err(|error| FormatError::io(&self.path, "write", error))
     }

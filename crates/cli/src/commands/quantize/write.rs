@@ -111,7 +111,7 @@ fn write_tensors(writer: &mut GgufWriter<ResumableFile>, job: &Job, pool: &Pool)
         write_tensor(writer, planned, pool, |writer, values| {
             shown.pass(values as u64);
             if settled.elapsed() >= SETTLED {
-                writer.sink().settle()?;
+                writer.sink().settle_meanwhile()?;
                 settled = Instant::now();
             }
             if stop.load(Ordering::Relaxed) {

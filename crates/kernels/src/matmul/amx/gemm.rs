@@ -24,6 +24,9 @@ const PANEL: usize = ROWS * K / 2;
 /// Floats of the sums of a panel and sixteen tokens.
 const SUMS: usize = ROWS * SIDE;
 
+/// Blocks of tokens that count as few: see [`Source::after`].
+const FEW_BLOCKS: usize = 2;
+
 /// Most rows that a task should have: their sums stay in the second-level cache.
 pub(crate) const TASK_ROWS: usize = 256;
 
@@ -42,12 +45,17 @@ struct Source {
 }
 
 impl Source {
-    /// The next panel of a task: further rows first, then further inputs.
+    /// The next panel of a task, if there is one. Of few tokens, further inputs first: rows are read in the order in which
+    /// they lie in memory, and all that the tokens bring stays in the second-level cache. Of many, further rows first.
     #[inline(always)]
-    fn after(self, task: &Bf16Task) -> Source {
-        match self.row + ROWS {
-            row if row < task.rows.end => Source { row, ..self },
-            _ => Source { row: task.rows.start, k: self.k + K },
+    fn after(self, task: &Bf16Task) -> Option<Source> {
+        let (row, k) = (self.row + ROWS, self.k + K);
+        let (more_rows, more_inputs) = (row < task.rows.end, k < task.w.cols());
+        match task.x.blocks() <= FEW_BLOCKS {
+            true if more_inputs => Some(Source { k, ..self }),
+            true => more_rows.then_some(Source { row, k: 0 }),
+            false if more_rows => Some(Source { row, ..self }),
+            false => more_inputs.then_some(Source { row: task.rows.start, k }),
         }
     }
 }
@@ -56,14 +64,14 @@ impl Source {
 pub(crate) unsafe fn multiply(task: &Bf16Task, scratch: &mut [f32]) {
     let (panel, sums) = scratch.split_at_mut(PANEL);
     let unit = MatrixUnit::on();
-    let mut from = Source { row: task.rows.start, k: 0 };
-    while from.k < task.w.cols() {
+    let mut next = Some(Source { row: task.rows.start, k: 0 });
+    while let Some(from) = next {
         F32x16::with(task.w.dtype(), Fill { task, from, panel: panel.as_mut_ptr().cast() });
         let mut block = 0;
         while block < task.x.blocks() {
             block += multiply_block(&unit, task, from, panel, block, sums);
         }
-        from = from.after(task);
+        next = from.after(task);
     }
     write_out(task, sums);
 }
@@ -149,7 +157,7 @@ impl Visit<F32x16> for Fill<'_> {
         let row = |of: Source, row: usize| w.row((of.row + row).min(self.task.rows.end - 1)).as_ptr();
         let mut i = 0;
         while i < ROWS {
-            if after.k < w.cols() {
+            if let Some(after) = after {
                 prefetch(row(after, i).add(bytes(after.k)), bytes(K.min(w.cols() - after.k)) + ROW_BYTES - 1);
             }
             let to = self.panel.add(i / SIDE * TILE_BYTES + i % SIDE * ROW_BYTES);

@@ -44,8 +44,8 @@ pub(crate) struct RowTask<'a> {
 pub(crate) enum Fetch {
     /// Far ahead into the first-level cache.
     Once,
-    /// Far ahead into the second-level cache, and from there into the first. Of Granite Rapids' first level too few lines can be
-    /// on their way: asked for far ahead, it gets two thirds of what memory gives.
+    /// Far ahead into the second-level cache, and from there into the first. Into the first alone, a Xeon with a matrix unit
+    /// (see bench/README.md) gets two thirds of what memory gives: too few lines can be on their way there.
     ByLevel,
 }
 
