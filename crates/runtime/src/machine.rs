@@ -35,7 +35,12 @@ pub fn measure_machine(cpu: &Cpu, products: &[(DType, usize)]) -> Machine {
         cache_bytes: cache_bytes as f64,
         arithmetic_rate,
         arithmetic,
-        products: products.iter().map(|(dtype, values)| product_rate(cpu, *dtype, *values, &beyond_cache)).collect(),
+        products: products
+            .iter()
+            .map(|(dtype, values)| product_rate(cpu, *dtype, *values, &beyond_cache))
+            // A last-level cache of a whole socket may hold even that.
+            .map(|rate| ProductRate { streamed: rate.streamed.min(read_bandwidth), ..rate })
+            .collect(),
         attention_rate: attention_rate(cpu, Phase::Decode),
         prompt_attention_rate: attention_rate(cpu, Phase::Prefill),
         node_seconds: node_seconds(cpu),
