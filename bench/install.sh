@@ -44,7 +44,7 @@ for level in "${levels[@]}"; do
     native) build native -DGGML_NATIVE=ON ;;
     avx512) build avx512 "${avx2[@]}" "${avx512[@]}" ;;
     avx2) build avx2 "${avx2[@]}" ;;
-    *) echo "unknown level $level: there are native, avx512 and avx2" && exit 1 ;;
+    *) echo "unknown level $level: there are native, avx512 and avx2" >&2 && exit 1 ;;
   esac
 done
 
