@@ -52,7 +52,9 @@ fn a_server_that_is_silent_for_good_is_given_up() {
 fn a_server_that_knows_no_parts_sends_the_whole() {
     let mock = failing(|_| Some(Fault::RangeIgnored));
     pulled_through(&mock);
-    assert!(mock.gets(LARGE_FILE).last().unwrap().range().is_none());
+    // In no order: the hub may see a request for a part last, whose connection was cut when the first answer came.
+    let whole = mock.gets(LARGE_FILE).iter().filter(|request| request.range().is_none()).count();
+    assert_eq!(whole, 1, "the whole is asked for once");
 }
 
 #[test]
