@@ -21,7 +21,7 @@ pub struct Tensor {
 }
 
 /// How the file's order differs from the shape's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 enum Layout {
     /// It does not.
     Rows,
@@ -29,12 +29,38 @@ enum Layout {
     RotaryPairs { head_dim: usize },
     /// Stored (in, `stored`) per matrix; the view shows the outputs from `first` on.
     Transposed { stored: usize, first: usize },
+    /// A stack whose matrices, of one type and shape, are tensors of their own; `range` is empty.
+    Apart(Arc<[Tensor]>),
 }
 
 impl Tensor {
     /// A tensor stored row by row; the caller has checked that `range` lies in `file` and has the shape's size.
     pub fn new(name: &str, file: Arc<FileBytes>, range: Range<usize>, dtype: DType, shape: Vec<usize>) -> Tensor {
         Tensor { name: name.into(), file, range, dtype, shape, layout: Layout::Rows, shift: 0.0 }
+    }
+
+    /// A stack (matrices, out, in) of matrices that are stored as tensors of their own.
+    ///
+    /// # Errors
+    /// [`FormatError::Tensor`] if one has another type or shape than the first.
+    ///
+    /// # Panics
+    /// There is none.
+    pub fn stack(name: &str, matrices: Vec<Tensor>) -> Result<Tensor, FormatError> {
+        let first = matrices[0].clone();
+        if let Some(other) = matrices.iter().find(|m| (m.dtype, &m.shape) != (first.dtype, &first.shape)) {
+            let what = format!(
+                "is {} of the shape {:?}, where `{}` is {} of {:?}",
+                other.dtype.name(),
+                other.shape,
+                first.name,
+                first.dtype.name(),
+                first.shape
+            );
+            return Err(other.error(what));
+        }
+        let shape = [&[matrices.len()], &first.shape[..]].concat();
+        Ok(Tensor { name: name.into(), range: 0..0, shape, layout: Layout::Apart(matrices.into()), ..first })
     }
 
     /// Canonical name, such as `model.layers.0.self_attn.q_proj.weight`.
@@ -59,21 +85,22 @@ impl Tensor {
 
     /// Bytes that this view's values take in the file.
     pub fn stored_bytes(&self) -> usize {
-        match self.layout {
+        match &self.layout {
             Layout::Transposed { .. } => self.n_values() * self.dtype.block_bytes(),
+            Layout::Apart(matrices) => matrices.iter().map(Tensor::stored_bytes).sum(),
             _ => self.range.len(),
         }
     }
 
-    /// The stored bytes; of a transposed view, those of the whole fused tensor that it shows a part of.
-    /// Files do not align their tensors to their types: read them as bytes.
+    /// The stored bytes; of a transposed view, those of the whole fused tensor that it shows a part of; none of a stack
+    /// whose matrices are stored apart. Files do not align their tensors to their types: read them as bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.file[self.range.clone()]
     }
 
     /// The stored bytes of a tensor that is stored as it is shown, value for value in the shape's order.
     pub fn bytes_as_shown(&self) -> Option<&[u8]> {
-        (self.layout == Layout::Rows && self.shift == 0.0).then(|| self.bytes())
+        (matches!(self.layout, Layout::Rows) && self.shift == 0.0).then(|| self.bytes())
     }
 
     /// The stored bytes of a row in the shape's order, of a tensor that is not stored transposed.
@@ -83,9 +110,13 @@ impl Tensor {
     pub fn row_bytes(&self, row: usize) -> &[u8] {
         let cols = self.shape.last().copied().unwrap_or(1);
         let each = self.dtype.row_bytes(cols).expect("checked when it was opened");
-        let stored = match self.layout {
+        let stored = match &self.layout {
             Layout::Rows => row,
-            Layout::RotaryPairs { head_dim } => stored_row(row, head_dim),
+            Layout::RotaryPairs { head_dim } => stored_row(row, *head_dim),
+            Layout::Apart(matrices) => {
+                let rows = matrices[0].shape[0];
+                return matrices[row / rows].row_bytes(row % rows);
+            }
             Layout::Transposed { .. } => panic!("`{}` is stored transposed", self.name),
         };
         &self.bytes()[stored * each..][..each]
@@ -93,7 +124,10 @@ impl Tensor {
 
     /// Has the system fetch the stored bytes ahead of their use, if they are not in memory; see [`FileBytes::will_need`].
     pub fn will_need(&self) {
-        self.file.will_need(self.range.clone());
+        match &self.layout {
+            Layout::Apart(matrices) => matrices.iter().for_each(Tensor::will_need),
+            _ => self.file.will_need(self.range.clone()),
+        }
     }
 
     /// The weights of a 2-D tensor, (out, in), with their row order as the kernels want to know it.
@@ -103,6 +137,7 @@ impl Tensor {
     pub fn matrix(&self) -> Result<Matrix<'_>, FormatError> {
         let &[rows, cols] = &self.shape[..] else { return Err(self.wrong_shape("a matrix")) };
         let matrix = match self.layout {
+            Layout::Apart(_) => return Err(self.wrong_shape("a matrix")),
             Layout::Rows => Matrix::new(self.dtype, rows, cols, self.bytes()),
             Layout::RotaryPairs { head_dim } => {
                 Matrix::new(self.dtype, rows, cols, self.bytes()).and_then(|m| m.with_rotary_pairs(head_dim))
@@ -123,6 +158,9 @@ impl Tensor {
         if index >= experts {
             return Err(self.error(format!("has {experts} experts, expected more than {index}")));
         }
+        if let Layout::Apart(matrices) = &self.layout {
+            return Ok(matrices[index].renamed(&self.name));
+        }
         let each = self.range.len() / experts;
         let start = self.range.start + index * each;
         Ok(Tensor { shape: vec![rows, cols], range: start..start + each, ..self.clone() })
@@ -139,7 +177,7 @@ impl Tensor {
             Layout::RotaryPairs { head_dim } => {
                 rows.start.is_multiple_of(head_dim) && rows.end.is_multiple_of(head_dim)
             }
-            Layout::Transposed { .. } => false,
+            Layout::Transposed { .. } | Layout::Apart(_) => false,
         };
         if n_rows == 0 || rows.start > rows.end || rows.end > n_rows || !whole_heads {
             return Err(self.error(format!("has {n_rows} rows, expected a part {rows:?} in it")));
@@ -151,13 +189,25 @@ impl Tensor {
         Ok(Tensor { name: name.into(), shape, range, ..self.clone() })
     }
 
+    /// Rows `rows` of every matrix of a stack (experts, out, in), as a stack under another name.
+    ///
+    /// # Errors
+    /// [`FormatError::Tensor`] if this is no stack, or has fewer rows.
+    pub fn rows_of_each_as(&self, name: &str, rows: Range<usize>) -> Result<Tensor, FormatError> {
+        let (&[experts, _, _], false) = (&self.shape[..], self.n_values() == 0) else {
+            return Err(self.wrong_shape("a stack of experts"));
+        };
+        let parts = (0..experts).map(|expert| self.expert(expert)?.rows_as(name, rows.clone()));
+        Tensor::stack(name, parts.collect::<Result<_, _>>()?)
+    }
+
     /// A stack stored (experts, in, out) seen as (experts, `outputs`, in).
     ///
     /// # Errors
     /// [`FormatError::Tensor`] if this is no plain stack of floats with that many outputs.
     pub fn transposed_as(&self, name: &str, outputs: Range<usize>) -> Result<Tensor, FormatError> {
         let &[experts, cols, stored] = &self.shape[..] else { return Err(self.wrong_shape("a stack of experts")) };
-        if self.layout != Layout::Rows || !self.dtype.is_float() || outputs.end > stored {
+        if !matches!(self.layout, Layout::Rows) || !self.dtype.is_float() || outputs.end > stored {
             return Err(self.error(format!("cannot be read as the outputs {outputs:?} of transposed floats")));
         }
         let layout = Layout::Transposed { stored, first: outputs.start };
@@ -167,7 +217,7 @@ impl Tensor {
     /// The weight of a convolution, (out, in, height, width), as the matrix (out, in · height · width) that it is for
     /// patches without overlap; anything else as it is.
     pub fn without_patch_shape(self) -> Tensor {
-        match (&self.shape[..], self.layout) {
+        match (&self.shape[..], &self.layout) {
             (&[out, a, b, c], Layout::Rows) => Tensor { shape: vec![out, a * b * c], ..self },
             _ => self,
         }
@@ -200,13 +250,16 @@ impl Tensor {
     /// All values in the shape's order, widened exactly or dequantised; every difference of the file's order or
     /// meaning is undone. For norms, biases and tests: it allocates 4 bytes per value.
     pub fn to_f32(&self) -> Vec<f32> {
+        if let Layout::Apart(matrices) = &self.layout {
+            return matrices.iter().flat_map(Tensor::to_f32).collect();
+        }
         let mut stored = vec![0.0; self.range.len() / self.dtype.block_bytes() * self.dtype.block_len()];
         dequantise(self.dtype, self.bytes(), &mut stored);
         if self.shift != 0.0 {
             stored.iter_mut().for_each(|v| *v -= self.shift);
         }
         match self.layout {
-            Layout::Rows => stored,
+            Layout::Rows | Layout::Apart(_) => stored,
             Layout::RotaryPairs { head_dim } => {
                 let cols = stored.len() / self.shape[0];
                 (0..self.shape[0])
@@ -236,14 +289,20 @@ impl Tensor {
             let bytes = self.dtype.row_bytes(cols).expect("checked when it was opened");
             dequantise(self.dtype, &self.bytes()[row * bytes..][..n * bytes], out);
         };
-        match self.layout {
+        match &self.layout {
             Layout::Rows => stored(first, out.len() / cols, out),
             Layout::RotaryPairs { head_dim } => {
                 for (i, out) in out.chunks_exact_mut(cols).enumerate() {
-                    stored(stored_row(first + i, head_dim), 1, out);
+                    stored(stored_row(first + i, *head_dim), 1, out);
                 }
             }
-            Layout::Transposed { stored, first: from } => self.read_transposed(first, out, stored, from),
+            Layout::Transposed { stored, first: from } => self.read_transposed(first, out, *stored, *from),
+            Layout::Apart(matrices) => {
+                let rows = matrices[0].shape[0];
+                for (i, out) in out.chunks_exact_mut(cols).enumerate() {
+                    matrices[(first + i) / rows].read_rows((first + i) % rows, out);
+                }
+            }
         }
         out.iter_mut().for_each(|v| *v -= self.shift);
     }
@@ -321,7 +380,11 @@ mod tests {
         let plain = f32s("w", &[2, 4, 3], &values);
         let turned = f32s("t", &[2, 3, 4], &values).transposed_as("t", 1..4).unwrap();
         let paired = f32s("q", &[8, 3], &values).with_rotary_pairs(4).unwrap();
-        for tensor in [plain, turned, paired] {
+        let [first, second] = [0, 1].map(|i| f32s("e", &[4, 3], &values[i * 12..][..12]));
+        let apart = Tensor::stack("experts", vec![first, second]).unwrap();
+        assert_eq!((apart.shape(), apart.to_f32()), (&[2, 4, 3][..], values));
+        assert_eq!(apart.expert(1).unwrap().to_f32(), apart.to_f32()[12..]);
+        for tensor in [plain, turned, paired, apart] {
             let (whole, cols) = (tensor.to_f32(), tensor.shape()[tensor.shape().len() - 1]);
             let rows = whole.len() / cols;
             if !matches!(tensor.layout, Layout::Transposed { .. }) {

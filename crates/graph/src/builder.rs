@@ -3,13 +3,13 @@
 
 use crate::id::{CacheId, RopeId, ValueId, WeightId};
 use crate::network::{CacheDecl, Network, Node, ShapeError, WeightDecl, WeightKind};
-use crate::op::{Activation, AttentionOp, Op, RopeSpec, Rows};
+use crate::op::{Activation, AttentionOp, Op, RopeSpec, Rows, Temperature};
 use crate::order::gather_products;
 
 /// Builds a [`Network`] node by node.
 #[derive(Debug)]
 pub struct Builder {
-    network: Network,
+    pub(crate) network: Network,
     error: Option<ShapeError>,
 }
 
@@ -17,7 +17,7 @@ impl Builder {
     /// An empty network over `vocab_size` token ids.
     pub fn new(vocab_size: usize) -> Builder {
         let network =
-            Network { nodes: vec![], weights: vec![], caches: vec![], ropes: vec![], outputs: vec![], vocab_size };
+            Network { nodes: vec![], weights: vec![], caches: vec![], states: vec![], ropes: vec![], outputs: vec![], vocab_size };
         Builder { network, error: None }
     }
 
@@ -160,8 +160,8 @@ impl Builder {
     }
 
     /// Attention temperature by position, see [`Op::ScaleByPosition`].
-    pub fn scale_by_position(&mut self, x: ValueId, floor: f32, scale: f32) -> ValueId {
-        self.push(Op::ScaleByPosition { floor, scale }, vec![x], self.rows(x), self.width(x))
+    pub fn scale_by_position(&mut self, x: ValueId, temperature: Temperature) -> ValueId {
+        self.push(Op::ScaleByPosition(temperature), vec![x], self.rows(x), self.width(x))
     }
 
     /// `cap * tanh(x / cap)`.

@@ -13,6 +13,9 @@ use crate::op::{AttentionOp, Op, Rows, StepSize};
 use crate::plan::BufferPlan;
 use crate::tile::{TileAttention, TileOp};
 
+/// Copies of a sequence's states that an executor keeps at earlier positions, to go on from: states cannot be cut back.
+pub const CHECKPOINTS: usize = 3;
+
 /// Width of the heads that [`Machine::attention_rate`] is measured with.
 pub const PROBED_HEAD_DIM: usize = 64;
 
@@ -142,7 +145,7 @@ impl Cost {
             products: vec![],
             table_bytes: 0,
             vector_bytes: 0,
-            state_bytes: 0,
+            state_bytes: network.state_bytes() as u64,
             attention: vec![],
             tile_attention: vec![],
             plan: BufferPlan::new(network),
@@ -202,10 +205,12 @@ impl Cost {
         read as u64 + self.vector_bytes + self.table_bytes.min(n_tokens as u64 * FAULT_AROUND)
     }
 
-    /// Bytes of keys and values for `n_positions`, `head_bytes` telling what a head of some width takes of them.
+    /// Bytes of keys and values for `n_positions`, `head_bytes` telling what a head of some width takes of them, and of
+    /// states with the copies that are kept.
     pub fn cache_bytes(&self, n_positions: usize, head_bytes: impl Fn(usize) -> usize) -> u64 {
         let position = |cache: &CacheDecl| 2 * cache.n_kv_heads * head_bytes(cache.head_dim);
-        self.caches.iter().map(position).sum::<usize>() as u64 * n_positions as u64
+        let positions = self.caches.iter().map(position).sum::<usize>() as u64 * n_positions as u64;
+        positions + (1 + CHECKPOINTS as u64) * self.state_bytes
     }
 
     /// Bytes of keys, values and other state that queries behind `n_positions` can still see: what an engine keeps that
@@ -273,7 +278,8 @@ impl Cost {
             let streamed = products.touched_bytes(1.0) / rate.streamed;
             cached + from_memory * (streamed - cached).max(0.0)
         });
-        let reading = from_memory * self.seen_bytes(depth, head_bytes) as f64 / machine.read_bandwidth;
+        let read = (self.seen_bytes(depth, head_bytes) as u64 + self.moved_state_bytes()) as f64;
+        let reading = from_memory * read / machine.read_bandwidth;
         let attention = reading + self.attention_flops(depth) / machine.attention_rate;
         products.sum::<f64>() + attention + self.n_nodes as f64 * machine.node_seconds
     }
@@ -293,7 +299,13 @@ impl Cost {
     /// Bytes of weights, keys and values that one decoded token of each sequence reads.
     fn decode_bytes(&self, depth: usize, n_sequences: usize, head_bytes: impl Fn(usize) -> usize) -> f64 {
         let weights: f64 = self.products.iter().map(|products| products.touched_bytes(n_sequences as f64)).sum();
-        weights + (n_sequences * self.seen_bytes(depth, head_bytes)) as f64
+        let of_each = self.seen_bytes(depth, head_bytes) as u64 + self.moved_state_bytes();
+        weights + (n_sequences as u64 * of_each) as f64
+    }
+
+    /// A token reads the states of its sequence and writes them back.
+    fn moved_state_bytes(&self) -> u64 {
+        2 * self.state_bytes
     }
 
     /// Bytes of the keys and values that a query at `position` sees.

@@ -24,13 +24,15 @@ mod network;
 mod op;
 mod order;
 mod plan;
+mod recurrent;
 mod tile;
 
 pub use builder::{Builder, Scope};
-pub use id::{CacheId, RopeId, ValueId, WeightId};
+pub use id::{CacheId, RopeId, StateId, ValueId, WeightId};
 pub use mask::Mask;
 pub use moe::{Experts, Gating, Moe, MoeOp, Routing, Score, Weighed};
-pub use network::{CacheDecl, Network, Node, ShapeError, WeightDecl, WeightKind};
-pub use op::{Activation, AttentionOp, ExtendedRope, Op, RopeLayout, RopeSpec, Rows, StepSize};
+pub use network::{CacheDecl, Network, Node, ShapeError, StateDecl, WeightDecl, WeightKind};
+pub use op::{Activation, AttentionOp, ExtendedRope, Op, RopeLayout, RopeSpec, Rows, StepSize, Temperature};
 pub use plan::{BufferPlan, SlotId};
+pub use recurrent::{ConvolutionOp, LinearAttention, LinearAttentionOp, Write};
 pub use tile::{TileAttention, TileOp, TilePosition, bucket_bounds, fractional_positions};

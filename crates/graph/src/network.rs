@@ -57,6 +57,14 @@ impl CacheDecl {
     }
 }
 
+/// What is kept of a sequence from one step to the next and does not grow with it: values that the whole past is folded
+/// into, zeros at its beginning. They cannot be cut back to an earlier position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateDecl {
+    /// Values in f32: rounded to fewer bits, what is folded token by token strays.
+    pub values: usize,
+}
+
 /// A network: `nodes[i]` yields value `i`; operands always come earlier.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
@@ -66,6 +74,8 @@ pub struct Network {
     pub weights: Vec<WeightDecl>,
     /// Caches that nodes refer to.
     pub caches: Vec<CacheDecl>,
+    /// States that nodes refer to.
+    pub states: Vec<StateDecl>,
     /// Rotary frequencies that nodes refer to.
     pub ropes: Vec<RopeSpec>,
     /// The values that are read once all nodes have run: of a text network the logits, `(n_selected, vocab_size)`; of a
@@ -79,6 +89,11 @@ impl Network {
     /// The weight behind an id.
     pub fn weight(&self, id: WeightId) -> &WeightDecl {
         &self.weights[id.0]
+    }
+
+    /// Bytes of all states of a sequence.
+    pub fn state_bytes(&self) -> usize {
+        self.states.iter().map(|state| state.values * size_of::<f32>()).sum()
     }
 
     /// The longest context that keeps the frequencies a model was first trained with, if it has others.

@@ -3,6 +3,7 @@
 use crate::id::{CacheId, RopeId, WeightId};
 use crate::mask::Mask;
 use crate::moe::MoeOp;
+use crate::recurrent::{ConvolutionOp, LinearAttentionOp};
 use crate::tile::TileOp;
 
 pub use plimsoll_kernels::{Activation, RopeLayout};
@@ -93,14 +94,25 @@ pub enum Op {
     Activate(Activation),
     /// Multiplies by a constant.
     Scale(f32),
-    /// Multiplies each row by `log1p(floor((position + 1) / floor)) * scale + 1`: attention temperature
-    /// (modeling_llama4.py, `Llama4TextAttention`).
-    ScaleByPosition {
-        /// Positions in one step of the temperature.
-        floor: f32,
-        /// Weight of the logarithm.
-        scale: f32,
+    /// Multiplies each row by its position's [`Temperature`].
+    ScaleByPosition(Temperature),
+    /// Columns `from..from + len` of every `group` of them.
+    Columns {
+        /// Columns of a group.
+        group: usize,
+        /// The first that is kept.
+        from: usize,
+        /// How many are kept.
+        len: usize,
     },
+    /// Adds a vector to each row.
+    Bias(WeightId),
+    /// `(x, by)`: every group of columns of `x`, as many as `by` has columns, times its column of `by`.
+    ScaleGroups,
+    /// Convolves over the sequence.
+    Convolution(ConvolutionOp),
+    /// Attends by way of a matrix for each head, into which the past is folded.
+    LinearAttention(LinearAttentionOp),
     /// A mixture of gated experts, of which each token passes some.
     Moe(MoeOp),
     /// Keeps the rows whose logits are wanted.
@@ -109,6 +121,25 @@ pub enum Op {
     Softcap(f32),
     /// What only vision towers do.
     Tile(TileOp),
+}
+
+/// Attention temperature, which grows with the position. Source: modeling_llama4.py, `Llama4TextAttention`;
+/// modeling_ministral3.py, `get_llama_4_attn_scale`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Temperature {
+    /// Added to the position.
+    pub ahead: f32,
+    /// Positions in one step.
+    pub floor: f32,
+    /// Weight of the logarithm.
+    pub scale: f32,
+}
+
+impl Temperature {
+    /// `log1p(floor((position + ahead) / floor)) * scale + 1`
+    pub fn at(self, position: usize) -> f32 {
+        ((position as f32 + self.ahead) / self.floor).floor().ln_1p() * self.scale + 1.0
+    }
 }
 
 /// Grouped-query attention over a key-value cache.

@@ -1,9 +1,9 @@
 //! What is done value by value, row by row or head by head.
 #![allow(unsafe_op_in_unsafe_fn)] // the contract of `crate::vector`
 
-use crate::vector::{Vector, gelu, gelu_tanh, silu};
+use crate::vector::{Vector, gelu, gelu_tanh, sigmoid, silu, softplus};
 
-/// The nonlinearity of a feed-forward layer.
+/// A nonlinearity, value by value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Activation {
     /// `x * sigmoid(x)`.
@@ -12,6 +12,12 @@ pub enum Activation {
     GeluTanh,
     /// GELU by the error function.
     Gelu,
+    /// `1 / (1 + e^-x)`
+    Sigmoid,
+    /// `ln(1 + e^x)`
+    Softplus,
+    /// The square of what is above 0.
+    SquaredRelu,
 }
 
 /// Which two values of a head turn together.
@@ -151,6 +157,12 @@ unsafe fn apply<V: Vector>(act: Activation, x: V) -> V {
         Activation::Silu => silu(x),
         Activation::GeluTanh => gelu_tanh(x),
         Activation::Gelu => gelu(x),
+        Activation::Sigmoid => sigmoid(x),
+        Activation::Softplus => softplus(x),
+        Activation::SquaredRelu => {
+            let above = x.max(V::zero());
+            above.mul(above)
+        }
     }
 }
 

@@ -10,6 +10,8 @@ use crate::matmul::gemm::{self, GemmTask};
 use crate::matmul::gemv::Gemv;
 use crate::matmul::int8::{Int8, Int8Task, inputs};
 use crate::matmul::transposed::{self, TransposedTask};
+use crate::recurrent::convolution::{self, ConvolutionTask};
+use crate::recurrent::linear_attention::{self, LinearAttentionTask};
 use crate::simd_level::SimdLevel;
 use crate::vector::{Portable, Vector};
 use crate::{Activations, DType, Isa, probe};
@@ -44,6 +46,10 @@ pub(crate) struct Kernels {
     pub layer_norm: LayerNorm,
     pub gated: unsafe fn(Activation, &[f32], &[f32], &mut [f32]),
     pub activate: unsafe fn(Activation, &[f32], &mut [f32]),
+    /// The channels between two.
+    pub convolve: unsafe fn(&ConvolutionTask, usize, usize),
+    /// A head, and the columns of its values between two.
+    pub attend_linearly: unsafe fn(&LinearAttentionTask, usize, usize, usize),
     /// Values, and how many of them ahead memory is asked for: see [`probe::sum`].
     pub sum: unsafe fn(&[f32], usize) -> f32,
     pub multiply_tiles: unsafe fn(usize),
@@ -132,6 +138,8 @@ macro_rules! level {
                 layer_norm,
                 gated,
                 activate,
+                convolve,
+                attend_linearly,
                 sum,
                 multiply_tiles,
                 by_row: None,
@@ -202,6 +210,18 @@ macro_rules! level {
             unsafe fn gated(act: Activation, gate: &[f32], up: &[f32], out: &mut [f32]) {
                 // SAFETY: as above.
                 unsafe { elementwise::gated::<$V>(act, gate, up, out) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn convolve(task: &ConvolutionTask, from: usize, to: usize) {
+                // SAFETY: as above.
+                unsafe { convolution::convolve::<$V>(task, from, to) }
+            }
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn attend_linearly(task: &LinearAttentionTask, head: usize, from: usize, to: usize) {
+                // SAFETY: as above.
+                unsafe { linear_attention::attend::<$V>(task, head, from, to) }
             }
 
             $(#[target_feature(enable = $features)])?

@@ -22,6 +22,7 @@ mod matmul;
 mod matrix;
 mod pool;
 pub mod probe;
+mod recurrent;
 mod scratch;
 mod simd_level;
 #[cfg(all(test, target_arch = "x86_64"))]
@@ -41,4 +42,5 @@ pub use fused::fused;
 pub use isa::{Isa, UnknownIsa};
 pub use matrix::{Matrix, MatrixError};
 pub use pool::Pool;
+pub use recurrent::{Convolution, LinearAttention, LinearAttentionInputs, Write};
 pub use vectorised::Vectorised;

@@ -1,12 +1,12 @@
 //! The two halves of a decoder layer, as every architecture here has them, and a layer of a vision tower. What differs
 //! between architectures is options; an option exists because a published model needs it.
 
-use plimsoll_graph::{AttentionOp, Builder, Mask, RopeId, Scope, TileAttention, ValueId};
+use plimsoll_graph::{AttentionOp, Builder, Mask, RopeId, Scope, Temperature, TileAttention, ValueId};
 
 use crate::config::{Hyperparams, VisionParams};
 use crate::weights::EMBEDDING;
 
-/// Norm of queries and keys, head by head.
+/// Norm of queries and keys, head by head but where it is said.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum QkNorm {
     /// With gain `q_norm`, `k_norm` plus an offset, before rotary.
@@ -14,6 +14,8 @@ pub(crate) enum QkNorm {
         /// Added to the gain.
         offset: f32,
     },
+    /// With gain `q_norm`, `k_norm` over all heads together, before rotary.
+    AllHeads,
     /// Without gain, after rotary.
     Plain,
 }
@@ -29,8 +31,8 @@ pub(crate) struct Attention {
     pub scale: f32,
     /// Norm of queries and keys.
     pub qk_norm: Option<QkNorm>,
-    /// Attention temperature by position: (floor, scale).
-    pub temperature: Option<(f32, f32)>,
+    /// Attention temperature by position.
+    pub temperature: Option<Temperature>,
     /// Bound of the scores.
     pub softcap: Option<f32>,
 }
@@ -55,9 +57,14 @@ pub(crate) fn self_attention(layer: &mut Scope<'_>, x: ValueId, hp: &Hyperparams
     let mut q = layer.linear(x, "self_attn.q_proj", q_width, hp.biases.qkv); // (n_tokens, n_heads * head_dim)
     let mut k = layer.linear(x, "self_attn.k_proj", kv_width, hp.biases.qkv); // (n_tokens, n_kv_heads * head_dim)
     let v = layer.linear(x, "self_attn.v_proj", kv_width, hp.biases.qkv);
-    if let Some(QkNorm::Gain { offset }) = opt.qk_norm {
-        q = layer.rms_norm(q, "self_attn.q_norm", hp.head_dim, hp.rms_eps, offset);
-        k = layer.rms_norm(k, "self_attn.k_norm", hp.head_dim, hp.rms_eps, offset);
+    let gains = match opt.qk_norm {
+        Some(QkNorm::Gain { offset }) => Some((hp.head_dim, hp.head_dim, offset)),
+        Some(QkNorm::AllHeads) => Some((q_width, kv_width, 0.0)),
+        Some(QkNorm::Plain) | None => None,
+    };
+    if let Some((of_q, of_k, offset)) = gains {
+        q = layer.rms_norm(q, "self_attn.q_norm", of_q, hp.rms_eps, offset);
+        k = layer.rms_norm(k, "self_attn.k_norm", of_k, hp.rms_eps, offset);
     }
     let net = layer.net();
     if let Some(rope) = opt.rope {
@@ -67,8 +74,8 @@ pub(crate) fn self_attention(layer: &mut Scope<'_>, x: ValueId, hp: &Hyperparams
         q = net.rms_norm_groups(q, None, hp.head_dim, hp.rms_eps, 0.0);
         k = net.rms_norm_groups(k, None, hp.head_dim, hp.rms_eps, 0.0);
     }
-    if let Some((floor, scale)) = opt.temperature {
-        q = net.scale_by_position(q, floor, scale);
+    if let Some(temperature) = opt.temperature {
+        q = net.scale_by_position(q, temperature);
     }
     let op = AttentionOp {
         cache: net.cache(hp.n_kv_heads, hp.head_dim),

@@ -15,6 +15,7 @@ mod blocks;
 mod checkpoint;
 pub mod config;
 pub mod export;
+mod mixture;
 mod mlx;
 mod names;
 mod rope;

@@ -150,8 +150,10 @@ impl Weights {
                 weights.add_stored(file, tensor, name)?;
             }
         }
+        weights.stack_experts()?;
         weights.turn_experts(hp.arch)?;
         weights.name_stacks()?;
+        weights.split_stacks()?;
         weights.split_fused(hp)?;
         weights.settle_tie(hp);
         weights.count();
@@ -215,12 +217,16 @@ impl Weights {
 
     /// Takes out the tensors of layers that are called `stored`, with what stands before that in their names.
     fn take(&mut self, stored: &str) -> Vec<(String, Tensor)> {
-        let before = |name: &str| {
+        self.take_where(|name| {
             let layer = name.strip_suffix(stored)?;
-            layer.strip_prefix("model.layers.")?.strip_suffix('.')?.parse::<u32>().ok().map(|_| layer.to_owned())
-        };
+            layer.strip_prefix("model.layers.")?.strip_suffix('.')?.parse::<u32>().ok().map(|_| layer)
+        })
+    }
+
+    /// Takes out the tensors of whose names `before` tells the beginning, with that.
+    fn take_where(&mut self, before: impl Fn(&str) -> Option<&str>) -> Vec<(String, Tensor)> {
         let found: Vec<(String, String)> =
-            self.tensors.keys().filter_map(|name| Some((before(name)?, name.clone()))).collect();
+            self.tensors.keys().filter_map(|name| Some((before(name)?.to_owned(), name.clone()))).collect();
         found.into_iter().filter_map(|(before, name)| Some((before, self.tensors.remove(&name)?))).collect()
     }
 
@@ -267,6 +273,42 @@ impl Weights {
         Ok(())
     }
 
+    /// Shows the matrices of experts that are stored one by one, `experts.3.gate_proj.weight`, as a stack of all.
+    fn stack_experts(&mut self) -> Result<(), FormatError> {
+        let mut stacks: BTreeMap<String, BTreeMap<usize, String>> = BTreeMap::new();
+        for name in self.tensors.keys() {
+            if let Some((stack, expert)) = stack_of(name) {
+                stacks.entry(stack).or_default().insert(expert, name.clone());
+            }
+        }
+        for (stack, experts) in stacks {
+            let matrices: Vec<Tensor> = experts.values().filter_map(|name| self.tensors.remove(name)).collect();
+            // Numbers begin at 0 and leave none out.
+            if let Some(missing) = (0..matrices.len()).find(|expert| !experts.contains_key(expert)) {
+                let what = format!("has no expert {missing} beside it");
+                return Err(matrices[missing].error(what));
+            }
+            self.add(Tensor::stack(&stack, matrices)?)?;
+        }
+        Ok(())
+    }
+
+    /// Shows stacks that hold an expert's gate and up behind each other as two stacks.
+    fn split_stacks(&mut self) -> Result<(), FormatError> {
+        for (layer, stack) in self.take_where(|name| name.strip_suffix("experts.gate_up_proj")) {
+            let &[_, rows, _] = stack.shape() else {
+                return Err(stack.error(format!("has the shape {:?}, expected (experts, out, in)", stack.shape())));
+            };
+            if !rows.is_multiple_of(2) {
+                return Err(stack.error(format!("has {rows} outputs, expected as many for gate and up")));
+            }
+            for (part, rows) in [("gate_proj", 0..rows / 2), ("up_proj", rows / 2..rows)] {
+                self.add(stack.rows_of_each_as(&format!("{layer}experts.{part}"), rows)?)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Names stacks of experts, which MLX has as weights of modules, as stacks are named here.
     fn name_stacks(&mut self) -> Result<(), FormatError> {
         let is_stack = |tensor: &&Tensor| tensor.shape().len() == 3 && tensor.name().contains(".experts.");
@@ -302,6 +344,18 @@ impl Weights {
             _ => {}
         }
     }
+}
+
+/// The stack that a weight of one expert belongs to, and which expert's it is: a matrix's is named without `.weight`, a
+/// bias's with `_bias`.
+fn stack_of(name: &str) -> Option<(String, usize)> {
+    let (before, rest) = name.split_once(".experts.")?;
+    let (expert, part) = rest.split_once('.')?;
+    let (module, suffix) = match part.strip_suffix(".weight") {
+        Some(module) => (module, ""),
+        None => (part.strip_suffix(".bias")?, "_bias"),
+    };
+    Some((format!("{before}.experts.{module}{suffix}"), expert.parse().ok()?))
 }
 
 fn same_weights(a: &Tensor, b: &Tensor) -> bool {

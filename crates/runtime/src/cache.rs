@@ -1,9 +1,11 @@
-//! The key-value cache of one sequence.
+//! What is kept of one sequence: keys and values, and states where the network has some.
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
-use plimsoll_graph::{CacheDecl, CacheId, Network};
+use plimsoll_graph::{CacheDecl, CacheId, Network, StateId};
 use plimsoll_kernels::{KvRows, kv_groups, quantise_kv};
+
+use crate::states::States;
 
 /// How keys and values are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -142,10 +144,12 @@ struct Layer {
     values: Store,
 }
 
-/// Keys and values of every layer for the positions `0..len` of one sequence; or its tokens, where another engine has those.
+/// Keys and values of every layer for the positions `0..len` of one sequence, and the states that they were folded into; or
+/// its tokens, where another engine has those.
 #[derive(Debug)]
 pub struct KvCache {
     layers: Vec<Layer>,
+    states: States,
     /// Of a network that another engine computes; empty where keys and values lie here.
     ids: Vec<u32>,
     len: usize,
@@ -168,13 +172,15 @@ impl KvCache {
         let layers: Option<Vec<Layer>> = network.caches.iter().map(layer).collect();
         let native = network.native_context();
         let layers = layers.ok_or_else(refused)?;
-        Ok(KvCache { layers, ids: Vec::new(), len: 0, capacity, expected: capacity, native })
+        let states = States::new(network);
+        Ok(KvCache { layers, states, ids: Vec::new(), len: 0, capacity, expected: capacity, native })
     }
 
     /// A cache of the tokens alone.
     pub(crate) fn of_ids(network: &Network, capacity: usize) -> KvCache {
         let native = network.native_context();
-        KvCache { layers: Vec::new(), ids: Vec::new(), len: 0, capacity, expected: capacity, native }
+        let states = States::default();
+        KvCache { layers: Vec::new(), states, ids: Vec::new(), len: 0, capacity, expected: capacity, native }
     }
 
     /// Positions filled.
@@ -209,14 +215,35 @@ impl KvCache {
         stays
     }
 
-    /// Forgets every position from `len` on; what stays is as if the rest had never been seen.
-    pub fn truncate(&mut self, len: usize) {
-        self.len = self.len.min(len);
+    /// Forgets every position from `len` on, and what lies between it and the last position that can be gone on from:
+    /// states cannot be cut anywhere. What stays, of which the length is returned, is as if the rest had never been seen.
+    pub fn truncate(&mut self, len: usize) -> usize {
+        self.len = self.states.go_back(len, self.len);
         self.ids.truncate(self.len);
         for layer in &mut self.layers {
             layer.keys.truncate(layer.of, self.len);
             layer.values.truncate(layer.of, self.len);
         }
+        self.len
+    }
+
+    /// How many positions would stay if this were cut to `len`.
+    pub fn reachable(&self, len: usize) -> usize {
+        self.states.reachable(len, self.len)
+    }
+
+    /// Positions whose keys and values take as many bytes as the states and their copies do, however long the sequence is.
+    pub fn state_positions(&self) -> usize {
+        self.states.bytes().div_ceil(self.position_bytes().max(1))
+    }
+
+    /// Keeps a copy of the states, to go on from here.
+    pub(crate) fn keep_states(&mut self) {
+        self.states.keep(self.len);
+    }
+
+    pub(crate) fn state(&mut self, id: StateId) -> &mut [f32] {
+        self.states.get_mut(id)
     }
 
     /// Bytes for a position.
@@ -224,7 +251,8 @@ impl KvCache {
         self.layers.iter().map(|layer| 2 * layer.of.n_kv_heads * layer.keys.kind().head_bytes(layer.of.head_dim)).sum()
     }
 
-    /// A cache of the same capacity that holds a copy of the first `len` positions.
+    /// A cache of the same capacity that holds a copy of the first `len` positions, or of as many of them as are
+    /// [`KvCache::reachable`].
     ///
     /// # Errors
     /// There is no memory for it.
@@ -233,6 +261,7 @@ impl KvCache {
     /// If fewer positions are filled.
     pub fn beginning(&self, len: usize) -> Result<KvCache, CacheError> {
         assert!(len <= self.len, "{len} of {} positions", self.len);
+        let (states, len) = self.states.beginning(len, self.len);
         let refused =
             || CacheError { positions: self.capacity, bytes: self.position_bytes() as u64 * self.capacity as u64 };
         let layer = |layer: &Layer| {
@@ -242,7 +271,7 @@ impl KvCache {
         let layers: Option<Vec<Layer>> = self.layers.iter().map(layer).collect();
         let KvCache { capacity, expected, native, .. } = *self;
         let ids = self.ids[..len.min(self.ids.len())].to_vec();
-        Ok(KvCache { layers: layers.ok_or_else(refused)?, ids, len, capacity, expected, native })
+        Ok(KvCache { layers: layers.ok_or_else(refused)?, states, ids, len, capacity, expected, native })
     }
 
     /// Appends rows to one layer; [`KvCache::advance`] follows once every layer has them.

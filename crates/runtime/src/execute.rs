@@ -158,6 +158,21 @@ impl Executor {
             Op::Gated(act) => cpu.gated(*act, input(0), input(1), out),
             Op::Activate(act) => cpu.activate(*act, input(0), out),
             Op::Scale(factor) => out.iter_mut().zip(input(0)).for_each(|(y, x)| *y = x * factor),
+            Op::Columns { group, from, len } => {
+                let groups = input(0).chunks_exact(*group).map(|columns| &columns[*from..*from + *len]);
+                out.chunks_exact_mut(*len).zip(groups).for_each(|(out, kept)| out.copy_from_slice(kept));
+            }
+            Op::Bias(vector) => {
+                out.copy_from_slice(input(0));
+                cpu.add_bias(weights.vector(*vector), out);
+            }
+            Op::ScaleGroups => {
+                let (x, by) = (input(0), input(1));
+                let group = x.len() / by.len();
+                for ((out, x), by) in out.chunks_exact_mut(group).zip(x.chunks_exact(group)).zip(by) {
+                    out.iter_mut().zip(x).for_each(|(out, x)| *out = x * by);
+                }
+            }
             Op::Softcap(cap) => out.iter_mut().zip(input(0)).for_each(|(y, x)| *y = cap * (x / cap).tanh()),
             _ => {
                 let inputs: Vec<&[f32]> = node.inputs.iter().map(|value| self.value(*value, size)).collect();

@@ -15,6 +15,7 @@ mod memory;
 mod moe;
 mod observed;
 mod program;
+mod states;
 mod tile_step;
 mod token_step;
 mod tower;

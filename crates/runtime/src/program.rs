@@ -320,7 +320,13 @@ impl Program {
             Computed::Here(executor) => {
                 let mut step = TokenStep::new(phase, &executor.network.ropes, input, sequences, n_selected);
                 executor.run(&mut step);
-                sequences.iter_mut().for_each(|cache| cache.advance(each));
+                for cache in sequences.iter_mut() {
+                    cache.advance(each);
+                    // What generated tokens were folded into is not gone back to.
+                    if phase == Phase::Prefill {
+                        cache.keep_states();
+                    }
+                }
                 let size = StepSize { tokens: input.len(), selected: n_selected, tiles: 0 };
                 Ok(executor.value(executor.network.outputs[0], size))
             }
@@ -331,7 +337,7 @@ impl Program {
                 }
                 let found = delegated.run(sequences.iter().map(|cache| cache.ids()), n_selected / sequences.len());
                 if found.is_err() {
-                    sequences.iter_mut().zip(before).for_each(|(cache, len)| cache.truncate(len));
+                    sequences.iter_mut().zip(before).for_each(|(cache, len)| _ = cache.truncate(len));
                 }
                 Ok(found?)
             }

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use plimsoll_graph::{AttentionOp, Node, Op, RopeSpec, StepSize};
-use plimsoll_kernels::{AttentionShape, KvSequence, Phase, RopeShape};
+use plimsoll_graph::{AttentionOp, LinearAttentionOp, Node, Op, RopeSpec, StepSize};
+use plimsoll_kernels::{AttentionShape, Convolution, KvSequence, LinearAttentionInputs, Phase, RopeShape};
 
 use crate::cache::KvCache;
 use crate::execute::{Executor, Step};
@@ -54,6 +54,18 @@ impl<'a, 'c> TokenStep<'a, 'c> {
     }
 }
 
+impl TokenStep<'_, '_> {
+    fn attend_linearly(&mut self, executor: &Executor, op: &LinearAttentionOp, inputs: &[&[f32]], out: &mut [f32]) {
+        let [q, k, v, step, beta] = *inputs else { unreachable!("linear attention has five operands") };
+        let speed: Vec<f32> = executor.weights.vector(op.a_log).iter().map(|a_log| a_log.exp()).collect();
+        let rows = step.chunks_exact(speed.len());
+        let keep: Vec<f32> = rows.flat_map(|row| row.iter().zip(&speed).map(|(step, by)| (-by * step).exp())).collect();
+        let inputs = LinearAttentionInputs { q, k, v, keep: &keep, beta };
+        let mut states: Vec<&mut [f32]> = self.sequences.iter_mut().map(|cache| cache.state(op.state)).collect();
+        executor.cpu.attend_linearly(&op.heads, &inputs, &mut states, out);
+    }
+}
+
 impl Step for TokenStep<'_, '_> {
     fn phase(&self) -> Phase {
         self.phase
@@ -87,10 +99,17 @@ impl Step for TokenStep<'_, '_> {
                 cpu.rope(&shape, out, cos, sin);
             }
             Op::Attention(op) => self.attend(executor, op, [inputs[0], inputs[1], inputs[2]], out),
-            Op::ScaleByPosition { floor, scale } => {
+            Op::Convolution(op) => {
+                let bias = op.bias.map(|bias| weights.vector(bias));
+                let of = Convolution { weight: weights.vector(op.weight), bias, taps: op.taps };
+                let mut states: Vec<&mut [f32]> = self.sequences.iter_mut().map(|cache| cache.state(op.state)).collect();
+                cpu.convolve(&of, inputs[0], &mut states, out);
+            }
+            Op::LinearAttention(op) => self.attend_linearly(executor, op, inputs, out),
+            Op::ScaleByPosition(temperature) => {
                 let rows = out.chunks_exact_mut(node.width).zip(inputs[0].chunks_exact(node.width));
                 for (position, (row, x)) in self.positions.iter().zip(rows) {
-                    let factor = ((*position as f32 + 1.0) / floor).floor().ln_1p() * scale + 1.0;
+                    let factor = temperature.at(*position);
                     row.iter_mut().zip(x).for_each(|(y, x)| *y = x * factor);
                 }
             }

@@ -191,7 +191,7 @@ impl Batch {
     /// # Errors
     /// There is no memory for its keys and values.
     pub fn admit(&mut self, candidate: Candidate) -> Result<Admission, SessionError> {
-        let reserved = candidate.answer.longest();
+        let reserved = candidate.answer.longest() + self.session.cache.state_positions();
         let has_place = self.sequences.len() < self.options.sequences.max(1);
         let prefix = if has_place { self.room_for(&candidate.tokens, reserved)? } else { None };
         let Some(prefix) = prefix else { return Ok(Admission::Full(Box::new(candidate))) };

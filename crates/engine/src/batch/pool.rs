@@ -19,8 +19,8 @@ impl Prefix {
             self.cached.clear();
         }
         let shared = shared(tokens, &self.cached);
-        self.cache.truncate(shared);
-        self.cached.truncate(shared);
+        let kept = self.cache.truncate(shared);
+        self.cached.truncate(kept);
         self
     }
 }
@@ -31,7 +31,12 @@ fn shared(tokens: &[PromptToken], cached: &[PromptToken]) -> usize {
     before_last.iter().zip(cached).take_while(|(new, old)| new == old).count()
 }
 
-/// A copy of the first `length` positions.
+/// The same of a cache that holds the second, as far as it can be gone on from.
+fn usable(tokens: &[PromptToken], cache: &KvCache, cached: &[PromptToken]) -> usize {
+    cache.reachable(shared(tokens, cached))
+}
+
+/// A copy of the first `length` positions, which are usable.
 fn copied(cache: &KvCache, cached: &[PromptToken], length: usize) -> Result<Prefix, CacheError> {
     Ok(Prefix { cache: cache.beginning(length)?, cached: cached[..length].to_vec() })
 }
@@ -57,20 +62,22 @@ impl Pool {
     /// Keeps what a sequence read of its prompt. Generated positions are forgotten: their arithmetic is that of generated
     /// tokens, and as part of a prompt they would have other bits.
     pub fn keep(&mut self, sequence: Sequence) {
-        let Sequence { mut cache, cached, filled, .. } = sequence;
-        cache.truncate(cached.len());
+        let Sequence { mut cache, mut cached, filled, .. } = sequence;
+        cached.truncate(cache.truncate(cached.len()));
         if !cached.is_empty() {
-            self.kept.push(Kept { filled: filled.max(cached.len()), prefix: Prefix { cache, cached } });
+            let filled = filled.max(cached.len()) + cache.state_positions();
+            self.kept.push(Kept { filled, prefix: Prefix { cache, cached } });
         }
     }
 
     /// The longest beginning of `tokens` among what is kept and what is being answered: taken where the prompt continues
     /// all of it, or all but its last token; copied where somebody else may.
     pub fn prefix(&mut self, tokens: &[PromptToken], sequences: &[Sequence]) -> Result<Option<Prefix>, CacheError> {
-        let of_kept = self.kept.iter().map(|kept| shared(tokens, &kept.prefix.cached)).enumerate();
-        let (at, kept) = of_kept.max_by_key(|(_, shared)| *shared).unwrap_or_default();
-        let running = sequences.iter().max_by_key(|sequence| shared(tokens, &sequence.cached));
-        let of_running = running.map_or(0, |sequence| shared(tokens, &sequence.cached));
+        let of_kept = self.kept.iter().map(|kept| usable(tokens, &kept.prefix.cache, &kept.prefix.cached)).enumerate();
+        let (at, kept) = of_kept.max_by_key(|(_, usable)| *usable).unwrap_or_default();
+        let of_sequence = |sequence: &&Sequence| usable(tokens, &sequence.cache, &sequence.cached);
+        let running = sequences.iter().max_by_key(of_sequence);
+        let of_running = running.as_ref().map_or(0, of_sequence);
         match running {
             _ if kept.max(of_running) == 0 => Ok(None),
             Some(sequence) if of_running > kept => copied(&sequence.cache, &sequence.cached, of_running).map(Some),

@@ -22,7 +22,7 @@ pub(super) struct Sequence {
     pub cached: Vec<PromptToken>,
     pub cache: KvCache,
     pub answer: Answer,
-    /// Positions that it may need.
+    /// Positions that it may need, and those that its states take the place of.
     pub reserved: usize,
     /// Positions that its memory was filled to.
     pub filled: usize,

@@ -426,7 +426,7 @@ impl Session {
             self.cached.clear();
         }
         let reused = prefix.iter().zip(&self.cached).take_while(|(new, cached)| new == cached).count();
-        self.cache.truncate(reused);
+        let reused = self.cache.truncate(reused);
         self.cached.truncate(reused);
         Ok(reused)
     }

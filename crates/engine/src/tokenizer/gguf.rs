@@ -189,6 +189,7 @@ fn assemble(
     let special = SpecialIds {
         bos: vocab.bos_id,
         adds_bos: vocab.add_bos.unwrap_or(adds_bos) && vocab.bos_id.is_some(),
+        bos_is_assumed: vocab.add_bos.is_none(),
         eos_ids,
     };
     let backend = Backend::Vocabulary(Box::new(vocabulary));

@@ -187,7 +187,8 @@ fn read(
     let bos = id("bos_token").or(prefix.first().copied());
     // The post-processor puts BOS there or does not, whatever `add_bos_token` says.
     let adds_bos = !prefix.is_empty() && bos.is_some();
-    let special = SpecialIds { bos, adds_bos, eos_ids: id("eos_token").into_iter().collect() };
+    let eos_ids = id("eos_token").into_iter().collect();
+    let special = SpecialIds { bos, adds_bos, bos_is_assumed: false, eos_ids };
     let backend = Backend::Pipeline(Arc::new(Pipeline::new(tokenizer, normaliser)?));
     Tokenizer::assemble(backend, pieces, controls, special, variables).map(|tokenizer| Tokenizer {
         strips_first_space,

@@ -171,6 +171,8 @@ impl TokenizerOptions {
 struct SpecialIds {
     bos: Option<u32>,
     adds_bos: bool,
+    /// Whether the file says nothing of `adds_bos`, which then follows from how it cuts texts.
+    bos_is_assumed: bool,
     eos_ids: Vec<u32>,
 }
 
@@ -301,6 +303,12 @@ impl Tokenizer {
             Backend::Pipeline(pipeline) => pipeline.encode_guarded(prompt),
             Backend::Vocabulary(vocabulary) => vocabulary.encode(prompt.marked(), true, |c| prompt.restore(c)),
         }
+    }
+
+    /// Whether [`Tokenizer::with_bos`] adds a BOS of which the tokenizer's file says nothing: llama.cpp adds it by the name of
+    /// the pre-tokenizer.
+    pub fn assumes_bos(&self) -> bool {
+        self.special.adds_bos && self.special.bos_is_assumed
     }
 
     /// Puts BOS before the ids, if this tokenizer begins texts with it and they do not begin so already.

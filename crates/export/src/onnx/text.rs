@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use plimsoll_graph::{AttentionOp, Mask, Network, Node, Op, RopeId};
+use plimsoll_graph::{AttentionOp, Mask, Network, Node, Op, RopeId, Temperature};
 
 use super::builder::{GraphBuilder, Value};
 use super::error::OnnxError;
@@ -123,7 +123,7 @@ impl TextState {
                 Err(Walk::unsupported(index, &node.op, "its cache is another layer's"))
             }
             Op::Attention(op) => Ok(self.attend(walk, op, [&inputs[0], &inputs[1], &inputs[2]])),
-            Op::ScaleByPosition { floor, scale } => Ok(self.scale_by_position(walk, &inputs[0], *floor, *scale)),
+            Op::ScaleByPosition(temperature) => Ok(self.scale_by_position(walk, &inputs[0], temperature)),
             // Whoever asks picks the rows.
             Op::SelectRows => Ok(inputs[0].clone()),
             Op::Moe(_) => Err(Walk::unsupported(index, &node.op, "experts would all run for every token")),
@@ -131,11 +131,12 @@ impl TextState {
         }
     }
 
-    /// `x * (log(1 + floor((position + 1) / floor)) * scale + 1)`
-    fn scale_by_position(&self, walk: &mut Walk, x: &Value, floor: f32, scale: f32) -> Value {
+    /// `x` times [`Temperature::at`] of the positions.
+    fn scale_by_position(&self, walk: &mut Walk, x: &Value, temperature: &Temperature) -> Value {
         let b = &mut walk.b;
-        let [one, floor, scale] = [1.0, floor, scale].map(|value| b.number(value, ElementType::F32));
-        let steps = b.node("Add", &[&self.at.rows, &one]);
+        let Temperature { ahead, floor, scale } = *temperature;
+        let [one, ahead, floor, scale] = [1.0, ahead, floor, scale].map(|value| b.number(value, ElementType::F32));
+        let steps = b.node("Add", &[&self.at.rows, &ahead]);
         let steps = b.node("Div", &[&steps, &floor]);
         let steps = b.node("Floor", &[&steps]);
         let steps = b.node("Add", &[&steps, &one]);

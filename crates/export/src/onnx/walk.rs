@@ -122,6 +122,12 @@ impl<'a> Walk<'a> {
             }
             Activation::GeluTanh => self.b.node_with("Gelu", &[x], gelu("tanh")),
             Activation::Gelu => self.b.node_with("Gelu", &[x], gelu("none")),
+            Activation::Sigmoid => self.b.node("Sigmoid", &[x]),
+            Activation::Softplus => self.b.node("Softplus", &[x]),
+            Activation::SquaredRelu => {
+                let above = self.b.node("Relu", &[x]);
+                self.b.node("Mul", &[&above, &above])
+            }
         }
     }
 
@@ -194,7 +200,12 @@ fn op_name(op: &Op) -> &'static str {
         Op::Gated(_) => "Gated",
         Op::Activate(_) => "Activate",
         Op::Scale(_) => "Scale",
-        Op::ScaleByPosition { .. } => "ScaleByPosition",
+        Op::ScaleByPosition(_) => "ScaleByPosition",
+        Op::Columns { .. } => "Columns",
+        Op::Bias(_) => "Bias",
+        Op::ScaleGroups => "ScaleGroups",
+        Op::Convolution(_) => "Convolution",
+        Op::LinearAttention(_) => "LinearAttention",
         Op::Moe(_) => "Moe",
         Op::SelectRows => "SelectRows",
         Op::Softcap(_) => "Softcap",

@@ -44,6 +44,38 @@ pub(crate) unsafe fn exp2<V: Vector>(x: V) -> V {
     x.if_less(V::splat(-126.0), V::zero(), p.mul(n.pow2()))
 }
 
+/// `1 / (1 + e^-x)`.
+#[inline(always)]
+pub(crate) unsafe fn sigmoid<V: Vector>(x: V) -> V {
+    let one = V::splat(1.0);
+    one.div(one.add(exp(V::zero().sub(x))))
+}
+
+/// `ln(1 + e^x)`, as `max(x, 0) + ln(1 + e^-|x|)`: neither overflows nor cancels.
+#[inline(always)]
+pub(crate) unsafe fn softplus<V: Vector>(x: V) -> V {
+    let (minus, zero) = (V::zero().sub(x), V::zero());
+    let faded = exp(minus.min(x)); // e^-|x|, from 0 to 1
+    zero.max(x).add(ln_1p(faded))
+}
+
+/// `ln(1 + x)` for `x` from 0 to 1, by the series of the area tangent: `2 artanh(x / (2 + x))`, whose argument is at most
+/// a third.
+#[inline(always)]
+unsafe fn ln_1p<V: Vector>(x: V) -> V {
+    let t = x.div(V::splat(2.0).add(x));
+    let square = t.mul(t);
+    let mut p = V::splat(1.0 / 15.0);
+    p = p.mul_add(square, V::splat(1.0 / 13.0));
+    p = p.mul_add(square, V::splat(1.0 / 11.0));
+    p = p.mul_add(square, V::splat(1.0 / 9.0));
+    p = p.mul_add(square, V::splat(1.0 / 7.0));
+    p = p.mul_add(square, V::splat(1.0 / 5.0));
+    p = p.mul_add(square, V::splat(1.0 / 3.0));
+    p = p.mul_add(square, V::splat(1.0));
+    t.add(t).mul(p)
+}
+
 /// `x * sigmoid(x)`.
 #[inline(always)]
 pub(crate) unsafe fn silu<V: Vector>(x: V) -> V {

@@ -13,7 +13,7 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub(crate) use math::{exp2, gelu, gelu_tanh, silu, soft_cap};
+pub(crate) use math::{exp2, gelu, gelu_tanh, sigmoid, silu, soft_cap, softplus};
 #[cfg(target_arch = "aarch64")]
 pub(crate) use neon::F32x4;
 pub(crate) use portable::Portable;

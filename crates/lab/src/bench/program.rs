@@ -88,7 +88,7 @@ impl Timed for ProgramTimer<'_> {
             tokens = logits.chunks_exact(vocab_size).map(likeliest).collect();
         }
         let seconds = start.elapsed().as_secs_f64();
-        self.caches.iter_mut().for_each(|cache| cache.truncate(depth));
+        self.caches.iter_mut().for_each(|cache| _ = cache.truncate(depth));
         Ok(seconds)
     }
 }

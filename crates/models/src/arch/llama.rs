@@ -2,7 +2,7 @@
 //! modeling_llama.py, configuration_llama.py, modeling_mistral.py, configuration_mistral.py; llama.cpp
 //! convert_hf_to_gguf.py (`LlamaModel`).
 
-use plimsoll_graph::{Builder, Mask, Network, RopeLayout};
+use plimsoll_graph::{Builder, Mask, Network, RopeLayout, Scope, ValueId};
 use serde_json::json;
 
 use super::{Arch, Class, Gguf, RopeDefaults, RotaryRows, TokenizerClass, Window};
@@ -72,6 +72,15 @@ pub(crate) fn mlx_lacks_window(hp: &Hyperparams) -> Option<&'static str> {
 
 /// A Llama decoder; `adapt` changes the attention of single layers.
 pub(crate) fn decoder(hp: &Hyperparams, adapt: impl Fn(usize, &mut Attention)) -> Result<Network, ModelError> {
+    decoder_with(hp, adapt, |layer, _, h| blocks::gated_mlp(layer, h, "mlp", hp.d_ff, hp))
+}
+
+/// The same with another MLP, which is given the number of its layer and the normed residual.
+pub(crate) fn decoder_with(
+    hp: &Hyperparams,
+    adapt: impl Fn(usize, &mut Attention),
+    mlp: impl Fn(&mut Scope<'_>, usize, ValueId) -> ValueId,
+) -> Result<Network, ModelError> {
     let mut net = Builder::new(hp.vocab_size);
     let rope = net.rope_spec(rope::spec(&hp.rope, RopeLayout::Halves));
     let mut x = net.embed(EMBEDDING, hp.d_model);
@@ -83,7 +92,7 @@ pub(crate) fn decoder(hp: &Hyperparams, adapt: impl Fn(usize, &mut Attention)) -
         let a = blocks::self_attention(layer, h, hp, &attention);
         x = layer.net().add(x, a);
         let h = layer.rms_norm(x, "post_attention_layernorm", hp.d_model, hp.rms_eps, 0.0);
-        let m = blocks::gated_mlp(layer, h, "mlp", hp.d_ff, hp);
+        let m = mlp(layer, i, h);
         x = layer.net().add(x, m);
     }
     let logits = blocks::head(&mut net, x, hp, 0.0);

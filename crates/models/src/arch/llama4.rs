@@ -2,12 +2,13 @@
 //! instead of position on the others. Source: transformers modeling_llama4.py, configuration_llama4.py; llama.cpp
 //! convert_hf_to_gguf.py, llama-model.cpp.
 
-use plimsoll_graph::{Builder, Gating, Moe, Network, RopeId, RopeLayout, Routing, Score, Weighed};
+use plimsoll_graph::{Builder, Gating, Moe, Network, RopeId, RopeLayout, Routing, Score, Temperature, Weighed};
 use serde_json::{Value, json};
 
 use super::{Arch, Class, Gguf, RopeDefaults, RotaryRows, Window, llama};
 use crate::blocks::{self, Attention, QkNorm};
 use crate::config::{GgufConfig, Hyperparams, LayerKeys, LayerKind, Layers, MAX_LAYERS};
+use crate::mixture::Mixture;
 use crate::weights::EMBEDDING;
 use crate::{HyperparamError, ModelError, rope};
 
@@ -141,17 +142,13 @@ fn temperate_attention(hp: &Hyperparams) -> Result<Attention, ModelError> {
         return Err(hp.error("floor_scale", "a number of tokens greater than 0").into());
     }
     let scale = hp.f32("attn_scale")?.unwrap_or(0.1);
-    let temperature = hp.bool("attn_temperature_tuning")?.unwrap_or(true).then_some((floor, scale));
+    let temperature = hp.bool("attn_temperature_tuning")?.unwrap_or(true).then_some(Temperature { ahead: 1.0, floor, scale });
     Ok(Attention { temperature, ..Attention::plain(hp, None) })
 }
 
-/// Far beyond any published model; it keeps a damaged number from becoming an allocation.
-const MAX_EXPERTS: usize = 4096;
-
 /// Where experts stand, and how many.
 struct Experts {
-    n: usize,
-    top_k: usize,
+    mixture: Mixture,
     /// Width of the layers without experts.
     dense_d_ff: usize,
     /// Which layers have experts.
@@ -160,14 +157,7 @@ struct Experts {
 
 impl Experts {
     fn read(hp: &Hyperparams) -> Result<Experts, ModelError> {
-        let n = hp.usize("num_local_experts")?.unwrap_or(0);
-        if n > MAX_EXPERTS {
-            return Err(hp.error("num_local_experts", format!("{MAX_EXPERTS} experts at most")).into());
-        }
-        let top_k = hp.usize("num_experts_per_tok")?.unwrap_or(1);
-        if n > 0 && !(1..=n).contains(&top_k) {
-            return Err(hp.error("num_experts_per_tok", format!("1 to {n}, all experts there are")).into());
-        }
+        let mixture = Mixture::read(hp)?;
         let step = hp.usize("interleave_moe_layer_step")?.unwrap_or(1);
         let listed = hp.usizes("moe_layers")?;
         let has_experts = |layer: usize| match &listed {
@@ -175,10 +165,9 @@ impl Experts {
             None => step > 0 && (layer + 1).is_multiple_of(step),
         };
         Ok(Experts {
-            n,
-            top_k,
+            mixture,
             dense_d_ff: hp.usize("intermediate_size_mlp")?.unwrap_or(hp.d_ff),
-            layers: (0..hp.n_layers).map(|layer| n > 0 && has_experts(layer)).collect(),
+            layers: (0..hp.n_layers).map(|layer| mixture.n_experts > 0 && has_experts(layer)).collect(),
         })
     }
 
@@ -190,11 +179,11 @@ impl Experts {
             choice_bias: None,
             experts: "feed_forward.experts",
             biases: false,
-            n_experts: self.n,
-            d_ff: hp.d_ff,
+            n_experts: self.mixture.n_experts,
+            d_ff: self.mixture.d_ff,
             gating: Gating::Plain(hp.activation),
             routing: Routing {
-                top_k: self.top_k,
+                top_k: self.mixture.top_k,
                 score: Score::Sigmoid,
                 renormalised: None,
                 factor: 1.0,

@@ -28,7 +28,7 @@ macro_rules! architectures {
     };
 }
 
-architectures! { llama smollm3 qwen2 qwen3 phi3 gemma3 llama4; towers idefics3 llama4_vision }
+architectures! { llama ministral3 smollm3 qwen2 qwen3 qwen3_moe olmo3 phi3 gemma3 llama4; towers idefics3 llama4_vision }
 
 /// An architecture of text models: its network, and how published files spell it.
 pub struct Arch {

@@ -24,7 +24,7 @@ pub(crate) struct GgufFacts {
 }
 
 /// Keys that mean the same for every architecture: the part after `{arch}.` and Hugging Face's name.
-const SAME: [(&str, &str); 16] = [
+const SAME: [(&str, &str); 17] = [
     ("block_count", "num_hidden_layers"),
     ("context_length", "max_position_embeddings"),
     ("embedding_length", "hidden_size"),
@@ -38,6 +38,7 @@ const SAME: [(&str, &str); 16] = [
     ("vocab_size", "vocab_size"),
     ("expert_count", "num_local_experts"),
     ("expert_used_count", "num_experts_per_tok"),
+    ("expert_feed_forward_length", "moe_intermediate_size"),
     ("interleave_moe_layer_step", "interleave_moe_layer_step"),
     ("attn_logit_softcapping", "attn_logit_softcapping"),
     ("final_logit_softcapping", "final_logit_softcapping"),
@@ -224,6 +225,9 @@ impl GgufConfig<'_> {
                 "rope_type": "yarn", "factor": factor, "original_max_position_embeddings": original,
                 "beta_fast": self.gguf.float(&self.key("rope.scaling.yarn_beta_fast"))?,
                 "beta_slow": self.gguf.float(&self.key("rope.scaling.yarn_beta_slow"))?,
+                // llama.cpp divides the factor of `mscale` 1 by that of this one.
+                "mscale": 1.0,
+                "mscale_all_dim": self.gguf.float(&self.key("rope.scaling.yarn_log_multiplier"))?,
                 // The converter copies Hugging Face's factor into the one key; llama.cpp multiplies the other
                 // onto the factor that YaRN itself has.
                 "attention_factor": match self.gguf.float(&self.key("rope.scaling.yarn_attn_factor"))? {

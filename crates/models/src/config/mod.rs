@@ -34,7 +34,7 @@ use crate::arch::Arch;
 // Far beyond any published model; they keep a damaged number from becoming an allocation or an overflow.
 pub(crate) const MAX_LAYERS: usize = 10_000;
 const MAX_HEADS: usize = 100_000;
-const MAX_WIDTH: usize = 10_000_000;
+pub(crate) const MAX_WIDTH: usize = 10_000_000;
 const MAX_VOCAB: usize = 100_000_000;
 const MAX_TOKENS: usize = 1_000_000_000_000;
 
@@ -175,12 +175,35 @@ impl Hyperparams {
         self.config.usize(key)
     }
 
+    /// A whole number from 1 to `most` that must be there.
+    ///
+    /// # Errors
+    /// The key is absent or holds something else.
+    pub(crate) fn size(&self, key: &str, most: usize) -> Result<usize, HyperparamError> {
+        self.config.size(key, most)
+    }
+
     /// A number under its Hugging Face name; `None` if absent or `null`.
     ///
     /// # Errors
     /// The key holds something else.
     pub fn f32(&self, key: &str) -> Result<Option<f32>, HyperparamError> {
         Ok(self.config.f64(key)?.map(|v| v as f32))
+    }
+
+    /// A number among the rotary parameters, or beside them.
+    ///
+    /// # Errors
+    /// The key holds something else.
+    pub(crate) fn rotary_f32(&self, key: &str) -> Result<Option<f32>, HyperparamError> {
+        for holder in ["rope_scaling", "rope_parameters"] {
+            if let Some(parameters) = self.config.object(holder)?
+                && let Some(value) = parameters.f64(key)?
+            {
+                return Ok(Some(value as f32));
+            }
+        }
+        self.f32(key)
     }
 
     /// A boolean under its Hugging Face name; `None` if absent or `null`.

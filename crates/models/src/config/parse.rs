@@ -49,6 +49,9 @@ pub(crate) fn from_config(file: &str, keys: JsonObject) -> Result<Hyperparams, F
     Ok(hp)
 }
 
+/// What classes call the number of their experts; the first is what it is called here.
+pub(super) const EXPERTS: [&str; 3] = ["num_local_experts", "num_experts", "n_routed_experts"];
+
 /// Which architecture it is, and how the file says so.
 pub(super) struct Spelled {
     pub arch: &'static Arch,
@@ -60,11 +63,12 @@ pub(super) struct Spelled {
 
 /// Builds the struct from a map that is complete; of a GGUF, `facts` is what its tensors say.
 pub(super) fn hyperparams(
-    config: ConfigMap,
+    mut config: ConfigMap,
     spelled: Spelled,
     facts: Option<&GgufFacts>,
 ) -> Result<Hyperparams, HyperparamError> {
     let Spelled { arch, class, name, wrapper } = spelled;
+    name_experts(&mut config, class);
     refuse::unsupported(&config, class)?;
     let n_layers = config.size("num_hidden_layers", MAX_LAYERS)?;
     let n_heads = config.size("num_attention_heads", MAX_HEADS)?;
@@ -120,6 +124,16 @@ pub(super) fn hyperparams(
         config: Arc::new(config),
         outer: None,
     })
+}
+
+/// Gives the number of experts the one name that is read here, of a class that has experts.
+fn name_experts(config: &mut ConfigMap, class: &Class) {
+    let [read, others @ ..] = EXPERTS;
+    if class.reads(read)
+        && let Some((spelled, value)) = others.iter().find_map(|key| Some((*key, config.get(key)?.clone())))
+    {
+        config.insert_as(read, spelled, value);
+    }
 }
 
 pub(super) fn activation(config: &ConfigMap) -> Result<Activation, HyperparamError> {

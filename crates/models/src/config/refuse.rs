@@ -4,6 +4,7 @@ use plimsoll_formats::mlx::QUANTIZATION;
 use plimsoll_formats::{ConfigMap, HyperparamError};
 use serde_json::Value;
 
+use super::parse::EXPERTS;
 use crate::arch::Class;
 
 /// Keys of text configurations that may only have a neutral value where the class does not read them: the key, the neutral
@@ -49,8 +50,8 @@ pub(super) fn unsupported(config: &ConfigMap, class: &Class) -> Result<(), Hyper
             return Err(config.error(key, expected));
         }
     }
-    for key in ["num_local_experts", "num_experts", "n_routed_experts"] {
-        if !class.reads(key) && config.usize(key)?.is_some_and(|n| n > 0) {
+    for key in EXPERTS {
+        if !class.reads(EXPERTS[0]) && config.usize(key)?.is_some_and(|n| n > 0) {
             return Err(config.error(key, format!("none: `{}` is served dense only", class.model_type)));
         }
     }

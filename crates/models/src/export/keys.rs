@@ -43,8 +43,10 @@ pub fn hyperparameter_keys(hp: &Hyperparams) -> Result<Vec<(String, NewValue)>, 
     if let Some(experts) = hp.usize("num_local_experts")?.filter(|experts| *experts > 0) {
         put("expert_count", whole(experts));
         put("expert_used_count", whole(hp.usize("num_experts_per_tok")?.unwrap_or(1)));
-        if dense.is_some() {
-            put("expert_feed_forward_length", whole(hp.d_ff));
+        match hp.usize("moe_intermediate_size")? {
+            Some(each) => put("expert_feed_forward_length", whole(each)),
+            None if dense.is_some() => put("expert_feed_forward_length", whole(hp.d_ff)),
+            None => {}
         }
         if let Some(step) = hp.usize("interleave_moe_layer_step")? {
             put("interleave_moe_layer_step", whole(step));
