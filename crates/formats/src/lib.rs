@@ -41,6 +41,6 @@ pub use new_file::NewFile;
 pub use new_folder::NewFolder;
 pub use resumable_file::ResumableFile;
 pub use template::ChatTemplateSource;
-pub use tensor::Tensor;
+pub use tensor::{Meaning, Tensor};
 pub use tokenizer::{GgufVocab, JsonTokenizer, TokenizerSource};
 pub use vocabulary::{Vocabulary, open_vocabulary};

@@ -17,7 +17,28 @@ pub struct Tensor {
     dtype: DType,
     shape: Vec<usize>,
     layout: Layout,
-    shift: f32,
+    meaning: Meaning,
+}
+
+/// What a stored value stands for, of vectors.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Meaning {
+    /// Itself.
+    Plain,
+    /// A value that is less by this.
+    Shifted(f32),
+    /// `x`, stored as `−e^x`.
+    MinusExponential,
+}
+
+impl Meaning {
+    fn of(self, stored: f32) -> f32 {
+        match self {
+            Meaning::Plain => stored,
+            Meaning::Shifted(by) => stored - by,
+            Meaning::MinusExponential => (-stored).ln(),
+        }
+    }
 }
 
 /// How the file's order differs from the shape's.
@@ -36,7 +57,7 @@ enum Layout {
 impl Tensor {
     /// A tensor stored row by row; the caller has checked that `range` lies in `file` and has the shape's size.
     pub fn new(name: &str, file: Arc<FileBytes>, range: Range<usize>, dtype: DType, shape: Vec<usize>) -> Tensor {
-        Tensor { name: name.into(), file, range, dtype, shape, layout: Layout::Rows, shift: 0.0 }
+        Tensor { name: name.into(), file, range, dtype, shape, layout: Layout::Rows, meaning: Meaning::Plain }
     }
 
     /// A stack (matrices, out, in) of matrices that are stored as tensors of their own.
@@ -100,7 +121,7 @@ impl Tensor {
 
     /// The stored bytes of a tensor that is stored as it is shown, value for value in the shape's order.
     pub fn bytes_as_shown(&self) -> Option<&[u8]> {
-        (matches!(self.layout, Layout::Rows) && self.shift == 0.0).then(|| self.bytes())
+        (matches!(self.layout, Layout::Rows) && self.meaning == Meaning::Plain).then(|| self.bytes())
     }
 
     /// The stored bytes of a row in the shape's order, of a tensor that is not stored transposed.
@@ -201,6 +222,20 @@ impl Tensor {
         Tensor::stack(name, parts.collect::<Result<_, _>>()?)
     }
 
+    /// Every other value from `first` on, as a tensor of half as many columns: a copy in singles, for biases.
+    ///
+    /// # Errors
+    /// [`FormatError::Tensor`] if there is not an even number of columns.
+    pub fn every_other_as(&self, name: &str, first: usize) -> Result<Tensor, FormatError> {
+        let Some((columns, rows)) = self.shape.split_last().filter(|(columns, _)| columns.is_multiple_of(2)) else {
+            return Err(self.error(format!("has the shape {:?}, expected an even number of columns", self.shape)));
+        };
+        let values = self.to_f32();
+        let bytes: Vec<u8> = values.iter().skip(first).step_by(2).flat_map(|value| value.to_le_bytes()).collect();
+        let (range, shape) = (0..bytes.len(), [rows, &[columns / 2]].concat());
+        Ok(Tensor::new(name, FileBytes::owned(self.file.name(), bytes), range, DType::F32, shape))
+    }
+
     /// A stack stored (experts, in, out) seen as (experts, `outputs`, in).
     ///
     /// # Errors
@@ -241,10 +276,10 @@ impl Tensor {
         Ok(Tensor { layout: Layout::RotaryPairs { head_dim }, ..self })
     }
 
-    /// Declares that every stored value is `shift` greater than the canonical one. Only [`Tensor::to_f32`] undoes it,
+    /// Declares what stored values stand for. Only [`Tensor::to_f32`] and [`Tensor::read_rows`] undo it,
     /// so it is for vectors.
-    pub fn with_shift(self, shift: f32) -> Tensor {
-        Tensor { shift, ..self }
+    pub fn with_meaning(self, meaning: Meaning) -> Tensor {
+        Tensor { meaning, ..self }
     }
 
     /// All values in the shape's order, widened exactly or dequantised; every difference of the file's order or
@@ -255,8 +290,8 @@ impl Tensor {
         }
         let mut stored = vec![0.0; self.range.len() / self.dtype.block_bytes() * self.dtype.block_len()];
         dequantise(self.dtype, self.bytes(), &mut stored);
-        if self.shift != 0.0 {
-            stored.iter_mut().for_each(|v| *v -= self.shift);
+        if self.meaning != Meaning::Plain {
+            stored.iter_mut().for_each(|v| *v = self.meaning.of(*v));
         }
         match self.layout {
             Layout::Rows | Layout::Apart(_) => stored,
@@ -304,7 +339,9 @@ impl Tensor {
                 }
             }
         }
-        out.iter_mut().for_each(|v| *v -= self.shift);
+        if self.meaning != Meaning::Plain {
+            out.iter_mut().for_each(|v| *v = self.meaning.of(*v));
+        }
     }
 
     /// Rows of a stack whose matrices are stored (in, `stored`), from output `from` on: floats, a run of outputs at a time.

@@ -16,8 +16,15 @@ pub struct Builder {
 impl Builder {
     /// An empty network over `vocab_size` token ids.
     pub fn new(vocab_size: usize) -> Builder {
-        let network =
-            Network { nodes: vec![], weights: vec![], caches: vec![], states: vec![], ropes: vec![], outputs: vec![], vocab_size };
+        let network = Network {
+            nodes: vec![],
+            weights: vec![],
+            caches: vec![],
+            states: vec![],
+            ropes: vec![],
+            outputs: vec![],
+            vocab_size,
+        };
         Builder { network, error: None }
     }
 
@@ -141,6 +148,12 @@ impl Builder {
     pub fn add(&mut self, a: ValueId, b: ValueId) -> ValueId {
         self.same_width("residual", a, b);
         self.push(Op::Add, vec![a, b], self.rows(a), self.width(a))
+    }
+
+    /// The product of two values of one shape, value by value.
+    pub fn multiply(&mut self, a: ValueId, b: ValueId) -> ValueId {
+        self.same_width("gate", a, b);
+        self.push(Op::Multiply, vec![a, b], self.rows(a), self.width(a))
     }
 
     /// `act(gate) * up`.

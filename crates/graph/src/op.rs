@@ -88,6 +88,8 @@ pub enum Op {
     Attention(AttentionOp),
     /// Elementwise sum of two values: the residual.
     Add,
+    /// Elementwise product of two values.
+    Multiply,
     /// `act(gate) * up`.
     Gated(Activation),
     /// `act(x)`.
@@ -159,6 +161,8 @@ pub struct AttentionOp {
     pub softcap: Option<f32>,
     /// Which keys are seen.
     pub mask: Mask,
+    /// `(n_heads)`, a score for each head that takes its part of the weights and adds no value.
+    pub sinks: Option<WeightId>,
 }
 
 /// Rotary frequencies, computed once from the hyperparameters.

@@ -57,7 +57,9 @@ impl Builder {
     /// Every group of columns of `x` times its column of `by`.
     pub fn scale_groups(&mut self, x: ValueId, by: ValueId) -> ValueId {
         let (width, groups) = (self.width(x), self.width(by));
-        self.require("gate", groups > 0 && width.is_multiple_of(groups), || format!("{groups} factors for {width} columns"));
+        self.require("gate", groups > 0 && width.is_multiple_of(groups), || {
+            format!("{groups} factors for {width} columns")
+        });
         self.push(Op::ScaleGroups, vec![x, by], self.rows(x), width)
     }
 }
@@ -90,7 +92,9 @@ impl Scope<'_> {
         let (keys, values) = (key_heads * key_dim, value_heads * value_dim);
         let found = [q, k, v, step, beta].map(|value| net.width(value));
         let expected = [keys, keys, values, value_heads, value_heads];
-        net.require(&name, found == expected, || format!("operands are {found:?} wide where heads ask for {expected:?}"));
+        net.require(&name, found == expected, || {
+            format!("operands are {found:?} wide where heads ask for {expected:?}")
+        });
         net.require(&name, key_heads > 0 && value_heads.is_multiple_of(key_heads), || {
             format!("{value_heads} value heads cannot share {key_heads} key heads")
         });
@@ -98,6 +102,12 @@ impl Scope<'_> {
         let state = net.state(heads.state_len());
         let op = LinearAttentionOp { heads, a_log, state };
         net.push(Op::LinearAttention(op), vec![q, k, v, step, beta], net.rows(q), values)
+    }
+
+    /// Declares the vector `name` of `len` values, for what takes one beside its operands.
+    pub fn vector(&mut self, name: &str, len: usize) -> WeightId {
+        let name = self.name(name);
+        self.net().weight(name, vec![len], WeightKind::Vector { offset: 0.0 })
     }
 
     /// [`Builder::bias`].

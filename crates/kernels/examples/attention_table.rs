@@ -33,8 +33,14 @@ fn main() {
             "heads", "depth", "cache", "decode GB/s", "share", "prefill GFLOP/s"
         );
         for (n_heads, n_kv_heads, head_dim) in [(16, 4, 128), (9, 3, 64)] {
-            let shape =
-                AttentionShape { n_heads, n_kv_heads, head_dim, scale: 1.0 / (head_dim as f32).sqrt(), softcap: None };
+            let shape = AttentionShape {
+                n_heads,
+                n_kv_heads,
+                head_dim,
+                scale: 1.0 / (head_dim as f32).sqrt(),
+                softcap: None,
+                sinks: None,
+            };
             for depth in [512, 4096, 16384] {
                 let heads = format!("{n_heads}/{n_kv_heads} x {head_dim}");
                 for kind in ["f16", "q8_0"] {

@@ -3,7 +3,7 @@
 
 use plimsoll_graph::{AttentionOp, Builder, Mask, RopeId, Scope, Temperature, TileAttention, ValueId};
 
-use crate::config::{Hyperparams, VisionParams};
+use crate::config::{Activation, Hyperparams, VisionParams};
 use crate::weights::EMBEDDING;
 
 /// Norm of queries and keys, head by head but where it is said.
@@ -31,10 +31,14 @@ pub(crate) struct Attention {
     pub scale: f32,
     /// Norm of queries and keys.
     pub qk_norm: Option<QkNorm>,
+    /// Whether `q_proj` yields for each head its queries, then as many values whose sigmoid its result is multiplied by.
+    pub gated: bool,
     /// Attention temperature by position.
     pub temperature: Option<Temperature>,
     /// Bound of the scores.
     pub softcap: Option<f32>,
+    /// Whether heads have `sinks`.
+    pub sinks: bool,
 }
 
 impl Attention {
@@ -45,8 +49,10 @@ impl Attention {
             mask: Mask::Causal,
             scale: hp.attn_scale(),
             qk_norm: None,
+            gated: false,
             temperature: None,
             softcap: hp.attn_logit_softcap,
+            sinks: false,
         }
     }
 }
@@ -54,9 +60,13 @@ impl Attention {
 /// `x (n_tokens, d_model)` through `self_attn` of the layer.
 pub(crate) fn self_attention(layer: &mut Scope<'_>, x: ValueId, hp: &Hyperparams, opt: &Attention) -> ValueId {
     let (q_width, kv_width) = (hp.n_heads * hp.head_dim, hp.n_kv_heads * hp.head_dim);
-    let mut q = layer.linear(x, "self_attn.q_proj", q_width, hp.biases.qkv); // (n_tokens, n_heads * head_dim)
+    let q = layer.linear(x, "self_attn.q_proj", if opt.gated { 2 * q_width } else { q_width }, hp.biases.qkv);
     let mut k = layer.linear(x, "self_attn.k_proj", kv_width, hp.biases.qkv); // (n_tokens, n_kv_heads * head_dim)
     let v = layer.linear(x, "self_attn.v_proj", kv_width, hp.biases.qkv);
+    // (n_tokens, n_heads * head_dim)
+    let part =
+        |layer: &mut Scope<'_>, part: usize| layer.net().columns(q, 2 * hp.head_dim, part * hp.head_dim, hp.head_dim);
+    let (mut q, gate) = if opt.gated { (part(layer, 0), Some(part(layer, 1))) } else { (q, None) };
     let gains = match opt.qk_norm {
         Some(QkNorm::Gain { offset }) => Some((hp.head_dim, hp.head_dim, offset)),
         Some(QkNorm::AllHeads) => Some((q_width, kv_width, 0.0)),
@@ -77,6 +87,8 @@ pub(crate) fn self_attention(layer: &mut Scope<'_>, x: ValueId, hp: &Hyperparams
     if let Some(temperature) = opt.temperature {
         q = net.scale_by_position(q, temperature);
     }
+    let sinks = opt.sinks.then(|| layer.vector("self_attn.sinks", hp.n_heads));
+    let net = layer.net();
     let op = AttentionOp {
         cache: net.cache(hp.n_kv_heads, hp.head_dim),
         n_heads: hp.n_heads,
@@ -85,8 +97,12 @@ pub(crate) fn self_attention(layer: &mut Scope<'_>, x: ValueId, hp: &Hyperparams
         scale: opt.scale,
         softcap: opt.softcap,
         mask: opt.mask,
+        sinks,
     };
-    let a = net.attention(q, k, v, op);
+    let mut a = net.attention(q, k, v, op);
+    if let Some(gate) = gate {
+        a = net.gated(gate, a, Activation::Sigmoid);
+    }
     layer.linear(a, "self_attn.o_proj", hp.d_model, hp.biases.o)
 }
 

@@ -17,6 +17,7 @@ pub mod config;
 pub mod export;
 mod mixture;
 mod mlx;
+mod mxfp4;
 mod names;
 mod rope;
 pub mod spelling;

@@ -30,12 +30,25 @@ pub(crate) fn role(arch: &Arch, name: &str) -> Option<Role> {
         "rope_factors_short.weight" => return Some(Role::RopeFactors(RopeFactors::Short)),
         "rope_factors_long.weight" => return Some(Role::RopeFactors(RopeFactors::Long)),
         _ => {
+            if let Some((_, whole)) = arch.gguf.tensors.iter().find(|(there, to)| *there == name && is_whole(to)) {
+                return Some(Role::Weight((*whole).to_owned()));
+            }
             let (layer, rest) = in_layer(name, "blk.")?;
             let canonical = spelled(rest, &[arch.gguf.tensors, &COMMON])?;
             return Some(Role::Weight(format!("model.layers.{layer}.{canonical}")));
         }
     };
     Some(Role::Weight(global.to_owned()))
+}
+
+/// Whether a GGUF tensor is one that no token needs.
+pub(crate) fn is_ignored(arch: &Arch, name: &str) -> bool {
+    in_layer(name, "blk.").is_some_and(|(_, rest)| arch.gguf.ignores.iter().any(|start| rest.starts_with(start)))
+}
+
+/// Whether a name in an architecture's tables is that of no part of a layer.
+pub(crate) fn is_whole(canonical: &str) -> bool {
+    canonical.starts_with("model.")
 }
 
 /// The layer of a GGUF tensor that has a router of experts.
@@ -92,6 +105,15 @@ pub(crate) fn unwrapped(name: &str) -> Option<String> {
     let parts = PARTS.iter().chain(TOWERS.iter().flat_map(|tower| tower.text.iter().chain(tower.parts)));
     let canonical = parts.into_iter().find_map(|(from, to)| Some(format!("{to}{}", name.strip_prefix(from)?)));
     Some(canonical.unwrap_or_else(|| name.to_owned()))
+}
+
+/// The canonical name of what an architecture's safetensors files call `name` by its table; `None` if that says nothing.
+pub(crate) fn canonical(published: &[(&str, &str)], name: &str) -> Option<String> {
+    if let Some((_, canonical)) = published.iter().find(|(there, _)| *there == name) {
+        return Some((*canonical).to_owned());
+    }
+    let (layer, rest) = in_layer(name, "model.layers.")?;
+    Some(format!("model.layers.{layer}.{}", spelled(rest, &[published])?))
 }
 
 /// Whether a canonical name is that of a tower or a connector.

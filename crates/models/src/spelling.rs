@@ -51,7 +51,31 @@ pub fn in_safetensors(network: &Network, hp: &Hyperparams) -> Vec<Stored> {
             _ => fused(network, weight, hp.arch.fused),
         }
     });
-    stored.map(|stored| Stored { name: published(&stored.name), ..stored }).collect()
+    let spelled = |stored: Stored| {
+        let name = published_name(hp.arch.published, &stored.name).unwrap_or_else(|| stored.name.clone());
+        Stored { name: published(&name), shape: with_channel(network, &stored), ..stored }
+    };
+    stored.map(spelled).collect()
+}
+
+/// The other way of [`crate::names::canonical`].
+fn published_name(table: &[(&str, &str)], canonical: &str) -> Option<String> {
+    if let Some((there, _)) = table.iter().find(|(_, whole)| *whole == canonical) {
+        return Some((*there).to_owned());
+    }
+    let (Some(layer), module) = split_layer(canonical) else { return None };
+    Some(format!("model.layers.{layer}.{}", module_name(module, &[table])?))
+}
+
+/// Vectors of two dimensions are convolutions, which PyTorch has as (channels, 1, taps).
+fn with_channel(network: &Network, stored: &Stored) -> Vec<usize> {
+    let is_vector = |part: &String| {
+        network.weights.iter().any(|weight| weight.name == *part && matches!(weight.kind, WeightKind::Vector { .. }))
+    };
+    match stored.shape[..] {
+        [channels, taps] if is_vector(&stored.parts[0]) => vec![channels, 1, taps],
+        _ => stored.shape.clone(),
+    }
 }
 
 /// The text weights of `network` as a GGUF of a model with these hyperparameters has them.
@@ -184,6 +208,9 @@ fn gguf_name(canonical: &str, hp: &Hyperparams) -> String {
     let name = match (canonical, split_layer(canonical)) {
         ("model.embed_tokens.weight", _) => Some("token_embd.weight".to_owned()),
         ("lm_head.weight", _) => Some("output.weight".to_owned()),
+        (whole, (None, _)) if hp.arch.gguf.tensors.iter().any(|(_, to)| *to == whole) => {
+            hp.arch.gguf.tensors.iter().find(|(_, to)| *to == whole).map(|(name, _)| (*name).to_owned())
+        }
         ("model.norm.weight", _) => Some("output_norm.weight".to_owned()),
         (_, (Some(layer), module)) => {
             module_name(module, &[hp.arch.gguf.tensors, &COMMON]).map(|name| format!("blk.{layer}.{name}"))

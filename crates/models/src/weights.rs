@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use plimsoll_formats::gguf::{Element, GgufFile};
 use plimsoll_formats::mlx::Quantization;
 use plimsoll_formats::safetensors::{SafeTensor, SafetensorsFile};
-use plimsoll_formats::{FormatError, Tensor};
+use plimsoll_formats::{FormatError, Meaning, Tensor};
 use plimsoll_kernels::DType;
 
-use crate::arch::{Arch, RotaryRows, Rows, TowerArch};
+use crate::arch::{Arch, GateUp, RotaryRows, Rows, TowerArch};
 use crate::config::{Biases, GgufFacts, Hyperparams};
 use crate::mlx;
+use crate::mxfp4;
 use crate::names::{self, Role, RopeFactors, is_vision, mmproj_name, role, unwrapped};
 
 /// Canonical name of the embedding table, (vocab_size, d_model).
@@ -147,13 +148,21 @@ impl Weights {
                         continue;
                     }
                 }
+                if mxfp4::is_beside(files, &tensor.name) {
+                    continue;
+                }
+                if let Some(stacks) = mxfp4::restored(files, &tensor.name, &name)? {
+                    stacks.into_iter().try_for_each(|stack| weights.add(stack))?;
+                    continue;
+                }
                 weights.add_stored(file, tensor, name)?;
             }
         }
         weights.stack_experts()?;
         weights.turn_experts(hp.arch)?;
         weights.name_stacks()?;
-        weights.split_stacks()?;
+        weights.split_stacks(hp.arch)?;
+        weights.rename(hp.arch.published)?;
         weights.split_fused(hp)?;
         weights.settle_tie(hp);
         weights.count();
@@ -188,7 +197,7 @@ impl Weights {
         };
         let view = match mlx::channels_first(file, tensor) {
             Some((bytes, shape)) => Tensor::new(&name, bytes.clone(), 0..bytes.len(), dtype, shape),
-            None => Tensor::new(&name, file.bytes.clone(), tensor.range.clone(), dtype, tensor.shape.clone()),
+            None => Tensor::new(&name, file.bytes.clone(), tensor.range.clone(), dtype, without_channel(&tensor.shape)),
         };
         self.add(view)
     }
@@ -293,8 +302,16 @@ impl Weights {
         Ok(())
     }
 
-    /// Shows stacks that hold an expert's gate and up behind each other as two stacks.
-    fn split_stacks(&mut self) -> Result<(), FormatError> {
+    /// Shows stacks that hold an expert's gate and up behind each other as two stacks, and their biases by turns.
+    fn split_stacks(&mut self, arch: &Arch) -> Result<(), FormatError> {
+        for (layer, biases) in self.take_where(|name| name.strip_suffix("experts.gate_up_proj_bias")) {
+            for (part, first) in [("gate_proj_bias", 0), ("up_proj_bias", 1)] {
+                self.add(biases.every_other_as(&format!("{layer}experts.{part}"), first)?)?;
+            }
+        }
+        if arch.gate_up == GateUp::Alternate {
+            return Ok(());
+        }
         for (layer, stack) in self.take_where(|name| name.strip_suffix("experts.gate_up_proj")) {
             let &[_, rows, _] = stack.shape() else {
                 return Err(stack.error(format!("has the shape {:?}, expected (experts, out, in)", stack.shape())));
@@ -304,6 +321,22 @@ impl Weights {
             }
             for (part, rows) in [("gate_proj", 0..rows / 2), ("up_proj", rows / 2..rows)] {
                 self.add(stack.rows_of_each_as(&format!("{layer}experts.{part}"), rows)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives what the architecture's files call otherwise its canonical names.
+    fn rename(&mut self, published: &[(&str, &str)]) -> Result<(), FormatError> {
+        let renamed = |name: &String| Some((name.clone(), names::canonical(published, name)?));
+        let found: Vec<(String, String)> = self.tensors.keys().filter_map(renamed).collect();
+        let taken = found.iter().filter_map(|(stored, name)| Some(self.tensors.remove(stored)?.renamed(name)));
+        let taken: Vec<Tensor> = taken.collect();
+        taken.into_iter().try_for_each(|tensor| self.add(tensor))?;
+        let unusable: Vec<(String, String)> = self.unusable.keys().filter_map(renamed).collect();
+        for (stored, name) in unusable {
+            if let Some(what) = self.unusable.remove(&stored) {
+                self.unusable.insert(name, what);
             }
         }
         Ok(())
@@ -343,6 +376,14 @@ impl Weights {
             }
             _ => {}
         }
+    }
+}
+
+/// The shape (channels, taps) of a convolution that has one input for each output, (channels, 1, taps); any other as it is.
+fn without_channel(shape: &[usize]) -> Vec<usize> {
+    match *shape {
+        [channels, 1, taps] => vec![channels, taps],
+        _ => shape.to_vec(),
     }
 }
 
@@ -392,11 +433,14 @@ fn fit_gguf(tensor: Tensor, hp: &Hyperparams) -> Result<Tensor, FormatError> {
     if gguf.rotary_rows == RotaryRows::Interleaved && rotates {
         return tensor.with_rotary_pairs(hp.head_dim);
     }
-    if gguf.norm_shift != 0.0 && module.ends_with("norm") {
+    if tensor.name().ends_with(".A_log") {
+        return Ok(tensor.with_meaning(Meaning::MinusExponential));
+    }
+    if gguf.norm_shift != 0.0 && module.ends_with("norm") && !gguf.unshifted.iter().any(|at| module.ends_with(at)) {
         if tensor.shape().len() != 1 {
             return Err(tensor.error(format!("has the shape {:?}, expected a vector", tensor.shape())));
         }
-        return Ok(tensor.with_shift(gguf.norm_shift));
+        return Ok(tensor.with_meaning(Meaning::Shifted(gguf.norm_shift)));
     }
     Ok(tensor)
 }
@@ -407,6 +451,9 @@ pub(crate) fn gguf_facts(parts: &[GgufFile], arch: &Arch) -> Result<GgufFacts, F
     let mut factors: BTreeMap<RopeFactors, Vec<f32>> = BTreeMap::new();
     for part in parts {
         for tensor in part.tensors() {
+            if names::is_ignored(arch, &tensor.name) {
+                continue;
+            }
             let Some(role) = role(arch, &tensor.name) else {
                 let what = format!(
                     "is not part of the architecture `{}` as it is known here, so leaving it out would change the model",

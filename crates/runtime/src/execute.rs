@@ -155,6 +155,7 @@ impl Executor {
                 cpu.layer_norm(input(0), weights.vector(*weight), weights.vector(*bias), *eps, out);
             }
             Op::Add => cpu.add(input(0), input(1), out),
+            Op::Multiply => out.iter_mut().zip(input(0).iter().zip(input(1))).for_each(|(y, (a, b))| *y = a * b),
             Op::Gated(act) => cpu.gated(*act, input(0), input(1), out),
             Op::Activate(act) => cpu.activate(*act, input(0), out),
             Op::Scale(factor) => out.iter_mut().zip(input(0)).for_each(|(y, x)| *y = x * factor),

@@ -93,7 +93,7 @@ fn streamed(cpu: &Cpu, dtype: DType, cols: usize, bytes: &[u8]) -> f64 {
 fn attention_rate(cpu: &Cpu, phase: Phase) -> f64 {
     let (n_heads, n_kv_heads, head_dim, positions) = (16, 4, PROBED_HEAD_DIM, 256);
     let n_tokens = if phase == Phase::Decode { 1 } else { PREFILL_TOKENS };
-    let shape = AttentionShape { n_heads, n_kv_heads, head_dim, scale: 1.0, softcap: None };
+    let shape = AttentionShape { n_heads, n_kv_heads, head_dim, scale: 1.0, softcap: None, sinks: None };
     let kv = vec![0.0; positions * n_kv_heads * head_dim];
     let (q, mut out) = (vec![1.0; n_tokens * n_heads * head_dim], vec![0.0; n_tokens * n_heads * head_dim]);
     let spans = vec![0..positions; n_tokens];
@@ -109,7 +109,8 @@ fn node_seconds(cpu: &Cpu) -> f64 {
     let (width, head_dim) = (64, 16);
     let heads = width / head_dim;
     let bytes = vec![0u8; width * width * size_of::<f32>()];
-    let attention = AttentionShape { n_heads: heads, n_kv_heads: heads, head_dim, scale: 1.0, softcap: None };
+    let attention =
+        AttentionShape { n_heads: heads, n_kv_heads: heads, head_dim, scale: 1.0, softcap: None, sinks: None };
     let rope = RopeShape { heads, head_dim, rotary_dim: head_dim, layout: RopeLayout::Halves };
     let (x, mut y, mut z) = (vec![1.0; width], vec![0.0; width], vec![0.0; width]);
     let mut outs = vec![0.0; 3 * width];

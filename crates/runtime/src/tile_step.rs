@@ -81,7 +81,7 @@ impl TileStep<'_> {
 
     fn attend(&self, executor: &Executor, op: &TileAttention, [q, k, v]: [&[f32]; 3], out: &mut [f32]) {
         let TileAttention { n_heads, head_dim, scale } = *op;
-        let shape = AttentionShape { n_heads, n_kv_heads: n_heads, head_dim, scale, softcap: None };
+        let shape = AttentionShape { n_heads, n_kv_heads: n_heads, head_dim, scale, softcap: None, sinks: None };
         let rows = self.rows_of_tile(q.len(), n_heads * head_dim);
         let spans: Vec<Range<usize>> = vec![0..rows; rows];
         let len = rows * n_heads * head_dim;

@@ -39,7 +39,8 @@ impl<'a, 'c> TokenStep<'a, 'c> {
     /// Each sequence attends to its own cache.
     fn attend(&mut self, executor: &Executor, op: &AttentionOp, [q, k, v]: [&[f32]; 3], out: &mut [f32]) {
         let AttentionOp { n_heads, n_kv_heads, head_dim, scale, softcap, .. } = *op;
-        let shape = AttentionShape { n_heads, n_kv_heads, head_dim, scale, softcap };
+        let sinks = op.sinks.map(|sinks| executor.weights.vector(sinks));
+        let shape = AttentionShape { n_heads, n_kv_heads, head_dim, scale, softcap, sinks };
         let spans: Vec<Range<usize>> = self.positions.iter().map(|position| op.mask.span(*position)).collect();
         let each = spans.len() / self.sequences.len();
         let width = each * n_kv_heads * head_dim;
@@ -102,7 +103,8 @@ impl Step for TokenStep<'_, '_> {
             Op::Convolution(op) => {
                 let bias = op.bias.map(|bias| weights.vector(bias));
                 let of = Convolution { weight: weights.vector(op.weight), bias, taps: op.taps };
-                let mut states: Vec<&mut [f32]> = self.sequences.iter_mut().map(|cache| cache.state(op.state)).collect();
+                let mut states: Vec<&mut [f32]> =
+                    self.sequences.iter_mut().map(|cache| cache.state(op.state)).collect();
                 cpu.convolve(&of, inputs[0], &mut states, out);
             }
             Op::LinearAttention(op) => self.attend_linearly(executor, op, inputs, out),

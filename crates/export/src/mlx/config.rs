@@ -93,6 +93,7 @@ fn kind_name(kind: LayerKind) -> &'static str {
         LayerKind::Full => "full_attention",
         LayerKind::Sliding => "sliding_attention",
         LayerKind::Chunked => "chunked_attention",
+        LayerKind::Recurrent => "linear_attention",
     }
 }
 

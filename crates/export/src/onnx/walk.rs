@@ -197,6 +197,7 @@ fn op_name(op: &Op) -> &'static str {
         Op::Rope { .. } => "Rope",
         Op::Attention(_) => "Attention",
         Op::Add => "Add",
+        Op::Multiply => "Multiply",
         Op::Gated(_) => "Gated",
         Op::Activate(_) => "Activate",
         Op::Scale(_) => "Scale",

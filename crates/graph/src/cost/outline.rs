@@ -109,7 +109,8 @@ impl Cost {
 
 fn attention(layers: &CachedLayers) -> impl Iterator<Item = AttentionOp> + use<> {
     let CachedLayers { n_layers, n_heads, n_kv_heads, head_dim, mask } = *layers;
-    let op = AttentionOp { cache: CacheId(0), n_heads, n_kv_heads, head_dim, scale: 1.0, softcap: None, mask };
+    let op =
+        AttentionOp { cache: CacheId(0), n_heads, n_kv_heads, head_dim, scale: 1.0, softcap: None, mask, sinks: None };
     std::iter::repeat_n(op, n_layers)
 }
 

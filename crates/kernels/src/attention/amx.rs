@@ -111,6 +111,15 @@ pub(crate) unsafe fn attend(task: &PromptTask, scratch: &mut [f32]) {
     let head_dim = task.of.shape.head_dim;
     let sizes = Sizes::new(task.rows(), head_dim);
     let mut memory = Memory::new(sizes, head_dim, scratch);
+    if let Some(sinks) = task.of.shape.sinks {
+        let group = task.of.group();
+        let mut row = 0;
+        while row < task.rows() {
+            memory.max[row] = sinks[task.kv_head * group + row % group] * std::f32::consts::LOG2_E;
+            memory.total[row] = 1.0;
+            row += 1;
+        }
+    }
     pack_queries(task, sizes, &mut memory);
     let seen = task.spans.iter().filter(|span| !span.is_empty());
     let first = seen.clone().map(|span| span.start).min().unwrap_or(0);

@@ -26,7 +26,7 @@ use chunk::{Block, ChunkTask};
 
 /// The head layout and score rule of an attention layer.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct AttentionShape {
+pub struct AttentionShape<'a> {
     /// Query heads; a multiple of `n_kv_heads`, head `h` reading key-value head `h / (n_heads / n_kv_heads)`.
     pub n_heads: usize,
     /// Key and value heads.
@@ -37,6 +37,8 @@ pub struct AttentionShape {
     pub scale: f32,
     /// Bounds scores smoothly: `softcap * tanh(score / softcap)`.
     pub softcap: Option<f32>,
+    /// A score for each query head that takes its part of the weights and adds no value, `(n_heads)`.
+    pub sinks: Option<&'a [f32]>,
 }
 
 /// The cache of one sequence, and what each of its query tokens sees of it.
@@ -59,7 +61,7 @@ const SMALL: usize = 1 << 15;
 /// One call: its arguments, with the shapes checked.
 pub(crate) struct Attention<'a> {
     pub phase: Phase,
-    pub shape: &'a AttentionShape,
+    pub shape: &'a AttentionShape<'a>,
     pub q: &'a [f32],
     pub sequences: &'a [KvSequence<'a>],
 }
@@ -71,6 +73,7 @@ impl<'a> Attention<'a> {
         let AttentionShape { n_heads, n_kv_heads, head_dim, .. } = *self.shape;
         assert!(n_kv_heads > 0 && n_heads.is_multiple_of(n_kv_heads), "{n_heads} heads over {n_kv_heads}");
         assert!(head_dim > 0, "heads without values");
+        assert!(self.shape.sinks.is_none_or(|sinks| sinks.len() == n_heads), "a sink for each of {n_heads} heads");
         let n: usize = self.sequences.iter().map(|sequence| sequence.spans.len()).sum();
         assert_eq!(self.q.len(), n * n_heads * head_dim, "queries of {n} tokens");
         assert_eq!(out.len(), self.q.len(), "room for the result");
@@ -152,7 +155,7 @@ impl<'a> Attention<'a> {
         let len = self.rows(block) * partials::partial_len(self.shape.head_dim);
         scratch::with(2 * len, |partials| {
             let (total, part) = partials.split_at_mut(len);
-            partials::clear(total, self.shape.head_dim);
+            self.begin(block, 0..block.kv_heads.len(), total);
             for chunk in block.chunks() {
                 self.attend(kernels, block, chunk, part);
                 self.merge(kernels, total, part);
@@ -179,7 +182,7 @@ impl<'a> Attention<'a> {
                 let (block, rows) = (&blocks[index], self.rows(&blocks[index]) / blocks[index].kv_heads.len());
                 let first = tasks.partition_point(|task| task.0 < index);
                 scratch::with(rows * width, |total| {
-                    partials::clear(total, self.shape.head_dim);
+                    self.begin(block, head..head + 1, total);
                     for part in parts.chunks_exact(per_chunk).skip(first).take(block.chunks().len()) {
                         self.merge(kernels, total, &part[head * total.len()..][..total.len()]);
                     }
@@ -187,6 +190,23 @@ impl<'a> Attention<'a> {
                 });
             });
         });
+    }
+
+    /// Makes each row of some of the block's heads that of no position, or of its head's sink alone.
+    fn begin(&self, block: &Block, heads: Range<usize>, total: &mut [f32]) {
+        let head_dim = self.shape.head_dim;
+        partials::clear(total, head_dim);
+        let Some(sinks) = self.shape.sinks else { return };
+        for (row, partial) in total.chunks_exact_mut(partials::partial_len(head_dim)).enumerate() {
+            let sink = sinks[self.head(block, heads.start, row)];
+            (partial[head_dim], partial[head_dim + 1]) = (sink * std::f32::consts::LOG2_E, 1.0);
+        }
+    }
+
+    /// The query head of a row, counted from the block's key-value head `first`.
+    fn head(&self, block: &Block, first: usize, row: usize) -> usize {
+        let (group, tokens) = (self.group(), block.tokens.len());
+        (block.kv_heads.start + first + row / (group * tokens)) * group + row % group
     }
 
     fn attend(&self, kernels: &Kernels, block: &Block, chunk: usize, part: &mut [f32]) {
@@ -207,7 +227,7 @@ impl<'a> Attention<'a> {
         let AttentionShape { n_heads, head_dim, .. } = *self.shape;
         let (group, tokens) = (self.group(), block.tokens.len());
         for (row, partial) in total.chunks_exact(partials::partial_len(head_dim)).enumerate() {
-            let head = (block.kv_heads.start + heads.start + row / (group * tokens)) * group + row % group;
+            let head = self.head(block, heads.start, row);
             let at = ((block.tokens.start + row / group % tokens) * n_heads + head) * head_dim;
             // SAFETY: token and head lie within the shape; each is written by the one task that has its block and head.
             let out = unsafe { std::slice::from_raw_parts_mut(out.at(at), head_dim) };

@@ -35,6 +35,9 @@ fn exact(act: Activation, x: f64) -> f64 {
             x / (1.0 + (-2.0 * u).exp())
         }
         Activation::Gelu => 0.5 * x * erfc(-x / std::f64::consts::SQRT_2),
+        Activation::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+        Activation::Softplus => x.max(0.0) + (-x.abs()).exp().ln_1p(),
+        Activation::SquaredRelu => x.max(0.0).powi(2),
     }
 }
 
@@ -43,7 +46,8 @@ fn activations_are_accurate_at_every_level() {
     let x = wide_inputs();
     let ones = vec![1.0; x.len()];
     for isa in Isa::available() {
-        for act in [Activation::Silu, Activation::GeluTanh, Activation::Gelu] {
+        let acts = [Activation::Silu, Activation::GeluTanh, Activation::Gelu];
+        for act in acts.into_iter().chain([Activation::Sigmoid, Activation::Softplus, Activation::SquaredRelu]) {
             let mut out = vec![f32::NAN; x.len()];
             cpu(isa, 1).gated(act, &x, &ones, &mut out);
             let mut alone = vec![f32::NAN; x.len()];

@@ -9,5 +9,6 @@ mod elementwise;
 mod int8;
 mod levels;
 mod prompt_attention;
+mod recurrent;
 #[path = "../../../../tests/skipped.rs"]
 mod skipped;

@@ -5,7 +5,7 @@
 use plimsoll_graph::{Builder, Mask, Network, RopeLayout, Scope, ValueId};
 use serde_json::json;
 
-use super::{Arch, Class, Gguf, RopeDefaults, RotaryRows, TokenizerClass, Window};
+use super::{Arch, Class, GateUp, Gguf, RopeDefaults, RotaryRows, TokenizerClass, Window};
 use crate::blocks::{self, Attention};
 use crate::config::{Biases, Hyperparams, LayerKind, layers};
 use crate::weights::EMBEDDING;
@@ -19,13 +19,17 @@ pub(crate) const ARCH: Arch = Arch {
         tensors: &[],
         rotary_rows: RotaryRows::Interleaved,
         norm_shift: 0.0,
+        unshifted: &[],
+        ignores: &[],
         activation: "silu",
         window: Window::Refused,
         reads: &[],
         facts: |_| Ok(()),
         strips_after_control: false,
     },
+    published: &[],
     fused: &[],
+    gate_up: GateUp::Halves,
     transposed: &[],
     // A window on all layers; one on some is read.
     mlx_lacks: |hp| if hp.layer_kinds.contains(&LayerKind::Full) { None } else { mlx_lacks_window(hp) },
@@ -41,6 +45,8 @@ pub(crate) const CLASS: Class = Class {
             "bos_token_id": 1, "eos_token_id": 2, "tie_word_embeddings": false,
         })
     },
+    spelled: &[],
+    settle: |_| Ok(()),
     reads: &["attention_bias", "mlp_bias"],
     biases: Biases::NONE,
     layers: layers::full,
@@ -102,7 +108,8 @@ pub(crate) fn decoder_with(
 /// What the hyperparameters say of this layer. They hold the size of every kind of layer that they list.
 pub(crate) fn mask(hp: &Hyperparams, layer: usize) -> Mask {
     match hp.layer_kinds[layer] {
-        LayerKind::Full => Mask::Causal,
+        // Which a layer without attention has no use for.
+        LayerKind::Full | LayerKind::Recurrent => Mask::Causal,
         LayerKind::Sliding => Mask::Sliding(hp.sliding_window.expect("checked when it was read")),
         LayerKind::Chunked => Mask::Chunked(hp.attention_chunk.expect("checked when it was read")),
     }

@@ -28,7 +28,7 @@ macro_rules! architectures {
     };
 }
 
-architectures! { llama ministral3 smollm3 qwen2 qwen3 qwen3_moe olmo3 phi3 gemma3 llama4; towers idefics3 llama4_vision }
+architectures! { llama ministral3 smollm3 qwen2 qwen3 qwen3_moe qwen3_5 qwen3_5_moe olmo3 lfm2 lfm2_moe gpt_oss phi3 gemma3 llama4; towers idefics3 llama4_vision }
 
 /// An architecture of text models: its network, and how published files spell it.
 pub struct Arch {
@@ -40,8 +40,13 @@ pub struct Arch {
     pub(crate) wrappers: &'static [Wrapper],
     /// What its GGUF files leave to the reader.
     pub(crate) gguf: Gguf,
+    /// Its names in safetensors files where they are not the canonical ones: modules and weights of layers, and whole names,
+    /// which begin with `model.`; a stack of experts is named without the number of the expert.
+    pub(crate) published: &'static [(&'static str, &'static str)],
     /// Matrices that files of either format store as one.
     pub(crate) fused: &'static [Fused],
+    /// How gate and up stand in stacks of experts that safetensors files store as one.
+    pub(crate) gate_up: GateUp,
     /// Stacks of experts that safetensors files store as (experts, in, out): the stored name, and the stacks
     /// (experts, out, in) that have equal parts of its outputs. Behind `model.layers.N.`
     pub(crate) transposed: &'static [(&'static str, &'static [&'static str])],
@@ -58,7 +63,11 @@ pub(crate) struct Class {
     pub model_type: &'static str,
     /// What the class supplies for keys that a config.json omits. A GGUF states its sizes or is refused.
     pub defaults: fn() -> Value,
-    /// Keys that it reads and others do not. Others have left over `attention_bias`, `mlp_bias`,
+    /// Keys that it calls otherwise than most: (there, here).
+    pub spelled: &'static [(&'static str, &'static str)],
+    /// Sets keys that follow from keys of its own, once all are there.
+    pub settle: fn(&mut ConfigMap) -> Result<(), HyperparamError>,
+    /// Keys, and kinds of layers without attention, that it reads and others do not. Others have left over `attention_bias`, `mlp_bias`,
     /// `partial_rotary_factor`, `query_pre_attn_scalar`, `attn_logit_softcapping` and `final_logit_softcapping`, and refuse
     /// `num_local_experts` and what `config/refuse.rs` lists.
     pub reads: &'static [&'static str],
@@ -123,6 +132,10 @@ pub(crate) struct Gguf {
     pub rotary_rows: RotaryRows,
     /// Added to the weights of norms by the converter.
     pub norm_shift: f32,
+    /// Modules of a layer whose norms the converter leaves as they are.
+    pub unshifted: &'static [&'static str],
+    /// Beginnings of the names of a layer's tensors that no token needs: of layers that draft others.
+    pub ignores: &'static [&'static str],
     /// The MLP's activation, as `hidden_act`.
     pub activation: &'static str,
     /// What `attention.sliding_window` says.
@@ -133,6 +146,15 @@ pub(crate) struct Gguf {
     pub facts: fn(&mut GgufConfig) -> Result<(), HyperparamError>,
     /// Whether white space behind a control token is dropped.
     pub strips_after_control: bool,
+}
+
+/// The order of the outputs of a stack `experts.gate_up_proj`.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum GateUp {
+    /// All of the gate, then all of up: (experts, out, in).
+    Halves,
+    /// By turns; such a stack is read in MXFP4 only.
+    Alternate,
 }
 
 /// Order of the rows of Q and K in a GGUF.

@@ -42,6 +42,7 @@ const CLASS: Class = Class {
             "norm_topk_prob": false,
         })
     },
+    spelled: &[("num_experts", "num_local_experts")],
     reads: &["attention_bias", "num_local_experts"],
     layers: one_window,
     tokenizer: TokenizerClass::OrElse("Qwen2Tokenizer"),

@@ -44,6 +44,9 @@ const SAME: [(&str, &str); 17] = [
     ("final_logit_softcapping", "final_logit_softcapping"),
 ];
 
+/// May be 0 for single layers.
+const KV_HEADS: &str = "attention.head_count_kv";
+
 /// Where a translated configuration has the number of rotated values, for which Hugging Face has no key: a factor
 /// would round.
 pub(super) const ROTARY_DIM: &str = "rope.dimension_count";
@@ -72,7 +75,7 @@ pub(crate) fn from_gguf(
     facts: &GgufFacts,
 ) -> Result<Hyperparams, HyperparamError> {
     let keys = ConfigMap::new(metadata.name(), JsonObject::new());
-    let mut config = GgufConfig { gguf: metadata, arch, facts, keys };
+    let mut config = GgufConfig { gguf: metadata, arch, facts, keys, headless: Vec::new() };
     config.translate()?;
     let spelled = Spelled { arch, class: &arch.classes[0], name: arch.name, wrapper: None };
     parse::hyperparams(config.keys, spelled, Some(facts))
@@ -85,12 +88,15 @@ pub(crate) struct GgufConfig<'a> {
     pub facts: &'a GgufFacts,
     /// What is translated already, under Hugging Face's names.
     pub keys: ConfigMap,
+    /// Layers without key and value heads, which have no attention.
+    pub headless: Vec<bool>,
 }
 
 impl GgufConfig<'_> {
     fn translate(&mut self) -> Result<(), HyperparamError> {
         self.refuse_unsupported()?;
-        for (key, hf) in SAME {
+        self.heads()?;
+        for (key, hf) in SAME.into_iter().filter(|(key, _)| *key != KV_HEADS || self.headless.is_empty()) {
             let spelled = self.key(key);
             if let Some(value) = self.number(&spelled)? {
                 self.keys.insert_as(hf, &spelled, value);
@@ -111,7 +117,33 @@ impl GgufConfig<'_> {
         self.known("hidden_act", self.arch.gguf.activation);
         self.rope()?;
         self.windows()?;
-        (self.arch.gguf.facts)(self)
+        (self.arch.gguf.facts)(self)?;
+        if !self.headless.is_empty() && !self.keys.mentions("layer_types") {
+            return Err(self.error(&self.key(KV_HEADS), "heads for every layer"));
+        }
+        Ok(())
+    }
+
+    /// The number of key and value heads where it is 0 for layers without attention.
+    fn heads(&mut self) -> Result<(), HyperparamError> {
+        let key = self.key(KV_HEADS);
+        let Some(MetaValue::Array(_)) = self.gguf.get(&key) else { return Ok(()) };
+        let heads = self.gguf.i32s(&key)?.unwrap_or_default();
+        let mut kinds: Vec<i32> = heads.iter().copied().filter(|n| *n != 0).collect();
+        kinds.dedup();
+        if let ([n], true) = (&kinds[..], heads.contains(&0)) {
+            self.keys.insert_as("num_key_value_heads", &key, *n);
+            self.headless = heads.iter().map(|n| *n == 0).collect();
+        }
+        Ok(())
+    }
+
+    /// Says that layers without key and value heads are of the kind `word`, and others attend to all.
+    pub fn layers_without_heads(&mut self, word: &str) {
+        let kinds = self.headless.iter().map(|headless| if *headless { word } else { "full_attention" });
+        let kinds: Vec<&str> = kinds.collect();
+        let key = self.key(KV_HEADS);
+        self.keys.insert_as("layer_types", &key, json!(kinds));
     }
 
     /// Sets a key that llama.cpp has in its code.

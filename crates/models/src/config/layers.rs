@@ -3,6 +3,7 @@
 use plimsoll_formats::{ConfigMap, HyperparamError};
 
 use super::{LayerKind, MAX_TOKENS};
+use crate::arch::Class;
 
 /// What the rule of a class is given.
 pub(crate) struct LayerKeys<'a> {
@@ -21,8 +22,9 @@ pub(crate) struct Layers {
 }
 
 impl<'a> LayerKeys<'a> {
-    pub fn new(config: &'a ConfigMap, model_type: &'a str, n_layers: usize) -> Result<LayerKeys<'a>, HyperparamError> {
-        Ok(LayerKeys { config, model_type, n_layers, listed: listed(config, n_layers)? })
+    pub fn new(config: &'a ConfigMap, class: &Class, n_layers: usize) -> Result<LayerKeys<'a>, HyperparamError> {
+        let model_type = class.model_type;
+        Ok(LayerKeys { config, model_type, n_layers, listed: listed(config, class, n_layers)? })
     }
 
     /// `sliding_window`.
@@ -56,6 +58,12 @@ pub(crate) fn full(keys: &LayerKeys) -> Result<Layers, HyperparamError> {
     Ok(Layers { kinds: vec![LayerKind::Full; keys.n_layers], window: None })
 }
 
+/// What is listed, which has to be there.
+pub(crate) fn as_listed(keys: &LayerKeys) -> Result<Layers, HyperparamError> {
+    let kinds = keys.listed.clone().ok_or_else(|| keys.config.error("layer_types", "a kind for each layer"))?;
+    Ok(Layers { kinds, window: keys.window()? })
+}
+
 /// Every layer slides if there is a window.
 pub(crate) fn alike(keys: &LayerKeys) -> Result<Layers, HyperparamError> {
     let window = keys.window()?;
@@ -78,13 +86,14 @@ pub(crate) fn from_max_window_layers(keys: &LayerKeys) -> Result<Layers, Hyperpa
 }
 
 /// `layer_types`, one word per layer.
-fn listed(config: &ConfigMap, n_layers: usize) -> Result<Option<Vec<LayerKind>>, HyperparamError> {
+fn listed(config: &ConfigMap, class: &Class, n_layers: usize) -> Result<Option<Vec<LayerKind>>, HyperparamError> {
     let expected = || config.error("layer_types", "full_, sliding_ or chunked_attention for each layer");
     let Some(words) = config.strings("layer_types")? else { return Ok(None) };
     let kind = |word: &String| match word.as_str() {
         "full_attention" => Some(LayerKind::Full),
         "sliding_attention" => Some(LayerKind::Sliding),
         "chunked_attention" => Some(LayerKind::Chunked),
+        word if class.reads(word) => Some(LayerKind::Recurrent),
         _ => None,
     };
     let kinds: Vec<LayerKind> = words.iter().map(kind).collect::<Option<_>>().ok_or_else(expected)?;

@@ -33,7 +33,7 @@ use crate::arch::Arch;
 
 // Far beyond any published model; they keep a damaged number from becoming an allocation or an overflow.
 pub(crate) const MAX_LAYERS: usize = 10_000;
-const MAX_HEADS: usize = 100_000;
+pub(crate) const MAX_HEADS: usize = 100_000;
 pub(crate) const MAX_WIDTH: usize = 10_000_000;
 const MAX_VOCAB: usize = 100_000_000;
 const MAX_TOKENS: usize = 1_000_000_000_000;
@@ -55,6 +55,8 @@ pub enum LayerKind {
     Sliding,
     /// Those in the same aligned chunk of `attention_chunk`.
     Chunked,
+    /// None: the layer folds the past into a state.
+    Recurrent,
 }
 
 /// Which projections add a bias.

@@ -42,6 +42,11 @@ pub(crate) fn from_config(file: &str, keys: JsonObject) -> Result<Hyperparams, F
         }
     }
     let (arch, class) = Arch::of_class(file, &model_type)?;
+    for (there, here) in class.spelled {
+        if let Some(value) = text.get(there).cloned() {
+            text.insert_as(here, there, value);
+        }
+    }
     text.default_keys(keys_of(class.defaults));
     let spelled = Spelled { arch, class, name: class.model_type, wrapper };
     let mut hp = hyperparams(text, spelled, None)?;
@@ -68,7 +73,7 @@ pub(super) fn hyperparams(
     facts: Option<&GgufFacts>,
 ) -> Result<Hyperparams, HyperparamError> {
     let Spelled { arch, class, name, wrapper } = spelled;
-    name_experts(&mut config, class);
+    (class.settle)(&mut config)?;
     refuse::unsupported(&config, class)?;
     let n_layers = config.size("num_hidden_layers", MAX_LAYERS)?;
     let n_heads = config.size("num_attention_heads", MAX_HEADS)?;
@@ -126,16 +131,6 @@ pub(super) fn hyperparams(
     })
 }
 
-/// Gives the number of experts the one name that is read here, of a class that has experts.
-fn name_experts(config: &mut ConfigMap, class: &Class) {
-    let [read, others @ ..] = EXPERTS;
-    if class.reads(read)
-        && let Some((spelled, value)) = others.iter().find_map(|key| Some((*key, config.get(key)?.clone())))
-    {
-        config.insert_as(read, spelled, value);
-    }
-}
-
 pub(super) fn activation(config: &ConfigMap) -> Result<Activation, HyperparamError> {
     let key = if config.get("hidden_activation").is_some() { "hidden_activation" } else { "hidden_act" };
     match config.str(key)? {
@@ -160,7 +155,7 @@ fn layer_kinds(
     class: &Class,
     n_layers: usize,
 ) -> Result<(Vec<LayerKind>, Option<usize>), HyperparamError> {
-    let layers = (class.layers)(&LayerKeys::new(config, class.model_type, n_layers)?)?;
+    let layers = (class.layers)(&LayerKeys::new(config, class, n_layers)?)?;
     if layers.kinds.contains(&LayerKind::Sliding) && layers.window.is_none() {
         return Err(config.error("sliding_window", "a window, since `layer_types` has sliding layers"));
     }

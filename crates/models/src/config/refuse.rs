@@ -68,6 +68,8 @@ pub(super) fn quantised(config: &ConfigMap) -> Result<(), HyperparamError> {
     for key in ["quantization_config", "compression_config"] {
         let Some(object) = config.object(key)? else { continue };
         return Err(match object.str("quant_method") {
+            // Codes and scales of experts, which `mxfp4.rs` reads.
+            Ok(Some("mxfp4")) => continue,
             Ok(Some(_)) => object.error("quant_method", "weights in F32, F16 or BF16, or a GGUF file"),
             _ => config.error(key, "weights in F32, F16 or BF16, or a GGUF file"),
         });

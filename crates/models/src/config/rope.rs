@@ -168,7 +168,8 @@ fn rope_type<'a>(cx: &RopeContext, keys: &'a ConfigMap) -> Result<(&'static str,
 }
 
 fn scaling(cx: &RopeContext, keys: &ConfigMap, rotary_dim: usize) -> Result<RopeScaling, HyperparamError> {
-    if keys.get("mrope_section").is_some() {
+    // Of text, whose three positions are alike, it is plain rotary embedding.
+    if keys.get("mrope_section").is_some() && !cx.class.reads("mrope_section") {
         return Err(keys.error("mrope_section", "none: multimodal rotary embedding is not supported"));
     }
     let (key, rope_type) = rope_type(cx, keys)?;

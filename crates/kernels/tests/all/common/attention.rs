@@ -9,7 +9,7 @@ use super::{Random, bits};
 
 /// Softmax attention, one query row at a time, in f64.
 pub fn reference(shape: &AttentionShape, q: &[f32], k: &[f32], v: &[f32], spans: &[Range<usize>]) -> Vec<f64> {
-    let AttentionShape { n_heads, n_kv_heads, head_dim, scale, softcap } = *shape;
+    let AttentionShape { n_heads, n_kv_heads, head_dim, scale, softcap, sinks } = *shape;
     let mut out = vec![0.0; q.len()];
     for ((row, q), out) in q.chunks_exact(head_dim).enumerate().zip(out.chunks_exact_mut(head_dim)) {
         let kv_head = row % n_heads / (n_heads / n_kv_heads);
@@ -20,8 +20,9 @@ pub fn reference(shape: &AttentionShape, q: &[f32], k: &[f32], v: &[f32], spans:
             softcap.map_or(score, |cap| f64::from(cap) * (score / f64::from(cap)).tanh())
         };
         let span = spans[row / n_heads].clone();
-        let max = span.clone().map(score).fold(f64::NEG_INFINITY, f64::max);
-        let total: f64 = span.clone().map(|p| (score(p) - max).exp()).sum();
+        let sink = sinks.map(|sinks| f64::from(sinks[row % n_heads]));
+        let max = span.clone().map(score).chain(sink).fold(f64::NEG_INFINITY, f64::max);
+        let total: f64 = span.clone().map(score).chain(sink).map(|score| (score - max).exp()).sum();
         for position in span {
             let weight = (score(position) - max).exp() / total;
             for (out, v) in out.iter_mut().zip(&v[at(position)..]) {
@@ -33,7 +34,7 @@ pub fn reference(shape: &AttentionShape, q: &[f32], k: &[f32], v: &[f32], spans:
 }
 
 pub struct Case {
-    pub shape: AttentionShape,
+    pub shape: AttentionShape<'static>,
     pub q: Vec<f32>,
     pub k: Vec<f16>,
     pub v: Vec<f16>,
@@ -53,7 +54,10 @@ impl Case {
         let mut random = Random(seed);
         let positions = spans.iter().map(|span| span.end).max().unwrap_or(0);
         let (n_heads, n_kv_heads) = heads;
-        let shape = AttentionShape { n_heads, n_kv_heads, head_dim, scale: 2.0 / (head_dim as f32).sqrt(), softcap };
+        let scale = 2.0 / (head_dim as f32).sqrt();
+        // Half of all shapes have sinks, the same for all cases of a shape.
+        let sinks = ((n_heads + head_dim / 8) % 2 == 1).then(|| &*Random(7).floats(n_heads).leak());
+        let shape = AttentionShape { n_heads, n_kv_heads, head_dim, scale, softcap, sinks };
         let q = random.floats(spans.len() * n_heads * head_dim);
         let mut halves = || random.floats(positions * n_kv_heads * head_dim).into_iter().map(f16::from_f32).collect();
         Case { shape, q, k: halves(), v: halves(), spans, phase: Phase::Prefill }
