@@ -258,6 +258,14 @@ impl Tensor {
         }
     }
 
+    /// All values in one dimension, of a tensor that is stored as it is shown; any other as it is.
+    pub fn flattened(self) -> Tensor {
+        match self.layout {
+            Layout::Rows => Tensor { shape: vec![self.n_values()], ..self },
+            _ => self,
+        }
+    }
+
     /// The same weights under another name.
     pub fn renamed(&self, name: &str) -> Tensor {
         Tensor { name: name.into(), ..self.clone() }

@@ -109,6 +109,20 @@ pub enum Op {
     },
     /// Adds a vector to each row.
     Bias(WeightId),
+    /// Multiplies every `group` columns by a value of a vector.
+    ScaleColumns {
+        /// `(width / group)`
+        weight: WeightId,
+        /// Columns of a group.
+        group: usize,
+    },
+    /// No less than `least`, no more than `most`.
+    Clamp {
+        /// The least that a value may be.
+        least: f32,
+        /// The most that it may be.
+        most: f32,
+    },
     /// `(x, by)`: every group of columns of `x`, as many as `by` has columns, times its column of `by`.
     ScaleGroups,
     /// Convolves over the sequence.

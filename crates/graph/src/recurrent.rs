@@ -54,6 +54,11 @@ impl Builder {
         self.push(Op::Bias(weight), vec![x], self.rows(x), self.width(x))
     }
 
+    /// Values no less than `least`, no more than `most`.
+    pub fn clamp(&mut self, x: ValueId, least: f32, most: f32) -> ValueId {
+        self.push(Op::Clamp { least, most }, vec![x], self.rows(x), self.width(x))
+    }
+
     /// Every group of columns of `x` times its column of `by`.
     pub fn scale_groups(&mut self, x: ValueId, by: ValueId) -> ValueId {
         let (width, groups) = (self.width(x), self.width(by));
@@ -102,6 +107,15 @@ impl Scope<'_> {
         let state = net.state(heads.state_len());
         let op = LinearAttentionOp { heads, a_log, state };
         net.push(Op::LinearAttention(op), vec![q, k, v, step, beta], net.rows(q), values)
+    }
+
+    /// Every `group` columns of `x` times their value of the vector `name`, `(width / group)`.
+    pub fn scale_heads(&mut self, x: ValueId, name: &str, group: usize) -> ValueId {
+        let width = self.net().width(x);
+        self.net().require(name, group > 0 && width.is_multiple_of(group), || format!("groups of {group} in {width}"));
+        let weight = self.vector(name, width / group.max(1));
+        let net = self.net();
+        net.push(Op::ScaleColumns { weight, group }, vec![x], net.rows(x), width)
     }
 
     /// Declares the vector `name` of `len` values, for what takes one beside its operands.

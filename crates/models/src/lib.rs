@@ -15,6 +15,7 @@ mod blocks;
 mod checkpoint;
 pub mod config;
 pub mod export;
+mod mamba;
 mod mixture;
 mod mlx;
 mod mxfp4;

@@ -42,13 +42,14 @@ pub enum StoredLayout {
 pub fn in_safetensors(network: &Network, hp: &Hyperparams) -> Vec<Stored> {
     let wrapper = hp.wrapper.as_deref().and_then(TowerArch::of_wrapper);
     let published = |name: &str| wrapper.map_or_else(|| name.to_owned(), |tower| wrapped(tower, name));
+    let all: Vec<&Fused> = hp.arch.fused.iter().collect();
     let stored = network.weights.iter().filter_map(|weight| {
         let (layer, module) = split_layer(&weight.name);
         let stack = hp.arch.transposed.iter().find(|(_, parts)| layer.is_some() && parts.contains(&module));
         match (stack, layer) {
             (Some((_, parts)), _) if parts[0] != module => None,
             (Some((name, parts)), Some(layer)) => Some(transposed(weight, layer, name, parts)),
-            _ => fused(network, weight, hp.arch.fused),
+            _ => fused(network, weight, &all),
         }
     });
     let spelled = |stored: Stored| {
@@ -83,7 +84,8 @@ fn with_channel(network: &Network, stored: &Stored) -> Vec<usize> {
 /// # Panics
 /// The architecture has no GGUF name for one of them, which a test of this crate holds it to.
 pub fn in_gguf(network: &Network, hp: &Hyperparams) -> Vec<Stored> {
-    let stored = network.weights.iter().filter_map(|weight| fused(network, weight, hp.arch.fused));
+    let in_gguf: Vec<&Fused> = hp.arch.fused.iter().filter(|fused| fused.in_gguf).collect();
+    let stored = network.weights.iter().filter_map(|weight| fused(network, weight, &in_gguf));
     stored
         .map(|stored| Stored { layout: gguf_layout(&stored, hp), name: gguf_name(&stored.name, hp), ..stored })
         .collect()
@@ -92,8 +94,9 @@ pub fn in_gguf(network: &Network, hp: &Hyperparams) -> Vec<Stored> {
 /// The text weights of `network` as folders of MLX have them: fused where Hugging Face's files are, experts in stacks
 /// (experts, out, in). Source: mlx-lm's mlx_lm/models/*.py, `sanitize`.
 pub fn in_mlx(network: &Network, hp: &Hyperparams) -> Vec<Stored> {
+    let all: Vec<&Fused> = hp.arch.fused.iter().collect();
     let stored = network.weights.iter().filter_map(|weight| {
-        let mut stored = fused(network, weight, hp.arch.fused)?;
+        let mut stored = fused(network, weight, &all)?;
         if weight.kind == WeightKind::Experts {
             stored.name.push_str(".weight");
         }
@@ -175,10 +178,10 @@ fn transposed(weight: &WeightDecl, layer: &str, name: &str, parts: &[&str]) -> S
 }
 
 /// The tensor that begins with this weight under its canonical name; `None` if the weight stands further on in one.
-fn fused(network: &Network, weight: &WeightDecl, table: &[Fused]) -> Option<Stored> {
+fn fused(network: &Network, weight: &WeightDecl, table: &[&Fused]) -> Option<Stored> {
     let (Some(layer), module) = split_layer(&weight.name) else { return Some(whole(weight, weight.name.clone())) };
     let found = module.rsplit_once('.').and_then(|(module, kind)| {
-        let holds = |fused: &&Fused| fused.parts.iter().any(|(part, _)| *part == module);
+        let holds = |fused: &&&Fused| fused.parts.iter().any(|(part, _)| *part == module);
         table.iter().find(holds).map(|fused| (fused, module, kind))
     });
     let Some((fused, module, kind)) = found else { return Some(whole(weight, weight.name.clone())) };

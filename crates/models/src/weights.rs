@@ -158,6 +158,7 @@ impl Weights {
                 weights.add_stored(file, tensor, name)?;
             }
         }
+        weights.rename(hp.arch.published)?;
         weights.stack_experts()?;
         weights.turn_experts(hp.arch)?;
         weights.name_stacks()?;
@@ -245,6 +246,7 @@ impl Weights {
             Rows::Heads => hp.n_heads * hp.head_dim,
             Rows::KvHeads => hp.n_kv_heads * hp.head_dim,
             Rows::Ff => hp.d_ff,
+            Rows::Key(key) => hp.usize(key).ok().flatten().unwrap_or(0),
         };
         for (fused, kind) in hp.arch.fused.iter().flat_map(|fused| ["weight", "bias"].map(|kind| (fused, kind))) {
             let expected = fused.parts.iter().map(|(_, rows)| n_rows(*rows)).sum();
@@ -433,6 +435,8 @@ fn fit_gguf(tensor: Tensor, hp: &Hyperparams) -> Result<Tensor, FormatError> {
     if gguf.rotary_rows == RotaryRows::Interleaved && rotates {
         return tensor.with_rotary_pairs(hp.head_dim);
     }
+    let is_vector = [".A_log", ".D", "norm.weight"].iter().any(|end| tensor.name().ends_with(end));
+    let tensor = if is_vector { tensor.flattened() } else { tensor };
     if tensor.name().ends_with(".A_log") {
         return Ok(tensor.with_meaning(Meaning::MinusExponential));
     }

@@ -167,6 +167,14 @@ impl Executor {
                 out.copy_from_slice(input(0));
                 cpu.add_bias(weights.vector(*vector), out);
             }
+            Op::ScaleColumns { weight, group } => {
+                let (x, factors) = (input(0), weights.vector(*weight));
+                let factors = factors.iter().cycle().flat_map(|factor| std::iter::repeat_n(factor, *group));
+                out.iter_mut().zip(x.iter().zip(factors)).for_each(|(out, (x, factor))| *out = x * factor);
+            }
+            Op::Clamp { least, most } => {
+                out.iter_mut().zip(input(0)).for_each(|(out, x)| *out = x.clamp(*least, *most));
+            }
             Op::ScaleGroups => {
                 let (x, by) = (input(0), input(1));
                 let group = x.len() / by.len();

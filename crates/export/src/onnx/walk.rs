@@ -204,6 +204,8 @@ fn op_name(op: &Op) -> &'static str {
         Op::ScaleByPosition(_) => "ScaleByPosition",
         Op::Columns { .. } => "Columns",
         Op::Bias(_) => "Bias",
+        Op::ScaleColumns { .. } => "ScaleColumns",
+        Op::Clamp { .. } => "Clamp",
         Op::ScaleGroups => "ScaleGroups",
         Op::Convolution(_) => "Convolution",
         Op::LinearAttention(_) => "LinearAttention",

@@ -28,7 +28,7 @@ macro_rules! architectures {
     };
 }
 
-architectures! { llama ministral3 smollm3 qwen2 qwen3 qwen3_moe qwen3_5 qwen3_5_moe olmo3 lfm2 lfm2_moe gpt_oss phi3 gemma3 llama4; towers idefics3 llama4_vision }
+architectures! { llama ministral3 smollm3 qwen2 qwen3 qwen3_moe qwen3_5 qwen3_5_moe olmo3 lfm2 lfm2_moe gpt_oss granite_hybrid phi3 gemma3 llama4; towers idefics3 llama4_vision }
 
 /// An architecture of text models: its network, and how published files spell it.
 pub struct Arch {
@@ -183,6 +183,8 @@ pub(crate) struct Fused {
     pub stored: &'static str,
     /// What it holds, from the first row on.
     pub parts: &'static [(&'static str, Rows)],
+    /// Whether GGUF files store it so, too.
+    pub in_gguf: bool,
 }
 
 /// How many rows a part of a fused matrix has.
@@ -194,6 +196,8 @@ pub(crate) enum Rows {
     KvHeads,
     /// The width of the MLP.
     Ff,
+    /// What this key says.
+    Key(&'static str),
 }
 
 /// GGUF's names of what most architectures have, and Hugging Face's. Source: llama.cpp's gguf-py/gguf/tensor_mapping.py.

@@ -24,8 +24,13 @@ pub(crate) const ARCH: Arch = Arch {
                 ("self_attn.k_proj", Rows::KvHeads),
                 ("self_attn.v_proj", Rows::KvHeads),
             ],
+            in_gguf: true,
         },
-        Fused { stored: "mlp.gate_up_proj", parts: &[("mlp.gate_proj", Rows::Ff), ("mlp.up_proj", Rows::Ff)] },
+        Fused {
+            stored: "mlp.gate_up_proj",
+            parts: &[("mlp.gate_proj", Rows::Ff), ("mlp.up_proj", Rows::Ff)],
+            in_gguf: true,
+        },
     ],
     mlx_lacks: |hp| match hp.rope.scaling {
         RopeScaling::LongRope { .. } => Some("what divides its rotary frequencies within the first context"),

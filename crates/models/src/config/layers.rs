@@ -90,7 +90,7 @@ fn listed(config: &ConfigMap, class: &Class, n_layers: usize) -> Result<Option<V
     let expected = || config.error("layer_types", "full_, sliding_ or chunked_attention for each layer");
     let Some(words) = config.strings("layer_types")? else { return Ok(None) };
     let kind = |word: &String| match word.as_str() {
-        "full_attention" => Some(LayerKind::Full),
+        "full_attention" | "attention" => Some(LayerKind::Full),
         "sliding_attention" => Some(LayerKind::Sliding),
         "chunked_attention" => Some(LayerKind::Chunked),
         word if class.reads(word) => Some(LayerKind::Recurrent),

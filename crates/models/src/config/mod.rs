@@ -216,6 +216,14 @@ impl Hyperparams {
         self.config.bool(key)
     }
 
+    /// A text under its Hugging Face name; `None` if absent or `null`.
+    ///
+    /// # Errors
+    /// The key holds something else.
+    pub(crate) fn str(&self, key: &str) -> Result<Option<&str>, HyperparamError> {
+        self.config.str(key)
+    }
+
     /// A list of whole numbers under its Hugging Face name (`moe_layers`); `None` if absent or `null`.
     ///
     /// # Errors
