@@ -75,6 +75,16 @@ impl Builder {
         self.push(Op::Embed { table }, vec![], Rows::Tokens, d_model)
     }
 
+    /// Rows of the table `name`, `(vocab_size, width)`, by token ids; a token whose embedding is given has that of `pad`.
+    pub fn embed_beside(&mut self, name: &str, width: usize, pad: u32) -> ValueId {
+        let vocab_size = self.network.vocab_size;
+        self.require(name, (pad as usize) < vocab_size, || {
+            format!("token {pad} of {vocab_size} for those that are given")
+        });
+        let table = self.weight(name.to_owned(), vec![vocab_size, width], WeightKind::Matrix);
+        self.push(Op::EmbedBeside { table, pad }, vec![], Rows::Tokens, width)
+    }
+
     /// `x Wᵀ`, `(n, in) -> (n, out)`; the weight is `{name}.weight`, `(out, in)`.
     pub fn linear(&mut self, x: ValueId, name: &str, out: usize) -> ValueId {
         self.linear_with(x, format!("{name}.weight"), None, out)
@@ -142,6 +152,16 @@ impl Builder {
         });
         let rows = self.rows(q);
         self.push(Op::Attention(op), vec![q, k, v], rows, q_width)
+    }
+
+    /// Attention of `q` over keys and values that an earlier layer appends to `op.cache`.
+    pub fn shared_attention(&mut self, q: ValueId, op: AttentionOp) -> ValueId {
+        let (width, kv_width) = (op.n_heads * op.head_dim, op.n_kv_heads * op.head_dim);
+        let widths = (self.width(q), self.network.caches[op.cache.0].width());
+        self.require("self_attn", widths == (width, kv_width), || {
+            format!("q and the shared cache are {widths:?} wide where heads ask for {width} and {kv_width}")
+        });
+        self.push(Op::Attention(op), vec![q], self.rows(q), width)
     }
 
     /// The sum of two values of one shape.
@@ -214,7 +234,7 @@ impl Builder {
         WeightId(self.network.weights.len() - 1)
     }
 
-    fn same_width(&mut self, place: &str, a: ValueId, b: ValueId) {
+    pub(crate) fn same_width(&mut self, place: &str, a: ValueId, b: ValueId) {
         let (a, b) = (self.width(a), self.width(b));
         self.require(place, a == b, || format!("operands are {a} and {b} columns wide"));
     }

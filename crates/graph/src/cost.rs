@@ -154,7 +154,9 @@ impl Cost {
         let mut tables = vec![];
         for node in &network.nodes {
             match &node.op {
-                Op::Embed { table } | Op::Tile(TileOp::AddPosition { table, .. }) => tables.push(*table),
+                Op::Embed { table } | Op::EmbedBeside { table, .. } | Op::Tile(TileOp::AddPosition { table, .. }) => {
+                    tables.push(*table)
+                }
                 Op::Linear { weight, .. } => {
                     cost.add_product(network.weight(*weight), stored(*weight), node.rows, 1.0);
                     tables.retain(|table| table != weight); // tied: counted here, read whole
@@ -431,6 +433,7 @@ mod tests {
             router: "ff.router",
             router_bias: false,
             choice_bias: None,
+            expert_scale: None,
             experts: "ff.experts",
             biases: false,
             n_experts: 8,

@@ -6,7 +6,7 @@ use crate::id::{ValueId, WeightId};
 use crate::network::WeightKind;
 use crate::op::{Activation, Op};
 
-/// Routed experts, `(n, d_model) -> (n, d_model)`: of each token the sum of what its experts make of it.
+/// Routed experts, `(x, by) -> (n, d_model)`, `x` being `(n, d_model)` and `by`, which the router looks at, as wide: of each token the sum of what its experts make of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MoeOp {
     /// `(n_experts, d_model)`; its products are the router's logits.
@@ -15,6 +15,8 @@ pub struct MoeOp {
     pub router_bias: Option<WeightId>,
     /// `(n_experts)`, added to the scores where experts are chosen, not where they are weighed.
     pub choice_bias: Option<WeightId>,
+    /// `(n_experts)`, multiplied onto the weights of the chosen.
+    pub expert_scale: Option<WeightId>,
     /// The matrices of the experts.
     pub experts: Experts,
     /// Their biases: gate and up `(n_experts, d_ff)`, down `(n_experts, d_model)`.
@@ -98,6 +100,8 @@ pub struct Moe<'a> {
     pub router_bias: bool,
     /// Name of the vector that is added for the choice.
     pub choice_bias: Option<&'a str>,
+    /// Name of the vector that weights are multiplied by.
+    pub expert_scale: Option<&'a str>,
     /// The experts are `{experts}.gate_proj`, `{experts}.up_proj`, `{experts}.down_proj`.
     pub experts: &'a str,
     /// Whether they have biases, `{experts}.gate_proj_bias` and so on.
@@ -113,14 +117,21 @@ pub struct Moe<'a> {
 }
 
 impl Builder {
-    /// Routed experts.
+    /// Routed experts, which the router chooses by what they are given.
     pub fn moe(&mut self, x: ValueId, moe: &Moe) -> ValueId {
+        self.moe_routed_by(x, x, moe)
+    }
+
+    /// Routed experts of `x`, which the router chooses by another value.
+    pub fn moe_routed_by(&mut self, x: ValueId, by: ValueId, moe: &Moe) -> ValueId {
+        self.same_width(moe.router, x, by);
         let (d_model, n, top_k) = (self.width(x), moe.n_experts, moe.routing.top_k);
         self.require(moe.experts, top_k > 0 && top_k <= n, || format!("cannot choose {top_k} of {n} experts"));
         let router = self.weight(format!("{}.weight", moe.router), vec![n, d_model], WeightKind::Matrix);
         let vector = WeightKind::Vector { offset: 0.0 };
         let router_bias = moe.router_bias.then(|| self.weight(format!("{}.bias", moe.router), vec![n], vector));
         let choice_bias = moe.choice_bias.map(|name| self.weight(name.to_owned(), vec![n], vector));
+        let expert_scale = moe.expert_scale.map(|name| self.weight(name.to_owned(), vec![n], vector));
         let mut part =
             |part: &str, shape: &[usize], kind| self.weight(format!("{}.{part}", moe.experts), shape.to_vec(), kind);
         let experts = Experts {
@@ -134,17 +145,25 @@ impl Builder {
             down: part("down_proj_bias", &[n, d_model], vector),
         });
         let Moe { n_experts, d_ff, gating, routing, .. } = *moe;
-        let op = MoeOp { router, router_bias, choice_bias, experts, biases, n_experts, d_ff, gating, routing };
-        self.push(Op::Moe(op), vec![x], self.rows(x), d_model)
+        let op =
+            MoeOp { router, router_bias, choice_bias, expert_scale, experts, biases, n_experts, d_ff, gating, routing };
+        self.push(Op::Moe(op), vec![x, by], self.rows(x), d_model)
     }
 }
 
 impl Scope<'_> {
     /// [`Builder::moe`].
     pub fn moe(&mut self, x: ValueId, moe: &Moe) -> ValueId {
+        self.moe_routed_by(x, x, moe)
+    }
+
+    /// [`Builder::moe_routed_by`].
+    pub fn moe_routed_by(&mut self, x: ValueId, by: ValueId, moe: &Moe) -> ValueId {
         let (router, experts) = (self.name(moe.router), self.name(moe.experts));
         let choice_bias = moe.choice_bias.map(|name| self.name(name));
-        let named = Moe { router: &router, experts: &experts, choice_bias: choice_bias.as_deref(), ..*moe };
-        self.net().moe(x, &named)
+        let expert_scale = moe.expert_scale.map(|name| self.name(name));
+        let (choice_bias, expert_scale) = (choice_bias.as_deref(), expert_scale.as_deref());
+        let named = Moe { router: &router, experts: &experts, choice_bias, expert_scale, ..*moe };
+        self.net().moe_routed_by(x, by, &named)
     }
 }

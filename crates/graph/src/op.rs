@@ -52,6 +52,13 @@ pub enum Op {
         /// `(vocab_size, d_model)`
         table: WeightId,
     },
+    /// Token ids to rows of another table than that of embeddings, `() -> (n, width)`.
+    EmbedBeside {
+        /// `(vocab_size, width)`
+        table: WeightId,
+        /// Whose row stands for a token whose embedding is given.
+        pad: u32,
+    },
     /// `x Wᵀ + b`: `(n, in) -> (n, out)`.
     Linear {
         /// `(out, in)`
@@ -84,7 +91,8 @@ pub enum Op {
         /// Width of one head.
         head_dim: usize,
     },
-    /// Appends keys and values to the cache, then attends: `(q, k, v) -> (n, n_heads * head_dim)`.
+    /// Appends keys and values to the cache, then attends: `(q, k, v) -> (n, n_heads * head_dim)`. With `(q)` alone it
+    /// attends to what an earlier layer appended.
     Attention(AttentionOp),
     /// Elementwise sum of two values: the residual.
     Add,

@@ -1,7 +1,7 @@
 //! The two halves of a decoder layer, as every architecture here has them, and a layer of a vision tower. What differs
 //! between architectures is options; an option exists because a published model needs it.
 
-use plimsoll_graph::{AttentionOp, Builder, Mask, RopeId, Scope, Temperature, TileAttention, ValueId};
+use plimsoll_graph::{AttentionOp, Builder, CacheId, Mask, RopeId, Scope, Temperature, TileAttention, ValueId};
 
 use crate::config::{Activation, Hyperparams, VisionParams};
 use crate::weights::EMBEDDING;
@@ -20,6 +20,15 @@ pub(crate) enum QkNorm {
     Plain,
 }
 
+/// What values are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Values {
+    /// Whether each head is normed, without gain.
+    pub normed: bool,
+    /// Whether they are the projected keys, before those are normed and turned.
+    pub are_keys: bool,
+}
+
 /// What may differ in self-attention.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attention {
@@ -27,8 +36,14 @@ pub(crate) struct Attention {
     pub rope: Option<RopeId>,
     /// Which keys are seen.
     pub mask: Mask,
+    /// Key and value heads.
+    pub n_kv_heads: usize,
+    /// Width of a head.
+    pub head_dim: usize,
     /// Multiplied onto `q · k`.
     pub scale: f32,
+    /// What values are.
+    pub values: Values,
     /// Norm of queries and keys.
     pub qk_norm: Option<QkNorm>,
     /// Whether `q_proj` yields for each head its queries, then as many values whose sigmoid its result is multiplied by.
@@ -47,7 +62,10 @@ impl Attention {
         Attention {
             rope,
             mask: Mask::Causal,
+            n_kv_heads: hp.n_kv_heads,
+            head_dim: hp.head_dim,
             scale: hp.attn_scale(),
+            values: Values { normed: false, are_keys: false },
             qk_norm: None,
             gated: false,
             temperature: None,
@@ -59,50 +77,103 @@ impl Attention {
 
 /// `x (n_tokens, d_model)` through `self_attn` of the layer.
 pub(crate) fn self_attention(layer: &mut Scope<'_>, x: ValueId, hp: &Hyperparams, opt: &Attention) -> ValueId {
-    let (q_width, kv_width) = (hp.n_heads * hp.head_dim, hp.n_kv_heads * hp.head_dim);
-    let q = layer.linear(x, "self_attn.q_proj", if opt.gated { 2 * q_width } else { q_width }, hp.biases.qkv);
+    self_attention_with(layer, x, hp, opt).0
+}
+
+/// The same, and the cache that the layer's keys and values are appended to.
+pub(crate) fn self_attention_with(
+    layer: &mut Scope<'_>,
+    x: ValueId,
+    hp: &Hyperparams,
+    opt: &Attention,
+) -> (ValueId, CacheId) {
+    let kv_width = opt.n_kv_heads * opt.head_dim;
+    let (q, gate) = queries(layer, x, hp, opt);
     let mut k = layer.linear(x, "self_attn.k_proj", kv_width, hp.biases.qkv); // (n_tokens, n_kv_heads * head_dim)
-    let v = layer.linear(x, "self_attn.v_proj", kv_width, hp.biases.qkv);
-    // (n_tokens, n_heads * head_dim)
-    let part =
-        |layer: &mut Scope<'_>, part: usize| layer.net().columns(q, 2 * hp.head_dim, part * hp.head_dim, hp.head_dim);
-    let (mut q, gate) = if opt.gated { (part(layer, 0), Some(part(layer, 1))) } else { (q, None) };
-    let gains = match opt.qk_norm {
-        Some(QkNorm::Gain { offset }) => Some((hp.head_dim, hp.head_dim, offset)),
-        Some(QkNorm::AllHeads) => Some((q_width, kv_width, 0.0)),
-        Some(QkNorm::Plain) | None => None,
+    let mut v = match opt.values.are_keys {
+        true => k,
+        false => layer.linear(x, "self_attn.v_proj", kv_width, hp.biases.qkv),
     };
-    if let Some((of_q, of_k, offset)) = gains {
-        q = layer.rms_norm(q, "self_attn.q_norm", of_q, hp.rms_eps, offset);
-        k = layer.rms_norm(k, "self_attn.k_norm", of_k, hp.rms_eps, offset);
+    let of_k = match opt.qk_norm {
+        Some(QkNorm::AllHeads) => kv_width,
+        _ => opt.head_dim,
+    };
+    k = position(layer, k, "self_attn.k_norm", of_k, hp, opt);
+    if opt.values.normed {
+        v = layer.net().rms_norm_groups(v, None, opt.head_dim, hp.rms_eps, 0.0);
     }
-    let net = layer.net();
-    if let Some(rope) = opt.rope {
-        (q, k) = (net.rope(q, rope, hp.head_dim), net.rope(k, rope, hp.head_dim));
-    }
-    if let Some(QkNorm::Plain) = opt.qk_norm {
-        q = net.rms_norm_groups(q, None, hp.head_dim, hp.rms_eps, 0.0);
-        k = net.rms_norm_groups(k, None, hp.head_dim, hp.rms_eps, 0.0);
-    }
+    let cache = layer.net().cache(opt.n_kv_heads, opt.head_dim);
+    let op = attention_op(layer, hp, opt, cache);
+    let a = layer.net().attention(q, k, v, op);
+    (attended(layer, a, gate, hp), cache)
+}
+
+/// As [`self_attention`], of a layer that has queries alone and attends to the keys and values of another.
+pub(crate) fn shared_attention(
+    layer: &mut Scope<'_>,
+    x: ValueId,
+    hp: &Hyperparams,
+    opt: &Attention,
+    cache: CacheId,
+) -> ValueId {
+    let (q, gate) = queries(layer, x, hp, opt);
+    let op = attention_op(layer, hp, opt, cache);
+    let a = layer.net().shared_attention(q, op);
+    attended(layer, a, gate, hp)
+}
+
+/// Queries, `(n_tokens, n_heads * head_dim)`, and as many values that gate the result, if there are some.
+fn queries(layer: &mut Scope<'_>, x: ValueId, hp: &Hyperparams, opt: &Attention) -> (ValueId, Option<ValueId>) {
+    let width = hp.n_heads * opt.head_dim;
+    let all = layer.linear(x, "self_attn.q_proj", if opt.gated { 2 * width } else { width }, hp.biases.qkv);
+    let part = |layer: &mut Scope<'_>, part: usize| {
+        layer.net().columns(all, 2 * opt.head_dim, part * opt.head_dim, opt.head_dim)
+    };
+    let (q, gate) = if opt.gated { (part(layer, 0), Some(part(layer, 1))) } else { (all, None) };
+    let of_q = if opt.qk_norm == Some(QkNorm::AllHeads) { width } else { opt.head_dim };
+    let mut q = position(layer, q, "self_attn.q_norm", of_q, hp, opt);
     if let Some(temperature) = opt.temperature {
-        q = net.scale_by_position(q, temperature);
+        q = layer.net().scale_by_position(q, temperature);
     }
-    let sinks = opt.sinks.then(|| layer.vector("self_attn.sinks", hp.n_heads));
+    (q, gate)
+}
+
+/// Queries or keys, normed and turned; a gain `norm` is over `group` columns.
+fn position(layer: &mut Scope<'_>, x: ValueId, norm: &str, group: usize, hp: &Hyperparams, opt: &Attention) -> ValueId {
+    let x = match opt.qk_norm {
+        Some(QkNorm::Gain { offset }) => layer.rms_norm(x, norm, group, hp.rms_eps, offset),
+        Some(QkNorm::AllHeads) => layer.rms_norm(x, norm, group, hp.rms_eps, 0.0),
+        Some(QkNorm::Plain) | None => x,
+    };
     let net = layer.net();
-    let op = AttentionOp {
-        cache: net.cache(hp.n_kv_heads, hp.head_dim),
+    let x = match opt.rope {
+        Some(rope) => net.rope(x, rope, opt.head_dim),
+        None => x,
+    };
+    match opt.qk_norm {
+        Some(QkNorm::Plain) => net.rms_norm_groups(x, None, opt.head_dim, hp.rms_eps, 0.0),
+        _ => x,
+    }
+}
+
+fn attention_op(layer: &mut Scope<'_>, hp: &Hyperparams, opt: &Attention, cache: CacheId) -> AttentionOp {
+    AttentionOp {
+        cache,
         n_heads: hp.n_heads,
-        n_kv_heads: hp.n_kv_heads,
-        head_dim: hp.head_dim,
+        n_kv_heads: opt.n_kv_heads,
+        head_dim: opt.head_dim,
         scale: opt.scale,
         softcap: opt.softcap,
         mask: opt.mask,
-        sinks,
-    };
-    let mut a = net.attention(q, k, v, op);
-    if let Some(gate) = gate {
-        a = net.gated(gate, a, Activation::Sigmoid);
+        sinks: opt.sinks.then(|| layer.vector("self_attn.sinks", hp.n_heads)),
     }
+}
+
+fn attended(layer: &mut Scope<'_>, a: ValueId, gate: Option<ValueId>, hp: &Hyperparams) -> ValueId {
+    let a = match gate {
+        Some(gate) => layer.net().gated(gate, a, Activation::Sigmoid),
+        None => a,
+    };
     layer.linear(a, "self_attn.o_proj", hp.d_model, hp.biases.o)
 }
 

@@ -34,7 +34,15 @@ pub(crate) fn role(arch: &Arch, name: &str) -> Option<Role> {
                 return Some(Role::Weight((*whole).to_owned()));
             }
             let (layer, rest) = in_layer(name, "blk.")?;
-            let canonical = spelled(rest, &[arch.gguf.tensors, &COMMON])?;
+            // Gate and up of all experts in one, wherever they may be in two.
+            let (rest, in_one) = match rest {
+                "ffn_gate_up_exps.weight" => ("ffn_gate_exps.weight", true),
+                rest => (rest, false),
+            };
+            let mut canonical = spelled(rest, &[arch.gguf.tensors, &COMMON])?;
+            if in_one {
+                canonical = canonical.replace("gate_proj", "gate_up_proj");
+            }
             return Some(Role::Weight(format!("model.layers.{layer}.{canonical}")));
         }
     };
@@ -51,10 +59,10 @@ pub(crate) fn is_whole(canonical: &str) -> bool {
     canonical.starts_with("model.")
 }
 
-/// The layer of a GGUF tensor that has a router of experts.
-pub(crate) fn routed_layer(name: &str) -> Option<usize> {
+/// The layer of a GGUF tensor, if the tensor is its `module`.
+pub(crate) fn layer_with(name: &str, module: &str) -> Option<usize> {
     let (layer, rest) = in_layer(name, "blk.")?;
-    (rest == "ffn_gate_inp.weight").then(|| layer.parse().ok()).flatten()
+    (rest == module).then(|| layer.parse().ok()).flatten()
 }
 
 /// The canonical name of a tensor of an mmproj GGUF; `None` if its tower has no such tensor.

@@ -17,6 +17,9 @@ pub(crate) fn spec(rope: &Rope, layout: RopeLayout) -> RopeSpec {
         RopeScaling::None => plain,
         RopeScaling::Linear { factor } => plain.iter().map(|freq| freq / *factor as f32).collect(),
         RopeScaling::Factors(factors) => divided(factors),
+        RopeScaling::Proportional { pairs } => {
+            plain.iter().enumerate().map(|(pair, freq)| if pair < *pairs { *freq } else { 0.0 }).collect()
+        }
         RopeScaling::Llama3 { factor, low_freq_factor, high_freq_factor, original_max } => {
             let bounds = (*low_freq_factor as f32, *high_freq_factor as f32);
             plain.iter().map(|freq| llama3(*freq, *factor as f32, bounds, *original_max as f32)).collect()

@@ -185,6 +185,7 @@ impl Weights {
                 weights.add(fit_gguf(view, hp)?)?;
             }
         }
+        weights.split_stacks(hp.arch)?;
         weights.split_fused(hp)?;
         weights.count();
         Ok(weights)
@@ -468,7 +469,8 @@ pub(crate) fn gguf_facts(parts: &[GgufFile], arch: &Arch) -> Result<GgufFacts, F
             match role {
                 Role::Weight(name) => {
                     note(&name, &mut facts);
-                    facts.moe_layers.extend(names::routed_layer(&tensor.name));
+                    facts.value_layers.extend(names::layer_with(&tensor.name, "attn_v.weight"));
+                    facts.moe_layers.extend(names::layer_with(&tensor.name, "ffn_gate_inp.weight"));
                 }
                 Role::RopeFactors(which) => {
                     let (&[_], Element::Weight(dtype)) = (&tensor.shape[..], &tensor.element) else {

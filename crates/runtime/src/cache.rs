@@ -275,10 +275,15 @@ impl KvCache {
     }
 
     /// Appends rows to one layer; [`KvCache::advance`] follows once every layer has them.
-    pub(crate) fn push(&mut self, id: CacheId, keys: &[f32], values: &[f32]) -> (KvRows<'_>, KvRows<'_>) {
+    pub(crate) fn push(&mut self, id: CacheId, keys: &[f32], values: &[f32]) {
         let layer = &mut self.layers[id.0];
         layer.keys.push(keys, layer.of.head_dim);
         layer.values.push(values, layer.of.head_dim);
+    }
+
+    /// The keys and values of one layer.
+    pub(crate) fn rows(&self, id: CacheId) -> (KvRows<'_>, KvRows<'_>) {
+        let layer = &self.layers[id.0];
         (layer.keys.rows(), layer.values.rows())
     }
 

@@ -77,8 +77,9 @@ impl Executor {
             let mut buffer = std::mem::take(&mut self.buffers[slot]);
             if let Op::Moe(moe) = &node.op {
                 let (mut scratch, mut observed) = (std::mem::take(&mut self.scratch), self.observed.take());
-                let (x, out) = (self.value(node.inputs[0], size), &mut buffer[..n * node.width]);
-                scratch.run(moe, &self.weights, self.multiplier(step.phase()), x, out, observed.as_mut());
+                let inputs = [self.value(node.inputs[0], size), self.value(node.inputs[1], size)];
+                let out = &mut buffer[..n * node.width];
+                scratch.run(moe, &self.weights, self.multiplier(step.phase()), inputs, out, observed.as_mut());
                 (self.scratch, self.observed) = (scratch, observed);
             } else {
                 self.run_node(step, node, &mut buffer[..n * node.width]);

@@ -23,27 +23,28 @@ pub(crate) struct MoeScratch {
 }
 
 impl MoeScratch {
-    /// `x (n, d_model)` through its experts into `out (n, d_model)`. Contributions are summed in
+    /// `x (n, d_model)` through its experts, which the router chooses by the other value, into `out (n, d_model)`. Contributions are summed in
     /// the order of the experts, so that a token's result does not depend on its company.
     pub(crate) fn run(
         &mut self,
         op: &MoeOp,
         weights: &BoundWeights,
         by: Multiplier,
-        x: &[f32],
+        [x, by_which]: [&[f32]; 2],
         out: &mut [f32],
         mut observed: Option<&mut Observed>,
     ) {
         let d_model = weights.matrix(op.router).cols();
         let n = x.len() / d_model;
         resize(&mut self.router, n * op.n_experts);
-        by.multiply(x, &mut [Product { w: weights.matrix(op.router), out: &mut self.router }]);
+        by.multiply(by_which, &mut [Product { w: weights.matrix(op.router), out: &mut self.router }]);
         if let Some(bias) = op.router_bias {
             by.cpu.add_bias(weights.vector(bias), &mut self.router);
         }
-        self.choose(op, op.choice_bias.map(|bias| weights.vector(bias)));
+        let vector = |id: Option<WeightId>| id.map(|id| weights.vector(id));
+        self.choose(op, vector(op.choice_bias), vector(op.expert_scale));
         if let Some(observed) = &mut observed {
-            observed.add(op.router, [0, 1], x, d_model);
+            observed.add(op.router, [0, 1], by_which, d_model);
         }
         out.fill(0.0);
         let used: Vec<usize> = (0..op.n_experts).filter(|expert| !self.chosen[*expert].is_empty()).collect();
@@ -109,12 +110,13 @@ impl MoeScratch {
     }
 
     /// Gives each token to its experts.
-    fn choose(&mut self, op: &MoeOp, choice_bias: Option<&[f32]>) {
+    fn choose(&mut self, op: &MoeOp, choice_bias: Option<&[f32]>, expert_scale: Option<&[f32]>) {
         self.chosen.resize_with(op.n_experts, Vec::new);
         self.chosen.iter_mut().for_each(Vec::clear);
         for (token, logits) in self.router.chunks_exact(op.n_experts).enumerate() {
             for (expert, weight) in route(&op.routing, logits, choice_bias) {
-                self.chosen[expert].push((token, weight));
+                let scale = expert_scale.map_or(1.0, |scale| scale[expert]);
+                self.chosen[expert].push((token, weight * scale));
             }
         }
     }
@@ -224,7 +226,7 @@ mod tests {
         let cpu = Cpu::new(Isa::Scalar, NonZeroUsize::MIN).unwrap();
         let by = Multiplier { cpu: &cpu, arithmetic: Arithmetic::Exact, phase: Phase::Prefill };
         let mut out = vec![0.0; x.len()];
-        MoeScratch::default().run(op.unwrap(), &weights, by, x, &mut out, None);
+        MoeScratch::default().run(op.unwrap(), &weights, by, [x, x], &mut out, None);
         out
     }
 
@@ -275,6 +277,7 @@ mod tests {
         router: "router",
         router_bias: false,
         choice_bias: None,
+        expert_scale: None,
         experts: "experts",
         biases: false,
         n_experts: N,

@@ -37,16 +37,20 @@ impl<'a, 'c> TokenStep<'a, 'c> {
     }
 
     /// Each sequence attends to its own cache.
-    fn attend(&mut self, executor: &Executor, op: &AttentionOp, [q, k, v]: [&[f32]; 3], out: &mut [f32]) {
+    fn attend(&mut self, executor: &Executor, op: &AttentionOp, inputs: &[&[f32]], out: &mut [f32]) {
         let AttentionOp { n_heads, n_kv_heads, head_dim, scale, softcap, .. } = *op;
         let sinks = op.sinks.map(|sinks| executor.weights.vector(sinks));
         let shape = AttentionShape { n_heads, n_kv_heads, head_dim, scale, softcap, sinks };
         let spans: Vec<Range<usize>> = self.positions.iter().map(|position| op.mask.span(*position)).collect();
         let each = spans.len() / self.sequences.len();
         let width = each * n_kv_heads * head_dim;
-        let rows = k.chunks_exact(width).zip(v.chunks_exact(width)).zip(spans.chunks_exact(each));
-        let cached = self.sequences.iter_mut().zip(rows).map(|(cache, ((k, v), spans))| {
-            let (k, v) = cache.push(op.cache, k, v);
+        let q = inputs[0];
+        if let [_, k, v] = *inputs {
+            let rows = k.chunks_exact(width).zip(v.chunks_exact(width));
+            self.sequences.iter_mut().zip(rows).for_each(|(cache, (k, v))| cache.push(op.cache, k, v));
+        }
+        let cached = self.sequences.iter().zip(spans.chunks_exact(each)).map(|(cache, spans)| {
+            let (k, v) = cache.rows(op.cache);
             KvSequence { k, v, spans }
         });
         let sequences: Vec<KvSequence> = cached.collect();
@@ -88,6 +92,15 @@ impl Step for TokenStep<'_, '_> {
                     }
                 }
             }
+            Op::EmbedBeside { table, pad } => {
+                let table = weights.matrix(*table);
+                let d_model = executor.network.nodes[0].width; // of the embedding, which every text network begins with
+                for (index, row) in out.chunks_exact_mut(node.width).enumerate() {
+                    let is_given = self.input.override_row(index, d_model).is_some();
+                    let id = if is_given { *pad } else { self.input.ids()[index] };
+                    cpu.embed_row(&table, id as usize, row);
+                }
+            }
             Op::Rope { rope, head_dim } => {
                 let (spec, Rotations { cos, sin }) = (&executor.network.ropes[rope.0], &self.rotations[rope.0]);
                 let shape = RopeShape {
@@ -99,7 +112,7 @@ impl Step for TokenStep<'_, '_> {
                 out.copy_from_slice(inputs[0]);
                 cpu.rope(&shape, out, cos, sin);
             }
-            Op::Attention(op) => self.attend(executor, op, [inputs[0], inputs[1], inputs[2]], out),
+            Op::Attention(op) => self.attend(executor, op, inputs, out),
             Op::Convolution(op) => {
                 let bias = op.bias.map(|bias| weights.vector(bias));
                 let of = Convolution { weight: weights.vector(op.weight), bias, taps: op.taps };

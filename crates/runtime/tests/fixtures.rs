@@ -28,6 +28,8 @@ const GGUF: &[&str] = &[
     "2026/lfm2-moe",
     "2026/gpt-oss",
     "2026/granite-hybrid",
+    "2026/gemma4-e",
+    "2026/gemma4-moe",
 ];
 const SAFETENSORS: &[&str] = &[
     "llama-f32",
@@ -50,6 +52,8 @@ const SAFETENSORS: &[&str] = &[
     "2026/lfm2-moe",
     "2026/gpt-oss",
     "2026/granite-hybrid",
+    "2026/gemma4-e",
+    "2026/gemma4-moe",
 ];
 
 fn fixtures() -> Option<PathBuf> {

@@ -191,6 +191,7 @@ impl<'a> Walk<'a> {
 fn op_name(op: &Op) -> &'static str {
     match op {
         Op::Embed { .. } => "Embed",
+        Op::EmbedBeside { .. } => "EmbedBeside",
         Op::Linear { .. } => "Linear",
         Op::RmsNorm { .. } => "RmsNorm",
         Op::LayerNorm { .. } => "LayerNorm",

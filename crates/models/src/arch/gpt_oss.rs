@@ -88,6 +88,7 @@ fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
         router: "mlp.router",
         router_bias: true,
         choice_bias: None,
+        expert_scale: None,
         experts: "mlp.experts",
         biases: true,
         n_experts: mixture.n_experts,

@@ -192,6 +192,7 @@ fn moe(hp: &Hyperparams, mixture: Mixture) -> Moe<'static> {
         router: "block_sparse_moe.router",
         router_bias: false,
         choice_bias: None,
+        expert_scale: None,
         experts: "block_sparse_moe.experts",
         biases: false,
         n_experts: mixture.n_experts,

@@ -90,6 +90,7 @@ fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
         router: "mlp.gate",
         router_bias: false,
         choice_bias: hp.bool("use_expert_bias")?.unwrap_or(true).then_some("mlp.expert_bias"),
+        expert_scale: None,
         experts: "mlp.experts",
         biases: false,
         n_experts: mixture.n_experts,

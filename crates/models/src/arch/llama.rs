@@ -23,6 +23,7 @@ pub(crate) const ARCH: Arch = Arch {
         ignores: &[],
         activation: "silu",
         window: Window::Refused,
+        per_layer: &[],
         reads: &[],
         facts: |_| Ok(()),
         strips_after_control: false,

@@ -177,6 +177,7 @@ impl Experts {
             router: "feed_forward.router",
             router_bias: false,
             choice_bias: None,
+        expert_scale: None,
             experts: "feed_forward.experts",
             biases: false,
             n_experts: self.mixture.n_experts,

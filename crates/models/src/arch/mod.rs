@@ -28,7 +28,7 @@ macro_rules! architectures {
     };
 }
 
-architectures! { llama ministral3 smollm3 qwen2 qwen3 qwen3_moe qwen3_5 qwen3_5_moe olmo3 lfm2 lfm2_moe gpt_oss granite_hybrid phi3 gemma3 llama4; towers idefics3 llama4_vision }
+architectures! { llama ministral3 smollm3 qwen2 qwen3 qwen3_moe qwen3_5 qwen3_5_moe olmo3 lfm2 lfm2_moe gpt_oss granite_hybrid gemma4 phi3 gemma3 llama4; towers idefics3 llama4_vision }
 
 /// An architecture of text models: its network, and how published files spell it.
 pub struct Arch {
@@ -140,6 +140,8 @@ pub(crate) struct Gguf {
     pub activation: &'static str,
     /// What `attention.sliding_window` says.
     pub window: Window,
+    /// Keys behind `{name}.` whose value may differ from layer to layer, which [`Gguf::facts`] takes care of.
+    pub per_layer: &'static [&'static str],
     /// Keys behind `{name}.` that it reads and others refuse: see `config/gguf.rs`.
     pub reads: &'static [&'static str],
     /// Sets keys of the configuration that llama.cpp has in its code, or that its files spell in a way of their own.

@@ -77,6 +77,7 @@ fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
         router: "mlp.gate",
         router_bias: false,
         choice_bias: None,
+        expert_scale: None,
         experts: "mlp.experts",
         biases: false,
         n_experts: mixture.n_experts,

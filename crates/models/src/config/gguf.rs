@@ -19,6 +19,8 @@ pub(crate) struct GgufFacts {
     pub(crate) rope_factors: Option<Vec<f32>>,
     /// Values of `rope_factors_short.weight` and `rope_factors_long.weight`.
     pub(crate) long_rope: Option<(Vec<f32>, Vec<f32>)>,
+    /// Layers that have values of their own.
+    pub(crate) value_layers: Vec<usize>,
     /// Layers that have a router.
     pub(crate) moe_layers: Vec<usize>,
 }
@@ -96,7 +98,9 @@ impl GgufConfig<'_> {
     fn translate(&mut self) -> Result<(), HyperparamError> {
         self.refuse_unsupported()?;
         self.heads()?;
-        for (key, hf) in SAME.into_iter().filter(|(key, _)| *key != KV_HEADS || self.headless.is_empty()) {
+        let left =
+            |key: &str| (key == KV_HEADS && !self.headless.is_empty()) || self.arch.gguf.per_layer.contains(&key);
+        for (key, hf) in SAME.into_iter().filter(|(key, _)| !left(key)).collect::<Vec<_>>() {
             let spelled = self.key(key);
             if let Some(value) = self.number(&spelled)? {
                 self.keys.insert_as(hf, &spelled, value);
@@ -210,6 +214,22 @@ impl GgufConfig<'_> {
             }
             Some(_) => return Err(self.error(key, "a number")),
         })
+    }
+
+    /// A number for each of `n_layers` layers, which may be written once for all.
+    pub fn of_layers(&self, key: &str, n_layers: usize) -> Result<Vec<usize>, HyperparamError> {
+        let expected = || self.error(key, &format!("a whole number for each of {n_layers} layers"));
+        match self.gguf.get(key) {
+            Some(MetaValue::Array(_)) => {
+                let values = self.gguf.i32s(key)?.unwrap_or_default();
+                let values: Option<Vec<usize>> = values.into_iter().map(|value| usize::try_from(value).ok()).collect();
+                values.filter(|values| values.len() == n_layers).ok_or_else(expected)
+            }
+            _ => {
+                let value = self.gguf.uint(key)?.and_then(|value| usize::try_from(value).ok()).ok_or_else(expected)?;
+                Ok(vec![value; n_layers])
+            }
+        }
     }
 
     fn rope(&mut self) -> Result<(), HyperparamError> {

@@ -3,6 +3,7 @@
 
 use plimsoll_formats::{ConfigMap, HyperparamError};
 
+use super::MAX_WIDTH;
 use super::gguf::ROTARY_DIM;
 use crate::arch::Class;
 
@@ -66,6 +67,11 @@ pub enum RopeScaling {
         /// Multiplies cos and sin, always.
         attention_factor: f64,
     },
+    /// The first pairs of a head turn as in plain frequencies of all, the others not at all.
+    Proportional {
+        /// Pairs that turn.
+        pairs: usize,
+    },
     /// A divisor per frequency, (rotary_dim / 2): GGUF's `rope_freqs.weight`, Llama 3's scaling worked out.
     Factors(Vec<f32>),
 }
@@ -81,6 +87,18 @@ pub(super) struct RopeContext<'a> {
     pub(super) gguf_factors: Option<&'a [f32]>,
 }
 
+impl RopeContext<'_> {
+    /// The same for layers that see all, whose heads may have another width.
+    fn of_full(&self) -> Result<Self, HyperparamError> {
+        let key = "global_head_dim";
+        let head_dim = match self.class.reads(key) && self.config.get(key).is_some() {
+            true => self.config.size(key, MAX_WIDTH)?,
+            false => self.head_dim,
+        };
+        Ok(RopeContext { head_dim, ..*self })
+    }
+}
+
 /// The embedding of full layers and, if it differs, that of sliding layers.
 pub(super) fn parse(cx: &RopeContext) -> Result<(Rope, Option<Rope>), HyperparamError> {
     let config = cx.config;
@@ -94,13 +112,13 @@ pub(super) fn parse(cx: &RopeContext) -> Result<(Rope, Option<Rope>), Hyperparam
     }
     let (full, sliding) = (top.object("full_attention")?, top.object("sliding_attention")?);
     if full.is_none() && sliding.is_none() {
-        let rope = one(cx, &top, defaults.theta)?;
+        let rope = one(&cx.of_full()?, &top, defaults.theta)?;
         // The old spelling scales the full layers only and gives the sliding ones a base of their own.
         let local = defaults.local_theta.map(|default| plain_local(cx, default)).transpose()?;
         return Ok((rope, local));
     }
     let empty = || ConfigMap::new(config.file(), Default::default());
-    let rope = one(cx, &full.unwrap_or_else(empty), defaults.theta)?;
+    let rope = one(&cx.of_full()?, &full.unwrap_or_else(empty), defaults.theta)?;
     let local = match (sliding, defaults.local_theta) {
         (Some(sliding), Some(default)) => one_with(cx, &sliding, local_theta(cx, default)?)?,
         (Some(sliding), None) => one(cx, &sliding, defaults.theta)?,
@@ -142,7 +160,10 @@ fn one_with(cx: &RopeContext, keys: &ConfigMap, outer_theta: f64) -> Result<Rope
 fn rotary_dim(cx: &RopeContext, keys: &ConfigMap) -> Result<usize, HyperparamError> {
     let part = "partial_rotary_factor";
     let reads_part = cx.class.reads(part) || !matches!(rope_type(cx, keys)?.1, "default" | "none");
-    let (holder, key, rotary_dim) = if let Some(counted) = cx.config.usize(ROTARY_DIM)? {
+    let is_proportional = rope_type(cx, keys)?.1 == "proportional";
+    let (holder, key, rotary_dim) = if is_proportional {
+        (cx.config, "head_dim", cx.head_dim)
+    } else if let Some(counted) = cx.config.usize(ROTARY_DIM)? {
         (cx.config, ROTARY_DIM, counted)
     } else if !reads_part {
         (cx.config, "head_dim", cx.head_dim)
@@ -185,7 +206,14 @@ fn scaling(cx: &RopeContext, keys: &ConfigMap, rotary_dim: usize) -> Result<Rope
         }),
         "yarn" => yarn(cx, keys),
         "longrope" => long_rope(cx, keys, rotary_dim),
-        _ => Err(keys.error(key, "default, linear, dynamic, llama3, yarn or longrope")),
+        "proportional" => {
+            let part = keys.f64("partial_rotary_factor")?.unwrap_or(1.0);
+            if !(0.0..=1.0).contains(&part) {
+                return Err(keys.error("partial_rotary_factor", "a part of a head, from 0 to 1"));
+            }
+            Ok(RopeScaling::Proportional { pairs: (part * rotary_dim as f64 / 2.0) as usize })
+        }
+        _ => Err(keys.error(key, "default, linear, dynamic, llama3, yarn, longrope or proportional")),
     }
 }
 

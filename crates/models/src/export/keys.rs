@@ -77,7 +77,9 @@ fn scaling(scaling: &RopeScaling) -> Vec<(&'static str, NewValue)> {
         RopeScaling::LongRope { original_max, attention_factor, .. } => {
             vec![("original_context_length", whole(*original_max)), ("attn_factor", (*attention_factor as f32).into())]
         }
-        RopeScaling::None | RopeScaling::Llama3 { .. } | RopeScaling::Factors(_) => vec![],
+        RopeScaling::None | RopeScaling::Llama3 { .. } | RopeScaling::Proportional { .. } | RopeScaling::Factors(_) => {
+            vec![]
+        }
     }
 }
 
@@ -89,6 +91,10 @@ pub fn rope_factors(hp: &Hyperparams) -> Vec<(&'static str, Vec<f32>)> {
             vec![("rope_factors_short.weight", short.clone()), ("rope_factors_long.weight", long.clone())]
         }
         RopeScaling::Factors(factors) => vec![("rope_freqs.weight", factors.clone())],
+        RopeScaling::Proportional { pairs } => {
+            let divisor = |pair: usize| if pair < *pairs { 1.0 } else { 1e30 };
+            vec![("rope_freqs.weight", (0..hp.rope.rotary_dim / 2).map(divisor).collect())]
+        }
         _ => vec![],
     }
 }
