@@ -249,6 +249,18 @@ impl Tensor {
         Ok(Tensor { name: name.into(), shape: vec![experts, outputs.len(), cols], layout, ..self.clone() })
     }
 
+    /// A matrix of floats (in, out) seen as (out, in).
+    ///
+    /// # Errors
+    /// [`FormatError::Tensor`] if this is no plain matrix of floats.
+    pub fn turned_as(&self, name: &str) -> Result<Tensor, FormatError> {
+        let (&[cols, stored], true, Layout::Rows) = (&self.shape[..], self.dtype.is_float(), &self.layout) else {
+            return Err(self.wrong_shape("a matrix of floats"));
+        };
+        let layout = Layout::Transposed { stored, first: 0 };
+        Ok(Tensor { name: name.into(), shape: vec![stored, cols], layout, ..self.clone() })
+    }
+
     /// The weight of a convolution, (out, in, height, width), as the matrix (out, in · height · width) that it is for
     /// patches without overlap; anything else as it is.
     pub fn without_patch_shape(self) -> Tensor {

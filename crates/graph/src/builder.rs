@@ -65,7 +65,16 @@ impl Builder {
 
     /// Declares a cache whose key rows and value rows are `n_kv_heads` of `head_dim` values.
     pub fn cache(&mut self, n_kv_heads: usize, head_dim: usize) -> CacheId {
-        self.network.caches.push(CacheDecl { n_kv_heads, head_dim });
+        self.cache_of(CacheDecl { n_kv_heads, head_dim, latent: false })
+    }
+
+    /// Declares a cache whose rows of `width` values are keys and values in one.
+    pub fn latent_cache(&mut self, width: usize) -> CacheId {
+        self.cache_of(CacheDecl { n_kv_heads: 1, head_dim: width, latent: true })
+    }
+
+    fn cache_of(&mut self, decl: CacheDecl) -> CacheId {
+        self.network.caches.push(decl);
         CacheId(self.network.caches.len() - 1)
     }
 
@@ -152,6 +161,26 @@ impl Builder {
         });
         let rows = self.rows(q);
         self.push(Op::Attention(op), vec![q, k, v], rows, q_width)
+    }
+
+    /// Attention of `q (n, n_heads * head_dim)` over rows that are keys and values in one, to which `k (n, head_dim)` is
+    /// appended first.
+    pub fn latent_attention(&mut self, q: ValueId, k: ValueId, op: AttentionOp) -> ValueId {
+        let (width, cache) = (op.n_heads * op.head_dim, self.network.caches[op.cache.0]);
+        let found = (self.width(q), self.width(k), cache.width(), cache.latent, op.n_kv_heads);
+        self.require("self_attn", found == (width, op.head_dim, op.head_dim, true, 1), || {
+            format!("q, k and a latent cache are {found:?} where heads ask for {width} and {}", op.head_dim)
+        });
+        self.push(Op::Attention(op), vec![q, k], self.rows(q), width)
+    }
+
+    /// Groups of columns of two values by turns, `groups` of each.
+    pub fn join(&mut self, a: ValueId, b: ValueId, groups: usize) -> ValueId {
+        let widths = [self.width(a), self.width(b)];
+        self.require("join", groups > 0 && widths.iter().all(|width| width.is_multiple_of(groups)), || {
+            format!("{widths:?} columns in {groups} groups")
+        });
+        self.push(Op::Join { groups }, vec![a, b], self.rows(a), widths[0] + widths[1])
     }
 
     /// Attention of `q` over keys and values that an earlier layer appends to `op.cache`.

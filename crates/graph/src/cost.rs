@@ -164,10 +164,11 @@ impl Cost {
                 Op::Moe(moe) => {
                     cost.add_product(network.weight(moe.router), stored(moe.router), node.rows, 1.0);
                     let used = moe.routing.top_k as f64 / moe.n_experts as f64;
-                    for part in [moe.experts.gate, moe.experts.up, moe.experts.down] {
+                    for part in moe.experts.gate.into_iter().chain([moe.experts.up, moe.experts.down]) {
                         cost.add_product(network.weight(part), stored(part), node.rows, used);
                     }
                 }
+                Op::HeadLinear { weight } => cost.add_product(network.weight(*weight), stored(*weight), node.rows, 1.0),
                 Op::Attention(op) => cost.attention.push(op.clone()),
                 Op::Tile(TileOp::Attention(op)) => cost.tile_attention.push(*op),
                 _ => {}
@@ -210,7 +211,7 @@ impl Cost {
     /// Bytes of keys and values for `n_positions`, `head_bytes` telling what a head of some width takes of them, and of
     /// states with the copies that are kept.
     pub fn cache_bytes(&self, n_positions: usize, head_bytes: impl Fn(usize) -> usize) -> u64 {
-        let position = |cache: &CacheDecl| 2 * cache.n_kv_heads * head_bytes(cache.head_dim);
+        let position = |cache: &CacheDecl| cache.stores() * cache.n_kv_heads * head_bytes(cache.head_dim);
         let positions = self.caches.iter().map(position).sum::<usize>() as u64 * n_positions as u64;
         positions + (1 + CHECKPOINTS as u64) * self.state_bytes
     }

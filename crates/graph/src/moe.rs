@@ -34,8 +34,8 @@ pub struct MoeOp {
 /// The weights of all experts by their part, gate and up `(n_experts, d_ff, d_model)`, down `(n_experts, d_model, d_ff)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Experts {
-    /// `gate_proj`
-    pub gate: WeightId,
+    /// `gate_proj`, of experts that have one.
+    pub gate: Option<WeightId>,
     /// `up_proj`
     pub up: WeightId,
     /// `down_proj`
@@ -80,6 +80,8 @@ pub enum Weighed {
 /// What an expert makes of its gate and up.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Gating {
+    /// `act(up)`, of experts without a gate.
+    Alone(Activation),
     /// `act(gate) * up`
     Plain(Activation),
     /// `g * sigmoid(alpha * g) * (u + 1)`, where g is the gate up to `limit` and u the up between `-limit` and `limit`.
@@ -134,13 +136,14 @@ impl Builder {
         let expert_scale = moe.expert_scale.map(|name| self.weight(name.to_owned(), vec![n], vector));
         let mut part =
             |part: &str, shape: &[usize], kind| self.weight(format!("{}.{part}", moe.experts), shape.to_vec(), kind);
+        let has_gate = !matches!(moe.gating, Gating::Alone(_));
         let experts = Experts {
-            gate: part("gate_proj", &[n, moe.d_ff, d_model], WeightKind::Experts),
+            gate: has_gate.then(|| part("gate_proj", &[n, moe.d_ff, d_model], WeightKind::Experts)),
             up: part("up_proj", &[n, moe.d_ff, d_model], WeightKind::Experts),
             down: part("down_proj", &[n, d_model, moe.d_ff], WeightKind::Experts),
         };
         let biases = moe.biases.then(|| Experts {
-            gate: part("gate_proj_bias", &[n, moe.d_ff], vector),
+            gate: has_gate.then(|| part("gate_proj_bias", &[n, moe.d_ff], vector)),
             up: part("up_proj_bias", &[n, moe.d_ff], vector),
             down: part("down_proj_bias", &[n, d_model], vector),
         });

@@ -48,9 +48,16 @@ pub struct CacheDecl {
     pub n_kv_heads: usize,
     /// Values of a head.
     pub head_dim: usize,
+    /// Whether values are the keys, which are kept once.
+    pub latent: bool,
 }
 
 impl CacheDecl {
+    /// How many rows of a position are kept: of keys, and of values where they are others.
+    pub fn stores(self) -> usize {
+        if self.latent { 1 } else { 2 }
+    }
+
     /// Columns of a key row, and so of a value row.
     pub fn width(self) -> usize {
         self.n_kv_heads * self.head_dim

@@ -92,7 +92,7 @@ pub enum Op {
         head_dim: usize,
     },
     /// Appends keys and values to the cache, then attends: `(q, k, v) -> (n, n_heads * head_dim)`. With `(q)` alone it
-    /// attends to what an earlier layer appended.
+    /// attends to what an earlier layer appended, with `(q, k)` to keys that are values, too.
     Attention(AttentionOp),
     /// Elementwise sum of two values: the residual.
     Add,
@@ -114,6 +114,16 @@ pub enum Op {
         from: usize,
         /// How many are kept.
         len: usize,
+    },
+    /// Groups of columns of two values by turns.
+    Join {
+        /// Groups of each.
+        groups: usize,
+    },
+    /// Each of as many groups of columns times a matrix of its own.
+    HeadLinear {
+        /// `(heads, out, in)`
+        weight: WeightId,
     },
     /// Adds a vector to each row.
     Bias(WeightId),

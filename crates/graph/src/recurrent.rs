@@ -118,6 +118,16 @@ impl Scope<'_> {
         net.push(Op::ScaleColumns { weight, group }, vec![x], net.rows(x), width)
     }
 
+    /// Each of `heads` groups of columns times its matrix of the stack `name`, `(heads, out, in)`.
+    pub fn head_linear(&mut self, x: ValueId, name: &str, heads: usize, out: usize) -> ValueId {
+        let name = self.name(name);
+        let net = self.net();
+        let width = net.width(x);
+        net.require(&name, heads > 0 && width.is_multiple_of(heads), || format!("{heads} heads in {width} columns"));
+        let weight = net.weight(name, vec![heads, out, width / heads.max(1)], WeightKind::Experts);
+        net.push(Op::HeadLinear { weight }, vec![x], net.rows(x), heads * out)
+    }
+
     /// Declares the vector `name` of `len` values, for what takes one beside its operands.
     pub fn vector(&mut self, name: &str, len: usize) -> WeightId {
         let name = self.name(name);

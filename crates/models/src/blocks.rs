@@ -29,6 +29,16 @@ pub(crate) struct Values {
     pub are_keys: bool,
 }
 
+/// By whose sigmoid the result of attention is multiplied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gate {
+    None,
+    /// Each value by its own: `q_proj` yields for each head its queries, then its gate.
+    Values,
+    /// Each head by one value of `gate_proj`.
+    Heads,
+}
+
 /// What may differ in self-attention.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Attention {
@@ -46,8 +56,8 @@ pub(crate) struct Attention {
     pub values: Values,
     /// Norm of queries and keys.
     pub qk_norm: Option<QkNorm>,
-    /// Whether `q_proj` yields for each head its queries, then as many values whose sigmoid its result is multiplied by.
-    pub gated: bool,
+    /// By whose sigmoid the result is multiplied.
+    pub gate: Gate,
     /// Attention temperature by position.
     pub temperature: Option<Temperature>,
     /// Bound of the scores.
@@ -67,7 +77,7 @@ impl Attention {
             scale: hp.attn_scale(),
             values: Values { normed: false, are_keys: false },
             qk_norm: None,
-            gated: false,
+            gate: Gate::None,
             temperature: None,
             softcap: hp.attn_logit_softcap,
             sinks: false,
@@ -125,11 +135,16 @@ pub(crate) fn shared_attention(
 /// Queries, `(n_tokens, n_heads * head_dim)`, and as many values that gate the result, if there are some.
 fn queries(layer: &mut Scope<'_>, x: ValueId, hp: &Hyperparams, opt: &Attention) -> (ValueId, Option<ValueId>) {
     let width = hp.n_heads * opt.head_dim;
-    let all = layer.linear(x, "self_attn.q_proj", if opt.gated { 2 * width } else { width }, hp.biases.qkv);
+    let all =
+        layer.linear(x, "self_attn.q_proj", if opt.gate == Gate::Values { 2 * width } else { width }, hp.biases.qkv);
     let part = |layer: &mut Scope<'_>, part: usize| {
         layer.net().columns(all, 2 * opt.head_dim, part * opt.head_dim, opt.head_dim)
     };
-    let (q, gate) = if opt.gated { (part(layer, 0), Some(part(layer, 1))) } else { (all, None) };
+    let (q, gate) = match opt.gate {
+        Gate::None => (all, None),
+        Gate::Values => (part(layer, 0), Some(part(layer, 1))),
+        Gate::Heads => (all, Some(layer.linear(x, "self_attn.gate_proj", hp.n_heads, false))),
+    };
     let of_q = if opt.qk_norm == Some(QkNorm::AllHeads) { width } else { opt.head_dim };
     let mut q = position(layer, q, "self_attn.q_norm", of_q, hp, opt);
     if let Some(temperature) = opt.temperature {
@@ -171,7 +186,11 @@ fn attention_op(layer: &mut Scope<'_>, hp: &Hyperparams, opt: &Attention, cache:
 
 fn attended(layer: &mut Scope<'_>, a: ValueId, gate: Option<ValueId>, hp: &Hyperparams) -> ValueId {
     let a = match gate {
-        Some(gate) => layer.net().gated(gate, a, Activation::Sigmoid),
+        // A value for each of a head, or for each head.
+        Some(gate) => {
+            let gate = layer.net().activate(gate, Activation::Sigmoid);
+            layer.net().scale_groups(a, gate)
+        }
         None => a,
     };
     layer.linear(a, "self_attn.o_proj", hp.d_model, hp.biases.o)

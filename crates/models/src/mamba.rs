@@ -25,8 +25,7 @@ pub(crate) struct Mamba2 {
     taps: usize,
     conv_bias: bool,
     proj_bias: bool,
-    /// Least step, beside 0.
-    pub least_step: f32,
+    least_step: f32,
 }
 
 impl Mamba2 {
@@ -54,6 +53,11 @@ impl Mamba2 {
             proj_bias: hp.bool(keys.proj_bias)?.unwrap_or(false),
             least_step: 0.0,
         })
+    }
+
+    /// The same with steps of no less than this.
+    pub fn with_least_step(self, least_step: f32) -> Mamba2 {
+        Mamba2 { least_step, ..self }
     }
 
     /// `h (n_tokens, d_model)` through the module `name` of the layer.

@@ -93,7 +93,8 @@ fn spelled(name: &str, tables: &[&[(&str, &str)]]) -> Option<String> {
 }
 
 /// How multimodal classes begin the names of their text model and of most towers, and how canonical names begin.
-const PARTS: [(&str, &str); 7] = [
+const PARTS: [(&str, &str); 8] = [
+    ("backbone.", "model."),
     ("language_model.model.", "model."),
     ("language_model.lm_head.", "lm_head."),
     ("model.language_model.lm_head.", "lm_head."),

@@ -159,6 +159,7 @@ impl Weights {
             }
         }
         weights.rename(hp.arch.published)?;
+        weights.split_latent(hp)?;
         weights.stack_experts()?;
         weights.turn_experts(hp.arch)?;
         weights.name_stacks()?;
@@ -301,6 +302,25 @@ impl Weights {
                 return Err(matrices[missing].error(what));
             }
             self.add(Tensor::stack(&stack, matrices)?)?;
+        }
+        Ok(())
+    }
+
+    /// Shows what makes keys and values of a latent vector, stored head by head, as a stack for each: that of the keys
+    /// (heads, rank, width), which queries are multiplied with, turned round.
+    fn split_latent(&mut self, hp: &Hyperparams) -> Result<(), FormatError> {
+        let size = |key: &str| hp.usize(key).ok().flatten().unwrap_or(0);
+        let (keys, values) = (size("qk_nope_head_dim"), size("v_head_dim"));
+        for (layer, stored) in self.take("self_attn.kv_b_proj.weight") {
+            expect_rows(&stored, hp.n_heads * (keys + values))?;
+            let head = |head: usize, from: usize, len: usize| {
+                let start = head * (keys + values) + from;
+                stored.rows_as("", start..start + len)
+            };
+            let of_keys = (0..hp.n_heads).map(|i| head(i, 0, keys)?.turned_as(&format!("{layer}self_attn.k_b_proj")));
+            let of_values = (0..hp.n_heads).map(|i| head(i, keys, values));
+            self.add(Tensor::stack(&format!("{layer}self_attn.k_b_proj"), of_keys.collect::<Result<_, _>>()?)?)?;
+            self.add(Tensor::stack(&format!("{layer}self_attn.v_b_proj"), of_values.collect::<Result<_, _>>()?)?)?;
         }
         Ok(())
     }

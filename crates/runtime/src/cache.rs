@@ -141,7 +141,14 @@ pub struct CacheError {
 struct Layer {
     of: CacheDecl,
     keys: Store,
-    values: Store,
+    /// None where they are the keys.
+    values: Option<Store>,
+}
+
+impl Layer {
+    fn stores(&mut self) -> impl Iterator<Item = &mut Store> {
+        std::iter::once(&mut self.keys).chain(&mut self.values)
+    }
 }
 
 /// Keys and values of every layer for the positions `0..len` of one sequence, and the states that they were folded into; or
@@ -162,12 +169,13 @@ pub struct KvCache {
 
 impl KvCache {
     pub(crate) fn new(network: &Network, capacity: usize, kind: CacheType) -> Result<KvCache, CacheError> {
-        let position_bytes = |of: &CacheDecl| 2 * of.n_kv_heads * kind.head_bytes(of.head_dim);
+        let position_bytes = |of: &CacheDecl| of.stores() * of.n_kv_heads * kind.head_bytes(of.head_dim);
         let per_position: usize = network.caches.iter().map(position_bytes).sum();
         let refused = || CacheError { positions: capacity, bytes: per_position as u64 * capacity as u64 };
         let layer = |of: &CacheDecl| {
             let store = || Store::reserve(kind, *of, capacity);
-            Some(Layer { of: *of, keys: store()?, values: store()? })
+            let values = if of.latent { None } else { Some(store()?) };
+            Some(Layer { of: *of, keys: store()?, values })
         };
         let layers: Option<Vec<Layer>> = network.caches.iter().map(layer).collect();
         let native = network.native_context();
@@ -221,8 +229,8 @@ impl KvCache {
         self.len = self.states.go_back(len, self.len);
         self.ids.truncate(self.len);
         for layer in &mut self.layers {
-            layer.keys.truncate(layer.of, self.len);
-            layer.values.truncate(layer.of, self.len);
+            let of = layer.of;
+            layer.stores().for_each(|store| store.truncate(of, self.len));
         }
         self.len
     }
@@ -248,7 +256,10 @@ impl KvCache {
 
     /// Bytes for a position.
     pub fn position_bytes(&self) -> usize {
-        self.layers.iter().map(|layer| 2 * layer.of.n_kv_heads * layer.keys.kind().head_bytes(layer.of.head_dim)).sum()
+        self.layers
+            .iter()
+            .map(|layer| layer.of.stores() * layer.of.n_kv_heads * layer.keys.kind().head_bytes(layer.of.head_dim))
+            .sum()
     }
 
     /// A cache of the same capacity that holds a copy of the first `len` positions, or of as many of them as are
@@ -266,7 +277,11 @@ impl KvCache {
             || CacheError { positions: self.capacity, bytes: self.position_bytes() as u64 * self.capacity as u64 };
         let layer = |layer: &Layer| {
             let copy = |store: &Store| store.beginning(layer.of, len, self.capacity);
-            Some(Layer { of: layer.of, keys: copy(&layer.keys)?, values: copy(&layer.values)? })
+            let values = match &layer.values {
+                Some(values) => Some(copy(values)?),
+                None => None,
+            };
+            Some(Layer { of: layer.of, keys: copy(&layer.keys)?, values })
         };
         let layers: Option<Vec<Layer>> = self.layers.iter().map(layer).collect();
         let KvCache { capacity, expected, native, .. } = *self;
@@ -274,17 +289,18 @@ impl KvCache {
         Ok(KvCache { layers: layers.ok_or_else(refused)?, states, ids, len, capacity, expected, native })
     }
 
-    /// Appends rows to one layer; [`KvCache::advance`] follows once every layer has them.
-    pub(crate) fn push(&mut self, id: CacheId, keys: &[f32], values: &[f32]) {
+    /// Appends rows to one layer, to its keys (`store` 0) or its values (1); [`KvCache::advance`] follows once every layer
+    /// has them.
+    pub(crate) fn push(&mut self, id: CacheId, store: usize, rows: &[f32]) {
         let layer = &mut self.layers[id.0];
-        layer.keys.push(keys, layer.of.head_dim);
-        layer.values.push(values, layer.of.head_dim);
+        let head_dim = layer.of.head_dim;
+        layer.stores().nth(store).expect("keys, and values that are others").push(rows, head_dim);
     }
 
     /// The keys and values of one layer.
     pub(crate) fn rows(&self, id: CacheId) -> (KvRows<'_>, KvRows<'_>) {
         let layer = &self.layers[id.0];
-        (layer.keys.rows(), layer.values.rows())
+        (layer.keys.rows(), layer.values.as_ref().unwrap_or(&layer.keys).rows())
     }
 
     pub(crate) fn advance(&mut self, n_tokens: usize) {
@@ -306,7 +322,7 @@ mod tests {
     use super::*;
 
     /// Heads whose groups do and do not fill a scale's 32 values.
-    const OF: CacheDecl = CacheDecl { n_kv_heads: 3, head_dim: 40 };
+    const OF: CacheDecl = CacheDecl { n_kv_heads: 3, head_dim: 40, latent: false };
 
     #[test]
     fn a_head_takes_the_bytes_it_is_said_to_take_and_truncating_gives_them_back() {

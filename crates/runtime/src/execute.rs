@@ -75,7 +75,9 @@ impl Executor {
             }
             let slot = self.plan.slot_of[nodes.start].0;
             let mut buffer = std::mem::take(&mut self.buffers[slot]);
-            if let Op::Moe(moe) = &node.op {
+            if let Op::HeadLinear { weight } = &node.op {
+                self.run_heads(step, node, *weight, &mut buffer[..n * node.width]);
+            } else if let Op::Moe(moe) = &node.op {
                 let (mut scratch, mut observed) = (std::mem::take(&mut self.scratch), self.observed.take());
                 let inputs = [self.value(node.inputs[0], size), self.value(node.inputs[1], size)];
                 let out = &mut buffer[..n * node.width];
@@ -128,6 +130,26 @@ impl Executor {
         self.observed = observed;
     }
 
+    /// Each head's columns times its matrix.
+    fn run_heads(&self, step: &impl Step, node: &Node, weight: WeightId, out: &mut [f32]) {
+        let x = self.value(node.inputs[0], step.size());
+        let heads = self.network.weight(weight).shape[0];
+        let n = out.len() / node.width;
+        let (wide, narrow) = (x.len() / n, node.width / heads);
+        let each = wide / heads;
+        let (mut columns, mut product) = (vec![0.0; n * each], vec![0.0; n * narrow]);
+        for head in 0..heads {
+            for (to, row) in columns.chunks_exact_mut(each).zip(x.chunks_exact(wide)) {
+                to.copy_from_slice(&row[head * each..][..each]);
+            }
+            let w = self.weights.expert(weight, head);
+            self.multiplier(step.phase()).multiply(&columns, &mut [Product { w, out: &mut product }]);
+            for (row, from) in out.chunks_exact_mut(node.width).zip(product.chunks_exact(narrow)) {
+                row[head * narrow..][..narrow].copy_from_slice(from);
+            }
+        }
+    }
+
     /// Forgets what was seen, and sums up the inputs of every matrix from now on.
     pub fn observe(&mut self) {
         self.observed = Some(Observed::new(&self.network));
@@ -163,6 +185,16 @@ impl Executor {
             Op::Columns { group, from, len } => {
                 let groups = input(0).chunks_exact(*group).map(|columns| &columns[*from..*from + *len]);
                 out.chunks_exact_mut(*len).zip(groups).for_each(|(out, kept)| out.copy_from_slice(kept));
+            }
+            Op::Join { groups } => {
+                let (a, b) = (input(0), input(1));
+                let rows = out.len() / node.width * groups;
+                let (each_a, each_b) = (a.len() / rows, b.len() / rows);
+                let parts = a.chunks_exact(each_a).zip(b.chunks_exact(each_b));
+                for (out, (a, b)) in out.chunks_exact_mut(each_a + each_b).zip(parts) {
+                    out[..each_a].copy_from_slice(a);
+                    out[each_a..].copy_from_slice(b);
+                }
             }
             Op::Bias(vector) => {
                 out.copy_from_slice(input(0));

@@ -54,7 +54,7 @@ impl MoeScratch {
             self.run_expert(op, weights, by, x, expert, out);
             if let Some(observed) = &mut observed {
                 let (place, Experts { gate, up, down }) = ([expert, op.n_experts], op.experts);
-                observed.add(gate, place, &self.x, d_model);
+                gate.into_iter().for_each(|gate| observed.add(gate, place, &self.x, d_model));
                 observed.add(up, place, &self.x, d_model);
                 observed.add(down, place, &self.hidden, op.d_ff);
             }
@@ -73,7 +73,7 @@ impl MoeScratch {
     ) {
         let tokens = &self.chosen[expert];
         let matrix = |part| weights.expert(part, expert);
-        let (m, d_model) = (tokens.len(), matrix(op.experts.gate).cols());
+        let (m, d_model) = (tokens.len(), matrix(op.experts.up).cols());
         resize(&mut self.x, m * d_model);
         for ((token, weight), row) in tokens.iter().zip(self.x.chunks_exact_mut(d_model)) {
             let scale = if op.routing.weighs == Weighed::Input { *weight } else { 1.0 };
@@ -84,15 +84,16 @@ impl MoeScratch {
             resize(buffer, m * op.d_ff);
         }
         resize(&mut self.y, m * d_model);
-        let bias = |part: fn(Experts) -> WeightId, width: usize| {
-            op.biases.map(|biases| &weights.vector(part(biases))[expert * width..][..width])
+        let bias = |part: fn(Experts) -> Option<WeightId>, width: usize| {
+            op.biases.and_then(part).map(|id| &weights.vector(id)[expert * width..][..width])
         };
-        let gate = Product { w: matrix(op.experts.gate), out: &mut self.gate };
+        let gate = op.experts.gate.map(|gate| Product { w: matrix(gate), out: &mut self.gate });
         let up = Product { w: matrix(op.experts.up), out: &mut self.up };
-        by.multiply(&self.x, &mut [gate, up]);
+        by.multiply(&self.x, &mut gate.into_iter().chain([up]).collect::<Vec<Product>>());
         bias(|biases| biases.gate, op.d_ff).into_iter().for_each(|bias| by.cpu.add_bias(bias, &mut self.gate));
-        bias(|biases| biases.up, op.d_ff).into_iter().for_each(|bias| by.cpu.add_bias(bias, &mut self.up));
+        bias(|biases| Some(biases.up), op.d_ff).into_iter().for_each(|bias| by.cpu.add_bias(bias, &mut self.up));
         match op.gating {
+            Gating::Alone(act) => by.cpu.activate(act, &self.up, &mut self.hidden),
             Gating::Plain(act) => by.cpu.gated(act, &self.gate, &self.up, &mut self.hidden),
             Gating::Clamped { limit, alpha } => {
                 let pairs = self.gate.iter().zip(&self.up);
@@ -101,7 +102,7 @@ impl MoeScratch {
             }
         }
         by.multiply(&self.hidden, &mut [Product { w: matrix(op.experts.down), out: &mut self.y }]);
-        bias(|biases| biases.down, d_model).into_iter().for_each(|bias| by.cpu.add_bias(bias, &mut self.y));
+        bias(|biases| Some(biases.down), d_model).into_iter().for_each(|bias| by.cpu.add_bias(bias, &mut self.y));
         for ((token, weight), row) in tokens.iter().zip(self.y.chunks_exact(d_model)) {
             let scale = if op.routing.weighs == Weighed::Output { *weight } else { 1.0 };
             let sum = &mut out[token * d_model..][..d_model];
@@ -159,7 +160,11 @@ fn clamped(gate: f32, up: f32, limit: f32, alpha: f32) -> f32 {
 /// Has the system fetch all of an expert: of one that is not in memory, `up` and `down` arrive while `gate` multiplies,
 /// and the next expert while this one does.
 fn read_ahead(experts: &Experts, weights: &BoundWeights, expert: usize) {
-    [experts.gate, experts.up, experts.down].into_iter().for_each(|part| weights.expert_will_be_needed(part, expert));
+    experts
+        .gate
+        .into_iter()
+        .chain([experts.up, experts.down])
+        .for_each(|part| weights.expert_will_be_needed(part, expert));
 }
 
 fn resize(buffer: &mut Vec<f32>, len: usize) {

@@ -45,9 +45,9 @@ impl<'a, 'c> TokenStep<'a, 'c> {
         let each = spans.len() / self.sequences.len();
         let width = each * n_kv_heads * head_dim;
         let q = inputs[0];
-        if let [_, k, v] = *inputs {
-            let rows = k.chunks_exact(width).zip(v.chunks_exact(width));
-            self.sequences.iter_mut().zip(rows).for_each(|(cache, (k, v))| cache.push(op.cache, k, v));
+        for (store, rows) in inputs[1..].iter().enumerate() {
+            let rows = rows.chunks_exact(width);
+            self.sequences.iter_mut().zip(rows).for_each(|(cache, rows)| cache.push(op.cache, store, rows));
         }
         let cached = self.sequences.iter().zip(spans.chunks_exact(each)).map(|(cache, spans)| {
             let (k, v) = cache.rows(op.cache);

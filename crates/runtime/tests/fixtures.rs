@@ -30,6 +30,8 @@ const GGUF: &[&str] = &[
     "2026/granite-hybrid",
     "2026/gemma4-e",
     "2026/gemma4-moe",
+    "2026/nemotron-h",
+    "2026/glm4-moe-lite",
 ];
 const SAFETENSORS: &[&str] = &[
     "llama-f32",
@@ -54,6 +56,9 @@ const SAFETENSORS: &[&str] = &[
     "2026/granite-hybrid",
     "2026/gemma4-e",
     "2026/gemma4-moe",
+    "2026/nemotron-h",
+    "2026/glm4-moe-lite",
+    "2026/lfm3",
 ];
 
 fn fixtures() -> Option<PathBuf> {

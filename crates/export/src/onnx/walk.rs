@@ -204,6 +204,8 @@ fn op_name(op: &Op) -> &'static str {
         Op::Scale(_) => "Scale",
         Op::ScaleByPosition(_) => "ScaleByPosition",
         Op::Columns { .. } => "Columns",
+        Op::Join { .. } => "Join",
+        Op::HeadLinear { .. } => "HeadLinear",
         Op::Bias(_) => "Bias",
         Op::ScaleColumns { .. } => "ScaleColumns",
         Op::Clamp { .. } => "Clamp",

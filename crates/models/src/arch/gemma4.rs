@@ -18,6 +18,7 @@ pub(crate) const ARCH: Arch = Arch {
     name: "gemma4",
     classes: &[CLASS],
     wrappers: &[Wrapper { model_type: "gemma4", text: "gemma4_text", tied: true, text_keys: || json!({}) }],
+    unwritten: Some("sizes for each layer, which are not written for it here"),
     gguf: Gguf {
         tensors: &[
             ("per_layer_token_embd.weight", "model.embed_tokens_per_layer.weight"),

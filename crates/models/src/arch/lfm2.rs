@@ -25,6 +25,7 @@ pub(crate) const ARCH: Arch = Arch {
         ("feed_forward.w3", "mlp.up_proj"),
         ("feed_forward.w2", "mlp.down_proj"),
     ],
+    unwritten: Some("layers without heads, which are not written for it here"),
     gguf: Gguf {
         tensors: &[
             ("token_embd_norm.weight", "model.norm.weight"),

@@ -15,7 +15,9 @@ pub(crate) const ARCH: Arch = Arch {
     name: "llama",
     classes: &[CLASS, MISTRAL],
     wrappers: &[],
+    unwritten: None,
     gguf: Gguf {
+        also: &[],
         tensors: &[],
         rotary_rows: RotaryRows::Interleaved,
         norm_shift: 0.0,

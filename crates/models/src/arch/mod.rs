@@ -28,7 +28,7 @@ macro_rules! architectures {
     };
 }
 
-architectures! { llama ministral3 smollm3 qwen2 qwen3 qwen3_moe qwen3_5 qwen3_5_moe olmo3 lfm2 lfm2_moe gpt_oss granite_hybrid gemma4 phi3 gemma3 llama4; towers idefics3 llama4_vision }
+architectures! { llama ministral3 smollm3 qwen2 qwen3 qwen3_moe qwen3_5 qwen3_5_moe olmo3 lfm2 lfm2_moe lfm3 gpt_oss granite_hybrid nemotron_h gemma4 glm4_moe_lite phi3 gemma3 llama4; towers idefics3 llama4_vision }
 
 /// An architecture of text models: its network, and how published files spell it.
 pub struct Arch {
@@ -38,6 +38,8 @@ pub struct Arch {
     pub(crate) classes: &'static [Class],
     /// Multimodal classes around it whose tower is not understood here: only their text is read.
     pub(crate) wrappers: &'static [Wrapper],
+    /// Why no GGUF of it is written, if none is: what a file would have to say.
+    pub(crate) unwritten: Option<&'static str>,
     /// What its GGUF files leave to the reader.
     pub(crate) gguf: Gguf,
     /// Its names in safetensors files where they are not the canonical ones: modules and weights of layers, and whole names,
@@ -125,6 +127,8 @@ pub(crate) struct Wrapper {
 
 /// What llama.cpp's converter and loader do to an architecture, and its files do not say.
 pub(crate) struct Gguf {
+    /// Other values of `general.architecture` that mean it.
+    pub also: &'static [&'static str],
     /// Its names of tensors beyond [`COMMON`], which come first: those of a layer without `blk.N.` and `model.layers.N.`. A
     /// name without `.weight` is a module, with a weight and perhaps a bias.
     pub tensors: &'static [(&'static str, &'static str)],
@@ -228,7 +232,8 @@ impl Arch {
 
     /// The architecture of a GGUF file.
     pub(crate) fn of_gguf(file: &str, name: &str) -> Result<&'static Arch, FormatError> {
-        ARCHITECTURES.iter().find(|arch| arch.name == name).ok_or_else(|| unknown(file, name))
+        let found = ARCHITECTURES.iter().find(|arch| arch.name == name || arch.gguf.also.contains(&name));
+        found.ok_or_else(|| unknown(file, name))
     }
 
     /// The architecture and class of a text model's `model_type`.

@@ -7,7 +7,7 @@ use plimsoll_graph::{Builder, LinearAttention, Network, RopeLayout, Scope, Value
 use serde_json::json;
 
 use super::{Arch, Class, Gguf, RopeDefaults, RotaryRows, TokenizerClass, Wrapper, llama};
-use crate::blocks::{self, Attention, QkNorm};
+use crate::blocks::{self, Attention, Gate, QkNorm};
 use crate::config::{Activation, GgufConfig, Hyperparams, LayerKind, MAX_HEADS, MAX_LAYERS, MAX_WIDTH, layers};
 use crate::weights::EMBEDDING;
 use crate::{HyperparamError, ModelError, rope};
@@ -16,6 +16,7 @@ pub(crate) const ARCH: Arch = Arch {
     name: "qwen35",
     classes: &[CLASS],
     wrappers: &[Wrapper { model_type: "qwen3_5", text: "qwen3_5_text", tied: false, text_keys: || json!({}) }],
+    unwritten: Some("value heads in another order, which are not written for it here"),
     gguf: Gguf {
         tensors: &[
             ("post_attention_norm", "post_attention_layernorm"),
@@ -120,7 +121,7 @@ pub(super) fn decoder(
     let mut net = Builder::new(hp.vocab_size);
     let rope = net.rope_spec(rope::spec(&hp.rope, RopeLayout::Halves));
     let qk_norm = Some(QkNorm::Gain { offset: GAIN });
-    let attention = Attention { qk_norm, gated: true, ..Attention::plain(hp, Some(rope)) };
+    let attention = Attention { qk_norm, gate: Gate::Values, ..Attention::plain(hp, Some(rope)) };
     let mut x = net.embed(EMBEDDING, hp.d_model);
     for (i, kind) in hp.layer_kinds.iter().enumerate() {
         let layer = &mut net.scope(format!("model.layers.{i}"));

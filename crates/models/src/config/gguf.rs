@@ -77,7 +77,8 @@ pub(crate) fn from_gguf(
     facts: &GgufFacts,
 ) -> Result<Hyperparams, HyperparamError> {
     let keys = ConfigMap::new(metadata.name(), JsonObject::new());
-    let mut config = GgufConfig { gguf: metadata, arch, facts, keys, headless: Vec::new() };
+    let name = metadata.text("general.architecture")?.unwrap_or(arch.name).to_owned();
+    let mut config = GgufConfig { gguf: metadata, arch, name, facts, keys, headless: Vec::new() };
     config.translate()?;
     let spelled = Spelled { arch, class: &arch.classes[0], name: arch.name, wrapper: None };
     parse::hyperparams(config.keys, spelled, Some(facts))
@@ -87,6 +88,8 @@ pub(crate) fn from_gguf(
 pub(crate) struct GgufConfig<'a> {
     pub gguf: &'a GgufFile,
     arch: &'static Arch,
+    /// `general.architecture`, which keys begin with.
+    name: String,
     pub facts: &'a GgufFacts,
     /// What is translated already, under Hugging Face's names.
     pub keys: ConfigMap,
@@ -157,7 +160,7 @@ impl GgufConfig<'_> {
 
     /// GGUF's key of the architecture.
     pub fn key(&self, key: &str) -> String {
-        format!("{}.{key}", self.arch.name)
+        format!("{}.{key}", self.name)
     }
 
     fn refuse_unsupported(&self) -> Result<(), HyperparamError> {
@@ -166,6 +169,9 @@ impl GgufConfig<'_> {
         }
         // Values as wide as keys are assumed throughout.
         let (k, v) = (self.key("attention.key_length"), self.key("attention.value_length"));
+        if self.arch.gguf.reads.contains(&"attention.value_length") {
+            return Ok(());
+        }
         match (self.gguf.uint(&k)?, self.gguf.uint(&v)?) {
             (Some(k), Some(v)) if k != v => {
                 Err(self.error(&self.key("attention.value_length"), &format!("{k} as for keys")))

@@ -179,6 +179,10 @@ pub fn of_gguf(parts: &[GgufFile]) -> Result<Vec<Exported>, FormatError> {
 /// The checkpoint makes no network, or lacks one of its weights.
 pub fn of_checkpoint(checkpoint: &Checkpoint) -> Result<Vec<Exported>, ExportError> {
     let network = crate::network(checkpoint)?;
+    if let Some(what) = checkpoint.hyperparams.arch.unwritten {
+        let hp = &checkpoint.hyperparams;
+        return Err(ExportError::Unsaid { file: hp.file().to_owned(), arch: hp.arch.name, what });
+    }
     let stored = spelling::in_gguf(&network, &checkpoint.hyperparams);
     Ok(stored.into_iter().map(|stored| exported(stored, &network, checkpoint.weights())).collect::<Result<_, _>>()?)
 }
