@@ -222,18 +222,21 @@ impl Tensor {
         Tensor::stack(name, parts.collect::<Result<_, _>>()?)
     }
 
-    /// Every other value from `first` on, as a tensor of half as many columns: a copy in singles, for biases.
+    /// Every other column from `first` on, as a tensor of half as many: a copy.
     ///
     /// # Errors
-    /// [`FormatError::Tensor`] if there is not an even number of columns.
+    /// [`FormatError::Tensor`] if these are no plain floats, or there is not an even number of columns.
     pub fn every_other_as(&self, name: &str, first: usize) -> Result<Tensor, FormatError> {
         let Some((columns, rows)) = self.shape.split_last().filter(|(columns, _)| columns.is_multiple_of(2)) else {
             return Err(self.error(format!("has the shape {:?}, expected an even number of columns", self.shape)));
         };
-        let values = self.to_f32();
-        let bytes: Vec<u8> = values.iter().skip(first).step_by(2).flat_map(|value| value.to_le_bytes()).collect();
+        let Some(stored) = self.bytes_as_shown().filter(|_| self.dtype.is_float()) else {
+            return Err(self.error("is no plain floats, expected them"));
+        };
+        let values = stored.chunks_exact(self.dtype.block_bytes());
+        let bytes = values.skip(first).step_by(2).collect::<Vec<&[u8]>>().concat();
         let (range, shape) = (0..bytes.len(), [rows, &[columns / 2]].concat());
-        Ok(Tensor::new(name, FileBytes::owned(self.file.name(), bytes), range, DType::F32, shape))
+        Ok(Tensor::new(name, FileBytes::owned(self.file.name(), bytes), range, self.dtype, shape))
     }
 
     /// A stack stored (experts, in, out) seen as (experts, `outputs`, in).

@@ -4,7 +4,7 @@
 
 use plimsoll_graph::{Network, WeightDecl, WeightKind};
 
-use crate::arch::{COMMON, COMMON_TOWER, Fused, RotaryRows, TowerArch};
+use crate::arch::{Arch, COMMON, COMMON_TOWER, Fused, GateUp, RotaryRows, TowerArch};
 use crate::config::{Hyperparams, VisionParams};
 
 /// A tensor as a file stores it.
@@ -32,6 +32,16 @@ pub enum StoredLayout {
     },
     /// Every value is greater by this.
     Shifted(f32),
+    /// Every value `x` is `−e^x`.
+    MinusExponential,
+    /// A matrix of a stack.
+    One(usize),
+    /// (experts, out, in), of each expert the outputs of all parts.
+    Halves,
+    /// Outputs of the parts by turns, in the last dimension: of stacks (experts, in, out).
+    Turns,
+    /// For each head what makes its keys of the latent vector, then what makes its values.
+    Latent,
     /// (experts, in, out), with the outputs of its parts one behind the other.
     Transposed,
     /// A kernel (out, height, width, channels) of what is canonically (out, channels · height · width).
@@ -43,13 +53,16 @@ pub fn in_safetensors(network: &Network, hp: &Hyperparams) -> Vec<Stored> {
     let wrapper = hp.wrapper.as_deref().and_then(TowerArch::of_wrapper);
     let published = |name: &str| wrapper.map_or_else(|| name.to_owned(), |tower| wrapped(tower, name));
     let all: Vec<&Fused> = hp.arch.fused.iter().collect();
-    let stored = network.weights.iter().filter_map(|weight| {
+    let stored = network.weights.iter().flat_map(|weight| {
         let (layer, module) = split_layer(&weight.name);
         let stack = hp.arch.transposed.iter().find(|(_, parts)| layer.is_some() && parts.contains(&module));
         match (stack, layer) {
-            (Some((_, parts)), _) if parts[0] != module => None,
-            (Some((name, parts)), Some(layer)) => Some(transposed(weight, layer, name, parts)),
-            _ => fused(network, weight, &all),
+            (Some((_, parts)), _) if parts[0] != module => vec![],
+            (Some((name, parts)), Some(layer)) => vec![transposed(weight, layer, name, parts)],
+            (None, Some(_)) if module.contains("experts.") || weight.kind == WeightKind::Experts => {
+                stacked(network, weight, hp.arch)
+            }
+            _ => fused(network, weight, &all).into_iter().collect(),
         }
     });
     let spelled = |stored: Stored| {
@@ -57,6 +70,63 @@ pub fn in_safetensors(network: &Network, hp: &Hyperparams) -> Vec<Stored> {
         Stored { name: published(&name), shape: with_channel(network, &stored), ..stored }
     };
     stored.map(spelled).collect()
+}
+
+/// A stack of matrices, or the biases of one, as safetensors files have it: gate and up in one where the architecture says
+/// so, else each expert by itself.
+fn stacked(network: &Network, weight: &WeightDecl, arch: &Arch) -> Vec<Stored> {
+    let (before, part) = weight.name.rsplit_once('.').unwrap_or_default();
+    let sibling = |part: &str| format!("{before}.{part}");
+    let both = |part: &str, layout, shape: Vec<usize>| {
+        let parts = ["gate_proj", "up_proj"].map(|of| sibling(&part.replace("gate_up_proj", of))).to_vec();
+        vec![Stored { name: sibling(part), shape, parts, layout }]
+    };
+    let in_one = published_name(arch.published, &sibling("gate_up_proj"));
+    match (part, &weight.shape[..], arch.gate_up) {
+        ("v_b_proj" | "up_proj" | "up_proj_bias", _, GateUp::Alternate) | ("v_b_proj", ..) => vec![],
+        ("gate_proj", &[n, out, columns], GateUp::Alternate) => {
+            both("gate_up_proj", StoredLayout::Turns, vec![n, columns, 2 * out])
+        }
+        ("gate_proj_bias", &[n, out], GateUp::Alternate) => {
+            both("gate_up_proj_bias", StoredLayout::Turns, vec![n, 2 * out])
+        }
+        ("up_proj", _, GateUp::Halves) => vec![],
+        ("gate_proj", &[n, out, columns], GateUp::Halves) => {
+            both("gate_up_proj", StoredLayout::Halves, vec![n, 2 * out, columns])
+        }
+        ("down_proj", &[_, _, _], GateUp::Halves) => vec![whole(weight, weight.name.clone())],
+        ("up_proj", ..) if in_one.is_some() => vec![],
+        ("gate_proj", &[n, out, columns], _) if in_one.is_some() => {
+            let stored = both("gate_up_proj", StoredLayout::Halves, vec![n, 2 * out, columns]);
+            stored.into_iter().map(|stored| Stored { name: stored.name + ".weight", ..stored }).collect()
+        }
+        ("down_proj", &[..], _) if in_one.is_some() => {
+            let name = format!("{}.weight", weight.name);
+            vec![Stored { name, ..whole(weight, String::new()) }]
+        }
+        ("k_b_proj", &[heads, rank, keys], _) => {
+            let values = network.weights.iter().find(|other| other.name == sibling("v_b_proj"));
+            let rows = heads * (keys + values.map_or(0, |values| values.shape[1]));
+            let parts = vec![weight.name.clone(), sibling("v_b_proj")];
+            vec![Stored {
+                name: sibling("kv_b_proj.weight"),
+                shape: vec![rows, rank],
+                parts,
+                layout: StoredLayout::Latent,
+            }]
+        }
+        (_, &[n, out, columns], _) => {
+            let stack = published_name(arch.published, &weight.name).unwrap_or_else(|| weight.name.clone());
+            let one = |i: usize| Stored {
+                name: stack.replace("experts.", &format!("experts.{i}.")) + ".weight",
+                shape: vec![out, columns],
+                parts: vec![weight.name.clone()],
+                layout: StoredLayout::One(i),
+            };
+            (0..n).map(one).collect()
+        }
+        _ => vec![whole(weight, weight.name.clone())],
+    }
 }
 
 /// The other way of [`crate::names::canonical`].
@@ -68,13 +138,13 @@ fn published_name(table: &[(&str, &str)], canonical: &str) -> Option<String> {
     Some(format!("model.layers.{layer}.{}", module_name(module, &[table])?))
 }
 
-/// Vectors of two dimensions are convolutions, which PyTorch has as (channels, 1, taps).
+/// Convolutions are (channels, 1, taps) in PyTorch, wherever they are vectors of as many dimensions but one here.
 fn with_channel(network: &Network, stored: &Stored) -> Vec<usize> {
     let is_vector = |part: &String| {
         network.weights.iter().any(|weight| weight.name == *part && matches!(weight.kind, WeightKind::Vector { .. }))
     };
     match stored.shape[..] {
-        [channels, taps] if is_vector(&stored.parts[0]) => vec![channels, 1, taps],
+        [channels, taps] if stored.name.contains("conv") && is_vector(&stored.parts[0]) => vec![channels, 1, taps],
         _ => stored.shape.clone(),
     }
 }
@@ -240,8 +310,12 @@ fn gguf_layout(stored: &Stored, hp: &Hyperparams) -> StoredLayout {
     if hp.arch.gguf.rotary_rows == RotaryRows::Interleaved && rotates {
         return StoredLayout::RotaryPairs { head_dim: hp.head_dim };
     }
+    if stored.name.ends_with(".A_log") {
+        return StoredLayout::MinusExponential;
+    }
+    let is_shifted = module.ends_with("norm") && !hp.arch.gguf.unshifted.iter().any(|at| module.ends_with(at));
     match hp.arch.gguf.norm_shift {
-        shift if shift != 0.0 && module.ends_with("norm") => StoredLayout::Shifted(shift),
+        shift if shift != 0.0 && is_shifted => StoredLayout::Shifted(shift),
         _ => StoredLayout::Rows,
     }
 }

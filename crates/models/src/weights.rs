@@ -269,6 +269,11 @@ impl Weights {
     fn turn_experts(&mut self, arch: &Arch) -> Result<(), FormatError> {
         for (stored, parts) in arch.transposed {
             for (layer, stack) in self.take(stored) {
+                // Blocks are (experts, out, in) already.
+                if !stack.dtype().is_float() {
+                    self.add(stack)?;
+                    continue;
+                }
                 let &[_, _, outputs] = stack.shape() else {
                     let what = format!("has the shape {:?}, expected (experts, in, out)", stack.shape());
                     return Err(stack.error(what));
@@ -333,6 +338,14 @@ impl Weights {
             }
         }
         if arch.gate_up == GateUp::Alternate {
+            for (layer, stack) in self.take_where(|name| name.strip_suffix("experts.gate_up_proj")) {
+                for (part, first) in [("gate_proj", 0), ("up_proj", 1)] {
+                    let name = format!("{layer}experts.{part}");
+                    let columns = stack.every_other_as(&name, first)?;
+                    let outputs = columns.shape().last().copied().unwrap_or(0);
+                    self.add(columns.transposed_as(&name, 0..outputs)?)?;
+                }
+            }
             return Ok(());
         }
         for (layer, stack) in self.take_where(|name| name.strip_suffix("experts.gate_up_proj")) {

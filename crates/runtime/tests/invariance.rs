@@ -9,9 +9,20 @@ use plimsoll_models::Checkpoint;
 use plimsoll_runtime::{Arithmetic, BATCH_TOKENS, CacheType, KvCache, Program, StepError, likeliest};
 use plimsoll_testing::Case;
 
-/// Full, sliding and chunked attention, dense and mixture of experts. Chunks are lost in GGUF, so that the experts in blocks
-/// are another model's.
-const MODELS: &[&str] = &["llama", "gemma3", "llama4-moe", "llama4"];
+/// Full, sliding, chunked and latent attention, keys that layers share, sinks, convolutions, both kinds of linear attention,
+/// dense and mixture of experts. Chunks are lost in GGUF, so that the experts in blocks are another model's.
+const MODELS: &[&str] = &[
+    "llama",
+    "gemma3",
+    "llama4-moe",
+    "llama4",
+    "lfm2",
+    "qwen3_5",
+    "granite-hybrid",
+    "gemma4",
+    "gpt-oss",
+    "glm4-moe-lite",
+];
 
 fn load(model: &Path, threads: usize, arithmetic: Arithmetic) -> Program {
     let checkpoint = Checkpoint::open(model).unwrap();
@@ -128,14 +139,22 @@ fn logits_of_a_generated_token_do_not_depend_on_the_other_sequences_or_on_thread
 #[test]
 fn a_truncated_cache_is_as_if_the_rest_had_never_been() {
     let folder = tempfile::tempdir().unwrap();
-    let mut program = load(&Case::named("gemma3").write(folder.path()).safetensors, 2, Arithmetic::Fast);
-    let prompt = tokens(60);
-    for kind in [CacheType::F32, CacheType::F16, CacheType::Q8_0] {
-        let mut cache = program.new_cache(100, kind).unwrap();
-        let expected = bits(program.step(&mut cache, &prompt).unwrap());
-        program.step(&mut cache, &tokens(33)).unwrap();
-        cache.truncate(50);
-        assert_eq!(bits(program.step(&mut cache, &prompt[50..]).unwrap()), expected, "{kind:?}");
+    // States go back to an end of a batch at most: here that of 40 tokens.
+    for (name, reached) in [("gemma3", 50), ("lfm2", 40), ("qwen3_5", 40), ("nemotron-h", 40)] {
+        let mut program = load(&Case::named(name).write(folder.path()).safetensors, 2, Arithmetic::Fast);
+        let prompt = tokens(60);
+        for kind in [CacheType::F32, CacheType::F16, CacheType::Q8_0] {
+            let mut cache = program.new_cache(100, kind).unwrap();
+            program.append(&mut cache, &prompt[..40]).unwrap();
+            let expected = bits(program.step(&mut cache, &prompt[40..]).unwrap());
+            program.step(&mut cache, &tokens(33)).unwrap();
+            assert_eq!((cache.reachable(50), cache.truncate(50), cache.len()), (reached, reached, reached), "{name}");
+            let mut copy = cache.beginning(reached).unwrap();
+            for cache in [&mut cache, &mut copy] {
+                let logits = program.step(cache, &prompt[reached..]).unwrap();
+                assert_eq!(bits(logits), expected, "{name} {kind:?}");
+            }
+        }
     }
 }
 

@@ -18,8 +18,20 @@ const TOLERANCE: f32 = 1e-4;
 const TIE: f32 = 1e-3;
 const TILES: usize = 2;
 /// Cases whose GGUF gives other bits than their safetensors: it has divisors of frequencies, rounded to F32, instead of what
-/// they follow from, and routers in F32 instead of BF16, whose products are summed in another order.
-const ROUNDED: [&str; 3] = ["llama-llama3-biases", "llama4", "tower-llama4"];
+/// they follow from, and routers in F32 instead of BF16, whose products are summed in another order; `−e^x` instead of `x`;
+/// what makes keys of a latent vector the other way round.
+const ROUNDED: [&str; 10] = [
+    "llama-llama3-biases",
+    "llama4",
+    "tower-llama4",
+    "qwen3-moe",
+    "qwen3_5-one-to-one",
+    "qwen3_5-moe",
+    "gpt-oss",
+    "granite-hybrid",
+    "nemotron-h",
+    "glm4-moe-lite",
+];
 
 fn floats(value: &Value) -> Vec<f32> {
     value.as_array().into_iter().flatten().map(|x| x.as_f64().unwrap() as f32).collect()
@@ -95,7 +107,7 @@ fn every_architecture_and_every_class_has_a_case() {
     for model_type in Arch::all().iter().flat_map(Arch::model_types) {
         assert!(text.iter().any(|(of, _)| of == model_type), "`{model_type}` has no case in crates/testing/golden");
     }
-    for arch in Arch::all() {
+    for arch in Arch::all().iter().filter(|arch| arch.has_gguf()) {
         let has_gguf = |(of, gguf): &(String, bool)| *gguf && Arch::named(of) == Some(arch);
         assert!(text.iter().any(has_gguf), "`{}` has no case with a gguf.json", arch.name);
     }

@@ -18,6 +18,9 @@ pub(crate) fn value(value: &Value) -> NewValue {
         Value::Array(values) if values[0].is_f64() => {
             NewValue::Array(MetaType::F32, values.iter().map(self::value).collect())
         }
+        Value::Array(values) if values[0].is_boolean() => {
+            NewValue::Array(MetaType::Bool, values.iter().map(self::value).collect())
+        }
         Value::Array(values) => NewValue::Array(MetaType::U32, values.iter().map(self::value).collect()),
         Value::Null | Value::Object(_) => panic!("GGUF has no {value}"),
     }

@@ -112,6 +112,14 @@ impl Tiny {
             StoredLayout::Shifted(shift) => parts.concat().iter().map(|value| value + shift).collect(),
             StoredLayout::RotaryPairs { head_dim } => pairs(parts[0], head_dim, stored.shape[0]),
             StoredLayout::Transposed => transposed(&parts, &stored.shape),
+            StoredLayout::MinusExponential => parts.concat().iter().map(|value| -value.exp()).collect(),
+            StoredLayout::One(i) => {
+                let each = stored.shape.iter().product::<usize>();
+                parts[0][i * each..][..each].to_vec()
+            }
+            StoredLayout::Halves => by_expert(&parts, stored.shape[0]),
+            StoredLayout::Turns => by_turns(&parts, &stored.shape),
+            StoredLayout::Latent => latent(&parts, &stored.shape, self.hp.n_heads),
             StoredLayout::ChannelsLast => unreachable!("no format that is written here has such kernels"),
         };
         FileTensor { name: stored.name.clone(), shape: stored.shape.clone(), width, values }
@@ -123,6 +131,37 @@ fn gguf_width(stored: &Stored) -> Width {
     let is_table = stored.name.starts_with("v.") && stored.name.contains("_embd");
     let is_router = stored.name.ends_with("ffn_gate_inp.weight");
     if stored.shape.len() == 1 || is_table || is_router { Width::F32 } else { Width::Bf16 }
+}
+
+/// Of each expert all parts, one behind the other.
+fn by_expert(parts: &[&[f32]], experts: usize) -> Vec<f32> {
+    let one = |expert: usize| {
+        parts.iter().flat_map(move |part| {
+            let each = part.len() / experts;
+            &part[expert * each..][..each]
+        })
+    };
+    (0..experts).flat_map(one).copied().collect()
+}
+
+/// Outputs of two parts by turns in the last dimension: of stacks (experts, out, in) turned round, of biases as they are.
+fn by_turns(parts: &[&[f32]], shape: &[usize]) -> Vec<f32> {
+    let (experts, outputs) = (shape[0], shape[shape.len() - 1] / 2);
+    let inputs = if shape.len() == 3 { shape[1] } else { 1 };
+    let value = |expert: usize, input: usize, output: usize| {
+        parts[output % 2][(expert * outputs + output / 2) * inputs + input]
+    };
+    let row = |expert: usize, input: usize| (0..2 * outputs).map(move |output| value(expert, input, output));
+    (0..experts).flat_map(|expert| (0..inputs).flat_map(move |input| row(expert, input))).collect()
+}
+
+/// For each head its keys' matrix (rank, width) turned round, then its values' (width, rank).
+fn latent(parts: &[&[f32]], shape: &[usize], heads: usize) -> Vec<f32> {
+    let (keys, values, rank) = (parts[0], parts[1], shape[1]);
+    let (of_keys, of_values) = (keys.len() / heads, values.len() / heads);
+    let width = of_keys / rank;
+    let turned = |head: usize| (0..of_keys).map(move |i| keys[head * of_keys + i % rank * width + i / rank]);
+    (0..heads).flat_map(|head| turned(head).chain(values[head * of_values..][..of_values].iter().copied())).collect()
 }
 
 /// Row 2i of a head is its row i, row 2i + 1 the one half a head behind that.

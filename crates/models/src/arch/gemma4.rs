@@ -7,7 +7,7 @@ use plimsoll_formats::ConfigMap;
 use plimsoll_graph::{Builder, CacheId, Gating, Moe, Network, RopeId, RopeLayout, Routing, Score, Scope, ValueId, Weighed};
 use serde_json::json;
 
-use super::{Arch, Class, Gguf, RopeDefaults, RotaryRows, TokenizerClass, Window, Wrapper, llama};
+use super::{Arch, Class, GateUp, Gguf, RopeDefaults, RotaryRows, TokenizerClass, Window, Wrapper, llama};
 use crate::blocks::{self, Attention, QkNorm, Values};
 use crate::config::{GgufConfig, Hyperparams, LayerKeys, LayerKind, Layers, MAX_HEADS, MAX_LAYERS, MAX_WIDTH};
 use crate::mixture::Mixture;
@@ -50,6 +50,7 @@ pub(crate) const ARCH: Arch = Arch {
         facts,
         ..llama::ARCH.gguf
     },
+    gate_up: GateUp::Halves,
     mlx_lacks: |_| Some("its embeddings for each layer, which are not written for it here"),
     build,
     ..llama::ARCH

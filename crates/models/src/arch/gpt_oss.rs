@@ -31,6 +31,7 @@ pub(crate) const ARCH: Arch = Arch {
         ..llama::ARCH.gguf
     },
     gate_up: GateUp::Alternate,
+    transposed: &[("mlp.experts.down_proj", &["mlp.experts.down_proj"])],
     mlx_lacks: |_| Some("its experts, which are not written for it here"),
     build,
     ..llama::ARCH

@@ -23,7 +23,7 @@ pub(crate) const ARCH: Arch = Arch {
         ("feed_forward.w2", "mlp.down_proj"),
     ],
     unwritten: Some("an architecture that llama.cpp has not"),
-    gguf: Gguf { tensors: &[], ..llama::ARCH.gguf },
+    gguf: Gguf { exists: false, tensors: &[], ..llama::ARCH.gguf },
     build,
     ..lfm2::ARCH
 };

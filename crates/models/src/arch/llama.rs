@@ -17,6 +17,7 @@ pub(crate) const ARCH: Arch = Arch {
     wrappers: &[],
     unwritten: None,
     gguf: Gguf {
+        exists: true,
         also: &[],
         tensors: &[],
         rotary_rows: RotaryRows::Interleaved,
@@ -32,7 +33,7 @@ pub(crate) const ARCH: Arch = Arch {
     },
     published: &[],
     fused: &[],
-    gate_up: GateUp::Halves,
+    gate_up: GateUp::Apart,
     transposed: &[],
     // A window on all layers; one on some is read.
     mlx_lacks: |hp| if hp.layer_kinds.contains(&LayerKind::Full) { None } else { mlx_lacks_window(hp) },

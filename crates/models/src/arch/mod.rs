@@ -127,6 +127,8 @@ pub(crate) struct Wrapper {
 
 /// What llama.cpp's converter and loader do to an architecture, and its files do not say.
 pub(crate) struct Gguf {
+    /// Whether llama.cpp has the architecture.
+    pub exists: bool,
     /// Other values of `general.architecture` that mean it.
     pub also: &'static [&'static str],
     /// Its names of tensors beyond [`COMMON`], which come first: those of a layer without `blk.N.` and `model.layers.N.`. A
@@ -157,9 +159,11 @@ pub(crate) struct Gguf {
 /// The order of the outputs of a stack `experts.gate_up_proj`.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum GateUp {
+    /// There is none as published: experts are stored one by one. Where there is one it is as the next.
+    Apart,
     /// All of the gate, then all of up: (experts, out, in).
     Halves,
-    /// By turns; such a stack is read in MXFP4 only.
+    /// By turns, of floats as (experts, in, out), which are copied when a model is opened.
     Alternate,
 }
 
@@ -232,8 +236,17 @@ impl Arch {
 
     /// The architecture of a GGUF file.
     pub(crate) fn of_gguf(file: &str, name: &str) -> Result<&'static Arch, FormatError> {
-        let found = ARCHITECTURES.iter().find(|arch| arch.name == name || arch.gguf.also.contains(&name));
+        let found = ARCHITECTURES.iter().find(|arch| arch.is_gguf(name));
         found.ok_or_else(|| unknown(file, name))
+    }
+
+    fn is_gguf(&self, name: &str) -> bool {
+        self.gguf.exists && (self.name == name || self.gguf.also.contains(&name))
+    }
+
+    /// Whether there are GGUF files of it.
+    pub fn has_gguf(&self) -> bool {
+        self.gguf.exists
     }
 
     /// The architecture and class of a text model's `model_type`.

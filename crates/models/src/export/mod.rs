@@ -74,7 +74,7 @@ impl Exported {
                 }
             }
             StoredLayout::ChannelsLast => self.read_pixels(first, out),
-            StoredLayout::Rows | StoredLayout::Shifted(_) | StoredLayout::Transposed => self.read_parts(first, out),
+            _ => self.read_parts(first, out),
         }
     }
 
@@ -136,7 +136,8 @@ impl Exported {
         match self.layout {
             StoredLayout::Shifted(shift) => values.iter().map(|value| value + shift).collect(),
             StoredLayout::RotaryPairs { head_dim } => (0..values.len()).map(|i| values[paired(i, head_dim)]).collect(),
-            StoredLayout::Rows | StoredLayout::Transposed | StoredLayout::ChannelsLast => values,
+            StoredLayout::MinusExponential => values.iter().map(|value| -value.exp()).collect(),
+            _ => values,
         }
     }
 
@@ -209,7 +210,11 @@ pub struct GgufName {
 /// # Errors
 /// One of them makes no network.
 pub fn gguf_names(checkpoint: &Checkpoint, tower: Option<&Vision>) -> Result<Vec<GgufName>, ModelError> {
-    let mut stored = spelling::in_gguf(&crate::network(checkpoint)?, &checkpoint.hyperparams);
+    let network = crate::network(checkpoint)?;
+    let mut stored = match checkpoint.hyperparams.arch.has_gguf() {
+        true => spelling::in_gguf(&network, &checkpoint.hyperparams),
+        false => vec![],
+    };
     if let Some(tower) = tower {
         stored.extend(spelling::tower_in_mmproj(&crate::tower(tower)?.network, &tower.params));
     }
