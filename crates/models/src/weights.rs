@@ -536,7 +536,7 @@ fn note(name: &str, facts: &mut GgufFacts) {
         *o = true;
     } else if name.contains(".self_attn.") && name.ends_with(".bias") {
         *qkv = true;
-    } else if name.contains(".mlp.") && name.ends_with(".bias") {
+    } else if name.contains(".mlp.") && name.ends_with("_proj.bias") {
         *mlp = true;
     }
 }

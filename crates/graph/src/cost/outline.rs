@@ -170,6 +170,8 @@ mod tests {
     fn a_token_reads_its_experts_and_no_table() {
         let cost = Cost::of_outline(&outline());
         let read = 1100.0 + 5500.0 + 8800.0 / 4.0;
+        // State is read and written back.
+        let read = read + 2.0 * 777.0;
         assert!((cost.read_bytes(0, |_| 0) - read).abs() < 1e-9);
         assert!((cost.decode_seconds(0, |_| 0, &machine()) - read / 1e6).abs() < 1e-12);
         assert_eq!(cost.stored_bytes(), 1100 + 1100 + 5500 + 8800);

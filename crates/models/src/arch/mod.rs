@@ -244,6 +244,11 @@ impl Arch {
         self.gguf.exists && (self.name == name || self.gguf.also.contains(&name))
     }
 
+    /// Why no GGUF of it is written here, if none is.
+    pub fn unwritten(&self) -> Option<&'static str> {
+        self.unwritten
+    }
+
     /// Whether there are GGUF files of it.
     pub fn has_gguf(&self) -> bool {
         self.gguf.exists

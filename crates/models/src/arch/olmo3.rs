@@ -68,7 +68,10 @@ fn three_of_four(keys: &LayerKeys) -> Result<Layers, HyperparamError> {
 fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
     let mut net = Builder::new(hp.vocab_size);
     let full = net.rope_spec(rope::spec(&hp.rope, RopeLayout::Halves));
-    let sliding = net.rope_spec(rope::spec(hp.rope_local.as_ref().unwrap_or(&hp.rope), RopeLayout::Halves));
+    let sliding = match hp.layer_kinds.contains(&LayerKind::Sliding) {
+        true => net.rope_spec(rope::spec(hp.rope_local.as_ref().unwrap_or(&hp.rope), RopeLayout::Halves)),
+        false => full,
+    };
     let mut x = net.embed(EMBEDDING, hp.d_model);
     for i in 0..hp.n_layers {
         let rope = if hp.layer_kinds[i] == LayerKind::Sliding { sliding } else { full };

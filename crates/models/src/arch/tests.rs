@@ -20,16 +20,36 @@ fn declared(network: &Network) -> BTreeSet<String> {
 
 /// What the classes' defaults declare, and what configurations with other kinds of layers do.
 fn declared_by(arch: &Arch) -> BTreeSet<String> {
-    let with = |keys: Value, model_type: &str| {
-        let mut config = json!({ "model_type": model_type });
+    let with = |class: &Class, keys: Value| {
+        let mut config = json!({ "model_type": class.model_type });
         config.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
-        let hp = Hyperparams::from_config_json("config.json", &config.to_string()).unwrap();
-        declared(&(arch.build)(&hp).unwrap())
+        let hp = Hyperparams::from_config_json("config.json", &config.to_string()).ok()?;
+        Some(declared(&(arch.build)(&hp).unwrap()))
     };
-    let kinds = [json!({}), json!({ "interleave_moe_layer_step": 2 }), json!({ "attention_bias": true })];
-    let configs = arch.classes.iter().flat_map(|class| kinds.clone().map(|keys| with(keys, class.model_type)));
-    configs.flatten().collect()
+    let of_class = |class: &'static Class| {
+        let recurrent = RECURRENT.into_iter().find(|word| class.reads(word)).unwrap_or("sliding_attention");
+        let kinds = [
+            json!({}),
+            json!({ "interleave_moe_layer_step": 2 }),
+            json!({ "attention_bias": true }),
+            json!({
+                "num_hidden_layers": 4, "layer_types": [recurrent, "full_attention", recurrent, "full_attention"],
+                "hybrid_override_pattern": "ME*-", "sliding_window": 64,
+            }),
+            json!({
+                "attention_k_eq_v": true, "enable_moe_block": true, "num_experts": 8, "top_k_experts": 2,
+                "moe_intermediate_size": 64,
+            }),
+        ];
+        let declared: Vec<BTreeSet<String>> = kinds.into_iter().filter_map(|keys| with(class, keys)).collect();
+        assert!(!declared.is_empty(), "`{}` is read from none of these", class.model_type);
+        declared.into_iter().flatten()
+    };
+    arch.classes.iter().flat_map(of_class).collect()
 }
+
+/// What classes call layers without attention.
+const RECURRENT: [&str; 3] = ["conv", "linear_attention", "mamba"];
 
 fn declared_by_tower(tower: &TowerArch) -> BTreeSet<String> {
     let config = json!({ "model_type": tower.wrappers[0].model_type }).to_string();
@@ -50,14 +70,19 @@ fn meant(arch: &Arch, canonical: &str) -> Vec<String> {
 fn every_name_that_an_architecture_spells_is_declared_by_its_network() {
     for arch in ARCHITECTURES {
         let declared = declared_by(arch);
-        let fused = arch.fused.iter().flat_map(|fused| fused.parts.iter().map(|(part, _)| *part));
-        let modules = arch.gguf.tensors.iter().filter(|(gguf, _)| !gguf.ends_with(".weight"));
-        let modules = modules.flat_map(|(_, to)| meant(arch, to)).chain(fused.map(str::to_owned));
-        let whole = arch.gguf.tensors.iter().filter(|(gguf, _)| gguf.ends_with(".weight")).map(|(_, to)| *to);
-        let whole = whole.chain(arch.transposed.iter().flat_map(|(_, parts)| parts.iter().copied()));
-        for name in modules.map(|module| format!("{module}.weight")).chain(whole.map(str::to_owned)) {
-            let name = format!("model.layers.N.{name}");
-            assert!(declared.contains(&name), "{}: `{name}` is spelled, but no network has it", arch.name);
+        let in_layer =
+            |name: &str| if name.starts_with("model.") { name.to_owned() } else { format!("model.layers.N.{name}") };
+        let is_declared = |name: &str| {
+            let whole = in_layer(name);
+            declared.contains(&whole) || declared.contains(&format!("{whole}.weight"))
+        };
+        let fused = arch.fused.iter().flat_map(|fused| fused.parts.iter().map(|(part, _)| (*part).to_owned()));
+        let of_gguf = arch.gguf.tensors.iter().flat_map(|(_, to)| meant(arch, to));
+        let published =
+            arch.published.iter().map(|(_, to)| (*to).to_owned()).filter(|to| !to.ends_with("gate_up_proj"));
+        let stacks = arch.transposed.iter().flat_map(|(_, parts)| parts.iter().map(|part| (*part).to_owned()));
+        for name in fused.chain(of_gguf).chain(published).chain(stacks) {
+            assert!(is_declared(&name), "{}: `{name}` is spelled, but no network has it", arch.name);
         }
     }
     for tower in TOWERS {
@@ -88,11 +113,12 @@ fn every_weight_of_a_network_has_a_name_in_its_gguf() {
         }
         _ => vec![],
     };
-    for arch in ARCHITECTURES {
+    for arch in ARCHITECTURES.iter().filter(|arch| arch.gguf.exists) {
         let modules = arch.gguf.tensors.iter().chain(&COMMON).map(|(gguf, _)| *gguf);
         let kinds = |module: &str| ["", ".weight", ".bias"].map(|kind| format!("blk.7.{module}{kind}"));
         let names = ["token_embd.weight", "output.weight", "output_norm.weight"].map(str::to_owned);
-        let names: Vec<String> = modules.flat_map(kinds).chain(names).collect();
+        let whole = arch.gguf.tensors.iter().map(|(gguf, _)| (*gguf).to_owned());
+        let names: Vec<String> = modules.flat_map(kinds).chain(names).chain(whole).collect();
         let spelled: BTreeSet<String> = names.iter().flat_map(|name| canonical(arch, name)).collect();
         let missing: Vec<String> = declared_by(arch).difference(&spelled).cloned().collect();
         assert!(missing.is_empty(), "{}: no GGUF name for {missing:?}", arch.name);
@@ -108,7 +134,7 @@ fn every_weight_of_a_network_has_a_name_in_its_gguf() {
 }
 
 /// What the parser asks a class whether it reads.
-const ASKED: [&str; 7] = [
+const ASKED: [&str; 9] = [
     "attention_bias",
     "mlp_bias",
     "partial_rotary_factor",
@@ -116,6 +142,8 @@ const ASKED: [&str; 7] = [
     "attn_logit_softcapping",
     "final_logit_softcapping",
     "num_local_experts",
+    "mrope_section",
+    "global_head_dim",
 ];
 
 #[test]
@@ -124,14 +152,15 @@ fn names_are_an_architectures_own_and_lead_to_known_ones() {
     for class in ARCHITECTURES.iter().flat_map(|arch| arch.classes) {
         assert!(seen.insert(class.model_type), "`{}` is declared twice", class.model_type);
         let is_refused = |key: &&&str| NEUTRAL.iter().any(|(refused, ..)| refused == *key);
-        let unknown = class.reads.iter().find(|key| !ASKED.contains(key) && !is_refused(key));
+        let unknown =
+            class.reads.iter().find(|key| !ASKED.contains(key) && !RECURRENT.contains(key) && !is_refused(key));
         assert_eq!(unknown, None, "`{}` reads a key that no parser asks for", class.model_type);
     }
     let mut seen = BTreeSet::new();
     for arch in ARCHITECTURES {
         assert!(seen.insert(arch.name), "`{}` is declared twice", arch.name);
         let is_refused = |key: &&&str| GGUF_NEUTRAL.iter().any(|(refused, _)| refused == *key);
-        let unknown = arch.gguf.reads.iter().find(|key| !is_refused(key));
+        let unknown = arch.gguf.reads.iter().find(|key| **key != "attention.value_length" && !is_refused(key));
         assert_eq!(unknown, None, "`{}` reads a key of GGUF that nobody else refuses", arch.name);
     }
     let mut seen = BTreeSet::new();
@@ -143,17 +172,22 @@ fn names_are_an_architectures_own_and_lead_to_known_ones() {
 }
 
 /// Files in which a word is an architecture's name and means something else, which is said here.
-const OTHERWISE_MEANT: [(&str, &[&str], &str); 10] = [
+const OTHERWISE_MEANT: [(&str, &[&str], &str); 11] = [
     ("cli/src/args/catalog.rs", &["smollm3"], "a model in the examples of help"),
     ("cli/src/args/compare.rs", &["llama", "qwen3", "smollm3"], "models in the examples of help"),
     ("cli/src/args/info.rs", &["smollm3"], "a model in the examples of help"),
     ("cli/src/args/pull.rs", &["smollm3"], "a model in the examples of help"),
+    ("models/src/export/keys.rs", &["llama"], "a key of attention's temperature"),
     ("engine/src/tokenizer/gguf.rs", &["llama"], "GGUF's word for a SentencePiece vocabulary"),
     ("engine/src/tokenizer/json.rs", &["llama"], "a class of tokenizers, of many models"),
     ("engine/src/tokenizer/mod.rs", &["llama"], "a tag of pre-tokenizers, in a message"),
     ("engine/src/tokenizer/own_class.rs", &["qwen3"], "a class of tokenizers, of many models"),
     ("engine/src/tokenizer/to_gguf/scored.rs", &["llama"], "GGUF's word for a SentencePiece vocabulary"),
-    ("engine/src/tokenizer/pre_tokenizers.rs", &["llama", "llama4", "qwen2"], "tags of pre-tokenizers"),
+    (
+        "engine/src/tokenizer/pre_tokenizers.rs",
+        &["lfm2", "llama", "llama4", "qwen2", "qwen35"],
+        "tags of pre-tokenizers",
+    ),
 ];
 /// The list of the cards in the binary.
 const CATALOGUE: &str = "catalog/src/builtin.rs";

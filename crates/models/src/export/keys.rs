@@ -52,6 +52,14 @@ pub fn hyperparameter_keys(hp: &Hyperparams) -> Result<Vec<(String, NewValue)>, 
             put("interleave_moe_layer_step", whole(step));
         }
     }
+    for (key, there) in [
+        ("llama_4_scaling_beta", "attention.temperature_scale"),
+        ("mscale_all_dim", "rope.scaling.yarn_log_multiplier"),
+    ] {
+        if let Some(value) = hp.rotary_f32(key)?.filter(|value| *value != 0.0) {
+            put(there, value.into());
+        }
+    }
     for (key, value) in scaling(&hp.rope.scaling) {
         put(&format!("rope.scaling.{key}"), value);
     }

@@ -247,7 +247,9 @@ fn an_unknown_architecture_without_the_usual_keys_is_called_unknown() {
     let error = Hyperparams::from_config_json("config.json", file).unwrap_err();
     assert!(matches!(error, FormatError::UnknownArchitecture { .. }));
     assert!(
-        error.to_string().contains("declares the architecture `gpt2`; known are `gemma3`, `gemma3_text`, `llama`, "),
+        error
+            .to_string()
+            .contains("declares the architecture `gpt2`; known are `deepseek2`, `gemma3`, `gemma3_text`, "),
         "{error}"
     );
     let none = Hyperparams::from_config_json("config.json", "{}").unwrap_err().to_string();

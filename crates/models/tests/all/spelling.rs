@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use plimsoll_graph::Network;
-use plimsoll_models::spelling::{self, Stored};
+use plimsoll_models::spelling::{self, Stored, StoredLayout};
 use plimsoll_models::{Checkpoint, RopeScaling, Vision, VisionParams};
 use plimsoll_testing::Case;
 
@@ -23,8 +23,12 @@ fn pairs(root: &std::path::Path) -> Vec<(String, Checkpoint, Checkpoint)> {
 /// The names that tensors are made of, each once.
 fn parts(stored: &[Stored], place: &str) -> BTreeSet<String> {
     let mut parts = BTreeSet::new();
-    for part in stored.iter().flat_map(|stored| &stored.parts) {
-        assert!(parts.insert(part.clone()), "{place}: `{part}` is stored twice");
+    for stored in stored {
+        // An expert is a part of a stack, which all of them together hold.
+        let again = matches!(stored.layout, StoredLayout::One(1..));
+        for part in &stored.parts {
+            assert!(parts.insert(part.clone()) != again, "{place}: `{part}` is stored twice");
+        }
     }
     parts
 }
@@ -40,7 +44,9 @@ fn every_weight_is_stored_once_in_either_format() {
         let hp = tiny.hyperparams();
         let network = plimsoll_models::from_hyperparams(hp).unwrap();
         assert_eq!(parts(&spelling::in_safetensors(&network, hp), &case.name), declared(&network), "{}", case.name);
-        assert_eq!(parts(&spelling::in_gguf(&network, hp), &case.name), declared(&network), "{}", case.name);
+        if hp.arch.has_gguf() {
+            assert_eq!(parts(&spelling::in_gguf(&network, hp), &case.name), declared(&network), "{}", case.name);
+        }
         let Some(vision) = VisionParams::of_wrapped(hp).unwrap() else { continue };
         let tower = plimsoll_models::tower_from_params(&vision).unwrap().network;
         let [own, mmproj] =
@@ -57,7 +63,10 @@ fn both_formats_have_the_same_tensors_with_the_same_values() {
         let network = plimsoll_models::network(&original).unwrap();
         for weight in &network.weights {
             let [one, other] = [&original, &converted].map(|c| c.require_shape(&weight.name, &weight.shape).unwrap());
-            assert!(one.to_f32() == other.to_f32(), "{name} {}", weight.name);
+            // What a GGUF has as −e^x is rounded on its way back.
+            let bound = if weight.name.ends_with(".A_log") { 1e-6 } else { 0.0 };
+            let close = |(a, b): (f32, f32)| (a - b).abs() <= bound;
+            assert!(one.to_f32().into_iter().zip(other.to_f32()).all(close), "{name} {}", weight.name);
         }
         assert_eq!(converted.tensors().count(), network.weights.len(), "{name}");
         let Some(own) = Vision::of(&original, None).unwrap() else { continue };
@@ -85,7 +94,9 @@ fn both_formats_have_the_same_hyperparameters() {
         assert_eq!((a.rope.theta, a.rope.rotary_dim), (b.rope.theta, b.rope.rotary_dim), "{name}");
         assert_eq!(a.rope_local, b.rope_local, "{name}");
         match (&a.rope.scaling, &b.rope.scaling) {
-            (RopeScaling::Llama3 { .. }, RopeScaling::Factors(factors)) => assert!(factors.contains(&1.0), "{name}"),
+            (RopeScaling::Llama3 { .. } | RopeScaling::Proportional { .. }, RopeScaling::Factors(factors)) => {
+                assert!(factors.contains(&1.0), "{name}")
+            }
             (
                 RopeScaling::Yarn { attention_factor: x, .. } | RopeScaling::LongRope { attention_factor: x, .. },
                 RopeScaling::Yarn { attention_factor: y, .. } | RopeScaling::LongRope { attention_factor: y, .. },
