@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Arch, Class, Gguf, RopeDefaults, RotaryRows, Window, llama};
 use crate::blocks::{self, Attention, QkNorm};
-use crate::config::{Hyperparams, LayerKeys, LayerKind, Layers, layers};
+use crate::config::{GgufConfig, Hyperparams, LayerKeys, LayerKind, Layers, layers};
 use crate::weights::EMBEDDING;
 use crate::{HyperparamError, ModelError, rope};
 
@@ -23,6 +23,7 @@ pub(crate) const ARCH: Arch = Arch {
         ],
         rotary_rows: RotaryRows::Halves,
         window: Window::Read,
+        facts,
         ..llama::ARCH.gguf
     },
     build,
@@ -63,6 +64,17 @@ fn three_of_four(keys: &LayerKeys) -> Result<Layers, HyperparamError> {
     let window = keys.window()?;
     let by_number = || keys.sliding_where(|i| window.is_some() && !(i + 1).is_multiple_of(4));
     Ok(Layers { kinds: keys.listed.clone().unwrap_or_else(by_number), window })
+}
+
+/// llama.cpp turns all layers by one base, and scales those alone that see all.
+fn facts(config: &mut GgufConfig) -> Result<(), HyperparamError> {
+    if config.keys.get("rope_local_base_freq").is_none()
+        && let Some(base) = config.keys.get("rope_theta").cloned()
+    {
+        let key = config.key("rope.freq_base");
+        config.keys.insert_as("rope_local_base_freq", &key, base);
+    }
+    Ok(())
 }
 
 fn build(hp: &Hyperparams) -> Result<Network, ModelError> {

@@ -115,6 +115,7 @@ pub(super) fn parse(cx: &RopeContext) -> Result<(Rope, Option<Rope>), Hyperparam
         let rope = one(&cx.of_full()?, &top, defaults.theta)?;
         // The old spelling scales the full layers only and gives the sliding ones a base of their own.
         let local = defaults.local_theta.map(|default| plain_local(cx, default)).transpose()?;
+        let local = local.filter(|local| *local != rope);
         return Ok((rope, local));
     }
     let empty = || ConfigMap::new(config.file(), Default::default());
