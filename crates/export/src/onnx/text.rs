@@ -119,6 +119,10 @@ impl TextState {
                 Begin::Embeddings => Ok(walk.b.reshape(&self.input, &[-1, node.width as i64])),
             },
             Op::Rope { rope, head_dim } => Ok(self.rope(walk, &inputs[0], *rope, *head_dim, node.width)),
+            Op::Attention(op) if op.sinks.is_some() => Err(Walk::unsupported(index, &node.op, "its heads have sinks")),
+            Op::Attention(_) if inputs.len() != 3 => {
+                Err(Walk::unsupported(index, &node.op, "it has no keys and values of its own"))
+            }
             Op::Attention(op) if self.present[op.cache.0].is_some() => {
                 Err(Walk::unsupported(index, &node.op, "its cache is another layer's"))
             }

@@ -51,7 +51,7 @@ pub(crate) const ARCH: Arch = Arch {
         ..llama::ARCH.gguf
     },
     gate_up: GateUp::Halves,
-    mlx_lacks: |_| Some("its embeddings for each layer, which are not written for it here"),
+    writes_mlx: false,
     build,
     ..llama::ARCH
 };

@@ -40,7 +40,7 @@ pub(crate) const ARCH: Arch = Arch {
         facts,
         ..llama::ARCH.gguf
     },
-    mlx_lacks: |_| Some("its latent attention, which is not written for it here"),
+    writes_mlx: false,
     build,
     ..llama::ARCH
 };

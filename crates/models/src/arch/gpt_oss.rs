@@ -32,7 +32,7 @@ pub(crate) const ARCH: Arch = Arch {
     },
     gate_up: GateUp::Alternate,
     transposed: &[("mlp.experts.down_proj", &["mlp.experts.down_proj"])],
-    mlx_lacks: |_| Some("its experts, which are not written for it here"),
+    writes_mlx: false,
     build,
     ..llama::ARCH
 };

@@ -57,7 +57,7 @@ pub(crate) const ARCH: Arch = Arch {
         facts,
         ..llama::ARCH.gguf
     },
-    mlx_lacks: |_| Some("its Mamba layers, which are not written for it here"),
+    writes_mlx: false,
     build,
     ..llama::ARCH
 };

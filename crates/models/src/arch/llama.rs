@@ -35,6 +35,7 @@ pub(crate) const ARCH: Arch = Arch {
     fused: &[],
     gate_up: GateUp::Apart,
     transposed: &[],
+    writes_mlx: true,
     // A window on all layers; one on some is read.
     mlx_lacks: |hp| if hp.layer_kinds.contains(&LayerKind::Full) { None } else { mlx_lacks_window(hp) },
     build: |hp| decoder(hp, |_, _| {}),

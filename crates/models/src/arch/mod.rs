@@ -52,6 +52,8 @@ pub struct Arch {
     /// Stacks of experts that safetensors files store as (experts, in, out): the stored name, and the stacks
     /// (experts, out, in) that have equal parts of its outputs. Behind `model.layers.N.`
     pub(crate) transposed: &'static [(&'static str, &'static [&'static str])],
+    /// Whether folders of MLX are written of it.
+    pub(crate) writes_mlx: bool,
     /// What these hyperparameters ask for that mlx-lm's classes leave out, if anything. Source: mlx-lm 0.32.2,
     /// mlx_lm/models/*.py.
     pub(crate) mlx_lacks: fn(&Hyperparams) -> Option<&'static str>,

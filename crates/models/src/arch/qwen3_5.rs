@@ -39,7 +39,7 @@ pub(crate) const ARCH: Arch = Arch {
         facts,
         ..llama::ARCH.gguf
     },
-    mlx_lacks: |_| Some("its delta nets, which are not written for it here"),
+    writes_mlx: false,
     build: |hp| decoder(hp, |layer, h| blocks::gated_mlp(layer, h, "mlp", hp.d_ff, hp)),
     ..llama::ARCH
 };

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Arch, Class, Gguf, RotaryRows, TokenizerClass, llama};
 use crate::{HyperparamError, ModelError};
 use crate::blocks::{self, QkNorm};
-use crate::config::{Biases, GgufConfig, Hyperparams, LayerKeys, Layers, MAX_LAYERS, layers};
+use crate::config::{GgufConfig, Hyperparams, LayerKeys, Layers, MAX_LAYERS, layers};
 use crate::mixture::Mixture;
 
 pub(crate) const ARCH: Arch = Arch {
@@ -26,7 +26,7 @@ pub(crate) const ARCH: Arch = Arch {
         facts,
         ..llama::ARCH.gguf
     },
-    mlx_lacks: |hp| if hp.biases != Biases::NONE { Some("its biases of attention") } else { llama::mlx_lacks_window(hp) },
+    writes_mlx: false,
     build,
     ..llama::ARCH
 };

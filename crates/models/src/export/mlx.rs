@@ -30,6 +30,10 @@ impl MlxTensor {
 /// # Errors
 /// The checkpoint makes no network, or lacks one of its weights.
 pub fn tensors(checkpoint: &Checkpoint, vision: Option<&Vision>) -> Result<Vec<MlxTensor>, ExportError> {
+    let hp = &checkpoint.hyperparams;
+    if !hp.arch.writes_mlx {
+        return Err(ExportError::NoMlx { file: hp.file().to_owned(), arch: hp.arch_name });
+    }
     let network = crate::network(checkpoint)?;
     let stored = spelling::in_mlx(&network, &checkpoint.hyperparams);
     let mut tensors = gathered(stored, &network, checkpoint.weights(), |_| true)?;

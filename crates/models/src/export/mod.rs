@@ -230,6 +230,14 @@ pub enum ExportError {
     /// A tensor or key is not as it has to be.
     #[error(transparent)]
     Format(#[from] FormatError),
+    /// Folders of MLX are not written of this architecture.
+    #[error("`{file}` is of the architecture `{arch}`, of which no folders of MLX are written here")]
+    NoMlx {
+        /// The file of its hyperparameters.
+        file: String,
+        /// As the file spells it.
+        arch: &'static str,
+    },
     /// A GGUF has no words for something that it asks for.
     #[error("`{file}` asks for {what}, which a GGUF of `{arch}` cannot say")]
     Unsaid {
