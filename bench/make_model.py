@@ -36,6 +36,12 @@ class Shape:
     n_experts: int = 0
     control_tokens: tuple = ()
     chat_template: str | None = None
+    # Of a model with states: which layers attend, what the others are made of, and the keys that say so.
+    attends: tuple = ()
+    recurrent: tuple = ()
+    keys: dict = dataclasses.field(default_factory=dict)
+    gated: bool = False
+    """Whether queries come with a gate for each value."""
 
 
 PICTURE_TOKENS = (
@@ -55,6 +61,18 @@ SHAPES = {
     # The text half of SmolVLM-Instruct; make_tower.py makes the other
     "smolvlm-2.2b": Shape("llama", 24, 2048, 8192, 32, 32, 64, 130000.0, 49280,
                           control_tokens=PICTURE_TOKENS, chat_template=PICTURE_TEMPLATE),
+    # 18 layers of delta nets and 6 of attention
+    "qwen3.5-2b": Shape("qwen35", 24, 2048, 6144, 8, 2, 256, 1e7, 248320, attends=tuple(range(3, 24, 4)), gated=True,
+                        recurrent=(("attn_qkv", 6144, 2048), ("attn_gate", 2048, 2048), ("ssm_alpha", 16, 2048),
+                                   ("ssm_beta", 16, 2048), ("ssm_out", 2048, 2048), ("ssm_conv1d", 6144, 4),
+                                   ("ssm_norm", 128), ("ssm_a", 16), ("ssm_dt", 16)),
+                        keys={"ssm.conv_kernel": 4, "ssm.state_size": 128, "ssm.group_count": 16, "ssm.time_step_rank": 16,
+                              "ssm.inner_size": 2048, "full_attention_interval": 4, "rope.dimension_count": 64}),
+    # 10 layers of short convolutions and 6 of attention
+    "lfm2.5-1.2b": Shape("lfm2", 16, 2048, 8192, 32, 8, 64, 1e6, 65536, attends=(2, 5, 8, 10, 12, 14),
+                         recurrent=(("shortconv.in_proj", 6144, 2048), ("shortconv.out_proj", 2048, 2048),
+                                    ("shortconv.conv", 2048, 3)),
+                         keys={"shortconv.l_cache": 3}),
     # Llama 4 Scout at a fifth of its depth
     "scout-mini": Shape("llama4", 10, 5120, 8192, 40, 8, 128, 5e5, 128256, n_experts=16),
 }
@@ -108,11 +126,17 @@ def add_hyperparameters(w, name, s, vocab_size):
     w.add_block_count(s.n_layers)
     w.add_feed_forward_length(s.d_ff)
     w.add_head_count(s.n_heads)
-    w.add_head_count_kv(s.n_kv_heads)
+    every = [s.n_kv_heads if i in s.attends else 0 for i in range(s.n_layers)]
+    w.add_head_count_kv(every if s.arch == "lfm2" else s.n_kv_heads)
+    for key, value in s.keys.items():
+        w.add_uint32(f"{s.arch}.{key}", value)
+    if s.arch == "qwen35":
+        w.add_array("qwen35.rope.dimension_sections", [11, 11, 10, 0])
     w.add_key_length(s.head_dim)
     w.add_value_length(s.head_dim)
     w.add_rope_freq_base(s.rope_theta)
-    w.add_rope_dimension_count(s.head_dim)
+    if "rope.dimension_count" not in s.keys:
+        w.add_rope_dimension_count(s.head_dim)
     w.add_layer_norm_rms_eps(1e-6)
     w.add_vocab_size(vocab_size)
     if s.n_experts:
@@ -167,19 +191,30 @@ def add_weights(w, s, vocab_size, mix):
     put = lambda name, kind, *dims: add_random(w, f"{name}.weight", kind, dims)
     put("token_embd", vocabulary, vocab_size, s.d_model)
     spread = 3 / (STD * s.d_model**0.5)  # logits of deviation 3, as trained models have
-    w.add_tensor("output_norm.weight", np.full(s.d_model, spread, np.float32))
+    w.add_tensor(f"{'token_embd_norm' if s.arch == 'lfm2' else 'output_norm'}.weight", np.full(s.d_model, spread, np.float32))
     if s.n_experts:
         put("output", vocabulary, vocab_size, s.d_model)
     for i in range(s.n_layers):
         layer, eighth = f"blk.{i}.", s.n_layers // 8
         is_better = i < eighth or i >= 7 * eighth or (i - eighth) % 3 == 2
         mixed = better if is_better else usual
-        for norm in ("attn_norm", "ffn_norm"):
+        for norm in ("attn_norm", "post_attention_norm" if s.arch == "qwen35" else "ffn_norm"):
             ones(f"{layer}{norm}.weight", s.d_model)
-        put(layer + "attn_q", usual, s.n_heads * s.head_dim, s.d_model)
+        for part in ("ffn_gate", "ffn_up", "ffn_down") if s.attends else ():
+            put(layer + part, mixed if part == "ffn_down" else usual,
+                *((s.d_model, s.d_ff) if part == "ffn_down" else (s.d_ff, s.d_model)))
+        if s.attends and i not in s.attends:
+            add_recurrent(w, layer, s, usual)
+            continue
+        if s.attends:
+            ones(layer + "attn_q_norm.weight", s.head_dim)
+            ones(layer + "attn_k_norm.weight", s.head_dim)
+        put(layer + "attn_q", usual, (2 if s.gated else 1) * s.n_heads * s.head_dim, s.d_model)
         put(layer + "attn_k", usual, s.n_kv_heads * s.head_dim, s.d_model)
         put(layer + "attn_v", mixed, s.n_kv_heads * s.head_dim, s.d_model)
         put(layer + "attn_output", usual, s.d_model, s.n_heads * s.head_dim)
+        if s.attends:
+            continue
         forms = [("", ())]
         if s.n_experts:
             put(layer + "ffn_gate_inp", T.F32, s.n_experts, s.d_model)
@@ -188,6 +223,21 @@ def add_weights(w, s, vocab_size, mix):
             put(f"{layer}ffn_gate{suffix}", usual, *experts, s.d_ff, s.d_model)
             put(f"{layer}ffn_up{suffix}", usual, *experts, s.d_ff, s.d_model)
             put(f"{layer}ffn_down{suffix}", mixed, *experts, s.d_model, s.d_ff)
+
+
+def add_recurrent(w, layer, s, usual):
+    """What a layer without attention is made of: matrices in blocks, the rest in singles."""
+    for name, *dims in s.recurrent:
+        if name == "ssm_a":
+            w.add_tensor(layer + name, -np.linspace(0.05, 4, dims[0], dtype=np.float32))
+        elif name == "ssm_dt":
+            w.add_tensor(f"{layer}{name}.bias", np.zeros(dims[0], np.float32))
+        elif len(dims) == 1:
+            w.add_tensor(f"{layer}{name}.weight", np.ones(dims[0], np.float32))
+        elif dims[1] < 32:
+            w.add_tensor(f"{layer}{name}.weight", rng.standard_normal(dims, np.float32) * np.float32(0.3))
+        else:
+            add_random(w, f"{layer}{name}.weight", usual, dims)
 
 
 def add_random(w, name, kind, dims):

@@ -1,8 +1,11 @@
 //! The two halves of a decoder layer, as every architecture here has them, and a layer of a vision tower. What differs
 //! between architectures is options; an option exists because a published model needs it.
 
-use plimsoll_graph::{AttentionOp, Builder, CacheId, Mask, RopeId, Scope, Temperature, TileAttention, ValueId};
+use plimsoll_graph::{
+    AttentionOp, Builder, CacheId, LinearAttention, Mask, RopeId, Scope, Temperature, TileAttention, ValueId,
+};
 
+use crate::HyperparamError;
 use crate::config::{Activation, Hyperparams, VisionParams};
 use crate::weights::EMBEDDING;
 
@@ -203,6 +206,18 @@ pub(crate) fn gated_mlp(layer: &mut Scope<'_>, x: ValueId, name: &str, d_ff: usi
     let up = layer.linear(x, &format!("{name}.up_proj"), d_ff, hp.biases.mlp);
     let h = layer.net().gated(gate, up, hp.activation);
     layer.linear(h, &format!("{name}.down_proj"), d_model, hp.biases.mlp)
+}
+
+/// Values of a layer's state at most, far beyond any published model's: a product of three sizes of which each is allowed.
+const MAX_STATE: usize = 1 << 30;
+
+/// Refuses heads of linear attention whose matrices no sequence could keep; `key` is what is blamed.
+pub(crate) fn check_state(hp: &Hyperparams, key: &str, heads: &LinearAttention) -> Result<(), HyperparamError> {
+    let of_head = heads.key_dim.checked_mul(heads.value_dim);
+    match of_head.and_then(|values| values.checked_mul(heads.value_heads)) {
+        Some(values) if values <= MAX_STATE => Ok(()),
+        _ => Err(hp.error(key, format!("heads whose matrices have {MAX_STATE} values together at most"))),
+    }
 }
 
 /// What the parts of a tower's layer are called.

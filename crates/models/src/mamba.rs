@@ -4,6 +4,7 @@
 use plimsoll_graph::{LinearAttention, Scope, ValueId, Write};
 
 use crate::ModelError;
+use crate::blocks::check_state;
 use crate::config::{Activation, Hyperparams, MAX_HEADS, MAX_WIDTH};
 
 /// Far beyond any published model.
@@ -46,6 +47,7 @@ impl Mamba2 {
             key_scale: 1.0,
             write: Write::Sum,
         };
+        check_state(hp, keys.heads, &heads)?;
         Ok(Mamba2 {
             heads,
             taps: hp.size(keys.taps, MAX_TAPS)?,

@@ -251,6 +251,11 @@ impl Arch {
         self.unwritten
     }
 
+    /// Whether folders of MLX are written of it.
+    pub fn writes_mlx(&self) -> bool {
+        self.writes_mlx
+    }
+
     /// Whether there are GGUF files of it.
     pub fn has_gguf(&self) -> bool {
         self.gguf.exists

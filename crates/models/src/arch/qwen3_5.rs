@@ -164,6 +164,7 @@ impl DeltaNet {
             key_scale: unit,
             write: Write::Delta,
         };
+        blocks::check_state(hp, "linear_num_value_heads", &heads)?;
         Ok(DeltaNet { heads, taps: hp.size("linear_conv_kernel_dim", super::lfm2::MAX_TAPS)? })
     }
 
