@@ -48,8 +48,9 @@ pub(crate) struct Kernels {
     pub activate: unsafe fn(Activation, &[f32], &mut [f32]),
     /// The channels between two.
     pub convolve: unsafe fn(&ConvolutionTask, usize, usize),
-    /// A head, and the columns of its values between two.
-    pub attend_linearly: unsafe fn(&LinearAttentionTask, usize, usize, usize),
+    /// A head, and the columns of its values between two, with as much working memory as
+    /// [`linear_attention::scratch_len`] says.
+    pub attend_linearly: unsafe fn(&LinearAttentionTask, usize, usize, usize, &mut [f32]),
     /// Values, and how many of them ahead memory is asked for: see [`probe::sum`].
     pub sum: unsafe fn(&[f32], usize) -> f32,
     pub multiply_tiles: unsafe fn(usize),
@@ -219,9 +220,15 @@ macro_rules! level {
             }
 
             $(#[target_feature(enable = $features)])?
-            unsafe fn attend_linearly(task: &LinearAttentionTask, head: usize, from: usize, to: usize) {
+            unsafe fn attend_linearly(
+                task: &LinearAttentionTask,
+                head: usize,
+                from: usize,
+                to: usize,
+                scratch: &mut [f32],
+            ) {
                 // SAFETY: as above.
-                unsafe { linear_attention::attend::<$V>(task, head, from, to) }
+                unsafe { linear_attention::attend::<$V>(task, head, from, to, scratch) }
             }
 
             $(#[target_feature(enable = $features)])?

@@ -1,9 +1,10 @@
 //! What a device does with states: shapes checked, work spread over its threads.
 
 use super::convolution::{Convolution, ConvolutionTask};
-use super::linear_attention::{LinearAttention, LinearAttentionInputs, LinearAttentionTask};
+use super::linear_attention::{LinearAttention, LinearAttentionInputs, LinearAttentionTask, scratch_len};
 use crate::Cpu;
 use crate::pool::Shareable;
+use crate::scratch;
 
 /// Multiply-adds that a task takes at least: some microseconds of work.
 const TASK: usize = 1 << 15;
@@ -82,8 +83,11 @@ impl Cpu {
         let blocks = value_dim.div_ceil(width);
         self.pool().run(tasks.len() * value_heads * blocks, |i| {
             let (task, head, from) = (i / blocks / value_heads, i / blocks % value_heads, i % blocks * width);
-            // SAFETY: the level is available, shapes are checked; each task has its own columns of its own head.
-            unsafe { (self.kernels().attend_linearly)(&tasks[task], head, from, value_dim.min(from + width)) }
+            let to = value_dim.min(from + width);
+            scratch::with(scratch_len(key_dim, self.kernels().lanes), |scratch| {
+                // SAFETY: the level is available, shapes are checked; each task has its own columns of its own head.
+                unsafe { (self.kernels().attend_linearly)(&tasks[task], head, from, to, scratch) }
+            });
         });
     }
 }
