@@ -81,7 +81,11 @@ fn settle(config: &mut ConfigMap) -> Result<(), HyperparamError> {
         let mut width = 2 * config.size("intermediate_size", MAX_WIDTH)? / 3;
         if let Some(multiplier) = config.f64("block_ffn_dim_multiplier")? {
             let multiple = config.size("block_multiple_of", MAX_WIDTH)?;
-            width = ((multiplier * width as f64) as usize).next_multiple_of(multiple);
+            let multiplied = multiplier * width as f64;
+            if !(0.0..=MAX_WIDTH as f64).contains(&multiplied) {
+                return Err(config.error("block_ffn_dim_multiplier", format!("a width of the MLP up to {MAX_WIDTH}")));
+            }
+            width = (multiplied as usize).next_multiple_of(multiple);
         }
         config.insert_as("intermediate_size", "intermediate_size", width);
     }
