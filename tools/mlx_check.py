@@ -62,6 +62,7 @@ WITHOUT = {
     "llama4-dense": "its class of the text model alone has no biases and no output projection",
     "llama4-moe": "its class of the text model alone has no experts",
     "mistral-sliding": "no window where every layer has one",
+    "olmo3-yarn": "no attention_factor of YaRN",
     "phi3-longrope": "the long factors at any length",
     "qwen2-sliding": "no window, and bounds of YaRN in whole dimensions",
     "qwen3": "no attention_factor of YaRN",

@@ -506,7 +506,7 @@ REFUSED = {
     "qwen3-moe", "qwen3-moe-dense", "qwen3_5", "qwen3_5-moe", "qwen3_5-one-to-one",
 }
 # Operations without a rule, of which one is named where a case is refused.
-WITHOUT_RULE = ["Moe", "Convolution", "LinearAttention", "EmbedBeside", "HeadLinear", "Columns", "Attention"]
+WITHOUT_RULE = ["Moe", "Convolution", "LinearAttention", "EmbedBeside", "HeadLinear", "Columns", "Attention", "ScaleColumns"]
 
 
 def refused(binary, folder):
@@ -530,7 +530,7 @@ def one(binary, name, root, row):
     gguf = checkpoint(config, GOLDEN / name / "gguf.json", folder)
     if name in REFUSED:
         return refused(binary, folder)
-    if "num_local_experts" in text:
+    if text.get("num_local_experts"):
         refused(binary, folder)
         text.update(WITHOUT_EXPERTS)
         folder, golden["cases"] = root / f"{name}-without", []

@@ -460,6 +460,24 @@ mod tests {
     }
 
     #[test]
+    fn columns_by_turns_rows_of_each_and_matrices_turned_round() {
+        let stack = f32s("both", &[2, 2, 2], &[1., 2., 3., 4., 5., 6., 7., 8.]);
+        assert_eq!(stack.every_other_as("second", 1).unwrap().to_f32(), [2., 4., 6., 8.]);
+        assert!(f32s("odd", &[1, 3], &[1., 2., 3.]).every_other_as("first", 0).is_err());
+        let lower = stack.rows_of_each_as("lower", 1..2).unwrap();
+        assert_eq!((lower.shape(), lower.to_f32()), (&[2, 1, 2][..], vec![3., 4., 7., 8.]));
+        let turned = f32s("w", &[2, 3], &[1., 2., 3., 4., 5., 6.]).turned_as("t").unwrap();
+        assert_eq!((turned.shape(), turned.to_f32()), (&[3, 2][..], vec![1., 4., 2., 5., 3., 6.]));
+    }
+
+    #[test]
+    fn a_stack_of_matrices_that_differ_is_refused_by_the_name_of_one() {
+        let [a, b] = [f32s("a", &[1, 2], &[1., 2.]), f32s("b", &[2, 1], &[3., 4.])];
+        let error = Tensor::stack("experts", vec![a, b]).unwrap_err().to_string();
+        assert_eq!(error, "`test`, tensor `b`: is F32 of the shape [2, 1], where `a` is F32 of [1, 2]");
+    }
+
+    #[test]
     fn a_part_of_a_fused_projection_is_a_range_of_its_rows() {
         let fused = f32s("qkv", &[3, 2], &[1., 2., 3., 4., 5., 6.]);
         let middle = fused.rows_as("k", 1..2).unwrap();

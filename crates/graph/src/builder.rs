@@ -174,15 +174,6 @@ impl Builder {
         self.push(Op::Attention(op), vec![q, k], self.rows(q), width)
     }
 
-    /// Groups of columns of two values by turns, `groups` of each.
-    pub fn join(&mut self, a: ValueId, b: ValueId, groups: usize) -> ValueId {
-        let widths = [self.width(a), self.width(b)];
-        self.require("join", groups > 0 && widths.iter().all(|width| width.is_multiple_of(groups)), || {
-            format!("{widths:?} columns in {groups} groups")
-        });
-        self.push(Op::Join { groups }, vec![a, b], self.rows(a), widths[0] + widths[1])
-    }
-
     /// Attention of `q` over keys and values that an earlier layer appends to `op.cache`.
     pub fn shared_attention(&mut self, q: ValueId, op: AttentionOp) -> ValueId {
         let (width, kv_width) = (op.n_heads * op.head_dim, op.n_kv_heads * op.head_dim);

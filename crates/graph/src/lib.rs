@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod builder;
+mod columns;
 pub mod cost;
 mod id;
 mod mask;

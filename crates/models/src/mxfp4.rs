@@ -42,6 +42,9 @@ pub(crate) fn restored(
     let &[experts, rows, blocks, CODES] = &codes.shape[..] else {
         return error(format!("has the shape {:?}, expected (experts, out, in / 32, 16)", codes.shape));
     };
+    if blocks == 0 {
+        return error(format!("has the shape {:?}, expected blocks in a row", codes.shape));
+    }
     if (&codes.dtype[..], &scales.dtype[..]) != ("U8", "U8") || scales.shape != [experts, rows, blocks] {
         let expected = [experts, rows, blocks];
         return error(format!(
@@ -58,8 +61,11 @@ pub(crate) fn restored(
         Some(before) => vec![(format!("{before}gate_proj"), 0, 2), (format!("{before}up_proj"), 1, 2)],
     };
     let tensors = parts.into_iter().map(|(part, first, step)| {
+        let mut bytes = vec![0; experts * rows / step * blocks * (1 + CODES)];
         let kept = (0..experts * rows).skip(first).step_by(step);
-        let bytes: Vec<u8> = kept.flat_map(|row| row_blocks(row, blocks, codes, scales)).collect();
+        for (row, out) in kept.zip(bytes.chunks_exact_mut(blocks * (1 + CODES))) {
+            put_row(&codes[row * blocks * CODES..], &scales[row * blocks..], out);
+        }
         let range = 0..bytes.len();
         let shape = vec![experts, rows / step, blocks * BLOCK];
         Tensor::new(&part, FileBytes::owned(file.bytes.name(), bytes), range, DType::MXFP4, shape)
@@ -68,10 +74,30 @@ pub(crate) fn restored(
 }
 
 /// A row: of each block its scale, then values `i` low and `i + 16` high, where the file has neighbours in a byte.
-fn row_blocks<'a>(row: usize, blocks: usize, codes: &'a [u8], scales: &'a [u8]) -> impl Iterator<Item = u8> + 'a {
-    (row * blocks..(row + 1) * blocks).flat_map(move |block| {
-        let codes = &codes[block * CODES..][..CODES];
-        let code = move |i: usize| codes[i / 2] >> (i % 2 * 4) & 15;
-        std::iter::once(scales[block]).chain((0..CODES).map(move |i| code(i) | code(i + CODES) << 4))
-    })
+fn put_row(codes: &[u8], scales: &[u8], out: &mut [u8]) {
+    let blocks = codes.as_chunks::<CODES>().0.iter().zip(scales);
+    for (out, (codes, scale)) in out.as_chunks_mut::<{ 1 + CODES }>().0.iter_mut().zip(blocks) {
+        out[0] = *scale;
+        let (low, high) = codes.split_at(CODES / 2);
+        for (out, (a, b)) in out[1..].as_chunks_mut::<2>().0.iter_mut().zip(low.iter().zip(high)) {
+            *out = [a & 15 | b << 4, a >> 4 | b & 0xf0];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_in_a_byte_become_values_sixteen_apart() {
+        // Value i of a block is i mod 16, two blocks of scales 5 and 6.
+        let codes: Vec<u8> = (0..32u8).map(|byte| 2 * byte % 16 | (2 * byte + 1) % 16 << 4).collect();
+        let mut row = vec![0; 2 * (1 + CODES)];
+        put_row(&codes, &[5, 6], &mut row);
+        let (first, second) = row.split_at(1 + CODES);
+        assert_eq!((first[0], second[0]), (5, 6));
+        let both: Vec<u8> = (0..16u8).map(|i| i | i << 4).collect();
+        assert_eq!((&first[1..], &second[1..]), (&both[..], &both[..]));
+    }
 }

@@ -154,7 +154,7 @@ impl Batch {
         self.sequences.is_empty()
     }
 
-    /// Tokens that are cached of ended answers.
+    /// Tokens that are cached of ended answers, states counted as the tokens that take as much memory.
     pub fn kept_tokens(&self) -> usize {
         self.pool.positions()
     }
@@ -165,7 +165,7 @@ impl Batch {
         usize::try_from(tokens).unwrap_or(usize::MAX)
     }
 
-    /// Tokens that the answers in the making may come to have, with their prompts.
+    /// Tokens that the answers in the making may come to have, with their prompts, states counted as before.
     pub fn reserved_tokens(&self) -> usize {
         self.sequences.iter().map(|sequence| sequence.reserved).sum()
     }

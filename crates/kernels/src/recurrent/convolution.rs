@@ -39,38 +39,58 @@ pub(crate) struct ConvolutionTask<'a> {
     pub out: Shareable<f32>,
 }
 
+/// Registers of channels that pass a token together: rows may lie a page apart.
+const WIDE: usize = 4;
+/// Most taps of which a register each is held; more are read again for every token.
+const HELD: usize = 8;
+
 /// Channels `from..to` of all tokens; the state then holds their last inputs.
 #[inline(always)]
 pub(crate) unsafe fn convolve<V: Vector>(task: &ConvolutionTask, from: usize, to: usize) {
     let mut at = from;
+    while to - at >= WIDE * V::LANES {
+        convolve_registers::<V, WIDE, true>(task, at, V::LANES);
+        at += WIDE * V::LANES;
+    }
     while at < to {
-        convolve_register::<V>(task, at, V::LANES.min(to - at));
+        convolve_registers::<V, 1, false>(task, at, V::LANES.min(to - at));
         at += V::LANES;
     }
 }
 
-/// Most taps of which a register each is held; more are read again for every token.
-const HELD: usize = 8;
-
+/// `R` registers of channels, `FULL` or the last of `lanes` alone.
 #[inline(always)]
-unsafe fn convolve_register<V: Vector>(task: &ConvolutionTask, at: usize, lanes: usize) {
+unsafe fn convolve_registers<V: Vector, const R: usize, const FULL: bool>(
+    task: &ConvolutionTask,
+    at: usize,
+    lanes: usize,
+) {
+    let lanes = if FULL { V::LANES } else { lanes };
     let Convolution { weight, bias, taps, .. } = task.of;
     let (channels, before) = (weight.len() / taps, taps - 1);
     let n = task.x.len() / channels;
     let state = task.state.at(at);
-    let mut held = [V::zero(); HELD];
+    let mut held = [[V::zero(); R]; HELD];
     let mut j = 0;
     while j < taps.min(HELD) {
-        held[j] = tap::<V>(weight, taps, at, lanes, j);
+        let mut r = 0;
+        while r < R {
+            held[j][r] = tap::<V>(weight, taps, at + r * V::LANES, lanes, j);
+            r += 1;
+        }
         j += 1;
     }
-    let bias = match bias {
-        Some(bias) => load::<V>(bias.as_ptr().add(at), lanes),
-        None => V::zero(),
-    };
+    let mut begin = [V::zero(); R];
+    if let Some(bias) = bias {
+        let mut r = 0;
+        while r < R {
+            begin[r] = load::<V>(bias.as_ptr().add(at + r * V::LANES), lanes);
+            r += 1;
+        }
+    }
     let mut token = 0;
     while token < n {
-        let mut sum = bias;
+        let mut sum = begin;
         let mut j = 0;
         while j < taps {
             let row = token + j; // counted from the oldest row of the state
@@ -78,22 +98,37 @@ unsafe fn convolve_register<V: Vector>(task: &ConvolutionTask, at: usize, lanes:
                 true => state.add(row * channels).cast_const(),
                 false => task.x.as_ptr().add((row - before) * channels + at),
             };
-            let weight = if j < HELD { held[j] } else { tap::<V>(weight, taps, at, lanes, j) };
-            sum = load::<V>(from, lanes).mul_add(weight, sum);
+            let mut r = 0;
+            while r < R {
+                let weight = match j < HELD {
+                    true => held[j][r],
+                    false => tap::<V>(weight, taps, at + r * V::LANES, lanes, j),
+                };
+                sum[r] = load::<V>(from.add(r * V::LANES), lanes).mul_add(weight, sum[r]);
+                r += 1;
+            }
             j += 1;
         }
-        store(sum, task.out.at(token * channels + at), lanes);
+        let mut r = 0;
+        while r < R {
+            store(sum[r], task.out.at(token * channels + at + r * V::LANES), lanes);
+            r += 1;
+        }
         token += 1;
     }
     // Rows move towards the older ones, so that none is overwritten before it was read.
     let mut row = 0;
     while row < before {
         let from = row + n;
-        let value = match from < before {
-            true => load::<V>(state.add(from * channels), lanes),
-            false => load::<V>(task.x.as_ptr().add((from - before) * channels + at), lanes),
+        let from = match from < before {
+            true => state.add(from * channels).cast_const(),
+            false => task.x.as_ptr().add((from - before) * channels + at),
         };
-        store(value, state.add(row * channels), lanes);
+        let mut r = 0;
+        while r < R {
+            store(load::<V>(from.add(r * V::LANES), lanes), state.add(row * channels + r * V::LANES), lanes);
+            r += 1;
+        }
         row += 1;
     }
 }
