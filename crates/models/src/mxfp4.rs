@@ -92,12 +92,13 @@ mod tests {
     #[test]
     fn neighbours_in_a_byte_become_values_sixteen_apart() {
         // Value i of a block is i mod 16, two blocks of scales 5 and 6.
-        let codes: Vec<u8> = (0..32u8).map(|byte| 2 * byte % 16 | (2 * byte + 1) % 16 << 4).collect();
+        let byte = |i: u8| ((2 * i) % 16) | (((2 * i + 1) % 16) << 4);
+        let codes: Vec<u8> = (0..32).map(byte).collect();
         let mut row = vec![0; 2 * (1 + CODES)];
         put_row(&codes, &[5, 6], &mut row);
         let (first, second) = row.split_at(1 + CODES);
         assert_eq!((first[0], second[0]), (5, 6));
-        let both: Vec<u8> = (0..16u8).map(|i| i | i << 4).collect();
+        let both: Vec<u8> = (0..16u8).map(|i| i | (i << 4)).collect();
         assert_eq!((&first[1..], &second[1..]), (&both[..], &both[..]));
     }
 }
