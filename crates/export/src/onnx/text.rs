@@ -131,7 +131,7 @@ impl TextState {
             // Whoever asks picks the rows.
             Op::SelectRows => Ok(inputs[0].clone()),
             Op::Moe(_) => Err(Walk::unsupported(index, &node.op, "experts would all run for every token")),
-            op => Err(Walk::unsupported(index, op, "text has none")),
+            op => Err(Walk::unsupported(index, op, "none is written")),
         }
     }
 

@@ -174,7 +174,7 @@ fn companions(command: &ExportOnnx, checkpoint: &Checkpoint) -> anyhow::Result<F
 fn explained(error: OnnxError) -> anyhow::Error {
     let hint = match &error {
         OnnxError::Blocks { .. } => "--exact writes the blocks that a GGUF has, --to fp32 what they stand for",
-        OnnxError::Unsupported { .. } => "`plimsoll export gguf` writes a file that llama.cpp runs",
+        OnnxError::Unsupported { .. } => "`plimsoll export gguf` writes a file for llama.cpp, or says why it cannot",
         _ => return error.into(),
     };
     Mistake::error(error.to_string(), hint)
