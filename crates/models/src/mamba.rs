@@ -5,10 +5,7 @@ use plimsoll_graph::{LinearAttention, Scope, ValueId, Write};
 
 use crate::ModelError;
 use crate::blocks::check_state;
-use crate::config::{Activation, Hyperparams, MAX_HEADS, MAX_WIDTH};
-
-/// Far beyond any published model.
-const MAX_TAPS: usize = 1024;
+use crate::config::{Activation, Hyperparams, MAX_HEADS, MAX_TAPS, MAX_WIDTH};
 
 /// What the keys of a family are called.
 pub(crate) struct MambaKeys {

@@ -1,6 +1,7 @@
 //! What hyperparameters say of routed experts, as most families that have them spell it.
 
 use plimsoll_formats::HyperparamError;
+use plimsoll_graph::{Gating, Moe, Routing, Score, Weighed};
 
 use crate::config::{Hyperparams, MAX_WIDTH};
 
@@ -19,6 +20,31 @@ pub(crate) struct Mixture {
 }
 
 impl Mixture {
+    /// Gated experts without biases, under these names, of which each token passes `top_k`; a weight multiplies what comes
+    /// out of its expert.
+    pub fn gated(
+        &self,
+        hp: &Hyperparams,
+        router: &'static str,
+        experts: &'static str,
+        score: Score,
+        renormalised: Option<f32>,
+    ) -> Moe<'static> {
+        let Mixture { n_experts, top_k, d_ff } = *self;
+        Moe {
+            router,
+            router_bias: false,
+            choice_bias: None,
+            expert_scale: None,
+            experts,
+            biases: false,
+            n_experts,
+            d_ff,
+            gating: Gating::Plain(hp.activation),
+            routing: Routing { top_k, score, renormalised, factor: 1.0, weighs: Weighed::Output },
+        }
+    }
+
     /// # Errors
     /// A key is out of range.
     pub fn read(hp: &Hyperparams) -> Result<Mixture, HyperparamError> {

@@ -281,14 +281,13 @@ fn gguf_name(canonical: &str, hp: &Hyperparams) -> String {
     let name = match (canonical, split_layer(canonical)) {
         ("model.embed_tokens.weight", _) => Some("token_embd.weight".to_owned()),
         ("lm_head.weight", _) => Some("output.weight".to_owned()),
-        (whole, (None, _)) if hp.arch.gguf.tensors.iter().any(|(_, to)| *to == whole) => {
-            hp.arch.gguf.tensors.iter().find(|(_, to)| *to == whole).map(|(name, _)| (*name).to_owned())
+        (whole, (None, _)) => {
+            let own = hp.arch.gguf.tensors.iter().find(|(_, to)| *to == whole).map(|(name, _)| (*name).to_owned());
+            own.or_else(|| (whole == "model.norm.weight").then(|| "output_norm.weight".to_owned()))
         }
-        ("model.norm.weight", _) => Some("output_norm.weight".to_owned()),
         (_, (Some(layer), module)) => {
             module_name(module, &[hp.arch.gguf.tensors, &COMMON]).map(|name| format!("blk.{layer}.{name}"))
         }
-        _ => None,
     };
     name.unwrap_or_else(|| panic!("{}: no name for `{canonical}`", hp.arch.name))
 }
@@ -313,9 +312,5 @@ fn gguf_layout(stored: &Stored, hp: &Hyperparams) -> StoredLayout {
     if stored.name.ends_with(".A_log") {
         return StoredLayout::MinusExponential;
     }
-    let is_shifted = module.ends_with("norm") && !hp.arch.gguf.unshifted.iter().any(|at| module.ends_with(at));
-    match hp.arch.gguf.norm_shift {
-        shift if shift != 0.0 && is_shifted => StoredLayout::Shifted(shift),
-        _ => StoredLayout::Rows,
-    }
+    hp.arch.gguf.shift_of(module).map_or(StoredLayout::Rows, StoredLayout::Shifted)
 }

@@ -158,13 +158,12 @@ impl Weights {
                 weights.add_stored(file, tensor, name)?;
             }
         }
-        weights.rename(hp.arch.published)?;
         weights.split_latent(hp)?;
         weights.stack_experts()?;
+        weights.rename(hp.arch.published)?;
         weights.turn_experts(hp.arch)?;
         weights.name_stacks()?;
         weights.split_stacks(hp.arch)?;
-        weights.rename(hp.arch.published)?;
         weights.split_fused(hp)?;
         weights.settle_tie(hp);
         weights.count();
@@ -474,11 +473,11 @@ fn fit_gguf(tensor: Tensor, hp: &Hyperparams) -> Result<Tensor, FormatError> {
     if tensor.name().ends_with(".A_log") {
         return Ok(tensor.with_meaning(Meaning::MinusExponential));
     }
-    if gguf.norm_shift != 0.0 && module.ends_with("norm") && !gguf.unshifted.iter().any(|at| module.ends_with(at)) {
+    if let Some(shift) = gguf.shift_of(&module) {
         if tensor.shape().len() != 1 {
             return Err(tensor.error(format!("has the shape {:?}, expected a vector", tensor.shape())));
         }
-        return Ok(tensor.with_meaning(Meaning::Shifted(gguf.norm_shift)));
+        return Ok(tensor.with_meaning(Meaning::Shifted(shift)));
     }
     Ok(tensor)
 }

@@ -4,7 +4,7 @@
 //! src/models/gemma4-iswa.cpp.
 
 use plimsoll_formats::ConfigMap;
-use plimsoll_graph::{Builder, CacheId, Gating, Moe, Network, RopeId, RopeLayout, Routing, Score, Scope, ValueId, Weighed};
+use plimsoll_graph::{Builder, CacheId, Moe, Network, RopeId, RopeLayout, Score, Scope, ValueId};
 use serde_json::json;
 
 use super::{Arch, Class, GateUp, Gguf, RopeDefaults, RotaryRows, TokenizerClass, Window, Wrapper, llama};
@@ -280,22 +280,8 @@ fn with_experts(layer: &mut Scope<'_>, x: ValueId, m: ValueId, hp: &Hyperparams,
     let by = layer.net().scale(by, (hp.d_model as f32).sqrt().recip());
     let h = layer.rms_norm(x, "pre_feedforward_layernorm_2", hp.d_model, hp.rms_eps, 0.0);
     let moe = Moe {
-        router: "router.proj",
-        router_bias: false,
-        choice_bias: None,
         expert_scale: Some("router.per_expert_scale"),
-        experts: "experts",
-        biases: false,
-        n_experts: mixture.n_experts,
-        d_ff: mixture.d_ff,
-        gating: Gating::Plain(hp.activation),
-        routing: Routing {
-            top_k: mixture.top_k,
-            score: Score::Softmax,
-            renormalised: Some(0.0),
-            factor: 1.0,
-            weighs: Weighed::Output,
-        },
+        ..mixture.gated(hp, "router.proj", "experts", Score::Softmax, Some(0.0))
     };
     let routed = layer.moe_routed_by(h, by, &moe);
     let routed = layer.rms_norm(routed, "post_feedforward_layernorm_2", hp.d_model, hp.rms_eps, 0.0);

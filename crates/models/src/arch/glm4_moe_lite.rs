@@ -3,7 +3,7 @@
 //! (`DeepseekV2Model`), src/models/deepseek2.cpp.
 
 use plimsoll_formats::ConfigMap;
-use plimsoll_graph::{AttentionOp, Builder, Gating, Mask, Moe, Network, RopeId, RopeLayout, Routing, Score, Scope, ValueId, Weighed};
+use plimsoll_graph::{AttentionOp, Builder, Mask, Moe, Network, RopeId, RopeLayout, Routing, Score, Scope, ValueId};
 use serde_json::json;
 
 use super::{Arch, Class, Gguf, RopeDefaults, RotaryRows, TokenizerClass, llama};
@@ -96,7 +96,7 @@ fn facts(config: &mut GgufConfig) -> Result<(), HyperparamError> {
         config.keys.insert_as("scoring_func", &gating, config.gguf.uint(&gating)?.unwrap_or(0));
         return Err(config.keys.error("scoring_func", "2, the sigmoid"));
     }
-    let same = [
+    config.numbers(&[
         ("attention.q_lora_rank", "q_lora_rank"),
         ("attention.kv_lora_rank", "kv_lora_rank"),
         ("rope.dimension_count", "qk_rope_head_dim"),
@@ -104,13 +104,7 @@ fn facts(config: &mut GgufConfig) -> Result<(), HyperparamError> {
         ("leading_dense_block_count", "first_k_dense_replace"),
         ("expert_shared_count", "n_shared_experts"),
         ("expert_weights_scale", "routed_scaling_factor"),
-    ];
-    for (key, here) in same {
-        let key = config.key(key);
-        if let Some(value) = config.number(&key)? {
-            config.keys.insert_as(here, &key, value);
-        }
-    }
+    ])?;
     let whole = config.key("attention.key_length_mla");
     let turned = config.keys.size("qk_rope_head_dim", MAX_WIDTH)?;
     let unturned = (config.gguf.uint(&whole)?.unwrap_or(0) as usize).saturating_sub(turned);
@@ -223,22 +217,11 @@ impl Latent {
 }
 
 fn moe(hp: &Hyperparams, mixture: Mixture) -> Result<Moe<'static>, HyperparamError> {
+    let renormalised = hp.bool("norm_topk_prob")?.unwrap_or(true).then_some(1e-20);
+    let moe = mixture.gated(hp, "mlp.gate", "mlp.experts", Score::Sigmoid, renormalised);
     Ok(Moe {
-        router: "mlp.gate",
-        router_bias: false,
         choice_bias: Some("mlp.gate.e_score_correction_bias"),
-        expert_scale: None,
-        experts: "mlp.experts",
-        biases: false,
-        n_experts: mixture.n_experts,
-        d_ff: mixture.d_ff,
-        gating: Gating::Plain(hp.activation),
-        routing: Routing {
-            top_k: mixture.top_k,
-            score: Score::Sigmoid,
-            renormalised: hp.bool("norm_topk_prob")?.unwrap_or(true).then_some(1e-20),
-            factor: hp.f32("routed_scaling_factor")?.unwrap_or(1.0),
-            weighs: Weighed::Output,
-        },
+        routing: Routing { factor: hp.f32("routed_scaling_factor")?.unwrap_or(1.0), ..moe.routing },
+        ..moe
     })
 }

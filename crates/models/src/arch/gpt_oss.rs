@@ -2,7 +2,7 @@
 //! transformers modeling_gpt_oss.py, configuration_gpt_oss.py; llama.cpp convert_hf_to_gguf.py (`GptOssModel`),
 //! src/models/openai-moe-iswa.cpp.
 
-use plimsoll_graph::{Gating, Moe, Network, Routing, Score, Weighed};
+use plimsoll_graph::{Gating, Moe, Network, Score};
 use serde_json::json;
 
 use super::{Arch, Class, GateUp, Gguf, RopeDefaults, RotaryRows, TokenizerClass, Window, llama};
@@ -86,22 +86,10 @@ fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
         return Err(hp.error("swiglu_limit", "a number greater than 0").into());
     }
     let moe = Moe {
-        router: "mlp.router",
         router_bias: true,
-        choice_bias: None,
-        expert_scale: None,
-        experts: "mlp.experts",
         biases: true,
-        n_experts: mixture.n_experts,
-        d_ff: mixture.d_ff,
         gating: Gating::Clamped { limit, alpha: hp.f32("swiglu_alpha")?.unwrap_or(1.702) },
-        routing: Routing {
-            top_k: mixture.top_k,
-            score: Score::SoftmaxOfChosen,
-            renormalised: None,
-            factor: 1.0,
-            weighs: Weighed::Output,
-        },
+        ..mixture.gated(hp, "mlp.router", "mlp.experts", Score::SoftmaxOfChosen, None)
     };
     llama::decoder_with(hp, |_, attention| attention.sinks = true, |layer, _, h| layer.moe(h, &moe))
 }

@@ -3,7 +3,7 @@
 //! convert_hf_to_gguf.py (`GraniteHybridModel`), src/models/granite-hybrid.cpp.
 
 use plimsoll_formats::ConfigMap;
-use plimsoll_graph::{Builder, Gating, Moe, Network, RopeLayout, Routing, Score, Weighed};
+use plimsoll_graph::{Builder, Moe, Network, RopeLayout, Score};
 use serde_json::json;
 
 use super::{Arch, Class, Fused, Gguf, Rows, TokenizerClass, llama};
@@ -116,7 +116,7 @@ fn settle(config: &mut ConfigMap) -> Result<(), HyperparamError> {
 
 fn facts(config: &mut GgufConfig) -> Result<(), HyperparamError> {
     config.layers_without_heads("mamba");
-    let same = [
+    config.numbers(&[
         ("attention.scale", "attention_multiplier"),
         ("embedding_scale", "embedding_multiplier"),
         ("residual_scale", "residual_multiplier"),
@@ -126,13 +126,7 @@ fn facts(config: &mut GgufConfig) -> Result<(), HyperparamError> {
         ("ssm.state_size", "mamba_d_state"),
         ("ssm.group_count", "mamba_n_groups"),
         ("ssm.time_step_rank", "mamba_n_heads"),
-    ];
-    for (key, here) in same {
-        let key = config.key(key);
-        if let Some(value) = config.number(&key)? {
-            config.keys.insert_as(here, &key, value);
-        }
-    }
+    ])?;
     // Without experts the MLP that all share is the only one.
     if config.keys.get("shared_intermediate_size").is_none() {
         let key = config.key("feed_forward_length");
@@ -189,22 +183,5 @@ fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
 }
 
 fn moe(hp: &Hyperparams, mixture: Mixture) -> Moe<'static> {
-    Moe {
-        router: "block_sparse_moe.router",
-        router_bias: false,
-        choice_bias: None,
-        expert_scale: None,
-        experts: "block_sparse_moe.experts",
-        biases: false,
-        n_experts: mixture.n_experts,
-        d_ff: mixture.d_ff,
-        gating: Gating::Plain(hp.activation),
-        routing: Routing {
-            top_k: mixture.top_k,
-            score: Score::SoftmaxOfChosen,
-            renormalised: None,
-            factor: 1.0,
-            weighs: Weighed::Output,
-        },
-    }
+    mixture.gated(hp, "block_sparse_moe.router", "block_sparse_moe.experts", Score::SoftmaxOfChosen, None)
 }

@@ -5,36 +5,19 @@ use plimsoll_formats::ConfigMap;
 use plimsoll_graph::{Builder, Network, RopeLayout, Scope, ValueId};
 use serde_json::json;
 
-use super::{Arch, Class, Gguf, RopeDefaults, RotaryRows, TokenizerClass, llama};
+use super::{Arch, Class, Gguf, Name, RopeDefaults, RotaryRows, TokenizerClass, llama};
 use crate::blocks::{self, Attention, QkNorm};
-use crate::config::{GgufConfig, Hyperparams, LayerKind, MAX_LAYERS, MAX_WIDTH, layers};
+use crate::config::{GgufConfig, Hyperparams, LayerKind, MAX_LAYERS, MAX_TAPS, MAX_WIDTH, layers};
 use crate::weights::EMBEDDING;
 use crate::{HyperparamError, ModelError, rope};
 
 pub(crate) const ARCH: Arch = Arch {
     name: "lfm2",
     classes: &[CLASS],
-    published: &[
-        ("model.embedding_norm.weight", "model.norm.weight"),
-        ("operator_norm", "input_layernorm"),
-        ("ffn_norm", "post_attention_layernorm"),
-        ("self_attn.q_layernorm", "self_attn.q_norm"),
-        ("self_attn.k_layernorm", "self_attn.k_norm"),
-        ("self_attn.out_proj", "self_attn.o_proj"),
-        ("feed_forward.w1", "mlp.gate_proj"),
-        ("feed_forward.w3", "mlp.up_proj"),
-        ("feed_forward.w2", "mlp.down_proj"),
-    ],
+    published: &PUBLISHED,
     unwritten: Some("layers without heads, which are not written for it here"),
     gguf: Gguf {
-        tensors: &[
-            ("token_embd_norm.weight", "model.norm.weight"),
-            ("attn_q_norm", "self_attn.q_norm"),
-            ("attn_k_norm", "self_attn.k_norm"),
-            ("shortconv.conv", "conv.conv"),
-            ("shortconv.in_proj", "conv.in_proj"),
-            ("shortconv.out_proj", "conv.out_proj"),
-        ],
+        tensors: &TENSORS,
         rotary_rows: RotaryRows::Halves,
         facts,
         ..llama::ARCH.gguf
@@ -43,6 +26,29 @@ pub(crate) const ARCH: Arch = Arch {
     build: |hp| decoder(hp, |layer, _, h| blocks::gated_mlp(layer, h, "mlp", hp.d_ff, hp)),
     ..llama::ARCH
 };
+
+/// Its names in safetensors files.
+pub(super) const PUBLISHED: [Name; 9] = [
+    ("model.embedding_norm.weight", "model.norm.weight"),
+    ("operator_norm", "input_layernorm"),
+    ("ffn_norm", "post_attention_layernorm"),
+    ("self_attn.q_layernorm", "self_attn.q_norm"),
+    ("self_attn.k_layernorm", "self_attn.k_norm"),
+    ("self_attn.out_proj", "self_attn.o_proj"),
+    ("feed_forward.w1", "mlp.gate_proj"),
+    ("feed_forward.w3", "mlp.up_proj"),
+    ("feed_forward.w2", "mlp.down_proj"),
+];
+
+/// Its names in GGUF files.
+pub(super) const TENSORS: [Name; 6] = [
+    ("token_embd_norm.weight", "model.norm.weight"),
+    ("attn_q_norm", "self_attn.q_norm"),
+    ("attn_k_norm", "self_attn.k_norm"),
+    ("shortconv.conv", "conv.conv"),
+    ("shortconv.in_proj", "conv.in_proj"),
+    ("shortconv.out_proj", "conv.out_proj"),
+];
 
 pub(super) const CLASS: Class = Class {
     model_type: "lfm2",
@@ -128,9 +134,6 @@ pub(super) fn decoder(
     let logits = blocks::head(&mut net, x, hp, 0.0);
     Ok(net.finish(logits)?)
 }
-
-/// Far beyond any published model.
-pub(super) const MAX_TAPS: usize = 1024;
 
 /// `out_proj(C * convolved(B * x))`, the three being `in_proj` of the input.
 pub(super) fn short_convolution(layer: &mut Scope<'_>, h: ValueId, taps: usize, bias: bool) -> ValueId {

@@ -1,10 +1,10 @@
 //! LFM2 with experts: all but the first layers' MLPs are mixtures, chosen by sigmoids with a bias. Source: transformers
 //! modeling_lfm2_moe.py, configuration_lfm2_moe.py; llama.cpp convert_hf_to_gguf.py (`LFM2MoeModel`).
 
-use plimsoll_graph::{Gating, Moe, Network, Routing, Score, Weighed};
+use plimsoll_graph::{Moe, Network, Routing, Score};
 use serde_json::json;
 
-use super::{Arch, Class, Gguf, lfm2};
+use super::{Arch, Class, Gguf, Name, joined, lfm2};
 use crate::blocks;
 use crate::config::{GgufConfig, Hyperparams};
 use crate::mixture::Mixture;
@@ -13,42 +13,39 @@ use crate::{HyperparamError, ModelError};
 pub(crate) const ARCH: Arch = Arch {
     name: "lfm2moe",
     classes: &[CLASS],
-    published: &[
-        ("model.embedding_norm.weight", "model.norm.weight"),
-        ("operator_norm", "input_layernorm"),
-        ("ffn_norm", "post_attention_layernorm"),
-        ("self_attn.q_layernorm", "self_attn.q_norm"),
-        ("self_attn.k_layernorm", "self_attn.k_norm"),
-        ("self_attn.out_proj", "self_attn.o_proj"),
-        ("feed_forward.w1", "mlp.gate_proj"),
-        ("feed_forward.w3", "mlp.up_proj"),
-        ("feed_forward.w2", "mlp.down_proj"),
-        ("feed_forward.gate", "mlp.gate"),
-        ("feed_forward.expert_bias", "mlp.expert_bias"),
-        ("feed_forward.experts.w1", "mlp.experts.gate_proj"),
-        ("feed_forward.experts.w3", "mlp.experts.up_proj"),
-        ("feed_forward.experts.w2", "mlp.experts.down_proj"),
-    ],
+    published: &PUBLISHED,
     gguf: Gguf {
-        tensors: &[
-            ("token_embd_norm.weight", "model.norm.weight"),
-            ("attn_q_norm", "self_attn.q_norm"),
-            ("attn_k_norm", "self_attn.k_norm"),
-            ("shortconv.conv", "conv.conv"),
-            ("shortconv.in_proj", "conv.in_proj"),
-            ("shortconv.out_proj", "conv.out_proj"),
-            ("ffn_gate_inp", "mlp.gate"),
-            ("exp_probs_b.bias", "mlp.expert_bias"),
-            ("ffn_gate_exps.weight", "mlp.experts.gate_proj"),
-            ("ffn_up_exps.weight", "mlp.experts.up_proj"),
-            ("ffn_down_exps.weight", "mlp.experts.down_proj"),
-        ],
+        tensors: &TENSORS,
         facts,
         ..lfm2::ARCH.gguf
     },
     build,
     ..lfm2::ARCH
 };
+
+/// Its names in safetensors files.
+const PUBLISHED: [Name; 14] = joined(
+    lfm2::PUBLISHED,
+    [
+        ("feed_forward.gate", "mlp.gate"),
+        ("feed_forward.expert_bias", "mlp.expert_bias"),
+        ("feed_forward.experts.w1", "mlp.experts.gate_proj"),
+        ("feed_forward.experts.w3", "mlp.experts.up_proj"),
+        ("feed_forward.experts.w2", "mlp.experts.down_proj"),
+    ],
+);
+
+/// Its names in GGUF files.
+const TENSORS: [Name; 11] = joined(
+    lfm2::TENSORS,
+    [
+        ("ffn_gate_inp", "mlp.gate"),
+        ("exp_probs_b.bias", "mlp.expert_bias"),
+        ("ffn_gate_exps.weight", "mlp.experts.gate_proj"),
+        ("ffn_up_exps.weight", "mlp.experts.up_proj"),
+        ("ffn_down_exps.weight", "mlp.experts.down_proj"),
+    ],
+);
 
 const CLASS: Class = Class {
     model_type: "lfm2_moe",
@@ -86,23 +83,12 @@ fn facts(config: &mut GgufConfig) -> Result<(), HyperparamError> {
 fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
     let mixture = Mixture::read(hp)?;
     let dense = hp.usize("num_dense_layers")?.unwrap_or(0);
+    let renormalised = hp.bool("norm_topk_prob")?.unwrap_or(true).then_some(1e-6);
+    let moe = mixture.gated(hp, "mlp.gate", "mlp.experts", Score::Sigmoid, renormalised);
     let moe = Moe {
-        router: "mlp.gate",
-        router_bias: false,
         choice_bias: hp.bool("use_expert_bias")?.unwrap_or(true).then_some("mlp.expert_bias"),
-        expert_scale: None,
-        experts: "mlp.experts",
-        biases: false,
-        n_experts: mixture.n_experts,
-        d_ff: mixture.d_ff,
-        gating: Gating::Plain(hp.activation),
-        routing: Routing {
-            top_k: mixture.top_k,
-            score: Score::Sigmoid,
-            renormalised: hp.bool("norm_topk_prob")?.unwrap_or(true).then_some(1e-6),
-            factor: hp.f32("routed_scaling_factor")?.unwrap_or(1.0),
-            weighs: Weighed::Output,
-        },
+        routing: Routing { factor: hp.f32("routed_scaling_factor")?.unwrap_or(1.0), ..moe.routing },
+        ..moe
     };
     lfm2::decoder(hp, |layer, i, h| match i < dense {
         true => blocks::gated_mlp(layer, h, "mlp", hp.d_ff, hp),

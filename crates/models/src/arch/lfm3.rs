@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{Arch, Class, Gguf, RopeDefaults, lfm2, llama};
 use crate::blocks::{self, Attention, Gate, QkNorm};
-use crate::config::{Hyperparams, LayerKind, MAX_LAYERS};
+use crate::config::{Hyperparams, LayerKind, MAX_LAYERS, MAX_TAPS};
 use crate::weights::EMBEDDING;
 use crate::{HyperparamError, ModelError, rope};
 
@@ -64,7 +64,7 @@ fn settle(config: &mut ConfigMap) -> Result<(), HyperparamError> {
 }
 
 fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
-    let taps = hp.size("conv_L_cache", lfm2::MAX_TAPS)?;
+    let taps = hp.size("conv_L_cache", MAX_TAPS)?;
     let bias = hp.bool("conv_bias")?.unwrap_or(false);
     let sandwich = hp.bool("use_sandwich_norm")?.unwrap_or(true);
     let gate = if hp.bool("use_attention_gate")?.unwrap_or(true) { Gate::Heads } else { Gate::None };

@@ -2,7 +2,7 @@
 //! instead of position on the others. Source: transformers modeling_llama4.py, configuration_llama4.py; llama.cpp
 //! convert_hf_to_gguf.py, llama-model.cpp.
 
-use plimsoll_graph::{Builder, Gating, Moe, Network, RopeId, RopeLayout, Routing, Score, Temperature, Weighed};
+use plimsoll_graph::{Builder, Moe, Network, RopeId, RopeLayout, Routing, Score, Temperature, Weighed};
 use serde_json::{Value, json};
 
 use super::{Arch, Class, Gguf, RopeDefaults, RotaryRows, Window, llama};
@@ -173,23 +173,7 @@ impl Experts {
 
     /// The sigmoid of a router's logit scales the input of its expert.
     fn mixture(&self, hp: &Hyperparams) -> Moe<'static> {
-        Moe {
-            router: "feed_forward.router",
-            router_bias: false,
-            choice_bias: None,
-        expert_scale: None,
-            experts: "feed_forward.experts",
-            biases: false,
-            n_experts: self.mixture.n_experts,
-            d_ff: self.mixture.d_ff,
-            gating: Gating::Plain(hp.activation),
-            routing: Routing {
-                top_k: self.mixture.top_k,
-                score: Score::Sigmoid,
-                renormalised: None,
-                factor: 1.0,
-                weighs: Weighed::Input,
-            },
-        }
+        let moe = self.mixture.gated(hp, "feed_forward.router", "feed_forward.experts", Score::Sigmoid, None);
+        Moe { routing: Routing { weighs: Weighed::Input, ..moe.routing }, ..moe }
     }
 }

@@ -158,6 +158,29 @@ pub(crate) struct Gguf {
     pub strips_after_control: bool,
 }
 
+impl Gguf {
+    /// What the converter added to the weight of a module, if it is a norm of which that shifts the gains.
+    pub fn shift_of(&self, module: &str) -> Option<f32> {
+        let is_shifted = module.ends_with("norm") && !self.unshifted.iter().any(|at| module.ends_with(at));
+        (is_shifted && self.norm_shift != 0.0).then_some(self.norm_shift)
+    }
+}
+
+/// A name in files, and the canonical one.
+pub(crate) type Name = (&'static str, &'static str);
+
+/// Two tables of names as one: those of a family, and what its mixture has besides.
+const fn joined<const A: usize, const B: usize, const N: usize>(a: [Name; A], b: [Name; B]) -> [Name; N] {
+    assert!(A + B == N);
+    let mut all = [("", ""); N];
+    let mut i = 0;
+    while i < N {
+        all[i] = if i < A { a[i] } else { b[i - A] };
+        i += 1;
+    }
+    all
+}
+
 /// The order of the outputs of a stack `experts.gate_up_proj`.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum GateUp {

@@ -3,7 +3,7 @@
 //! (`NemotronHModel`), src/models/nemotron-h.cpp.
 
 use plimsoll_formats::ConfigMap;
-use plimsoll_graph::{Builder, Gating, Moe, Network, Routing, Score, Scope, ValueId, Weighed};
+use plimsoll_graph::{Builder, Gating, Moe, Network, Routing, Score, Scope, ValueId};
 use serde_json::json;
 
 use super::{Arch, Class, Gguf, RotaryRows, TokenizerClass, llama};
@@ -146,7 +146,7 @@ fn facts(config: &mut GgufConfig) -> Result<(), HyperparamError> {
     config.keys.insert_as("layer_types", &width_key, json!(null));
     let width = widths.iter().copied().max().unwrap_or(0);
     config.keys.insert_as("intermediate_size", &width_key, width);
-    let same = [
+    config.numbers(&[
         ("attention.layer_norm_epsilon", "rms_norm_eps"),
         ("attention.layer_norm_rms_epsilon", "rms_norm_eps"),
         ("expert_shared_feed_forward_length", "moe_shared_expert_intermediate_size"),
@@ -156,13 +156,7 @@ fn facts(config: &mut GgufConfig) -> Result<(), HyperparamError> {
         ("ssm.state_size", "ssm_state_size"),
         ("ssm.group_count", "n_groups"),
         ("ssm.time_step_rank", "mamba_num_heads"),
-    ];
-    for (key, here) in same {
-        let key = config.key(key);
-        if let Some(value) = config.number(&key)? {
-            config.keys.insert_as(here, &key, value);
-        }
-    }
+    ])?;
     let heads = config.keys.size("mamba_num_heads", MAX_HEADS)?;
     let inner = config.key("ssm.inner_size");
     let inner_width = config.gguf.uint(&inner)?.unwrap_or(0) as usize;
@@ -210,23 +204,13 @@ fn mlp(layer: &mut Scope<'_>, x: ValueId, name: &str, width: usize, hp: &Hyperpa
 }
 
 fn experts(layer: &mut Scope<'_>, h: ValueId, hp: &Hyperparams, mixture: Mixture) -> Result<ValueId, ModelError> {
+    let renormalised = hp.bool("norm_topk_prob")?.unwrap_or(true).then_some(1e-20);
+    let moe = mixture.gated(hp, "mixer.gate", "mixer.experts", Score::Sigmoid, renormalised);
     let moe = Moe {
-        router: "mixer.gate",
-        router_bias: false,
         choice_bias: Some("mixer.gate.e_score_correction_bias"),
-        expert_scale: None,
-        experts: "mixer.experts",
-        biases: false,
-        n_experts: mixture.n_experts,
-        d_ff: mixture.d_ff,
         gating: Gating::Alone(Activation::SquaredRelu),
-        routing: Routing {
-            top_k: mixture.top_k,
-            score: Score::Sigmoid,
-            renormalised: hp.bool("norm_topk_prob")?.unwrap_or(true).then_some(1e-20),
-            factor: hp.f32("routed_scaling_factor")?.unwrap_or(1.0),
-            weighs: Weighed::Output,
-        },
+        routing: Routing { factor: hp.f32("routed_scaling_factor")?.unwrap_or(1.0), ..moe.routing },
+        ..moe
     };
     let routed = layer.moe(h, &moe);
     if hp.usize("n_shared_experts")?.unwrap_or(0) == 0 {

@@ -6,9 +6,9 @@ use plimsoll_formats::gguf::MetaValue;
 use plimsoll_graph::{Builder, LinearAttention, Network, RopeLayout, Scope, ValueId, Write};
 use serde_json::json;
 
-use super::{Arch, Class, Gguf, RopeDefaults, RotaryRows, TokenizerClass, Wrapper, llama};
+use super::{Arch, Class, Gguf, Name, RopeDefaults, RotaryRows, TokenizerClass, Wrapper, llama};
 use crate::blocks::{self, Attention, Gate, QkNorm};
-use crate::config::{Activation, GgufConfig, Hyperparams, LayerKind, MAX_HEADS, MAX_LAYERS, MAX_WIDTH, layers};
+use crate::config::{Activation, GgufConfig, Hyperparams, LayerKind, MAX_HEADS, MAX_LAYERS, MAX_TAPS, MAX_WIDTH, layers};
 use crate::weights::EMBEDDING;
 use crate::{HyperparamError, ModelError, rope};
 
@@ -18,20 +18,7 @@ pub(crate) const ARCH: Arch = Arch {
     wrappers: &[Wrapper { model_type: "qwen3_5", text: "qwen3_5_text", tied: false, text_keys: || json!({}) }],
     unwritten: Some("value heads in another order, which are not written for it here"),
     gguf: Gguf {
-        tensors: &[
-            ("post_attention_norm", "post_attention_layernorm"),
-            ("attn_q_norm", "self_attn.q_norm"),
-            ("attn_k_norm", "self_attn.k_norm"),
-            ("attn_qkv", "linear_attn.in_proj_qkv"),
-            ("attn_gate", "linear_attn.in_proj_z"),
-            ("ssm_alpha", "linear_attn.in_proj_a"),
-            ("ssm_beta", "linear_attn.in_proj_b"),
-            ("ssm_conv1d", "linear_attn.conv1d"),
-            ("ssm_dt.bias", "linear_attn.dt_bias"),
-            ("ssm_a", "linear_attn.A_log"),
-            ("ssm_norm", "linear_attn.norm"),
-            ("ssm_out", "linear_attn.out_proj"),
-        ],
+        tensors: &TENSORS,
         rotary_rows: RotaryRows::Halves,
         norm_shift: GAIN,
         unshifted: &["linear_attn.norm"],
@@ -43,6 +30,22 @@ pub(crate) const ARCH: Arch = Arch {
     build: |hp| decoder(hp, |layer, h| blocks::gated_mlp(layer, h, "mlp", hp.d_ff, hp)),
     ..llama::ARCH
 };
+
+/// Its names in GGUF files.
+pub(super) const TENSORS: [Name; 12] = [
+    ("post_attention_norm", "post_attention_layernorm"),
+    ("attn_q_norm", "self_attn.q_norm"),
+    ("attn_k_norm", "self_attn.k_norm"),
+    ("attn_qkv", "linear_attn.in_proj_qkv"),
+    ("attn_gate", "linear_attn.in_proj_z"),
+    ("ssm_alpha", "linear_attn.in_proj_a"),
+    ("ssm_beta", "linear_attn.in_proj_b"),
+    ("ssm_conv1d", "linear_attn.conv1d"),
+    ("ssm_dt.bias", "linear_attn.dt_bias"),
+    ("ssm_a", "linear_attn.A_log"),
+    ("ssm_norm", "linear_attn.norm"),
+    ("ssm_out", "linear_attn.out_proj"),
+];
 
 pub(super) const CLASS: Class = Class {
     model_type: "qwen3_5_text",
@@ -92,18 +95,13 @@ pub(super) fn facts(config: &mut GgufConfig) -> Result<(), HyperparamError> {
         let kinds = kinds.map(|recurrent| if *recurrent { "linear_attention" } else { "full_attention" });
         config.keys.insert_as("layer_types", &recurrent, json!(kinds.collect::<Vec<&str>>()));
     }
-    let sizes = [
+    config.numbers(&[
         ("full_attention_interval", "full_attention_interval"),
         ("ssm.conv_kernel", "linear_conv_kernel_dim"),
         ("ssm.state_size", "linear_key_head_dim"),
         ("ssm.group_count", "linear_num_key_heads"),
         ("ssm.time_step_rank", "linear_num_value_heads"),
-    ];
-    for (key, here) in sizes {
-        let key = config.key(key);
-        let value = config.number(&key)?;
-        config.keys.insert_as(here, &key, value.unwrap_or_default());
-    }
+    ])?;
     let inner = config.key("ssm.inner_size");
     let heads = config.keys.size("linear_num_value_heads", MAX_HEADS)?;
     let width = config.gguf.uint(&inner)?.unwrap_or(0) as usize / heads;
@@ -165,7 +163,7 @@ impl DeltaNet {
             write: Write::Delta,
         };
         blocks::check_state(hp, "linear_num_value_heads", &heads)?;
-        Ok(DeltaNet { heads, taps: hp.size("linear_conv_kernel_dim", super::lfm2::MAX_TAPS)? })
+        Ok(DeltaNet { heads, taps: hp.size("linear_conv_kernel_dim", MAX_TAPS)? })
     }
 
     /// `h (n_tokens, d_model)` through the layer's `linear_attn`.

@@ -2,10 +2,10 @@
 //! modeling_qwen3_5_moe.py, configuration_qwen3_5_moe.py; llama.cpp convert_hf_to_gguf.py, src/models/qwen35moe.cpp.
 
 use plimsoll_formats::ConfigMap;
-use plimsoll_graph::{Gating, Moe, Network, Routing, Score, Weighed};
+use plimsoll_graph::{Network, Score};
 use serde_json::json;
 
-use super::{Arch, Class, Gguf, Wrapper, qwen3_5};
+use super::{Arch, Class, Gguf, Name, Wrapper, joined, qwen3_5};
 use crate::blocks;
 use crate::config::{Activation, GgufConfig, Hyperparams, MAX_WIDTH};
 use crate::mixture::Mixture;
@@ -16,34 +16,28 @@ pub(crate) const ARCH: Arch = Arch {
     classes: &[CLASS],
     wrappers: &[Wrapper { model_type: "qwen3_5_moe", text: "qwen3_5_moe_text", tied: false, text_keys: || json!({}) }],
     gguf: Gguf {
-        tensors: &[
-            ("post_attention_norm", "post_attention_layernorm"),
-            ("attn_q_norm", "self_attn.q_norm"),
-            ("attn_k_norm", "self_attn.k_norm"),
-            ("attn_qkv", "linear_attn.in_proj_qkv"),
-            ("attn_gate", "linear_attn.in_proj_z"),
-            ("ssm_alpha", "linear_attn.in_proj_a"),
-            ("ssm_beta", "linear_attn.in_proj_b"),
-            ("ssm_conv1d", "linear_attn.conv1d"),
-            ("ssm_dt.bias", "linear_attn.dt_bias"),
-            ("ssm_a", "linear_attn.A_log"),
-            ("ssm_norm", "linear_attn.norm"),
-            ("ssm_out", "linear_attn.out_proj"),
-            ("ffn_gate_inp", "mlp.gate"),
-            ("ffn_gate_exps.weight", "mlp.experts.gate_proj"),
-            ("ffn_up_exps.weight", "mlp.experts.up_proj"),
-            ("ffn_down_exps.weight", "mlp.experts.down_proj"),
-            ("ffn_gate_shexp", "mlp.shared_expert.gate_proj"),
-            ("ffn_up_shexp", "mlp.shared_expert.up_proj"),
-            ("ffn_down_shexp", "mlp.shared_expert.down_proj"),
-            ("ffn_gate_inp_shexp", "mlp.shared_expert_gate"),
-        ],
+        tensors: &TENSORS,
         facts,
         ..qwen3_5::ARCH.gguf
     },
     build,
     ..qwen3_5::ARCH
 };
+
+/// Its names in GGUF files.
+const TENSORS: [Name; 20] = joined(
+    qwen3_5::TENSORS,
+    [
+        ("ffn_gate_inp", "mlp.gate"),
+        ("ffn_gate_exps.weight", "mlp.experts.gate_proj"),
+        ("ffn_up_exps.weight", "mlp.experts.up_proj"),
+        ("ffn_down_exps.weight", "mlp.experts.down_proj"),
+        ("ffn_gate_shexp", "mlp.shared_expert.gate_proj"),
+        ("ffn_up_shexp", "mlp.shared_expert.up_proj"),
+        ("ffn_down_shexp", "mlp.shared_expert.down_proj"),
+        ("ffn_gate_inp_shexp", "mlp.shared_expert_gate"),
+    ],
+);
 
 const CLASS: Class = Class {
     model_type: "qwen3_5_moe_text",
@@ -82,24 +76,7 @@ fn facts(config: &mut GgufConfig) -> Result<(), HyperparamError> {
 fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
     let mixture = Mixture::read(hp)?;
     let shared_width = hp.size("shared_expert_intermediate_size", MAX_WIDTH)?;
-    let moe = Moe {
-        router: "mlp.gate",
-        router_bias: false,
-        choice_bias: None,
-        expert_scale: None,
-        experts: "mlp.experts",
-        biases: false,
-        n_experts: mixture.n_experts,
-        d_ff: mixture.d_ff,
-        gating: Gating::Plain(hp.activation),
-        routing: Routing {
-            top_k: mixture.top_k,
-            score: Score::Softmax,
-            renormalised: Some(0.0),
-            factor: 1.0,
-            weighs: Weighed::Output,
-        },
-    };
+    let moe = mixture.gated(hp, "mlp.gate", "mlp.experts", Score::Softmax, Some(0.0));
     qwen3_5::decoder(hp, |layer, h| {
         let shared = blocks::gated_mlp(layer, h, "mlp.shared_expert", shared_width, hp);
         let gate = layer.linear(h, "mlp.shared_expert_gate", 1, false);

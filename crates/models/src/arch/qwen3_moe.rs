@@ -1,7 +1,7 @@
 //! Qwen3 with experts: its layers, in which some or all MLPs are mixtures. Source: transformers modeling_qwen3_moe.py,
 //! configuration_qwen3_moe.py; llama.cpp convert_hf_to_gguf.py (`Qwen3MoeModel`), src/models/qwen3moe.cpp.
 
-use plimsoll_graph::{Gating, Moe, Network, Routing, Score, Weighed};
+use plimsoll_graph::{Network, Score};
 use serde_json::json;
 
 use super::{Arch, Class, Gguf, RotaryRows, TokenizerClass, llama};
@@ -73,24 +73,7 @@ fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
         return Err(hp.error("decoder_sparse_step", "a number of layers from 1").into());
     }
     let renormalised = hp.bool("norm_topk_prob")?.unwrap_or(false).then_some(0.0);
-    let moe = Moe {
-        router: "mlp.gate",
-        router_bias: false,
-        choice_bias: None,
-        expert_scale: None,
-        experts: "mlp.experts",
-        biases: false,
-        n_experts: mixture.n_experts,
-        d_ff: mixture.d_ff,
-        gating: Gating::Plain(hp.activation),
-        routing: Routing {
-            top_k: mixture.top_k,
-            score: Score::Softmax,
-            renormalised,
-            factor: 1.0,
-            weighs: Weighed::Output,
-        },
-    };
+    let moe = mixture.gated(hp, "mlp.gate", "mlp.experts", Score::Softmax, renormalised);
     let has_experts = |i: usize| mixture.n_experts > 0 && !dense.contains(&i) && (i + 1).is_multiple_of(step);
     llama::decoder_with(
         hp,

@@ -103,18 +103,9 @@ impl GgufConfig<'_> {
         self.heads()?;
         let left =
             |key: &str| (key == KV_HEADS && !self.headless.is_empty()) || self.arch.gguf.per_layer.contains(&key);
-        for (key, hf) in SAME.into_iter().filter(|(key, _)| !left(key)).collect::<Vec<_>>() {
-            let spelled = self.key(key);
-            if let Some(value) = self.number(&spelled)? {
-                self.keys.insert_as(hf, &spelled, value);
-            }
-        }
-        for (key, hf) in SAME {
-            if !self.keys.mentions(hf) {
-                let spelled = self.key(key);
-                self.keys.insert_as(hf, &spelled, Value::Null); // so that messages name GGUF's key
-            }
-        }
+        let (left, alike): (Vec<_>, Vec<_>) = SAME.into_iter().partition(|(key, _)| left(key));
+        self.numbers(&alike)?;
+        left.into_iter().for_each(|(key, hf)| self.mention(key, hf));
         if self.keys.get("vocab_size").is_none()
             && let Some(MetaValue::Array(tokens)) = self.gguf.get("tokenizer.ggml.tokens")
         {
@@ -129,6 +120,26 @@ impl GgufConfig<'_> {
             return Err(self.error(&self.key(KV_HEADS), "heads for every layer"));
         }
         Ok(())
+    }
+
+    /// Gives numbers Hugging Face's names: GGUF's part behind the architecture, and the name.
+    pub fn numbers(&mut self, names: &[(&str, &str)]) -> Result<(), HyperparamError> {
+        for (key, hf) in names {
+            let spelled = self.key(key);
+            match self.number(&spelled)? {
+                Some(value) => self.keys.insert_as(hf, &spelled, value),
+                None => self.mention(key, hf),
+            }
+        }
+        Ok(())
+    }
+
+    /// Has messages about a key that is not there name GGUF's.
+    fn mention(&mut self, key: &str, hf: &str) {
+        if !self.keys.mentions(hf) {
+            let spelled = self.key(key);
+            self.keys.insert_as(hf, &spelled, Value::Null);
+        }
     }
 
     /// The number of key and value heads where it is 0 for layers without attention.

@@ -35,6 +35,8 @@ use crate::arch::Arch;
 pub(crate) const MAX_LAYERS: usize = 10_000;
 pub(crate) const MAX_HEADS: usize = 100_000;
 pub(crate) const MAX_WIDTH: usize = 10_000_000;
+/// Taps of a convolution over the sequence.
+pub(crate) const MAX_TAPS: usize = 1024;
 const MAX_VOCAB: usize = 100_000_000;
 const MAX_TOKENS: usize = 1_000_000_000_000;
 
