@@ -71,6 +71,24 @@ pub enum VisionError {
         /// What was found and what was expected.
         what: String,
     },
+    /// A picture that the model's image processor refuses.
+    #[error("a picture of {width} x {height} pixels cannot be shown to this model: {what}")]
+    Shape {
+        /// Pixels across.
+        width: usize,
+        /// Pixels down.
+        height: usize,
+        /// What its processor says.
+        what: String,
+    },
+    /// Pixels of the reference that are not those of the pictures.
+    #[error("the reference's pixels are {found:?} where the pictures need {expected}")]
+    Reference {
+        /// Their shape.
+        found: Vec<usize>,
+        /// What the pictures are cut into.
+        expected: String,
+    },
     /// A prompt and what is given with it do not fit.
     #[error("the prompt has {in_prompt} places for {kind} (`{placeholder}`), and {given} were given")]
     Places {
@@ -127,7 +145,7 @@ impl VisionError {
             | Self::NoProgram { file, .. }
             | Self::Video { file, .. }
             | Self::TimedOut { file, .. } => name.clone_into(file),
-            Self::Places { .. } | Self::NoVideo(_) => {}
+            Self::Places { .. } | Self::NoVideo(_) | Self::Shape { .. } | Self::Reference { .. } => {}
         }
         self
     }

@@ -8,15 +8,15 @@
 //!
 //! The strings are those of the model's [`Family`].
 
-use crate::families::Family;
-use crate::processor::Grid;
+use crate::families::{Family, Shown};
+use crate::processor::Cut;
 use crate::{Processor, VisionError};
 
 /// A picture or a video that a prompt holds, as far as the prompt tells of it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Medium {
     /// A picture, and how it was cut.
-    Picture(Grid),
+    Picture(Cut),
     /// A video.
     Video {
         /// When its sampled frames were, in seconds.
@@ -26,21 +26,40 @@ pub enum Medium {
     },
 }
 
+/// How many features a tower makes of a tile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FeatureGrid {
+    /// Edge of a patch, in pixels.
+    pub patch: usize,
+    /// Patches along the edge of the square that becomes one feature.
+    pub merge: usize,
+}
+
+impl FeatureGrid {
+    /// Rows and columns of features of a tile of `height` × `width` pixels.
+    pub fn of(self, (height, width): (usize, usize)) -> (usize, usize) {
+        (height / self.patch / self.merge, width / self.patch / self.merge)
+    }
+}
+
 /// Writes the strings of a model's family.
 #[derive(Debug, Clone)]
 pub struct ImageStrings {
     family: &'static Family,
-    /// What stands for a tile: so many feature tokens.
-    features: String,
-    takes_videos: bool,
+    features: FeatureGrid,
+    /// What stands for a frame of a video: so many feature tokens.
+    frame: Option<String>,
 }
 
 impl ImageStrings {
-    /// For the pictures of `processor`, of whose tiles each becomes `features_per_tile` features.
-    pub fn new(processor: &Processor, features_per_tile: usize) -> Self {
+    /// For the pictures of `processor`, whose tiles become `features`.
+    pub fn new(processor: &Processor, features: FeatureGrid) -> Self {
         let family = processor.family();
-        let takes_videos = processor.sampling().is_some();
-        Self { family, features: family.feature.repeat(features_per_tile), takes_videos }
+        let frame = processor.frame_size().map(|size| {
+            let (rows, cols) = features.of(size);
+            family.feature.repeat(rows * cols)
+        });
+        Self { family, features, frame }
     }
 
     /// What the template writes for a picture.
@@ -50,7 +69,7 @@ impl ImageStrings {
 
     /// What the template writes for a video; `None` if the model takes none.
     pub fn video_placeholder(&self) -> Option<&'static str> {
-        Some(self.family.video.as_ref().filter(|_| self.takes_videos)?.placeholder)
+        Some(self.family.video.as_ref().filter(|_| self.frame.is_some())?.placeholder)
     }
 
     /// The chat template that replaces the checkpoint's own as soon as a conversation holds a video.
@@ -77,11 +96,13 @@ impl ImageStrings {
         let mut out = String::with_capacity(rendered.len());
         let mut rest = rendered;
         let mut left = media.iter();
+        let mut pictures = 0;
         while let Some((at, placeholder, is_video)) = self.next_placeholder(rest) {
             match left.next() {
                 Some(medium) if matches!(medium, Medium::Video { .. }) == is_video => {
                     out.push_str(&rest[..at]);
-                    self.write(medium, &mut out);
+                    self.write(medium, pictures, &mut out);
+                    pictures += usize::from(!is_video);
                 }
                 _ => return Err(self.places(rendered, media, is_video)),
             }
@@ -115,20 +136,27 @@ impl ImageStrings {
         }
     }
 
-    /// The strings of one picture or video.
+    /// The strings of one picture or video, the first of a prompt.
     pub fn medium(&self, medium: &Medium) -> String {
         let mut out = String::new();
-        self.write(medium, &mut out);
+        self.write(medium, 0, &mut out);
         out
     }
 
-    fn write(&self, medium: &Medium, out: &mut String) {
-        match (medium, &self.family.video) {
-            (Medium::Picture(grid), _) => (self.family.write)(*grid, &self.features, out),
-            (Medium::Video { timestamps, duration }, Some(video)) => {
-                (video.write)(timestamps, *duration, &self.features, out);
+    /// Rows and columns of features of each tile.
+    pub fn features(&self, cut: &Cut) -> Vec<(usize, usize)> {
+        cut.tiles.iter().map(|size| self.features.of(*size)).collect()
+    }
+
+    fn write(&self, medium: &Medium, index: usize, out: &mut String) {
+        match (medium, &self.family.video, &self.frame) {
+            (Medium::Picture(cut), ..) => {
+                (self.family.write)(&Shown { grid: cut.grid, tiles: &self.features(cut), index }, out);
             }
-            (Medium::Video { .. }, None) => unreachable!("there is no processor for it"),
+            (Medium::Video { timestamps, duration }, Some(video), Some(frame)) => {
+                (video.write)(timestamps, *duration, frame, out);
+            }
+            (Medium::Video { .. }, ..) => unreachable!("there is no processor for it"),
         }
     }
 }

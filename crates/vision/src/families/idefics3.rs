@@ -6,11 +6,11 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use super::{Family, Image, smolvlm};
+use super::{Family, Image, Shown, smolvlm};
 use crate::levels::Steps;
 use crate::processor::keys::Keys;
 use crate::processor::settings::{MAX_TILE, Size, edge_or_both, filter, only};
-use crate::processor::{Cutting, Grid, TileWriter};
+use crate::processor::{Cut, Cutting, Grid, ReferencePixels, TileWriter};
 use crate::resize::{Arithmetic, Filter, resize};
 use crate::{Picture, VisionError};
 
@@ -55,6 +55,7 @@ fn image(keys: &Keys) -> Result<Image, VisionError> {
         filter,
         arithmetic: Arithmetic::Pillow,
         steps: Steps::Pillow,
+        pixels: ReferencePixels::Planes,
     })
 }
 
@@ -69,8 +70,13 @@ pub(super) fn tile(keys: &Keys) -> Result<usize, VisionError> {
     }
 }
 
-/// `replace_image_token`. A newline ends every row, and another precedes the whole view.
-pub(super) fn write(grid: Grid, features: &str, out: &mut String) {
+/// `replace_image_token`.
+fn write(shown: &Shown, out: &mut String) {
+    write_tiles(shown.grid, &shown.features(IMAGE, 0), out);
+}
+
+/// A newline ends every row, and another precedes the whole view.
+pub(super) fn write_tiles(grid: Grid, features: &str, out: &mut String) {
     for row in 1..=grid.rows {
         for col in 1..=grid.cols {
             let _ = write!(out, "<fake_token_around_image><row_{row}_col_{col}>{features}");
@@ -135,10 +141,6 @@ impl Tiling {
 }
 
 impl Cutting for Tiling {
-    fn tile(&self) -> usize {
-        self.tile
-    }
-
     fn longest_edge(&self) -> Option<usize> {
         match self.size {
             Size::LongestEdge(longest) => Some(longest),
@@ -146,28 +148,28 @@ impl Cutting for Tiling {
         }
     }
 
-    fn plan(&self, width: usize, height: usize) -> (Grid, (usize, usize)) {
-        let plan = self.sizes(width, height);
-        (plan.grid, plan.first)
+    fn plan(&self, width: usize, height: usize) -> Result<Cut, VisionError> {
+        let Plan { first, grid, .. } = self.sizes(width, height);
+        Ok(Cut { grid, resized: first, tiles: vec![(self.tile, self.tile); grid.rows * grid.cols + 1] })
     }
 
     /// Writes the tiles of `picture`, then its global view; a picture of one tile is its own global view.
-    fn cut(&self, picture: &Picture, filter: Filter, arithmetic: Arithmetic, tiles: &mut TileWriter) -> Grid {
+    fn cut(&self, picture: &Picture, cut: &Cut, filter: Filter, arithmetic: Arithmetic, tiles: &mut TileWriter) {
+        let size = (self.tile, self.tile);
         let plan = self.sizes(picture.width(), picture.height());
         let (height, width) = plan.first;
         let first = resize(picture, width, height, filter, arithmetic);
         let (height, width) = plan.whole_tiles;
         let resized = resize(&first, width, height, filter, arithmetic);
-        for row in 0..plan.grid.rows {
-            for col in 0..plan.grid.cols {
-                tiles.push(&resized, row * self.tile, col * self.tile);
+        for row in 0..cut.grid.rows {
+            for col in 0..cut.grid.cols {
+                tiles.push(&resized, (row * self.tile, col * self.tile), size);
             }
         }
-        match plan.grid {
-            Grid::WHOLE => tiles.push(&resized, 0, 0),
-            _ => tiles.push(&resize(&resized, self.tile, self.tile, filter, arithmetic), 0, 0),
+        match cut.grid {
+            Grid::WHOLE => tiles.push(&resized, (0, 0), size),
+            _ => tiles.push(&resize(&resized, self.tile, self.tile, filter, arithmetic), (0, 0), size),
         }
-        plan.grid
     }
 }
 

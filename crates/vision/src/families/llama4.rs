@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use super::{Family, Image, Mmproj};
+use super::{Family, Image, Mmproj, Shown};
 use crate::levels::Steps;
 use crate::processor::keys::Keys;
 use crate::processor::settings::{Size, edge_or_both, filter, only};
-use crate::processor::{Cutting, Grid, MmprojParameters, TileWriter};
+use crate::processor::{Cut, Cutting, Grid, MmprojParameters, ReferencePixels, TileWriter};
 use crate::resize::{Arithmetic, Filter, resize};
 use crate::{Picture, VisionError};
 
@@ -27,11 +27,12 @@ pub(crate) const FAMILY: Family = Family {
         video: None,
     }),
     placeholder: PLACEHOLDER,
-    feature: "<|patch|>",
+    feature: PATCH,
     write,
 };
 
 const PLACEHOLDER: &str = "<|image|>";
+const PATCH: &str = "<|patch|>";
 /// Tiles that the published models cut a picture into at most.
 const PUBLISHED_MAX_PATCHES: usize = 16;
 const MAX_PATCHES: usize = 256;
@@ -50,7 +51,7 @@ fn of_mmproj(parameters: &MmprojParameters) -> Result<Image, VisionError> {
 }
 
 fn image(canvas: Canvas, filter: Filter) -> Image {
-    Image { cutting: Arc::new(canvas), filter, arithmetic: Arithmetic::Torchvision, steps: Steps::Bf16 }
+    Image { cutting: Arc::new(canvas), filter, arithmetic: Arithmetic::Torchvision, steps: Steps::Bf16, pixels: ReferencePixels::Planes }
 }
 
 fn canvas(keys: &Keys) -> Result<Canvas, VisionError> {
@@ -77,10 +78,11 @@ fn agrees(outer: &Keys) -> Result<(), VisionError> {
 }
 
 /// `_prompt_split_image`.
-fn write(grid: Grid, features: &str, out: &mut String) {
+fn write(shown: &Shown, out: &mut String) {
+    let features = &shown.features(PATCH, 0);
     out.push_str("<|image_start|>");
-    for _ in 0..grid.rows {
-        for col in 0..grid.cols {
+    for _ in 0..shown.grid.rows {
+        for col in 0..shown.grid.cols {
             if col > 0 {
                 out.push_str("<|tile_x_separator|>");
             }
@@ -161,29 +163,25 @@ impl Canvas {
 }
 
 impl Cutting for Canvas {
-    fn tile(&self) -> usize {
-        self.tile
-    }
-
-    fn plan(&self, width: usize, height: usize) -> (Grid, (usize, usize)) {
-        let plan = self.sizes(width, height);
-        (plan.grid, plan.resized)
+    fn plan(&self, width: usize, height: usize) -> Result<Cut, VisionError> {
+        let Plan { resized, grid, .. } = self.sizes(width, height);
+        Ok(Cut { grid, resized, tiles: vec![(self.tile, self.tile); grid.rows * grid.cols + 1] })
     }
 
     /// Writes the tiles of `picture`, then its global view if there is more than one.
-    fn cut(&self, picture: &Picture, filter: Filter, arithmetic: Arithmetic, tiles: &mut TileWriter) -> Grid {
+    fn cut(&self, picture: &Picture, cut: &Cut, filter: Filter, arithmetic: Arithmetic, tiles: &mut TileWriter) {
+        let size = (self.tile, self.tile);
         let plan = self.sizes(picture.width(), picture.height());
-        let (height, width) = plan.resized;
+        let (height, width) = cut.resized;
         let resized = resize(picture, width, height, filter, arithmetic);
         for row in 0..plan.tiles.0 {
             for col in 0..plan.tiles.1 {
-                tiles.push(&resized, row * self.tile, col * self.tile);
+                tiles.push(&resized, (row * self.tile, col * self.tile), size);
             }
         }
-        if plan.grid != Grid::WHOLE {
-            tiles.push(&resize(picture, self.tile, self.tile, filter, arithmetic), 0, 0);
+        if cut.grid != Grid::WHOLE {
+            tiles.push(&resize(picture, self.tile, self.tile, filter, arithmetic), (0, 0), size);
         }
-        plan.grid
     }
 }
 

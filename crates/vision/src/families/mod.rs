@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::VisionError;
 use crate::levels::Steps;
 use crate::processor::keys::Keys;
-use crate::processor::{Cutting, Grid, MmprojParameters};
+use crate::processor::{Cutting, Grid, MmprojParameters, ReferencePixels};
 use crate::resize::{Arithmetic, Filter};
 use crate::video::FrameSampling;
 
@@ -41,8 +41,26 @@ pub struct Family {
     pub(crate) placeholder: &'static str,
     /// The token in whose place one feature stands.
     pub(crate) feature: &'static str,
-    /// Writes what stands in a prompt for a picture that was cut so, given the features of a tile.
-    pub(crate) write: fn(Grid, &str, &mut String),
+    /// Writes what stands in a prompt for a picture.
+    pub(crate) write: fn(&Shown, &mut String),
+}
+
+/// A picture as a prompt tells of it.
+pub(crate) struct Shown<'a> {
+    /// Rows and columns of tiles.
+    pub grid: Grid,
+    /// Rows and columns of features of each tile, in the order in which the tower is given them.
+    pub tiles: &'a [(usize, usize)],
+    /// How many pictures stand before it in the prompt.
+    pub index: usize,
+}
+
+impl Shown<'_> {
+    /// `token` for each feature of a tile.
+    pub fn features(&self, token: &str, tile: usize) -> String {
+        let (rows, cols) = self.tiles[tile];
+        token.repeat(rows * cols)
+    }
 }
 
 /// What a family does with videos.
@@ -80,6 +98,8 @@ pub(crate) struct Image {
     pub arithmetic: Arithmetic,
     /// Whose steps normalisation takes.
     pub steps: Steps,
+    /// How the reference lays the pixels out.
+    pub pixels: ReferencePixels,
 }
 
 /// How the frames of a video are chosen and become tiles.

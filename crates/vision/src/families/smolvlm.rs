@@ -15,7 +15,7 @@ use crate::VisionError;
 use crate::levels::Steps;
 use crate::processor::keys::Keys;
 use crate::processor::settings::{MAX_EDGE, MAX_FRAMES, Size, edge_or_both, filter, only};
-use crate::processor::{Grid, MmprojParameters};
+use crate::processor::{Grid, MmprojParameters, ReferencePixels};
 use crate::resize::{Arithmetic, Filter};
 use crate::video::FrameSampling;
 
@@ -84,7 +84,7 @@ fn framed(sampling: FrameSampling, tiling: Tiling, filter: Filter) -> Frames {
     let cutting = Arc::new(tiling);
     Frames {
         sampling,
-        image: Image { cutting, filter, arithmetic: Arithmetic::Torchvision, steps: Steps::Torchvision },
+        image: Image { cutting, filter, arithmetic: Arithmetic::Torchvision, steps: Steps::Torchvision, pixels: ReferencePixels::Planes },
     }
 }
 
@@ -97,7 +97,7 @@ fn of_mmproj(parameters: &MmprojParameters) -> Result<Image, VisionError> {
         return Err(parameters.error("clip.vision.preproc_image_size", longest.to_string(), &expected));
     }
     let cutting = Arc::new(Tiling { size: Size::LongestEdge(longest), tile, split: true });
-    Ok(Image { cutting, filter: Filter::Lanczos, arithmetic: Arithmetic::Pillow, steps: Steps::Pillow })
+    Ok(Image { cutting, filter: Filter::Lanczos, arithmetic: Arithmetic::Pillow, steps: Steps::Pillow, pixels: ReferencePixels::Planes })
 }
 
 fn frames_of_mmproj(parameters: &MmprojParameters) -> Frames {
@@ -114,7 +114,7 @@ fn write(timestamps: &[f64], duration: f64, features: &str, out: &mut String) {
     for &seconds in timestamps {
         let seconds = seconds as u64;
         let _ = write!(out, "\nFrame from {:02}:{:02}:", seconds / 60, seconds % 60);
-        idefics3::write(Grid::WHOLE, features, out);
+        idefics3::write_tiles(Grid::WHOLE, features, out);
     }
     out.push_str("\n\n");
 }

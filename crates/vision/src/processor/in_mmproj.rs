@@ -1,6 +1,8 @@
 //! What an mmproj says of preprocessing that a checkpoint's settings describe. Source: llama.cpp's conversion/base.py
 //! (`MmprojModel`), conversion/smolvlm.py.
 
+use std::collections::BTreeMap;
+
 use super::Processor;
 use super::settings::MmprojParameters;
 use crate::VisionError;
@@ -34,6 +36,7 @@ impl Processor {
             preproc_image_size,
             image_mean,
             image_std,
+            numbers: BTreeMap::new(),
         })
     }
 

@@ -5,16 +5,18 @@
 
 mod in_mmproj;
 pub(crate) mod keys;
+mod reference;
 pub(crate) mod settings;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub use reference::ReferencePixels;
 pub use settings::{MmprojParameters, SourceFile, Sources};
 
 use crate::families::{Family, Image};
 use crate::levels::{Levels, Normalisation};
-use crate::resize::{Arithmetic, Filter};
+use crate::resize::{Arithmetic, Filter, resize};
 use crate::video::FrameSampling;
 use crate::{Picture, VisionError};
 
@@ -30,47 +32,56 @@ pub struct Grid {
 impl Grid {
     /// One tile that holds the whole picture.
     pub const WHOLE: Grid = Grid { rows: 0, cols: 0 };
+}
 
-    /// Tiles, with the view of the whole picture that follows the others.
-    pub fn n_tiles(self) -> usize {
-        self.rows * self.cols + 1
+/// How a picture is cut, told from its size alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cut {
+    /// Rows and columns of tiles.
+    pub grid: Grid,
+    /// Height and width that the picture is first resized to, in pixels.
+    pub resized: (usize, usize),
+    /// Height and width of each tile in pixels, in the order in which the tower is given them.
+    pub tiles: Vec<(usize, usize)>,
+}
+
+impl Cut {
+    /// A picture that is resized and stays whole.
+    pub(crate) fn whole(resized: (usize, usize)) -> Cut {
+        Cut { grid: Grid::WHOLE, resized, tiles: vec![resized] }
     }
 }
 
-/// What a tower is given of one picture: tiles row by row, then the view of the whole picture. Of a video: its frames.
+/// What a tower is given of one picture, or of a video: its frames.
 ///
-/// Tiles are never padded with anything that the tower should not see, so there is no mask: the reference's
-/// `pixel_attention_mask` is 1 everywhere but in the tiles that it appends to make the pictures of a batch equally
-/// long, and its model drops those.
-#[derive(Debug, Clone, PartialEq)]
+/// Tiles are never padded with anything that the tower should not see, so there is no mask: the reference pads the pictures of
+/// a batch to one size, and its models drop what was added.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Tiles {
-    /// How many.
-    pub n: usize,
-    /// Pixels down a tile.
-    pub height: usize,
-    /// Pixels across a tile.
-    pub width: usize,
-    /// Normalised levels, `(n, 3, height, width)`.
+    /// Height and width of each, in pixels.
+    pub sizes: Vec<(usize, usize)>,
+    /// Normalised levels, `(3, height, width)` of each, one tile behind the other.
     pub pixels: Vec<f32>,
-    /// How the picture was cut.
-    pub grid: Grid,
 }
 
-/// Cutting pictures into square tiles.
+/// Cutting pictures into tiles.
 pub(crate) trait Cutting: fmt::Debug + Send + Sync {
-    /// Pixels of a tile's side.
-    fn tile(&self) -> usize;
-
     /// Pixels of the longer side that a picture is resized to before it is cut, where one number says so.
     fn longest_edge(&self) -> Option<usize> {
         None
     }
 
-    /// How a picture of `width` × `height` pixels will be cut, and the height and width that it is first resized to.
-    fn plan(&self, width: usize, height: usize) -> (Grid, (usize, usize));
+    /// How a picture of `width` × `height` pixels will be cut.
+    ///
+    /// # Errors
+    /// The reference refuses pictures of this shape.
+    fn plan(&self, width: usize, height: usize) -> Result<Cut, VisionError>;
 
-    /// Writes the tiles of `picture`, then its global view; a picture of one tile is its own global view.
-    fn cut(&self, picture: &Picture, filter: Filter, arithmetic: Arithmetic, tiles: &mut TileWriter) -> Grid;
+    /// Writes the tiles of `picture`, which is `cut` as it was planned.
+    fn cut(&self, picture: &Picture, cut: &Cut, filter: Filter, arithmetic: Arithmetic, tiles: &mut TileWriter) {
+        let (height, width) = cut.resized;
+        tiles.push(&resize(picture, width, height, filter, arithmetic), (0, 0), cut.resized);
+    }
 }
 
 /// Preprocessing as a checkpoint describes it.
@@ -97,13 +108,11 @@ impl Prepared {
         Arc::new(Prepared { image, normalisation, levels })
     }
 
-    fn tiles(&self) -> TileWriter<'_> {
-        let tile = self.image.cutting.tile();
-        TileWriter::new(&self.levels, (tile, tile))
-    }
-
-    fn cut(&self, picture: &Picture, tiles: &mut TileWriter) -> Grid {
-        self.image.cutting.cut(picture, self.image.filter, self.image.arithmetic, tiles)
+    fn cut(&self, picture: &Picture, tiles: &mut TileWriter) -> Result<(), VisionError> {
+        let Image { cutting, filter, arithmetic, .. } = &self.image;
+        let cut = cutting.plan(picture.width(), picture.height())?;
+        cutting.cut(picture, &cut, *filter, *arithmetic, tiles);
+        Ok(())
     }
 }
 
@@ -123,32 +132,33 @@ impl Processor {
         self.video.as_ref().map(|(sampling, _)| *sampling)
     }
 
-    /// Height and width of every tile.
-    pub fn tile_size(&self) -> (usize, usize) {
-        let tile = self.image.image.cutting.tile();
-        (tile, tile)
-    }
-
     /// How far apart two neighbouring levels of 255 are once they are normalised.
     pub fn level_step(&self) -> f32 {
         self.image.levels.step()
     }
 
     /// How a picture of `width` × `height` pixels will be cut, without its pixels.
-    pub fn grid(&self, width: usize, height: usize) -> Grid {
-        self.plan(width, height).0
-    }
-
-    /// The same, and the height and width that the picture is first resized to.
-    pub fn plan(&self, width: usize, height: usize) -> (Grid, (usize, usize)) {
+    ///
+    /// # Errors
+    /// The reference refuses pictures of this shape.
+    pub fn cut(&self, width: usize, height: usize) -> Result<Cut, VisionError> {
         self.image.image.cutting.plan(width, height)
     }
 
+    /// Height and width that a frame of a video has, in pixels; `None` if the model takes no videos.
+    pub(crate) fn frame_size(&self) -> Option<(usize, usize)> {
+        let (_, frames) = self.video.as_ref()?;
+        frames.image.cutting.plan(1, 1).ok()?.tiles.first().copied()
+    }
+
     /// The tiles of `picture`.
-    pub fn picture(&self, picture: &Picture) -> Tiles {
-        let mut tiles = self.image.tiles();
-        let grid = self.image.cut(picture, &mut tiles);
-        tiles.finish(grid)
+    ///
+    /// # Errors
+    /// As [`Processor::cut`].
+    pub fn picture(&self, picture: &Picture) -> Result<Tiles, VisionError> {
+        let mut tiles = TileWriter::new(&self.image.levels);
+        self.image.cut(picture, &mut tiles)?;
+        Ok(tiles.tiles)
     }
 
     /// The frames of a video, one tile each.
@@ -159,44 +169,39 @@ impl Processor {
         let Some((_, video)) = &self.video else {
             return Err(VisionError::NoVideo("its settings describe no video processor".to_owned()));
         };
-        let mut tiles = video.tiles();
+        let mut tiles = TileWriter::new(&video.levels);
         for frame in frames {
-            video.cut(&frame?, &mut tiles);
+            video.cut(&frame?, &mut tiles)?;
         }
-        Ok(tiles.finish(Grid::WHOLE))
+        Ok(tiles.tiles)
     }
 }
 
 /// Collects tiles as planes of normalised levels.
 pub(crate) struct TileWriter<'a> {
     levels: &'a Levels,
-    height: usize,
-    width: usize,
-    pixels: Vec<f32>,
+    tiles: Tiles,
 }
 
 impl<'a> TileWriter<'a> {
-    fn new(levels: &'a Levels, (height, width): (usize, usize)) -> Self {
-        Self { levels, height, width, pixels: Vec::new() }
+    fn new(levels: &'a Levels) -> Self {
+        Self { levels, tiles: Tiles::default() }
     }
 
-    /// Appends the tile whose top left corner is pixel `(left, top)`. What lies beyond the picture is level 0.
-    pub(crate) fn push(&mut self, picture: &Picture, top: usize, left: usize) {
-        self.pixels.reserve(3 * self.height * self.width);
+    /// Appends the tile of `height` × `width` pixels whose top left corner is pixel `(top, left)`. What lies beyond the picture
+    /// is level 0.
+    pub(crate) fn push(&mut self, picture: &Picture, (top, left): (usize, usize), (height, width): (usize, usize)) {
+        self.tiles.sizes.push((height, width));
+        self.tiles.pixels.reserve(3 * height * width);
         for channel in 0..3 {
             let nothing = self.levels.value(channel, 0);
-            for y in top..top + self.height {
+            for y in top..top + height {
                 let row = if y < picture.height() { picture.row(y) } else { &[] };
-                let inside = row.chunks_exact(3).skip(left).take(self.width);
-                let missing = self.width - inside.len();
-                self.pixels.extend(inside.map(|pixel| self.levels.value(channel, pixel[channel])));
-                self.pixels.extend(std::iter::repeat_n(nothing, missing));
+                let inside = row.chunks_exact(3).skip(left).take(width);
+                let missing = width - inside.len();
+                self.tiles.pixels.extend(inside.map(|pixel| self.levels.value(channel, pixel[channel])));
+                self.tiles.pixels.extend(std::iter::repeat_n(nothing, missing));
             }
         }
-    }
-
-    fn finish(self, grid: Grid) -> Tiles {
-        let n = self.pixels.len() / (3 * self.height * self.width);
-        Tiles { n, height: self.height, width: self.width, pixels: self.pixels, grid }
     }
 }

@@ -1,6 +1,8 @@
 //! `processor_config.json`, `preprocessor_config.json`, `video_preprocessor_config.json`, or an mmproj's metadata, as
 //! a [`Processor`]. What a file leaves out is what the class of transformers 5.23 supplies.
 
+use std::collections::BTreeMap;
+
 use super::keys::Keys;
 use super::{Arithmetic, Filter, Normalisation, Prepared, Processor};
 use crate::VisionError;
@@ -88,6 +90,8 @@ pub struct MmprojParameters {
     pub image_mean: [f64; 3],
     /// `clip.vision.image_std`.
     pub image_std: [f64; 3],
+    /// Every other number of a key that begins with `clip.vision.`, by what follows.
+    pub numbers: BTreeMap<String, f64>,
 }
 
 impl Processor {
@@ -172,6 +176,16 @@ impl Processor {
 }
 
 impl MmprojParameters {
+    /// A whole number in `1..=most` under a key behind `clip.vision.`, if there is one.
+    pub(crate) fn whole(&self, key: &str, most: usize) -> Result<Option<usize>, VisionError> {
+        let Some(&number) = self.numbers.get(key) else { return Ok(None) };
+        if number.fract() == 0.0 && number >= 1.0 && number <= most as f64 {
+            return Ok(Some(number as usize));
+        }
+        let expected = format!("a whole number from 1 to {most}");
+        Err(self.error(&format!("clip.vision.{key}"), number.to_string(), &expected))
+    }
+
     pub(crate) fn error(&self, key: &str, found: String, expected: &str) -> VisionError {
         VisionError::Setting { file: self.file.clone(), key: key.to_owned(), found, expected: expected.to_owned() }
     }

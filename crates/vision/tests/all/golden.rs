@@ -5,38 +5,53 @@ use std::path::Path;
 use crate::common::{json, shared, tensor};
 use crate::skipped::skipped;
 use plimsoll_vision::{
-    DEFAULT_MAX_PIXELS, FrameSampling, ImageStrings, Medium, Picture, Processor, SourceFile, Sources, Video,
+    DEFAULT_MAX_PIXELS, FeatureGrid, FrameSampling, ImageStrings, Medium, Picture, Processor, SourceFile, Sources,
+    Video,
 };
+use serde_json::Value;
 
 fn processor(folder: &Path) -> Processor {
+    processor_with(folder, &Value::Null)
+}
+
+/// With settings that a case has beside those of the file.
+fn processor_with(folder: &Path, options: &Value) -> Processor {
     let file = folder.join("processor_config.json");
-    let text = std::fs::read_to_string(&file).unwrap();
-    let processor = Some(SourceFile { file: file.display().to_string(), text });
+    let mut settings = json(&file);
+    for (key, value) in options.as_object().into_iter().flatten() {
+        settings["image_processor"][key] = value.clone();
+    }
+    let processor = Some(SourceFile { file: file.display().to_string(), text: settings.to_string() });
     Processor::from_sources(&Sources { processor, ..Sources::default() }).unwrap()
 }
 
-/// The greatest difference of any value from the reference's, over all pictures of all cases.
+/// The greatest difference of any value from the reference's, over all pictures of all cases, in levels.
 fn worst_picture(fixture: &str) -> Option<f32> {
     let folder = shared(fixture);
     if !folder.is_dir() {
         skipped("../shared is not here");
         return None;
     }
-    let (processor, golden) = (processor(&folder), json(&folder.join("golden.json")));
+    let golden = json(&folder.join("golden.json"));
     let mut worst = 0f32;
     for (i, case) in golden["cases"].as_array().unwrap().iter().enumerate() {
-        let mut pixels = Vec::new();
+        let processor = processor_with(&folder, &case["processor_options"]);
+        let (mut pixels, mut sizes) = (Vec::new(), Vec::new());
         for image in case["images"].as_array().into_iter().flatten() {
             let picture = Picture::open(&folder.join(image.as_str().unwrap()), DEFAULT_MAX_PIXELS).unwrap();
-            pixels.extend(processor.picture(&picture).pixels);
+            let tiles = processor.picture(&picture).unwrap();
+            assert_eq!(tiles.sizes, processor.cut(picture.width(), picture.height()).unwrap().tiles);
+            pixels.extend(tiles.pixels);
+            sizes.extend(tiles.sizes);
         }
         if pixels.is_empty() {
             continue;
         }
         let (shape, expected) = tensor(&folder.join("golden_pixels.safetensors"), &format!("case{i}"));
+        let expected = processor.reference_tiles(&expected, &shape, Some(sizes)).unwrap().pixels;
         assert_eq!(pixels.len(), expected.len(), "{fixture}, case {i}: {shape:?}");
         let differences = pixels.iter().zip(&expected).map(|(own, reference)| (own - reference).abs());
-        worst = differences.fold(worst, f32::max);
+        worst = differences.fold(worst, |a, b| a.max(b / processor.level_step()));
     }
     Some(worst)
 }
@@ -63,7 +78,8 @@ fn smolvlm2_videos_have_the_reference_s_frames_pixels_and_prompt() {
         return skipped("../shared is not here");
     }
     let (processor, golden) = (processor(&folder), json(&folder.join("golden.json")));
-    let strings = ImageStrings::new(&processor, processor.image_seq_len().unwrap());
+    let (side, tile) = (processor.image_seq_len().unwrap().isqrt(), processor.cut(1, 1).unwrap().tiles[0].0);
+    let strings = ImageStrings::new(&processor, FeatureGrid { patch: tile / side, merge: 1 });
     for (i, case) in golden["video_cases"].as_array().unwrap().iter().enumerate() {
         let frames = folder.join(case["frames_dir"].as_str().unwrap());
         let video = Video::open_folder(&frames, case["metadata"]["fps"].as_f64().unwrap()).unwrap();
@@ -75,7 +91,7 @@ fn smolvlm2_videos_have_the_reference_s_frames_pixels_and_prompt() {
 
         let tiles = processor.video(video.frames(&sampled, DEFAULT_MAX_PIXELS).unwrap()).unwrap();
         let (shape, expected) = tensor(&folder.join("golden_pixels.safetensors"), &format!("video{i}"));
-        assert_eq!(shape, [1, tiles.n, 3, tiles.height, tiles.width]);
+        assert_eq!(shape, [1, tiles.sizes.len(), 3, tiles.sizes[0].0, tiles.sizes[0].1]);
         let differences = tiles.pixels.iter().zip(&expected).map(|(own, reference)| (own - reference).abs());
         assert_eq!(differences.fold(0.0, f32::max), 0.0, "video {i}");
     }
@@ -94,25 +110,26 @@ fn expanded_prompts_have_a_place_for_every_feature() {
             if images.is_empty() {
                 continue;
             }
-            let grids = images.iter().map(|image| {
+            let cuts = images.iter().map(|image| {
                 let picture = Picture::open(&folder.join(image.as_str().unwrap()), DEFAULT_MAX_PIXELS).unwrap();
-                processor.grid(picture.width(), picture.height())
+                processor.cut(picture.width(), picture.height()).unwrap()
             });
-            let media: Vec<Medium> = grids.map(Medium::Picture).collect();
+            let media: Vec<Medium> = cuts.map(Medium::Picture).collect();
             // Features of all tiles: (1, tiles × features, width), or (tiles, features, width) for Llama 4.
             let shape = crate::common::numbers(&case["image_features"]["shape"]);
-            let tiles: usize = media.iter().map(tiles).sum();
+            let tiles: Vec<_> = media.iter().flat_map(tiles).collect();
             let features = shape[0] * shape[1];
-            let strings = ImageStrings::new(&processor, features / tiles);
+            let side = (features / tiles.len()).isqrt();
+            let strings = ImageStrings::new(&processor, FeatureGrid { patch: tiles[0].0 / side, merge: 1 });
             let expanded = strings.expand(case["rendered"].as_str().unwrap(), &media).unwrap();
             assert_eq!(expanded.matches(strings.feature_token()).count(), features, "{fixture}");
         }
     }
 }
 
-fn tiles(medium: &Medium) -> usize {
+fn tiles(medium: &Medium) -> Vec<(usize, usize)> {
     match medium {
-        Medium::Picture(grid) => grid.n_tiles(),
-        Medium::Video { timestamps, .. } => timestamps.len(),
+        Medium::Picture(cut) => cut.tiles.clone(),
+        Medium::Video { .. } => panic!("cases show pictures"),
     }
 }

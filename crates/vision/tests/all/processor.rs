@@ -1,7 +1,9 @@
 //! Settings are read as transformers reads them, and pictures are cut as its classes cut them.
 
+use std::collections::BTreeMap;
+
 use crate::common::{data, json, noise, numbers};
-use plimsoll_vision::{Grid, MmprojParameters, Processor, SourceFile, Sources, VisionError};
+use plimsoll_vision::{Cut, Grid, MmprojParameters, Processor, SourceFile, Sources, VisionError};
 use serde_json::{Value, json};
 
 fn source(name: &str, value: Value) -> Option<SourceFile> {
@@ -39,7 +41,7 @@ fn pictures_of_any_shape_are_cut_as_the_reference_cuts_them() {
 fn check(processor: &Processor, cases: &Value, whole: Grid) {
     for case in cases.as_array().unwrap() {
         let [width, height, new_height, new_width, rows, cols] = numbers(case)[..] else { panic!("{case}") };
-        let (grid, resized) = processor.plan(width, height);
+        let Cut { grid, resized, .. } = processor.cut(width, height).unwrap();
         let expected = Grid { rows, cols };
         assert_eq!(grid, if expected == whole { Grid::WHOLE } else { expected }, "{width} x {height}");
         assert_eq!(resized, (new_height, new_width), "{width} x {height}");
@@ -52,7 +54,7 @@ fn absent_settings_are_those_of_the_class() {
         [("Idefics3ImageProcessor", 364), ("SmolVLMImageProcessor", 364), ("Llama4ImageProcessor", 336)]
     {
         let processor = processor(json!({"image_processor_type": class})).unwrap();
-        assert_eq!(processor.tile_size(), (tile, tile));
+        assert_eq!(processor.cut(1, 1).unwrap().tiles[0], (tile, tile));
         assert!(processor.sampling().is_none());
     }
     let sources =
@@ -71,10 +73,9 @@ fn one_pixel_and_a_long_line_have_tiles() {
     ] {
         let processor = processor(settings).unwrap();
         for (width, height) in [(1, 1), (3000, 1), (1, 3000)] {
-            let tiles = processor.picture(&noise(width, height));
-            assert_eq!(tiles.grid, processor.grid(width, height));
-            assert_eq!(tiles.n, tiles.grid.n_tiles());
-            assert_eq!(tiles.pixels.len(), tiles.n * 3 * tiles.height * tiles.width);
+            let tiles = processor.picture(&noise(width, height)).unwrap();
+            assert_eq!(tiles.sizes, processor.cut(width, height).unwrap().tiles);
+            assert_eq!(tiles.pixels.len(), tiles.sizes.iter().map(|(height, width)| 3 * height * width).sum::<usize>());
             assert!(tiles.pixels.iter().all(|level| level.abs() <= 1.0));
         }
     }
@@ -145,12 +146,13 @@ fn the_files_come_in_the_order_in_which_transformers_reads_them() {
         ..Sources::default()
     };
     let both = Processor::from_sources(&sources).unwrap();
-    assert_eq!((both.tile_size(), both.image_seq_len()), ((512, 512), Some(64)));
+    let tile = |processor: &Processor| processor.cut(1, 1).unwrap().tiles[0];
+    assert_eq!((tile(&both), both.image_seq_len()), ((512, 512), Some(64)));
     assert_eq!(both.sampling().unwrap().max_frames, 64);
     sources.video_preprocessor = source("video_preprocessor_config.json", own);
     assert_eq!(Processor::from_sources(&sources).unwrap().sampling().unwrap().max_frames, 32);
     sources.processor = source("processor_config.json", json!({"image_seq_len": 81}));
-    assert_eq!(Processor::from_sources(&sources).unwrap().tile_size(), (384, 384));
+    assert_eq!(tile(&Processor::from_sources(&sources).unwrap()), (384, 384));
 }
 
 #[test]
@@ -162,14 +164,16 @@ fn an_mmproj_says_what_its_metadata_holds() {
         preproc_image_size: Some(168),
         image_mean: [0.5; 3],
         image_std: [0.5; 3],
+        numbers: BTreeMap::new(),
     };
-    let grid = |parameters: &MmprojParameters| Processor::from_mmproj(parameters).map(|p| p.grid(300, 230));
+    let grid =
+        |parameters: &MmprojParameters| Processor::from_mmproj(parameters).map(|p| p.cut(300, 230).unwrap().grid);
     assert_eq!(grid(&idefics).unwrap(), Grid { rows: 3, cols: 3 });
     let older = MmprojParameters { preproc_image_size: None, ..idefics.clone() };
     assert_eq!(grid(&older).unwrap(), Grid { rows: 4, cols: 4 });
     let llama = MmprojParameters { projector: "llama4".into(), ..idefics.clone() };
     assert_eq!(Processor::from_mmproj(&llama).unwrap().family().model_type, "llama4");
-    let wide = Processor::from_mmproj(&llama).unwrap().grid(56 * 40, 56);
+    let wide = Processor::from_mmproj(&llama).unwrap().cut(56 * 40, 56).unwrap().grid;
     assert_eq!((wide.rows, wide.cols), (1, 16), "as it is assumed");
     assert!(Processor::assumed_of_mmproj("llama4").unwrap().contains("16 tiles"));
     let sampling = Processor::from_mmproj(&idefics).unwrap().sampling().unwrap();
@@ -177,7 +181,7 @@ fn an_mmproj_says_what_its_metadata_holds() {
     let said = Processor::assumed_of_mmproj("idefics3").unwrap();
     assert!(said.contains("1 frame a second, at most 64"), "{said}");
     for (broken, key) in [
-        (MmprojParameters { projector: "pixtral".into(), ..idefics.clone() }, "clip.projector_type"),
+        (MmprojParameters { projector: "resampler".into(), ..idefics.clone() }, "clip.projector_type"),
         (MmprojParameters { image_size: 0, ..idefics.clone() }, "clip.vision.image_size"),
         (MmprojParameters { preproc_image_size: Some(1 << 20), ..idefics.clone() }, "clip.vision.preproc_image_size"),
         (MmprojParameters { image_std: [0.0; 3], ..idefics.clone() }, "clip.vision.image_std"),
