@@ -273,6 +273,54 @@ impl Tensor {
         }
     }
 
+    /// The weight of a convolution over frames, (out, in, frames, height, width), as the matrix (out, in · height · width) that
+    /// it is where all frames are the same: a copy in f32, since it is a sum.
+    ///
+    /// # Errors
+    /// [`FormatError::Tensor`] if this is no plain kernel of floats of that shape; one without frames stays as it is.
+    pub fn frames_summed(&self) -> Result<Tensor, FormatError> {
+        let &[out, channels, frames, height, width] = &self.shape[..] else {
+            return Ok(self.clone().without_patch_shape());
+        };
+        if !matches!(self.layout, Layout::Rows) || !self.dtype.is_float() || frames == 0 {
+            return Err(self.wrong_shape("a kernel of floats over frames"));
+        }
+        let (values, pixels) = (self.to_f32(), height * width);
+        let mut sums = Vec::with_capacity(values.len() / frames);
+        for of_channel in values.chunks_exact((frames * pixels).max(1)) {
+            sums.extend((0..pixels).map(|pixel| of_channel.iter().skip(pixel).step_by(pixels).sum::<f32>()));
+        }
+        Ok(self.owned(vec![out, channels * pixels], &sums))
+    }
+
+    /// The sum of two tensors of one shape: a copy in f32.
+    ///
+    /// # Errors
+    /// [`FormatError::Tensor`] if their shapes differ, or they are no plain floats.
+    pub fn plus(&self, other: &Tensor) -> Result<Tensor, FormatError> {
+        if other.shape != self.shape || !self.dtype.is_float() || !other.dtype.is_float() {
+            return Err(
+                other.error(format!("is {} of {:?}, expected floats of {:?}", other.dtype, other.shape, self.shape))
+            );
+        }
+        let sums: Vec<f32> = self.to_f32().iter().zip(other.to_f32()).map(|(a, b)| a + b).collect();
+        Ok(self.owned(self.shape.clone(), &sums))
+    }
+
+    fn owned(&self, shape: Vec<usize>, values: &[f32]) -> Tensor {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let range = 0..bytes.len();
+        Tensor::new(&self.name, FileBytes::owned(self.file.name(), bytes), range, DType::F32, shape)
+    }
+
+    /// Tables of as many rows, (tables, rows, columns), as one; anything else as it is.
+    pub fn tables_joined(self) -> Tensor {
+        match (&self.shape[..], &self.layout) {
+            (&[tables, rows, columns], Layout::Rows) => Tensor { shape: vec![tables * rows, columns], ..self },
+            _ => self,
+        }
+    }
+
     /// All values in one dimension, of a tensor that is stored as it is shown; any other as it is.
     pub fn flattened(self) -> Tensor {
         match self.layout {

@@ -80,8 +80,18 @@ impl Builder {
 
     /// Embedding: token ids to `(n_tokens, d_model)`; `name` is the table `(vocab_size, d_model)`.
     pub fn embed(&mut self, name: &str, d_model: usize) -> ValueId {
+        self.embed_times(name, d_model, 1.0)
+    }
+
+    /// The same, rows of the table multiplied by `factor`.
+    pub fn embed_times(&mut self, name: &str, d_model: usize, factor: f32) -> ValueId {
         let table = self.weight(name.to_owned(), vec![self.network.vocab_size, d_model], WeightKind::Matrix);
-        self.push(Op::Embed { table }, vec![], Rows::Tokens, d_model)
+        self.push(Op::Embed { table, factor }, vec![], Rows::Tokens, d_model)
+    }
+
+    /// `x`, with part `part` of what is given for tokens whose embedding is, see [`Op::AddGiven`].
+    pub fn add_given(&mut self, x: ValueId, part: usize) -> ValueId {
+        self.push(Op::AddGiven { part }, vec![x], self.rows(x), self.width(x))
     }
 
     /// Rows of the table `name`, `(vocab_size, width)`, by token ids; a token whose embedding is given has that of `pad`.
@@ -205,6 +215,11 @@ impl Builder {
     /// `act(x)`.
     pub fn activate(&mut self, x: ValueId, act: Activation) -> ValueId {
         self.push(Op::Activate(act), vec![x], self.rows(x), self.width(x))
+    }
+
+    /// `x + by`.
+    pub fn shift(&mut self, x: ValueId, by: f32) -> ValueId {
+        self.push(Op::Shift(by), vec![x], self.rows(x), self.width(x))
     }
 
     /// `x * factor`.

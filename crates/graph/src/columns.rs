@@ -30,6 +30,19 @@ impl Builder {
         self.push(Op::Bias(weight), vec![x], self.rows(x), self.width(x))
     }
 
+    /// `x` less a vector `name`, `(width)`.
+    pub fn unbias(&mut self, x: ValueId, name: &str) -> ValueId {
+        let weight = self.weight(name.to_owned(), vec![self.width(x)], WeightKind::Vector { offset: 0.0 });
+        self.push(Op::Unbias(weight), vec![x], self.rows(x), self.width(x))
+    }
+
+    /// Values of `x` no less than that of `least`, no more than that of `most`, which are stored.
+    pub fn clamp_to(&mut self, x: ValueId, least: &str, most: &str) -> ValueId {
+        let [least, most] =
+            [least, most].map(|name| self.weight(name.to_owned(), vec![1], WeightKind::Vector { offset: 0.0 }));
+        self.push(Op::ClampTo { least, most }, vec![x], self.rows(x), self.width(x))
+    }
+
     /// Values no less than `least`, no more than `most`.
     pub fn clamp(&mut self, x: ValueId, least: f32, most: f32) -> ValueId {
         self.push(Op::Clamp { least, most }, vec![x], self.rows(x), self.width(x))

@@ -154,9 +154,9 @@ impl Cost {
         let mut tables = vec![];
         for node in &network.nodes {
             match &node.op {
-                Op::Embed { table } | Op::EmbedBeside { table, .. } | Op::Tile(TileOp::AddPosition { table, .. }) => {
-                    tables.push(*table)
-                }
+                Op::Embed { table, .. }
+                | Op::EmbedBeside { table, .. }
+                | Op::Tile(TileOp::AddPosition { table, .. }) => tables.push(*table),
                 Op::Linear { weight, .. } => {
                     cost.add_product(network.weight(*weight), stored(*weight), node.rows, 1.0);
                     tables.retain(|table| table != weight); // tied: counted here, read whole
@@ -251,21 +251,23 @@ impl Cost {
         4 * (widest.unwrap_or(0) * n_tokens) as u64
     }
 
-    /// Bytes of activations of a tower for so many tiles at once, of `patches` each.
-    pub fn tower_buffer_bytes(&self, n_tiles: usize, patches: usize) -> u64 {
-        self.plan.bytes(tiles(n_tiles, patches))
+    /// Bytes of activations of a tower for tiles of so many patches together.
+    pub fn tower_buffer_bytes(&self, patches: &[usize]) -> u64 {
+        self.plan.bytes(tiles(patches))
     }
 
-    /// Predicted seconds of a tower for `n_tiles` of `patches` each, `at_once` of them in a step.
-    pub fn tower_seconds(&self, n_tiles: usize, patches: usize, at_once: usize, machine: &Machine) -> f64 {
-        let (size, steps) = (tiles(n_tiles, patches), n_tiles.div_ceil(at_once) as f64);
+    /// Predicted seconds of a tower for tiles of so many patches in `steps` steps.
+    pub fn tower_seconds(&self, patches: &[usize], steps: usize, machine: &Machine) -> f64 {
+        let (size, steps) = (tiles(patches), steps as f64);
         let products = self.products.iter().map(|products| {
             let prefill = machine.product(products.dtype, products.mean_values()).prefill;
             (steps * products.bytes / machine.read_bandwidth).max(products.step_flops(size) / prefill)
         });
-        let tile_flops =
-            |a: &TileAttention| (4 * patches * patches * a.n_heads * a.head_dim.max(PROBED_HEAD_DIM)) as f64;
-        let attention = n_tiles as f64 * self.tile_attention.iter().map(tile_flops).sum::<f64>();
+        let tile_flops = |a: &TileAttention| {
+            let pairs = patches.iter().map(|patches| patches * a.window.map_or(*patches, |side| side * side));
+            (4 * pairs.sum::<usize>() * a.n_heads * a.head_dim.max(PROBED_HEAD_DIM)) as f64
+        };
+        let attention = self.tile_attention.iter().map(tile_flops).sum::<f64>();
         products.sum::<f64>()
             + attention / machine.prompt_attention_rate
             + steps * self.n_nodes as f64 * machine.node_seconds
@@ -350,8 +352,8 @@ impl Cost {
     }
 }
 
-fn tiles(n_tiles: usize, patches: usize) -> StepSize {
-    StepSize { tokens: n_tiles * patches, selected: 0, tiles: n_tiles }
+fn tiles(patches: &[usize]) -> StepSize {
+    StepSize { tokens: patches.iter().sum(), selected: 0, tiles: patches.len() }
 }
 
 /// A prompt, of whose logits one row is wanted.
@@ -466,7 +468,7 @@ mod tests {
         let mut net = Builder::tower();
         let x = net.patches(6);
         let x = net.linear(x, "patch", 4);
-        let attention = TileAttention { n_heads: 1, head_dim: 4, scale: 0.5 };
+        let attention = TileAttention { n_heads: 1, n_kv_heads: 1, head_dim: 4, scale: 0.5, window: None };
         let x = net.tile_attention(x, x, x, attention);
         let x = net.merge_patches(x, 2);
         let y = net.linear(x, "project", 8);
@@ -475,7 +477,7 @@ mod tests {
         let products = (2 * 24 * 48 + 2 * 128 * 12) as f64 / 1e7;
         let attention = (3 * 4 * 16 * 16 * PROBED_HEAD_DIM) as f64 / 1e7;
         let machine = Machine { read_bandwidth: 1e12, ..machine() };
-        let seconds = cost.tower_seconds(3, 16, 3, &machine);
+        let seconds = cost.tower_seconds(&[16; 3], 1, &machine);
         assert!((seconds - products - attention).abs() < 1e-9, "{seconds}");
     }
 

@@ -30,10 +30,15 @@ mod tile;
 
 pub use builder::{Builder, Scope};
 pub use id::{CacheId, RopeId, StateId, ValueId, WeightId};
-pub use mask::Mask;
+pub use mask::{Ahead, Mask};
 pub use moe::{Experts, Gating, Moe, MoeOp, Routing, Score, Weighed};
 pub use network::{CacheDecl, Network, Node, ShapeError, StateDecl, WeightDecl, WeightKind};
-pub use op::{Activation, AttentionOp, ExtendedRope, Op, RopeLayout, RopeSpec, Rows, StepSize, Temperature};
+pub use op::{
+    Activation, AttentionOp, Coordinate, ExtendedRope, Op, RopeLayout, RopeSpec, Rows, StepSize, Temperature,
+};
 pub use plan::{BufferPlan, SlotId};
 pub use recurrent::{ConvolutionOp, LinearAttention, LinearAttentionOp, Write};
-pub use tile::{TileAttention, TileOp, TilePosition, bucket_bounds, fractional_positions};
+pub use tile::{
+    Coordinates, MergeOrder, PixelOrder, Resampling, Share, TileAttention, TileAxis, TileOp, TilePosition, TileRope,
+    bucket_bounds, fractional_positions, resampled,
+};

@@ -13,6 +13,42 @@ pub enum Mask {
     Chunked(usize),
 }
 
+/// What a query sees beyond its own position.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ahead {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// All of the picture that it belongs to.
+    Picture {
+        /// Whether the mask's range holds for the picture's part behind the query, too.
+        masked: bool,
+    },
+    /// All of the prompt that it belongs to.
+    Prompt,
+}
+
+impl Ahead {
+    /// The positions that a query at `position` sees which belongs to `block` of positions, a picture or a prompt.
+    ///
+    /// ```
+    /// use plimsoll_graph::{Ahead, Mask};
+    /// assert_eq!(Ahead::Picture { masked: false }.span(Mask::Sliding(2), 5, Some(&(3..9))), 3..9);
+    /// assert_eq!(Ahead::Picture { masked: true }.span(Mask::Sliding(2), 5, Some(&(3..9))), 4..7);
+    /// assert_eq!(Ahead::Nothing.span(Mask::Causal, 5, Some(&(3..9))), 0..6);
+    /// ```
+    pub fn span(self, mask: Mask, position: usize, block: Option<&Range<usize>>) -> Range<usize> {
+        let seen = mask.span(position);
+        match (self, block, mask) {
+            (Ahead::Nothing, ..) | (_, None, _) => seen,
+            (Ahead::Picture { masked: true }, Some(block), Mask::Sliding(n)) => {
+                seen.start..block.end.min(position + n).max(seen.end)
+            }
+            (_, Some(block), _) => seen.start.min(block.start)..block.end.max(seen.end),
+        }
+    }
+}
+
 impl Mask {
     /// The positions of the keys that a query at `position` sees, never empty.
     ///

@@ -1,6 +1,7 @@
 //! The description itself: nodes in execution order over declared weights and caches.
 
 use crate::id::{ValueId, WeightId};
+use crate::mask::Ahead;
 use crate::op::{Op, RopeSpec, Rows};
 
 /// How a weight is used, and so how an executor holds it.
@@ -101,6 +102,22 @@ impl Network {
     /// Bytes of all states of a sequence.
     pub fn state_bytes(&self) -> usize {
         self.states.iter().map(|state| state.values * size_of::<f32>()).sum()
+    }
+
+    /// Values that stand for a token whose embedding is given, the embedding first.
+    pub fn given_width(&self) -> usize {
+        let parts = self.nodes.iter().filter_map(|node| match node.op {
+            Op::Embed { .. } => Some(node.width),
+            Op::AddGiven { part } => Some((part + 1) * node.width),
+            _ => None,
+        });
+        parts.max().unwrap_or(0)
+    }
+
+    /// The most that any query sees beyond its own position.
+    pub fn ahead(&self) -> Ahead {
+        let of = |node: &Node| if let Op::Attention(op) = &node.op { op.ahead } else { Ahead::Nothing };
+        self.nodes.iter().map(of).max().unwrap_or_default()
     }
 
     /// The longest context that keeps the frequencies a model was first trained with, if it has others.

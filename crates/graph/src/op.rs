@@ -1,7 +1,7 @@
 //! The operations a network is made of. `n` stands for the tokens of one step.
 
 use crate::id::{CacheId, RopeId, WeightId};
-use crate::mask::Mask;
+use crate::mask::{Ahead, Mask};
 use crate::moe::MoeOp;
 use crate::recurrent::{ConvolutionOp, LinearAttentionOp};
 use crate::tile::TileOp;
@@ -51,6 +51,13 @@ pub enum Op {
     Embed {
         /// `(vocab_size, d_model)`
         table: WeightId,
+        /// Multiplied onto rows of the table, not onto those that are given in their place.
+        factor: f32,
+    },
+    /// Adds to the rows of tokens whose embedding is given further values that were given with it.
+    AddGiven {
+        /// Which: values `part * width..(part + 1) * width` of what is given, of which the first are the embedding.
+        part: usize,
     },
     /// Token ids to rows of another table than that of embeddings, `() -> (n, width)`.
     EmbedBeside {
@@ -127,6 +134,17 @@ pub enum Op {
     },
     /// Adds a vector to each row.
     Bias(WeightId),
+    /// Takes a vector from each row.
+    Unbias(WeightId),
+    /// Adds a constant.
+    Shift(f32),
+    /// No less than the value of one vector, no more than that of another; both hold one value.
+    ClampTo {
+        /// `(1)`
+        least: WeightId,
+        /// `(1)`
+        most: WeightId,
+    },
     /// Multiplies every `group` columns by a value of a vector.
     ScaleColumns {
         /// `(width / group)`
@@ -193,6 +211,8 @@ pub struct AttentionOp {
     pub softcap: Option<f32>,
     /// Which keys are seen.
     pub mask: Mask,
+    /// Which keys behind its own a query sees as well.
+    pub ahead: Ahead,
     /// `(n_heads)`, a score for each head that takes its part of the weights and adds no value.
     pub sinks: Option<WeightId>,
 }
@@ -208,6 +228,19 @@ pub struct RopeSpec {
     pub attention_factor: f32,
     /// Which two values make a pair.
     pub layout: RopeLayout,
+    /// By which coordinate of a token each pair turns, where pictures have rows and columns; else by its position.
+    pub coordinates: Option<Vec<Coordinate>>,
+}
+
+/// A coordinate of a token. Those of text are all its position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Coordinate {
+    /// Of a picture, where it begins.
+    Time,
+    /// That and the row.
+    Row,
+    /// That and the column.
+    Column,
 }
 
 /// Frequencies of a sequence beyond the length a model was first trained on. They hold for all of its positions: cached
@@ -221,6 +254,11 @@ pub struct ExtendedRope {
 }
 
 impl RopeSpec {
+    /// These frequencies for sequences of any length, by positions alone.
+    pub fn plain(inv_freq: Vec<f32>, layout: RopeLayout) -> RopeSpec {
+        RopeSpec { inv_freq, extended: None, attention_factor: 1.0, layout, coordinates: None }
+    }
+
     /// The frequencies for a sequence of `length` tokens.
     pub fn inv_freq_for(&self, length: usize) -> &[f32] {
         match &self.extended {

@@ -9,6 +9,7 @@ pub mod published;
 use plimsoll_engine::VisionEncoder;
 use plimsoll_graph::cost::{Cost, Machine};
 use plimsoll_runtime::{BATCH_TOKENS, CacheType, Memory};
+use plimsoll_vision::{Cut, VisionError};
 use serde::{Deserialize, Serialize};
 
 /// What of the program itself comes into memory only while a model is loaded and answers: code pages, thread stacks,
@@ -54,42 +55,56 @@ const CHANNELS: usize = 3;
 #[derive(Clone, Debug)]
 pub struct TowerPrediction {
     cost: Cost,
-    n_tiles: usize,
-    /// Patches of a tile.
-    patches: usize,
-    /// Tiles that pass through together.
-    at_once: usize,
+    /// Patches of each tile of the picture that has most.
+    patches: Vec<usize>,
+    /// Which of them pass through together.
+    steps: Vec<std::ops::Range<usize>>,
     /// Bytes of the pictures themselves: as they were read, and as embeddings; of the largest also resized, and cut into
     /// tiles of normalised pixels.
     pictures: usize,
 }
 
 impl TowerPrediction {
-    /// For pictures of so many pixels, looked at one after the other; `cost` is that of the tower in `encoder`.
-    pub fn new(cost: Cost, encoder: &mut VisionEncoder, sizes: &[(usize, usize)]) -> TowerPrediction {
-        let tiles_of = |(width, height)| encoder.processor().grid(width, height).n_tiles();
-        let n_tiles = sizes.iter().map(|size| tiles_of(*size)).max().unwrap_or(1);
-        let held = |size: &(usize, usize)| {
-            CHANNELS * size.0 * size.1 + size_of::<f32>() * encoder.embedding_values(tiles_of(*size))
+    /// For pictures of so many pixels, looked at one after the other, or for a tile where there are none; `cost` is that of the tower in `encoder`.
+    ///
+    /// # Errors
+    /// The model cannot be shown one of them.
+    pub fn new(
+        cost: Cost,
+        encoder: &mut VisionEncoder,
+        sizes: &[(usize, usize)],
+    ) -> Result<TowerPrediction, VisionError> {
+        let cuts = sizes.iter().map(|(width, height)| encoder.processor().cut(*width, *height));
+        let cuts = cuts.collect::<Result<Vec<Cut>, _>>()?;
+        let held = |(size, cut): (&(usize, usize), &Cut)| {
+            CHANNELS * size.0 * size.1 + size_of::<f32>() * encoder.embedding_values(cut)
         };
-        let edge = encoder.processor().tile_size().0;
-        let cut = n_tiles * CHANNELS * edge * edge * (1 + size_of::<f32>());
-        let pictures = sizes.iter().map(held).sum::<usize>() + cut;
-        let patches = (edge / encoder.tower().patch_size()).pow(2);
-        TowerPrediction { cost, n_tiles, patches, at_once: encoder.tower().tiles_at_once(edge), pictures }
+        let held: usize = sizes.iter().zip(&cuts).map(held).sum();
+        let pixels = |cut: &Cut| cut.tiles.iter().map(|(height, width)| height * width).sum::<usize>();
+        let tiles = match cuts.into_iter().max_by_key(pixels) {
+            Some(cut) => cut.tiles,
+            None => encoder.processor().cut(1, 1)?.tiles.into_iter().take(1).collect(),
+        };
+        let cut = tiles.iter().map(|(height, width)| CHANNELS * height * width * (1 + size_of::<f32>())).sum::<usize>();
+        let tower = encoder.tower();
+        let patches = tiles.iter().map(|size| tower.patches(*size)).collect();
+        Ok(TowerPrediction { cost, patches, steps: tower.steps(&tiles), pictures: held + cut })
     }
 
     /// On this machine, in s.
     pub fn seconds(&self, machine: &Machine) -> f64 {
-        self.cost.tower_seconds(self.n_tiles, self.patches, self.at_once, machine)
+        self.cost.tower_seconds(&self.patches, self.steps.len(), machine)
     }
 
     /// Weights, activations, what kernels make of those of one product, and the pictures in all their forms, in bytes.
     pub fn bytes(&self) -> u64 {
-        let together = self.n_tiles.min(self.at_once);
-        self.cost.weight_bytes(self.patches)
-            + self.cost.tower_buffer_bytes(together, self.patches)
-            + self.cost.rounded_bytes(together * self.patches)
+        let most =
+            self.steps.iter().map(|step| &self.patches[step.clone()]).max_by_key(|step| step.iter().sum::<usize>());
+        let together = most.unwrap_or_default();
+        let patches = together.iter().sum();
+        self.cost.weight_bytes(patches)
+            + self.cost.tower_buffer_bytes(together)
+            + self.cost.rounded_bytes(patches)
             + self.pictures as u64
     }
 }

@@ -2,7 +2,7 @@
 //! between architectures is options; an option exists because a published model needs it.
 
 use plimsoll_graph::{
-    AttentionOp, Builder, CacheId, LinearAttention, Mask, RopeId, Scope, Temperature, TileAttention, ValueId,
+    Ahead, AttentionOp, Builder, CacheId, LinearAttention, Mask, RopeId, Scope, Temperature, TileAttention, ValueId,
 };
 
 use crate::HyperparamError;
@@ -49,6 +49,8 @@ pub(crate) struct Attention {
     pub rope: Option<RopeId>,
     /// Which keys are seen.
     pub mask: Mask,
+    /// Which keys behind its own a query sees as well.
+    pub ahead: Ahead,
     /// Key and value heads.
     pub n_kv_heads: usize,
     /// Width of a head.
@@ -75,6 +77,7 @@ impl Attention {
         Attention {
             rope,
             mask: Mask::Causal,
+            ahead: Ahead::Nothing,
             n_kv_heads: hp.n_kv_heads,
             head_dim: hp.head_dim,
             scale: hp.attn_scale(),
@@ -183,6 +186,7 @@ fn attention_op(layer: &mut Scope<'_>, hp: &Hyperparams, opt: &Attention, cache:
         scale: opt.scale,
         softcap: opt.softcap,
         mask: opt.mask,
+        ahead: opt.ahead,
         sinks: opt.sinks.then(|| layer.vector("self_attn.sinks", hp.n_heads)),
     }
 }
@@ -236,10 +240,10 @@ pub(crate) fn tower_layer(
     names: &TowerLayer,
     attend: impl Fn(&mut Builder, [ValueId; 3], TileAttention) -> ValueId,
 ) -> ValueId {
-    let (d_model, head_dim) = (vision.d_model, vision.head_dim());
+    let d_model = vision.d_model;
     let h = layer.layer_norm(x, names.attention_norm, vision.norm_eps);
     let qkv = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"].map(|of| layer.linear(h, of, d_model, true));
-    let heads = TileAttention { n_heads: vision.n_heads, head_dim, scale: (head_dim as f32).sqrt().recip() };
+    let heads = vision.heads();
     let a = attend(layer.net(), qkv, heads);
     let a = layer.linear(a, names.output, d_model, true);
     let x = layer.net().add(x, a);

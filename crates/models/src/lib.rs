@@ -25,6 +25,7 @@ pub mod spelling;
 mod vision;
 mod weights;
 
+pub use arch::Standing;
 pub use arch::{Arch, TokenizerClass, TowerArch};
 pub use checkpoint::{Checkpoint, Format};
 pub use config::{Activation, Biases, Hyperparams, LayerKind, Rope, RopeScaling, VisionParams};
@@ -41,12 +42,27 @@ pub struct TowerNetwork {
     pub network: Network,
     /// Edge of a patch, in pixels.
     pub patch_size: usize,
-    /// Edge of the tiles it was trained on, in pixels.
-    pub tile_size: usize,
-    /// Whether tiles of other sizes are understood too.
-    pub any_tile_size: bool,
+    /// Which tiles are understood.
+    pub tiles: TileSizes,
     /// Patches along the edge of the square that becomes one feature.
     pub merge_side: usize,
+}
+
+/// Sizes of tiles that a tower understands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TileSizes {
+    /// Squares of one size: its positions are for no others.
+    Only {
+        /// Their edge, in pixels.
+        edge: usize,
+    },
+    /// Rectangles up to as many patches along an edge as there are positions for.
+    UpTo {
+        /// How many.
+        patches: usize,
+    },
+    /// All.
+    Any,
 }
 
 /// Why a checkpoint makes no network.

@@ -36,7 +36,7 @@ pub(crate) fn spec(rope: &Rope, layout: RopeLayout) -> RopeSpec {
             divided(short)
         }
     };
-    RopeSpec { inv_freq, extended, attention_factor, layout }
+    RopeSpec { inv_freq, extended, attention_factor, layout, coordinates: rope.coordinates.clone() }
 }
 
 /// `theta^(-2i / rotary_dim)`
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     fn rope(scaling: RopeScaling) -> Rope {
-        Rope { theta: 10000.0, rotary_dim: 16, scaling }
+        Rope { theta: 10000.0, rotary_dim: 16, scaling, coordinates: None }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use plimsoll_graph::{Network, WeightDecl, WeightKind};
 
-use crate::arch::{Arch, COMMON, COMMON_TOWER, Fused, GateUp, RotaryRows, TowerArch};
+use crate::arch::{Arch, COMMON, COMMON_TOWER, Fused, GateUp, RotaryRows, StoredAs, TowerArch};
 use crate::config::{Hyperparams, VisionParams};
 
 /// A tensor as a file stores it.
@@ -44,6 +44,10 @@ pub enum StoredLayout {
     Latent,
     /// (experts, in, out), with the outputs of its parts one behind the other.
     Transposed,
+    /// Kernels (out, channels, frames, height, width) of which the sum over frames counts.
+    Frames,
+    /// A matrix (in, out).
+    Turned,
     /// A kernel (out, height, width, channels) of what is canonically (out, channels · height · width).
     ChannelsLast,
 }
@@ -225,8 +229,16 @@ fn whole(weight: &WeightDecl, name: String) -> Stored {
 
 fn tower_tensor(weight: &WeightDecl, name: String, vision: &VisionParams) -> Stored {
     let mut stored = whole(weight, name);
-    if vision.arch.convolutions.contains(&weight.name.as_str()) {
-        stored.shape = vec![weight.shape[0], vision.n_channels, vision.patch_size, vision.patch_size];
+    let (rows, columns, patch) = (weight.shape[0], weight.shape.last().copied().unwrap_or(1), vision.patch_size);
+    match vision.arch.stored_as(&weight.name) {
+        None => {}
+        Some(StoredAs::Kernel) => stored.shape = vec![rows, vision.n_channels, patch, patch],
+        Some(StoredAs::Frames) => {
+            (stored.shape, stored.layout) = (vec![rows, vision.n_channels, 2, patch, patch], StoredLayout::Frames);
+        }
+        Some(StoredAs::Depthwise) => stored.shape = vec![rows, 1, columns.isqrt(), columns.isqrt()],
+        Some(StoredAs::Tables(n)) => stored.shape = vec![n, rows / n, columns],
+        Some(StoredAs::Turned) => (stored.shape, stored.layout) = (vec![columns, rows], StoredLayout::Turned),
     }
     stored
 }

@@ -1,5 +1,6 @@
 //! The vision encoder of a model, tower and projector, from the checkpoint itself or from an mmproj GGUF beside it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use plimsoll_formats::error::{MAX_NAME, one_line};
@@ -33,6 +34,8 @@ pub struct Mmproj {
     pub image_mean: Vec<f32>,
     /// `clip.vision.image_std`, likewise.
     pub image_std: Vec<f32>,
+    /// Every other number of a key that begins with `clip.vision.`, by what follows.
+    pub numbers: BTreeMap<String, f64>,
 }
 
 impl Mmproj {
@@ -43,6 +46,7 @@ impl Mmproj {
             preproc_image_size: preproc_image_size.map(|edge| usize::try_from(edge).unwrap_or(usize::MAX)),
             image_mean: file.f32s("clip.vision.image_mean")?.unwrap_or_default(),
             image_std: file.f32s("clip.vision.image_std")?.unwrap_or_default(),
+            numbers: file.numbers_of("clip.vision."),
         })
     }
 }
@@ -58,7 +62,8 @@ impl Vision {
             return from_mmproj(checkpoint, path).map(Some);
         }
         let own = checkpoint.weights().vision_part();
-        if let (Some(weights), Some(params)) = (own, VisionParams::of_wrapped(&checkpoint.hyperparams)?) {
+        if let (Some(mut weights), Some(params)) = (own, VisionParams::of_wrapped(&checkpoint.hyperparams)?) {
+            weights.fit_tower(params.arch)?;
             return Ok(Some(Vision { params, weights, mmproj: None }));
         }
         match beside(checkpoint)? {
@@ -88,12 +93,12 @@ impl Vision {
             None => file.text("clip.projector_type")?.unwrap_or_default(),
         };
         let Some(arch) = TowerArch::of_projector(projector) else {
-            let known: Vec<&str> = TOWERS.iter().map(|tower| tower.name).collect();
+            let known: Vec<&str> = TOWERS.iter().filter(|tower| tower.has_mmproj).map(|tower| tower.name).collect();
             let (projector, known) = (one_line(projector, MAX_NAME), known.join(", "));
             return Err(refuse(format!("has the projector type `{projector}`; known are {known}")));
         };
-        if family != arch.text_family() {
-            let (name, text) = (arch.name, arch.text_family());
+        if !arch.text_families().any(|text| text == family) {
+            let (name, text) = (arch.name, arch.text_families().collect::<Vec<_>>().join("`, `"));
             return Err(refuse(format!(
                 "has the projector type `{name}`, for `{text}` models; this one is `{family}`"
             )));

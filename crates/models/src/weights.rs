@@ -8,7 +8,7 @@ use plimsoll_formats::safetensors::{SafeTensor, SafetensorsFile};
 use plimsoll_formats::{FormatError, Meaning, Tensor};
 use plimsoll_kernels::DType;
 
-use crate::arch::{Arch, GateUp, RotaryRows, Rows, TowerArch};
+use crate::arch::{Arch, GateUp, RotaryRows, Rows, StoredAs, TowerArch};
 use crate::config::{Biases, GgufFacts, Hyperparams};
 use crate::mlx;
 use crate::mxfp4;
@@ -80,13 +80,13 @@ impl Weights {
         &self.bytes_by_type
     }
 
-    /// The tower and the connector among the tensors of safetensors files, if there are any.
+    /// The tower and the connector among the tensors of safetensors files, if there are any, as they are stored.
     pub(crate) fn vision_part(&self) -> Option<Weights> {
         let tensors: BTreeMap<String, Tensor> = self
             .tensors
             .iter()
             .filter(|(name, _)| is_vision(name))
-            .map(|(name, tensor)| (name.clone(), tensor.clone().without_patch_shape()))
+            .map(|(name, tensor)| (name.clone(), tensor.clone()))
             .collect();
         let unusable: BTreeMap<String, (String, String)> =
             self.unusable.iter().filter(|(name, _)| is_vision(name)).map(|(k, v)| (k.clone(), v.clone())).collect();
@@ -96,6 +96,20 @@ impl Weights {
         let mut weights = Weights { source: self.source.clone(), tensors, unusable, ..Weights::default() };
         weights.count();
         Some(weights)
+    }
+
+    /// Shows the weights of a tower as the matrices that they are.
+    pub(crate) fn fit_tower(&mut self, tower: &TowerArch) -> Result<(), FormatError> {
+        for (name, tensor) in &mut self.tensors {
+            let fitted = match tower.stored_as(name) {
+                Some(StoredAs::Frames) => tensor.frames_summed()?,
+                Some(StoredAs::Turned) => tensor.turned_as(name)?,
+                Some(StoredAs::Tables(_)) => tensor.clone().tables_joined(),
+                Some(StoredAs::Kernel | StoredAs::Depthwise) | None => tensor.clone().without_patch_shape(),
+            };
+            *tensor = fitted;
+        }
+        Ok(())
     }
 
     /// Names the tensors of an mmproj GGUF, whose tower is `d_model` wide.
@@ -117,13 +131,27 @@ impl Weights {
                 Element::Weight(dtype) => {
                     let (bytes, range) = (file.bytes().clone(), tensor.range.clone());
                     let view = Tensor::new(&name, bytes, range, dtype, tensor.shape.clone());
-                    weights.add(view.without_patch_shape())?;
+                    weights.add(view)?;
                 }
                 Element::Other(_) => weights.add_unusable(name, file.name(), tensor.element.name()),
             }
         }
+        weights.join_frames(tower)?;
+        weights.fit_tower(tower)?;
         weights.count();
         Ok(weights)
+    }
+
+    /// Shows kernels over two frames that an mmproj stores one by one, the second behind `.1`, as their sum.
+    fn join_frames(&mut self, tower: &TowerArch) -> Result<(), FormatError> {
+        for (name, _) in tower.stored.iter().filter(|(_, stored)| *stored == StoredAs::Frames) {
+            if let Some(second) = self.tensors.remove(&format!("{name}.1"))
+                && let Some(first) = self.tensors.get_mut(*name)
+            {
+                *first = first.plus(&second)?;
+            }
+        }
+        Ok(())
     }
 
     /// Names and fits the tensors of safetensors files, MLX's modules by what config.json says of them; corrects whether the

@@ -5,6 +5,7 @@ use half::slice::HalfFloatSliceExt;
 use plimsoll_graph::{CacheDecl, CacheId, Network, StateId};
 use plimsoll_kernels::{KvRows, kv_groups, quantise_kv};
 
+use crate::places::Places;
 use crate::states::States;
 
 /// How keys and values are stored.
@@ -157,6 +158,7 @@ impl Layer {
 pub struct KvCache {
     layers: Vec<Layer>,
     states: States,
+    pub(crate) places: Places,
     /// Of a network that another engine computes; empty where keys and values lie here.
     ids: Vec<u32>,
     len: usize,
@@ -181,14 +183,15 @@ impl KvCache {
         let native = network.native_context();
         let layers = layers.ok_or_else(refused)?;
         let states = States::new(network);
-        Ok(KvCache { layers, states, ids: Vec::new(), len: 0, capacity, expected: capacity, native })
+        let places = Places::default();
+        Ok(KvCache { layers, states, places, ids: Vec::new(), len: 0, capacity, expected: capacity, native })
     }
 
     /// A cache of the tokens alone.
     pub(crate) fn of_ids(network: &Network, capacity: usize) -> KvCache {
         let native = network.native_context();
-        let states = States::default();
-        KvCache { layers: Vec::new(), states, ids: Vec::new(), len: 0, capacity, expected: capacity, native }
+        let (states, places) = (States::default(), Places::default());
+        KvCache { layers: Vec::new(), states, places, ids: Vec::new(), len: 0, capacity, expected: capacity, native }
     }
 
     /// Positions filled.
@@ -224,9 +227,11 @@ impl KvCache {
     }
 
     /// Forgets every position from `len` on, and what lies between it and the last position that can be gone on from:
-    /// states cannot be cut anywhere. What stays, of which the length is returned, is as if the rest had never been seen.
+    /// states cannot be cut anywhere, nor tokens that saw what is behind them. What stays, of which the length is returned, is as if the rest had never been seen.
     pub fn truncate(&mut self, len: usize) -> usize {
+        let len = self.whole(len);
         self.len = self.states.go_back(len, self.len);
+        self.places.truncate(self.len);
         self.ids.truncate(self.len);
         for layer in &mut self.layers {
             let of = layer.of;
@@ -237,7 +242,12 @@ impl KvCache {
 
     /// How many positions would stay if this were cut to `len`.
     pub fn reachable(&self, len: usize) -> usize {
-        self.states.reachable(len, self.len)
+        self.states.reachable(self.whole(len), self.len)
+    }
+
+    /// `len`, or where the tokens begin that saw each other across it.
+    fn whole(&self, len: usize) -> usize {
+        if len < self.len { self.places.reachable(len) } else { len }
     }
 
     /// Positions whose keys and values take as many bytes as the states and their copies do, however long the sequence is.
@@ -272,7 +282,9 @@ impl KvCache {
     /// If fewer positions are filled.
     pub fn beginning(&self, len: usize) -> Result<KvCache, CacheError> {
         assert!(len <= self.len, "{len} of {} positions", self.len);
-        let (states, len) = self.states.beginning(len, self.len);
+        let (states, len) = self.states.beginning(self.whole(len), self.len);
+        let mut places = self.places.clone();
+        places.truncate(len);
         let refused =
             || CacheError { positions: self.capacity, bytes: self.position_bytes() as u64 * self.capacity as u64 };
         let layer = |layer: &Layer| {
@@ -286,7 +298,7 @@ impl KvCache {
         let layers: Option<Vec<Layer>> = self.layers.iter().map(layer).collect();
         let KvCache { capacity, expected, native, .. } = *self;
         let ids = self.ids[..len.min(self.ids.len())].to_vec();
-        Ok(KvCache { layers: layers.ok_or_else(refused)?, states, ids, len, capacity, expected, native })
+        Ok(KvCache { layers: layers.ok_or_else(refused)?, states, places, ids, len, capacity, expected, native })
     }
 
     /// Appends rows to one layer, to its keys (`store` 0) or its values (1); [`KvCache::advance`] follows once every layer

@@ -200,6 +200,15 @@ impl Executor {
                 out.copy_from_slice(input(0));
                 cpu.add_bias(weights.vector(*vector), out);
             }
+            Op::Unbias(vector) => {
+                let vector = weights.vector(*vector).iter().cycle();
+                out.iter_mut().zip(input(0).iter().zip(vector)).for_each(|(out, (x, by))| *out = x - by);
+            }
+            Op::Shift(by) => out.iter_mut().zip(input(0)).for_each(|(y, x)| *y = x + by),
+            Op::ClampTo { least, most } => {
+                let (least, most) = (weights.vector(*least)[0], weights.vector(*most)[0]);
+                out.iter_mut().zip(input(0)).for_each(|(out, x)| *out = x.max(least).min(most));
+            }
             Op::ScaleColumns { weight, group } => {
                 let (x, factors) = (input(0), weights.vector(*weight));
                 let factors = factors.iter().cycle().flat_map(|factor| std::iter::repeat_n(factor, *group));

@@ -14,9 +14,12 @@ mod machine;
 mod memory;
 mod moe;
 mod observed;
+mod places;
 mod program;
 mod states;
+mod tile_position;
 mod tile_step;
+mod tile_windows;
 mod token_step;
 mod tower;
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
+use std::ops::Range;
 
 use plimsoll_formats::FormatError;
 use plimsoll_graph::{Network, StepSize, cost::Cost};
@@ -95,8 +96,8 @@ pub enum StepError {
 /// A network made executable: weights found and checked, buffers planned, kernels chosen.
 pub struct Program {
     computed: Computed,
-    /// Width of an embedding.
-    d_model: usize,
+    /// Values that stand for a token whose embedding is given.
+    given_width: usize,
 }
 
 /// By whom.
@@ -131,7 +132,8 @@ impl Program {
         let network = plimsoll_models::network(checkpoint)?;
         let weights = BoundWeights::of_text(&network, checkpoint)?;
         let executor = Box::new(Executor::new(network, weights, Cpu::new(isa, threads)?, arithmetic));
-        Ok(Program { computed: Computed::Here(executor), d_model: checkpoint.hyperparams.d_model })
+        let given_width = executor.network.given_width();
+        Ok(Program { computed: Computed::Here(executor), given_width })
     }
 
     /// The text network of a checkpoint as another engine computes it.
@@ -146,7 +148,8 @@ impl Program {
     ) -> Result<Program, LoadError> {
         let network = plimsoll_models::network(checkpoint)?;
         let delegated = Delegated::new(network, Cpu::new(isa, threads)?, delegate);
-        Ok(Program { computed: Computed::Elsewhere(Box::new(delegated)), d_model: checkpoint.hyperparams.d_model })
+        let given_width = delegated.network.given_width();
+        Ok(Program { computed: Computed::Elsewhere(Box::new(delegated)), given_width })
     }
 
     /// The engine that computes in this program's place, if one does, and the memory that its process takes, if it tells.
@@ -207,9 +210,36 @@ impl Program {
         let input = input.into();
         self.check(cache, input)?;
         assert!(!input.is_empty(), "a step needs a token");
-        let n_before = (input.len() - 1) / BATCH_TOKENS * BATCH_TOKENS;
-        self.run_batches(cache, input.part(0..n_before))?;
-        self.run_batch(Phase::Prefill, &mut [cache], input.part(n_before..input.len()), 1)
+        let parts: Vec<Input> = input.parts(BATCH_TOKENS, self.network().ahead()).collect();
+        let (last, before) = parts.split_last().expect("there is a token");
+        for part in before {
+            self.run_batch(Phase::Prefill, &mut [&mut *cache], *part, 0)?;
+        }
+        self.run_batch(Phase::Prefill, &mut [cache], *last, 1)
+    }
+
+    /// Where a piece of about `n` tokens of `input` ends that begins with the token of index `start`: tokens that see each other
+    /// pass together.
+    pub fn piece_end(&self, input: Input, start: usize, n: usize) -> usize {
+        let end = input.part(start..input.len()).parts(n, self.network().ahead()).next().map_or(0, |part| part.len());
+        start + end
+    }
+
+    /// Whether a piece of `input` may end before the token of index `at`: whether none before sees it or what is behind.
+    pub fn may_end(&self, input: Input, at: usize) -> bool {
+        !input.blocks(self.network().ahead()).iter().any(|block| block.start < at && at < block.end)
+    }
+
+    /// The pieces of about `n` tokens in which part of `input` passes.
+    pub fn pieces(&self, input: Input, part: Range<usize>, n: usize) -> Vec<Range<usize>> {
+        let mut pieces = Vec::new();
+        let mut start = part.start;
+        while start < part.end {
+            let end = self.piece_end(input, start, n.min(part.end - start));
+            pieces.push(start..end);
+            start = end;
+        }
+        pieces
     }
 
     /// [`Program::step`] where nobody wants logits.
@@ -223,7 +253,7 @@ impl Program {
     }
 
     fn run_batches(&mut self, cache: &mut KvCache, input: Input) -> Result<(), StepError> {
-        for batch in input.parts(BATCH_TOKENS) {
+        for batch in input.parts(BATCH_TOKENS, self.network().ahead()) {
             self.run_batch(Phase::Prefill, &mut [&mut *cache], batch, 0)?;
         }
         Ok(())
@@ -258,10 +288,11 @@ impl Program {
         let input = input.into();
         self.check(cache, input)?;
         let vocab_size = self.network().vocab_size;
-        for (index, batch) in input.parts(BATCH_TOKENS_WITH_LOGITS).enumerate() {
+        let mut before = 0;
+        for batch in input.parts(BATCH_TOKENS_WITH_LOGITS, self.network().ahead()) {
             let logits = self.run_batch(Phase::Prefill, &mut [&mut *cache], batch, batch.len())?;
-            let rows = logits.chunks_exact(vocab_size).enumerate();
-            rows.for_each(|(i, row)| each(index * BATCH_TOKENS_WITH_LOGITS + i, row));
+            logits.chunks_exact(vocab_size).enumerate().for_each(|(i, row)| each(before + i, row));
+            before += batch.len();
         }
         Ok(())
     }
@@ -289,8 +320,8 @@ impl Program {
         if let Some(id) = input.ids().iter().copied().find(|id| *id as usize >= vocab_size) {
             return Err(StepError::UnknownToken { id, vocab_size });
         }
-        if let Some(given) = input.misfit(self.d_model) {
-            let (values, tokens, d_model) = (given.rows.len(), input.len(), self.d_model);
+        if let Some(given) = input.misfit(self.given_width) {
+            let (values, tokens, d_model) = (given.rows.len(), input.len(), self.given_width);
             return Err(StepError::GivenRows { at: given.at, values, tokens, d_model });
         }
         if let (Some(_), Computed::Elsewhere(delegated)) = (input.first_override(), &self.computed) {
@@ -318,6 +349,11 @@ impl Program {
         let each = input.len() / sequences.len();
         match &mut self.computed {
             Computed::Here(executor) => {
+                let ahead = executor.network.ahead();
+                for cache in sequences.iter_mut().filter(|_| phase == Phase::Prefill) {
+                    let first = cache.len().saturating_sub(input.start());
+                    cache.places.learn(input, first, ahead);
+                }
                 let mut step = TokenStep::new(phase, &executor.network.ropes, input, sequences, n_selected);
                 executor.run(&mut step);
                 for cache in sequences.iter_mut() {

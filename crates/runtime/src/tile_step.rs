@@ -2,109 +2,224 @@
 
 use std::ops::Range;
 
-use plimsoll_graph::{
-    Node, Op, RopeSpec, StepSize, TileAttention, TileOp, TilePosition, WeightId, fractional_positions,
-};
+use plimsoll_graph::{MergeOrder, Node, Op, PixelOrder, Rows, StepSize, TileAttention, TileOp, TileRope, WeightId};
 use plimsoll_kernels::{AttentionShape, KvRows, KvSequence, Phase, RopeShape};
 
 use crate::execute::{Executor, Step};
+use crate::tile_position::{for_each_head, positions, rotations};
+use crate::tile_windows::Windows;
 
-/// Some tiles, all of one size.
+/// Colours of a pixel.
+pub(crate) const CHANNELS: usize = 3;
+
+/// Some tiles.
 pub(crate) struct TileStep<'a> {
-    /// `(n_tiles, channels, edge, edge)`
+    /// `(channels, height, width)` of each, one behind the other.
     pub pixels: &'a [f32],
-    /// Edge of a tile, in pixels.
-    pub edge: usize,
+    /// Height and width of each, in pixels.
+    pub sizes: &'a [(usize, usize)],
     /// Edge of a patch, in pixels.
     pub patch: usize,
-    pub n_tiles: usize,
+}
+
+/// The rows of a value that belong to one tile.
+struct TileRows {
+    /// Where they stand among all.
+    range: Range<usize>,
+    /// Rows and columns of the grid that they are, a class token behind it apart.
+    grid: (usize, usize),
 }
 
 impl TileStep<'_> {
-    /// Patches along an edge.
-    fn side(&self) -> usize {
-        self.edge / self.patch
-    }
-
-    fn patches(&self) -> usize {
-        self.side() * self.side()
-    }
-
-    /// Of a value with `width` columns: rows of a tile.
-    fn rows_of_tile(&self, len: usize, width: usize) -> usize {
-        len / width / self.n_tiles
-    }
-
-    /// One task for each row of patches of each tile.
-    fn cut_patches(&self, executor: &Executor, width: usize, out: &mut [f32]) {
-        let (side, edge, patch) = (self.side(), self.edge, self.patch);
-        let tile_len = self.pixels.len() / self.n_tiles;
-        executor.cpu.pool().chunks_mut(out, side * width, |i, out| {
-            let (tile, top) = (&self.pixels[i / side * tile_len..][..tile_len], i % side * patch);
-            for (column, row) in out.chunks_exact_mut(width).enumerate() {
-                // `(channels, patch)` lines of `patch` pixels.
-                for (line, to) in row.chunks_exact_mut(patch).enumerate() {
-                    let (channel, y) = (line / patch, top + line % patch);
-                    to.copy_from_slice(&tile[(channel * edge + y) * edge + column * patch..][..patch]);
-                }
-            }
-        });
-    }
-
-    fn add_position(&self, executor: &Executor, table: WeightId, by: TilePosition, x: &[f32], out: &mut [f32]) {
-        let table = executor.weights.matrix(table);
-        let width = table.cols();
-        let rows = self.rows_of_tile(out.len(), width);
-        let positions = match by {
-            TilePosition::InOrder => (0..rows).collect(),
-            TilePosition::Fractional { side } => fractional_positions(side, self.side()),
+    fn tiles(&self, rows: Rows) -> impl Iterator<Item = TileRows> {
+        let (square, behind) = match rows {
+            Rows::Merged(side) => (side, 0),
+            Rows::WithClass => (1, 1),
+            Rows::Tokens | Rows::Selected => (1, 0),
         };
-        executor.cpu.pool().chunks_mut(out, rows * width, |tile, out| {
-            let x = &x[tile * rows * width..][..rows * width];
-            for ((position, out), x) in positions.iter().zip(out.chunks_exact_mut(width)).zip(x.chunks_exact(width)) {
-                executor.cpu.embed_row(&table, *position, out);
-                out.iter_mut().zip(x).for_each(|(y, x)| *y += x);
-            }
-        });
+        let mut end = 0;
+        self.sizes.iter().map(move |(height, width)| {
+            let grid = (height / self.patch / square, width / self.patch / square);
+            let start = end;
+            end += grid.0 * grid.1 + behind;
+            TileRows { range: start..end, grid }
+        })
+    }
+
+    fn cut_patches(&self, executor: &Executor, order: PixelOrder, width: usize, out: &mut [f32]) {
+        let patch = self.patch;
+        let mut before = 0;
+        for (TileRows { range, grid: (_, cols) }, (height, across)) in self.tiles(Rows::Tokens).zip(self.sizes) {
+            let tile = &self.pixels[before..][..CHANNELS * height * across];
+            before += tile.len();
+            let pixel = |channel: usize, y: usize, x: usize| tile[(channel * height + y) * across + x];
+            let out = &mut out[range.start * width..range.end * width];
+            executor.cpu.pool().chunks_mut(out, cols * width, |row, out| {
+                for (column, out) in out.chunks_exact_mut(width).enumerate() {
+                    let (top, left) = (row * patch, column * patch);
+                    match order {
+                        // `(channels, patch)` lines of `patch` pixels.
+                        PixelOrder::ChannelsFirst => {
+                            for (line, to) in out.chunks_exact_mut(patch).enumerate() {
+                                let (channel, y) = (line / patch, top + line % patch);
+                                to.copy_from_slice(&tile[(channel * height + y) * across + left..][..patch]);
+                            }
+                        }
+                        PixelOrder::ChannelsLast => {
+                            for (i, to) in out.iter_mut().enumerate() {
+                                let at = i / CHANNELS;
+                                *to = pixel(i % CHANNELS, top + at / patch % patch, left + at % patch);
+                            }
+                        }
+                    }
+                }
+            });
+        }
     }
 
     /// Turns each head by column and row; whatever stands behind the patches stays.
-    fn rope(&self, executor: &Executor, spec: &RopeSpec, head_dim: usize, width: usize, x: &[f32], out: &mut [f32]) {
-        let rows = self.rows_of_tile(x.len(), width);
-        let (cos, sin) = rotations(spec, self.side(), rows);
-        let shape = RopeShape { heads: width / head_dim, head_dim, rotary_dim: head_dim, layout: spec.layout };
-        for (x, out) in x.chunks_exact(rows * width).zip(out.chunks_exact_mut(rows * width)) {
-            out.copy_from_slice(x);
+    fn rope(&self, executor: &Executor, op: &TileRope, node: &Node, x: &[f32], out: &mut [f32]) {
+        let (spec, width) = (&executor.network.ropes[op.rope.0], node.width);
+        let heads = width / op.head_dim;
+        out.copy_from_slice(x);
+        for TileRows { range, grid } in self.tiles(node.rows) {
+            let (cos, sin) = rotations(spec, op, grid, range.len());
+            let out = &mut out[range.start * width..range.end * width];
+            let each = op.head_dim / op.parts;
+            let (heads, cos, sin) = match op.parts {
+                1 => (heads, cos, sin),
+                // Every part of a head is a head of its own row.
+                _ => (1, for_each_head(&cos, range.len(), heads), for_each_head(&sin, range.len(), heads)),
+            };
+            let shape = RopeShape { heads, head_dim: each, rotary_dim: each, layout: spec.layout };
             executor.cpu.rope(&shape, out, &cos, &sin);
         }
     }
 
-    fn attend(&self, executor: &Executor, op: &TileAttention, [q, k, v]: [&[f32]; 3], out: &mut [f32]) {
-        let TileAttention { n_heads, head_dim, scale } = *op;
-        let shape = AttentionShape { n_heads, n_kv_heads: n_heads, head_dim, scale, softcap: None, sinks: None };
-        let rows = self.rows_of_tile(q.len(), n_heads * head_dim);
-        let spans: Vec<Range<usize>> = vec![0..rows; rows];
-        let len = rows * n_heads * head_dim;
-        let tiles = k.chunks_exact(len).zip(v.chunks_exact(len));
-        let tiles: Vec<KvSequence> =
-            tiles.map(|(k, v)| KvSequence { k: KvRows::F32(k), v: KvRows::F32(v), spans: &spans }).collect();
+    fn attend(&self, executor: &Executor, op: &TileAttention, rows: Rows, [q, k, v]: [&[f32]; 3], out: &mut [f32]) {
+        let TileAttention { n_heads, n_kv_heads, head_dim, scale, window } = *op;
+        let shape = AttentionShape { n_heads, n_kv_heads, head_dim, scale, softcap: None, sinks: None };
+        let widths = [n_heads * head_dim, n_kv_heads * head_dim];
+        let tiles: Vec<TileRows> = self.tiles(rows).collect();
+        let windows = window.map(|side| Windows::of(tiles.iter().map(|tile| tile.grid), side));
+        let gathered = windows.as_ref().map(|windows| {
+            [(q, widths[0]), (k, widths[1]), (v, widths[1])].map(|(x, width)| windows.gathered(x, width))
+        });
+        let [q, k, v] = gathered.as_ref().map_or([q, k, v], |[q, k, v]| [&q[..], &k[..], &v[..]]);
+        let spans: Vec<Range<usize>> = match &windows {
+            Some(windows) => windows.spans.clone(),
+            None => tiles.iter().flat_map(|tile| vec![0..tile.range.len(); tile.range.len()]).collect(),
+        };
+        let sequences: Vec<KvSequence> = tiles
+            .iter()
+            .map(|tile| {
+                let held = tile.range.start * widths[1]..tile.range.end * widths[1];
+                KvSequence {
+                    k: KvRows::F32(&k[held.clone()]),
+                    v: KvRows::F32(&v[held]),
+                    spans: &spans[tile.range.clone()],
+                }
+            })
+            .collect();
         let activations = executor.arithmetic.attention(&executor.cpu, self.phase());
-        executor.cpu.attention(self.phase(), activations, &shape, q, &tiles, out);
+        executor.cpu.attention(self.phase(), activations, &shape, q, &sequences, out);
+        if let Some(windows) = &windows {
+            windows.scatter(out, widths[0]);
+        }
     }
 
-    /// Row `(Y, X)` of the result is rows `(Y s + y, X s + x)` side by side, by `y`, then by `x`.
-    fn merge(&self, executor: &Executor, square: usize, width: usize, x: &[f32], out: &mut [f32]) {
-        let (side, merged) = (self.side(), self.side() / square);
-        let narrow = width / (square * square);
-        executor.cpu.pool().chunks_mut(out, merged * width, |i, out| {
-            let (tile, top) = (i / merged, i % merged * square);
-            for (column, row) in out.chunks_exact_mut(width).enumerate() {
-                for (y, to) in row.chunks_exact_mut(square * narrow).enumerate() {
-                    let first = tile * side * side + (top + y) * side + column * square;
-                    to.copy_from_slice(&x[first * narrow..][..square * narrow]);
+    /// Row `(Y, X)` of the result is rows `(Y s + y, X s + x)` side by side.
+    fn merge(
+        &self,
+        executor: &Executor,
+        [from, to]: [Rows; 2],
+        order: MergeOrder,
+        width: usize,
+        x: &[f32],
+        out: &mut [f32],
+    ) {
+        for (all, merged) in self.tiles(from).zip(self.tiles(to)) {
+            let square = all.grid.1 / merged.grid.1.max(1);
+            let narrow = width / (square * square);
+            let out = &mut out[merged.range.start * width..merged.range.end * width];
+            executor.cpu.pool().chunks_mut(out, merged.grid.1 * width, |row, out| {
+                for (column, out) in out.chunks_exact_mut(width).enumerate() {
+                    for place in 0..square * square {
+                        let (y, across) = (row * square + place / square, column * square + place % square);
+                        let from = &x[(all.range.start + y * all.grid.1 + across) * narrow..][..narrow];
+                        match order {
+                            MergeOrder::PatchByPatch => out[place * narrow..][..narrow].copy_from_slice(from),
+                            MergeOrder::ColumnByColumn => {
+                                let to = out[place..].iter_mut().step_by(square * square);
+                                to.zip(from).for_each(|(to, from)| *to = *from);
+                            }
+                        }
+                    }
                 }
-            }
-        });
+            });
+        }
+    }
+
+    fn pool(&self, executor: &Executor, [from, to]: [Rows; 2], width: usize, x: &[f32], out: &mut [f32]) {
+        for (all, merged) in self.tiles(from).zip(self.tiles(to)) {
+            let square = all.grid.1 / merged.grid.1.max(1);
+            let share = 1.0 / (square * square) as f32;
+            let out = &mut out[merged.range.start * width..merged.range.end * width];
+            executor.cpu.pool().chunks_mut(out, merged.grid.1 * width, |row, out| {
+                for (column, out) in out.chunks_exact_mut(width).enumerate() {
+                    out.fill(0.0);
+                    for place in 0..square * square {
+                        let (y, across) = (row * square + place / square, column * square + place % square);
+                        let from = &x[(all.range.start + y * all.grid.1 + across) * width..][..width];
+                        out.iter_mut().zip(from).for_each(|(to, from)| *to += from);
+                    }
+                    out.iter_mut().for_each(|to| *to *= share);
+                }
+            });
+        }
+    }
+
+    /// One task for each row of the grid; columns of values lie side by side, so a tap is one pass over them.
+    fn convolve(&self, executor: &Executor, kernels: &[f32], side: usize, node: &Node, x: &[f32], out: &mut [f32]) {
+        let (width, taps) = (node.width, side * side);
+        let by_tap: Vec<f32> = (0..taps).flat_map(|tap| kernels.iter().skip(tap).step_by(taps)).copied().collect();
+        for TileRows { range, grid: (rows, cols) } in self.tiles(node.rows) {
+            let x = &x[range.start * width..range.end * width];
+            let out = &mut out[range.start * width..range.end * width];
+            executor.cpu.pool().chunks_mut(out, cols * width, |row, out| {
+                for (column, out) in out.chunks_exact_mut(width).enumerate() {
+                    out.fill(0.0);
+                    for (tap, weights) in by_tap.chunks_exact(width).enumerate() {
+                        // Counted from beyond the edge, so that nothing is below zero.
+                        let (y, across) = (row + tap / side, column + tap % side);
+                        let reach = side / 2;
+                        if (reach..rows + reach).contains(&y) && (reach..cols + reach).contains(&across) {
+                            let from = &x[((y - reach) * cols + across - reach) * width..][..width];
+                            out.iter_mut().zip(from.iter().zip(weights)).for_each(|(to, (x, w))| *to += x * w);
+                        }
+                    }
+                }
+            });
+        }
+    }
+
+    fn add_position(&self, executor: &Executor, table: WeightId, node: &Node, x: &[f32], out: &mut [f32]) {
+        let Op::Tile(TileOp::AddPosition { by, .. }) = &node.op else { unreachable!("a node that adds positions") };
+        let (table, width) = (executor.weights.matrix(table), node.width);
+        for TileRows { range, grid } in self.tiles(node.rows) {
+            let of_rows = positions(*by, grid, range.len());
+            let x = &x[range.start * width..range.end * width];
+            let out = &mut out[range.start * width..range.end * width];
+            executor.cpu.pool().chunks_mut(out, width, |i, out| {
+                let mut row = vec![0.0; width];
+                out.fill(0.0);
+                for (position, share) in &of_rows[i] {
+                    executor.cpu.embed_row(&table, *position, &mut row);
+                    out.iter_mut().zip(&row).for_each(|(to, row)| *to += row * share);
+                }
+                out.iter_mut().zip(&x[i * width..]).for_each(|(to, x)| *to += x);
+            });
+        }
     }
 }
 
@@ -114,49 +229,38 @@ impl Step for TileStep<'_> {
     }
 
     fn size(&self) -> StepSize {
-        StepSize { tokens: self.n_tiles * self.patches(), selected: 0, tiles: self.n_tiles }
+        let tokens = self.tiles(Rows::Tokens).map(|tile| tile.range.len()).sum();
+        StepSize { tokens, selected: 0, tiles: self.sizes.len() }
     }
 
     fn run_node(&mut self, executor: &Executor, node: &Node, inputs: &[&[f32]], out: &mut [f32]) {
         let width = node.width;
         let Op::Tile(op) = &node.op else { unreachable!("no operation on tiles: {:?}", node.op) };
+        let rows = || [executor.network.nodes[node.inputs[0].0].rows, node.rows];
         match op {
-            TileOp::Patches => self.cut_patches(executor, width, out),
-            TileOp::AddPosition { table, by } => self.add_position(executor, *table, *by, inputs[0], out),
+            TileOp::Patches(order) => self.cut_patches(executor, *order, width, out),
+            TileOp::AddPosition { table, .. } => self.add_position(executor, *table, node, inputs[0], out),
             TileOp::AppendClass { class } => {
-                let patches = self.patches() * width;
-                let tiles = inputs[0].chunks_exact(patches).zip(out.chunks_exact_mut(patches + width));
-                for (x, out) in tiles {
-                    out[..patches].copy_from_slice(x);
-                    out[patches..].copy_from_slice(executor.weights.vector(*class));
+                for (patches, all) in self.tiles(Rows::Tokens).zip(self.tiles(Rows::WithClass)) {
+                    let x = &inputs[0][patches.range.start * width..patches.range.end * width];
+                    let out = &mut out[all.range.start * width..all.range.end * width];
+                    out[..x.len()].copy_from_slice(x);
+                    out[x.len()..].copy_from_slice(executor.weights.vector(*class));
                 }
             }
             TileOp::DropClass => {
-                let patches = self.patches() * width;
-                let tiles = inputs[0].chunks_exact(patches + width).zip(out.chunks_exact_mut(patches));
-                tiles.for_each(|(x, out)| out.copy_from_slice(&x[..patches]));
+                for (patches, all) in self.tiles(Rows::Tokens).zip(self.tiles(Rows::WithClass)) {
+                    let out = &mut out[patches.range.start * width..patches.range.end * width];
+                    out.copy_from_slice(&inputs[0][all.range.start * width..][..out.len()]);
+                }
             }
-            TileOp::Rope { rope, head_dim } => {
-                self.rope(executor, &executor.network.ropes[rope.0], *head_dim, width, inputs[0], out);
+            TileOp::Rope(op) => self.rope(executor, op, node, inputs[0], out),
+            TileOp::Attention(op) => self.attend(executor, op, node.rows, [inputs[0], inputs[1], inputs[2]], out),
+            TileOp::Merge { order, .. } => self.merge(executor, rows(), *order, width, inputs[0], out),
+            TileOp::Pool { .. } => self.pool(executor, rows(), width, inputs[0], out),
+            TileOp::Convolution { kernels, side } => {
+                self.convolve(executor, executor.weights.vector(*kernels), *side, node, inputs[0], out);
             }
-            TileOp::Attention(op) => self.attend(executor, op, [inputs[0], inputs[1], inputs[2]], out),
-            TileOp::Merge { side } => self.merge(executor, *side, width, inputs[0], out),
         }
     }
-}
-
-/// Cosines and sines of a tile's rows, `(rows, 2 * inv_freq)`: those of the column, then those of the row. Angles are
-/// products in f32, as the reference computes them.
-fn rotations(spec: &RopeSpec, side: usize, rows: usize) -> (Vec<f32>, Vec<f32>) {
-    let turned = |position: usize| {
-        let places = if position < side * side { [position % side + 1, position / side + 1] } else { [0, 0] };
-        places.into_iter().flat_map(|place| spec.inv_freq.iter().map(move |freq| place as f32 * freq))
-    };
-    (0..rows)
-        .flat_map(turned)
-        .map(|angle| {
-            let (s, c) = f64::from(angle).sin_cos();
-            (c as f32 * spec.attention_factor, s as f32 * spec.attention_factor)
-        })
-        .unzip()
 }

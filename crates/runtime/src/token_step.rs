@@ -41,8 +41,12 @@ impl<'a, 'c> TokenStep<'a, 'c> {
         let AttentionOp { n_heads, n_kv_heads, head_dim, scale, softcap, .. } = *op;
         let sinks = op.sinks.map(|sinks| executor.weights.vector(sinks));
         let shape = AttentionShape { n_heads, n_kv_heads, head_dim, scale, softcap, sinks };
-        let spans: Vec<Range<usize>> = self.positions.iter().map(|position| op.mask.span(*position)).collect();
-        let each = spans.len() / self.sequences.len();
+        let each = self.positions.len() / self.sequences.len();
+        let tokens = self.positions.iter().enumerate();
+        let span = |(token, position): (usize, &usize)| {
+            op.ahead.span(op.mask, *position, self.sequences[token / each].places.block(*position))
+        };
+        let spans: Vec<Range<usize>> = tokens.map(span).collect();
         let width = each * n_kv_heads * head_dim;
         let q = inputs[0];
         for (store, rows) in inputs[1..].iter().enumerate() {
@@ -83,20 +87,30 @@ impl Step for TokenStep<'_, '_> {
     fn run_node(&mut self, executor: &Executor, node: &Node, inputs: &[&[f32]], out: &mut [f32]) {
         let (cpu, weights) = (&executor.cpu, &executor.weights);
         match &node.op {
-            Op::Embed { table } => {
+            Op::Embed { table, factor } => {
                 let table = weights.matrix(*table);
                 for (index, row) in out.chunks_exact_mut(node.width).enumerate() {
-                    match self.input.override_row(index, node.width) {
-                        Some(given) => row.copy_from_slice(given),
-                        None => cpu.embed_row(&table, self.input.ids()[index] as usize, row),
+                    match self.input.override_row(index) {
+                        Some(given) => row.copy_from_slice(&given[..node.width]),
+                        None => {
+                            cpu.embed_row(&table, self.input.ids()[index] as usize, row);
+                            row.iter_mut().for_each(|value| *value *= factor);
+                        }
+                    }
+                }
+            }
+            Op::AddGiven { part } => {
+                out.copy_from_slice(inputs[0]);
+                for (index, row) in out.chunks_exact_mut(node.width).enumerate() {
+                    if let Some(given) = self.input.override_row(index) {
+                        row.iter_mut().zip(&given[part * node.width..]).for_each(|(y, x)| *y += x);
                     }
                 }
             }
             Op::EmbedBeside { table, pad } => {
                 let table = weights.matrix(*table);
-                let d_model = executor.network.nodes[0].width; // of the embedding, which every text network begins with
                 for (index, row) in out.chunks_exact_mut(node.width).enumerate() {
-                    let is_given = self.input.override_row(index, d_model).is_some();
+                    let is_given = self.input.override_row(index).is_some();
                     let id = if is_given { *pad } else { self.input.ids()[index] };
                     cpu.embed_row(&table, id as usize, row);
                 }
@@ -146,8 +160,15 @@ impl Rotations {
         let (mut cos, mut sin) = (Vec::new(), Vec::new());
         for cache in sequences {
             let inv_freq = spec.inv_freq_for(cache.expected());
+            let place = |position: usize, pair: usize| match &spec.coordinates {
+                Some(coordinates) => cache.places.coordinate(position, coordinates[pair]),
+                None => position,
+            };
             let positions = cache.len()..cache.len() + each;
-            for angle in positions.flat_map(|position| inv_freq.iter().map(move |freq| position as f32 * freq)) {
+            let angles = positions.flat_map(|position| {
+                inv_freq.iter().enumerate().map(move |(pair, freq)| place(position, pair) as f32 * freq)
+            });
+            for angle in angles {
                 let (s, c) = f64::from(angle).sin_cos();
                 cos.push(c as f32 * spec.attention_factor);
                 sin.push(s as f32 * spec.attention_factor);

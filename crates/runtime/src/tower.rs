@@ -1,68 +1,68 @@
 //! A vision tower with its weights, on this processor.
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
 
 use plimsoll_graph::{Network, ValueId, cost::Cost};
 use plimsoll_kernels::{Cpu, Isa};
-use plimsoll_models::Vision;
+use plimsoll_models::{TileSizes, Vision};
 
 use crate::arithmetic::Arithmetic;
 use crate::bind::BoundWeights;
 use crate::execute::Executor;
 use crate::observed::InputSquares;
 use crate::program::LoadError;
-use crate::tile_step::TileStep;
+use crate::tile_step::{CHANNELS, TileStep};
 
 /// Patches that pass through a tower together, unless one tile has more. More would reuse each unpacked weight more often
 /// but outgrow the caches of small processors.
 const BATCH_PATCHES: usize = 1024;
 
-/// Colours of a pixel.
-const CHANNELS: usize = 3;
-
-/// Square tiles of normalised pixels, all of one size, to be encoded together.
+/// Tiles of normalised pixels, to be encoded together.
 #[derive(Clone, Copy, Debug)]
 pub struct TileBatch<'a> {
-    /// `(n_tiles, 3, edge, edge)`: red, green and blue, row by row.
+    /// `(3, height, width)` of each tile, one behind the other: red, green and blue, row by row.
     pub pixels: &'a [f32],
-    /// Edge of a tile, in pixels.
-    pub edge: usize,
-}
-
-impl TileBatch<'_> {
-    fn tile_len(&self) -> usize {
-        CHANNELS * self.edge * self.edge
-    }
+    /// Height and width of each tile, in pixels.
+    pub sizes: &'a [(usize, usize)],
 }
 
 /// Tiles that a tower does not understand.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TileBatchError {
-    /// The pixels are not whole tiles.
-    #[error("{values} values are no whole tiles of 3 x {edge} x {edge}")]
+    /// The pixels are not those of the tiles.
+    #[error("{values} values are not those of {tiles} tiles, which have {expected}")]
     NotWhole {
         /// Values handed in.
         values: usize,
-        /// Edge of a tile, in pixels.
-        edge: usize,
+        /// Tiles.
+        tiles: usize,
+        /// Values that they have.
+        expected: usize,
     },
     /// The positions of the tower are for tiles of another size.
-    #[error("tiles of {edge} x {edge} pixels for a tower that sees {expected} x {expected}")]
+    #[error("tiles of {height} x {width} pixels for a tower that sees {expected}")]
     Size {
-        /// Edge of a tile, in pixels.
-        edge: usize,
-        /// The only edge that fits, in pixels.
-        expected: usize,
+        /// Height of a tile, in pixels.
+        height: usize,
+        /// Width of a tile, in pixels.
+        width: usize,
+        /// What fits, in words.
+        expected: String,
     },
     /// The patches of a tile do not fall into whole squares.
     #[error(
-        "tiles of {edge} x {edge} pixels have {side} x {side} patches, which squares of {merge_side} x {merge_side} do not divide"
+        "tiles of {height} x {width} pixels have {rows} x {cols} patches, which squares of {merge_side} x {merge_side} do not divide"
     )]
     Patches {
-        /// Edge of a tile, in pixels.
-        edge: usize,
-        /// Patches along an edge.
-        side: usize,
+        /// Height of a tile, in pixels.
+        height: usize,
+        /// Width of a tile, in pixels.
+        width: usize,
+        /// Patches down.
+        rows: usize,
+        /// Patches across.
+        cols: usize,
         /// Patches along the edge of a square that becomes one feature.
         merge_side: usize,
     },
@@ -72,8 +72,7 @@ pub enum TileBatchError {
 pub struct Tower {
     executor: Executor,
     patch_size: usize,
-    tile_size: usize,
-    any_tile_size: bool,
+    tiles: TileSizes,
     merge_side: usize,
 }
 
@@ -89,11 +88,10 @@ impl Tower {
     /// # Errors
     /// The first thing that does not fit, by file and tensor or key.
     pub fn load(vision: &Vision, isa: Isa, threads: NonZeroUsize, arithmetic: Arithmetic) -> Result<Tower, LoadError> {
-        let plimsoll_models::TowerNetwork { network, patch_size, tile_size, any_tile_size, merge_side } =
-            plimsoll_models::tower(vision)?;
+        let plimsoll_models::TowerNetwork { network, patch_size, tiles, merge_side } = plimsoll_models::tower(vision)?;
         let weights = BoundWeights::of_tower(&network, vision)?;
         let executor = Executor::new(network, weights, Cpu::new(isa, threads)?, arithmetic);
-        Ok(Tower { executor, patch_size, tile_size, any_tile_size, merge_side })
+        Ok(Tower { executor, patch_size, tiles, merge_side })
     }
 
     /// The cost of the tower with the weights as they are stored.
@@ -119,38 +117,68 @@ impl Tower {
         &self.executor.cpu
     }
 
-    /// Edge of the tiles it was trained on, in pixels.
-    pub fn tile_size(&self) -> usize {
-        self.tile_size
-    }
-
     /// Edge of a patch, in pixels.
     pub fn patch_size(&self) -> usize {
         self.patch_size
     }
 
-    /// Embeddings that a tile of this edge becomes.
+    /// Patches along the edge of the square that becomes one feature.
+    pub fn merge_side(&self) -> usize {
+        self.merge_side
+    }
+
+    /// Values of what stands for a feature in the text model: its embedding, and whatever else it is given.
+    pub fn given_width(&self) -> usize {
+        let network = &self.executor.network;
+        network.nodes[network.outputs[0].0].width
+    }
+
+    /// Rows and columns of the embeddings that a tile of this height and width becomes.
     ///
     /// # Errors
     /// Tiles of this size are not understood.
-    pub fn features_per_tile(&self, edge: usize) -> Result<usize, TileBatchError> {
-        if !self.any_tile_size && edge != self.tile_size {
-            return Err(TileBatchError::Size { edge, expected: self.tile_size });
+    pub fn features(&self, (height, width): (usize, usize)) -> Result<(usize, usize), TileBatchError> {
+        let (rows, cols, merge_side) = (height / self.patch_size, width / self.patch_size, self.merge_side);
+        let expected = match self.tiles {
+            TileSizes::Only { edge } if (height, width) != (edge, edge) => Some(format!("{edge} x {edge}")),
+            TileSizes::UpTo { patches } if rows.max(cols) > patches => {
+                Some(format!("at most {} along an edge", patches * self.patch_size))
+            }
+            _ => None,
+        };
+        if let Some(expected) = expected {
+            return Err(TileBatchError::Size { height, width, expected });
         }
-        let (side, merge_side) = (edge / self.patch_size, self.merge_side);
-        if side == 0 || !side.is_multiple_of(merge_side) {
-            return Err(TileBatchError::Patches { edge, side, merge_side });
+        if rows * cols == 0 || !rows.is_multiple_of(merge_side) || !cols.is_multiple_of(merge_side) {
+            return Err(TileBatchError::Patches { height, width, rows, cols, merge_side });
         }
-        Ok((side / merge_side).pow(2))
+        Ok((rows / merge_side, cols / merge_side))
     }
 
-    /// Tiles of this edge that pass through together.
-    pub fn tiles_at_once(&self, edge: usize) -> usize {
-        (BATCH_PATCHES / (edge / self.patch_size).pow(2).max(1)).max(1)
+    /// Patches of a tile of this height and width.
+    pub fn patches(&self, (height, width): (usize, usize)) -> usize {
+        (height / self.patch_size) * (width / self.patch_size)
     }
 
-    /// The embeddings of all tiles, one after the other: `(n_tiles * features_per_tile, d_model)`. Those of a tile have the
-    /// same bits whatever the others are.
+    /// Which of the tiles of these sizes pass through together.
+    pub fn steps(&self, sizes: &[(usize, usize)]) -> Vec<Range<usize>> {
+        let mut steps: Vec<Range<usize>> = Vec::new();
+        let mut patches = 0;
+        for (tile, size) in sizes.iter().enumerate() {
+            patches += self.patches(*size);
+            match steps.last_mut() {
+                Some(step) if patches <= BATCH_PATCHES => step.end = tile + 1,
+                _ => {
+                    steps.push(tile..tile + 1);
+                    patches = self.patches(*size);
+                }
+            }
+        }
+        steps
+    }
+
+    /// The embeddings of all tiles, one after the other: `(n_features, given_width)`. Those of a tile have the same bits
+    /// whatever the others are.
     ///
     /// # Errors
     /// The tiles are not whole, or of a size that the tower does not understand.
@@ -160,8 +188,8 @@ impl Tower {
         Ok(embeddings)
     }
 
-    /// As [`Tower::encode`], and what the reference implementation calls the features of the tiles, `(n_tiles *
-    /// features_per_tile, width)`: of some towers those before they are projected to the width of the text model.
+    /// As [`Tower::encode`], and what the reference implementation calls the features of the tiles, `(n_features, width)`: of
+    /// some towers those before they are projected to the width of the text model.
     ///
     /// # Errors
     /// As [`Tower::encode`].
@@ -187,14 +215,19 @@ impl Tower {
 
     /// `each` gets the network's outputs for the next tiles.
     fn run(&mut self, tiles: &TileBatch, mut each: impl FnMut(&[&[f32]])) -> Result<(), TileBatchError> {
-        let TileBatch { pixels, edge } = *tiles;
-        self.features_per_tile(edge)?;
-        let tile_len = tiles.tile_len();
-        if !pixels.len().is_multiple_of(tile_len) {
-            return Err(TileBatchError::NotWhole { values: pixels.len(), edge });
+        let TileBatch { pixels, sizes } = *tiles;
+        sizes.iter().try_for_each(|size| self.features(*size).map(drop))?;
+        let values = |sizes: &[(usize, usize)]| sizes.iter().map(|(height, width)| CHANNELS * height * width).sum();
+        let expected: usize = values(sizes);
+        if pixels.len() != expected {
+            return Err(TileBatchError::NotWhole { values: pixels.len(), tiles: sizes.len(), expected });
         }
-        for pixels in pixels.chunks(self.tiles_at_once(edge) * tile_len) {
-            let mut step = TileStep { pixels, edge, patch: self.patch_size, n_tiles: pixels.len() / tile_len };
+        let mut left = pixels;
+        for step in self.steps(sizes) {
+            let sizes = &sizes[step];
+            let (pixels, after) = left.split_at(values(sizes));
+            left = after;
+            let mut step = TileStep { pixels, sizes, patch: self.patch_size };
             self.executor.run(&mut step);
             let size = crate::execute::Step::size(&step);
             let outputs: &[ValueId] = &self.executor.network.outputs;

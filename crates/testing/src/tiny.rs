@@ -120,10 +120,23 @@ impl Tiny {
             StoredLayout::Halves => by_expert(&parts, stored.shape[0]),
             StoredLayout::Turns => by_turns(&parts, &stored.shape),
             StoredLayout::Latent => latent(&parts, &stored.shape, self.hp.n_heads),
+            StoredLayout::Frames => frames(parts[0], &stored.shape),
+            StoredLayout::Turned => transposed(&parts, &[&[1], &stored.shape[..]].concat()),
             StoredLayout::ChannelsLast => unreachable!("no format that is written here has such kernels"),
         };
         FileTensor { name: stored.name.clone(), shape: stored.shape.clone(), width, values }
     }
+}
+
+/// Kernels over frames, (out, channels, frames, height, width), whose sums are `rows`: all in the first frame but for a half in
+/// the last.
+fn frames(rows: &[f32], shape: &[usize]) -> Vec<f32> {
+    let pixels = shape[3] * shape[4];
+    let of_frame = |kernel: &[f32], frame: usize| {
+        let share = if frame == 0 || frame + 1 == shape[2] { 0.5 } else { 0.0 };
+        kernel.iter().map(|value| value * share).collect::<Vec<f32>>()
+    };
+    rows.chunks_exact(pixels).flat_map(|kernel| (0..shape[2]).flat_map(move |frame| of_frame(kernel, frame))).collect()
 }
 
 /// What llama.cpp's converter leaves in F32: vectors, routers, and what a tower looks up or cuts patches with.

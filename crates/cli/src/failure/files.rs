@@ -75,7 +75,11 @@ pub fn picture_hint(error: &VisionError) -> Option<String> {
         VisionError::TimedOut { .. } | VisionError::Video { .. } => {
             "check that the file plays, or extract its frames into a folder and give that with --fps".to_owned()
         }
-        VisionError::Io { .. } | VisionError::Places { .. } | VisionError::NoVideo(_) => return None,
+        VisionError::Shape { .. } => "crop the picture, or make it less long".to_owned(),
+        VisionError::Io { .. }
+        | VisionError::Places { .. }
+        | VisionError::NoVideo(_)
+        | VisionError::Reference { .. } => return None,
     })
 }
 

@@ -277,8 +277,10 @@ impl Batch {
         let prompt = Prompt { ids: &request.ids[..sequence.timings.prompt_tokens], images: &request.images };
         let embeddings = self.session.image_embeddings(prompt);
         let Session { program, tokenizer, eos_ids, .. } = &mut self.session;
-        let piece = sequence.cached.len()..sequence.tokens.len().min(sequence.cached.len() + size);
-        let input = Input::with_embeddings(&request.ids, &embeddings).part(piece.clone());
+        let whole = Input::with_embeddings(&request.ids, &embeddings).of_prompt(sequence.timings.prompt_tokens);
+        let start = sequence.cached.len();
+        let piece = start..program.piece_end(whole.part(0..sequence.tokens.len()), start, size);
+        let input = whole.part(piece.clone());
         let started = Instant::now();
         let read = if piece.end < sequence.tokens.len() {
             program.append(cache, input).map(|()| None)

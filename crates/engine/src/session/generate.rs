@@ -129,7 +129,7 @@ impl Session {
         let embeddings = self.image_embeddings(prompt);
         let input = Input::with_embeddings(prompt.ids, &embeddings);
         // All but the batch whose logits are wanted.
-        let last = reused + (n - reused - 1) / BATCH_TOKENS * BATCH_TOKENS;
+        let last = self.program.pieces(input, reused..n, BATCH_TOKENS).last().map_or(reused, |last| last.start);
         let is_complete = self.append(input, &prompt_tokens, reused..last, || options.interrupted())?;
         let mut recomputed;
         let finish = loop {
@@ -193,8 +193,8 @@ impl Session {
         let answers = answered.iter().map(|id| (*id, None));
         let all: Vec<PromptToken> = prompt_tokens.iter().copied().chain(answers).collect();
         self.cached.clear();
-        let input = Input::with_embeddings(&ids, embeddings);
-        let last = (ids.len() - 1) / BATCH_TOKENS * BATCH_TOKENS;
+        let input = Input::with_embeddings(&ids, embeddings).of_prompt(prompt.ids.len());
+        let last = self.program.pieces(input, 0..ids.len(), BATCH_TOKENS).last().map_or(0, |last| last.start);
         if !self.append(input, &all, 0..last, stop)? {
             return Ok(None);
         }

@@ -1,10 +1,10 @@
 //! How likely the model finds a text, in nats.
 
-use plimsoll_runtime::Input;
+use plimsoll_runtime::{BATCH_TOKENS, Input};
 
 use super::{Session, SessionError};
 use crate::sampler::{SamplerError, best, first_not_finite};
-use crate::vision::Prompt;
+use crate::vision::{Prompt, PromptToken};
 
 impl Session {
     /// The logarithm of the probability that `prompt` is followed by `continuation`, in nats.
@@ -46,12 +46,37 @@ impl Session {
         // The last token is predicted and never seen.
         let reused = self.reuse(&tokens, (length - 1).max(n))?;
         let last = prompt.ids[n - 1];
-        self.append(Input::with_embeddings(prompt.ids, &embeddings), &tokens, reused..n - 1, || false)?;
+        let input = Input::with_embeddings(prompt.ids, &embeddings);
+        if !self.program.may_end(input, n - 1) {
+            return self.predict_after(input, &tokens, reused, continuation, each);
+        }
+        self.append(input, &tokens, reused..n - 1, || false)?;
         let Some((_, given)) = continuation.split_last() else { return Ok(()) };
         // Each token is predicted from the one before it.
         let inputs: Vec<u32> = std::iter::once(last).chain(given.iter().copied()).collect();
-        self.program.step_each(&mut self.cache, &inputs, each)?;
+        self.program.step_each(&mut self.cache, Input::from(&inputs).of_prompt(0), each)?;
         self.cached.extend(inputs.into_iter().map(|id| (id, None)));
+        Ok(())
+    }
+
+    /// [`Session::predict`] where the last token of the prompt has to pass with those before it.
+    fn predict_after(
+        &mut self,
+        prompt: Input,
+        tokens: &[PromptToken],
+        reused: usize,
+        continuation: &[u32],
+        mut each: impl FnMut(usize, &[f32]),
+    ) -> Result<(), SessionError> {
+        let Some((_, given)) = continuation.split_last() else { return Ok(()) };
+        let n = prompt.len();
+        let last = self.program.pieces(prompt, reused..n, BATCH_TOKENS).last().map_or(reused, |last| last.start);
+        self.append(prompt, tokens, reused..last, || false)?;
+        each(0, self.program.step(&mut self.cache, prompt.part(last..n))?);
+        self.cached.extend_from_slice(&tokens[last..]);
+        let given_input = Input::from(given).of_prompt(0);
+        self.program.step_each(&mut self.cache, given_input, |index, logits| each(index + 1, logits))?;
+        self.cached.extend(given.iter().map(|id| (*id, None)));
         Ok(())
     }
 

@@ -449,11 +449,10 @@ impl Session {
         part: Range<usize>,
         stop: impl Fn() -> bool,
     ) -> Result<bool, SessionError> {
-        for first in part.clone().step_by(BATCH_TOKENS) {
+        for batch in self.program.pieces(input, part, BATCH_TOKENS) {
             if stop() {
                 return Ok(false);
             }
-            let batch = first..part.end.min(first + BATCH_TOKENS);
             self.program.append(&mut self.cache, input.part(batch.clone()))?;
             self.cached.extend_from_slice(&tokens[batch]);
         }

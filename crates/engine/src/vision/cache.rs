@@ -12,7 +12,7 @@ const CAPACITY: usize = 16;
 #[derive(Debug)]
 pub(super) struct Embeddings {
     pub hash: ImageHash,
-    /// `(n_tiles * features_per_tile, d_model)`
+    /// `(n_features, given_width)`
     pub rows: Vec<f32>,
 }
 

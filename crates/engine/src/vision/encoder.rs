@@ -7,7 +7,7 @@ use std::sync::Arc;
 use plimsoll_kernels::Isa;
 use plimsoll_models::{Checkpoint, Vision};
 use plimsoll_runtime::{Arithmetic, TileBatch, Tower};
-use plimsoll_vision::{FrameSampling, Medium, Picture, Processor, Tiles, Video, VisionError};
+use plimsoll_vision::{Cut, FrameSampling, Medium, Picture, Processor, Sources, Tiles, Video, VisionError};
 use sha2::{Digest, Sha256};
 
 use super::cache::{EmbeddingCache, Embeddings};
@@ -15,13 +15,17 @@ use super::processor::processor;
 use super::{EncodedImage, ImageInput, ImagePrompts, VisionEncoderError};
 use crate::tokenizer::Tokenizer;
 
+/// Edge of the picture that is tried when a tower is loaded, in pixels.
+const SQUARE: usize = 512;
+
 /// A model's tower with what its checkpoint says of preparing images and of prompts, and the embeddings of the last images.
 pub struct VisionEncoder {
     model: String,
     tower: Tower,
     processor: Processor,
+    /// What it was read from, where that is settings files.
+    sources: Option<Sources>,
     prompts: ImagePrompts,
-    d_model: usize,
     cache: EmbeddingCache,
 }
 
@@ -57,19 +61,37 @@ impl VisionEncoder {
         arithmetic: Arithmetic,
     ) -> Result<VisionEncoder, VisionEncoderError> {
         let model = checkpoint.display();
-        let processor = processor(checkpoint, vision)?;
+        let (processor, sources) = processor(checkpoint, vision)?;
         let tower = Tower::load(vision, isa, threads, arithmetic)?;
-        let features = tower
-            .features_per_tile(processor.tile_size().0)
-            .map_err(|source| VisionEncoderError::Tiles { model: model.clone(), source })?;
-        let prompts = ImagePrompts::new(checkpoint, vision, &processor, features, tokenizer)?;
-        let d_model = checkpoint.hyperparams.d_model;
-        Ok(VisionEncoder { model, tower, processor, prompts, d_model, cache: EmbeddingCache::default() })
+        let prompts = ImagePrompts::new(checkpoint, vision, &processor, &tower, tokenizer)?;
+        let encoder = VisionEncoder { model, tower, processor, sources, prompts, cache: EmbeddingCache::default() };
+        // What does not fit together is told before there is a picture; a square fits every processor.
+        encoder.check(&encoder.processor.cut(SQUARE, SQUARE)?)?;
+        Ok(encoder)
     }
 
     /// How images are prepared.
     pub fn processor(&self) -> &Processor {
         &self.processor
+    }
+
+    /// Has pictures prepared by these settings beside those of the checkpoint's files, or by those alone.
+    ///
+    /// # Errors
+    /// They cannot be honoured, or an mmproj says how pictures are prepared.
+    pub fn set_options(
+        &mut self,
+        options: Option<&serde_json::Map<String, serde_json::Value>>,
+    ) -> Result<(), VisionError> {
+        match &mut self.sources {
+            Some(sources) if sources.options.as_ref() != options => {
+                sources.options = options.cloned();
+                self.processor = Processor::from_sources(sources)?;
+                self.cache = EmbeddingCache::default();
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The network of the encoder.
@@ -82,10 +104,16 @@ impl VisionEncoder {
         &self.prompts
     }
 
-    /// Values of the embeddings of so many tiles.
-    pub fn embedding_values(&self, n_tiles: usize) -> usize {
-        let features = self.tower.features_per_tile(self.processor.tile_size().0).unwrap_or(0); // checked when loaded
-        n_tiles * features * self.d_model
+    /// Whether the tower understands the tiles of a picture that is cut so.
+    fn check(&self, cut: &Cut) -> Result<(), VisionEncoderError> {
+        let understood = cut.tiles.iter().try_for_each(|size| self.tower.features(*size).map(drop));
+        understood.map_err(|source| VisionEncoderError::Tiles { model: self.model.clone(), source })
+    }
+
+    /// Values of the embeddings of a picture that is cut so.
+    pub fn embedding_values(&self, cut: &Cut) -> usize {
+        let features = self.prompts.strings().features(cut);
+        features.iter().map(|(rows, cols)| rows * cols).sum::<usize>() * self.tower.given_width()
     }
 
     /// The text that stands in a prompt for an image or a video, which is told from its size alone.
@@ -94,7 +122,7 @@ impl VisionEncoder {
     /// The model takes no videos.
     pub fn prompt_text(&self, image: &ImageInput) -> Result<String, VisionEncoderError> {
         let medium = match image {
-            ImageInput::Picture(picture) => Medium::Picture(self.processor.grid(picture.width(), picture.height())),
+            ImageInput::Picture(picture) => Medium::Picture(self.processor.cut(picture.width(), picture.height())?),
             ImageInput::Video { video, sampling, .. } => video.medium(&self.sampled(video, *sampling)?),
         };
         Ok(self.prompts.strings().medium(&medium))
@@ -113,9 +141,10 @@ impl VisionEncoder {
         match image {
             ImageInput::Picture(picture) => {
                 hash_picture(picture, &mut hash);
-                let grid = self.processor.grid(picture.width(), picture.height());
+                let cut = self.processor.cut(picture.width(), picture.height())?;
                 let (embeddings, cached) = self.embeddings(hash, |processor| processor.picture(picture))?;
-                Ok(EncodedImage { medium: Medium::Picture(grid), n_tiles: grid.n_tiles(), embeddings, cached })
+                let n_tiles = cut.tiles.len();
+                Ok(EncodedImage { medium: Medium::Picture(cut), n_tiles, embeddings, cached })
             }
             ImageInput::Video { video, sampling, max_pixels } => {
                 let indices = self.sampled(video, *sampling)?;
@@ -126,8 +155,8 @@ impl VisionEncoder {
                     }
                 });
                 let tiles = self.processor.video(frames)?;
-                let n_tiles = tiles.n;
-                let (embeddings, cached) = self.embeddings(hash, |_| tiles)?;
+                let n_tiles = tiles.sizes.len();
+                let (embeddings, cached) = self.embeddings(hash, |_| Ok(tiles))?;
                 Ok(EncodedImage { medium: video.medium(&indices), n_tiles, embeddings, cached })
             }
         }
@@ -139,7 +168,7 @@ impl VisionEncoder {
     /// As [`VisionEncoder::encode`].
     pub fn tiles(&self, image: &ImageInput) -> Result<Tiles, VisionEncoderError> {
         match image {
-            ImageInput::Picture(picture) => Ok(self.processor.picture(picture)),
+            ImageInput::Picture(picture) => Ok(self.processor.picture(picture)?),
             ImageInput::Video { video, sampling, max_pixels } => {
                 let frames = video.frames(&self.sampled(video, *sampling)?, *max_pixels)?;
                 Ok(self.processor.video(frames)?)
@@ -160,14 +189,14 @@ impl VisionEncoder {
     fn embeddings(
         &mut self,
         hash: Sha256,
-        tiles: impl FnOnce(&Processor) -> Tiles,
+        tiles: impl FnOnce(&Processor) -> Result<Tiles, VisionError>,
     ) -> Result<(Arc<Embeddings>, bool), VisionEncoderError> {
         let hash = hash.finalize().into();
         if let Some(embeddings) = self.cache.get(&hash) {
             return Ok((embeddings, true));
         }
-        let tiles = tiles(&self.processor);
-        let batch = TileBatch { pixels: &tiles.pixels, edge: tiles.height };
+        let tiles = tiles(&self.processor)?;
+        let batch = TileBatch { pixels: &tiles.pixels, sizes: &tiles.sizes };
         let refuse = |source| VisionEncoderError::Tiles { model: self.model.clone(), source };
         let embeddings = Arc::new(Embeddings { hash, rows: self.tower.encode(&batch).map_err(refuse)? });
         self.cache.insert(embeddings.clone());

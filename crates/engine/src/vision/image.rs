@@ -44,9 +44,9 @@ impl EncodedImage {
         matches!(self.medium, Medium::Video { .. })
     }
 
-    /// Embeddings that it has, each `d_model` wide.
-    pub(super) fn n_features(&self, d_model: usize) -> usize {
-        self.embeddings.rows.len() / d_model
+    /// Features that it has, each `width` wide.
+    pub(super) fn n_features(&self, width: usize) -> usize {
+        self.embeddings.rows.len() / width
     }
 }
 

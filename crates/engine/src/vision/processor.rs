@@ -6,10 +6,17 @@ use plimsoll_vision::{MmprojParameters, Processor, SourceFile, Sources, VisionEr
 
 use super::VisionEncoderError;
 
-pub(super) fn processor(checkpoint: &Checkpoint, vision: &Vision) -> Result<Processor, VisionEncoderError> {
+/// And the settings files that it was read from, if it was.
+pub(super) fn processor(
+    checkpoint: &Checkpoint,
+    vision: &Vision,
+) -> Result<(Processor, Option<Sources>), VisionEncoderError> {
     match &vision.mmproj {
-        Some(mmproj) => from_mmproj(vision, mmproj),
-        None => from_settings(checkpoint),
+        Some(mmproj) => Ok((from_mmproj(vision, mmproj)?, None)),
+        None => {
+            let sources = settings(checkpoint)?;
+            Ok((Processor::from_sources(&sources)?, Some(sources)))
+        }
     }
 }
 
@@ -21,24 +28,24 @@ pub fn mmproj_parameters(
     checkpoint: &Checkpoint,
     vision: &Vision,
 ) -> Result<(MmprojParameters, bool), VisionEncoderError> {
-    let (processor, params) = (from_settings(checkpoint)?, &vision.params);
+    let (processor, params) = (Processor::from_sources(&settings(checkpoint)?)?, &vision.params);
     let parameters = processor.in_mmproj(&checkpoint.display(), params.arch.name, params.tile_size)?;
     let is_all = processor.cuts_as(&parameters);
     Ok((parameters, is_all))
 }
 
-fn from_settings(checkpoint: &Checkpoint) -> Result<Processor, VisionEncoderError> {
+fn settings(checkpoint: &Checkpoint) -> Result<Sources, VisionEncoderError> {
     let read = |name: &str| -> Result<Option<SourceFile>, FormatError> {
         Ok(checkpoint.settings_file(name)?.map(|(file, text)| SourceFile { file, text }))
     };
-    let sources = Sources {
+    Ok(Sources {
         checkpoint: checkpoint.display(),
         model_type: checkpoint.hyperparams.wrapper.clone().unwrap_or_default(),
         processor: read("processor_config.json")?,
         preprocessor: read("preprocessor_config.json")?,
         video_preprocessor: read("video_preprocessor_config.json")?,
-    };
-    Ok(Processor::from_sources(&sources)?)
+        options: None,
+    })
 }
 
 fn from_mmproj(vision: &Vision, mmproj: &Mmproj) -> Result<Processor, VisionEncoderError> {
@@ -60,5 +67,6 @@ fn from_mmproj(vision: &Vision, mmproj: &Mmproj) -> Result<Processor, VisionEnco
         preproc_image_size: mmproj.preproc_image_size,
         image_mean: channels("clip.vision.image_mean", &mmproj.image_mean)?,
         image_std: channels("clip.vision.image_std", &mmproj.image_std)?,
+        numbers: mmproj.numbers.clone(),
     })?)
 }

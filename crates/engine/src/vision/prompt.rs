@@ -1,8 +1,8 @@
 //! Images in prompts: placeholders become image tokens, image tokens get the features of images.
 
-use plimsoll_models::{Checkpoint, Vision};
-use plimsoll_runtime::EmbeddingOverride;
-use plimsoll_vision::{ImageStrings, Medium, Processor};
+use plimsoll_models::{Checkpoint, Standing, Vision};
+use plimsoll_runtime::{EmbeddingOverride, Tower};
+use plimsoll_vision::{FeatureGrid, ImageStrings, Medium, Processor};
 
 use super::image::ImageToken;
 use super::{EncodedImage, Prompt, VisionEncoderError};
@@ -16,27 +16,37 @@ pub struct ImagePrompts {
     /// Control tokens and placeholders: what a request may not bring into the prompt.
     controls: ControlTexts,
     image_token_id: u32,
-    d_model: usize,
+    /// Values that stand for a feature.
+    width: usize,
+    /// Where tokens of a picture stand.
+    standing: Standing,
 }
 
 impl ImagePrompts {
-    /// `processor` prepares the images, of whose tiles each becomes `features_per_tile` features.
+    /// `processor` prepares the images, whose tiles become features by way of `tower`.
     pub(super) fn new(
         checkpoint: &Checkpoint,
         vision: &Vision,
         processor: &Processor,
-        features_per_tile: usize,
+        tower: &Tower,
         tokenizer: &Tokenizer,
     ) -> Result<ImagePrompts, VisionEncoderError> {
-        let strings = ImageStrings::new(processor, features_per_tile);
+        let strings =
+            ImageStrings::new(processor, FeatureGrid { patch: tower.patch_size(), merge: tower.merge_side() });
         let image_token_id = image_token_id(checkpoint, vision, &strings, tokenizer)?;
         let controls = tokenizer.controls().with(strings.placeholders())?;
-        Ok(ImagePrompts { strings, controls, image_token_id, d_model: checkpoint.hyperparams.d_model })
+        let standing = vision.params.arch.standing();
+        Ok(ImagePrompts { strings, controls, image_token_id, width: tower.given_width(), standing })
     }
 
     /// The texts that stand for images.
     pub fn strings(&self) -> &ImageStrings {
         &self.strings
+    }
+
+    /// Whether tokens of a picture stand as its rows and columns do.
+    pub fn stands_by_grid(&self) -> bool {
+        self.standing == Standing::ByGrid
     }
 
     /// The token in whose place features stand.
@@ -96,7 +106,7 @@ impl ImagePrompts {
     /// There are more of the one than of the other.
     pub fn check(&self, prompt: Prompt) -> Result<(), VisionEncoderError> {
         let tokens = self.image_tokens(prompt).count();
-        let features = prompt.images.iter().map(|image| image.n_features(self.d_model)).sum();
+        let features = prompt.images.iter().map(|image| image.n_features(self.width)).sum();
         // A text may hold the token without an image, as a tokenizer's test does.
         if prompt.images.is_empty() || tokens == features {
             Ok(())
@@ -109,16 +119,29 @@ impl ImagePrompts {
     pub fn embeddings<'a>(&self, prompt: Prompt<'a>) -> Vec<EmbeddingOverride<'a>> {
         let mut tokens = self.image_tokens(prompt);
         let given = |image: &'a EncodedImage| {
-            EmbeddingOverride::at_positions(tokens.by_ref(), &image.embeddings.rows, self.d_model)
+            let runs = EmbeddingOverride::at_positions(tokens.by_ref(), &image.embeddings.rows, self.width);
+            let grid = self.grid(&image.medium);
+            runs.into_iter().map(move |run| EmbeddingOverride {
+                grid: grid.filter(|(rows, cols)| rows * cols == run.n_tokens()),
+                ..run
+            })
         };
         prompt.images.iter().flat_map(given).collect()
+    }
+
+    /// Rows and columns that a picture's tokens have in the text, where they stand in a grid.
+    fn grid(&self, medium: &Medium) -> Option<(usize, usize)> {
+        match (self.standing, medium) {
+            (Standing::ByGrid, Medium::Picture(cut)) => self.strings.features(cut).first().copied(),
+            _ => None,
+        }
     }
 
     /// What tells tokens of a prompt with the same ids apart, for each of them.
     pub(crate) fn identify(&self, prompt: Prompt) -> Vec<Option<ImageToken>> {
         let mut features = prompt.images.iter().flat_map(|image| {
             let hash = image.embeddings.hash;
-            (0..image.n_features(self.d_model)).map(move |feature| ImageToken { image: hash, feature })
+            (0..image.n_features(self.width)).map(move |feature| ImageToken { image: hash, feature })
         });
         prompt.ids.iter().map(|id| if *id == self.image_token_id { features.next() } else { None }).collect()
     }

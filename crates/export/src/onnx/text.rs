@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use plimsoll_graph::{AttentionOp, Mask, Network, Node, Op, RopeId, Temperature};
+use plimsoll_graph::{Ahead, AttentionOp, Mask, Network, Node, Op, RopeId, Temperature};
 
 use super::builder::{GraphBuilder, Value};
 use super::error::OnnxError;
@@ -72,13 +72,14 @@ pub(crate) fn embedding(network: &Network, numbers: Numbers) -> Result<GraphBuil
     let mut walk = Walk::new(network, numbers);
     let ids = walk.b.input("input_ids", ElementType::I64, vec![BATCH, TOKENS]);
     let found = network.nodes.iter().find_map(|node| match node.op {
-        Op::Embed { table } => Some((table, node.width)),
+        Op::Embed { table, factor } => Some((table, factor, node.width)),
         _ => None,
     });
-    let (table, width) = found.ok_or(OnnxError::NoEmbedding)?;
+    let (table, factor, width) = found.ok_or(OnnxError::NoEmbedding)?;
     let size = walk.b.node_as("Shape", &[&ids], vec![], ElementType::I64);
     let ids = walk.b.reshape(&ids, &[-1]);
     let rows = walk.look_up(table, &ids, width)?;
+    let rows = if factor == 1.0 { rows } else { walk.times(&rows, factor) };
     let rows = walk.b.reshape_behind(&rows, &size, &[width as i64]);
     walk.b.output(&rows, "inputs_embeds", vec![BATCH, TOKENS, Dim::Size(width)]);
     Ok(walk.b)
@@ -111,14 +112,18 @@ impl TextState {
 
     fn node(&mut self, walk: &mut Walk, index: usize, node: &Node, inputs: &[Value]) -> Result<Value, OnnxError> {
         match &node.op {
-            Op::Embed { table } => match self.begin {
+            Op::Embed { table, factor } => match self.begin {
                 Begin::Ids => {
                     let ids = walk.b.reshape(&self.input, &[-1]);
-                    walk.look_up(*table, &ids, node.width)
+                    let rows = walk.look_up(*table, &ids, node.width)?;
+                    Ok(if *factor == 1.0 { rows } else { walk.times(&rows, *factor) })
                 }
                 Begin::Embeddings => Ok(walk.b.reshape(&self.input, &[-1, node.width as i64])),
             },
             Op::Rope { rope, head_dim } => Ok(self.rope(walk, &inputs[0], *rope, *head_dim, node.width)),
+            Op::Attention(op) if op.ahead == Ahead::Prompt => {
+                Err(Walk::unsupported(index, &node.op, "a prompt's tokens see what is behind them"))
+            }
             Op::Attention(op) if op.sinks.is_some() => Err(Walk::unsupported(index, &node.op, "its heads have sinks")),
             Op::Attention(_) if inputs.len() != 3 => {
                 Err(Walk::unsupported(index, &node.op, "it has no keys and values of its own"))

@@ -1,6 +1,6 @@
 //! Where the patches of a tile stand in a table of positions.
 
-use plimsoll_graph::{TilePosition, WeightId, bucket_bounds};
+use plimsoll_graph::{Coordinates, Node, Op, TileOp, TilePosition, bucket_bounds};
 
 use super::builder::{GraphBuilder, Value};
 use super::error::OnnxError;
@@ -10,27 +10,28 @@ use super::walk::Walk;
 
 impl TileState {
     /// `x` with a row of the table added to each of its rows.
-    pub fn add_position(
-        &self,
-        walk: &mut Walk,
-        x: &Value,
-        table: WeightId,
-        by: TilePosition,
-        width: usize,
-    ) -> Result<Value, OnnxError> {
-        let values = walk.floats(table, ElementType::F32)?;
-        let x = walk.wide(x);
-        let TilePosition::Fractional { side } = by else {
-            // The rows of a tile are those of the table, with the class token's if that is there.
-            let rows = walk.network.weight(table).shape[0];
-            let tiles = walk.b.reshape(&x, &[-1, rows as i64, width as i64]);
-            let added = walk.b.node("Add", &[&tiles, &values]);
-            return Ok(walk.b.reshape(&added, &[-1, width as i64]));
+    pub fn add_position(&self, walk: &mut Walk, index: usize, node: &Node, x: &Value) -> Result<Value, OnnxError> {
+        let op @ Op::Tile(TileOp::AddPosition { table, by }) = &node.op else {
+            unreachable!("a node that adds positions")
         };
-        let b = &mut walk.b;
-        let positions = self.positions(b, side);
-        let found = b.node("Gather", &[&values, &positions]);
-        Ok(b.node("Add", &[&x, &found]))
+        let (values, width) = (walk.floats(*table, ElementType::F32)?, node.width);
+        let x = walk.wide(x);
+        match *by {
+            TilePosition::InOrder => {
+                // The rows of a tile are those of the table, with the class token's if that is there.
+                let rows = walk.network.weight(*table).shape[0];
+                let tiles = walk.b.reshape(&x, &[-1, rows as i64, width as i64]);
+                let added = walk.b.node("Add", &[&tiles, &values]);
+                Ok(walk.b.reshape(&added, &[-1, width as i64]))
+            }
+            TilePosition::Fractional { side, by: Coordinates::Stepped } => {
+                let b = &mut walk.b;
+                let positions = self.positions(b, side);
+                let found = b.node("Gather", &[&values, &positions]);
+                Ok(b.node("Add", &[&x, &found]))
+            }
+            _ => Err(Walk::unsupported(index, op, "positions found so have no rule")),
+        }
     }
 
     /// `(tiles * patches)`: the row of the table of each patch; 0 of one that does not count.

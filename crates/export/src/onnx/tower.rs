@@ -4,8 +4,8 @@
 //! in the table of positions and which of them are attended to, so both are computed from the mask: transformers
 //! modeling_idefics3.py, `Idefics3VisionEmbeddings` and `Idefics3Model.get_image_features`.
 
-use plimsoll_graph::{Node, Op, RopeId, Rows, TileAttention, TileOp};
-use plimsoll_models::TowerNetwork;
+use plimsoll_graph::{MergeOrder, Node, Op, PixelOrder, Rows, TileAttention, TileAxis, TileOp, TileRope};
+use plimsoll_models::{TileSizes, TowerNetwork};
 
 use super::builder::{GraphBuilder, Value};
 use super::error::OnnxError;
@@ -53,7 +53,10 @@ pub(crate) fn encoder(tower: &TowerNetwork, numbers: Numbers) -> Result<GraphBui
 impl TileState {
     fn declare(b: &mut GraphBuilder, tower: &TowerNetwork) -> TileState {
         let patch_size = tower.patch_size;
-        let edge = |name| if tower.any_tile_size { Dim::Named(name) } else { Dim::Size(tower.tile_size) };
+        let edge = |name| match tower.tiles {
+            TileSizes::Only { edge } => Dim::Size(edge),
+            TileSizes::UpTo { .. } | TileSizes::Any => Dim::Named(name),
+        };
         let (batch, images, height, width) =
             (Dim::Named("batch_size"), Dim::Named("num_images"), edge("height"), edge("width"));
         let dims = vec![batch, images, Dim::Size(CHANNELS), height, width];
@@ -80,7 +83,10 @@ impl TileState {
         let grid = b.concat(&[&every, &down, &patch, &across, &patch], 0);
         let in_patches = b.node("Reshape", &[&mask, &grid]);
         let counts = b.reduce("ReduceMax", &in_patches, &[2, 4], false);
-        let side = (!tower.any_tile_size).then(|| tower.tile_size / patch_size);
+        let side = match tower.tiles {
+            TileSizes::Only { edge } => Some(edge / patch_size),
+            TileSizes::UpTo { .. } | TileSizes::Any => None,
+        };
         TileState { patch_size, side, pixels, tiles, down, across, patches, counts, biases: [None, None] }
     }
 
@@ -94,20 +100,28 @@ impl TileState {
     ) -> Result<Value, OnnxError> {
         let width = node.width;
         match op {
-            TileOp::Patches => Ok(self.cut_patches(&mut walk.b, width)),
-            TileOp::AddPosition { table, by } => self.add_position(walk, &inputs[0], *table, *by, width),
+            TileOp::Patches(PixelOrder::ChannelsFirst) => Ok(self.cut_patches(&mut walk.b, width)),
+            TileOp::AddPosition { .. } => self.add_position(walk, index, node, &inputs[0]),
             TileOp::AppendClass { class } => {
                 let class = walk.vector(*class)?;
                 let x = walk.wide(&inputs[0]);
                 Ok(self.append_class(&mut walk.b, &x, &class, width))
             }
             TileOp::DropClass => Ok(self.drop_class(&mut walk.b, &inputs[0], width)),
-            TileOp::Rope { rope, head_dim } => match self.side {
-                Some(side) => Ok(self.rope(walk, &inputs[0], *rope, [*head_dim, width, side], node.rows)),
-                None => Err(Walk::unsupported(index, &node.op, "tiles of any size would need tables of their own")),
+            TileOp::Rope(op) => match self.side {
+                Some(side) if op.parts == 1 => Ok(self.rope(walk, &inputs[0], op, [width, side], node.rows)),
+                _ => Err(Walk::unsupported(index, &node.op, "tiles of any size would need tables of their own")),
             },
+            TileOp::Attention(op) if op.window.is_some() || op.n_kv_heads != op.n_heads => {
+                Err(Walk::unsupported(index, &node.op, "windows and heads that share keys have no rule"))
+            }
             TileOp::Attention(op) => Ok(self.attend(walk, op, node.rows, [&inputs[0], &inputs[1], &inputs[2]])),
-            TileOp::Merge { side } => Ok(self.merge(&mut walk.b, &inputs[0], *side as i64, width as i64)),
+            TileOp::Merge { side, order: MergeOrder::PatchByPatch } => {
+                Ok(self.merge(&mut walk.b, &inputs[0], *side as i64, width as i64))
+            }
+            TileOp::Patches(_) | TileOp::Merge { .. } | TileOp::Pool { .. } | TileOp::Convolution { .. } => {
+                Err(Walk::unsupported(index, &node.op, "it has no rule"))
+            }
         }
     }
 
@@ -137,24 +151,28 @@ impl TileState {
     }
 
     /// Angles are products in singles, as the reference computes them; a class token stays as it is.
-    fn rope(&self, walk: &mut Walk, x: &Value, rope: RopeId, [head_dim, width, side]: [usize; 3], rows: Rows) -> Value {
-        let spec = &walk.network.ropes[rope.0];
+    fn rope(&self, walk: &mut Walk, x: &Value, op: &TileRope, [width, side]: [usize; 2], rows: Rows) -> Value {
+        let (head_dim, spec) = (op.head_dim, &walk.network.ropes[op.rope.0]);
         let n_rows = side * side + usize::from(rows == Rows::WithClass);
-        let places = |row: usize| if row < side * side { [row % side + 1, row / side + 1] } else { [0, 0] };
-        let angles = (0..n_rows)
-            .flat_map(places)
-            .flat_map(|place| spec.inv_freq.iter().map(move |freq| f64::from(place as f32 * freq)));
+        let place = |row: usize, axis: TileAxis| match axis {
+            _ if row >= side * side => 0,
+            TileAxis::Row => row / side + op.first,
+            TileAxis::Column => row % side + op.first,
+        };
+        let pairs = || spec.inv_freq.iter().zip(&op.axes);
+        let angles =
+            (0..n_rows).flat_map(|row| pairs().map(move |(freq, axis)| f64::from(place(row, *axis) as f32 * freq)));
         let (sin, cos): (Vec<f32>, Vec<f32>) = angles
             .map(f64::sin_cos)
             .map(|(sin, cos)| (sin as f32 * spec.attention_factor, cos as f32 * spec.attention_factor))
             .unzip();
-        let (layout, pairs) = (spec.layout, 2 * spec.inv_freq.len());
+        let (layout, pairs) = (spec.layout, spec.inv_freq.len());
         let x = walk.wide(x);
         let b = &mut walk.b;
         let shape = b.ints(&[n_rows as i64, pairs as i64]);
         let shape = b.concat(&[&self.tiles, &shape], 0);
         let [cos, sin] = [("cos", cos), ("sin", sin)].map(|(name, values)| {
-            let table = b.table(&format!("rope.{}.{name}.{n_rows}", rope.0), &values, vec![1, n_rows, pairs]);
+            let table = b.table(&format!("rope.{}.{name}.{n_rows}", op.rope.0), &values, vec![1, n_rows, pairs]);
             let of_all = b.node("Expand", &[&table, &shape]);
             b.reshape(&of_all, &[-1, 1, pairs as i64])
         });

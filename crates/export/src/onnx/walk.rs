@@ -40,7 +40,7 @@ impl<'a> Walk<'a> {
     pub fn new(network: &'a Network, numbers: Numbers<'a>) -> Walk<'a> {
         let Numbers { weights, precision, matrices } = numbers;
         let table = network.nodes.iter().filter_map(|node| match node.op {
-            Op::Embed { table } => Some(table),
+            Op::Embed { table, .. } => Some(table),
             _ => None,
         });
         let last = network.nodes.iter().rev().find_map(|node| match node.op {
@@ -191,6 +191,7 @@ impl<'a> Walk<'a> {
 fn op_name(op: &Op) -> &'static str {
     match op {
         Op::Embed { .. } => "Embed",
+        Op::AddGiven { .. } => "AddGiven",
         Op::EmbedBeside { .. } => "EmbedBeside",
         Op::Linear { .. } => "Linear",
         Op::RmsNorm { .. } => "RmsNorm",
@@ -207,6 +208,9 @@ fn op_name(op: &Op) -> &'static str {
         Op::Join { .. } => "Join",
         Op::HeadLinear { .. } => "HeadLinear",
         Op::Bias(_) => "Bias",
+        Op::Unbias(_) => "Unbias",
+        Op::Shift(_) => "Shift",
+        Op::ClampTo { .. } => "ClampTo",
         Op::ScaleColumns { .. } => "ScaleColumns",
         Op::Clamp { .. } => "Clamp",
         Op::ScaleGroups => "ScaleGroups",

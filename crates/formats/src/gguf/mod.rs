@@ -123,6 +123,18 @@ impl GgufFile {
         }
     }
 
+    /// All single numbers under keys that begin with `prefix`, by what follows it.
+    pub fn numbers_of(&self, prefix: &str) -> BTreeMap<String, f64> {
+        let number = |value: &MetaValue| match value {
+            MetaValue::Float(v) => Some(*v),
+            MetaValue::Uint(v) => Some(*v as f64),
+            MetaValue::Int(v) => Some(*v as f64),
+            _ => None,
+        };
+        let found = self.metadata.iter();
+        found.filter_map(|(key, entry)| Some((key.strip_prefix(prefix)?.to_owned(), number(&entry.value)?))).collect()
+    }
+
     /// A whole number that is not negative; `None` if the key is absent.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use plimsoll_kernels::DType;
 
 use super::{Cost, Products};
 use crate::id::CacheId;
-use crate::mask::Mask;
+use crate::mask::{Ahead, Mask};
 use crate::op::{AttentionOp, Rows};
 use crate::plan::BufferPlan;
 
@@ -109,8 +109,17 @@ impl Cost {
 
 fn attention(layers: &CachedLayers) -> impl Iterator<Item = AttentionOp> + use<> {
     let CachedLayers { n_layers, n_heads, n_kv_heads, head_dim, mask } = *layers;
-    let op =
-        AttentionOp { cache: CacheId(0), n_heads, n_kv_heads, head_dim, scale: 1.0, softcap: None, mask, sinks: None };
+    let op = AttentionOp {
+        cache: CacheId(0),
+        n_heads,
+        n_kv_heads,
+        head_dim,
+        scale: 1.0,
+        softcap: None,
+        mask,
+        ahead: Ahead::Nothing,
+        sinks: None,
+    };
     std::iter::repeat_n(op, n_layers)
 }
 

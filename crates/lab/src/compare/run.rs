@@ -355,7 +355,8 @@ impl ModelUnderTest {
             let picture = picture.picture().map_err(|error| self.session_error(VisionEncoderError::from(error)))?;
             sizes.push((picture.width(), picture.height()));
         }
-        Ok(Some(TowerPrediction::new(cost, encoder, &sizes)))
+        let predicted = TowerPrediction::new(cost, encoder, &sizes);
+        Ok(Some(predicted.map_err(|error| self.session_error(VisionEncoderError::from(error)))?))
     }
 
     fn prediction(

@@ -143,7 +143,7 @@ impl Tower {
         // Tiles of normalised pixels, and what the kernels make of the inputs of a product.
         let n_tiles = picture_tokens.unwrap_or(1).div_ceil((side / tower.merge_side).pow(2).max(1));
         let pixels = n_tiles * CHANNELS * params.tile_size.pow(2) * (1 + size_of::<f32>());
-        let buffer_bytes = cost.tower_buffer_bytes(1, patches) + cost.rounded_bytes(patches) + pixels as u64;
+        let buffer_bytes = cost.tower_buffer_bytes(&[patches]) + cost.rounded_bytes(patches) + pixels as u64;
         Ok(Tower { weight_bytes: cost.stored_bytes(), buffer_bytes })
     }
 

@@ -1,7 +1,7 @@
 //! Golden outputs of the reference implementation, as `tools/make_golden.py` writes them.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// `golden.json`.
 #[derive(Debug, Deserialize)]
@@ -55,9 +55,21 @@ pub struct GoldenCase {
     /// Frames a second that it sampled.
     #[serde(default)]
     pub fps: Option<f64>,
+    /// Settings of the image processor beside those of its file.
+    #[serde(default)]
+    pub processor_options: Option<Map<String, Value>>,
     /// What the reference calls the features of the pictures.
     #[serde(default)]
     pub image_features: Option<Sampled>,
+    /// What else it gives its text model of the pictures, behind its first layers.
+    #[serde(default)]
+    pub deepstack_features_0: Option<Sampled>,
+    /// The same behind its second.
+    #[serde(default)]
+    pub deepstack_features_1: Option<Sampled>,
+    /// The same behind its third.
+    #[serde(default)]
+    pub deepstack_features_2: Option<Sampled>,
     /// The sequence.
     pub input_ids: Vec<u32>,
     /// Logits after the last token, `(vocab_size)`.
@@ -75,6 +87,14 @@ pub struct GoldenCase {
     /// Gap between the two best logits at each greedy step.
     #[serde(default)]
     pub greedy_margins: Vec<f32>,
+}
+
+impl GoldenCase {
+    /// What the reference gives its text model of the pictures: their features, then what its first layers are given.
+    pub(super) fn given(&self) -> impl Iterator<Item = &Sampled> {
+        let GoldenCase { image_features, deepstack_features_0, deepstack_features_1, deepstack_features_2, .. } = self;
+        [image_features, deepstack_features_0, deepstack_features_1, deepstack_features_2].into_iter().flatten()
+    }
 }
 
 /// A video.

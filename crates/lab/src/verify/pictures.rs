@@ -1,6 +1,6 @@
 //! Cases that show pictures or videos, from their files: what is done to a picture, the prompt and the ids are ours too.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use plimsoll_engine::{ChatTemplate, GuardedText, ImageInput, Prompt, TemplateRequest, Tokenizer};
 use plimsoll_runtime::{CacheType, Input, Program};
@@ -52,23 +52,23 @@ impl PicturesReport {
 }
 
 /// Where the pictures of cases lie.
-#[derive(Clone, Copy)]
-pub enum Files<'a> {
+#[derive(Clone, Debug)]
+pub enum Files {
     /// Below this folder.
-    Below(&'a Path),
+    Below(PathBuf),
     /// Inside the program, by the names that the cases give them.
     Inside(fn(&str) -> Option<&'static [u8]>),
 }
 
-impl Files<'_> {
-    fn hold(self, name: &str) -> bool {
+impl Files {
+    pub(super) fn hold(&self, name: &str) -> bool {
         match self {
             Files::Below(folder) => folder.join(name).exists(),
             Files::Inside(find) => find(name).is_some(),
         }
     }
 
-    fn picture(self, name: &str) -> Result<Picture, VisionError> {
+    pub(super) fn picture(&self, name: &str) -> Result<Picture, VisionError> {
         match self {
             Files::Below(folder) => Picture::open(&folder.join(name), DEFAULT_MAX_PIXELS),
             Files::Inside(find) => Picture::decode(name, find(name).unwrap_or_default(), DEFAULT_MAX_PIXELS),
@@ -85,19 +85,19 @@ pub fn verify_pictures(
     tokenizer: &Tokenizer,
     template: Option<&ChatTemplate>,
     vision: &mut GoldenVision,
-    held: Files,
     name: &str,
     case: &GoldenCase,
 ) -> Result<PicturesReport, VerifyError> {
     let mut report = PicturesReport { name: shorten(&format!("{name} {}", case_name(case))), ..Default::default() };
+    vision.encoder.set_options(case.processor_options.as_ref())?;
     let files: Vec<&String> = case.images.iter().chain(&case.frames_dir).collect();
-    if let Some(absent) = files.iter().find(|file| !held.hold(file)) {
+    if let Some(absent) = files.iter().find(|file| !vision.files.hold(file)) {
         report.skipped = Some(format!("`{absent}` is not there"));
         return Ok(report);
     }
-    let inputs = inputs(held, case)?;
-    report.pixels_delta = match vision.tiles(name)? {
-        Some((reference, _)) => Some(pixels_delta(&vision.encoder, &inputs, &reference)?),
+    let inputs = inputs(&vision.files, case)?;
+    report.pixels_delta = match vision.tiles(name, case)? {
+        Some(reference) => Some(pixels_delta(&vision.encoder, &inputs, &reference.pixels)?),
         None => None,
     };
     let images = inputs.iter().map(|image| vision.encoder.encode(image)).collect::<Result<Vec<_>, _>>()?;
@@ -128,7 +128,7 @@ pub fn verify_pictures(
 }
 
 /// The pictures of a case, or its video.
-fn inputs(held: Files, case: &GoldenCase) -> Result<Vec<ImageInput>, VerifyError> {
+fn inputs(held: &Files, case: &GoldenCase) -> Result<Vec<ImageInput>, VerifyError> {
     let pictures = case.images.iter().map(|image| held.picture(image));
     let mut inputs = pictures.map(|picture| picture.map(ImageInput::Picture)).collect::<Result<Vec<_>, _>>()?;
     if let (Some(frames), Some(video), Files::Below(folder)) = (&case.frames_dir, &case.metadata, held) {

@@ -7,8 +7,10 @@ use plimsoll_formats::safetensors::SafetensorsFile;
 use plimsoll_formats::{FileBytes, FormatError};
 use plimsoll_kernels::DType;
 use plimsoll_runtime::{EmbeddingOverride, TileBatch};
+use plimsoll_vision::Tiles;
 
 use super::golden::{GoldenCase, Sampled};
+use super::pictures::Files;
 use super::{VerifyError, max_delta};
 
 /// Differences of an image feature and of a logit behind it within which a case agrees.
@@ -37,22 +39,18 @@ impl GoldenPixels {
         SafetensorsFile::parse(FileBytes::embedded(name, bytes)).map(GoldenPixels)
     }
 
-    /// The pixels of a case, `case3` or `video0`, and the edge of its tiles; `None` if there are none of this name.
+    /// The pixels of a case, `case3` or `video0`, and their shape; `None` if there are none of this name.
     ///
     /// # Errors
-    /// They are no f32 tiles, `(…, 3, edge, edge)`.
-    fn tiles(&self, name: &str) -> Result<Option<(Vec<f32>, usize)>, VerifyError> {
+    /// They are no f32.
+    fn values(&self, name: &str) -> Result<Option<(Vec<f32>, &[usize])>, VerifyError> {
         let Some(tensor) = self.0.tensors.iter().find(|tensor| tensor.name == name) else { return Ok(None) };
-        let refuse = |problem: String| VerifyError::Golden { file: self.0.bytes.name().to_owned(), problem };
-        let &[.., 3, height, width] = &tensor.shape[..] else {
-            return Err(refuse(format!("`{name}` has the shape {:?}, expected tiles of 3 colours", tensor.shape)));
-        };
-        if height != width || tensor.weight_type() != Some(DType::F32) {
-            let (dtype, shape) = (&tensor.dtype, &tensor.shape);
-            return Err(refuse(format!("`{name}` is {dtype} of {shape:?}, expected square tiles of F32")));
+        if tensor.weight_type() != Some(DType::F32) {
+            let problem = format!("`{name}` is {}, expected F32", tensor.dtype);
+            return Err(VerifyError::Golden { file: self.0.bytes.name().to_owned(), problem });
         }
         let bytes = self.0.bytes[tensor.range.clone()].as_chunks::<4>().0;
-        Ok(Some((bytes.iter().map(|value| f32::from_le_bytes(*value)).collect(), height)))
+        Ok(Some((bytes.iter().map(|value| f32::from_le_bytes(*value)).collect(), &tensor.shape)))
     }
 }
 
@@ -62,50 +60,87 @@ pub struct GoldenVision {
     pub encoder: plimsoll_engine::VisionEncoder,
     /// The reference's pixels, where it left them.
     pub pixels: Option<GoldenPixels>,
+    /// Where the pictures of cases lie.
+    pub files: Files,
 }
 
 /// The pictures of a case, encoded.
 pub(super) struct EncodedCase {
-    /// `(n_placeholders, d_model)`
+    /// `(n_placeholders, width)`
     embeddings: Vec<f32>,
+    width: usize,
     /// Largest difference of a feature from the reference's.
     pub features_delta: Option<f32>,
     /// Indices of the placeholders among the tokens.
     at: Vec<usize>,
+    /// Rows and columns of each picture, where its tokens stand as these do.
+    grids: Vec<(usize, usize)>,
 }
 
 impl GoldenVision {
-    /// The reference's pixels of a case.
-    pub(super) fn tiles(&self, name: &str) -> Result<Option<(Vec<f32>, usize)>, VerifyError> {
-        self.pixels.as_ref().map_or(Ok(None), |pixels| pixels.tiles(name))
+    /// The reference's pixels of a case as tiles, which the pictures tell the sizes of where they are there.
+    pub(super) fn tiles(&self, name: &str, case: &GoldenCase) -> Result<Option<Tiles>, VerifyError> {
+        let Some(pixels) = &self.pixels else { return Ok(None) };
+        let Some((values, shape)) = pixels.values(name)? else { return Ok(None) };
+        let processor = self.encoder.processor();
+        let mut sizes = Vec::new();
+        for name in case.images.iter().filter(|name| self.files.hold(name)) {
+            let picture = self.files.picture(name)?;
+            sizes.extend(processor.cut(picture.width(), picture.height())?.tiles);
+        }
+        let are_all = !case.images.is_empty() && case.images.iter().all(|name| self.files.hold(name));
+        Ok(Some(processor.reference_tiles(&values, shape, are_all.then_some(sizes))?))
     }
 
     /// Encodes the pixels of a case; `None` if the file has none of them.
     pub(super) fn encode(&mut self, name: &str, case: &GoldenCase) -> Result<Option<EncodedCase>, VerifyError> {
-        let Some((pixels, edge)) = self.tiles(name)? else { return Ok(None) };
+        self.encoder.set_options(case.processor_options.as_ref())?;
+        let Some(tiles) = self.tiles(name, case)? else { return Ok(None) };
         let refuse = |problem: String| VerifyError::Pictures { case: name.to_owned(), problem };
-        let tiles = TileBatch { pixels: &pixels, edge };
-        let (embeddings, features) =
-            self.encoder.tower().encode_with_features(&tiles).map_err(|error| refuse(error.to_string()))?;
         let image_token_id = self.encoder.prompts().image_token_id();
         let placeholders = case.input_ids.iter().enumerate().filter(|(_, id)| **id == image_token_id);
         let at: Vec<usize> = placeholders.map(|(at, _)| at).collect();
-        let n_tiles = pixels.len() / (3 * edge * edge);
-        let n_rows =
-            n_tiles * self.encoder.tower().features_per_tile(edge).map_err(|error| refuse(error.to_string()))?;
+        let by_grid = self.encoder.prompts().stands_by_grid();
+        let tower = self.encoder.tower();
+        let batch = TileBatch { pixels: &tiles.pixels, sizes: &tiles.sizes };
+        let (embeddings, features) = tower.encode_with_features(&batch).map_err(|error| refuse(error.to_string()))?;
+        let grids = tiles.sizes.iter().map(|size| tower.features(*size)).collect::<Result<Vec<_>, _>>();
+        let grids = grids.map_err(|error| refuse(error.to_string()))?;
+        let n_rows: usize = grids.iter().map(|(rows, cols)| rows * cols).sum();
         if at.len() != n_rows {
-            return Err(refuse(format!("{n_tiles} tiles have {n_rows} embeddings for {} places", at.len())));
+            return Err(refuse(format!("{} tiles have {n_rows} embeddings for {} places", grids.len(), at.len())));
         }
-        let features_delta = case.image_features.as_ref().map(|reference| sampled_delta(&features, reference));
-        Ok(Some(EncodedCase { embeddings, features_delta, at }))
+        let width = tower.given_width();
+        let parts = std::iter::once(features).chain(further_parts(&embeddings, width, case.given().count()));
+        let deltas: Vec<f32> =
+            parts.zip(case.given()).map(|(ours, reference)| sampled_delta(&ours, reference)).collect();
+        let features_delta = deltas.into_iter().reduce(f32::max);
+        let grids = if by_grid { grids } else { Vec::new() };
+        Ok(Some(EncodedCase { embeddings, width, features_delta, at, grids }))
     }
+}
+
+/// What a network is given behind the embeddings: of rows of `width`, in `n` parts, all parts but the first.
+fn further_parts(rows: &[f32], width: usize, n: usize) -> impl Iterator<Item = Vec<f32>> + '_ {
+    let each = width / n.max(1);
+    (1..n).map(move |part| rows.chunks_exact(width).flat_map(|row| &row[part * each..][..each]).copied().collect())
 }
 
 impl EncodedCase {
     /// Rows for the program, one for each placeholder.
     pub(super) fn given(&self) -> Vec<EmbeddingOverride<'_>> {
-        let width = self.embeddings.len() / self.at.len().max(1);
-        EmbeddingOverride::at_positions(self.at.iter().copied(), &self.embeddings, width.max(1))
+        if self.grids.is_empty() {
+            return EmbeddingOverride::at_positions(self.at.iter().copied(), &self.embeddings, self.width);
+        }
+        let (mut at, mut rows) = (&self.at[..], &self.embeddings[..]);
+        let of_picture = |grid: &(usize, usize)| {
+            let (first, here) = (at.first().copied().unwrap_or(0), grid.0 * grid.1);
+            at = &at[here..];
+            let (own, after) = rows.split_at(here * self.width);
+            rows = after;
+            EmbeddingOverride { grid: Some(*grid), ..EmbeddingOverride::new(first, own, self.width) }
+        };
+        self.grids.iter().map(of_picture).collect()
     }
 }
 

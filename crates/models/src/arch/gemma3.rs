@@ -15,7 +15,7 @@ use crate::{HyperparamError, ModelError, rope};
 pub(crate) const ARCH: Arch = Arch {
     name: "gemma3",
     classes: &[CLASS],
-    wrappers: &[Wrapper { model_type: "gemma3", text: "gemma3_text", tied: true, text_keys: || json!({}) }],
+    wrappers: &[Wrapper { tied: true, ..Wrapper::around("gemma3", "gemma3_text") }],
     gguf: Gguf {
         tensors: &[
             ("attn_q_norm", "self_attn.q_norm"),
@@ -111,8 +111,7 @@ fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
     let mut net = Builder::new(hp.vocab_size);
     let global = net.rope_spec(rope::spec(&hp.rope, RopeLayout::Halves));
     let local = net.rope_spec(rope::spec(hp.rope_local.as_ref().unwrap_or(&hp.rope), RopeLayout::Halves));
-    let x = net.embed(EMBEDDING, hp.d_model);
-    let mut x = net.scale(x, (hp.d_model as f32).sqrt());
+    let mut x = net.embed_times(EMBEDDING, hp.d_model, (hp.d_model as f32).sqrt());
     for i in 0..hp.n_layers {
         let rope = if hp.layer_kinds[i] == LayerKind::Sliding { local } else { global };
         let qk_norm = Some(QkNorm::Gain { offset: GAIN });

@@ -17,7 +17,7 @@ use crate::{HyperparamError, ModelError, rope};
 pub(crate) const ARCH: Arch = Arch {
     name: "gemma4",
     classes: &[CLASS],
-    wrappers: &[Wrapper { model_type: "gemma4", text: "gemma4_text", tied: true, text_keys: || json!({}) }],
+    wrappers: &[Wrapper { tied: true, ..Wrapper::around("gemma4", "gemma4_text") }],
     unwritten: Some("sizes for each layer, which are not written for it here"),
     gguf: Gguf {
         tensors: &[
@@ -209,8 +209,7 @@ fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
     let full = net.rope_spec(rope::spec(&hp.rope, RopeLayout::Halves));
     let sliding = net.rope_spec(rope::spec(hp.rope_local.as_ref().unwrap_or(&hp.rope), RopeLayout::Halves));
     let layout = Layout::read(hp, sliding, full)?;
-    let x = net.embed(EMBEDDING, hp.d_model);
-    let mut x = net.scale(x, (hp.d_model as f32).sqrt());
+    let mut x = net.embed_times(EMBEDDING, hp.d_model, (hp.d_model as f32).sqrt());
     let of_layers = (layout.of_layer > 0).then(|| layer_embeddings(&mut net, x, hp, layout.of_layer));
     let of_layers = of_layers.transpose()?;
     // The caches that later layers share: those of the last layers that slide and that see all.

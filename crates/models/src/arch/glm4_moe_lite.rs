@@ -3,7 +3,7 @@
 //! (`DeepseekV2Model`), src/models/deepseek2.cpp.
 
 use plimsoll_formats::ConfigMap;
-use plimsoll_graph::{AttentionOp, Builder, Mask, Moe, Network, RopeId, RopeLayout, Routing, Score, Scope, ValueId};
+use plimsoll_graph::{Ahead, AttentionOp, Builder, Mask, Moe, Network, RopeId, RopeLayout, Routing, Score, Scope, ValueId};
 use serde_json::json;
 
 use super::{Arch, Class, Gguf, RopeDefaults, RotaryRows, TokenizerClass, llama};
@@ -207,6 +207,7 @@ impl Latent {
             scale: (head as f32).sqrt().recip(),
             softcap: None,
             mask: Mask::Causal,
+            ahead: Ahead::Nothing,
             sinks: None,
         };
         let a = net.latent_attention(q, k, op);

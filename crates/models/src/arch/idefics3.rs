@@ -2,17 +2,21 @@
 //! linear map. Source: transformers modeling_idefics3.py, modeling_smolvlm.py, configuration_idefics3.py,
 //! configuration_smolvlm.py; llama.cpp's gguf-py/gguf/tensor_mapping.py.
 
-use plimsoll_graph::{Builder, TileAttention, TilePosition};
+use plimsoll_graph::{Builder, Coordinates, PixelOrder, TileAttention, TilePosition};
 use serde_json::json;
 
-use super::{TowerArch, Wrapper};
+use super::{Standing, StoredAs, TowerArch, Wrapper};
 use crate::blocks::{self, TowerLayer};
 use crate::config::VisionParams;
-use crate::{ModelError, TowerNetwork};
+use crate::{ModelError, TileSizes, TowerNetwork};
 
 pub(crate) const TOWER: TowerArch = TowerArch {
     name: "idefics3",
+    has_mmproj: true,
     wrappers: &[WRAPPER, Wrapper { model_type: "smolvlm", ..WRAPPER }],
+    spelled: &[],
+    outer: &["scale_factor"],
+    settle: |_| Ok(()),
     defaults: || {
         json!({
             "hidden_size": 1152, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 16,
@@ -34,7 +38,10 @@ pub(crate) const TOWER: TowerArch = TowerArch {
         ("vision_model.", "vision_tower."),
         ("connector.", "connector."),
     ],
-    convolutions: &["vision_tower.embeddings.patch_embedding.weight"],
+    stored: &[("vision_tower.embeddings.patch_embedding.weight", StoredAs::Kernel)],
+    pixels: PixelOrder::ChannelsFirst,
+    standing: Standing::InOrder,
+    unwritten: None,
     tensors: &[
         ("v.patch_embd.weight", "vision_tower.embeddings.patch_embedding.weight"),
         ("v.patch_embd.bias", "vision_tower.embeddings.patch_embedding.bias"),
@@ -48,23 +55,23 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     ],
     layers: "vision_tower.encoder.layers",
     fixed: None,
-    facts: |_, _| {},
+    facts: |_, _| Ok(()),
     build,
 };
 
 const WRAPPER: Wrapper =
-    Wrapper { model_type: "idefics3", text: "llama", tied: false, text_keys: || json!({ "rms_norm_eps": 1e-5 }) };
+    Wrapper { text_keys: || json!({ "rms_norm_eps": 1e-5 }), ..Wrapper::around("idefics3", "llama") };
 
 const LAYER: TowerLayer =
     TowerLayer { attention_norm: "layer_norm1", mlp_norm: "layer_norm2", output: "self_attn.out_proj" };
 
 fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
     let mut net = Builder::tower();
-    let x = net.patches(vision.patch_values());
+    let x = net.patches(vision.patch_values(), vision.pixels);
     let x = net.linear_bias(x, "vision_tower.embeddings.patch_embedding", vision.d_model);
     let side = vision.patches_per_side();
     let table = "vision_tower.embeddings.position_embedding.weight";
-    let mut x = net.add_position(x, table, side * side, TilePosition::Fractional { side });
+    let mut x = net.add_position(x, table, side * side, TilePosition::Fractional { side, by: Coordinates::Stepped });
     for i in 0..vision.n_layers {
         let layer = &mut net.scope(format!("{}.{i}", TOWER.layers));
         x = blocks::tower_layer(layer, x, vision, &LAYER, |net, [q, k, v], heads: TileAttention| {
@@ -77,8 +84,7 @@ fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
     Ok(TowerNetwork {
         network: net.finish_tower(embeddings, embeddings)?,
         patch_size: vision.patch_size,
-        tile_size: vision.tile_size,
-        any_tile_size: true,
+        tiles: TileSizes::Any,
         merge_side: vision.merge_side,
     })
 }

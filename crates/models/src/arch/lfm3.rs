@@ -46,7 +46,7 @@ const CLASS: Class = Class {
     spelled: &[("norm_eps", "rms_norm_eps")],
     settle,
     reads: &["conv", "attention_bias"],
-    rope: RopeDefaults { theta: 1e6, local_theta: Some(10_000.0), aliases: &[] },
+    rope: RopeDefaults { theta: 1e6, local_theta: Some(10_000.0), ..llama::CLASS.rope },
     ..lfm2::CLASS
 };
 

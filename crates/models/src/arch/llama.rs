@@ -55,7 +55,7 @@ pub(crate) const CLASS: Class = Class {
     reads: &["attention_bias", "mlp_bias"],
     biases: Biases::NONE,
     layers: layers::full,
-    rope: RopeDefaults { theta: 10_000.0, local_theta: None, aliases: &[] },
+    rope: RopeDefaults { theta: 10_000.0, local_theta: None, aliases: &[], sections: None },
     tokenizer: TokenizerClass::Named,
 };
 
@@ -83,7 +83,7 @@ pub(crate) fn mlx_lacks_window(hp: &Hyperparams) -> Option<&'static str> {
 
 /// A Llama decoder; `adapt` changes the attention of single layers.
 pub(crate) fn decoder(hp: &Hyperparams, adapt: impl Fn(usize, &mut Attention)) -> Result<Network, ModelError> {
-    decoder_with(hp, adapt, |layer, _, h| blocks::gated_mlp(layer, h, "mlp", hp.d_ff, hp))
+    decoder_with(hp, adapt, gated_mlp(hp))
 }
 
 /// The same with another MLP, which is given the number of its layer and the normed residual.
@@ -91,6 +91,21 @@ pub(crate) fn decoder_with(
     hp: &Hyperparams,
     adapt: impl Fn(usize, &mut Attention),
     mlp: impl Fn(&mut Scope<'_>, usize, ValueId) -> ValueId,
+) -> Result<Network, ModelError> {
+    decoder_of(hp, adapt, mlp, |_, _, x| x)
+}
+
+/// Llama's MLP.
+pub(crate) fn gated_mlp(hp: &Hyperparams) -> impl Fn(&mut Scope<'_>, usize, ValueId) -> ValueId {
+    |layer, _, h| blocks::gated_mlp(layer, h, "mlp", hp.d_ff, hp)
+}
+
+/// The same where something is done with the residual behind a layer.
+pub(crate) fn decoder_of(
+    hp: &Hyperparams,
+    adapt: impl Fn(usize, &mut Attention),
+    mlp: impl Fn(&mut Scope<'_>, usize, ValueId) -> ValueId,
+    after: impl Fn(&mut Builder, usize, ValueId) -> ValueId,
 ) -> Result<Network, ModelError> {
     let mut net = Builder::new(hp.vocab_size);
     let rope = net.rope_spec(rope::spec(&hp.rope, RopeLayout::Halves));
@@ -105,6 +120,7 @@ pub(crate) fn decoder_with(
         let h = layer.rms_norm(x, "post_attention_layernorm", hp.d_model, hp.rms_eps, 0.0);
         let m = mlp(layer, i, h);
         x = layer.net().add(x, m);
+        x = after(layer.net(), i, x);
     }
     let logits = blocks::head(&mut net, x, hp, 0.0);
     Ok(net.finish(logits)?)

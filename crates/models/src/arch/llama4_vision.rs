@@ -2,20 +2,24 @@
 //! adapter. Source: transformers modeling_llama4.py, configuration_llama4.py; llama.cpp's
 //! gguf-py/gguf/tensor_mapping.py, clip.cpp.
 
-use plimsoll_formats::ConfigMap;
+use plimsoll_formats::{ConfigMap, HyperparamError};
 use plimsoll_formats::gguf::GgufFile;
-use plimsoll_graph::{Builder, RopeLayout, RopeSpec, TileAttention, TilePosition};
+use plimsoll_graph::{Builder, PixelOrder, RopeLayout, RopeSpec, TileAttention, TileAxis, TilePosition, TileRope};
 use plimsoll_kernels::Activation;
 use serde_json::json;
 
-use super::{TowerArch, Wrapper};
+use super::{Standing, TowerArch, Wrapper};
 use crate::blocks::{self, TowerLayer};
 use crate::config::VisionParams;
-use crate::{ModelError, TowerNetwork};
+use crate::{ModelError, TileSizes, TowerNetwork};
 
 pub(crate) const TOWER: TowerArch = TowerArch {
     name: "llama4",
-    wrappers: &[Wrapper { model_type: "llama4", text: "llama4_text", tied: false, text_keys: || json!({}) }],
+    has_mmproj: true,
+    wrappers: &[Wrapper::around("llama4", "llama4_text")],
+    spelled: &[],
+    outer: &[],
+    settle: |_| Ok(()),
     defaults: || {
         json!({
             "hidden_size": 768, "intermediate_size": 5632, "num_hidden_layers": 34, "num_attention_heads": 16,
@@ -31,7 +35,10 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     ],
     text: &[("language_model.model.", "model."), ("language_model.lm_head.", "lm_head.")],
     mlx: &[],
-    convolutions: &[],
+    stored: &[],
+    pixels: PixelOrder::ChannelsFirst,
+    standing: Standing::InOrder,
+    unwritten: None,
     tensors: &[
         ("v.patch_embd.weight", "vision_tower.patch_embedding.linear.weight"),
         ("v.class_embd", "vision_tower.class_embedding"),
@@ -56,7 +63,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
 };
 
 /// The adapter's widths before and behind its second layer only the tensors tell; the rotary base llama.cpp has in its code.
-fn facts(file: &GgufFile, keys: &mut ConfigMap) {
+fn facts(file: &GgufFile, keys: &mut ConfigMap) -> Result<(), HyperparamError> {
     let rows = |name: &str| file.tensors().iter().find(|tensor| tensor.name == name)?.shape.first().copied();
     let [first, second] = ["mm.model.mlp.1.weight", "mm.model.mlp.2.weight"];
     if let (Some(input), Some(output)) = (rows(first), rows(second)) {
@@ -64,6 +71,7 @@ fn facts(file: &GgufFile, keys: &mut ConfigMap) {
         keys.insert_as("projector_output_dim", second, output);
     }
     keys.insert_as("rope_theta", "general.architecture", 10_000.0);
+    Ok(())
 }
 
 const LAYER: TowerLayer = TowerLayer {
@@ -75,7 +83,10 @@ const LAYER: TowerLayer = TowerLayer {
 fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
     let mut net = Builder::tower();
     let rope = net.rope_spec(frequencies(vision)?);
-    let x = net.patches(vision.patch_values());
+    let quarter = vision.head_dim / 4;
+    let axes = [TileAxis::Column, TileAxis::Row].into_iter().flat_map(|axis| vec![axis; quarter]).collect();
+    let turn = TileRope { rope, head_dim: vision.head_dim, axes, first: 1, parts: 1 };
+    let x = net.patches(vision.patch_values(), vision.pixels);
     let x = net.linear(x, "vision_tower.patch_embedding.linear", vision.d_model);
     let x = net.append_class(x, "vision_tower.class_embedding");
     let n_positions = vision.patches_per_side().pow(2) + 1;
@@ -84,7 +95,7 @@ fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
     for i in 0..vision.n_layers {
         let layer = &mut net.scope(format!("{}.{i}", TOWER.layers));
         x = blocks::tower_layer(layer, x, vision, &LAYER, |net, [q, k, v], heads: TileAttention| {
-            let (q, k) = (net.tile_rope(q, rope, heads.head_dim), net.tile_rope(k, rope, heads.head_dim));
+            let [q, k] = [q, k].map(|x| net.tile_rope(x, turn.clone()));
             net.tile_attention(q, k, v, heads)
         });
     }
@@ -99,17 +110,13 @@ fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
     Ok(TowerNetwork {
         network: net.finish_tower(embeddings, features)?,
         patch_size: vision.patch_size,
-        tile_size: vision.tile_size,
-        any_tile_size: false,
+        tiles: TileSizes::Only { edge: vision.tile_size },
         merge_side: vision.merge_side,
     })
 }
 
 /// Of half a head, for its columns and again for its rows (`Llama4VisionRotaryEmbedding`).
 fn frequencies(vision: &VisionParams) -> Result<RopeSpec, ModelError> {
-    let half = vision.head_dim() / 2;
-    let theta = vision.rope_theta()?;
-    let frequency = |i: usize| 1.0 / theta.powf((2 * i) as f32 / half as f32);
-    let inv_freq = (0..half / 2).map(frequency).collect();
-    Ok(RopeSpec { inv_freq, extended: None, attention_factor: 1.0, layout: RopeLayout::Interleaved })
+    let once = vision.axial_frequencies()?;
+    Ok(RopeSpec::plain(once.repeat(2), RopeLayout::Interleaved))
 }

@@ -11,7 +11,7 @@ use std::fmt;
 use plimsoll_formats::error::{MAX_NAME, one_line};
 use plimsoll_formats::gguf::GgufFile;
 use plimsoll_formats::{ConfigMap, FormatError, HyperparamError};
-use plimsoll_graph::Network;
+use plimsoll_graph::{Network, PixelOrder};
 use plimsoll_kernels::Activation;
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ macro_rules! architectures {
     };
 }
 
-architectures! { llama ministral3 smollm3 qwen2 qwen3 qwen3_moe qwen3_5 qwen3_5_moe olmo3 lfm2 lfm2_moe lfm3 gpt_oss granite_hybrid nemotron_h gemma4 glm4_moe_lite phi3 gemma3 llama4; towers idefics3 llama4_vision }
+architectures! { llama ministral3 smollm3 qwen2 qwen3 qwen3_vl qwen3_moe qwen3_5 qwen3_5_moe olmo3 lfm2 lfm2_moe lfm3 gpt_oss granite_hybrid nemotron_h gemma4 glm4_moe_lite phi3 gemma3 llama4; towers idefics3 llama4_vision qwen3_vl_vision }
 
 /// An architecture of text models: its network, and how published files spell it.
 pub struct Arch {
@@ -113,6 +113,17 @@ pub(crate) struct RopeDefaults {
     pub local_theta: Option<f64>,
     /// Names of scalings that mean another in its files: (there, meant).
     pub aliases: &'static [(&'static str, &'static str)],
+    /// How pairs turn by rows and columns of pictures, if they do.
+    pub sections: Option<Sections>,
+}
+
+/// How many pairs of a head turn by a token's time, row and column.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sections {
+    /// Whether the three take turns; else one stands behind the other.
+    pub interleaved: bool,
+    /// How many where the files do not say.
+    pub usual: [usize; 3],
 }
 
 /// A multimodal class around a text model.
@@ -125,6 +136,21 @@ pub(crate) struct Wrapper {
     pub tied: bool,
     /// Keys that it gives its text model where the file says nothing of it, beyond the text class's own.
     pub text_keys: fn() -> Value,
+    /// Sets keys of the text model, the second, that follow from its own.
+    pub settle: fn(&ConfigMap, &mut ConfigMap) -> Result<(), HyperparamError>,
+}
+
+impl Wrapper {
+    /// One that says nothing of its text model but what it is.
+    pub const fn around(model_type: &'static str, text: &'static str) -> Wrapper {
+        Wrapper {
+            model_type,
+            text,
+            tied: false,
+            text_keys: || Value::Object(Default::default()),
+            settle: |_, _| Ok(()),
+        }
+    }
 }
 
 /// What llama.cpp's converter and loader do to an architecture, and its files do not say.
@@ -363,8 +389,16 @@ fn unknown(file: &str, found: &str) -> FormatError {
 pub struct TowerArch {
     /// llama.cpp's `clip.projector_type`, and the tower's name in messages.
     pub name: &'static str,
-    /// Multimodal classes that see with it; the family of the first's text model is that of all its mmproj files.
+    /// Whether there are mmproj files of it.
+    pub(crate) has_mmproj: bool,
+    /// Multimodal classes that see with it; an mmproj of it is for a model of one of their families.
     pub(crate) wrappers: &'static [Wrapper],
+    /// Keys of a `vision_config` that most call otherwise: (there, here).
+    pub(crate) spelled: &'static [(&'static str, &'static str)],
+    /// Keys of the multimodal class that concern the tower.
+    pub(crate) outer: &'static [&'static str],
+    /// Sets keys that follow from keys of its own, once all are there.
+    pub(crate) settle: fn(&mut ConfigMap) -> Result<(), HyperparamError>,
     /// What the class of the `vision_config` supplies for keys that are omitted, and the wrapper for those that concern it.
     pub(crate) defaults: fn() -> Value,
     /// Beginnings of its names in safetensors files, and what they are in canonical names. The first that fits counts; it
@@ -375,8 +409,14 @@ pub struct TowerArch {
     /// Beginnings of names in folders of MLX, of the text model and of the tower, and what they are in canonical names.
     /// Empty where MLX's own folders hold the text model alone.
     pub(crate) mlx: &'static [(&'static str, &'static str)],
-    /// Canonical names of matrices that files hold as kernels, (out, channels, height, width).
-    pub(crate) convolutions: &'static [&'static str],
+    /// Canonical names, or their ends, of weights that files hold otherwise than as the matrices that they are.
+    pub(crate) stored: &'static [(&'static str, StoredAs)],
+    /// The order of a patch's pixels in safetensors files; mmproj files have kernels.
+    pub(crate) pixels: PixelOrder,
+    /// Where tokens of a picture stand in the text.
+    pub(crate) standing: Standing,
+    /// Why nothing is exported of it, if nothing is.
+    pub(crate) unwritten: Option<&'static str>,
     /// Its names in mmproj files beyond [`COMMON_TOWER`], and canonical ones: whole names begin with `v.` or `mm.`, the
     /// others are modules of a layer.
     pub(crate) tensors: &'static [(&'static str, &'static str)],
@@ -385,9 +425,33 @@ pub struct TowerArch {
     /// Norm's epsilon and activation that no key may change.
     pub(crate) fixed: Option<(f32, Activation)>,
     /// Sets keys that an mmproj has in its tensors, or llama.cpp in its code.
-    pub(crate) facts: fn(&GgufFile, &mut ConfigMap),
+    pub(crate) facts: fn(&GgufFile, &mut ConfigMap) -> Result<(), HyperparamError>,
     /// Writes the tower down.
     pub(crate) build: fn(&VisionParams) -> Result<TowerNetwork, ModelError>,
+}
+
+/// How a file holds a weight of a tower.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum StoredAs {
+    /// A kernel over patches, (out, channels, patch, patch).
+    Kernel,
+    /// The same over two frames, (out, channels, 2, patch, patch), whose sum counts: a picture fills both.
+    Frames,
+    /// A kernel for each column, (columns, 1, side, side).
+    Depthwise,
+    /// Several tables of as many rows, (tables, rows, columns).
+    Tables(usize),
+    /// A matrix turned round, (in, out).
+    Turned,
+}
+
+/// Where the tokens of a picture stand in the text, and so how they are turned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// One after the other, as text does.
+    InOrder,
+    /// All where the picture begins, told apart by row and column; text goes on behind its longer edge.
+    ByGrid,
 }
 
 /// Names of a layer's modules in mmproj files of most towers, and canonical ones.
@@ -415,12 +479,28 @@ impl TowerArch {
     }
 
     pub(crate) fn of_projector(projector: &str) -> Option<&'static TowerArch> {
-        TOWERS.iter().find(|tower| tower.name == projector)
+        TOWERS.iter().find(|tower| tower.has_mmproj && tower.name == projector)
     }
 
-    /// The family of the text models that see with it.
-    pub(crate) fn text_family(&self) -> &'static str {
-        Arch::named(self.wrappers[0].text).expect("a wrapper's text model is known").name
+    /// The families of the text models that see with it.
+    pub(crate) fn text_families(&self) -> impl Iterator<Item = &'static str> {
+        let family = |wrapper: &Wrapper| Arch::named(wrapper.text).expect("a wrapper's text model is known").name;
+        self.wrappers.iter().map(family)
+    }
+
+    /// Where tokens of a picture stand in the text.
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// Why nothing is exported of it, if nothing is.
+    pub fn unwritten(&self) -> Option<&'static str> {
+        self.unwritten
+    }
+
+    /// How files hold the weight of this canonical name, if not as the matrix that it is.
+    pub(crate) fn stored_as(&self, name: &str) -> Option<StoredAs> {
+        self.stored.iter().find(|(end, _)| name.ends_with(end)).map(|(_, stored)| *stored)
     }
 }
 

@@ -41,7 +41,7 @@ const CLASS: Class = Class {
     },
     reads: &["attention_bias"],
     layers: three_of_four,
-    rope: RopeDefaults { theta: 500_000.0, local_theta: Some(500_000.0), aliases: &[] },
+    rope: RopeDefaults { theta: 500_000.0, local_theta: Some(500_000.0), ..llama::CLASS.rope },
     ..llama::CLASS
 };
 

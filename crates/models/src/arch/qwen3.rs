@@ -20,7 +20,7 @@ pub(crate) const ARCH: Arch = Arch {
     ..llama::ARCH
 };
 
-const CLASS: Class = Class {
+pub(super) const CLASS: Class = Class {
     model_type: "qwen3",
     defaults: || {
         json!({

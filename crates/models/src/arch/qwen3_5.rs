@@ -6,7 +6,7 @@ use plimsoll_formats::gguf::MetaValue;
 use plimsoll_graph::{Builder, LinearAttention, Network, RopeLayout, Scope, ValueId, Write};
 use serde_json::json;
 
-use super::{Arch, Class, Gguf, Name, RopeDefaults, RotaryRows, TokenizerClass, Wrapper, llama};
+use super::{Arch, Class, Gguf, Name, RopeDefaults, RotaryRows, Sections, TokenizerClass, llama};
 use crate::blocks::{self, Attention, Gate, QkNorm};
 use crate::config::{Activation, GgufConfig, Hyperparams, LayerKind, MAX_HEADS, MAX_LAYERS, MAX_TAPS, MAX_WIDTH, layers};
 use crate::weights::EMBEDDING;
@@ -15,7 +15,6 @@ use crate::{HyperparamError, ModelError, rope};
 pub(crate) const ARCH: Arch = Arch {
     name: "qwen35",
     classes: &[CLASS],
-    wrappers: &[Wrapper { model_type: "qwen3_5", text: "qwen3_5_text", tied: false, text_keys: || json!({}) }],
     unwritten: Some("value heads in another order, which are not written for it here"),
     gguf: Gguf {
         tensors: &TENSORS,
@@ -59,12 +58,15 @@ pub(super) const CLASS: Class = Class {
         })
     },
     settle,
-    reads: &["attention_bias", "partial_rotary_factor", "linear_attention", "mrope_section"],
+    reads: &["attention_bias", "partial_rotary_factor", "linear_attention"],
     layers: layers::as_listed,
-    rope: RopeDefaults { ..llama::CLASS.rope },
+    rope: RopeDefaults { sections: SECTIONS, ..llama::CLASS.rope },
     tokenizer: TokenizerClass::OrElse("Qwen2Tokenizer"),
     ..llama::CLASS
 };
+
+/// `Qwen3_5TextRotaryEmbedding`.
+pub(super) const SECTIONS: Option<Sections> = Some(Sections { interleaved: true, usual: [11, 11, 10] });
 
 /// Gains are stored as their distance from one, but for the norm behind a delta net.
 const GAIN: f32 = 1.0;
@@ -107,6 +109,7 @@ pub(super) fn facts(config: &mut GgufConfig) -> Result<(), HyperparamError> {
     let width = config.gguf.uint(&inner)?.unwrap_or(0) as usize / heads;
     config.keys.insert_as("linear_value_head_dim", &inner, width);
     config.known("linear_heads_tiled", true);
+    config.sections()?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use plimsoll_formats::ConfigMap;
 use plimsoll_graph::{Network, Score};
 use serde_json::json;
 
-use super::{Arch, Class, Gguf, Name, Wrapper, joined, qwen3_5};
+use super::{Arch, Class, Gguf, Name, joined, qwen3_5};
 use crate::blocks;
 use crate::config::{Activation, GgufConfig, Hyperparams, MAX_WIDTH};
 use crate::mixture::Mixture;
@@ -14,7 +14,6 @@ use crate::{HyperparamError, ModelError};
 pub(crate) const ARCH: Arch = Arch {
     name: "qwen35moe",
     classes: &[CLASS],
-    wrappers: &[Wrapper { model_type: "qwen3_5_moe", text: "qwen3_5_moe_text", tied: false, text_keys: || json!({}) }],
     gguf: Gguf {
         tensors: &TENSORS,
         facts,
@@ -53,7 +52,7 @@ const CLASS: Class = Class {
     },
     spelled: &[("num_experts", "num_local_experts")],
     settle,
-    reads: &["attention_bias", "partial_rotary_factor", "linear_attention", "mrope_section", "num_local_experts"],
+    reads: &["attention_bias", "partial_rotary_factor", "linear_attention", "num_local_experts"],
     ..qwen3_5::CLASS
 };
 

@@ -6,6 +6,7 @@ use plimsoll_formats::{ConfigMap, HyperparamError, JsonObject};
 use serde_json::{Value, json};
 
 use super::parse::{self, Spelled};
+use super::rope::SECTIONS;
 use super::{Biases, Hyperparams};
 use crate::arch::{Arch, RotaryRows, Window};
 
@@ -247,6 +248,15 @@ impl GgufConfig<'_> {
                 Ok(vec![value; n_layers])
             }
         }
+    }
+
+    /// How many pairs of a head turn by each coordinate.
+    pub(crate) fn sections(&mut self) -> Result<(), HyperparamError> {
+        let key = self.key("rope.dimension_sections");
+        if let Some(numbers) = self.gguf.i32s(&key)? {
+            self.keys.insert_as(SECTIONS, &key, json!(numbers));
+        }
+        Ok(())
     }
 
     fn rope(&mut self) -> Result<(), HyperparamError> {

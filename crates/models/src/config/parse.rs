@@ -41,11 +41,15 @@ pub(crate) fn from_config(file: &str, keys: JsonObject) -> Result<Hyperparams, F
             text.insert_as("tie_word_embeddings", "tie_word_embeddings", tied);
         }
     }
+    let around = class;
     let (arch, class) = Arch::of_class(file, &model_type)?;
     for (there, here) in class.spelled {
         if let Some(value) = text.get(there).cloned() {
             text.insert_as(here, there, value);
         }
+    }
+    if let Some(wrapper) = around {
+        (wrapper.settle)(&outer, &mut text)?;
     }
     text.default_keys(keys_of(class.defaults));
     let spelled = Spelled { arch, class, name: class.model_type, wrapper };

@@ -3,9 +3,14 @@
 
 use plimsoll_formats::{ConfigMap, HyperparamError};
 
+use plimsoll_graph::Coordinate;
+
 use super::MAX_WIDTH;
 use super::gguf::ROTARY_DIM;
-use crate::arch::Class;
+use crate::arch::{Class, Sections};
+
+/// How many pairs of a head turn by each coordinate.
+pub(super) const SECTIONS: &str = "mrope_section";
 
 /// One rotary embedding: frequency `i` of `rotary_dim / 2` is `theta^(-2i / rotary_dim)`, then scaled.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +21,8 @@ pub struct Rope {
     pub rotary_dim: usize,
     /// How frequencies differ from the plain ones.
     pub scaling: RopeScaling,
+    /// By which coordinate of a token each pair turns, where pictures have rows and columns.
+    pub coordinates: Option<Vec<Coordinate>>,
 }
 
 /// How rotary frequencies are scaled. `attention_factor` multiplies cos and sin and is resolved already.
@@ -132,7 +139,12 @@ pub(super) fn parse(cx: &RopeContext) -> Result<(Rope, Option<Rope>), Hyperparam
 
 /// Sliding layers of the old spelling: a base of their own, plain frequencies.
 fn plain_local(cx: &RopeContext, default: f64) -> Result<Rope, HyperparamError> {
-    Ok(Rope { theta: local_theta(cx, default)?, rotary_dim: cx.head_dim, scaling: RopeScaling::None })
+    Ok(Rope {
+        theta: local_theta(cx, default)?,
+        rotary_dim: cx.head_dim,
+        scaling: RopeScaling::None,
+        coordinates: None,
+    })
 }
 
 fn local_theta(cx: &RopeContext, default: f64) -> Result<f64, HyperparamError> {
@@ -153,7 +165,12 @@ fn one_with(cx: &RopeContext, keys: &ConfigMap, outer_theta: f64) -> Result<Rope
         return Err(holder.error("rope_theta", "a number greater than 0"));
     }
     let rotary_dim = rotary_dim(cx, keys)?;
-    Ok(Rope { theta, rotary_dim, scaling: scaling(cx, keys, rotary_dim)? })
+    Ok(Rope {
+        theta,
+        rotary_dim,
+        scaling: scaling(cx, keys, rotary_dim)?,
+        coordinates: coordinates(cx, keys, rotary_dim / 2)?,
+    })
 }
 
 /// How many values of a head rotate: a GGUF counts them, a config.json gives the part. Of plain frequencies most
@@ -190,10 +207,6 @@ fn rope_type<'a>(cx: &RopeContext, keys: &'a ConfigMap) -> Result<(&'static str,
 }
 
 fn scaling(cx: &RopeContext, keys: &ConfigMap, rotary_dim: usize) -> Result<RopeScaling, HyperparamError> {
-    // Of text, whose three positions are alike, it is plain rotary embedding.
-    if keys.get("mrope_section").is_some() && !cx.class.reads("mrope_section") {
-        return Err(keys.error("mrope_section", "none: multimodal rotary embedding is not supported"));
-    }
     let (key, rope_type) = rope_type(cx, keys)?;
     match rope_type {
         "default" | "none" if cx.gguf_factors.is_some() => gguf_factors(cx, rotary_dim),
@@ -216,6 +229,35 @@ fn scaling(cx: &RopeContext, keys: &ConfigMap, rotary_dim: usize) -> Result<Rope
         }
         _ => Err(keys.error(key, "default, linear, dynamic, llama3, yarn, longrope or proportional")),
     }
+}
+
+/// How many pairs turn by each coordinate: of text, whose coordinates are alike, that is plain rotary embedding. Source:
+/// transformers modeling_qwen3_vl.py, `apply_interleaved_mrope`; modeling_qwen2_5_vl.py, `apply_multimodal_rotary_pos_emb`.
+fn coordinates(cx: &RopeContext, keys: &ConfigMap, pairs: usize) -> Result<Option<Vec<Coordinate>>, HyperparamError> {
+    let holder = if keys.get(SECTIONS).is_some() { keys } else { cx.config };
+    let given = holder.usizes(SECTIONS)?;
+    let Some(Sections { interleaved, usual }) = cx.class.rope.sections else {
+        return match given {
+            None => Ok(None),
+            Some(_) => Err(holder.error(SECTIONS, "none: the class turns text alone")),
+        };
+    };
+    let is_given = given.is_some();
+    let sections = given.unwrap_or_else(|| usual.to_vec());
+    // Files of llama.cpp have a fourth.
+    let fits = matches!(sections[..], [t, h, w] | [t, h, w, 0] if t.checked_add(h).and_then(|n| n.checked_add(w)) == Some(pairs));
+    if !fits {
+        let expected = format!("three numbers whose sum is {pairs}, the pairs of a head that turn");
+        return if is_given { Err(holder.error(SECTIONS, expected)) } else { Ok(None) };
+    }
+    let of_pair = |pair: usize| match (interleaved, pair % 3) {
+        (true, 1) if pair < 3 * sections[1] => Coordinate::Row,
+        (true, 2) if pair < 3 * sections[2] => Coordinate::Column,
+        (false, _) if pair >= sections[0] + sections[1] => Coordinate::Column,
+        (false, _) if pair >= sections[0] => Coordinate::Row,
+        _ => Coordinate::Time,
+    };
+    Ok(Some((0..pairs).map(of_pair).collect()))
 }
 
 /// The divisors of `rope_freqs.weight`; all ones scale nothing.

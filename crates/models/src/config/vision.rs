@@ -7,6 +7,8 @@ use plimsoll_formats::gguf::{GgufFile, MetaValue};
 use plimsoll_formats::{ConfigMap, HyperparamError, JsonObject};
 use serde_json::{Value, json};
 
+use plimsoll_graph::{PixelOrder, TileAttention};
+
 use super::parse::activation;
 use super::{Activation, Hyperparams, MAX_HEADS, MAX_LAYERS, MAX_WIDTH, keys_of};
 use crate::arch::TowerArch;
@@ -23,8 +25,12 @@ pub struct VisionParams {
     pub arch: &'static TowerArch,
     /// Layers.
     pub n_layers: usize,
-    /// Heads of queries, keys and values; divides `d_model`.
+    /// Heads of queries.
     pub n_heads: usize,
+    /// Heads of keys and values; divides `n_heads`.
+    pub n_kv_heads: usize,
+    /// Width of one head.
+    pub head_dim: usize,
     /// Width of a patch's row.
     pub d_model: usize,
     /// Width of the MLP.
@@ -37,7 +43,9 @@ pub struct VisionParams {
     pub patch_size: usize,
     /// Patches along the edge of the square that becomes one feature.
     pub merge_side: usize,
-    /// Added to the variance in layer norms.
+    /// The order of a patch's pixels.
+    pub pixels: PixelOrder,
+    /// Added to the variance in layer norms, to the mean square in others.
     pub norm_eps: f32,
     /// The MLP's activation.
     pub activation: Activation,
@@ -61,14 +69,20 @@ impl VisionParams {
             Some(vision) => vision,
             None => ConfigMap::new(outer.file(), JsonObject::new()),
         };
-        for (key, spellings) in [("scale_factor", &["scale_factor"][..]), ("image_token_id", &IMAGE_TOKEN)] {
-            let held = spellings.iter().find_map(|spelled| Some((spelled, outer.get(spelled)?)));
-            if let Some((spelled, value)) = held {
+        for (there, here) in arch.spelled {
+            if let Some(value) = config.get(there).cloned() {
+                config.insert_as(here, there, value);
+            }
+        }
+        let of_outer =
+            arch.outer.iter().map(|key| (*key, *key)).chain(IMAGE_TOKEN.map(|spelled| ("image_token_id", spelled)));
+        for (key, spelled) in of_outer {
+            if let Some(value) = outer.get(spelled) {
                 config.insert_as(key, spelled, value.clone());
             }
         }
         config.default_keys(keys_of(arch.defaults));
-        params(config, arch, text.d_model).map(Some)
+        params(config, arch, arch.pixels, text.d_model).map(Some)
     }
 
     /// Path of the file that they come from.
@@ -76,9 +90,10 @@ impl VisionParams {
         self.config.file()
     }
 
-    /// Width of one head.
-    pub fn head_dim(&self) -> usize {
-        self.d_model / self.n_heads
+    /// Attention of a tile's rows to one another, at the usual scale.
+    pub(crate) fn heads(&self) -> TileAttention {
+        let VisionParams { n_heads, n_kv_heads, head_dim, .. } = *self;
+        TileAttention { n_heads, n_kv_heads, head_dim, scale: (head_dim as f32).sqrt().recip(), window: None }
     }
 
     /// Values of one patch's pixels.
@@ -99,6 +114,60 @@ impl VisionParams {
         self.config.size(key, MAX_WIDTH)
     }
 
+    /// A number from 1 on under its Hugging Face name, if it is there.
+    ///
+    /// # Errors
+    /// The key holds something else.
+    pub(crate) fn usize(&self, key: &str) -> Result<Option<usize>, HyperparamError> {
+        self.config.usize(key)
+    }
+
+    /// A flag under its Hugging Face name; false where it is absent.
+    ///
+    /// # Errors
+    /// The key holds something else.
+    pub(crate) fn flag(&self, key: &str) -> Result<bool, HyperparamError> {
+        Ok(self.config.bool(key)?.unwrap_or(false))
+    }
+
+    /// Whole numbers under their Hugging Face name; none where it is absent.
+    ///
+    /// # Errors
+    /// The key holds something else.
+    pub(crate) fn usizes(&self, key: &str) -> Result<Vec<usize>, HyperparamError> {
+        Ok(self.config.usizes(key)?.unwrap_or_default())
+    }
+
+    /// Words under their Hugging Face name, if it is there.
+    ///
+    /// # Errors
+    /// The key holds something else.
+    pub(crate) fn strings(&self, key: &str) -> Result<Option<Vec<String>>, HyperparamError> {
+        self.config.strings(key)
+    }
+
+    /// A positive number under its Hugging Face name.
+    ///
+    /// # Errors
+    /// The key is absent or holds something else.
+    pub(crate) fn positive(&self, key: &str) -> Result<f32, HyperparamError> {
+        Ok(self.config.positive(key)? as f32)
+    }
+
+    /// An error about a key whose value a tower cannot honour.
+    pub(crate) fn error(&self, key: &str, expected: impl Into<String>) -> HyperparamError {
+        self.config.error(key, expected)
+    }
+
+    /// Frequencies of pairs that turn by rows and columns: for half a head, `theta^(-2i / half)`.
+    ///
+    /// # Errors
+    /// As [`VisionParams::rope_theta`].
+    pub(crate) fn axial_frequencies(&self) -> Result<Vec<f32>, HyperparamError> {
+        let (half, theta) = (self.head_dim / 2, self.rope_theta()?);
+        Ok((0..half / 2).map(|i| 1.0 / theta.powf((2 * i) as f32 / half as f32)).collect())
+    }
+
     /// Base of the frequencies of the rotary embedding.
     ///
     /// # Errors
@@ -108,8 +177,8 @@ impl VisionParams {
             return Ok(self.config.positive("rope_theta")? as f32);
         };
         match rope.str("rope_type")? {
-            None | Some("default") => {}
-            Some(_) => return Err(rope.error("rope_type", "default")),
+            None | Some("default" | "axial") => {}
+            Some(_) => return Err(rope.error("rope_type", "default or axial")),
         }
         let holder = if rope.get("rope_theta").is_some() { &rope } else { &*self.config };
         Ok(holder.positive("rope_theta")? as f32)
@@ -120,7 +189,7 @@ impl VisionParams {
 const IMAGE_TOKEN: [&str; 2] = ["image_token_id", "image_token_index"];
 
 /// Keys of an mmproj GGUF: its own name and Hugging Face's.
-const CLIP: [(&str, &str); 8] = [
+const CLIP: [(&str, &str); 9] = [
     ("clip.vision.image_size", "image_size"),
     ("clip.vision.patch_size", "patch_size"),
     ("clip.vision.embedding_length", "hidden_size"),
@@ -129,6 +198,7 @@ const CLIP: [(&str, &str); 8] = [
     ("clip.vision.attention.head_count", "num_attention_heads"),
     ("clip.vision.attention.layer_norm_epsilon", "layer_norm_eps"),
     ("clip.vision.projector.scale_factor", "scale_factor"),
+    ("clip.vision.attention.head_count_kv", "num_key_value_heads"),
 ];
 
 /// The tower of an mmproj GGUF, for a text model as wide as `text_width`.
@@ -147,7 +217,7 @@ pub(crate) fn from_mmproj(
         config.insert_as(key, spelled, value);
     }
     config.insert_as("num_channels", "clip.vision.num_channels", 3);
-    (arch.facts)(file, &mut config);
+    (arch.facts)(file, &mut config)?;
     // llama.cpp's `use_gelu` is the tanh approximation.
     let gelu = file.bool("clip.use_gelu")?.unwrap_or(false);
     let activation = match file.bool("clip.use_silu")?.unwrap_or(false) {
@@ -156,14 +226,27 @@ pub(crate) fn from_mmproj(
         false => Value::Null,
     };
     config.insert_as("hidden_act", "clip.use_gelu", activation);
-    params(config, arch, text_width)
+    params(config, arch, PixelOrder::ChannelsFirst, text_width)
 }
 
-fn params(mut config: ConfigMap, arch: &'static TowerArch, text_width: usize) -> Result<VisionParams, HyperparamError> {
+fn params(
+    mut config: ConfigMap,
+    arch: &'static TowerArch,
+    pixels: PixelOrder,
+    text_width: usize,
+) -> Result<VisionParams, HyperparamError> {
+    (arch.settle)(&mut config)?;
     let (n_heads, d_model) = (config.size("num_attention_heads", MAX_HEADS)?, config.size("hidden_size", MAX_WIDTH)?);
-    if !d_model.is_multiple_of(n_heads) {
-        return Err(config.error("num_attention_heads", format!("a divisor of the width {d_model}")));
-    }
+    let head_dim = match config.usize("head_dim")? {
+        Some(_) => config.size("head_dim", MAX_WIDTH)?,
+        None if d_model.is_multiple_of(n_heads) => d_model / n_heads,
+        None => return Err(config.error("num_attention_heads", format!("a divisor of the width {d_model}"))),
+    };
+    let n_kv_heads = match config.usize("num_key_value_heads")? {
+        None => n_heads,
+        Some(n) if n > 0 && n_heads.is_multiple_of(n) => n,
+        Some(_) => return Err(config.error("num_key_value_heads", format!("a divisor of {n_heads} heads"))),
+    };
     if config.usize("num_channels")? != Some(3) {
         return Err(config.error("num_channels", "3: red, green and blue"));
     }
@@ -181,12 +264,15 @@ fn params(mut config: ConfigMap, arch: &'static TowerArch, text_width: usize) ->
         arch,
         n_layers: config.size("num_hidden_layers", MAX_LAYERS)?,
         n_heads,
+        n_kv_heads,
+        head_dim,
         d_model,
         d_ff: config.size("intermediate_size", MAX_WIDTH)?,
         n_channels: 3,
         tile_size,
         patch_size,
         merge_side: merge_side(&config)?,
+        pixels,
         norm_eps,
         activation,
         text_width,

@@ -32,6 +32,11 @@ impl Keys {
         Self { file: file.to_owned(), prefix: String::new(), values: Map::new() }
     }
 
+    /// Takes these in the place of its own.
+    pub(crate) fn replace(&mut self, others: &Map<String, Value>) {
+        self.values.extend(others.clone());
+    }
+
     pub(crate) fn get(&self, key: &str) -> Option<&Value> {
         self.values.get(key).filter(|value| !value.is_null())
     }

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
+
 use super::keys::Keys;
 use super::{Arithmetic, Filter, Normalisation, Prepared, Processor};
 use crate::VisionError;
@@ -73,6 +75,8 @@ pub struct Sources {
     pub preprocessor: Option<SourceFile>,
     /// `video_preprocessor_config.json`.
     pub video_preprocessor: Option<SourceFile>,
+    /// Settings of the image processor that come before those of its file.
+    pub options: Option<Map<String, Value>>,
 }
 
 /// What an mmproj's metadata says of preprocessing.
@@ -107,10 +111,13 @@ impl Processor {
         let outer = parse(&sources.processor)?;
         let preprocessor = parse(&sources.preprocessor)?;
         let nested = |key: &str| outer.as_ref().map(|outer| outer.object(key)).transpose().map(Option::flatten);
-        let image = nested("image_processor")?.or_else(|| preprocessor.clone()).ok_or_else(|| {
+        let mut image = nested("image_processor")?.or_else(|| preprocessor.clone()).ok_or_else(|| {
             let file = format!("{}/preprocessor_config.json", sources.checkpoint);
             Keys::none(&file).error("image_processor_type", "the settings of an image processor")
         })?;
+        if let Some(options) = &sources.options {
+            image.replace(options);
+        }
         let video = match nested("video_processor")? {
             Some(video) => Some(video),
             None => parse(&sources.video_preprocessor)?.or(preprocessor),

@@ -141,11 +141,11 @@ fn picture_costs(
     let mut costs = Vec::new();
     for path in &command.images {
         let (width, height) = size_of(path, command.max_pixels)?;
-        let grid = encoder.processor().grid(width, height);
-        let tiles = grid.n_tiles();
+        let cut = encoder.processor().cut(width, height)?;
+        let tiles = cut.tiles.len();
         let tokens =
-            tokenizer.encode(&encoder.prompts().strings().medium(&Medium::Picture(grid)), Special::Parse)?.len();
-        let predicted = TowerPrediction::new(cost.clone(), &mut encoder, &[(width, height)]);
+            tokenizer.encode(&encoder.prompts().strings().medium(&Medium::Picture(cut)), Special::Parse)?.len();
+        let predicted = TowerPrediction::new(cost.clone(), &mut encoder, &[(width, height)])?;
         costs.push(PictureCost {
             file: path.display().to_string(),
             width,

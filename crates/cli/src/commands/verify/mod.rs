@@ -161,7 +161,12 @@ fn vision(
         Some(bytes) if command.golden.is_none() => Some(GoldenPixels::embedded(&command.model, bytes)?),
         _ => path.exists().then(|| GoldenPixels::open(&path)).transpose()?,
     };
-    Ok(Some(GoldenVision { encoder, pixels }))
+    let is_embedded = command.golden.is_none() && demo::golden(&command.model).is_some();
+    let files = match path.parent() {
+        _ if is_embedded => Files::Inside(demo::golden_picture),
+        folder => Files::Below(folder.unwrap_or(Path::new(".")).to_owned()),
+    };
+    Ok(Some(GoldenVision { encoder, pixels, files }))
 }
 
 fn shows(case: &GoldenCase) -> bool {
@@ -233,7 +238,7 @@ fn against_reference(
     }
     bar.finish_and_clear();
     let pictures = match vision {
-        Some(vision) => from_pictures(command, golden, checkpoint, tokenizer, program, vision)?,
+        Some(vision) => from_pictures(golden, checkpoint, tokenizer, program, vision)?,
         None => Vec::new(),
     };
     let mut chats = Vec::new();
@@ -251,7 +256,6 @@ fn against_reference(
 
 /// The cases that show something, from the files that they show.
 fn from_pictures(
-    command: &Verify,
     golden: &Golden,
     checkpoint: &Checkpoint,
     tokenizer: &Tokenizer,
@@ -259,17 +263,11 @@ fn from_pictures(
     vision: &mut GoldenVision,
 ) -> anyhow::Result<Vec<PicturesReport>> {
     let template = ChatTemplate::of(checkpoint, tokenizer.template_variables())?;
-    let path = golden_path(command, checkpoint);
-    let is_embedded = command.golden.is_none() && demo::golden(&command.model).is_some();
-    let held = match path.parent() {
-        _ if is_embedded => Files::Inside(demo::golden_picture),
-        folder => Files::Below(folder.unwrap_or(Path::new("."))),
-    };
     let pictures = golden.cases.iter().enumerate().map(|(index, case)| (format!("case{index}"), case));
     let videos = golden.video_cases.iter().enumerate().map(|(index, case)| (format!("video{index}"), case));
     let cases = pictures.chain(videos).filter(|(_, case)| shows(case));
     let run = |(name, case): (String, &GoldenCase)| {
-        verify::verify_pictures(program, tokenizer, template.as_ref(), vision, held, &name, case)
+        verify::verify_pictures(program, tokenizer, template.as_ref(), vision, &name, case)
     };
     Ok(cases.map(run).collect::<Result<_, _>>()?)
 }

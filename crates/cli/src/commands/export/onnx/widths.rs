@@ -176,7 +176,7 @@ fn tower_bytes(given: Given, precision: Precision) -> anyhow::Result<u64> {
 /// The embedding, if two graphs hold it: that of a model that sees, tied to its output projection.
 fn twice<'n>(given: Given, network: &'n Network) -> Option<&'n str> {
     let table = network.nodes.iter().find_map(|node| match node.op {
-        Op::Embed { table } => Some(table),
+        Op::Embed { table, .. } => Some(table),
         _ => None,
     })?;
     let is_product = |op: &Op| matches!(op, Op::Linear { weight, .. } if *weight == table);
@@ -206,7 +206,7 @@ fn choice(
 /// What `--to q8` and `--to q4` give.
 fn known(choices: &[Choice], network: &Network) -> Vec<Vec<usize>> {
     let table = network.nodes.iter().find_map(|node| match node.op {
-        Op::Embed { table } => Some(table),
+        Op::Embed { table, .. } => Some(table),
         _ => None,
     });
     let last = network.nodes.iter().rev().find_map(|node| match node.op {
