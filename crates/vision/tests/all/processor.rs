@@ -59,7 +59,7 @@ fn absent_settings_are_those_of_the_class() {
     }
     let sources =
         Sources { model_type: "smolvlm".to_owned(), preprocessor: source("p", json!({})), ..Sources::default() };
-    assert_eq!(Processor::from_sources(&sources).unwrap().family().model_type, "smolvlm");
+    assert_eq!(Processor::from_sources(&sources).unwrap().family().model_types, ["smolvlm"]);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn an_mmproj_says_what_its_metadata_holds() {
     let older = MmprojParameters { preproc_image_size: None, ..idefics.clone() };
     assert_eq!(grid(&older).unwrap(), Grid { rows: 4, cols: 4 });
     let llama = MmprojParameters { projector: "llama4".into(), ..idefics.clone() };
-    assert_eq!(Processor::from_mmproj(&llama).unwrap().family().model_type, "llama4");
+    assert_eq!(Processor::from_mmproj(&llama).unwrap().family().model_types, ["llama4"]);
     let wide = Processor::from_mmproj(&llama).unwrap().cut(56 * 40, 56).unwrap().grid;
     assert_eq!((wide.rows, wide.cols), (1, 16), "as it is assumed");
     assert!(Processor::assumed_of_mmproj("llama4").unwrap().contains("16 tiles"));
