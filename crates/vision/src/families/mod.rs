@@ -21,7 +21,7 @@ macro_rules! families {
     };
 }
 
-families! { idefics3 smolvlm llama4 qwen2_vl gemma3 gemma4 siglip pixtral lfm2_vl }
+families! { idefics3 smolvlm llama4 qwen2_vl gemma3 gemma4 siglip pixtral lfm2_vl minicpmv }
 
 /// Mean and deviation of the colours that CLIP was trained with, which towers descended from it keep (`OPENAI_CLIP_MEAN`).
 const CLIP: ([f64; 3], [f64; 3]) = ([0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]);
