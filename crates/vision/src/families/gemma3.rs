@@ -53,6 +53,7 @@ fn settings(keys: &Keys, _: &Keys) -> Result<Image, VisionError> {
         most_crops: keys.whole(CROPS, MAX_CROPS)?.unwrap_or(DEFAULT_CROPS),
         ratio: keys.positive(RATIO)?.unwrap_or(1.2),
     };
+    // The processor asks for no pan and scan unless its caller does, whatever the file says; a file that does is that caller.
     let scan = keys.flag("do_pan_and_scan")?.unwrap_or(false).then_some(scan);
     let views = scan.as_ref().map_or(1, |scan| 1 + scan.most_crops);
     if views * view.0 * view.1 > MAX_PIXELS {

@@ -9,7 +9,7 @@ use super::qwen2_vl::{Area, nearest, within};
 use super::{CENTRED, Family, Image, Mmproj, Shown};
 use crate::levels::Steps;
 use crate::processor::keys::Keys;
-use crate::processor::settings::{MAX_MERGE, MAX_PIXELS, MAX_TILE, filter, only};
+use crate::processor::settings::{MAX_MERGE, MAX_PIXELS, MAX_TILE, only, resample};
 use crate::processor::{Cut, Cutting, Grid, MmprojParameters, ReferencePixels, TileWriter};
 use crate::resize::{Arithmetic, Filter, resize};
 use crate::{Picture, VisionError};
@@ -61,15 +61,17 @@ fn settings(keys: &Keys, outer: &Keys) -> Result<Image, VisionError> {
         "downsample_factor",
         "encoder_patch_size",
         "max_image_tokens",
+        "max_num_patches", // the class computes it itself
         "max_pixels_tolerance",
         "max_tiles",
         "min_image_tokens",
         "min_tiles",
+        "patch_size", // not looked at, as `size`
+        "size",
         "tile_size",
         "use_thumbnail",
     ];
-    // The class computes `max_num_patches` itself, and looks at no `size`.
-    only(keys, &[READ, &["max_num_patches", "size"]].concat())?;
+    only(keys, READ)?;
     if outer.flag("use_image_special_tokens")? == Some(false) {
         return Err(outer.error("use_image_special_tokens", "true"));
     }
@@ -88,7 +90,7 @@ fn settings(keys: &Keys, outer: &Keys) -> Result<Image, VisionError> {
         thumbnail: keys.flag("use_thumbnail")?.unwrap_or(PUBLISHED.thumbnail),
     };
     tiling.is_sound().map_err(|(key, expected)| keys.error(key, expected))?;
-    Ok(image(tiling, filter(keys, Filter::Bilinear, Arithmetic::Torchvision)?))
+    Ok(image(tiling, resample(keys, Filter::Bilinear, Arithmetic::Torchvision)?))
 }
 
 /// What an mmproj does not say is as published.

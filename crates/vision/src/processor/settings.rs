@@ -248,8 +248,13 @@ pub(crate) fn only(keys: &Keys, read: &[&str]) -> Result<(), VisionError> {
 
 pub(crate) fn filter(keys: &Keys, default: Filter, arithmetic: Arithmetic) -> Result<Filter, VisionError> {
     if keys.flag("do_resize")? == Some(false) {
-        return Err(keys.error("do_resize", "true: a tower takes tiles of one size"));
+        return Err(keys.error("do_resize", "true: a tower does not take tiles of every size"));
     }
+    resample(keys, default, arithmetic)
+}
+
+/// The filter of a class that resizes whatever `do_resize` says.
+pub(crate) fn resample(keys: &Keys, default: Filter, arithmetic: Arithmetic) -> Result<Filter, VisionError> {
     if keys.flag("do_center_crop")? == Some(true) {
         return Err(keys.error("do_center_crop", "false: the class does not crop"));
     }
