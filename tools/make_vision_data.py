@@ -9,6 +9,8 @@
   pictures/     small files of every format, and decoded.json with size and CRC-32 of the pixels that `load_image` and
                 `convert_to_rgb` give
   grids.json    for many sizes and settings: rows and columns of tiles, and the resized size that leads to them
+  cuts.json     the same for families whose tiles differ: rows, columns, and runs of (height, width, number) of tiles;
+                width and height alone of a picture that is refused
   sampling.json frames that SmolVLMVideoProcessor.sample_frames looks at
 """
 
@@ -21,16 +23,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import transformers
 from PIL import Image
 from torchvision.transforms.v2 import functional as tvF
 from transformers.image_transforms import convert_to_rgb
 from transformers.image_utils import SizeDict, load_image
+from transformers.image_processing_backends import TorchvisionBackend
+from transformers.models.gemma4.image_processing_gemma4 import get_aspect_ratio_preserving_size
 from transformers.models.idefics3.image_processing_pil_idefics3 import Idefics3ImageProcessorPil
 from transformers.models.llama4.image_processing_llama4 import (
     find_supported_resolutions,
     get_best_fit,
     get_max_res_without_distortion,
 )
+from transformers.models.pixtral.image_processing_pil_pixtral import get_resize_output_image_size
+from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize
 from transformers.models.smolvlm.video_processing_smolvlm import SmolVLMVideoProcessor
 from transformers.video_utils import VideoMetadata
 
@@ -214,6 +221,144 @@ def grids():
     return out
 
 
+MAX_PIXELS = 1 << 26  # of all tiles: more are refused before anything is allocated
+
+
+def empty(width, height):
+    return np.broadcast_to(np.uint8(0), (3, height, width))
+
+
+def qwen(width, height, patch_size, merge_size, size):
+    factor, edges = patch_size * merge_size, (size["shortest_edge"], size["longest_edge"])
+    return 0, 0, [smart_resize(height, width, factor, *edges)]
+
+
+def gemma3(width, height, size, **scan):
+    scan.pop("do_pan_and_scan")
+    crops = transformers.Gemma3ImageProcessorPil().pan_and_scan(empty(width, height), **scan)
+    if any(0 in crop.shape for crop in crops):
+        raise ValueError("an empty crop")
+    rows, cols = (1, len(crops)) if width >= height else (len(crops), 1)
+    return *((rows, cols) if crops else (0, 0)), [(size["height"], size["width"])] * (len(crops) + 1)
+
+
+def gemma4(width, height, patch_size, max_soft_tokens, pooling_kernel_size):
+    patches = max_soft_tokens * pooling_kernel_size**2
+    return 0, 0, [get_aspect_ratio_preserving_size(height, width, patch_size, patches, pooling_kernel_size)]
+
+
+def pixtral(width, height, size, processor):
+    square = processor["patch_size"] * processor["spatial_merge_size"]
+    resized = get_resize_output_image_size(empty(width, height), size["longest_edge"], square, "channels_first")
+    if 0 in resized:
+        raise ValueError("a side vanishes")
+    return 0, 0, [resized]
+
+
+def lfm2(width, height, **settings):
+    """Nothing is resized, only sizes are asked for; features are counted as the processor counts them."""
+    processor, resize = transformers.Lfm2VlImageProcessor(**settings), TorchvisionBackend.resize
+    most, names = processor.max_num_patches, transformers.Lfm2VlImageProcessor.resize_and_split.__annotations__
+    if not processor.do_image_splitting:
+        processor.min_tiles = processor.max_tiles = 1
+    TorchvisionBackend.resize = lambda self, image, size, **_: torch.zeros(1).expand(1, 3, size.height, size.width)
+    try:
+        options = {name: getattr(processor, name) for name in names if name not in ("images", "return")}
+        images, rows, cols, whole = processor.resize_and_split(torch.zeros(1).expand(1, 3, height, width), **options)
+    finally:
+        TorchvisionBackend.resize = resize
+    tiles = [tuple(image.shape[-2:]) for image in images[0]]
+    if any(h * w > most * processor.encoder_patch_size**2 for h, w in tiles):
+        raise ValueError("more patches than are padded to")
+    if (rows, cols) == ([1], [1]):
+        if tiles != [tuple(whole[0])]:
+            raise ValueError("the processor counts other features than the tile has")
+        rows = cols = [0]
+    return rows[0], cols[0], tiles
+
+
+def minicpmv(width, height, **settings):
+    processor = transformers.MiniCPMV4_6ImageProcessorPil(**settings)
+    rule = {"downsample_mode": processor.downsample_mode}
+    slices, scale, patch = processor.max_slice_nums, processor.scale_resolution, processor.patch_size
+    grid = processor.get_sliced_grid((height, width), slices, scale) if processor.slice_mode else None
+    view = processor.find_best_resize((height, width), scale, patch, allow_upscale=grid is None, **rule)
+    if grid is None:
+        return 0, 0, [view]
+    rows, cols = grid
+    down, across = processor.get_refine_size((height, width), grid, scale, patch, allow_upscale=True, **rule)
+    return rows, cols, [view] + [(down // rows, across // cols)] * (rows * cols)
+
+
+CUTS = [
+    ("Qwen2VLImageProcessor", qwen, [
+        {"patch_size": patch, "merge_size": merge, "size": {"shortest_edge": least, "longest_edge": most}}
+        for patch, merge, least, most in [(16, 2, 65536, 16777216), (14, 2, 3136, 12845056), (8, 2, 1024, 4096), (14, 1, 50000, 60000)]
+    ]),
+    ("Gemma3ImageProcessor", gemma3, [
+        {"do_pan_and_scan": True, "size": {"height": 896, "width": 896}, "pan_and_scan_min_crop_size": crop,
+         "pan_and_scan_max_num_crops": crops, "pan_and_scan_min_ratio_to_activate": ratio}
+        for crop, crops, ratio in [(256, 4, 1.2), (32, 4, 1.2), (1, 7, 2.5), (100, 1, 1.0)]
+    ]),
+    ("Gemma4ImageProcessor", gemma4, [
+        {"patch_size": patch, "max_soft_tokens": tokens, "pooling_kernel_size": pooling}
+        for patch, tokens, pooling in [(16, 280, 3), (16, 1120, 3), (2, 70, 3), (14, 140, 1)]
+    ]),
+    ("PixtralImageProcessor", pixtral, [
+        {"size": {"longest_edge": longest}, "processor": {"patch_size": patch, "spatial_merge_size": merge}}
+        for longest, patch, merge in [(1540, 14, 2), (1024, 16, 1), (84, 6, 2)]
+    ]),
+    ("Lfm2VlImageProcessor", lfm2, [
+        {},
+        {"do_image_splitting": False},
+        {"use_thumbnail": False, "max_tiles": 12, "max_pixels_tolerance": 1.0},
+        {"tile_size": 40, "encoder_patch_size": 4, "min_image_tokens": 4, "max_image_tokens": 25, "max_tiles": 4},
+        {"tile_size": 256, "min_tiles": 1, "max_tiles": 3},
+    ]),
+    ("MiniCPMV4_6ImageProcessor", minicpmv, [
+        {},
+        {"slice_mode": False},
+        {"downsample_mode": "4x", "max_slice_nums": 30},
+        {"patch_size": 4, "scale_resolution": 32, "max_slice_nums": 4},
+    ]),
+]
+
+
+def runs(tiles):
+    out = []
+    for height, width in tiles:
+        if out and out[-1][:2] == [height, width]:
+            out[-1][2] += 1
+        else:
+            out.append([height, width, 1])
+    return out
+
+
+def cuts():
+    generator = random.Random(11)
+    extremes = [(1, 1), (3000, 1), (1, 3000), (200, 1), (1, 201), (30000, 10), (9, 30000), (20000, 19999), (720, 720), (1344, 1344)]
+    out = []
+    for name, cut, all_settings in CUTS:
+        for settings in all_settings:
+            sizes = list(extremes)
+            sizes += [(generator.randint(1, 2500), generator.randint(1, 2500)) for _ in range(30)]
+            sizes += [(side := generator.randint(1, 900), side * generator.randint(1, 6)) for _ in range(5)]
+            sizes += [(side * generator.randint(1, 6), side) for side in generator.sample(range(1, 900), 5)]
+            seen = []
+            for width, height in sizes:
+                try:
+                    rows, cols, tiles = cut(width, height, **settings)
+                    if sum(height * width for height, width in tiles) > MAX_PIXELS:
+                        raise ValueError("too many pixels")
+                    seen.append([width, height, rows, cols, runs(tiles)])
+                except ValueError:
+                    seen.append([width, height])
+            settings = dict(settings)
+            outer = settings.pop("processor", {})
+            out.append({"processor": outer, "settings": {"image_processor_type": name, **settings}, "cases": seen})
+    return out
+
+
 def samples():
     processor = SmolVLMVideoProcessor()
     generator = random.Random(3)
@@ -236,4 +381,5 @@ DATA.mkdir(parents=True, exist_ok=True)
 write("resize.json", resizes())
 write("decoded.json", pictures())
 write("sampling.json", samples())
+write("cuts.json", cuts())
 write("grids.json", grids())  # last: it replaces the class's resize

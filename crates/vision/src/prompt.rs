@@ -97,12 +97,16 @@ impl ImageStrings {
         let mut rest = rendered;
         let mut left = media.iter();
         let mut pictures = 0;
+        let mut last_picture = None;
         while let Some((at, placeholder, is_video)) = self.next_placeholder(rest) {
             match left.next() {
                 Some(medium) if matches!(medium, Medium::Video { .. }) == is_video => {
                     out.push_str(&rest[..at]);
                     self.write(medium, pictures, &mut out);
-                    pictures += usize::from(!is_video);
+                    if !is_video {
+                        pictures += 1;
+                        last_picture = Some(out.len());
+                    }
                 }
                 _ => return Err(self.places(rendered, media, is_video)),
             }
@@ -112,6 +116,9 @@ impl ImageStrings {
             return Err(self.places(rendered, media, matches!(medium, Medium::Video { .. })));
         }
         out.push_str(rest);
+        if let Some(end) = last_picture {
+            (self.family.complete)(&mut out, end);
+        }
         Ok(out)
     }
 

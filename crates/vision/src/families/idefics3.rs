@@ -6,7 +6,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use super::{Family, Image, Shown, smolvlm};
+use super::{CENTRED, Family, Image, Shown, smolvlm};
 use crate::levels::Steps;
 use crate::processor::keys::Keys;
 use crate::processor::settings::{MAX_TILE, Size, edge_or_both, filter, only};
@@ -15,15 +15,17 @@ use crate::resize::{Arithmetic, Filter, resize};
 use crate::{Picture, VisionError};
 
 pub(crate) const FAMILY: Family = Family {
-    model_type: "idefics3",
+    model_types: &["idefics3"],
     image_processor: "Idefics3ImageProcessor",
+    mean_and_std: CENTRED,
     image,
-    agrees: |_| Ok(()),
+    tokens: &[],
     video: Some(smolvlm::VIDEO),
-    mmproj: None,
+    mmproj: &[],
     placeholder: IMAGE,
     feature: IMAGE,
     write,
+    complete: |_, _| {},
 };
 
 const IMAGE: &str = "<image>";
@@ -36,7 +38,7 @@ pub(super) const MAX_TILES_A_SIDE: usize = 64;
 pub(super) const READ: &[&str] =
     &["do_image_splitting", "max_image_size", "size", "video_sampling", "fps", "num_frames"];
 
-fn image(keys: &Keys) -> Result<Image, VisionError> {
+fn image(keys: &Keys, _: &Keys) -> Result<Image, VisionError> {
     let split = keys.flag("do_image_splitting")?.unwrap_or(true);
     only(keys, READ)?;
     let tile = tile(keys)?;

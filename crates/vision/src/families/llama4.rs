@@ -6,29 +6,31 @@
 
 use std::sync::Arc;
 
-use super::{Family, Image, Mmproj, Shown};
+use super::{CENTRED, Family, Image, Mmproj, Shown};
 use crate::levels::Steps;
 use crate::processor::keys::Keys;
-use crate::processor::settings::{Size, edge_or_both, filter, only};
+use crate::processor::settings::{MAX_PIXELS, Size, edge_or_both, filter, only};
 use crate::processor::{Cut, Cutting, Grid, MmprojParameters, ReferencePixels, TileWriter};
 use crate::resize::{Arithmetic, Filter, resize};
 use crate::{Picture, VisionError};
 
 pub(crate) const FAMILY: Family = Family {
-    model_type: "llama4",
+    model_types: &["llama4"],
     image_processor: "Llama4ImageProcessor",
+    mean_and_std: CENTRED,
     image: settings,
-    agrees,
+    tokens: &[("fake_image_token", PLACEHOLDER), ("image_token", PLACEHOLDER)],
     video: None,
-    mmproj: Some(Mmproj {
+    mmproj: &[Mmproj {
         projector: "llama4",
         assumed: || format!("pictures: at most {PUBLISHED_MAX_PATCHES} tiles; assumed, it does not say"),
         image: of_mmproj,
         video: None,
-    }),
+    }],
     placeholder: PLACEHOLDER,
     feature: PATCH,
     write,
+    complete: |_, _| {},
 };
 
 const PLACEHOLDER: &str = "<|image|>";
@@ -36,9 +38,8 @@ const PATCH: &str = "<|patch|>";
 /// Tiles that the published models cut a picture into at most.
 const PUBLISHED_MAX_PATCHES: usize = 16;
 const MAX_PATCHES: usize = 256;
-const MAX_CANVAS_PIXELS: usize = 1 << 26;
 
-fn settings(keys: &Keys) -> Result<Image, VisionError> {
+fn settings(keys: &Keys, _: &Keys) -> Result<Image, VisionError> {
     only(keys, &["max_patches", "resize_to_max_canvas", "size"])?;
     let filter = filter(keys, Filter::Bilinear, Arithmetic::Torchvision)?;
     Ok(image(canvas(keys)?, filter))
@@ -61,20 +62,10 @@ fn canvas(keys: &Keys) -> Result<Canvas, VisionError> {
         Some(_) => return Err(keys.error("size", "height and width, the same: tiles are square")),
     };
     let max_patches = keys.whole("max_patches", MAX_PATCHES)?.unwrap_or(PUBLISHED_MAX_PATCHES);
-    if max_patches * tile * tile > MAX_CANVAS_PIXELS {
-        return Err(keys.error("max_patches", format!("at most {MAX_CANVAS_PIXELS} pixels in all of its tiles")));
+    if max_patches * tile * tile > MAX_PIXELS {
+        return Err(keys.error("max_patches", format!("at most {MAX_PIXELS} pixels in all of its tiles")));
     }
     Ok(Canvas { tile, max_patches, resize_to_max_canvas: keys.flag("resize_to_max_canvas")?.unwrap_or(false) })
-}
-
-/// The processor may name its tokens otherwise; published ones do not.
-fn agrees(outer: &Keys) -> Result<(), VisionError> {
-    for key in ["fake_image_token", "image_token"] {
-        if outer.text(key)?.is_some_and(|token| token != PLACEHOLDER) {
-            return Err(outer.error(key, format!("`{PLACEHOLDER}`")));
-        }
-    }
-    Ok(())
 }
 
 /// `_prompt_split_image`.

@@ -21,28 +21,37 @@ macro_rules! families {
     };
 }
 
-families! { idefics3 smolvlm llama4 }
+families! { idefics3 smolvlm llama4 qwen2_vl gemma3 gemma4 siglip pixtral lfm2_vl minicpmv }
+
+/// Mean and deviation of the colours that CLIP was trained with, which towers descended from it keep (`OPENAI_CLIP_MEAN`).
+const CLIP: ([f64; 3], [f64; 3]) = ([0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]);
+/// Mean and deviation that bring levels between -1 and 1 (`IMAGENET_STANDARD_MEAN`).
+const CENTRED: ([f64; 3], [f64; 3]) = ([0.5; 3], [0.5; 3]);
 
 /// How pictures become tiles and prompts name them.
 pub struct Family {
-    /// `model_type` of the models whose files name no class of image processor.
-    pub model_type: &'static str,
+    /// `model_type` of the models that it is meant for where files name no class of image processor.
+    pub model_types: &'static [&'static str],
     /// The class of its image processor, without the names of backends.
     pub(crate) image_processor: &'static str,
-    /// Reads the settings of its image processor.
-    pub(crate) image: fn(&Keys) -> Result<Image, VisionError>,
-    /// Refuses a `processor_config.json` that asks for something else.
-    pub(crate) agrees: fn(&Keys) -> Result<(), VisionError>,
+    /// Mean and deviation of the colours where the settings name none.
+    pub(crate) mean_and_std: ([f64; 3], [f64; 3]),
+    /// Reads the settings of its image processor, and those of the processor around it where they decide pixels too.
+    pub(crate) image: fn(&Keys, &Keys) -> Result<Image, VisionError>,
+    /// Keys by which a `processor_config.json` may name tokens otherwise, and the tokens of published models.
+    pub(crate) tokens: &'static [(&'static str, &'static str)],
     /// What it does with videos.
     pub(crate) video: Option<VideoFamily>,
-    /// How mmproj files name it, if there are any.
-    pub(crate) mmproj: Option<Mmproj>,
+    /// How mmproj files name it.
+    pub(crate) mmproj: &'static [Mmproj],
     /// What a template writes for a picture.
     pub(crate) placeholder: &'static str,
     /// The token in whose place one feature stands.
     pub(crate) feature: &'static str,
     /// Writes what stands in a prompt for a picture.
     pub(crate) write: fn(&Shown, &mut String),
+    /// Completes a prompt that holds pictures, the last of which ends at this byte.
+    pub(crate) complete: fn(&mut String, usize),
 }
 
 /// A picture as a prompt tells of it.
@@ -112,20 +121,30 @@ pub(crate) struct Frames {
 impl Family {
     /// The family of an mmproj's projector.
     pub(crate) fn of_projector(projector: &str) -> Option<(&'static Family, &'static Mmproj)> {
-        let named = |family: &'static Family| Some((family, family.mmproj.as_ref()?));
-        FAMILIES.iter().filter_map(named).find(|(_, mmproj)| mmproj.projector == projector)
+        let named = |family: &'static Family| family.mmproj.iter().map(move |mmproj| (family, mmproj));
+        FAMILIES.iter().flat_map(named).find(|(_, mmproj)| mmproj.projector == projector)
+    }
+
+    /// Refuses a `processor_config.json` that writes other tokens.
+    pub(crate) fn agrees(&self, outer: &Keys) -> Result<(), VisionError> {
+        for (key, token) in self.tokens {
+            if outer.text(key)?.is_some_and(|found| found != *token) {
+                return Err(outer.error(key, format!("`{token}`")));
+            }
+        }
+        Ok(())
     }
 }
 
-/// Two families are the same if their models are called the same.
+/// Two families are the same if their image processors are.
 impl PartialEq for Family {
     fn eq(&self, other: &Family) -> bool {
-        self.model_type == other.model_type
+        self.image_processor == other.image_processor
     }
 }
 
 impl fmt::Debug for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Family({})", self.model_type)
+        write!(f, "Family({})", self.image_processor)
     }
 }

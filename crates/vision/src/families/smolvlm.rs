@@ -20,9 +20,9 @@ use crate::resize::{Arithmetic, Filter};
 use crate::video::FrameSampling;
 
 pub(crate) const FAMILY: Family = Family {
-    model_type: "smolvlm",
+    model_types: &["smolvlm"],
     image_processor: "SmolVLMImageProcessor",
-    mmproj: Some(Mmproj {
+    mmproj: &[Mmproj {
         // The files of SmolVLM call themselves so too.
         projector: "idefics3",
         assumed: || {
@@ -31,7 +31,7 @@ pub(crate) const FAMILY: Family = Family {
         },
         image: of_mmproj,
         video: Some(frames_of_mmproj),
-    }),
+    }],
     ..idefics3::FAMILY
 };
 

@@ -97,6 +97,12 @@ impl Picture {
         Ok(orientation.upright(picture))
     }
 
+    /// The part of `height` × `width` pixels whose top left corner is pixel `(top, left)`, all of them inside.
+    pub(crate) fn part(&self, (top, left): (usize, usize), (height, width): (usize, usize)) -> Self {
+        let rows = (top..top + height).flat_map(|y| &self.row(y)[left * 3..(left + width) * 3]);
+        Self::new(width, height, rows.copied().collect())
+    }
+
     /// Pixels across.
     pub fn width(&self) -> usize {
         self.width

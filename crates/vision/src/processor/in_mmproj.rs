@@ -24,9 +24,8 @@ impl Processor {
         if (rescale * 255.0 - 1.0).abs() > 1e-6 {
             return Err(error("rescale_factor", rescale.to_string(), "1 / 255"));
         }
-        let Some((image_mean, image_std)) = normalisation.normalise else {
-            return Err(error("do_normalize", "false".to_owned(), "true"));
-        };
+        // A mean of 0 and a deviation of 1 change nothing.
+        let (image_mean, image_std) = normalisation.normalise.unwrap_or(([0.0; 3], [1.0; 3]));
         let preproc_image_size = self.image.image.cutting.longest_edge();
         let file = file.to_owned();
         Ok(MmprojParameters {

@@ -14,6 +14,8 @@ use std::sync::Arc;
 pub use reference::ReferencePixels;
 pub use settings::{MmprojParameters, SourceFile, Sources};
 
+use settings::MAX_PIXELS;
+
 use crate::families::{Family, Image};
 use crate::levels::{Levels, Normalisation};
 use crate::resize::{Arithmetic, Filter, resize};
@@ -108,9 +110,22 @@ impl Prepared {
         Arc::new(Prepared { image, normalisation, levels })
     }
 
+    /// How a picture is cut, unless that takes more memory than any published settings do: a side grows without end where
+    /// the other cannot shrink.
+    fn plan(&self, width: usize, height: usize) -> Result<Cut, VisionError> {
+        let cut = self.image.cutting.plan(width, height)?;
+        let area = |(height, width): &(usize, usize)| height.saturating_mul(*width);
+        let tiles = cut.tiles.iter().map(area).fold(0, usize::saturating_add);
+        if tiles.max(area(&cut.resized)) > MAX_PIXELS {
+            let what = format!("it becomes more than {MAX_PIXELS} pixels");
+            return Err(VisionError::Shape { width, height, what });
+        }
+        Ok(cut)
+    }
+
     fn cut(&self, picture: &Picture, tiles: &mut TileWriter) -> Result<(), VisionError> {
         let Image { cutting, filter, arithmetic, .. } = &self.image;
-        let cut = cutting.plan(picture.width(), picture.height())?;
+        let cut = self.plan(picture.width(), picture.height())?;
         cutting.cut(picture, &cut, *filter, *arithmetic, tiles);
         Ok(())
     }
@@ -140,15 +155,15 @@ impl Processor {
     /// How a picture of `width` × `height` pixels will be cut, without its pixels.
     ///
     /// # Errors
-    /// The reference refuses pictures of this shape.
+    /// The reference refuses pictures of this shape, or it would take more pixels than are worked with.
     pub fn cut(&self, width: usize, height: usize) -> Result<Cut, VisionError> {
-        self.image.image.cutting.plan(width, height)
+        self.image.plan(width, height)
     }
 
     /// Height and width that a frame of a video has, in pixels; `None` if the model takes no videos.
     pub(crate) fn frame_size(&self) -> Option<(usize, usize)> {
         let (_, frames) = self.video.as_ref()?;
-        frames.image.cutting.plan(1, 1).ok()?.tiles.first().copied()
+        frames.plan(1, 1).ok()?.tiles.first().copied()
     }
 
     /// The tiles of `picture`.

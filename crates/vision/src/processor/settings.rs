@@ -14,6 +14,10 @@ use crate::families::{FAMILIES, Family};
 pub(crate) const MAX_TILE: usize = 4096;
 pub(crate) const MAX_EDGE: usize = 1 << 16;
 pub(crate) const MAX_FRAMES: usize = 4096;
+/// Pixels of all tiles of a picture; published settings ask for 16 million at most.
+pub(crate) const MAX_PIXELS: usize = 1 << 26;
+/// Patches along the edge of the square that becomes one feature; published models have 1 to 4.
+pub(crate) const MAX_MERGE: usize = 64;
 
 /// The first resizing of a picture.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,6 +48,7 @@ const WITHOUT_EFFECT: &[&str] = &[
     "feature_extractor_type",
     "image_processor_type",
     "image_seq_len",
+    "image_seq_length",
     "input_data_format",
     "processor_class",
     "return_metadata",
@@ -123,22 +128,20 @@ impl Processor {
             None => parse(&sources.video_preprocessor)?.or(preprocessor),
         };
         let family = family(&image, &sources.model_type)?;
+        let outer = outer.unwrap_or_else(|| Keys::none(&format!("{}/processor_config.json", sources.checkpoint)));
+        family.agrees(&outer)?;
         let mut processor = Processor {
             family,
-            image: Prepared::new((family.image)(&image)?, normalisation(&image)?),
+            image: Prepared::new((family.image)(&image, &outer)?, normalisation(&image, family)?),
             video: None,
-            image_seq_len: None,
+            image_seq_len: outer.whole("image_seq_len", MAX_EDGE)?,
         };
-        if let Some(outer) = &outer {
-            processor.image_seq_len = outer.whole("image_seq_len", MAX_EDGE)?;
-            (family.agrees)(outer)?;
-        }
         if let (Some(keys), Some(video)) = (&video, &family.video) {
             if keys.text("video_processor_type")?.is_some_and(|class| class != video.processor) {
                 return Err(keys.error("video_processor_type", video.processor));
             }
             if let Some(frames) = (video.frames)(keys)? {
-                processor.video = Some((frames.sampling, Prepared::new(frames.image, normalisation(keys)?)));
+                processor.video = Some((frames.sampling, Prepared::new(frames.image, normalisation(keys, family)?)));
             }
         }
         Ok(processor)
@@ -168,7 +171,7 @@ impl Processor {
         }
         let normalisation = Normalisation { rescale: Some(1.0 / 255.0), normalise: Some((mean, std)) };
         let Some((family, mmproj)) = Family::of_projector(&parameters.projector) else {
-            let known = FAMILIES.iter().filter_map(|family| Some(family.mmproj.as_ref()?.projector));
+            let known = FAMILIES.iter().flat_map(|family| family.mmproj).map(|mmproj| mmproj.projector);
             let found = crate::error::one_line(&format!("`{}`", parameters.projector));
             return Err(parameters.error("clip.projector_type", found, &one_of(known)));
         };
@@ -193,6 +196,13 @@ impl MmprojParameters {
         Err(self.error(&format!("clip.vision.{key}"), number.to_string(), &expected))
     }
 
+    /// Edge of a patch, in pixels.
+    pub(crate) fn patch_size(&self) -> Result<usize, VisionError> {
+        let expected = format!("a whole number from 1 to {MAX_TILE}");
+        let missing = || self.error("clip.vision.patch_size", "nothing".to_owned(), &expected);
+        self.whole("patch_size", MAX_TILE)?.ok_or_else(missing)
+    }
+
     pub(crate) fn error(&self, key: &str, found: String, expected: &str) -> VisionError {
         VisionError::Setting { file: self.file.clone(), key: key.to_owned(), found, expected: expected.to_owned() }
     }
@@ -205,7 +215,7 @@ fn family(keys: &Keys, model_type: &str) -> Result<&'static Family, VisionError>
     let class = keys.text(key)?.map(|class| class.trim_end_matches("Fast").trim_end_matches("Pil"));
     let is_meant = |family: &&Family| match class {
         Some(class) => family.image_processor == class,
-        None => family.model_type == model_type,
+        None => family.model_types.contains(&model_type),
     };
     FAMILIES
         .iter()
@@ -245,8 +255,13 @@ pub(crate) fn only(keys: &Keys, read: &[&str]) -> Result<(), VisionError> {
 
 pub(crate) fn filter(keys: &Keys, default: Filter, arithmetic: Arithmetic) -> Result<Filter, VisionError> {
     if keys.flag("do_resize")? == Some(false) {
-        return Err(keys.error("do_resize", "true: a tower takes tiles of one size"));
+        return Err(keys.error("do_resize", "true: a tower does not take tiles of every size"));
     }
+    resample(keys, default, arithmetic)
+}
+
+/// The filter of a class that resizes whatever `do_resize` says.
+pub(crate) fn resample(keys: &Keys, default: Filter, arithmetic: Arithmetic) -> Result<Filter, VisionError> {
     if keys.flag("do_center_crop")? == Some(true) {
         return Err(keys.error("do_center_crop", "false: the class does not crop"));
     }
@@ -259,10 +274,10 @@ pub(crate) fn filter(keys: &Keys, default: Filter, arithmetic: Arithmetic) -> Re
     filter.ok_or_else(|| keys.error("resample", "the number of a filter: 1 Lanczos, 2 bilinear, 3 bicubic"))
 }
 
-fn normalisation(keys: &Keys) -> Result<Normalisation, VisionError> {
+fn normalisation(keys: &Keys, family: &Family) -> Result<Normalisation, VisionError> {
     let rescale = keys.positive("rescale_factor")?.unwrap_or(1.0 / 255.0);
-    let mean = keys.channels("image_mean")?.unwrap_or([0.5; 3]);
-    let std = keys.channels("image_std")?.unwrap_or([0.5; 3]);
+    let mean = keys.channels("image_mean")?.unwrap_or(family.mean_and_std.0);
+    let std = keys.channels("image_std")?.unwrap_or(family.mean_and_std.1);
     if !std.iter().all(|&std| std > 0.0) {
         return Err(keys.error("image_std", "three numbers greater than 0"));
     }

@@ -72,6 +72,71 @@ fn llama4_pixels_are_the_reference_s() {
 }
 
 #[test]
+fn pixels_of_the_families_of_2026_are_the_reference_s() {
+    for (fixture, _) in OF_2026 {
+        let worst = worst_picture(&format!("2026/{fixture}"));
+        assert!(worst.is_none_or(|worst| worst == 0.0), "{fixture}: {worst:?}");
+    }
+}
+
+/// Fixtures, and how many pixels their towers make a feature of.
+const OF_2026: [(&str, FeatureGrid); 10] = [
+    ("gemma3-vl", FeatureGrid { patch: 7, merge: 2 }),
+    ("gemma4-vl-e", FeatureGrid { patch: 2, merge: 3 }),
+    ("gemma4-vl-l", FeatureGrid { patch: 2, merge: 3 }),
+    ("lfm2-vl", FeatureGrid { patch: 4, merge: 2 }),
+    ("lfm3-vl", FeatureGrid { patch: 8, merge: 2 }),
+    ("minicpmv4_6", FeatureGrid { patch: 4, merge: 4 }),
+    ("mistral3-vl", FeatureGrid { patch: 6, merge: 2 }),
+    ("paligemma", FeatureGrid { patch: 7, merge: 1 }),
+    ("qwen3-vl", FeatureGrid { patch: 8, merge: 2 }),
+    ("qwen3_5-vl", FeatureGrid { patch: 8, merge: 2 }),
+];
+
+#[test]
+fn prompts_of_the_families_of_2026_have_the_reference_s_tokens_in_its_order() {
+    for (fixture, features) in OF_2026 {
+        let folder = shared(&format!("2026/{fixture}"));
+        if !folder.is_dir() {
+            return skipped("../shared is not here");
+        }
+        let tokens = added_tokens(&folder);
+        for (i, case) in json(&folder.join("golden.json"))["cases"].as_array().unwrap().iter().enumerate() {
+            let processor = processor_with(&folder, &case["processor_options"]);
+            let media = case["images"].as_array().unwrap().iter().map(|image| {
+                let picture = Picture::open(&folder.join(image.as_str().unwrap()), DEFAULT_MAX_PIXELS).unwrap();
+                Medium::Picture(processor.cut(picture.width(), picture.height()).unwrap())
+            });
+            let strings = ImageStrings::new(&processor, features);
+            let rendered = case["rendered"].as_str().unwrap();
+            let expanded = strings.expand(rendered, &media.collect::<Vec<_>>()).unwrap();
+            let mut expected = crate::common::numbers(&case["input_ids"]);
+            expected.retain(|id| tokens.iter().any(|(_, added)| added == id));
+            assert_eq!(among(&tokens, &expanded), expected, "{fixture}, case {i}: {expanded}");
+        }
+    }
+}
+
+/// The tokens that stand in a text as they are written, with their numbers.
+fn added_tokens(folder: &Path) -> Vec<(String, usize)> {
+    let tokenizer = json(&folder.join("tokenizer.json"));
+    let added = tokenizer["added_tokens"].as_array().unwrap().iter();
+    added.map(|token| (token["content"].as_str().unwrap().into(), token["id"].as_u64().unwrap() as usize)).collect()
+}
+
+/// Those of `tokens` that `text` is made of, the longest first where several begin.
+fn among(tokens: &[(String, usize)], text: &str) -> Vec<usize> {
+    let (mut found, mut rest) = (Vec::new(), text);
+    while let Some(first) = rest.chars().next() {
+        let here = tokens.iter().filter(|(token, _)| rest.starts_with(token.as_str()));
+        let longest = here.max_by_key(|(token, _)| token.len());
+        found.extend(longest.map(|(_, id)| *id));
+        rest = &rest[longest.map_or(first.len_utf8(), |(token, _)| token.len())..];
+    }
+    found
+}
+
+#[test]
 fn smolvlm2_videos_have_the_reference_s_frames_pixels_and_prompt() {
     let folder = shared("smolvlm2");
     if !folder.is_dir() {

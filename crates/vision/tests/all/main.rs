@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod decode;
+mod families;
 mod golden;
 mod processor;
 mod prompt;

@@ -37,6 +37,37 @@ fn pictures_of_any_shape_are_cut_as_the_reference_cuts_them() {
     }
 }
 
+#[test]
+fn tiles_of_many_sizes_are_those_of_the_reference() {
+    for setting in json(&data("cuts.json")).as_array().unwrap() {
+        let sources = Sources {
+            processor: source("processor_config.json", setting["processor"].clone()),
+            preprocessor: source("preprocessor_config.json", setting["settings"].clone()),
+            ..Sources::default()
+        };
+        let processor = Processor::from_sources(&sources).unwrap();
+        for case in setting["cases"].as_array().unwrap() {
+            let case = case.as_array().unwrap();
+            let (width, height) = (number(&case[0]), number(&case[1]));
+            let shown = format!("{width} x {height}, {}", setting["settings"]);
+            match (processor.cut(width, height), &case[2..]) {
+                (Err(VisionError::Shape { .. }), []) => {}
+                (Ok(cut), [rows, cols, runs]) => {
+                    assert_eq!(cut.grid, Grid { rows: number(rows), cols: number(cols) }, "{shown}");
+                    let runs = runs.as_array().unwrap().iter().map(numbers);
+                    let tiles: Vec<_> = runs.flat_map(|run| vec![(run[0], run[1]); run[2]]).collect();
+                    assert_eq!(cut.tiles, tiles, "{shown}");
+                }
+                (found, expected) => panic!("{shown}: {found:?} instead of {expected:?}"),
+            }
+        }
+    }
+}
+
+fn number(value: &Value) -> usize {
+    value.as_u64().unwrap() as usize
+}
+
 /// `whole`: how the reference writes that there is one tile.
 fn check(processor: &Processor, cases: &Value, whole: Grid) {
     for case in cases.as_array().unwrap() {
@@ -59,7 +90,7 @@ fn absent_settings_are_those_of_the_class() {
     }
     let sources =
         Sources { model_type: "smolvlm".to_owned(), preprocessor: source("p", json!({})), ..Sources::default() };
-    assert_eq!(Processor::from_sources(&sources).unwrap().family().model_type, "smolvlm");
+    assert_eq!(Processor::from_sources(&sources).unwrap().family().model_types, ["smolvlm"]);
 }
 
 #[test]
@@ -172,7 +203,7 @@ fn an_mmproj_says_what_its_metadata_holds() {
     let older = MmprojParameters { preproc_image_size: None, ..idefics.clone() };
     assert_eq!(grid(&older).unwrap(), Grid { rows: 4, cols: 4 });
     let llama = MmprojParameters { projector: "llama4".into(), ..idefics.clone() };
-    assert_eq!(Processor::from_mmproj(&llama).unwrap().family().model_type, "llama4");
+    assert_eq!(Processor::from_mmproj(&llama).unwrap().family().model_types, ["llama4"]);
     let wide = Processor::from_mmproj(&llama).unwrap().cut(56 * 40, 56).unwrap().grid;
     assert_eq!((wide.rows, wide.cols), (1, 16), "as it is assumed");
     assert!(Processor::assumed_of_mmproj("llama4").unwrap().contains("16 tiles"));

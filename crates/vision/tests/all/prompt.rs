@@ -12,9 +12,9 @@ fn picture(grid: Grid, features: usize) -> Medium {
 }
 
 fn strings(class: &str) -> ImageStrings {
-    let text = format!(r#"{{"image_processor_type": "{class}", "video_sampling": {{"fps": 1, "max_frames": 8}}}}"#);
-    let text =
-        if class.starts_with("Llama4") { text.split(", \"video").next().unwrap().to_owned() + "}" } else { text };
+    let video = r#", "video_sampling": {"fps": 1, "max_frames": 8}"#;
+    let video = if class.starts_with("SmolVLM") { video } else { "" };
+    let text = format!(r#"{{"image_processor_type": "{class}"{video}}}"#);
     let preprocessor = Some(SourceFile { file: "preprocessor_config.json".into(), text });
     let processor = Processor::from_sources(&Sources { preprocessor, ..Sources::default() }).unwrap();
     ImageStrings::new(&processor, FeatureGrid { patch: TILE, merge: 1 })
@@ -46,6 +46,77 @@ fn llama4_separates_tiles_and_rows() {
          <|patch|><|tile_x_separator|><|patch|><|tile_y_separator|><|image|><|patch|><|image_end|>"
     );
     assert_eq!(llama.medium(&picture(Grid::WHOLE, 1)), "<|image_start|><|image|><|patch|><|image_end|>");
+}
+
+/// A picture whose tiles have so many rows and columns of features.
+fn tiles(grid: Grid, features: &[(usize, usize)]) -> Medium {
+    let tiles: Vec<_> = features.iter().map(|(rows, cols)| (rows * TILE, cols * TILE)).collect();
+    Medium::Picture(Cut { grid, resized: tiles[0], tiles })
+}
+
+#[test]
+fn gemma3_names_the_original_and_its_crops() {
+    let gemma = strings("Gemma3ImageProcessor");
+    let view = "\n\n<start_of_image><image_soft_token><image_soft_token><end_of_image>\n\n";
+    assert_eq!(gemma.medium(&tiles(Grid::WHOLE, &[(1, 2)])), view);
+    let crops = gemma.medium(&tiles(Grid { rows: 2, cols: 1 }, &[(1, 2), (2, 1), (1, 2)]));
+    let expected =
+        format!("Here is the original image {view} and here are some crops to help you see better {view} {view}");
+    assert_eq!(crops, expected);
+}
+
+#[test]
+fn paligemma_s_text_begins_behind_the_last_picture_and_ends_its_line() {
+    let paligemma = strings("SiglipImageProcessor");
+    let picture = tiles(Grid::WHOLE, &[(1, 2)]);
+    let expanded = paligemma.expand("<image><image>what differs?", &[picture.clone(), picture]).unwrap();
+    assert_eq!(expanded, "<image><image><image><image><bos>what differs?\n");
+    assert_eq!(paligemma.expand("no picture", &[]).unwrap(), "no picture");
+}
+
+#[test]
+fn pixtral_breaks_rows() {
+    let pixtral = strings("PixtralImageProcessor");
+    assert_eq!(
+        pixtral.medium(&tiles(Grid::WHOLE, &[(3, 2)])),
+        "[IMG][IMG][IMG_BREAK][IMG][IMG][IMG_BREAK][IMG][IMG][IMG_END]"
+    );
+}
+
+#[test]
+fn lfm2_names_tiles_and_the_thumbnail() {
+    let lfm = strings("Lfm2VlImageProcessorFast");
+    let (grid, tile) = (Grid { rows: 2, cols: 1 }, (1, 1));
+    let both = "<|image_start|><|img_row_1_col_1|><image><|img_row_2_col_1|><image>";
+    let thumbnail = "<|img_thumbnail|><image><image><|image_end|>";
+    assert_eq!(lfm.medium(&tiles(grid, &[tile, tile, (2, 1)])), format!("{both}{thumbnail}"));
+    assert_eq!(lfm.medium(&tiles(grid, &[tile, tile])), format!("{both}<|image_end|>"));
+    assert_eq!(lfm.medium(&tiles(Grid::WHOLE, &[(1, 2)])), "<|image_start|><image><image><|image_end|>");
+}
+
+#[test]
+fn minicpm_numbers_pictures_and_breaks_rows_of_slices() {
+    let minicpm = strings("MiniCPMV4_6ImageProcessor");
+    let whole = tiles(Grid::WHOLE, &[(1, 1)]);
+    let sliced = tiles(Grid { rows: 2, cols: 2 }, &[(1, 1), (1, 2), (1, 2), (1, 2), (1, 2)]);
+    let slice = "<slice><|image_pad|><|image_pad|></slice>";
+    assert_eq!(
+        minicpm.expand("<|image_pad|>\n<|image_pad|>\nx", &[whole, sliced]).unwrap(),
+        format!(
+            "<image_id>0</image_id><image><|image_pad|></image>\n\
+             <image_id>1</image_id><image><|image_pad|></image>{slice}{slice}\n{slice}{slice}\nx"
+        )
+    );
+}
+
+#[test]
+fn gemma4_encloses_a_picture_and_qwen_leaves_that_to_its_template() {
+    let picture = [tiles(Grid::WHOLE, &[(1, 2)])];
+    let gemma = strings("Gemma4ImageProcessor").expand("<|image|>x", &picture).unwrap();
+    assert_eq!(gemma, "<|image><|image|><|image|><image|>x");
+    let rendered = "<|vision_start|><|image_pad|><|vision_end|>x";
+    let qwen = strings("Qwen2VLImageProcessorFast").expand(rendered, &picture).unwrap();
+    assert_eq!(qwen, "<|vision_start|><|image_pad|><|image_pad|><|vision_end|>x");
 }
 
 #[test]
