@@ -144,9 +144,11 @@ impl Weights {
 
     /// Shows kernels over two frames that an mmproj stores one by one, the second behind `.1`, as their sum.
     fn join_frames(&mut self, tower: &TowerArch) -> Result<(), FormatError> {
-        for (name, _) in tower.stored.iter().filter(|(_, stored)| *stored == StoredAs::Frames) {
+        let over_frames = |name: &&String| tower.stored_as(name) == Some(StoredAs::Frames);
+        let names: Vec<String> = self.tensors.keys().filter(over_frames).cloned().collect();
+        for name in names {
             if let Some(second) = self.tensors.remove(&format!("{name}.1"))
-                && let Some(first) = self.tensors.get_mut(*name)
+                && let Some(first) = self.tensors.get_mut(&name)
             {
                 *first = first.plus(&second)?;
             }
