@@ -466,7 +466,7 @@ mod tests {
     #[test]
     fn a_tower_pays_for_every_patch_and_for_merged_rows_once() {
         let mut net = Builder::tower();
-        let x = net.patches(6);
+        let x = net.patches(6, crate::tile::PixelOrder::ChannelsFirst);
         let x = net.linear(x, "patch", 4);
         let attention = TileAttention { n_heads: 1, n_kv_heads: 1, head_dim: 4, scale: 0.5, window: None };
         let x = net.tile_attention(x, x, x, attention);

@@ -171,7 +171,8 @@ fn towers_give_the_features_and_logits_of_the_reference_from_either_format() {
             for (checkpoint, vision) in checkpoints.iter().zip(&seeing) {
                 let place = format!("{} {:?} at {isa}", case.name, checkpoint.format);
                 let mut tower = Tower::load(vision, isa, NonZeroUsize::new(2).unwrap(), Arithmetic::Exact).unwrap();
-                let tiles = TileBatch { pixels: &pixels, edge: vision.params.tile_size };
+                let edge = vision.params.tile_size;
+                let tiles = TileBatch { pixels: &pixels, sizes: &[(edge, edge); TILES] };
                 let (embeddings, features) = tower.encode_with_features(&tiles).unwrap();
                 let delta = max_delta(&features, &floats(&golden["features"]), &place);
                 assert!(delta < TOLERANCE, "{place}: features differ by {delta}");

@@ -83,7 +83,8 @@ fn check(folder: &Path, checkpoint: &Checkpoint, vision: &Vision, placeholder: u
     for (tensor, case) in cases {
         let place = format!("{name} {tensor} at {isa}");
         let (pixels, edge) = pixels(folder, &tensor);
-        let (embeddings, features) = tower.encode_with_features(&TileBatch { pixels: &pixels, edge }).unwrap();
+        let sizes = vec![(edge, edge); pixels.len() / (3 * edge * edge)];
+        let (embeddings, features) = tower.encode_with_features(&TileBatch { pixels: &pixels, sizes: &sizes }).unwrap();
         if let Some(expected) = case.get("image_features").filter(|expected| expected.is_object()) {
             let values = floats(&expected["values"]);
             let at = ids(&expected["at"]);
@@ -181,12 +182,16 @@ fn the_features_of_a_tile_do_not_depend_on_the_other_tiles_or_on_threads() {
 fn check_invariance(vision: &Vision, pixels: &[f32], edge: usize, isa: Isa, arithmetic: Arithmetic) {
     let mut alone = load(vision, isa, 1, arithmetic);
     let tiles = pixels.chunks_exact(3 * edge * edge);
-    let one_by_one: Vec<f32> = tiles.flat_map(|pixels| alone.encode(&TileBatch { pixels, edge }).unwrap()).collect();
+    let sizes = [(edge, edge)];
+    let encoded = tiles.flat_map(|pixels| alone.encode(&TileBatch { pixels, sizes: &sizes }).unwrap());
+    let one_by_one: Vec<f32> = encoded.collect();
     assert!(one_by_one.iter().all(|x| x.is_finite()) && one_by_one.iter().any(|x| *x != 0.0));
     for threads in 1..=2 {
         // More tiles than pass through at once, so that the seam between two batches is crossed.
         let many = pixels.repeat(2);
-        let together = load(vision, isa, threads, arithmetic).encode(&TileBatch { pixels: &many, edge }).unwrap();
+        let sizes = sizes.repeat(many.len() / (3 * edge * edge));
+        let batch = TileBatch { pixels: &many, sizes: &sizes };
+        let together = load(vision, isa, threads, arithmetic).encode(&batch).unwrap();
         let bits = |x: &[f32]| x.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&together), bits(&one_by_one.repeat(2)), "{}, {arithmetic:?} at {isa}", vision.params.file());
     }
@@ -199,14 +204,15 @@ fn tiles_that_a_tower_does_not_understand_are_refused() {
     let idefics3 = own("tower-idefics3");
     let mut tower = load(&idefics3, Isa::best(), 1, Arithmetic::Exact);
     let refused = |tower: &mut Tower, values: usize, edge: usize| {
-        tower.encode(&TileBatch { pixels: &vec![0.0; values], edge }).unwrap_err().to_string()
+        let batch = TileBatch { pixels: &vec![0.0; values], sizes: &[(edge, edge)] };
+        tower.encode(&batch).unwrap_err().to_string()
     };
-    assert_eq!(refused(&mut tower, 100, 56), "100 values are no whole tiles of 3 x 56 x 56");
+    assert_eq!(refused(&mut tower, 100, 56), "100 values are not those of 1 tiles, which have 9408");
     let message = "tiles of 21 x 21 pixels have 3 x 3 patches, which squares of 2 x 2 do not divide";
     assert_eq!(refused(&mut tower, 3 * 21 * 21, 21), message);
     assert!(refused(&mut tower, 3, 1).contains("0 x 0 patches"));
-    assert!(tower.encode(&TileBatch { pixels: &[], edge: 56 }).unwrap().is_empty());
-    assert_eq!(tower.features_per_tile(112), Ok(64), "positions between those it was trained on");
+    assert!(tower.encode(&TileBatch { pixels: &[], sizes: &[] }).unwrap().is_empty());
+    assert_eq!(tower.features((112, 56)), Ok((8, 4)), "positions between those it was trained on");
 
     let llama4 = own("tower-llama4");
     let mut tower = load(&llama4, Isa::best(), 1, Arithmetic::Exact);
@@ -222,14 +228,16 @@ fn given_rows_that_do_not_fit_the_tokens_are_refused_and_those_that_do_may_be_cu
     let tokens = [1, 4, 4, 4, 4, 4, 9];
     let mut cache = program.new_cache(20, CacheType::F32).unwrap();
     for given in [
-        EmbeddingOverride { at: 3, rows: &rows },
-        EmbeddingOverride { at: 1, rows: &rows[1..] },
-        EmbeddingOverride { at: usize::MAX, rows: &rows },
+        EmbeddingOverride::new(3, &rows, 32),
+        EmbeddingOverride::new(1, &rows[1..], 32),
+        EmbeddingOverride::new(1, &rows, 16),
+        EmbeddingOverride::new(usize::MAX, &rows, 32),
+        EmbeddingOverride { grid: Some((2, 3)), ..EmbeddingOverride::new(1, &rows, 32) },
     ] {
         let error = program.step(&mut cache, Input::with_embeddings(&tokens, &[given])).unwrap_err();
         assert!(error.to_string().contains("are no rows of 32 for tokens that are there"), "{error}");
     }
-    let given = [EmbeddingOverride { at: 1, rows: &rows }];
+    let given = [EmbeddingOverride::new(1, &rows, 32)];
     let input = Input::with_embeddings(&tokens, &given);
     let whole = program.step(&mut cache, input).unwrap().to_vec();
     let mut cut = program.new_cache(20, CacheType::F32).unwrap();

@@ -37,7 +37,8 @@ pub fn run(command: &Run, settings: Settings, as_json: bool) -> anyhow::Result<E
     let mut session = Session::open(&checkpoint, &options)?;
     let continues = command.raw || (is_chat(command) && can_only_continue(command, &session));
     // Before anything is typed, looked at or waited for.
-    if !continues {
+    let shows = !command.images.paths().is_empty();
+    if !continues && !(shows && has_no_template(&session) && !is_chat(command)) {
         session.require_template()?;
     }
     let mut conversation =
@@ -76,7 +77,11 @@ fn is_chat(command: &Run) -> bool {
 fn can_only_continue(command: &Run, session: &Session) -> bool {
     let Run { system, images, .. } = command;
     let is_plain = system.is_none() && command.thinks().is_none() && images.paths().is_empty();
-    is_plain && matches!(session.require_template(), Err(SessionError::NoTemplate { .. }))
+    is_plain && has_no_template(session)
+}
+
+fn has_no_template(session: &Session) -> bool {
+    matches!(session.require_template(), Err(SessionError::NoTemplate { .. }))
 }
 
 /// What is asked once: the words of the command line behind what is piped in. None where somebody sits at a terminal and
@@ -125,8 +130,11 @@ fn answer(
     interrupt: &Interrupt,
     as_json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let ids = if command.raw {
-        session.text_ids(prompt)?
+    let ids = if command.raw || has_no_template(session) {
+        if !command.raw {
+            say(format_args!("note: the model has no chat template: the prompt is continued as it stands, behind what is shown"));
+        }
+        session.text_ids_with_images(prompt, conversation.images())?
     } else {
         conversation.say("user", prompt);
         session.chat_ids_with_images(&conversation.request(), conversation.images())?

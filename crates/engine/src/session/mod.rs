@@ -391,6 +391,21 @@ impl Session {
         }
     }
 
+    /// The prompt that continues `text` behind images, for models whose maker has no template for a conversation.
+    ///
+    /// # Errors
+    /// As [`Session::text_ids`], or there is no vision encoder.
+    pub fn text_ids_with_images(&self, text: &str, images: &[EncodedImage]) -> Result<Vec<u32>, SessionError> {
+        let Some(encoder) = self.vision.as_ref().filter(|_| !images.is_empty()) else { return self.text_ids(text) };
+        let prompt = encoder.prompts().before(text, self.tokenizer.template_variables(), images)?;
+        let ids = self.tokenizer.encode_chat(&prompt)?;
+        // Some families write it themselves, behind the images.
+        match self.tokenizer.bos() {
+            Some(bos) if ids.contains(&bos) => Ok(ids),
+            _ => Ok(self.tokenizer.with_bos(ids)),
+        }
+    }
+
     /// The prompt that a conversation renders to. Control tokens that messages spell stay text.
     ///
     /// # Errors

@@ -68,6 +68,28 @@ impl ImagePrompts {
         self.expand(self.render_unexpanded(template, request, images)?, images)
     }
 
+    /// Images, then `text` as it stands; whatever it spells stays text.
+    ///
+    /// # Errors
+    /// As [`ImagePrompts::render`].
+    pub(crate) fn before(
+        &self,
+        text: &str,
+        variables: &[(String, String)],
+        images: &[EncodedImage],
+    ) -> Result<GuardedText, VisionEncoderError> {
+        let placeholder = |image: &EncodedImage| match (image.is_video(), self.strings.video_placeholder()) {
+            (true, Some(video)) => video,
+            _ => self.strings.image_placeholder(),
+        };
+        let placeholders: Vec<&str> = images.iter().map(placeholder).collect();
+        let source = format!("{{{{ {} }}}}{{{{ messages[0].content }}}}", serde_json::json!(placeholders.concat()));
+        let template = ChatTemplate::new(&source, variables.iter().cloned())?;
+        let messages = serde_json::json!([{ "role": "user", "content": text }]);
+        let rendered = template.render_guarded(&TemplateRequest { messages, ..Default::default() }, &self.controls)?;
+        self.expand(rendered, images)
+    }
+
     /// Replaces the placeholders of a rendered prompt.
     ///
     /// # Errors
