@@ -28,6 +28,7 @@ makes of it. Nothing of that checkpoint may be left over or missing. The file ho
   made_with      the versions that computed it
   cases[]        `input_ids`, `last_logits`, `argmax`, `greedy`, `greedy_margins` as above; one case for each of three lengths, the
                  last beyond every window, chunk and original context; of models that see one case with two tiles
+  tiles          of models that see pictures of any shape: heights and widths of the tiles; else they are squares
   features       of models that see: what the tower makes of the tiles, all values in order (5 decimals)
 """
 
@@ -158,17 +159,99 @@ def uniform(name, n):
     return torch.tensor([value(i) for i in range(1, n + 1)], dtype=torch.float32)
 
 
+# Of towers that see pictures of any shape: the edge of what becomes one feature, from the wrapper's and the tower's configuration.
+ANY_SHAPE = {
+    "qwen3_vl": lambda outer, of: of["patch_size"] * of["spatial_merge_size"],
+    "qwen3_5": lambda outer, of: of["patch_size"] * of["spatial_merge_size"],
+    "qwen3_5_moe": lambda outer, of: of["patch_size"] * of["spatial_merge_size"],
+    "qwen3_vl_moe": lambda outer, of: of["patch_size"] * of["spatial_merge_size"],
+    "qwen2_5_vl": lambda outer, of: of["patch_size"] * of["spatial_merge_size"],
+    "lfm3_vl": lambda outer, of: of["patch_size"] * of["spatial_merge_size"],
+    "gemma4": lambda outer, of: of["patch_size"] * of["pooling_kernel_size"],
+    "lfm2_vl": lambda outer, of: of["patch_size"] * outer["downsample_factor"],
+    "mistral3": lambda outer, of: of["patch_size"] * outer["spatial_merge_size"],
+    "minicpmv4_6": lambda outer, of: of["patch_size"] * 4,
+}
+
+
+def tiny_tiles(config):
+    """Heights and widths of the tiles, which golden.json tells where they are no squares."""
+    vision = config["vision_config"]
+    if config["model_type"] not in ANY_SHAPE:
+        return [(vision["image_size"], vision["image_size"])] * TINY_TILES
+    unit = ANY_SHAPE[config["model_type"]](config, vision)
+    return [(2 * unit, 3 * unit), (4 * unit, unit)]
+
+
+def in_patches(tile, patch, merge=1):
+    """A tile (3, height, width) as patches (patches, 3, patch, patch), by squares of `merge` by `merge`."""
+    _, height, width = tile.shape
+    rows, cols = height // patch // merge, width // patch // merge
+    cut = tile.reshape(3, rows, merge, patch, cols, merge, patch)
+    return cut.permute(1, 4, 2, 5, 0, 3, 6).reshape(-1, 3, patch, patch)
+
+
+def filled(rows, n):
+    """Rows and zeros behind them up to `n`."""
+    return torch.cat([rows, torch.zeros(n - len(rows), *rows.shape[1:], dtype=rows.dtype)])
+
+
+def tiny_inputs(config, tiles):
+    """The tiles as the class's image processor would hand them over."""
+    kind, vision = config["model_type"], config["vision_config"]
+    patch = vision["patch_size"]
+    grid = [(tile.shape[1] // patch, tile.shape[2] // patch) for tile in tiles]
+    if kind in ("idefics3", "smolvlm"):
+        return {"pixel_values": torch.stack(tiles)[None]}
+    if kind.startswith("qwen") or kind == "lfm3_vl":
+        patches = torch.cat([in_patches(tile, patch, vision["spatial_merge_size"]) for tile in tiles])
+        frames = patches[:, :, None].expand(-1, -1, 2, -1, -1).reshape(len(patches), -1)
+        return {"pixel_values": frames, "image_grid_thw": torch.tensor([[1, *size] for size in grid])}
+    if kind in ("gemma4", "lfm2_vl"):
+        rows = [in_patches(tile, patch).permute(0, 2, 3, 1).flatten(1) for tile in tiles]
+        most = max(map(len, rows))
+        values = torch.stack([filled(row, most) for row in rows])
+        if kind == "lfm2_vl":
+            mask = torch.stack([filled(torch.ones(len(row), dtype=torch.long), most) for row in rows])
+            return {"pixel_values": values, "pixel_attention_mask": mask, "spatial_shapes": torch.tensor(grid)}
+        places = torch.full((len(rows), most, 2), -1)
+        for at, (down, across) in zip(places, grid):
+            at[: down * across] = torch.tensor([(x, y) for y in range(down) for x in range(across)])
+        # Gemma 4 takes levels from 0 to 1 and stretches them itself.
+        return {"pixel_values": values, "image_position_ids": places}
+    if kind == "mistral3":
+        height, width = (max(tile.shape[i] for tile in tiles) for i in (1, 2))
+        planes = [torch.nn.functional.pad(tile, (0, width - tile.shape[2], 0, height - tile.shape[1])) for tile in tiles]
+        return {"pixel_values": torch.stack(planes), "image_sizes": torch.tensor([tile.shape[1:] for tile in tiles])}
+    if kind == "minicpmv4_6":
+        strips = [in_patches(tile, patch).permute(1, 2, 0, 3).flatten(2) for tile in tiles]
+        return {"pixel_values": torch.cat(strips, -1)[None], "target_sizes": torch.tensor(grid)}
+    return {"pixel_values": torch.stack(tiles)}
+
+
 def tiny_pictures(model, config):
     """What the tower is given, the features that it makes of it, and the ids around them."""
-    vision, token = config["vision_config"], config.get("image_token_id", config.get("image_token_index"))
-    edge = vision["image_size"]
-    pixels = uniform("pixels", TINY_TILES * 3 * edge * edge).reshape(TINY_TILES, 3, edge, edge)
-    pictures = {"pixel_values": pixels if config["model_type"] == "llama4" else pixels[None]}
+    token = config.get("image_token_id", config.get("image_token_index"))
+    sizes = tiny_tiles(config)
+    values = uniform("pixels", sum(3 * height * width for height, width in sizes))
+    tiles = [part.reshape(3, *size) for part, size in zip(values.split([3 * h * w for h, w in sizes]), sizes)]
+    pictures = tiny_inputs(config, tiles)
     output = getattr(model, "model", model).get_image_features(**pictures)
     features = output.last_hidden_state if output.pooler_output is None else output.pooler_output
     features = features if torch.is_tensor(features) else torch.cat(list(features))
     features = features.reshape(-1, features.shape[-1])
-    return pictures, features, [7, 8, *[token] * len(features), 9, 10, 11]
+    if config["model_type"] in ("idefics3", "smolvlm", "llama4"):
+        return pictures, features, [7, 8, *[token] * len(features), 9, 10, 11]
+    # A token between pictures, so that each is told from the next.
+    shares = [height * width for height, width in sizes]
+    first = len(features) * shares[0] // sum(shares)
+    ids = [7, 8, *[token] * first, 9, *[token] * (len(features) - first), 10, 11, 12]
+    kinds = torch.tensor([[int(one == token) for one in ids]])
+    told = {"paligemma": {"token_type_ids": torch.zeros_like(kinds)}, "gemma3": {"token_type_ids": kinds},
+            "gemma4": {"mm_token_type_ids": kinds}}
+    if config["model_type"].startswith("qwen"):
+        told[config["model_type"]] = {"mm_token_type_ids": kinds}
+    return pictures | told.get(config["model_type"], {}), features, ids
 
 
 @torch.no_grad()
@@ -188,6 +271,8 @@ def make_tiny(folder):
     golden = {"made_with": f"transformers {transformers.__version__}, torch {torch.__version__}, float32 on CPU"}
     if sees:
         pictures, features, ids = tiny_pictures(model, config)
+        if config["model_type"] in ANY_SHAPE:
+            golden["tiles"] = tiny_tiles(config)
         golden["features"] = [round(value, 5) for value in features.flatten().tolist()]
         prompts = [ids]
     else:

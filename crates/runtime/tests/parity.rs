@@ -6,9 +6,9 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use plimsoll_kernels::Isa;
-use plimsoll_models::{Arch, Checkpoint, TowerArch, Vision};
+use plimsoll_models::{Arch, Checkpoint, Standing, TowerArch, Vision};
 use plimsoll_runtime::{Arithmetic, CacheType, EmbeddingOverride, Input, Program, TileBatch, Tower, likeliest};
-use plimsoll_testing::Case;
+use plimsoll_testing::{Case, Tiny};
 use serde_json::Value;
 
 /// Differences of logits and features that are let pass. Logits span tens, and sums of this length in another order differ
@@ -16,7 +16,6 @@ use serde_json::Value;
 const TOLERANCE: f32 = 1e-4;
 /// Two logits nearer than this are a tie, behind which greedy tokens mean nothing.
 const TIE: f32 = 1e-3;
-const TILES: usize = 2;
 /// Cases whose GGUF gives other bits than their safetensors: it has divisors of frequencies, rounded to F32, instead of what
 /// they follow from, and routers in F32 instead of BF16, whose products are summed in another order; `−e^x` instead of `x`;
 /// what makes keys of a latent vector the other way round.
@@ -101,9 +100,11 @@ fn picture_cases() -> impl Iterator<Item = Case> {
 
 #[test]
 fn every_architecture_and_every_class_has_a_case() {
-    let text: Vec<(String, bool)> = text_cases()
-        .map(|case| (case.config["model_type"].as_str().unwrap().to_owned(), case.gguf.is_some()))
-        .collect();
+    let of_text = |case: &Case| match &case.config["text_config"]["model_type"] {
+        Value::String(inner) => inner.clone(),
+        _ => case.config["model_type"].as_str().unwrap().to_owned(),
+    };
+    let text: Vec<(String, bool)> = Case::all().iter().map(|case| (of_text(case), case.gguf.is_some())).collect();
     for model_type in Arch::all().iter().flat_map(Arch::model_types) {
         assert!(text.iter().any(|(of, _)| of == model_type), "`{model_type}` has no case in crates/testing/golden");
     }
@@ -111,12 +112,7 @@ fn every_architecture_and_every_class_has_a_case() {
         let has_gguf = |(of, gguf): &(String, bool)| *gguf && Arch::named(of) == Some(arch);
         assert!(text.iter().any(has_gguf), "`{}` has no case with a gguf.json", arch.name);
     }
-    let seeing: Vec<Value> = picture_cases()
-        .map(|case| {
-            assert!(case.gguf.is_some(), "{} has no gguf.json", case.name);
-            case.config["model_type"].clone()
-        })
-        .collect();
+    let seeing: Vec<Value> = picture_cases().map(|case| case.config["model_type"].clone()).collect();
     for model_type in TowerArch::all().iter().flat_map(TowerArch::model_types) {
         assert!(seeing.iter().any(|of| of == model_type), "`{model_type}` has no case in crates/testing/golden");
     }
@@ -147,44 +143,61 @@ fn text_models_give_the_numbers_of_the_reference_from_either_format() {
     }
 }
 
-/// The runs of the placeholder in a prompt, each with the next of the embeddings.
-fn given<'a>(golden: &Value, vision: &Vision, embeddings: &'a [f32], d_model: usize) -> Vec<EmbeddingOverride<'a>> {
+/// The runs of the placeholder in a prompt, each with the next of the embeddings; a run for each of `grids` where tokens of
+/// pictures stand as their rows and columns do.
+fn given<'a>(
+    golden: &Value,
+    vision: &Vision,
+    embeddings: &'a [f32],
+    width: usize,
+    grids: &[(usize, usize)],
+) -> Vec<EmbeddingOverride<'a>> {
     let placeholder = vision.params.image_token.unwrap();
     let input = ids(&golden["input_ids"]);
     let at = input.iter().enumerate().filter(|(_, id)| **id == placeholder).map(|(at, _)| at);
-    let given = EmbeddingOverride::at_positions(at, embeddings, d_model);
+    let given = EmbeddingOverride::at_positions(at, embeddings, width);
     assert_eq!(given.iter().map(|given| given.rows.len()).sum::<usize>(), embeddings.len(), "a place for each row");
-    given
+    match vision.params.arch.standing() {
+        Standing::InOrder => given,
+        Standing::ByGrid => {
+            assert_eq!(given.len(), grids.len(), "a token between pictures");
+            given.into_iter().zip(grids).map(|(run, grid)| EmbeddingOverride { grid: Some(*grid), ..run }).collect()
+        }
+    }
 }
 
 #[test]
 fn towers_give_the_features_and_logits_of_the_reference_from_either_format() {
     let root = tempfile::tempdir().unwrap();
     for case in picture_cases() {
-        let golden = case.golden();
-        let pixels = case.tiny().pixels(TILES);
+        let (golden, sizes) = (case.golden(), case.tiles());
+        let pixels = Tiny::pixels(&sizes);
         let checkpoints = checkpoints(&case, root.path());
-        let seeing = checkpoints.iter().map(|checkpoint| Vision::of(checkpoint, None).unwrap().expect("a tower"));
-        let seeing: Vec<Vision> = seeing.collect();
+        // Of a tower that is not written as an mmproj, the text of either format sees with the checkpoint's own.
+        let own = Vision::of(&checkpoints[0], None).unwrap().expect("a tower");
+        let of = |checkpoint: &Checkpoint| Vision::of(checkpoint, None).unwrap().unwrap_or_else(|| own.clone());
+        let seeing: Vec<Vision> = checkpoints.iter().map(of).collect();
         for isa in Isa::available() {
             let mut seen = Vec::new();
             for (checkpoint, vision) in checkpoints.iter().zip(&seeing) {
                 let place = format!("{} {:?} at {isa}", case.name, checkpoint.format);
                 let mut tower = Tower::load(vision, isa, NonZeroUsize::new(2).unwrap(), Arithmetic::Exact).unwrap();
-                let edge = vision.params.tile_size;
-                let tiles = TileBatch { pixels: &pixels, sizes: &[(edge, edge); TILES] };
+                let tiles = TileBatch { pixels: &pixels, sizes: &sizes };
                 let (embeddings, features) = tower.encode_with_features(&tiles).unwrap();
                 let delta = max_delta(&features, &floats(&golden["features"]), &place);
                 assert!(delta < TOLERANCE, "{place}: features differ by {delta}");
+                let grids: Vec<(usize, usize)> = sizes.iter().map(|size| tower.features(*size).unwrap()).collect();
                 let of = &golden["cases"][0];
                 // A GGUF does not say which token stands for pictures: the checkpoint's own tower does.
-                let given = given(of, &seeing[0], &embeddings, checkpoint.hyperparams.d_model);
+                let given = given(of, &own, &embeddings, tower.given_width(), &grids);
                 let logits = check(&mut load(checkpoint, isa), of, &given, &place);
                 seen.push((bits(&[features]), bits(&logits)));
             }
-            assert!(seen[0].0 == seen[1].0, "{}: features at {isa} have other bits", case.name);
-            let same = seen[0].1 == seen[1].1;
-            assert!(same || ROUNDED.contains(&&*case.name), "{}: logits at {isa} have other bits", case.name);
+            if let [safetensors, gguf] = &seen[..] {
+                assert!(safetensors.0 == gguf.0, "{}: features at {isa} have other bits", case.name);
+                let same = safetensors.1 == gguf.1;
+                assert!(same || ROUNDED.contains(&&*case.name), "{}: logits at {isa} have other bits", case.name);
+            }
         }
     }
 }

@@ -57,6 +57,20 @@ impl Case {
         Case { name, config, gguf, folder }
     }
 
+    /// Heights and widths of the tiles that the reference's tower was given, in pixels: what golden.json says, else two squares of
+    /// the size that the tower has positions for.
+    ///
+    /// # Panics
+    /// It has no tower.
+    pub fn tiles(&self) -> Vec<(usize, usize)> {
+        let edge = self.tiny().vision().expect("a tower").tile_size;
+        let side = |size: &Value, at: usize| size[at].as_u64().expect("a number of pixels") as usize;
+        match self.golden()["tiles"].as_array() {
+            None => vec![(edge, edge); 2],
+            Some(sizes) => sizes.iter().map(|size| (side(size, 0), side(size, 1))).collect(),
+        }
+    }
+
     /// What the reference computed; see tools/make_golden.py.
     ///
     /// # Panics

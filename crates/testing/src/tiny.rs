@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_graph::Network;
 use plimsoll_models::spelling::{self, Stored, StoredLayout};
-use plimsoll_models::{Hyperparams, VisionParams, export};
+use plimsoll_models::{Hyperparams, TowerNetwork, VisionParams, export};
 use serde_json::{Map, Value};
 
 use crate::files::{self, FileTensor, Width};
@@ -17,7 +17,7 @@ pub struct Tiny {
     config: Value,
     hp: Hyperparams,
     network: Network,
-    tower: Option<(VisionParams, Network)>,
+    tower: Option<(VisionParams, TowerNetwork)>,
     values: HashMap<String, Vec<f32>>,
 }
 
@@ -32,9 +32,9 @@ impl Tiny {
         let vision = VisionParams::of_wrapped(&hp).expect("a vision configuration");
         let tower = vision.map(|vision| {
             let tower = plimsoll_models::tower_from_params(&vision).expect("a tower");
-            (vision, tower.network)
+            (vision, tower)
         });
-        let weights = network.weights.iter().chain(tower.iter().flat_map(|(_, network)| &network.weights));
+        let weights = network.weights.iter().chain(tower.iter().flat_map(|(_, tower)| &tower.network.weights));
         let values = weights.map(|weight| (weight.name.clone(), values::weight(weight))).collect();
         Tiny { config: config.clone(), hp, network, tower, values }
     }
@@ -49,13 +49,9 @@ impl Tiny {
         self.tower.as_ref().map(|(vision, _)| vision)
     }
 
-    /// Pixels of `n` square tiles, (n, 3, edge, edge), from −1 to 1.
-    ///
-    /// # Panics
-    /// It has no tower.
-    pub fn pixels(&self, n: usize) -> Vec<f32> {
-        let edge = self.vision().expect("a tower").tile_size;
-        values::uniform("pixels", n * 3 * edge * edge)
+    /// Pixels of tiles of these heights and widths, (3, height, width) of each, from −1 to 1.
+    pub fn pixels(sizes: &[(usize, usize)]) -> Vec<f32> {
+        values::uniform("pixels", sizes.iter().map(|(height, width)| 3 * height * width).sum())
     }
 
     /// Writes config.json and model.safetensors into a folder.
@@ -64,15 +60,15 @@ impl Tiny {
     /// The folder cannot be written to.
     pub fn write_safetensors(&self, folder: &Path) -> io::Result<()> {
         let mut stored = spelling::in_safetensors(&self.network, &self.hp);
-        if let Some((vision, network)) = &self.tower {
-            stored.extend(spelling::tower_in_safetensors(network, vision));
+        if let Some((vision, tower)) = &self.tower {
+            stored.extend(spelling::tower_in_safetensors(&tower.network, vision));
         }
         let tensors: Vec<FileTensor> = stored.iter().map(|stored| self.tensor(stored, Width::Bf16)).collect();
         std::fs::write(folder.join("config.json"), self.config.to_string())?;
         std::fs::write(folder.join("model.safetensors"), files::safetensors(&tensors))
     }
 
-    /// Writes model.gguf into a folder, and mmproj.gguf beside it if there is a tower. `extra` are keys that the
+    /// Writes model.gguf into a folder, and mmproj.gguf beside it if there is a tower of which one is written. `extra` are keys that the
     /// architecture alone has, without its name.
     ///
     /// # Errors
@@ -96,8 +92,8 @@ impl Tiny {
         }
         let path = folder.join("model.gguf");
         std::fs::write(&path, files::gguf(&keys, &tensors))?;
-        if let Some((vision, network)) = &self.tower {
-            let stored = spelling::tower_in_mmproj(network, vision);
+        if let Some((vision, tower)) = self.tower.as_ref().filter(|(vision, _)| vision.arch.unwritten().is_none()) {
+            let stored = spelling::tower_in_mmproj(&tower.network, vision);
             let tensors: Vec<FileTensor> =
                 stored.iter().map(|stored| self.tensor(stored, gguf_width(stored))).collect();
             std::fs::write(folder.join("mmproj.gguf"), files::gguf(&metadata::tower(vision), &tensors))?;

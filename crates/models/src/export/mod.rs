@@ -17,7 +17,7 @@ use crate::{Checkpoint, ModelError, Vision, Weights};
 pub use keys::{hyperparameter_keys, rope_factors};
 use read_back::same_rope;
 pub use read_back::{check, difference};
-pub use tower::{of_tower, tower_keys};
+pub use tower::{of_tower, require_written, tower_keys};
 
 /// A tensor of a file that is to be: what it is made of, and how.
 #[derive(Debug, Clone)]
@@ -237,6 +237,16 @@ pub enum ExportError {
         file: String,
         /// As the file spells it.
         arch: &'static str,
+    },
+    /// Nothing is written of its vision tower.
+    #[error("`{file}` has the vision tower `{tower}`, of which nothing is written here: {what}")]
+    UnwrittenTower {
+        /// The file of its hyperparameters.
+        file: String,
+        /// The tower.
+        tower: &'static str,
+        /// What stands against it.
+        what: &'static str,
     },
     /// A GGUF has no words for something that it asks for.
     #[error("`{file}` asks for {what}, which a GGUF of `{arch}` cannot say")]

@@ -35,6 +35,15 @@ pub fn tower_keys(vision: &VisionParams) -> Vec<(String, NewValue)> {
     keys
 }
 
+/// Refuses a tower of which nothing is written here.
+///
+/// # Errors
+/// [`ExportError::UnwrittenTower`].
+pub fn require_written(vision: &VisionParams) -> Result<(), ExportError> {
+    let refused = |what| ExportError::UnwrittenTower { file: vision.file().to_owned(), tower: vision.arch.name, what };
+    vision.arch.unwritten().map_or(Ok(()), |what| Err(refused(what)))
+}
+
 /// The weights of a checkpoint's own tower, as its mmproj has them.
 ///
 /// # Errors
@@ -45,6 +54,7 @@ pub fn of_tower(
     vision: &VisionParams,
     keys: &[(String, NewValue)],
 ) -> Result<Vec<Exported>, ExportError> {
+    require_written(vision)?;
     let network = tower_from_params(vision)?.network;
     let exported = spelling::tower_in_mmproj(&network, vision).into_iter().map(|stored| {
         let part = |name: &String| checkpoint.require_shape(name, &stored.shape).cloned();
