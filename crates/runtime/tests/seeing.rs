@@ -16,7 +16,11 @@ use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, Processor, SourceFile, Source
 use serde_json::Value;
 
 /// And whether the GGUF and the mmproj beside it hold every fact.
-const FIXTURES: [(&str, bool); 2] = [("qwen3_5-vl", true), ("qwen3-vl", false)];
+const FIXTURES: [(&str, bool); 3] = [
+    ("qwen3_5-vl", true),
+    ("qwen3-vl", false),
+    ("gemma3-vl", false),
+];
 
 fn fixtures() -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures/2026");

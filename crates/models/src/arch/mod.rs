@@ -28,7 +28,9 @@ macro_rules! architectures {
     };
 }
 
-architectures! { llama ministral3 smollm3 qwen2 qwen3 qwen3_vl qwen3_moe qwen3_5 qwen3_5_moe olmo3 lfm2 lfm2_moe lfm3 gpt_oss granite_hybrid nemotron_h gemma4 glm4_moe_lite phi3 gemma3 llama4; towers idefics3 llama4_vision qwen3_vl_vision }
+architectures! { llama ministral3 smollm3 qwen2 qwen3 qwen3_vl qwen3_moe qwen3_5 qwen3_5_moe olmo3 lfm2 lfm2_moe lfm3 gpt_oss granite_hybrid nemotron_h gemma4 glm4_moe_lite phi3 gemma gemma2 gemma3 llama4; towers idefics3 llama4_vision qwen3_vl_vision gemma3_vision }
+
+mod siglip;
 
 /// An architecture of text models: its network, and how published files spell it.
 pub struct Arch {
@@ -443,6 +445,8 @@ pub(crate) enum StoredAs {
     Tables(usize),
     /// A matrix turned round, (in, out).
     Turned,
+    /// A vector whose values are greater by this in mmproj files alone: their converter adds it.
+    Shifted(f32),
 }
 
 /// Where the tokens of a picture stand in the text, and so how they are turned.
