@@ -16,10 +16,11 @@ use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, Processor, SourceFile, Source
 use serde_json::Value;
 
 /// And whether the GGUF and the mmproj beside it hold every fact.
-const FIXTURES: [(&str, bool); 3] = [
+const FIXTURES: [(&str, bool); 4] = [
     ("qwen3_5-vl", true),
     ("qwen3-vl", false),
     ("gemma3-vl", false),
+    ("paligemma", false),
 ];
 
 fn fixtures() -> Option<PathBuf> {
