@@ -16,11 +16,12 @@ use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, Processor, SourceFile, Source
 use serde_json::Value;
 
 /// And whether the GGUF and the mmproj beside it hold every fact.
-const FIXTURES: [(&str, bool); 4] = [
+const FIXTURES: [(&str, bool); 5] = [
     ("qwen3_5-vl", true),
     ("qwen3-vl", false),
     ("gemma3-vl", false),
     ("paligemma", false),
+    ("lfm2-vl", true),
 ];
 
 fn fixtures() -> Option<PathBuf> {
