@@ -28,7 +28,7 @@ macro_rules! architectures {
     };
 }
 
-architectures! { llama ministral3 smollm3 qwen2 qwen3 qwen3_vl qwen3_moe qwen3_5 qwen3_5_moe olmo3 lfm2 lfm2_moe lfm3 gpt_oss granite_hybrid nemotron_h gemma4 glm4_moe_lite phi3 gemma gemma2 gemma3 llama4; towers idefics3 llama4_vision qwen3_vl_vision gemma3_vision paligemma lfm2_vl }
+architectures! { llama ministral3 smollm3 qwen2 qwen3 qwen3_vl qwen3_moe qwen3_5 qwen3_5_moe olmo3 lfm2 lfm2_moe lfm3 gpt_oss granite_hybrid nemotron_h gemma4 glm4_moe_lite phi3 gemma gemma2 gemma3 llama4; towers idefics3 llama4_vision qwen3_vl_vision gemma3_vision paligemma lfm2_vl minicpmv4_6 }
 
 mod siglip;
 
