@@ -1,9 +1,7 @@
 //! Canonical names of tensors, which are Hugging Face's, for what files call them. What an architecture calls its own is
 //! declared in its file; here is how a name is put together.
 
-use std::cmp::Reverse;
-
-use crate::arch::{Arch, COMMON, COMMON_TOWER, TOWERS, TowerArch};
+use crate::arch::{Arch, COMMON, COMMON_TOWER, StoredAs, TOWERS, TowerArch};
 
 /// What a GGUF tensor is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,8 +65,13 @@ pub(crate) fn layer_with(name: &str, module: &str) -> Option<usize> {
     (rest == module).then(|| layer.parse().ok()).flatten()
 }
 
-/// The canonical name of a tensor of an mmproj GGUF; `None` if its tower has no such tensor.
+/// The canonical name of a tensor of an mmproj GGUF; `None` if its tower has no such tensor. The second frame of a kernel has
+/// that of the first with `.1`.
 pub(crate) fn mmproj_name(tower: &TowerArch, name: &str) -> Option<String> {
+    if let Some(first) = name.strip_suffix(".1") {
+        let first = mmproj_name(tower, first).filter(|first| tower.stored_as(first) == Some(StoredAs::Frames));
+        return first.map(|first| first + ".1");
+    }
     if let Some((_, canonical)) = tower.tensors.iter().find(|(there, _)| *there == name) {
         return Some((*canonical).to_owned());
     }
@@ -116,7 +119,9 @@ pub(crate) fn unwrapped(name: &str) -> Option<String> {
     let parts = PARTS.iter().chain(TOWERS.iter().flat_map(|tower| tower.text.iter().chain(tower.parts)));
     let fitting = parts.filter(|(from, _)| name.starts_with(from));
     // The longest tells most; of the same that several have, the first.
-    let Some((from, to)) = fitting.min_by_key(|(from, _)| Reverse(from.len())) else { return Some(name.to_owned()) };
+    let Some((from, to)) = fitting.min_by_key(|(from, _)| std::cmp::Reverse(from.len())) else {
+        return Some(name.to_owned());
+    };
     Some(format!("{to}{}", &name[from.len()..]))
 }
 

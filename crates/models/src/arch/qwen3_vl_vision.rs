@@ -44,7 +44,6 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     unwritten: Some("pictures of any shape, which no exporter here writes"),
     tensors: &[
         ("v.patch_embd.weight", "vision_tower.patch_embed.proj.weight"),
-        ("v.patch_embd.weight.1", "vision_tower.patch_embed.proj.weight.1"),
         ("v.patch_embd.bias", "vision_tower.patch_embed.proj.bias"),
         ("v.position_embd.weight", "vision_tower.pos_embed.weight"),
         ("v.post_ln.weight", "vision_tower.merger.norm.weight"),
