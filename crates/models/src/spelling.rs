@@ -238,7 +238,7 @@ fn tower_tensor(weight: &WeightDecl, name: String, vision: &VisionParams) -> Sto
     let mut stored = whole(weight, name);
     let (rows, columns, patch) = (weight.shape[0], weight.shape.last().copied().unwrap_or(1), vision.patch_size);
     match vision.arch.stored_as(&weight.name) {
-        None | Some(StoredAs::Shifted(_)) => {}
+        None | Some(StoredAs::Shifted(_) | StoredAs::Spare) => {}
         Some(StoredAs::Kernel) => stored.shape = vec![rows, vision.n_channels, patch, patch],
         Some(StoredAs::Frames) => {
             (stored.shape, stored.layout) = (vec![rows, vision.n_channels, 2, patch, patch], StoredLayout::Frames);

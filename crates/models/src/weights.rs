@@ -105,7 +105,7 @@ impl Weights {
                 Some(StoredAs::Frames) => tensor.frames_summed()?,
                 Some(StoredAs::Turned) => tensor.turned_as(name)?,
                 Some(StoredAs::Tables(_)) => tensor.clone().tables_joined(),
-                Some(StoredAs::Kernel | StoredAs::Depthwise | StoredAs::Shifted(_)) | None => {
+                Some(StoredAs::Kernel | StoredAs::Depthwise | StoredAs::Shifted(_) | StoredAs::Spare) | None => {
                     tensor.clone().without_patch_shape()
                 }
             };

@@ -35,6 +35,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     text: &[("language_model.model.", "model."), ("language_model.lm_head.", "lm_head.")],
     mlx: &[],
     stored: &[
+        siglip::HEAD,
         (siglip::PATCHES, StoredAs::Kernel),
         ("multi_modal_projector.mm_input_projection.weight", StoredAs::Turned),
         ("multi_modal_projector.mm_soft_emb_norm.weight", StoredAs::Shifted(GAIN)),

@@ -33,7 +33,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     ],
     text: &[("model.language_model.", "model.")],
     mlx: &[],
-    stored: &[],
+    stored: &[siglip::HEAD],
     pixels: PixelOrder::ChannelsLast,
     standing: Standing::InOrder,
     unwritten: Some("pictures of any shape, which no exporter here writes"),

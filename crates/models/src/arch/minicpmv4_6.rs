@@ -29,7 +29,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     parts: &[("model.vision_tower.", "vision_tower."), ("model.merger.", "merger.")],
     text: &[("model.language_model.", "model.")],
     mlx: &[],
-    stored: &[(siglip::PATCHES, StoredAs::Kernel)],
+    stored: &[(siglip::PATCHES, StoredAs::Kernel), ("vision_tower.vit_merger.", StoredAs::Spare)],
     pixels: PixelOrder::ChannelsFirst,
     standing: Standing::InOrder,
     unwritten: Some("pictures of any shape, which no exporter here writes"),

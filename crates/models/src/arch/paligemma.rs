@@ -47,7 +47,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     ],
     text: &[("language_model.model.", "model."), ("language_model.lm_head.", "lm_head.")],
     mlx: &[],
-    stored: &[(siglip::PATCHES, StoredAs::Kernel)],
+    stored: &[siglip::HEAD, (siglip::PATCHES, StoredAs::Kernel)],
     pixels: PixelOrder::ChannelsFirst,
     standing: Standing::InOrder,
     unwritten: Some("prompts whose tokens see each other, which no exporter here writes"),

@@ -1,10 +1,10 @@
-//! What towers have in common that are SigLIP's: patches, learned positions, layers with biases and a norm behind them. What
-//! its pooling head makes of them no connector reads. Source: transformers modeling_siglip.py, modeling_siglip2.py,
-//! configuration_siglip.py; llama.cpp's gguf-py/gguf/tensor_mapping.py.
+//! What towers have in common that are SigLIP's: patches, learned positions, layers with biases and a norm behind them.
+//! Source: transformers modeling_siglip.py, modeling_siglip2.py, configuration_siglip.py; llama.cpp's
+//! gguf-py/gguf/tensor_mapping.py.
 
 use plimsoll_graph::{Builder, TilePosition, ValueId};
 
-use super::Name;
+use super::{Name, StoredAs};
 use crate::blocks::{self, TowerLayer};
 use crate::config::VisionParams;
 
@@ -13,6 +13,9 @@ pub(super) const LAYERS: &str = "vision_tower.encoder.layers";
 
 /// The weight that cuts patches.
 pub(super) const PATCHES: &str = "vision_tower.embeddings.patch_embedding.weight";
+
+/// Its pooling head, which some files have and no connector reads.
+pub(super) const HEAD: (&str, StoredAs) = ("vision_tower.head.", StoredAs::Spare);
 
 /// Its names in mmproj files.
 pub(super) const TENSORS: [Name; 8] = [

@@ -63,9 +63,12 @@ fn what_a_tower_cannot_honour_is_refused_by_its_key() {
     ] {
         assert_eq!(refused(&format!(r#"{{ "model_type": {config} }}"#)).rsplit('.').next(), Some(key), "{config}");
     }
+    // Files hold what joins patches within the tower, whether it is used or not.
     let modes = ["4x", "16x"].map(|mode| {
         let config = format!(r#"{{ "model_type": "minicpmv4_6", "downsample_mode": "{mode}" }}"#);
         let params = params(&config).unwrap();
+        assert!(params.arch.spares("vision_tower.vit_merger.linear_1.weight"));
+        assert!(!params.arch.spares("vision_tower.post_layernorm.weight"));
         (params.merge_side, plimsoll_models::tower_from_params(&params).unwrap().network.weights.len())
     });
     assert_eq!(modes, [(2, 203), (4, 219)]);
