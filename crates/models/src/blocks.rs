@@ -240,18 +240,29 @@ pub(crate) fn tower_layer(
     names: &TowerLayer,
     attend: impl Fn(&mut Builder, [ValueId; 3], TileAttention) -> ValueId,
 ) -> ValueId {
+    let x = tower_attention(layer, x, vision, names, attend);
+    let h = layer.layer_norm(x, names.mlp_norm, vision.norm_eps);
+    let h = layer.linear(h, "mlp.fc1", vision.d_ff, true);
+    let h = layer.net().activate(h, vision.activation);
+    let h = layer.linear(h, "mlp.fc2", vision.d_model, true);
+    layer.net().add(x, h)
+}
+
+/// The first half of that layer.
+pub(crate) fn tower_attention(
+    layer: &mut Scope<'_>,
+    x: ValueId,
+    vision: &VisionParams,
+    names: &TowerLayer,
+    attend: impl Fn(&mut Builder, [ValueId; 3], TileAttention) -> ValueId,
+) -> ValueId {
     let d_model = vision.d_model;
     let h = layer.layer_norm(x, names.attention_norm, vision.norm_eps);
     let qkv = ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"].map(|of| layer.linear(h, of, d_model, true));
     let heads = vision.heads();
     let a = attend(layer.net(), qkv, heads);
     let a = layer.linear(a, names.output, d_model, true);
-    let x = layer.net().add(x, a);
-    let h = layer.layer_norm(x, names.mlp_norm, vision.norm_eps);
-    let h = layer.linear(h, "mlp.fc1", vision.d_ff, true);
-    let h = layer.net().activate(h, vision.activation);
-    let h = layer.linear(h, "mlp.fc2", d_model, true);
-    layer.net().add(x, h)
+    layer.net().add(x, a)
 }
 
 /// Final norm, then logits for the rows wanted, through `lm_head` or the tied embedding.

@@ -117,8 +117,12 @@ pub(crate) fn unwrapped(name: &str) -> Option<String> {
         return None; // computed from the config; files of 2023 carried it along
     }
     let parts = PARTS.iter().chain(TOWERS.iter().flat_map(|tower| tower.text.iter().chain(tower.parts)));
-    let canonical = parts.into_iter().find_map(|(from, to)| Some(format!("{to}{}", name.strip_prefix(from)?)));
-    Some(canonical.unwrap_or_else(|| name.to_owned()))
+    let fitting = parts.filter(|(from, _)| name.starts_with(from));
+    // The longest tells most; of the same that several have, the first.
+    let Some((from, to)) = fitting.min_by_key(|(from, _)| std::cmp::Reverse(from.len())) else {
+        return Some(name.to_owned());
+    };
+    Some(format!("{to}{}", &name[from.len()..]))
 }
 
 /// The canonical name of what an architecture's safetensors files call `name` by its table; `None` if that says nothing.

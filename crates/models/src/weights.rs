@@ -105,7 +105,9 @@ impl Weights {
                 Some(StoredAs::Frames) => tensor.frames_summed()?,
                 Some(StoredAs::Turned) => tensor.turned_as(name)?,
                 Some(StoredAs::Tables(_)) => tensor.clone().tables_joined(),
-                Some(StoredAs::Kernel | StoredAs::Depthwise) | None => tensor.clone().without_patch_shape(),
+                Some(StoredAs::Kernel | StoredAs::Depthwise | StoredAs::Shifted(_) | StoredAs::Spare) | None => {
+                    tensor.clone().without_patch_shape()
+                }
             };
             *tensor = fitted;
         }
@@ -137,6 +139,7 @@ impl Weights {
             }
         }
         weights.join_frames(tower)?;
+        weights.undo_shifts(tower);
         weights.fit_tower(tower)?;
         weights.count();
         Ok(weights)
@@ -154,6 +157,15 @@ impl Weights {
             }
         }
         Ok(())
+    }
+
+    /// Shows the vectors of an mmproj to which its converter added something as they were before.
+    fn undo_shifts(&mut self, tower: &TowerArch) {
+        for (name, tensor) in &mut self.tensors {
+            if let Some(StoredAs::Shifted(by)) = tower.stored_as(name) {
+                *tensor = tensor.clone().with_meaning(Meaning::Shifted(by));
+            }
+        }
     }
 
     /// Names and fits the tensors of safetensors files, MLX's modules by what config.json says of them; corrects whether the

@@ -38,7 +38,8 @@ impl BoundWeights {
                 name.split_once(".layers.").and_then(|(before, _)| layer_of(name, &format!("{before}.layers.")));
             layer.is_some_and(|layer| layer >= n_layers)
         };
-        BoundWeights::bind(network, &vision.weights, vision.params.arch.name, |name| !beyond(name))
+        let arch = vision.params.arch;
+        BoundWeights::bind(network, &vision.weights, arch.name, |name| !beyond(name) && !arch.spares(name))
     }
 
     /// A weight that `belongs` to the network and that it has no place for (a bias, a norm) would change the model by its

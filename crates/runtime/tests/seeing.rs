@@ -16,7 +16,14 @@ use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, Processor, SourceFile, Source
 use serde_json::Value;
 
 /// And whether the GGUF and the mmproj beside it hold every fact.
-const FIXTURES: [(&str, bool); 2] = [("qwen3_5-vl", true), ("qwen3-vl", false)];
+const FIXTURES: [(&str, bool); 6] = [
+    ("qwen3_5-vl", true),
+    ("qwen3-vl", false),
+    ("gemma3-vl", false),
+    ("paligemma", false),
+    ("lfm2-vl", true),
+    ("minicpmv4_6", false),
+];
 
 fn fixtures() -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures/2026");

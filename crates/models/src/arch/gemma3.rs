@@ -1,40 +1,40 @@
-//! Gemma 3 text: norms on both sides of each half, gains stored less one, queries and keys normed, local layers with a
-//! window and frequencies of their own. Source: transformers modeling_gemma3.py, configuration_gemma3.py; llama.cpp
+//! Gemma 3 text: Gemma 2 with queries and keys normed, local layers with frequencies of their own, and tokens of a picture that
+//! see each other. Source: transformers modeling_gemma3.py, configuration_gemma3.py; llama.cpp
 //! convert_hf_to_gguf.py, llama-model.cpp.
 
 use plimsoll_formats::gguf::MetaValue;
-use plimsoll_graph::{Builder, Network, RopeLayout};
+use plimsoll_graph::Ahead;
 use serde_json::json;
 
-use super::{Arch, Class, Gguf, RopeDefaults, RotaryRows, TokenizerClass, Window, Wrapper, llama};
-use crate::blocks::{self, Attention, QkNorm};
+use super::gemma::GAIN;
+use super::{Arch, Class, Gguf, Name, RopeDefaults, TokenizerClass, gemma2, joined, llama};
+use crate::HyperparamError;
+use crate::blocks::QkNorm;
 use crate::config::{GgufConfig, Hyperparams, LayerKeys, LayerKind, Layers};
-use crate::weights::EMBEDDING;
-use crate::{HyperparamError, ModelError, rope};
 
 pub(crate) const ARCH: Arch = Arch {
     name: "gemma3",
     classes: &[CLASS],
-    wrappers: &[Wrapper { tied: true, ..Wrapper::around("gemma3", "gemma3_text") }],
     gguf: Gguf {
-        tensors: &[
-            ("attn_q_norm", "self_attn.q_norm"),
-            ("attn_k_norm", "self_attn.k_norm"),
-            ("post_attention_norm", "post_attention_layernorm"),
-            ("ffn_norm", "pre_feedforward_layernorm"),
-            ("post_ffw_norm", "post_feedforward_layernorm"),
-        ],
-        rotary_rows: RotaryRows::Halves,
-        norm_shift: GAIN,
-        activation: "gelu_pytorch_tanh",
-        window: Window::Read,
+        tensors: &TENSORS,
         facts,
-        ..llama::ARCH.gguf
+        ..gemma2::ARCH.gguf
     },
+    writes_mlx: true,
     mlx_lacks,
-    build,
-    ..llama::ARCH
+    build: |hp| {
+        // The pictures' tokens see each other; a network that is given none has none.
+        gemma2::decoder(hp, Ahead::Picture { masked: true }, |attention| {
+            attention.qk_norm = Some(QkNorm::Gain { offset: GAIN });
+        })
+    },
+    ..gemma2::ARCH
 };
+
+const TENSORS: [Name; 5] = joined(
+    gemma2::TENSORS,
+    [("attn_q_norm", "self_attn.q_norm"), ("attn_k_norm", "self_attn.k_norm")],
+);
 
 const CLASS: Class = Class {
     model_type: "gemma3_text",
@@ -66,9 +66,6 @@ fn mlx_lacks(hp: &Hyperparams) -> Option<&'static str> {
     (!regular).then_some("which of its layers see all")
 }
 
-/// Gains are stored as their distance from one.
-const GAIN: f32 = 1.0;
-
 /// Where no kinds are listed, every so many layers one sees all.
 fn layers(keys: &LayerKeys) -> Result<Layers, HyperparamError> {
     let pattern = match keys.interval("sliding_window_pattern")? {
@@ -94,38 +91,6 @@ fn facts(config: &mut GgufConfig) -> Result<(), HyperparamError> {
             config.keys.insert_as("sliding_window_pattern", &pattern_key, pattern);
         }
     }
-    // The 27B (62 layers) divides scores by the root of d_model / n_heads, all others by that of head_dim.
-    let width = match (config.keys.usize("num_hidden_layers")?, config.keys.usize("head_dim")?) {
-        (Some(62), _) | (_, None) => {
-            let heads = config.keys.usize("num_attention_heads")?.unwrap_or(1).max(1);
-            config.keys.usize("hidden_size")?.unwrap_or(0) / heads
-        }
-        (_, Some(head_dim)) => head_dim,
-    };
-    let key = config.key("attention.key_length");
-    config.keys.insert_as("query_pre_attn_scalar", &key, width);
-    Ok(())
-}
-
-fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
-    let mut net = Builder::new(hp.vocab_size);
-    let global = net.rope_spec(rope::spec(&hp.rope, RopeLayout::Halves));
-    let local = net.rope_spec(rope::spec(hp.rope_local.as_ref().unwrap_or(&hp.rope), RopeLayout::Halves));
-    let mut x = net.embed_times(EMBEDDING, hp.d_model, (hp.d_model as f32).sqrt());
-    for i in 0..hp.n_layers {
-        let rope = if hp.layer_kinds[i] == LayerKind::Sliding { local } else { global };
-        let qk_norm = Some(QkNorm::Gain { offset: GAIN });
-        let attention = Attention { mask: llama::mask(hp, i), qk_norm, ..Attention::plain(hp, Some(rope)) };
-        let layer = &mut net.scope(format!("model.layers.{i}"));
-        let h = layer.rms_norm(x, "input_layernorm", hp.d_model, hp.rms_eps, GAIN);
-        let a = blocks::self_attention(layer, h, hp, &attention);
-        let a = layer.rms_norm(a, "post_attention_layernorm", hp.d_model, hp.rms_eps, GAIN);
-        x = layer.net().add(x, a);
-        let h = layer.rms_norm(x, "pre_feedforward_layernorm", hp.d_model, hp.rms_eps, GAIN);
-        let m = blocks::gated_mlp(layer, h, "mlp", hp.d_ff, hp);
-        let m = layer.rms_norm(m, "post_feedforward_layernorm", hp.d_model, hp.rms_eps, GAIN);
-        x = layer.net().add(x, m);
-    }
-    let logits = blocks::head(&mut net, x, hp, GAIN);
-    Ok(net.finish(logits)?)
+    // The 27B divides scores by another root.
+    gemma2::scores(config, 62)
 }

@@ -2,11 +2,10 @@
 //! linear map. Source: transformers modeling_idefics3.py, modeling_smolvlm.py, configuration_idefics3.py,
 //! configuration_smolvlm.py; llama.cpp's gguf-py/gguf/tensor_mapping.py.
 
-use plimsoll_graph::{Builder, Coordinates, PixelOrder, TileAttention, TilePosition};
+use plimsoll_graph::{Builder, Coordinates, PixelOrder, TilePosition};
 use serde_json::json;
 
-use super::{Standing, StoredAs, TowerArch, Wrapper};
-use crate::blocks::{self, TowerLayer};
+use super::{Name, Standing, StoredAs, TowerArch, Wrapper, joined, siglip};
 use crate::config::VisionParams;
 use crate::{ModelError, TileSizes, TowerNetwork};
 
@@ -38,22 +37,12 @@ pub(crate) const TOWER: TowerArch = TowerArch {
         ("vision_model.", "vision_tower."),
         ("connector.", "connector."),
     ],
-    stored: &[("vision_tower.embeddings.patch_embedding.weight", StoredAs::Kernel)],
+    stored: &[(siglip::PATCHES, StoredAs::Kernel)],
     pixels: PixelOrder::ChannelsFirst,
     standing: Standing::InOrder,
     unwritten: None,
-    tensors: &[
-        ("v.patch_embd.weight", "vision_tower.embeddings.patch_embedding.weight"),
-        ("v.patch_embd.bias", "vision_tower.embeddings.patch_embedding.bias"),
-        ("v.position_embd.weight", "vision_tower.embeddings.position_embedding.weight"),
-        ("v.post_ln.weight", "vision_tower.post_layernorm.weight"),
-        ("v.post_ln.bias", "vision_tower.post_layernorm.bias"),
-        ("mm.model.fc.weight", "connector.modality_projection.proj.weight"),
-        ("attn_out", "self_attn.out_proj"),
-        ("ln1", "layer_norm1"),
-        ("ln2", "layer_norm2"),
-    ],
-    layers: "vision_tower.encoder.layers",
+    tensors: &TENSORS,
+    layers: siglip::LAYERS,
     fixed: None,
     facts: |_, _| Ok(()),
     build,
@@ -62,23 +51,13 @@ pub(crate) const TOWER: TowerArch = TowerArch {
 const WRAPPER: Wrapper =
     Wrapper { text_keys: || json!({ "rms_norm_eps": 1e-5 }), ..Wrapper::around("idefics3", "llama") };
 
-const LAYER: TowerLayer =
-    TowerLayer { attention_norm: "layer_norm1", mlp_norm: "layer_norm2", output: "self_attn.out_proj" };
+const TENSORS: [Name; 9] =
+    joined(siglip::TENSORS, [("mm.model.fc.weight", "connector.modality_projection.proj.weight")]);
 
 fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
     let mut net = Builder::tower();
-    let x = net.patches(vision.patch_values(), vision.pixels);
-    let x = net.linear_bias(x, "vision_tower.embeddings.patch_embedding", vision.d_model);
-    let side = vision.patches_per_side();
-    let table = "vision_tower.embeddings.position_embedding.weight";
-    let mut x = net.add_position(x, table, side * side, TilePosition::Fractional { side, by: Coordinates::Stepped });
-    for i in 0..vision.n_layers {
-        let layer = &mut net.scope(format!("{}.{i}", TOWER.layers));
-        x = blocks::tower_layer(layer, x, vision, &LAYER, |net, [q, k, v], heads: TileAttention| {
-            net.tile_attention(q, k, v, heads)
-        });
-    }
-    let x = net.layer_norm(x, "vision_tower.post_layernorm", vision.norm_eps);
+    let by = TilePosition::Fractional { side: vision.patches_per_side(), by: Coordinates::Stepped };
+    let x = siglip::encoded(&mut net, vision, by);
     let x = net.merge_patches(x, vision.merge_side);
     let embeddings = net.linear(x, "connector.modality_projection.proj", vision.text_width);
     Ok(TowerNetwork {

@@ -28,7 +28,9 @@ macro_rules! architectures {
     };
 }
 
-architectures! { llama ministral3 smollm3 qwen2 qwen3 qwen3_vl qwen3_moe qwen3_5 qwen3_5_moe olmo3 lfm2 lfm2_moe lfm3 gpt_oss granite_hybrid nemotron_h gemma4 glm4_moe_lite phi3 gemma3 llama4; towers idefics3 llama4_vision qwen3_vl_vision }
+architectures! { llama ministral3 smollm3 qwen2 qwen3 qwen3_vl qwen3_moe qwen3_5 qwen3_5_moe olmo3 lfm2 lfm2_moe lfm3 gpt_oss granite_hybrid nemotron_h gemma4 glm4_moe_lite phi3 gemma gemma2 gemma3 llama4; towers idefics3 llama4_vision qwen3_vl_vision gemma3_vision paligemma lfm2_vl minicpmv4_6 }
+
+mod siglip;
 
 /// An architecture of text models: its network, and how published files spell it.
 pub struct Arch {
@@ -409,7 +411,8 @@ pub struct TowerArch {
     /// Beginnings of names in folders of MLX, of the text model and of the tower, and what they are in canonical names.
     /// Empty where MLX's own folders hold the text model alone.
     pub(crate) mlx: &'static [(&'static str, &'static str)],
-    /// Canonical names, or their ends, of weights that files hold otherwise than as the matrices that they are.
+    /// Canonical names, or their ends, of weights that files hold otherwise than as the matrices that they are; of
+    /// [`StoredAs::Spare`] their beginnings.
     pub(crate) stored: &'static [(&'static str, StoredAs)],
     /// The order of a patch's pixels in safetensors files; mmproj files have kernels.
     pub(crate) pixels: PixelOrder,
@@ -443,6 +446,10 @@ pub(crate) enum StoredAs {
     Tables(usize),
     /// A matrix turned round, (in, out).
     Turned,
+    /// A vector whose values are greater by this in mmproj files alone: their converter adds it.
+    Shifted(f32),
+    /// All whose names begin so: files may hold them where a configuration has no use for them.
+    Spare,
 }
 
 /// Where the tokens of a picture stand in the text, and so how they are turned.
@@ -496,6 +503,11 @@ impl TowerArch {
     /// Why nothing is exported of it, if nothing is.
     pub fn unwritten(&self) -> Option<&'static str> {
         self.unwritten
+    }
+
+    /// Whether files may hold a weight of this canonical name that the network does not have.
+    pub fn spares(&self, name: &str) -> bool {
+        self.stored.iter().any(|(start, stored)| *stored == StoredAs::Spare && name.starts_with(start))
     }
 
     /// How files hold the weight of this canonical name, if not as the matrix that it is.

@@ -52,7 +52,8 @@ fn declared_by(arch: &Arch) -> BTreeSet<String> {
 const RECURRENT: [&str; 3] = ["conv", "linear_attention", "mamba"];
 
 fn declared_by_tower(tower: &TowerArch) -> BTreeSet<String> {
-    let config = json!({ "model_type": tower.wrappers[0].model_type }).to_string();
+    // The usual picture of 14 by 14 patches, which the usual number of tokens does not divide.
+    let config = json!({ "model_type": tower.wrappers[0].model_type, "mm_tokens_per_image": 49 }).to_string();
     let hp = Hyperparams::from_config_json("config.json", &config).unwrap();
     let params = VisionParams::of_wrapped(&hp).unwrap().unwrap();
     declared(&(tower.build)(&params).unwrap().network)
@@ -87,7 +88,7 @@ fn every_name_that_an_architecture_spells_is_declared_by_its_network() {
     }
     for tower in TOWERS {
         let declared = declared_by_tower(tower);
-        for (file, _) in tower.tensors.iter().chain(&COMMON_TOWER) {
+        for (file, _) in tower.tensors {
             let is_whole = file.starts_with("v.") || file.starts_with("mm.");
             let file = if is_whole { (*file).to_owned() } else { format!("v.blk.7.{file}.weight") };
             let name = mmproj_name(tower, &file).unwrap().replace(".7.", ".N.");
@@ -96,6 +97,10 @@ fn every_name_that_an_architecture_spells_is_declared_by_its_network() {
         for (_, part) in tower.parts {
             assert!(declared.iter().any(|name| name.starts_with(part)), "{}: `{part}`", tower.name);
         }
+    }
+    for (_, module) in COMMON_TOWER {
+        let has_it = |tower| declared_by_tower(tower).contains(&format!("{}.N.{module}.weight", tower.layers));
+        assert!(TOWERS.iter().any(has_it), "`{module}` is spelled, but no tower has it");
     }
 }
 
@@ -123,7 +128,7 @@ fn every_weight_of_a_network_has_a_name_in_its_gguf() {
         let missing: Vec<String> = declared_by(arch).difference(&spelled).cloned().collect();
         assert!(missing.is_empty(), "{}: no GGUF name for {missing:?}", arch.name);
     }
-    for tower in TOWERS {
+    for tower in TOWERS.iter().filter(|tower| tower.has_mmproj) {
         let files = tower.tensors.iter().chain(&COMMON_TOWER).map(|(file, _)| *file);
         let kinds = |file: &str| [file.to_owned(), format!("v.blk.7.{file}.weight"), format!("v.blk.7.{file}.bias")];
         let spelled = files.flat_map(kinds).filter_map(|name| mmproj_name(tower, &name));

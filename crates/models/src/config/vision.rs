@@ -138,6 +138,14 @@ impl VisionParams {
         Ok(self.config.usizes(key)?.unwrap_or_default())
     }
 
+    /// A word under its Hugging Face name, if it is there.
+    ///
+    /// # Errors
+    /// The key holds something else.
+    pub(crate) fn str(&self, key: &str) -> Result<Option<&str>, HyperparamError> {
+        self.config.str(key)
+    }
+
     /// Words under their Hugging Face name, if it is there.
     ///
     /// # Errors
@@ -282,7 +290,7 @@ fn params(
 }
 
 /// An edge in pixels, which may be given twice, for height and width.
-fn edge(config: &mut ConfigMap, key: &str) -> Result<usize, HyperparamError> {
+pub(crate) fn edge(config: &mut ConfigMap, key: &str) -> Result<usize, HyperparamError> {
     if let Some(Value::Array(edges)) = config.get(key) {
         match &edges[..] {
             [height, width] if height == width => {

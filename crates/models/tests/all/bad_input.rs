@@ -174,7 +174,7 @@ fn unknown_architectures_are_named_with_those_that_are_known() {
     let message = gguf_error(&gguf.bytes());
     assert!(
         message.starts_with(
-            "`model.gguf` declares the architecture `mamba2`; known are `deepseek2`, `gemma3`, `gemma3_text`, "
+            "`model.gguf` declares the architecture `mamba2`; known are `deepseek2`, `gemma`, `gemma2`, `gemma3`, "
         ),
         "{message}"
     );

@@ -249,7 +249,7 @@ fn an_unknown_architecture_without_the_usual_keys_is_called_unknown() {
     assert!(
         error
             .to_string()
-            .contains("declares the architecture `gpt2`; known are `deepseek2`, `gemma3`, `gemma3_text`, "),
+            .contains("declares the architecture `gpt2`; known are `deepseek2`, `gemma`, `gemma2`, `gemma3`, "),
         "{error}"
     );
     let none = Hyperparams::from_config_json("config.json", "{}").unwrap_err().to_string();

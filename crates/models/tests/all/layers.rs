@@ -3,7 +3,7 @@
 use crate::skipped;
 use std::path::Path;
 
-use plimsoll_graph::{Mask, Network, Op};
+use plimsoll_graph::{Ahead, Mask, Network, Op};
 use plimsoll_models::Hyperparams;
 
 /// The network of a small `model_type` of four layers with `keys` (JSON members) added.
@@ -40,8 +40,26 @@ const EVERY_KIND: &str = r#""use_sliding_window": true, "sliding_window": 7, "at
 #[test]
 fn a_layer_sees_what_its_kind_says_in_every_architecture_that_reads_kinds() {
     let expected = [Mask::Causal, Mask::Sliding(7), Mask::Chunked(5), Mask::Causal];
-    for model_type in ["qwen2", "qwen3", "smollm3", "gemma3_text"] {
+    for model_type in ["qwen2", "qwen3", "smollm3", "gemma2", "gemma3_text"] {
         assert_eq!(masks(model_type, EVERY_KIND), expected, "{model_type}");
+    }
+}
+
+#[test]
+fn tokens_of_a_prompt_see_each_other_where_a_class_around_gemma_has_them() {
+    let ahead = |config: &str| {
+        let hp = Hyperparams::from_config_json("config.json", config).map_err(|e| e.to_string())?;
+        plimsoll_models::from_hyperparams(&hp).map(|network| network.ahead()).map_err(|e| e.to_string())
+    };
+    for text in ["gemma", "gemma2"] {
+        let keys = |value: &str| format!(r#"{{ "model_type": "{text}", "use_bidirectional_attention": {value} }}"#);
+        let within = |keys: String| format!(r#"{{ "model_type": "paligemma", "text_config": {keys} }}"#);
+        for value in ["true", "false", "null"] {
+            assert_eq!(ahead(&within(keys(value))), Ok(Ahead::Prompt), "{text} {value}");
+        }
+        assert_eq!(ahead(&keys("false")), Ok(Ahead::Nothing), "{text}");
+        let message = ahead(&keys("true")).unwrap_err();
+        assert!(message.starts_with("`config.json`, key `use_bidirectional_attention`: found true"), "{message}");
     }
 }
 

@@ -47,6 +47,31 @@ fn what_a_tower_cannot_honour_is_refused_by_its_key() {
     let llama4 = r#"{ "model_type": "llama4", "vision_config": { "pixel_shuffle_ratio": 0.4 } }"#;
     assert_eq!(refused(llama4), "vision_config.pixel_shuffle_ratio");
     assert!(params(&idefics3(r#""image_size": [448, 448]"#)).is_ok());
+    for (config, key) in [
+        (r#""gemma3", "mm_tokens_per_image": 50"#, "mm_tokens_per_image"),
+        (r#""gemma3", "mm_tokens_per_image": 0"#, "mm_tokens_per_image"),
+        (r#""gemma3", "mm_tokens_per_image": 225"#, "mm_tokens_per_image"),
+        (r#""gemma3", "mm_tokens_per_image": 49, "vision_config": { "patch_size": 300 }"#, "mm_tokens_per_image"),
+        (r#""lfm2_vl", "vision_config": { "num_patches": 255 }"#, "num_patches"),
+        (r#""lfm2_vl", "downsample_factor": 0"#, "downsample_factor"),
+        (r#""minicpmv4_6", "downsample_mode": "8x""#, "downsample_mode"),
+        (r#""minicpmv4_6", "insert_layer_id": 12"#, "insert_layer_id"),
+        (r#""minicpmv4_6", "insert_layer_id": -1"#, "insert_layer_id"),
+        (r#""minicpmv4_6", "merge_kernel_size": [2, 4]"#, "merge_kernel_size"),
+        (r#""minicpmv4_6", "merger_times": 5"#, "merger_times"),
+        (r#""minicpmv4_6", "vision_config": { "window_kernel_size": [4, 4] }"#, "window_kernel_size"),
+    ] {
+        assert_eq!(refused(&format!(r#"{{ "model_type": {config} }}"#)).rsplit('.').next(), Some(key), "{config}");
+    }
+    // Files hold what joins patches within the tower, whether it is used or not.
+    let modes = ["4x", "16x"].map(|mode| {
+        let config = format!(r#"{{ "model_type": "minicpmv4_6", "downsample_mode": "{mode}" }}"#);
+        let params = params(&config).unwrap();
+        assert!(params.arch.spares("vision_tower.vit_merger.linear_1.weight"));
+        assert!(!params.arch.spares("vision_tower.post_layernorm.weight"));
+        (params.merge_side, plimsoll_models::tower_from_params(&params).unwrap().network.weights.len())
+    });
+    assert_eq!(modes, [(2, 203), (4, 219)]);
 }
 
 /// A tower of one layer of width 4 with two heads, whose tiles have two by two patches, for a text model of 8.
@@ -141,10 +166,7 @@ fn a_tower_of_another_model_is_refused_with_both_names() {
             replaced("clip.projector_type", "llama4"),
             "has the projector type `llama4`, for `llama4` models; this one is `llama`",
         ),
-        (
-            replaced("clip.projector_type", "qwen2vl_merger"),
-            "has the projector type `qwen2vl_merger`; known are ",
-        ),
+        (replaced("clip.projector_type", "qwen2vl_merger"), "has the projector type `qwen2vl_merger`; known are "),
         (replaced("general.architecture", "llama"), "is no vision tower (`clip` with clip.has_vision_encoder)"),
     ] {
         let folder = Folder::with(&[("mmproj.gguf", tower)]);
