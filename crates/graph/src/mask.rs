@@ -21,7 +21,8 @@ pub enum Ahead {
     Nothing,
     /// All of the picture that it belongs to.
     Picture {
-        /// Whether the mask's range holds for the picture's part behind the query, too.
+        /// Whether the mask holds for the picture, too, whose part before its range is not seen then. Source: transformers
+        /// masking_utils.py, `sliding_window_overlay`, which bounds what is before the query alone.
         masked: bool,
     },
     /// All of the prompt that it belongs to.
@@ -34,17 +35,15 @@ impl Ahead {
     /// ```
     /// use plimsoll_graph::{Ahead, Mask};
     /// assert_eq!(Ahead::Picture { masked: false }.span(Mask::Sliding(2), 5, Some(&(3..9))), 3..9);
-    /// assert_eq!(Ahead::Picture { masked: true }.span(Mask::Sliding(2), 5, Some(&(3..9))), 4..7);
+    /// assert_eq!(Ahead::Picture { masked: true }.span(Mask::Sliding(2), 5, Some(&(3..9))), 4..9);
     /// assert_eq!(Ahead::Nothing.span(Mask::Causal, 5, Some(&(3..9))), 0..6);
     /// ```
     pub fn span(self, mask: Mask, position: usize, block: Option<&Range<usize>>) -> Range<usize> {
         let seen = mask.span(position);
-        match (self, block, mask) {
-            (Ahead::Nothing, ..) | (_, None, _) => seen,
-            (Ahead::Picture { masked: true }, Some(block), Mask::Sliding(n)) => {
-                seen.start..block.end.min(position + n).max(seen.end)
-            }
-            (_, Some(block), _) => seen.start.min(block.start)..block.end.max(seen.end),
+        match (self, block) {
+            (Ahead::Nothing, _) | (_, None) => seen,
+            (Ahead::Picture { masked: true }, Some(block)) => seen.start..block.end.max(seen.end),
+            (_, Some(block)) => seen.start.min(block.start)..block.end.max(seen.end),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::arch::{Arch, GateUp, RotaryRows, Rows, StoredAs, TowerArch};
 use crate::config::{Biases, GgufFacts, Hyperparams};
 use crate::mlx;
 use crate::mxfp4;
-use crate::names::{self, Role, RopeFactors, is_vision, mmproj_name, role, unwrapped};
+use crate::names::{self, Role, RopeFactors, is_beside_tower, is_vision, mmproj_name, role, unwrapped};
 
 /// Canonical name of the embedding table, (vocab_size, d_model).
 pub const EMBEDDING: &str = "model.embed_tokens.weight";
@@ -117,7 +117,7 @@ impl Weights {
         let source = file.name().to_owned();
         let mut weights = Weights { source, file_bytes: file.bytes().len() as u64, ..Weights::default() };
         let swapped = feed_forward_is_swapped(file, d_model);
-        for tensor in file.tensors() {
+        for tensor in file.tensors().iter().filter(|tensor| !is_beside_tower(&tensor.name)) {
             let stored_as = match swapped {
                 true => swap_feed_forward(&tensor.name),
                 false => tensor.name.clone(),
@@ -444,10 +444,12 @@ impl Weights {
     }
 }
 
-/// The shape (channels, taps) of a convolution that has one input for each output, (channels, 1, taps); any other as it is.
+/// The shape (channels, taps) of a convolution that has one input for each output, (channels, 1, taps), and that of a vector
+/// of a value that has no dimensions; any other as it is.
 fn without_channel(shape: &[usize]) -> Vec<usize> {
     match *shape {
         [channels, 1, taps] => vec![channels, taps],
+        [] => vec![1],
         _ => shape.to_vec(),
     }
 }

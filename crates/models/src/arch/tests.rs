@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::config::{GGUF_NEUTRAL, NEUTRAL};
-use crate::names::{Role, mmproj_name, role};
+use crate::names::{KINDS, Role, mmproj_name, role};
 
 /// The names of weights that a description declares, those of layers with their number as `N`.
 fn declared(network: &Network) -> BTreeSet<String> {
@@ -52,10 +52,17 @@ fn declared_by(arch: &Arch) -> BTreeSet<String> {
 const RECURRENT: [&str; 3] = ["conv", "linear_attention", "mamba"];
 
 fn declared_by_tower(tower: &TowerArch) -> BTreeSet<String> {
-    let config = json!({ "model_type": tower.wrappers[0].model_type }).to_string();
-    let hp = Hyperparams::from_config_json("config.json", &config).unwrap();
-    let params = VisionParams::of_wrapped(&hp).unwrap().unwrap();
-    declared(&(tower.build)(&params).unwrap().network)
+    let model_type = tower.wrappers[0].model_type;
+    let kinds = [
+        json!({ "model_type": model_type }),
+        json!({ "model_type": model_type, "vision_config": { "use_clipped_linears": true, "standardize": true } }),
+    ];
+    let with = |config: Value| {
+        let hp = Hyperparams::from_config_json("config.json", &config.to_string()).unwrap();
+        let params = VisionParams::of_wrapped(&hp).unwrap().unwrap();
+        declared(&(tower.build)(&params).unwrap().network)
+    };
+    kinds.into_iter().flat_map(with).collect()
 }
 
 /// The canonical names that a name in one of the tables stands for.
@@ -89,7 +96,11 @@ fn every_name_that_an_architecture_spells_is_declared_by_its_network() {
         let declared = declared_by_tower(tower);
         for (file, _) in tower.tensors.iter().chain(&COMMON_TOWER) {
             let is_whole = file.starts_with("v.") || file.starts_with("mm.");
-            let file = if is_whole { (*file).to_owned() } else { format!("v.blk.7.{file}.weight") };
+            let file = match is_whole {
+                true => (*file).to_owned(),
+                false if file.ends_with(".weight") => format!("v.blk.7.{file}"),
+                false => format!("v.blk.7.{file}.weight"),
+            };
             let name = mmproj_name(tower, &file).unwrap().replace(".7.", ".N.");
             assert!(declared.contains(&name), "{}: `{name}` is spelled, but no tower has it", tower.name);
         }
@@ -125,7 +136,10 @@ fn every_weight_of_a_network_has_a_name_in_its_gguf() {
     }
     for tower in TOWERS {
         let files = tower.tensors.iter().chain(&COMMON_TOWER).map(|(file, _)| *file);
-        let kinds = |file: &str| [file.to_owned(), format!("v.blk.7.{file}.weight"), format!("v.blk.7.{file}.bias")];
+        let kinds = |file: &str| {
+            let of_module = KINDS.map(|kind| format!("v.blk.7.{file}.{kind}"));
+            [file.to_owned(), format!("v.blk.7.{file}")].into_iter().chain(of_module).collect::<Vec<_>>()
+        };
         let spelled = files.flat_map(kinds).filter_map(|name| mmproj_name(tower, &name));
         let spelled: BTreeSet<String> = spelled.map(|name| name.replace(".7.", ".N.")).collect();
         let missing: Vec<String> = declared_by_tower(tower).difference(&spelled).cloned().collect();

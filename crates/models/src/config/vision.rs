@@ -217,7 +217,6 @@ pub(crate) fn from_mmproj(
         config.insert_as(key, spelled, value);
     }
     config.insert_as("num_channels", "clip.vision.num_channels", 3);
-    (arch.facts)(file, &mut config)?;
     // llama.cpp's `use_gelu` is the tanh approximation.
     let gelu = file.bool("clip.use_gelu")?.unwrap_or(false);
     let activation = match file.bool("clip.use_silu")?.unwrap_or(false) {
@@ -226,6 +225,7 @@ pub(crate) fn from_mmproj(
         false => Value::Null,
     };
     config.insert_as("hidden_act", "clip.use_gelu", activation);
+    (arch.facts)(file, &mut config)?;
     params(config, arch, PixelOrder::ChannelsFirst, text_width)
 }
 
@@ -279,6 +279,14 @@ fn params(
         image_token: image_token.map_err(|_| config.error("image_token_id", "a token id"))?,
         config: Arc::new(config),
     })
+}
+
+/// The edge of tiles, in pixels, where a tower takes tiles of any size and its files name none: that of 16 by 16 features.
+pub(crate) fn tiles_of_any_size(config: &mut ConfigMap) -> Result<(), HyperparamError> {
+    let patch = edge(config, "patch_size")?;
+    let tile = 16 * merge_side(config)? * patch;
+    config.insert_as("image_size", "patch_size", tile);
+    Ok(())
 }
 
 /// An edge in pixels, which may be given twice, for height and width.
