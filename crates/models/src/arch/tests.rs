@@ -55,7 +55,10 @@ fn declared_by_tower(tower: &TowerArch) -> BTreeSet<String> {
     let model_type = tower.wrappers[0].model_type;
     let kinds = [
         json!({ "model_type": model_type }),
-        json!({ "model_type": model_type, "vision_config": { "use_clipped_linears": true, "standardize": true } }),
+        json!({
+            "model_type": model_type, "multimodal_projector_bias": true,
+            "vision_config": { "use_clipped_linears": true, "standardize": true },
+        }),
     ];
     let with = |config: Value| {
         let hp = Hyperparams::from_config_json("config.json", &config.to_string()).unwrap();
@@ -94,7 +97,8 @@ fn every_name_that_an_architecture_spells_is_declared_by_its_network() {
     }
     for tower in TOWERS {
         let declared = declared_by_tower(tower);
-        for (file, _) in tower.tensors.iter().chain(&COMMON_TOWER) {
+        let common = COMMON_TOWER.iter().filter(|_| tower.has_mmproj);
+        for (file, _) in tower.tensors.iter().chain(common) {
             let is_whole = file.starts_with("v.") || file.starts_with("mm.");
             let file = match is_whole {
                 true => (*file).to_owned(),
@@ -102,6 +106,9 @@ fn every_name_that_an_architecture_spells_is_declared_by_its_network() {
                 false => format!("v.blk.7.{file}.weight"),
             };
             let name = mmproj_name(tower, &file).unwrap().replace(".7.", ".N.");
+            // The second frame of a kernel, which is stored by itself.
+            let first = name.strip_suffix(".1").filter(|first| tower.stored_as(first) == Some(StoredAs::Frames));
+            let name = first.map_or(name.clone(), str::to_owned);
             assert!(declared.contains(&name), "{}: `{name}` is spelled, but no tower has it", tower.name);
         }
         for (_, part) in tower.parts {
@@ -134,7 +141,7 @@ fn every_weight_of_a_network_has_a_name_in_its_gguf() {
         let missing: Vec<String> = declared_by(arch).difference(&spelled).cloned().collect();
         assert!(missing.is_empty(), "{}: no GGUF name for {missing:?}", arch.name);
     }
-    for tower in TOWERS {
+    for tower in TOWERS.iter().filter(|tower| tower.has_mmproj) {
         let files = tower.tensors.iter().chain(&COMMON_TOWER).map(|(file, _)| *file);
         let kinds = |file: &str| {
             let of_module = KINDS.map(|kind| format!("v.blk.7.{file}.{kind}"));
@@ -181,7 +188,9 @@ fn names_are_an_architectures_own_and_lead_to_known_ones() {
     let wrappers = ARCHITECTURES.iter().flat_map(|arch| arch.wrappers);
     for wrapper in wrappers.chain(TOWERS.iter().flat_map(|tower| tower.wrappers)) {
         assert!(seen.insert(wrapper.model_type), "`{}` is declared twice", wrapper.model_type);
-        assert!(Arch::of_class("", wrapper.text).is_ok(), "{}: `{}`", wrapper.model_type, wrapper.text);
+        for text in wrapper.also.iter().chain([&wrapper.text]) {
+            assert!(Arch::of_class("", text).is_ok(), "{}: `{text}`", wrapper.model_type);
+        }
     }
 }
 
@@ -199,7 +208,7 @@ const OTHERWISE_MEANT: [(&str, &[&str], &str); 11] = [
     ("engine/src/tokenizer/to_gguf/scored.rs", &["llama"], "GGUF's word for a SentencePiece vocabulary"),
     (
         "engine/src/tokenizer/pre_tokenizers.rs",
-        &["lfm2", "llama", "llama4", "qwen2", "qwen35"],
+        &["lfm2", "llama", "llama4", "pixtral", "qwen2", "qwen35"],
         "tags of pre-tokenizers",
     ),
 ];

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use plimsoll_graph::{PixelOrder, TileAttention};
 
-use super::parse::activation;
+use super::parse::{activation, activation_of};
 use super::{Activation, Hyperparams, MAX_HEADS, MAX_LAYERS, MAX_WIDTH, keys_of};
 use crate::arch::TowerArch;
 
@@ -82,6 +82,7 @@ impl VisionParams {
             }
         }
         config.default_keys(keys_of(arch.defaults));
+        config.insert_as("text_norm_eps", "rms_norm_eps", text.rms_eps);
         params(config, arch, arch.pixels, text.d_model).map(Some)
     }
 
@@ -152,6 +153,14 @@ impl VisionParams {
     /// The key is absent or holds something else.
     pub(crate) fn positive(&self, key: &str) -> Result<f32, HyperparamError> {
         Ok(self.config.positive(key)? as f32)
+    }
+
+    /// An activation under its Hugging Face name.
+    ///
+    /// # Errors
+    /// The key is absent or names none that is known.
+    pub(crate) fn activation_of(&self, key: &str) -> Result<Activation, HyperparamError> {
+        activation_of(&self.config, key)
     }
 
     /// An error about a key whose value a tower cannot honour.
