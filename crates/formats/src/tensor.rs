@@ -293,6 +293,20 @@ impl Tensor {
         Ok(self.owned(vec![out, channels * pixels], &sums))
     }
 
+    /// The same of kernels that are stored as rows, (out, channels · frames · height · width).
+    ///
+    /// # Errors
+    /// As [`Tensor::frames_summed`].
+    pub fn flat_frames_summed(&self, channels: usize, frames: usize) -> Result<Tensor, FormatError> {
+        match self.shape[..] {
+            [out, columns] if columns.is_multiple_of(channels * frames) => {
+                let shape = vec![out, channels, frames, 1, columns / (channels * frames)];
+                Tensor { shape, ..self.clone() }.frames_summed()
+            }
+            _ => Err(self.wrong_shape("kernels of floats over frames")),
+        }
+    }
+
     /// The sum of two tensors of one shape: a copy in f32.
     ///
     /// # Errors

@@ -87,13 +87,25 @@ fn in_layer<'a>(name: &'a str, layers: &str) -> Option<(&'a str, &'a str)> {
     is_canonical.then_some((layer, rest))
 }
 
+/// Kinds of tensors that a module may have: the last four bound what goes into a linear map and what comes out.
+pub(crate) const KINDS: [&str; 6] = ["weight", "bias", "input_min", "input_max", "output_min", "output_max"];
+
+/// Beginnings of the names of tensors in mmproj files that are of no vision tower: those of an audio encoder with its
+/// connector, and embeddings that the text model has as well.
+const BESIDE: [&str; 3] = ["a.", "mm.a.", "v.token_embd."];
+
+/// Whether a tensor of an mmproj GGUF is no part of a vision tower. Source: llama.cpp's gguf-py/gguf/constants.py.
+pub(crate) fn is_beside_tower(name: &str) -> bool {
+    BESIDE.iter().any(|start| name.starts_with(start))
+}
+
 /// What the first of `tables` that has it calls a tensor of a layer, or its module with what kind of tensor it is.
 fn spelled(name: &str, tables: &[&[(&str, &str)]]) -> Option<String> {
     let find = |name: &str| tables.iter().flat_map(|table| *table).find(|(there, _)| *there == name);
     if let Some((_, canonical)) = find(name) {
         return Some((*canonical).to_owned());
     }
-    let (module, kind) = name.rsplit_once('.').filter(|(_, kind)| matches!(*kind, "weight" | "bias"))?;
+    let (module, kind) = name.rsplit_once('.').filter(|(_, kind)| KINDS.contains(kind))?;
     find(module).map(|(_, canonical)| format!("{canonical}.{kind}"))
 }
 

@@ -224,6 +224,9 @@ pub fn tower_in_mmproj(network: &Network, vision: &VisionParams) -> Vec<Stored> 
         let stored = tower_tensor(weight, name(&weight.name), vision);
         match vision.arch.stored_as(&weight.name) {
             Some(StoredAs::Shifted(by)) => Stored { layout: StoredLayout::Shifted(by), ..stored },
+            Some(StoredAs::RotaryPairs) => {
+                Stored { layout: StoredLayout::RotaryPairs { head_dim: vision.head_dim }, ..stored }
+            }
             _ => stored,
         }
     };
@@ -238,11 +241,12 @@ fn tower_tensor(weight: &WeightDecl, name: String, vision: &VisionParams) -> Sto
     let mut stored = whole(weight, name);
     let (rows, columns, patch) = (weight.shape[0], weight.shape.last().copied().unwrap_or(1), vision.patch_size);
     match vision.arch.stored_as(&weight.name) {
-        None | Some(StoredAs::Shifted(_) | StoredAs::Spare) => {}
+        None | Some(StoredAs::Shifted(_) | StoredAs::Spare | StoredAs::RotaryPairs) => {}
         Some(StoredAs::Kernel) => stored.shape = vec![rows, vision.n_channels, patch, patch],
         Some(StoredAs::Frames) => {
             (stored.shape, stored.layout) = (vec![rows, vision.n_channels, 2, patch, patch], StoredLayout::Frames);
         }
+        Some(StoredAs::FlatFrames) => (stored.shape, stored.layout) = (vec![rows, 2 * columns], StoredLayout::Frames),
         Some(StoredAs::Depthwise) => stored.shape = vec![rows, 1, columns.isqrt(), columns.isqrt()],
         Some(StoredAs::Tables(n)) => stored.shape = vec![n, rows / n, columns],
         Some(StoredAs::Turned) => (stored.shape, stored.layout) = (vec![columns, rows], StoredLayout::Turned),

@@ -111,7 +111,7 @@ impl Vision {
             _ => {}
         }
         let params = config::from_mmproj(file, arch, text_width)?;
-        let weights = Weights::from_mmproj(file, arch, params.d_model)?;
+        let weights = Weights::from_mmproj(file, &params)?;
         Ok(Vision { params, weights, mmproj: Some(Mmproj::of(file)?) })
     }
 }

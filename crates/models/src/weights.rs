@@ -9,14 +9,17 @@ use plimsoll_formats::{FormatError, Meaning, Tensor};
 use plimsoll_kernels::DType;
 
 use crate::arch::{Arch, GateUp, RotaryRows, Rows, StoredAs, TowerArch};
-use crate::config::{Biases, GgufFacts, Hyperparams};
+use crate::config::{Biases, GgufFacts, Hyperparams, VisionParams};
 use crate::mlx;
 use crate::mxfp4;
-use crate::names::{self, Role, RopeFactors, is_vision, mmproj_name, role, unwrapped};
+use crate::names::{self, Role, RopeFactors, is_beside_tower, is_vision, mmproj_name, role, unwrapped};
 
 /// Canonical name of the embedding table, (vocab_size, d_model).
 pub const EMBEDDING: &str = "model.embed_tokens.weight";
 const HEAD: &str = "lm_head.weight";
+/// Colours of a pixel, and frames that a picture fills.
+const CHANNELS: usize = 3;
+const FRAMES: usize = 2;
 
 /// The tensors of a model by canonical name, and what their files amount to.
 #[derive(Debug, Clone, Default)]
@@ -103,23 +106,30 @@ impl Weights {
         for (name, tensor) in &mut self.tensors {
             let fitted = match tower.stored_as(name) {
                 Some(StoredAs::Frames) => tensor.frames_summed()?,
+                Some(StoredAs::FlatFrames) => tensor.flat_frames_summed(CHANNELS, FRAMES)?,
                 Some(StoredAs::Turned) => tensor.turned_as(name)?,
                 Some(StoredAs::Tables(_)) => tensor.clone().tables_joined(),
-                Some(StoredAs::Kernel | StoredAs::Depthwise | StoredAs::Shifted(_) | StoredAs::Spare) | None => {
-                    tensor.clone().without_patch_shape()
-                }
+                Some(
+                    StoredAs::Kernel
+                    | StoredAs::Depthwise
+                    | StoredAs::Shifted(_)
+                    | StoredAs::Spare
+                    | StoredAs::RotaryPairs,
+                )
+                | None => tensor.clone().without_patch_shape(),
             };
             *tensor = fitted;
         }
         Ok(())
     }
 
-    /// Names the tensors of an mmproj GGUF, whose tower is `d_model` wide.
-    pub(crate) fn from_mmproj(file: &GgufFile, tower: &TowerArch, d_model: usize) -> Result<Weights, FormatError> {
+    /// Names and fits the tensors of an mmproj GGUF.
+    pub(crate) fn from_mmproj(file: &GgufFile, params: &VisionParams) -> Result<Weights, FormatError> {
+        let tower = params.arch;
         let source = file.name().to_owned();
         let mut weights = Weights { source, file_bytes: file.bytes().len() as u64, ..Weights::default() };
-        let swapped = feed_forward_is_swapped(file, d_model);
-        for tensor in file.tensors() {
+        let swapped = feed_forward_is_swapped(file, params.d_model);
+        for tensor in file.tensors().iter().filter(|tensor| !is_beside_tower(&tensor.name)) {
             let stored_as = match swapped {
                 true => swap_feed_forward(&tensor.name),
                 false => tensor.name.clone(),
@@ -141,6 +151,11 @@ impl Weights {
         weights.join_frames(tower)?;
         weights.undo_shifts(tower);
         weights.fit_tower(tower)?;
+        for (name, tensor) in &mut weights.tensors {
+            if tower.stored_as(name) == Some(StoredAs::RotaryPairs) {
+                *tensor = tensor.clone().with_rotary_pairs(params.head_dim)?;
+            }
+        }
         weights.count();
         Ok(weights)
     }
@@ -456,10 +471,12 @@ impl Weights {
     }
 }
 
-/// The shape (channels, taps) of a convolution that has one input for each output, (channels, 1, taps); any other as it is.
+/// The shape (channels, taps) of a convolution that has one input for each output, (channels, 1, taps), and that of a vector
+/// of a value that has no dimensions; any other as it is.
 fn without_channel(shape: &[usize]) -> Vec<usize> {
     match *shape {
         [channels, 1, taps] => vec![channels, taps],
+        [] => vec![1],
         _ => shape.to_vec(),
     }
 }

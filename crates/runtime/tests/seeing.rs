@@ -16,12 +16,16 @@ use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, Processor, SourceFile, Source
 use serde_json::Value;
 
 /// And whether the GGUF and the mmproj beside it hold every fact.
-const FIXTURES: [(&str, bool); 6] = [
+const FIXTURES: [(&str, bool); 10] = [
     ("qwen3_5-vl", true),
     ("qwen3-vl", false),
     ("gemma3-vl", false),
+    ("gemma4-vl-e", true),
+    ("gemma4-vl-l", false),
     ("paligemma", false),
     ("lfm2-vl", true),
+    ("lfm3-vl", false),
+    ("mistral3-vl", false),
     ("minicpmv4_6", false),
 ];
 

@@ -124,15 +124,18 @@ impl Tiny {
     }
 }
 
-/// Kernels over frames, (out, channels, frames, height, width), whose sums are `rows`: all in the first frame but for a half in
-/// the last.
+/// Kernels over frames, (out, channels, frames, height, width) or as rows over two frames of three colours, whose sums are
+/// `rows`: all in the first frame but for a half in the last.
 fn frames(rows: &[f32], shape: &[usize]) -> Vec<f32> {
-    let pixels = shape[3] * shape[4];
+    let (n_frames, pixels) = match shape {
+        [_, _, frames, height, width] => (*frames, height * width),
+        _ => (2, shape[1] / (2 * 3)),
+    };
     let of_frame = |kernel: &[f32], frame: usize| {
-        let share = if frame == 0 || frame + 1 == shape[2] { 0.5 } else { 0.0 };
+        let share = if frame == 0 || frame + 1 == n_frames { 0.5 } else { 0.0 };
         kernel.iter().map(|value| value * share).collect::<Vec<f32>>()
     };
-    rows.chunks_exact(pixels).flat_map(|kernel| (0..shape[2]).flat_map(move |frame| of_frame(kernel, frame))).collect()
+    rows.chunks_exact(pixels).flat_map(|kernel| (0..n_frames).flat_map(move |frame| of_frame(kernel, frame))).collect()
 }
 
 /// What llama.cpp's converter leaves in F32: vectors, routers, and what a tower looks up or cuts patches with.

@@ -132,7 +132,9 @@ fn answer(
 ) -> anyhow::Result<ExitCode> {
     let ids = if command.raw || has_no_template(session) {
         if !command.raw {
-            say(format_args!("note: the model has no chat template: the prompt is continued as it stands, behind what is shown"));
+            say(format_args!(
+                "note: the model has no chat template: the prompt is continued as it stands, behind what is shown"
+            ));
         }
         session.text_ids_with_images(prompt, conversation.images())?
     } else {

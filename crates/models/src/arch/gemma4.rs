@@ -4,10 +4,10 @@
 //! src/models/gemma4-iswa.cpp.
 
 use plimsoll_formats::ConfigMap;
-use plimsoll_graph::{Builder, CacheId, Moe, Network, RopeId, RopeLayout, Score, Scope, ValueId};
+use plimsoll_graph::{Ahead, Builder, CacheId, Moe, Network, RopeId, RopeLayout, Score, Scope, ValueId};
 use serde_json::json;
 
-use super::{Arch, Class, GateUp, Gguf, RopeDefaults, RotaryRows, TokenizerClass, Window, Wrapper, llama};
+use super::{Arch, Class, GateUp, Gguf, RopeDefaults, RotaryRows, TokenizerClass, Window, llama};
 use crate::blocks::{self, Attention, QkNorm, Values};
 use crate::config::{GgufConfig, Hyperparams, LayerKeys, LayerKind, Layers, MAX_HEADS, MAX_LAYERS, MAX_WIDTH};
 use crate::mixture::Mixture;
@@ -17,7 +17,6 @@ use crate::{HyperparamError, ModelError, rope};
 pub(crate) const ARCH: Arch = Arch {
     name: "gemma4",
     classes: &[CLASS],
-    wrappers: &[Wrapper { tied: true, ..Wrapper::around("gemma4", "gemma4_text") }],
     unwritten: Some("sizes for each layer, which are not written for it here"),
     gguf: Gguf {
         tensors: &[
@@ -78,7 +77,7 @@ const CLASS: Class = Class {
         "attention_bias",
         "final_logit_softcapping",
         "num_local_experts",
-        "use_bidirectional_attention",
+        BIDIRECTIONAL,
         "global_head_dim",
     ],
     layers,
@@ -86,6 +85,9 @@ const CLASS: Class = Class {
     tokenizer: TokenizerClass::OrElse("GemmaTokenizer"),
     ..llama::CLASS
 };
+
+/// What sees what stands behind it: nothing, or on sliding layers pictures.
+const BIDIRECTIONAL: &str = "use_bidirectional_attention";
 
 /// Every sixth layer sees all where no kinds are listed, and the last always.
 fn layers(keys: &LayerKeys) -> Result<Layers, HyperparamError> {
@@ -99,8 +101,8 @@ fn layers(keys: &LayerKeys) -> Result<Layers, HyperparamError> {
 
 /// Newer files tell the heads of single layers; all that see all are alike.
 fn settle(config: &mut ConfigMap) -> Result<(), HyperparamError> {
-    if config.str("use_bidirectional_attention").ok().flatten() == Some("all") {
-        return Err(config.error("use_bidirectional_attention", "causal attention"));
+    if config.str(BIDIRECTIONAL)?.is_some_and(|kind| kind != "vision") {
+        return Err(config.error(BIDIRECTIONAL, "causal attention, but of pictures (`vision`)"));
     }
     if let Some(of_layers) = config.object("per_layer_config")? {
         let Some((_, first)) = of_layers.keys().iter().next() else { return Ok(()) };
@@ -150,6 +152,11 @@ fn facts(config: &mut GgufConfig) -> Result<(), HyperparamError> {
     let key_is_value = slides.iter().enumerate().any(|(layer, slides)| !slides && !has_values(layer));
     let shares = config.keys.usize("num_kv_shared_layers")?.unwrap_or(0);
     config.known("attention_k_eq_v", key_is_value && shares == 0);
+    // The models without embeddings for each layer see all of a picture.
+    let per_layer = config.keys.usize("hidden_size_per_layer_input")?.unwrap_or(0);
+    if per_layer == 0 {
+        config.keys.insert_as(BIDIRECTIONAL, "general.architecture", "vision");
+    }
     let experts = config.keys.usize("num_local_experts")?.unwrap_or(0);
     config.known("enable_moe_block", experts > 0);
     config.known("pad_token_id", config.gguf.uint("tokenizer.ggml.padding_token_id")?.unwrap_or(0));
@@ -185,10 +192,15 @@ impl Layout {
         }
         let qk_norm = Some(QkNorm::Gain { offset: 0.0 });
         let values = Values { normed: true, are_keys: false };
+        // `create_masks_for_vision_model`: within the window, and on layers that slide alone.
+        let ahead = match hp.str(BIDIRECTIONAL)? {
+            Some(_) => Ahead::Picture { masked: true },
+            None => Ahead::Nothing,
+        };
         let plain = Attention { scale: 1.0, qk_norm, values, ..Attention::plain(hp, Some(sliding)) };
         let mixture = hp.bool("enable_moe_block")?.unwrap_or(false).then(|| Mixture::read(hp)).transpose()?;
         Ok(Layout {
-            sliding: plain,
+            sliding: Attention { ahead, ..plain },
             full: Attention {
                 rope: Some(full),
                 head_dim: hp.size("global_head_dim", MAX_WIDTH)?,

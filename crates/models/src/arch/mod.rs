@@ -28,7 +28,7 @@ macro_rules! architectures {
     };
 }
 
-architectures! { llama ministral3 smollm3 qwen2 qwen3 qwen3_vl qwen3_moe qwen3_5 qwen3_5_moe olmo3 lfm2 lfm2_moe lfm3 gpt_oss granite_hybrid nemotron_h gemma4 glm4_moe_lite phi3 gemma gemma2 gemma3 llama4; towers idefics3 llama4_vision qwen3_vl_vision gemma3_vision paligemma lfm2_vl minicpmv4_6 }
+architectures! { llama ministral3 smollm3 qwen2 qwen3 qwen3_vl qwen3_moe qwen3_5 qwen3_5_moe olmo3 lfm2 lfm2_moe lfm3 gpt_oss granite_hybrid nemotron_h gemma4 glm4_moe_lite phi3 gemma gemma2 gemma3 llama4; towers idefics3 llama4_vision qwen3_vl_vision gemma3_vision gemma4_vision paligemma lfm2_vl lfm3_vl_vision minicpmv4_6 pixtral }
 
 mod siglip;
 
@@ -134,6 +134,8 @@ pub(crate) struct Wrapper {
     pub model_type: &'static str,
     /// `model_type` of the text model where the file does not say.
     pub text: &'static str,
+    /// `model_type`s of other text models that it is found around.
+    pub also: &'static [&'static str],
     /// Whether embeddings are tied where the file does not say.
     pub tied: bool,
     /// Keys that it gives its text model where the file says nothing of it, beyond the text class's own.
@@ -148,6 +150,7 @@ impl Wrapper {
         Wrapper {
             model_type,
             text,
+            also: &[],
             tied: false,
             text_keys: || Value::Object(Default::default()),
             settle: |_, _| Ok(()),
@@ -440,6 +443,8 @@ pub(crate) enum StoredAs {
     Kernel,
     /// The same over two frames, (out, channels, 2, patch, patch), whose sum counts: a picture fills both.
     Frames,
+    /// Kernels over two frames as rows, (out, channels * 2 * patch * patch).
+    FlatFrames,
     /// A kernel for each column, (columns, 1, side, side).
     Depthwise,
     /// Several tables of as many rows, (tables, rows, columns).
@@ -450,6 +455,8 @@ pub(crate) enum StoredAs {
     Shifted(f32),
     /// All whose names begin so: files may hold them where a configuration has no use for them.
     Spare,
+    /// In mmproj files with the two rows of a head side by side that rotate together.
+    RotaryPairs,
 }
 
 /// Where the tokens of a picture stand in the text, and so how they are turned.
@@ -491,8 +498,11 @@ impl TowerArch {
 
     /// The families of the text models that see with it.
     pub(crate) fn text_families(&self) -> impl Iterator<Item = &'static str> {
-        let family = |wrapper: &Wrapper| Arch::named(wrapper.text).expect("a wrapper's text model is known").name;
-        self.wrappers.iter().map(family)
+        let family = |text: &str| Arch::named(text).expect("a wrapper's text model is known").name;
+        self.wrappers
+            .iter()
+            .flat_map(|wrapper| wrapper.also.iter().chain([&wrapper.text]))
+            .map(move |text| family(text))
     }
 
     /// Where tokens of a picture stand in the text.

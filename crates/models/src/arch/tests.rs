@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::config::{GGUF_NEUTRAL, NEUTRAL};
-use crate::names::{Role, mmproj_name, role};
+use crate::names::{KINDS, Role, mmproj_name, role};
 
 /// The names of weights that a description declares, those of layers with their number as `N`.
 fn declared(network: &Network) -> BTreeSet<String> {
@@ -53,10 +53,20 @@ const RECURRENT: [&str; 3] = ["conv", "linear_attention", "mamba"];
 
 fn declared_by_tower(tower: &TowerArch) -> BTreeSet<String> {
     // The usual picture of 14 by 14 patches, which the usual number of tokens does not divide.
-    let config = json!({ "model_type": tower.wrappers[0].model_type, "mm_tokens_per_image": 49 }).to_string();
-    let hp = Hyperparams::from_config_json("config.json", &config).unwrap();
-    let params = VisionParams::of_wrapped(&hp).unwrap().unwrap();
-    declared(&(tower.build)(&params).unwrap().network)
+    let model_type = tower.wrappers[0].model_type;
+    let kinds = [
+        json!({ "model_type": model_type, "mm_tokens_per_image": 49 }),
+        json!({
+            "model_type": model_type, "mm_tokens_per_image": 49, "multimodal_projector_bias": true,
+            "vision_config": { "use_clipped_linears": true, "standardize": true },
+        }),
+    ];
+    let with = |config: Value| {
+        let hp = Hyperparams::from_config_json("config.json", &config.to_string()).unwrap();
+        let params = VisionParams::of_wrapped(&hp).unwrap().unwrap();
+        declared(&(tower.build)(&params).unwrap().network)
+    };
+    kinds.into_iter().flat_map(with).collect()
 }
 
 /// The canonical names that a name in one of the tables stands for.
@@ -88,10 +98,18 @@ fn every_name_that_an_architecture_spells_is_declared_by_its_network() {
     }
     for tower in TOWERS {
         let declared = declared_by_tower(tower);
-        for (file, _) in tower.tensors {
+        let common = COMMON_TOWER.iter().filter(|_| tower.has_mmproj);
+        for (file, _) in tower.tensors.iter().chain(common) {
             let is_whole = file.starts_with("v.") || file.starts_with("mm.");
-            let file = if is_whole { (*file).to_owned() } else { format!("v.blk.7.{file}.weight") };
+            let file = match is_whole {
+                true => (*file).to_owned(),
+                false if file.ends_with(".weight") => format!("v.blk.7.{file}"),
+                false => format!("v.blk.7.{file}.weight"),
+            };
             let name = mmproj_name(tower, &file).unwrap().replace(".7.", ".N.");
+            // The second frame of a kernel, which is stored by itself.
+            let first = name.strip_suffix(".1").filter(|first| tower.stored_as(first) == Some(StoredAs::Frames));
+            let name = first.map_or(name.clone(), str::to_owned);
             assert!(declared.contains(&name), "{}: `{name}` is spelled, but no tower has it", tower.name);
         }
         for (_, part) in tower.parts {
@@ -130,7 +148,10 @@ fn every_weight_of_a_network_has_a_name_in_its_gguf() {
     }
     for tower in TOWERS.iter().filter(|tower| tower.has_mmproj) {
         let files = tower.tensors.iter().chain(&COMMON_TOWER).map(|(file, _)| *file);
-        let kinds = |file: &str| [file.to_owned(), format!("v.blk.7.{file}.weight"), format!("v.blk.7.{file}.bias")];
+        let kinds = |file: &str| {
+            let of_module = KINDS.map(|kind| format!("v.blk.7.{file}.{kind}"));
+            [file.to_owned(), format!("v.blk.7.{file}")].into_iter().chain(of_module).collect::<Vec<_>>()
+        };
         let spelled = files.flat_map(kinds).filter_map(|name| mmproj_name(tower, &name));
         let spelled: BTreeSet<String> = spelled.map(|name| name.replace(".7.", ".N.")).collect();
         let missing: Vec<String> = declared_by_tower(tower).difference(&spelled).cloned().collect();
@@ -172,7 +193,9 @@ fn names_are_an_architectures_own_and_lead_to_known_ones() {
     let wrappers = ARCHITECTURES.iter().flat_map(|arch| arch.wrappers);
     for wrapper in wrappers.chain(TOWERS.iter().flat_map(|tower| tower.wrappers)) {
         assert!(seen.insert(wrapper.model_type), "`{}` is declared twice", wrapper.model_type);
-        assert!(Arch::of_class("", wrapper.text).is_ok(), "{}: `{}`", wrapper.model_type, wrapper.text);
+        for text in wrapper.also.iter().chain([&wrapper.text]) {
+            assert!(Arch::of_class("", text).is_ok(), "{}: `{text}`", wrapper.model_type);
+        }
     }
 }
 
@@ -190,7 +213,7 @@ const OTHERWISE_MEANT: [(&str, &[&str], &str); 11] = [
     ("engine/src/tokenizer/to_gguf/scored.rs", &["llama"], "GGUF's word for a SentencePiece vocabulary"),
     (
         "engine/src/tokenizer/pre_tokenizers.rs",
-        &["lfm2", "llama", "llama4", "qwen2", "qwen35"],
+        &["lfm2", "llama", "llama4", "pixtral", "qwen2", "qwen35"],
         "tags of pre-tokenizers",
     ),
 ];

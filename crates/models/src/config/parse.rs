@@ -137,6 +137,11 @@ pub(super) fn hyperparams(
 
 pub(super) fn activation(config: &ConfigMap) -> Result<Activation, HyperparamError> {
     let key = if config.get("hidden_activation").is_some() { "hidden_activation" } else { "hidden_act" };
+    activation_of(config, key)
+}
+
+/// The activation that a key names.
+pub(super) fn activation_of(config: &ConfigMap, key: &str) -> Result<Activation, HyperparamError> {
     match config.str(key)? {
         Some("silu" | "swish") => Ok(Activation::Silu),
         Some("gelu") => Ok(Activation::Gelu),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use plimsoll_graph::{PixelOrder, TileAttention};
 
-use super::parse::activation;
+use super::parse::{activation, activation_of};
 use super::{Activation, Hyperparams, MAX_HEADS, MAX_LAYERS, MAX_WIDTH, keys_of};
 use crate::arch::TowerArch;
 
@@ -82,6 +82,7 @@ impl VisionParams {
             }
         }
         config.default_keys(keys_of(arch.defaults));
+        config.insert_as("text_norm_eps", "rms_norm_eps", text.rms_eps);
         params(config, arch, arch.pixels, text.d_model).map(Some)
     }
 
@@ -162,6 +163,14 @@ impl VisionParams {
         Ok(self.config.positive(key)? as f32)
     }
 
+    /// An activation under its Hugging Face name.
+    ///
+    /// # Errors
+    /// The key is absent or names none that is known.
+    pub(crate) fn activation_of(&self, key: &str) -> Result<Activation, HyperparamError> {
+        activation_of(&self.config, key)
+    }
+
     /// An error about a key whose value a tower cannot honour.
     pub(crate) fn error(&self, key: &str, expected: impl Into<String>) -> HyperparamError {
         self.config.error(key, expected)
@@ -225,7 +234,6 @@ pub(crate) fn from_mmproj(
         config.insert_as(key, spelled, value);
     }
     config.insert_as("num_channels", "clip.vision.num_channels", 3);
-    (arch.facts)(file, &mut config)?;
     // llama.cpp's `use_gelu` is the tanh approximation.
     let gelu = file.bool("clip.use_gelu")?.unwrap_or(false);
     let activation = match file.bool("clip.use_silu")?.unwrap_or(false) {
@@ -234,6 +242,7 @@ pub(crate) fn from_mmproj(
         false => Value::Null,
     };
     config.insert_as("hidden_act", "clip.use_gelu", activation);
+    (arch.facts)(file, &mut config)?;
     params(config, arch, PixelOrder::ChannelsFirst, text_width)
 }
 
@@ -287,6 +296,14 @@ fn params(
         image_token: image_token.map_err(|_| config.error("image_token_id", "a token id"))?,
         config: Arc::new(config),
     })
+}
+
+/// The edge of tiles, in pixels, where a tower takes tiles of any size and its files name none: that of 16 by 16 features.
+pub(crate) fn tiles_of_any_size(config: &mut ConfigMap) -> Result<(), HyperparamError> {
+    let patch = edge(config, "patch_size")?;
+    let tile = 16 * merge_side(config)? * patch;
+    config.insert_as("image_size", "patch_size", tile);
+    Ok(())
 }
 
 /// An edge in pixels, which may be given twice, for height and width.
