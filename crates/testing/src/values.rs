@@ -26,6 +26,8 @@ pub fn weight(declared: &WeightDecl) -> Vec<f32> {
     let (middle, reach) = match declared.kind {
         WeightKind::Vector { .. } if name.ends_with(".bias") => (0.0, 0.25),
         WeightKind::Vector { offset } if is_norm(name) => (1.0 - offset, 0.25),
+        WeightKind::Vector { .. } if name.ends_with("_min") => (-BOUND, 0.25),
+        WeightKind::Vector { .. } if name.ends_with("_max") => (BOUND, 0.25),
         WeightKind::Vector { .. } => (0.0, 1.0),
         WeightKind::Matrix if is_table(name) => (0.0, 1.0),
         WeightKind::Matrix | WeightKind::Experts => {
@@ -37,6 +39,9 @@ pub fn weight(declared: &WeightDecl) -> Vec<f32> {
     let exact = |value: f32| half::bf16::from_f32(value).to_f32();
     uniform(name, n).into_iter().map(|value| exact(middle + reach * value)).collect()
 }
+
+/// Values are cut about here, which some of them reach.
+const BOUND: f32 = 1.25;
 
 /// Norms whose number stands in their name, or their place.
 fn is_norm(name: &str) -> bool {

@@ -14,7 +14,7 @@ pub(super) fn processor(
     match &vision.mmproj {
         Some(mmproj) => Ok((from_mmproj(vision, mmproj)?, None)),
         None => {
-            let sources = settings(checkpoint)?;
+            let sources = own_settings(checkpoint)?;
             Ok((Processor::from_sources(&sources)?, Some(sources)))
         }
     }
@@ -28,19 +28,30 @@ pub fn mmproj_parameters(
     checkpoint: &Checkpoint,
     vision: &Vision,
 ) -> Result<(MmprojParameters, bool), VisionEncoderError> {
-    let (processor, params) = (Processor::from_sources(&settings(checkpoint)?)?, &vision.params);
+    let (processor, params) = (Processor::from_sources(&own_settings(checkpoint)?)?, &vision.params);
     let parameters = processor.in_mmproj(&checkpoint.display(), params.arch.name, params.tile_size)?;
     let is_all = processor.cuts_as(&parameters);
     Ok((parameters, is_all))
 }
 
-fn settings(checkpoint: &Checkpoint) -> Result<Sources, VisionEncoderError> {
+/// The settings files of a checkpoint.
+fn own_settings(checkpoint: &Checkpoint) -> Result<Sources, FormatError> {
+    let model_type = checkpoint.hyperparams.wrapper.clone().unwrap_or_default();
+    settings(&checkpoint.display(), model_type, |name| checkpoint.settings_file(name))
+}
+
+/// Settings files of a model, which `read` finds by their names: their paths and texts.
+pub(super) fn settings(
+    model: &str,
+    model_type: String,
+    read: impl Fn(&str) -> Result<Option<(String, String)>, FormatError>,
+) -> Result<Sources, FormatError> {
     let read = |name: &str| -> Result<Option<SourceFile>, FormatError> {
-        Ok(checkpoint.settings_file(name)?.map(|(file, text)| SourceFile { file, text }))
+        Ok(read(name)?.map(|(file, text)| SourceFile { file, text }))
     };
     Ok(Sources {
-        checkpoint: checkpoint.display(),
-        model_type: checkpoint.hyperparams.wrapper.clone().unwrap_or_default(),
+        checkpoint: model.to_owned(),
+        model_type,
         processor: read("processor_config.json")?,
         preprocessor: read("preprocessor_config.json")?,
         video_preprocessor: read("video_preprocessor_config.json")?,

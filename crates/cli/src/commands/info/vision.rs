@@ -90,8 +90,8 @@ impl VisionFacts {
         let types: Vec<String> = self.types.iter().map(|(name, n)| format!("{name} {}", bytes(*n as f64))).collect();
         let mut lines = vec![
             format!(
-                "{} layers of width {}, tiles of {}, patches of {}",
-                self.layers, self.d_model, self.tile_size, self.patch_size
+                "{} layers of width {}, patches of {}, positions for {} x {}",
+                self.layers, self.d_model, self.patch_size, self.tile_size, self.tile_size
             ),
             types.join(", "),
         ];

@@ -143,8 +143,13 @@ fn of_safetensors(checkpoint: &Checkpoint, pre: Option<&str>) -> anyhow::Result<
         }
         notes.extend(template.unusable.as_ref().map(|why| format!("no chat template is written: {why}")));
     }
-    if hp.wrapper.is_some() && Vision::of(checkpoint, None)?.is_some() {
-        notes.push("the text model alone is written; --tower writes its vision tower".to_owned());
+    if hp.wrapper.is_some()
+        && let Some(vision) = Vision::of(checkpoint, None)?
+    {
+        notes.push(match vision.params.arch.unwritten() {
+            None => "the text model alone is written; --tower writes its vision tower".to_owned(),
+            Some(what) => format!("the text model alone is written, nothing of its vision tower: {what}"),
+        });
     }
     let n_experts = hp.usize("num_local_experts")?.unwrap_or(0);
     let group = hp.n_heads / hp.n_kv_heads.max(1);

@@ -15,6 +15,7 @@ use plimsoll_export::onnx::{Matrices, OnnxError, OnnxExport, OnnxGraphs, Precisi
 use plimsoll_formats::{Folder, NewFolder};
 use plimsoll_kernels::Pool;
 use plimsoll_lab::loss::beside::Losses;
+use plimsoll_models::export::require_written;
 use plimsoll_models::{Checkpoint, Vision};
 use plimsoll_panel::shown_text;
 use plimsoll_runtime::{Arithmetic, Program, Tower};
@@ -43,6 +44,9 @@ pub fn run(command: &ExportOnnx, settings: &Settings, as_json: bool) -> anyhow::
     // What does not run here is not written either: every weight has its place, and none is left over.
     drop(Program::load(&checkpoint, settings.isa, settings.threads, Arithmetic::Exact)?);
     if let Some(vision) = &vision {
+        if let Err(error) = require_written(&vision.params) {
+            return Err(Mistake::error(error.to_string(), "--text-only exports the text model"));
+        }
         drop(Tower::load(vision, settings.isa, settings.threads, Arithmetic::Exact)?);
     }
     if command.exact && checkpoint.tensors().all(|tensor| tensor.dtype().is_float()) {
