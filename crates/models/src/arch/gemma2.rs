@@ -2,6 +2,7 @@
 //! transformers modeling_gemma2.py, configuration_gemma2.py; llama.cpp's conversion/gemma.py (`Gemma2Model`),
 //! src/models/gemma2.cpp.
 
+use plimsoll_formats::gguf::MetaValue;
 use plimsoll_graph::{Ahead, Builder, Network, RopeLayout};
 use serde_json::json;
 
@@ -57,6 +58,19 @@ fn layers(keys: &LayerKeys) -> Result<Layers, HyperparamError> {
     Ok(Layers { kinds: keys.listed.clone().unwrap_or_else(by_number), window: keys.window()? })
 }
 
+/// The key of which layers slide: a flag for each, or every how many one sees all.
+pub(super) const PATTERN: &str = "attention.sliding_window_pattern";
+
+/// Takes the kinds of layers from flags, and tells whether there are some.
+pub(super) fn listed(config: &mut GgufConfig) -> Result<bool, HyperparamError> {
+    let key = config.key(PATTERN);
+    let Some(MetaValue::Array(_)) = config.gguf.get(&key) else { return Ok(false) };
+    let flags = config.gguf.bools(&key)?.unwrap_or_default();
+    let word = |slides: &bool| if *slides { "sliding_attention" } else { "full_attention" };
+    config.keys.insert_as("layer_types", &key, json!(flags.iter().map(word).collect::<Vec<&str>>()));
+    Ok(true)
+}
+
 /// What llama.cpp takes where files say nothing, and what the 27B (46 layers) divides scores by: the root of d_model / n_heads,
 /// all others by that of head_dim.
 fn facts(config: &mut GgufConfig) -> Result<(), HyperparamError> {
@@ -66,6 +80,10 @@ fn facts(config: &mut GgufConfig) -> Result<(), HyperparamError> {
         if config.keys.get(key).is_none() {
             config.known(key, usual);
         }
+    }
+    if !listed(config)? {
+        // Every second layer sees all: another number the class has no key for.
+        config.only(PATTERN, 2.0)?;
     }
     scores(config, 46)
 }

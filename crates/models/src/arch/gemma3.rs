@@ -2,7 +2,6 @@
 //! see each other. Source: transformers modeling_gemma3.py, configuration_gemma3.py; llama.cpp
 //! convert_hf_to_gguf.py, llama-model.cpp.
 
-use plimsoll_formats::gguf::MetaValue;
 use plimsoll_graph::Ahead;
 use serde_json::json;
 
@@ -78,18 +77,10 @@ fn layers(keys: &LayerKeys) -> Result<Layers, HyperparamError> {
 }
 
 fn facts(config: &mut GgufConfig) -> Result<(), HyperparamError> {
-    let pattern_key = config.key("attention.sliding_window_pattern");
-    match config.gguf.get(&pattern_key) {
-        Some(MetaValue::Array(_)) => {
-            let words = config.gguf.bools(&pattern_key)?.unwrap_or_default();
-            let word = |&sliding: &bool| if sliding { "sliding_attention" } else { "full_attention" };
-            let words: Vec<&str> = words.iter().map(word).collect();
-            config.keys.insert_as("layer_types", &pattern_key, json!(words));
-        }
-        _ => {
-            let pattern = config.gguf.uint(&pattern_key)?.unwrap_or(6);
-            config.keys.insert_as("sliding_window_pattern", &pattern_key, pattern);
-        }
+    if !gemma2::listed(config)? {
+        let key = config.key(gemma2::PATTERN);
+        let pattern = config.gguf.uint(&key)?.unwrap_or(6);
+        config.keys.insert_as("sliding_window_pattern", &key, pattern);
     }
     // The 27B divides scores by another root.
     gemma2::scores(config, 62)
