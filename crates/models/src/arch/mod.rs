@@ -28,7 +28,7 @@ macro_rules! architectures {
     };
 }
 
-architectures! { llama ministral3 smollm3 qwen2 qwen3 qwen3_vl qwen3_moe qwen3_5 qwen3_5_moe olmo3 lfm2 lfm2_moe lfm3 gpt_oss granite_hybrid nemotron_h gemma4 glm4_moe_lite phi3 gemma3 llama4; towers gemma4_vision idefics3 lfm3_vl_vision llama4_vision pixtral qwen3_vl_vision }
+architectures! { llama ministral3 smollm3 qwen2 qwen2_5_vl qwen3 qwen3_vl qwen3_moe qwen3_vl_moe qwen3_5 qwen3_5_moe olmo3 lfm2 lfm2_moe lfm3 gpt_oss granite_hybrid nemotron_h gemma4 glm4_moe_lite phi3 gemma3 llama4; towers gemma4_vision idefics3 lfm3_vl_vision llama4_vision pixtral qwen2_5_vl_vision qwen3_vl_vision }
 
 /// An architecture of text models: its network, and how published files spell it.
 pub struct Arch {
@@ -134,6 +134,8 @@ pub(crate) struct Wrapper {
     pub text: &'static str,
     /// `model_type`s of other text models that it is found around.
     pub also: &'static [&'static str],
+    /// Whether older files have the keys of the text model beside its own.
+    pub flat: bool,
     /// Whether embeddings are tied where the file does not say.
     pub tied: bool,
     /// Keys that it gives its text model where the file says nothing of it, beyond the text class's own.
@@ -149,6 +151,7 @@ impl Wrapper {
             model_type,
             text,
             also: &[],
+            flat: false,
             tied: false,
             text_keys: || Value::Object(Default::default()),
             settle: |_, _| Ok(()),
@@ -448,6 +451,8 @@ pub(crate) enum StoredAs {
     Tables(usize),
     /// A matrix turned round, (in, out).
     Turned,
+    /// In safetensors files as many rows of each of these modules, one behind the other.
+    Rows(&'static [&'static str]),
     /// In mmproj files with the two rows of a head side by side that rotate together.
     RotaryPairs,
 }
@@ -492,7 +497,10 @@ impl TowerArch {
     /// The families of the text models that see with it.
     pub(crate) fn text_families(&self) -> impl Iterator<Item = &'static str> {
         let family = |text: &str| Arch::named(text).expect("a wrapper's text model is known").name;
-        self.wrappers.iter().flat_map(|wrapper| wrapper.also.iter().chain([&wrapper.text])).map(move |text| family(text))
+        self.wrappers
+            .iter()
+            .flat_map(|wrapper| wrapper.also.iter().chain([&wrapper.text]))
+            .map(move |text| family(text))
     }
 
     /// Where tokens of a picture stand in the text.
