@@ -19,12 +19,9 @@ pub enum Ahead {
     /// Nothing.
     #[default]
     Nothing,
-    /// All of the picture that it belongs to.
-    Picture {
-        /// Whether the mask holds for the picture, too, whose part before its range is not seen then. Source: transformers
-        /// masking_utils.py, `sliding_window_overlay`, which bounds what is before the query alone.
-        masked: bool,
-    },
+    /// All of the picture that it belongs to, but for what lies before its mask's range. Source: transformers masking_utils.py,
+    /// `sliding_window_overlay`, which bounds what is before the query alone.
+    Picture,
     /// All of the prompt that it belongs to.
     Prompt,
 }
@@ -34,16 +31,15 @@ impl Ahead {
     ///
     /// ```
     /// use plimsoll_graph::{Ahead, Mask};
-    /// assert_eq!(Ahead::Picture { masked: false }.span(Mask::Sliding(2), 5, Some(&(3..9))), 3..9);
-    /// assert_eq!(Ahead::Picture { masked: true }.span(Mask::Sliding(2), 5, Some(&(3..9))), 4..9);
+    /// assert_eq!(Ahead::Picture.span(Mask::Sliding(2), 5, Some(&(3..9))), 4..9);
     /// assert_eq!(Ahead::Nothing.span(Mask::Causal, 5, Some(&(3..9))), 0..6);
     /// ```
     pub fn span(self, mask: Mask, position: usize, block: Option<&Range<usize>>) -> Range<usize> {
         let seen = mask.span(position);
         match (self, block) {
             (Ahead::Nothing, _) | (_, None) => seen,
-            (Ahead::Picture { masked: true }, Some(block)) => seen.start..block.end.max(seen.end),
-            (_, Some(block)) => seen.start.min(block.start)..block.end.max(seen.end),
+            (Ahead::Picture, Some(block)) => seen.start..block.end.max(seen.end),
+            (Ahead::Prompt, Some(block)) => seen.start.min(block.start)..block.end.max(seen.end),
         }
     }
 }

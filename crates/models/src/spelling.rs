@@ -199,11 +199,26 @@ pub fn tower_in_mlx(network: &Network, vision: &VisionParams) -> Vec<Stored> {
 
 /// The weights of a tower as the safetensors of a multimodal checkpoint have them.
 pub fn tower_in_safetensors(network: &Network, vision: &VisionParams) -> Vec<Stored> {
-    let stored = |weight: &WeightDecl| {
-        let name = beginning(vision.arch.parts, &weight.name).unwrap_or_else(|| weight.name.clone());
-        tower_tensor(weight, name, vision)
+    let name = |name: &str| beginning(vision.arch.parts, name).unwrap_or_else(|| name.to_owned());
+    let stored = |weight: &WeightDecl| match rows_of(vision.arch, &weight.name) {
+        Some((stored, parts)) if parts[0] == weight.name => {
+            let mut shape = weight.shape.clone();
+            shape[0] *= parts.len();
+            Some(Stored { name: name(&stored), shape, parts, layout: StoredLayout::Rows })
+        }
+        Some(_) => None,
+        None => Some(tower_tensor(weight, name(&weight.name), vision)),
     };
-    network.weights.iter().map(stored).collect()
+    network.weights.iter().filter_map(stored).collect()
+}
+
+/// The tensor that holds the rows of this weight among those of others, and what all of these are called.
+fn rows_of(tower: &TowerArch, name: &str) -> Option<(String, Vec<String>)> {
+    tower.stored.iter().find_map(|(end, stored)| {
+        let (StoredAs::Rows(parts), (_, kind)) = (stored, end.rsplit_once('.')?) else { return None };
+        let before = parts.iter().find_map(|part| name.strip_suffix(&format!("{part}.{kind}")))?;
+        Some((format!("{before}{end}"), parts.iter().map(|part| format!("{before}{part}.{kind}")).collect()))
+    })
 }
 
 /// The weights of a tower as an mmproj GGUF has them.
@@ -241,7 +256,7 @@ fn tower_tensor(weight: &WeightDecl, name: String, vision: &VisionParams) -> Sto
     let mut stored = whole(weight, name);
     let (rows, columns, patch) = (weight.shape[0], weight.shape.last().copied().unwrap_or(1), vision.patch_size);
     match vision.arch.stored_as(&weight.name) {
-        None | Some(StoredAs::Shifted(_) | StoredAs::Spare | StoredAs::RotaryPairs) => {}
+        None | Some(StoredAs::Shifted(_) | StoredAs::Spare | StoredAs::RotaryPairs | StoredAs::Rows(_)) => {}
         Some(StoredAs::Kernel) => stored.shape = vec![rows, vision.n_channels, patch, patch],
         Some(StoredAs::Frames) => {
             (stored.shape, stored.layout) = (vec![rows, vision.n_channels, 2, patch, patch], StoredLayout::Frames);

@@ -103,6 +103,11 @@ impl Weights {
 
     /// Shows the weights of a tower as the matrices that they are.
     pub(crate) fn fit_tower(&mut self, tower: &TowerArch) -> Result<(), FormatError> {
+        for (end, stored) in tower.stored {
+            if let StoredAs::Rows(parts) = stored {
+                self.split_rows(end, parts)?;
+            }
+        }
         for (name, tensor) in &mut self.tensors {
             let fitted = match tower.stored_as(name) {
                 Some(StoredAs::Frames) => tensor.frames_summed()?,
@@ -114,11 +119,28 @@ impl Weights {
                     | StoredAs::Depthwise
                     | StoredAs::Shifted(_)
                     | StoredAs::Spare
-                    | StoredAs::RotaryPairs,
+                    | StoredAs::RotaryPairs
+                    | StoredAs::Rows(_),
                 )
                 | None => tensor.clone().without_patch_shape(),
             };
             *tensor = fitted;
+        }
+        Ok(())
+    }
+
+    /// Shows tensors whose names end in `end` as those of `parts`, which have as many rows each.
+    fn split_rows(&mut self, end: &str, parts: &[&str]) -> Result<(), FormatError> {
+        let kind = end.rsplit_once('.').map_or("", |(_, kind)| kind);
+        for (before, stored) in self.take_where(|name| name.strip_suffix(end)) {
+            let rows = stored.shape().first().copied().unwrap_or(0);
+            if !rows.is_multiple_of(parts.len()) {
+                return Err(stored.error(format!("has {rows} rows, expected as many for each of {}", parts.join(", "))));
+            }
+            let each = rows / parts.len();
+            for (i, part) in parts.iter().enumerate() {
+                self.add(stored.rows_as(&format!("{before}{part}.{kind}"), i * each..(i + 1) * each)?)?;
+            }
         }
         Ok(())
     }

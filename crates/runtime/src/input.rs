@@ -121,7 +121,7 @@ impl<'a> Input<'a> {
     pub(crate) fn blocks(&self, ahead: Ahead) -> Vec<Range<usize>> {
         match ahead {
             Ahead::Nothing => Vec::new(),
-            Ahead::Picture { .. } => self.overrides.iter().map(|given| given.at..given.at + given.n_tokens()).collect(),
+            Ahead::Picture => self.overrides.iter().map(|given| given.at..given.at + given.n_tokens()).collect(),
             Ahead::Prompt => vec![0..self.prompt],
         }
     }

@@ -88,7 +88,7 @@ mod tests {
         let rows = [0.0; 6];
         let given = [EmbeddingOverride { grid: Some((2, 3)), ..EmbeddingOverride::new(3, &rows, 1) }];
         let mut places = Places::default();
-        places.learn(Input::with_embeddings(&ids, &given), 0, Ahead::Picture { masked: false });
+        places.learn(Input::with_embeddings(&ids, &given), 0, Ahead::Picture);
         let all = |coordinate| (0..12).map(|index| places.coordinate(index, coordinate)).collect::<Vec<_>>();
         assert_eq!(all(Coordinate::Time), [0, 1, 2, 3, 3, 3, 3, 3, 3, 6, 7, 8]);
         assert_eq!(all(Coordinate::Row)[3..9], [3, 3, 3, 4, 4, 4]);

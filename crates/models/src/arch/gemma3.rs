@@ -23,7 +23,7 @@ pub(crate) const ARCH: Arch = Arch {
     mlx_lacks,
     build: |hp| {
         // The pictures' tokens see each other; a network that is given none has none.
-        gemma2::decoder(hp, Ahead::Picture { masked: true }, |attention| {
+        gemma2::decoder(hp, Ahead::Picture, |attention| {
             attention.qk_norm = Some(QkNorm::Gain { offset: GAIN });
         })
     },

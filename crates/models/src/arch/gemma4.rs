@@ -194,7 +194,7 @@ impl Layout {
         let values = Values { normed: true, are_keys: false };
         // `create_masks_for_vision_model`: within the window, and on layers that slide alone.
         let ahead = match hp.str(BIDIRECTIONAL)? {
-            Some(_) => Ahead::Picture { masked: true },
+            Some(_) => Ahead::Picture,
             None => Ahead::Nothing,
         };
         let plain = Attention { scale: 1.0, qk_norm, values, ..Attention::plain(hp, Some(sliding)) };

@@ -28,7 +28,7 @@ macro_rules! architectures {
     };
 }
 
-architectures! { llama ministral3 smollm3 qwen2 qwen3 qwen3_vl qwen3_moe qwen3_5 qwen3_5_moe olmo3 lfm2 lfm2_moe lfm3 gpt_oss granite_hybrid nemotron_h gemma4 glm4_moe_lite phi3 gemma gemma2 gemma3 llama4; towers idefics3 llama4_vision qwen3_vl_vision gemma3_vision gemma4_vision paligemma lfm2_vl lfm3_vl_vision minicpmv4_6 pixtral }
+architectures! { llama ministral3 smollm3 qwen2 qwen2_5_vl qwen3 qwen3_vl qwen3_moe qwen3_vl_moe qwen3_5 qwen3_5_moe olmo3 lfm2 lfm2_moe lfm3 gpt_oss granite_hybrid nemotron_h gemma4 glm4_moe_lite phi3 gemma gemma2 gemma3 llama4; towers idefics3 llama4_vision qwen2_5_vl_vision qwen3_vl_vision gemma3_vision gemma4_vision paligemma lfm2_vl lfm3_vl_vision minicpmv4_6 pixtral }
 
 mod siglip;
 
@@ -136,6 +136,8 @@ pub(crate) struct Wrapper {
     pub text: &'static str,
     /// `model_type`s of other text models that it is found around.
     pub also: &'static [&'static str],
+    /// Whether older files have the keys of the text model beside its own.
+    pub flat: bool,
     /// Whether embeddings are tied where the file does not say.
     pub tied: bool,
     /// Keys that it gives its text model where the file says nothing of it, beyond the text class's own.
@@ -151,6 +153,7 @@ impl Wrapper {
             model_type,
             text,
             also: &[],
+            flat: false,
             tied: false,
             text_keys: || Value::Object(Default::default()),
             settle: |_, _| Ok(()),
@@ -455,6 +458,8 @@ pub(crate) enum StoredAs {
     Shifted(f32),
     /// All whose names begin so: files may hold them where a configuration has no use for them.
     Spare,
+    /// In safetensors files as many rows of each of these modules, one behind the other.
+    Rows(&'static [&'static str]),
     /// In mmproj files with the two rows of a head side by side that rotate together.
     RotaryPairs,
 }

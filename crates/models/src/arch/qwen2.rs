@@ -15,7 +15,7 @@ pub(crate) const ARCH: Arch =
     ..llama::ARCH
 };
 
-const CLASS: Class = Class {
+pub(super) const CLASS: Class = Class {
     model_type: "qwen2",
     defaults: || {
         json!({

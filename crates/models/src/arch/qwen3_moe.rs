@@ -1,7 +1,7 @@
 //! Qwen3 with experts: its layers, in which some or all MLPs are mixtures. Source: transformers modeling_qwen3_moe.py,
 //! configuration_qwen3_moe.py; llama.cpp convert_hf_to_gguf.py (`Qwen3MoeModel`), src/models/qwen3moe.cpp.
 
-use plimsoll_graph::{Network, Score};
+use plimsoll_graph::{Network, Scope, Score, ValueId};
 use serde_json::json;
 
 use super::{Arch, Class, Gguf, RotaryRows, TokenizerClass, llama};
@@ -56,7 +56,7 @@ fn one_window(keys: &LayerKeys) -> Result<Layers, HyperparamError> {
 
 /// llama.cpp has in its code that weights are renormalised, and converts no model with layers of another kind but by
 /// what tensors they have.
-fn facts(config: &mut GgufConfig) -> Result<(), HyperparamError> {
+pub(super) fn facts(config: &mut GgufConfig) -> Result<(), HyperparamError> {
     config.known("norm_topk_prob", true);
     let layers = config.keys.usize("num_hidden_layers")?.unwrap_or(0);
     let dense: Vec<usize> = (0..layers.min(MAX_LAYERS)).filter(|layer| !config.facts.moe_layers.contains(layer)).collect();
@@ -66,6 +66,11 @@ fn facts(config: &mut GgufConfig) -> Result<(), HyperparamError> {
 }
 
 fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
+    llama::decoder_with(hp, |_, attention| attention.qk_norm = Some(QkNorm::Gain { offset: 0.0 }), mlp(hp)?)
+}
+
+/// A mixture in some layers or all, in the others Llama's MLP.
+pub(super) fn mlp(hp: &Hyperparams) -> Result<impl Fn(&mut Scope<'_>, usize, ValueId) -> ValueId, ModelError> {
     let mixture = Mixture::read(hp)?;
     let dense = hp.usizes("mlp_only_layers")?.unwrap_or_default();
     let step = hp.usize("decoder_sparse_step")?.unwrap_or(1);
@@ -74,13 +79,9 @@ fn build(hp: &Hyperparams) -> Result<Network, ModelError> {
     }
     let renormalised = hp.bool("norm_topk_prob")?.unwrap_or(false).then_some(0.0);
     let moe = mixture.gated(hp, "mlp.gate", "mlp.experts", Score::Softmax, renormalised);
-    let has_experts = |i: usize| mixture.n_experts > 0 && !dense.contains(&i) && (i + 1).is_multiple_of(step);
-    llama::decoder_with(
-        hp,
-        |_, attention| attention.qk_norm = Some(QkNorm::Gain { offset: 0.0 }),
-        |layer, i, h| match has_experts(i) {
-            true => layer.moe(h, &moe),
-            false => blocks::gated_mlp(layer, h, "mlp", hp.d_ff, hp),
-        },
-    )
+    let has_experts = move |i: usize| mixture.n_experts > 0 && !dense.contains(&i) && (i + 1).is_multiple_of(step);
+    Ok(move |layer: &mut Scope<'_>, i: usize, h: ValueId| match has_experts(i) {
+        true => layer.moe(h, &moe),
+        false => blocks::gated_mlp(layer, h, "mlp", hp.d_ff, hp),
+    })
 }

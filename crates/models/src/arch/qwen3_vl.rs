@@ -1,12 +1,13 @@
 //! The text half of Qwen3-VL: Qwen3 whose first layers are given more of each picture, and whose pairs turn by rows and columns.
 //! Source: transformers modeling_qwen3_vl.py, configuration_qwen3_vl.py; llama.cpp src/models/qwen3vl.cpp.
 
+use plimsoll_graph::{Network, Scope, ValueId};
 use serde_json::json;
 
 use super::{Arch, Class, Gguf, RopeDefaults, Sections, llama, qwen3};
-use crate::HyperparamError;
 use crate::blocks::{Attention, QkNorm};
-use crate::config::GgufConfig;
+use crate::config::{GgufConfig, Hyperparams};
+use crate::{HyperparamError, ModelError};
 
 pub(crate) const ARCH: Arch = Arch {
     name: "qwen3vl",
@@ -14,16 +15,7 @@ pub(crate) const ARCH: Arch = Arch {
     unwritten: Some("what its first layers are given of pictures"),
     gguf: Gguf { facts, ..qwen3::ARCH.gguf },
     writes_mlx: false,
-    build: |hp| {
-        let deep = hp.usize(DEEP)?.unwrap_or(0);
-        if deep > hp.n_layers {
-            return Err(hp.error(DEEP, format!("at most {} layers", hp.n_layers)).into());
-        }
-        let norm = |_, attention: &mut Attention| attention.qk_norm = Some(QkNorm::Gain { offset: 0.0 });
-        llama::decoder_of(hp, norm, llama::gated_mlp(hp), |net, layer, x| {
-            if layer < deep { net.add_given(x, 1 + layer) } else { x }
-        })
-    },
+    build: |hp| decoder(hp, llama::gated_mlp(hp)),
     ..qwen3::ARCH
 };
 
@@ -40,15 +32,30 @@ const CLASS: Class = Class {
         })
     },
     layers: llama::CLASS.layers,
-    rope: RopeDefaults {
-        theta: 500_000.0,
-        sections: Some(Sections { interleaved: true, usual: [24, 20, 20] }),
-        ..llama::CLASS.rope
-    },
+    rope: ROPE,
     ..qwen3::CLASS
 };
 
-fn facts(config: &mut GgufConfig) -> Result<(), HyperparamError> {
+pub(super) const ROPE: RopeDefaults = RopeDefaults {
+    theta: 500_000.0,
+    sections: Some(Sections { interleaved: true, usual: [24, 20, 20] }),
+    ..llama::CLASS.rope
+};
+
+/// The decoder, with this MLP.
+pub(super) fn decoder(
+    hp: &Hyperparams,
+    mlp: impl Fn(&mut Scope<'_>, usize, ValueId) -> ValueId,
+) -> Result<Network, ModelError> {
+    let deep = hp.usize(DEEP)?.unwrap_or(0);
+    if deep > hp.n_layers {
+        return Err(hp.error(DEEP, format!("at most {} layers", hp.n_layers)).into());
+    }
+    let norm = |_, attention: &mut Attention| attention.qk_norm = Some(QkNorm::Gain { offset: 0.0 });
+    llama::decoder_of(hp, norm, mlp, |net, layer, x| if layer < deep { net.add_given(x, 1 + layer) } else { x })
+}
+
+pub(super) fn facts(config: &mut GgufConfig) -> Result<(), HyperparamError> {
     config.numbers(&[("n_deepstack_layers", DEEP)])?;
     config.sections()
 }

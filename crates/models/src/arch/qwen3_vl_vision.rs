@@ -16,6 +16,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     has_mmproj: true,
     wrappers: &[
         Wrapper { settle: deep_layers, ..Wrapper::around("qwen3_vl", "qwen3_vl_text") },
+        Wrapper { settle: deep_layers, ..Wrapper::around("qwen3_vl_moe", "qwen3_vl_moe_text") },
         Wrapper::around("qwen3_5", "qwen3_5_text"),
         Wrapper::around("qwen3_5_moe", "qwen3_5_moe_text"),
     ],

@@ -8,12 +8,17 @@ use super::*;
 use crate::config::{GGUF_NEUTRAL, NEUTRAL};
 use crate::names::{KINDS, Role, mmproj_name, role};
 
+/// What stands before the number of a layer, or of a connector behind one.
+const LAYERS: [&str; 3] = ["layers", "blocks", "deepstack_merger_list"];
+
 /// The names of weights that a description declares, those of layers with their number as `N`.
 fn declared(network: &Network) -> BTreeSet<String> {
     let name = |name: &str| {
-        let parts: Vec<&str> =
-            name.split('.').map(|part| if part.parse::<u32>().is_ok() { "N" } else { part }).collect();
-        parts.join(".")
+        // The number of a layer stands behind what layers are called; others are names of modules.
+        let parts: Vec<&str> = name.split('.').collect();
+        let is_layer = |at: usize| at > 0 && LAYERS.contains(&parts[at - 1]) && parts[at].parse::<u32>().is_ok();
+        let named = parts.iter().enumerate().map(|(at, part)| if is_layer(at) { "N" } else { part });
+        named.collect::<Vec<&str>>().join(".")
     };
     network.weights.iter().map(|weight| name(&weight.name)).collect()
 }
@@ -96,10 +101,14 @@ fn every_name_that_an_architecture_spells_is_declared_by_its_network() {
             assert!(is_declared(&name), "{}: `{name}` is spelled, but no network has it", arch.name);
         }
     }
+    let of_common = TOWERS.iter().flat_map(declared_by_tower).collect::<BTreeSet<String>>();
+    for (_, module) in COMMON_TOWER {
+        let is_declared = of_common.iter().any(|name| name.ends_with(&format!(".N.{module}.weight")));
+        assert!(is_declared, "`{module}` is spelled, but no tower has it");
+    }
     for tower in TOWERS {
         let declared = declared_by_tower(tower);
-        let common = COMMON_TOWER.iter().filter(|_| tower.has_mmproj);
-        for (file, _) in tower.tensors.iter().chain(common) {
+        for (file, _) in tower.tensors {
             let is_whole = file.starts_with("v.") || file.starts_with("mm.");
             let file = match is_whole {
                 true => (*file).to_owned(),

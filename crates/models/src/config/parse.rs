@@ -25,6 +25,11 @@ pub(crate) fn from_config(file: &str, keys: JsonObject) -> Result<Hyperparams, F
     let class = arch::wrapper(&outer_type);
     let (mut text, wrapper) = match (outer.object("text_config")?, class) {
         (None, None) => (outer.clone(), None),
+        (None, Some(class)) if class.flat => {
+            let mut text = outer.clone();
+            text.insert_as("model_type", "model_type", class.text);
+            (text, Some(outer_type))
+        }
         // A wrapper may rely on its class for every key of its text model.
         (None, Some(class)) => (ConfigMap::new(file, keys_of(class.text_keys)), Some(outer_type)),
         (Some(text), _) => (text, Some(outer_type)),

@@ -47,6 +47,30 @@ fn what_a_tower_cannot_honour_is_refused_by_its_key() {
     let llama4 = r#"{ "model_type": "llama4", "vision_config": { "pixel_shuffle_ratio": 0.4 } }"#;
     assert_eq!(refused(llama4), "vision_config.pixel_shuffle_ratio");
     assert!(params(&idefics3(r#""image_size": [448, 448]"#)).is_ok());
+    let around = |model_type: &str, outer: &str, keys: &str| {
+        format!(r#"{{ "model_type": "{model_type}", {outer} "vision_config": {{ {keys} }} }}"#)
+    };
+    for (model_type, outer, keys, key) in [
+        ("mistral3", r#""vision_feature_layer": -2,"#, "", "vision_config.vision_feature_layer"),
+        ("lfm3_vl", "", r#""temporal_patch_size": 1"#, "vision_config.temporal_patch_size"),
+        ("qwen2_5_vl", "", r#""temporal_patch_size": 3"#, "vision_config.temporal_patch_size"),
+        ("qwen2_5_vl", "", r#""hidden_act": "quick_gelu""#, "vision_config.hidden_act"),
+        ("gemma4", "", r#""num_key_value_heads": 5"#, "vision_config.num_key_value_heads"),
+        ("gemma4", "", r#""hidden_activation": "relu""#, "vision_config.hidden_activation"),
+    ] {
+        assert_eq!(refused(&around(model_type, outer, keys)), key, "{model_type} {outer} {keys}");
+    }
+    for (model_type, outer, keys, key) in [
+        ("mistral3", r#""projector_hidden_act": "relu","#, "", "vision_config.projector_hidden_act"),
+        ("lfm3_vl", "", r#""conv_kernel_size": 2"#, "vision_config.conv_kernel_size"),
+        ("lfm3_vl", "", r#""layer_types": ["conv"]"#, "vision_config.layer_types"),
+        ("qwen2_5_vl", "", r#""window_size": 27"#, "vision_config.window_size"),
+        ("gemma4", "", r#""rope_parameters": { "rope_type": "yarn" }"#, "vision_config.rope_parameters.rope_type"),
+    ] {
+        let params = params(&around(model_type, outer, keys)).unwrap();
+        let message = plimsoll_models::tower_from_params(&params).unwrap_err().to_string();
+        assert!(message.contains(&format!("`{key}`")), "{message}");
+    }
     for (config, key) in [
         (r#""gemma3", "mm_tokens_per_image": 50"#, "mm_tokens_per_image"),
         (r#""gemma3", "mm_tokens_per_image": 0"#, "mm_tokens_per_image"),
@@ -72,6 +96,18 @@ fn what_a_tower_cannot_honour_is_refused_by_its_key() {
         (params.merge_side, plimsoll_models::tower_from_params(&params).unwrap().network.weights.len())
     });
     assert_eq!(modes, [(2, 203), (4, 219)]);
+}
+
+#[test]
+fn older_files_have_the_keys_of_the_text_beside_those_of_the_tower() {
+    let flat = r#"{ "model_type": "qwen2_5_vl", "hidden_size": 256, "num_attention_heads": 4, "num_key_value_heads": 2,
+        "num_hidden_layers": 2, "rope_theta": 1e6, "rope_scaling": { "type": "mrope", "mrope_section": [8, 12, 12] },
+        "vision_config": { "hidden_size": 96, "depth": 3, "num_heads": 2 } }"#;
+    let text = Hyperparams::from_config_json("config.json", flat).unwrap();
+    assert_eq!((text.d_model, text.n_layers, text.arch_name), (256, 2, "qwen2_5_vl_text"));
+    assert!(text.rope.coordinates.is_some());
+    let tower = params(flat).unwrap();
+    assert_eq!((tower.d_model, tower.n_layers, tower.text_width), (96, 3, 256));
 }
 
 /// A tower of one layer of width 4 with two heads, whose tiles have two by two patches, for a text model of 8.
@@ -187,6 +223,16 @@ fn a_tower_that_lacks_a_fact_or_has_a_tensor_too_many_is_refused() {
         let message = Folder::with(&[("mmproj.gguf", tower)]).see(None).unwrap_err();
         assert!(message.contains(why), "{message}");
     }
+}
+
+#[test]
+fn what_an_mmproj_holds_beside_its_tower_is_left_alone() {
+    let mut tower = mmproj();
+    for name in ["a.blk.0.attn_q.weight", "mm.a.input_projection.weight", "v.token_embd.img_break"] {
+        tower = tower.f32_tensor(name, &[4, 4]);
+    }
+    let vision = Folder::with(&[("mmproj.gguf", tower)]).see(None).unwrap().unwrap();
+    assert_eq!(vision.weights.iter().count(), 5);
 }
 
 #[test]
