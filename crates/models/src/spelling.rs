@@ -207,7 +207,12 @@ pub fn tower_in_safetensors(network: &Network, vision: &VisionParams) -> Vec<Sto
             Some(Stored { name: name(&stored), shape, parts, layout: StoredLayout::Rows })
         }
         Some(_) => None,
-        None => Some(tower_tensor(weight, name(&weight.name), vision)),
+        None => {
+            let stored = tower_tensor(weight, name(&weight.name), vision);
+            // A single value has no dimension.
+            let shape = if stored.shape == [1] { Vec::new() } else { stored.shape };
+            Some(Stored { shape, ..stored })
+        }
     };
     network.weights.iter().filter_map(stored).collect()
 }
