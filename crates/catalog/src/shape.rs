@@ -7,8 +7,9 @@ use crate::figure::Provenance;
 
 /// One published checkpoint of a card. Its files were not opened here: each figure has the standing of its source.
 ///
-/// Where `network` names an architecture, the other figures are the hyperparameters of that network. Where it does not, they
-/// outline the checkpoint as far as memory and reading go: `caches`, `experts`, `state_bytes` and the parameter counts.
+/// Where `network` names an architecture, the other figures are the hyperparameters of that network, and it has none of an
+/// outline. Where it does not, they outline the checkpoint as far as memory and reading go: `caches`, `experts`,
+/// `state_bytes` and the parameter counts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Shape {
@@ -53,9 +54,12 @@ pub struct Shape {
     /// Of an outline: parameters in tables of which a token looks up one row, beside the embedding.
     #[serde(default)]
     pub lookup_parameters: u64,
-    /// Of an outline: parameters that decoding never reads, such as a block that predicts several tokens ahead.
+    /// Parameters in its files that decoding never reads, such as a block that predicts several tokens ahead. They are no part
+    /// of `network`.
     #[serde(default)]
     pub idle_parameters: u64,
+    /// The type that its maker publishes routed experts in and that every quantisation keeps.
+    pub experts_stored: Option<String>,
     /// What it sees and hears with.
     pub vision: Option<VisionShape>,
     /// What its maker publishes.
@@ -95,8 +99,6 @@ pub struct ExpertsShape {
     pub d_ff: usize,
     /// Matrices of one: three where it is gated.
     pub matrices: usize,
-    /// The type that its maker publishes them in and that every quantisation keeps.
-    pub stored: Option<String>,
 }
 
 /// A vision tower with its projector, and other towers beside it.

@@ -31,6 +31,17 @@ fn the_cards_that_come_inside_pass_the_checks_of_a_users_cards() {
 }
 
 #[test]
+fn a_shape_of_a_network_has_no_figures_of_an_outline() {
+    let catalog = Catalog::builtin();
+    for (card, shape) in catalog.cards().flat_map(|card| card.shapes.iter().map(move |shape| (card, shape))) {
+        let outlined =
+            !shape.caches.is_empty() || shape.experts.is_some() || shape.state_bytes > 0 || shape.lookup_parameters > 0;
+        assert!(shape.network.is_none() || !outlined, "{}: both a network and an outline", card.id);
+        assert!(shape.network.is_some() || shape.config.is_empty(), "{}: an outline reads no `config`", card.id);
+    }
+}
+
+#[test]
 fn ids_aliases_hub_names_tags_and_rivals_are_unambiguous() {
     let catalog = Catalog::builtin();
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();

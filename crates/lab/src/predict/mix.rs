@@ -95,6 +95,15 @@ impl fmt::Display for Quantisation {
     }
 }
 
+/// Ends of the names of what chooses experts, which no quantisation touches.
+const ROUTERS: [&str; 3] = [".router", ".gate", ".router.proj"];
+
+/// The table that every layer has columns of, which is stored as the embedding is.
+const TABLE_OF_LAYERS: &str = "embed_tokens_per_layer";
+
+/// What makes columns of the embedding for every layer, which stays as published.
+const PROJECTION_FOR_LAYERS: &str = "per_layer_model_projection";
+
 /// A quantisation of one network.
 #[derive(Clone, Copy, Debug)]
 pub struct Mix {
@@ -106,6 +115,8 @@ pub struct Mix {
     pub tied: bool,
     /// Whether the file has queries, keys and values in one tensor.
     pub qkv_as_one: bool,
+    /// The type that routed experts keep however the rest is stored, if they do.
+    pub experts: Option<DType>,
 }
 
 impl Mix {
@@ -120,10 +131,17 @@ impl Mix {
     fn asked(&self, weight: &WeightDecl) -> DType {
         let name = weight.name.strip_suffix(".weight").unwrap_or(&weight.name);
         let Some((_, part)) = name.rsplit_once('.') else { return self.quantisation.head() };
+        if let (true, Some(kept)) = (name.contains(".experts."), self.experts)
+            && weight.kind == WeightKind::Experts
+        {
+            return kept;
+        }
         match part {
             _ if matches!(weight.kind, WeightKind::Vector { .. }) => DType::F32,
-            _ if weight.name == EMBEDDING && self.tied => self.quantisation.head(),
-            "router" => DType::F32,
+            _ if (weight.name == EMBEDDING || part == TABLE_OF_LAYERS) && self.tied => self.quantisation.head(),
+            _ if ROUTERS.iter().any(|router| name.ends_with(router)) => DType::F32,
+            PROJECTION_FOR_LAYERS => DType::BF16,
+            "in_proj_qkv" => self.quantisation.fused(),
             "q_proj" | "k_proj" | "v_proj" if self.qkv_as_one => self.quantisation.fused(),
             "v_proj" | "down_proj" if self.gets_more_bits(name) => self.quantisation.raised(),
             _ => self.quantisation.dtype(),
@@ -156,7 +174,7 @@ mod tests {
     use super::*;
 
     fn mix(quantisation: Quantisation) -> Mix {
-        Mix { quantisation, n_layers: 32, tied: false, qkv_as_one: false }
+        Mix { quantisation, n_layers: 32, tied: false, qkv_as_one: false, experts: None }
     }
 
     fn weight(name: &str, rows: usize, cols: usize) -> WeightDecl {
@@ -198,6 +216,31 @@ mod tests {
         }
         assert_eq!(mix(Quantisation::Q4_K_M).stored(&table).0, DType::Q4_K);
         assert_eq!(mix(Quantisation::Q8_0).stored(&head).0, DType::Q8_0);
+    }
+
+    #[test]
+    fn routers_stay_as_they_are_and_a_table_of_layers_is_stored_as_the_embedding() {
+        let tied = Mix { tied: true, ..mix(Quantisation::Q4_K_M) };
+        let of = |name: &str| tied.stored(&weight(name, 8, 256)).0;
+        for router in ["mlp.gate", "mlp.router", "router.proj", "block_sparse_moe.router"] {
+            assert_eq!(of(&format!("model.layers.9.{router}.weight")), DType::F32, "{router}");
+        }
+        assert_eq!(of("model.layers.9.mlp.gate_proj.weight"), DType::Q4_K);
+        assert_eq!(of("model.embed_tokens_per_layer.weight"), DType::Q6_K);
+        assert_eq!(of("model.per_layer_model_projection.weight"), DType::BF16);
+        assert_eq!(of("model.layers.9.linear_attn.in_proj_qkv.weight"), DType::Q5_K);
+    }
+
+    #[test]
+    fn experts_keep_the_type_that_their_maker_publishes() {
+        let kept = Mix { experts: Some(DType::MXFP4), ..mix(Quantisation::Q4_K_M) };
+        let experts = |mix: &Mix, part: &str| {
+            let name = format!("model.layers.9.mlp.experts.{part}");
+            mix.stored(&WeightDecl { name, shape: vec![4, 8, 256], kind: WeightKind::Experts })
+        };
+        assert_eq!(experts(&kept, "up_proj"), (DType::MXFP4, 4 * 8 * (256 / 32) * 17));
+        assert_eq!(experts(&mix(Quantisation::Q4_K_M), "up_proj").0, DType::Q4_K);
+        assert_eq!(kept.stored(&weight("model.layers.9.mlp.up_proj.weight", 8, 256)).0, DType::Q4_K);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use plimsoll_graph::cost::{CachedLayers, Cost, Met, Outline, Part};
 use plimsoll_graph::{Mask, Network, WeightDecl};
 use plimsoll_kernels::DType;
 use plimsoll_models::ModelError;
-use plimsoll_models::{Arch, Hyperparams, VisionParams};
+use plimsoll_models::{Arch, Hyperparams, TileSizes, VisionParams};
 use serde_json::{Map, Value, json};
 
 use super::mix::{Mix, Quantisation};
@@ -48,6 +48,11 @@ pub struct Published {
     pub runs_here: bool,
     /// Whether memory and reading were added up weight by weight; else they follow from counts.
     pub is_walked: bool,
+    /// Parameters of its text model that decoding may read: those of its network, or what is left of an outline's beside
+    /// its towers.
+    pub text_parameters: u64,
+    /// Parameters that its files hold and decoding never reads.
+    idle_parameters: u64,
     /// In the order of [`Quantisation::ALL`].
     costs: [Cost; Quantisation::ALL.len()],
     tower: Option<Tower>,
@@ -80,15 +85,14 @@ impl Published {
         let model = |source: ModelError| ShapeProblem::Model { card: card.id.clone(), source: Box::new(source) };
         let file = format!("catalogue, card {}", card.id);
         let mut tower = shape.vision.as_ref().map(Tower::of_outline);
-        let picture_tokens = shape.vision.as_ref().and_then(|vision| vision.picture_tokens);
         let text = match &shape.network {
             None => Text::Outline,
             Some(network) => {
                 let hp =
                     Hyperparams::from_config_json(&file, &config(shape, network).to_string()).map_err(hyperparams)?;
                 let seen = VisionParams::of_wrapped(&hp).map_err(|e| hyperparams(FormatError::Hyperparam(e)))?;
-                if let Some(params) = seen {
-                    tower = Some(Tower::of_network(&params, picture_tokens).map_err(model)?);
+                if let (Some(params), Some(vision)) = (seen, &shape.vision) {
+                    tower = Some(Tower::of_network(&params, vision).map_err(model)?);
                 }
                 Text::Network(plimsoll_models::from_hyperparams(&hp).map_err(model)?)
             }
@@ -98,6 +102,9 @@ impl Published {
             vocab_size: shape.vocab_size,
             runs_here,
             is_walked: matches!(text, Text::Network(_)),
+            text_parameters: text.parameters(shape),
+            // An outline has them among its parts.
+            idle_parameters: if shape.network.is_some() { shape.idle_parameters } else { 0 },
             costs: Quantisation::ALL.map(|quantisation| text.cost(shape, quantisation)),
             tower,
         })
@@ -111,7 +118,8 @@ impl Published {
 
     /// Bytes of a GGUF file of the text model.
     pub fn file_bytes(&self, quantisation: Quantisation) -> u64 {
-        self.cost(quantisation).stored_bytes() + self.vocab_size as u64 * VOCABULARY_BYTES
+        let idle = quantisation.body_bytes(self.idle_parameters);
+        self.cost(quantisation).stored_bytes() + idle + self.vocab_size as u64 * VOCABULARY_BYTES
     }
 
     /// Bytes of the tower's weights in 16 bits, and of its buffers; 0 of a model that reads text only.
@@ -121,6 +129,16 @@ impl Published {
 }
 
 impl Text {
+    fn parameters(&self, shape: &Shape) -> u64 {
+        match self {
+            Text::Network(network) => network.weights.iter().map(parameters).sum(),
+            Text::Outline => {
+                let towers = shape.vision.as_ref().map_or(0, |vision| vision.parameters);
+                shape.parameters.saturating_sub(towers + shape.idle_parameters)
+            }
+        }
+    }
+
     fn cost(&self, shape: &Shape, quantisation: Quantisation) -> Cost {
         match self {
             Text::Network(network) => {
@@ -132,17 +150,24 @@ impl Text {
     }
 }
 
+fn parameters(weight: &WeightDecl) -> u64 {
+    weight.shape.iter().product::<usize>() as u64
+}
+
 impl Tower {
-    /// `picture_tokens` are those of a whole picture, where they are known.
-    fn of_network(params: &VisionParams, picture_tokens: Option<usize>) -> Result<Tower, ModelError> {
+    /// Of a tower that takes tiles of any shape, `vision` says how large they are: a picture may be one.
+    fn of_network(params: &VisionParams, vision: &VisionShape) -> Result<Tower, ModelError> {
         let tower = plimsoll_models::tower_from_params(params)?;
-        let in_halves = |weight: &WeightDecl| Some((DType::BF16, 2 * weight.shape.iter().product::<usize>() as u64));
+        let in_halves = |weight: &WeightDecl| Some((DType::BF16, 2 * parameters(weight)));
         let cost = Cost::new(&tower.network, in_halves);
-        let side = params.tile_size / params.patch_size;
-        let patches = side.pow(2);
+        let usual = params.patches_per_side().pow(2);
+        let (patches, tile_pixels) = match (tower.tiles, vision.patches_at_once) {
+            (TileSizes::UpTo { .. } | TileSizes::Any, Some(patches)) => (patches, patches * params.patch_size.pow(2)),
+            _ => (usual, params.tile_size.pow(2)),
+        };
         // Tiles of normalised pixels, and what the kernels make of the inputs of a product.
-        let n_tiles = picture_tokens.unwrap_or(1).div_ceil((side / tower.merge_side).pow(2).max(1));
-        let pixels = n_tiles * CHANNELS * params.tile_size.pow(2) * (1 + size_of::<f32>());
+        let n_tiles = vision.picture_tokens.unwrap_or(1).div_ceil((patches / tower.merge_side.pow(2)).max(1));
+        let pixels = n_tiles * CHANNELS * tile_pixels * (1 + size_of::<f32>());
         let buffer_bytes = cost.tower_buffer_bytes(&[patches]) + cost.rounded_bytes(patches) + pixels as u64;
         Ok(Tower { weight_bytes: cost.stored_bytes(), buffer_bytes })
     }
@@ -155,10 +180,11 @@ impl Tower {
     }
 }
 
-/// Whether files that declare `architecture` are read here.
-fn is_read_here(architecture: &str) -> bool {
+/// Whether files that declare `architecture` are read here, whatever else a configuration of it has to say.
+pub fn is_read_here(architecture: &str) -> bool {
     let config = json!({ "model_type": architecture }).to_string();
-    Hyperparams::from_config_json("", &config).is_ok()
+    let read = Hyperparams::from_config_json("", &config);
+    Arch::named(architecture).is_some() || !matches!(read, Err(FormatError::UnknownArchitecture { .. }))
 }
 
 fn mix(shape: &Shape, quantisation: Quantisation) -> Mix {
@@ -167,6 +193,7 @@ fn mix(shape: &Shape, quantisation: Quantisation) -> Mix {
         n_layers: shape.n_layers,
         tied: shape.tied_embeddings,
         qkv_as_one: shape.network.as_deref().and_then(Arch::named).is_some_and(Arch::stores_qkv_as_one),
+        experts: kept_type(shape.experts_stored.as_deref()),
     }
 }
 
@@ -220,7 +247,7 @@ fn outline(shape: &Shape, quantisation: Quantisation) -> Outline {
     }
     if let Some(experts) = &shape.experts {
         let values = shape.expert_parameters();
-        let (dtype, bytes) = match kept_type(experts.stored.as_deref()) {
+        let (dtype, bytes) = match kept_type(shape.experts_stored.as_deref()) {
             Some(dtype) => (dtype, values / dtype.block_len() as u64 * dtype.block_bytes() as u64),
             None => (quantisation.dtype(), quantisation.body_bytes(values)),
         };
