@@ -220,7 +220,12 @@ impl Cost {
     /// lets the rest go.
     pub fn held_bytes(&self, n_positions: usize, head_bytes: impl Fn(usize) -> usize) -> u64 {
         let last = n_positions.saturating_sub(1);
-        self.seen_bytes(last, head_bytes) as u64 + self.state_bytes
+        let seen = |(cache, of): (usize, &CacheDecl)| {
+            let readers = self.attention.iter().filter(|a| a.cache.0 == cache);
+            let positions = readers.map(|a| a.mask.span(last).len()).max().unwrap_or(0);
+            positions * of.stores() * of.n_kv_heads * head_bytes(of.head_dim)
+        };
+        self.caches.iter().enumerate().map(seen).sum::<usize>() as u64 + self.state_bytes
     }
 
     /// Bytes of all weights in a file of these types.
@@ -315,7 +320,10 @@ impl Cost {
 
     /// Bytes of the keys and values that a query at `position` sees.
     fn seen_bytes(&self, position: usize, head_bytes: impl Fn(usize) -> usize) -> usize {
-        let seen = |a: &AttentionOp| a.mask.span(position).len() * 2 * a.n_kv_heads * head_bytes(a.head_dim);
+        let seen = |a: &AttentionOp| {
+            let stores = self.caches[a.cache.0].stores();
+            a.mask.span(position).len() * stores * a.n_kv_heads * head_bytes(a.head_dim)
+        };
         self.attention.iter().map(seen).sum()
     }
 

@@ -5,6 +5,7 @@ use plimsoll_kernels::DType;
 use super::{Cost, Products};
 use crate::id::CacheId;
 use crate::mask::{Ahead, Mask};
+use crate::network::CacheDecl;
 use crate::op::{AttentionOp, Rows};
 use crate::plan::BufferPlan;
 
@@ -76,13 +77,13 @@ impl Cost {
     /// The cost of what is only known in outline.
     pub fn of_outline(outline: &Outline) -> Cost {
         let mut cost = Cost {
-            caches: vec![],
+            caches: outline.caches.iter().flat_map(caches).collect(),
             n_nodes: outline.n_layers * NODES_OF_A_LAYER,
             products: vec![],
             table_bytes: 0,
             vector_bytes: 0,
             state_bytes: outline.state_bytes,
-            attention: outline.caches.iter().flat_map(attention).collect(),
+            attention: attention(&outline.caches),
             tile_attention: vec![],
             plan: BufferPlan {
                 slot_of: vec![],
@@ -107,20 +108,26 @@ impl Cost {
     }
 }
 
-fn attention(layers: &CachedLayers) -> impl Iterator<Item = AttentionOp> + use<> {
-    let CachedLayers { n_layers, n_heads, n_kv_heads, head_dim, mask } = *layers;
-    let op = AttentionOp {
-        cache: CacheId(0),
-        n_heads,
-        n_kv_heads,
-        head_dim,
+fn caches(layers: &CachedLayers) -> impl Iterator<Item = CacheDecl> + use<> {
+    let CachedLayers { n_layers, n_kv_heads, head_dim, .. } = *layers;
+    std::iter::repeat_n(CacheDecl { n_kv_heads, head_dim, latent: false }, n_layers)
+}
+
+/// Each layer has a cache of its own.
+fn attention(kinds: &[CachedLayers]) -> Vec<AttentionOp> {
+    let layers = kinds.iter().flat_map(|kind| std::iter::repeat_n(kind, kind.n_layers));
+    let op = |(layer, kind): (usize, &CachedLayers)| AttentionOp {
+        cache: CacheId(layer),
+        n_heads: kind.n_heads,
+        n_kv_heads: kind.n_kv_heads,
+        head_dim: kind.head_dim,
         scale: 1.0,
         softcap: None,
-        mask,
+        mask: kind.mask,
         ahead: Ahead::Nothing,
         sinks: None,
     };
-    std::iter::repeat_n(op, n_layers)
+    layers.enumerate().map(op).collect()
 }
 
 #[cfg(test)]

@@ -49,10 +49,12 @@ fn every_weight_is_stored_once_in_either_format() {
         }
         let Some(vision) = VisionParams::of_wrapped(hp).unwrap() else { continue };
         let tower = plimsoll_models::tower_from_params(&vision).unwrap().network;
-        let [own, mmproj] =
-            [spelling::tower_in_safetensors(&tower, &vision), spelling::tower_in_mmproj(&tower, &vision)];
+        let own = spelling::tower_in_safetensors(&tower, &vision);
         assert_eq!(parts(&own, &case.name), declared(&tower), "{}", case.name);
-        assert_eq!(parts(&mmproj, &case.name), declared(&tower), "{}", case.name);
+        if vision.arch.unwritten().is_none() {
+            let mmproj = spelling::tower_in_mmproj(&tower, &vision);
+            assert_eq!(parts(&mmproj, &case.name), declared(&tower), "{}", case.name);
+        }
     }
 }
 
@@ -70,6 +72,9 @@ fn both_formats_have_the_same_tensors_with_the_same_values() {
         }
         assert_eq!(converted.tensors().count(), network.weights.len(), "{name}");
         let Some(own) = Vision::of(&original, None).unwrap() else { continue };
+        if own.params.arch.unwritten().is_some() {
+            continue;
+        }
         let mmproj = Vision::of(&converted, None).unwrap().expect("the mmproj beside it");
         for weight in plimsoll_models::tower(&own).unwrap().network.weights {
             let [one, other] = [&own, &mmproj].map(|v| v.weights.require_shape(&weight.name, &weight.shape).unwrap());
