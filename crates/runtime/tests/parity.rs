@@ -18,8 +18,9 @@ const TOLERANCE: f32 = 1e-4;
 const TIE: f32 = 1e-3;
 /// Cases whose GGUF gives other bits than their safetensors: it has divisors of frequencies, rounded to F32, instead of what
 /// they follow from, and routers in F32 instead of BF16, whose products are summed in another order; `−e^x` instead of `x`;
-/// what makes keys of a latent vector the other way round.
-const ROUNDED: [&str; 10] = [
+/// what makes keys of a latent vector, or stacks of experts, the other way round.
+const ROUNDED: [&str; 11] = [
+    "tower-qwen3_vl_moe",
     "llama-llama3-biases",
     "llama4",
     "tower-llama4",
