@@ -178,13 +178,22 @@ impl Executor {
                 cpu.layer_norm(input(0), weights.vector(*weight), weights.vector(*bias), *eps, out);
             }
             Op::Add => cpu.add(input(0), input(1), out),
-            Op::Multiply => out.iter_mut().zip(input(0).iter().zip(input(1))).for_each(|(y, (a, b))| *y = a * b),
+            Op::Multiply => {
+                let (a, b) = (input(0), input(1));
+                spread(cpu, out, 1, |first, out| {
+                    out.iter_mut().zip(a[first..].iter().zip(&b[first..])).for_each(|(y, (a, b))| *y = a * b);
+                });
+            }
             Op::Gated(act) => cpu.gated(*act, input(0), input(1), out),
             Op::Activate(act) => cpu.activate(*act, input(0), out),
-            Op::Scale(factor) => out.iter_mut().zip(input(0)).for_each(|(y, x)| *y = x * factor),
+            Op::Scale(factor) => each_value(cpu, input(0), out, |x| x * factor),
             Op::Columns { group, from, len } => {
-                let groups = input(0).chunks_exact(*group).map(|columns| &columns[*from..*from + *len]);
-                out.chunks_exact_mut(*len).zip(groups).for_each(|(out, kept)| out.copy_from_slice(kept));
+                let x = input(0);
+                spread(cpu, out, *len, |first, out| {
+                    let groups =
+                        x[first / len * group..].chunks_exact(*group).map(|columns| &columns[*from..*from + *len]);
+                    out.chunks_exact_mut(*len).zip(groups).for_each(|(out, kept)| out.copy_from_slice(kept));
+                });
             }
             Op::Join { groups } => {
                 let (a, b) = (input(0), input(1));
@@ -201,22 +210,25 @@ impl Executor {
                 cpu.add_bias(weights.vector(*vector), out);
             }
             Op::Unbias(vector) => {
-                let vector = weights.vector(*vector).iter().cycle();
-                out.iter_mut().zip(input(0).iter().zip(vector)).for_each(|(out, (x, by))| *out = x - by);
+                let (x, vector) = (input(0), weights.vector(*vector));
+                spread(cpu, out, node.width, |first, out| {
+                    let values = x[first..].iter().zip(vector.iter().cycle());
+                    out.iter_mut().zip(values).for_each(|(out, (x, by))| *out = x - by);
+                });
             }
-            Op::Shift(by) => out.iter_mut().zip(input(0)).for_each(|(y, x)| *y = x + by),
+            Op::Shift(by) => each_value(cpu, input(0), out, |x| x + by),
             Op::ClampTo { least, most } => {
                 let (least, most) = (weights.vector(*least)[0], weights.vector(*most)[0]);
-                out.iter_mut().zip(input(0)).for_each(|(out, x)| *out = x.max(least).min(most));
+                each_value(cpu, input(0), out, |x| x.max(least).min(most));
             }
             Op::ScaleColumns { weight, group } => {
                 let (x, factors) = (input(0), weights.vector(*weight));
-                let factors = factors.iter().cycle().flat_map(|factor| std::iter::repeat_n(factor, *group));
-                out.iter_mut().zip(x.iter().zip(factors)).for_each(|(out, (x, factor))| *out = x * factor);
+                spread(cpu, out, node.width, |first, out| {
+                    let factors = factors.iter().cycle().flat_map(|factor| std::iter::repeat_n(factor, *group));
+                    out.iter_mut().zip(x[first..].iter().zip(factors)).for_each(|(out, (x, factor))| *out = x * factor);
+                });
             }
-            Op::Clamp { least, most } => {
-                out.iter_mut().zip(input(0)).for_each(|(out, x)| *out = x.clamp(*least, *most));
-            }
+            Op::Clamp { least, most } => each_value(cpu, input(0), out, |x| x.clamp(*least, *most)),
             Op::ScaleGroups => {
                 let (x, by) = (input(0), input(1));
                 let group = x.len() / by.len();
@@ -224,13 +236,30 @@ impl Executor {
                     out.iter_mut().zip(x).for_each(|(out, x)| *out = x * by);
                 }
             }
-            Op::Softcap(cap) => out.iter_mut().zip(input(0)).for_each(|(y, x)| *y = cap * (x / cap).tanh()),
+            Op::Softcap(cap) => each_value(cpu, input(0), out, |x| cap * (x / cap).tanh()),
             _ => {
                 let inputs: Vec<&[f32]> = node.inputs.iter().map(|value| self.value(*value, size)).collect();
                 step.run_node(self, node, &inputs, out);
             }
         }
     }
+}
+
+/// Values that one thread computes before another would be awake.
+const SMALL: usize = 1 << 14;
+
+/// Has threads share `out` in parts of whole groups of `group` values; `each` gets the index of the first of its part.
+fn spread(cpu: &Cpu, out: &mut [f32], group: usize, each: impl Fn(usize, &mut [f32]) + Sync) {
+    if out.len() <= SMALL {
+        return each(0, out);
+    }
+    let part = SMALL.next_multiple_of(group);
+    cpu.pool().chunks_mut(out, part, |i, out| each(i * part, out));
+}
+
+/// What `of` makes of each value.
+fn each_value(cpu: &Cpu, x: &[f32], out: &mut [f32], of: impl Fn(f32) -> f32 + Sync) {
+    spread(cpu, out, 1, |first, out| out.iter_mut().zip(&x[first..]).for_each(|(y, x)| *y = of(*x)));
 }
 
 /// Nodes that run together: products of one value, or one node.
