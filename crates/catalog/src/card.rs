@@ -47,6 +47,9 @@ pub struct ModelCard {
     pub hub: Vec<String>,
     /// `model_type` of its configuration.
     pub architecture: Option<String>,
+    /// Whether its network is code in its maker's repository, which this program does not run.
+    #[serde(default)]
+    pub own_code: bool,
     /// Id of its licence in the catalogue.
     pub licence: Option<String>,
     /// The licence in the words of the announcement.

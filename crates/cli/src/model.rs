@@ -24,6 +24,14 @@ pub struct NoArtifact {
     pub looked: Vec<PathBuf>,
 }
 
+/// A model of the catalogue that is code of its maker's.
+#[derive(Debug, thiserror::Error)]
+#[error("the network of {name} is code in its maker's repository, which this program does not run")]
+pub struct OwnCode {
+    /// Its name.
+    pub name: String,
+}
+
 /// Nothing is called so.
 #[derive(Debug, thiserror::Error)]
 #[error("no file, no folder and no model of the catalogue is called `{name}`")]
@@ -58,11 +66,37 @@ fn missing(card: &ModelCard) -> String {
 /// # Errors
 /// What is wrong with the files, or that there are none of this name: [`NoArtifact`] where the catalogue has a card.
 pub fn open(model: &str) -> anyhow::Result<Checkpoint> {
+    refuse_own_code(model)?;
     let files = locate(model)?;
     open_files(&files).map_err(|error| match wrong_download::recognise(Path::new(&files)) {
         Some(wrong) => wrong.into(),
-        None => error.into(),
+        None => of_own_code(error),
     })
+}
+
+/// Refuses a name of the catalogue whose network is code of its maker's.
+///
+/// # Errors
+/// [`OwnCode`], or the catalogue cannot be read.
+pub fn refuse_own_code(model: &str) -> anyhow::Result<()> {
+    if demo::files(model).is_some() || Path::new(model).exists() {
+        return Ok(());
+    }
+    match catalogue::open()?.resolve(known_as(model)) {
+        Some(card) if card.own_code => Err(OwnCode { name: card.name.clone() }.into()),
+        _ => Ok(()),
+    }
+}
+
+/// The error of files, which may be of an architecture that the catalogue knows to be code.
+fn of_own_code(error: FormatError) -> anyhow::Error {
+    let FormatError::UnknownArchitecture { found, .. } = &error else { return error.into() };
+    let is_it = |card: &&ModelCard| card.own_code && card.architecture.as_deref() == Some(found);
+    let card = catalogue::open().ok().and_then(|catalog| catalog.cards().find(is_it));
+    match card {
+        Some(card) => OwnCode { name: card.name.clone() }.into(),
+        None => error.into(),
+    }
 }
 
 /// The same of a model whose weights are to be read.

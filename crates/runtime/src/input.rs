@@ -113,7 +113,7 @@ impl<'a> Input<'a> {
             let end = (first + n).min(self.end);
             let within = |block: &&Range<usize>| block.start < end && end < block.end;
             start = blocks.iter().find(within).map_or(end, |block| block.end.min(self.end));
-            (first < self.end).then(|| Input { start: first, end: start, ..self })
+            (first < self.end).then_some(Input { start: first, end: start, ..self })
         })
     }
 
@@ -122,7 +122,7 @@ impl<'a> Input<'a> {
         match ahead {
             Ahead::Nothing => Vec::new(),
             Ahead::Picture => self.overrides.iter().map(|given| given.at..given.at + given.n_tokens()).collect(),
-            Ahead::Prompt => vec![0..self.prompt],
+            Ahead::Prompt => std::iter::once(0..self.prompt).collect(),
         }
     }
 

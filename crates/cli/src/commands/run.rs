@@ -37,8 +37,9 @@ pub fn run(command: &Run, settings: Settings, as_json: bool) -> anyhow::Result<E
     let mut session = Session::open(&checkpoint, &options)?;
     let continues = command.raw || (is_chat(command) && can_only_continue(command, &session));
     // Before anything is typed, looked at or waited for.
-    let shows = !command.images.paths().is_empty();
-    if !continues && !(shows && has_no_template(&session) && !is_chat(command)) {
+    let shows = !command.images.paths().is_empty() && !is_chat(command);
+    let needs_template = !continues && !(shows && has_no_template(&session));
+    if needs_template {
         session.require_template()?;
     }
     let mut conversation =

@@ -24,11 +24,14 @@ use crate::catalogue;
 use crate::device::{NoDevice, bytes};
 use crate::evidence::NoRubric;
 use crate::mistake::Mistake;
-use crate::model::{NoArtifact, NoModel};
+use crate::model::{NoArtifact, NoModel, OwnCode};
 use crate::wrong_download::WrongDownload;
 
 /// What to do about one cause. Errors that stand for another hand the question on.
 pub fn hint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if cause.is::<OwnCode>() {
+        return Some("`plimsoll fit` tells which models are run here, and what they take".to_owned());
+    }
     if let Some(error) = cause.downcast_ref::<NoArtifact>() {
         return Some(no_artifact_hint(error));
     }

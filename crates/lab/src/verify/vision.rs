@@ -39,19 +39,26 @@ impl GoldenPixels {
         SafetensorsFile::parse(FileBytes::embedded(name, bytes)).map(GoldenPixels)
     }
 
-    /// The pixels of a case, `case3` or `video0`, and their shape; `None` if there are none of this name.
+    /// The pixels of a case, `case3` or `video0`; `None` if there are none of this name.
     ///
     /// # Errors
     /// They are no f32.
-    fn values(&self, name: &str) -> Result<Option<(Vec<f32>, &[usize])>, VerifyError> {
+    fn values(&self, name: &str) -> Result<Option<Kept<'_>>, VerifyError> {
         let Some(tensor) = self.0.tensors.iter().find(|tensor| tensor.name == name) else { return Ok(None) };
         if tensor.weight_type() != Some(DType::F32) {
             let problem = format!("`{name}` is {}, expected F32", tensor.dtype);
             return Err(VerifyError::Golden { file: self.0.bytes.name().to_owned(), problem });
         }
         let bytes = self.0.bytes[tensor.range.clone()].as_chunks::<4>().0;
-        Ok(Some((bytes.iter().map(|value| f32::from_le_bytes(*value)).collect(), &tensor.shape)))
+        let values = bytes.iter().map(|value| f32::from_le_bytes(*value)).collect();
+        Ok(Some(Kept { values, shape: &tensor.shape }))
     }
+}
+
+/// A tensor of pixels, as the reference laid them out.
+struct Kept<'a> {
+    values: Vec<f32>,
+    shape: &'a [usize],
 }
 
 /// A model's vision encoder, and the pixels that the reference gave its own.
@@ -81,7 +88,7 @@ impl GoldenVision {
     /// The reference's pixels of a case as tiles, which the pictures tell the sizes of where they are there.
     pub(super) fn tiles(&self, name: &str, case: &GoldenCase) -> Result<Option<Tiles>, VerifyError> {
         let Some(pixels) = &self.pixels else { return Ok(None) };
-        let Some((values, shape)) = pixels.values(name)? else { return Ok(None) };
+        let Some(Kept { values, shape }) = pixels.values(name)? else { return Ok(None) };
         let processor = self.encoder.processor();
         let mut sizes = Vec::new();
         for name in case.images.iter().filter(|name| self.files.hold(name)) {

@@ -105,8 +105,11 @@ impl VisionFacts {
         let line = |p: &PictureCost| {
             let (tiles, tokens, memory) = (p.tiles, p.tokens, bytes(p.memory as f64));
             format!(
-                "{} x {}: {tiles} tiles, {tokens} tokens; {:.2} s and {memory}, predicted",
-                p.width, p.height, p.seconds
+                "{} x {}: {tiles} tile{}, {tokens} tokens; {:.2} s and {memory}, predicted",
+                p.width,
+                p.height,
+                if tiles == 1 { "" } else { "s" },
+                p.seconds
             )
         };
         self.pictures.iter().map(line).collect()

@@ -46,6 +46,7 @@ pub fn run(command: &Pull, as_json: bool) -> anyhow::Result<ExitCode> {
 /// # Errors
 /// As [`run`].
 pub fn offered(model: &str) -> anyhow::Result<ExitCode> {
+    model::refuse_own_code(model)?;
     let is_here =
         || model::locate(model).is_ok_and(|files| Path::new(&files).exists() || demo::files(&files).is_some());
     let can_be_asked = std::io::stdin().is_terminal() && !hub::is_offline();
