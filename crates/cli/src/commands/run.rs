@@ -38,8 +38,8 @@ pub fn run(command: &Run, settings: Settings, as_json: bool) -> anyhow::Result<E
     let continues = command.raw || (is_chat(command) && can_only_continue(command, &session));
     // Before anything is typed, looked at or waited for.
     let shows = !command.images.paths().is_empty() && !is_chat(command);
-    let needs_template = !continues && !(shows && has_no_template(&session));
-    if needs_template {
+    let does_without = continues || (shows && has_no_template(&session));
+    if !does_without {
         session.require_template()?;
     }
     let mut conversation =
