@@ -30,6 +30,11 @@ impl ConfigMap {
         self.spelled.insert(key.to_owned(), spelled.to_owned());
     }
 
+    /// Takes a key out, as if the file did not have it.
+    pub fn forget(&mut self, key: &str) {
+        self.keys.remove(key);
+    }
+
     /// Sets keys that are absent altogether (a `null` stays).
     pub fn default_keys(&mut self, defaults: JsonObject) {
         for (key, value) in defaults {

@@ -62,7 +62,9 @@ impl Vision {
             return from_mmproj(checkpoint, path).map(Some);
         }
         let own = checkpoint.weights().vision_part();
-        if let (Some(mut weights), Some(params)) = (own, VisionParams::of_wrapped(&checkpoint.hyperparams)?) {
+        if let Some(mut weights) = own
+            && let Some(params) = VisionParams::of_wrapped(&checkpoint.hyperparams)?
+        {
             weights.fit_tower(params.arch)?;
             return Ok(Some(Vision { params, weights, mmproj: None }));
         }

@@ -187,9 +187,11 @@ impl Weights {
         let over_frames = |name: &&String| tower.stored_as(name) == Some(StoredAs::Frames);
         let names: Vec<String> = self.tensors.keys().filter(over_frames).cloned().collect();
         for name in names {
-            if let Some(second) = self.tensors.remove(&format!("{name}.1"))
-                && let Some(first) = self.tensors.get_mut(&name)
-            {
+            let of_second = format!("{name}.1");
+            let Some(second) = self.tensors.remove(&of_second) else {
+                return Err(FormatError::MissingTensor { file: self.source.clone(), tensor: of_second });
+            };
+            if let Some(first) = self.tensors.get_mut(&name) {
                 *first = first.plus(&second)?;
             }
         }

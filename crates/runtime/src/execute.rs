@@ -219,7 +219,11 @@ impl Executor {
             Op::Shift(by) => each_value(cpu, input(0), out, |x| x + by),
             Op::ClampTo { least, most } => {
                 let (least, most) = (weights.vector(*least)[0], weights.vector(*most)[0]);
-                each_value(cpu, input(0), out, |x| x.max(least).min(most));
+                // A value that is no number stays one.
+                each_value(cpu, input(0), out, |x| {
+                    let x = if x < least { least } else { x };
+                    if x > most { most } else { x }
+                });
             }
             Op::ScaleColumns { weight, group } => {
                 let (x, factors) = (input(0), weights.vector(*weight));

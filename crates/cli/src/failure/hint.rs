@@ -291,6 +291,9 @@ fn vision_hint(error: &VisionEncoderError) -> Option<String> {
         VisionEncoderError::Load(error) => load_hint(error),
         VisionEncoderError::Vision(error) => picture_hint(error),
         VisionEncoderError::Tokenizer(error) => tokenizer_hint(error),
+        VisionEncoderError::Processor { .. } => {
+            Some("take config.json and the settings of the image processor from the same published files".to_owned())
+        }
         VisionEncoderError::Tiles { .. }
         | VisionEncoderError::NoImageToken { .. }
         | VisionEncoderError::ImageTokens { .. }

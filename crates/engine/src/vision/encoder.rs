@@ -4,7 +4,6 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
-use plimsoll_formats::Folder;
 use plimsoll_kernels::Isa;
 use plimsoll_models::{Checkpoint, Vision};
 use plimsoll_runtime::{Arithmetic, TileBatch, Tower};
@@ -12,7 +11,7 @@ use plimsoll_vision::{Cut, FrameSampling, Medium, Picture, Processor, Sources, T
 use sha2::{Digest, Sha256};
 
 use super::cache::{EmbeddingCache, Embeddings};
-use super::processor::{processor, settings};
+use super::processor::processor;
 use super::{EncodedImage, ImageInput, ImagePrompts, VisionEncoderError};
 use crate::tokenizer::Tokenizer;
 
@@ -64,6 +63,12 @@ impl VisionEncoder {
         let model = checkpoint.display();
         let (processor, sources) = processor(checkpoint, vision)?;
         let tower = Tower::load(vision, isa, threads, arithmetic)?;
+        let (patch, feature) = (tower.patch_size(), tower.patch_size() * tower.merge_side());
+        for (what, said, seen) in [("patches", processor.patch(), patch), ("features", processor.feature(), feature)] {
+            if let Some(said) = said.filter(|said| *said != seen) {
+                return Err(VisionEncoderError::Processor { model, what, said, seen });
+            }
+        }
         let prompts = ImagePrompts::new(checkpoint, vision, &processor, &tower, tokenizer)?;
         let encoder = VisionEncoder { model, tower, processor, sources, prompts, cache: EmbeddingCache::default() };
         // What does not fit together is told before there is a picture; a square fits every processor.
@@ -74,31 +79,6 @@ impl VisionEncoder {
     /// How images are prepared.
     pub fn processor(&self) -> &Processor {
         &self.processor
-    }
-
-    /// Whether an mmproj says how pictures are prepared, which it has no words for all of.
-    pub fn is_mmproj(&self) -> bool {
-        self.sources.is_none()
-    }
-
-    /// Has pictures cut as the settings files of a folder say, for who knows what an mmproj does not tell; returns whether that
-    /// is another way.
-    ///
-    /// # Errors
-    /// They cannot be read or honoured.
-    pub fn prepare_by(&mut self, folder: &Folder) -> Result<bool, VisionEncoderError> {
-        let sources = settings(&self.model, String::new(), |name| {
-            Ok(folder.text(name)?.map(|text| (folder.display_file(name), text)))
-        })?;
-        if sources.processor.is_none() && sources.preprocessor.is_none() {
-            return Ok(false);
-        }
-        let processor = Processor::from_sources(&sources)?;
-        if processor.cuts_alike(&self.processor) {
-            return Ok(false);
-        }
-        (self.processor, self.sources, self.cache) = (processor, Some(sources), EmbeddingCache::default());
-        Ok(true)
     }
 
     /// Has pictures prepared by these settings beside those of the checkpoint's files, or by those alone.
@@ -207,7 +187,7 @@ impl VisionEncoder {
         let usual = self
             .processor
             .sampling()
-            .ok_or_else(|| VisionError::NoVideo("its settings describe no video processor".to_owned()))?;
+            .ok_or_else(|| VisionError::NoVideo("its pictures are read here, its videos are not".to_owned()))?;
         Ok(video.sample(sampling.unwrap_or(usual)))
     }
 

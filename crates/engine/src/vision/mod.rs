@@ -46,6 +46,20 @@ pub enum VisionEncoderError {
         /// What does not fit.
         source: TileBatchError,
     },
+    /// The settings of the image processor are those of another tower.
+    #[error(
+        "`{model}`: the settings of its image processor are for {what} of {said} x {said} pixels, its tower has {what} of {seen} x {seen}"
+    )]
+    Processor {
+        /// The model.
+        model: String,
+        /// Patches, or what becomes a feature.
+        what: &'static str,
+        /// Their edge by the settings, in pixels.
+        said: usize,
+        /// Their edge in the tower, in pixels.
+        seen: usize,
+    },
     /// The tokenizer does not know the image token.
     #[error("`{model}`: `{token}`, in whose place image features stand, is no token of its tokenizer")]
     NoImageToken {

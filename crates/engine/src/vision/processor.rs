@@ -1,6 +1,8 @@
-//! How a checkpoint has images prepared: by the metadata of its mmproj, else by its settings files.
+//! How a checkpoint has images prepared: by its settings files, else by the metadata of its mmproj, which leaves much open.
 
-use plimsoll_formats::FormatError;
+use std::path::Path;
+
+use plimsoll_formats::{Folder, FormatError, parent};
 use plimsoll_models::{Checkpoint, Mmproj, Vision};
 use plimsoll_vision::{MmprojParameters, Processor, SourceFile, Sources, VisionError};
 
@@ -12,7 +14,14 @@ pub(super) fn processor(
     vision: &Vision,
 ) -> Result<(Processor, Option<Sources>), VisionEncoderError> {
     match &vision.mmproj {
-        Some(mmproj) => Ok((from_mmproj(vision, mmproj)?, None)),
+        Some(mmproj) => {
+            let said = from_mmproj(vision, mmproj)?;
+            let beside = beside(mmproj)?;
+            match beside {
+                Some((processor, sources)) if processor.family() == said.family() => Ok((processor, Some(sources))),
+                _ => Ok((said, None)),
+            }
+        }
         None => {
             let sources = own_settings(checkpoint)?;
             Ok((Processor::from_sources(&sources)?, Some(sources)))
@@ -32,6 +41,18 @@ pub fn mmproj_parameters(
     let parameters = processor.in_mmproj(&checkpoint.display(), params.arch.name, params.tile_size)?;
     let is_all = processor.cuts_as(&parameters);
     Ok((parameters, is_all))
+}
+
+/// What settings files beside an mmproj say, where there are some.
+fn beside(mmproj: &Mmproj) -> Result<Option<(Processor, Sources)>, VisionEncoderError> {
+    let folder = Folder::Disk(parent(Path::new(&mmproj.file)));
+    let sources = settings(&mmproj.file, String::new(), |name| {
+        Ok(folder.text(name)?.map(|text| (folder.display_file(name), text)))
+    })?;
+    if sources.processor.is_none() && sources.preprocessor.is_none() {
+        return Ok(None);
+    }
+    Ok(Some((Processor::from_sources(&sources)?, sources)))
 }
 
 /// The settings files of a checkpoint.

@@ -97,7 +97,7 @@ impl Published {
                 Text::Network(plimsoll_models::from_hyperparams(&hp).map_err(model)?)
             }
         };
-        let runs_here = shape.network.is_some() && card.architecture.as_deref().is_some_and(is_read_here);
+        let runs_here = !card.own_code && card.architecture.as_deref().is_some_and(is_read_here);
         Ok(Published {
             vocab_size: shape.vocab_size,
             runs_here,
@@ -218,10 +218,16 @@ fn config(shape: &Shape, network: &str) -> Value {
     let tower = shape.vision.as_ref().and_then(|vision| Some((vision.network.as_ref()?, &vision.config)));
     match tower {
         None => Value::Object(text),
-        Some((wrapper, vision)) => json!({
-            "model_type": wrapper, "tie_word_embeddings": shape.tied_embeddings, "text_config": text,
-            "vision_config": vision,
-        }),
+        Some((wrapper, vision)) => {
+            // A card tells of the tower in one place; some of it stands beside `vision_config` in files.
+            let mut around: Map<String, Value> =
+                vision.iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+            around.insert("model_type".to_owned(), json!(wrapper));
+            around.insert("tie_word_embeddings".to_owned(), json!(shape.tied_embeddings));
+            around.insert("text_config".to_owned(), Value::Object(text));
+            around.insert("vision_config".to_owned(), json!(vision));
+            Value::Object(around)
+        }
     }
 }
 

@@ -37,10 +37,11 @@ fn every_shape_of_the_catalogue_makes_a_network_or_an_outline() {
 }
 
 /// Outlines of architectures that are read here, and what was found of them nowhere.
-const OUTLINED: [(&str, &str); 3] = [
+const OUTLINED: [(&str, &str); 4] = [
     ("granite-4.0-h-small", "which 4 of its 40 layers attend"),
     ("lfm2-2.6b", "which 8 of its 30 layers attend"),
     ("lfm2-700m", "which 6 of its 16 layers attend"),
+    ("lfm2-vl-3b", "which 8 of its 30 layers attend"),
 ];
 
 #[test]

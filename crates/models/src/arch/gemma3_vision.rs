@@ -42,7 +42,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     ],
     pixels: PixelOrder::ChannelsFirst,
     standing: Standing::InOrder,
-    unwritten: Some("means of patches, which no exporter here writes"),
+    unwritten: Some("means of patches"),
     tensors: &TENSORS,
     layers: siglip::LAYERS,
     fixed: None,

@@ -17,7 +17,7 @@ use crate::{HyperparamError, ModelError, rope};
 pub(crate) const ARCH: Arch = Arch {
     name: "gemma4",
     classes: &[CLASS],
-    unwritten: Some("sizes for each layer, which are not written for it here"),
+    unwritten: Some("sizes for each layer"),
     gguf: Gguf {
         tensors: &[
             ("per_layer_token_embd.weight", "model.embed_tokens_per_layer.weight"),

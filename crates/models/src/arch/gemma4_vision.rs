@@ -35,7 +35,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     stored: &[(TABLES, StoredAs::Tables(2))],
     pixels: PixelOrder::ChannelsLast,
     standing: Standing::InOrder,
-    unwritten: Some("pictures of any shape, which no exporter here writes"),
+    unwritten: Some("pictures of any shape"),
     tensors: &[
         ("v.patch_embd.weight", "vision_tower.patch_embedder.input_proj.weight"),
         ("v.position_embd.weight", TABLES),

@@ -16,7 +16,7 @@ use crate::{HyperparamError, ModelError, rope};
 pub(crate) const ARCH: Arch = Arch {
     name: "deepseek2",
     classes: &[CLASS],
-    unwritten: Some("latent attention, which is not written for it here"),
+    unwritten: Some("latent attention"),
     gguf: Gguf {
         tensors: &[
             ("attn_q_a", "self_attn.q_a_proj"),

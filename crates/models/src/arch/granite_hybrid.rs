@@ -31,7 +31,7 @@ pub(crate) const ARCH: Arch = Arch {
         ],
         in_gguf: false,
     }],
-    unwritten: Some("Mamba layers, which are not written for it here"),
+    unwritten: Some("Mamba layers"),
     gguf: Gguf {
         tensors: &[
             ("ffn_gate_inp", "block_sparse_moe.router"),

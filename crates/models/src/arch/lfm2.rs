@@ -15,7 +15,7 @@ pub(crate) const ARCH: Arch = Arch {
     name: "lfm2",
     classes: &[CLASS],
     published: &PUBLISHED,
-    unwritten: Some("layers without heads, which are not written for it here"),
+    unwritten: Some("layers without heads"),
     gguf: Gguf {
         tensors: &TENSORS,
         rotary_rows: RotaryRows::Halves,

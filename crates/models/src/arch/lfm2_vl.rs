@@ -36,7 +36,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     stored: &[siglip::HEAD],
     pixels: PixelOrder::ChannelsLast,
     standing: Standing::InOrder,
-    unwritten: Some("pictures of any shape, which no exporter here writes"),
+    unwritten: Some("pictures of any shape"),
     tensors: &TENSORS,
     layers: siglip::LAYERS,
     fixed: None,

@@ -32,7 +32,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     stored: &[(siglip::PATCHES, StoredAs::Kernel), ("vision_tower.vit_merger.", StoredAs::Spare)],
     pixels: PixelOrder::ChannelsFirst,
     standing: Standing::InOrder,
-    unwritten: Some("pictures of any shape, which no exporter here writes"),
+    unwritten: Some("pictures of any shape"),
     tensors: &[],
     layers: siglip::LAYERS,
     fixed: None,

@@ -26,7 +26,7 @@ pub(crate) const ARCH: Arch = Arch {
         ("mixer.v_proj", "self_attn.v_proj"),
         ("mixer.o_proj", "self_attn.o_proj"),
     ],
-    unwritten: Some("layers of one operator, which are not written for it here"),
+    unwritten: Some("layers of one operator"),
     gguf: Gguf {
         also: &["nemotron_h"],
         tensors: &[

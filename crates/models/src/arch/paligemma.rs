@@ -50,7 +50,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     stored: &[siglip::HEAD, (siglip::PATCHES, StoredAs::Kernel)],
     pixels: PixelOrder::ChannelsFirst,
     standing: Standing::InOrder,
-    unwritten: Some("prompts whose tokens see each other, which no exporter here writes"),
+    unwritten: Some("prompts whose tokens see each other"),
     tensors: &[],
     layers: siglip::LAYERS,
     fixed: None,

@@ -40,7 +40,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     ],
     pixels: PixelOrder::ChannelsFirst,
     standing: Standing::InOrder,
-    unwritten: Some("pictures of any shape, which no exporter here writes"),
+    unwritten: Some("pictures of any shape"),
     tensors: &[
         ("v.patch_embd.weight", "vision_tower.patch_conv.weight"),
         ("v.pre_ln.weight", "vision_tower.ln_pre.weight"),

@@ -41,7 +41,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     ],
     pixels: PixelOrder::ChannelsFirst,
     standing: Standing::ByGrid,
-    unwritten: Some("pictures of any shape, which no exporter here writes"),
+    unwritten: Some("pictures of any shape"),
     tensors: &[
         ("v.patch_embd.weight", "vision_tower.patch_embed.proj.weight"),
         ("v.patch_embd.weight.1", "vision_tower.patch_embed.proj.weight.1"),

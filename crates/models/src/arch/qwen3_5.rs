@@ -15,7 +15,7 @@ use crate::{HyperparamError, ModelError, rope};
 pub(crate) const ARCH: Arch = Arch {
     name: "qwen35",
     classes: &[CLASS],
-    unwritten: Some("value heads in another order, which are not written for it here"),
+    unwritten: Some("value heads in another order"),
     gguf: Gguf {
         tensors: &TENSORS,
         rotary_rows: RotaryRows::Halves,

@@ -33,7 +33,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
             "hidden_size": 1152, "intermediate_size": 4304, "num_hidden_layers": 27, "num_attention_heads": 16,
             "num_channels": 3, "patch_size": 16, "scale_factor": 2, "temporal_patch_size": 2,
             "num_position_embeddings": 2304, "hidden_act": "gelu_pytorch_tanh", "rope_theta": 10000.0,
-            "layer_norm_eps": 1e-6, "image_token_id": 151655,
+            "image_token_id": 151655,
         })
     },
     parts: &[("model.visual.", "vision_tower."), ("visual.", "vision_tower.")],
@@ -42,7 +42,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     stored: &[("patch_embed.proj.weight", StoredAs::Frames)],
     pixels: PixelOrder::ChannelsFirst,
     standing: Standing::ByGrid,
-    unwritten: Some("pictures of any shape, which no exporter here writes"),
+    unwritten: Some("pictures of any shape"),
     tensors: &[
         ("v.patch_embd.weight", "vision_tower.patch_embed.proj.weight"),
         ("v.patch_embd.bias", "vision_tower.patch_embed.proj.bias"),
@@ -82,6 +82,9 @@ fn deep_layers(outer: &ConfigMap, text: &mut ConfigMap) -> Result<(), Hyperparam
 /// What `Qwen3VLVisionConfig` supplies.
 const USUAL_DEEP: [usize; 3] = [8, 16, 24];
 
+/// Added to the variance in its norms, whatever the keys say.
+const NORM_EPS: f64 = 1e-6;
+
 /// The edge of the square of positions, and of a picture that has as many patches.
 fn settle(config: &mut ConfigMap) -> Result<(), HyperparamError> {
     let positions = config.size("num_position_embeddings", 1 << 20)?;
@@ -90,6 +93,8 @@ fn settle(config: &mut ConfigMap) -> Result<(), HyperparamError> {
     }
     let edge = positions.isqrt() * config.size("patch_size", 1 << 10)?;
     config.insert_as("image_size", "num_position_embeddings", edge);
+    // No key changes it.
+    config.insert_as("layer_norm_eps", "layer_norm_eps", NORM_EPS);
     if config.usize("temporal_patch_size")?.is_some_and(|frames| frames != 2) {
         return Err(config.error("temporal_patch_size", "2: a picture is two frames"));
     }
@@ -111,6 +116,10 @@ fn facts(file: &GgufFile, keys: &mut ConfigMap) -> Result<(), HyperparamError> {
 }
 
 fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
+    if vision.usize("out_hidden_size")?.is_some_and(|width| width != vision.text_width) {
+        let expected = format!("the width of the text model, {}", vision.text_width);
+        return Err(vision.error("out_hidden_size", expected).into());
+    }
     let mut net = Builder::tower();
     let x = net.patches(vision.patch_values(), vision.pixels);
     let x = net.linear_bias(x, "vision_tower.patch_embed.proj", vision.d_model);

@@ -76,6 +76,8 @@ impl VisionParams {
         }
         let of_outer =
             arch.outer.iter().map(|key| (*key, *key)).chain(IMAGE_TOKEN.map(|spelled| ("image_token_id", spelled)));
+        // What the wrapper says of the tower counts, or what its class does, whatever stands in the tower's own keys.
+        arch.outer.iter().for_each(|key| config.forget(key));
         for (key, spelled) in of_outer {
             if let Some(value) = outer.get(spelled) {
                 config.insert_as(key, spelled, value.clone());
@@ -190,7 +192,8 @@ impl VisionParams {
     /// # Errors
     /// Something else than plain frequencies is asked for.
     pub fn rope_theta(&self) -> Result<f32, HyperparamError> {
-        let Some(rope) = self.config.object("rope_parameters")? else {
+        let spelled = ["rope_parameters", "rope_scaling"].into_iter().find(|key| self.config.get(key).is_some());
+        let Some(rope) = spelled.map(|key| self.config.object(key)).transpose()?.flatten() else {
             return Ok(self.config.positive("rope_theta")? as f32);
         };
         match rope.str("rope_type")? {

@@ -182,7 +182,7 @@ pub fn of_checkpoint(checkpoint: &Checkpoint) -> Result<Vec<Exported>, ExportErr
     let network = crate::network(checkpoint)?;
     if let Some(what) = checkpoint.hyperparams.arch.unwritten {
         let hp = &checkpoint.hyperparams;
-        return Err(ExportError::Unsaid { file: hp.file().to_owned(), arch: hp.arch.name, what });
+        return Err(ExportError::Unwritten { file: hp.file().to_owned(), arch: hp.arch.name, what });
     }
     let stored = spelling::in_gguf(&network, &checkpoint.hyperparams);
     Ok(stored.into_iter().map(|stored| exported(stored, &network, checkpoint.weights())).collect::<Result<_, _>>()?)
@@ -238,8 +238,18 @@ pub enum ExportError {
         /// As the file spells it.
         arch: &'static str,
     },
+    /// No GGUF is written of its architecture.
+    #[error("`{file}`: no GGUF of the architecture `{arch}` is written here, because of {what}")]
+    Unwritten {
+        /// The file of its hyperparameters.
+        file: String,
+        /// `general.architecture`.
+        arch: &'static str,
+        /// What stands against it.
+        what: &'static str,
+    },
     /// Nothing is written of its vision tower.
-    #[error("`{file}` has the vision tower `{tower}`, of which nothing is written here: {what}")]
+    #[error("`{file}` has the vision tower `{tower}`, of which nothing is written here, because of {what}")]
     UnwrittenTower {
         /// The file of its hyperparameters.
         file: String,

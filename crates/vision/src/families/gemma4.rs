@@ -87,6 +87,10 @@ struct Squares {
 }
 
 impl Cutting for Squares {
+    fn feature(&self) -> Option<usize> {
+        Some(self.patch * self.pooling)
+    }
+
     /// `get_aspect_ratio_preserving_size`. A side that would vanish keeps one square, the other at most all of them.
     fn plan(&self, width: usize, height: usize) -> Result<Cut, VisionError> {
         let square = self.patch * self.pooling;

@@ -216,6 +216,10 @@ impl Tiling {
 }
 
 impl Cutting for Tiling {
+    fn feature(&self) -> Option<usize> {
+        Some(self.patch * self.merge)
+    }
+
     /// `resize_and_split`. Refused is what the class pads to fewer patches than it has, or whose features its processor
     /// counts wrong.
     fn plan(&self, width: usize, height: usize) -> Result<Cut, VisionError> {

@@ -134,6 +134,10 @@ impl Slicing {
 }
 
 impl Cutting for Slicing {
+    fn feature(&self) -> Option<usize> {
+        Some(self.square)
+    }
+
     fn plan(&self, width: usize, height: usize) -> Result<Cut, VisionError> {
         let grid = self.grid(width, height);
         let view = self.best((height as f64, width as f64), grid.is_none());

@@ -90,6 +90,10 @@ struct Bounded {
 }
 
 impl Cutting for Bounded {
+    fn feature(&self) -> Option<usize> {
+        Some(self.square)
+    }
+
     fn longest_edge(&self) -> Option<usize> {
         (self.most.0 == self.most.1).then_some(self.most.0)
     }

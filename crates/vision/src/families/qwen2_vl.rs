@@ -121,6 +121,10 @@ struct Squares {
 }
 
 impl Cutting for Squares {
+    fn feature(&self) -> Option<usize> {
+        Some(self.factor)
+    }
+
     /// `smart_resize`.
     fn plan(&self, width: usize, height: usize) -> Result<Cut, VisionError> {
         let aspect = width.max(height) as f64 / width.min(height) as f64;

@@ -41,12 +41,7 @@ impl Processor {
 
     /// Whether pictures are cut as they are by an mmproj with these numbers.
     pub fn cuts_as(&self, mmproj: &MmprojParameters) -> bool {
-        Processor::from_mmproj(mmproj).is_ok_and(|there| self.cuts_alike(&there))
-    }
-
-    /// Whether pictures are cut as they are by another.
-    pub fn cuts_alike(&self, other: &Processor) -> bool {
         let shown = |processor: &Processor| format!("{:?}", processor.image.image);
-        shown(other) == shown(self)
+        Processor::from_mmproj(mmproj).is_ok_and(|there| shown(&there) == shown(self))
     }
 }

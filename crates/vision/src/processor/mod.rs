@@ -73,6 +73,11 @@ pub(crate) trait Cutting: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Edge of the square of pixels that becomes one feature, where its settings say so.
+    fn feature(&self) -> Option<usize> {
+        None
+    }
+
     /// How a picture of `width` × `height` pixels will be cut.
     ///
     /// # Errors
@@ -137,6 +142,21 @@ impl Processor {
         self.family
     }
 
+    /// Edge of the square of pixels that becomes one feature, where the settings say so: the tower's own is what counts.
+    pub fn feature(&self) -> Option<usize> {
+        self.image.image.cutting.feature()
+    }
+
+    /// Edge of a patch, where the settings say so.
+    pub fn patch(&self) -> Option<usize> {
+        match self.image.image.pixels {
+            ReferencePixels::Planes => None,
+            ReferencePixels::Squares { patch, .. }
+            | ReferencePixels::Rows { patch }
+            | ReferencePixels::Strip { patch } => Some(patch),
+        }
+    }
+
     /// The features that one tile becomes according to the settings file; the tower's own number is what counts.
     pub fn image_seq_len(&self) -> Option<usize> {
         self.image_seq_len
@@ -182,7 +202,7 @@ impl Processor {
     /// The model takes no videos, or a frame cannot be read.
     pub fn video(&self, frames: impl IntoIterator<Item = Result<Picture, VisionError>>) -> Result<Tiles, VisionError> {
         let Some((_, video)) = &self.video else {
-            return Err(VisionError::NoVideo("its settings describe no video processor".to_owned()));
+            return Err(VisionError::NoVideo("its pictures are read here, its videos are not".to_owned()));
         };
         let mut tiles = TileWriter::new(&video.levels);
         for frame in frames {

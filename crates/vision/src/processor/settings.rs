@@ -278,8 +278,15 @@ fn normalisation(keys: &Keys, family: &Family) -> Result<Normalisation, VisionEr
     let rescale = keys.positive("rescale_factor")?.unwrap_or(1.0 / 255.0);
     let mean = keys.channels("image_mean")?.unwrap_or(family.mean_and_std.0);
     let std = keys.channels("image_std")?.unwrap_or(family.mean_and_std.1);
-    if !std.iter().all(|&std| std > 0.0) {
+    // The numbers that are computed with are singles.
+    if !std.iter().all(|&std| std as f32 > 0.0 && (std as f32).is_finite()) {
         return Err(keys.error("image_std", "three numbers greater than 0"));
+    }
+    if !mean.iter().all(|&mean| (mean as f32).is_finite()) {
+        return Err(keys.error("image_mean", "three numbers"));
+    }
+    if !(rescale as f32 > 0.0 && (255.0 * rescale as f32).is_finite()) {
+        return Err(keys.error("rescale_factor", "a number greater than 0"));
     }
     Ok(Normalisation {
         rescale: keys.flag("do_rescale")?.unwrap_or(true).then_some(rescale),

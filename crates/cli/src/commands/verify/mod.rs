@@ -8,7 +8,6 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use plimsoll_engine::{ChatTemplate, Clock, Special, Tokenizer, VisionEncoder, VisionEncoderError};
-use plimsoll_formats::Folder;
 use plimsoll_lab::compare::Verified;
 use plimsoll_lab::standing::Standing;
 use plimsoll_lab::verify::{
@@ -153,21 +152,11 @@ fn vision(
         return Ok(None);
     }
     let (mmproj, isa, threads) = (command.mmproj.as_deref(), settings.isa, settings.threads);
-    let mut encoder = match VisionEncoder::open(checkpoint, tokenizer, mmproj, isa, threads, Arithmetic::Exact) {
+    let encoder = match VisionEncoder::open(checkpoint, tokenizer, mmproj, isa, threads, Arithmetic::Exact) {
         Err(VisionEncoderError::TextOnly { .. }) => return Ok(None),
         opened => opened?,
     };
     let golden_path = golden_path(command, checkpoint);
-    // An mmproj does not tell all of how the reference cut its pictures.
-    if encoder.is_mmproj() {
-        let beside = golden_path.parent().unwrap_or(Path::new("."));
-        if encoder.prepare_by(&Folder::Disk(beside.to_owned()))? {
-            say(format_args!(
-                "note: pictures are cut as the settings in `{}` say, which the mmproj has no words for",
-                beside.display()
-            ));
-        }
-    }
     let path = golden_path.with_file_name("golden_pixels.safetensors");
     let pixels = match demo::golden_pixels(&command.model) {
         Some(bytes) if command.golden.is_none() => Some(GoldenPixels::embedded(&command.model, bytes)?),
