@@ -111,6 +111,11 @@ impl Writer<'_> {
                 let calls: Option<Vec<Grammar>> = tools.iter().map(as_python).collect();
                 once(None, listed(one_of(calls?)))
             }
+            Dialect::Enclosed => {
+                let calls: Option<Vec<Grammar>> = tools.iter().map(as_python).collect();
+                let body = vec![listed(one_of(calls?)), self.marker("<|tool_call_end|>")];
+                once(Some(self.marker("<|tool_call_start|>")), Grammar::Sequence(body))
+            }
             Dialect::Announced => {
                 let opener = Some(self.marker("[TOOL_CALLS]"));
                 match self.marker("[ARGS]") {

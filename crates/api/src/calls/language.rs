@@ -15,6 +15,8 @@ pub enum Dialect {
     Bare,
     /// `[f(a='x'), g()]`: Llama 4.
     Pythonic,
+    /// `<|tool_call_start|>[f(a='x'), g()]<|tool_call_end|>`: LFM2.
+    Enclosed,
     /// `[TOOL_CALLS][{…}]` and `[TOOL_CALLS]name[ARGS]{…}`: Mistral.
     Announced,
     /// `<|tool_call|>[…]<|/tool_call|>` and `functools[…]`: Phi-4.
@@ -28,6 +30,7 @@ impl Dialect {
         // XML within the tag is another language.
         let is_tagged = has("<tool_call>") && !has("<function=") && !has("<arg_key>");
         let signs = [
+            (has("<|tool_call_start|>") || has("<|tool_list_start|>"), Dialect::Enclosed),
             (has("<|python_start|>") || has("[func_name1("), Dialect::Pythonic),
             (has("[TOOL_CALLS]"), Dialect::Announced),
             (has("<|tool_call|>") || has("functools[") || has("<|/tool|>"), Dialect::Functools),
@@ -43,6 +46,7 @@ impl Dialect {
             Dialect::Tagged => &["<tool_call>"],
             Dialect::Bare => &["<|python_tag|>"],
             Dialect::Pythonic => &["<|python_start|>"],
+            Dialect::Enclosed => &["<|tool_call_start|>"],
             Dialect::Announced => &["[TOOL_CALLS]"],
             Dialect::Functools => &["<|tool_call|>", "functools"],
         }
@@ -53,6 +57,7 @@ impl Dialect {
         match self {
             Dialect::Tagged => Some("</tool_call>"),
             Dialect::Pythonic => Some("<|python_end|>"),
+            Dialect::Enclosed => Some("<|tool_call_end|>"),
             Dialect::Functools => Some("<|/tool_call|>"),
             Dialect::Bare => Some(";"),
             Dialect::Announced => None,
@@ -65,14 +70,14 @@ impl Dialect {
             Dialect::Tagged => bracket == '{' && is_behind_call,
             Dialect::Bare => bracket == '{',
             Dialect::Pythonic => bracket == '[' || bracket == '{',
-            Dialect::Announced | Dialect::Functools => false,
+            Dialect::Enclosed | Dialect::Announced | Dialect::Functools => false,
         }
     }
 
     /// How what begins with `bracket` is written. Llama 4 writes JSON too, against its template.
     pub(super) fn notation(self, bracket: char) -> Notation {
         match (self, bracket) {
-            (Dialect::Pythonic, '[') => Notation::Python,
+            (Dialect::Pythonic | Dialect::Enclosed, '[') => Notation::Python,
             _ => Notation::Json,
         }
     }

@@ -16,7 +16,11 @@ mod thinking;
 mod weave;
 
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod tables;
+#[cfg(test)]
+mod written;
 
 use std::sync::Arc;
 

@@ -8,7 +8,7 @@ use crate::server::{answered, post};
 
 const CHAT: &str = "/v1/chat/completions";
 /// Models that write calls in one language each.
-const LANGUAGES: [&str; 5] = ["tools", "bare", "pythonic", "announced", "functools"];
+const LANGUAGES: [&str; 6] = ["tools", "bare", "pythonic", "enclosed", "announced", "functools"];
 
 fn asked(model: &str, more: Value) -> Value {
     let messages = json!([{"role": "user", "content": "What is 12 + 7?"}]);

@@ -40,6 +40,7 @@ static SERVER: LazyLock<Router> = LazyLock::new(|| {
         ("switched", "large", Some(format!("{OWN}{switched}"))),
         ("bare", "large", writing("<|python_tag|>")),
         ("pythonic", "large", writing("<|python_start|>")),
+        ("enclosed", "large", writing("<|tool_call_start|>")),
         ("announced", "large", writing("[TOOL_CALLS]")),
         ("functools", "large", writing("functools[")),
     ] {
