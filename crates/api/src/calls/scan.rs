@@ -1,7 +1,9 @@
 //! Where a bracketed text ends, letter by letter, and where it is divided.
 
+/// Bytes that stand before a call's arguments, where its name does.
+pub const LONGEST_HEAD: usize = 256;
 /// Brackets that may be open at once.
-const DEEPEST: usize = 100;
+pub const DEEPEST: usize = 100;
 
 /// What is being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

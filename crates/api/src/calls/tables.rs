@@ -11,14 +11,17 @@ const THINK: Markers = Markers { open: "<think>", close: "</think>" };
 /// What is read of parts, with the text first, then the thinking, then the calls.
 type Read = (String, String, Vec<(String, String)>);
 
+fn known() -> Arc<[Known]> {
+    NAMES.map(|name| Known { name: name.to_owned(), parameters: Value::Null }).into()
+}
+
 struct Stages {
     thinking: Thinking,
     calls: Calls,
 }
 
 fn read(dialect: Dialect, is_thinking: bool, parts: &[Part]) -> Read {
-    let names = NAMES.map(str::to_owned).to_vec();
-    let mut stages = Stages { thinking: Thinking::new(Some(THINK), is_thinking), calls: Calls::new(dialect, names) };
+    let mut stages = Stages { thinking: Thinking::new(Some(THINK), is_thinking), calls: Calls::new(dialect, known()) };
     let (mut said, mut answer) = (Vec::new(), Vec::new());
     for part in parts {
         stages.thinking.hear(part.clone(), &mut said, &mut answer);
@@ -153,8 +156,17 @@ fn what_cannot_become_a_call_is_not_held_back() {
         (Dialect::Tagged, "<tool_call>x"),
         (Dialect::Functools, "functools are"),
         (Dialect::Announced, "[TOOL_CALLS]\u{7}"),
+        (Dialect::Functions, "<tool_call>{"),
+        (Dialect::Functions, "<tool_call><function=f g"),
+        (Dialect::Functions, "<tool_call><function=f>\n<param>"),
+        (Dialect::Keyed, "<tool_call>f g"),
+        (Dialect::Keyed, "<tool_call></tool_call>"),
+        (Dialect::Keyed, "<tool_call>f<arg_key>a</b"),
+        (Dialect::Braced, "<|tool_call>calm"),
+        (Dialect::Braced, "<|tool_call>call:{"),
+        (Dialect::Braced, "<|tool_call>call:f{x:<b"),
     ] {
-        let mut calls = Calls::new(dialect, vec!["f".to_owned()]);
+        let mut calls = Calls::new(dialect, known());
         let mut said = Vec::new();
         calls.hear(&Part::Text(answer.to_owned()), &mut said);
         assert_eq!(merged(said), [Said::Content(answer.to_owned())]);
@@ -170,8 +182,9 @@ fn a_language_is_known_by_what_the_template_writes() {
     let shown = "{% if tools %}{{ tools | tojson }}{% endif %}{% for m in messages %}{{ m.content }}{% endfor %}";
     for (marker, dialect) in [
         ("<tool_call>", Some(Dialect::Tagged)),
-        ("<tool_call><function=", None),
-        ("<tool_call><arg_key>", None),
+        ("<tool_call><function=", Some(Dialect::Functions)),
+        ("<tool_call><arg_key>", Some(Dialect::Keyed)),
+        ("<|tool_call>", Some(Dialect::Braced)),
         ("<|python_tag|>", Some(Dialect::Bare)),
         ("<|python_start|>", Some(Dialect::Pythonic)),
         ("<|tool_call_start|>", Some(Dialect::Enclosed)),
@@ -192,14 +205,17 @@ fn a_language_is_known_by_what_the_template_writes() {
 #[test]
 fn noise_is_read_alike_however_it_is_cut_and_nothing_of_it_is_lost() {
     #[rustfmt::skip]
-    const PIECES: [&str; 33] = [
+    const PIECES: [&str; 43] = [
         "<tool_call>", "</tool_call>", "<|tool_call_start|>", "⟦<tool_call>⟧", "⟦</tool_call>⟧", "<|python_tag|>", "⟦<|python_start|>⟧",
         "[TOOL_CALLS]", "⟦[TOOL_CALLS]⟧", "⟦[ARGS]⟧", "[ARGS]", "functools", "<|tool_call|>", "f", "(", ")", "=", "{", "}",
+        "<function=f>", "<parameter=x>", "</parameter>", "</function>", "<arg_key>x</arg_key>", "⟦<arg_value>⟧",
+        "</arg_value>", "⟦<|tool_call>⟧", "call:f{x:", "⟦<|\"|>⟧",
         "[", "]", "\"", "'", "\\", ",", ":", ";", " ", "\n", "{\"name\": \"f\", \"arguments\": {}}", "[f(x='{')]", "é<", "1",
     ];
     #[rustfmt::skip]
     let dialects = [
         Dialect::Tagged, Dialect::Bare, Dialect::Pythonic, Dialect::Enclosed, Dialect::Announced, Dialect::Functools,
+        Dialect::Functions, Dialect::Keyed, Dialect::Braced,
     ];
     let (mut state, mut with_calls) = (1u64, 0);
     let mut below = |n: usize| {

@@ -41,6 +41,9 @@ static SERVER: LazyLock<Router> = LazyLock::new(|| {
         ("bare", "large", writing("<|python_tag|>")),
         ("pythonic", "large", writing("<|python_start|>")),
         ("enclosed", "large", writing("<|tool_call_start|>")),
+        ("functions", "large", Some(format!("{calls}{{% set mark = '<function=' %}}{OWN}"))),
+        ("keyed", "large", Some(format!("{calls}{{% set mark = '<arg_key>' %}}{OWN}"))),
+        ("braced", "large", writing("<|tool_call>")),
         ("announced", "large", writing("[TOOL_CALLS]")),
         ("functools", "large", writing("functools[")),
     ] {
