@@ -147,3 +147,67 @@ fn object(
     let arguments = members.iter().map(argument).collect::<Result<Vec<_>, _>>()?;
     Ok(Grammar::Sequence(vec![Grammar::text("{"), separated(&arguments, ","), Grammar::text("}")]))
 }
+
+#[cfg(test)]
+mod tests {
+    use plimsoll_engine::grammars;
+
+    use super::*;
+    use crate::made_up::tokenizer;
+
+    #[test]
+    fn a_text_stands_between_tokens_where_the_vocabulary_has_them() {
+        let tokenizer = tokenizer();
+        let mut controls = (0..tokenizer.vocab_size() as u32).filter(|id| tokenizer.is_control(*id));
+        let (eos, quote) = (controls.next().expect("there is one"), controls.next().expect("there is another"));
+        let grammars = grammars(&tokenizer, tokenizer.vocab_size(), &[eos]).expect("a token ends answers");
+        let maybe = json!({ "anyOf": [{ "type": "string" }, { "type": "null" }] });
+        let properties = json!({ "text": maybe, "word": { "enum": ["yes", 3] } });
+        let schema = json!({ "type": "object", "properties": properties, "required": ["text", "word"] });
+        let arguments = Schema::read(&schema).expect("it is enforced");
+        let tool = Callable { name: "f".to_owned(), arguments, is_held: true };
+        let call = Braces { quote: Grammar::Token(quote) }.call(&tool).expect("it is written");
+        let constraint = grammars.compile(&call).expect("it compiles");
+        // `"` is the token.
+        let allows = |answer: &str| {
+            let mut constraint = constraint.clone();
+            let mut goes_on = |(at, text): (usize, &str)| {
+                (at == 0 || constraint.accept(quote).is_ok()) && (text.is_empty() || constraint.accept_text(text))
+            };
+            answer.split('"').enumerate().all(&mut goes_on) && constraint.may_end()
+        };
+        for (answer, is_allowed) in [
+            ("call:f{text:\"any, }\n\",word:\"yes\"}", true),
+            ("call:f{text:\"\",word:3}", true),
+            ("call:f{text:null,word:3}", true),
+            ("call:f{text:any,word:3}", false),
+            ("call:f{text:\"any\",word:\"no\"}", false),
+            ("call:f{text:\"any\"}", false),
+            ("call:g{text:\"any\",word:3}", false),
+        ] {
+            assert_eq!(allows(answer), is_allowed, "{answer}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_word_is_refused_by_name() {
+        let braces = Braces { quote: Grammar::text(QUOTE) };
+        let call = |schema: Value, is_held: bool| {
+            let schema = json!({ "type": "object", "properties": { "x": schema } });
+            let arguments = Schema::read(&schema).expect("it is enforced");
+            braces.call(&Callable { name: "f".to_owned(), arguments, is_held })
+        };
+        for schema in [
+            json!({ "type": "string", "maxLength": 3 }),
+            json!({ "type": "string", "format": "date" }),
+            json!({ "type": "object" }),
+            json!({ "type": "array", "items": { "type": "string", "pattern": "a" } }),
+            json!({ "enum": [[1]] }),
+        ] {
+            let why = call(schema.clone(), true).expect_err("there is no word for it");
+            assert!(why.contains("`x`"), "{schema}: {why}");
+            assert!(call(schema, false).is_ok());
+        }
+        assert!(call(json!({ "type": "array", "items": { "type": ["string", "null"] }, "maxItems": 2 }), true).is_ok());
+    }
+}
