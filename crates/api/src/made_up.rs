@@ -7,7 +7,7 @@ use plimsoll_engine::batch::{ChosenToken, Event};
 use plimsoll_engine::{ChatTemplate, Finish, Session, SessionOptions, Special, TextStream, Timings, Tokenizer};
 use plimsoll_models::Checkpoint;
 
-use crate::calls::Language;
+use crate::calls::{Known, Language};
 use crate::conversation::Hearing;
 
 /// A tokenizer.
@@ -21,7 +21,8 @@ pub fn tokenizer() -> Arc<Tokenizer> {
 pub fn hearing(tokenizer: &Arc<Tokenizer>, is_thinking: bool) -> Hearing {
     let source = "{{ tools | tojson if tools else '' }}{{ '<tool_call><think></think>' }}";
     let language = Language::of_template(&ChatTemplate::new::<&str, &str>(source, []).unwrap());
-    let callable = Some(vec!["f".to_owned(), "g".to_owned()]);
+    let known = |name: &str| Known { name: name.to_owned(), parameters: serde_json::Value::Null };
+    let callable = Some(["f", "g"].map(known).into());
     Hearing::new(Arc::clone(tokenizer), language, callable, is_thinking).unwrap()
 }
 

@@ -1,14 +1,14 @@
 //! Answers that call as they have to: a model's way of writing calls, as a grammar.
 
 use plimsoll_engine::Tokenizer;
-use plimsoll_grammar::{Constraint, Grammar, Member, Schema, Spelling};
+use plimsoll_grammar::{Constraint, Grammar, Schema, Spelling};
 use serde_json::Value;
 
+use super::arguments::{self, Unwritable, Written, as_python};
+use super::braces::Braces;
 use super::language::{Dialect, Language};
+use super::tags::{ARG_KEY, FUNCTION, Marks};
 use super::thinking::Markers;
-
-/// Arguments that are written one by one, at most.
-const MOST_ARGUMENTS: usize = 64;
 
 /// A tool that may be called, and with what.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub struct Callable {
     pub name: String,
     /// What its arguments have to be.
     pub arguments: Schema,
+    /// Whether it may be called with nothing else, where the form of calls has no word for some of that.
+    pub is_held: bool,
 }
 
 /// How many calls an answer has.
@@ -46,8 +48,11 @@ impl Writer<'_> {
     }
 
     /// An answer that calls `tools`, or is `content` where it does not have to call; without `content` it is any text.
-    pub fn calls(&self, tools: &[Callable], calling: Calling, content: Option<Grammar>) -> Option<Grammar> {
-        let dialect = self.language.dialect?;
+    ///
+    /// # Errors
+    /// The model's form of calls has no word for what a tool's arguments have to be.
+    pub fn calls(&self, tools: &[Callable], calling: Calling, content: Option<Grammar>) -> Result<Grammar, Unwritable> {
+        let dialect = self.language.dialect.ok_or("this model has no form of calls that is known here")?;
         let most = if calling.may_repeat { None } else { Some(1) };
         let block = self.block(dialect, tools, most)?;
         let answer = match content {
@@ -55,7 +60,7 @@ impl Writer<'_> {
             Some(content) => Grammar::Choice(vec![block.whole(most), content]),
             None => self.among_text(dialect, block, most),
         };
-        Some(self.after_thinking(answer))
+        Ok(self.after_thinking(answer))
     }
 
     /// Goes on after the beginning of thinking, where the prompt ends with it.
@@ -88,28 +93,44 @@ impl Writer<'_> {
 
     /// A control token where the vocabulary has one of this name, else its text.
     fn marker(&self, text: &str) -> Grammar {
-        let is_it = |id: &u32| self.tokenizer.is_control(*id) && self.tokenizer.token_bytes(*id) == text.as_bytes();
-        (0..self.tokenizer.vocab_size() as u32).find(is_it).map_or_else(|| Grammar::text(text), Grammar::Token)
+        arguments::marker(self.tokenizer, text)
     }
 
     /// How calls of `tools` are written, at most `most` of them.
-    fn block(&self, dialect: Dialect, tools: &[Callable], most: Option<usize>) -> Option<Block> {
+    fn block(&self, dialect: Dialect, tools: &[Callable], most: Option<usize>) -> Result<Block, Unwritable> {
         let one_of = |calls: Vec<Grammar>| Grammar::Choice(calls);
+        let python = || tools.iter().map(as_python).collect::<Result<Vec<Grammar>, _>>().map(one_of);
         let json = |key| one_of(tools.iter().map(|tool| as_json(tool, key)).collect());
         let listed = |call: Grammar| {
             let calls = repeated(call, Grammar::text(", "), most);
             Grammar::Sequence(vec![Grammar::text("["), calls, Grammar::text("]")])
         };
         let once = |opener, body| Block { opener, body, may_repeat: false };
-        Some(match dialect {
+        Ok(match dialect {
             Dialect::Tagged => {
                 let body = vec![Grammar::Blank, json("arguments"), Grammar::Blank, self.marker("</tool_call>")];
                 Block { opener: Some(self.marker("<tool_call>")), body: Grammar::Sequence(body), may_repeat: true }
             }
             Dialect::Bare => once(None, repeated(json("parameters"), Grammar::text("; "), most)),
-            Dialect::Pythonic => {
-                let calls: Option<Vec<Grammar>> = tools.iter().map(as_python).collect();
-                once(None, listed(one_of(calls?)))
+            Dialect::Pythonic => once(None, listed(python()?)),
+            Dialect::Enclosed => {
+                let body = vec![listed(python()?), self.marker("<|tool_call_end|>")];
+                once(Some(self.marker("<|tool_call_start|>")), Grammar::Sequence(body))
+            }
+            Dialect::Functions => {
+                let body = vec![self.tagged(&FUNCTION, tools)?, Grammar::text("\n"), self.marker("</tool_call>")];
+                Block { opener: Some(self.marker("<tool_call>")), body: Grammar::Sequence(body), may_repeat: true }
+            }
+            Dialect::Keyed => Block {
+                opener: Some(self.marker("<tool_call>")),
+                body: self.tagged(&ARG_KEY, tools)?,
+                may_repeat: true,
+            },
+            Dialect::Braced => {
+                let braces = Braces::new(self.tokenizer);
+                let calls = tools.iter().map(|tool| braces.call(tool)).collect::<Result<Vec<_>, _>>()?;
+                let body = Grammar::Sequence(vec![one_of(calls), self.marker("<tool_call|>")]);
+                Block { opener: Some(self.marker("<|tool_call>")), body, may_repeat: true }
             }
             Dialect::Announced => {
                 let opener = Some(self.marker("[TOOL_CALLS]"));
@@ -131,6 +152,12 @@ impl Writer<'_> {
                 _ => once(Some(Grammar::text("functools")), listed(json("arguments"))),
             },
         })
+    }
+
+    /// One of `tools`, with its arguments between marks.
+    fn tagged(&self, marks: &Marks, tools: &[Callable]) -> Result<Grammar, Unwritable> {
+        let written = Written::new(marks, self.tokenizer);
+        tools.iter().map(|tool| written.call(tool)).collect::<Result<_, _>>().map(Grammar::Choice)
     }
 
     /// Text, in which whatever begins like a call is one.
@@ -196,38 +223,4 @@ fn object(tool: &Callable) -> Grammar {
 fn as_json(tool: &Callable, key: &str) -> Grammar {
     let head = format!("{{\"name\": {}, \"{key}\": ", Value::from(tool.name.as_str()));
     Grammar::Sequence(vec![Grammar::text(head), object(tool), Grammar::text("}")])
-}
-
-/// `f(a=1, b="x")`; nothing where its arguments cannot be written one by one.
-fn as_python(tool: &Callable) -> Option<Grammar> {
-    let members = tool.arguments.members().filter(|members| members.len() <= MOST_ARGUMENTS)?;
-    if !members.iter().all(|member| is_word(&member.name)) || !is_word(&tool.name) {
-        return None;
-    }
-    let parts = vec![Grammar::text(format!("{}(", tool.name)), arguments(&members), Grammar::text(")")];
-    Some(Grammar::Sequence(parts))
-}
-
-fn is_word(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
-}
-
-/// Those that are left, before any is written.
-fn arguments(members: &[Member]) -> Grammar {
-    let Some((next, left)) = members.split_first() else { return Grammar::text("") };
-    let here = [argument(next)].into_iter().chain(left.iter().map(further)).collect();
-    match next.is_required {
-        true => Grammar::Sequence(here),
-        false => Grammar::Choice(vec![Grammar::Sequence(here), arguments(left)]),
-    }
-}
-
-fn further(member: &Member) -> Grammar {
-    let argument = Grammar::Sequence(vec![Grammar::text(", "), argument(member)]);
-    if member.is_required { argument } else { argument.optional() }
-}
-
-fn argument(member: &Member) -> Grammar {
-    let value = Grammar::Json(member.schema.clone(), Spelling::AsPython);
-    Grammar::Sequence(vec![Grammar::text(format!("{}=", member.name)), value])
 }

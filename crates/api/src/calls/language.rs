@@ -15,6 +15,14 @@ pub enum Dialect {
     Bare,
     /// `[f(a='x'), g()]`: Llama 4.
     Pythonic,
+    /// `<|tool_call_start|>[f(a='x'), g()]<|tool_call_end|>`: LFM2.
+    Enclosed,
+    /// `<tool_call><function=f><parameter=x>1</parameter></function></tool_call>`: Qwen3-Coder, Qwen3.5.
+    Functions,
+    /// `<tool_call>f<arg_key>x</arg_key><arg_value>1</arg_value></tool_call>`: GLM-4.7.
+    Keyed,
+    /// `<|tool_call>call:f{x:1}<tool_call|>`: Gemma 4.
+    Braced,
     /// `[TOOL_CALLS][{…}]` and `[TOOL_CALLS]name[ARGS]{…}`: Mistral.
     Announced,
     /// `<|tool_call|>[…]<|/tool_call|>` and `functools[…]`: Phi-4.
@@ -25,12 +33,16 @@ impl Dialect {
     /// What a template's source is known by.
     fn of_source(source: &str) -> Option<Dialect> {
         let has = |marker: &str| source.contains(marker);
-        // XML within the tag is another language.
-        let is_tagged = has("<tool_call>") && !has("<function=") && !has("<arg_key>");
+        let is_tagged = has("<tool_call>");
         let signs = [
+            (has("<|tool_call_start|>") || has("<|tool_list_start|>"), Dialect::Enclosed),
             (has("<|python_start|>") || has("[func_name1("), Dialect::Pythonic),
             (has("[TOOL_CALLS]"), Dialect::Announced),
             (has("<|tool_call|>") || has("functools[") || has("<|/tool|>"), Dialect::Functools),
+            (has("<|tool_call>"), Dialect::Braced),
+            // What stands within the tag makes it another form.
+            (is_tagged && has("<function="), Dialect::Functions),
+            (is_tagged && has("<arg_key>"), Dialect::Keyed),
             (is_tagged, Dialect::Tagged),
             (has("<|python_tag|>") || has("{\"name\": function name, \"parameters\":"), Dialect::Bare),
         ];
@@ -40,9 +52,11 @@ impl Dialect {
     /// What a call begins with, wherever it stands.
     pub(super) fn openers(self) -> &'static [&'static str] {
         match self {
-            Dialect::Tagged => &["<tool_call>"],
+            Dialect::Tagged | Dialect::Functions | Dialect::Keyed => &["<tool_call>"],
+            Dialect::Braced => &["<|tool_call>"],
             Dialect::Bare => &["<|python_tag|>"],
             Dialect::Pythonic => &["<|python_start|>"],
+            Dialect::Enclosed => &["<|tool_call_start|>"],
             Dialect::Announced => &["[TOOL_CALLS]"],
             Dialect::Functools => &["<|tool_call|>", "functools"],
         }
@@ -51,11 +65,13 @@ impl Dialect {
     /// What may stand behind a call.
     pub(super) fn closer(self) -> Option<&'static str> {
         match self {
-            Dialect::Tagged => Some("</tool_call>"),
+            Dialect::Tagged | Dialect::Functions => Some("</tool_call>"),
+            Dialect::Braced => Some("<tool_call|>"),
             Dialect::Pythonic => Some("<|python_end|>"),
+            Dialect::Enclosed => Some("<|tool_call_end|>"),
             Dialect::Functools => Some("<|/tool_call|>"),
             Dialect::Bare => Some(";"),
-            Dialect::Announced => None,
+            Dialect::Announced | Dialect::Keyed => None,
         }
     }
 
@@ -65,14 +81,14 @@ impl Dialect {
             Dialect::Tagged => bracket == '{' && is_behind_call,
             Dialect::Bare => bracket == '{',
             Dialect::Pythonic => bracket == '[' || bracket == '{',
-            Dialect::Announced | Dialect::Functools => false,
+            _ => false,
         }
     }
 
     /// How what begins with `bracket` is written. Llama 4 writes JSON too, against its template.
     pub(super) fn notation(self, bracket: char) -> Notation {
         match (self, bracket) {
-            (Dialect::Pythonic, '[') => Notation::Python,
+            (Dialect::Pythonic | Dialect::Enclosed, '[') => Notation::Python,
             _ => Notation::Json,
         }
     }

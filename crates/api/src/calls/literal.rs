@@ -65,13 +65,14 @@ fn mapping(text: &str, depth: usize) -> Option<String> {
     Some(format!("{{{}}}", members.join(", ")))
 }
 
-/// The text of a string literal; escapes that Python does not know stay as they are.
+/// The text of a string literal; escapes that Python does not know stay as they are, and so do quotes within it. Two
+/// strings side by side, which Python would join, are none.
 fn string(text: &str) -> Option<String> {
     let quote = text.chars().next().filter(|quote| matches!(quote, '\'' | '"'))?;
     let inner = text.strip_prefix(quote)?.strip_suffix(quote)?;
     let (mut read, mut letters) = (String::new(), inner.chars());
     while let Some(letter) = letters.next() {
-        if letter == quote {
+        if letter == quote && letters.as_str().trim_start().starts_with(['\'', '"']) {
             return None;
         }
         if letter != '\\' {
@@ -82,6 +83,8 @@ fn string(text: &str) -> Option<String> {
             'n' => read.push('\n'),
             't' => read.push('\t'),
             'r' => read.push('\r'),
+            'b' => read.push('\u{8}'),
+            'f' => read.push('\u{c}'),
             'x' => read.push(coded(&mut letters, 2)?),
             'u' => read.push(coded(&mut letters, 4)?),
             'U' => read.push(coded(&mut letters, 8)?),
@@ -116,6 +119,9 @@ mod tests {
             ("[1, (2, 'a, b'),]", r#"[1, [2, "a, b"]]"#),
             ("{'a': {'b': [None]}, \"c:d\": 'e:f'}", r#"{"a": {"b": [null]}, "c:d": "e:f"}"#),
             ("{}", "{}"),
+            ("'it's 'so''", "\"it's 'so'\""),
+            ("['it's', 'a 'b' c' , {'d': 'e's'}]", r#"["it's", "a 'b' c", {"d": "e's"}]"#),
+            ("''", "\"\""),
         ] {
             assert_eq!(json(python, 0).as_deref(), Some(expected), "{python}");
         }

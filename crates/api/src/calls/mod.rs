@@ -4,24 +4,35 @@
 //! whole or in pieces, and however its text was cut. A call is told once it is complete; text that began like one and is
 //! none is released as it was.
 
+mod arguments;
+mod block;
+mod braced;
+mod braces;
 mod find;
 mod grammar;
 mod id;
+mod kinds;
 mod language;
 mod literal;
 mod parse;
 mod reader;
 mod scan;
+mod tags;
 mod thinking;
 mod weave;
 
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod tables;
+#[cfg(test)]
+mod written;
 
 use std::sync::Arc;
 
 use plimsoll_engine::batch::{ChosenToken, Event};
 use plimsoll_engine::{Finish, Tokenizer};
+use serde_json::Value;
 
 pub use grammar::{Callable, Calling, Writer};
 use id::id;
@@ -46,6 +57,15 @@ pub struct Call {
     pub name: String,
     /// A JSON object, as the model wrote it.
     pub arguments: String,
+}
+
+/// A tool, as whoever reads its calls has to know it.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// Its name.
+    pub name: String,
+    /// The schema of its arguments, by which values are read that are written without quotes.
+    pub parameters: Value,
 }
 
 /// What an answer goes on with.
@@ -83,15 +103,15 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Of an answer in `language`, which begins within thinking if `is_thinking`; `tools` are the names that may be called,
+    /// Of an answer in `language`, which begins within thinking if `is_thinking`; `tools` are those that may be called,
     /// where calls are to be read at all.
     pub fn new(
         tokenizer: Arc<Tokenizer>,
         language: &Language,
-        tools: Option<Vec<String>>,
+        tools: Option<Arc<[Known]>>,
         is_thinking: bool,
     ) -> Reader {
-        let calls = tools.and_then(|names| Some(Calls::new(language.dialect?, names)));
+        let calls = tools.and_then(|tools| Some(Calls::new(language.dialect?, tools)));
         Reader {
             weave: Weave::new(tokenizer.strips_first_space()),
             tokenizer,

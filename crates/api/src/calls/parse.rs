@@ -5,10 +5,9 @@ use serde_json::Value;
 use super::scan::{Notation, elements, split};
 use super::{Call, literal};
 
-/// The calls that `body` writes, after the name `head` where the notation puts it first. Nothing where it is none, or names
-/// a tool that there is not.
-pub fn calls(head: &str, body: &str, notation: Notation, names: &[String]) -> Option<Vec<Call>> {
-    let calls = match (named(head), notation) {
+/// The calls that `body` writes, after the name `head` where the notation puts it first. Nothing where it is none.
+pub fn calls(head: &str, body: &str, notation: Notation) -> Option<Vec<Call>> {
+    Some(match (named(head), notation) {
         (Some(name), _) => vec![Call { name: name.to_owned(), arguments: object(body)? }],
         (None, Notation::Python) => literal::calls(body)?,
         (None, Notation::Json) if body.starts_with('[') => {
@@ -16,9 +15,7 @@ pub fn calls(head: &str, body: &str, notation: Notation, names: &[String]) -> Op
             all??.into_iter().map(written).collect::<Option<Vec<Call>>>()?
         }
         (None, Notation::Json) => vec![written(body)?],
-    };
-    let are_known = !calls.is_empty() && calls.iter().all(|call| names.contains(&call.name));
-    are_known.then_some(calls)
+    })
 }
 
 /// The name before `[CALL_ID]…` and `[ARGS]`.

@@ -1,14 +1,12 @@
 //! Calls in an answer that comes letter by letter.
 
+use std::sync::Arc;
+
+use super::block::Block;
 use super::find::Find;
 use super::language::Dialect;
-use super::scan::{Notation, Scan, Step};
-use super::{Part, Said, parse};
-
-/// Bytes that a call may have.
-const LONGEST: usize = 1 << 20;
-/// Bytes that stand before its arguments, where its name does.
-const LONGEST_HEAD: usize = 256;
+use super::scan::Step;
+use super::{Known, Part, Said};
 
 /// What may come next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,23 +19,11 @@ enum Edge {
     Text,
 }
 
-/// A call in the making.
-#[derive(Debug)]
-struct Block {
-    /// Its text, for the case that it is none.
-    shown: String,
-    /// What stands before the first bracket.
-    head: String,
-    /// From the first bracket on.
-    body: String,
-    scan: Option<Scan>,
-}
-
 /// Parts calls from text.
 #[derive(Debug)]
 pub struct Calls {
     dialect: Dialect,
-    names: Vec<String>,
+    tools: Arc<[Known]>,
     markers: Vec<&'static str>,
     edge: Edge,
     find: Find,
@@ -48,10 +34,10 @@ pub struct Calls {
 
 impl Calls {
     /// Of an answer that may call these tools.
-    pub fn new(dialect: Dialect, names: Vec<String>) -> Calls {
+    pub fn new(dialect: Dialect, tools: Arc<[Known]>) -> Calls {
         let markers = dialect.openers().iter().copied().chain(dialect.closer()).collect();
         let edge = Edge::Beginning;
-        Calls { dialect, names, markers, edge, find: Find::default(), blank: String::new(), block: None }
+        Calls { dialect, tools, markers, edge, find: Find::default(), blank: String::new(), block: None }
     }
 
     /// Takes a part.
@@ -74,24 +60,27 @@ impl Calls {
     }
 
     fn control(&mut self, token: &str, said: &mut Vec<Said>) {
-        if let Some(block) = self.block.as_mut().filter(|block| block.scan.is_none())
-            && self.dialect == Dialect::Announced
-            && ["[ARGS]", "[CALL_ID]"].contains(&token)
-        {
-            block.head.push_str(token);
-            return;
+        if let Some(step) = self.block.as_mut().and_then(|block| block.control(token)) {
+            return self.step(step, said);
         }
         let Some(marker) = self.markers.iter().position(|marker| *marker == token) else { return };
         self.release(said);
         let held = self.find.take();
         self.text(&held, said);
+        self.marker(marker, String::new());
+    }
+
+    /// What opens a call, or closes the one before and whatever blanks are between.
+    fn marker(&mut self, marker: usize, shown: String) {
         if marker < self.dialect.openers().len() {
-            self.open(String::new());
+            self.open(shown);
+        } else if self.edge == Edge::BehindCall {
+            self.blank.clear();
         }
     }
 
     fn open(&mut self, shown: String) {
-        self.block = Some(Block { shown, head: String::new(), body: String::new(), scan: None });
+        self.block = Some(Block::new(self.dialect, shown));
     }
 
     fn letter(&mut self, letter: char, said: &mut Vec<Said>) {
@@ -112,43 +101,44 @@ impl Calls {
         match self.find.push(letter, markers, &mut passed) {
             Some(marker) => {
                 self.text(&passed, said);
-                if marker < self.dialect.openers().len() {
-                    self.open(self.markers[marker].to_owned());
-                }
+                self.marker(marker, self.markers[marker].to_owned());
             }
             None => self.text(&passed, said),
         }
     }
 
     fn block_letter(&mut self, letter: char, said: &mut Vec<Said>) {
-        let (dialect, names) = (self.dialect, &self.names);
         let Some(block) = &mut self.block else { return };
-        match block.push(letter, dialect) {
+        let mut rejected = String::new();
+        let step = block.push(letter, &mut rejected);
+        self.step(step, said);
+        rejected.chars().for_each(|letter| self.letter(letter, said));
+    }
+
+    /// Goes on after a letter or a token of a call.
+    fn step(&mut self, step: Step, said: &mut Vec<Said>) {
+        match step {
             Step::Open => {}
             Step::Bad => {
                 self.release(said);
                 self.edge = Edge::Text;
-                self.letter(letter, said);
             }
-            Step::Done => {
-                let notation = dialect.notation(block.body.chars().next().unwrap_or('{'));
-                match parse::calls(&block.head, &block.body, notation, names) {
-                    Some(calls) => {
-                        said.extend(calls.into_iter().map(Said::Call));
-                        self.block = None;
-                        self.blank.clear();
-                        self.edge = Edge::BehindCall;
-                    }
-                    None => self.release(said),
+            Step::Done => match self.block.as_ref().and_then(|block| block.calls(&self.tools)) {
+                Some(calls) => {
+                    said.extend(calls.into_iter().map(Said::Call));
+                    self.block = None;
+                    self.blank.clear();
+                    self.edge = Edge::BehindCall;
                 }
-            }
+                None => self.release(said),
+            },
         }
     }
 
     /// What began like a call is none.
     fn release(&mut self, said: &mut Vec<Said>) {
         if let Some(block) = self.block.take() {
-            self.text(&block.shown, said);
+            self.text(&block.into_text(), said);
         }
     }
 
@@ -159,56 +149,6 @@ impl Calls {
                 self.edge = Edge::Text;
                 said.push(Said::Content(std::mem::take(&mut self.blank)));
             }
-        }
-    }
-}
-
-impl Block {
-    /// Takes a letter, unless it is bad.
-    fn push(&mut self, letter: char, dialect: Dialect) -> Step {
-        if self.shown.len() > LONGEST {
-            return Step::Bad;
-        }
-        let may_go_on = self.may_go_on(letter, dialect);
-        let step = match &mut self.scan {
-            Some(_) if !may_go_on => Step::Bad,
-            Some(scan) => scan.step(letter),
-            None => self.before_bracket(letter, dialect),
-        };
-        if step != Step::Bad {
-            self.shown.push(letter);
-            if self.scan.is_some() {
-                self.body.push(letter);
-            }
-        }
-        step
-    }
-
-    /// Whether a list of Python's calls can go on so: first comes a name.
-    fn may_go_on(&self, letter: char, dialect: Dialect) -> bool {
-        let is_python = dialect.notation(self.body.chars().next().unwrap_or('{')) == Notation::Python;
-        if !is_python || self.body.contains('(') {
-            return true;
-        }
-        let is_of_name = letter.is_alphanumeric() || letter.is_whitespace() || "_.-(]".contains(letter);
-        is_of_name && self.body.len() < LONGEST_HEAD
-    }
-
-    fn before_bracket(&mut self, letter: char, dialect: Dialect) -> Step {
-        let is_named = !self.head.is_empty();
-        match letter {
-            '{' | '[' if !(is_named && letter == '[') => {
-                let mut scan = Scan::new(dialect.notation(letter));
-                let step = scan.step(letter);
-                self.scan = Some(scan);
-                step
-            }
-            _ if letter.is_whitespace() && !is_named => Step::Open,
-            _ if dialect == Dialect::Announced && self.head.len() < LONGEST_HEAD && !letter.is_control() => {
-                self.head.push(letter);
-                Step::Open
-            }
-            _ => Step::Bad,
         }
     }
 }

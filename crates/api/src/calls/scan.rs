@@ -1,7 +1,9 @@
 //! Where a bracketed text ends, letter by letter, and where it is divided.
 
+/// Bytes that stand before a call's arguments, where its name does.
+pub const LONGEST_HEAD: usize = 256;
 /// Brackets that may be open at once.
-const DEEPEST: usize = 100;
+pub const DEEPEST: usize = 100;
 
 /// What is being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,27 +33,37 @@ pub struct Scan {
     closers: Vec<char>,
     quote: Option<char>,
     is_escaped: bool,
+    /// Whether the string is over if what comes next may stand behind one. Templates put Python's quotes around texts as
+    /// they are, with quotes in them.
+    may_be_over: bool,
 }
 
 impl Scan {
     /// Before the first bracket.
     pub fn new(notation: Notation) -> Scan {
-        Scan { notation, closers: Vec::new(), quote: None, is_escaped: false }
+        Scan { notation, closers: Vec::new(), quote: None, is_escaped: false, may_be_over: false }
     }
 
     /// Whether neither a bracket nor a string is open.
     fn is_outside(&self) -> bool {
-        self.closers.is_empty() && self.quote.is_none()
+        self.closers.is_empty() && (self.quote.is_none() || self.may_be_over)
     }
 
     /// Takes a letter.
     pub fn step(&mut self, letter: char) -> Step {
+        if self.may_be_over && !letter.is_whitespace() {
+            self.may_be_over = false;
+            if self.may_follow_string(letter) {
+                self.quote = None;
+            }
+        }
         if let Some(quote) = self.quote {
             match letter {
                 _ if self.is_escaped => self.is_escaped = false,
                 '\\' => self.is_escaped = true,
-                _ if letter == quote => self.quote = None,
-                _ => {}
+                _ if letter != quote => {}
+                _ if self.notation == Notation::Python => self.may_be_over = true,
+                _ => self.quote = None,
             }
             return Step::Open;
         }
@@ -66,6 +78,14 @@ impl Scan {
             _ => {}
         }
         Step::Open
+    }
+
+    fn may_follow_string(&self, letter: char) -> bool {
+        match letter {
+            ',' | ')' | ']' | '}' => true,
+            ':' => self.closers.last().is_none_or(|closer| *closer == '}'),
+            _ => false,
+        }
     }
 
     fn open(&mut self, closer: char) -> Step {
@@ -95,6 +115,7 @@ pub fn split(text: &str, separator: char, notation: Notation) -> Vec<&str> {
         if letter == separator && scan.is_outside() {
             parts.push(&text[first..at]);
             first = at + letter.len_utf8();
+            scan = Scan::new(notation);
         } else {
             scan.step(letter);
         }

@@ -1,5 +1,6 @@
-//! Answers and what is read of them. Cases after the tables of vLLM's and llama.cpp's parsers.
+//! Answers and what is read of them.
 
+use super::cases::{CALLS, NONE};
 use super::language::{Dialect, Language};
 use super::thinking::Markers;
 use super::*;
@@ -10,14 +11,17 @@ const THINK: Markers = Markers { open: "<think>", close: "</think>" };
 /// What is read of parts, with the text first, then the thinking, then the calls.
 type Read = (String, String, Vec<(String, String)>);
 
+fn known() -> Arc<[Known]> {
+    NAMES.map(|name| Known { name: name.to_owned(), parameters: Value::Null }).into()
+}
+
 struct Stages {
     thinking: Thinking,
     calls: Calls,
 }
 
 fn read(dialect: Dialect, is_thinking: bool, parts: &[Part]) -> Read {
-    let names = NAMES.map(str::to_owned).to_vec();
-    let mut stages = Stages { thinking: Thinking::new(Some(THINK), is_thinking), calls: Calls::new(dialect, names) };
+    let mut stages = Stages { thinking: Thinking::new(Some(THINK), is_thinking), calls: Calls::new(dialect, known()) };
     let (mut said, mut answer) = (Vec::new(), Vec::new());
     for part in parts {
         stages.thinking.hear(part.clone(), &mut said, &mut answer);
@@ -75,62 +79,6 @@ fn cut(parts: &[Part], seed: u64) -> Vec<Part> {
     }
     all
 }
-
-type Case = (Dialect, &'static str, &'static str, &'static [(&'static str, &'static str)]);
-
-const WEATHER: (&str, &str) = ("get_weather", r#"{"city": "Paris"}"#);
-const ADD: (&str, &str) = ("add", r#"{"a": 1, "b": [2, {"c": "}"}]}"#);
-
-#[rustfmt::skip]
-const CALLS: &[Case] = &[
-    (Dialect::Tagged, "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}\n</tool_call>", "", &[WEATHER]),
-    (Dialect::Tagged, "⟦<tool_call>⟧\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}\n⟦</tool_call>⟧\n", "", &[WEATHER]),
-    (Dialect::Tagged, "Let me see.\n\n<tool_call>{\"name\":\"get_weather\",\"arguments\":{\"city\": \"Paris\"}}</tool_call>\n<tool_call>{\"arguments\": {\"a\": 1, \"b\": [2, {\"c\": \"}\"}]}, \"name\": \"add\"}</tool_call>", "Let me see.", &[WEATHER, ADD]),
-    (Dialect::Tagged, "<tool_call>{\"name\": \"f\", \"arguments\": {}}", "", &[("f", "{}")]),
-    (Dialect::Tagged, "<tool_call>{\"name\": \"f\"}</tool_call> Done.", " Done.", &[("f", "{}")]),
-    (Dialect::Tagged, "<tool_call>{\"name\": \"f\", \"arguments\": {\"x\": \"</tool_call>\\\"\"}}</tool_call>", "", &[("f", "{\"x\": \"</tool_call>\\\"\"}")]),
-    (Dialect::Tagged, "<tool_call>{\"name\": \"f\", \"arguments\": \"{\\\"x\\\": 1}\"}</tool_call>", "", &[("f", "{\"x\": 1}")]),
-    (Dialect::Tagged, "<tool_call>{\"name\": \"f\", \"arguments\": {\"x\": 123456789012345678901234567890}}</tool_call>", "", &[("f", "{\"x\": 123456789012345678901234567890}")]),
-    (Dialect::Bare, "{\"name\": \"get_weather\", \"parameters\": {\"city\": \"Paris\"}}", "", &[WEATHER]),
-    (Dialect::Bare, "⟦<|python_tag|>⟧{\"name\": \"get_weather\", \"parameters\": {\"city\": \"Paris\"}}; {\"name\": \"f\", \"parameters\": {}}", "", &[WEATHER, ("f", "{}")]),
-    (Dialect::Bare, "<|python_tag|>{\"type\": \"function\", \"name\": \"f\", \"parameters\": null}", "", &[("f", "{}")]),
-    (Dialect::Pythonic, "[get_weather(city='Paris'), f()]", "", &[WEATHER, ("f", "{}")]),
-    (Dialect::Pythonic, "⟦<|python_start|>⟧[add(a=1, b=[2, {'c': '}'}])]⟦<|python_end|>⟧", "", &[ADD]),
-    (Dialect::Pythonic, "<|python_start|>[f(x=True, y=None, z=\"it's ]\")]<|python_end|>", "", &[("f", "{\"x\": true, \"y\": null, \"z\": \"it's ]\"}")]),
-    (Dialect::Pythonic, "{\"name\": \"get_weather\", \"parameters\": {\"city\": \"Paris\"}}", "", &[WEATHER]),
-    (Dialect::Announced, "⟦[TOOL_CALLS]⟧[{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}, {\"name\": \"f\", \"arguments\": {}}]", "", &[WEATHER, ("f", "{}")]),
-    (Dialect::Announced, "Well. [TOOL_CALLS] [{\"name\": \"f\", \"arguments\": {}}]", "Well.", &[("f", "{}")]),
-    (Dialect::Announced, "⟦[TOOL_CALLS]⟧get_weather⟦[ARGS]⟧{\"city\": \"Paris\"}⟦[TOOL_CALLS]⟧f⟦[CALL_ID]⟧abcdefghi⟦[ARGS]⟧{}", "", &[WEATHER, ("f", "{}")]),
-    (Dialect::Announced, "[TOOL_CALLS]get_weather[ARGS]{\"city\": \"Paris\"}", "", &[WEATHER]),
-    (Dialect::Announced, "[TOOL_CALLS]f{}", "", &[("f", "{}")]),
-    (Dialect::Functools, "⟦<|tool_call|>⟧[{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}]⟦<|/tool_call|>⟧", "", &[WEATHER]),
-    (Dialect::Functools, "functools[{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}, {\"name\": \"f\", \"arguments\": {}}]", "", &[WEATHER, ("f", "{}")]),
-];
-
-/// Texts that are no calls, or hold none that there is a tool for.
-#[rustfmt::skip]
-const NONE: &[(Dialect, &str)] = &[
-    (Dialect::Tagged, "Plain text with < and <tool and {\"name\": \"f\"}.\n"),
-    (Dialect::Tagged, "<tool_call>\n{\"name\": \"unknown\", \"arguments\": {}}\n</tool_call>"),
-    (Dialect::Tagged, " <tool_call> is a tag; <tool_call>{\"name\": \"f\", \"arguments\": {"),
-    (Dialect::Tagged, "<tool_call>{\"name\": \"f\", \"arguments\": [1]}</tool_call>"),
-    (Dialect::Tagged, "<tool_call>{\"name\": 3}</tool_call> é"),
-    (Dialect::Tagged, "{\"name\": \"f\", \"arguments\": {}}"),
-    (Dialect::Tagged, ""),
-    (Dialect::Tagged, " \n"),
-    (Dialect::Bare, "{\"answer\": 42}"),
-    (Dialect::Bare, "{\"name\": \"Ann\", \"parameters\": {}}; and so on"),
-    (Dialect::Bare, "As JSON: {\"name\": \"f\", \"parameters\": {}}"),
-    (Dialect::Bare, "{name: f}"),
-    (Dialect::Bare, "{\"name\": \"f\", \"parameters\": {]}"),
-    (Dialect::Pythonic, "[1, 2, 3] is a list"),
-    (Dialect::Pythonic, "[f(x=y)]"),
-    (Dialect::Pythonic, "[a link](http://example.org) [f()"),
-    (Dialect::Pythonic, "[]"),
-    (Dialect::Announced, "[TOOL_CALLS]nothing like it\n{}"),
-    (Dialect::Announced, "[TOOL_CALLS][1]"),
-    (Dialect::Functools, "functools is a module; functools[0]"),
-];
 
 #[test]
 fn calls_are_read_and_the_text_around_them_stays() {
@@ -208,8 +156,17 @@ fn what_cannot_become_a_call_is_not_held_back() {
         (Dialect::Tagged, "<tool_call>x"),
         (Dialect::Functools, "functools are"),
         (Dialect::Announced, "[TOOL_CALLS]\u{7}"),
+        (Dialect::Functions, "<tool_call>{"),
+        (Dialect::Functions, "<tool_call><function=f g"),
+        (Dialect::Functions, "<tool_call><function=f>\n<param>"),
+        (Dialect::Keyed, "<tool_call>f g"),
+        (Dialect::Keyed, "<tool_call></tool_call>"),
+        (Dialect::Keyed, "<tool_call>f<arg_key>a</b"),
+        (Dialect::Braced, "<|tool_call>calm"),
+        (Dialect::Braced, "<|tool_call>call:{"),
+        (Dialect::Braced, "<|tool_call>call:f{x:<b"),
     ] {
-        let mut calls = Calls::new(dialect, vec!["f".to_owned()]);
+        let mut calls = Calls::new(dialect, known());
         let mut said = Vec::new();
         calls.hear(&Part::Text(answer.to_owned()), &mut said);
         assert_eq!(merged(said), [Said::Content(answer.to_owned())]);
@@ -225,10 +182,12 @@ fn a_language_is_known_by_what_the_template_writes() {
     let shown = "{% if tools %}{{ tools | tojson }}{% endif %}{% for m in messages %}{{ m.content }}{% endfor %}";
     for (marker, dialect) in [
         ("<tool_call>", Some(Dialect::Tagged)),
-        ("<tool_call><function=", None),
-        ("<tool_call><arg_key>", None),
+        ("<tool_call><function=", Some(Dialect::Functions)),
+        ("<tool_call><arg_key>", Some(Dialect::Keyed)),
+        ("<|tool_call>", Some(Dialect::Braced)),
         ("<|python_tag|>", Some(Dialect::Bare)),
         ("<|python_start|>", Some(Dialect::Pythonic)),
+        ("<|tool_call_start|>", Some(Dialect::Enclosed)),
         ("[TOOL_CALLS]", Some(Dialect::Announced)),
         ("<|tool_call|>", Some(Dialect::Functools)),
         ("nothing", None),
@@ -246,12 +205,18 @@ fn a_language_is_known_by_what_the_template_writes() {
 #[test]
 fn noise_is_read_alike_however_it_is_cut_and_nothing_of_it_is_lost() {
     #[rustfmt::skip]
-    const PIECES: [&str; 32] = [
-        "<tool_call>", "</tool_call>", "⟦<tool_call>⟧", "⟦</tool_call>⟧", "<|python_tag|>", "⟦<|python_start|>⟧",
+    const PIECES: [&str; 43] = [
+        "<tool_call>", "</tool_call>", "<|tool_call_start|>", "⟦<tool_call>⟧", "⟦</tool_call>⟧", "<|python_tag|>", "⟦<|python_start|>⟧",
         "[TOOL_CALLS]", "⟦[TOOL_CALLS]⟧", "⟦[ARGS]⟧", "[ARGS]", "functools", "<|tool_call|>", "f", "(", ")", "=", "{", "}",
+        "<function=f>", "<parameter=x>", "</parameter>", "</function>", "<arg_key>x</arg_key>", "⟦<arg_value>⟧",
+        "</arg_value>", "⟦<|tool_call>⟧", "call:f{x:", "⟦<|\"|>⟧",
         "[", "]", "\"", "'", "\\", ",", ":", ";", " ", "\n", "{\"name\": \"f\", \"arguments\": {}}", "[f(x='{')]", "é<", "1",
     ];
-    let dialects = [Dialect::Tagged, Dialect::Bare, Dialect::Pythonic, Dialect::Announced, Dialect::Functools];
+    #[rustfmt::skip]
+    let dialects = [
+        Dialect::Tagged, Dialect::Bare, Dialect::Pythonic, Dialect::Enclosed, Dialect::Announced, Dialect::Functools,
+        Dialect::Functions, Dialect::Keyed, Dialect::Braced,
+    ];
     let (mut state, mut with_calls) = (1u64, 0);
     let mut below = |n: usize| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

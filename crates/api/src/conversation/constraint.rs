@@ -47,9 +47,9 @@ impl Held {
         };
         let calling = Calling { is_required: tools.choice != Choice::Auto, may_repeat: tools.may_repeat };
         let called: Vec<&Tool> = tools.called().collect();
-        let compiled = |callable: &[Callable]| match writer.calls(callable, calling, content.clone()) {
-            Some(grammar) => grammars.compile(&grammar),
-            None => Err(ConstraintError::Grammar(NOT_ONE_BY_ONE.to_owned())),
+        let compiled = |callable: &[Callable]| {
+            let grammar = writer.calls(callable, calling, content.clone()).map_err(ConstraintError::Grammar)?;
+            grammars.compile(&grammar)
         };
         let callable = called.iter().map(|tool| read(tool)).collect::<Result<Vec<Callable>, _>>()?;
         let error = match compiled(&callable) {
@@ -62,16 +62,17 @@ impl Held {
             match compiled(std::slice::from_ref(&callable)) {
                 Ok(_) => lenient.push(callable),
                 Err(error) if tool.is_strict => return Err(refused(error, &tool.parameters_at)),
-                Err(_) => lenient.push(Callable { arguments: Schema::object(), ..callable }),
+                Err(_) => {
+                    let some = Callable { is_held: false, ..callable };
+                    let is_written = compiled(std::slice::from_ref(&some)).is_ok();
+                    let any = |some| Callable { arguments: Schema::object(), ..some };
+                    lenient.push(if is_written { some } else { any(some) });
+                }
             }
         }
         compiled(&lenient).map_err(|_| refused(error, "tools"))
     }
 }
-
-/// Why a language that writes arguments one by one cannot hold to a schema.
-const NOT_ONE_BY_ONE: &str = "this model writes arguments one by one, so a tool's parameters have to be an object's \
-                              `properties` and nothing else";
 
 /// What a tool may be called with. Where its schema cannot be enforced and nobody asked for it, any object is.
 fn read(tool: &Tool) -> Result<Callable, ApiError> {
@@ -93,7 +94,7 @@ fn read(tool: &Tool) -> Result<Callable, ApiError> {
         }
         read => read.unwrap_or_else(|_| Schema::object()),
     };
-    Ok(Callable { name: tool.name.clone(), arguments })
+    Ok(Callable { name: tool.name.clone(), arguments, is_held: true })
 }
 
 impl Format {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use plimsoll_engine::Tokenizer;
 
-use crate::calls::{Language, Reader};
+use crate::calls::{Known, Language, Reader};
 use crate::error::ApiError;
 use crate::identity::random;
 
@@ -13,7 +13,7 @@ pub struct Hearing {
     /// The model's.
     pub tokenizer: Arc<Tokenizer>,
     language: Language,
-    callable: Option<Vec<String>>,
+    callable: Option<Arc<[Known]>>,
     is_thinking: bool,
     /// What the names of calls are drawn from.
     seed: u64,
@@ -28,7 +28,7 @@ impl Hearing {
     pub fn new(
         tokenizer: Arc<Tokenizer>,
         language: Language,
-        callable: Option<Vec<String>>,
+        callable: Option<Arc<[Known]>>,
         is_thinking: bool,
     ) -> Result<Hearing, ApiError> {
         Ok(Hearing { tokenizer, language, callable, is_thinking, seed: random()? })

@@ -20,7 +20,7 @@ use plimsoll_engine::{GenerateOptions, Session, TemplateRequest};
 use plimsoll_grammar::Constraint;
 use serde_json::{Map, Value};
 
-use crate::calls::{Language, Writer};
+use crate::calls::{Known, Language, Writer};
 use crate::error::ApiError;
 use crate::generation::Generation;
 use crate::pictures::Sent;
@@ -165,7 +165,7 @@ struct Asked {
     likelihoods: Option<usize>,
     /// What the answer is read by.
     language: Language,
-    callable: Option<Vec<String>>,
+    callable: Option<Arc<[Known]>>,
     /// What the answer is held to.
     constraint: Option<Constraint>,
     /// Whether a text begins with the answer.

@@ -1,8 +1,10 @@
 //! What the model may call.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
-use crate::calls::Language;
+use crate::calls::{Known, Language};
 use crate::error::ApiError;
 
 /// Tools that one request may have, as OpenAI has it.
@@ -111,9 +113,13 @@ impl Tools {
         })
     }
 
-    /// Their names, where calls are looked for.
-    pub fn callable(&self) -> Option<Vec<String>> {
-        (self.choice != Choice::None).then(|| self.called().map(|tool| tool.name.clone()).collect())
+    /// The same, where calls are looked for, as whoever reads them has to know them.
+    pub fn callable(&self) -> Option<Arc<[Known]>> {
+        let known = |tool: &Tool| {
+            let parameters = tool.definition["function"]["parameters"].clone();
+            Known { name: tool.name.clone(), parameters }
+        };
+        (self.choice != Choice::None).then(|| self.called().map(known).collect())
     }
 
     /// The definitions, as the template gets them.

@@ -9,3 +9,4 @@ mod room;
 mod server;
 mod structure;
 mod tools;
+mod words;

@@ -8,16 +8,15 @@ use crate::server::{answered, post};
 
 const CHAT: &str = "/v1/chat/completions";
 /// Models that write calls in one language each.
-const LANGUAGES: [&str; 5] = ["tools", "bare", "pythonic", "announced", "functools"];
-
-fn asked(model: &str, more: Value) -> Value {
+const LANGUAGES: [&str; 6] = ["tools", "bare", "pythonic", "enclosed", "announced", "functools"];
+pub fn asked(model: &str, more: Value) -> Value {
     let messages = json!([{"role": "user", "content": "What is 12 + 7?"}]);
     let mut body = json!({"model": model, "messages": messages, "seed": 1, "max_tokens": 300});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     body
 }
 
-fn schema() -> Value {
+pub fn schema() -> Value {
     json!({
         "type": "object",
         "properties": {
@@ -42,7 +41,7 @@ fn check(value: &Value) {
     assert_eq!(value.as_object().unwrap().len(), 4, "{value}");
 }
 
-fn tool(name: &str, parameters: Value, strict: bool) -> Value {
+pub fn tool(name: &str, parameters: Value, strict: bool) -> Value {
     json!({"type": "function", "function": {"name": name, "parameters": parameters, "strict": strict}})
 }
 

@@ -40,6 +40,10 @@ static SERVER: LazyLock<Router> = LazyLock::new(|| {
         ("switched", "large", Some(format!("{OWN}{switched}"))),
         ("bare", "large", writing("<|python_tag|>")),
         ("pythonic", "large", writing("<|python_start|>")),
+        ("enclosed", "large", writing("<|tool_call_start|>")),
+        ("functions", "large", Some(format!("{calls}{{% set mark = '<function=' %}}{OWN}"))),
+        ("keyed", "large", Some(format!("{calls}{{% set mark = '<arg_key>' %}}{OWN}"))),
+        ("braced", "large", writing("<|tool_call>")),
         ("announced", "large", writing("[TOOL_CALLS]")),
         ("functools", "large", writing("functools[")),
     ] {
