@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use plimsoll_formats::gguf::GgufFile;
 use plimsoll_formats::FileBytes;
+use plimsoll_formats::gguf::GgufFile;
 use plimsoll_models::{Checkpoint, Vision};
 
 fuzz_target!(|bytes: &[u8]| {

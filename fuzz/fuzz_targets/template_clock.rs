@@ -15,7 +15,8 @@ fuzz_target!(|input: (&str, &str, u16)| {
     let began = Instant::now();
     let Ok(template) = ChatTemplate::new(source, [("bos_token", "<s>"), ("eos_token", "</s>")]) else { return };
     let content = word.repeat(usize::from(again));
-    let turns: Vec<_> = (0..again % 64).map(|turn| json!({"role": "user", "content": format!("{turn} </s>")})).collect();
+    let turns: Vec<_> =
+        (0..again % 64).map(|turn| json!({"role": "user", "content": format!("{turn} </s>")})).collect();
     let messages: Vec<_> = [json!({"role": "system", "content": content})].into_iter().chain(turns).collect();
     let mut request = TemplateRequest::from_json(json!({"messages": messages, "number": again})).unwrap();
     request.now = Some(Clock::parse("2026-11-21").unwrap());

@@ -1,5 +1,7 @@
 //! `call:f{key:<|"|>text<|"|>,n:3}` as a grammar.
 
+use std::cell::Cell;
+
 use plimsoll_engine::Tokenizer;
 use plimsoll_grammar::{Grammar, Member, Schema, Spelling};
 use serde_json::{Map, Value, json};
@@ -14,19 +16,25 @@ use super::kinds::{Kinds, referred};
 /// Schemas within one another that are followed.
 const DEEPEST: usize = 8;
 
+/// Values that a call's grammar may have: those that references lead to are there once for each reference.
+const MOST_VALUES: usize = 1024;
+
 /// Writes calls for a vocabulary.
 pub struct Braces {
     quote: Grammar,
+    /// Values that the grammar of a call may still have.
+    left: Cell<usize>,
 }
 
 impl Braces {
     /// With the vocabulary's quote.
     pub fn new(tokenizer: &Tokenizer) -> Braces {
-        Braces { quote: marker(tokenizer, QUOTE) }
+        Braces { quote: marker(tokenizer, QUOTE), left: Cell::new(0) }
     }
 
     /// A call; its arguments are in the order of their names, as templates write them.
     pub fn call(&self, tool: &Callable) -> Result<Grammar, Unwritable> {
+        self.left.set(MOST_VALUES);
         let value = |member: &Member| {
             let schema = member.schema.as_json();
             let value = self.value(schema, schema, DEEPEST).or_else(|| (!tool.is_held).then(|| self.any(schema)));
@@ -39,6 +47,7 @@ impl Braces {
     /// A value of a schema; nothing where it cannot be held to it.
     fn value(&self, schema: &Value, root: &Value, depth: usize) -> Option<Grammar> {
         let depth = depth.checked_sub(1)?;
+        self.left.set(self.left.get().checked_sub(1)?);
         let none = Map::new();
         let keywords = schema.as_object().unwrap_or(&none);
         let is_only = |known: &[&str]| {
@@ -166,7 +175,7 @@ mod tests {
         let schema = json!({ "type": "object", "properties": properties, "required": ["text", "word"] });
         let arguments = Schema::read(&schema).expect("it is enforced");
         let tool = Callable { name: "f".to_owned(), arguments, is_held: true };
-        let call = Braces { quote: Grammar::Token(quote) }.call(&tool).expect("it is written");
+        let call = Braces { quote: Grammar::Token(quote), left: Cell::new(0) }.call(&tool).expect("it is written");
         let constraint = grammars.compile(&call).expect("it compiles");
         // `"` is the token.
         let allows = |answer: &str| {
@@ -189,11 +198,17 @@ mod tests {
         }
     }
 
+    /// `a` is written out a hundred times a hundred times.
+    fn definitions() -> Value {
+        let hundred = |name: &str| json!({ "anyOf": vec![json!({ "$ref": format!("#/$defs/{name}") }); 100] });
+        json!({ "a": hundred("b"), "b": hundred("c"), "c": { "type": "integer" } })
+    }
+
     #[test]
     fn what_has_no_word_is_refused_by_name() {
-        let braces = Braces { quote: Grammar::text(QUOTE) };
+        let braces = Braces { quote: Grammar::text(QUOTE), left: Cell::new(0) };
         let call = |schema: Value, is_held: bool| {
-            let schema = json!({ "type": "object", "properties": { "x": schema } });
+            let schema = json!({ "type": "object", "properties": { "x": schema }, "$defs": definitions() });
             let arguments = Schema::read(&schema).expect("it is enforced");
             braces.call(&Callable { name: "f".to_owned(), arguments, is_held })
         };
@@ -203,6 +218,7 @@ mod tests {
             json!({ "type": "object" }),
             json!({ "type": "array", "items": { "type": "string", "pattern": "a" } }),
             json!({ "enum": [[1]] }),
+            json!({ "$ref": "#/$defs/a" }),
         ] {
             let why = call(schema.clone(), true).expect_err("there is no word for it");
             assert!(why.contains("`x`"), "{schema}: {why}");

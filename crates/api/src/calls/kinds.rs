@@ -1,9 +1,14 @@
 //! What a schema lets a value be, for forms that do not tell a text from other values.
 
+use std::cell::Cell;
+
 use serde_json::{Map, Value};
 
-/// References that are followed one after another.
+/// Schemas within one another that are looked into; what is deeper may be anything.
 const DEEPEST: usize = 16;
+
+/// Schemas that are looked into in all: references that lead to themselves have no end otherwise.
+const MOST_SCHEMAS: usize = 4096;
 
 /// Types of JSON values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,12 +21,14 @@ impl Kinds {
 
     /// What `schema` allows; `root` is where its references lead.
     pub fn of(schema: &Value, root: &Value) -> Kinds {
-        Kinds::within(schema, root, DEEPEST)
+        Kinds::within(schema, root, DEEPEST, &Cell::new(MOST_SCHEMAS))
     }
 
-    fn within(schema: &Value, root: &Value, depth: usize) -> Kinds {
-        let Some(schema) = schema.as_object().filter(|_| depth > 0) else { return Kinds::ALL };
-        let of = |schema: &Value| Kinds::within(schema, root, depth - 1);
+    fn within(schema: &Value, root: &Value, depth: usize, left: &Cell<usize>) -> Kinds {
+        let is_seen = depth > 0 && left.get() > 0;
+        let Some(schema) = schema.as_object().filter(|_| is_seen) else { return Kinds::ALL };
+        left.set(left.get() - 1);
+        let of = |schema: &Value| Kinds::within(schema, root, depth - 1, left);
         let listed = |keyword: &str| schema.get(keyword).and_then(Value::as_array);
         let either = |parts: &Vec<Value>| parts.iter().map(of).fold(Kinds(0), |all, kinds| Kinds(all.0 | kinds.0));
         let values = |values: &[Value]| values.iter().fold(Kinds(0), |all, value| Kinds(all.0 | Kinds::one(value).0));
@@ -112,6 +119,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn references_that_lead_to_themselves_many_times_end() {
+        let loops = vec![json!({ "$ref": "#" }); 100];
+        let root = json!({ "anyOf": loops, "type": "integer" });
+        assert!(!Kinds::of(&root, &root).has_string());
+    }
 
     #[test]
     fn a_text_stays_where_it_may_be_one_and_others_are_json() {

@@ -9,6 +9,8 @@ use crate::error::ApiError;
 
 /// Tools that one request may have, as OpenAI has it.
 const MOST_TOOLS: usize = 128;
+/// Bytes that the definitions of all of them may have: what calls are held to is a multiple of these.
+const LARGEST_TOOLS: usize = 1 << 20;
 /// Letters that a tool's name may have, as OpenAI has it.
 pub const LONGEST_NAME: usize = 64;
 
@@ -67,7 +69,7 @@ impl Tools {
     /// Tools of a request to a model that writes `language`, each as it was read; nothing where there are none.
     ///
     /// # Errors
-    /// The model knows no tools, there are too many, one could not be read, or two have one name.
+    /// The model knows no tools, there are too many or too large ones, one could not be read, or two have one name.
     pub fn new(
         tools: impl ExactSizeIterator<Item = Result<Tool, ApiError>>,
         choice: Choice,
@@ -88,8 +90,14 @@ impl Tools {
             return Err(ApiError::bad("tools", what));
         }
         let mut read: Vec<Tool> = Vec::new();
+        let mut bytes = 0;
         for tool in tools {
             let tool = tool?;
+            bytes += tool.definition.to_string().len();
+            if bytes > LARGEST_TOOLS {
+                let what = format!("the definitions of `tools` have more than {} MiB", LARGEST_TOOLS >> 20);
+                return Err(ApiError::bad("tools", what));
+            }
             if read.iter().any(|other| other.name == tool.name) {
                 return Err(ApiError::bad(tool.place, format!("two tools are called `{}`", tool.name)));
             }
