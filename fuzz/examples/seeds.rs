@@ -1,7 +1,7 @@
 //! Writes small whole files into `corpus/<target>/`, so that fuzzing starts from what is right:
 //! `cargo +nightly run --example seeds`.
 
-#[path = "../../crates/models/tests/common/mod.rs"]
+#[path = "../../crates/models/tests/all/common/mod.rs"]
 mod common;
 #[path = "../../crates/panel/tests/fixture/mod.rs"]
 mod fixture;

@@ -151,12 +151,17 @@ impl Weights {
         let source = file.name().to_owned();
         let mut weights = Weights { source, file_bytes: file.bytes().len() as u64, ..Weights::default() };
         let swapped = feed_forward_is_swapped(file, params.d_model);
+        let behind = match &tower.behind_layers {
+            Some(behind) => Some((behind, params.usizes(behind.key)?)),
+            None => None,
+        };
         for tensor in file.tensors().iter().filter(|tensor| !is_beside_tower(&tensor.name)) {
             let stored_as = match swapped {
                 true => swap_feed_forward(&tensor.name),
                 false => tensor.name.clone(),
             };
-            let Some(name) = mmproj_name(tower, &stored_as) else {
+            let behind_layer = behind.as_ref().and_then(|(behind, layers)| behind.name(&stored_as, layers));
+            let Some(name) = behind_layer.or_else(|| mmproj_name(tower, &stored_as)) else {
                 let what =
                     format!("is not part of the tower `{}`, so leaving it out would change the model", tower.name);
                 return Err(FormatError::tensor(file.name(), &tensor.name, what));

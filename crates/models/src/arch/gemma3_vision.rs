@@ -45,6 +45,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     unwritten: Some("means of patches"),
     tensors: &TENSORS,
     layers: siglip::LAYERS,
+    behind_layers: None,
     fixed: None,
     facts,
     build,

@@ -62,6 +62,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
         ("ffn_post_norm", "post_feedforward_layernorm"),
     ],
     layers: "vision_tower.encoder.layers",
+    behind_layers: None,
     fixed: None,
     facts,
     build,

@@ -43,6 +43,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     unwritten: None,
     tensors: &TENSORS,
     layers: siglip::LAYERS,
+    behind_layers: None,
     fixed: None,
     facts: |_, _| Ok(()),
     build,

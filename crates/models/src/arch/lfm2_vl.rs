@@ -39,6 +39,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     unwritten: Some("pictures of any shape"),
     tensors: &TENSORS,
     layers: siglip::LAYERS,
+    behind_layers: None,
     fixed: None,
     facts,
     build,

@@ -40,6 +40,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     unwritten: Some("a tower that llama.cpp has not"),
     tensors: &[],
     layers: "vision_tower.layers",
+    behind_layers: None,
     fixed: None,
     facts: |_, _| Ok(()),
     build,

@@ -56,6 +56,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
         ("ln2", "post_attention_layernorm"),
     ],
     layers: "vision_tower.model.layers",
+    behind_layers: None,
     // The classes read neither `norm_eps` nor `hidden_act`: theirs are PyTorch's `LayerNorm` and `GELU`.
     fixed: Some((1e-5, Activation::Gelu)),
     facts,

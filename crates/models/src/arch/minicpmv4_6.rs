@@ -35,6 +35,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     unwritten: Some("pictures of any shape"),
     tensors: &[],
     layers: siglip::LAYERS,
+    behind_layers: None,
     fixed: None,
     facts: |_, _| Ok(()),
     build,

@@ -16,6 +16,7 @@ use plimsoll_kernels::Activation;
 use serde_json::Value;
 
 use crate::config::{Biases, GgufConfig, Hyperparams, LayerKeys, Layers, VisionParams};
+use crate::names::KINDS;
 use crate::{ModelError, TowerNetwork};
 
 macro_rules! architectures {
@@ -393,6 +394,27 @@ fn unknown(file: &str, found: &str) -> FormatError {
     }
 }
 
+/// Modules behind some layers of a tower, which an mmproj numbers by their layers and canonical names among themselves.
+pub(crate) struct BehindLayers {
+    /// The key with the numbers of those layers.
+    pub(crate) key: &'static str,
+    /// What an mmproj calls each, and its canonical name; its number stands for `N`.
+    pub(crate) modules: &'static [(&'static str, &'static str)],
+}
+
+impl BehindLayers {
+    /// The canonical name of a tensor of one of them, if something stands behind `layers`.
+    pub(crate) fn name(&self, stored: &str, layers: &[usize]) -> Option<String> {
+        let (stored, kind) = stored.rsplit_once('.').filter(|(_, kind)| KINDS.contains(kind))?;
+        self.modules.iter().find_map(|(there, canonical)| {
+            let (before, after) = there.split_once('N')?;
+            let number = stored.strip_prefix(before)?.strip_suffix(after)?;
+            let at = layers.iter().position(|layer| layer.to_string() == number)?;
+            Some(format!("{}.{kind}", canonical.replacen('N', &at.to_string(), 1)))
+        })
+    }
+}
+
 /// An architecture of vision towers with their connectors, and how published files spell it.
 pub struct TowerArch {
     /// llama.cpp's `clip.projector_type`, and the tower's name in messages.
@@ -431,6 +453,8 @@ pub struct TowerArch {
     pub(crate) tensors: &'static [(&'static str, &'static str)],
     /// What the number of a layer stands behind.
     pub(crate) layers: &'static str,
+    /// Modules behind some layers.
+    pub(crate) behind_layers: Option<BehindLayers>,
     /// Norm's epsilon and activation that no key may change.
     pub(crate) fixed: Option<(f32, Activation)>,
     /// Sets keys that an mmproj has in its tensors, or llama.cpp in its code.

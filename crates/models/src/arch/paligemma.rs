@@ -53,6 +53,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     unwritten: Some("prompts whose tokens see each other"),
     tensors: &[],
     layers: siglip::LAYERS,
+    behind_layers: None,
     fixed: None,
     facts: |_, _| Ok(()),
     build,

@@ -61,6 +61,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
         ("ln2", "ffn_norm"),
     ],
     layers: "vision_tower.transformer.layers",
+    behind_layers: None,
     fixed: None,
     facts,
     build,

@@ -61,6 +61,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
         ("ln2", "norm2"),
     ],
     layers: "vision_tower.blocks",
+    behind_layers: None,
     fixed: None,
     facts,
     build,

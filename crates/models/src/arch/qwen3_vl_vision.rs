@@ -7,7 +7,7 @@ use plimsoll_formats::{ConfigMap, HyperparamError};
 use plimsoll_graph::{Builder, PixelOrder, Resampling, RopeLayout, RopeSpec, TileAxis, TilePosition, TileRope, ValueId};
 use serde_json::json;
 
-use super::{Standing, StoredAs, TowerArch, Wrapper};
+use super::{BehindLayers, Standing, StoredAs, TowerArch, Wrapper};
 use crate::config::{Activation, VisionParams};
 use crate::{ModelError, TileSizes, TowerNetwork};
 
@@ -61,6 +61,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
         ("ln2", "norm2"),
     ],
     layers: "vision_tower.blocks",
+    behind_layers: Some(BEHIND),
     fixed: None,
     facts,
     build,
@@ -78,6 +79,16 @@ fn deep_layers(outer: &ConfigMap, text: &mut ConfigMap) -> Result<(), Hyperparam
     text.insert_as("num_deepstack_layers", DEEP, of_tower.map_or(USUAL_DEEP.len(), |layers| layers.len()));
     Ok(())
 }
+
+/// A merger for each of the layers that the text model is given more of.
+const BEHIND: BehindLayers = BehindLayers {
+    key: DEEP,
+    modules: &[
+        ("v.deepstack.N.norm", "vision_tower.deepstack_merger_list.N.norm"),
+        ("v.deepstack.N.fc1", "vision_tower.deepstack_merger_list.N.linear_fc1"),
+        ("v.deepstack.N.fc2", "vision_tower.deepstack_merger_list.N.linear_fc2"),
+    ],
+};
 
 /// What `Qwen3VLVisionConfig` supplies.
 const USUAL_DEEP: [usize; 3] = [8, 16, 24];
@@ -101,7 +112,7 @@ fn settle(config: &mut ConfigMap) -> Result<(), HyperparamError> {
     Ok(())
 }
 
-/// The frequencies llama.cpp has in its code. Mergers after layers have another name for each layer, which is not read here.
+/// The frequencies llama.cpp has in its code.
 fn facts(file: &GgufFile, keys: &mut ConfigMap) -> Result<(), HyperparamError> {
     let deep = file.bools("clip.vision.is_deepstack_layers")?.unwrap_or_default();
     let deep: Vec<usize> = deep.iter().enumerate().filter(|(_, deep)| **deep).map(|(layer, _)| layer).collect();

@@ -280,3 +280,30 @@ fn no_other_source_file_names_an_architecture() {
         .flat_map(|(at, meant, _)| meant.iter().map(|name| ((*at).to_owned(), (*name).to_owned())));
     assert_eq!(needed, listed.collect(), "words that are excused, but stand there no more");
 }
+
+#[test]
+fn modules_behind_layers_are_numbered_among_themselves() {
+    let qwen = TOWERS.iter().find(|tower| tower.name == "qwen3vl_merger").unwrap();
+    let behind = qwen.behind_layers.as_ref().unwrap();
+    let name = |stored: &str| behind.name(stored, &[5, 11, 17]);
+    let second = "vision_tower.deepstack_merger_list.1";
+    for (stored, canonical) in [
+        ("v.deepstack.11.norm.weight", Some("norm.weight")),
+        ("v.deepstack.11.fc1.bias", Some("linear_fc1.bias")),
+        ("v.deepstack.11.fc2.weight", Some("linear_fc2.weight")),
+        ("v.deepstack.1.fc1.weight", None),
+        ("v.deepstack.011.fc1.weight", None),
+        ("v.deepstack.11.fc3.weight", None),
+        ("v.deepstack.11.fc1", None),
+        ("v.blk.11.fc1.weight", None),
+    ] {
+        assert_eq!(name(stored), canonical.map(|module| format!("{second}.{module}")), "{stored}");
+    }
+    let keys = json!({ "model_type": "qwen3_vl", "vision_config": { "deepstack_visual_indexes": [5, 11, 17] } });
+    let hp = Hyperparams::from_config_json("config.json", &keys.to_string()).unwrap();
+    let declared = declared(&(qwen.build)(&VisionParams::of_wrapped(&hp).unwrap().unwrap()).unwrap().network);
+    for (stored, _) in behind.modules {
+        let canonical = name(&format!("{}.weight", stored.replace('N', "17"))).unwrap();
+        assert!(declared.contains(&canonical.replace(".2.", ".N.")), "`{canonical}` is spelled, but no network has it");
+    }
+}
