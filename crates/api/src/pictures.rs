@@ -7,6 +7,7 @@ use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, Video};
 use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
+use crate::fields::Fields;
 
 /// A picture or a video as it was sent, not decoded yet: that takes time, which nobody else is to wait for.
 #[derive(Debug, Clone)]
@@ -94,14 +95,19 @@ pub fn taken_out(messages: &mut Value) -> Result<Vec<Sent>, ApiError> {
     Ok(sent)
 }
 
-fn shown(part: &Map<String, Value>, field: &str, kind: Kind, place: &str) -> Result<Sent, ApiError> {
-    // Some clients send the URL itself.
-    let url = match part.get(field) {
+fn shown(part: &mut Map<String, Value>, field: &str, kind: Kind, place: &str) -> Result<Sent, ApiError> {
+    let place = format!("{place}.{field}");
+    let url = match part.remove(field) {
+        // Some clients send the URL itself.
         Some(Value::String(url)) => url,
-        Some(Value::Object(image)) => image.get("url").and_then(Value::as_str).unwrap_or_default(),
-        _ => "",
+        Some(image @ Value::Object(_)) => {
+            let mut image = Fields::within(&place, image)?;
+            image.accept_only("detail", &["auto".into(), "high".into()])?;
+            image.take::<String>("url")?.unwrap_or_default()
+        }
+        _ => String::new(),
     };
-    of_url(url, kind, &format!("{place}.{field}.url"))
+    of_url(&url, kind, &format!("{place}.url"))
 }
 
 /// A picture in a `data:` URL; the field `place` has it.

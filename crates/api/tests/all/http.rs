@@ -288,6 +288,9 @@ async fn a_picture_in_the_request_is_seen_and_one_elsewhere_is_not_fetched() {
         let error = refused(CHAT, shown(json!(url))).await;
         assert_eq!(error["param"], json!("messages[0].content[0].image_url.url"), "{url}: {error}");
     }
+    let detail = json!({"url": format!("data:image/png;base64,{data}"), "detail": "low"});
+    let error = refused(CHAT, shown(detail)).await;
+    assert_eq!(error["param"], json!("messages[0].content[0].image_url.detail"), "{error}");
     let video = json!({"type": "video_url", "video_url": {"url": "https://example.org/a.mp4"}});
     let mut body = shown(json!(""));
     body["messages"][0]["content"][0] = video;
