@@ -16,8 +16,7 @@ pub(super) fn processor(
     match &vision.mmproj {
         Some(mmproj) => {
             let said = from_mmproj(vision, mmproj)?;
-            let beside = beside(mmproj)?;
-            match beside {
+            match in_settings(checkpoint, mmproj)? {
                 Some((processor, sources)) if processor.family() == said.family() => Ok((processor, Some(sources))),
                 _ => Ok((said, None)),
             }
@@ -43,13 +42,15 @@ pub fn mmproj_parameters(
     Ok((parameters, is_all))
 }
 
-/// What settings files beside an mmproj say, where there are some.
-fn beside(mmproj: &Mmproj) -> Result<Option<(Processor, Sources)>, VisionEncoderError> {
+/// What settings files say, where there are some: those beside an mmproj, else those of its checkpoint.
+fn in_settings(checkpoint: &Checkpoint, mmproj: &Mmproj) -> Result<Option<(Processor, Sources)>, VisionEncoderError> {
     let folder = Folder::Disk(parent(Path::new(&mmproj.file)));
-    let sources = settings(&mmproj.file, String::new(), |name| {
+    let beside = settings(&mmproj.file, String::new(), |name| {
         Ok(folder.text(name)?.map(|text| (folder.display_file(name), text)))
     })?;
-    if sources.processor.is_none() && sources.preprocessor.is_none() {
+    let is_there = |sources: &Sources| sources.processor.is_some() || sources.preprocessor.is_some();
+    let sources = if is_there(&beside) { beside } else { own_settings(checkpoint)? };
+    if !is_there(&sources) {
         return Ok(None);
     }
     Ok(Some((Processor::from_sources(&sources)?, sources)))

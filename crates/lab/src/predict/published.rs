@@ -97,10 +97,9 @@ impl Published {
                 Text::Network(plimsoll_models::from_hyperparams(&hp).map_err(model)?)
             }
         };
-        let runs_here = !card.own_code && card.architecture.as_deref().is_some_and(is_read_here);
         Ok(Published {
             vocab_size: shape.vocab_size,
-            runs_here,
+            runs_here: is_run_here(card),
             is_walked: matches!(text, Text::Network(_)),
             text_parameters: text.parameters(shape),
             // An outline has them among its parts.
@@ -178,6 +177,11 @@ impl Tower {
         let buffers = (vision.patches_at_once.unwrap_or(0) * width * size_of::<f32>()) as u64;
         Tower { weight_bytes: 2 * vision.parameters, buffer_bytes: buffers }
     }
+}
+
+/// Whether this program runs what its maker publishes of a card.
+pub fn is_run_here(card: &ModelCard) -> bool {
+    !card.own_code && card.architecture.as_deref().is_some_and(is_read_here)
 }
 
 /// Whether files that declare `architecture` are read here, whatever else a configuration of it has to say.

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use plimsoll_catalog::{Availability, Category, DeclaredUse, Outcome};
 use plimsoll_lab::predict::mix::Quantisation;
+use plimsoll_lab::predict::published::is_run_here;
 use plimsoll_lab::record::Measurement;
 use serde::{Deserialize, Serialize};
 
@@ -118,10 +119,12 @@ impl Outlook {
         Demand { usage: self.usage.clone(), workload: self.workload, needs: self.needs.clone() }
     }
 
-    /// Models worth a try whose files can be had.
+    /// Models worth a try whose files can be had, and run here.
     fn had(&self) -> impl Iterator<Item = &Foreseen> {
         let tried = self.models.iter().filter(|model| model.review.verdict.word != VerdictKind::Skip);
-        tried.filter(|model| model.hub.is_some() || model.card.availability == Availability::Embedded)
+        tried
+            .filter(|model| is_run_here(&model.card))
+            .filter(|model| model.hub.is_some() || model.card.availability == Availability::Embedded)
     }
 
     /// Commands that lead to a measurement, those of models whose files can be had.

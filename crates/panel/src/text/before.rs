@@ -45,7 +45,7 @@ pub fn render_outlook(outlook: &Outlook, device: &[String], style: Style, detail
     out + &format!("\n{}\n", style.bold(&wrapped(&shown(&outlook.advice.text()))))
 }
 
-/// Commands that lead on, and what they bring; or that there is nothing to fetch.
+/// Commands that lead on, and what they bring; or that there is nothing to fetch that would run.
 fn next(outlook: &Outlook) -> Vec<String> {
     let mut lines = outlook.next();
     if lines.is_empty() {
@@ -53,7 +53,7 @@ fn next(outlook: &Outlook) -> Vec<String> {
         let why = if is_out {
             "nothing: none is worth a try for this"
         } else {
-            "no published files are known of any that is worth a try"
+            "none that is worth a try has published files that run here"
         };
         return vec![why.to_owned()];
     }
