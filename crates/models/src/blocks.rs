@@ -2,7 +2,8 @@
 //! between architectures is options; an option exists because a published model needs it.
 
 use plimsoll_graph::{
-    Ahead, AttentionOp, Builder, CacheId, LinearAttention, Mask, RopeId, Scope, Temperature, TileAttention, ValueId,
+    Ahead, AttentionOp, Builder, CacheId, LinearAttention, Mask, RopeId, RopeLayout, RopeSpec, Scope, Temperature,
+    TileAttention, TileAxis, TileRope, ValueId,
 };
 
 use crate::HyperparamError;
@@ -246,6 +247,19 @@ pub(crate) fn tower_layer(
     let h = layer.net().activate(h, vision.activation);
     let h = layer.linear(h, "mlp.fc2", vision.d_model, true);
     layer.net().add(x, h)
+}
+
+/// Turns the pairs of the first half of a head by one axis, those of the second by another.
+pub(crate) fn axial_rope(
+    net: &mut Builder,
+    vision: &VisionParams,
+    axes: [TileAxis; 2],
+    layout: RopeLayout,
+) -> Result<TileRope, HyperparamError> {
+    let frequencies = vision.axial_frequencies()?;
+    let axes = axes.into_iter().flat_map(|axis| vec![axis; frequencies.len()]).collect();
+    let rope = net.rope_spec(RopeSpec::plain(frequencies.repeat(2), layout));
+    Ok(TileRope { rope, head_dim: vision.head_dim, axes, first: 0, parts: 1 })
 }
 
 /// The first half of that layer.

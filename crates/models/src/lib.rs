@@ -33,7 +33,7 @@ pub use vision::{Mmproj, Vision};
 pub use weights::{EMBEDDING, Weights};
 
 use plimsoll_formats::HyperparamError;
-use plimsoll_graph::{Network, ShapeError};
+use plimsoll_graph::{Builder, Network, ShapeError, ValueId};
 
 /// A vision tower with its connector: from the patches of tiles to embeddings as wide as the text model's.
 #[derive(Debug)]
@@ -46,6 +46,19 @@ pub struct TowerNetwork {
     pub tiles: TileSizes,
     /// Patches along the edge of the square that becomes one feature.
     pub merge_side: usize,
+}
+
+impl TowerNetwork {
+    /// Ends in the embeddings and in what the reference calls the features.
+    fn ending_in(
+        net: Builder,
+        [embeddings, features]: [ValueId; 2],
+        vision: &VisionParams,
+        tiles: TileSizes,
+    ) -> Result<TowerNetwork, ModelError> {
+        let VisionParams { patch_size, merge_side, .. } = *vision;
+        Ok(TowerNetwork { network: net.finish_tower(embeddings, features)?, patch_size, tiles, merge_side })
+    }
 }
 
 /// Sizes of tiles that a tower understands.

@@ -93,10 +93,5 @@ fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
     let norm = Some("multi_modal_projector.mm_soft_emb_norm.weight");
     let x = net.rms_norm_groups(x, norm, vision.d_model, vision.norm_eps, GAIN);
     let embeddings = net.linear(x, "multi_modal_projector.mm_input_projection", vision.text_width);
-    Ok(TowerNetwork {
-        network: net.finish_tower(embeddings, embeddings)?,
-        patch_size: vision.patch_size,
-        tiles: TileSizes::Only { edge: vision.tile_size },
-        merge_side: vision.merge_side,
-    })
+    TowerNetwork::ending_in(net, [embeddings, embeddings], vision, TileSizes::Only { edge: vision.tile_size })
 }

@@ -5,11 +5,12 @@
 use plimsoll_formats::gguf::GgufFile;
 use plimsoll_formats::{ConfigMap, HyperparamError};
 use plimsoll_graph::{
-    Builder, PixelOrder, RopeLayout, RopeSpec, TileAttention, TileAxis, TilePosition, TileRope, ValueId,
+    Builder, PixelOrder, RopeLayout, TileAttention, TileAxis, TilePosition, TileRope, ValueId,
 };
 use serde_json::json;
 
 use super::{Standing, StoredAs, TowerArch, Wrapper};
+use crate::blocks;
 use crate::config::{VisionParams, tiles_of_any_size};
 use crate::{ModelError, TileSizes, TowerNetwork};
 
@@ -93,7 +94,8 @@ fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
     let positions = vision.size("position_embedding_size")?;
     let clipped = vision.flag(CLIPPED)?;
     let mut net = Builder::tower();
-    let turn = turned(&mut net, vision)?;
+    let turn = blocks::axial_rope(&mut net, vision, [TileAxis::Column, TileAxis::Row], RopeLayout::Halves)?;
+    let turn = TileRope { parts: 2, ..turn };
     let x = net.patches(vision.patch_values(), vision.pixels);
     let x = net.scale(x, 2.0);
     let x = net.shift(x, -1.0);
@@ -110,20 +112,7 @@ fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
     }
     let x = net.rms_norm_groups(x, None, vision.d_model, vision.norm_eps, 0.0);
     let embeddings = net.linear(x, "embed_vision.embedding_projection", vision.text_width);
-    Ok(TowerNetwork {
-        network: net.finish_tower(embeddings, embeddings)?,
-        patch_size: vision.patch_size,
-        tiles: TileSizes::UpTo { patches: positions },
-        merge_side: vision.merge_side,
-    })
-}
-
-/// The first half of a head turns by columns, the second by rows.
-fn turned(net: &mut Builder, vision: &VisionParams) -> Result<TileRope, ModelError> {
-    let frequencies = vision.axial_frequencies()?;
-    let axes = [TileAxis::Column, TileAxis::Row].into_iter().flat_map(|axis| vec![axis; frequencies.len()]).collect();
-    let rope = net.rope_spec(RopeSpec::plain(frequencies.repeat(2), RopeLayout::Halves));
-    Ok(TileRope { rope, head_dim: vision.head_dim, axes, first: 0, parts: 2 })
+    TowerNetwork::ending_in(net, [embeddings, embeddings], vision, TileSizes::UpTo { patches: positions })
 }
 
 fn layer(net: &mut Builder, i: usize, x: ValueId, vision: &VisionParams, turn: &TileRope, clipped: bool) -> ValueId {

@@ -61,10 +61,5 @@ fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
     let x = siglip::encoded(&mut net, vision, by);
     let x = net.merge_patches(x, vision.merge_side);
     let embeddings = net.linear(x, "connector.modality_projection.proj", vision.text_width);
-    Ok(TowerNetwork {
-        network: net.finish_tower(embeddings, embeddings)?,
-        patch_size: vision.patch_size,
-        tiles: TileSizes::Any,
-        merge_side: vision.merge_side,
-    })
+    TowerNetwork::ending_in(net, [embeddings, embeddings], vision, TileSizes::Any)
 }

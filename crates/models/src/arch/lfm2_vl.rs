@@ -8,7 +8,7 @@ use plimsoll_graph::{Builder, PixelOrder, Resampling, TilePosition};
 use serde_json::json;
 
 use super::{Name, Standing, TowerArch, Wrapper, joined, siglip};
-use crate::config::{Activation, VisionParams, edge};
+use crate::config::{VisionParams, edge, side_of};
 use crate::{ModelError, TileSizes, TowerNetwork};
 
 pub(crate) const TOWER: TowerArch = TowerArch {
@@ -73,11 +73,7 @@ fn older_tie(outer: &ConfigMap, text: &mut ConfigMap) -> Result<(), HyperparamEr
 
 /// The edge of the square of positions, and of a picture that has as many patches.
 fn settle(config: &mut ConfigMap) -> Result<(), HyperparamError> {
-    let positions = config.size("num_patches", 1 << 20)?;
-    if positions.isqrt().pow(2) != positions {
-        return Err(config.error("num_patches", "a square"));
-    }
-    let edge = positions.isqrt() * edge(config, "patch_size")?;
+    let edge = side_of(config, "num_patches")? * edge(config, "patch_size")?;
     config.insert_as("image_size", "num_patches", edge);
     if let Some(side) = config.usize("downsample_factor")? {
         config.insert_as("scale_factor", "downsample_factor", side);
@@ -99,12 +95,7 @@ fn facts(file: &GgufFile, keys: &mut ConfigMap) -> Result<(), HyperparamError> {
 }
 
 fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
-    let activation = match vision.str(ACTIVATION)? {
-        Some("gelu") => Activation::Gelu,
-        Some("gelu_pytorch_tanh" | "gelu_new" | "gelu_fast") => Activation::GeluTanh,
-        Some("silu" | "swish") => Activation::Silu,
-        _ => return Err(vision.error(ACTIVATION, "silu, gelu, gelu_new or gelu_pytorch_tanh").into()),
-    };
+    let activation = vision.activation_of(ACTIVATION)?;
     let (width, bias) = (vision.size("projector_hidden_size")?, vision.flag("projector_bias")?);
     let mut net = Builder::tower();
     let by = TilePosition::Resampled { side: vision.patches_per_side(), how: Resampling::Antialiased };
@@ -118,10 +109,5 @@ fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
     let h = projector.linear(x, "linear_1", width, bias);
     let h = projector.net().activate(h, activation);
     let embeddings = projector.linear(h, "linear_2", vision.text_width, bias);
-    Ok(TowerNetwork {
-        network: net.finish_tower(embeddings, embeddings)?,
-        patch_size: vision.patch_size,
-        tiles: TileSizes::Any,
-        merge_side: vision.merge_side,
-    })
+    TowerNetwork::ending_in(net, [embeddings, embeddings], vision, TileSizes::Any)
 }

@@ -3,11 +3,12 @@
 //! transformers modeling_lfm3_vl.py, configuration_lfm3_vl.py.
 
 use plimsoll_formats::{ConfigMap, HyperparamError};
-use plimsoll_graph::{Builder, PixelOrder, Scope, TileRope, ValueId};
+use plimsoll_graph::{Builder, PixelOrder, RopeLayout, Scope, TileAxis, TileRope, ValueId};
 use serde_json::json;
 
-use super::{Standing, StoredAs, TowerArch, Wrapper, qwen3_vl_vision};
-use crate::config::{VisionParams, tiles_of_any_size};
+use super::{Standing, StoredAs, TowerArch, Wrapper};
+use crate::blocks;
+use crate::config::{VisionParams, tiles_of_any_size, two_frames};
 use crate::{ModelError, TileSizes, TowerNetwork};
 
 pub(crate) const TOWER: TowerArch = TowerArch {
@@ -55,9 +56,7 @@ const PROJECTOR_EPS: f32 = 1e-6;
 
 /// The class reads no activation: its MLP has one.
 fn settle(config: &mut ConfigMap) -> Result<(), HyperparamError> {
-    if config.usize("temporal_patch_size")?.is_some_and(|frames| frames != 2) {
-        return Err(config.error("temporal_patch_size", "2: a picture is two frames"));
-    }
+    two_frames(config)?;
     config.insert_as("hidden_act", "hidden_act", "silu");
     tiles_of_any_size(config)
 }
@@ -69,7 +68,7 @@ fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
         return Err(vision.error("conv_kernel_size", "an odd number up to 63").into());
     }
     let mut net = Builder::tower();
-    let turn = qwen3_vl_vision::turned(&mut net, vision)?;
+    let turn = blocks::axial_rope(&mut net, vision, [TileAxis::Row, TileAxis::Column], RopeLayout::Halves)?;
     let x = net.patches(vision.patch_values(), vision.pixels);
     let x = net.linear(x, "vision_tower.patchifier", vision.d_model);
     let mut x = net.rms_norm(x, "vision_tower.embedding_norm.weight", vision.norm_eps);
@@ -93,12 +92,7 @@ fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
     let x = projector.linear(x, "linear_1", vision.size("projector_hidden_size")?, bias);
     let x = projector.net().activate(x, vision.activation_of(ACTIVATION)?);
     let embeddings = projector.linear(x, "linear_2", vision.text_width, bias);
-    Ok(TowerNetwork {
-        network: net.finish_tower(embeddings, embeddings)?,
-        patch_size: vision.patch_size,
-        tiles: TileSizes::Any,
-        merge_side: vision.merge_side,
-    })
+    TowerNetwork::ending_in(net, [embeddings, embeddings], vision, TileSizes::Any)
 }
 
 /// What a layer does before its MLP.

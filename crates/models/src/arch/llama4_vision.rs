@@ -4,7 +4,7 @@
 
 use plimsoll_formats::{ConfigMap, HyperparamError};
 use plimsoll_formats::gguf::GgufFile;
-use plimsoll_graph::{Builder, PixelOrder, RopeLayout, RopeSpec, TileAttention, TileAxis, TilePosition, TileRope};
+use plimsoll_graph::{Builder, PixelOrder, RopeLayout, TileAttention, TileAxis, TilePosition, TileRope};
 use plimsoll_kernels::Activation;
 use serde_json::json;
 
@@ -83,10 +83,9 @@ const LAYER: TowerLayer = TowerLayer {
 
 fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
     let mut net = Builder::tower();
-    let rope = net.rope_spec(frequencies(vision)?);
-    let quarter = vision.head_dim / 4;
-    let axes = [TileAxis::Column, TileAxis::Row].into_iter().flat_map(|axis| vec![axis; quarter]).collect();
-    let turn = TileRope { rope, head_dim: vision.head_dim, axes, first: 1, parts: 1 };
+    // `Llama4VisionRotaryEmbedding`
+    let turn = blocks::axial_rope(&mut net, vision, [TileAxis::Column, TileAxis::Row], RopeLayout::Interleaved)?;
+    let turn = TileRope { first: 1, ..turn };
     let x = net.patches(vision.patch_values(), vision.pixels);
     let x = net.linear(x, "vision_tower.patch_embedding.linear", vision.d_model);
     let x = net.append_class(x, "vision_tower.class_embedding");
@@ -108,16 +107,5 @@ fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
     let x = net.linear(x, "vision_tower.vision_adapter.mlp.fc2", vision.size("projector_output_dim")?);
     let features = net.activate(x, vision.activation);
     let embeddings = net.linear(features, "multi_modal_projector.linear_1", vision.text_width);
-    Ok(TowerNetwork {
-        network: net.finish_tower(embeddings, features)?,
-        patch_size: vision.patch_size,
-        tiles: TileSizes::Only { edge: vision.tile_size },
-        merge_side: vision.merge_side,
-    })
-}
-
-/// Of half a head, for its columns and again for its rows (`Llama4VisionRotaryEmbedding`).
-fn frequencies(vision: &VisionParams) -> Result<RopeSpec, ModelError> {
-    let once = vision.axial_frequencies()?;
-    Ok(RopeSpec::plain(once.repeat(2), RopeLayout::Interleaved))
+    TowerNetwork::ending_in(net, [embeddings, features], vision, TileSizes::Only { edge: vision.tile_size })
 }

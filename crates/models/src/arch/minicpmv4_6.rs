@@ -93,12 +93,7 @@ fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
         let h = merger.net().activate(h, Activation::Gelu);
         x = merger.linear(h, "linear_2", width, true);
     }
-    Ok(TowerNetwork {
-        network: net.finish_tower(x, x)?,
-        patch_size: vision.patch_size,
-        tiles: TileSizes::Any,
-        merge_side: vision.merge_side,
-    })
+    TowerNetwork::ending_in(net, [x, x], vision, TileSizes::Any)
 }
 
 /// Squares of patches that attend to themselves, each as one row: their mean, and what an MLP makes of them side by side.

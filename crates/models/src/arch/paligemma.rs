@@ -63,10 +63,5 @@ fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
     let mut net = Builder::tower();
     let x = siglip::encoded(&mut net, vision, TilePosition::InOrder);
     let embeddings = net.linear_bias(x, "multi_modal_projector.linear", vision.text_width);
-    Ok(TowerNetwork {
-        network: net.finish_tower(embeddings, embeddings)?,
-        patch_size: vision.patch_size,
-        tiles: TileSizes::Only { edge: vision.tile_size },
-        merge_side: vision.merge_side,
-    })
+    TowerNetwork::ending_in(net, [embeddings, embeddings], vision, TileSizes::Only { edge: vision.tile_size })
 }

@@ -129,12 +129,7 @@ fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
     let x = projector.linear(x, "linear_1", vision.text_width, bias);
     let x = projector.net().activate(x, vision.activation_of(ACTIVATION)?);
     let embeddings = projector.linear(x, "linear_2", vision.text_width, bias);
-    Ok(TowerNetwork {
-        network: net.finish_tower(embeddings, embeddings)?,
-        patch_size: vision.patch_size,
-        tiles: TileSizes::Any,
-        merge_side: vision.merge_side,
-    })
+    TowerNetwork::ending_in(net, [embeddings, embeddings], vision, TileSizes::Any)
 }
 
 /// Every other frequency of a whole head turns by rows, those between them by columns.

@@ -4,23 +4,19 @@
 
 use plimsoll_formats::gguf::GgufFile;
 use plimsoll_formats::{ConfigMap, HyperparamError};
-use plimsoll_graph::{Builder, PixelOrder, TileAttention, TileRope, ValueId};
+use plimsoll_graph::{Builder, PixelOrder, RopeLayout, TileAttention, TileAxis, TileRope, ValueId};
 use serde_json::{Value, json};
 
 use super::{Standing, StoredAs, TowerArch, Wrapper, qwen3_vl_vision};
-use crate::config::{Activation, MAX_LAYERS, VisionParams, tiles_of_any_size};
+use crate::blocks;
+use crate::config::{Activation, MAX_LAYERS, VisionParams, tiles_of_any_size, two_frames};
 use crate::{ModelError, TileSizes, TowerNetwork};
 
 pub(crate) const TOWER: TowerArch = TowerArch {
     name: "qwen2.5vl_merger",
     has_mmproj: true,
     wrappers: &[Wrapper { flat: true, ..Wrapper::around("qwen2_5_vl", "qwen2_5_vl_text") }],
-    spelled: &[
-        ("depth", "num_hidden_layers"),
-        ("num_heads", "num_attention_heads"),
-        ("in_channels", "num_channels"),
-        ("spatial_merge_size", "scale_factor"),
-    ],
+    spelled: qwen3_vl_vision::SPELLED,
     outer: &[],
     settle,
     defaults: || {
@@ -71,9 +67,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
 const FULL: &str = "fullatt_block_indexes";
 
 fn settle(config: &mut ConfigMap) -> Result<(), HyperparamError> {
-    if config.usize("temporal_patch_size")?.is_some_and(|frames| frames != 2) {
-        return Err(config.error("temporal_patch_size", "2: a picture is two frames"));
-    }
+    two_frames(config)?;
     tiles_of_any_size(config)
 }
 
@@ -101,7 +95,7 @@ fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
     }
     let full = vision.usizes(FULL)?;
     let mut net = Builder::tower();
-    let turn = qwen3_vl_vision::turned(&mut net, vision)?;
+    let turn = blocks::axial_rope(&mut net, vision, [TileAxis::Row, TileAxis::Column], RopeLayout::Halves)?;
     let x = net.patches(vision.patch_values(), vision.pixels);
     let mut x = net.linear(x, "vision_tower.patch_embed.proj", vision.d_model);
     for i in 0..vision.n_layers {
@@ -114,12 +108,7 @@ fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
     let x = net.linear_bias(x, "vision_tower.merger.mlp.0", width);
     let x = net.activate(x, Activation::Gelu);
     let embeddings = net.linear_bias(x, "vision_tower.merger.mlp.2", vision.text_width);
-    Ok(TowerNetwork {
-        network: net.finish_tower(embeddings, embeddings)?,
-        patch_size: vision.patch_size,
-        tiles: TileSizes::Any,
-        merge_side: vision.merge_side,
-    })
+    TowerNetwork::ending_in(net, [embeddings, embeddings], vision, TileSizes::Any)
 }
 
 fn layer(

@@ -4,11 +4,12 @@
 
 use plimsoll_formats::gguf::GgufFile;
 use plimsoll_formats::{ConfigMap, HyperparamError};
-use plimsoll_graph::{Builder, PixelOrder, Resampling, RopeLayout, RopeSpec, TileAxis, TilePosition, TileRope, ValueId};
+use plimsoll_graph::{Builder, PixelOrder, Resampling, RopeLayout, TileAxis, TilePosition, TileRope, ValueId};
 use serde_json::json;
 
-use super::{BehindLayers, Standing, StoredAs, TowerArch, Wrapper};
-use crate::config::{Activation, VisionParams};
+use super::{BehindLayers, Name, Standing, StoredAs, TowerArch, Wrapper};
+use crate::blocks;
+use crate::config::{Activation, VisionParams, side_of, two_frames};
 use crate::{ModelError, TileSizes, TowerNetwork};
 
 pub(crate) const TOWER: TowerArch = TowerArch {
@@ -20,12 +21,7 @@ pub(crate) const TOWER: TowerArch = TowerArch {
         Wrapper::around("qwen3_5", "qwen3_5_text"),
         Wrapper::around("qwen3_5_moe", "qwen3_5_moe_text"),
     ],
-    spelled: &[
-        ("depth", "num_hidden_layers"),
-        ("num_heads", "num_attention_heads"),
-        ("in_channels", "num_channels"),
-        ("spatial_merge_size", "scale_factor"),
-    ],
+    spelled: SPELLED,
     outer: &[],
     settle,
     defaults: || {
@@ -67,6 +63,14 @@ pub(crate) const TOWER: TowerArch = TowerArch {
     build,
 };
 
+/// How its configuration spells what others have too.
+pub(super) const SPELLED: &[Name] = &[
+    ("depth", "num_hidden_layers"),
+    ("num_heads", "num_attention_heads"),
+    ("in_channels", "num_channels"),
+    ("spatial_merge_size", "scale_factor"),
+];
+
 /// The mergers after whose layers the text model is given more of a picture.
 const DEEP: &str = "deepstack_visual_indexes";
 
@@ -98,18 +102,11 @@ const NORM_EPS: f64 = 1e-6;
 
 /// The edge of the square of positions, and of a picture that has as many patches.
 fn settle(config: &mut ConfigMap) -> Result<(), HyperparamError> {
-    let positions = config.size("num_position_embeddings", 1 << 20)?;
-    if positions.isqrt().pow(2) != positions {
-        return Err(config.error("num_position_embeddings", "a square"));
-    }
-    let edge = positions.isqrt() * config.size("patch_size", 1 << 10)?;
+    let edge = side_of(config, "num_position_embeddings")? * config.size("patch_size", 1 << 10)?;
     config.insert_as("image_size", "num_position_embeddings", edge);
     // No key changes it.
     config.insert_as("layer_norm_eps", "layer_norm_eps", NORM_EPS);
-    if config.usize("temporal_patch_size")?.is_some_and(|frames| frames != 2) {
-        return Err(config.error("temporal_patch_size", "2: a picture is two frames"));
-    }
-    Ok(())
+    two_frames(config)
 }
 
 /// The frequencies llama.cpp has in its code.
@@ -137,7 +134,7 @@ fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
     let side = vision.patches_per_side();
     let by = TilePosition::Resampled { side, how: Resampling::Corners };
     let mut x = net.add_position(x, "vision_tower.pos_embed.weight", side * side, by);
-    let turn = turned(&mut net, vision)?;
+    let turn = blocks::axial_rope(&mut net, vision, [TileAxis::Row, TileAxis::Column], RopeLayout::Halves)?;
     let deep = vision.usizes(DEEP)?;
     if deep.iter().any(|layer| *layer >= vision.n_layers) || !deep.is_sorted() {
         return Err(vision.error(DEEP, format!("layers of {}, in order", vision.n_layers)).into());
@@ -151,20 +148,7 @@ fn build(vision: &VisionParams) -> Result<TowerNetwork, ModelError> {
     }
     let features = merger(&mut net, "vision_tower.merger", x, vision, false);
     let embeddings = given.into_iter().fold(features, |all, more| net.join(all, more, 1));
-    Ok(TowerNetwork {
-        network: net.finish_tower(embeddings, features)?,
-        patch_size: vision.patch_size,
-        tiles: TileSizes::Any,
-        merge_side: vision.merge_side,
-    })
-}
-
-/// The first pairs of a head turn by rows, the others by columns.
-pub(super) fn turned(net: &mut Builder, vision: &VisionParams) -> Result<TileRope, ModelError> {
-    let frequencies = vision.axial_frequencies()?;
-    let axes = [TileAxis::Row, TileAxis::Column].into_iter().flat_map(|axis| vec![axis; frequencies.len()]).collect();
-    let rope = net.rope_spec(RopeSpec::plain(frequencies.repeat(2), RopeLayout::Halves));
-    Ok(TileRope { rope, head_dim: vision.head_dim, axes, first: 0, parts: 1 })
+    TowerNetwork::ending_in(net, [embeddings, features], vision, TileSizes::Any)
 }
 
 fn layer(net: &mut Builder, i: usize, x: ValueId, vision: &VisionParams, turn: &TileRope) -> ValueId {

@@ -22,7 +22,7 @@ pub(crate) use parse::from_config;
 pub(crate) use refuse::NEUTRAL;
 pub use rope::{Rope, RopeScaling};
 pub use vision::VisionParams;
-pub(crate) use vision::{edge, from_mmproj, tiles_of_any_size};
+pub(crate) use vision::{edge, from_mmproj, side_of, tiles_of_any_size, two_frames};
 
 pub use plimsoll_kernels::Activation;
 

@@ -309,6 +309,23 @@ pub(crate) fn tiles_of_any_size(config: &mut ConfigMap) -> Result<(), Hyperparam
     Ok(())
 }
 
+/// The edge of the square that a key tells the positions of.
+pub(crate) fn side_of(config: &ConfigMap, key: &str) -> Result<usize, HyperparamError> {
+    let positions = config.size(key, 1 << 20)?;
+    match positions.isqrt() {
+        side if side * side == positions => Ok(side),
+        _ => Err(config.error(key, "a square")),
+    }
+}
+
+/// Refuses patches of another number of frames than are made of a picture.
+pub(crate) fn two_frames(config: &ConfigMap) -> Result<(), HyperparamError> {
+    match config.usize("temporal_patch_size")? {
+        None | Some(2) => Ok(()),
+        Some(_) => Err(config.error("temporal_patch_size", "2: a picture is two frames")),
+    }
+}
+
 /// An edge in pixels, which may be given twice, for height and width.
 pub(crate) fn edge(config: &mut ConfigMap, key: &str) -> Result<usize, HyperparamError> {
     if let Some(Value::Array(edges)) = config.get(key) {

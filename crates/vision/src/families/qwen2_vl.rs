@@ -20,9 +20,9 @@ pub(crate) const FAMILY: Family = Family {
     tokens: &[("image_token", IMAGE)],
     video: None,
     mmproj: &[
-        Mmproj { projector: "qwen2vl_merger", assumed: || assumed(QWEN2), image: of_older_mmproj, video: None },
-        Mmproj { projector: "qwen2.5vl_merger", assumed: || assumed(QWEN2), image: of_older_mmproj, video: None },
-        Mmproj { projector: "qwen3vl_merger", assumed: || assumed(QWEN3), image: of_mmproj, video: None },
+        Mmproj { projector: "qwen2vl_merger", assumed: || assumed(QWEN2), image: |of| published(of, QWEN2), video: None },
+        Mmproj { projector: "qwen2.5vl_merger", assumed: || assumed(QWEN2), image: |of| published(of, QWEN2), video: None },
+        Mmproj { projector: "qwen3vl_merger", assumed: || assumed(QWEN3), image: |of| published(of, QWEN3), video: None },
     ],
     placeholder: IMAGE,
     feature: IMAGE,
@@ -82,14 +82,6 @@ fn area(keys: &Keys) -> Result<Area, VisionError> {
 
 fn assumed(Area { least, most }: Area) -> String {
     format!("pictures: from {least} to {most} pixels; assumed, it does not say")
-}
-
-fn of_older_mmproj(parameters: &MmprojParameters) -> Result<Image, VisionError> {
-    published(parameters, QWEN2)
-}
-
-fn of_mmproj(parameters: &MmprojParameters) -> Result<Image, VisionError> {
-    published(parameters, QWEN3)
 }
 
 /// What an mmproj does not say is as published.
