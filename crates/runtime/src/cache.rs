@@ -227,7 +227,8 @@ impl KvCache {
     }
 
     /// Forgets every position from `len` on, and what lies between it and the last position that can be gone on from:
-    /// states cannot be cut anywhere, nor tokens that saw what is behind them. What stays, of which the length is returned, is as if the rest had never been seen.
+    /// states cannot be cut anywhere, nor tokens that saw what is behind them. What stays, of which the length is returned, is
+    /// as if the rest had never been seen.
     pub fn truncate(&mut self, len: usize) -> usize {
         let len = self.whole(len);
         self.len = self.states.go_back(len, self.len);

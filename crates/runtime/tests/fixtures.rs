@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use plimsoll_kernels::Isa;
 use plimsoll_models::Checkpoint;
 use plimsoll_runtime::{Arithmetic, CacheType, Program};
+use plimsoll_testing::ids;
 use serde_json::Value;
 
 /// Fixtures whose GGUF carries every fact of the config.
@@ -49,10 +50,6 @@ fn fixtures() -> Option<PathBuf> {
 /// Whether a fixture is one of those that `FIXTURES` names, or all are.
 fn asked(name: &str) -> bool {
     std::env::var("FIXTURES").map_or(true, |asked| asked.split(',').any(|one| name.ends_with(one)))
-}
-
-fn ids(value: &Value) -> Vec<u32> {
-    value.as_array().into_iter().flatten().map(|id| id.as_u64().unwrap() as u32).collect()
 }
 
 /// Largest difference of a last logit over the cases, and the greedy ids after the first.

@@ -8,7 +8,7 @@ use std::path::Path;
 use plimsoll_kernels::Isa;
 use plimsoll_models::{Arch, Checkpoint, Standing, TowerArch, Vision};
 use plimsoll_runtime::{Arithmetic, CacheType, EmbeddingOverride, Input, Program, TileBatch, Tower, likeliest};
-use plimsoll_testing::{Case, Tiny};
+use plimsoll_testing::{Case, Tiny, floats, ids, max_delta};
 use serde_json::Value;
 
 /// Differences of logits and features that are let pass. Logits span tens, and sums of this length in another order differ
@@ -32,19 +32,6 @@ const ROUNDED: [&str; 11] = [
     "nemotron-h",
     "glm4-moe-lite",
 ];
-
-fn floats(value: &Value) -> Vec<f32> {
-    value.as_array().into_iter().flatten().map(|x| x.as_f64().unwrap() as f32).collect()
-}
-
-fn ids(value: &Value) -> Vec<u32> {
-    value.as_array().into_iter().flatten().map(|id| id.as_u64().unwrap() as u32).collect()
-}
-
-fn max_delta(ours: &[f32], reference: &[f32], place: &str) -> f32 {
-    assert_eq!(ours.len(), reference.len(), "{place}");
-    ours.iter().zip(reference).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
-}
 
 /// The formats of a case: the folder, and the GGUF where it holds every fact.
 fn checkpoints(case: &Case, root: &Path) -> Vec<Checkpoint> {

@@ -12,6 +12,7 @@ use plimsoll_formats::safetensors::SafetensorsFile;
 use plimsoll_kernels::Isa;
 use plimsoll_models::{Checkpoint, Standing, Vision};
 use plimsoll_runtime::{Arithmetic, CacheType, EmbeddingOverride, Input, Program, TileBatch, Tower, likeliest};
+use plimsoll_testing::{floats, ids, max_delta};
 use plimsoll_vision::{DEFAULT_MAX_PIXELS, Picture, Processor, SourceFile, Sources, Tiles};
 use serde_json::Value;
 
@@ -44,19 +45,6 @@ fn asked(name: &str) -> bool {
 
 fn json(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
-}
-
-fn floats(value: &Value) -> Vec<f32> {
-    value.as_array().into_iter().flatten().map(|x| x.as_f64().unwrap() as f32).collect()
-}
-
-fn ids(value: &Value) -> Vec<u32> {
-    value.as_array().into_iter().flatten().map(|id| id.as_u64().unwrap() as u32).collect()
-}
-
-fn max_delta(ours: &[f32], reference: &[f32]) -> f32 {
-    assert_eq!(ours.len(), reference.len());
-    ours.iter().zip(reference).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
 /// The reference's pixels of a case, cut as our own processor would cut its pictures.
@@ -93,7 +81,7 @@ fn compare_features(place: &str, case: &Value, features: &[f32], embeddings: &[f
         let n: usize = ids(&sampled["shape"]).iter().map(|n| *n as usize).product();
         assert_eq!(ours.len(), n, "{place}");
         let ours: Vec<f32> = ids(&sampled["at"]).iter().map(|at| ours[*at as usize]).collect();
-        let delta = max_delta(&ours, &floats(&sampled["values"]));
+        let delta = max_delta(&ours, &floats(&sampled["values"]), place);
         assert!(delta < 2e-3, "{place}: features differ by {delta}");
     }
 }
@@ -152,7 +140,7 @@ fn check(folder: &Path, checkpoint: &Checkpoint, vision: &Vision, placeholder: u
         };
         program.step_each(&mut cache, Input::with_embeddings(&input, &given), each).unwrap();
         assert!(wrong.is_empty(), "{place}: other tokens are likeliest at {wrong:?}");
-        let delta = max_delta(&logits, &floats(&case["last_logits"]));
+        let delta = max_delta(&logits, &floats(&case["last_logits"]), &place);
         assert!(delta < 5e-3, "{place}: logits differ by {delta}");
         for (step, wanted) in greedy.iter().enumerate() {
             assert_eq!(likeliest(&logits), *wanted, "{place}: step {step}");

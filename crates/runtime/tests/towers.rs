@@ -13,7 +13,7 @@ use plimsoll_formats::safetensors::SafetensorsFile;
 use plimsoll_kernels::Isa;
 use plimsoll_models::{Checkpoint, Vision};
 use plimsoll_runtime::{Arithmetic, CacheType, EmbeddingOverride, Input, Program, TileBatch, Tower, likeliest};
-use plimsoll_testing::{Case, Tiny};
+use plimsoll_testing::{Case, Tiny, floats, ids, max_delta};
 use serde_json::Value;
 
 const FIXTURES: [&str; 3] = ["idefics3", "smolvlm2", "llama4-vision"];
@@ -37,19 +37,6 @@ fn pixels(folder: &Path, name: &str) -> (Vec<f32>, usize) {
     let tensor = file.tensors.iter().find(|tensor| tensor.name == name).unwrap();
     let bytes = &file.bytes[tensor.range.clone()];
     (bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(), *tensor.shape.last().unwrap())
-}
-
-fn floats(value: &Value) -> Vec<f32> {
-    value.as_array().into_iter().flatten().map(|x| x.as_f64().unwrap() as f32).collect()
-}
-
-fn ids(value: &Value) -> Vec<u32> {
-    value.as_array().into_iter().flatten().map(|id| id.as_u64().unwrap() as u32).collect()
-}
-
-fn max_delta(ours: &[f32], reference: &[f32]) -> f32 {
-    assert_eq!(ours.len(), reference.len());
-    ours.iter().zip(reference).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
 fn load(vision: &Vision, isa: Isa, threads: usize, arithmetic: Arithmetic) -> Tower {
@@ -91,7 +78,7 @@ fn check(folder: &Path, checkpoint: &Checkpoint, vision: &Vision, placeholder: u
             let n: usize = expected["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).product();
             assert_eq!(features.len(), n, "{place}");
             let ours: Vec<f32> = at.iter().map(|at| features[*at as usize]).collect();
-            let delta = max_delta(&ours, &values);
+            let delta = max_delta(&ours, &values, &place);
             assert!(delta < 2e-3, "{place}: features differ by {delta}");
             let mean = features.iter().map(|x| f64::from(*x)).sum::<f64>() / n as f64;
             assert!((mean - expected["mean"].as_f64().unwrap()).abs() < 1e-4, "{place}: mean {mean}");
@@ -104,7 +91,7 @@ fn check(folder: &Path, checkpoint: &Checkpoint, vision: &Vision, placeholder: u
         let given = scatter(&input, placeholder, &embeddings, checkpoint.hyperparams.d_model);
         let mut cache = program.new_cache(input.len() + greedy.len(), CacheType::F32).unwrap();
         let mut logits = program.step(&mut cache, Input::with_embeddings(&input, &given)).unwrap().to_vec();
-        let delta = max_delta(&logits, &floats(&case["last_logits"]));
+        let delta = max_delta(&logits, &floats(&case["last_logits"]), &place);
         assert!(delta < 5e-3, "{place}: logits differ by {delta}");
         let margins = floats(&case["greedy_margins"]);
         for (step, wanted) in greedy.iter().enumerate() {

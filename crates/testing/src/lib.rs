@@ -6,12 +6,14 @@
 
 mod case;
 mod files;
+mod golden;
 mod metadata;
 mod quantised;
 mod tiny;
 mod values;
 
 pub use case::{Case, Written};
+pub use golden::{floats, ids, max_delta};
 pub use quantised::quantised;
 pub use tiny::Tiny;
 pub use values::uniform;
