@@ -36,8 +36,8 @@ impl Braces {
     pub fn call(&self, tool: &Callable) -> Result<Grammar, Unwritable> {
         self.left.set(MOST_VALUES);
         let value = |member: &Member| {
-            let schema = member.schema.as_json();
-            let value = self.value(schema, schema, DEEPEST).or_else(|| (!tool.is_held).then(|| self.any(schema)));
+            let (schema, root) = (member.schema.as_json(), &member.schema);
+            let value = self.value(schema, root, DEEPEST).or_else(|| (!tool.is_held).then(|| self.any(schema)));
             value.ok_or_else(|| not_as_text(&member.name))
         };
         let arguments = object(members(tool)?, value)?;
@@ -45,7 +45,7 @@ impl Braces {
     }
 
     /// A value of a schema; nothing where it cannot be held to it.
-    fn value(&self, schema: &Value, root: &Value, depth: usize) -> Option<Grammar> {
+    fn value(&self, schema: &Value, root: &Schema, depth: usize) -> Option<Grammar> {
         let depth = depth.checked_sub(1)?;
         self.left.set(self.left.get().checked_sub(1)?);
         let none = Map::new();
@@ -53,7 +53,7 @@ impl Braces {
         let is_only = |known: &[&str]| {
             keywords.keys().all(|keyword| known.contains(&keyword.as_str()) || is_definitions(keyword))
         };
-        if let Some(target) = referred(keywords, root).filter(|_| is_only(&["$ref"])) {
+        if let Some(target) = referred(keywords, root.as_json()).filter(|_| is_only(&["$ref"])) {
             return self.value(target, root, depth);
         }
         if let Some(Value::Array(parts)) = keywords.get("anyOf").filter(|_| is_only(&["anyOf"])) {
@@ -63,16 +63,16 @@ impl Braces {
         if let Some(values) = enumerated(schema) {
             return values.iter().map(|value| self.one(value)).collect::<Option<_>>().map(Grammar::Choice);
         }
-        let kinds = Kinds::of(schema, root);
+        let kinds = Kinds::of(schema, root.as_json());
         match keywords.get("type").and_then(Value::as_str) {
             _ if kinds.has_string() => is_any_text(schema).then(|| self.any(schema)),
-            _ if kinds.is_flat() => scalar(with_definitions(schema, root)),
+            _ if kinds.is_flat() => Some(Grammar::Json(root.part(schema), Spelling::Usual)),
             Some("array") if is_only(&["type", "items", "minItems", "maxItems"]) => {
                 let item = self.value(keywords.get("items").unwrap_or(&Value::Bool(true)), root, depth)?;
                 list(&item, count(keywords, "minItems").unwrap_or(0), count(keywords, "maxItems"))
             }
             Some("object") if keywords.contains_key("properties") => {
-                let members = Schema::read(&with_definitions(schema, root)).ok()?.members()?;
+                let members = root.part(schema).members()?;
                 object(members, |member| {
                     self.value(member.schema.as_json(), root, depth).ok_or_else(|| not_as_text(&member.name))
                 })
@@ -106,16 +106,6 @@ impl Braces {
 
 fn is_definitions(keyword: &str) -> bool {
     ["$defs", "definitions"].contains(&keyword)
-}
-
-/// A schema with what `root` defines.
-fn with_definitions(schema: &Value, root: &Value) -> Value {
-    let mut schema = schema.clone();
-    if let (Some(schema), Some(root)) = (schema.as_object_mut(), root.as_object()) {
-        let definitions = root.iter().filter(|(keyword, _)| is_definitions(keyword));
-        schema.extend(definitions.map(|(keyword, all)| (keyword.clone(), all.clone())));
-    }
-    schema
 }
 
 /// What is written as JSON writes it.

@@ -7,6 +7,9 @@ use super::Schema;
 /// Keywords beside which an object's members still stand for themselves.
 const PLAIN: [&str; 6] = ["type", "properties", "required", "additionalProperties", "$defs", "definitions"];
 
+/// Keywords of schemas that references lead to.
+const DEFINITIONS: [&str; 2] = ["$defs", "definitions"];
+
 /// A member of an object.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Member {
@@ -34,22 +37,19 @@ impl Schema {
         }
         let member = |(name, schema): (&String, &Value)| Member {
             name: name.clone(),
-            schema: Schema(with_definitions(schema, object)),
+            schema: self.part(schema),
             is_required: required.contains(&name.as_str()),
         };
         Some(properties.iter().map(member).collect())
     }
-}
 
-/// What it refers to goes with it.
-fn with_definitions(schema: &Value, whole: &Map<String, Value>) -> Value {
-    let mut schema = schema.clone();
-    if let Some(schema) = schema.as_object_mut() {
-        for name in ["$defs", "definitions"] {
-            if let Some(definitions) = whole.get(name) {
-                schema.entry(name).or_insert_with(|| definitions.clone());
-            }
+    /// A schema that lies within this one, by itself: with what references lead to, which is at the top of this one.
+    pub fn part(&self, part: &Value) -> Schema {
+        let mut part = part.clone();
+        if let (Some(part), Some(whole)) = (part.as_object_mut(), self.0.as_object()) {
+            let definitions = whole.iter().filter(|(keyword, _)| DEFINITIONS.contains(&keyword.as_str()));
+            part.extend(definitions.map(|(keyword, all)| (keyword.clone(), all.clone())));
         }
+        Schema(part)
     }
-    schema
 }

@@ -91,6 +91,16 @@ fn white_space_ends() {
 }
 
 #[test]
+fn a_part_of_a_schema_refers_to_what_is_at_its_top() {
+    let inner = json!({ "$defs": { "x": { "type": "string" } }, "$ref": "#/$defs/x" });
+    let whole = json!({
+        "type": "object", "$defs": { "x": { "type": "integer" } }, "properties": { "p": inner },
+    });
+    let members = Schema::read(&whole).unwrap().members().unwrap();
+    assert_eq!(members[0].schema.as_json()["$defs"]["x"], json!({ "type": "integer" }));
+}
+
+#[test]
 fn members_are_told_one_by_one_with_what_they_refer_to() {
     let object = json!({
         "type": "object", "properties": {"a": {"$ref": "#/$defs/n"}, "b": {"type": "string"}}, "required": ["a"],
