@@ -3,12 +3,9 @@
 //! Source: transformers' image_processing_pil_gemma3.py, processing_gemma3.py. What the files leave out of pan and scan, or
 //! write `null` for, is what the processor supplies (`images_kwargs`).
 
-use std::sync::Arc;
-
-use super::{CENTRED, Family, Image, Mmproj, Shown};
-use crate::levels::Steps;
+use super::{CENTRED, Family, Image, Mmproj, Shown, siglip};
 use crate::processor::keys::Keys;
-use crate::processor::settings::{MAX_EDGE, MAX_PIXELS, Size, edge_or_both, filter, only};
+use crate::processor::settings::{MAX_EDGE, MAX_PIXELS, filter, only};
 use crate::processor::{Cut, Cutting, Grid, MmprojParameters, ReferencePixels, TileWriter};
 use crate::resize::{Arithmetic, Filter, resize};
 use crate::{Picture, VisionError};
@@ -43,11 +40,7 @@ fn settings(keys: &Keys, _: &Keys) -> Result<Image, VisionError> {
     const CROPS: &str = "pan_and_scan_max_num_crops";
     const RATIO: &str = "pan_and_scan_min_ratio_to_activate";
     only(keys, &["do_pan_and_scan", CROPS, CROP_SIZE, RATIO, "size"])?;
-    let view = match edge_or_both(keys, "size")? {
-        None => (224, 224),
-        Some(Size::Exactly { height, width }) => (height, width),
-        Some(Size::LongestEdge(_)) => return Err(keys.error("size", "height and width")),
-    };
+    let view = siglip::view(keys)?;
     let scan = Scan {
         least_crop: keys.whole(CROP_SIZE, MAX_EDGE)?.unwrap_or(256),
         most_crops: keys.whole(CROPS, MAX_CROPS)?.unwrap_or(DEFAULT_CROPS),
@@ -59,17 +52,13 @@ fn settings(keys: &Keys, _: &Keys) -> Result<Image, VisionError> {
     if views * view.0 * view.1 > MAX_PIXELS {
         return Err(keys.error("size", format!("at most {MAX_PIXELS} pixels in {views} views")));
     }
-    Ok(image(Views { view, scan }, filter(keys, Filter::Bilinear, Arithmetic::Pillow)?))
+    let filter = filter(keys, Filter::Bilinear, Arithmetic::Pillow)?;
+    Ok(Image::pillow(Views { view, scan }, filter, ReferencePixels::Planes))
 }
 
 fn of_mmproj(parameters: &MmprojParameters) -> Result<Image, VisionError> {
     let side = parameters.image_size;
-    Ok(image(Views { view: (side, side), scan: None }, Filter::Bilinear))
-}
-
-fn image(views: Views, filter: Filter) -> Image {
-    let cutting = Arc::new(views);
-    Image { cutting, filter, arithmetic: Arithmetic::Pillow, steps: Steps::Pillow, pixels: ReferencePixels::Planes }
+    Ok(Image::pillow(Views { view: (side, side), scan: None }, Filter::Bilinear, ReferencePixels::Planes))
 }
 
 /// `replace_image_token`.

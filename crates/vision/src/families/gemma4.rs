@@ -2,11 +2,8 @@
 //!
 //! Source: transformers' image_processing_pil_gemma4.py, processing_gemma4.py. Divisions and roots are f64 as Python's.
 
-use std::sync::Arc;
-
 use super::{Family, Image, Mmproj, Shown};
 use crate::VisionError;
-use crate::levels::Steps;
 use crate::processor::keys::Keys;
 use crate::processor::settings::{MAX_MERGE, MAX_PIXELS, MAX_TILE, filter, only};
 use crate::processor::{Cut, Cutting, MmprojParameters, ReferencePixels};
@@ -53,19 +50,15 @@ fn settings(keys: &Keys, _: &Keys) -> Result<Image, VisionError> {
         let expected = format!("at most {MAX_PIXELS} pixels in {tokens} squares of {pooling} x {pooling} patches");
         return Err(keys.error("patch_size", expected));
     }
-    Ok(image(Squares { patch, pooling, tokens }, filter(keys, Filter::Bicubic, Arithmetic::Pillow)?))
+    let filter = filter(keys, Filter::Bicubic, Arithmetic::Pillow)?;
+    Ok(Image::pillow(Squares { patch, pooling, tokens }, filter, ReferencePixels::Rows { patch }))
 }
 
 fn of_mmproj(parameters: &MmprojParameters) -> Result<Image, VisionError> {
     let patch = parameters.patch_size()?;
     let pooling = parameters.whole("projector.scale_factor", MAX_MERGE)?.unwrap_or(DEFAULT_POOLING);
-    Ok(image(Squares { patch, pooling, tokens: DEFAULT_TOKENS }, Filter::Bicubic))
-}
-
-fn image(squares: Squares, filter: Filter) -> Image {
-    let pixels = ReferencePixels::Rows { patch: squares.patch };
-    let cutting = Arc::new(squares);
-    Image { cutting, filter, arithmetic: Arithmetic::Pillow, steps: Steps::Pillow, pixels }
+    let squares = Squares { patch, pooling, tokens: DEFAULT_TOKENS };
+    Ok(Image::pillow(squares, Filter::Bicubic, ReferencePixels::Rows { patch }))
 }
 
 /// `replace_image_token`.

@@ -4,10 +4,8 @@
 //! them: a quotient one bit below a whole number is cut off to the one before.
 
 use std::fmt::Write;
-use std::sync::Arc;
 
 use super::{CENTRED, Family, Image, Shown, smolvlm};
-use crate::levels::Steps;
 use crate::processor::keys::Keys;
 use crate::processor::settings::{MAX_TILE, Size, edge_or_both, filter, only};
 use crate::processor::{Cut, Cutting, Grid, ReferencePixels, TileWriter};
@@ -52,13 +50,7 @@ fn image(keys: &Keys, _: &Keys) -> Result<Image, VisionError> {
         return Err(keys.error("max_image_size", expected));
     }
     let filter = filter(keys, Filter::Lanczos, Arithmetic::Pillow)?;
-    Ok(Image {
-        cutting: Arc::new(Tiling { size, tile, split }),
-        filter,
-        arithmetic: Arithmetic::Pillow,
-        steps: Steps::Pillow,
-        pixels: ReferencePixels::Planes,
-    })
+    Ok(Image::pillow(Tiling { size, tile, split }, filter, ReferencePixels::Planes))
 }
 
 /// `max_image_size`.
@@ -163,11 +155,7 @@ impl Cutting for Tiling {
         let first = resize(picture, width, height, filter, arithmetic);
         let (height, width) = plan.whole_tiles;
         let resized = resize(&first, width, height, filter, arithmetic);
-        for row in 0..cut.grid.rows {
-            for col in 0..cut.grid.cols {
-                tiles.push(&resized, (row * self.tile, col * self.tile), size);
-            }
-        }
+        tiles.push_grid(&resized, cut.grid, size);
         match cut.grid {
             Grid::WHOLE => tiles.push(&resized, (0, 0), size),
             _ => tiles.push(&resize(&resized, self.tile, self.tile, filter, arithmetic), (0, 0), size),

@@ -251,10 +251,7 @@ impl Cutting for Tiling {
     fn cut(&self, picture: &Picture, cut: &Cut, filter: Filter, arithmetic: Arithmetic, tiles: &mut TileWriter) {
         let resized = resize(picture, cut.resized.1, cut.resized.0, filter, arithmetic);
         let n_tiles = cut.grid.rows * cut.grid.cols;
-        for tile in 0..n_tiles {
-            let corner = (tile / cut.grid.cols * self.tile, tile % cut.grid.cols * self.tile);
-            tiles.push(&resized, corner, (self.tile, self.tile));
-        }
+        tiles.push_grid(&resized, cut.grid, (self.tile, self.tile));
         match cut.tiles.get(n_tiles) {
             Some(&whole) if n_tiles == 0 => tiles.push(&resized, (0, 0), whole),
             Some(&whole) => tiles.push(&resize(picture, whole.1, whole.0, filter, arithmetic), (0, 0), whole),

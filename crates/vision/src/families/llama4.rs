@@ -165,11 +165,7 @@ impl Cutting for Canvas {
         let plan = self.sizes(picture.width(), picture.height());
         let (height, width) = cut.resized;
         let resized = resize(picture, width, height, filter, arithmetic);
-        for row in 0..plan.tiles.0 {
-            for col in 0..plan.tiles.1 {
-                tiles.push(&resized, (row * self.tile, col * self.tile), size);
-            }
-        }
+        tiles.push_grid(&resized, Grid { rows: plan.tiles.0, cols: plan.tiles.1 }, size);
         if cut.grid != Grid::WHOLE {
             tiles.push(&resize(picture, self.tile, self.tile, filter, arithmetic), (0, 0), size);
         }

@@ -4,11 +4,9 @@
 //! f64 as Python's.
 
 use std::fmt::Write;
-use std::sync::Arc;
 
 use super::qwen2_vl::nearest;
 use super::{CENTRED, Family, Image, Shown};
-use crate::levels::Steps;
 use crate::processor::keys::Keys;
 use crate::processor::settings::{MAX_PIXELS, MAX_TILE, filter, only};
 use crate::processor::{Cut, Cutting, Grid, ReferencePixels, TileWriter};
@@ -57,13 +55,8 @@ fn settings(keys: &Keys, outer: &Keys) -> Result<Image, VisionError> {
     if slicing.scale.max(slicing.square).pow(2) * (slicing.slices + 1) > MAX_PIXELS {
         return Err(keys.error("scale_resolution", format!("at most {MAX_PIXELS} pixels in all slices")));
     }
-    Ok(Image {
-        cutting: Arc::new(slicing),
-        filter: filter(keys, Filter::Bicubic, Arithmetic::Pillow)?,
-        arithmetic: Arithmetic::Pillow,
-        steps: Steps::Pillow,
-        pixels: ReferencePixels::Strip { patch },
-    })
+    let filter = filter(keys, Filter::Bicubic, Arithmetic::Pillow)?;
+    Ok(Image::pillow(slicing, filter, ReferencePixels::Strip { patch }))
 }
 
 /// `replace_image_token`, `_prepend_local_ids`.
@@ -155,10 +148,6 @@ impl Cutting for Slicing {
         let Some(&slice) = cut.tiles.get(1) else { return };
         let Grid { rows, cols } = cut.grid;
         let enlarged = resize(picture, slice.1 * cols, slice.0 * rows, filter, arithmetic);
-        for row in 0..rows {
-            for col in 0..cols {
-                tiles.push(&enlarged, (row * slice.0, col * slice.1), slice);
-            }
-        }
+        tiles.push_grid(&enlarged, cut.grid, slice);
     }
 }

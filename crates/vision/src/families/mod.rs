@@ -111,6 +111,14 @@ pub(crate) struct Image {
     pub pixels: ReferencePixels,
 }
 
+impl Image {
+    /// Resized as Pillow does and normalised as NumPy does, which most families take.
+    fn pillow(cutting: impl Cutting + 'static, filter: Filter, pixels: ReferencePixels) -> Image {
+        let cutting = Arc::new(cutting);
+        Image { cutting, filter, arithmetic: Arithmetic::Pillow, steps: Steps::Pillow, pixels }
+    }
+}
+
 /// How the frames of a video are chosen and become tiles.
 #[derive(Debug)]
 pub(crate) struct Frames {

@@ -3,11 +3,8 @@
 //!
 //! Source: transformers' image_processing_pil_pixtral.py, processing_pixtral.py. Divisions are f64 as Python's.
 
-use std::sync::Arc;
-
 use super::{CLIP, Family, Image, Mmproj, Shown};
 use crate::VisionError;
-use crate::levels::Steps;
 use crate::processor::keys::Keys;
 use crate::processor::settings::{MAX_MERGE, MAX_TILE, Size, edge_or_both, filter, only};
 use crate::processor::{Cut, Cutting, MmprojParameters, ReferencePixels};
@@ -52,7 +49,8 @@ fn settings(keys: &Keys, outer: &Keys) -> Result<Image, VisionError> {
     if patch * merge > MAX_TILE {
         return Err(outer.error("patch_size", format!("at most {MAX_TILE} pixels along {merge} patches")));
     }
-    Ok(image(Bounded { most, square: patch * merge }, filter(keys, Filter::Bicubic, Arithmetic::Pillow)?))
+    let filter = filter(keys, Filter::Bicubic, Arithmetic::Pillow)?;
+    Ok(Image::pillow(Bounded { most, square: patch * merge }, filter, ReferencePixels::Planes))
 }
 
 fn of_mmproj(parameters: &MmprojParameters) -> Result<Image, VisionError> {
@@ -63,12 +61,7 @@ fn of_mmproj(parameters: &MmprojParameters) -> Result<Image, VisionError> {
     }
     let merge = parameters.whole("spatial_merge_size", MAX_MERGE)?.unwrap_or(1);
     let square = parameters.patch_size()? * merge;
-    Ok(image(Bounded { most: (longest, longest), square }, Filter::Bicubic))
-}
-
-fn image(bounded: Bounded, filter: Filter) -> Image {
-    let cutting = Arc::new(bounded);
-    Image { cutting, filter, arithmetic: Arithmetic::Pillow, steps: Steps::Pillow, pixels: ReferencePixels::Planes }
+    Ok(Image::pillow(Bounded { most: (longest, longest), square }, Filter::Bicubic, ReferencePixels::Planes))
 }
 
 /// `replace_image_token`.

@@ -2,11 +2,8 @@
 //!
 //! Source: transformers' image_processing_pil_qwen2_vl.py, processing_qwen3_vl.py. Divisions and roots are f64 as Python's.
 
-use std::sync::Arc;
-
 use super::{CLIP, Family, Image, Mmproj, Shown};
 use crate::VisionError;
-use crate::levels::Steps;
 use crate::processor::keys::Keys;
 use crate::processor::settings::{MAX_MERGE, MAX_PIXELS, MAX_TILE, filter, only};
 use crate::processor::{Cut, Cutting, MmprojParameters, ReferencePixels};
@@ -58,7 +55,8 @@ fn settings(keys: &Keys, _: &Keys) -> Result<Image, VisionError> {
         return Err(keys.error("patch_size", format!("at most {MAX_PIXELS} pixels in {merge} x {merge} patches")));
     }
     let filter = filter(keys, Filter::Bicubic, Arithmetic::Pillow)?;
-    Ok(image(Squares { factor: patch * merge, area: area(keys)? }, ReferencePixels::Squares { patch, merge, frames }, filter))
+    let squares = Squares { factor: patch * merge, area: area(keys)? };
+    Ok(Image::pillow(squares, filter, ReferencePixels::Squares { patch, merge, frames }))
 }
 
 /// `size`, whose edges are areas in spite of their names, or what older files say in its stead.
@@ -91,12 +89,7 @@ fn published(parameters: &MmprojParameters, area: Area) -> Result<Image, VisionE
     let least = parameters.whole("image_min_pixels", MAX_PIXELS)?.unwrap_or(area.least);
     let most = parameters.whole("image_max_pixels", MAX_PIXELS)?.unwrap_or(area.most);
     let squares = Squares { factor: patch * merge, area: Area { least, most } };
-    Ok(image(squares, ReferencePixels::Squares { patch, merge, frames: 2 }, Filter::Bicubic))
-}
-
-fn image(squares: Squares, pixels: ReferencePixels, filter: Filter) -> Image {
-    let cutting = Arc::new(squares);
-    Image { cutting, filter, arithmetic: Arithmetic::Pillow, steps: Steps::Pillow, pixels }
+    Ok(Image::pillow(squares, Filter::Bicubic, ReferencePixels::Squares { patch, merge, frames: 2 }))
 }
 
 /// `replace_image_token`; the template writes what stands around it.

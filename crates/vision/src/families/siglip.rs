@@ -2,11 +2,8 @@
 //!
 //! Source: transformers' image_processing_pil_siglip.py, processing_paligemma.py.
 
-use std::sync::Arc;
-
 use super::{CENTRED, Family, Image};
 use crate::VisionError;
-use crate::levels::Steps;
 use crate::processor::keys::Keys;
 use crate::processor::settings::{Size, edge_or_both, filter, only};
 use crate::processor::{Cut, Cutting, ReferencePixels};
@@ -31,18 +28,18 @@ const BEGIN_OF_TEXT: &str = "<bos>";
 
 fn settings(keys: &Keys, _: &Keys) -> Result<Image, VisionError> {
     only(keys, &["size"])?;
-    let (height, width) = match edge_or_both(keys, "size")? {
-        None => (224, 224),
-        Some(Size::Exactly { height, width }) => (height, width),
-        Some(Size::LongestEdge(_)) => return Err(keys.error("size", "height and width")),
-    };
-    Ok(Image {
-        cutting: Arc::new(Stretched { height, width }),
-        filter: filter(keys, Filter::Bicubic, Arithmetic::Pillow)?,
-        arithmetic: Arithmetic::Pillow,
-        steps: Steps::Pillow,
-        pixels: ReferencePixels::Planes,
-    })
+    let (height, width) = view(keys)?;
+    let filter = filter(keys, Filter::Bicubic, Arithmetic::Pillow)?;
+    Ok(Image::pillow(Stretched { height, width }, filter, ReferencePixels::Planes))
+}
+
+/// Height and width that a whole picture is stretched to, in pixels.
+pub(super) fn view(keys: &Keys) -> Result<(usize, usize), VisionError> {
+    match edge_or_both(keys, "size")? {
+        None => Ok((224, 224)),
+        Some(Size::Exactly { height, width }) => Ok((height, width)),
+        Some(Size::LongestEdge(_)) => Err(keys.error("size", "height and width")),
+    }
 }
 
 /// `prepare_inputs_layout`: the tokeniser adds nothing itself.

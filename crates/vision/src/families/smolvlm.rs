@@ -96,8 +96,8 @@ fn of_mmproj(parameters: &MmprojParameters) -> Result<Image, VisionError> {
         let expected = format!("at most {MAX_TILES_A_SIDE} tiles of {tile} pixels");
         return Err(parameters.error("clip.vision.preproc_image_size", longest.to_string(), &expected));
     }
-    let cutting = Arc::new(Tiling { size: Size::LongestEdge(longest), tile, split: true });
-    Ok(Image { cutting, filter: Filter::Lanczos, arithmetic: Arithmetic::Pillow, steps: Steps::Pillow, pixels: ReferencePixels::Planes })
+    let tiling = Tiling { size: Size::LongestEdge(longest), tile, split: true };
+    Ok(Image::pillow(tiling, Filter::Lanczos, ReferencePixels::Planes))
 }
 
 fn frames_of_mmproj(parameters: &MmprojParameters) -> Frames {

@@ -223,6 +223,15 @@ impl<'a> TileWriter<'a> {
         Self { levels, tiles: Tiles::default() }
     }
 
+    /// Appends tiles of `height` × `width` pixels that lie side by side, row by row.
+    pub(crate) fn push_grid(&mut self, picture: &Picture, grid: Grid, (height, width): (usize, usize)) {
+        for row in 0..grid.rows {
+            for col in 0..grid.cols {
+                self.push(picture, (row * height, col * width), (height, width));
+            }
+        }
+    }
+
     /// Appends the tile of `height` × `width` pixels whose top left corner is pixel `(top, left)`. What lies beyond the picture
     /// is level 0.
     pub(crate) fn push(&mut self, picture: &Picture, (top, left): (usize, usize), (height, width): (usize, usize)) {
