@@ -43,6 +43,26 @@ impl<'a> EmbeddingOverride<'a> {
         });
         runs.collect()
     }
+
+    /// `rows`, `(n, width)`, of pictures one behind the other whose tokens stand as the rows and columns of `grids` do.
+    ///
+    /// # Panics
+    /// There are fewer rows or positions than the grids have.
+    pub fn of_pictures(
+        positions: &[usize],
+        rows: &'a [f32],
+        width: usize,
+        grids: &[(usize, usize)],
+    ) -> Vec<EmbeddingOverride<'a>> {
+        let mut before = 0;
+        let of_picture = |grid: &(usize, usize)| {
+            let first = before;
+            before += grid.0 * grid.1;
+            let rows = &rows[first * width..before * width];
+            EmbeddingOverride { grid: Some(*grid), ..EmbeddingOverride::new(positions[first], rows, width) }
+        };
+        grids.iter().map(of_picture).collect()
+    }
 }
 
 /// The tokens of a step. Overrides take the place of the embedding table's, as the reference scatters image

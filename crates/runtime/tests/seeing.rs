@@ -100,14 +100,7 @@ fn given<'a>(
     if standing == Standing::InOrder {
         return EmbeddingOverride::at_positions(at.into_iter(), embeddings, width);
     }
-    let mut before = 0;
-    let of_picture = |grid: &(usize, usize)| {
-        let first = before;
-        before += grid.0 * grid.1;
-        let rows = &embeddings[first * width..before * width];
-        EmbeddingOverride { grid: Some(*grid), ..EmbeddingOverride::new(at[first], rows, width) }
-    };
-    grids.iter().map(of_picture).collect()
+    EmbeddingOverride::of_pictures(&at, embeddings, width, grids)
 }
 
 fn check(folder: &Path, checkpoint: &Checkpoint, vision: &Vision, placeholder: u32, isa: Isa) {

@@ -139,15 +139,7 @@ impl EncodedCase {
         if self.grids.is_empty() {
             return EmbeddingOverride::at_positions(self.at.iter().copied(), &self.embeddings, self.width);
         }
-        let (mut at, mut rows) = (&self.at[..], &self.embeddings[..]);
-        let of_picture = |grid: &(usize, usize)| {
-            let (first, here) = (at.first().copied().unwrap_or(0), grid.0 * grid.1);
-            at = &at[here..];
-            let (own, after) = rows.split_at(here * self.width);
-            rows = after;
-            EmbeddingOverride { grid: Some(*grid), ..EmbeddingOverride::new(first, own, self.width) }
-        };
-        self.grids.iter().map(of_picture).collect()
+        EmbeddingOverride::of_pictures(&self.at, &self.embeddings, self.width, &self.grids)
     }
 }
 
