@@ -12,14 +12,23 @@ use crate::tile_windows::Windows;
 /// Colours of a pixel.
 pub(crate) const CHANNELS: usize = 3;
 
-/// Some tiles.
+/// Tiles that pass through a tower together.
 pub(crate) struct TileStep<'a> {
     /// `(channels, height, width)` of each, one behind the other.
-    pub pixels: &'a [f32],
+    pixels: &'a [f32],
     /// Height and width of each, in pixels.
-    pub sizes: &'a [(usize, usize)],
+    sizes: &'a [(usize, usize)],
     /// Edge of a patch, in pixels.
-    pub patch: usize,
+    patch: usize,
+    turned: Option<Turned>,
+}
+
+/// How far the rows of tiles are turned: the same on every layer.
+struct Turned {
+    op: TileRope,
+    rows: Rows,
+    /// Of each tile, cosines and sines.
+    tiles: Vec<(Vec<f32>, Vec<f32>)>,
 }
 
 /// The rows of a value that belong to one tile.
@@ -28,6 +37,13 @@ struct TileRows {
     range: Range<usize>,
     /// Rows and columns of the grid that they are, a class token behind it apart.
     grid: (usize, usize),
+}
+
+impl<'a> TileStep<'a> {
+    /// Of tiles of these heights and widths; `patch` is the edge of a patch.
+    pub fn new(pixels: &'a [f32], sizes: &'a [(usize, usize)], patch: usize) -> TileStep<'a> {
+        TileStep { pixels, sizes, patch, turned: None }
+    }
 }
 
 impl TileStep<'_> {
@@ -78,22 +94,30 @@ impl TileStep<'_> {
     }
 
     /// Turns each head by column and row; whatever stands behind the patches stays.
-    fn rope(&self, executor: &Executor, op: &TileRope, node: &Node, x: &[f32], out: &mut [f32]) {
+    fn rope(&mut self, executor: &Executor, op: &TileRope, node: &Node, x: &[f32], out: &mut [f32]) {
         let (spec, width) = (&executor.network.ropes[op.rope.0], node.width);
         let heads = width / op.head_dim;
         out.copy_from_slice(x);
-        for TileRows { range, grid } in self.tiles(node.rows) {
-            let (cos, sin) = rotations(spec, op, grid, range.len());
+        let turned = match self.turned.take() {
+            Some(turned) if turned.op == *op && turned.rows == node.rows => turned,
+            _ => {
+                let tile = |TileRows { range, grid }| rotations(spec, op, grid, range.len());
+                Turned { op: op.clone(), rows: node.rows, tiles: self.tiles(node.rows).map(tile).collect() }
+            }
+        };
+        for (TileRows { range, .. }, (cos, sin)) in self.tiles(node.rows).zip(&turned.tiles) {
             let out = &mut out[range.start * width..range.end * width];
             let each = op.head_dim / op.parts;
-            let (heads, cos, sin) = match op.parts {
-                1 => (heads, cos, sin),
-                // Every part of a head is a head of its own row.
-                _ => (1, for_each_head(&cos, range.len(), heads), for_each_head(&sin, range.len(), heads)),
-            };
             let shape = RopeShape { heads, head_dim: each, rotary_dim: each, layout: spec.layout };
-            executor.cpu.rope(&shape, out, &cos, &sin);
+            if op.parts == 1 {
+                executor.cpu.rope(&shape, out, cos, sin);
+            } else {
+                // Every part of a head is a head of its own row.
+                let [cos, sin] = [cos, sin].map(|values| for_each_head(values, range.len(), heads));
+                executor.cpu.rope(&RopeShape { heads: 1, ..shape }, out, &cos, &sin);
+            }
         }
+        self.turned = Some(turned);
     }
 
     fn attend(&self, executor: &Executor, op: &TileAttention, rows: Rows, [q, k, v]: [&[f32]; 3], out: &mut [f32]) {

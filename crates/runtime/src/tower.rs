@@ -227,7 +227,7 @@ impl Tower {
             let sizes = &sizes[step];
             let (pixels, after) = left.split_at(values(sizes));
             left = after;
-            let mut step = TileStep { pixels, sizes, patch: self.patch_size };
+            let mut step = TileStep::new(pixels, sizes, self.patch_size);
             self.executor.run(&mut step);
             let size = crate::execute::Step::size(&step);
             let outputs: &[ValueId] = &self.executor.network.outputs;
