@@ -1,5 +1,5 @@
-//! Byte-level BPE as GGUF's `gpt2` vocabularies hold it: text is cut into words, a word into bytes, and bytes are
-//! joined by a ranked list of merges. The tokenizers crate would do the same in ten times the memory.
+//! BPE as GGUF's `gpt2` and `gemma4` vocabularies hold it: text is cut into words, a word into bytes or characters, and
+//! these are joined by a ranked list of merges. The tokenizers crate would do the same in ten times the memory.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -7,17 +7,19 @@ use std::sync::Arc;
 
 use super::budget::Budget;
 use super::expression::Expression;
+use super::fallback::Fallback;
 use super::joining::{Piece, join};
 use super::pieces::TextIndex;
-use super::pre_tokenizers::PreTokenizer;
+use super::pre_tokenizers::{Alphabet, PreTokenizer};
 use super::{TokenizerError, byte_level};
 
 #[derive(Clone)]
 pub(super) struct BytePairs {
     cuts: Arc<[Expression]>,
     ignore_merges: bool,
+    alphabet: Alphabet,
     tokens: TextIndex,
-    bytes: Box<[Option<u32>; 256]>,
+    fallback: Fallback,
     merges: Vec<Merge>, // sorted by `pair`
 }
 
@@ -39,23 +41,31 @@ fn pair(left: u32, right: u32) -> u64 {
 }
 
 impl BytePairs {
-    /// `tokens` by the bytes they stand for; `merges` in order of rank, each two tokens in the byte-level alphabet with
-    /// a space between.
-    pub fn new(tokens: TextIndex, merges: &[String], cutter: &PreTokenizer) -> Result<Self, TokenizerError> {
+    /// `tokens` by the bytes they stand for, or by their texts where they are spelt in characters; `merges` in order of
+    /// rank, each two tokens with a space between.
+    pub fn new(
+        tokens: TextIndex,
+        merges: &[String],
+        cutter: &PreTokenizer,
+        fallback: Fallback,
+    ) -> Result<Self, TokenizerError> {
         let cuts = cutter.expressions.iter().map(|expression| Expression::new(expression));
         let cuts: Vec<Expression> = cuts.collect::<Result<_, _>>()?;
-        let mut bytes = Box::new([None; 256]);
-        for byte in 0..=255u8 {
-            bytes[usize::from(byte)] = tokens.find(&[byte]);
-        }
+        let alphabet = cutter.alphabet;
         // A million look-ups while loading are worth a table that is dropped after them.
         let by_text: HashMap<&[u8], u32> = tokens.iter().collect();
-        let merges = merges.iter().zip(0..).map(|(merge, rank)| parse_merge(&by_text, merge, rank));
+        let merges = merges.iter().zip(0..).map(|(merge, rank)| parse_merge(&by_text, alphabet, merge, rank));
         let mut merges: Vec<Merge> = merges.collect::<Result<_, _>>()?;
         // Of a merge that is listed twice the earlier counts.
         merges.sort_unstable_by_key(|merge| (merge.pair, merge.rank));
         merges.dedup_by_key(|merge| merge.pair);
-        Ok(Self { cuts: cuts.into(), ignore_merges: cutter.ignore_merges, tokens, bytes, merges })
+        let ignore_merges = cutter.ignore_merges;
+        Ok(Self { cuts: cuts.into(), ignore_merges, alphabet, tokens, fallback, merges })
+    }
+
+    /// Whether a text's spaces are `▁` in it.
+    pub fn escapes_spaces(&self) -> bool {
+        self.alphabet == Alphabet::Characters
     }
 
     /// Appends the tokens of `text`.
@@ -84,22 +94,38 @@ impl BytePairs {
     }
 
     fn encode_word(&self, word: &str, out: &mut Vec<u32>) -> Result<(), TokenizerError> {
-        if self.ignore_merges
+        if (self.ignore_merges || (self.escapes_spaces() && word.bytes().all(|byte| byte == b'\n')))
             && let Some(token) = self.tokens.find(word.as_bytes())
         {
             out.push(token);
             return Ok(());
         }
-        let byte = |(start, byte)| Piece { start, length: 1, token: self.bytes[usize::from(byte)] };
-        let pieces = word.bytes().enumerate().map(byte).collect();
-        let joined = join(pieces, |left, right| {
+        let joined = join(self.pieces(word), |left, right| {
             let merge = self.merge(left.token?, right.token?)?;
             Some((Reverse(merge.rank), merge.token))
         });
         for piece in joined {
-            out.push(piece.token.ok_or_else(|| TokenizerError::Unencodable { text: word.to_owned() })?);
+            match piece.token {
+                Some(token) => out.push(token),
+                None => self.fallback.encode(&word.as_bytes()[piece.start..][..piece.length], word, out)?,
+            }
         }
         Ok(())
+    }
+
+    /// What a word is joined of.
+    fn pieces(&self, word: &str) -> Vec<Piece> {
+        match self.alphabet {
+            Alphabet::ByteLevel => {
+                let byte = |(start, byte)| Piece { start, length: 1, token: self.fallback.byte(byte) };
+                word.bytes().enumerate().map(byte).collect()
+            }
+            Alphabet::Characters => {
+                let token = |c: char| self.tokens.find(c.encode_utf8(&mut [0; 4]).as_bytes());
+                let character = |(start, c): (usize, char)| Piece { start, length: c.len_utf8(), token: token(c) };
+                word.char_indices().map(character).collect()
+            }
+        }
     }
 
     fn merge(&self, left: u32, right: u32) -> Option<Merge> {
@@ -109,11 +135,19 @@ impl BytePairs {
 }
 
 /// `left right`, both tokens, as is what they make together.
-fn parse_merge(tokens: &HashMap<&[u8], u32>, merge: &str, rank: u32) -> Result<Merge, TokenizerError> {
+fn parse_merge(
+    tokens: &HashMap<&[u8], u32>,
+    alphabet: Alphabet,
+    merge: &str,
+    rank: u32,
+) -> Result<Merge, TokenizerError> {
     let malformed =
         |expected| TokenizerError::Malformed { what: format!("merge {rank} (`{}`)", merge.escape_debug()), expected };
     let (left, right) = merge.split_once(' ').ok_or_else(|| malformed("two tokens with a space between them"))?;
-    let spelt = |text| byte_level::decode(text).ok_or_else(|| malformed("letters of the byte-level alphabet"));
+    let spelt = |text: &str| match alphabet {
+        Alphabet::ByteLevel => byte_level::decode(text).ok_or_else(|| malformed("letters of the byte-level alphabet")),
+        Alphabet::Characters => Ok(text.as_bytes().to_vec()),
+    };
     let (left, right) = (spelt(left)?, spelt(right)?);
     let whole = [left.as_slice(), &right].concat();
     let find = |bytes: &[u8]| tokens.get(bytes).copied().ok_or_else(|| malformed("tokens of the vocabulary"));
@@ -128,7 +162,10 @@ mod tests {
     fn model(tokens: &[&str], merges: &[&str]) -> Result<BytePairs, TokenizerError> {
         let texts: Pieces = tokens.iter().map(|token| byte_level::decode(token).unwrap()).collect();
         let merges: Vec<String> = merges.iter().map(|merge| merge.to_string()).collect();
-        BytePairs::new(TextIndex::new(texts, |_| true), &merges, pre_tokenizers::find("gpt-2").unwrap())
+        let tokens = TextIndex::new(texts, |_| true);
+        let bytes = std::array::from_fn(|byte| tokens.find(&[byte as u8]));
+        let fallback = Fallback::new(Box::new(bytes), None);
+        BytePairs::new(tokens, &merges, pre_tokenizers::find("gpt-2").unwrap(), fallback)
     }
 
     fn encode(model: &BytePairs, text: &str) -> Vec<u32> {
@@ -155,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_byte_without_a_token_is_an_error_and_not_left_out() {
-        let error = model(&["a"], &[]).unwrap().encode("ab", &mut Vec::new()).unwrap_err();
+        let error = model(&["a"], &[]).unwrap().encode("aé", &mut Vec::new()).unwrap_err();
         assert!(matches!(error, TokenizerError::Unencodable { .. }), "{error}");
     }
 }

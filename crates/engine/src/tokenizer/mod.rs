@@ -4,6 +4,7 @@ mod budget;
 mod byte_level;
 mod byte_pairs;
 mod expression;
+mod fallback;
 mod gguf;
 mod joining;
 mod json;
@@ -339,6 +340,11 @@ impl Tokenizer {
     /// Whether a token is a control token: it means something to the model and is nothing to read.
     pub fn is_control(&self, id: u32) -> bool {
         self.control_ids.contains(&id)
+    }
+
+    /// The control token with this text.
+    pub fn control(&self, text: &str) -> Option<u32> {
+        self.control_ids.iter().copied().find(|id| self.token_bytes(*id) == text.as_bytes())
     }
 
     /// The control tokens' texts, for rendering templates.

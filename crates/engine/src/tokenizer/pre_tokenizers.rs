@@ -1,4 +1,4 @@
-//! How byte-level vocabularies cut text into words before merging, by the tag that GGUF carries
+//! How vocabularies of byte pairs cut text into words before merging, by the tag that GGUF carries
 //! (`tokenizer.ggml.pre`).
 //!
 //! The expressions are those of the models' own `tokenizer.json`; the tags and what else they imply are
@@ -11,10 +11,22 @@ use super::TokenizerError;
 pub(super) struct PreTokenizer {
     pub tags: &'static [&'static str],
     pub expressions: &'static [&'static str],
+    /// What pairs are made of.
+    pub alphabet: Alphabet,
     /// Whether a word that is a token needs no merges to become it.
     pub ignore_merges: bool,
     /// Whether text starts with BOS where the file does not say.
     pub adds_bos: bool,
+}
+
+/// What the tokens of byte pairs are spelt in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Alphabet {
+    /// A character for each byte ([`super::byte_level`]).
+    ByteLevel,
+    /// Characters as they are, `▁` for a space; one without a token becomes its bytes, `<0xE6>` and so on. Lines
+    /// feeds that stand together are one word, which needs no merges. Whatever its file says, text starts with BOS.
+    Characters,
 }
 
 /// The table's row for a tag.
@@ -27,7 +39,8 @@ pub(super) fn find(tag: &str) -> Result<&'static PreTokenizer, TokenizerError> {
 
 /// The first tag of the row that cuts with these expressions.
 pub(super) fn tag_of(expressions: &[String], ignore_merges: bool) -> Option<&'static str> {
-    let row = PRE_TOKENIZERS.iter().find(|row| row.expressions == expressions && row.ignore_merges == ignore_merges)?;
+    let cuts_so = |row: &&PreTokenizer| row.expressions == expressions && row.ignore_merges == ignore_merges;
+    let row = PRE_TOKENIZERS.iter().filter(|row| row.alphabet == Alphabet::ByteLevel).find(cuts_so)?;
     row.tags.first().copied()
 }
 
@@ -42,6 +55,7 @@ const QWEN2: &str =
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const GPT4O: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const DEEPSEEK3: &str = r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"##;
+const LINES: &str = r"[^\n]+|[\n]+";
 const CJK_AND_KANA: &str = r"[\x{4E00}-\x{9FA5}\x{3040}-\x{309F}\x{30A0}-\x{30FF}]+";
 const CJK_AND_HANGUL: &str = r"[\x{4E00}-\x{9FA5}\x{0800}-\x{4E00}\x{AC00}-\x{D7FF}]+";
 
@@ -65,7 +79,7 @@ const CASED_LETTERS: &str = concat!(
 );
 
 const fn plain(tags: &'static [&'static str], expressions: &'static [&'static str]) -> PreTokenizer {
-    PreTokenizer { tags, expressions, ignore_merges: false, adds_bos: false }
+    PreTokenizer { tags, expressions, alphabet: Alphabet::ByteLevel, ignore_merges: false, adds_bos: false }
 }
 
 const PRE_TOKENIZERS: &[PreTokenizer] = &[
@@ -92,11 +106,12 @@ const PRE_TOKENIZERS: &[PreTokenizer] = &[
             "jina-v5-nano",
         ],
         expressions: &[LLAMA3],
+        alphabet: Alphabet::ByteLevel,
         ignore_merges: true,
         adds_bos: true,
     },
     plain(&["smaug-bpe", "dbrx", "chatglm-bpe"], &[LLAMA3]),
-    PreTokenizer { tags: &["glm4", "glm5"], expressions: &[LLAMA3], ignore_merges: true, adds_bos: false },
+    PreTokenizer { ignore_merges: true, ..plain(&["glm4", "glm5"], &[LLAMA3]) },
     plain(
         &[
             "gpt-2",
@@ -135,7 +150,12 @@ const PRE_TOKENIZERS: &[PreTokenizer] = &[
             r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
         ],
     ),
-    plain(&["laguna"], &[r"[^\n]+|[\n]+", QWEN2]),
+    plain(&["laguna"], &[LINES, QWEN2]),
+    PreTokenizer {
+        alphabet: Alphabet::Characters,
+        adds_bos: true,
+        ..plain(&["gemma4", "granite-embed-multi-311m"], &[LINES])
+    },
     plain(
         &["falcon"],
         &[
@@ -155,6 +175,7 @@ const PRE_TOKENIZERS: &[PreTokenizer] = &[
         expressions: &[
             r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+",
         ],
+        alphabet: Alphabet::ByteLevel,
         ignore_merges: true,
         adds_bos: true,
     },
@@ -182,6 +203,7 @@ const PRE_TOKENIZERS: &[PreTokenizer] = &[
             r"\p{N}{1,3}",
             r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}+| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
         ],
+        alphabet: Alphabet::ByteLevel,
         ignore_merges: true,
         adds_bos: false,
     },

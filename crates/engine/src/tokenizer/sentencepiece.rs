@@ -8,6 +8,7 @@
 use std::cmp::Ordering;
 
 use super::TokenizerError;
+use super::fallback::Fallback;
 use super::joining::{Piece, join};
 use super::pieces::TextIndex;
 
@@ -18,8 +19,7 @@ pub(super) const SPACE: &str = "\u{2581}";
 pub(super) struct SentencePiece {
     tokens: TextIndex,
     scores: Vec<f32>,
-    bytes: Box<[Option<u32>; 256]>, // the token of each byte
-    unknown: Option<u32>,
+    fallback: Fallback,
 }
 
 /// Scores in the order of their numbers.
@@ -42,8 +42,8 @@ impl PartialOrd for Score {
 
 impl SentencePiece {
     /// `tokens` are those that plain text may become; there is a score for every id.
-    pub fn new(tokens: TextIndex, scores: Vec<f32>, bytes: Box<[Option<u32>; 256]>, unknown: Option<u32>) -> Self {
-        Self { tokens, scores, bytes, unknown }
+    pub fn new(tokens: TextIndex, scores: Vec<f32>, fallback: Fallback) -> Self {
+        Self { tokens, scores, fallback }
     }
 
     /// Appends the tokens of `text`, in which spaces are already escaped.
@@ -64,17 +64,13 @@ impl SentencePiece {
 
     /// A character that was joined with none.
     fn emit(&self, piece: &str, out: &mut Vec<u32>) -> Result<(), TokenizerError> {
-        if let Some(token) = self.tokens.find(piece.as_bytes()) {
-            out.push(token);
-            return Ok(());
+        match self.tokens.find(piece.as_bytes()) {
+            Some(token) => {
+                out.push(token);
+                Ok(())
+            }
+            None => self.fallback.encode(piece.as_bytes(), piece, out),
         }
-        let bytes: Option<Vec<u32>> = piece.bytes().map(|byte| self.bytes[usize::from(byte)]).collect();
-        match (bytes, self.unknown) {
-            (Some(bytes), _) => out.extend(bytes),
-            (None, Some(unknown)) => out.push(unknown),
-            (None, None) => return Err(TokenizerError::Unencodable { text: piece.to_owned() }),
-        }
-        Ok(())
     }
 }
 
@@ -121,7 +117,7 @@ mod tests {
                 bytes[usize::from(byte)] = Some(id as u32);
             }
         }
-        SentencePiece::new(index, scores, bytes, None)
+        SentencePiece::new(index, scores, Fallback::new(bytes, None))
     }
 
     fn encode(model: &SentencePiece, text: &str) -> Vec<u32> {

@@ -22,16 +22,20 @@ impl Model {
     /// Appends the tokens of a stretch of text, given character by character.
     fn encode(&self, text: impl Iterator<Item = char>, ids: &mut Vec<u32>) -> Result<(), TokenizerError> {
         match self {
+            Model::BytePairs(model) if model.escapes_spaces() => model.encode(&escaped(false, text), ids),
             Model::BytePairs(model) => model.encode(&text.collect::<String>(), ids),
-            Model::SentencePiece { model, space_prefix } => {
-                let mut escaped = String::from(if *space_prefix { SPACE } else { "" });
-                for c in text {
-                    if c == ' ' { escaped.push_str(SPACE) } else { escaped.push(c) }
-                }
-                model.encode(&escaped, ids)
-            }
+            Model::SentencePiece { model, space_prefix } => model.encode(&escaped(*space_prefix, text), ids),
         }
     }
+}
+
+/// Text with `▁` for its spaces, and for one before it where it is `prefixed`.
+fn escaped(prefixed: bool, text: impl Iterator<Item = char>) -> String {
+    let mut escaped = String::from(if prefixed { SPACE } else { "" });
+    for c in text {
+        if c == ' ' { escaped.push_str(SPACE) } else { escaped.push(c) }
+    }
+    escaped
 }
 
 /// A token that is found in text before the model sees it.

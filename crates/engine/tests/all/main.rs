@@ -2,6 +2,7 @@
 
 mod batch;
 mod bounded_tokenizers;
+mod character_vocabularies;
 mod external;
 mod jinja;
 mod pictures;
