@@ -16,6 +16,8 @@ import numpy as np
 from gguf import GGMLQuantizationType as T
 from gguf import GGUFReader, GGUFWriter
 
+from families import FAMILIES
+
 STD = 0.02
 """Standard deviation of the weights, so that activations neither vanish nor overflow."""
 rng = np.random.default_rng(0)
@@ -34,6 +36,7 @@ class Shape:
     rope_theta: float
     vocab_size: int
     n_experts: int = 0
+    n_used: int = 1
     control_tokens: tuple = ()
     chat_template: str | None = None
     # Of a model with states: which layers attend, what the others are made of, and the keys that say so.
@@ -73,6 +76,10 @@ SHAPES = {
                          recurrent=(("shortconv.in_proj", 6144, 2048), ("shortconv.out_proj", 2048, 2048),
                                     ("shortconv.conv", 2048, 3)),
                          keys={"shortconv.l_cache": 3}),
+    # A table of 256 values a token for each of 35 layers, of which the last 20 share keys and values
+    "gemma4-e2b": Shape("gemma4", 35, 1536, 6144, 8, 1, 512, 1e6, 262144),
+    # 32 experts of which 4 work; with MXFP4 as published
+    "gpt-oss-20b": Shape("gpt-oss", 24, 2880, 2880, 64, 8, 64, 1.5e5, 201088, n_experts=32, n_used=4),
     # Llama 4 Scout at a fifth of its depth
     "scout-mini": Shape("llama4", 10, 5120, 8192, 40, 8, 128, 5e5, 128256, n_experts=16),
 }
@@ -85,6 +92,7 @@ MIXES = {
     "Q6_K": (T.Q6_K, T.Q6_K),
     "Q4_0": (T.Q4_0, T.Q4_0),
     "Q4_K_M": (T.Q4_K, T.Q6_K),
+    "MXFP4": (T.MXFP4, T.Q8_0),
 }
 
 # Of each block: values, bytes, and where its factors in half precision are, given what makes random bytes come out with
@@ -94,7 +102,11 @@ BLOCKS = {
     T.Q4_0: (32, 18, {0: 1 / 4.3}),
     T.Q4_K: (256, 144, {0: 1 / 258, 2: 7.5 / 258}),
     T.Q6_K: (256, 210, {208: 1 / 1366}),
+    T.MXFP4: (32, 17, {}),
 }
+
+MXFP4_SCALE = 120
+"""The power of two, less 127, that makes random codes come out near deviation STD."""
 
 
 def main():
@@ -124,7 +136,8 @@ def add_hyperparameters(w, name, s, vocab_size):
     w.add_context_length(65536)
     w.add_embedding_length(s.d_model)
     w.add_block_count(s.n_layers)
-    w.add_feed_forward_length(s.d_ff)
+    if s.arch != "gemma4":  # one for each layer
+        w.add_feed_forward_length(s.d_ff)
     w.add_head_count(s.n_heads)
     every = [s.n_kv_heads if i in s.attends else 0 for i in range(s.n_layers)]
     w.add_head_count_kv(every if s.arch == "lfm2" else s.n_kv_heads)
@@ -141,7 +154,8 @@ def add_hyperparameters(w, name, s, vocab_size):
     w.add_vocab_size(vocab_size)
     if s.n_experts:
         w.add_expert_count(s.n_experts)
-        w.add_expert_used_count(1)
+        w.add_expert_used_count(s.n_used)
+    if s.arch == "llama4":
         w.add_interleave_moe_layer_step(1)
         w.add_expert_feed_forward_length(s.d_ff)
 
@@ -157,19 +171,20 @@ def read_vocab(path):
 
 
 def make_vocab(size, control_tokens):
-    """All bytes, then as many of their pairs as there is room for, then control tokens, two at least."""
-    normal, control = 1, 3
+    """All bytes, then as many of their pairs as there is room for, control tokens, two at least, and unused ones."""
+    normal, control, unused = 1, 3, 5
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]  # GPT-2 writes these bytes as they are
     others = itertools.count(256)  # and the rest as letters from here on
     letters = [chr(byte if byte in printable else next(others)) for byte in range(256)]
     least = max(2, len(control_tokens))
     pairs = list(itertools.islice(itertools.product(letters, letters), size - len(letters) - least))
     tokens = letters + [a + b for a, b in pairs]
-    controls = [*control_tokens, *(f"<|{i}|>" for i in range(size - len(tokens) - len(control_tokens)))]
+    controls = [*control_tokens, *(f"<|{i}|>" for i in range(least - len(control_tokens)))]
+    spare = [f"<unused{i}>" for i in range(size - len(tokens) - len(controls))]
     return {
-        "tokens": tokens + controls,
+        "tokens": tokens + controls + spare,
         "merges": [f"{a} {b}" for a, b in pairs],
-        "types": [normal] * len(tokens) + [control] * len(controls),
+        "types": [normal] * len(tokens) + [control] * len(controls) + [unused] * len(spare),
     }
 
 
@@ -188,7 +203,13 @@ def add_weights(w, s, vocab_size, mix):
     usual, better = MIXES[mix]
     vocabulary = T.Q6_K if mix == "Q4_0" else better
     ones = lambda name, n: w.add_tensor(name, np.ones(n, np.float32))
-    put = lambda name, kind, *dims: add_random(w, f"{name}.weight", kind, dims)
+    put = lambda name, kind, *dims: add_random(w, f"{name}.weight", T.F32 if kind == "F32" else kind, dims)
+    if s.arch in FAMILIES:
+        def single(name, values):
+            values = np.ones(values, np.float32) if isinstance(values, int) else np.array(values, np.float32)
+            # As below.
+            w.add_tensor(name, values * np.float32(3 / (STD * s.d_model**0.5)) if name == "output_norm.weight" else values)
+        return FAMILIES[s.arch](w, s, (usual, better, vocabulary, vocab_size), put, single)
     put("token_embd", vocabulary, vocab_size, s.d_model)
     spread = 3 / (STD * s.d_model**0.5)  # logits of deviation 3, as trained models have
     w.add_tensor(f"{'token_embd_norm' if s.arch == 'lfm2' else 'output_norm'}.weight", np.full(s.d_model, spread, np.float32))
@@ -254,6 +275,8 @@ def add_random(w, name, kind, dims):
     blocks = np.frombuffer(rng.bytes(n_blocks * n_bytes), np.uint8).reshape(n_blocks, n_bytes).copy()
     if kind == T.Q4_0:  # 15 values about 0: the sixteenth, -8, would give all weights a mean that drowns the rest
         blocks = rng.integers(1, 16, blocks.shape, np.uint8) << 4 | rng.integers(1, 16, blocks.shape, np.uint8)
+    if kind == T.MXFP4:
+        blocks[:, 0] = MXFP4_SCALE
     for at, factor in factors.items():
         blocks[:, at:at + 2] = np.array([factor * STD], np.float16).view(np.uint8)
     w.add_tensor(name, blocks.reshape(*dims[:-1], -1), raw_dtype=kind)
