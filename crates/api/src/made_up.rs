@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use plimsoll_engine::batch::{ChosenToken, Event};
+use plimsoll_engine::speech::Opening;
 use plimsoll_engine::{ChatTemplate, Finish, Session, SessionOptions, Special, TextStream, Timings, Tokenizer};
 use plimsoll_models::Checkpoint;
 
@@ -23,7 +24,8 @@ pub fn hearing(tokenizer: &Arc<Tokenizer>, is_thinking: bool) -> Hearing {
     let language = Language::of_template(&ChatTemplate::new::<&str, &str>(source, []).unwrap());
     let known = |name: &str| Known { name: name.to_owned(), parameters: serde_json::Value::Null };
     let callable = Some(["f", "g"].map(known).into());
-    Hearing::new(Arc::clone(tokenizer), language, callable, is_thinking).unwrap()
+    let opening = if is_thinking { Opening::Thinking } else { Opening::Nothing };
+    Hearing::new(Arc::clone(tokenizer), language, callable, opening).unwrap()
 }
 
 /// What the batch would tell of an answer.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{EncodedImage, TemplateRequest};
+use crate::{EncodedImage, Generation, Parted, TemplateRequest};
 
 /// The messages of a chat, and what the template is told besides.
 #[derive(Debug, Clone)]
@@ -42,6 +42,22 @@ impl Conversation {
             Value::Array(parts)
         };
         self.messages.push(json!({ "role": role, "content": content }));
+    }
+
+    /// Adds the model's answer, what it thought apart from what it said where the two are known apart.
+    pub fn reply(&mut self, answer: &Generation) {
+        match &answer.parted {
+            Some(Parted { thought, content }) => self.reply_with(thought, content),
+            None => self.reply_with("", &answer.text),
+        }
+    }
+
+    /// Adds an answer of the model's: what it thought, if anything, and what it said.
+    pub fn reply_with(&mut self, thought: &str, content: &str) {
+        self.say("assistant", content);
+        if let Some(message) = self.messages.last_mut().filter(|_| !thought.is_empty()) {
+            message["reasoning_content"] = thought.into();
+        }
     }
 
     /// Takes the last message back, with what it showed.

@@ -14,6 +14,7 @@ mod grammars;
 pub mod sampler;
 mod search;
 pub mod session;
+pub mod speech;
 pub mod stream;
 pub mod template;
 pub mod tokenizer;
@@ -25,8 +26,8 @@ pub use external::{Engine, EngineError, EngineOptions, engine_of, require};
 pub use grammars::grammars;
 pub use sampler::{Sampler, SamplerError, SamplingParams};
 pub use session::{
-    EncoderApart, Finish, GenerateOptions, Generation, Likelihood, Session, SessionError, SessionOptions, Timings,
-    context_length, load, log_probability,
+    EncoderApart, Finish, GenerateOptions, Generation, Likelihood, Parted, Session, SessionError, SessionOptions,
+    Timings, context_length, load, log_probability,
 };
 pub use stream::{Chunk, TextStream};
 pub use template::{ChatTemplate, Clock, TemplateError, TemplateRequest};

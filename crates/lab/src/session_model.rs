@@ -17,6 +17,7 @@ use crate::suite::{Image, Message};
 pub fn prompting(session: &Session) -> &'static str {
     match session.template() {
         Some(template) if template.supports_thinking() => "its own chat template, reasoning off",
+        Some(_) if session.opening_ids().is_ok_and(|ids| !ids.is_empty()) => "its own chat template, reasoning off",
         Some(_) => "its own chat template",
         None => "plain text and a line break, for it has no chat template",
     }
@@ -30,7 +31,9 @@ pub fn prompt_ids(session: &Session, question: &str) -> Result<Vec<u32>, Session
     let Some(template) = session.template() else {
         return session.text_ids(&format!("{question}\n"));
     };
-    session.chat_ids(&request(Some(template), &[], json!(question)))
+    let mut ids = session.chat_ids(&request(Some(template), &[], json!(question)))?;
+    ids.extend(session.opening_ids()?);
+    Ok(ids)
 }
 
 /// A conversation: what was said before, and the question.
@@ -63,7 +66,10 @@ pub(crate) fn asked(session: &mut Session, question: Question) -> Result<(Vec<u3
         [] => json!(prompt),
         _ => images.iter().map(EncodedImage::part).chain([json!({ "type": "text", "text": prompt })]).collect(),
     };
-    Ok((session.chat_ids_with_images(&request(session.template(), &framing.earlier, content), &images)?, images))
+    let request = request(session.template(), &framing.earlier, content);
+    let mut ids = session.chat_ids_with_images(&request, &images)?;
+    ids.extend(session.opening_ids()?);
+    Ok((ids, images))
 }
 
 /// The ids of a text, and of what each option adds to it: from the token on at which the two tokenisations part, which

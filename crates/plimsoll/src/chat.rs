@@ -59,7 +59,7 @@ impl Chat {
         self.conversation.say("user", message);
         let answer = self.answer(on_text);
         match &answer {
-            Ok(answer) => self.conversation.say("assistant", &answer.text),
+            Ok(answer) => self.conversation.reply(answer),
             Err(_) => self.conversation.unsay(),
         }
         Ok(answer?)

@@ -20,8 +20,7 @@ pub type Unwritable = String;
 
 /// A control token where the vocabulary has one of this name, else its text.
 pub fn marker(tokenizer: &Tokenizer, text: &str) -> Grammar {
-    let is_it = |id: &u32| tokenizer.is_control(*id) && tokenizer.token_bytes(*id) == text.as_bytes();
-    (0..tokenizer.vocab_size() as u32).find(is_it).map_or_else(|| Grammar::text(text), Grammar::Token)
+    tokenizer.control(text).map_or_else(|| Grammar::text(text), Grammar::Token)
 }
 
 /// Text up to a mark, and that.

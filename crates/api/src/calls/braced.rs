@@ -1,9 +1,9 @@
 //! `call:f{key:<|"|>text<|"|>,n:3}`: a call whose names have no quotes, and whose texts have a token for one.
 
+use plimsoll_engine::speech::Find;
 use serde_json::Value;
 
 use super::Call;
-use super::find::Find;
 use super::scan::{DEEPEST, LONGEST_HEAD, Step};
 
 /// What stands on either side of a text.

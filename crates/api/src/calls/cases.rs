@@ -44,6 +44,12 @@ pub const CALLS: &[Case] = &[
     (Dialect::Announced, "⟦[TOOL_CALLS]⟧get_weather⟦[ARGS]⟧{\"city\": \"Paris\"}⟦[TOOL_CALLS]⟧f⟦[CALL_ID]⟧abcdefghi⟦[ARGS]⟧{}", "", &[WEATHER, ("f", "{}")]),
     (Dialect::Announced, "[TOOL_CALLS]get_weather[ARGS]{\"city\": \"Paris\"}", "", &[WEATHER]),
     (Dialect::Announced, "[TOOL_CALLS]f{}", "", &[("f", "{}")]),
+    (Dialect::Addressed, "⟦<|channel|>⟧commentary to=functions.get_weather ⟦<|constrain|>⟧json⟦<|message|>⟧{\"city\": \"Paris\"}⟦<|call|>⟧", "", &[WEATHER]),
+    (Dialect::Addressed, " to=functions.add⟦<|channel|>⟧commentary json⟦<|message|>⟧{\"a\": 1, \"b\": [2, {\"c\": \"}\"}]}", "", &[ADD]),
+    (Dialect::Addressed, "⟦<|channel|>⟧commentary⟦<|message|>⟧Well.⟦<|end|>⟧⟦<|start|>⟧assistant to=functions.f⟦<|channel|>⟧analysis⟦<|message|>⟧{}", "Well.", &[("f", "{}")]),
+    (Dialect::Addressed, "⟦<|channel|>⟧commentary to=python⟦<|message|>⟧1 + 1⟦<|call|>⟧", "1 + 1", &[]),
+    (Dialect::Addressed, "⟦<|channel|>⟧commentary to=functions.f⟦<|message|>⟧{\"a\": ", "{\"a\": ", &[]),
+    (Dialect::Addressed, "⟦<|channel|>⟧commentary to=functions.g⟦<|message|>⟧{}", "{}", &[]),
     (Dialect::Functools, "⟦<|tool_call|>⟧[{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}]⟦<|/tool_call|>⟧", "", &[WEATHER]),
     (Dialect::Functools, "functools[{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}, {\"name\": \"f\", \"arguments\": {}}]", "", &[WEATHER, ("f", "{}")]),
 ];

@@ -1,14 +1,15 @@
 //! Answers that call as they have to: a model's way of writing calls, as a grammar.
 
 use plimsoll_engine::Tokenizer;
+use plimsoll_engine::speech::{Markers, Opening, SpeechForm};
 use plimsoll_grammar::{Constraint, Grammar, Schema, Spelling};
 use serde_json::Value;
 
 use super::arguments::{self, Unwritable, Written, as_python};
 use super::braces::Braces;
+use super::channels::Channels;
 use super::language::{Dialect, Language};
 use super::tags::{ARG_KEY, FUNCTION, Marks};
-use super::thinking::Markers;
 
 /// A tool that may be called, and with what.
 #[derive(Debug, Clone)]
@@ -53,6 +54,9 @@ impl Writer<'_> {
     /// The model's form of calls has no word for what a tool's arguments have to be.
     pub fn calls(&self, tools: &[Callable], calling: Calling, content: Option<Grammar>) -> Result<Grammar, Unwritable> {
         let dialect = self.language.dialect.ok_or("this model has no form of calls that is known here")?;
+        if self.language.form == SpeechForm::Channels {
+            return Ok(Channels::new(self.tokenizer).calls(tools, calling, content));
+        }
         let most = if calling.may_repeat { None } else { Some(1) };
         let block = self.block(dialect, tools, most)?;
         let answer = match content {
@@ -63,29 +67,41 @@ impl Writer<'_> {
         Ok(self.after_thinking(answer))
     }
 
-    /// Goes on after the beginning of thinking, where the prompt ends with it.
-    pub fn begin_thinking(&self, constraint: &mut Constraint) {
+    /// Goes on after what the prompt has the answer begin within.
+    pub fn begin(&self, opening: Opening, constraint: &mut Constraint) {
+        let begun = match (self.language.form, opening) {
+            (_, Opening::Nothing) | (SpeechForm::Plain, _) | (SpeechForm::Between(_), Opening::Saying) => vec![],
+            (SpeechForm::Between(markers), Opening::Thinking) => self.opener(markers),
+            (SpeechForm::Channels, opening) => Channels::new(self.tokenizer).header_within(opening),
+        };
         // A grammar of this model's allows it: it was written above.
-        match self.opener_of_thinking() {
-            Some(Grammar::Token(id)) => drop(constraint.accept(id)),
-            Some(Grammar::Text(text)) => drop(constraint.accept_text(&text)),
-            _ => {}
+        for part in begun {
+            match part {
+                Grammar::Token(id) => drop(constraint.accept(id)),
+                Grammar::Text(text) => drop(constraint.accept_text(&text)),
+                _ => {}
+            }
         }
     }
 
-    fn opener_of_thinking(&self) -> Option<Grammar> {
-        self.language.thinking.map(|Markers { open, .. }| self.marker(open))
+    fn opener(&self, Markers { open, title, .. }: Markers) -> Vec<Grammar> {
+        let title = Some(Grammar::text(title)).filter(|_| !title.is_empty());
+        [self.marker(open)].into_iter().chain(title).collect()
     }
 
     fn after_thinking(&self, answer: Grammar) -> Grammar {
-        let thinking = self.language.thinking.map(|Markers { open, close }| {
-            let end = match self.marker(close) {
-                Grammar::Text(end) => vec![Grammar::Through { end, not_beginning: None }],
-                token => vec![anything(), token],
-            };
-            let thought = [self.marker(open)].into_iter().chain(end).chain([Grammar::Blank]).collect();
-            Grammar::Sequence(thought).optional()
-        });
+        let thinking = match self.language.form {
+            SpeechForm::Between(markers) => {
+                let end = match self.marker(markers.close) {
+                    Grammar::Text(end) => vec![Grammar::Through { end, not_beginning: None }],
+                    token => vec![anything(), token],
+                };
+                let thought = self.opener(markers).into_iter().chain(end).chain([Grammar::Blank]).collect();
+                Some(Grammar::Sequence(thought).optional())
+            }
+            SpeechForm::Plain => None,
+            SpeechForm::Channels => return Channels::new(self.tokenizer).said(answer),
+        };
         // SentencePiece puts a space before a text.
         let space = self.tokenizer.strips_first_space().then(|| Grammar::text(" ").optional());
         Grammar::Sequence(space.into_iter().chain(thinking).chain([answer]).collect())
@@ -144,6 +160,8 @@ impl Writer<'_> {
                     _ => once(opener, listed(json("arguments"))),
                 }
             }
+            // Its calls are messages of their own.
+            Dialect::Addressed => return Err("this model's calls are messages, and its answers are none".to_owned()),
             Dialect::Functools => match self.marker("<|tool_call|>") {
                 opener @ Grammar::Token(_) => {
                     let body = vec![listed(json("arguments")), self.marker("<|/tool_call|>")];
@@ -162,8 +180,11 @@ impl Writer<'_> {
 
     /// Text, in which whatever begins like a call is one.
     fn among_text(&self, dialect: Dialect, block: Block, most: Option<usize>) -> Grammar {
-        let thinking = match self.opener_of_thinking() {
-            Some(Grammar::Text(text)) => Some(text),
+        let thinking = match self.language.form {
+            SpeechForm::Between(markers) => match self.marker(markers.open) {
+                Grammar::Text(text) => Some(text),
+                _ => None,
+            },
             _ => None,
         };
         let rest = |without, not_beginning| Grammar::Rest { without, not_beginning };
@@ -211,11 +232,11 @@ fn repeated(call: Grammar, between: Grammar, most: Option<usize>) -> Grammar {
     Grammar::Sequence(vec![call, Grammar::Repeat(Box::new(more), 0, most.map(|most| most - 1))])
 }
 
-fn anything() -> Grammar {
+pub fn anything() -> Grammar {
     Grammar::Rest { without: Vec::new(), not_beginning: None }
 }
 
-fn object(tool: &Callable) -> Grammar {
+pub fn object(tool: &Callable) -> Grammar {
     Grammar::Json(tool.arguments.clone(), Spelling::Usual)
 }
 

@@ -1,10 +1,11 @@
 //! How a model writes calls and thinking, by what its template writes.
 
+use plimsoll_engine::speech::SpeechForm;
 use plimsoll_engine::{ChatTemplate, Session, TemplateRequest};
 use serde_json::{Map, Value, json};
 
+use super::channels::one_call_each;
 use super::scan::Notation;
-use super::thinking::Markers;
 
 /// How a family of models writes calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub enum Dialect {
     Announced,
     /// `<|tool_call|>[…]<|/tool_call|>` and `functools[…]`: Phi-4.
     Functools,
+    /// A message to `functions.f`, apart from what is said: gpt-oss.
+    Addressed,
 }
 
 impl Dialect {
@@ -35,6 +38,7 @@ impl Dialect {
         let has = |marker: &str| source.contains(marker);
         let is_tagged = has("<tool_call>");
         let signs = [
+            (has("<|channel|>") && has("functions."), Dialect::Addressed),
             (has("<|tool_call_start|>") || has("<|tool_list_start|>"), Dialect::Enclosed),
             (has("<|python_start|>") || has("[func_name1("), Dialect::Pythonic),
             (has("[TOOL_CALLS]"), Dialect::Announced),
@@ -59,6 +63,7 @@ impl Dialect {
             Dialect::Enclosed => &["<|tool_call_start|>"],
             Dialect::Announced => &["[TOOL_CALLS]"],
             Dialect::Functools => &["<|tool_call|>", "functools"],
+            Dialect::Addressed => &[],
         }
     }
 
@@ -71,7 +76,7 @@ impl Dialect {
             Dialect::Enclosed => Some("<|tool_call_end|>"),
             Dialect::Functools => Some("<|/tool_call|>"),
             Dialect::Bare => Some(";"),
-            Dialect::Announced | Dialect::Keyed => None,
+            Dialect::Announced | Dialect::Keyed | Dialect::Addressed => None,
         }
     }
 
@@ -99,13 +104,6 @@ impl Dialect {
     }
 }
 
-/// What may stand around thinking.
-const THINKING: [Markers; 3] = [
-    Markers { open: "<think>", close: "</think>" },
-    Markers { open: "[THINK]", close: "[/THINK]" },
-    Markers { open: "<|START_THINKING|>", close: "<|END_THINKING|>" },
-];
-
 /// What templates call the switch of thinking.
 const SWITCHES: [&str; 2] = ["enable_thinking", "thinking"];
 
@@ -119,8 +117,8 @@ pub struct Language {
     pub dialect: Option<Dialect>,
     /// Whether its template reads tools in the system's message.
     pub tools_in_message: bool,
-    /// Its thinking, where it does that.
-    pub(super) thinking: Option<Markers>,
+    /// How it parts what it thinks from what it says.
+    pub form: SpeechForm,
     /// The template variable that switches the thinking on and off.
     pub switch: Option<&'static str>,
     /// Whether the template reads how much to think, in `reasoning_effort`.
@@ -136,19 +134,19 @@ impl Language {
     /// Of a template.
     pub fn of_template(template: &ChatTemplate) -> Language {
         let source = format!("{}\n{}", template.source(), template.literals().join("\n"));
-        let thinking = THINKING.into_iter().find(|markers| source.contains(markers.close));
+        let form = SpeechForm::of_template(template);
         let dialect = Dialect::of_source(&source);
         let in_variable = shows_tools(template, false);
         let tools_in_message = dialect == Some(Dialect::Functools) && !in_variable && shows_tools(template, true);
         let dialect = dialect.filter(|_| in_variable || tools_in_message);
         let switch = SWITCHES.into_iter().find(|name| reads(template, name, [true.into(), false.into()]));
         let reads_effort = reads(template, "reasoning_effort", ["low".into(), "high".into()]);
-        Language { dialect, tools_in_message, thinking, switch, reads_effort }
+        Language { dialect, tools_in_message, form, switch, reads_effort }
     }
 
     /// Whether the model thinks before it answers, if it is let.
     pub fn thinks(&self) -> bool {
-        self.thinking.is_some() || self.switch.is_some()
+        self.form != SpeechForm::Plain || self.switch.is_some()
     }
 
     /// The name of call `index` of those that are drawn from `seed`.
@@ -156,9 +154,11 @@ impl Language {
         super::id(seed, index as u64, self.dialect.map_or(24, Dialect::id_letters))
     }
 
-    /// Whether an answer to a prompt that ends so begins with thinking.
-    pub fn is_thinking_after(&self, prompt_end: &str) -> bool {
-        self.thinking.is_some_and(|markers| prompt_end.trim_end().ends_with(markers.open))
+    /// Puts messages as the template reads them.
+    pub fn shape(&self, request: &mut TemplateRequest) {
+        if let (Some(Dialect::Addressed), Value::Array(messages)) = (self.dialect, &mut request.messages) {
+            *messages = one_call_each(std::mem::take(messages));
+        }
     }
 
     /// Puts tools where the template reads them.

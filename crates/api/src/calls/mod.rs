@@ -8,7 +8,7 @@ mod arguments;
 mod block;
 mod braced;
 mod braces;
-mod find;
+mod channels;
 mod grammar;
 mod id;
 mod kinds;
@@ -18,8 +18,6 @@ mod parse;
 mod reader;
 mod scan;
 mod tags;
-mod thinking;
-mod weave;
 
 #[cfg(test)]
 mod cases;
@@ -31,6 +29,7 @@ mod written;
 use std::sync::Arc;
 
 use plimsoll_engine::batch::{ChosenToken, Event};
+use plimsoll_engine::speech::{Opening, Part, Speech, Spoken};
 use plimsoll_engine::{Finish, Tokenizer};
 use serde_json::Value;
 
@@ -38,17 +37,6 @@ pub use grammar::{Callable, Calling, Writer};
 use id::id;
 pub use language::Language;
 use reader::Calls;
-use thinking::Thinking;
-use weave::Weave;
-
-/// Part of an answer, in the order of its tokens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
-    /// Text, not empty.
-    Text(String),
-    /// A control token, which the text does not show.
-    Control(String),
-}
 
 /// A call of a tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,8 +81,7 @@ pub enum Ending {
 /// Hears one answer.
 pub struct Reader {
     tokenizer: Arc<Tokenizer>,
-    weave: Weave,
-    thinking: Thinking,
+    speech: Speech,
     calls: Option<Calls>,
     /// Tokens of the thinking, its markers among them.
     pub reasoning_tokens: usize,
@@ -103,23 +90,17 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Of an answer in `language`, which begins within thinking if `is_thinking`; `tools` are those that may be called,
-    /// where calls are to be read at all.
+    /// Of an answer in `language`, which begins so; `tools` are those that may be called, where calls are to be read at
+    /// all.
     pub fn new(
         tokenizer: Arc<Tokenizer>,
         language: &Language,
         tools: Option<Arc<[Known]>>,
-        is_thinking: bool,
+        opening: Opening,
     ) -> Reader {
         let calls = tools.and_then(|tools| Some(Calls::new(language.dialect?, tools)));
-        Reader {
-            weave: Weave::new(tokenizer.strips_first_space()),
-            tokenizer,
-            thinking: Thinking::new(language.thinking, is_thinking),
-            calls,
-            reasoning_tokens: 0,
-            called: 0,
-        }
+        let speech = Speech::new(language.form, opening, tokenizer.strips_first_space());
+        Reader { speech, tokenizer, calls, reasoning_tokens: 0, called: 0 }
     }
 
     /// Hears what came of the answer.
@@ -127,9 +108,12 @@ impl Reader {
         match event {
             Event::Token(token) => self.token(token),
             Event::Ended { text, .. } => {
-                let parts = self.weave.end(text);
-                let mut said = self.parts(parts);
-                said.extend(self.end());
+                let mut said = Vec::new();
+                let spoken = self.speech.end(text);
+                self.read(spoken, &mut said);
+                if let Some(calls) = &mut self.calls {
+                    calls.end(&mut said);
+                }
                 merged(self.counted(said))
             }
             Event::Failed(_) => Vec::new(),
@@ -137,45 +121,18 @@ impl Reader {
     }
 
     fn token(&mut self, token: &ChosenToken) -> Vec<Said> {
-        let was_thinking = self.thinking.is_inside();
-        let bytes = self.tokenizer.token_bytes(token.id);
-        let parts = match self.tokenizer.is_control(token.id) {
-            true => self.weave.control(String::from_utf8_lossy(bytes).into_owned(), &token.text),
-            false => self.weave.text(bytes, &token.text),
-        };
-        let said = self.parts(parts);
-        self.reasoning_tokens += usize::from(was_thinking || self.thinking.is_inside());
+        let was_thinking = self.speech.is_thinking();
+        let spoken = self.speech.token(&self.tokenizer, token.id, &token.text);
+        let mut said = Vec::new();
+        self.read(spoken, &mut said);
+        self.reasoning_tokens += usize::from(was_thinking || self.speech.is_thinking());
         merged(self.counted(said))
     }
 
-    fn parts(&mut self, parts: Vec<Part>) -> Vec<Said> {
-        let mut said = Vec::new();
-        for part in parts {
-            let mut answer = Vec::new();
-            self.thinking.hear(part, &mut said, &mut answer);
-            self.answer(answer, &mut said);
+    fn read(&mut self, spoken: Vec<Spoken>, said: &mut Vec<Said>) {
+        for spoken in spoken {
+            read(&mut self.calls, spoken, said);
         }
-        said
-    }
-
-    fn answer(&mut self, parts: Vec<Part>, said: &mut Vec<Said>) {
-        for part in parts {
-            match (&mut self.calls, part) {
-                (Some(calls), part) => calls.hear(&part, said),
-                (None, Part::Text(text)) => said.push(Said::Content(text)),
-                (None, Part::Control(_)) => {}
-            }
-        }
-    }
-
-    fn end(&mut self) -> Vec<Said> {
-        let (mut said, mut answer) = (Vec::new(), Vec::new());
-        self.thinking.end(&mut said, &mut answer);
-        self.answer(answer, &mut said);
-        if let Some(calls) = &mut self.calls {
-            calls.end(&mut said);
-        }
-        said
     }
 
     fn counted(&mut self, said: Vec<Said>) -> Vec<Said> {
@@ -190,6 +147,19 @@ impl Reader {
             Finish::Stop | Finish::Interrupted if self.called > 0 => Ending::Called,
             Finish::Stop | Finish::Interrupted => Ending::Complete,
         }
+    }
+}
+
+/// Reads the calls of what is spoken, where any are looked for.
+fn read(calls: &mut Option<Calls>, spoken: Spoken, said: &mut Vec<Said>) {
+    match (calls, spoken) {
+        (_, Spoken::Thought(text)) => said.push(Said::Reasoning(text)),
+        (Some(calls), Spoken::Answer(part)) => calls.hear(&part, said),
+        (Some(calls), Spoken::Addressed { to, content }) => calls.addressed(&to, content, said),
+        (None, Spoken::Answer(Part::Text(text)) | Spoken::Addressed { content: text, .. }) => {
+            said.push(Said::Content(text));
+        }
+        (None, Spoken::Answer(Part::Control(_))) => {}
     }
 }
 

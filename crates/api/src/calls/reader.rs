@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use plimsoll_engine::speech::{Find, Part};
+
 use super::block::Block;
-use super::find::Find;
 use super::language::Dialect;
 use super::scan::Step;
-use super::{Known, Part, Said};
+use super::{Call, Known, Said};
+
+/// What stands before a tool's name in whom a message is for.
+const FUNCTIONS: &str = "functions.";
 
 /// What may come next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +49,18 @@ impl Calls {
         match part {
             Part::Text(text) => text.chars().for_each(|letter| self.letter(letter, said)),
             Part::Control(token) => self.control(token, said),
+        }
+    }
+
+    /// Takes a message that is for somebody: a call of a tool that there is, or text.
+    pub fn addressed(&mut self, to: &str, content: String, said: &mut Vec<Said>) {
+        let name = to.strip_prefix(FUNCTIONS).filter(|name| self.tools.iter().any(|tool| tool.name == *name));
+        let is_object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&content).is_ok();
+        match name {
+            Some(name) if is_object => {
+                said.push(Said::Call(Call { name: name.to_owned(), arguments: content.trim().to_owned() }));
+            }
+            _ => self.text(&content, said),
         }
     }
 

@@ -2,11 +2,11 @@
 
 use super::cases::{CALLS, NONE};
 use super::language::{Dialect, Language};
-use super::thinking::Markers;
 use super::*;
+use plimsoll_engine::speech::{Markers, SpeechForm};
 
 const NAMES: [&str; 3] = ["get_weather", "add", "f"];
-const THINK: Markers = Markers { open: "<think>", close: "</think>" };
+const THINK: Markers = Markers { open: "<think>", title: "", close: "</think>" };
 
 /// What is read of parts, with the text first, then the thinking, then the calls.
 type Read = (String, String, Vec<(String, String)>);
@@ -15,21 +15,19 @@ fn known() -> Arc<[Known]> {
     NAMES.map(|name| Known { name: name.to_owned(), parameters: Value::Null }).into()
 }
 
-struct Stages {
-    thinking: Thinking,
-    calls: Calls,
-}
-
 fn read(dialect: Dialect, is_thinking: bool, parts: &[Part]) -> Read {
-    let mut stages = Stages { thinking: Thinking::new(Some(THINK), is_thinking), calls: Calls::new(dialect, known()) };
-    let (mut said, mut answer) = (Vec::new(), Vec::new());
-    for part in parts {
-        stages.thinking.hear(part.clone(), &mut said, &mut answer);
-        answer.drain(..).for_each(|part| stages.calls.hear(&part, &mut said));
+    let form = match dialect {
+        Dialect::Addressed => SpeechForm::Channels,
+        _ => SpeechForm::Between(THINK),
+    };
+    let opening = if is_thinking { Opening::Thinking } else { Opening::Nothing };
+    let (mut speech, mut calls) = (Speech::new(form, opening, false), Some(Calls::new(dialect, known())));
+    let mut said = Vec::new();
+    let spoken = parts.iter().flat_map(|part| speech.parts(vec![part.clone()])).collect::<Vec<_>>();
+    for spoken in spoken.into_iter().chain(speech.end("")) {
+        super::read(&mut calls, spoken, &mut said);
     }
-    stages.thinking.end(&mut said, &mut answer);
-    answer.drain(..).for_each(|part| stages.calls.hear(&part, &mut said));
-    stages.calls.end(&mut said);
+    calls.iter_mut().for_each(|calls| calls.end(&mut said));
     let (mut content, mut reasoning, mut calls) = (String::new(), String::new(), Vec::new());
     for said in said {
         match said {
@@ -190,6 +188,7 @@ fn a_language_is_known_by_what_the_template_writes() {
         ("<|tool_call_start|>", Some(Dialect::Enclosed)),
         ("[TOOL_CALLS]", Some(Dialect::Announced)),
         ("<|tool_call|>", Some(Dialect::Functools)),
+        ("<|start|><|channel|><|message|>functions.", Some(Dialect::Addressed)),
         ("nothing", None),
     ] {
         assert_eq!(language(&format!("{shown}{{{{ '{marker}' }}}}")).dialect, dialect, "{marker}");
@@ -197,9 +196,7 @@ fn a_language_is_known_by_what_the_template_writes() {
     assert_eq!(language("<tool_call>{{ messages[0].content }}").dialect, None, "it shows no tools");
     let phi = "{% for m in messages %}{% if 'tools' in m %}<|tool|>{{ m['tools'] }}<|/tool|>{% endif %}{% endfor %}";
     assert!(language(phi).dialect == Some(Dialect::Functools) && language(phi).tools_in_message);
-    let thinks = language("{{ '<think></think>' }}");
-    assert!(thinks.is_thinking_after("assistant\n<think>\n") && !thinks.is_thinking_after("<think>\n\n</think>\n"));
-    assert!(!language("plain").is_thinking_after("<think>"));
+    assert!(language("{{ '<think></think>' }}").thinks() && !language("plain").thinks());
 }
 
 #[test]

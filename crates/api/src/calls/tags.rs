@@ -1,8 +1,8 @@
 //! Calls whose name and arguments stand between tags, letter by letter.
 
+use plimsoll_engine::speech::Find;
 use serde_json::Value;
 
-use super::find::Find;
 use super::kinds::typed;
 use super::scan::{LONGEST_HEAD, Step};
 use super::{Call, Known};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use plimsoll_engine::Tokenizer;
+use plimsoll_engine::speech::Opening;
 
 use crate::calls::{Known, Language, Reader};
 use crate::error::ApiError;
@@ -14,13 +15,13 @@ pub struct Hearing {
     pub tokenizer: Arc<Tokenizer>,
     language: Language,
     callable: Option<Arc<[Known]>>,
-    is_thinking: bool,
+    opening: Opening,
     /// What the names of calls are drawn from.
     seed: u64,
 }
 
 impl Hearing {
-    /// Of answers in `language`, which begin within thinking if `is_thinking`; `callable` are the tools that may be called,
+    /// Of answers in `language`, which begin so; `callable` are the tools that may be called,
     /// where calls are looked for.
     ///
     /// # Errors
@@ -29,14 +30,14 @@ impl Hearing {
         tokenizer: Arc<Tokenizer>,
         language: Language,
         callable: Option<Arc<[Known]>>,
-        is_thinking: bool,
+        opening: Opening,
     ) -> Result<Hearing, ApiError> {
-        Ok(Hearing { tokenizer, language, callable, is_thinking, seed: random()? })
+        Ok(Hearing { tokenizer, language, callable, opening, seed: random()? })
     }
 
     /// What hears one of the answers.
     pub fn reader(&self) -> Reader {
-        Reader::new(Arc::clone(&self.tokenizer), &self.language, self.callable.clone(), self.is_thinking)
+        Reader::new(Arc::clone(&self.tokenizer), &self.language, self.callable.clone(), self.opening)
     }
 
     /// The name of call `index` of an answer.

@@ -12,8 +12,7 @@ mod stops;
 mod thinking;
 pub mod tools;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use plimsoll_engine::batch::Request;
 use plimsoll_engine::{GenerateOptions, Session, TemplateRequest};
@@ -47,9 +46,6 @@ const RESERVED: [&str; 9] = [
     "add_generation_prompt",
     "continue_final_message",
 ];
-
-/// Tokens at the end of a prompt among which a marker of thinking is looked for.
-const PROMPT_END: usize = 32;
 
 /// What the model is told.
 pub struct Told {
@@ -87,6 +83,7 @@ impl Told {
     /// The template's request, tools among it; `language` is the model's.
     fn shown(self, language: &Language) -> (TemplateRequest, Vec<Sent>, Option<Tools>) {
         let Told { mut template, pictures, tools } = self;
+        language.shape(&mut template);
         if let Some(tools) = &tools {
             language.show_tools(tools.definitions(), &mut template);
         }
@@ -181,16 +178,13 @@ impl Asked {
     ) -> Result<Answering, ApiError> {
         let Asked { generation, likelihoods, language, callable, constraint, begins } = self;
         let counts = Counts { prompts: 1, n: generation.n };
-        let is_thinking = Arc::new(AtomicBool::new(false));
-        let found = Arc::clone(&is_thinking);
+        let opening = Arc::new(OnceLock::new());
+        let found = Arc::clone(&opening);
         let prepare = move |session: &mut Session| {
             let (ids, images) = encode(session)?;
-            let is_thinking = begins_thinking(session, &language, &ids);
-            found.store(is_thinking, Ordering::Relaxed);
+            let opening = *found.get_or_init(|| language.form.opening(session.tokenizer(), &ids));
             let constraint = constraint.map(|mut constraint| {
-                if is_thinking {
-                    Writer::new(&language, session.tokenizer()).begin_thinking(&mut constraint);
-                }
+                Writer::new(&language, session.tokenizer()).begin(opening, &mut constraint);
                 constraint
             });
             let request = |choice| Request {
@@ -203,20 +197,13 @@ impl Asked {
             Ok(Prepared { requests: (0..generation.n).map(request).collect(), prompt_tokens: ids.len() })
         };
         let answers = served.answer(prepare).await?;
-        let is_thinking = is_thinking.load(Ordering::Relaxed);
-        let hearing = Hearing::new(Arc::clone(&served.tokenizer), language, callable, is_thinking)?;
+        let opening = opening.get().copied().unwrap_or_default();
+        let hearing = Hearing::new(Arc::clone(&served.tokenizer), language, callable, opening)?;
         Ok(Answering { answers, counts, hearing })
     }
 }
 
 type Encoded = (Vec<u32>, Vec<plimsoll_engine::EncodedImage>);
-
-/// Whether the template has the answer begin with thinking.
-fn begins_thinking(session: &Session, language: &Language, ids: &[u32]) -> bool {
-    let end = &ids[ids.len().saturating_sub(PROMPT_END)..];
-    let bytes: Vec<u8> = end.iter().flat_map(|id| session.tokenizer().token_bytes(*id)).copied().collect();
-    language.is_thinking_after(&String::from_utf8_lossy(&bytes))
-}
 
 /// Checks that a request may set these variables of the template; `field` is the one that has them.
 ///

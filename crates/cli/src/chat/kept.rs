@@ -15,12 +15,17 @@ use crate::mistake::Mistake;
 use crate::notice::say;
 use crate::{answering, piped};
 
+/// What a message has that the model thought before.
+const THOUGHT: &str = "reasoning_content";
+
 /// A message that was kept.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 struct Message {
     role: String,
     /// What it shows: whether that is a video, and its file.
     shown: Vec<(bool, PathBuf)>,
+    /// What the model thought before it.
+    thought: String,
     text: String,
 }
 
@@ -46,13 +51,16 @@ impl Chat<'_> {
             let system = messages.next_if(|message| message.role == "system");
             let mut conversation = Conversation::new(system.map(|system| system.text).as_deref(), variables);
             let mut all_shown = Vec::new();
-            for Message { role, shown, text } in messages {
+            for Message { role, shown, thought, text } in messages {
                 for (is_video, path) in shown {
                     let encode = if is_video { ImageArgs::encode_video } else { ImageArgs::encode_picture };
                     conversation.show(encode(&self.command.images, self.session, &path)?.image);
                     all_shown.push(path);
                 }
-                conversation.say(&role, &text);
+                match role.as_str() {
+                    "assistant" => conversation.reply_with(&thought, &text),
+                    role => conversation.say(role, &text),
+                }
             }
             (self.talk, self.shown) = (Talk::Messages(conversation), all_shown);
         }
@@ -128,12 +136,16 @@ fn message_of(message: &Value, is_first: bool) -> anyhow::Result<Message> {
         "system" | "user" | "assistant" => {}
         other => bail!("its role is `{other}`; expected system, user or assistant"),
     }
-    if let Some((key, _)) =
-        message.as_object().and_then(|keys| keys.iter().find(|(key, _)| *key != "role" && *key != "content"))
-    {
+    let is_known = |key: &str| ["role", "content"].contains(&key) || (role == "assistant" && key == THOUGHT);
+    if let Some(key) = message.as_object().and_then(|keys| keys.keys().find(|key| !is_known(key))) {
         bail!("`{key}` is nothing that a chat here has; expected role and content");
     }
-    let mut read = Message { role: role.to_owned(), shown: Vec::new(), text: String::new() };
+    let thought = match message.get(THOUGHT) {
+        None => String::new(),
+        Some(Value::String(thought)) => thought.clone(),
+        Some(_) => bail!("its `{THOUGHT}` is no text"),
+    };
+    let mut read = Message { role: role.to_owned(), shown: Vec::new(), thought, text: String::new() };
     match &message["content"] {
         Value::String(text) => read.text = text.clone(),
         Value::Array(parts) => {
@@ -164,15 +176,16 @@ mod tests {
         let said = [
             json!({ "role": "system", "content": "Be brief." }),
             json!({ "role": "user", "content": [{ "type": "image" }, { "type": "text", "text": "What?" }] }),
-            json!({ "role": "assistant", "content": "A \"cat\"\n" }),
+            json!({ "role": "assistant", "content": "A \"cat\"\n", "reasoning_content": "Ears." }),
         ];
         write(&file, &document(&said, &[PathBuf::from("/tmp/a.png")]), false).unwrap();
         let loaded = messages(&file).unwrap();
         let message =
-            |role: &str, text: &str| Message { role: role.to_owned(), shown: Vec::new(), text: text.to_owned() };
+            |role: &str, text: &str| Message { role: role.to_owned(), text: text.to_owned(), ..Message::default() };
         let shown = vec![(false, PathBuf::from("/tmp/a.png"))];
         let asked = Message { shown, ..message("user", "What?") };
-        assert_eq!(loaded, [message("system", "Be brief."), asked, message("assistant", "A \"cat\"\n")]);
+        let answered = Message { thought: "Ears.".to_owned(), ..message("assistant", "A \"cat\"\n") };
+        assert_eq!(loaded, [message("system", "Be brief."), asked, answered]);
 
         let refused = write(&file, "other", false).unwrap_err();
         assert!(refused.to_string().contains("there already"), "{refused}");
@@ -193,6 +206,8 @@ mod tests {
             (r#"[{"role": "tool", "content": "5"}]"#, "message 1: its role is `tool`"),
             (r#"[{"role": "user", "content": "a"}, {"role": "system", "content": "b"}]"#, "stands first"),
             (r#"[{"role": "assistant", "content": "a", "tool_calls": []}]"#, "`tool_calls`"),
+            (r#"[{"role": "user", "content": "a", "reasoning_content": "b"}]"#, "`reasoning_content`"),
+            (r#"[{"role": "assistant", "content": "a", "reasoning_content": 5}]"#, "no text"),
             (r#"[{"role": "user", "content": 5}]"#, "neither text nor parts"),
             (r#"[{"role": "user", "content": [{"type": "image"}]}]"#, "part 1: expected"),
             (

@@ -184,7 +184,7 @@ impl Chat<'_> {
         };
         let answer = self.interrupt.answering(|| stream(session, Prompt { ids: &ids, images }, options))?;
         match &mut self.talk {
-            Talk::Messages(conversation) => conversation.say("assistant", &answer.text),
+            Talk::Messages(conversation) => conversation.reply(&answer),
             Talk::Text(text) => text.push_str(&answer.text),
         }
         if self.command.stats {

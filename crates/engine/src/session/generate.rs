@@ -9,7 +9,9 @@ use plimsoll_runtime::{BATCH_TOKENS, EmbeddingOverride, Input};
 
 use super::answer::Answer;
 use super::{Session, SessionError};
+use crate::Tokenizer;
 use crate::sampler::SamplingParams;
+use crate::speech::{Speech, Spelled};
 use crate::template::TemplateRequest;
 use crate::vision::{Prompt, PromptToken};
 
@@ -69,14 +71,26 @@ pub struct Timings {
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generation {
-    /// Its text, all that was streamed: control tokens, and what ended it, left out.
+    /// Its text, all that was streamed: control tokens, and what ended it, left out. What only control tokens show to be
+    /// thinking stands between `<think>` and `</think>`.
     pub text: String,
+    /// Its two parts, where control tokens tell them apart.
+    pub parted: Option<Parted>,
     /// Its tokens, without the one that ended it.
     pub tokens: Vec<u32>,
     /// Why it ended.
     pub finish: Finish,
     /// How long it took.
     pub timings: Timings,
+}
+
+/// An answer in its two parts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parted {
+    /// What the model thought.
+    pub thought: String,
+    /// What it said.
+    pub content: String,
 }
 
 impl Session {
@@ -123,7 +137,11 @@ impl Session {
         let n = prompt_tokens.len();
         let strip = begins && self.tokenizer.strips_first_space();
         let mut answer = Answer::new(options, prompt.ids, self.context(), strip)?;
-        let mut shown = Shown { text: String::new(), on_text };
+        let spelled = self.hidden.map(|form| {
+            let opening = form.opening(&self.tokenizer, prompt.ids);
+            Spelled::new(Speech::new(form, opening, strip))
+        });
+        let mut shown = Shown { text: String::new(), spelled, on_text };
         let reused = self.reuse(&prompt_tokens, n)?;
         let mut timings = Timings { prompt_tokens: n, reused_tokens: reused, ..Timings::default() };
         let embeddings = self.image_embeddings(prompt);
@@ -165,7 +183,7 @@ impl Session {
             if is_first {
                 timings.first_token = started.elapsed();
             }
-            if shown.show(&step.text).is_break() {
+            if shown.token(&self.tokenizer, step.token, step.text).is_break() {
                 break Finish::Interrupted;
             }
             if let Some(finish) = step.finish {
@@ -173,10 +191,11 @@ impl Session {
             }
         };
         let held = answer.finish();
-        let is_stopped = shown.show(&held.text).is_continue() && held.stopped;
+        let is_stopped = shown.end(held.text).is_continue() && held.stopped;
         let finish = if is_stopped { Finish::Stop } else { finish };
         timings.decode = started.elapsed().saturating_sub(timings.first_token);
-        Ok(Generation { text: shown.text, tokens: answer.into_tokens(), finish, timings })
+        let parted = shown.spelled.map(|Spelled { thought, content, .. }| Parted { thought, content });
+        Ok(Generation { text: shown.text, parted, tokens: answer.into_tokens(), finish, timings })
     }
 
     /// The logits after `prompt`, of these `prompt_tokens`, and `answered` where the cache lost both, as an answer has outgrown
@@ -207,10 +226,26 @@ impl Session {
 /// The text of an answer on its way out.
 struct Shown<F> {
     text: String,
+    spelled: Option<Spelled>,
     on_text: F,
 }
 
 impl<F: FnMut(&str) -> ControlFlow<()>> Shown<F> {
+    /// A token, if there was another, with what text was certain then.
+    fn token(&mut self, tokenizer: &Tokenizer, token: Option<u32>, released: String) -> ControlFlow<()> {
+        let text = match (&mut self.spelled, token) {
+            (Some(spelled), Some(token)) => spelled.token(tokenizer, token, &released),
+            _ => released,
+        };
+        self.show(&text)
+    }
+
+    /// The end, with the last of the text.
+    fn end(&mut self, released: String) -> ControlFlow<()> {
+        let text = self.spelled.as_mut().map_or_else(|| released.clone(), |spelled| spelled.end(&released));
+        self.show(&text)
+    }
+
     fn show(&mut self, text: &str) -> ControlFlow<()> {
         self.text.push_str(text);
         if text.is_empty() { ControlFlow::Continue(()) } else { (self.on_text)(text) }

@@ -20,11 +20,12 @@ use plimsoll_runtime::{
 
 use crate::external::{self, EngineError, EngineOptions, engine_of};
 use crate::sampler::{SamplerError, SamplingParams};
+use crate::speech::SpeechForm;
 use crate::template::{ChatTemplate, TemplateError, TemplateRequest};
 use crate::tokenizer::{Special, Tokenizer, TokenizerError};
 use crate::vision::{EncodedImage, ImageInput, Prompt, PromptToken, VisionEncoder, VisionEncoderError};
 
-pub use generate::{Finish, GenerateOptions, Generation, Timings};
+pub use generate::{Finish, GenerateOptions, Generation, Parted, Timings};
 pub use likelihood::{Likelihood, log_probability};
 
 /// The context that a session takes where the model allows more and nobody asked for it, in tokens.
@@ -175,6 +176,7 @@ pub struct Session {
     pub(crate) tokenizer: Arc<Tokenizer>,
     template: Option<ChatTemplate>,
     template_fault: Option<TemplateError>, // what is told to who chats: text is continued without
+    hidden: Option<SpeechForm>,            // how answers are parted, where control tokens alone tell
     pub(crate) eos_ids: Vec<u32>,
     defaults: GenerationDefaults,
 }
@@ -249,6 +251,7 @@ impl Session {
         if let Some(template) = &template {
             tokenizer.guard(&template.literals())?;
         }
+        let hidden = template.as_ref().map(SpeechForm::of_template).filter(|form| form.is_hidden(&tokenizer));
         let program = load(checkpoint, options)?;
         let context = context_length(program.network(), checkpoint.hyperparams.max_seq_len, options.context)?;
         let cache = program.new_cache(context, options.cache)?;
@@ -269,6 +272,7 @@ impl Session {
             tokenizer: Arc::new(tokenizer),
             template,
             template_fault,
+            hidden,
             eos_ids,
             defaults,
         })
@@ -312,6 +316,16 @@ impl Session {
         self.cache.truncate(0);
         self.cache.expect(self.cache.capacity());
         (&mut self.program, &mut self.cache)
+    }
+
+    /// What stands behind a prompt so that the model answers at once, where no switch of its template keeps it from
+    /// thinking first; empty where none is needed, or nothing does.
+    ///
+    /// # Errors
+    /// The tokenizer fails.
+    pub fn opening_ids(&self) -> Result<Vec<u32>, SessionError> {
+        let opening = self.hidden.and_then(|form| form.saying());
+        opening.map_or(Ok(Vec::new()), |text| Ok(self.tokenizer.encode(&text, Special::Parse)?))
     }
 
     /// Tokens that prompt and answer may take together.

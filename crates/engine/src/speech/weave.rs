@@ -5,9 +5,8 @@
 
 use std::collections::VecDeque;
 
-use plimsoll_engine::TextStream;
-
 use super::Part;
+use crate::TextStream;
 
 /// Puts control tokens where they stand in the text.
 pub struct Weave {
