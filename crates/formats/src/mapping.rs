@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::ops::{Deref, Range};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::error::FormatError;
 
@@ -21,6 +21,7 @@ enum Storage {
     Mapped(memmap2::Mmap),
     Embedded(&'static [u8]),
     Owned(Vec<u8>),
+    Made(LazyLock<Vec<u8>, Box<dyn FnOnce() -> Vec<u8> + Send>>),
 }
 
 /// How the note begins that stands for a large file in a repository cloned without git-lfs. Source: its specification.
@@ -94,12 +95,29 @@ impl FileBytes {
         Arc::new(FileBytes { name: name.to_owned(), storage: Storage::Owned(bytes) })
     }
 
+    /// Bytes that are made of others as soon as somebody reads one, and held in memory from then on.
+    pub fn made(name: &str, make: impl FnOnce() -> Vec<u8> + Send + 'static) -> Arc<FileBytes> {
+        Arc::new(FileBytes { name: name.to_owned(), storage: Storage::Made(LazyLock::new(Box::new(make))) })
+    }
+
     /// Tells the system that these bytes will be read soon, so that it fetches them meanwhile. It promises nothing.
     pub fn will_need(&self, range: Range<usize>) {
         #[cfg(unix)]
         if let Storage::Mapped(map) = &self.storage {
             // Advice that the system does not take changes nothing but the time that reading takes.
             let _ = map.advise_range(memmap2::Advice::WillNeed, range.start, range.len());
+        }
+        #[cfg(not(unix))]
+        let _ = range;
+    }
+
+    /// Tells the system that these bytes need not stay in memory. Who reads them again gets the same, from the file.
+    pub fn wont_need(&self, range: Range<usize>) {
+        #[cfg(unix)]
+        if let Storage::Mapped(map) = &self.storage {
+            // SAFETY: the map is read-only and of a file, so nothing was written that would be lost, and a page that is
+            // read again is mapped again with the file's bytes.
+            let _ = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, range.start, range.len()) };
         }
         #[cfg(not(unix))]
         let _ = range;
@@ -119,6 +137,7 @@ impl Deref for FileBytes {
             Storage::Mapped(map) => map,
             Storage::Embedded(bytes) => bytes,
             Storage::Owned(bytes) => bytes,
+            Storage::Made(bytes) => bytes,
         }
     }
 }

@@ -80,9 +80,14 @@ impl<'a> Modules<'a> {
         };
         let shape = shape(affine, weight, scales, biases)?;
         let groups = Groups { affine, scales: scales.floats()?, biases: biases.floats()? };
-        let (dtype, blocks) = groups.blocks(weight.bytes(), *shape.last().unwrap_or(&BLOCK));
-        let range = 0..blocks.len();
-        let bytes = FileBytes::owned(weight.file.bytes.name(), blocks);
+        let (dtype, cols) = (groups.dtype(), *shape.last().unwrap_or(&BLOCK));
+        let range = 0..shape.iter().product::<usize>() / BLOCK * dtype.block_bytes();
+        let (file, codes) = (Arc::clone(&weight.file.bytes), weight.tensor.range.clone());
+        let bytes = FileBytes::made(weight.file.bytes.name(), move || {
+            let blocks = groups.blocks(dtype, &file[codes.clone()], cols);
+            file.wont_need(codes);
+            blocks
+        });
         Ok(Some(Tensor::new(canonical, bytes, range, dtype, shape)))
     }
 
@@ -123,8 +128,7 @@ struct Groups {
 
 impl Groups {
     /// The values as blocks, rows of `cols` on as many threads as there are cores.
-    fn blocks(&self, codes: &[u8], cols: usize) -> (DType, Vec<u8>) {
-        let dtype = self.dtype();
+    fn blocks(&self, dtype: DType, codes: &[u8], cols: usize) -> Vec<u8> {
         let (row_codes, row_blocks) = (cols * self.affine.bits as usize / 8, cols / BLOCK * dtype.block_bytes());
         let rows = codes.len() / row_codes;
         let mut out = vec![0; rows * row_blocks];
@@ -140,7 +144,7 @@ impl Groups {
                 });
             }
         });
-        (dtype, out)
+        out
     }
 
     /// The narrowest type that has every value.

@@ -1,6 +1,9 @@
 //! Experts as OpenAI published them: codes and scales of MXFP4 in tensors of their own, the rows of gate and up by turns.
-//! They become ggml's blocks in memory when a model is opened, to the same values. Source: transformers
+//! They become ggml's blocks in memory when they are first read, to the same values. Source: transformers
 //! integrations/mxfp4.py, `convert_moe_packed_tensors`.
+
+use std::ops::Range;
+use std::sync::Arc;
 
 use plimsoll_formats::safetensors::{SafeTensor, SafetensorsFile};
 use plimsoll_formats::{FileBytes, FormatError, Tensor};
@@ -52,7 +55,11 @@ pub(crate) fn restored(
             codes.dtype, scales.dtype, scales.shape
         ));
     }
-    let (codes, scales) = (&file.bytes[codes.range.clone()], &scale_file.bytes[scales.range.clone()]);
+    let source = Source {
+        codes: (Arc::clone(&file.bytes), codes.range.clone()),
+        scales: (Arc::clone(&scale_file.bytes), scales.range.clone()),
+        blocks,
+    };
     let parts = match stack.strip_suffix("gate_up_proj") {
         None => vec![(stack.to_owned(), 0, 1)],
         Some(_) if !rows.is_multiple_of(2) => {
@@ -61,16 +68,36 @@ pub(crate) fn restored(
         Some(before) => vec![(format!("{before}gate_proj"), 0, 2), (format!("{before}up_proj"), 1, 2)],
     };
     let tensors = parts.into_iter().map(|(part, first, step)| {
-        let mut bytes = vec![0; experts * rows / step * blocks * (1 + CODES)];
-        let kept = (0..experts * rows).skip(first).step_by(step);
-        for (row, out) in kept.zip(bytes.chunks_exact_mut(blocks * (1 + CODES))) {
-            put_row(&codes[row * blocks * CODES..], &scales[row * blocks..], out);
-        }
-        let range = 0..bytes.len();
+        let (source, all) = (source.clone(), experts * rows);
+        let bytes = FileBytes::made(file.bytes.name(), move || source.rows((first..all).step_by(step)));
         let shape = vec![experts, rows / step, blocks * BLOCK];
-        Tensor::new(&part, FileBytes::owned(file.bytes.name(), bytes), range, DType::MXFP4, shape)
+        Tensor::new(&part, bytes, 0..all / step * blocks * (1 + CODES), DType::MXFP4, shape)
     });
     Ok(Some(tensors.collect()))
+}
+
+/// Where codes and scales lie.
+#[derive(Clone)]
+struct Source {
+    codes: (Arc<FileBytes>, Range<usize>),
+    scales: (Arc<FileBytes>, Range<usize>),
+    /// Blocks of a row.
+    blocks: usize,
+}
+
+impl Source {
+    /// Rows in ggml's blocks. The file's own are not needed in memory after that.
+    fn rows(&self, kept: impl ExactSizeIterator<Item = usize>) -> Vec<u8> {
+        let (codes, scales) = (&self.codes.0[self.codes.1.clone()], &self.scales.0[self.scales.1.clone()]);
+        let mut bytes = vec![0; kept.len() * self.blocks * (1 + CODES)];
+        for (row, out) in kept.zip(bytes.chunks_exact_mut(self.blocks * (1 + CODES))) {
+            put_row(&codes[row * self.blocks * CODES..], &scales[row * self.blocks..], out);
+        }
+        for (file, range) in [&self.codes, &self.scales] {
+            file.wont_need(range.clone());
+        }
+        bytes
+    }
 }
 
 /// A row: of each block its scale, then values `i` low and `i + 16` high, where the file has neighbours in a byte.

@@ -215,14 +215,14 @@ const OTHERWISE_MEANT: [(&str, &[&str], &str); 11] = [
     ("cli/src/args/info.rs", &["smollm3"], "a model in the examples of help"),
     ("cli/src/args/pull.rs", &["smollm3"], "a model in the examples of help"),
     ("models/src/export/keys.rs", &["llama"], "a key of attention's temperature"),
-    ("engine/src/tokenizer/gguf.rs", &["llama"], "GGUF's word for a SentencePiece vocabulary"),
+    ("engine/src/tokenizer/gguf.rs", &["gemma4", "llama"], "GGUF's words for vocabularies"),
     ("engine/src/tokenizer/json.rs", &["llama"], "a class of tokenizers, of many models"),
     ("engine/src/tokenizer/mod.rs", &["llama"], "a tag of pre-tokenizers, in a message"),
     ("engine/src/tokenizer/own_class.rs", &["qwen3"], "a class of tokenizers, of many models"),
     ("engine/src/tokenizer/to_gguf/scored.rs", &["llama"], "GGUF's word for a SentencePiece vocabulary"),
     (
         "engine/src/tokenizer/pre_tokenizers.rs",
-        &["lfm2", "llama", "llama4", "pixtral", "qwen2", "qwen35"],
+        &["gemma4", "lfm2", "llama", "llama4", "pixtral", "qwen2", "qwen35"],
         "tags of pre-tokenizers",
     ),
 ];
