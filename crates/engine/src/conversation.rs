@@ -47,8 +47,9 @@ impl Conversation {
     /// Adds the model's answer, what it thought apart from what it said where the two are known apart.
     pub fn reply(&mut self, answer: &Generation) {
         match &answer.parted {
-            Some(Parted { thought, content }) => self.reply_with(thought, content),
-            None => self.reply_with("", &answer.text),
+            Some(Parted { thought, content }) if !content.is_empty() => self.reply_with(thought, content),
+            // Of an answer that was cut within its thinking too: templates refuse a message that says nothing.
+            _ => self.reply_with("", &answer.text),
         }
     }
 
@@ -135,5 +136,22 @@ mod tests {
         talk.set_system(Some("Be brief."));
         talk.clear();
         assert_eq!((talk.messages().len(), talk.system()), (1, Some("Be brief.")));
+    }
+
+    #[test]
+    fn an_answer_that_was_cut_while_the_model_thought_says_something() {
+        let answer = |thought: &str, content: &str| Generation {
+            text: format!("<think>\n{thought}{content}"),
+            parted: Some(Parted { thought: thought.to_owned(), content: content.to_owned() }),
+            tokens: vec![],
+            finish: crate::Finish::Length,
+            timings: crate::Timings::default(),
+        };
+        let mut talk = Conversation::new(None, Map::new());
+        talk.reply(&answer("Hm", ""));
+        talk.reply(&answer("Hm", "Yes"));
+        let cut = json!({ "role": "assistant", "content": "<think>\nHm" });
+        let whole = json!({ "role": "assistant", "content": "Yes", "reasoning_content": "Hm" });
+        assert_eq!(talk.messages(), [cut, whole]);
     }
 }

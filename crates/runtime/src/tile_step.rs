@@ -27,8 +27,9 @@ pub(crate) struct TileStep<'a> {
 struct Turned {
     op: TileRope,
     rows: Rows,
+    heads: usize,
     /// Of each tile, cosines and sines.
-    tiles: Vec<(Vec<f32>, Vec<f32>)>,
+    tiles: Vec<[Vec<f32>; 2]>,
 }
 
 /// The rows of a value that belong to one tile.
@@ -98,24 +99,22 @@ impl TileStep<'_> {
         let (spec, width) = (&executor.network.ropes[op.rope.0], node.width);
         let heads = width / op.head_dim;
         out.copy_from_slice(x);
+        let each = op.head_dim / op.parts;
         let turned = match self.turned.take() {
-            Some(turned) if turned.op == *op && turned.rows == node.rows => turned,
+            Some(turned) if turned.op == *op && turned.rows == node.rows && turned.heads == heads => turned,
             _ => {
-                let tile = |TileRows { range, grid }| rotations(spec, op, grid, range.len());
-                Turned { op: op.clone(), rows: node.rows, tiles: self.tiles(node.rows).map(tile).collect() }
+                let tile = |TileRows { range, grid }: TileRows| {
+                    let both = <[Vec<f32>; 2]>::from(rotations(spec, op, grid, range.len()));
+                    // Every part of a head is a head of its own row.
+                    both.map(|values| if op.parts == 1 { values } else { for_each_head(&values, range.len(), heads) })
+                };
+                Turned { op: op.clone(), rows: node.rows, heads, tiles: self.tiles(node.rows).map(tile).collect() }
             }
         };
-        for (TileRows { range, .. }, (cos, sin)) in self.tiles(node.rows).zip(&turned.tiles) {
-            let out = &mut out[range.start * width..range.end * width];
-            let each = op.head_dim / op.parts;
-            let shape = RopeShape { heads, head_dim: each, rotary_dim: each, layout: spec.layout };
-            if op.parts == 1 {
-                executor.cpu.rope(&shape, out, cos, sin);
-            } else {
-                // Every part of a head is a head of its own row.
-                let [cos, sin] = [cos, sin].map(|values| for_each_head(values, range.len(), heads));
-                executor.cpu.rope(&RopeShape { heads: 1, ..shape }, out, &cos, &sin);
-            }
+        let turning = if op.parts == 1 { heads } else { 1 };
+        let shape = RopeShape { heads: turning, head_dim: each, rotary_dim: each, layout: spec.layout };
+        for (TileRows { range, .. }, [cos, sin]) in self.tiles(node.rows).zip(&turned.tiles) {
+            executor.cpu.rope(&shape, &mut out[range.start * width..range.end * width], cos, sin);
         }
         self.turned = Some(turned);
     }

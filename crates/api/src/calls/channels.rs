@@ -1,8 +1,11 @@
 //! Answers of messages with channels as a grammar: what is thought, then one message to the user or to a tool; and past
 //! calls as their template reads them. Source: OpenAI's description of its Harmony format, gpt-oss's chat template.
 
+use std::collections::HashMap;
+
 use plimsoll_engine::Tokenizer;
 use plimsoll_engine::speech::Opening;
+use plimsoll_engine::template::REASONING;
 use plimsoll_grammar::Grammar;
 use serde_json::{Map, Value};
 
@@ -45,24 +48,20 @@ impl Channels {
 
     /// `content`, after as much thinking as the model likes.
     pub fn said(&self, content: Grammar) -> Grammar {
-        self.after_thoughts(self.last_message(content))
+        let thoughts = Grammar::Repeat(Box::new(self.whole("analysis")), 0, None);
+        Grammar::Sequence(vec![thoughts, self.last_message(content)])
     }
 
-    /// One call of `tools`, or `content` where it does not have to be one; without `content` any text.
+    /// One call of `tools`, or `content` where it does not have to be one; without `content` any text. What the model is
+    /// about to do it may say before it does it.
     pub fn calls(&self, tools: &[Callable], calling: Calling, content: Option<Grammar>) -> Grammar {
         let call = Grammar::Choice(tools.iter().map(|tool| self.call(tool)).collect());
-        if calling.is_required {
-            return self.after_thoughts(call);
-        }
-        // What it is about to do may be said before it is done.
-        let preamble = self.whole("commentary").optional();
-        let call = Grammar::Sequence(vec![preamble, call]);
-        self.after_thoughts(Grammar::Choice(vec![call, self.last_message(content.unwrap_or_else(anything))]))
-    }
-
-    fn after_thoughts(&self, last: Grammar) -> Grammar {
-        let thoughts = Grammar::Repeat(Box::new(self.whole("analysis")), 0, None);
-        Grammar::Sequence(vec![thoughts, last])
+        let last = match calling.is_required {
+            true => call,
+            false => Grammar::Choice(vec![call, self.last_message(content.unwrap_or_else(anything))]),
+        };
+        let before = Grammar::Choice(vec![self.whole("analysis"), self.whole("commentary")]);
+        Grammar::Sequence(vec![Grammar::Repeat(Box::new(before), 0, None), last])
     }
 
     /// A message of any text, its end, and how the next begins.
@@ -111,7 +110,11 @@ pub fn one_call_each(messages: Vec<Value>) -> Vec<Value> {
         };
         let mut answers = Vec::new();
         while let Some(answer) = messages.next_if(|next| next["role"] == "tool") {
-            answers.push(answer);
+            answers.push(Some(answer));
+        }
+        let mut of_call: HashMap<String, Vec<usize>> = HashMap::new();
+        for (at, answer) in answers.iter().flatten().enumerate() {
+            of_call.entry(answer["tool_call_id"].to_string()).or_default().push(at);
         }
         let thought = thought_before(&message);
         for (at, call) in calls.into_iter().enumerate() {
@@ -119,22 +122,30 @@ pub fn one_call_each(messages: Vec<Value>) -> Vec<Value> {
             if at == 0 && !thought.is_empty() {
                 calling.insert("reasoning_content".to_owned(), thought.as_str().into());
             }
-            let id = call["id"].clone();
+            let its = of_call.remove(&call["id"].to_string()).unwrap_or_default();
             calling.insert("tool_calls".to_owned(), Value::Array(vec![call]));
             shaped.push(calling.into());
-            let (its, others) = answers.into_iter().partition(|answer| answer["tool_call_id"] == id);
-            answers = others;
-            shaped.extend::<Vec<Value>>(its);
+            shaped.extend(its.into_iter().filter_map(|at| answers[at].take()));
         }
-        shaped.extend(answers);
+        // Whatever answers none of them.
+        shaped.extend(answers.into_iter().flatten());
     }
     shaped
 }
 
 /// What a message says before its call.
 fn thought_before(message: &Value) -> String {
-    let texts = ["reasoning_content", "content"].into_iter().filter_map(|key| message[key].as_str());
-    texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n")
+    let reasoning = REASONING.into_iter().map(|key| &message[key]).find(|reasoning| !reasoning.is_null());
+    let parts = [reasoning, Some(&message["content"])].into_iter().flatten().flat_map(texts);
+    parts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n")
+}
+
+/// A text, or those of parts.
+fn texts(content: &Value) -> Vec<&str> {
+    match content {
+        Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect(),
+        content => content.as_str().into_iter().collect(),
+    }
 }
 
 #[cfg(test)]
@@ -202,7 +213,8 @@ mod tests {
             (call.to_owned(), true, true, false),
             (before.to_owned(), true, true, false),
             (format!("{thought}{thought}{call}"), true, true, false),
-            (format!("{thought}{preamble}{before}"), false, true, false),
+            (format!("{thought}{preamble}{thought}{before}"), true, true, false),
+            (format!("{preamble}{text}"), false, true, false),
             (format!("{thought}{text}"), false, true, false),
             (format!("{thought}{json}"), false, true, true),
             (json.replace(" <|constrain|>json", ""), false, true, true),
@@ -215,8 +227,9 @@ mod tests {
             assert_eq!(allowed, [by_required, by_free, by_said], "{answer}");
         }
         let mut begun = said.clone();
-        writer.begin(Opening::Saying, &mut begun);
+        assert!(writer.begin(Opening::Saying, &mut begun));
         assert!(allows(begun, &tokenizer, "{}"));
+        assert!(!writer.begin(Opening::Saying, &mut required.clone()), "what is said calls nothing");
     }
 
     #[test]
@@ -233,5 +246,8 @@ mod tests {
             json!({ "role": "assistant", "reasoning_content": "Two.\n\nLet me see.", "tool_calls": [call("a")] });
         let second = json!({ "role": "assistant", "tool_calls": [call("b")] });
         assert_eq!(one_call_each(messages), [user.clone(), first, answer("a"), second, answer("b"), user]);
+        let parts = json!([{ "type": "text", "text": "Let me" }, { "type": "text", "text": "see." }]);
+        let called = json!({ "role": "assistant", "content": parts, "reasoning": "One.", "tool_calls": [call("a")] });
+        assert_eq!(one_call_each(vec![called])[0]["reasoning_content"], "One.\n\nLet me\n\nsee.");
     }
 }

@@ -67,21 +67,18 @@ impl Writer<'_> {
         Ok(self.after_thinking(answer))
     }
 
-    /// Goes on after what the prompt has the answer begin within.
-    pub fn begin(&self, opening: Opening, constraint: &mut Constraint) {
+    /// Goes on after what the prompt has the answer begin within; whether the constraint allows that.
+    pub fn begin(&self, opening: Opening, constraint: &mut Constraint) -> bool {
         let begun = match (self.language.form, opening) {
             (_, Opening::Nothing) | (SpeechForm::Plain, _) | (SpeechForm::Between(_), Opening::Saying) => vec![],
             (SpeechForm::Between(markers), Opening::Thinking) => self.opener(markers),
             (SpeechForm::Channels, opening) => Channels::new(self.tokenizer).header_within(opening),
         };
-        // A grammar of this model's allows it: it was written above.
-        for part in begun {
-            match part {
-                Grammar::Token(id) => drop(constraint.accept(id)),
-                Grammar::Text(text) => drop(constraint.accept_text(&text)),
-                _ => {}
-            }
-        }
+        begun.into_iter().all(|part| match part {
+            Grammar::Token(id) => constraint.accept(id).is_ok(),
+            Grammar::Text(text) => constraint.accept_text(&text),
+            _ => true,
+        })
     }
 
     fn opener(&self, Markers { open, title, .. }: Markers) -> Vec<Grammar> {

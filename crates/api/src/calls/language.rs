@@ -33,12 +33,12 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// What a template's source is known by.
-    fn of_source(source: &str) -> Option<Dialect> {
+    /// What the source of a template with answers of this form is known by.
+    fn of_source(source: &str, form: SpeechForm) -> Option<Dialect> {
         let has = |marker: &str| source.contains(marker);
         let is_tagged = has("<tool_call>");
         let signs = [
-            (has("<|channel|>") && has("functions."), Dialect::Addressed),
+            (form == SpeechForm::Channels && has("functions."), Dialect::Addressed),
             (has("<|tool_call_start|>") || has("<|tool_list_start|>"), Dialect::Enclosed),
             (has("<|python_start|>") || has("[func_name1("), Dialect::Pythonic),
             (has("[TOOL_CALLS]"), Dialect::Announced),
@@ -135,7 +135,7 @@ impl Language {
     pub fn of_template(template: &ChatTemplate) -> Language {
         let source = format!("{}\n{}", template.source(), template.literals().join("\n"));
         let form = SpeechForm::of_template(template);
-        let dialect = Dialect::of_source(&source);
+        let dialect = Dialect::of_source(&source, form);
         let in_variable = shows_tools(template, false);
         let tools_in_message = dialect == Some(Dialect::Functools) && !in_variable && shows_tools(template, true);
         let dialect = dialect.filter(|_| in_variable || tools_in_message);

@@ -83,7 +83,7 @@ pub struct Reader {
     tokenizer: Arc<Tokenizer>,
     speech: Speech,
     calls: Option<Calls>,
-    /// Tokens of the thinking, its markers among them.
+    /// Tokens of the thinking, with the markers right before and behind it.
     pub reasoning_tokens: usize,
     /// Calls that were told.
     pub called: usize,

@@ -60,7 +60,11 @@ impl Calls {
             Some(name) if is_object => {
                 said.push(Said::Call(Call { name: name.to_owned(), arguments: content.trim().to_owned() }));
             }
-            _ => self.text(&content, said),
+            _ => {
+                // Apart from what was said before.
+                self.blank.push_str(if self.edge == Edge::Text { "\n\n" } else { "" });
+                self.text(&content, said);
+            }
         }
     }
 

@@ -183,10 +183,12 @@ impl Asked {
         let prepare = move |session: &mut Session| {
             let (ids, images) = encode(session)?;
             let opening = *found.get_or_init(|| language.form.opening(session.tokenizer(), &ids));
-            let constraint = constraint.map(|mut constraint| {
-                Writer::new(&language, session.tokenizer()).begin(opening, &mut constraint);
-                constraint
-            });
+            let mut constraint = constraint;
+            let writer = Writer::new(&language, session.tokenizer());
+            if constraint.as_mut().is_some_and(|constraint| !writer.begin(opening, constraint)) {
+                let why = "the answer goes on with what the last message says, in which this model cannot call a tool";
+                return Err(ApiError::bad("messages", why));
+            }
             let request = |choice| Request {
                 ids: ids.clone(),
                 images: images.clone(),

@@ -141,7 +141,7 @@ impl Session {
             let opening = form.opening(&self.tokenizer, prompt.ids);
             Spelled::new(Speech::new(form, opening, strip))
         });
-        let mut shown = Shown { text: String::new(), spelled, on_text };
+        let mut shown = Shown { text: String::new(), spelled, is_over: false, on_text };
         let reused = self.reuse(&prompt_tokens, n)?;
         let mut timings = Timings { prompt_tokens: n, reused_tokens: reused, ..Timings::default() };
         let embeddings = self.image_embeddings(prompt);
@@ -227,6 +227,8 @@ impl Session {
 struct Shown<F> {
     text: String,
     spelled: Option<Spelled>,
+    /// Whether whoever hears it wants no more.
+    is_over: bool,
     on_text: F,
 }
 
@@ -242,12 +244,17 @@ impl<F: FnMut(&str) -> ControlFlow<()>> Shown<F> {
 
     /// The end, with the last of the text.
     fn end(&mut self, released: String) -> ControlFlow<()> {
+        if self.is_over {
+            return ControlFlow::Break(());
+        }
         let text = self.spelled.as_mut().map_or_else(|| released.clone(), |spelled| spelled.end(&released));
         self.show(&text)
     }
 
     fn show(&mut self, text: &str) -> ControlFlow<()> {
         self.text.push_str(text);
-        if text.is_empty() { ControlFlow::Continue(()) } else { (self.on_text)(text) }
+        let shown = if text.is_empty() { ControlFlow::Continue(()) } else { (self.on_text)(text) };
+        self.is_over = shown.is_break();
+        shown
     }
 }

@@ -58,13 +58,21 @@ impl Between {
     fn control(&mut self, token: String, spoken: &mut Vec<Spoken>) {
         match self.place {
             Place::Inside => {
-                let held = self.find.take();
+                let held = self.held_thought();
                 self.think(&held, spoken);
                 if token == self.markers.close {
                     self.leave();
                 }
             }
-            Place::Beginning if token == self.markers.open => self.enter(),
+            // Gemma 4 thinks between what it says, too.
+            _ if token == self.markers.open => {
+                let held = self.find.take();
+                self.blank.push_str(&held);
+                if self.place == Place::Beginning && !self.blank.trim().is_empty() {
+                    self.give_up(spoken);
+                }
+                self.enter();
+            }
             Place::Beginning | Place::Behind => {
                 self.give_up(spoken);
                 spoken.push(Spoken::Answer(Part::Control(token)));
@@ -101,6 +109,13 @@ impl Between {
         }
     }
 
+    /// What is held while the model thinks, but for its title.
+    fn held_thought(&mut self) -> String {
+        let held = self.find.take();
+        let is_title = self.may_have_title && held == self.markers.title.trim_end();
+        if is_title { String::new() } else { held }
+    }
+
     /// A letter of the title, or of thinking that has none.
     fn title_letter(&mut self, letter: char, spoken: &mut Vec<Spoken>) {
         let mut passed = String::new();
@@ -131,6 +146,8 @@ impl Between {
         self.place = Place::Inside;
         self.may_have_title = !self.markers.title.is_empty();
         self.blank.clear();
+        // Apart from what was thought before.
+        self.blank.push_str(if self.has_thought { "\n\n" } else { "" });
     }
 
     fn leave(&mut self) {
@@ -149,10 +166,11 @@ impl Between {
 
     /// The answer ended.
     pub fn end(&mut self, spoken: &mut Vec<Spoken>) {
-        let held = self.find.take();
         if self.place == Place::Inside {
+            let held = self.held_thought();
             self.think(&held, spoken);
         } else {
+            let held = self.find.take();
             self.blank.push_str(&held);
             self.give_up(spoken);
         }

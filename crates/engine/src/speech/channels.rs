@@ -15,6 +15,10 @@ pub const MESSAGE: &str = "<|message|>";
 const ENDS: [&str; 3] = ["<|end|>", "<|call|>", "<|return|>"];
 /// What is no message to the user.
 const THOUGHT: &str = "analysis";
+/// Whose messages an answer's are.
+const SPEAKER: &str = "assistant";
+/// Stands before whom a message is for.
+const TO: &str = "to=";
 /// Bytes of a header; what is longer is none.
 const LONGEST_HEADER: usize = 256;
 /// Bytes of a message to somebody else that wait for its end.
@@ -51,17 +55,24 @@ pub fn is_thought(message: &str) -> bool {
     kind(message.split(MESSAGE).next().unwrap_or_default()) == Kind::Thought
 }
 
+/// What a header says. gpt-oss-20b may write another before its channel, `<|channel|>commentary to=assistant`: the last
+/// channel counts, and who speaks is no recipient. Source: llama.cpp's common/parsers/gpt-oss.cpp.
 fn kind(header: &str) -> Kind {
-    let word = |after: &str| {
-        let (_, rest) = header.split_once(after)?;
-        let end = rest.find(|c: char| c.is_whitespace() || c == '<').unwrap_or(rest.len());
-        Some(&rest[..end])
-    };
-    match (word("to="), word(CHANNEL)) {
-        (Some(to), _) => Kind::Addressed { to: to.to_owned(), content: String::new() },
-        (None, Some(THOUGHT)) => Kind::Thought,
+    let word =
+        |rest: &'_ str| rest.split(|c: char| c.is_whitespace() || c == '<').next().unwrap_or_default().to_owned();
+    let to = header.split(TO).skip(1).map(word).find(|to| to != SPEAKER);
+    match (to, header.rsplit_once(CHANNEL)) {
+        (Some(to), _) => Kind::Addressed { to, content: String::new() },
+        (None, Some((_, channel))) if word(channel) == THOUGHT => Kind::Thought,
         (None, _) => Kind::Answer,
     }
+}
+
+/// What of a header that came to no message was said, but for who speaks and to whom.
+fn stray(header: &str) -> Option<&str> {
+    let said = header.strip_prefix(START).map_or(header, |rest| rest.trim_start_matches(char::is_alphanumeric));
+    let is_mark = said.contains(CHANNEL) || said.trim_start().starts_with(TO) || said.trim().is_empty();
+    (!is_mark).then_some(said)
 }
 
 impl Channels {
@@ -107,7 +118,7 @@ impl Channels {
                 header.push_str(text);
                 if header.len() > LONGEST_HEADER {
                     let said = std::mem::take(header);
-                    self.say(&said, spoken);
+                    self.say(stray(&said).unwrap_or(&said), spoken);
                 }
             }
             Place::Body(Kind::Thought) => {
@@ -137,21 +148,25 @@ impl Channels {
         self.text(text, spoken);
     }
 
-    /// A message ends, and what comes next is a header.
+    /// A message ends, and what comes next is a header. One that came to no message may have been said.
     fn close(&mut self, spoken: &mut Vec<Spoken>) {
-        let place = std::mem::replace(&mut self.place, Place::Header(String::new()));
-        if let Place::Body(Kind::Addressed { to, content }) = place {
-            spoken.push(Spoken::Addressed { to, content });
+        match std::mem::replace(&mut self.place, Place::Header(String::new())) {
+            Place::Body(Kind::Addressed { to, content }) => {
+                self.has_answer = true;
+                spoken.push(Spoken::Addressed { to, content });
+            }
+            Place::Body(_) => {}
+            Place::Header(header) => {
+                if let Some(said) = stray(&header) {
+                    self.say(said, spoken);
+                    self.place = Place::Header(String::new());
+                }
+            }
         }
     }
 
-    /// The answer ended. What stood where a header does and became none is said, but for the name of who speaks.
+    /// The answer ended.
     pub fn end(&mut self, spoken: &mut Vec<Spoken>) {
-        let Place::Header(header) = &self.place else { return self.close(spoken) };
-        let after_name = |rest: &str| rest.trim_start_matches(char::is_alphanumeric).to_owned();
-        let said = header.strip_prefix(START).map_or_else(|| header.clone(), after_name);
-        if !said.trim().is_empty() && !said.contains(CHANNEL) {
-            self.say(&said, spoken);
-        }
+        self.close(spoken);
     }
 }

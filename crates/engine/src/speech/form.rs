@@ -62,8 +62,13 @@ impl SpeechForm {
     /// What an answer to the prompt `ids` begins within.
     pub fn opening(&self, tokenizer: &Tokenizer, ids: &[u32]) -> Opening {
         let end = &ids[ids.len().saturating_sub(PROMPT_END)..];
-        let bytes: Vec<u8> = end.iter().flat_map(|id| tokenizer.token_bytes(*id)).copied().collect();
-        self.opening_after(&String::from_utf8_lossy(&bytes))
+        let is_hidden = self.is_hidden(tokenizer);
+        let bytes = end.iter().flat_map(|id| {
+            // Where the marks are control tokens, text that spells one is none.
+            let is_text = is_hidden && !tokenizer.is_control(*id);
+            tokenizer.token_bytes(*id).iter().copied().filter(move |byte| !(is_text && b"<[".contains(byte)))
+        });
+        self.opening_after(&String::from_utf8_lossy(&bytes.collect::<Vec<u8>>()))
     }
 
     /// What an answer to a prompt that ends so begins within.

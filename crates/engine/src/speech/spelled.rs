@@ -43,7 +43,10 @@ impl Spelled {
                 Spoken::Answer(Part::Text(text)) => (false, text),
                 Spoken::Answer(Part::Control(_)) => continue,
                 // Nobody else is there.
-                Spoken::Addressed { to, content } => (false, format!("{to}: {content}")),
+                Spoken::Addressed { to, content } => {
+                    let apart = if self.content.is_empty() { "" } else { "\n\n" };
+                    (false, format!("{apart}{to}: {content}"))
+                }
             };
             if is_thought != self.is_open {
                 shown.push_str(if is_thought { OPEN } else { CLOSE });

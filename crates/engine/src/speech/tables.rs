@@ -77,7 +77,17 @@ fn messages_are_parted_by_their_channels_and_whom_they_are_for() {
             none(),
         ),
         ("to=python⟦<|channel|>⟧analysis⟦<|message|>⟧1 + 1", "", "", call("python", "1 + 1")),
+        // gpt-oss-20b may write a header before the header.
+        (
+            "⟦<|channel|>⟧commentary to=assistant⟦<|channel|>⟧analysis⟦<|message|>⟧Hm⟦<|end|>⟧⟦<|start|>⟧assistant⟦<|channel|>⟧commentary⟦<|channel|>⟧final⟦<|message|>⟧Yes",
+            "Hm",
+            "Yes",
+            none(),
+        ),
         // What is no message is said all the same, and a name alone is nothing that was said.
+        ("Hello⟦<|end|>⟧⟦<|start|>⟧assistant⟦<|channel|>⟧final⟦<|message|>⟧Hi", "", "Hello\n\nHi", none()),
+        ("⟦<|start|>⟧assistant to=functions.g", "", "", none()),
+        (" to=functions.get_w", "", "", none()),
         ("Hello there", "", "Hello there", none()),
         ("⟦<|channel|>⟧final⟦<|message|>⟧Hi⟦<|end|>⟧⟦<|start|>⟧assist", "", "Hi", none()),
         ("⟦<|channel|>⟧anal", "", "", none()),
@@ -88,6 +98,7 @@ fn messages_are_parted_by_their_channels_and_whom_they_are_for() {
     }
     let long = "word ".repeat(100);
     assert_eq!(heard(HARMONY, Opening::Nothing, &long).1, long);
+    assert_eq!(heard(HARMONY, Opening::Nothing, &format!("⟦<|start|>⟧assistant {long}")).1, format!(" {long}"));
     assert_eq!(heard(HARMONY, Opening::Saying, "so").1, "so");
     assert_eq!(heard(HARMONY, Opening::Thinking, "so").0, "so");
 }
@@ -102,6 +113,11 @@ fn a_title_is_no_part_of_what_is_thought() {
         ("⟦<|channel>⟧thou⟦<channel|>⟧Yes.", "thou", "Yes."),
         ("⟦<|channel>⟧x<channel|>Yes.", "x", "Yes."),
         ("⟦<|channel>⟧thought\nHm", "Hm", ""),
+        ("⟦<|channel>⟧thought", "", ""),
+        ("⟦<|channel>⟧thought⟦<channel|>⟧Yes.", "", "Yes."),
+        ("Yes.⟦<|channel>⟧thought\n⟦<channel|>⟧", "", "Yes."),
+        ("⟦<|channel>⟧thought\nA⟦<channel|>⟧Yes⟦<|channel>⟧thought\nB⟦<channel|>⟧, no.", "A\n\nB", "Yes, no."),
+        ("⟦<|channel>⟧thought\nA⟦<channel|>⟧⟦<|channel>⟧thought\nB⟦<channel|>⟧Yes.", "A\n\nB", "Yes."),
         ("Yes.", "", "Yes."),
     ] {
         let expected = (thought.to_owned(), said.to_owned(), Vec::new());

@@ -175,7 +175,7 @@ fn normalised(messages: &Json) -> Json {
 }
 
 /// The names that reasoning has in use. Source: transformers' `_REASONING_FIELDS`.
-const REASONING: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
+pub const REASONING: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
 
 fn text_part(text: Json) -> Json {
     serde_json::json!([{"type": "text", "text": text}])

@@ -4,128 +4,31 @@ use plimsoll_formats::GgufVocab;
 
 use super::byte_pairs::BytePairs;
 use super::fallback::Fallback;
+use super::kinds::{BYTE, CONTROL, Kinds, UNKNOWN, USER_DEFINED};
 use super::pieces::{MAX_SPECIAL, MAX_TOKENS, Pieces, TextIndex};
 use super::pre_tokenizers::{Alphabet, PreTokenizer};
 use super::sentencepiece::{self, SentencePiece};
 use super::vocabulary::{Model, SpecialToken, Vocabulary};
 use super::{Backend, SpecialIds, Tokenizer, TokenizerError, TokenizerOptions, byte_level, pre_tokenizers};
 
-/// Token types of GGUF, `tokenizer.ggml.token_type`.
-const NORMAL: i32 = 1;
-const UNKNOWN: i32 = 2;
-const CONTROL: i32 = 3;
-const USER_DEFINED: i32 = 4;
-const BYTE: i32 = 6;
-
-/// Tokens that end a turn or a text in published models. Files that give them another type than control are
-/// mistaken, and those among them that are control tokens end an answer. Source: llama.cpp's `llama-vocab.cpp`.
-const ENDS: &[&str] = &[
-    "<|eot_id|>",
-    "<|im_end|>",
-    "<|end|>",
-    "<|return|>",
-    "<|call|>",
-    "<|flush|>",
-    "<|calls|>",
-    "<end_of_turn>",
-    "<|endoftext|>",
-    "<|end_of_text|>",
-    "</s>",
-    "<|eom_id|>",
-    "<EOT>",
-    "_<EOT>",
-    "[EOT]",
-    "[EOS]",
-    "<eos>",
-    "<end_of_utterance>",
-    "<turn|>",
-    "<|tool_response>",
-    "<｜end▁of▁sentence｜>",
-    "[e~[",
-];
-/// Tokens that converters call user-defined so that llama.cpp shows them: control tokens that end nothing.
-const SHOWN: &[&str] = &["<|channel>", "<channel|>", "<|tool_call>", "<tool_call|>", "<tool_response|>", "<|\"|>"];
-
-/// What a token of [`ENDS`] is where the vocabulary has others beside it.
-struct Exception {
-    text: &'static str,
-    /// One of each.
-    beside: &'static [&'static [&'static str]],
-    kind: i32,
-}
-
-/// `<|end|>` ends one of the messages that an answer has in OpenAI's and Solar's formats, and `</s>` is a tag of HTML in
-/// Gemma 4's vocabulary. Source: as above.
-const EXCEPTIONS: &[Exception] = &[
-    Exception { text: "<|end|>", beside: &[&["<|return|>", "<|flush|>"], &["<|call|>", "<|calls|>"]], kind: CONTROL },
-    Exception { text: "</s>", beside: &[&["<|tool_response>", "<|plamo:eos|>"]], kind: NORMAL },
-];
-
-impl Exception {
-    fn of(vocab: &GgufVocab, text: &[u8]) -> Option<&'static Exception> {
-        let has = |any: &&[&str]| vocab.tokens.iter().any(|token| any.iter().any(|text| text.as_bytes() == token));
-        EXCEPTIONS.iter().find(|exception| exception.text.as_bytes() == text && exception.beside.iter().all(has))
-    }
-}
-
 pub(super) fn build(vocab: &GgufVocab, options: &TokenizerOptions) -> Result<Tokenizer, TokenizerError> {
     if vocab.tokens.len() > MAX_TOKENS {
         return Err(TokenizerError::TooManyTokens { found: vocab.tokens.len() });
     }
+    let kinds = &Kinds::of(vocab);
     match vocab.model.as_str() {
         "gpt2" => {
             let tag = options.pre.as_deref().or(vocab.pre.as_deref()).ok_or(TokenizerError::NoPreTokenizer)?;
-            byte_pairs(vocab, pre_tokenizers::find(tag)?)
+            byte_pairs(vocab, kinds, pre_tokenizers::find(tag)?)
         }
         // It is its own pre-tokenizer's tag.
-        "gemma4" => byte_pairs(vocab, pre_tokenizers::find("gemma4")?),
-        "llama" => llama(vocab, options),
+        "gemma4" => byte_pairs(vocab, kinds, pre_tokenizers::find("gemma4")?),
+        "llama" => llama(vocab, kinds, options),
         other => Err(TokenizerError::Unsupported {
             what: format!("tokenizer.ggml.model `{other}`"),
             expected: "`gpt2` (byte-level BPE), `gemma4` (BPE of characters) or `llama` (SentencePiece)",
         }),
     }
-}
-
-/// A token's type, corrected where its text tells that it is a control token.
-fn kind(vocab: &GgufVocab, id: usize) -> i32 {
-    let text = vocab.tokens[id].as_slice();
-    let is = |known: &&str| known.as_bytes() == text;
-    match text.first() {
-        Some(b'<' | b'[' | b'_') if ENDS.iter().any(is) => {
-            Exception::of(vocab, text).map_or(CONTROL, |found| found.kind)
-        }
-        Some(b'<') if SHOWN.iter().any(is) => CONTROL,
-        _ => declared(vocab, id),
-    }
-}
-
-/// Whether a token ends an answer by its text.
-fn ends(vocab: &GgufVocab, text: &str) -> bool {
-    ENDS.contains(&text) && Exception::of(vocab, text.as_bytes()).is_none()
-}
-
-/// A token's type by the file.
-fn declared(vocab: &GgufVocab, id: usize) -> i32 {
-    vocab.types.get(id).copied().unwrap_or_else(|| untyped(vocab, id))
-}
-
-/// The type of a token where the file has none: what it names as a special token is one.
-fn untyped(vocab: &GgufVocab, id: usize) -> i32 {
-    let is = |named: Option<u32>| named.is_some_and(|named| named as usize == id);
-    if is(vocab.unk_id) {
-        UNKNOWN
-    } else if [vocab.bos_id, vocab.eos_id, vocab.eot_id, vocab.pad_id].into_iter().any(is) {
-        CONTROL
-    } else if vocab.model != "gpt2" && sentencepiece::byte_of(&vocab.tokens[id]).is_some() {
-        BYTE
-    } else {
-        NORMAL
-    }
-}
-
-fn is_control(kind: i32) -> bool {
-    matches!(kind, CONTROL | UNKNOWN)
 }
 
 fn text(vocab: &GgufVocab, id: usize) -> Result<&str, TokenizerError> {
@@ -136,21 +39,21 @@ fn text(vocab: &GgufVocab, id: usize) -> Result<&str, TokenizerError> {
 }
 
 /// The tokens that are found in text before any model sees it.
-fn special_tokens(vocab: &GgufVocab) -> Result<Vec<SpecialToken>, TokenizerError> {
-    let special = (0..vocab.tokens.len()).filter(|&id| is_control(kind(vocab, id)) || kind(vocab, id) == USER_DEFINED);
+fn special_tokens(vocab: &GgufVocab, kinds: &Kinds) -> Result<Vec<SpecialToken>, TokenizerError> {
+    let is_special = |id: &usize| kinds.is_control(*id) || kinds.kind(*id) == USER_DEFINED;
+    let special = (0..vocab.tokens.len()).filter(is_special);
     if special.clone().nth(MAX_SPECIAL).is_some() {
         return Err(TokenizerError::TooManySpecial);
     }
     special
         .map(|id| {
-            let is_control = is_control(kind(vocab, id));
-            Ok(SpecialToken { id: id as u32, text: text(vocab, id)?.to_owned(), is_control })
+            Ok(SpecialToken { id: id as u32, text: text(vocab, id)?.to_owned(), is_control: kinds.is_control(id) })
         })
         .collect()
 }
 
-fn byte_pairs(vocab: &GgufVocab, cutter: &PreTokenizer) -> Result<Tokenizer, TokenizerError> {
-    let is_control = |id: u32| is_control(declared(vocab, id as usize));
+fn byte_pairs(vocab: &GgufVocab, kinds: &Kinds, cutter: &PreTokenizer) -> Result<Tokenizer, TokenizerError> {
+    let is_control = |id: u32| kinds.is_declared_control(id as usize);
     let tokens;
     let mut pieces = Pieces::default();
     let fallback;
@@ -161,7 +64,7 @@ fn byte_pairs(vocab: &GgufVocab, cutter: &PreTokenizer) -> Result<Tokenizer, Tok
                 let token = text(vocab, id)?;
                 // What is not spelt in the alphabet cannot arise from bytes.
                 texts.push(&byte_level::decode(token).unwrap_or_default());
-                match kind(vocab, id) {
+                match kinds.kind(id) {
                     UNKNOWN | CONTROL | USER_DEFINED => pieces.push(token.as_bytes()),
                     _ => pieces.push(&byte_level::decode_lossy(token)),
                 }
@@ -170,9 +73,9 @@ fn byte_pairs(vocab: &GgufVocab, cutter: &PreTokenizer) -> Result<Tokenizer, Tok
             fallback = Fallback::new(Box::new(std::array::from_fn(|byte| tokens.find(&[byte as u8]))), None);
         }
         Alphabet::Characters => {
-            pieces = escaped_pieces(vocab);
-            fallback = Fallback::new(byte_tokens(vocab), vocab.unk_id);
-            let may_join = |id: u32| !is_control(id) && kind(vocab, id as usize) != BYTE;
+            pieces = escaped_pieces(vocab, kinds);
+            fallback = Fallback::new(byte_tokens(vocab, kinds), vocab.unk_id);
+            let may_join = |id: u32| !is_control(id) && kinds.kind(id as usize) != BYTE;
             tokens = TextIndex::new(vocab.tokens.iter().collect(), may_join);
         }
     }
@@ -183,14 +86,14 @@ fn byte_pairs(vocab: &GgufVocab, cutter: &PreTokenizer) -> Result<Tokenizer, Tok
     // Files that were made before llama.cpp#21500 deny it.
     let is_said = vocab.add_bos.filter(|_| cutter.alphabet == Alphabet::ByteLevel);
     let adds_bos = is_said.unwrap_or(cutter.adds_bos && text_begins);
-    assemble(vocab, Vocabulary::new(model, &special_tokens(vocab)?, false)?, pieces, adds_bos)
+    assemble(vocab, kinds, Vocabulary::new(model, &special_tokens(vocab, kinds)?, false)?, pieces, adds_bos)
 }
 
 /// The bytes of tokens that are spelt in characters.
-fn escaped_pieces(vocab: &GgufVocab) -> Pieces {
+fn escaped_pieces(vocab: &GgufVocab, kinds: &Kinds) -> Pieces {
     let mut pieces = Pieces::default();
     for (id, token) in vocab.tokens.iter().enumerate() {
-        match kind(vocab, id) {
+        match kinds.kind(id) {
             UNKNOWN | CONTROL | USER_DEFINED => pieces.push(token),
             _ => pieces.push(&sentencepiece::decode(token)),
         }
@@ -199,17 +102,17 @@ fn escaped_pieces(vocab: &GgufVocab) -> Pieces {
 }
 
 /// The tokens `<0x00>` to `<0xFF>`.
-fn byte_tokens(vocab: &GgufVocab) -> Box<[Option<u32>; 256]> {
+fn byte_tokens(vocab: &GgufVocab, kinds: &Kinds) -> Box<[Option<u32>; 256]> {
     let mut bytes = Box::new([None; 256]);
     for (id, token) in vocab.tokens.iter().enumerate() {
-        if let Some(byte) = sentencepiece::byte_of(token).filter(|_| kind(vocab, id) == BYTE) {
+        if let Some(byte) = sentencepiece::byte_of(token).filter(|_| kinds.kind(id) == BYTE) {
             bytes[usize::from(byte)].get_or_insert(id as u32);
         }
     }
     bytes
 }
 
-fn llama(vocab: &GgufVocab, options: &TokenizerOptions) -> Result<Tokenizer, TokenizerError> {
+fn llama(vocab: &GgufVocab, kinds: &Kinds, options: &TokenizerOptions) -> Result<Tokenizer, TokenizerError> {
     if vocab.remove_extra_whitespaces == Some(true) {
         return Err(TokenizerError::Unsupported {
             what: "tokenizer.ggml.remove_extra_whitespaces = true".into(),
@@ -226,24 +129,25 @@ fn llama(vocab: &GgufVocab, options: &TokenizerOptions) -> Result<Tokenizer, Tok
             expected: "one score for each token",
         });
     }
-    let may_join = |id: u32| !matches!(kind(vocab, id as usize), CONTROL | UNKNOWN | BYTE);
+    let may_join = |id: u32| !matches!(kinds.kind(id as usize), CONTROL | UNKNOWN | BYTE);
     let tokens = TextIndex::new(vocab.tokens.iter().collect(), may_join);
-    let model = SentencePiece::new(tokens, scores, Fallback::new(byte_tokens(vocab), vocab.unk_id));
+    let model = SentencePiece::new(tokens, scores, Fallback::new(byte_tokens(vocab, kinds), vocab.unk_id));
     let space_prefix = vocab.add_space_prefix.unwrap_or(true);
     let model = Model::SentencePiece { model, space_prefix };
-    let vocabulary = Vocabulary::new(model, &special_tokens(vocab)?, options.strips_after_control)?;
-    let tokenizer = assemble(vocab, vocabulary, escaped_pieces(vocab), vocab.add_bos.unwrap_or(true))?;
+    let vocabulary = Vocabulary::new(model, &special_tokens(vocab, kinds)?, options.strips_after_control)?;
+    let tokenizer = assemble(vocab, kinds, vocabulary, escaped_pieces(vocab, kinds), vocab.add_bos.unwrap_or(true))?;
     Ok(Tokenizer { strips_first_space: space_prefix, ..tokenizer })
 }
 
 fn assemble(
     vocab: &GgufVocab,
+    kinds: &Kinds,
     vocabulary: Vocabulary,
     pieces: Pieces,
     adds_bos: bool,
 ) -> Result<Tokenizer, TokenizerError> {
     let mut controls = Vec::new();
-    for id in (0..vocab.tokens.len()).filter(|&id| is_control(kind(vocab, id))) {
+    for id in (0..vocab.tokens.len()).filter(|&id| kinds.is_control(id)) {
         controls.push((id as u32, text(vocab, id)?.to_owned()));
     }
     let named = [
@@ -256,7 +160,7 @@ fn assemble(
         let token = vocab.tokens.get(id? as usize)?;
         Some((name.to_owned(), String::from_utf8_lossy(token).into_owned()))
     };
-    let eos_ids = controls.iter().filter(|(_, text)| ends(vocab, text)).map(|(id, _)| *id);
+    let eos_ids = controls.iter().filter(|(_, text)| kinds.ends(text)).map(|(id, _)| *id);
     let mut eos_ids: Vec<u32> = vocab.eos_id.into_iter().chain(vocab.eot_id).chain(eos_ids).collect();
     eos_ids.sort_unstable();
     eos_ids.dedup();

@@ -8,6 +8,7 @@ mod fallback;
 mod gguf;
 mod joining;
 mod json;
+mod kinds;
 mod normaliser;
 mod own_class;
 mod pieces;

@@ -24,7 +24,7 @@ pub(super) struct PreTokenizer {
 pub(super) enum Alphabet {
     /// A character for each byte ([`super::byte_level`]).
     ByteLevel,
-    /// Characters as they are, `▁` for a space; one without a token becomes its bytes, `<0xE6>` and so on. Lines
+    /// Characters as they are, `▁` for a space; one without a token becomes its bytes, `<0xE6>` and so on. Line
     /// feeds that stand together are one word, which needs no merges. Whatever its file says, text starts with BOS.
     Characters,
 }

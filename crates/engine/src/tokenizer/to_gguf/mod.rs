@@ -12,16 +12,12 @@ use plimsoll_models::{Checkpoint, TokenizerClass};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::kinds::{BYTE, CONTROL, NORMAL, UNKNOWN, USER_DEFINED};
 use super::pre_tokenizers::{self, GPT2};
 use super::{Tokenizer, TokenizerError, TokenizerOptions, sentencepiece};
 
-/// Token types of GGUF.
-const NORMAL: i32 = 1;
-const UNKNOWN: i32 = 2;
-const CONTROL: i32 = 3;
-const USER_DEFINED: i32 = 4;
+/// The type of an id without a token.
 const UNUSED: i32 = 5;
-const BYTE: i32 = 6;
 
 #[derive(Deserialize)]
 struct File {
