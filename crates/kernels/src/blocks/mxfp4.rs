@@ -20,6 +20,6 @@ pub(super) fn codes(block: &[u8; 17], codes: &mut [i8; 32]) -> Scaled<1> {
 
 /// `2^(e - 128)`, subnormal for `e` below 2.
 #[inline(always)]
-pub(crate) fn half_e8m0(e: u8) -> f32 {
-    f32::from_bits(if e < 2 { 0x0020_0000 << e } else { u32::from(e - 1) << 23 })
+pub(crate) const fn half_e8m0(e: u8) -> f32 {
+    f32::from_bits(if e < 2 { 0x0020_0000 << e } else { ((e - 1) as u32) << 23 })
 }

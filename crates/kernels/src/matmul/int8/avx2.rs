@@ -76,6 +76,11 @@ impl Bytes for U8x32 {
     }
 
     #[inline(always)]
+    unsafe fn look_up(self, table: [i8; 16]) -> Self {
+        U8x32(_mm256_shuffle_epi8(Self::repeat_16(table.as_ptr().cast()).0, self.0))
+    }
+
+    #[inline(always)]
     unsafe fn zip_low<const N: usize>(self, other: Self) -> Self {
         U8x32(match N {
             1 => _mm256_unpacklo_epi8(self.0, other.0),

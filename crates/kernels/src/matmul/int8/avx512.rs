@@ -79,6 +79,11 @@ impl Bytes for U8x64 {
     }
 
     #[inline(always)]
+    unsafe fn look_up(self, table: [i8; 16]) -> Self {
+        U8x64(_mm512_shuffle_epi8(Self::repeat_16(table.as_ptr().cast()).0, self.0))
+    }
+
+    #[inline(always)]
     unsafe fn zip_low<const N: usize>(self, other: Self) -> Self {
         U8x64(match N {
             1 => _mm512_unpacklo_epi8(self.0, other.0),

@@ -45,6 +45,8 @@ pub(crate) trait Bytes: Copy {
     unsafe fn sar_32<const N: u32>(self) -> Self;
     /// Byte `from[i]` of each lane to its byte `i`, or 0 where `from[i]` is negative.
     unsafe fn shuffle(self, from: [i8; 16]) -> Self;
+    /// `table[i]` for each byte `i`, 15 at most.
+    unsafe fn look_up(self, table: [i8; 16]) -> Self;
 
     /// Units of `N` bytes, of the lower half of each lane of `self` and `other` in turn.
     unsafe fn zip_low<const N: usize>(self, other: Self) -> Self;

@@ -231,6 +231,11 @@ impl<D: DotProduct> Bytes for U8x16<D> {
     }
 
     #[inline(always)]
+    unsafe fn look_up(self, table: [i8; 16]) -> Self {
+        Self::of(vqtbl1q_u8(vld1q_u8(table.as_ptr().cast()), self.0))
+    }
+
+    #[inline(always)]
     unsafe fn zip_low<const N: usize>(self, other: Self) -> Self {
         let (a, b) = (self.0, other.0);
         Self::of(match N {

@@ -2,9 +2,8 @@
 
 use super::super::bytes::Bytes;
 use super::super::row_strip::Rows;
-use super::{MOST_RUNS, Stored, UnpackedStep, runs};
+use super::{MOST_RUNS, Stored, UnpackedStep, lane, runs};
 use crate::DType;
-use crate::vector::Vector;
 
 /// Decodes a step of every row into the first-level cache, then loads it from there.
 #[derive(Clone, Copy)]
@@ -46,10 +45,4 @@ impl<B: Bytes, const GROUP: usize, const OFFSETS: bool> Stored<B> for Decoded<GR
         let second = B::load(codes, q, 32 * part + 16).signed();
         runs([first, second])
     }
-}
-
-/// Where a lane of a register in memory lies.
-#[inline(always)]
-fn lane<V: Vector>(register: &mut V, i: usize) -> *mut f32 {
-    (register as *mut V).cast::<f32>().wrapping_add(i)
 }

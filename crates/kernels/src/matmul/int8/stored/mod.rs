@@ -1,6 +1,7 @@
 //! Stored types as codes in registers, each written once for all levels.
 
 mod decoded;
+mod mxfp4;
 mod q4_0;
 mod q4_k;
 mod q6_k;
@@ -101,6 +102,7 @@ pub(crate) unsafe fn with<B: Bytes>(dtype: DType, visit: impl Visit<B>) {
         DType::Q8_0 => visit.visit(q8_0::Q8_0),
         DType::Q4_K => visit.visit(q4_k::Q4K),
         DType::Q6_K => visit.visit(q6_k::Q6K),
+        DType::MXFP4 => visit.visit(mxfp4::Mxfp4),
         _ => match (dtype.group_len(), dtype.has_offsets()) {
             (16, true) => visit.visit(decoded::Decoded::<16, true>(dtype)),
             (16, false) => visit.visit(decoded::Decoded::<16, false>(dtype)),
@@ -114,6 +116,12 @@ pub(crate) unsafe fn with<B: Bytes>(dtype: DType, visit: impl Visit<B>) {
 #[inline(always)]
 unsafe fn scale_of_block<B: Bytes>(rows: Rows, block: usize, g: usize) -> Affine<B::Floats> {
     Affine { scale: B::halves(rows, g * block), offset: B::Floats::zero() }
+}
+
+/// Where a lane of a register in memory lies.
+#[inline(always)]
+fn lane<V: Vector>(register: &mut V, i: usize) -> *mut f32 {
+    (register as *mut V).cast::<f32>().wrapping_add(i)
 }
 
 /// The runs of a part, and zeros for those that do not count.
