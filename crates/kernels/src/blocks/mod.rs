@@ -34,7 +34,6 @@ pub(crate) use float::half;
 pub(crate) use iq4::IQ4_LEVELS;
 #[cfg(target_arch = "aarch64")]
 pub(crate) use k_scales::affine as k_scales;
-#[cfg(target_arch = "x86_64")]
 pub(crate) use mxfp4::{DOUBLED_E2M1, half_e8m0};
 
 use crate::DType;
