@@ -1,4 +1,5 @@
 """Keys and tensors of families that are no Llama with other numbers, as llama.cpp's converter writes them."""
+from gguf import GGMLQuantizationType as T
 
 
 def gemma4(w, s, mix, put, single):
@@ -64,7 +65,7 @@ def gpt_oss(w, s, mix, put, single):
             put(layer + name, better, rows, cols)
             single(f"{layer}{name}.bias", [0.0] * rows)
         single(layer + "attn_sinks.weight", s.n_heads)
-        put(layer + "ffn_gate_inp", "F32", s.n_experts, s.d_model)
+        put(layer + "ffn_gate_inp", T.F32, s.n_experts, s.d_model)
         single(layer + "ffn_gate_inp.bias", [0.0] * s.n_experts)
         for name, rows, cols in (
             ("ffn_gate_exps", s.d_ff, s.d_model), ("ffn_up_exps", s.d_ff, s.d_model), ("ffn_down_exps", s.d_model, s.d_ff),

@@ -203,7 +203,7 @@ def add_weights(w, s, vocab_size, mix):
     usual, better = MIXES[mix]
     vocabulary = T.Q6_K if mix == "Q4_0" else better
     ones = lambda name, n: w.add_tensor(name, np.ones(n, np.float32))
-    put = lambda name, kind, *dims: add_random(w, f"{name}.weight", T.F32 if kind == "F32" else kind, dims)
+    put = lambda name, kind, *dims: add_random(w, f"{name}.weight", kind, dims)
     if s.arch in FAMILIES:
         def single(name, values):
             values = np.ones(values, np.float32) if isinstance(values, int) else np.array(values, np.float32)

@@ -5,15 +5,13 @@ use std::collections::HashMap;
 
 use plimsoll_engine::Tokenizer;
 use plimsoll_engine::speech::Opening;
+use plimsoll_engine::speech::marks::{CHANNEL, END, FINAL, MESSAGE, SPEAKER, START, THOUGHT};
 use plimsoll_engine::template::REASONING;
 use plimsoll_grammar::Grammar;
 use serde_json::{Map, Value};
 
 use super::arguments::{marker, through};
 use super::grammar::{Callable, Calling, anything, object};
-
-/// Ends a message that is not the last.
-const END: &str = "<|end|>";
 
 /// The marks of messages in a vocabulary.
 pub struct Channels {
@@ -25,14 +23,14 @@ pub struct Channels {
 }
 
 impl Channels {
-    /// A vocabulary's.
+    /// The marks as a vocabulary has them: control tokens, or their texts.
     pub fn new(tokenizer: &Tokenizer) -> Channels {
         let mark = |text| marker(tokenizer, text);
         Channels {
-            start: mark("<|start|>"),
-            channel: mark("<|channel|>"),
+            start: mark(START),
+            channel: mark(CHANNEL),
             constrain: mark("<|constrain|>"),
-            message: mark("<|message|>"),
+            message: mark(MESSAGE),
             end: mark(END),
         }
     }
@@ -41,14 +39,14 @@ impl Channels {
     pub fn header_within(&self, opening: Opening) -> Vec<Grammar> {
         match opening {
             Opening::Nothing => vec![],
-            Opening::Thinking => vec![self.channel.clone(), Grammar::text("analysis"), self.message.clone()],
-            Opening::Saying => vec![self.channel.clone(), Grammar::text("final"), self.message.clone()],
+            Opening::Thinking => vec![self.channel.clone(), Grammar::text(THOUGHT), self.message.clone()],
+            Opening::Saying => vec![self.channel.clone(), Grammar::text(FINAL), self.message.clone()],
         }
     }
 
     /// `content`, after as much thinking as the model likes.
     pub fn said(&self, content: Grammar) -> Grammar {
-        let thoughts = Grammar::Repeat(Box::new(self.whole("analysis")), 0, None);
+        let thoughts = Grammar::Repeat(Box::new(self.whole(THOUGHT)), 0, None);
         Grammar::Sequence(vec![thoughts, self.last_message(content)])
     }
 
@@ -60,28 +58,28 @@ impl Channels {
             true => call,
             false => Grammar::Choice(vec![call, self.last_message(content.unwrap_or_else(anything))]),
         };
-        let before = Grammar::Choice(vec![self.whole("analysis"), self.whole("commentary")]);
+        let before = Grammar::Choice(vec![self.whole(THOUGHT), self.whole("commentary")]);
         Grammar::Sequence(vec![Grammar::Repeat(Box::new(before), 0, None), last])
     }
 
     /// A message of any text, its end, and how the next begins.
     fn whole(&self, channel: &str) -> Grammar {
         let header = [self.channel.clone(), Grammar::text(channel), self.message.clone()];
-        let next = [through(&self.end, END), self.start.clone(), Grammar::text("assistant")];
+        let next = [through(&self.end, END), self.start.clone(), Grammar::text(SPEAKER)];
         Grammar::Sequence(header.into_iter().chain(next).collect())
     }
 
     /// A message to the user that ends the answer.
     fn last_message(&self, content: Grammar) -> Grammar {
         let json = Grammar::Sequence(vec![Grammar::text(" "), self.constrain.clone(), Grammar::text("json")]);
-        let header = [self.channel.clone(), Grammar::text("final"), json.optional(), self.message.clone()];
+        let header = [self.channel.clone(), Grammar::text(FINAL), json.optional(), self.message.clone()];
         Grammar::Sequence(header.into_iter().chain([content]).collect())
     }
 
     /// A message to a tool: for whom it is stands before its channel or behind it.
     fn call(&self, tool: &Callable) -> Grammar {
         let to = Grammar::text(format!(" to=functions.{}", tool.name));
-        let channel = Grammar::Choice(["commentary", "analysis"].map(Grammar::text).into());
+        let channel = Grammar::Choice(["commentary", THOUGHT].map(Grammar::text).into());
         let before = vec![to.clone(), self.channel.clone(), channel.clone()];
         let behind = vec![self.channel.clone(), channel, to];
         let header = Grammar::Choice(vec![Grammar::Sequence(before), Grammar::Sequence(behind)]);

@@ -194,7 +194,7 @@ impl Session {
         let is_stopped = shown.end(held.text).is_continue() && held.stopped;
         let finish = if is_stopped { Finish::Stop } else { finish };
         timings.decode = started.elapsed().saturating_sub(timings.first_token);
-        let parted = shown.spelled.map(|Spelled { thought, content, .. }| Parted { thought, content });
+        let parted = shown.spelled.map(|spelled| spelled.parted);
         Ok(Generation { text: shown.text, parted, tokens: answer.into_tokens(), finish, timings })
     }
 
@@ -247,7 +247,10 @@ impl<F: FnMut(&str) -> ControlFlow<()>> Shown<F> {
         if self.is_over {
             return ControlFlow::Break(());
         }
-        let text = self.spelled.as_mut().map_or_else(|| released.clone(), |spelled| spelled.end(&released));
+        let text = match &mut self.spelled {
+            Some(spelled) => spelled.end(&released),
+            None => released,
+        };
         self.show(&text)
     }
 

@@ -11,12 +11,16 @@ pub const START: &str = "<|start|>";
 pub const CHANNEL: &str = "<|channel|>";
 /// Parts a message's header from what it says.
 pub const MESSAGE: &str = "<|message|>";
+/// Ends a message that others follow.
+pub const END: &str = "<|end|>";
 /// End a message.
-const ENDS: [&str; 3] = ["<|end|>", "<|call|>", "<|return|>"];
-/// What is no message to the user.
-const THOUGHT: &str = "analysis";
+const ENDS: [&str; 3] = [END, "<|call|>", "<|return|>"];
+/// The channel of what is thought.
+pub const THOUGHT: &str = "analysis";
+/// The channel of what is said at last.
+pub const FINAL: &str = "final";
 /// Whose messages an answer's are.
-const SPEAKER: &str = "assistant";
+pub const SPEAKER: &str = "assistant";
 /// Stands before whom a message is for.
 const TO: &str = "to=";
 /// Bytes of a header; what is longer is none.

@@ -1,16 +1,16 @@
 //! How a model marks what it only thinks, by what its template writes.
 
-use super::channels::{CHANNEL, MESSAGE, START, is_thought};
+use super::channels::{CHANNEL, FINAL, MESSAGE, START, is_thought};
 use crate::{ChatTemplate, Tokenizer};
 
 /// What stands around thinking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Markers {
-    /// Before it.
+    /// What stands before thinking.
     pub open: &'static str,
     /// What it begins with and is no part of it.
     pub title: &'static str,
-    /// After it.
+    /// What stands behind it.
     pub close: &'static str,
 }
 
@@ -89,7 +89,7 @@ impl SpeechForm {
 
     /// What opens what is said, behind a prompt after which the model thinks first whatever its template is told.
     pub fn saying(&self) -> Option<String> {
-        (*self == SpeechForm::Channels).then(|| format!("{CHANNEL}final{MESSAGE}"))
+        (*self == SpeechForm::Channels).then(|| format!("{CHANNEL}{FINAL}{MESSAGE}"))
     }
 
     /// Whether a vocabulary has control tokens for the marks, so that the text alone does not show them.

@@ -12,6 +12,11 @@ mod spelled;
 mod tables;
 mod weave;
 
+/// What parts and names the messages of an answer with channels.
+pub mod marks {
+    pub use super::channels::{CHANNEL, END, FINAL, MESSAGE, SPEAKER, START, THOUGHT};
+}
+
 pub use find::Find;
 pub use form::{Markers, Opening, SpeechForm};
 pub(crate) use spelled::Spelled;

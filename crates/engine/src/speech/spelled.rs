@@ -2,7 +2,7 @@
 //! write it themselves.
 
 use super::{Part, Speech, Spoken};
-use crate::Tokenizer;
+use crate::{Parted, Tokenizer};
 
 const OPEN: &str = "<think>\n";
 const CLOSE: &str = "\n</think>\n\n";
@@ -11,16 +11,14 @@ const CLOSE: &str = "\n</think>\n\n";
 pub struct Spelled {
     speech: Speech,
     is_open: bool,
-    /// What was thought.
-    pub thought: String,
-    /// What was said.
-    pub content: String,
+    /// What was thought and what was said so far.
+    pub parted: Parted,
 }
 
 impl Spelled {
     /// Of an answer that is heard so.
     pub fn new(speech: Speech) -> Spelled {
-        Spelled { speech, is_open: false, thought: String::new(), content: String::new() }
+        Spelled { speech, is_open: false, parted: Parted::default() }
     }
 
     /// What to show for a token, with what text was certain then.
@@ -44,7 +42,7 @@ impl Spelled {
                 Spoken::Answer(Part::Control(_)) => continue,
                 // Nobody else is there.
                 Spoken::Addressed { to, content } => {
-                    let apart = if self.content.is_empty() { "" } else { "\n\n" };
+                    let apart = if self.parted.content.is_empty() { "" } else { "\n\n" };
                     (false, format!("{apart}{to}: {content}"))
                 }
             };
@@ -53,7 +51,8 @@ impl Spelled {
                 self.is_open = is_thought;
             }
             shown.push_str(&text);
-            if is_thought { self.thought.push_str(&text) } else { self.content.push_str(&text) }
+            let part = if is_thought { &mut self.parted.thought } else { &mut self.parted.content };
+            part.push_str(&text);
         }
         shown
     }

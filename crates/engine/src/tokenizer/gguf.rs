@@ -53,32 +53,10 @@ fn special_tokens(vocab: &GgufVocab, kinds: &Kinds) -> Result<Vec<SpecialToken>,
 }
 
 fn byte_pairs(vocab: &GgufVocab, kinds: &Kinds, cutter: &PreTokenizer) -> Result<Tokenizer, TokenizerError> {
-    let is_control = |id: u32| kinds.is_declared_control(id as usize);
-    let tokens;
-    let mut pieces = Pieces::default();
-    let fallback;
-    match cutter.alphabet {
-        Alphabet::ByteLevel => {
-            let mut texts = Pieces::default();
-            for id in 0..vocab.tokens.len() {
-                let token = text(vocab, id)?;
-                // What is not spelt in the alphabet cannot arise from bytes.
-                texts.push(&byte_level::decode(token).unwrap_or_default());
-                match kinds.kind(id) {
-                    UNKNOWN | CONTROL | USER_DEFINED => pieces.push(token.as_bytes()),
-                    _ => pieces.push(&byte_level::decode_lossy(token)),
-                }
-            }
-            tokens = TextIndex::new(texts, |id| !is_control(id));
-            fallback = Fallback::new(Box::new(std::array::from_fn(|byte| tokens.find(&[byte as u8]))), None);
-        }
-        Alphabet::Characters => {
-            pieces = escaped_pieces(vocab, kinds);
-            fallback = Fallback::new(byte_tokens(vocab, kinds), vocab.unk_id);
-            let may_join = |id: u32| !is_control(id) && kinds.kind(id as usize) != BYTE;
-            tokens = TextIndex::new(vocab.tokens.iter().collect(), may_join);
-        }
-    }
+    let Spelt { tokens, pieces, fallback } = match cutter.alphabet {
+        Alphabet::ByteLevel => spelt_in_bytes(vocab, kinds)?,
+        Alphabet::Characters => spelt_in_characters(vocab, kinds),
+    };
     let model = Model::BytePairs(BytePairs::new(tokens, &vocab.merges, cutter, fallback)?);
     // A turn's opening is no beginning of a text: files that name it as BOS have none to add.
     let bos = vocab.bos_id.and_then(|id| vocab.tokens.get(id as usize));
@@ -87,6 +65,38 @@ fn byte_pairs(vocab: &GgufVocab, kinds: &Kinds, cutter: &PreTokenizer) -> Result
     let is_said = vocab.add_bos.filter(|_| cutter.alphabet == Alphabet::ByteLevel);
     let adds_bos = is_said.unwrap_or(cutter.adds_bos && text_begins);
     assemble(vocab, kinds, Vocabulary::new(model, &special_tokens(vocab, kinds)?, false)?, pieces, adds_bos)
+}
+
+/// The tokens of byte pairs, by what they are spelt in.
+struct Spelt {
+    /// Those that text may become, by their spelling.
+    tokens: TextIndex,
+    /// What each adds to a text.
+    pieces: Pieces,
+    fallback: Fallback,
+}
+
+fn spelt_in_bytes(vocab: &GgufVocab, kinds: &Kinds) -> Result<Spelt, TokenizerError> {
+    let (mut texts, mut pieces) = (Pieces::default(), Pieces::default());
+    for id in 0..vocab.tokens.len() {
+        let token = text(vocab, id)?;
+        // What is not spelt in the alphabet cannot arise from bytes.
+        texts.push(&byte_level::decode(token).unwrap_or_default());
+        match kinds.kind(id) {
+            UNKNOWN | CONTROL | USER_DEFINED => pieces.push(token.as_bytes()),
+            _ => pieces.push(&byte_level::decode_lossy(token)),
+        }
+    }
+    let tokens = TextIndex::new(texts, |id| !kinds.is_declared_control(id as usize));
+    let bytes = std::array::from_fn(|byte| tokens.find(&[byte as u8]));
+    Ok(Spelt { tokens, pieces, fallback: Fallback::new(Box::new(bytes), None) })
+}
+
+fn spelt_in_characters(vocab: &GgufVocab, kinds: &Kinds) -> Spelt {
+    let may_join = |id: u32| !kinds.is_declared_control(id as usize) && kinds.kind(id as usize) != BYTE;
+    let tokens = TextIndex::new(vocab.tokens.iter().collect(), may_join);
+    let fallback = Fallback::new(byte_tokens(vocab, kinds), vocab.unk_id);
+    Spelt { tokens, pieces: escaped_pieces(vocab, kinds), fallback }
 }
 
 /// The bytes of tokens that are spelt in characters.

@@ -80,14 +80,14 @@ pub struct Kinds<'v> {
 }
 
 impl Kinds<'_> {
-    /// A vocabulary's.
+    /// The kinds of this vocabulary's tokens.
     pub fn of(vocab: &GgufVocab) -> Kinds<'_> {
         let has = |any: &&[&str]| vocab.tokens.iter().any(|token| any.iter().any(|text| text.as_bytes() == token));
         let exceptions = EXCEPTIONS.iter().filter(|exception| exception.beside.iter().all(has)).collect();
         Kinds { vocab, exceptions }
     }
 
-    /// A token's.
+    /// The type of token `id`, one of those above.
     pub fn kind(&self, id: usize) -> i32 {
         let text = self.vocab.tokens[id].as_slice();
         // Most tokens begin otherwise.
