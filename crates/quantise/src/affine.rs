@@ -103,8 +103,26 @@ pub fn best_affine<const N: usize>(x: &[Lanes; N], w: &[Lanes; N], high: f32, ne
             break;
         }
     }
-    let has_range = most.above(least);
-    Affines { scale: has_range.pick(best.at.scale, Lanes::ZERO), offset: has_range.pick(best.at.offset + least, least) }
+    let one = constant(x, w, least, high, negative);
+    let has_scale = best.at.scale.above(Lanes::ZERO);
+    Affines {
+        scale: has_scale.pick(best.at.scale, one.scale),
+        offset: has_scale.pick(best.at.offset + least, one.offset),
+    }
+}
+
+/// What stands for one number: the mean of the values of each lane, `least` where none counts. Nothing better is found
+/// where all that counts has one code.
+#[inline(always)]
+fn constant<const N: usize>(x: &[Lanes; N], w: &[Lanes; N], least: Lanes, high: f32, negative: bool) -> Affines {
+    let [sum_w, sum_wx] = sums!(N, i => [w[i], w[i] * x[i]]);
+    let mean = sum_w.above(Lanes::ZERO).pick(sum_wx / sum_w, least);
+    if !negative {
+        return Affines { scale: Lanes::ZERO, offset: mean };
+    }
+    // No offset is above zero: the greatest code stands for it.
+    let is_above = mean.above(Lanes::ZERO);
+    Affines { scale: is_above.pick(mean / Lanes::all(high), Lanes::ZERO), offset: is_above.pick(Lanes::ZERO, mean) }
 }
 
 /// The greatest gain so far, and what has it.
@@ -119,6 +137,10 @@ impl Best {
         Best { gain: Lanes::all(f32::NEG_INFINITY), at: Affines::NONE }
     }
 }
+
+/// The part of both products that their difference is at least: what is left of sums that should be equal is rounding, of
+/// which a scale and an offset would be anything.
+const DIFFERENT: f32 = 1e-6;
 
 /// The values of one group in each lane, counted from the least.
 struct Fit<const N: usize> {
@@ -153,7 +175,8 @@ impl<const N: usize> Fit<N> {
             let wq = self.w[i] * q;
             [wq, wq * q, wq * self.y[i]]
         });
-        let det = self.sum_w * wqq - wq * wq;
+        let both = self.sum_w * wqq;
+        let det = both - wq * wq;
         let (scale, offset) = ((self.sum_w * wyq - self.sum_wy * wq) / det, (wqq * self.sum_wy - wq * wyq) / det);
         let is_over = offset.above(self.most);
         let offset = is_over.pick(self.most, offset);
@@ -161,7 +184,7 @@ impl<const N: usize> Fit<N> {
         let two = Lanes::all(2.0);
         let gain =
             scale * (two * wyq - scale * wqq - two * offset * wq) + offset * (two * self.sum_wy - offset * self.sum_w);
-        let can_be = det.above(Lanes::ZERO).and(wqq.above(Lanes::ZERO)).and(scale.above(Lanes::ZERO));
+        let can_be = det.above(Lanes::all(DIFFERENT) * both).and(wqq.above(Lanes::ZERO)).and(scale.above(Lanes::ZERO));
         let is_better = gain.above(best.gain).and(can_be);
         best.gain = is_better.pick(gain, best.gain);
         best.at.scale = is_better.pick(scale, best.at.scale);

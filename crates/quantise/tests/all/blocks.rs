@@ -1,6 +1,5 @@
 //! What holds of every block type, whatever is written.
 
-#[allow(dead_code)] // what another test asks for
 use std::num::NonZeroUsize;
 
 use crate::common::Numbers;
@@ -71,6 +70,40 @@ fn bytes_are_the_same_at_any_number_of_threads_and_the_first_bad_row_is_named() 
     let refused = encode_rows(&pool, DType::Q4_K, cols, 0, read, |_| None, &mut out).unwrap_err();
     let error = EncodeError::NotFinite { index: 1, value: f32::NEG_INFINITY };
     assert_eq!(refused, RowError { row: 70, error });
+}
+
+/// Those that have an offset or a minimum beside each scale.
+const WITH_OFFSET: [DType; 5] = [DType::Q5_1, DType::Q5_K, DType::Q4_1, DType::Q4_K, DType::Q2_K];
+
+#[test]
+fn equal_values_come_back() {
+    let scaled = [DType::Q8_0, DType::Q6_K, DType::Q5_0, DType::Q4_0, DType::Q3_K];
+    for dtype in WITH_OFFSET.into_iter().chain(scaled) {
+        for equal in [0.7, -0.25, 311.0, -3.0] {
+            let back = there_and_back(dtype, &[equal; 256]);
+            assert!(back.iter().all(|v| (v - equal).abs() <= equal.abs() * 1e-3), "{dtype}, {equal}: {back:?}");
+        }
+    }
+}
+
+#[test]
+fn values_that_do_not_count_take_nothing_from_equal_ones_that_do() {
+    let mut numbers = Numbers(11);
+    for round in 0..50 {
+        let equal = [0.0, -0.25, 0.7, -311.0][round % 4];
+        let counts = |i: usize| i % (5 + round % 11) == 3;
+        let mut weight = |i| if counts(i) { numbers.weight() * (1.0 + numbers.smooth()) } else { 0.0 };
+        let weights: Vec<f32> = (0..256).map(&mut weight).collect();
+        let values: Vec<f32> = (0..256).map(|i| if counts(i) { equal } else { numbers.smooth() * 45_702.0 }).collect();
+        for dtype in WITH_OFFSET {
+            let mut out = vec![0; dtype.row_bytes(256).unwrap()];
+            encode(dtype, &values, Some(&weights), &mut out).unwrap();
+            let mut back = vec![0.0; 256];
+            dequantise(dtype, &out, &mut back);
+            let off = (0..256).filter(|i| counts(*i)).map(|i| (back[i] - equal).abs()).fold(0.0, f32::max);
+            assert!(off <= equal.abs() * 0.05, "round {round}, {dtype}: {off} beside {equal}");
+        }
+    }
 }
 
 /// Values of any size that a type takes, with zeros, equal runs and magnitudes apart.
