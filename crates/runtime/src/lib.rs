@@ -16,6 +16,7 @@ mod moe;
 mod observed;
 mod places;
 mod program;
+mod read_ahead;
 mod states;
 mod tile_position;
 mod tile_step;

@@ -7,6 +7,7 @@ use plimsoll_kernels::Product;
 use crate::arithmetic::Multiplier;
 use crate::bind::BoundWeights;
 use crate::observed::Observed;
+use crate::read_ahead::ReadAhead;
 
 /// Buffers of the mixture, kept from step to step.
 #[derive(Debug, Default)]
@@ -20,6 +21,7 @@ pub(crate) struct MoeScratch {
     up: Vec<f32>,
     hidden: Vec<f32>,
     y: Vec<f32>,
+    ahead: ReadAhead,
 }
 
 impl MoeScratch {
@@ -48,9 +50,13 @@ impl MoeScratch {
         }
         out.fill(0.0);
         let used: Vec<usize> = (0..op.n_experts).filter(|expert| !self.chosen[*expert].is_empty()).collect();
-        used.first().into_iter().for_each(|first| read_ahead(&op.experts, weights, *first));
+        let is_fetched = self.ahead.is_due();
+        let fetch = |expert: Option<&usize>| {
+            expert.filter(|_| is_fetched).into_iter().for_each(|expert| read_ahead(&op.experts, weights, *expert));
+        };
+        fetch(used.first());
         for (nth, &expert) in used.iter().enumerate() {
-            used.get(nth + 1).into_iter().for_each(|next| read_ahead(&op.experts, weights, *next));
+            fetch(used.get(nth + 1));
             self.run_expert(op, weights, by, x, expert, out);
             if let Some(observed) = &mut observed {
                 let (place, Experts { gate, up, down }) = ([expert, op.n_experts], op.experts);
