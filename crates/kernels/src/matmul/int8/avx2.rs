@@ -140,6 +140,15 @@ impl Bytes for U8x32 {
     }
 
     #[inline(always)]
+    unsafe fn powers(rows: Rows, at: usize) -> F32x8 {
+        let e = _mm256_and_si256(_mm256_cvtepu16_epi32(eight_words(rows, 0, at)), _mm256_set1_epi32(0xff));
+        let normal = _mm256_sub_epi32(_mm256_slli_epi32::<23>(e), _mm256_set1_epi32(1 << 23));
+        let subnormal = _mm256_sllv_epi32(_mm256_set1_epi32(1 << 21), e);
+        let is_normal = _mm256_cmpgt_epi32(e, _mm256_set1_epi32(1));
+        F32x8(_mm256_castsi256_ps(_mm256_blendv_epi8(subnormal, normal, is_normal)))
+    }
+
+    #[inline(always)]
     unsafe fn group<S: Stored<Self>, const T: usize>(
         codes: [*const Self; STRIPS],
         x: [*const i8; T],

@@ -129,6 +129,16 @@ impl Bytes for U8x64 {
     }
 
     #[inline(always)]
+    unsafe fn powers(rows: Rows, at: usize) -> F32x16 {
+        let words = _mm256_set_m128i(eight_words(rows, 8, at), eight_words(rows, 0, at));
+        let e = _mm512_and_si512(_mm512_cvtepu16_epi32(words), _mm512_set1_epi32(0xff));
+        let normal = _mm512_sub_epi32(_mm512_slli_epi32::<23>(e), _mm512_set1_epi32(1 << 23));
+        let subnormal = _mm512_sllv_epi32(_mm512_set1_epi32(1 << 21), e);
+        let is_normal = _mm512_cmpgt_epi32_mask(e, _mm512_set1_epi32(1));
+        F32x16(_mm512_castsi512_ps(_mm512_mask_blend_epi32(is_normal, subnormal, normal)))
+    }
+
+    #[inline(always)]
     unsafe fn decode(dtype: DType, bytes: &[u8], to: &mut Codes) {
         unpack::decode_avx512(dtype, bytes, to);
     }

@@ -10,7 +10,7 @@ use super::integer_scales::Scales;
 use super::row_strip::{MOST, Rows};
 use super::stored::Stored;
 use crate::DType;
-use crate::blocks::Codes;
+use crate::blocks::{Codes, half_e8m0};
 use crate::vector::Vector;
 
 /// Bytes, or 32-bit integers where it says so.
@@ -80,6 +80,18 @@ pub(crate) trait Bytes: Copy {
             row += 1;
         }
         Self::Floats::load_f16(halves.as_ptr().cast())
+    }
+
+    /// [`half_e8m0`] of the byte at `at` of every row, which another byte follows.
+    #[inline(always)]
+    unsafe fn powers(rows: Rows, at: usize) -> Self::Floats {
+        let mut powers = [0.0; MOST];
+        let mut row = 0;
+        while row < Self::ROWS {
+            powers[row] = half_e8m0(*rows.row(row).add(at));
+            row += 1;
+        }
+        Self::Floats::load(powers.as_ptr())
     }
 
     /// The four registers of a strip, in the order in which [`Bytes::group`] wants them.
