@@ -50,13 +50,15 @@ impl MoeScratch {
         }
         out.fill(0.0);
         let used: Vec<usize> = (0..op.n_experts).filter(|expert| !self.chosen[*expert].is_empty()).collect();
-        let is_fetched = self.ahead.is_due();
-        let fetch = |expert: Option<&usize>| {
-            expert.filter(|_| is_fetched).into_iter().for_each(|expert| read_ahead(&op.experts, weights, *expert));
+        let is_due = self.ahead.is_due();
+        let fetch = |nth: usize| {
+            if let Some(expert) = used.get(nth).filter(|_| is_due) {
+                read_ahead(&op.experts, weights, *expert);
+            }
         };
-        fetch(used.first());
+        fetch(0);
         for (nth, &expert) in used.iter().enumerate() {
-            fetch(used.get(nth + 1));
+            fetch(nth + 1);
             self.run_expert(op, weights, by, x, expert, out);
             if let Some(observed) = &mut observed {
                 let (place, Experts { gate, up, down }) = ([expert, op.n_experts], op.experts);
